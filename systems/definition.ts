@@ -1,0 +1,248 @@
+/**
+ * What a system *is*: its components, databases, scopes, checks and effects, as data. What the system *should be now* is declared in
+ * `stacks/Pulumi.<stack>.yaml`. One definition per folder below `systems/`.
+ */
+import type { Client } from "pg";
+
+/** Where a component runs and how it is driven. */
+export type ComponentKind =
+  /** A long-running process that answers HTTP behind the traffic gate. */
+  | "service"
+  /** A long-running process without users of its own. */
+  | "worker"
+  /** A folder of files, published as a whole and served by the traffic gate (S3 and CloudFront in production). */
+  | "static";
+
+/** What a component's environment may refer to when it is started. */
+export interface EnvironmentContext {
+  /** The port the component must listen on (services only, otherwise 0). */
+  port: number;
+  /** A ready connection string for the services' own role, by database name of the definition. */
+  databaseUrl(database: string): string;
+  /** A secret by name; never written to state, logs or argument lists. */
+  secret(name: string): string;
+  /** Release that is being started, e.g. `v3.0.0`. */
+  release: string;
+  /** The component's declared configuration (`components.<name>.config` merged over the ledger's). */
+  config: Record<string, string>;
+}
+
+export interface ComponentDefinition {
+  kind: ComponentKind;
+  title: string;
+  /** Program to run inside the release folder, e.g. `main.ts`. Not for `static`. */
+  entry?: string;
+  /** Names of the databases this component writes to. */
+  databases: string[];
+  /** Health endpoint of a service (or of a worker that has one). The component runs when it answers 200 and `body` is contained. */
+  health?: { path: string; body?: string; timeoutMs: number };
+  /** How long a stop waits after SIGTERM before SIGKILL. Milliseconds. */
+  stopGraceMs: number;
+  /** Environment variables of the process. */
+  environment?(context: EnvironmentContext): Record<string, string>;
+}
+
+/** A public listener of the traffic gate. */
+export interface ListenerDefinition {
+  /** The component whose traffic enters here. */
+  component: string;
+}
+
+/** A table as backout sees it. */
+export interface TableDefinition {
+  /** Schema-qualified where it is not in `public`. */
+  name: string;
+}
+
+/** SQL run in the live database; `rows` is a count. */
+export interface EffectDefinition {
+  component: string;
+  /** What cannot be taken back, in words: "rows already pushed to the PEMS API". */
+  title: string;
+  database: string;
+  /** `SELECT count(*)::int AS rows …` with `$1` = time of the snapshot or deployment the rollback goes back to (timestamptz). */
+  countSql: string;
+  /** Table that must exist for the query to make sense. */
+  requiresTable: string;
+}
+
+export interface MigrationDefinition {
+  /** Name as in the ledger table, e.g. `20251128000003_phase4_…`. */
+  name: string;
+  /** Folder that holds `migration.sql` and, where it can be taken back, `down.sql`; relative to the system's folder. */
+  path: string;
+}
+
+export interface DatabaseDefinition {
+  engine: "postgres";
+  /** Every migration the system ever had, oldest first. A release names the newest one it needs. */
+  migrations: MigrationDefinition[];
+  /** Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`. */
+  ledger: "prisma";
+  /** Tables whose rows are counted as data at risk, parents before children. */
+  tables: string[];
+  /** Tables of which one names the number users care for (verification compares it by name). */
+  principalTable: string;
+}
+
+/** What a scope pins. `from` and `to` stand for the release that is left and the one that is the goal. */
+export interface ScopePins {
+  /** `to`: the stack's release goes to the goal. Absent: the release pin stays. */
+  release?: "to";
+  components?: Record<string, { release?: "to"; run?: "on" | "off" }>;
+  /** `snapshot`: the data goes back to the snapshot taken before the release that is left. */
+  data?: "current" | "snapshot";
+  schema?: "keep" | "mark" | "down";
+  flags?: Record<string, boolean>;
+  maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
+}
+
+export interface ScopeDefinition {
+  title: string;
+  /** When this scope is the smallest that suffices. */
+  useWhen: string;
+  /** Documented time target, seconds. */
+  budgetSeconds: number;
+  /** Documented time per phase, seconds, keyed by phase name (see crossing/phases.ts). */
+  phaseBudgets: Record<string, number>;
+  pins: ScopePins;
+  /** Ids of the checks that verify this scope. */
+  checks: string[];
+}
+
+export type CheckStatus = "passed" | "failed" | "skipped";
+
+export interface CheckResult {
+  name: string;
+  status: CheckStatus;
+  /** What was seen, with figures. */
+  detail: string;
+}
+
+/** What was recorded before a deployment (or inside the fence), to compare with afterwards. */
+export interface Baseline {
+  /** When it was captured, ISO 8601. */
+  at: string;
+  release: string;
+  /** Rows per table. */
+  counts: Record<string, number>;
+  /** Median latency of the read probe, milliseconds; null where nothing answered. */
+  latencyMs: number | null;
+  flags: Record<string, boolean>;
+}
+
+/** What a check can use. Everything it writes it must remove again. */
+export interface CheckContext {
+  /** Base URL of a public listener, through the gate (the verifier's pass is added by `fetch`). */
+  url(component: string): string;
+  /** HTTP through the traffic gate with the verifier's pass; times out. */
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+  /** Administrative session in the live database. */
+  database(name: string): Promise<Client>;
+  /** Release each component is declared to run. */
+  releases: Record<string, string>;
+  /** Whether each component is declared to run. */
+  running: Record<string, boolean>;
+  secret(name: string): string;
+  /** Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment. */
+  baseline: Baseline | null;
+  /** True where the data was restored from a snapshot by the crossing under verification. */
+  dataRestored: boolean;
+  /** True where users could write between the baseline and now (`backout verify` on an open system): counts may have grown. */
+  open: boolean;
+  /** Last `lines` lines of a component's error log written since it was last started. */
+  errorLog(component: string, lines: number): Promise<string[]>;
+  /** Declared feature flags and maintenance. */
+  flags: Record<string, boolean>;
+  maintenance: { mode: "off" | "read-only" | "full"; message: string };
+  /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
+  schema: "keep" | "mark" | "down";
+  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+}
+
+export interface CheckDefinition {
+  /** Stable id, e.g. `health`. */
+  id: string;
+  /** In the manual's words and number where it has one. */
+  title: string;
+  /** Checks run in this order; a check that writes comes after those that count. */
+  run(context: CheckContext): Promise<{ status: CheckStatus; detail: string }>;
+}
+
+/** Where feature flags live. */
+export interface FlagStoreDefinition {
+  database: string;
+  readSql: string;
+  /** `$1` name, `$2` enabled. Inserts or updates. */
+  writeSql: string;
+  requiresTable: string;
+}
+
+/** A defect of the newer sample release that a drill switches on, and the probe that must see it. */
+export interface FaultDefinition {
+  title: string;
+  /** Scope a rollback from this fault takes unless told otherwise. */
+  scope: string;
+  /** Flips the defect on in the running system (over HTTP, the environment or the database). */
+  switchOn(context: DrillContext): Promise<void>;
+  /** Resolves with what was seen when the fault shows; `null` while it does not. Called repeatedly. */
+  probe(context: DrillContext): Promise<string | null>;
+}
+
+export interface DrillContext {
+  url(component: string): string;
+  database(name: string): Promise<Client>;
+  secret(name: string): string;
+  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** Folder for stand-ins of this drill. */
+  folder: string;
+}
+
+export interface DrillDefinition {
+  from: string;
+  to: string;
+  defaultFault: string;
+  faults: Record<string, FaultDefinition>;
+  /** Puts `rows` rows of data into the live database through an administrative session. */
+  seed(database: Client, rows: number): Promise<void>;
+  /** What the witness writes: HTTP requests as data, so that it shares no code. See drill/witness/. */
+  witness: WitnessScript;
+  /** Stand-ins for external systems a drill starts (e.g. the PEMS API): program relative to the system's folder. */
+  standIns: Record<string, { entry: string }>;
+}
+
+/** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` are filled in by the witness. */
+export interface WitnessScript {
+  component: string;
+  login: { method: string; path: string; body: Record<string, string>; tokenField: string };
+  insert: { method: string; path: string; body: Record<string, string> };
+  update: { method: string; path: string; body: Record<string, string> };
+  delete: { method: string; path: string };
+  /** Table, key column and value column in which an acknowledged write must be found. */
+  table: string;
+  key: string;
+  value: string;
+}
+
+export interface SystemDefinition {
+  name: string;
+  title: string;
+  /** Absolute path of the system's folder. */
+  folder: string;
+  components: Record<string, ComponentDefinition>;
+  /** Stop order, first to stop first; resume goes the other way round. Components that are not named stop last. */
+  stopOrder: string[];
+  databases: Record<string, DatabaseDefinition>;
+  listeners: Record<string, ListenerDefinition>;
+  /** Secrets the components need besides the database's: generated once per stack for the embedded default. */
+  secrets: string[];
+  flags?: FlagStoreDefinition;
+  effects: EffectDefinition[];
+  scopes: Record<string, ScopeDefinition>;
+  defaultScope: string;
+  checks: CheckDefinition[];
+  /** Message of the gate while it is closed for a crossing. */
+  maintenanceMessage: string;
+  retryAfterSeconds: number;
+  drill: DrillDefinition;
+}
