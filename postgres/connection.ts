@@ -21,15 +21,15 @@ export const APPLICATION_NAME = "backout";
 /** The server did not answer, or refused the administrative role. */
 export class UnreachableError extends Error {
   readonly code: string;
-  constructor(
-    readonly endpoint: Endpoint,
-    readonly database: string,
-    cause: unknown,
-  ) {
+  readonly endpoint: Endpoint;
+  readonly database: string;
+  constructor(endpoint: Endpoint, database: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || cause.name : String(cause);
     super(`cannot reach database "${database}" at ${endpoint.host}:${endpoint.port} as ${endpoint.user}: ${reason}`, { cause });
     this.name = "UnreachableError";
     this.code = (cause as { code?: string } | null)?.code ?? "";
+    this.endpoint = endpoint;
+    this.database = database;
   }
 }
 

@@ -15,7 +15,7 @@ export type ComponentKind =
 
 /** What a component's environment may refer to when it is started. */
 export interface EnvironmentContext {
-  /** The port the component must listen on (services only, otherwise 0). */
+  /** The port the component must listen on: services, and workers with a health endpoint; otherwise 0. */
   port: number;
   /** A ready connection string for the services' own role, by database name of the definition. */
   databaseUrl(database: string): string;
@@ -46,6 +46,10 @@ export interface ComponentDefinition {
 export interface ListenerDefinition {
   /** The component whose traffic enters here. */
   component: string;
+  /** Paths below which requests go to another component, e.g. `{"/api": "backend"}`: a site and its API under one origin. */
+  routes?: Record<string, string>;
+  /** Requests that only read although their method says otherwise: let through while the system is read-only. */
+  readOnlyAllow?: { method: string; path: string }[];
 }
 
 /** A table as backout sees it. */
@@ -172,6 +176,7 @@ export interface CheckDefinition {
 /** Where feature flags live. */
 export interface FlagStoreDefinition {
   database: string;
+  /** Returns rows of `name` (text) and `enabled` (boolean). */
   readSql: string;
   /** `$1` name, `$2` enabled. Inserts or updates. */
   writeSql: string;
@@ -199,7 +204,9 @@ export interface DrillContext {
 }
 
 export interface DrillDefinition {
+  /** Release that is deployed second and left, e.g. `v4.0.0`. */
   from: string;
+  /** Release that is deployed first and the goal of the rollback. */
   to: string;
   defaultFault: string;
   faults: Record<string, FaultDefinition>;
@@ -208,10 +215,18 @@ export interface DrillDefinition {
   /** What the witness writes: HTTP requests as data, so that it shares no code. See drill/witness/. */
   witness: WitnessScript;
   /** Stand-ins for external systems a drill starts (e.g. the PEMS API): program relative to the system's folder. */
-  standIns: Record<string, { entry: string }>;
+  standIns: Record<string, StandInDefinition>;
 }
 
-/** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` are filled in by the witness. */
+/** A program in place of an external system. Started with `PORT`, `FOLDER` (where it keeps what it received) and `environment`. */
+export interface StandInDefinition {
+  entry: string;
+  /** Configuration key under which every component is given the stand-in's URL, e.g. `PEMS_URL`. */
+  urlKey?: string;
+  environment?(context: { port: number; folder: string; secret(name: string): string }): Record<string, string>;
+}
+
+/** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` and `{{secret:<name>}}` are filled in by the witness. */
 export interface WitnessScript {
   component: string;
   login: { method: string; path: string; body: Record<string, string>; tokenField: string };
@@ -241,6 +256,8 @@ export interface SystemDefinition {
   scopes: Record<string, ScopeDefinition>;
   defaultScope: string;
   checks: CheckDefinition[];
+  /** Prepares (logs in) and resolves with one read as a user makes it, which throws where it fails. The median of a few is the baseline's latency. */
+  readProbe?(context: Pick<CheckContext, "url" | "fetch" | "secret">): Promise<() => Promise<void>>;
   /** Message of the gate while it is closed for a crossing. */
   maintenanceMessage: string;
   retryAfterSeconds: number;

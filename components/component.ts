@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ComponentPin } from "../declared/pins.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface ComponentArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** Number of the closing this belongs to, from the fence. */
+  epoch: pulumi.Input<number>;
+  component: pulumi.Input<string>;
+  pin: pulumi.Input<ComponentPin>;
+}
+
+/** One component's pinned artefact, in place and not started. */
+export class Component extends pulumi.CustomResource {
+  declare readonly installed: pulumi.Output<string>;
+
+  constructor(name: string, args: ComponentArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Component", name, { ...args, installed: undefined }, opts);
+  }
+}

@@ -1,0 +1,30 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { DatabasePlan } from "../crossing/plan.ts";
+import type { Pins } from "../declared/pins.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface DatabaseArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** Number of the closing this belongs to, from the fence. */
+  epoch: pulumi.Input<number>;
+  /** The declared state, resolved. */
+  pins: pulumi.Input<Pins>;
+  /** Name in the definition. */
+  database: pulumi.Input<string>;
+  /** What is to be done with it. */
+  plan: pulumi.Input<DatabasePlan>;
+}
+
+/** One live database: which data it stands on and which schema it has. Never replaced. */
+export class Database extends pulumi.CustomResource {
+  declare readonly lineage: pulumi.Output<unknown>;
+  /** Milliseconds from the fence confirmed closed to the new database reachable; null where nothing was cut over. */
+  declare readonly cutOverMs: pulumi.Output<number | null>;
+  declare readonly quarantine: pulumi.Output<string | null>;
+  declare readonly migrated: pulumi.Output<unknown>;
+
+  constructor(name: string, args: DatabaseArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Database", name, { ...args, lineage: undefined, cutOverMs: undefined, quarantine: undefined, migrated: undefined }, opts);
+  }
+}

@@ -1,0 +1,27 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { CrossingPlan } from "../crossing/plan.ts";
+import type { Pins } from "../declared/pins.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface FenceArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** The declared state, resolved. */
+  pins: pulumi.Input<Pins>;
+  /** `refuse`: rows written since are counted again inside the fence, and any stops the crossing. */
+  carry: pulumi.Input<"export" | "refuse">;
+  /** Incident and reason, for the record. */
+  reason: pulumi.Input<string | null>;
+}
+
+/** Protects, stops, confirms stopped and closes the data. Computes the epoch everything after it takes as input. */
+export class Fence extends pulumi.CustomResource {
+  declare readonly epoch: pulumi.Output<number>;
+  declare readonly crossing: pulumi.Output<string>;
+  declare readonly plan: pulumi.Output<CrossingPlan>;
+  declare readonly closedAt: pulumi.Output<string>;
+
+  constructor(name: string, args: FenceArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Fence", name, { ...args, epoch: undefined, crossing: undefined, plan: undefined, closedAt: undefined }, opts);
+  }
+}

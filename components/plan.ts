@@ -1,0 +1,24 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Pins } from "../declared/pins.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface PlanArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** The declared state, resolved. */
+  pins: pulumi.Input<Pins>;
+  /** Count rows at risk one by one instead of estimating large tables from statistics. */
+  exact: pulumi.Input<boolean>;
+}
+
+/** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
+export class Plan extends pulumi.CustomResource {
+  declare readonly crossing: pulumi.Output<string>;
+  declare readonly reached: pulumi.Output<boolean>;
+  declare readonly preview: pulumi.Output<unknown>;
+  declare readonly plannedAt: pulumi.Output<string>;
+
+  constructor(name: string, args: PlanArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Plan", name, { ...args, crossing: undefined, reached: undefined, preview: undefined, plannedAt: undefined }, opts);
+  }
+}

@@ -1,0 +1,23 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Declared } from "../declared/schema.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface RecordArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** Number of the closing this belongs to, from the fence. */
+  epoch: pulumi.Input<number>;
+  backups: pulumi.Input<Declared["backups"]>;
+  arm: pulumi.Input<Declared["arm"]>;
+  /** Snapshots and quarantines a pin names. */
+  pinned: pulumi.Input<string[]>;
+}
+
+/** The record of a crossing: exports, retention, governance, and the next armed copy. */
+export class Record extends pulumi.CustomResource {
+  declare readonly exported: pulumi.Output<unknown[]>;
+
+  constructor(name: string, args: RecordArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Record", name, { ...args, exported: undefined }, opts);
+  }
+}

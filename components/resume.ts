@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Pins } from "../declared/pins.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface ResumeArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** Number of the closing this belongs to, from the fence. */
+  epoch: pulumi.Input<number>;
+  /** The declared state, resolved. */
+  pins: pulumi.Input<Pins>;
+}
+
+/** Makes every component run that should run, and none that should not. */
+export class Resume extends pulumi.CustomResource {
+  declare readonly components: pulumi.Output<unknown>;
+
+  constructor(name: string, args: ResumeArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Resume", name, { ...args, components: undefined }, opts);
+  }
+}

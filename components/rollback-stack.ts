@@ -1,0 +1,90 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Pins } from "../declared/pins.ts";
+import type { Declared } from "../declared/schema.ts";
+import type { Site } from "../declared/site.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+import { Component } from "./component.ts";
+import { Database } from "./database.ts";
+import { EmbeddedPostgres } from "./embedded-postgres.ts";
+import { Fence } from "./fence.ts";
+import { Flags } from "./flags.ts";
+import { Open } from "./open.ts";
+import { Plan } from "./plan.ts";
+import { Record } from "./record.ts";
+import { Resume } from "./resume.ts";
+import { Snapshots } from "./snapshots.ts";
+import { declarationsOf } from "./targets/declarations.ts";
+import { TrafficGate } from "./traffic-gate.ts";
+import { Verification } from "./verification.ts";
+
+export interface RollbackStackArgs {
+  /** What the system is. */
+  definition: SystemDefinition;
+  /** The declared state, as `parseDeclared` returns it. */
+  declared: Declared;
+  /** The declared state resolved against ledger and definition, as `resolvePins` returns it. */
+  pins: Pins;
+  /** Where the stack lives, as `siteOf` returns it. */
+  site: Site;
+}
+
+/**
+ * A system whose deployments can be taken back. Deploying, rolling back and undoing a rollback are the same graph, told by the pins:
+ *
+ *     plan → fence → snapshots → databases → flags, components → resume → verification → open → record
+ *
+ * The order is explicit: every resource depends on all of the step before.
+ *
+ * @example
+ * const declared = parseDeclared(pulumi.runtime.allConfig());
+ * const site = siteOf(declared, pulumi.getStack(), process.cwd());
+ * const definition = await definitionOf(site);
+ * new RollbackStack("shop", { declared, site, definition, pins: resolvePins(declared, definition) });
+ */
+export class RollbackStack extends pulumi.ComponentResource {
+  readonly epoch: pulumi.Output<number>;
+  readonly data: pulumi.Output<unknown>[];
+
+  constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("backout:index:RollbackStack", name, {}, opts);
+    const { definition, declared, pins } = args;
+    const site = withSecret(args.site);
+    const after = (...resources: pulumi.Resource[]): pulumi.CustomResourceOptions => ({ parent: this, dependsOn: resources });
+
+    const server = site.server.embedded ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
+    const gate = new TrafficGate("gate", { site }, { parent: this });
+    const plan = new Plan("plan", { site, pins, exact: declared.exact || process.env["BACKOUT_EXACT"] === "1" }, after(...server, gate));
+    const declarations = declarationsOf(site, definition, pins, after(plan));
+    const fence = new Fence("fence", { site, pins, carry: declared.carry, reason: process.env["BACKOUT_REASON"] ?? null }, after(plan, ...declarations));
+    const { epoch } = fence;
+    const snapshots = new Snapshots("snapshots", { site, epoch, take: fence.plan.take }, after(fence));
+    const databases = Object.keys(definition.databases).map(
+      (database) => new Database(database, { site, epoch, pins, database, plan: fence.plan.databases.apply((plans) => plans[database]!) }, after(snapshots)),
+    );
+    const flags = new Flags("flags", { site, epoch, flags: pins.flags }, after(snapshots, ...databases));
+    const components = Object.entries(pins.components).map(
+      ([component, pin]) => new Component(component, { site, epoch, component, pin }, after(snapshots, ...databases)),
+    );
+    const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...components));
+    const verification = new Verification("verification", { site, epoch, pins }, after(resume));
+    const open = new Open("open", { site, epoch, maintenance: pins.maintenance }, after(verification));
+    new Record("record", { site, epoch, backups: declared.backups, arm: declared.arm, pinned: pinnedNames(pins) }, after(open));
+
+    this.epoch = epoch;
+    this.data = databases.map((database) => database.lineage);
+    this.registerOutputs({ epoch });
+  }
+}
+
+/** The server's password goes to the provider as a secret: encrypted in the state file, shown nowhere. */
+function withSecret(site: Site): Site {
+  const { password } = site.server;
+  if (password === undefined) return site;
+  return { ...site, server: { ...site.server, password: pulumi.secret(password) as unknown as string } };
+}
+
+function pinnedNames(pins: Pins): string[] {
+  return Object.values(pins.data).flatMap((pin) =>
+    pin.kind === "current" ? [] : pin.kind === "quarantine" ? [pin.name] : pin.generation === null ? [] : [`${pin.name}@${pin.generation}`],
+  );
+}

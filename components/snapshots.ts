@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { CrossingPlan } from "../crossing/plan.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface SnapshotsArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** Number of the closing this belongs to, from the fence. */
+  epoch: pulumi.Input<number>;
+  /** Names, and whether each is automatic. */
+  take: pulumi.Input<CrossingPlan["take"]>;
+}
+
+/** Takes the snapshots the crossing needs, inside the fence. */
+export class Snapshots extends pulumi.CustomResource {
+  declare readonly taken: pulumi.Output<unknown[]>;
+
+  constructor(name: string, args: SnapshotsArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Snapshots", name, { ...args, taken: undefined }, opts);
+  }
+}

@@ -1,0 +1,10 @@
+/** Pulumi resources a target needs beforehand: for `docker` the images by digest; for `process` nothing. */
+import type * as pulumi from "@pulumi/pulumi";
+import type { Pins } from "../../declared/pins.ts";
+import type { Site } from "../../declared/site.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import { declareImages } from "./docker-images.ts";
+
+export function declarationsOf(site: Site, definition: SystemDefinition, pins: Pins, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
+  return site.target === "docker" ? declareImages(definition, pins, opts) : [];
+}

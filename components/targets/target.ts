@@ -1,0 +1,34 @@
+/** Where a system's components run. A declarative engine alone cannot stop early and resume late, so a target can both. */
+import type * as pulumi from "@pulumi/pulumi";
+import type { ComponentPin } from "../../declared/pins.ts";
+
+export interface Observation {
+  running: boolean;
+  /** Release that really runs (or, for static files, is published); null when unknown. */
+  release: string | null;
+  pid: number | null;
+  /** Whether what runs is exactly what `pin` asks for: release, artefact and configuration. */
+  asPinned(pin: ComponentPin): boolean;
+}
+
+/** What a target does at the time of an update. Every method is idempotent and says "already so". */
+export interface Target {
+  name: string;
+  /** Checks that everything the pin needs exists and is what was released, before anything stops. @throws with the name and the fix. */
+  check(component: string, pin: ComponentPin): Promise<void>;
+  /** Puts the pinned artefact in place without starting it. */
+  install(component: string, pin: ComponentPin): Promise<string>;
+  stop(component: string): Promise<string>;
+  /** @throws when one still runs. */
+  confirmStopped(components: string[]): Promise<void>;
+  /** Starts what the pin says and waits until it is healthy; what runs as pinned is left alone. */
+  resume(component: string, pin: ComponentPin): Promise<string>;
+  observe(component: string): Promise<Observation>;
+  /** Last lines of the component's error log since it was started. */
+  errorLog(component: string, lines: number): Promise<string[]>;
+}
+
+/** Pulumi resources that hold what a target needs to exist beforehand, e.g. images by digest. They start nothing. */
+export interface TargetDeclaration {
+  declare(component: string, pin: ComponentPin, opts: pulumi.CustomResourceOptions): pulumi.Resource[];
+}

@@ -1,0 +1,16 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Site } from "../declared/site.ts";
+
+export interface TrafficGateArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+}
+
+/** The traffic gate in front of the system: one listener per public component. */
+export class TrafficGate extends pulumi.CustomResource {
+  declare readonly pid: pulumi.Output<number>;
+
+  constructor(name: string, args: TrafficGateArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:TrafficGate", name, { ...args, pid: undefined }, opts);
+  }
+}

@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Pins } from "../declared/pins.ts";
+import type { Site } from "../declared/site.ts";
+
+export interface VerificationArgs {
+  /** Where the stack lives. */
+  site: pulumi.Input<Site>;
+  /** Number of the closing this belongs to, from the fence. */
+  epoch: pulumi.Input<number>;
+  /** The declared state, resolved. */
+  pins: pulumi.Input<Pins>;
+}
+
+/** The system's own checks; while one fails the gate stays closed. */
+export class Verification extends pulumi.CustomResource {
+  declare readonly checks: pulumi.Output<unknown[]>;
+
+  constructor(name: string, args: VerificationArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Verification", name, { ...args, checks: undefined }, opts);
+  }
+}

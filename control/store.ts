@@ -1,0 +1,279 @@
+/**
+ * The control database: a small database beside the live one that holds what is true of it. Gate record (crossings with epochs), journal,
+ * catalogue of snapshots, quarantines and armed copies, and lineage, keyed by OID, which a rename keeps.
+ */
+import type { Client } from "pg";
+import { connect, quote, withSession, type Endpoint } from "../postgres/connection.ts";
+import type { CrossingPlan, Lineage } from "../crossing/plan.ts";
+import type { Pins } from "../declared/pins.ts";
+import type { Baseline } from "../systems/definition.ts";
+
+/** How far a crossing has come. `open` is the only state in which users are let in without more work. */
+export type CrossingState = "closing" | "closed" | "verified" | "open" | "refused";
+
+export interface Crossing {
+  epoch: number;
+  /** Hash of the pins. */
+  crossing: string;
+  pins: Pins;
+  plan: CrossingPlan;
+  state: CrossingState;
+  runId: string;
+  startedAt: string;
+  openedAt: string | null;
+  recordedAt: string | null;
+  failure: string | null;
+  /** Captured inside the fence. */
+  baseline: Baseline | null;
+  /** Why: incident and reason as given on the command line. */
+  reason: string | null;
+}
+
+export type DatabaseRole = "live" | "quarantine" | "armed" | "pristine";
+
+export interface CatalogueDatabase {
+  oid: number;
+  name: string;
+  /** Database of the definition. */
+  database: string;
+  role: DatabaseRole;
+  lineage: Lineage;
+  /** Snapshot a pristine or armed copy belongs to. */
+  snapshotId: number | null;
+  /** Epoch that made it (quarantines: the epoch that set it aside). */
+  epoch: number;
+  createdAt: string;
+  /** For armed copies: statistics right after its content was verified; null while it is being made. */
+  verified: Record<string, unknown> | null;
+}
+
+export interface Snapshot {
+  id: number;
+  database: string;
+  name: string;
+  generation: number;
+  driver: string;
+  /** Pristine database, or folder of the dump. */
+  location: string;
+  takenAt: string;
+  epoch: number;
+  /** Release that ran on this data. */
+  release: string | null;
+  automatic: boolean;
+  state: "making" | "ready" | "removed";
+  manifest: Record<string, unknown> | null;
+  /** Cumulative statistics of the live database when it was taken, to estimate rows changed since. */
+  statistics: Record<string, unknown> | null;
+  baseline: Baseline | null;
+  sizeBytes: number | null;
+}
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS crossings (
+  epoch int PRIMARY KEY, crossing text NOT NULL, pins jsonb NOT NULL, plan jsonb NOT NULL, state text NOT NULL, run_id text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(), opened_at timestamptz, recorded_at timestamptz, failure text, baseline jsonb, reason text);
+CREATE TABLE IF NOT EXISTS journal (
+  id bigserial PRIMARY KEY, epoch int NOT NULL, run_id text NOT NULL, phase text NOT NULL, step text NOT NULL, status text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(), duration_ms double precision, detail jsonb);
+CREATE TABLE IF NOT EXISTS databases (
+  oid bigint PRIMARY KEY, name text NOT NULL, database text NOT NULL, role text NOT NULL, lineage jsonb NOT NULL, snapshot_id int, epoch int NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(), verified jsonb);
+CREATE TABLE IF NOT EXISTS snapshots (
+  id serial PRIMARY KEY, database text NOT NULL, name text NOT NULL, generation int NOT NULL, driver text NOT NULL, location text NOT NULL,
+  taken_at timestamptz NOT NULL DEFAULT clock_timestamp(), epoch int NOT NULL, release text, automatic boolean NOT NULL, state text NOT NULL,
+  manifest jsonb, statistics jsonb, baseline jsonb, size_bytes bigint, UNIQUE (database, name, generation));
+CREATE TABLE IF NOT EXISTS exports (
+  epoch int NOT NULL, database text NOT NULL, path text PRIMARY KEY, sha256 text NOT NULL, rows bigint NOT NULL, made_at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE IF NOT EXISTS holder (one boolean PRIMARY KEY DEFAULT true CHECK (one), who jsonb NOT NULL);
+`;
+
+/** "back"+"out" as a number: the key of the advisory lock. */
+const LOCK = 0x6261636b;
+
+/** Somebody else is changing this system. */
+export class LockedError extends Error {
+  readonly holder: unknown;
+  constructor(holder: unknown) {
+    super(`another run holds the lock on this system: ${JSON.stringify(holder)}; wait for it to end, then run the same command again`);
+    this.name = "LockedError";
+    this.holder = holder;
+  }
+}
+
+export function controlDatabaseName(live: string): string {
+  return `${live.slice(0, 55)}_backout`;
+}
+
+export class ControlStore {
+  readonly client: Client;
+  private constructor(client: Client) {
+    this.client = client;
+  }
+
+  /** Opens the control database, creating it where it is absent. */
+  static async create(endpoint: Endpoint, name: string): Promise<ControlStore> {
+    await withSession(endpoint, "postgres", async (client) => {
+      const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
+      if (rowCount !== 0) return;
+      await client.query(`CREATE DATABASE ${quote(name)}`).catch((error: { code?: string }) => {
+        if (error.code !== "42P04" && error.code !== "23505") throw error;
+      });
+      await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
+    });
+    const client = await connect(endpoint, name);
+    await client.query("BEGIN");
+    await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
+    await client.query(SCHEMA);
+    await client.query("COMMIT");
+    return new ControlStore(client);
+  }
+
+  /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
+  static async open(endpoint: Endpoint, name: string): Promise<ControlStore | null> {
+    try {
+      const client = await connect(endpoint, name);
+      const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass('public.crossings') IS NOT NULL AS ready");
+      if (rows[0]?.ready === true) return new ControlStore(client);
+      await client.end();
+      return null;
+    } catch (error) {
+      if ((error as { code?: string }).code === "3D000") return null;
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.client.end().catch(() => undefined);
+  }
+
+  /** Keeps every other run off this system until the session ends. @throws LockedError naming the holder after `waitMs`. */
+  async lock(who: Record<string, unknown>, waitMs: number): Promise<void> {
+    const until = Date.now() + waitMs;
+    for (;;) {
+      const { rows } = await this.client.query<{ got: boolean }>("SELECT pg_try_advisory_lock($1) AS got", [LOCK]);
+      if (rows[0]?.got === true) break;
+      if (Date.now() >= until) {
+        const holder = await this.client.query<{ who: unknown }>("SELECT who FROM holder");
+        throw new LockedError(holder.rows[0]?.who ?? "unknown");
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await this.client.query("INSERT INTO holder (who) VALUES ($1) ON CONFLICT (one) DO UPDATE SET who = excluded.who", [JSON.stringify(who)]);
+  }
+
+  async lastCrossing(): Promise<Crossing | null> {
+    return this.crossingWhere("TRUE ORDER BY epoch DESC LIMIT 1", []);
+  }
+  async lastOpenCrossing(): Promise<Crossing | null> {
+    return this.crossingWhere("opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1", []);
+  }
+  async crossing(epoch: number): Promise<Crossing | null> {
+    return this.crossingWhere("epoch = $1", [epoch]);
+  }
+  async crossings(limit: number): Promise<Crossing[]> {
+    const { rows } = await this.client.query<CrossingRow>(`SELECT * FROM crossings ORDER BY epoch DESC LIMIT $1`, [limit]);
+    return rows.map(crossingOfRow);
+  }
+  private async crossingWhere(where: string, values: unknown[]): Promise<Crossing | null> {
+    const { rows } = await this.client.query<CrossingRow>(`SELECT * FROM crossings WHERE ${where}`, values);
+    return rows[0] === undefined ? null : crossingOfRow(rows[0]);
+  }
+
+  /** The first word about a crossing: written before anything is stopped. The same epoch again: goes on where it was. */
+  async beginCrossing(crossing: Pick<Crossing, "epoch" | "crossing" | "pins" | "plan" | "runId" | "reason">): Promise<void> {
+    await this.client.query(
+      `INSERT INTO crossings (epoch, crossing, pins, plan, state, run_id, reason) VALUES ($1, $2, $3, $4, 'closing', $5, $6)
+       ON CONFLICT (epoch) DO UPDATE SET state = 'closing', opened_at = NULL, recorded_at = NULL`,
+      [crossing.epoch, crossing.crossing, JSON.stringify(crossing.pins), JSON.stringify(crossing.plan), crossing.runId, crossing.reason],
+    );
+  }
+
+  async setState(epoch: number, state: CrossingState): Promise<void> {
+    await this.client.query(
+      `UPDATE crossings SET state = $2, failure = NULL, opened_at = CASE WHEN $2 = 'open' THEN coalesce(opened_at, clock_timestamp()) END WHERE epoch = $1`,
+      [epoch, state],
+    );
+  }
+  async setFailure(epoch: number, failure: string): Promise<void> {
+    await this.client.query("UPDATE crossings SET failure = $2 WHERE epoch = $1", [epoch, failure]);
+  }
+  async setBaseline(epoch: number, baseline: Baseline): Promise<void> {
+    await this.client.query("UPDATE crossings SET baseline = coalesce(baseline, $2) WHERE epoch = $1", [epoch, JSON.stringify(baseline)]);
+  }
+  async setCounts(epoch: number, counts: Record<string, number>): Promise<void> {
+    await this.client.query("UPDATE crossings SET baseline = jsonb_set(baseline, '{counts}', $2) WHERE epoch = $1 AND baseline IS NOT NULL", [epoch, JSON.stringify(counts)]);
+  }
+  async setRecorded(epoch: number): Promise<void> {
+    await this.client.query("UPDATE crossings SET recorded_at = clock_timestamp() WHERE epoch = $1", [epoch]);
+  }
+
+  async note(entry: JournalEntry): Promise<void> {
+    await this.client.query("INSERT INTO journal (epoch, run_id, phase, step, status, duration_ms, detail) VALUES ($1,$2,$3,$4,$5,$6,$7)", [
+      entry.epoch,
+      entry.runId,
+      entry.phase,
+      entry.step,
+      entry.status,
+      entry.durationMs ?? null,
+      entry.detail === undefined ? null : JSON.stringify(entry.detail),
+    ]);
+  }
+  async journal(epoch: number): Promise<(JournalEntry & { at: string })[]> {
+    const { rows } = await this.client.query<{ epoch: number; run_id: string; phase: string; step: string; status: JournalEntry["status"]; at: Date; duration_ms: number | null; detail: unknown }>(
+      "SELECT * FROM journal WHERE epoch = $1 ORDER BY id",
+      [epoch],
+    );
+    return rows.map((row) => ({
+      epoch: row.epoch,
+      runId: row.run_id,
+      phase: row.phase,
+      step: row.step,
+      status: row.status,
+      at: row.at.toISOString(),
+      ...(row.duration_ms === null ? {} : { durationMs: row.duration_ms }),
+      detail: row.detail,
+    }));
+  }
+}
+
+export interface JournalEntry {
+  epoch: number;
+  runId: string;
+  phase: string;
+  step: string;
+  status: "started" | "finished" | "failed" | "already";
+  durationMs?: number;
+  detail?: unknown;
+}
+
+interface CrossingRow {
+  epoch: number;
+  crossing: string;
+  pins: Pins;
+  plan: CrossingPlan;
+  state: CrossingState;
+  run_id: string;
+  started_at: Date;
+  opened_at: Date | null;
+  recorded_at: Date | null;
+  failure: string | null;
+  baseline: Baseline | null;
+  reason: string | null;
+}
+
+function crossingOfRow(row: CrossingRow): Crossing {
+  return {
+    epoch: row.epoch,
+    crossing: row.crossing,
+    pins: row.pins,
+    plan: row.plan,
+    state: row.state,
+    runId: row.run_id,
+    startedAt: row.started_at.toISOString(),
+    openedAt: row.opened_at?.toISOString() ?? null,
+    recordedAt: row.recorded_at?.toISOString() ?? null,
+    failure: row.failure,
+    baseline: row.baseline,
+    reason: row.reason,
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * Arming: the time a rollback takes is decided beforehand. An armed snapshot has a copy of itself, restored beside the live database and
+ * verified, that the cut-over consumes. It is made in the background, by a process that outlives the update.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, openSync, closeSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Client } from "pg";
+import { catalogue, catalogued, forget, readySnapshots } from "../control/catalogue.ts";
+import type { CatalogueDatabase, Snapshot } from "../control/store.ts";
+import { endpointOf, liveName, type Site } from "../declared/site.ts";
+import { quote, withSession } from "../postgres/connection.ts";
+import { captureManifest, compareManifests, type Manifest } from "../postgres/manifest.ts";
+import { derivedName } from "../postgres/names.ts";
+import { quickStatistics } from "../postgres/statistics.ts";
+import { driverFor, type DriverName } from "./drivers.ts";
+import type { Run } from "./run.ts";
+
+/** "arm" as a number: one process at a time makes copies. */
+const ARMING_LOCK = 0x61726d;
+
+type Arming = Pick<Run, "site" | "definition" | "control" | "log">;
+
+/** A copy does not hold what its snapshot held. */
+export class CopyDiffersError extends Error {
+  readonly copy: string;
+  readonly differences: string[];
+  constructor(copy: string, differences: string[]) {
+    super(`the copy ${copy} differs from its snapshot: ${differences.slice(0, 5).join("; ")}; it was dropped and nothing was cut over`);
+    this.name = "CopyDiffersError";
+    this.copy = copy;
+    this.differences = differences;
+  }
+}
+
+/** The armed copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
+export async function armedCopy(run: Arming, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const ready = await readyCopy(run, snapshot);
+  if (ready !== null) return ready;
+  return underLock(run.control.client, async () => (await readyCopy(run, snapshot)) ?? arm(run, snapshot));
+}
+
+export async function underLock<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query("SELECT pg_advisory_lock($1)", [ARMING_LOCK]);
+  try {
+    return await work();
+  } finally {
+    await client.query("SELECT pg_advisory_unlock($1)", [ARMING_LOCK]).catch(() => undefined);
+  }
+}
+
+export async function isArmed(client: Client, snapshot: Snapshot): Promise<boolean> {
+  return (await copiesOf(client, snapshot)).some(({ verified }) => verified !== null);
+}
+
+async function copiesOf(client: Client, snapshot: Snapshot): Promise<CatalogueDatabase[]> {
+  return (await catalogued(client)).filter(({ role, snapshotId }) => role === "armed" && snapshotId === snapshot.id);
+}
+
+/** An armed copy that nobody wrote to since it was verified: the server's own counters are still where they were. */
+async function readyCopy(run: Arming, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
+  for (const copy of await copiesOf(run.control.client, snapshot)) {
+    if (copy.verified === null) continue;
+    if (await untouched(run.control.client, copy)) return copy;
+    run.log("warning", `armed copy ${copy.name} was written to since it was verified: it is verified again`);
+    if (await verifyCopy(run, snapshot, copy.name)) return copy;
+    await dropCopy(run.control.client, copy);
+  }
+  return null;
+}
+
+interface Counters {
+  inserted: number;
+  updated: number;
+  deleted: number;
+}
+
+async function counters(client: Client, name: string): Promise<Counters | null> {
+  const { rows } = await client.query<{ inserted: string; updated: string; deleted: string }>(
+    "SELECT tup_inserted AS inserted, tup_updated AS updated, tup_deleted AS deleted FROM pg_stat_database WHERE datname = $1",
+    [name],
+  );
+  const row = rows[0];
+  return row === undefined ? null : { inserted: Number(row.inserted), updated: Number(row.updated), deleted: Number(row.deleted) };
+}
+
+async function untouched(client: Client, copy: CatalogueDatabase): Promise<boolean> {
+  const then = copy.verified?.["counters"] as Counters | undefined;
+  const now = await counters(client, copy.name);
+  return then !== undefined && now !== null && then.inserted === now.inserted && then.updated === now.updated && then.deleted === now.deleted;
+}
+
+/** Content hash of the snapshot, taken once from a copy nobody writes to. */
+async function manifestOf(run: Arming, snapshot: Snapshot, copy: string): Promise<Manifest> {
+  if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
+  const source = snapshot.driver === "template" ? snapshot.location : copy;
+  const manifest = await withSession(endpointOf(run.site), source, (client) => captureManifest(client));
+  await run.control.client.query("UPDATE snapshots SET manifest = $2 WHERE id = $1", [snapshot.id, JSON.stringify(manifest)]);
+  snapshot.manifest = manifest as unknown as Record<string, unknown>;
+  return manifest;
+}
+
+async function verifyCopy(run: Arming, snapshot: Snapshot, name: string): Promise<boolean> {
+  const expected = await manifestOf(run, snapshot, name);
+  const [actual, statistics] = await withSession(
+    endpointOf(run.site),
+    name,
+    async (client) => [await captureManifest(client), await quickStatistics(client, name)] as const,
+  );
+  if (compareManifests(expected, actual).length > 0) return false;
+  const seen = await counters(run.control.client, name);
+  await run.control.client.query("UPDATE databases SET verified = $2 WHERE oid = (SELECT oid::bigint FROM pg_database WHERE datname = $1)", [
+    name,
+    JSON.stringify({ ...statistics, counters: seen }),
+  ]);
+  return true;
+}
+
+/** Restores a copy of the snapshot beside the live database and verifies it. */
+export async function arm(run: Arming, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const { client } = run.control;
+  for (const left of await copiesOf(client, snapshot)) if (left.verified === null) await dropCopy(client, left);
+  const taken = new Set((await client.query<{ datname: string }>("SELECT datname FROM pg_database")).rows.map(({ datname }) => datname));
+  const base = liveName(run.site, snapshot.database);
+  let serial = 1;
+  while (taken.has(derivedName(base, `_armed_${snapshot.id}_${serial}`))) serial++;
+  const name = derivedName(base, `_armed_${snapshot.id}_${serial}`);
+  const driver = snapshot.driver as DriverName;
+  await driverFor(run.site, client, driver).restoreTo({ driver, location: snapshot.location }, name);
+  const entry = {
+    name,
+    database: snapshot.database,
+    role: "armed" as const,
+    lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: 0 }, quarantine: null },
+    snapshotId: snapshot.id,
+    epoch: snapshot.epoch,
+  };
+  await catalogue(client, { ...entry, verified: null });
+  if (!(await verifyCopy(run, snapshot, name))) {
+    const differences = compareManifests(snapshot.manifest as unknown as Manifest, await withSession(endpointOf(run.site), name, (session) => captureManifest(session)));
+    await dropCopy(client, (await copiesOf(client, snapshot)).find((copy) => copy.name === name)!);
+    throw new CopyDiffersError(name, differences);
+  }
+  return (await copiesOf(client, snapshot)).find((copy) => copy.name === name)!;
+}
+
+async function dropCopy(client: Client, copy: CatalogueDatabase): Promise<void> {
+  await client.query(`DROP DATABASE IF EXISTS ${quote(copy.name)} WITH (FORCE)`);
+  await forget(client, copy.oid);
+}
+
+/** Snapshots that should be armed and are not, newest first. */
+export async function toArm(client: Client, policy: "deploy" | "always" | "never"): Promise<Snapshot[]> {
+  if (policy === "never") return [];
+  const snapshots = (await readySnapshots(client)).reverse();
+  const newest = new Map<string, Snapshot>();
+  for (const snapshot of snapshots) if (!newest.has(snapshot.database)) newest.set(snapshot.database, snapshot);
+  const wanted = policy === "always" ? snapshots : [...newest.values()];
+  const missing: Snapshot[] = [];
+  for (const snapshot of wanted) if (!(await isArmed(client, snapshot))) missing.push(snapshot);
+  return missing;
+}
+
+/** Starts the background process; it ends by itself when nothing is left to arm. */
+export function armInBackground(site: Site, policy: "deploy" | "always" | "never"): void {
+  if (policy === "never") return;
+  const folder = join(site.home, "arming");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { server, ...rest } = site;
+  const { password, ...bare } = server as typeof server & { password?: string };
+  writeFileSync(join(folder, "site.json"), JSON.stringify({ site: { ...rest, server: bare }, policy }), { mode: 0o600 });
+  const log = openSync(join(folder, "arming.log"), "a", 0o600);
+  const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const program = fileURLToPath(new URL(`./arm-main.${suffix}`, import.meta.url));
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, join(folder, "site.json")], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    env: { ...process.env, ...(password === undefined ? {} : { BACKOUT_SERVER_PASSWORD: password }) },
+  });
+  child.unref();
+  closeSync(log);
+}

@@ -1,0 +1,35 @@
+/** How long users will be kept out, from what earlier crossings took and from what has to be copied. Pure. */
+import type { CrossingPlan } from "./plan.ts";
+
+export interface EstimateInput {
+  plan: CrossingPlan;
+  /** Seconds from closing to opening of earlier crossings that were like this one, newest first. */
+  earlierSeconds: number[];
+  /** Bytes that must be copied because a snapshot is not armed, or is still to be taken. */
+  toCopyBytes: number;
+}
+
+export interface Estimate {
+  seconds: number;
+  basis: string;
+}
+
+/** A file copy inside PostgreSQL on a plain disk, bytes per second; conservative. */
+const COPY_BYTES_PER_SECOND = 200_000_000;
+const SECONDS_PER_START = 0.6;
+const SECONDS_OF_ENGINE = 1.5;
+
+export function estimate({ plan, earlierSeconds, toCopyBytes }: EstimateInput): Estimate {
+  const copySeconds = toCopyBytes / COPY_BYTES_PER_SECOND;
+  if (!plan.closeGate) return { seconds: 0, basis: "users are not kept out" };
+  if (earlierSeconds.length > 0) {
+    const sorted = earlierSeconds.slice(0, 5).sort((a, b) => a - b);
+    const median = sorted[Math.floor(sorted.length / 2)]!;
+    return { seconds: round(median + copySeconds), basis: `median of the last ${sorted.length} like it${copySeconds >= 1 ? ", plus the copy" : ""}` };
+  }
+  return { seconds: round(SECONDS_OF_ENGINE + plan.stop.length * SECONDS_PER_START + copySeconds), basis: "no earlier one like it; from what stops and what is copied" };
+}
+
+function round(seconds: number): number {
+  return Math.ceil(seconds * 10) / 10;
+}

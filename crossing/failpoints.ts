@@ -1,0 +1,16 @@
+/**
+ * Places where a test can hold a run, to kill it or to interfere from outside. Without `BACKOUT_FAILPOINT` in the environment they do nothing.
+ *
+ * `BACKOUT_FAILPOINT=<name>` with `BACKOUT_FAILPOINT_FOLDER=<folder>`: at `<name>` the run writes `<folder>/<name>.reached` and waits for
+ * `<folder>/<name>.go`. A name is `<phase>.before` or `<phase>.after`, or a step inside a phase.
+ */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export async function failpoint(name: string): Promise<void> {
+  const folder = process.env["BACKOUT_FAILPOINT_FOLDER"];
+  if (process.env["BACKOUT_FAILPOINT"] !== name || folder === undefined) return;
+  if (existsSync(join(folder, `${name}.reached`))) return;
+  writeFileSync(join(folder, `${name}.reached`), String(process.pid));
+  while (!existsSync(join(folder, `${name}.go`))) await new Promise((resolve) => setTimeout(resolve, 20));
+}

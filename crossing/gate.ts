@@ -1,0 +1,43 @@
+/** What a crossing does to the traffic gate. The gate's state file says what users get; the crossing's record says why. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { newPass, readGateState, writeGateState, type GateMode } from "../gate/state.ts";
+import { gatePassFile, gateStateFile } from "../declared/site.ts";
+import type { Maintenance } from "../declared/pins.ts";
+import type { Run } from "./run.ts";
+
+/** Users get 503 with message and Retry-After; the verifier passes with a token only this machine's owner can read. */
+export function closeGate(run: Run, maintenance: Maintenance): void {
+  write(run, "closed", maintenance);
+}
+
+/** Users get what maintenance says: everything, reading only, or 503. */
+export function setGate(run: Run, maintenance: Maintenance): void {
+  write(run, maintenance.mode === "off" ? "open" : maintenance.mode === "read-only" ? "read-only" : "closed", maintenance);
+}
+
+function write(run: Run, mode: GateMode, maintenance: Maintenance): void {
+  const file = gateStateFile(run.site);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const { pass, passHash } = newPass();
+  writeFileSync(gatePassFile(run.site), pass, { mode: 0o600 });
+  writeGateState(file, {
+    mode,
+    epoch: run.epoch,
+    message: maintenance.mode !== "off" && maintenance.message !== "" ? maintenance.message : run.definition.maintenanceMessage,
+    retryAfterSeconds: run.definition.retryAfterSeconds,
+    passHash,
+    maintenance,
+  });
+}
+
+/** Whether users get exactly what `maintenance` says. */
+export function gateIsAsDeclared(site: Run["site"], maintenance: Maintenance): boolean {
+  const state = readGateState(gateStateFile(site));
+  const mode: GateMode = maintenance.mode === "off" ? "open" : maintenance.mode === "read-only" ? "read-only" : "closed";
+  return state !== null && state.mode === mode;
+}
+
+export function verifierPass(site: Run["site"]): string {
+  return readFileSync(gatePassFile(site), "utf8").trim();
+}

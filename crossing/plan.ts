@@ -1,0 +1,253 @@
+/** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
+import { showDataPin, type ComponentPin, type DataPin, type Pins } from "../declared/pins.ts";
+import type { ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
+
+/** What is true of one database now. */
+export interface DatabaseFacts {
+  exists: boolean;
+  /** Pin the live database satisfies: the snapshot it descends from, or the quarantine it was. */
+  lineage: Lineage;
+  /** Migrations the ledger says are applied. */
+  applied: string[];
+  /** Started and not finished. */
+  failed: string[];
+}
+
+/** Where a database's data comes from. */
+export interface Lineage {
+  /** Snapshot it descends from, with how many times that one had been restored before. */
+  snapshot: { name: string; generation: number; again: number } | null;
+  /** Name under which it stood in quarantine, when an undo brought it back. */
+  quarantine: string | null;
+}
+
+export type DataAction =
+  | { kind: "none" }
+  | { kind: "create" }
+  | { kind: "restore"; snapshot: string; generation: number; again: number }
+  | { kind: "undo"; quarantine: string };
+
+export interface DatabasePlan {
+  action: DataAction;
+  /** Migrations to apply after the action, oldest first (`create` and `none`; a restore plans them again on what it restored). */
+  up: string[];
+  /** Migrations to take back, newest first, and how. */
+  back: string[];
+  backBy: "keep" | "mark" | "down";
+}
+
+export interface ComponentChange {
+  component: string;
+  from: string | null;
+  to: string;
+  what: string;
+}
+
+export interface CrossingPlan {
+  /** Name of the scope whose pins these are, where one fits. */
+  scope: string | null;
+  forward: boolean;
+  /** Release that is left; null on the first deployment. */
+  fromRelease: string | null;
+  toRelease: string;
+  changes: ComponentChange[];
+  /** Components to stop, in order. Each is confirmed stopped before the next step. */
+  stop: string[];
+  /** Components that must not run afterwards. */
+  off: string[];
+  /** Users get 503 from the fence until verification has passed. */
+  closeGate: boolean;
+  /** No one but backout reaches the databases from the fence until the data step is done. */
+  fenceData: boolean;
+  databases: Record<string, DatabasePlan>;
+  /** Snapshots to take inside the fence: automatic or declared. */
+  take: { name: string; automatic: boolean }[];
+  flagsChanged: string[];
+  maintenanceChanged: boolean;
+}
+
+export interface PlanInput {
+  definition: SystemDefinition;
+  /** Pins of the last crossing that opened; null on the first deployment. */
+  from: Pins | null;
+  to: Pins;
+  /** The last crossing has not opened: nothing is known to be as its pins say. */
+  unfinished: boolean;
+  databases: Record<string, DatabaseFacts>;
+  /** Snapshots that exist, to see which declared ones are missing and to resolve a name to its generation. */
+  snapshots: { database: string; name: string; generation: number }[];
+}
+
+/** A data pin names a snapshot that does not exist, or more than one. */
+export class SnapshotPinError extends Error {
+  readonly database: string;
+  readonly pin: string;
+  readonly available: string[];
+  constructor(database: string, pin: string, available: string[], ambiguous: boolean) {
+    super(
+      ambiguous
+        ? `backout:data "${pin}" is ambiguous: ${available.join(", ")} exist; pin one of them`
+        : `backout:data "${pin}": no such snapshot of ${database}; ${available.length > 0 ? `there are ${available.join(", ")}` : "there are none"}`,
+    );
+    this.name = "SnapshotPinError";
+    this.database = database;
+    this.pin = pin;
+    this.available = available;
+  }
+}
+
+export function planCrossing(input: PlanInput): CrossingPlan {
+  const { definition, from, to, unfinished } = input;
+  const forward = from === null || compareReleases(to.release, from.release) > 0;
+  const changes = componentChanges(from, to);
+  const databases = Object.fromEntries(
+    Object.keys(definition.databases).map((name) => [name, planDatabase(name, input, forward)]),
+  );
+  const take = snapshotsToTake(input, forward, databases);
+  const fenceData = unfinished || take.length > 0 || Object.values(databases).some(touchesData);
+  const stop = stopList(definition, from, changes, fenceData, unfinished);
+  const listening = new Set(Object.values(definition.listeners).map((listener) => listener.component));
+  return {
+    scope: from === null ? null : recogniseScope(definition, from, to),
+    forward,
+    fromRelease: from?.release ?? null,
+    toRelease: to.release,
+    changes,
+    stop,
+    off: Object.entries(to.components).flatMap(([name, pin]) => (pin.run ? [] : [name])),
+    closeGate: fenceData || from === null || stop.some((component) => listening.has(component)),
+    fenceData,
+    databases,
+    take,
+    flagsChanged: Object.keys(to.flags).filter((flag) => from?.flags[flag] !== to.flags[flag]),
+    maintenanceChanged: JSON.stringify(from?.maintenance) !== JSON.stringify(to.maintenance),
+  };
+}
+
+function touchesData(plan: DatabasePlan): boolean {
+  return plan.action.kind !== "none" || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep");
+}
+
+/** v3.10.0 comes after v3.9.0. */
+export function compareReleases(a: string, b: string): number {
+  return new Intl.Collator("en", { numeric: true }).compare(a, b);
+}
+
+function componentChanges(from: Pins | null, to: Pins): ComponentChange[] {
+  return Object.entries(to.components).flatMap(([component, pin]) => {
+    const old = from?.components[component];
+    const what = difference(old, pin);
+    return what.length === 0 ? [] : [{ component, from: old?.release ?? null, to: pin.release, what: what.join(", ") }];
+  });
+}
+
+function difference(old: ComponentPin | undefined, pin: ComponentPin): string[] {
+  if (old === undefined) return [`new at ${pin.release}${pin.run ? "" : ", off"}`];
+  const what: string[] = [];
+  if (old.release !== pin.release) what.push(`${old.release} → ${pin.release}`);
+  else if (JSON.stringify(old.artefact) !== JSON.stringify(pin.artefact)) what.push(`another artefact of ${pin.release}`);
+  if (JSON.stringify(Object.entries(old.config).sort()) !== JSON.stringify(Object.entries(pin.config).sort())) what.push("configuration");
+  if (old.run !== pin.run) what.push(pin.run ? "started" : "stopped");
+  return what;
+}
+
+function planDatabase(name: string, input: PlanInput, forward: boolean): DatabasePlan {
+  const facts = input.databases[name] ?? { exists: false, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] };
+  const pin = input.to.data[name] ?? { kind: "current" };
+  const order = input.definition.databases[name]!.migrations.map((migration) => migration.name);
+  const needed = input.to.needs[name];
+  const upTo = needed === undefined ? [] : order.slice(0, order.indexOf(needed) + 1);
+  const action: DataAction = facts.exists ? dataAction(name, pin, facts.lineage, input.snapshots) : { kind: "create" };
+  const applied = action.kind === "none" ? facts.applied : [];
+  const up = action.kind === "restore" || action.kind === "undo" ? [] : upTo.filter((migration) => !applied.includes(migration));
+  const beyond = order.slice(upTo.length).reverse();
+  const back = forward || action.kind !== "none" ? [] : beyond.filter((migration) => facts.applied.includes(migration) || facts.failed.includes(migration));
+  return { action, up, back, backBy: input.to.schema };
+}
+
+function dataAction(database: string, pin: DataPin, lineage: Lineage, snapshots: PlanInput["snapshots"]): DataAction {
+  if (pin.kind === "current") return { kind: "none" };
+  if (pin.kind === "quarantine") return lineage.quarantine === pin.name ? { kind: "none" } : { kind: "undo", quarantine: pin.name };
+  const { generation } = resolveSnapshot(database, pin, snapshots);
+  const here = lineage.snapshot;
+  if (lineage.quarantine === null && here !== null && here.name === pin.name && here.generation === generation && here.again === pin.again)
+    return { kind: "none" };
+  return { kind: "restore", snapshot: pin.name, generation, again: pin.again };
+}
+
+/** @throws SnapshotPinError where the name is unknown, or stands for several generations. */
+export function resolveSnapshot(
+  database: string,
+  pin: Extract<DataPin, { kind: "snapshot" }>,
+  snapshots: PlanInput["snapshots"],
+): { name: string; generation: number } {
+  const named = snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === pin.name);
+  const all = snapshots.filter((snapshot) => snapshot.database === database).map((snapshot) => `${snapshot.name}@${snapshot.generation}`);
+  const fitting = named.filter((snapshot) => pin.generation === null || snapshot.generation === pin.generation);
+  if (fitting.length === 1) return fitting[0]!;
+  throw new SnapshotPinError(database, showDataPin(pin), fitting.length > 1 ? fitting.map((snapshot) => `${snapshot.name}@${snapshot.generation}`) : all, fitting.length > 1);
+}
+
+function snapshotsToTake(input: PlanInput, forward: boolean, databases: Record<string, DatabasePlan>): CrossingPlan["take"] {
+  const existing = Object.entries(input.databases).filter(([, facts]) => facts.exists).map(([name]) => name);
+  if (existing.length === 0) return [];
+  const take: CrossingPlan["take"] = [];
+  const keepsData = existing.every((name) => databases[name]!.action.kind === "none");
+  if (forward && input.from !== null && input.from.release !== input.to.release && keepsData)
+    take.push({ name: `before-${input.to.release}`, automatic: true });
+  // Data changed in place has no quarantine to go back to.
+  if (existing.some((name) => databases[name]!.backBy === "down" && databases[name]!.back.length > 0))
+    take.push({ name: `before-down-${input.to.release}`, automatic: true });
+  for (const name of input.to.snapshots)
+    if (existing.some((database) => !input.snapshots.some((snapshot) => snapshot.database === database && snapshot.name === name)))
+      take.push({ name, automatic: false });
+  return take;
+}
+
+function stopList(
+  definition: SystemDefinition,
+  from: Pins | null,
+  changes: ComponentChange[],
+  fenceData: boolean,
+  unfinished: boolean,
+): string[] {
+  if (from === null && !unfinished) return [];
+  const changed = new Set(changes.map((change) => change.component));
+  return ordered(definition).filter((name) => {
+    const component = definition.components[name]!;
+    if (component.kind === "static") return false;
+    return unfinished || changed.has(name) || (fenceData && component.databases.length > 0);
+  });
+}
+
+/** Components in stop order; those the order does not name come last. */
+export function ordered(definition: SystemDefinition): string[] {
+  const rest = Object.keys(definition.components).filter((name) => !definition.stopOrder.includes(name));
+  return [...definition.stopOrder, ...rest];
+}
+
+/** The scope whose pins turn `from` into `to`, if there is one. */
+export function recogniseScope(definition: SystemDefinition, from: Pins, to: Pins): string | null {
+  const fitting = Object.entries(definition.scopes).filter(([, scope]) => fits(scope, from, to));
+  // The scope that pins most says most.
+  return fitting.sort(([, a], [, b]) => weight(b) - weight(a))[0]?.[0] ?? null;
+}
+
+function weight(scope: ScopeDefinition): number {
+  return JSON.stringify(scope.pins).length;
+}
+
+function fits(scope: ScopeDefinition, from: Pins, to: Pins): boolean {
+  const { pins } = scope;
+  if ((pins.release === "to") !== (to.release !== from.release)) return false;
+  const restores = Object.entries(to.data).some(([database, pin]) => pin.kind === "snapshot" && JSON.stringify(pin) !== JSON.stringify(from.data[database]));
+  if ((pins.data === "snapshot") !== restores) return false;
+  if (pins.schema !== undefined && pins.schema !== to.schema) return false;
+  return Object.entries(to.components).every(([name, pin]) => {
+    const asked = pins.components?.[name];
+    const old = from.components[name];
+    if (asked?.run !== undefined && (asked.run === "on") !== pin.run) return false;
+    const moves = asked?.release === "to" || pins.release === "to";
+    return moves || old === undefined || old.release === pin.release;
+  });
+}

@@ -1,0 +1,147 @@
+/** What a crossing would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
+import { isArmed } from "./arming.ts";
+import { atRisk, type AtRisk } from "./at-risk.ts";
+import { effectsSince, type EffectCount } from "./effects.ts";
+import { estimate, type Estimate } from "./estimate.ts";
+import type { CrossingPlan, DataAction } from "./plan.ts";
+import { controlName, endpointOf, liveName, type Site } from "../declared/site.ts";
+import { ControlStore, type Snapshot } from "../control/store.ts";
+import { readySnapshots } from "../control/catalogue.ts";
+import { withSession } from "../postgres/connection.ts";
+import { databaseSizeBytes } from "../postgres/space.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+
+export interface DatabasePreview {
+  action: string;
+  migrations: { up: string[]; back: string[]; backBy: string };
+  /** Null: nothing is set aside, or nothing to compare with. */
+  atRisk: AtRisk | null;
+  /** Why it is not known. */
+  unknown: string | null;
+  armed: boolean | null;
+}
+
+export interface CrossingPreview {
+  scope: string | null;
+  from: string | null;
+  to: string;
+  changes: string[];
+  stops: string[];
+  usersKeptOut: boolean;
+  take: string[];
+  databases: Record<string, DatabasePreview>;
+  effects: EffectCount[];
+  estimate: Estimate;
+}
+
+export async function previewCrossing(site: Site, definition: SystemDefinition, plan: CrossingPlan, { exact, reached }: { exact: boolean; reached: boolean }): Promise<CrossingPreview> {
+  const control = !reached ? null : await ControlStore.open(endpointOf(site), controlName(site, definition));
+  try {
+    const databases: Record<string, DatabasePreview> = {};
+    let toCopyBytes = 0;
+    for (const [name, database] of Object.entries(plan.databases)) {
+      const snapshot = control === null ? null : await snapshotFor(control, name, database.action);
+      const armed = snapshot === null || control === null ? null : await isArmed(control.client, snapshot);
+      if (armed === false) toCopyBytes += snapshot?.sizeBytes ?? 0;
+      if (reached && plan.take.length > 0 && database.action.kind === "none") toCopyBytes += await sizeOf(site, liveName(site, name));
+      const looked = control === null ? null : await lookAtRisk(site, definition, control, name, database.action, exact);
+      databases[name] = {
+        action: describeAction(database.action),
+        migrations: { up: database.up, back: database.back, backBy: database.backBy },
+        atRisk: looked?.rows ?? null,
+        unknown: looked?.unknown ?? null,
+        armed,
+      };
+    }
+    return {
+      scope: plan.scope,
+      from: plan.fromRelease,
+      to: plan.toRelease,
+      changes: plan.changes.map(({ component, what }) => `${component}: ${what}`),
+      stops: plan.stop,
+      usersKeptOut: plan.closeGate,
+      take: plan.take.map(({ name }) => name),
+      databases,
+      effects: control === null || plan.forward ? [] : await effectsSince(site, definition, control),
+      estimate: estimate({ plan, earlierSeconds: control === null ? [] : await earlier(control, plan), toCopyBytes }),
+    };
+  } finally {
+    await control?.end();
+  }
+}
+
+async function lookAtRisk(site: Site, definition: SystemDefinition, control: ControlStore, database: string, action: DataAction, exact: boolean) {
+  if (action.kind !== "restore" && action.kind !== "undo") return { rows: null, unknown: null };
+  try {
+    return { rows: await atRisk({ site, definition, control }, database, action, exact), unknown: null };
+  } catch (error) {
+    return { rows: null, unknown: (error as Error).message };
+  }
+}
+
+async function snapshotFor(control: ControlStore, database: string, action: DataAction): Promise<Snapshot | null> {
+  if (action.kind !== "restore") return null;
+  return (
+    (await readySnapshots(control.client)).find((one) => one.database === database && one.name === action.snapshot && one.generation === action.generation) ?? null
+  );
+}
+
+async function sizeOf(site: Site, live: string): Promise<number> {
+  return withSession(endpointOf(site), "postgres", (client) => databaseSizeBytes(client, live)).catch(() => 0);
+}
+
+/** Seconds from start to opening of crossings with the same scope. */
+async function earlier(control: ControlStore, plan: CrossingPlan): Promise<number[]> {
+  const { rows } = await control.client.query<{ seconds: string }>(
+    `SELECT extract(epoch FROM opened_at - started_at) AS seconds FROM crossings
+     WHERE opened_at IS NOT NULL AND (plan->>'scope') IS NOT DISTINCT FROM $1 AND (plan->>'forward')::boolean = $2 AND (plan->>'fenceData')::boolean = $3
+       AND plan->>'fromRelease' IS NOT NULL
+     ORDER BY epoch DESC LIMIT 5`,
+    [plan.scope, plan.forward, plan.fenceData],
+  );
+  return rows.map(({ seconds }) => Number(seconds));
+}
+
+export function describeAction(action: DataAction): string {
+  switch (action.kind) {
+    case "none":
+      return "data stays";
+    case "create":
+      return "made new";
+    case "restore":
+      return `restored from ${action.snapshot}@${action.generation}${action.again > 0 ? ` (again: ${action.again})` : ""}; what is there now goes into quarantine`;
+    case "undo":
+      return `${action.quarantine} comes back; what is there now goes into quarantine`;
+  }
+}
+
+/** The preview as lines: what a person must know first comes first. */
+export function previewLines(preview: CrossingPreview): { severity: "info" | "warning"; line: string }[] {
+  const lines: { severity: "info" | "warning"; line: string }[] = [];
+  const say = (line: string): void => void lines.push({ severity: "info", line });
+  const warn = (line: string): void => void lines.push({ severity: "warning", line });
+  say(`${preview.from ?? "nothing"} → ${preview.to}${preview.scope === null ? "" : ` (scope ${preview.scope})`}`);
+  for (const change of preview.changes) say(change);
+  for (const [name, database] of Object.entries(preview.databases)) {
+    if (database.action !== "data stays") say(`${name}: ${database.action}`);
+    if (database.migrations.up.length > 0) say(`${name}: migrations applied: ${database.migrations.up.join(", ")}`);
+    if (database.migrations.back.length > 0) say(`${name}: schema ${database.migrations.backBy}: ${database.migrations.back.join(", ")}`);
+    if (database.armed === true) say(`${name}: the snapshot is armed: the cut-over is a rename`);
+    if (database.armed === false) warn(`${name}: the snapshot is NOT armed: it is restored while users wait`);
+    if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
+    if (database.atRisk !== null) for (const line of riskLines(name, database.atRisk)) warn(line);
+  }
+  if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);
+  if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
+  for (const { component, title, rows } of preview.effects) if (rows > 0) warn(`cannot come back: ${title} (${component}): ${rows}`);
+  say(preview.usersKeptOut ? `users get 503 for about ${preview.estimate.seconds} s (${preview.estimate.basis})` : "users are not kept out");
+  return lines;
+}
+
+function riskLines(database: string, { rows, how }: AtRisk): string[] {
+  const touched = Object.entries(rows).filter(([, table]) => table.inserted + table.updated + table.deleted > 0);
+  if (touched.length === 0) return [`${database}: no rows at risk (${how})`];
+  return touched.map(
+    ([table, { inserted, updated, deleted }]) => `${database}: rows at risk (${how}) in ${table}: ${inserted} inserted, ${updated} updated, ${deleted} deleted; kept in quarantine and export`,
+  );
+}

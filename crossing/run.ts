@@ -1,0 +1,76 @@
+/** A run works its way through the phases of one crossing; every step is journalled where the data is. */
+import type { ControlStore, Crossing } from "../control/store.ts";
+import type { Site } from "../declared/site.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+import { failpoint } from "./failpoints.ts";
+import type { Phase } from "./phases.ts";
+
+export type Log = (severity: "debug" | "info" | "warning" | "error", message: string) => void;
+
+export interface Run {
+  site: Site;
+  definition: SystemDefinition;
+  control: ControlStore;
+  epoch: number;
+  runId: string;
+  log: Log;
+}
+
+/** A step failed; says which one, whether users are kept out, and what to run next. */
+export class StepFailedError extends Error {
+  readonly phase: Phase;
+  readonly step: string;
+  readonly gateClosed: boolean;
+  constructor(phase: Phase, step: string, gateClosed: boolean, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `${phase}: ${step} failed: ${reason}\n` +
+        (gateClosed
+          ? "The gate stays closed: users get 503 until verification has passed. Mend the cause and run `pulumi up` again, it goes on from here; or pin the previous release and run `pulumi up`."
+          : "Nothing was closed. Mend the cause and run `pulumi up` again."),
+      { cause },
+    );
+    this.name = "StepFailedError";
+    this.phase = phase;
+    this.step = step;
+    this.gateClosed = gateClosed;
+  }
+}
+
+/** Refused before the data was touched; what had been stopped runs again and the gate is as it was. */
+export class RefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "RefusedError";
+  }
+}
+
+/** Runs one step of a phase: journalled, timed, and with its failure kept in the crossing's record. */
+export async function step<T>(run: Run, phase: Phase, name: string, work: () => Promise<T>, detail?: (result: T) => unknown): Promise<T> {
+  const entry = { epoch: run.epoch, runId: run.runId, phase, step: name };
+  await run.control.note({ ...entry, status: "started" });
+  const startedAt = performance.now();
+  try {
+    await failpoint(`${phase}.before`);
+    const result = await work();
+    await failpoint(`${phase}.after`);
+    const durationMs = performance.now() - startedAt;
+    await run.control.note({ ...entry, status: "finished", durationMs, detail: detail?.(result) });
+    run.log("info", `${phase}: ${name} (${Math.round(durationMs)} ms)`);
+    return result;
+  } catch (error) {
+    if (error instanceof RefusedError) throw error;
+    const crossing = await run.control.crossing(run.epoch).catch(() => null);
+    const failed = new StepFailedError(phase, name, gateClosed(crossing), error);
+    // The server itself may be what died.
+    await run.control
+      .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
+      .then(() => run.control.setFailure(run.epoch, `${phase}: ${name}`))
+      .catch(() => undefined);
+    throw failed;
+  }
+}
+
+function gateClosed(crossing: Crossing | null): boolean {
+  return crossing === null || (crossing.state !== "open" && crossing.plan.closeGate);
+}

@@ -1,0 +1,107 @@
+/** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
+import { liveName } from "../../declared/site.ts";
+import { crossingOf, type Maintenance, type Pins } from "../../declared/pins.ts";
+import { fenceDatabase, refuseUnfenceable } from "../../postgres/fence.ts";
+import { readProperties } from "../../postgres/properties.ts";
+import { targetOf } from "../../components/targets/index.ts";
+import { captureBaseline, countInside } from "../../verification/baseline.ts";
+import { closeGate, setGate } from "../gate.ts";
+import { countSince } from "../at-risk.ts";
+import type { CrossingPlan } from "../plan.ts";
+import { saveProperties, savedProperties } from "../properties-record.ts";
+import { RefusedError, step, type Run } from "../run.ts";
+import { reopenRefused } from "./reopen.ts";
+
+export interface FenceRequest {
+  pins: Pins;
+  plan: CrossingPlan;
+  reason: string | null;
+  carry: "export" | "refuse";
+}
+
+export async function closeFence(run: Run, request: FenceRequest): Promise<{ closedAt: string }> {
+  const { pins, plan } = request;
+  const { control, epoch } = run;
+  const before = await control.lastCrossing();
+  if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
+  const fresh = before === null || before.epoch < epoch;
+  await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
+  await step(run, "fence", "protect", async () => {
+    await keepProperties(run, before === null || before.state === "open" || before.state === "refused");
+    if (plan.fenceData) for (const database of existing(run, plan)) await refuseUnfenceable(control.client, liveName(run.site, database));
+    // A baseline of a system that is half down says nothing.
+    if (fresh) await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
+    protectGate(run, plan, pins.maintenance);
+  });
+  await step(
+    run,
+    "fence",
+    "stop and confirm stopped",
+    async () => stopAll(run, plan),
+    (stopped) => ({ stopped }),
+  );
+  await step(run, "fence", "close the data", async () => closeData(run, plan), (sessions) => sessions);
+  // Nothing writes any more: what is counted now is what must be there afterwards.
+  if (fresh && existing(run, plan).some((database) => plan.databases[database]?.action.kind === "none"))
+    await step(run, "fence", "count", () => countInside(run, plan.fenceData), (counts) => counts);
+  await recount(run, request);
+  await control.setState(epoch, "closed");
+  return { closedAt: new Date().toISOString() };
+}
+
+function existing(run: Run, plan: CrossingPlan): string[] {
+  return Object.keys(run.definition.databases).filter((database) => plan.databases[database]?.action.kind !== "create");
+}
+
+/** What CREATE DATABASE does not copy, as it is while nothing is closed; while something is, the record of before stays. */
+async function keepProperties(run: Run, everythingOpen: boolean): Promise<void> {
+  for (const database of Object.keys(run.definition.databases)) {
+    const live = liveName(run.site, database);
+    if (!everythingOpen && (await savedProperties(run.control.client, database)) !== null) continue;
+    const properties = await readProperties(run.control.client, live).catch(() => null);
+    if (properties !== null) await saveProperties(run.control.client, database, properties);
+  }
+}
+
+function protectGate(run: Run, plan: CrossingPlan, maintenance: Maintenance): void {
+  if (plan.closeGate) closeGate(run, maintenance);
+  else if (plan.maintenanceChanged && maintenance.mode !== "off") setGate(run, maintenance);
+}
+
+async function stopAll(run: Run, plan: CrossingPlan): Promise<string[]> {
+  const target = targetOf(run.site, run.definition);
+  const stopped: string[] = [];
+  for (const component of plan.stop) {
+    const how = await target.stop(component);
+    await target.confirmStopped([component]);
+    stopped.push(`${component}: ${how}`);
+    run.log("info", `stopped ${component} (${how})`);
+  }
+  return stopped;
+}
+
+async function closeData(run: Run, plan: CrossingPlan): Promise<Record<string, unknown>> {
+  if (!plan.fenceData) return {};
+  const closed: Record<string, unknown> = {};
+  for (const database of existing(run, plan))
+    closed[database] = await fenceDatabase(run.control.client, liveName(run.site, database), { timeoutMs: 30_000, retryMs: 20 });
+  return closed;
+}
+
+/** `carry: refuse` counted again where nothing can change any more. */
+async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<void> {
+  if (carry !== "refuse") return;
+  for (const [database, { action }] of Object.entries(plan.databases)) {
+    if (action.kind !== "restore" && action.kind !== "undo") continue;
+    const counted = await step(run, "fence", `count rows written since in ${database}`, () => countSince(run, database, action, { fenced: true }), (rows) => rows);
+    const rows = Object.values(counted).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
+    if (rows === 0) continue;
+    await reopenRefused(run, plan);
+    throw new RefusedError(
+      `backout:carry is "refuse" and ${rows} rows of ${database} were written since (${Object.entries(counted)
+        .filter(([, table]) => table.inserted + table.updated + table.deleted > 0)
+        .map(([table, { inserted, updated, deleted }]) => `${table} +${inserted} ~${updated} -${deleted}`)
+        .join(", ")}). Nothing was changed and everything runs again. Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`,
+    );
+  }
+}

@@ -1,0 +1,25 @@
+/** Opens: everybody may connect to the data again, and users get what maintenance says. Only after verification has passed. */
+import type { Maintenance } from "../../declared/pins.ts";
+import { setGate } from "../gate.ts";
+import { step, type Run } from "../run.ts";
+import { admitEverybody } from "./reopen.ts";
+
+/** Nothing is opened that was not verified. */
+export class NotVerifiedError extends Error {
+  constructor(epoch: number, state: string) {
+    super(`crossing ${epoch} is "${state}", not verified: the gate stays closed; run \`pulumi up\` again`);
+    this.name = "NotVerifiedError";
+  }
+}
+
+export async function open(run: Run, maintenance: Maintenance): Promise<{ openedAt: string }> {
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing === null || (crossing.state !== "verified" && crossing.state !== "open"))
+    throw new NotVerifiedError(run.epoch, crossing?.state ?? "unknown");
+  await step(run, "open", maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`, async () => {
+    if (crossing.plan.fenceData) await admitEverybody(run);
+    setGate(run, maintenance);
+  });
+  await run.control.setState(run.epoch, "open");
+  return { openedAt: (await run.control.crossing(run.epoch))?.openedAt ?? "" };
+}

@@ -1,0 +1,76 @@
+/** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
+import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { catalogued } from "../../control/catalogue.ts";
+import { endpointOf } from "../../declared/site.ts";
+import type { Declared } from "../../declared/schema.ts";
+import { withSession } from "../../postgres/connection.ts";
+import { exportDifferences } from "../../postgres/export.ts";
+import { appendGovernance } from "../../records/governance.ts";
+import { armedCopy, armInBackground } from "../arming.ts";
+import { baseSnapshot, readableCopy } from "../at-risk.ts";
+import type { DataAction } from "../plan.ts";
+import { applyRetention } from "../retention.ts";
+import { step, type Run } from "../run.ts";
+
+export interface Exported {
+  path: string;
+  sha256: string;
+  rows: number;
+}
+
+export async function record(run: Run, keep: Declared["backups"], arm: Declared["arm"], pinned: string[]): Promise<{ exported: Exported[] }> {
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
+  const exported: Exported[] = [];
+  for (const [database, { action }] of Object.entries(crossing.plan.databases))
+    if (action.kind === "restore" || action.kind === "undo")
+      exported.push(...(await step(run, "record", `export rows written since of ${database}`, () => exportSince(run, database, action, crossing.runId), (files) => files)));
+  await step(run, "record", "retention", () => applyRetention(run, keep, pinned), (dropped) => ({ dropped }));
+  await step(run, "record", "governance log", async () =>
+    Promise.resolve(
+      appendGovernance(join(run.site.home, "records", "governance.jsonl"), {
+        runId: crossing.runId,
+        epoch: run.epoch,
+        event: crossing.plan.forward ? "deployment" : "rollback",
+        system: run.definition.name,
+        stack: run.site.stack,
+        from: crossing.plan.fromRelease,
+        to: crossing.plan.toRelease,
+        scope: crossing.plan.scope,
+        reason: crossing.reason,
+        success: true,
+        exported,
+      }),
+    ),
+  );
+  await run.control.setRecorded(run.epoch);
+  armInBackground(run.site, arm);
+  return { exported };
+}
+
+/** Compares what was set aside with the snapshot it is measured against; files and their hashes go into the catalogue. */
+async function exportSince(run: Run, database: string, action: DataAction, runId: string): Promise<Exported[]> {
+  const { client } = run.control;
+  const quarantine = (await catalogued(client)).find((entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch);
+  if (quarantine === undefined) return [];
+  const snapshot =
+    action.kind === "restore" ? await baseSnapshot(run, database, action) : await snapshotOf(run, database, quarantine.lineage.snapshot);
+  if (snapshot === null) return [];
+  const base = (await readableCopy(client, snapshot)) ?? (await armedCopy(run, snapshot)).name;
+  const folder = join(run.site.home, "exports", runId, database);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const files = await withSession(endpointOf(run.site), base, (from) =>
+    withSession(endpointOf(run.site), quarantine.name, (current) =>
+      exportDifferences({ base: from, current, tables: run.definition.databases[database]!.tables, folder, runId }),
+    ),
+  );
+  for (const { path, sha256, rows } of files)
+    await client.query("INSERT INTO exports (epoch, database, path, sha256, rows) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (path) DO NOTHING", [run.epoch, database, path, sha256, rows]);
+  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+}
+
+async function snapshotOf(run: Run, database: string, lineage: { name: string; generation: number } | null) {
+  if (lineage === null) return null;
+  return baseSnapshot(run, database, { kind: "restore", snapshot: lineage.name, generation: lineage.generation, again: 0 });
+}

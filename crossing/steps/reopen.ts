@@ -1,0 +1,29 @@
+/** Takes a refusal back: what had been stopped runs again, the data and the gate are open as before. Nothing of the data was changed. */
+import { liveName, SERVICES_ROLE } from "../../declared/site.ts";
+import { admit } from "../../postgres/fence.ts";
+import { targetOf } from "../../components/targets/index.ts";
+import { setGate } from "../gate.ts";
+import type { CrossingPlan } from "../plan.ts";
+import { savedProperties } from "../properties-record.ts";
+import type { Run } from "../run.ts";
+
+export async function reopenRefused(run: Run, plan: CrossingPlan): Promise<void> {
+  const from = (await run.control.lastOpenCrossing())?.pins ?? null;
+  if (plan.fenceData) await admitEverybody(run);
+  if (from !== null) {
+    const target = targetOf(run.site, run.definition);
+    for (const component of [...plan.stop].reverse()) {
+      const pin = from.components[component];
+      if (pin?.run === true) await target.resume(component, pin);
+    }
+    setGate(run, from.maintenance);
+  }
+  await run.control.setState(run.epoch, "refused");
+}
+
+export async function admitEverybody(run: Run): Promise<void> {
+  for (const database of Object.keys(run.definition.databases)) {
+    const saved = await savedProperties(run.control.client, database);
+    if (saved !== null) await admit(run.control.client, liveName(run.site, database), "everybody", { servicesRole: SERVICES_ROLE, saved });
+  }
+}

@@ -1,0 +1,58 @@
+/** Makes every component run that should run, and none that should not; looks at what really runs. */
+import { liveName, SERVICES_ROLE } from "../../declared/site.ts";
+import type { Pins } from "../../declared/pins.ts";
+import { targetOf } from "../../components/targets/index.ts";
+import { admit } from "../../postgres/fence.ts";
+import { ordered } from "../plan.ts";
+import { savedProperties } from "../properties-record.ts";
+import { step, type Run } from "../run.ts";
+
+/** A component runs another release than its pin says. */
+export class WrongReleaseError extends Error {
+  readonly component: string;
+  readonly pinned: string;
+  readonly running: string | null;
+  constructor(component: string, pinned: string, running: string | null) {
+    super(`${component} is pinned to ${pinned} but ${running ?? "nothing"} runs`);
+    this.name = "WrongReleaseError";
+    this.component = component;
+    this.pinned = pinned;
+    this.running = running;
+  }
+}
+
+export async function resume(run: Run, pins: Pins): Promise<Record<string, string>> {
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing?.plan.fenceData === true) await step(run, "resume", "let the services in", () => admitServices(run));
+  const target = targetOf(run.site, run.definition);
+  const states: Record<string, string> = {};
+  for (const component of ordered(run.definition).reverse()) {
+    const pin = pins.components[component];
+    if (pin === undefined) continue;
+    await step(run, "resume", pin.run ? `${component} ${pin.release}` : `${component} stays off`, async () => {
+      states[component] = pin.run ? await target.resume(component, pin) : await target.stop(component);
+      const observed = await target.observe(component);
+      if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(component, pin.release, observed.release);
+    });
+  }
+  return states;
+}
+
+async function admitServices(run: Run): Promise<void> {
+  for (const database of Object.keys(run.definition.databases)) {
+    const saved = await savedProperties(run.control.client, database);
+    if (saved !== null) await admit(run.control.client, liveName(run.site, database), "services", { servicesRole: SERVICES_ROLE, saved });
+  }
+}
+
+/** Components that are not as pinned. */
+export async function drift(run: Pick<Run, "site" | "definition">, pins: Pins): Promise<string[]> {
+  const target = targetOf(run.site, run.definition);
+  const drifted: string[] = [];
+  for (const [component, pin] of Object.entries(pins.components)) {
+    const kind = run.definition.components[component]?.kind;
+    const observed = await target.observe(component);
+    if (pin.run ? !observed.running || !observed.asPinned(pin) : observed.running && kind !== "static") drifted.push(component);
+  }
+  return drifted;
+}

@@ -1,0 +1,41 @@
+/** Verification: the system's own checks, through the gate with the verifier's pass. Only when every one has passed are users let in. */
+import type { Pins } from "../../declared/pins.ts";
+import type { CheckResult } from "../../systems/definition.ts";
+import { checksFor, runChecks } from "../../verification/checks.ts";
+import { openContext } from "../../verification/context.ts";
+import { step, type Run } from "../run.ts";
+
+/** At least one check failed; the gate stays closed. */
+export class VerificationFailedError extends Error {
+  readonly failed: CheckResult[];
+  constructor(failed: CheckResult[]) {
+    super(`${failed.length} ${failed.length === 1 ? "check" : "checks"} failed: ${failed.map(({ name, detail }) => `${name} (${detail})`).join("; ")}`);
+    this.name = "VerificationFailedError";
+    this.failed = failed;
+  }
+}
+
+export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
+  const crossing = await run.control.crossing(run.epoch);
+  const ids = checksFor(run.definition, crossing?.plan.scope ?? null);
+  const results = await step(
+    run,
+    "verify",
+    `${ids.length} checks`,
+    async () => {
+      const context = await openContext(run, pins, { open: crossing?.plan.closeGate !== true });
+      try {
+        const results = await runChecks(run.definition, ids, context);
+        await run.control.note({ epoch: run.epoch, runId: run.runId, phase: "verify", step: "results", status: "finished", detail: results });
+        const failed = results.filter(({ status }) => status === "failed");
+        if (failed.length > 0) throw new VerificationFailedError(failed);
+        return results;
+      } finally {
+        await context.end();
+      }
+    },
+    (results) => ({ passed: results.filter(({ status }) => status === "passed").length }),
+  );
+  if (crossing?.state !== "open") await run.control.setState(run.epoch, "verified");
+  return results;
+}

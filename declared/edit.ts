@@ -1,0 +1,71 @@
+/** Edits pins in a stack file as a person would: only the lines that change, comments and order kept. */
+import { isMap, parseDocument, type Document } from "yaml";
+import { NAMESPACE } from "./parse.ts";
+
+/** One pin to set (or, with `undefined`, to remove), by path below the namespace: `["components", "worker", "run"]`. */
+export interface PinEdit {
+  path: [string, ...string[]];
+  value: unknown;
+}
+
+export interface LineChange {
+  removed: string[];
+  added: string[];
+}
+
+/** The stack file with the edits applied. */
+export function editPins(text: string, edits: PinEdit[]): string {
+  const document = parseDocument(text);
+  for (const { path, value } of edits) {
+    const [key, ...rest] = path;
+    const full = ["config", `${NAMESPACE}:${key}`, ...rest];
+    if (value !== undefined) makeMaps(document, full.slice(0, -1));
+    if (value === undefined) removePin(document, full);
+    else document.setIn(full, document.createNode(value));
+  }
+  return document.toString({ lineWidth: 160 });
+}
+
+function makeMaps(document: Document, path: string[]): void {
+  for (let depth = 1; depth <= path.length; depth++) {
+    const at = path.slice(0, depth);
+    if (!isMap(document.getIn(at, true))) document.setIn(at, document.createNode({}));
+  }
+}
+
+/** Removes a pin, and the maps that are empty without it. */
+function removePin(document: Document, path: string[]): void {
+  if (!document.hasIn(path)) return;
+  document.deleteIn(path);
+  for (let depth = path.length - 1; depth > 1; depth--) {
+    const node = document.getIn(path.slice(0, depth), true);
+    if (isMap(node) && node.items.length === 0) document.deleteIn(path.slice(0, depth));
+    else return;
+  }
+}
+
+/** What a person would see in a diff. */
+export function changedLines(before: string, after: string): LineChange {
+  const count = (text: string): Map<string, number> => {
+    const counts = new Map<string, number>();
+    for (const line of text.split("\n")) counts.set(line, (counts.get(line) ?? 0) + 1);
+    return counts;
+  };
+  const surplus = (of: string, over: string): string[] => {
+    const left = count(over);
+    return of.split("\n").filter((line) => {
+      const there = left.get(line) ?? 0;
+      if (there > 0) left.set(line, there - 1);
+      return there === 0;
+    });
+  };
+  return { removed: surplus(before, after), added: surplus(after, before) };
+}
+
+/** Raw configuration of a stack file: full keys to values. Encrypted values are left out. */
+export function rawConfig(text: string): Record<string, unknown> {
+  const parsed = (parseDocument(text).toJS() ?? {}) as { config?: Record<string, unknown> };
+  return Object.fromEntries(
+    Object.entries(parsed.config ?? {}).filter(([, value]) => !(typeof value === "object" && value !== null && "secure" in value)),
+  );
+}

@@ -1,0 +1,115 @@
+/** From raw stack configuration to validated declared state; every error names the key, the value and what is allowed. */
+import type { z } from "zod";
+import { CONFIG_KEYS, declaredSchema, type Declared } from "./schema.ts";
+
+export const NAMESPACE = "backout";
+
+/** A key of the stack's configuration holds something that is not allowed. */
+export class DeclaredStateError extends Error {
+  /** Key with path, e.g. `backout:releases.v3.0.0.components.backend.sha256`. */
+  readonly key: string;
+  readonly value: unknown;
+  readonly allowed: string;
+  constructor(key: string, value: unknown, allowed: string) {
+    super(`${key}: ${show(value)} is not allowed: ${allowed}`);
+    this.name = "DeclaredStateError";
+    this.key = key;
+    this.value = value;
+    this.allowed = allowed;
+  }
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "string" ? `"${value}"` : JSON.stringify(value);
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}
+
+/** Several things are wrong at once: all are told, so that one edit mends them. */
+export class DeclaredStateErrors extends Error {
+  readonly errors: DeclaredStateError[];
+  constructor(errors: DeclaredStateError[]) {
+    super(errors.map((error) => error.message).join("\n"));
+    this.name = "DeclaredStateErrors";
+    this.errors = errors;
+  }
+}
+
+/**
+ * @param raw configuration as stored: full keys (`backout:release`) to values, objects either as such or as JSON text.
+ * @throws DeclaredStateErrors
+ */
+export function parseDeclared(raw: Record<string, unknown>): Declared {
+  const values: Record<string, unknown> = {};
+  const errors: DeclaredStateError[] = [];
+  for (const [fullKey, value] of Object.entries(raw)) {
+    if (!fullKey.startsWith(`${NAMESPACE}:`)) continue;
+    const key = fullKey.slice(NAMESPACE.length + 1);
+    if (!CONFIG_KEYS.includes(key)) {
+      errors.push(new DeclaredStateError(fullKey, value, `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`));
+    } else values[key] = decode(value);
+  }
+  const parsed = declaredSchema.safeParse(values);
+  if (!parsed.success) errors.push(...parsed.error.issues.flatMap((issue) => describe(issue, values)));
+  if (errors.length > 0 || !parsed.success) throw new DeclaredStateErrors(errors);
+  return parsed.data;
+}
+
+/** Pulumi hands objects, numbers and booleans over as JSON text. */
+function decode(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (!/^(?:[[{]|true$|false$|-?\d+$)/.test(value)) return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+type Issue = z.core.$ZodIssue;
+
+function describe(issue: Issue, values: unknown): DeclaredStateError[] {
+  // Of several forms the one that got furthest says most.
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0];
+    if (deepest !== undefined && deepest.length > 0)
+      return deepest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] } as Issue, values));
+  }
+  const at = issue.path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown> | undefined)?.[step], values);
+  const key = `${NAMESPACE}:${issue.path.map(String).join(".")}`;
+  return [new DeclaredStateError(key, at, allowed(issue))];
+}
+
+function depth(issues: Issue[]): number {
+  return Math.max(0, ...issues.map((issue) => issue.path.length * 2 + (issue.code === "invalid_type" ? 0 : 1)));
+}
+
+function allowed(issue: Issue): string {
+  switch (issue.code) {
+    case "invalid_value":
+      return `must be ${issue.values.map((value) => `\`${String(value)}\``).join(" or ")}`;
+    case "invalid_type":
+      return `must be ${issue.expected === "record" || issue.expected === "object" ? "a map" : `a ${issue.expected}`}`;
+    case "unrecognized_keys":
+      return `unknown ${issue.keys.map((key) => `\`${key}\``).join(", ")}`;
+    default:
+      return issue.message;
+  }
+}
+
+/** ` (did you mean …?)` for a name that is nearly another. */
+export function suggestion(given: string, known: string[]): string {
+  const near = known.map((word) => ({ word, distance: distance(given.toLowerCase(), word.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
+  return near !== undefined && near.distance <= Math.max(1, Math.floor(given.length / 3)) ? ` (did you mean \`${near.word}\`?)` : "";
+}
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,148 @@
+/** The pins: what the declared state asks of every component, database, flag and of maintenance, resolved against ledger and definition. */
+import { createHash } from "node:crypto";
+import type { SystemDefinition } from "../systems/definition.ts";
+import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./parse.ts";
+import type { Artefact, DataPinText, Declared } from "./schema.ts";
+
+/** Which data a database stands on. */
+export type DataPin =
+  /** Whatever is there. */
+  | { kind: "current" }
+  /** Descends from this snapshot; `again` > 0 asks for the same one once more. `generation` null: the only one there is. */
+  | { kind: "snapshot"; name: string; generation: number | null; again: number }
+  /** Is (or descends from) a quarantined database: the undo of a rollback. */
+  | { kind: "quarantine"; name: string };
+
+export interface ComponentPin {
+  release: string;
+  run: boolean;
+  config: Record<string, string>;
+  artefact: Artefact;
+}
+
+export type Maintenance = { mode: "off" | "read-only" | "full"; message: string };
+export type SchemaPolicy = "keep" | "mark" | "down";
+
+export interface Pins {
+  release: string;
+  components: Record<string, ComponentPin>;
+  /** By database of the definition. */
+  data: Record<string, DataPin>;
+  /** Newest migration the pinned release needs, by database. */
+  needs: Record<string, string>;
+  schema: SchemaPolicy;
+  flags: Record<string, boolean>;
+  maintenance: Maintenance;
+  /** Declared snapshots that must exist. */
+  snapshots: string[];
+}
+
+/**
+ * @throws DeclaredStateErrors for an unknown release, component, database, flag source or blocked release.
+ */
+export function resolvePins(declared: Declared, definition: SystemDefinition): Pins {
+  const errors: DeclaredStateError[] = [];
+  const fail = (key: string, value: unknown, allowed: string): void => void errors.push(new DeclaredStateError(`backout:${key}`, value, allowed));
+  const releases = Object.keys(declared.releases);
+  const known = (key: string, release: string): boolean => {
+    if (!releases.includes(release)) {
+      fail(key, release, `not in the ledger backout:releases, which has ${releases.join(", ")}${suggestion(release, releases)}`);
+      return false;
+    }
+    const incident = declared.blocked[release];
+    if (incident !== undefined)
+      fail(key, release, `blocked by ${incident}; once it is mended, remove ${release} from backout:blocked to lift the block`);
+    return incident === undefined;
+  };
+  known("release", declared.release);
+  for (const name of Object.keys(declared.components))
+    if (!(name in definition.components))
+      fail(`components.${name}`, name, `${definition.name} has no such component, only ${Object.keys(definition.components).join(", ")}`);
+  const components: Record<string, ComponentPin> = {};
+  for (const name of Object.keys(definition.components)) {
+    const pin = declared.components[name] ?? {};
+    const release = pin.release ?? declared.release;
+    if (pin.release !== undefined && !known(`components.${name}.release`, pin.release)) continue;
+    const artefact = declared.releases[release]?.components[name];
+    if (artefact === undefined) {
+      if (release in declared.releases) fail(`releases.${release}.components`, Object.keys(declared.releases[release]!.components), `lacks ${name}`);
+      continue;
+    }
+    components[name] = { release, run: pin.run !== "off", config: { ...artefact.config, ...pin.config }, artefact };
+  }
+  const databases = Object.keys(definition.databases);
+  const needs: Record<string, string> = {};
+  for (const database of databases) {
+    const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
+    const needed = declared.releases[declared.release]?.schema[database];
+    if (needed === undefined) continue;
+    if (!migrations.includes(needed)) fail(`releases.${declared.release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
+    needs[database] = needed;
+  }
+  const data = resolveData(declared.data, databases, fail);
+  if (errors.length > 0) throw new DeclaredStateErrors(errors);
+  return {
+    release: declared.release,
+    components,
+    data,
+    needs,
+    schema: declared.schema,
+    flags: { ...declared.releases[declared.release]?.flags, ...declared.flags },
+    maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
+    snapshots: [...declared.backups.snapshots].sort(),
+  };
+}
+
+function resolveData(
+  declared: Declared["data"],
+  databases: string[],
+  fail: (key: string, value: unknown, allowed: string) => void,
+): Record<string, DataPin> {
+  const isMap = typeof declared === "object" && !("snapshot" in declared);
+  if (isMap)
+    for (const database of Object.keys(declared))
+      if (!databases.includes(database)) fail(`data.${database}`, database, `no such database, only ${databases.join(", ")}`);
+  return Object.fromEntries(
+    databases.map((database) => [
+      database,
+      parseDataPin(isMap ? ((declared as Record<string, DataPinText>)[database] ?? "current") : (declared as DataPinText)),
+    ]),
+  );
+}
+
+/** `current`, `before-v4.0.0`, `before-v4.0.0@2`, `quarantine:<database>`, or `{snapshot, again}`. */
+export function parseDataPin(text: DataPinText): DataPin {
+  if (typeof text === "object") {
+    const pin = parseDataPin(text.snapshot);
+    return pin.kind === "snapshot" ? { ...pin, again: text.again } : pin;
+  }
+  if (text === "current") return { kind: "current" };
+  if (text.startsWith("quarantine:")) return { kind: "quarantine", name: text.slice("quarantine:".length) };
+  const [name, generation] = text.split("@", 2) as [string, string | undefined];
+  return { kind: "snapshot", name, generation: generation === undefined ? null : Number(generation), again: 0 };
+}
+
+export function showDataPin(pin: DataPin): string {
+  switch (pin.kind) {
+    case "current":
+      return "current";
+    case "quarantine":
+      return `quarantine:${pin.name}`;
+    case "snapshot":
+      return `${pin.name}${pin.generation === null ? "" : `@${pin.generation}`}${pin.again > 0 ? ` (again: ${pin.again})` : ""}`;
+  }
+}
+
+/** Identity of a crossing: same pins, same hash. */
+export function crossingOf(pins: Pins): string {
+  return createHash("sha256").update(canonical(pins)).digest("hex").slice(0, 32);
+}
+
+/** JSON with sorted keys: equal values, equal text. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : inner,
+  );
+}

@@ -1,0 +1,120 @@
+/** The declared state: keys of namespace `backout` in `stacks/Pulumi.<stack>.yaml`, their types and what is allowed. */
+import { z } from "zod";
+
+const name = z.string().min(1);
+
+/** YAML writes `off` and `on` as words or as booleans, depending on who parsed it. */
+const onOff = z.preprocess((value) => (value === true ? "on" : value === false ? "off" : value), z.enum(["on", "off"]));
+
+/** The exact build of one component. Tags move, so none is accepted. */
+export const artefactSchema = z
+  .strictObject({
+    /** Release folder, relative to the project. */
+    path: name.optional(),
+    /** sha256 over the folder's content: what `path` must hash to. */
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits (the sha256 of the release folder)").optional(),
+    /** Image with digest, e.g. `registry.example/app@sha256:…`. */
+    image: z
+      .string()
+      .regex(/^(?:[^\s@]+@)?sha256:[0-9a-f]{64}$/, "must name an image by digest (name@sha256:…): a tag can move")
+      .optional(),
+    /** Git commit the artefact was built from. */
+    commit: z.string().regex(/^[0-9a-f]{40}$/, "must be a full 40-digit commit").optional(),
+    /** Configuration the release came with; secrets by reference only. */
+    config: z.record(name, z.string()).optional(),
+  })
+  .refine((artefact) => artefact.path !== undefined || artefact.image !== undefined, "needs `path` with `sha256`, or `image` with a digest")
+  .refine((artefact) => artefact.path === undefined || artefact.sha256 !== undefined, "`path` needs `sha256`: what is run must be what was released");
+export type Artefact = z.infer<typeof artefactSchema>;
+
+export const ledgerReleaseSchema = z.strictObject({
+  /** Newest migration the release needs, by database. */
+  schema: z.record(name, name).default({}),
+  components: z.record(name, artefactSchema),
+  flags: z.record(name, z.boolean()).optional(),
+});
+export type LedgerRelease = z.infer<typeof ledgerReleaseSchema>;
+
+export const componentPinSchema = z.strictObject({
+  release: name.optional(),
+  config: z.record(name, z.string()).optional(),
+  run: onOff.optional(),
+});
+
+const snapshotName = z
+  .string()
+  .regex(
+    /^(?:current|[a-z0-9][a-z0-9._-]*(?:@[1-9][0-9]*)?|quarantine:[A-Za-z0-9_.-]+)$/i,
+    "must be `current`, a snapshot (`before-v4.0.0` or, exactly, `before-v4.0.0@2`) or `quarantine:<database>`",
+  );
+export const dataPinSchema = z.union([
+  snapshotName,
+  z.strictObject({ snapshot: snapshotName, again: z.number().int().min(1, "counts from 1") }),
+]);
+export type DataPinText = z.infer<typeof dataPinSchema>;
+
+const maintenanceMode = z.preprocess((value) => (value === false ? "off" : value), z.enum(["off", "read-only", "full"]));
+export const maintenanceSchema = z.preprocess(
+  (value) => (typeof value === "object" && value !== null ? value : { mode: value }),
+  z.strictObject({ mode: maintenanceMode, message: z.string().optional() }),
+);
+
+const port = z.number().int().min(1).max(65535);
+
+/** The PostgreSQL server: the embedded default, or one that exists. */
+export const serverSchema = z.union([
+  z.strictObject({
+    embedded: z.literal(true),
+    port,
+    driver: z.enum(["template", "dump"]).default("template"),
+    /** Name of the live database on the server, by database of the definition; its own name unless given. */
+    databases: z.record(name, name).default({}),
+  }),
+  z.strictObject({
+    embedded: z.literal(false).default(false),
+    host: name,
+    port: port.default(5432),
+    /** backout's administrative role. */
+    user: name,
+    passwordFile: z.string().optional(),
+    driver: z.enum(["template", "dump"]).default("dump"),
+    databases: z.record(name, name).default({}),
+  }),
+]);
+export type ServerDeclaration = z.infer<typeof serverSchema>;
+
+export const declaredSchema = z.strictObject({
+  system: name,
+  /** Module that exports the system's definition, relative to the project; absent for the systems that come with backout. */
+  definition: name.optional(),
+  target: z.enum(["process", "docker"]).default("process"),
+  server: serverSchema,
+  /** Password of the administrative role on a server that is not embedded; set it with `pulumi config set --secret`. */
+  serverPassword: z.string().optional(),
+  /** Port of each public listener and of each component behind it. */
+  ports: z.record(name, port).default({}),
+  releases: z.record(name, ledgerReleaseSchema).refine((releases) => Object.keys(releases).length > 0, "needs at least one release"),
+  release: name,
+  components: z.record(name, componentPinSchema).default({}),
+  data: z.union([dataPinSchema, z.record(name, dataPinSchema)]).default("current"),
+  schema: z.enum(["keep", "mark", "down"]).default("keep"),
+  flags: z.record(name, z.boolean()).default({}),
+  maintenance: maintenanceSchema.default({ mode: "off" }),
+  backups: z
+    .strictObject({
+      /** How many automatic `before-…` snapshots to keep per database. */
+      keep: z.number().int().min(1).default(3),
+      /** How many quarantined databases to keep. */
+      quarantines: z.number().int().min(1).default(3),
+      /** Snapshots to exist besides the automatic ones. */
+      snapshots: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i)).default([]),
+    })
+    .default({ keep: 3, quarantines: 3, snapshots: [] }),
+  arm: z.enum(["deploy", "always", "never"]).default("deploy"),
+  carry: z.enum(["export", "refuse"]).default("export"),
+  blocked: z.record(name, z.string()).default({}),
+  /** Count data at risk row by row in every preview instead of from statistics. */
+  exact: z.boolean().default(false),
+});
+export type Declared = z.infer<typeof declaredSchema>;
+export const CONFIG_KEYS = Object.keys(declaredSchema.shape);

@@ -1,0 +1,60 @@
+/** A scope is a name for a set of pins: the edits a person would make. Pure. */
+import type { SystemDefinition } from "../systems/definition.ts";
+import { suggestion } from "./parse.ts";
+import type { PinEdit } from "./edit.ts";
+
+/** The system has no such scope. */
+export class UnknownScopeError extends Error {
+  readonly scope: string;
+  constructor(scope: string, known: string[]) {
+    super(`scope "${scope}" is not one of ${known.join(", ")}${suggestion(scope, known)}`);
+    this.name = "UnknownScopeError";
+    this.scope = scope;
+  }
+}
+
+export interface ScopeTarget {
+  scope: string;
+  /** Release to go back to. */
+  to: string;
+  /** Exact snapshot (`before-v4.0.0@2`) for scopes that restore data; by database where there are several. */
+  snapshots: Record<string, string>;
+  /** Incident that blocks the release that is left, and that release; null where nothing is blocked. */
+  block: { release: string; incident: string } | null;
+}
+
+export function scopeEdits(definition: SystemDefinition, { scope, to, snapshots, block }: ScopeTarget): PinEdit[] {
+  const found = definition.scopes[scope];
+  if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
+  const { pins } = found;
+  const edits: PinEdit[] = [];
+  if (pins.release === "to") {
+    edits.push({ path: ["release"], value: to });
+    for (const component of Object.keys(definition.components)) edits.push({ path: ["components", component, "release"], value: undefined });
+  }
+  for (const [component, pin] of Object.entries(pins.components ?? {})) {
+    if (pin.release === "to") edits.push({ path: ["components", component, "release"], value: to });
+    if (pin.run !== undefined) edits.push({ path: ["components", component, "run"], value: pin.run });
+  }
+  if (pins.data === "snapshot") {
+    const names = Object.values(snapshots);
+    edits.push({ path: ["data"], value: names.length === 1 ? names[0] : snapshots });
+  } else if (pins.data === "current") edits.push({ path: ["data"], value: "current" });
+  if (pins.schema !== undefined) edits.push({ path: ["schema"], value: pins.schema });
+  for (const [flag, enabled] of Object.entries(pins.flags ?? {})) edits.push({ path: ["flags", flag], value: enabled });
+  if (pins.maintenance !== undefined)
+    edits.push({ path: ["maintenance"], value: pins.maintenance.mode === "off" ? "off" : { ...pins.maintenance } });
+  if (block !== null && pins.release === "to") edits.push({ path: ["blocked", block.release], value: block.incident });
+  return edits;
+}
+
+/** The pins of a deployment: the release for every component, everything running, nothing in maintenance, the data as it is. */
+export function deployEdits(definition: SystemDefinition, release: string): PinEdit[] {
+  const edits: PinEdit[] = [{ path: ["release"], value: release }];
+  for (const component of Object.keys(definition.components)) {
+    edits.push({ path: ["components", component, "release"], value: undefined });
+    edits.push({ path: ["components", component, "run"], value: undefined });
+  }
+  edits.push({ path: ["data"], value: "current" }, { path: ["schema"], value: "keep" }, { path: ["maintenance"], value: "off" });
+  return edits;
+}

@@ -1,0 +1,126 @@
+/** Where a stack lives: its folder, server, ports and definition. Every resource of the provider and every verb starts from one. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { controlDatabaseName } from "../control/store.ts";
+import type { Endpoint } from "../postgres/connection.ts";
+import { layoutOf } from "../postgres/server-home.ts";
+import { serverFolder } from "../postgres/server.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+import { loadSystem } from "../systems/registry.ts";
+import type { Declared, ServerDeclaration } from "./schema.ts";
+
+export interface Site {
+  stack: string;
+  system: string;
+  /** Absolute path of the module that exports `definition`; null for the systems that come with backout. */
+  module: string | null;
+  /** Folder of the Pulumi project: paths of the ledger are relative to it. */
+  project: string;
+  /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
+  home: string;
+  target: Declared["target"];
+  server: ServerDeclaration & { password?: string };
+  ports: Record<string, number>;
+}
+
+/** Superuser of the embedded server. */
+export const EMBEDDED_USER = "backout";
+/** Role of the components: reads and writes rows, owns nothing. */
+export const SERVICES_ROLE = "backout_services";
+/** Role that owns the live database and everything in it. */
+export const OWNER_ROLE = "backout_owner";
+
+export function siteOf(declared: Declared, stack: string, project: string): Site {
+  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", stack);
+  return {
+    stack,
+    system: declared.system,
+    module: declared.definition === undefined ? null : resolve(project, declared.definition),
+    project,
+    home,
+    target: declared.target,
+    server: declared.serverPassword === undefined ? declared.server : { ...declared.server, password: declared.serverPassword },
+    ports: declared.ports,
+  };
+}
+
+export async function definitionOf(site: Pick<Site, "system" | "module">): Promise<SystemDefinition> {
+  if (site.module === null) return loadSystem(site.system);
+  const loaded = (await import(pathToFileURL(site.module).href)) as { definition?: SystemDefinition };
+  if (loaded.definition === undefined) throw new Error(`${site.module} must export \`definition\`, the definition of ${site.system}`);
+  return loaded.definition;
+}
+
+export function serverHome(site: Site): string {
+  return join(site.home, "postgres");
+}
+
+/** The administrative role's way to the server. */
+export function endpointOf(site: Site): Endpoint {
+  const { server } = site;
+  if (server.embedded)
+    return { host: "127.0.0.1", port: server.port, user: EMBEDDED_USER, passwordFile: layoutOf(serverFolder(serverHome(site))).passwordFile };
+  const password = server.password ?? process.env["BACKOUT_SERVER_PASSWORD"];
+  return {
+    host: server.host,
+    port: server.port,
+    user: server.user,
+    ...(password !== undefined ? { password } : server.passwordFile !== undefined ? { passwordFile: resolve(site.project, server.passwordFile) } : {}),
+  };
+}
+
+/** Name of a live database on the server. */
+export function liveName(site: Site, database: string): string {
+  return site.server.databases[database] ?? database.replaceAll("-", "_");
+}
+
+/** One control database per stack, beside its first live database. */
+export function controlName(site: Site, definition: SystemDefinition): string {
+  return controlDatabaseName(liveName(site, Object.keys(definition.databases)[0] ?? site.system));
+}
+
+export function artefactFolder(site: Site, path: string): string {
+  return isAbsolute(path) ? path : join(site.project, path);
+}
+
+/**
+ * A secret by name: environment variable `BACKOUT_SECRET_<NAME>`, else a file only its owner can read, made on first use.
+ * It is never written to state, logs or argument lists.
+ */
+export function secretOf(site: Pick<Site, "home">, name: string): string {
+  const variable = `BACKOUT_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
+  const given = process.env[variable];
+  if (given !== undefined) return given;
+  const folder = join(site.home, "secrets");
+  const file = join(folder, name);
+  if (!existsSync(file)) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600, flag: "wx" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+  return readFileSync(file, "utf8").trim();
+}
+
+/** Connection string of the components for one database. */
+export function servicesUrl(site: Site, database: string): string {
+  const { host, port } = endpointOf(site);
+  return `postgresql://${SERVICES_ROLE}:${encodeURIComponent(secretOf(site, "database"))}@${host}:${port}/${encodeURIComponent(liveName(site, database))}`;
+}
+
+export function gateStateFile(site: Pick<Site, "home">): string {
+  return join(site.home, "gate", "state.json");
+}
+export function gatePassFile(site: Pick<Site, "home">): string {
+  return join(site.home, "gate", "pass");
+}
+export function processFolder(site: Pick<Site, "home">): string {
+  return join(site.home, "processes");
+}
+export function publishedFolder(site: Pick<Site, "home">, component: string): string {
+  return join(site.home, "sites", component);
+}

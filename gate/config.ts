@@ -1,0 +1,68 @@
+/** What a traffic gate listens on. Written once before it starts; what changes at run time is in the state file. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+
+const port = z.number().int().min(0).max(65535);
+const exception = z.strictObject({ method: z.string().regex(/^[A-Z]+$/), path: z.string().startsWith("/") });
+const listener = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("proxy"),
+    component: z.string(),
+    port,
+    /** Where the component itself listens, on 127.0.0.1. */
+    upstreamPort: port,
+    /** Requests that pass a read-only gate although their method is not a reading one. */
+    readOnlyAllow: z.array(exception).default([]),
+  }),
+  z.strictObject({
+    kind: z.literal("static"),
+    component: z.string(),
+    port,
+    /** Folder that is served, or a link to it that may be switched at any time. */
+    root: z.string(),
+  }),
+]);
+
+const configSchema = z.strictObject({
+  /** Absolute path of the state file. */
+  stateFile: z.string(),
+  /** Address of all listeners. */
+  host: z.string().default("127.0.0.1"),
+  /** A listener of its own for `/__backout/…`, which every other listener answers too. */
+  controlPort: port.optional(),
+  listeners: z.array(listener).min(1),
+  /** For every proxy listener. */
+  readOnlyAllow: z.array(exception).default([]),
+  /** How long requests under way may take to finish when the gate is ended. Milliseconds. */
+  shutdownGraceMs: z.number().int().positive().default(5_000),
+});
+
+export type GateConfig = z.infer<typeof configSchema>;
+/** As it may be written: what has a default may be left out. */
+export type GateConfigInput = z.input<typeof configSchema>;
+export type GateListener = GateConfig["listeners"][number];
+
+export class GateConfigError extends Error {
+  readonly file: string;
+  readonly problem: string;
+
+  constructor(file: string, problem: string) {
+    super(`the traffic gate's configuration ${file} cannot be used: ${problem}`);
+    this.name = "GateConfigError";
+    this.file = file;
+    this.problem = problem;
+  }
+}
+
+export function parseGateConfig(value: unknown): GateConfig {
+  return configSchema.parse(value);
+}
+
+/** @throws GateConfigError */
+export function readGateConfig(file: string): GateConfig {
+  try {
+    return parseGateConfig(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    throw new GateConfigError(file, error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message);
+  }
+}

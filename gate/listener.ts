@@ -1,0 +1,85 @@
+/** One public listener: asks the gate about every request and hands on what passes. */
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { jsonAnswer, maintenanceBanner, refusalAnswer, send, sendRaw } from "./answers.ts";
+import type { ReadOnlyException } from "./decide.ts";
+import { PASS_HEADER } from "./state.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** Where admitted requests go. */
+export interface Destination {
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  upgrade?(request: IncomingMessage, socket: Socket, head: Buffer): void;
+  /** Called when the gate closes or ends: connections kept for later are of no use then. */
+  release?(): void;
+}
+
+const OWN_PREFIX = "/__backout/";
+
+/** @param destination absent for a listener that answers `/__backout/…` and nothing else. */
+export function createListener(
+  traffic: Traffic,
+  component: string,
+  exceptions: ReadOnlyException[],
+  destination: Destination | null,
+): Server {
+  // Other upgrades (h2c, which some clients offer with every request) are ordinary requests.
+  const shouldUpgradeCallback = (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket";
+  const server = createServer({ shouldUpgradeCallback }, (request, response) => {
+    const path = pathOf(request);
+    if (destination === null || path.startsWith(OWN_PREFIX)) return answerOwn(traffic, path, request, response);
+    const facts = { method: request.method ?? "", path, upgrade: false, pass: takePass(request) };
+    const decision = traffic.decide(facts, exceptions);
+    if (decision.action === "refuse") return send(request, response, refusalAnswer(decision, request.headers.accept));
+    const done = decision.verified ? () => undefined : traffic.begin(component);
+    response.once("close", done);
+    followEventStream(response, () => {
+      done();
+      return traffic.follow({ component, request: facts, exceptions, end: () => response.destroy() });
+    });
+    destination.handle(request, response);
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    const facts = { method: request.method ?? "", path: pathOf(request), upgrade: true, pass: takePass(request) };
+    const decision = traffic.decide(facts, exceptions);
+    if (decision.action === "refuse") return sendRaw(socket, refusalAnswer(decision, request.headers.accept));
+    if (destination?.upgrade === undefined) return sendRaw(socket, jsonAnswer(404, { error: "not found" }));
+    socket.once("close", traffic.follow({ component, request: facts, exceptions, end: () => socket.destroy() }));
+    destination.upgrade(request, socket, head);
+  });
+  return server;
+}
+
+/** An event stream never finishes by itself, so nobody can wait for it: once its header shows, it is followed like a WebSocket. */
+function followEventStream(response: ServerResponse, follow: () => () => void): void {
+  const writeHead = response.writeHead.bind(response);
+  response.writeHead = ((...parameters: Parameters<typeof writeHead>) => {
+    const result = writeHead(...parameters);
+    if (String(response.getHeader("content-type") ?? "").startsWith("text/event-stream")) response.once("close", follow());
+    return result;
+  }) as typeof response.writeHead;
+}
+
+function answerOwn(traffic: Traffic, path: string, request: IncomingMessage, response: ServerResponse): void {
+  const state = traffic.state();
+  const reads = request.method === "GET" || request.method === "HEAD";
+  if (reads && path === `${OWN_PREFIX}maintenance`) return send(request, response, jsonAnswer(200, maintenanceBanner(state)));
+  if (reads && path === `${OWN_PREFIX}gate`) {
+    const own = { mode: state?.mode ?? "closed", epoch: state?.epoch ?? null, stateReadable: state !== null, pid: process.pid };
+    return send(request, response, jsonAnswer(200, { ...own, ...traffic.counts() }));
+  }
+  send(request, response, jsonAnswer(404, { error: "not found" }));
+}
+
+/** The pass is for the gate alone: what lies behind it never sees it. */
+function takePass(request: IncomingMessage): string | undefined {
+  const value = request.headers[PASS_HEADER];
+  delete request.headers[PASS_HEADER];
+  return typeof value === "string" ? value : undefined;
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "/").split("?", 1)[0] ?? "/";
+}

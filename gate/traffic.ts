@@ -1,0 +1,73 @@
+/** What is under way through the gate, and under which state it goes on. */
+import { decide } from "./decide.ts";
+import type { Decision, GateRequest, ReadOnlyException } from "./decide.ts";
+import { parseGateState, readStateText } from "./state.ts";
+import type { GateState } from "./state.ts";
+
+interface Stream {
+  component: string;
+  request: GateRequest;
+  exceptions: ReadOnlyException[];
+  end(): void;
+}
+
+/**
+ * Shared by all listeners of a gate. The state file is read for every request (some hundred bytes, kept parsed while its text is the
+ * same): comparing times and sizes instead could miss two replacements within one tick of the file system's clock.
+ */
+export class Traffic {
+  readonly #stateFile: string;
+  readonly #onChange: (state: GateState | null) => void;
+  readonly #underWay = new Map<string, number>();
+  readonly #streams = new Set<Stream>();
+  #text: string | null | undefined;
+  #state: GateState | null = null;
+
+  constructor(stateFile: string, onChange: (state: GateState | null) => void = () => undefined) {
+    this.#stateFile = stateFile;
+    this.#onChange = onChange;
+  }
+
+  /** The state as it is now. Where it has changed, streams that would not be let in any more are ended before this returns. */
+  state(): GateState | null {
+    const text = readStateText(this.#stateFile);
+    if (text === this.#text) return this.#state;
+    this.#text = text;
+    this.#state = text === null ? null : parseGateState(text);
+    for (const stream of this.#streams) {
+      if (decide(this.#state, stream.request, stream.exceptions).action === "refuse") stream.end();
+    }
+    this.#onChange(this.#state);
+    return this.#state;
+  }
+
+  decide(request: GateRequest, exceptions: ReadOnlyException[]): Decision {
+    return decide(this.state(), request, exceptions);
+  }
+
+  /** Counts a user's request as under way until the returned function is called. */
+  begin(component: string): () => void {
+    this.#underWay.set(component, (this.#underWay.get(component) ?? 0) + 1);
+    let done = false;
+    return () => {
+      if (done) return;
+      done = true;
+      this.#underWay.set(component, (this.#underWay.get(component) ?? 1) - 1);
+    };
+  }
+
+  /** Registers what has no end of its own (WebSocket, event stream): ended as soon as it would not be let in any more. */
+  follow(stream: Stream): () => void {
+    this.#streams.add(stream);
+    return () => void this.#streams.delete(stream);
+  }
+
+  endStreams(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+
+  counts(): { inFlight: number; streams: number; components: Record<string, number> } {
+    const components = Object.fromEntries([...this.#underWay].filter(([, count]) => count > 0));
+    return { inFlight: Object.values(components).reduce((sum, count) => sum + count, 0), streams: this.#streams.size, components };
+  }
+}

@@ -1,0 +1,81 @@
+/** Rows as the server's own text, streamed in batches. */
+import type { Client, CustomTypesConfig } from "pg";
+import Cursor from "pg-cursor";
+
+/** Column name to the server's text of the value; null is SQL NULL. */
+export type TextRow = Record<string, string | null>;
+
+/** Hands every value over as the server rendered it: no rounding, no time zone, nothing lost on the way back. */
+export const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value } as unknown as CustomTypesConfig;
+
+const BATCH_ROWS = 1_000;
+
+export type Cells = (string | null)[];
+
+/** A query's rows one after another; `head` is the row it stands on, null at the end. Never more than one batch in memory. */
+export class RowStream {
+  head: Cells | null = null;
+  private readonly cursor: Cursor<Cells>;
+  private batch: Cells[] = [];
+  private place = 0;
+  private ended = false;
+
+  constructor(client: Client, text: string, values: unknown[]) {
+    this.cursor = client.query(new Cursor<Cells>(text, values, { rowMode: "array", types: AS_TEXT }));
+  }
+
+  async advance(): Promise<void> {
+    if (this.place >= this.batch.length && !this.ended) {
+      this.batch = await this.cursor.read(BATCH_ROWS);
+      this.place = 0;
+      this.ended = this.batch.length === 0;
+    }
+    this.head = this.batch[this.place++] ?? null;
+  }
+
+  async close(): Promise<void> {
+    await this.cursor.close();
+  }
+}
+
+/** A difference: the cells of one side or of both. */
+export interface Pair {
+  before: Cells | null;
+  after: Cells | null;
+  /** How many rows of equal matching text the later side has had so far, this one included. */
+  copies: number;
+}
+
+/**
+ * Merges two streams whose first cell is the matching text they are sorted by and whose second is the row's hash. Equal texts pair off one
+ * by one, which is the match by key and the difference of two multisets alike.
+ */
+export async function* differences(old: RowStream | null, now: RowStream | null): AsyncGenerator<Pair> {
+  let last: string | null = null;
+  let copies = 0;
+  await Promise.all([old?.advance(), now?.advance()]);
+  for (;;) {
+    const before = old?.head ?? null;
+    const after = now?.head ?? null;
+    if (before === null && after === null) return;
+    const order = before === null ? 1 : after === null ? -1 : compareBytes(before[0]!, after[0]!);
+    const match = (order > 0 ? after : before)![0]!;
+    if (match !== last) copies = 0;
+    last = match;
+    if (order >= 0) copies++;
+    if (order < 0) yield { before, after: null, copies };
+    else if (order > 0) yield { before: null, after, copies };
+    else if (before![1] !== after![1]) yield { before, after, copies };
+    if (order <= 0) await old?.advance();
+    if (order >= 0) await now?.advance();
+  }
+}
+
+/** The bytes decide, because that is the order the server sorted in; a collation or UTF-16 would disagree with it. */
+export function compareBytes(one: string, other: string): number {
+  return one === other ? 0 : Buffer.compare(Buffer.from(one), Buffer.from(other));
+}
+
+export function textRow(columns: readonly string[], cells: Cells): TextRow {
+  return Object.fromEntries(columns.map((column, place) => [column, cells[place] ?? null]));
+}

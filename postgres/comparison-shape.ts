@@ -1,0 +1,146 @@
+/** What two copies of a table have in common, and so how they can be compared. */
+import type { Client } from "pg";
+import { quote } from "./connection.ts";
+
+export interface ColumnShape {
+  name: string;
+  /** As the server writes it, with modifiers: `numeric(10,2)`. */
+  type: string;
+  /** Computed by the server from other columns; cannot be written. */
+  generated: boolean;
+}
+
+export interface TableShape {
+  /** `table` in `public`, `schema.table` elsewhere. */
+  name: string;
+  schema: string;
+  table: string;
+  /** The table and its storage as it stands after FROM. Partitions are read through their root. */
+  source: string;
+  columns: ColumnShape[];
+  /** Columns of the primary key in key order; empty without one. */
+  primaryKey: string[];
+}
+
+/** A table was named that neither database has. */
+export class UnknownTableError extends Error {
+  readonly table: string;
+  readonly known: string[];
+  constructor(table: string, known: string[]) {
+    const offer = known.length === 0 ? "there are no tables at all" : `known: ${known.slice(0, 20).join(", ")}`;
+    super(`no table "${table}" in either database; ${offer}. Correct the name in the system's definition`);
+    this.name = "UnknownTableError";
+    this.table = table;
+    this.known = known;
+  }
+}
+
+/** The ledger of migrations describes the schema, not the users' data: it is compared only when it is named. */
+const NOT_DATA = new Set(["_prisma_migrations"]);
+
+const SHAPES = `
+  SELECT n.nspname AS schema, c.relname AS "table", c.relkind = 'p' AS partitioned,
+         coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+                                                     'generated', a.attgenerated <> '') ORDER BY a.attnum)
+                     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
+         coalesce((SELECT json_agg(a.attname ORDER BY k.place)
+                     FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place), pg_attribute a
+                    WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts
+                      AND a.attrelid = c.oid AND a.attnum = k.attnum), '[]') AS key
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+   ORDER BY n.nspname = 'public' DESC, n.nspname COLLATE "C", c.relname COLLATE "C"`;
+
+interface ShapeRow {
+  schema: string;
+  table: string;
+  partitioned: boolean;
+  columns: ColumnShape[];
+  key: string[];
+}
+
+/** Every ordinary and partitioned table of a database by its name, `public` first. */
+export async function readShapes(client: Client): Promise<Map<string, TableShape>> {
+  const { rows } = await client.query<ShapeRow>(SHAPES);
+  return new Map(rows.map((row) => [shortName(row), shapeOf(row)]));
+}
+
+function shortName(row: ShapeRow): string {
+  return row.schema === "public" ? row.table : `${row.schema}.${row.table}`;
+}
+
+function shapeOf(row: ShapeRow): TableShape {
+  const identifier = `${quote(row.schema)}.${quote(row.table)}`;
+  return {
+    name: shortName(row),
+    schema: row.schema,
+    table: row.table,
+    source: row.partitioned ? identifier : `ONLY ${identifier}`,
+    columns: row.columns,
+    primaryKey: row.key,
+  };
+}
+
+/** How one table is compared; `base` or `current` is null where the table exists on one side only. */
+export interface TablePlan {
+  name: string;
+  base: TableShape | null;
+  current: TableShape | null;
+  by: "primary key" | "multiset";
+  /** Columns that tell which rows belong together; empty for a multiset. */
+  key: string[];
+  /** Columns both sides have: only these are compared. */
+  compared: string[];
+  newColumns: string[];
+  droppedColumns: string[];
+  /** Columns compared by text although their type differs. */
+  retypedColumns: string[];
+}
+
+/**
+ * Rows are matched by primary key when both sides have the same one, else counted as a multiset of whole rows. Only columns that both sides
+ * have are compared, so a column added with a default does not mark every row as updated.
+ */
+export function planTable(base: TableShape | null, current: TableShape | null): TablePlan {
+  const one = current ?? base;
+  if (one === null) throw new TypeError("a table that neither side has cannot be compared");
+  const baseTypes = new Map((base ?? one).columns.map((column) => [column.name, column.type]));
+  const currentTypes = new Map((current ?? one).columns.map((column) => [column.name, column.type]));
+  const compared = [...baseTypes.keys()].filter((column) => currentTypes.has(column));
+  const key = sameKey(base ?? one, current ?? one);
+  return {
+    name: one.name,
+    base,
+    current,
+    by: key.length > 0 ? "primary key" : "multiset",
+    key,
+    compared,
+    newColumns: [...currentTypes.keys()].filter((column) => !baseTypes.has(column)),
+    droppedColumns: [...baseTypes.keys()].filter((column) => !currentTypes.has(column)),
+    retypedColumns: compared.filter((column) => baseTypes.get(column) !== currentTypes.get(column)),
+  };
+}
+
+function sameKey(base: TableShape, current: TableShape): string[] {
+  const same =
+    base.primaryKey.length === current.primaryKey.length && base.primaryKey.every((column) => current.primaryKey.includes(column));
+  return same ? base.primaryKey : [];
+}
+
+/**
+ * Plans for the named tables, or for every table of either side except the ledger of migrations. A definition names the tables of every
+ * release, so one that neither side has (yet) is `absent`, not an error.
+ */
+export function planTables(base: Map<string, TableShape>, current: Map<string, TableShape>, tables?: readonly string[]): {
+  plans: TablePlan[];
+  absent: string[];
+} {
+  const known = [...new Set([...current.keys(), ...base.keys()])];
+  const wanted = [...new Set(tables?.map((table) => table.replace(/^public\./, "")) ?? known.filter((table) => !NOT_DATA.has(table)))];
+  const exists = (table: string) => base.has(table) || current.has(table);
+  return {
+    plans: wanted.filter(exists).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null)),
+    absent: wanted.filter((table) => !exists(table)),
+  };
+}

@@ -1,0 +1,55 @@
+/** The queries of a comparison. Both sides get the same expressions, so equal rows have equal text and equal hashes. */
+import { quote } from "./connection.ts";
+import type { TablePlan, TableShape } from "./comparison-shape.ts";
+
+/**
+ * Parentheses and commas of a row's text are escaped by the server, so different values never have the same text. Works for types without
+ * equality (json, xml, point).
+ */
+function rowText(columns: readonly string[]): string {
+  return `ROW(${columns.map((column) => `t.${quote(column)}`).join(", ")})::text`;
+}
+
+/** What rows are matched and sorted by: the key, or the whole row where there is none. */
+export function matchText(plan: TablePlan): string {
+  return rowText(plan.by === "primary key" ? plan.key : plan.compared);
+}
+
+function hash(text: string): string {
+  return `hashtextextended((${text}) COLLATE "C", 0)`;
+}
+
+/** `$1` is the number of buckets less one. Per bucket its number and a digest of its rows that does not depend on their order. */
+export function bucketSql(plan: TablePlan, side: TableShape): string {
+  return `SELECT (${hash(matchText(plan))} & $1::bigint)::int, count(*)::text, sum(${hash(rowText(plan.compared))})::text
+            FROM ${side.source} t GROUP BY 1`;
+}
+
+/**
+ * `$1` is the number of buckets less one, `$2` the buckets wanted. Per row its matching text, its hash, and with `withRows` every column of
+ * the side; ordered by the bytes of the matching text, whatever the collation of the database.
+ */
+export function streamSql(plan: TablePlan, side: TableShape, withRows: boolean): string {
+  const columns = withRows ? side.columns.map((column) => `, t.${quote(column.name)}`).join("") : "";
+  return `SELECT ${matchText(plan)}, ${hash(rowText(plan.compared))}::text${columns}
+            FROM ${side.source} t
+           WHERE (${hash(matchText(plan))} & $1::bigint)::int = ANY ($2::int[])
+           ORDER BY convert_to(${matchText(plan)}, 'UTF8')`;
+}
+
+export function countSql(side: TableShape): string {
+  return `SELECT count(*)::int8 AS rows FROM ${side.source} t`;
+}
+
+/** `$1` schema, `$2` table. Pages of the table with its partitions. */
+export const PAGES = `
+  SELECT coalesce(sum(pg_relation_size(p.relid)) / current_setting('block_size')::bigint, 0)::int8 AS pages
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         CROSS JOIN LATERAL (SELECT c.oid AS relid WHERE c.relkind = 'r'
+                             UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p') p
+   WHERE n.nspname = $1 AND c.relname = $2`;
+
+/** About one bucket a page: one changed row then makes about a page of rows travel, and the digests stay a few megabytes at any size. */
+export function bucketCount(pages: number): number {
+  return 2 ** Math.min(16, Math.max(12, Math.ceil(Math.log2(Math.max(1, pages)))));
+}

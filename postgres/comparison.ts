@@ -1,0 +1,208 @@
+/** Which rows were inserted, updated and deleted between two databases that descend from each other. */
+import type { Client } from "pg";
+import { bucketCount, bucketSql, countSql, PAGES, streamSql } from "./comparison-sql.ts";
+import { AS_TEXT, differences, RowStream, textRow, type Pair, type TextRow } from "./comparison-rows.ts";
+import { planTables, readShapes, UnknownTableError, type TablePlan, type TableShape } from "./comparison-shape.ts";
+
+export { UnknownTableError, type TextRow };
+
+export interface Difference {
+  table: string;
+  op: "insert" | "update" | "delete";
+  /** Columns of the primary key; null where rows were compared as a multiset. */
+  key: TextRow | null;
+  /** The row in the base database, every column; null for an insert. */
+  before: TextRow | null;
+  /** The row in the current database, every column; null for a delete. */
+  row: TextRow | null;
+  /**
+   * Multiset only. Insert: the how-manieth equal row of the current database this is. Delete: how many equal rows it holds. Either way the
+   * number a database must hold for the difference to be in it already.
+   */
+  copies?: number;
+}
+
+export interface TableComparison {
+  inserted: number;
+  updated: number;
+  deleted: number;
+  /** `multiset`: the sides share no primary key, so an updated row counts as one deleted and one inserted. */
+  by: "primary key" | "multiset";
+  key: string[];
+  exists: "both" | "base only" | "current only" | "neither";
+  /** Columns of the current side alone; they are exported, but a difference in them alone is none. */
+  newColumns: string[];
+  droppedColumns: string[];
+  /** Columns whose type differs; compared by their text, so a rewriting change of type marks every row whose text changed. */
+  retypedColumns: string[];
+  rows: { base: number; current: number };
+}
+
+export type OnDifference = (difference: Difference) => void | Promise<void>;
+
+/**
+ * Compares one table of a pristine snapshot (`base`) with a later state of it (`current`). Digests by bucket of the key are compared first;
+ * only rows of differing buckets travel, in the order of their keys. `onDifference` is awaited for every differing row.
+ * Neither session may be in a transaction. Columns that only one side has are not compared (see `newColumns`).
+ * @throws UnknownTableError when neither side has the table.
+ * @example const { inserted, deleted } = await compareTable(snapshot, quarantine, "pfa_records");
+ */
+export async function compareTable(base: Client, current: Client, table: string, onDifference?: OnDifference): Promise<TableComparison> {
+  return inSnapshots(base, current, async () => {
+    const [was, is] = [await readShapes(base), await readShapes(current)];
+    const [plan] = planTables(was, is, [table]).plans;
+    if (plan === undefined) throw new UnknownTableError(table, [...new Set([...is.keys(), ...was.keys()])]);
+    return comparePlanned(base, current, plan, onDifference);
+  });
+}
+
+/**
+ * Compares the named tables, or every table of either side except the ledger of migrations; one consistent state per side. A named table
+ * that neither side has is in the result as `exists: "neither"`.
+ */
+export async function compareDatabases(
+  base: Client,
+  current: Client,
+  tables?: readonly string[],
+): Promise<Record<string, TableComparison>> {
+  return inSnapshots(base, current, async () => {
+    const { plans, absent } = planTables(await readShapes(base), await readShapes(current), tables);
+    const result: Record<string, TableComparison> = Object.fromEntries(absent.map((table) => [table, { ...NOTHING }]));
+    for (const plan of plans) result[plan.name] = await comparePlanned(base, current, plan);
+    return result;
+  });
+}
+
+/** One consistent, read-only state on each side, so that digests and rows are of the same moment while others write. */
+export async function inSnapshots<T>(base: Client, current: Client, work: () => Promise<T>): Promise<T> {
+  const both = [base, current];
+  try {
+    for (const client of both) {
+      await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      // A policy that hides rows must fail the comparison, not shorten it.
+      await client.query("SET LOCAL row_security = off");
+      await client.query("SET LOCAL work_mem = '64MB'");
+    }
+    return await work();
+  } finally {
+    await Promise.allSettled(both.map((client) => client.query("ROLLBACK")));
+  }
+}
+
+/** Runs one plan inside `inSnapshots`. */
+export async function comparePlanned(
+  base: Client,
+  current: Client,
+  plan: TablePlan,
+  onDifference?: OnDifference,
+): Promise<TableComparison> {
+  const tally = new Tally(plan, onDifference);
+  if (plan.base === null) await wholeTable(current, plan.current!, "insert", tally);
+  else if (plan.current === null) await wholeTable(base, plan.base, "delete", tally);
+  else await differingBuckets(base, current, plan.base, plan.current, tally);
+  return tally.result;
+}
+
+const NOTHING: TableComparison = {
+  inserted: 0,
+  updated: 0,
+  deleted: 0,
+  by: "multiset",
+  key: [],
+  exists: "neither",
+  newColumns: [],
+  droppedColumns: [],
+  retypedColumns: [],
+  rows: { base: 0, current: 0 },
+};
+
+class Tally {
+  readonly result: TableComparison;
+  readonly plan: TablePlan;
+  readonly onDifference: OnDifference | undefined;
+
+  constructor(plan: TablePlan, onDifference: OnDifference | undefined) {
+    this.plan = plan;
+    this.onDifference = onDifference;
+    const { by, key, newColumns, droppedColumns, retypedColumns } = plan;
+    const exists = plan.base === null ? "current only" : plan.current === null ? "base only" : "both";
+    const rows = { base: 0, current: 0 };
+    this.result = { inserted: 0, updated: 0, deleted: 0, by, key, exists, newColumns, droppedColumns, retypedColumns, rows };
+  }
+
+  /** The first two cells are the matching text and the hash. */
+  async add(pair: Pair): Promise<void> {
+    const op = pair.before === null ? "insert" : pair.after === null ? "delete" : "update";
+    this.result[op === "insert" ? "inserted" : op === "update" ? "updated" : "deleted"]++;
+    if (this.onDifference === undefined) return;
+    const { by, key, name } = this.plan;
+    const before = pair.before && textRow(columnsOf(this.plan.base), pair.before.slice(2));
+    const row = pair.after && textRow(columnsOf(this.plan.current), pair.after.slice(2));
+    const keyed = by === "primary key" ? Object.fromEntries(key.map((column) => [column, (row ?? before)?.[column] ?? null])) : null;
+    await this.onDifference({ table: name, op, key: keyed, before, row, ...(by === "multiset" && { copies: pair.copies }) });
+  }
+}
+
+function columnsOf(side: TableShape | null): string[] {
+  return side?.columns.map((column) => column.name) ?? [];
+}
+
+const ONE_BUCKET: [string, string[]] = ["0", ["0"]];
+
+/** A table of one side only: every row counts, so there is nothing to narrow down by digests. */
+async function wholeTable(client: Client, side: TableShape, op: "insert" | "delete", tally: Tally): Promise<void> {
+  const { result } = tally;
+  if (tally.onDifference === undefined) {
+    const { rows } = await client.query<{ rows: string }>(countSql(side));
+    result[op === "insert" ? "inserted" : "deleted"] = Number(rows[0]?.rows ?? 0);
+  } else {
+    const stream = new RowStream(client, streamSql(tally.plan, side, true), ONE_BUCKET);
+    await (op === "insert" ? eachDifference(null, stream, tally) : eachDifference(stream, null, tally));
+  }
+  if (op === "insert") result.rows.current = result.inserted;
+  else result.rows.base = result.deleted;
+}
+
+async function differingBuckets(base: Client, current: Client, was: TableShape, is: TableShape, tally: Tally): Promise<void> {
+  const { plan } = tally;
+  const mask = String(bucketCount(Math.max(await pages(base, was), await pages(current, is))) - 1);
+  const [before, after] = await Promise.all([buckets(base, plan, was, mask), buckets(current, plan, is, mask)]);
+  tally.result.rows = { base: before.rows, current: after.rows };
+  const all = new Set([...before.digests.keys(), ...after.digests.keys()]);
+  const differing = [...all].filter((bucket) => before.digests.get(bucket) !== after.digests.get(bucket));
+  if (differing.length === 0) return;
+  const withRows = tally.onDifference !== undefined;
+  const old = new RowStream(base, streamSql(plan, was, withRows), [mask, differing]);
+  const now = new RowStream(current, streamSql(plan, is, withRows), [mask, differing]);
+  await eachDifference(old, now, tally);
+}
+
+async function eachDifference(old: RowStream | null, now: RowStream | null, tally: Tally): Promise<void> {
+  try {
+    for await (const pair of differences(old, now)) await tally.add(pair);
+  } finally {
+    await Promise.allSettled([old?.close(), now?.close()]);
+  }
+}
+
+async function pages(client: Client, side: TableShape): Promise<number> {
+  const { rows } = await client.query<{ pages: string }>(PAGES, [side.schema, side.table]);
+  return Number(rows[0]?.pages ?? 0);
+}
+
+interface Buckets {
+  rows: number;
+  digests: Map<string, string>;
+}
+
+async function buckets(client: Client, plan: TablePlan, side: TableShape, mask: string): Promise<Buckets> {
+  const query = { text: bucketSql(plan, side), values: [mask], rowMode: "array" as const, types: AS_TEXT };
+  const result = await client.query<[string, string, string]>(query);
+  let rows = 0;
+  const digests = new Map<string, string>();
+  for (const [bucket, count, sum] of result.rows) {
+    rows += Number(count);
+    digests.set(bucket, `${count} ${sum}`);
+  }
+  return { rows, digests };
+}

@@ -1,0 +1,92 @@
+/** Files that are either whole or absent, readable by their owner only. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { CsvCounter, linesOf, parseJsonLine } from "./export-format.ts";
+
+const FLUSH_CHARACTERS = 256 * 1024;
+
+/** Collects text in a file of another name; `commit` makes it durable and gives it its own. */
+export class WholeFile {
+  private readonly path: string;
+  private readonly handle: FileHandle;
+  private parts: string[] = [];
+  private size = 0;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path;
+    this.handle = handle;
+  }
+
+  static async begin(path: string): Promise<WholeFile> {
+    const handle = await open(partial(path), "w", 0o600);
+    // A file left by a killed run keeps the mode it had.
+    await handle.chmod(0o600);
+    return new WholeFile(path, handle);
+  }
+
+  async write(text: string): Promise<void> {
+    this.parts.push(text);
+    this.size += text.length;
+    if (this.size >= FLUSH_CHARACTERS) await this.flush();
+  }
+
+  async commit(): Promise<void> {
+    await this.flush();
+    await this.handle.sync();
+    await this.handle.close();
+    await rename(partial(this.path), this.path);
+    await syncFolder(dirname(this.path));
+  }
+
+  async discard(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
+    await rm(partial(this.path), { force: true });
+  }
+
+  private async flush(): Promise<void> {
+    const text = this.parts.join("");
+    this.parts = [];
+    this.size = 0;
+    await this.handle.writeFile(text);
+  }
+}
+
+function partial(path: string): string {
+  return join(dirname(path), `.${basename(path)}.partial`);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface FileFacts {
+  sha256: string;
+  /** Lines of JSON, or records of CSV without the header. */
+  rows: number;
+  /** JSON Lines only. */
+  ops: { insert: number; update: number; delete: number };
+}
+
+/** Reads a whole file back. @throws SyntaxError when a line of JSON is damaged. */
+export async function readFacts(path: string, kind: "jsonl" | "csv"): Promise<FileFacts> {
+  const hash = createHash("sha256");
+  const csv = new CsvCounter();
+  const ops = { insert: 0, update: 0, delete: 0 };
+  async function* hashed(): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  if (kind === "csv") for await (const chunk of hashed()) csv.add(chunk);
+  else for await (const line of linesOf(hashed())) ops[parseJsonLine("", line).op]++;
+  const rows = kind === "csv" ? csv.records - 1 : ops.insert + ops.update + ops.delete;
+  return { sha256: hash.digest("hex"), rows, ops };
+}

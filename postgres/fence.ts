@@ -1,0 +1,170 @@
+/** The data fence: nobody but backout reaches a database, and the stages in which it is opened again. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type pg from "pg";
+import { connect, quote } from "./connection.ts";
+import type { Endpoint } from "./connection.ts";
+import { FenceTimeoutError, NotFencedError, PreparedTransactionError, ReplicationInUseError } from "./fence-errors.ts";
+import type { PreparedTransaction } from "./fence-errors.ts";
+import { applyProperties, readProperties } from "./properties.ts";
+import type { DatabaseGrant, DatabaseProperties } from "./properties.ts";
+import { databaseOid, describeSession, sessionsIn, signalSessions } from "./sessions.ts";
+
+export * from "./fence-errors.ts";
+
+export interface FenceOptions {
+  /** How long sessions may take to end. @default 30000 */
+  timeoutMs?: number;
+  /** Pause between two looks. @default 20 */
+  retryMs?: number;
+}
+
+export interface FenceOutcome {
+  /** Sessions that were ended. */
+  endedSessions: number;
+  /** Always 0: a prepared transaction refuses the fence. */
+  preparedTransactions: number;
+  waitedMs: number;
+}
+
+/** Who may connect. */
+export type Stage = "nobody" | "services" | "everybody";
+
+/**
+ * Refuses connections, ends every session in the database, and returns when none is left. `control` is a session in another database.
+ * @throws PreparedTransactionError, ReplicationInUseError: nothing was changed
+ * @throws FenceTimeoutError: connections are refused, sessions are left
+ */
+export async function fenceDatabase(control: pg.Client, database: string, options: FenceOptions = {}): Promise<FenceOutcome> {
+  const started = Date.now();
+  const oid = await databaseOid(control, database);
+  await refuseUnfenceable(control, database);
+  await allowConnections(control, database, false);
+  const endedSessions = await endSessions(control, database, oid, [], options);
+  const late = await preparedTransactions(control, database);
+  if (late.length > 0) {
+    // Prepared between the look and the refusal. It can only be ended by somebody who can connect.
+    await allowConnections(control, database, true);
+    throw new PreparedTransactionError(database, late);
+  }
+  return { endedSessions, preparedTransactions: 0, waitedMs: Date.now() - started };
+}
+
+/** What would make a fence or a rename fail later on: refused before anything is stopped. @throws PreparedTransactionError, ReplicationInUseError */
+export async function refuseUnfenceable(control: pg.Client, database: string): Promise<void> {
+  const prepared = await preparedTransactions(control, database);
+  if (prepared.length > 0) throw new PreparedTransactionError(database, prepared);
+  const slots = await control.query<{ name: string }>("SELECT slot_name AS name FROM pg_replication_slots WHERE database = $1 AND active", [database]);
+  const subscriptions = await control.query<{ name: string }>(
+    "SELECT s.subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = $1 AND s.subenabled",
+    [database],
+  );
+  if (slots.rows.length + subscriptions.rows.length === 0) return;
+  const names = (rows: { name: string }[]): string[] => rows.map(({ name }) => name);
+  throw new ReplicationInUseError(database, names(slots.rows), names(subscriptions.rows));
+}
+
+export async function preparedTransactions(control: pg.Client, database: string): Promise<PreparedTransaction[]> {
+  const { rows } = await control.query<PreparedTransaction>(
+    `SELECT gid, owner, database, prepared AS "preparedAt", extract(epoch FROM now() - prepared)::float8 AS "ageSeconds"
+     FROM pg_prepared_xacts WHERE database = $1 ORDER BY prepared`,
+    [database],
+  );
+  return rows;
+}
+
+/** Ends every session but `spared`, again and again until none is left. @returns how many were ended */
+export async function endSessions(
+  control: pg.Client,
+  database: string,
+  oid: number,
+  spared: readonly number[],
+  { timeoutMs = 30_000, retryMs = 20 }: FenceOptions = {},
+): Promise<number> {
+  const started = Date.now();
+  const ended = new Set<number>();
+  for (;;) {
+    const sessions = (await sessionsIn(control, oid)).filter(({ pid }) => !spared.includes(pid));
+    if (sessions.length === 0) return ended.size;
+    if (Date.now() - started > timeoutMs) throw new FenceTimeoutError(database, sessions, Date.now() - started);
+    await signalSessions(control, sessions);
+    for (const { pid, kind } of sessions) if (kind !== "starting") ended.add(pid);
+    await sleep(retryMs);
+  }
+}
+
+/** @throws NotFencedError when connections are allowed, or somebody other than `spared` is in the database */
+export async function assertFenced(control: pg.Client, database: string, spared: readonly number[] = []): Promise<void> {
+  const oid = await databaseOid(control, database);
+  const { rows } = await control.query<{ datallowconn: boolean }>("SELECT datallowconn FROM pg_database WHERE oid = $1", [oid]);
+  if (rows[0]?.datallowconn !== false) throw new NotFencedError(database, "connections are allowed");
+  const sessions = (await sessionsIn(control, oid)).filter(({ pid }) => !spared.includes(pid));
+  if (sessions.length > 0) throw new NotFencedError(database, `there are sessions in it: ${sessions.map(describeSession).join("; ")}`);
+}
+
+export interface Admission {
+  /** The services' own role; the only one that may connect at the stage `services`, besides superusers. */
+  servicesRole: string;
+  /** The properties the database had before it was fenced for the first time in this crossing. */
+  saved: DatabaseProperties;
+}
+
+/** Opens a database stage by stage. Sessions already open are not ended: to go back a stage, fence first. Already so: changes nothing. */
+export async function admit(control: pg.Client, database: string, stage: Stage, { servicesRole, saved }: Admission): Promise<void> {
+  if (stage === "nobody") return allowConnections(control, database, false);
+  const current = await readProperties(control, database);
+  const grants = stage === "services" ? servicesOnly(saved.grants, servicesRole) : saved.grants;
+  await applyProperties(control, database, { ...current, owner: saved.owner, connectionLimit: saved.connectionLimit, grants, allowConnections: true });
+}
+
+/** The saved grants without anybody's CONNECT but the services'. */
+export function servicesOnly(grants: readonly DatabaseGrant[], servicesRole: string): DatabaseGrant[] {
+  const others = grants
+    .map((grant) => ({ ...grant, privileges: grant.privileges.filter((privilege) => privilege !== "CONNECT") }))
+    .filter(({ privileges }) => privileges.length > 0);
+  const own = others.find(({ grantee, grantable }) => grantee === servicesRole && !grantable);
+  if (own === undefined) return [...others, { grantee: servicesRole, privileges: ["CONNECT"], grantable: false }];
+  return others.map((grant) => (grant === own ? { ...own, privileges: [...own.privileges, "CONNECT"].sort() } : grant));
+}
+
+/**
+ * Backout's own session in a fenced database. Connections are allowed for the moment of connecting, to superusers only where backout is one;
+ * whoever else got in is ended, and only our session is left when this returns.
+ * @throws FenceTimeoutError; connections are refused again then
+ */
+export async function sessionInside(endpoint: Endpoint, control: pg.Client, database: string, options: FenceOptions = {}): Promise<pg.Client> {
+  const oid = await databaseOid(control, database);
+  const { connectionLimit } = await readProperties(control, database);
+  const limited = await isSuperuser(control);
+  let client: pg.Client | null = null;
+  try {
+    if (limited && connectionLimit !== 0) await limitConnections(control, database, 0);
+    await allowConnections(control, database, true);
+    client = await connect(endpoint, database);
+  } finally {
+    await allowConnections(control, database, false);
+    if (limited && connectionLimit !== 0) await limitConnections(control, database, connectionLimit);
+  }
+  try {
+    const own = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    const spared = own.rows.map(({ pid }) => pid);
+    await endSessions(control, database, oid, spared, options);
+    await assertFenced(control, database, spared);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+}
+
+export async function isSuperuser(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ super: boolean }>("SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user");
+  return rows[0]?.super === true;
+}
+
+export async function allowConnections(control: pg.Client, database: string, allowed: boolean): Promise<void> {
+  await control.query(`ALTER DATABASE ${quote(database)} ALLOW_CONNECTIONS ${allowed}`);
+}
+
+export async function limitConnections(control: pg.Client, database: string, limit: number): Promise<void> {
+  await control.query(`ALTER DATABASE ${quote(database)} CONNECTION LIMIT ${Math.trunc(limit)}`);
+}

@@ -1,0 +1,169 @@
+/** Applies a migration or takes it back, so that at any moment the ledger tells what the schema has. */
+import type { Client } from "pg";
+import { quote } from "../connection.ts";
+import { MigrationFailedError, MigrationUnfinishedError, MissingDownScriptError, UnknownMigrationError } from "./errors.ts";
+import { createLedger, finishRow, insertApplied, insertStarted, ledgerRows, logRow, markRows, withMigrationLock } from "./ledger.ts";
+import { checksum, downScript, matchesChecksum, planScript, upScript, type Migration, type ScriptPlan } from "./script.ts";
+import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "./status.ts";
+
+export interface RunOptions {
+  /** Role the script runs as, so that what it makes belongs to the database's owner. Default: the session's own role. */
+  owner?: string;
+}
+
+export interface MigrationOutcome {
+  name: string;
+  /** True where the ledger already said so and nothing was done. */
+  alreadySo: boolean;
+}
+
+/**
+ * Applies one migration. The row with its start is written first, by itself; the script and the row's finish share one transaction, so a
+ * kill leaves either a finished migration or a started one of which nothing was kept, and the next call goes on from there. A script of one
+ * statement that must be outside of a transaction (CREATE INDEX CONCURRENTLY) runs by itself. The session must not be in a transaction.
+ * @throws MigrationFailedError with statement and line; the row keeps the database's words in `logs`.
+ * @throws MigrationUnfinishedError when it was started elsewhere and never finished.
+ * @throws NotTransactionalError @throws MissingScriptError @throws MigrationLockedError before anything is touched.
+ */
+export async function applyMigration(client: Client, migration: Migration, options: RunOptions = {}): Promise<MigrationOutcome> {
+  const script = upScript(migration);
+  const plan = planScript(migration.name, script);
+  return withMigrationLock(client, async () => {
+    await createLedger(client, options.owner);
+    const state = await stateOf(client, migration.name);
+    if (isApplied(state)) return { name: migration.name, alreadySo: true };
+    if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
+    const id = await atomically(client, async () => {
+      await markRows(client, migration.name);
+      return insertStarted(client, migration.name, checksum(script), plan.transactional ? ONE_TRANSACTION : null);
+    });
+    try {
+      await runScript(client, migration.name, "up", plan, options, () => finishRow(client, id));
+    } catch (error) {
+      const logs = plan.transactional ? `${ONE_TRANSACTION}\n${(error as Error).message}` : (error as Error).message;
+      // Without a connection the row stays as started, which says as much.
+      await logRow(client, id, logs).catch(() => undefined);
+      throw error;
+    }
+    return { name: migration.name, alreadySo: false };
+  });
+}
+
+/**
+ * Runs the down script and marks the migration rolled back, in one transaction. Where nothing of it is there (pending, rolled back, or
+ * failed inside its transaction) only the record is put right.
+ * @throws MissingDownScriptError @throws MigrationUnfinishedError @throws NotTransactionalError before anything is touched.
+ * @throws MigrationFailedError with statement and line; the migration then still counts as applied.
+ */
+export async function rollBackMigration(client: Client, migration: Migration, options: RunOptions = {}): Promise<MigrationOutcome> {
+  return withMigrationLock(client, async () => {
+    const state = await stateOf(client, migration.name);
+    if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
+    if (!isApplied(state)) {
+      if (state.status === "failed") await markRows(client, migration.name);
+      return { name: migration.name, alreadySo: state.status !== "failed" };
+    }
+    const script = downScript(migration);
+    if (script === null) throw new MissingDownScriptError([migration.name]);
+    await runScript(client, migration.name, "down", planScript(migration.name, script), options, async () => {
+      await markRows(client, migration.name);
+    });
+    return { name: migration.name, alreadySo: false };
+  });
+}
+
+/**
+ * Marks a migration rolled back in the ledger alone; the schema stays as it is. Works for one that was applied successfully, too.
+ * @throws UnknownMigrationError when the ledger has no such migration.
+ */
+export async function markRolledBack(client: Client, name: string): Promise<MigrationOutcome> {
+  return withMigrationLock(client, async () => {
+    if (!(await ledgerRows(client)).some((row) => row.name === name)) throw new UnknownMigrationError(name, "ledger");
+    return { name, alreadySo: (await markRows(client, name)) === 0 };
+  });
+}
+
+/** Marks a migration applied in the ledger alone: the way back from `markRolledBack`, and out of an unfinished one that turned out complete. */
+export async function markApplied(client: Client, migration: Migration, options: RunOptions = {}): Promise<MigrationOutcome> {
+  const sum = checksum(upScript(migration));
+  return withMigrationLock(client, async () => {
+    await createLedger(client, options.owner);
+    if (isApplied(await stateOf(client, migration.name))) return { name: migration.name, alreadySo: true };
+    await atomically(client, async () => {
+      await markRows(client, migration.name);
+      await insertApplied(client, migration.name, sum);
+    });
+    return { name: migration.name, alreadySo: false };
+  });
+}
+
+/** State of every known migration and of those only the ledger has. A session without a ledger sees them all as pending. */
+export async function readStates(client: Client, known: readonly Migration[]): Promise<MigrationState[]> {
+  const folders = new Map(known.map((migration) => [migration.name, migration]));
+  return migrationStates(known, await ledgerRows(client), (name, sum) => matchesChecksum(upScript(folders.get(name)!), sum));
+}
+
+async function stateOf(client: Client, name: string): Promise<MigrationState> {
+  return migrationStates([{ name }], await ledgerRows(client), () => true)[0]!;
+}
+
+async function runScript(
+  client: Client,
+  migration: string,
+  direction: "up" | "down",
+  plan: ScriptPlan,
+  { owner }: RunOptions,
+  record: () => Promise<void>,
+): Promise<void> {
+  const place = { migration, direction, statements: plan.statements.length };
+  let current: { statement: number | null; line: number | null } = { statement: null, line: null };
+  const run = async () => {
+    if (owner !== undefined) await client.query(`SET ROLE ${quote(owner)}`);
+    for (const [index, { text, line }] of plan.statements.entries()) {
+      current = { statement: index + 1, line };
+      await client.query(text);
+    }
+    current = { statement: null, line: null };
+    // Checked here, so that a failure is this script's and not the commit's.
+    if (plan.transactional) await client.query("SET CONSTRAINTS ALL IMMEDIATE");
+    await client.query("RESET SESSION AUTHORIZATION; RESET ROLE");
+    await record();
+  };
+  try {
+    await (plan.transactional ? atomically(client, run) : run());
+  } catch (error) {
+    const kept = plan.transactional ? undefined : "It ran outside of a transaction, so some of it may be there (an invalid index, for one)";
+    throw new MigrationFailedError({ ...place, ...current, ...(kept !== undefined && { kept }) }, error);
+  } finally {
+    // Scripts that pg_dump wrote empty the search path for the whole session.
+    await client.query(RESTORE_SESSION).catch(() => undefined);
+  }
+}
+
+const RESTORE_SESSION = [
+  "SESSION AUTHORIZATION",
+  "ROLE",
+  "search_path",
+  '"TimeZone"',
+  "DateStyle",
+  "IntervalStyle",
+  "extra_float_digits",
+  "bytea_output",
+  "row_security",
+  "check_function_bodies",
+  "default_tablespace",
+]
+  .map((setting) => `RESET ${setting}`)
+  .join("; ");
+
+async function atomically<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query("BEGIN");
+  try {
+    const result = await work();
+    await client.query("COMMIT");
+    return result;
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}

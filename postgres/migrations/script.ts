@@ -1,0 +1,83 @@
+/** A migration's files: their text, their checksum, their statements. */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { MissingScriptError, NotTransactionalError } from "./errors.ts";
+import { splitStatements, wordsOf, type Statement } from "./statements.ts";
+
+export interface Migration {
+  name: string;
+  /** Absolute path of the folder with `migration.sql` and, where it can be taken back, `down.sql`. */
+  folder: string;
+}
+
+/** @throws MissingScriptError */
+export function upScript(migration: Migration): string {
+  const path = join(migration.folder, "migration.sql");
+  if (!existsSync(path)) throw new MissingScriptError(migration.name, path);
+  return readFileSync(path, "utf8");
+}
+
+/** Null where there is none, or none with a statement in it: such a script would report success and do nothing. */
+export function downScript(migration: Migration): string | null {
+  const path = join(migration.folder, "down.sql");
+  if (!existsSync(path)) return null;
+  const script = readFileSync(path, "utf8");
+  return withoutWrapper(splitStatements(script)).length === 0 ? null : script;
+}
+
+export function checksum(script: string): string {
+  return createHash("sha256").update(script).digest("hex");
+}
+
+/** Version control may have changed the line ends since the migration was applied; that is no change of the script. */
+export function matchesChecksum(script: string, recorded: string): boolean {
+  const unix = script.replaceAll("\r\n", "\n");
+  return [script, unix, unix.replaceAll("\n", "\r\n")].some((text) => checksum(text) === recorded);
+}
+
+export interface ScriptPlan {
+  statements: Statement[];
+  /** False for the one statement that PostgreSQL refuses inside a transaction. */
+  transactional: boolean;
+}
+
+/**
+ * How a script is run. A BEGIN and COMMIT around the whole of it are left out, because the script and its record share a transaction.
+ * @throws NotTransactionalError for transaction control in the middle, and for a statement that needs to be outside of a transaction and has company.
+ */
+export function planScript(migration: string, script: string): ScriptPlan {
+  const statements = withoutWrapper(splitStatements(script));
+  const control = statements.find((statement) => TRANSACTION_CONTROL.test(wordsOf(statement.text)));
+  if (control !== undefined) {
+    const why = "ends or splits the transaction. Remove it: the script runs in one transaction anyway";
+    throw new NotTransactionalError(migration, shorten(control.text), control.line, why);
+  }
+  const outside = statements.find((statement) => OUTSIDE.test(wordsOf(statement.text)));
+  if (outside === undefined) return { statements, transactional: true };
+  if (statements.length === 1) return { statements, transactional: false };
+  const why = "must run outside of a transaction, which the rest must not. Move it to a migration of its own";
+  throw new NotTransactionalError(migration, shorten(outside.text), outside.line, why);
+}
+
+const BEGINS = /^(begin|start transaction)\b/;
+const ENDS = /^(commit|end)\b(?! prepared)/;
+const TRANSACTION_CONTROL = /^(begin|start transaction|commit|end|abort|prepare transaction|rollback(?! (work |transaction )?to\b))\b/;
+const OUTSIDE = new RegExp(
+  [
+    "^(create (unique )?index concurrently|drop index concurrently|reindex\\b.*\\bconcurrently|reindex (\\([^)]*\\) ?)?(database|system|schema)|vacuum|cluster$",
+    "alter table\\b.*\\bdetach partition\\b.*\\bconcurrently|(create|drop) (database|tablespace)|alter system|alter database\\b.*\\bset tablespace",
+    "(create|drop) subscription)\\b",
+  ].join("|"),
+);
+
+function withoutWrapper(statements: Statement[]): Statement[] {
+  const [first, last] = [statements[0], statements.at(-1)];
+  const wrapped = statements.length > 1 && BEGINS.test(wordsOf(first!.text)) && ENDS.test(wordsOf(last!.text));
+  return wrapped ? statements.slice(1, -1) : statements;
+}
+
+function shorten(text: string): string {
+  const line = wordsOf(text);
+  return line.length > 60 ? `${line.slice(0, 57)}...` : line;
+}

@@ -1,0 +1,24 @@
+/** Names of databases. */
+import { createHash } from "node:crypto";
+
+/** PostgreSQL cuts longer names silently, and two could become one. */
+export const NAME_BYTES = 63;
+
+/** `base` + `suffix`; where that is too long, a shorter base that still tells long names apart. */
+export function derivedName(base: string, suffix: string): string {
+  if (Buffer.byteLength(base + suffix) <= NAME_BYTES) return base + suffix;
+  const mark = `_${createHash("sha256").update(base).digest("hex").slice(0, 8)}`;
+  const room = NAME_BYTES - Buffer.byteLength(mark + suffix);
+  if (room < 1) throw new RangeError(`the suffix "${suffix}" is too long for the name of a database`);
+  let short = "";
+  for (const character of base) {
+    if (Buffer.byteLength(short + character) > room) break;
+    short += character;
+  }
+  return short + mark + suffix;
+}
+
+/** The name a database has until it is complete. */
+export function makingName(name: string): string {
+  return derivedName(name, "__making");
+}

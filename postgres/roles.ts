@@ -1,0 +1,109 @@
+/** Roles and databases of a stack: the owner that migrates, the services' own role, and what each may do. */
+import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from "node:crypto";
+import pg from "pg";
+import { quote } from "./connection.ts";
+
+export interface RoleDeclaration {
+  name: string;
+  password: string;
+  login: boolean;
+  createdb?: boolean;
+}
+
+export type Ensured = "already" | "created" | "changed";
+
+/** Makes a role what it is declared to be. The password is sent as a verifier: it is in no server log. */
+export async function ensureRole(client: pg.Client, role: RoleDeclaration): Promise<Ensured> {
+  const found = await client.query<{ rolcanlogin: boolean; rolcreatedb: boolean }>("SELECT rolcanlogin, rolcreatedb FROM pg_roles WHERE rolname = $1", [
+    role.name,
+  ]);
+  const current = found.rows[0];
+  if (current === undefined) {
+    try {
+      await client.query(roleStatement("CREATE", role));
+      return "created";
+    } catch (error) {
+      // Somebody else created it between look and create: 42710, or 23505 when both were at it.
+      if (!["42710", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
+    }
+  } else if (current.rolcanlogin === role.login && current.rolcreatedb === (role.createdb ?? false) && (await hasPassword(client, role))) {
+    return "already";
+  }
+  await client.query(roleStatement("ALTER", role));
+  return "changed";
+}
+
+export function roleStatement(verb: "CREATE" | "ALTER", role: RoleDeclaration): string {
+  const options = [role.login ? "LOGIN" : "NOLOGIN", role.createdb ? "CREATEDB" : "NOCREATEDB", `PASSWORD ${pg.escapeLiteral(scramVerifier(role.password))}`];
+  return `${verb} ROLE ${quote(role.name)} ${options.join(" ")}`;
+}
+
+/** What the server stores of a password under scram-sha-256 (RFC 5803). */
+export function scramVerifier(password: string, salt: Buffer = randomBytes(16), iterations = 4096): string {
+  const salted = pbkdf2Sync(password.normalize("NFKC"), salt, iterations, 32, "sha256");
+  const hmac = (text: string): Buffer => createHmac("sha256", salted).update(text).digest();
+  const storedKey = createHash("sha256").update(hmac("Client Key")).digest("base64");
+  return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${storedKey}:${hmac("Server Key").toString("base64")}`;
+}
+
+export function verifierMatches(verifier: string, password: string): boolean {
+  const parts = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier);
+  if (parts === null) return false;
+  const expected = Buffer.from(scramVerifier(password, Buffer.from(parts[2] as string, "base64"), Number(parts[1])));
+  const actual = Buffer.from(verifier);
+  return expected.length === actual.length && timingSafeEqual(expected, actual);
+}
+
+async function hasPassword(client: pg.Client, role: RoleDeclaration): Promise<boolean> {
+  // Only a superuser may read verifiers; for anybody else the password is simply set again.
+  const readable = await client.query<{ may: boolean }>("SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS may");
+  if (!readable.rows[0]?.may) return false;
+  const { rows } = await client.query<{ rolpassword: string | null }>("SELECT rolpassword FROM pg_authid WHERE rolname = $1", [role.name]);
+  return rows[0]?.rolpassword != null && verifierMatches(rows[0].rolpassword, role.password);
+}
+
+/** Makes a database, or gives an existing one to its declared owner. Not inside a transaction. */
+export async function ensureDatabase(client: pg.Client, { name, owner }: { name: string; owner: string }): Promise<Ensured> {
+  const { rows } = await client.query<{ owner: string }>("SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = $1", [name]);
+  if (rows[0]?.owner === owner) return "already";
+  if (rows[0] === undefined) {
+    try {
+      await client.query(`CREATE DATABASE ${quote(name)} OWNER ${quote(owner)}`);
+      return "created";
+    } catch (error) {
+      if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
+      return "already";
+    }
+  }
+  await client.query(`ALTER DATABASE ${quote(name)} OWNER TO ${quote(owner)}`);
+  return "changed";
+}
+
+export interface ServicesGrant {
+  database: string;
+  /** The services' own role. */
+  role: string;
+  /** Owner of the objects there are and will be. */
+  owner: string;
+  /** @default "public" */
+  schema?: string;
+}
+
+/** Lets the services' role read and write rows, and nothing else, also in tables made later by the owner. `client` is a session in the database. */
+export async function grantServices(client: pg.Client, grant: ServicesGrant): Promise<void> {
+  await client.query(servicesGrantStatements(grant).join(";\n"));
+}
+
+export function servicesGrantStatements({ database, role, owner, schema = "public" }: ServicesGrant): string[] {
+  const to = `TO ${quote(role)}`;
+  const inSchema = `IN SCHEMA ${quote(schema)}`;
+  const defaults = `ALTER DEFAULT PRIVILEGES FOR ROLE ${quote(owner)} ${inSchema} GRANT`;
+  return [
+    `GRANT CONNECT ON DATABASE ${quote(database)} ${to}`,
+    `GRANT USAGE ON SCHEMA ${quote(schema)} ${to}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES ${inSchema} ${to}`,
+    `GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES ${inSchema} ${to}`,
+    `${defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES ${to}`,
+    `${defaults} USAGE, SELECT, UPDATE ON SEQUENCES ${to}`,
+  ];
+}

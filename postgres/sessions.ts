@@ -1,0 +1,59 @@
+/** Who is in a database, and ending them. */
+import type pg from "pg";
+import { DatabaseMissingError } from "./properties.ts";
+
+export interface Session {
+  pid: number;
+  user: string | null;
+  application: string;
+  /** `client backend`, `walsender`, `logical replication worker`, a background worker's own name, `starting`, … */
+  kind: string;
+  state: string | null;
+}
+
+const SESSIONS_SQL = `
+  SELECT pid, usename AS user, application_name AS application, backend_type AS kind, state FROM pg_stat_activity
+  WHERE datid = $1 AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker' ORDER BY pid`;
+
+/** A session that is being opened holds this lock until it shows in pg_stat_activity; whether connections are allowed it has checked before that. */
+const STARTING_SQL = `
+  SELECT DISTINCT l.pid FROM pg_locks l
+  WHERE l.locktype = 'object' AND l.classid = 'pg_database'::regclass AND l.objid = $1 AND l.granted AND l.pid <> pg_backend_pid()`;
+
+export async function databaseOid(control: pg.Client, database: string): Promise<number> {
+  const oid = await findDatabase(control, database);
+  if (oid === null) throw new DatabaseMissingError(database);
+  return oid;
+}
+
+/** A database is known by its OID: a rename keeps it. */
+export async function findDatabase(control: pg.Client, database: string): Promise<number | null> {
+  const { rows } = await control.query<{ oid: number }>("SELECT oid FROM pg_database WHERE datname = $1", [database]);
+  return rows[0]?.oid ?? null;
+}
+
+/** Every session in the database but our own; autovacuum workers do not count, the server ends those itself where they are in the way. */
+export async function sessionsIn(control: pg.Client, oid: number): Promise<Session[]> {
+  // In this order: one that leaves the first list is in the second.
+  const starting = await control.query<{ pid: number }>(STARTING_SQL, [oid]);
+  const { rows } = await control.query<Session>(SESSIONS_SQL, [oid]);
+  const known = new Set(rows.map(({ pid }) => pid));
+  const opening = starting.rows.filter(({ pid }) => !known.has(pid));
+  return [...rows, ...opening.map(({ pid }) => ({ pid, user: null, application: "", kind: "starting", state: null }))];
+}
+
+/** Signals sessions to end. True means signalled, not ended: poll. A session that ended by itself, or that this role may not end, is passed over. */
+export async function signalSessions(control: pg.Client, sessions: readonly Session[]): Promise<void> {
+  for (const { pid, kind } of sessions) {
+    // Somebody at work on the database from outside, or not far enough to be ended cleanly: gone in a moment.
+    if (kind === "starting") continue;
+    await control.query("SELECT pg_terminate_backend($1)", [pid]).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== "42501") throw error;
+    });
+  }
+}
+
+export function describeSession({ pid, user, application, kind, state }: Session): string {
+  const details = [user && `user ${user}`, application && `application ${application}`, kind, state].filter(Boolean);
+  return `pid ${pid} (${details.join(", ")})`;
+}

@@ -1,0 +1,55 @@
+/** What can go wrong when processes are started and stopped. */
+import type { ProcessRecord } from "./record.ts";
+
+export class AnotherRunningError extends Error {
+  readonly running: ProcessRecord;
+  readonly wanted: { release: string; configHash: string };
+
+  constructor(running: ProcessRecord, wanted: { release: string; configHash: string }) {
+    const change = running.release === wanted.release ? "with another configuration" : `at ${running.release}`;
+    super(`"${running.name}" already runs ${change} (pid ${running.pid}); stop it before it is started at ${wanted.release}`);
+    this.name = "AnotherRunningError";
+    this.running = running;
+    this.wanted = wanted;
+  }
+}
+
+export class PortTakenError extends Error {
+  readonly processName: string;
+  readonly port: number;
+  readonly holder: number | null;
+
+  constructor(processName: string, port: number, holder: number | null) {
+    const who = holder === null ? "another process" : `process ${holder}`;
+    super(`"${processName}" cannot be started: port ${port} is held by ${who}; end it or declare another port`);
+    this.name = "PortTakenError";
+    this.processName = processName;
+    this.port = port;
+    this.holder = holder;
+  }
+}
+
+export class StartError extends Error {
+  readonly spec: { name: string; folder: string; command: string[] };
+
+  constructor(spec: { name: string; folder: string; command: string[] }, cause: unknown) {
+    super(
+      `"${spec.name}" could not be started as \`${spec.command.join(" ")}\` in ${spec.folder}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+    this.name = "StartError";
+    this.spec = spec;
+  }
+}
+
+export class StillRunningError extends Error {
+  readonly running: { name: string; pid: number }[];
+
+  constructor(running: { name: string; pid: number }[]) {
+    super(
+      `still running: ${running.map((each) => `"${each.name}" (pid ${each.pid})`).join(", ")}; end ${running.length === 1 ? "it" : "them"} and run the same command again`,
+    );
+    this.name = "StillRunningError";
+    this.running = running;
+  }
+}

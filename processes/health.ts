@@ -1,0 +1,122 @@
+/** Waiting until a started process works, or telling why it never did. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { isAlive } from "./identity.ts";
+import { errorLines } from "./logs.ts";
+import { readRecord } from "./record.ts";
+import { exitStateOf } from "./start.ts";
+import type { ExitState } from "./start.ts";
+
+const ERROR_LINES = 20;
+const ANSWER_TIMEOUT_MS = 2_000;
+
+/** What one look at the process found. `answer` is shown to people: status and start of the body, or the error. */
+export interface HealthAnswer {
+  healthy: boolean;
+  answer: string;
+}
+
+export interface HealthOptions {
+  name: string;
+  /** Health endpoint: healthy when it answers 200 and `body`, where given, is contained. Either this or `check`. */
+  url?: string;
+  body?: string;
+  check?: () => Promise<HealthAnswer>;
+  timeoutMs: number;
+  /** Asked before and after each look: an answer of somebody else on the same port is not health. */
+  isAlive: () => boolean;
+  exitState?: () => ExitState | null;
+  errorLines?: (lines: number) => string[];
+}
+
+export class NeverHealthyError extends Error {
+  readonly processName: string;
+  readonly waitedMs: number;
+  /** What the last look found. */
+  readonly lastAnswer: string;
+  /** False where the process had ended; `exit` says how, where that is known. */
+  readonly alive: boolean;
+  readonly exit: ExitState | null;
+  readonly errors: string[];
+
+  constructor(processName: string, waitedMs: number, lastAnswer: string, alive: boolean, exit: ExitState | null, errors: string[]) {
+    const ended = exit === null ? "has ended" : exit.signal === null ? `has ended with code ${exit.code}` : `was ended by ${exit.signal}`;
+    const log =
+      errors.length === 0 ? "its error log is empty" : `the last lines of its error log:\n${errors.map((line) => `  ${line}`).join("\n")}`;
+    super(
+      `"${processName}" ${alive ? `did not become healthy within ${waitedMs} ms` : `${ended}, ${waitedMs} ms after it was waited for`}; ` +
+        `last answer: ${lastAnswer}; ${log}`,
+    );
+    this.name = "NeverHealthyError";
+    this.processName = processName;
+    this.waitedMs = waitedMs;
+    this.lastAnswer = lastAnswer;
+    this.alive = alive;
+    this.exit = exit;
+    this.errors = errors;
+  }
+}
+
+/**
+ * Resolves when the process answers as healthy and is alive.
+ * @throws NeverHealthyError when it ends first, or `timeoutMs` pass.
+ */
+export async function waitHealthy(options: HealthOptions): Promise<{ waitedMs: number; answer: string }> {
+  const began = performance.now();
+  const look = options.check ?? (() => ask(options.url ?? "", options.body));
+  let lastAnswer = "none";
+  const fail = (alive: boolean) => {
+    const errors = options.errorLines?.(ERROR_LINES) ?? [];
+    return new NeverHealthyError(
+      options.name,
+      Math.round(performance.now() - began),
+      lastAnswer,
+      alive,
+      options.exitState?.() ?? null,
+      errors,
+    );
+  };
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.3, 250)) {
+    if (!options.isAlive()) {
+      // The exit event arrives a turn of the event loop after the process has become a zombie.
+      await sleep(20);
+      throw fail(false);
+    }
+    const { healthy, answer } = await look().catch((error: unknown) => ({ healthy: false, answer: reasonOf(error) }));
+    lastAnswer = answer;
+    if (healthy && options.isAlive()) return { waitedMs: Math.round(performance.now() - began), answer };
+    if (performance.now() - began >= options.timeoutMs) throw fail(options.isAlive());
+    await sleep(pauseMs);
+  }
+}
+
+/** `waitHealthy` for a process of `startProcess`. */
+export function waitProcessHealthy(
+  stateFolder: string,
+  name: string,
+  options: Pick<HealthOptions, "url" | "body" | "check" | "timeoutMs">,
+): Promise<{ waitedMs: number; answer: string }> {
+  const record = readRecord(stateFolder, name);
+  return waitHealthy({
+    ...options,
+    name,
+    isAlive: () => record !== null && isAlive(record),
+    exitState: () => (record === null ? null : exitStateOf(record)),
+    errorLines: (lines) => errorLines(stateFolder, name, lines),
+  });
+}
+
+async function ask(url: string, body: string | undefined): Promise<HealthAnswer> {
+  const response = await fetch(url, {
+    headers: { connection: "close" },
+    redirect: "manual",
+    signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+  });
+  const text = await response.text();
+  const healthy = response.status === 200 && (body === undefined || text.includes(body));
+  return { healthy, answer: `${response.status} ${text.slice(0, 200)}`.trim() };
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || cause.name : String(cause);
+}

@@ -1,0 +1,117 @@
+/**
+ * Which process a pid means. A pid alone says nothing: the system gives it to somebody else once its process is gone. A pid with the time
+ * its process started is an identity.
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+
+export interface ProcessIdentity {
+  pid: number;
+  /** Opaque: equal for the same process, different for any other that had or will have the pid, also across a reboot. */
+  startTime: string;
+}
+
+export interface LiveProcess extends ProcessIdentity {
+  parent: number;
+  /** Process group; equal to `pid` for the group's leader. */
+  group: number;
+}
+
+const LINUX = process.platform === "linux";
+let bootId: string | null = null;
+
+/** The live process with this pid; null where there is none, or only a zombie that its parent has not collected. */
+export function lookUp(pid: number): LiveProcess | null {
+  return LINUX ? lookUpInProc(pid) : lookUpByPs(pid);
+}
+
+/** True where exactly this process, and not one that took over its pid, is alive. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return lookUp(identity.pid)?.startTime === identity.startTime;
+}
+
+/** Parses `/proc/<pid>/stat`. The command name in it may hold blanks and brackets, so the fields are counted from its last bracket. */
+export function parseStat(text: string, boot: string): LiveProcess | null {
+  const pid = Number.parseInt(text, 10);
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, parent, group] = fields;
+  const ticks = fields[19];
+  if (state === undefined || ticks === undefined || !Number.isInteger(pid)) return null;
+  if (state === "Z" || state === "X" || state === "x") return null;
+  return { pid, parent: Number(parent), group: Number(group), startTime: `${boot}/${ticks}` };
+}
+
+function lookUpInProc(pid: number): LiveProcess | null {
+  // Ticks count from boot: without the boot's id a process before a reboot could be taken for one after it.
+  bootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().slice(0, 8);
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"), bootId);
+  } catch {
+    return null;
+  }
+}
+
+function lookUpByPs(pid: number): LiveProcess | null {
+  const answer = spawnSync("ps", ["-o", "stat=,ppid=,pgid=,lstart=", "-p", String(pid)], {
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  const match = /^\s*(\S+)\s+(\d+)\s+(\d+)\s+(.+?)\s*$/.exec(answer.stdout ?? "");
+  if (match === null || match[1]?.startsWith("Z")) return null;
+  return { pid, parent: Number(match[2]), group: Number(match[3]), startTime: match[4] ?? "" };
+}
+
+/** Every live process whose environment holds `name=value…` for a value that starts with `prefix`. Linux only; elsewhere none are found. */
+export function findByEnvironment(name: string, prefix: string): (LiveProcess & { value: string })[] {
+  if (!LINUX) return [];
+  const found: (LiveProcess & { value: string })[] = [];
+  const start = `${name}=${prefix}`;
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    let environment: string;
+    try {
+      environment = readFileSync(`/proc/${entry}/environ`, "utf8");
+    } catch {
+      continue;
+    }
+    if (!environment.includes(start)) continue;
+    const line = environment.split("\0").find((each) => each.startsWith(start));
+    const live = line === undefined ? null : lookUp(Number(entry));
+    if (line !== undefined && live !== null) found.push({ ...live, value: line.slice(name.length + 1) });
+  }
+  return found;
+}
+
+/** Every live process of a group. Linux only; elsewhere the leader alone is found. */
+export function findByGroup(group: number): LiveProcess[] {
+  const candidates = LINUX ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : [String(group)];
+  return candidates.flatMap((entry) => {
+    const live = lookUp(Number(entry));
+    return live !== null && live.group === group ? [live] : [];
+  });
+}
+
+/** Signals exactly this process; false where it is gone or its pid belongs to somebody else by now. */
+export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean {
+  if (!isAlive(identity)) return false;
+  try {
+    process.kill(identity.pid, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+/** Signals the whole group of its leader at once; false where the leader is gone, leads no group, or its pid belongs to somebody else by now. */
+export function signalGroup(leader: ProcessIdentity, name: NodeJS.Signals): boolean {
+  const live = lookUp(leader.pid);
+  if (live === null || live.startTime !== leader.startTime || live.group !== live.pid) return false;
+  try {
+    process.kill(-leader.pid, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}

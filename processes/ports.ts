@@ -1,0 +1,46 @@
+/** Whether a port is free, and who holds it where it is not. */
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { createServer } from "node:net";
+
+/** True where a listener could be opened on the port now. */
+export function isPortFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
+    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}
+
+/** The process that listens on a TCP port; null where nobody does, it belongs to somebody else, or the system is not Linux. */
+export function holderOf(port: number): number | null {
+  if (process.platform !== "linux") return null;
+  const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) => listeningInodes(table, port)));
+  if (inodes.size === 0) return null;
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
+        if (inode !== undefined && inodes.has(inode)) return Number(pid);
+      }
+    } catch {
+      continue;
+    }
+  }
+  return null;
+}
+
+function listeningInodes(table: string, port: number): string[] {
+  const LISTEN = "0A";
+  let text: string;
+  try {
+    text = readFileSync(table, "utf8");
+  } catch {
+    return [];
+  }
+  return text.split("\n").flatMap((line) => {
+    const fields = line.trim().split(/\s+/);
+    const localPort = Number.parseInt(fields[1]?.split(":")[1] ?? "", 16);
+    return fields[3] === LISTEN && localPort === port && fields[9] !== undefined ? [fields[9]] : [];
+  });
+}

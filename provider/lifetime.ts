@@ -1,0 +1,35 @@
+/**
+ * When the provider ends. The engine sends Cancel on every normal end, then SIGINT, and kills after 5 s; when the command line dies by
+ * SIGKILL nobody tells the provider. It ends when no operation is in flight, and only then.
+ */
+let operations = 0;
+let ending = false;
+
+/** Marks an operation as in flight, so that the provider does not end in the middle of it. */
+export async function inFlight<T>(work: () => Promise<T>): Promise<T> {
+  operations++;
+  try {
+    return await work();
+  } finally {
+    operations--;
+    endWhenIdle();
+  }
+}
+
+function endWhenIdle(): void {
+  // The answer to the last call must still leave.
+  if (ending && operations === 0) setTimeout(() => operations === 0 && process.exit(0), 20);
+}
+
+export function end(): void {
+  ending = true;
+  endWhenIdle();
+}
+
+/** Ends on SIGINT, SIGTERM and when the parent is gone. */
+export function watchLifetime(): void {
+  const parent = process.ppid;
+  process.on("SIGINT", end);
+  process.on("SIGTERM", end);
+  setInterval(() => process.ppid !== parent && end(), 250).unref();
+}

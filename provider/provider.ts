@@ -1,0 +1,87 @@
+/** The backout provider: from type token to resource, with secrets, unknown values and operations in flight handled in one place. */
+import type { provider } from "@pulumi/pulumi";
+import type { Log } from "../crossing/run.ts";
+import { inFlight } from "./lifetime.ts";
+import { UNKNOWN, type Call, type Resource, type Values } from "./resource.ts";
+import { containsUnknown, secretPaths, unwrap, wrap } from "./wire.ts";
+
+/** `urn:pulumi:<stack>::<project>::<parent$type>::<name>` */
+export function typeOf(urn: string): string {
+  return urn.split("::")[2]?.split("$").at(-1) ?? "";
+}
+
+export class BackoutProvider implements provider.Provider {
+  readonly version: string;
+  private readonly resources: ReadonlyMap<string, Resource>;
+  private readonly logFor: (urn: string) => Log;
+
+  constructor(version: string, resources: readonly Resource[], logFor: (urn: string) => Log) {
+    this.version = version;
+    this.resources = new Map(resources.map((resource) => [resource.token, resource]));
+    this.logFor = logFor;
+  }
+
+  async check(urn: string, olds: Values, news: Values): Promise<provider.CheckResult> {
+    const resource = this.resource(urn);
+    const inputs = unwrap(news) as Values;
+    if (resource.check === undefined) return { inputs: news };
+    const old = Object.keys(olds).length === 0 ? null : (unwrap(olds) as Values);
+    const answer = await resource.check(inputs, old, this.callOf(urn));
+    return { inputs: wrap(answer.inputs, secretPaths(news)), failures: answer.failures ?? [] };
+  }
+
+  async diff(_id: string, urn: string, olds: Values, news: Values): Promise<provider.DiffResult> {
+    const inputs = unwrap(news) as Values;
+    if (containsUnknown(inputs)) return { changes: true };
+    return { changes: await this.resource(urn).diff(unwrap(olds) as Values, inputs, this.callOf(urn)) };
+  }
+
+  async create(urn: string, inputs: Values): Promise<provider.CreateResult> {
+    const resource = this.resource(urn);
+    return inFlight(async () => {
+      const values = known(unwrap(inputs) as Values);
+      const outs = await resource.create(values, this.callOf(urn));
+      return { id: urn.split("::").at(-1) ?? urn, outs: complete(values, outs, inputs) };
+    });
+  }
+
+  async update(_id: string, urn: string, olds: Values, news: Values): Promise<provider.UpdateResult> {
+    const resource = this.resource(urn);
+    return inFlight(async () => {
+      const values = known(unwrap(news) as Values);
+      const outs = await resource.update(unwrap(olds) as Values, values, this.callOf(urn));
+      return { outs: complete(values, outs, news) };
+    });
+  }
+
+  /** Read never says "gone": an unreachable server is no reason to delete from state. */
+  async read(id: string, _urn: string, props?: Values): Promise<provider.ReadResult> {
+    return Promise.resolve({ id, props: props ?? {} });
+  }
+
+  async delete(_id: string, urn: string, props: Values): Promise<void> {
+    const resource = this.resource(urn);
+    await inFlight(async () => resource.delete?.(unwrap(props) as Values, this.callOf(urn)));
+  }
+
+  private resource(urn: string): Resource {
+    const resource = this.resources.get(typeOf(urn));
+    if (resource === undefined) throw new Error(`backout has no resource type ${typeOf(urn)}; known are ${[...this.resources.keys()].join(", ")}`);
+    return resource;
+  }
+
+  private callOf(urn: string): Call {
+    return { urn, log: this.logFor(urn) };
+  }
+}
+
+function known(values: Values): Values {
+  if (containsUnknown(values)) throw new Error("an input is not known at the time of the operation");
+  return values;
+}
+
+/** Inputs and outputs together, every secret wrapped again, nothing left undefined. */
+function complete(values: Values, outs: Values, original: Values): Values {
+  const all = Object.fromEntries(Object.entries({ ...values, ...outs }).map(([key, value]) => [key, value === undefined || value === UNKNOWN ? null : value]));
+  return wrap(all, secretPaths(original)) as Values;
+}

@@ -1,0 +1,25 @@
+/** One component's pinned artefact, put in place without being started. */
+import { targetOf } from "../../components/targets/index.ts";
+import { step } from "../../crossing/run.ts";
+import { canonical, type ComponentPin } from "../../declared/pins.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { CrossingInputs } from "./inputs.ts";
+
+interface Inputs extends CrossingInputs {
+  component: string;
+  pin: ComponentPin;
+}
+
+async function install({ site, epoch, component: name, pin }: Inputs, call: Call): Promise<Values> {
+  const run = await runOf(site, epoch, call);
+  const installed = await step(run, "install", name, () => targetOf(site, run.definition).install(name, pin), (done) => done);
+  return { installed };
+}
+
+export const component: Resource<Inputs> = {
+  token: "backout:index:Component",
+  diff: async (old, inputs) => Promise.resolve(canonical(old.pin) !== canonical(inputs.pin)),
+  create: install,
+  update: async (_old, inputs, call) => install(inputs, call),
+};

@@ -1,0 +1,22 @@
+/** One live database: which data it stands on and which schema it has. Never replaced: it may be the only copy. */
+import type { DatabasePlan } from "../../crossing/plan.ts";
+import { bringData } from "../../crossing/steps/data.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { PinnedInputs } from "./inputs.ts";
+
+interface Inputs extends PinnedInputs {
+  database: string;
+  plan: DatabasePlan;
+}
+
+async function bring({ site, epoch, database, pins, plan }: Inputs, call: Call): Promise<Values> {
+  return { ...(await bringData(await runOf(site, epoch, call), database, pins, plan)) };
+}
+
+export const database: Resource<Inputs> = {
+  token: "backout:index:Database",
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch),
+  create: bring,
+  update: async (_old, inputs, call) => bring(inputs, call),
+};

@@ -1,0 +1,73 @@
+/**
+ * Closes what the crossing needs closed. The epoch is an input, computed by `check` from the gate's own record: an epoch from outputs goes
+ * backwards when an update fails half-way, and without one a gate that was closed by a failed crossing would never open again.
+ */
+import { look, unfinished, type Facts } from "../../crossing/look.ts";
+import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
+import { closeFence } from "../../crossing/steps/fence.ts";
+import { crossingOf, type Pins } from "../../declared/pins.ts";
+import { definitionOf, type Site } from "../../declared/site.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+
+interface Inputs {
+  site: Site;
+  pins: Pins;
+  carry: "export" | "refuse";
+  reason: string | null;
+  /** Added by check. */
+  epoch: number;
+  crossing: string;
+  plan: CrossingPlan;
+}
+
+/** The crossing that leads to `pins`: the recorded one where it is the same, else the next. */
+export function nextCrossing(facts: Facts, definition: SystemDefinition, pins: Pins): { epoch: number; crossing: string; plan: CrossingPlan } {
+  const crossing = crossingOf(pins);
+  if (facts.last !== null && facts.last.crossing === crossing) return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
+  const plan = planCrossing({
+    definition,
+    from: facts.lastOpen?.pins ?? null,
+    to: pins,
+    unfinished: unfinished(facts.last),
+    databases: facts.databases,
+    snapshots: facts.snapshots,
+  });
+  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan };
+}
+
+async function close(inputs: Inputs, call: Call): Promise<Values> {
+  const run = await runOf(inputs.site, inputs.epoch, call);
+  return closeFence(run, inputs);
+}
+
+export const fence: Resource<Inputs> = {
+  token: "backout:index:Fence",
+  check: async (inputs, old) => {
+    const definition = await definitionOf(inputs.site);
+    const facts = await look(inputs.site, definition);
+    // Out of reach, the record cannot be asked: a preview then shows what the pins alone say.
+    if (facts.reach.kind === "unreachable" && old !== null) {
+      const crossing = crossingOf(inputs.pins);
+      const same = old.crossing === crossing;
+      const plan = same ? old.plan : planCrossing({ definition, from: old.pins, to: inputs.pins, unfinished: false, databases: assumed(definition), snapshots: named(inputs.pins) });
+      return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, crossing, plan } };
+    }
+    return { inputs: { ...inputs, ...nextCrossing(facts, definition, inputs.pins) } };
+  },
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.crossing !== inputs.crossing),
+  create: close,
+  update: async (_old, inputs, call) => close(inputs, call),
+};
+
+function assumed(definition: SystemDefinition): Facts["databases"] {
+  return Object.fromEntries(
+    Object.keys(definition.databases).map((name) => [name, { exists: true, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] }]),
+  );
+}
+
+/** Snapshots as pinned, taken at their word. */
+export function named(pins: Pins): { database: string; name: string; generation: number }[] {
+  return Object.entries(pins.data).flatMap(([database, pin]) => (pin.kind === "snapshot" ? [{ database, name: pin.name, generation: pin.generation ?? 1 }] : []));
+}

@@ -1,0 +1,20 @@
+/** Feature flags as declared; the values before are saved first. */
+import { setFlags } from "../../crossing/steps/flags.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { CrossingInputs } from "./inputs.ts";
+
+interface Inputs extends CrossingInputs {
+  flags: Record<string, boolean>;
+}
+
+async function set({ site, epoch, flags: declared }: Inputs, call: Call): Promise<Values> {
+  return setFlags(await runOf(site, epoch, call), declared);
+}
+
+export const flags: Resource<Inputs> = {
+  token: "backout:index:Flags",
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch && Object.keys(inputs.flags).length > 0),
+  create: set,
+  update: async (_old, inputs, call) => set(inputs, call),
+};

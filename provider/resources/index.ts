@@ -1,0 +1,30 @@
+/** The provider's resources. */
+import type { Resource } from "../resource.ts";
+import { component } from "./component.ts";
+import { database } from "./database.ts";
+import { embeddedPostgres } from "./embedded-postgres.ts";
+import { fence } from "./fence.ts";
+import { flags } from "./flags.ts";
+import { open } from "./open.ts";
+import { plan } from "./plan.ts";
+import { record } from "./record.ts";
+import { resume } from "./resume.ts";
+import { snapshots } from "./snapshots.ts";
+import { trafficGate } from "./traffic-gate.ts";
+import { verification } from "./verification.ts";
+
+/** In the order of one update. */
+export const RESOURCES = [
+  embeddedPostgres,
+  trafficGate,
+  plan,
+  fence,
+  snapshots,
+  database,
+  flags,
+  component,
+  resume,
+  verification,
+  open,
+  record,
+] as unknown as readonly Resource[];

@@ -1,0 +1,11 @@
+/** What every resource of a crossing is given. */
+import type { Pins } from "../../declared/pins.ts";
+import type { Site } from "../../declared/site.ts";
+
+export interface CrossingInputs {
+  site: Site;
+  epoch: number;
+}
+export interface PinnedInputs extends CrossingInputs {
+  pins: Pins;
+}

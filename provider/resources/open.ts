@@ -1,0 +1,22 @@
+/** Lets users in again, as far as maintenance says. */
+import { gateIsAsDeclared } from "../../crossing/gate.ts";
+import { open as openGate } from "../../crossing/steps/open.ts";
+import type { Maintenance } from "../../declared/pins.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { CrossingInputs } from "./inputs.ts";
+
+interface Inputs extends CrossingInputs {
+  maintenance: Maintenance;
+}
+
+async function run({ site, epoch, maintenance }: Inputs, call: Call): Promise<Values> {
+  return openGate(await runOf(site, epoch, call), maintenance);
+}
+
+export const open: Resource<Inputs> = {
+  token: "backout:index:Open",
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || !gateIsAsDeclared(inputs.site, inputs.maintenance)),
+  create: run,
+  update: async (_old, inputs, call) => run(inputs, call),
+};

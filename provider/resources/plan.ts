@@ -1,0 +1,65 @@
+/**
+ * Takes pins and ledger; every refusal, rows at risk and the estimate are here, before anything stops: in an update the check of a later
+ * resource runs when its turn comes, that is, after the fence. Touches nothing.
+ */
+import { targetOf } from "../../components/targets/index.ts";
+import { look, type Facts } from "../../crossing/look.ts";
+import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
+import { refusals } from "../../crossing/refusals.ts";
+import { crossingOf, type Pins } from "../../declared/pins.ts";
+import { definitionOf, type Site } from "../../declared/site.ts";
+import { UnreachableError } from "../../postgres/connection.ts";
+import { endpointOf } from "../../declared/site.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
+import { nextCrossing } from "./fence.ts";
+
+interface Inputs {
+  site: Site;
+  pins: Pins;
+  exact: boolean;
+  /** Added by check. */
+  crossing: string;
+  reached: boolean;
+  preview: CrossingPreview | null;
+}
+
+async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<CheckAnswer<Inputs>> {
+  const definition = await definitionOf(inputs.site);
+  const facts = await look(inputs.site, definition);
+  const crossing = crossingOf(inputs.pins);
+  if (facts.reach.kind === "unreachable") {
+    call.log("warning", `the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`);
+    return { inputs: { ...inputs, crossing, reached: false, preview: null } };
+  }
+  const settled = facts.last?.crossing === crossing && facts.last.state === "open";
+  const refused = settled ? [] : await refusals(inputs.site, definition, inputs.pins, facts);
+  if (refused.length > 0) return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "pins", reason })) };
+  if (settled && old?.crossing === crossing) return { inputs: { ...inputs, crossing, reached: true, preview: old.preview } };
+  const preview = await previewOf(inputs, definition, facts);
+  for (const { severity, line } of previewLines(preview)) call.log(severity, line);
+  return { inputs: { ...inputs, crossing, reached: true, preview } };
+}
+
+async function previewOf(inputs: Inputs, definition: SystemDefinition, facts: Facts): Promise<CrossingPreview> {
+  return previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, { exact: inputs.exact, reached: facts.reach.kind === "reached" });
+}
+
+/** An update without reach fails here, before anything stops. */
+async function plan({ site, pins }: Inputs): Promise<Values> {
+  const definition = await definitionOf(site);
+  const facts = await look(site, definition);
+  if (facts.reach.kind === "unreachable") throw new UnreachableError(endpointOf(site), "postgres", new Error(`${facts.reach.reason}. Nothing was stopped`));
+  const target = targetOf(site, definition);
+  for (const [name, pin] of Object.entries(pins.components)) await target.check(name, pin);
+  return { plannedAt: new Date().toISOString() };
+}
+
+export const planResource: Resource<Inputs> = {
+  token: "backout:index:Plan",
+  check,
+  diff: async (old, inputs) => Promise.resolve(old.crossing !== inputs.crossing || !inputs.reached),
+  create: plan,
+  update: async (_old, inputs) => plan(inputs),
+};
+export { planResource as plan };

@@ -1,0 +1,24 @@
+/** The record of a crossing: exports, retention, governance, and the next armed copy. */
+import { record as keep } from "../../crossing/steps/record.ts";
+import type { Declared } from "../../declared/schema.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { CrossingInputs } from "./inputs.ts";
+
+interface Inputs extends CrossingInputs {
+  backups: Declared["backups"];
+  arm: Declared["arm"];
+  /** Snapshots and quarantines a pin names. */
+  pinned: string[];
+}
+
+async function run({ site, epoch, backups, arm, pinned }: Inputs, call: Call): Promise<Values> {
+  return keep(await runOf(site, epoch, call), backups, arm, pinned);
+}
+
+export const record: Resource<Inputs> = {
+  token: "backout:index:Record",
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.arm !== inputs.arm || JSON.stringify(old.backups) !== JSON.stringify(inputs.backups)),
+  create: run,
+  update: async (_old, inputs, call) => run(inputs, call),
+};

@@ -1,0 +1,25 @@
+/** Makes run what should run. Has something to do whenever a crossing closed anything, and whenever what really runs is not as pinned. */
+import { drift, resume as resumeAll } from "../../crossing/steps/resume.ts";
+import { ordered } from "../../crossing/plan.ts";
+import { definitionOf } from "../../declared/site.ts";
+import { targetOf } from "../../components/targets/index.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { PinnedInputs } from "./inputs.ts";
+
+async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
+  return { components: await resumeAll(await runOf(site, epoch, call), pins) };
+}
+
+export const resume: Resource<PinnedInputs> = {
+  token: "backout:index:Resume",
+  diff: async (old, inputs) => old.epoch !== inputs.epoch || (await drift({ site: inputs.site, definition: await definitionOf(inputs.site) }, inputs.pins)).length > 0,
+  create: run,
+  update: async (_old, inputs, call) => run(inputs, call),
+  delete: async (values) => {
+    const { site } = values as unknown as PinnedInputs;
+    const definition = await definitionOf(site);
+    const target = targetOf(site, definition);
+    for (const name of ordered(definition)) await target.stop(name);
+  },
+};

@@ -1,0 +1,21 @@
+/** The snapshots a crossing takes inside the fence. Nothing to take: nothing to do. */
+import type { CrossingPlan } from "../../crossing/plan.ts";
+import { takeSnapshots } from "../../crossing/steps/snapshot.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { CrossingInputs } from "./inputs.ts";
+
+interface Inputs extends CrossingInputs {
+  take: CrossingPlan["take"];
+}
+
+async function take(inputs: Inputs, call: Call): Promise<Values> {
+  return { taken: await takeSnapshots(await runOf(inputs.site, inputs.epoch, call), inputs.take) };
+}
+
+export const snapshots: Resource<Inputs> = {
+  token: "backout:index:Snapshots",
+  diff: async (old, inputs) => Promise.resolve(inputs.take.length > 0 && old.epoch !== inputs.epoch),
+  create: take,
+  update: async (_old, inputs, call) => take(inputs, call),
+};

@@ -1,0 +1,16 @@
+/** The system's own checks. While one fails nothing after this resource runs, and the gate stays closed. */
+import { verify } from "../../crossing/steps/verify.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { PinnedInputs } from "./inputs.ts";
+
+async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
+  return { checks: await verify(await runOf(site, epoch, call), pins) };
+}
+
+export const verification: Resource<PinnedInputs> = {
+  token: "backout:index:Verification",
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch),
+  create: run,
+  update: async (_old, inputs, call) => run(inputs, call),
+};

@@ -1,0 +1,15 @@
+"use strict";
+
+// Loaded before the Pulumi program by `nodeargs` of Pulumi.yaml, so it has to run on any old Node.
+var found = process.versions.node.split(".").map(Number);
+if (found[0] < 22 || (found[0] === 22 && found[1] < 18)) {
+  process.stderr.write(
+    "backout needs Node 22.18 or newer, but this is Node " +
+      process.versions.node +
+      " (" +
+      process.execPath +
+      "): use `npm run pulumi -- …`, which brings its own, or put a newer Node first on your PATH.\n",
+  );
+  // 32 tells Pulumi's language host that the user has been told: it adds no stack trace.
+  process.exit(32);
+}

@@ -1,0 +1,61 @@
+import { parseArgs } from "node:util";
+import { type Engine, ensureEngine } from "./engine/engine.ts";
+import { elapsed, toStandardError } from "./engine/progress.ts";
+import { findProject, prepareProject, projectFiles } from "./engine/project.ts";
+
+const HELP = `Usage: npm run setup [-- --json]
+
+Makes this machine and this project ready: finds the Pulumi engine or makes it once (a suitable one of the PATH, else the official
+release, else a build with Go), checks its sha256 sums, and makes the project's state folder and passphrase. Run again, it says
+"already so".
+
+  --json   one JSON document on standard output, progress on standard error
+  --help   this text
+
+BACKOUT_ENGINE_CACHE   folder for the engine instead of the user's cache folder
+BACKOUT_ENGINE_WAYS    which ways to try: path,release,build
+`;
+
+export interface SetupReport {
+  engine: Engine;
+  project: { folder: string; state: string; passphrase: string; made: string[] };
+}
+
+async function setup(): Promise<SetupReport> {
+  const folder = findProject();
+  const engine = await ensureEngine({ full: true });
+  const made = await prepareProject(folder);
+  return { engine, project: { folder, ...projectFiles(folder), made } };
+}
+
+function tell({ engine, project }: SetupReport, took: string): void {
+  toStandardError(`Pulumi ${engine.version} (${engine.way}): ${engine.pulumi}`);
+  for (const path of project.made) toStandardError(`Made ${path}`);
+  toStandardError(project.made.length === 0 ? `The project is already so: ${project.folder}` : `The project is ready: ${project.folder}`);
+  toStandardError(`Set-up done in ${took}.`);
+}
+
+async function main(): Promise<void> {
+  const startedAt = performance.now();
+  let options: { json?: boolean; help?: boolean };
+  try {
+    options = parseArgs({ options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } } }).values;
+  } catch (error) {
+    toStandardError(`${(error as Error).message}\n\n${HELP}`);
+    process.exitCode = 2;
+    return;
+  }
+  if (options.help) return void process.stdout.write(HELP);
+  try {
+    const report = await setup();
+    if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else tell(report, elapsed(startedAt));
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (options.json) process.stdout.write(`${JSON.stringify({ error: { name, message } }, null, 2)}\n`);
+    else toStandardError(message);
+    process.exitCode = 1;
+  }
+}
+
+await main();

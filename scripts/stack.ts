@@ -1,0 +1,79 @@
+/** The stack a verb works on: its project, file, declared state, definition and engine. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { rawConfig } from "../declared/edit.ts";
+import { parseDeclared, suggestion } from "../declared/parse.ts";
+import { resolvePins, type Pins } from "../declared/pins.ts";
+import type { Declared } from "../declared/schema.ts";
+import { definitionOf, siteOf, type Site } from "../declared/site.ts";
+import { writeAtomically } from "../processes/atomic-file.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+import { findProject } from "./engine/project.ts";
+
+export interface StackFile {
+  project: string;
+  stack: string;
+  /** `stacks/Pulumi.<stack>.yaml` */
+  file: string;
+  text: string;
+}
+
+export interface OpenStack extends StackFile {
+  declared: Declared;
+  definition: SystemDefinition;
+  site: Site;
+  pins: Pins;
+}
+
+/** The stack has no file, or several exist and none was named. */
+export class StackNotFoundError extends Error {
+  readonly stack: string | undefined;
+  constructor(stack: string | undefined, known: string[], folder: string) {
+    super(
+      stack === undefined
+        ? `several stacks are declared in ${folder}: name one with --stack (${known.join(", ")})`
+        : `there is no stack file for "${stack}" in ${folder}; there are ${known.join(", ") || "none"}${suggestion(stack, known)}`,
+    );
+    this.name = "StackNotFoundError";
+    this.stack = stack;
+  }
+}
+
+export function stackFolder(project: string): string {
+  const yaml = parse(readFileSync(join(project, "Pulumi.yaml"), "utf8")) as { stackConfigDir?: string };
+  return join(project, yaml.stackConfigDir ?? ".");
+}
+
+/** Folder of the program, to which paths of the ledger are relative: where `main` of Pulumi.yaml lies. */
+export function programFolder(project: string): string {
+  const { main } = parse(readFileSync(join(project, "Pulumi.yaml"), "utf8")) as { main?: string };
+  if (main === undefined || !main.startsWith("/")) return project;
+  return main.endsWith(".ts") || main.endsWith(".js") ? join(main, "..") : main;
+}
+
+export function stackFile(stack: string | undefined, from?: string): StackFile {
+  const project = findProject(from);
+  const folder = stackFolder(project);
+  const known = existsSync(folder)
+    ? readdirSync(folder).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])
+    : [];
+  const chosen = stack ?? (known.length === 1 ? known[0] : undefined);
+  if (chosen === undefined || !known.includes(chosen)) throw new StackNotFoundError(chosen, known, folder);
+  const file = join(folder, `Pulumi.${chosen}.yaml`);
+  return { project, stack: chosen, file, text: readFileSync(file, "utf8") };
+}
+
+/** @param text instead of what the file holds: to look at pins before they are written. */
+export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
+  const raw = rawConfig(text);
+  const password = process.env["BACKOUT_SERVER_PASSWORD"];
+  const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password });
+  const site = siteOf(declared, found.stack, programFolder(found.project));
+  const definition = await definitionOf(site);
+  return { ...found, text, declared, definition, site, pins: resolvePins(declared, definition) };
+}
+
+export function writeStack(found: StackFile, text: string): void {
+  writeAtomically(found.file, text, 0o644);
+}

@@ -1,0 +1,80 @@
+/** A program's way to its database that survives the database being swapped, and its server being restarted, under it. */
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { describeError, type Log } from "./log.ts";
+
+const RETRY_DELAYS_MS = [25, 100, 250, 500, 1000];
+
+/**
+ * What a client sees while a database is renamed, fenced or its server restarts: "renamed" (55000), ended session (57P01, 57P02), server starting
+ * (57P03), "does not exist" (3D000) and "permission denied" (42501) in the middle of a swap.
+ */
+const PASSING = new Set(["55000", "57P01", "57P02", "57P03", "3D000", "42501", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
+
+export function isPassing(error: unknown): boolean {
+  const { code, reason } = describeError(error);
+  return (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) || /^Connection terminated|timeout exceeded when trying to connect/.test(reason);
+}
+
+export interface Session {
+  query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
+}
+
+export interface Database {
+  /** A statement that may be run twice without harm: tried again when the database was swapped under it. */
+  read<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
+  /** One transaction. Tried again only where it is certain that nothing was committed. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  end(): Promise<void>;
+}
+
+export function openDatabase(connectionString: string, applicationName: string, log: Log): Database {
+  const pool = new pg.Pool({ connectionString, application_name: applicationName, max: 8, connectionTimeoutMillis: 5000, idleTimeoutMillis: 30_000 });
+  // Without a listener an idle session that the server ends takes the whole process with it.
+  pool.on("error", (error) => log.warn("an idle database session was ended", describeError(error)));
+  return {
+    read: async <Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
+      retrying(log, async () => (await pool.query<Row>(sql, values)).rows, isPassing),
+    transaction: (work) => transaction(pool, log, work),
+    end: () => pool.end(),
+  };
+}
+
+async function transaction<T>(pool: pg.Pool, log: Log, work: (session: Session) => Promise<T>): Promise<T> {
+  let committing = false;
+  const attempt = async (): Promise<T> => {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    // While it is checked out the pool does not listen for it.
+    const lost = (error: Error): void => void (broken = error);
+    client.on("error", lost);
+    try {
+      await client.query("BEGIN");
+      const result = await work(client);
+      committing = true;
+      await client.query("COMMIT");
+      return result;
+    } catch (error) {
+      if (isPassing(error)) broken = error as Error;
+      else await client.query("ROLLBACK").catch((failure: Error) => void (broken = failure));
+      throw error;
+    } finally {
+      client.off("error", lost);
+      client.release(broken);
+    }
+  };
+  return retrying(log, attempt, (error) => !committing && isPassing(error));
+}
+
+async function retrying<T>(log: Log, attempt: () => Promise<T>, again: (error: unknown) => boolean): Promise<T> {
+  for (const delayMs of RETRY_DELAYS_MS) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!again(error)) throw error;
+      log.warn("the database was away, trying again", { delayMs, ...describeError(error) });
+      await sleep(delayMs);
+    }
+  }
+  return attempt();
+}

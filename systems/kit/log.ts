@@ -1,0 +1,26 @@
+/** One JSON object a line: what happens on standard output, what is wrong on standard error. */
+export type Level = "info" | "warn" | "error";
+
+export interface Log {
+  info(message: string, data?: Record<string, unknown>): void;
+  /** Something passing that mends itself; standard output. */
+  warn(message: string, data?: Record<string, unknown>): void;
+  error(message: string, data?: Record<string, unknown>): void;
+}
+
+export function createLog(component: string, release: string): Log {
+  const line = (level: Level, message: string, data: Record<string, unknown> = {}): string =>
+    `${JSON.stringify({ time: new Date().toISOString(), level, component, release, message, ...data })}\n`;
+  return {
+    info: (message, data) => void process.stdout.write(line("info", message, data)),
+    warn: (message, data) => void process.stdout.write(line("warn", message, data)),
+    error: (message, data) => void process.stderr.write(line("error", message, data)),
+  };
+}
+
+/** Message and code of whatever was thrown, fit for a log line. */
+export function describeError(error: unknown): { reason: string; code?: string } {
+  if (!(error instanceof Error)) return { reason: String(error) };
+  const code = (error as { code?: unknown }).code;
+  return { reason: error.message || error.name, ...(typeof code === "string" ? { code } : {}) };
+}

@@ -1,0 +1,29 @@
+import type { Client } from "pg";
+import { removeTestRow } from "./test-row.ts";
+import { check, failed, passed, skipped } from "./outcome.ts";
+
+const TABLES = ["pfa_records", "pfa_modification"];
+
+/** Comes before the check that writes: its row would be one too many. */
+export const count = check("count", "6 Row counts equal those of before", async (context) => {
+  const database = await context.database("pfa");
+  await removeTestRow(database);
+  const { baseline } = context;
+  if (baseline === null) return skipped("nothing was counted before");
+  const seen: string[] = [];
+  for (const table of TABLES) {
+    const before = baseline.counts[table];
+    if (before === undefined) continue;
+    const now = await countRows(database, table);
+    seen.push(`${table} ${now} (before: ${before})`);
+    // Users of an open system add and delete rows; that all are gone is no user's doing.
+    const wrong = context.open ? now === 0 && before > 0 : now !== before;
+    if (wrong) return failed(`${table} has ${now} rows, counted ${baseline.at} at ${baseline.release}: ${before}${context.dataRestored ? " (data restored)" : ""}`);
+  }
+  return passed(seen.join(", ") + (context.open ? "; the system is open, so that counts may differ" : ""));
+});
+
+async function countRows(database: Client, table: string): Promise<number> {
+  const { rows } = await database.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ${table}`);
+  return rows[0]!.rows;
+}

@@ -1,0 +1,22 @@
+import { check, failed, passed } from "./outcome.ts";
+
+const LINES = 100;
+
+export const errorLog = check("error-log", `7 The last ${LINES} lines of the error logs hold nothing critical`, async (context) => {
+  const components = ["backend", ...(context.running["worker"] === false ? [] : ["worker"])];
+  for (const component of components) {
+    const critical = (await context.errorLog(component, LINES)).filter(isCritical);
+    if (critical.length > 0) return failed(`${component}: ${critical.length} of the last ${LINES} lines are critical, the last one: ${critical.at(-1)!.slice(0, 200)}`);
+  }
+  return passed(`nothing critical of ${components.join(" and ")} since they were started`);
+});
+
+/** The programs write errors as JSON; whatever else is there is critical when it reads like a crash. */
+export function isCritical(line: string): boolean {
+  try {
+    const { level } = JSON.parse(line) as { level?: string };
+    return level === "error" || level === "fatal";
+  } catch {
+    return /error|exception|fatal|panic|out of memory/i.test(line);
+  }
+}

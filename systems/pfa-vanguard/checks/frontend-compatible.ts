@@ -1,0 +1,17 @@
+import { AnswerError, login, request } from "../api.ts";
+import { check, failed, passed } from "./outcome.ts";
+
+/** The frontend says in `version.json` what it cannot do without; the backend that runs has to answer it. */
+export const frontendCompatible = check("frontend-compatible", "The backend answers what the frontend asks", async (context) => {
+  const file = await context.fetch(`${context.url("frontend")}/version.json`);
+  if (file.status !== 200) throw new AnswerError("GET /version.json", file.status, await file.text());
+  const { version, requires } = (await file.json()) as { version?: string; requires?: string[] };
+  if (requires === undefined || requires.length === 0) return failed("version.json does not say what the frontend requires");
+  const token = await login(context);
+  for (const path of requires) {
+    const response = await request(context, token, path);
+    const text = await response.text();
+    if (response.status !== 200) throw new AnswerError(`GET ${path}`, response.status, text);
+  }
+  return passed(`backend ${context.releases["backend"] ?? "?"} answers all ${requires.length} requests of frontend ${version ?? "?"}`);
+});

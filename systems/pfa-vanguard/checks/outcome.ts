@@ -1,0 +1,21 @@
+/** How a check ends. */
+import type { CheckContext, CheckDefinition } from "../../definition.ts";
+
+export type Outcome = Awaited<ReturnType<CheckDefinition["run"]>>;
+
+export const passed = (detail: string): Outcome => ({ status: "passed", detail });
+export const failed = (detail: string): Outcome => ({ status: "failed", detail });
+export const skipped = (detail: string): Outcome => ({ status: "skipped", detail });
+
+/** A check that failed to find out is a failed check, whatever was thrown. */
+export function check(id: string, title: string, run: (context: CheckContext) => Promise<Outcome>): CheckDefinition {
+  return {
+    id,
+    title,
+    run: (context) =>
+      run(context).catch((error: unknown) => {
+        const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
+        return failed(`${error instanceof Error ? error.message : String(error)}${cause}`);
+      }),
+  };
+}

@@ -1,0 +1,45 @@
+/** PFA Vanguard: a backend, a worker that writes to the external PEMS API, a static frontend, one PostgreSQL database. */
+import type { SystemDefinition } from "../definition.ts";
+import { list, login } from "./api.ts";
+import { CHECKS } from "./checks/all.ts";
+import { components, listeners, SECRETS } from "./components.ts";
+import { effects, flagStore, pfaDatabase } from "./database.ts";
+import { FAULTS } from "./faults/all.ts";
+import { MESSAGES } from "./messages.ts";
+import { scopes } from "./scopes.ts";
+import { seed } from "./seed.ts";
+import { witness } from "./witness.ts";
+
+export const pfaVanguard: SystemDefinition = {
+  name: "pfa-vanguard",
+  title: "PFA Vanguard",
+  folder: import.meta.dirname,
+  components,
+  // The worker first: what it still pushed to PEMS could not be taken back.
+  stopOrder: ["worker", "backend", "frontend"],
+  databases: { pfa: pfaDatabase },
+  listeners,
+  secrets: Object.values(SECRETS),
+  flags: flagStore,
+  effects,
+  scopes,
+  defaultScope: "quick",
+  checks: CHECKS,
+  readProbe: async (context) => {
+    const token = await login(context);
+    return async () => void (await list(context, token, { limit: "20" }));
+  },
+  maintenanceMessage: MESSAGES.maintenance,
+  retryAfterSeconds: 60,
+  drill: {
+    from: "v4.0.0",
+    to: "v3.0.0",
+    defaultFault: "corrupting-writes",
+    faults: FAULTS,
+    seed,
+    witness,
+    standIns: {
+      pems: { entry: "stand-ins/pems.ts", urlKey: "PEMS_URL", environment: ({ secret }) => ({ PEMS_TOKEN: secret(SECRETS.pems) }) },
+    },
+  },
+};

@@ -1,0 +1,22 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { brokenFrontend } from "./broken-frontend.ts";
+import { brokenSync } from "./broken-sync.ts";
+import { corruptingWrites } from "./corrupting-writes.ts";
+import { deadWorker } from "./dead-worker.ts";
+import { errorRate } from "./error-rate.ts";
+import { growingQueue } from "./growing-queue.ts";
+import { memoryLeak } from "./memory-leak.ts";
+import { pemsAuthentication } from "./pems-authentication.ts";
+import { slowResponses } from "./slow-responses.ts";
+
+export const FAULTS: Record<string, FaultDefinition> = {
+  "corrupting-writes": corruptingWrites,
+  "error-rate": errorRate,
+  "slow-responses": slowResponses,
+  "memory-leak": memoryLeak,
+  "growing-queue": growingQueue,
+  "dead-worker": deadWorker,
+  "pems-authentication": pemsAuthentication,
+  "broken-sync": brokenSync,
+  "broken-frontend": brokenFrontend,
+};

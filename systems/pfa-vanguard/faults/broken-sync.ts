@@ -1,0 +1,15 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { login, request } from "../api.ts";
+import { accessOf, switchBackend } from "./switch.ts";
+
+export const brokenSync: FaultDefinition = {
+  title: "The feature the release was made for does not work at all",
+  scope: "full",
+  switchOn: (context) => switchBackend(context, "broken-sync"),
+  probe: async (context) => {
+    const access = accessOf(context);
+    const response = await request(access, await login(access), "/api/sync/status");
+    await response.text();
+    return response.status >= 500 ? `GET /api/sync/status answers ${response.status}` : null;
+  },
+};

@@ -1,0 +1,12 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { switchWorker } from "./switch.ts";
+
+export const deadWorker: FaultDefinition = {
+  title: "The sync worker dies, and again whenever it is started",
+  scope: "worker",
+  switchOn: (context) => switchWorker(context, "dead-worker"),
+  probe: async (context) => {
+    const { running } = await context.observe("worker");
+    return running ? null : "the worker's process is gone";
+  },
+};

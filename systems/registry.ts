@@ -1,0 +1,24 @@
+/** The systems that come with backout, by name. Loaded when asked for. */
+import type { SystemDefinition } from "./definition.ts";
+
+const SYSTEMS: Record<string, () => Promise<SystemDefinition>> = {
+  "pfa-vanguard": async () => (await import("./pfa-vanguard/definition.ts")).pfaVanguard,
+};
+
+export const SYSTEM_NAMES: readonly string[] = Object.keys(SYSTEMS);
+
+export class UnknownSystemError extends Error {
+  readonly system: string;
+  constructor(system: string) {
+    super(`there is no system "${system}"; known are ${SYSTEM_NAMES.join(", ")}. A system of your own is named by its module: set backout:definition`);
+    this.name = "UnknownSystemError";
+    this.system = system;
+  }
+}
+
+/** @throws UnknownSystemError */
+export async function loadSystem(name: string): Promise<SystemDefinition> {
+  const load = Object.hasOwn(SYSTEMS, name) ? SYSTEMS[name] : undefined;
+  if (load === undefined) throw new UnknownSystemError(name);
+  return load();
+}

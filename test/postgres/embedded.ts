@@ -1,0 +1,60 @@
+/** A real server for one test file, in a temporary folder on a free port. */
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type pg from "pg";
+import { connect, quote } from "../../postgres/connection.ts";
+import type { Endpoint } from "../../postgres/connection.ts";
+import { ensureServer, removeServer } from "../../postgres/server.ts";
+import type { ServerState } from "../../postgres/server.ts";
+
+export interface TestServer {
+  home: string;
+  port: number;
+  endpoint: Endpoint;
+  state: ServerState;
+  /** A session in a new control database. */
+  control: pg.Client;
+  /** Makes an empty database with a name of its own. */
+  database(name: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+export async function startServer(): Promise<TestServer> {
+  const folder = await mkdtemp(join(tmpdir(), "backout-postgres-"));
+  await chmod(folder, 0o755);
+  const home = join(folder, "server");
+  const port = await freePort();
+  const state = await ensureServer({ home, port, superuser: "backout" });
+  const endpoint = { host: "127.0.0.1", port, user: "backout", passwordFile: state.passwordFile };
+  const control = await connect(endpoint, "postgres");
+  await control.query("CREATE DATABASE control");
+  await control.end();
+  const session = await connect(endpoint, "control");
+  return {
+    home,
+    port,
+    endpoint,
+    state,
+    control: session,
+    database: async (name) => {
+      await session.query(`CREATE DATABASE ${quote(name)}`);
+      return name;
+    },
+    remove: async () => {
+      await session.end().catch(() => undefined);
+      await removeServer(home);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,55 @@
+/** A PostgreSQL server of a test file's own, and databases in it by name. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type pg from "pg";
+import { connect, quote, type Endpoint } from "../../postgres/connection.ts";
+import { ensureServer, removeServer } from "../../postgres/server.ts";
+
+export interface OwnServer {
+  endpoint: Endpoint;
+  /** A session in a new database; `template` copies another one, which must have no session. */
+  create(name: string, template?: string): Promise<pg.Client>;
+  open(name: string): Promise<pg.Client>;
+  remove(): Promise<void>;
+}
+
+export async function ownServer(): Promise<OwnServer> {
+  const folder = await mkdtemp(join(tmpdir(), "backout-postgres-"));
+  const home = join(folder, "server");
+  const port = await freePort();
+  const { passwordFile } = await ensureServer({ home, port, superuser: "backout" });
+  const endpoint: Endpoint = { host: "127.0.0.1", port, user: "backout", passwordFile };
+  const sessions: pg.Client[] = [];
+  const open = async (name: string) => {
+    const session = await connect(endpoint, name);
+    sessions.push(session);
+    return session;
+  };
+  const admin = await open("postgres");
+  return {
+    endpoint,
+    open,
+    async create(name, template = "template0") {
+      await admin.query(`CREATE DATABASE ${quote(name)} TEMPLATE ${quote(template)}`);
+      return open(name);
+    },
+    async remove() {
+      await Promise.allSettled(sessions.map((session) => session.end()));
+      await removeServer(home);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,86 @@
+/** Real processes for tests: programs as text, ended by their pid whatever a test does. */
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import { runningNames, stopProcess } from "../../processes/process.ts";
+import type { ProcessSpec } from "../../processes/process.ts";
+
+const folders: string[] = [];
+const pids: number[] = [];
+
+export function newFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "backout-processes-")));
+  folders.push(folder);
+  return folder;
+}
+
+/** Remembers a process that the test's end must not leave behind. */
+export function endLater(pid: number): number {
+  pids.push(pid);
+  return pid;
+}
+
+afterEach(async () => {
+  for (const pid of pids.splice(0)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+  for (const folder of folders.splice(0)) {
+    for (const state of [folder, join(folder, "state")]) for (const name of runningNames(state)) await stopProcess(state, name, 0);
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** A spec whose program is this text. */
+export function program(folder: string, text: string, changes: Partial<ProcessSpec> = {}): ProcessSpec {
+  mkdirSync(join(folder, "program"), { recursive: true });
+  writeFileSync(join(folder, "program", "main.mjs"), text);
+  return {
+    name: "service",
+    folder: join(folder, "program"),
+    command: [process.execPath, "main.mjs"],
+    environment: {},
+    release: "v1",
+    configHash: "a",
+    port: null,
+    ...changes,
+  };
+}
+
+/** Runs a program to its end as a process of its own group and returns what it printed. */
+export function startGroup(text: string): { pid: number; output: Promise<string> } {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", text], { detached: true, stdio: ["ignore", "pipe", "inherit"] });
+  let printed = "";
+  const output = new Promise<string>((resolve) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      printed += chunk.toString();
+      if (printed.includes("\n")) resolve(printed.trim());
+    });
+    child.once("close", () => resolve(printed.trim()));
+  });
+  return { pid: endLater(child.pid ?? 0), output };
+}
+
+export async function until<T>(look: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+}

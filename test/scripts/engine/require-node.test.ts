@@ -1,0 +1,30 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { REPOSITORY } from "./scratch.ts";
+
+const CHECK = join(REPOSITORY, "scripts", "engine", "require-node.cjs");
+
+/** The check, run by a Node that says it is of another version. */
+function asNode(version: string) {
+  const program = `Object.defineProperty(process, "versions", { value: { node: "${version}" } }); require(${JSON.stringify(CHECK)}); console.log("went on")`;
+  return spawnSync(process.execPath, ["-e", program], { encoding: "utf8" });
+}
+
+describe("the check of Node's version before the Pulumi program", () => {
+  it.each(["18.20.4", "20.20.2", "21.7.3", "22.17.9"])(
+    "stops under Node %s with one line and the code that keeps Pulumi quiet",
+    (version) => {
+      const { status, stdout, stderr } = asNode(version);
+      expect(status).toBe(32);
+      expect(stdout).toBe("");
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+      expect(stderr).toContain(`this is Node ${version}`);
+      expect(stderr).toContain("npm run pulumi");
+    },
+  );
+
+  it.each(["22.18.0", "22.20.1", "24.0.0", "100.1.0"])("lets Node %s through", (version) => {
+    expect(asNode(version)).toMatchObject({ status: 0, stdout: "went on\n", stderr: "" });
+  });
+});

@@ -1,0 +1,65 @@
+/** What the checks see: the system through the gate with the verifier's pass, its data, and what was recorded before. */
+import type { Client } from "pg";
+import { endpointOf, liveName, secretOf } from "../declared/site.ts";
+import type { Pins } from "../declared/pins.ts";
+import { verifierPass } from "../crossing/gate.ts";
+import { targetOf } from "../components/targets/index.ts";
+import { connect } from "../postgres/connection.ts";
+import { readySnapshots } from "../control/catalogue.ts";
+import type { Run } from "../crossing/run.ts";
+import type { Baseline, CheckContext } from "../systems/definition.ts";
+
+export type OpenedContext = CheckContext & { end(): Promise<void> };
+
+/** @param open users can write while the checks run (`backout verify` on an open system). */
+export async function openContext(run: Run, pins: Pins, { open }: { open: boolean }): Promise<OpenedContext> {
+  const { site, definition, control } = run;
+  const target = targetOf(site, definition);
+  const crossing = await control.crossing(run.epoch);
+  const restored = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "restore");
+  const undone = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
+  const sessions = new Map<string, Client>();
+  const pass = verifierPass(site);
+  return {
+    url: (component) => `http://127.0.0.1:${site.ports[component]}`,
+    fetch: (url, init) =>
+      fetch(url, { signal: AbortSignal.timeout(10_000), ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), "x-backout-pass": pass } }),
+    database: async (name) => {
+      const known = sessions.get(name);
+      if (known !== undefined) return known;
+      const client = await connect(endpointOf(site), liveName(site, name));
+      sessions.set(name, client);
+      return client;
+    },
+    releases: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.release])),
+    running: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.run])),
+    secret: (name) => secretOf(site, name),
+    baseline: restored ? await snapshotBaseline(run) : undone ? null : (crossing?.baseline ?? null),
+    dataRestored: restored,
+    open,
+    errorLog: (component, lines) => target.errorLog(component, lines),
+    flags: pins.flags,
+    maintenance: pins.maintenance,
+    schema: pins.schema,
+    observe: (component) => target.observe(component),
+    end: async () => {
+      for (const client of sessions.values()) await client.end().catch(() => undefined);
+    },
+  };
+}
+
+async function snapshotBaseline(run: Run): Promise<Baseline | null> {
+  const crossing = await run.control.crossing(run.epoch);
+  const snapshots = await readySnapshots(run.control.client);
+  for (const [database, { action }] of Object.entries(crossing?.plan.databases ?? {})) {
+    if (action.kind !== "restore") continue;
+    const snapshot = snapshots.find((one) => one.database === database && one.name === action.snapshot && one.generation === action.generation);
+    if (snapshot === undefined) continue;
+    const tables = (snapshot.manifest as { tables?: Record<string, { rows: number }> } | null)?.tables;
+    // The snapshot's own content is the truth; counts of the baseline were taken a moment before the fence closed.
+    if (tables !== undefined && snapshot.baseline !== null)
+      return { ...snapshot.baseline, counts: Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [table.replace(/^public\./, ""), Number(rows)])) };
+    return snapshot.baseline;
+  }
+  return null;
+}
