@@ -11,6 +11,7 @@ import { catalogue, catalogued, forget, readySnapshots } from "../control/catalo
 import type { CatalogueDatabase, Snapshot } from "../control/store.ts";
 import { endpointOf, liveName, type Site } from "../declared/site.ts";
 import { quote, withSession } from "../postgres/connection.ts";
+import { sessionInside } from "../postgres/fence.ts";
 import { captureManifest, compareManifests, type Manifest } from "../postgres/manifest.ts";
 import { derivedName } from "../postgres/names.ts";
 import { quickStatistics } from "../postgres/statistics.ts";
@@ -58,7 +59,7 @@ async function copiesOf(client: Client, snapshot: Snapshot): Promise<CatalogueDa
   return (await catalogued(client)).filter(({ role, snapshotId }) => role === "armed" && snapshotId === snapshot.id);
 }
 
-/** An armed copy that nobody wrote to since it was verified: the server's own counters are still where they were. */
+/** An armed copy that nobody wrote to since it was verified: the server has counted no session in it. */
 async function readyCopy(run: Arming, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
   for (const copy of await copiesOf(run.control.client, snapshot)) {
     if (copy.verified === null) continue;
@@ -70,49 +71,71 @@ async function readyCopy(run: Arming, snapshot: Snapshot): Promise<CatalogueData
   return null;
 }
 
-interface Counters {
-  inserted: number;
-  updated: number;
-  deleted: number;
-}
-
-async function counters(client: Client, name: string): Promise<Counters | null> {
-  const { rows } = await client.query<{ inserted: string; updated: string; deleted: string }>(
-    "SELECT tup_inserted AS inserted, tup_updated AS updated, tup_deleted AS deleted FROM pg_stat_database WHERE datname = $1",
-    [name],
-  );
-  const row = rows[0];
-  return row === undefined ? null : { inserted: Number(row.inserted), updated: Number(row.updated), deleted: Number(row.deleted) };
+/** How many sessions a database has ever had; null where it is gone. Nobody writes without one, and autovacuum does not count. */
+async function sessionsEver(client: Client, name: string): Promise<number | null> {
+  await client.query("SELECT pg_stat_clear_snapshot()");
+  const { rows } = await client.query<{ sessions: string }>("SELECT sessions FROM pg_stat_database WHERE datname = $1", [name]);
+  return rows[0] === undefined ? null : Number(rows[0].sessions);
 }
 
 async function untouched(client: Client, copy: CatalogueDatabase): Promise<boolean> {
-  const then = copy.verified?.["counters"] as Counters | undefined;
-  const now = await counters(client, copy.name);
-  return then !== undefined && now !== null && then.inserted === now.inserted && then.updated === now.updated && then.deleted === now.deleted;
+  const then = copy.verified?.["sessions"];
+  return typeof then === "number" && then === (await sessionsEver(client, copy.name));
+}
+
+/** A session is counted when it reports, shortly after it ended. */
+async function sessionsSettled(client: Client, name: string, before: number | null): Promise<number | null> {
+  for (let look = 0; look < 40; look++) {
+    const now = await sessionsEver(client, name);
+    if (now !== null && now > (before ?? 0)) return now;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return sessionsEver(client, name);
 }
 
 /** Content hash of the snapshot, taken once from a copy nobody writes to. */
 async function manifestOf(run: Arming, snapshot: Snapshot, copy: string): Promise<Manifest> {
   if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
-  const source = snapshot.driver === "template" ? snapshot.location : copy;
-  const manifest = await withSession(endpointOf(run.site), source, (client) => captureManifest(client));
+  const manifest =
+    snapshot.driver === "template"
+      ? await withSession(endpointOf(run.site), snapshot.location, (client) => captureManifest(client))
+      : await insideCopy(run, copy, (client) => captureManifest(client));
   await run.control.client.query("UPDATE snapshots SET manifest = $2 WHERE id = $1", [snapshot.id, JSON.stringify(manifest)]);
   snapshot.manifest = manifest as unknown as Record<string, unknown>;
   return manifest;
 }
 
+/** A copy accepts no connections until it is cut over to: nobody can change what was verified. */
+async function insideCopy<T>(run: Arming, name: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await sessionInside(endpointOf(run.site), run.control.client, name);
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Reads what the snapshot held: from the pristine copy, or, where the snapshot is a dump, from an armed one. */
+export async function withCopy<T>(run: Arming, snapshot: Snapshot, work: (client: Client) => Promise<T>): Promise<T> {
+  if (snapshot.driver === "template") return withSession(endpointOf(run.site), snapshot.location, work);
+  const { client } = run.control;
+  const copy = await armedCopy(run, snapshot);
+  const before = await sessionsEver(client, copy.name);
+  const result = await insideCopy(run, copy.name, work);
+  const sessions = await sessionsSettled(client, copy.name, before);
+  await client.query("UPDATE databases SET verified = verified || jsonb_build_object('sessions', $2::bigint) WHERE oid = $1", [copy.oid, sessions]);
+  return result;
+}
+
 async function verifyCopy(run: Arming, snapshot: Snapshot, name: string): Promise<boolean> {
   const expected = await manifestOf(run, snapshot, name);
-  const [actual, statistics] = await withSession(
-    endpointOf(run.site),
-    name,
-    async (client) => [await captureManifest(client), await quickStatistics(client, name)] as const,
-  );
+  const before = await sessionsEver(run.control.client, name);
+  const { actual, statistics } = await insideCopy(run, name, async (client) => ({ actual: await captureManifest(client), statistics: await quickStatistics(client, name) }));
   if (compareManifests(expected, actual).length > 0) return false;
-  const seen = await counters(run.control.client, name);
+  const sessions = await sessionsSettled(run.control.client, name, before);
   await run.control.client.query("UPDATE databases SET verified = $2 WHERE oid = (SELECT oid::bigint FROM pg_database WHERE datname = $1)", [
     name,
-    JSON.stringify({ ...statistics, counters: seen }),
+    JSON.stringify({ ...statistics, sessions }),
   ]);
   return true;
 }
@@ -138,7 +161,7 @@ export async function arm(run: Arming, snapshot: Snapshot): Promise<CatalogueDat
   };
   await catalogue(client, { ...entry, verified: null });
   if (!(await verifyCopy(run, snapshot, name))) {
-    const differences = compareManifests(snapshot.manifest as unknown as Manifest, await withSession(endpointOf(run.site), name, (session) => captureManifest(session)));
+    const differences = compareManifests(snapshot.manifest as unknown as Manifest, await insideCopy(run, name, (session) => captureManifest(session)));
     await dropCopy(client, (await copiesOf(client, snapshot)).find((copy) => copy.name === name)!);
     throw new CopyDiffersError(name, differences);
   }

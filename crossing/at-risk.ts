@@ -1,10 +1,11 @@
 /** Data at risk: rows written since the data a pin goes back to, per table, counted row by row or estimated from statistics. */
 import type { Client } from "pg";
 import { endpointOf, liveName } from "../declared/site.ts";
+import { withCopy } from "./arming.ts";
 import { catalogued, liveLineage, readySnapshots } from "../control/catalogue.ts";
 import type { ControlStore, Snapshot } from "../control/store.ts";
 import { compareDatabases } from "../postgres/comparison.ts";
-import { connect, withSession } from "../postgres/connection.ts";
+import { withSession } from "../postgres/connection.ts";
 import { sessionInside } from "../postgres/fence.ts";
 import { estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../postgres/statistics.ts";
 import type { DataAction } from "./plan.ts";
@@ -36,12 +37,6 @@ export async function baseSnapshot(run: Looking, database: string, action: DataA
   return from === null ? null : (snapshots.find(({ name, generation }) => name === from.name && generation === from.generation) ?? null);
 }
 
-/** A database that holds exactly what the snapshot held, to read from: the pristine copy, or for other drivers the armed one. */
-export async function readableCopy(control: Client, snapshot: Snapshot): Promise<string | null> {
-  if (snapshot.driver === "template") return snapshot.location;
-  return (await catalogued(control)).find(({ role, snapshotId, verified }) => role === "armed" && snapshotId === snapshot.id && verified !== null)?.name ?? null;
-}
-
 /** Null where there is nothing to compare with. */
 export async function atRisk(run: Looking, database: string, action: DataAction, exact: boolean): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
@@ -52,12 +47,14 @@ export async function atRisk(run: Looking, database: string, action: DataAction,
     live,
     async (client) => [await quickStatistics(client, live), await approximateRows(client)] as const,
   );
-  if (!exact && rows > COUNT_UP_TO_ROWS) {
+  const readable = snapshot.driver === "template";
+  if (!readable || (!exact && rows > COUNT_UP_TO_ROWS)) {
     const before = await statisticsBefore(run, live, snapshot);
     const estimated = before === null ? null : known(estimateChanges(before, statistics));
     if (estimated !== null) return { rows: only(estimated, run.definition.databases[database]!.tables), how: "estimated" };
+    if (!readable) throw new Error("the server's counters were reset, and counting would mean restoring the dump");
   }
-  return { rows: await countSince(run, database, action, { fenced: false }), how: "counted" };
+  return { rows: await countOpen(run, database, snapshot), how: "counted" };
 }
 
 /** From the sizes the planner knows: free, and good enough to choose between counting and estimating. */
@@ -92,18 +89,23 @@ function only<T>(values: Record<string, T>, tables: string[]): Record<string, T>
   return Object.fromEntries(Object.entries(values).filter(([table]) => tables.includes(table) || tables.includes(table.replace(/^public\./, ""))));
 }
 
-export async function countSince(run: Looking, database: string, action: DataAction, { fenced }: { fenced: boolean }): Promise<RowsAtRisk> {
+/** Counts row by row inside the fence. */
+export async function countSince(run: Run, database: string, action: DataAction): Promise<RowsAtRisk> {
   const snapshot = await baseSnapshot(run, database, action);
-  const copy = snapshot === null ? null : await readableCopy(run.control.client, snapshot);
-  if (copy === null) return {};
-  const endpoint = endpointOf(run.site);
-  const live = liveName(run.site, database);
-  const current = fenced ? await sessionInside(endpoint, run.control.client, live) : await connect(endpoint, live);
+  if (snapshot === null) return {};
+  const current = await sessionInside(endpointOf(run.site), run.control.client, liveName(run.site, database));
   try {
-    return await withSession(endpoint, copy, (base) => compareTables(base, current, run.definition.databases[database]!.tables));
+    return await withCopy(run, snapshot, (base) => compareTables(base, current, run.definition.databases[database]!.tables));
   } finally {
     await current.end().catch(() => undefined);
   }
+}
+
+async function countOpen(run: Looking, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
+  const endpoint = endpointOf(run.site);
+  return withSession(endpoint, liveName(run.site, database), (current) =>
+    withSession(endpoint, snapshot.location, (base) => compareTables(base, current, run.definition.databases[database]!.tables)),
+  );
 }
 
 export async function compareTables(base: Client, current: Client, tables: string[]): Promise<RowsAtRisk> {

@@ -33,8 +33,9 @@ export class RowStream {
     this.head = this.batch[this.place++] ?? null;
   }
 
-  async close(): Promise<void> {
-    await this.cursor.close();
+  /** Does not wait for the server: after an error, or without a connection, its answer would never come. What is queued behind it does wait. */
+  close(): void {
+    this.cursor.close().catch(() => undefined);
   }
 }
 

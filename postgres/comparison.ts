@@ -156,8 +156,8 @@ async function wholeTable(client: Client, side: TableShape, op: "insert" | "dele
     const { rows } = await client.query<{ rows: string }>(countSql(side));
     result[op === "insert" ? "inserted" : "deleted"] = Number(rows[0]?.rows ?? 0);
   } else {
-    const stream = new RowStream(client, streamSql(tally.plan, side, true), ONE_BUCKET);
-    await (op === "insert" ? eachDifference(null, stream, tally) : eachDifference(stream, null, tally));
+    const open = () => new RowStream(client, streamSql(tally.plan, side, true), ONE_BUCKET);
+    await (op === "insert" ? eachDifference(null, open, tally) : eachDifference(open, null, tally));
   }
   if (op === "insert") result.rows.current = result.inserted;
   else result.rows.base = result.deleted;
@@ -172,16 +172,22 @@ async function differingBuckets(base: Client, current: Client, was: TableShape, 
   const differing = [...all].filter((bucket) => before.digests.get(bucket) !== after.digests.get(bucket));
   if (differing.length === 0) return;
   const withRows = tally.onDifference !== undefined;
-  const old = new RowStream(base, streamSql(plan, was, withRows), [mask, differing]);
-  const now = new RowStream(current, streamSql(plan, is, withRows), [mask, differing]);
+  const old = () => new RowStream(base, streamSql(plan, was, withRows), [mask, differing]);
+  const now = () => new RowStream(current, streamSql(plan, is, withRows), [mask, differing]);
   await eachDifference(old, now, tally);
 }
 
-async function eachDifference(old: RowStream | null, now: RowStream | null, tally: Tally): Promise<void> {
+/** Whatever fails, no stream stays open: an open one would block its session for ever. */
+async function eachDifference(openOld: (() => RowStream) | null, openNow: (() => RowStream) | null, tally: Tally): Promise<void> {
+  let old: RowStream | null = null;
+  let now: RowStream | null = null;
   try {
+    old = openOld?.() ?? null;
+    now = openNow?.() ?? null;
     for await (const pair of differences(old, now)) await tally.add(pair);
   } finally {
-    await Promise.allSettled([old?.close(), now?.close()]);
+    old?.close();
+    now?.close();
   }
 }
 

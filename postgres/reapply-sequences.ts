@@ -47,8 +47,9 @@ export async function advanceSequences(client: Client, tables?: readonly string[
 
 /** One statement, so that hardly any time passes between looking and moving. */
 function advanceSql({ sequence, table, column, upwards }: Used): string {
-  const [furthest, limit, beyond] = upwards ? ["max", "least(u.value, q.seqmax)", ">"] : ["min", "greatest(u.value, q.seqmin)", "<"];
-  return `SELECT setval($1::regclass, ${limit})::text AS value
+  const [furthest, limited, beyond] = upwards ? ["max", "least(u.value, q.seqmax)", ">"] : ["min", "greatest(u.value, q.seqmin)", "<"];
+  return `SELECT setval($1::regclass, ${limited})::text AS value
             FROM (SELECT ${furthest}(${quote(column)})::int8 AS value FROM ${table}) u, ${sequence} s, pg_sequence q
-           WHERE q.seqrelid = $1::regclass AND (u.value ${beyond} s.last_value OR (u.value = s.last_value AND NOT s.is_called))`;
+           WHERE q.seqrelid = $1::regclass AND u.value IS NOT NULL
+             AND (${limited} ${beyond} s.last_value OR (${limited} = s.last_value AND NOT s.is_called))`;
 }

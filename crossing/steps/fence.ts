@@ -93,7 +93,7 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
   if (carry !== "refuse") return;
   for (const [database, { action }] of Object.entries(plan.databases)) {
     if (action.kind !== "restore" && action.kind !== "undo") continue;
-    const counted = await step(run, "fence", `count rows written since in ${database}`, () => countSince(run, database, action, { fenced: true }), (rows) => rows);
+    const counted = await step(run, "fence", `count rows written since in ${database}`, () => countSince(run, database, action), (rows) => rows);
     const rows = Object.values(counted).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
     if (rows === 0) continue;
     await reopenRefused(run, plan);

@@ -4,11 +4,11 @@ import { mkdirSync } from "node:fs";
 import { catalogued } from "../../control/catalogue.ts";
 import { endpointOf } from "../../declared/site.ts";
 import type { Declared } from "../../declared/schema.ts";
-import { withSession } from "../../postgres/connection.ts";
+import { sessionInside } from "../../postgres/fence.ts";
 import { exportDifferences } from "../../postgres/export.ts";
 import { appendGovernance } from "../../records/governance.ts";
-import { armedCopy, armInBackground } from "../arming.ts";
-import { baseSnapshot, readableCopy } from "../at-risk.ts";
+import { armInBackground, withCopy } from "../arming.ts";
+import { baseSnapshot } from "../at-risk.ts";
 import type { DataAction } from "../plan.ts";
 import { applyRetention } from "../retention.ts";
 import { step, type Run } from "../run.ts";
@@ -57,14 +57,13 @@ async function exportSince(run: Run, database: string, action: DataAction, runId
   const snapshot =
     action.kind === "restore" ? await baseSnapshot(run, database, action) : await snapshotOf(run, database, quarantine.lineage.snapshot);
   if (snapshot === null) return [];
-  const base = (await readableCopy(client, snapshot)) ?? (await armedCopy(run, snapshot)).name;
   const folder = join(run.site.home, "exports", runId, database);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const files = await withSession(endpointOf(run.site), base, (from) =>
-    withSession(endpointOf(run.site), quarantine.name, (current) =>
-      exportDifferences({ base: from, current, tables: run.definition.databases[database]!.tables, folder, runId }),
-    ),
-  );
+  // Nobody may change what is set aside: it accepts no connections.
+  const current = await sessionInside(endpointOf(run.site), client, quarantine.name);
+  const files = await withCopy(run, snapshot, (from) =>
+    exportDifferences({ base: from, current, tables: run.definition.databases[database]!.tables, folder, runId }),
+  ).finally(() => current.end());
   for (const { path, sha256, rows } of files)
     await client.query("INSERT INTO exports (epoch, database, path, sha256, rows) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (path) DO NOTHING", [run.epoch, database, path, sha256, rows]);
   return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));

@@ -16,6 +16,14 @@ export function isPassing(error: unknown): boolean {
   return (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) || /^Connection terminated|timeout exceeded when trying to connect/.test(reason);
 }
 
+/** The connection was lost while a transaction was committed: trying again might do it twice, so that the caller has to look. */
+export class CommitUnknownError extends Error {
+  constructor(cause: unknown) {
+    super(`the connection was lost during COMMIT: ${describeError(cause).reason}; look whether the change is there before making it again`, { cause });
+    this.name = "CommitUnknownError";
+  }
+}
+
 export interface Session {
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
 }
@@ -23,7 +31,7 @@ export interface Session {
 export interface Database {
   /** A statement that may be run twice without harm: tried again when the database was swapped under it. */
   read<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
-  /** One transaction. Tried again only where it is certain that nothing was committed. */
+  /** One transaction. Tried again only where it is certain that nothing was committed. @throws CommitUnknownError */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   end(): Promise<void>;
 }
@@ -41,9 +49,9 @@ export function openDatabase(connectionString: string, applicationName: string, 
 }
 
 async function transaction<T>(pool: pg.Pool, log: Log, work: (session: Session) => Promise<T>): Promise<T> {
-  let committing = false;
   const attempt = async (): Promise<T> => {
     const client = await pool.connect();
+    let committing = false;
     let broken: Error | undefined;
     // While it is checked out the pool does not listen for it.
     const lost = (error: Error): void => void (broken = error);
@@ -57,13 +65,13 @@ async function transaction<T>(pool: pg.Pool, log: Log, work: (session: Session) 
     } catch (error) {
       if (isPassing(error)) broken = error as Error;
       else await client.query("ROLLBACK").catch((failure: Error) => void (broken = failure));
-      throw error;
+      throw committing && isPassing(error) ? new CommitUnknownError(error) : error;
     } finally {
       client.off("error", lost);
       client.release(broken);
     }
   };
-  return retrying(log, attempt, (error) => !committing && isPassing(error));
+  return retrying(log, attempt, (error) => !(error instanceof CommitUnknownError) && isPassing(error));
 }
 
 async function retrying<T>(log: Log, attempt: () => Promise<T>, again: (error: unknown) => boolean): Promise<T> {

@@ -49,6 +49,22 @@ test("a failing callback ends the comparison and leaves both sessions usable", a
   expect(await compareTable(base, current, "a")).toMatchObject({ inserted: 5000, updated: 0, deleted: 0 });
 });
 
+test.each(["base", "current"] as const)("the %s session ended in the middle fails the comparison, and the other stays usable", async (victim) => {
+  const { base, current } = await twins("CREATE TABLE a (id int PRIMARY KEY, t text)", "INSERT INTO a SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
+  await base.query("INSERT INTO a SELECT g, repeat('y', 500) FROM generate_series(1, 20000) g");
+  const sessions = { base, current };
+  const other = victim === "base" ? current : base;
+  const { rows } = await sessions[victim].query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  const admin = await server.open("postgres");
+  let seen = 0;
+  const work = compareTable(base, current, "a", async () => {
+    if (++seen === 100) await admin.query("SELECT pg_terminate_backend($1, 5000)", [rows[0]!.pid]);
+  });
+  await expect(work).rejects.toThrow();
+  expect(seen).toBeLessThan(20_000);
+  expect((await other.query("SELECT count(*)::int AS n FROM a")).rows).toEqual([{ n: 20_000 }]);
+});
+
 test("rows hidden by a policy fail the comparison instead of shortening it", async () => {
   const { base, current } = await twins(
     `CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON a USING (false);

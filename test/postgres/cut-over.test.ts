@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { connect } from "../../postgres/connection.ts";
+import { connect, passwordOf } from "../../postgres/connection.ts";
 import { carryProperties, derivedName, QuarantineTakenError, swapDatabases } from "../../postgres/cut-over.ts";
 import { templateDriver } from "../../postgres/drivers/template.ts";
 import { admit, fenceDatabase, NotFencedError } from "../../postgres/fence.ts";
@@ -106,7 +106,7 @@ it("writes the caller's rows with the swap or neither", async () => {
 });
 
 it("ends a session that sneaked in between", async () => {
-  const sneaking = new pg.Client({ host: "127.0.0.1", port: server.port, user: "backout", database: live, password: await import("../../postgres/connection.ts").then(({ passwordOf }) => passwordOf(server.endpoint)) });
+  const sneaking = new pg.Client({ host: "127.0.0.1", port: server.port, user: "backout", database: live, password: passwordOf(server.endpoint) });
   sneaking.on("error", () => undefined);
   const swap = { live, replacement: armed, quarantine };
   // The look of assertFenced is over when the transaction begins: get in right then.

@@ -49,17 +49,17 @@ afterAll(async () => {
   await rm(folders, { recursive: true, force: true });
 });
 
-/** The session with one query changed: stands for a disk or a server that does not give back what it was given. */
-function withExtraRow(client: pg.Client): pg.Client {
-  let injected = false;
+/** The session with one stream refused. */
+function refusingAStream(client: pg.Client): pg.Client {
+  let refused = false;
   return new Proxy(client, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property, target);
       if (property !== "query") return typeof value === "function" ? value.bind(target) : value;
       return (...args: unknown[]) => {
         const text = (args[0] as { text?: string }).text ?? "";
-        if (!injected && text.includes("ORDER BY convert_to")) {
-          injected = true;
+        if (!refused && text.includes("ORDER BY convert_to")) {
+          refused = true;
           throw Object.assign(new Error("terminating connection"), { code: "57P01" });
         }
         return (target.query as (...all: unknown[]) => unknown)(...args);
@@ -69,7 +69,7 @@ function withExtraRow(client: pg.Client): pg.Client {
 }
 
 test("an export that breaks off leaves no manifest and no partial file, and is made anew", async () => {
-  await expect(exportDifferences({ base, current: withExtraRow(current), folder, runId: "r1" })).rejects.toThrow("terminating connection");
+  await expect(exportDifferences({ base, current: refusingAStream(current), folder, runId: "r1" })).rejects.toThrow("terminating connection");
   expect(await readManifest(folder, "r1")).toBeNull();
   expect((await readdir(folder)).filter((name) => name.includes("partial"))).toEqual([]);
   await writeFile(join(folder, ".r1.items.jsonl.partial"), "left by a kill", { mode: 0o644 });

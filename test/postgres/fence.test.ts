@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, passwordOf } from "../../postgres/connection.ts";
 import { admit, assertFenced, fenceDatabase, FenceTimeoutError, NotFencedError, PreparedTransactionError, ReplicationInUseError, servicesOnly, sessionInside } from "../../postgres/fence.ts";
 import { readProperties } from "../../postgres/properties.ts";
+import type { DatabaseGrant } from "../../postgres/properties.ts";
 import { startServer } from "./embedded.ts";
 import type { TestServer } from "./embedded.ts";
 
@@ -117,7 +118,7 @@ describe("opening", () => {
   });
 
   it("leaves CONNECT to the services alone, whatever was granted", () => {
-    const grant = fc.record({
+    const grant: fc.Arbitrary<DatabaseGrant> = fc.record({
       grantee: fc.constantFrom(null, "services", "a", "b"),
       privileges: fc.uniqueArray(fc.constantFrom("CONNECT", "CREATE", "TEMPORARY"), { minLength: 1 }),
       grantable: fc.boolean(),
@@ -126,7 +127,7 @@ describe("opening", () => {
       fc.property(fc.uniqueArray(grant, { selector: ({ grantee, grantable }) => `${grantee} ${grantable}` }), (grants) => {
         const result = servicesOnly(grants, "services");
         expect(result.filter(({ privileges }) => privileges.includes("CONNECT")).map(({ grantee }) => grantee)).toEqual(["services"]);
-        const others = (list: typeof grants): number => list.flatMap(({ privileges }) => privileges).filter((privilege) => privilege !== "CONNECT").length;
+        const others = (list: DatabaseGrant[]): number => list.flatMap(({ privileges }) => privileges).filter((privilege) => privilege !== "CONNECT").length;
         expect(others(result)).toBe(others(grants));
       }),
     );

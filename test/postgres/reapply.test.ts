@@ -109,7 +109,7 @@ test("every kind of conflict is reported with table, key and reason; everything 
     "update orders 1: changed on both sides",
     "update orders 2: row gone",
   ]);
-  expect(result.tables).toMatchObject({ orders: { inserted: 0, updated: 0, deleted: 1, conflicts: 6 }, customers: { inserted: 0, deleted: 0, conflicts: 3 } });
+  expect(result.tables).toMatchObject({ orders: { inserted: 0, updated: 0, deleted: 1, conflicts: 5 }, customers: { inserted: 0, deleted: 0, conflicts: 3 } });
   expect(result.conflicts.find(({ reason }) => reason === "missing parent")?.detail).toMatch(/customer/);
   expect((await live.query("SELECT id, total FROM orders ORDER BY id")).rows).toEqual([
     { id: 1, total: "99.00" },
@@ -138,7 +138,7 @@ test("values an older type would round or refuse are conflicts; others are put b
   const { live, runId } = await scene(
     "CREATE TABLE a (id int PRIMARY KEY, n numeric(6,2), t varchar(3)); INSERT INTO a VALUES (1, 1, 'a'), (2, 2, 'b')",
     `ALTER TABLE a ALTER n TYPE numeric(10,4), ALTER t TYPE text, ALTER id TYPE bigint;
-     INSERT INTO a VALUES (3, 3.5, 'abc'), (4, 4.1234, 'a'), (5, 5, 'abcd'), (3000000000, 1, 'x'), (7, 1000000, 'x')`,
+     INSERT INTO a VALUES (3, 3.5, 'abc'), (4, 4.1234, 'a'), (5, 5, 'abcd'), (3000000000, 1, 'x'), (7, 100000, 'x')`,
   );
   const result = await reapply({ live, folder, runId });
   const notHeld = ["3000000000", "4", "5", "7"].map((id) => `insert a ${id}: value not held`);

@@ -74,7 +74,10 @@ test("a pid that belongs to somebody else by now is neither running nor signalle
   const folder = newFolder();
   const stranger = spawn(process.execPath, ["-e", IDLE], { detached: true, stdio: "ignore" });
   const pid = endLater(stranger.pid ?? 0);
+  // Start times are counted in hundredths of a second; two pids may share one, one pid never has the same twice.
+  await new Promise((resolve) => setTimeout(resolve, 40));
   const { record } = await startProcess(folder, program(folder, IDLE));
+  expect(lookUp(pid)?.startTime).not.toBe(record.startTime);
   await stopProcess(folder, "service", 2_000);
   writeFileSync(recordFile(folder), JSON.stringify({ ...record, pid }));
   expect(observeProcess(folder, "service").running).toBe(false);
