@@ -20,6 +20,9 @@ const listener = z.discriminatedUnion("kind", [
     port,
     /** Folder that is served, or a link to it that may be switched at any time. */
     root: z.string(),
+    /** Paths below which requests go to a component instead: a site and its API under one origin. */
+    routes: z.array(z.strictObject({ prefix: z.string().startsWith("/"), component: z.string(), upstreamPort: port })).default([]),
+    readOnlyAllow: z.array(exception).default([]),
   }),
 ]);
 

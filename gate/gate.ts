@@ -6,6 +6,7 @@ import type { GateConfig, GateListener } from "./config.ts";
 import { createListener } from "./listener.ts";
 import type { Destination } from "./listener.ts";
 import { proxyTo } from "./proxy.ts";
+import { routed } from "./routes.ts";
 import { serveFolder } from "./static.ts";
 import type { GateState } from "./state.ts";
 import { Traffic } from "./traffic.ts";
@@ -59,7 +60,7 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
     for (const listener of config.listeners) {
       const destination = destinationOf(listener);
       destinations.push(destination);
-      const exceptions = listener.kind === "proxy" ? [...config.readOnlyAllow, ...listener.readOnlyAllow] : [];
+      const exceptions = [...config.readOnlyAllow, ...listener.readOnlyAllow];
       await open(listener.component, listener.port, createListener(traffic, listener.component, exceptions, destination));
     }
     if (config.controlPort !== undefined) await open("__control", config.controlPort, createListener(traffic, "__control", [], null));
@@ -84,7 +85,12 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
 }
 
 function destinationOf(listener: GateListener): Destination {
-  return listener.kind === "proxy" ? proxyTo(listener.component, listener.upstreamPort) : serveFolder(listener.component, listener.root);
+  if (listener.kind === "proxy") return proxyTo(listener.component, listener.upstreamPort);
+  const site = serveFolder(listener.component, listener.root);
+  return routed(
+    site,
+    listener.routes.map(({ prefix, component, upstreamPort }) => ({ prefix, destination: proxyTo(component, upstreamPort) })),
+  );
 }
 
 function listen(server: Server, component: string, port: number, host: string): Promise<number> {

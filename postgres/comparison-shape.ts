@@ -132,7 +132,11 @@ function sameKey(base: TableShape, current: TableShape): string[] {
  * Plans for the named tables, or for every table of either side except the ledger of migrations. A definition names the tables of every
  * release, so one that neither side has (yet) is `absent`, not an error.
  */
-export function planTables(base: Map<string, TableShape>, current: Map<string, TableShape>, tables?: readonly string[]): {
+export function planTables(
+  base: Map<string, TableShape>,
+  current: Map<string, TableShape>,
+  tables?: readonly string[],
+): {
   plans: TablePlan[];
   absent: string[];
 } {

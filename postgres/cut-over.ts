@@ -48,7 +48,11 @@ export class QuarantineTakenError extends Error {
  */
 export async function swapDatabases(control: pg.Client, swap: Swap, options: FenceOptions = {}): Promise<SwapOutcome> {
   const { live, replacement, quarantine } = swap;
-  const [liveOid, replacementOid, quarantineOid] = [await findDatabase(control, live), await findDatabase(control, replacement), await findDatabase(control, quarantine)];
+  const [liveOid, replacementOid, quarantineOid] = [
+    await findDatabase(control, live),
+    await findDatabase(control, replacement),
+    await findDatabase(control, quarantine),
+  ];
   if (swap.replacementOid !== undefined && liveOid === swap.replacementOid && quarantineOid !== null) {
     return { state: "already", cutOverMs: 0, attempts: 0, liveOid, quarantineOid };
   }
@@ -85,8 +89,5 @@ async function inOneTransaction(control: pg.Client, { live, replacement, quarant
 }
 
 export function swapStatements({ live, replacement, quarantine }: Pick<Swap, "live" | "replacement" | "quarantine">): string[] {
-  return [
-    `ALTER DATABASE ${quote(live)} RENAME TO ${quote(quarantine)}`,
-    `ALTER DATABASE ${quote(replacement)} RENAME TO ${quote(live)}`,
-  ];
+  return [`ALTER DATABASE ${quote(live)} RENAME TO ${quote(quarantine)}`, `ALTER DATABASE ${quote(replacement)} RENAME TO ${quote(live)}`];
 }

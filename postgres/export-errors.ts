@@ -14,9 +14,16 @@ export class ExportIncompleteError extends Error {
   readonly table: string;
   readonly expected: Counts;
   readonly found: Counts;
-  constructor(runId: string, table: string, { inserted, updated, deleted }: { inserted: number; updated: number; deleted: number }, found: Counts) {
+  constructor(
+    runId: string,
+    table: string,
+    { inserted, updated, deleted }: { inserted: number; updated: number; deleted: number },
+    found: Counts,
+  ) {
     const expected = { inserted, updated, deleted };
-    super(`export ${runId} of table ${table} is not complete: compared ${told(expected)}; the file holds ${told(found)}. Keep the database and export again`);
+    super(
+      `export ${runId} of table ${table} is not complete: compared ${told(expected)}; the file holds ${told(found)}. Keep the database and export again`,
+    );
     this.name = "ExportIncompleteError";
     this.runId = runId;
     this.table = table;

@@ -105,7 +105,8 @@ export async function readManifest(folder: string, runId: string): Promise<Expor
 /** Reads every file of a complete export again. @throws ExportDamagedError for the first that is missing or changed. */
 export async function verifyExport(folder: string, runId: string): Promise<ExportedFile[]> {
   const manifest = await readManifest(folder, runId);
-  if (manifest === null) throw new ExportDamagedError(runId, manifestPath(folder, runId), "there is no manifest, so the export is not complete");
+  if (manifest === null)
+    throw new ExportDamagedError(runId, manifestPath(folder, runId), "there is no manifest, so the export is not complete");
   const files = absolute(folder, manifest);
   for (const { path, kind, sha256, rows } of files) {
     const facts = await readFacts(path, kind).catch((error: unknown) => {
@@ -124,7 +125,8 @@ function absolute(folder: string, manifest: ExportManifest): ExportedFile[] {
 function assertSame(manifest: ExportManifest, databases: Pick<ExportManifest, "base" | "current">, tables?: readonly string[]): void {
   for (const side of ["base", "current"] as const) {
     // A database keeps its oid when it is renamed into the quarantine.
-    if (manifest[side].oid !== databases[side].oid) throw new ExportTakenError(manifest.runId, `it has "${manifest[side].database}" as its ${side} database`);
+    if (manifest[side].oid !== databases[side].oid)
+      throw new ExportTakenError(manifest.runId, `it has "${manifest[side].database}" as its ${side} database`);
   }
   if (manifest.requested === null) return;
   if (tables === undefined) throw new ExportTakenError(manifest.runId, `it has only ${manifest.requested.join(", ")}`);

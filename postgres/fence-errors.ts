@@ -19,7 +19,9 @@ export class PreparedTransactionError extends Error {
       const name = `'${gid.replaceAll("'", "''")}'`;
       return `${name} of ${owner}, ${Math.round(ageSeconds)} s old: COMMIT PREPARED ${name}; or ROLLBACK PREPARED ${name};`;
     });
-    super(`database "${database}" has ${transactions.length} prepared transaction(s). End each, connected to "${database}", then run again:\n  ${list.join("\n  ")}`);
+    super(
+      `database "${database}" has ${transactions.length} prepared transaction(s). End each, connected to "${database}", then run again:\n  ${list.join("\n  ")}`,
+    );
     this.name = "PreparedTransactionError";
     this.database = database;
     this.transactions = transactions;

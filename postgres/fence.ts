@@ -53,7 +53,9 @@ export async function fenceDatabase(control: pg.Client, database: string, option
 export async function refuseUnfenceable(control: pg.Client, database: string): Promise<void> {
   const prepared = await preparedTransactions(control, database);
   if (prepared.length > 0) throw new PreparedTransactionError(database, prepared);
-  const slots = await control.query<{ name: string }>("SELECT slot_name AS name FROM pg_replication_slots WHERE database = $1 AND active", [database]);
+  const slots = await control.query<{ name: string }>("SELECT slot_name AS name FROM pg_replication_slots WHERE database = $1 AND active", [
+    database,
+  ]);
   const subscriptions = await control.query<{ name: string }>(
     "SELECT s.subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = $1 AND s.subenabled",
     [database],
@@ -113,7 +115,13 @@ export async function admit(control: pg.Client, database: string, stage: Stage, 
   if (stage === "nobody") return allowConnections(control, database, false);
   const current = await readProperties(control, database);
   const grants = stage === "services" ? servicesOnly(saved.grants, servicesRole) : saved.grants;
-  await applyProperties(control, database, { ...current, owner: saved.owner, connectionLimit: saved.connectionLimit, grants, allowConnections: true });
+  await applyProperties(control, database, {
+    ...current,
+    owner: saved.owner,
+    connectionLimit: saved.connectionLimit,
+    grants,
+    allowConnections: true,
+  });
 }
 
 /** The saved grants without anybody's CONNECT but the services'. */
@@ -131,7 +139,12 @@ export function servicesOnly(grants: readonly DatabaseGrant[], servicesRole: str
  * whoever else got in is ended, and only our session is left when this returns.
  * @throws FenceTimeoutError; connections are refused again then
  */
-export async function sessionInside(endpoint: Endpoint, control: pg.Client, database: string, options: FenceOptions = {}): Promise<pg.Client> {
+export async function sessionInside(
+  endpoint: Endpoint,
+  control: pg.Client,
+  database: string,
+  options: FenceOptions = {},
+): Promise<pg.Client> {
   const oid = await databaseOid(control, database);
   const { connectionLimit } = await readProperties(control, database);
   const limited = await isSuperuser(control);

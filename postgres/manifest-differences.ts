@@ -32,11 +32,14 @@ function compareSection(section: keyof Manifest, expected: Record<string, unknow
 }
 
 function describe(title: string, expected: unknown, actual: unknown): string[] {
-  if (!isRecord(expected) || !isRecord(actual)) return expected === actual ? [] : [`${title} is ${shown(actual)}, expected ${shown(expected)}`];
+  if (!isRecord(expected) || !isRecord(actual))
+    return expected === actual ? [] : [`${title} is ${shown(actual)}, expected ${shown(expected)}`];
   const changed = Object.keys(expected).filter((key) => expected[key] !== actual[key]);
   if (changed.length === 0) return [];
   if (changed.join() === "checksum") return [`${title} has the expected ${shown(actual["rows"])} rows, but other content`];
-  return changed.filter((key) => key !== "checksum").map((key) => `${title} has ${key} ${shown(actual[key])}, expected ${shown(expected[key])}`);
+  return changed
+    .filter((key) => key !== "checksum")
+    .map((key) => `${title} has ${key} ${shown(actual[key])}, expected ${shown(expected[key])}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

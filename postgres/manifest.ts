@@ -97,7 +97,11 @@ const RELATIONS_SQL = `
  * @param tables tables to count and hash; all by default. Definitions are always captured whole
  * @throws TableMissingError
  */
-export async function captureManifest(client: pg.Client, tables?: readonly string[], { excludeSchemas = [] }: ManifestOptions = {}): Promise<Manifest> {
+export async function captureManifest(
+  client: pg.Client,
+  tables?: readonly string[],
+  { excludeSchemas = [] }: ManifestOptions = {},
+): Promise<Manifest> {
   return inSnapshot(client, async () => {
     const relations = (await client.query<Relation>(RELATIONS_SQL, [excludeSchemas])).rows;
     const definitions = {} as Record<keyof typeof DEFINITIONS, Record<string, string>>;
@@ -108,7 +112,9 @@ export async function captureManifest(client: pg.Client, tables?: readonly strin
     return {
       ...definitions,
       tables: await countTables(client, chosen(ordinary, tables)),
-      rowSecurity: Object.fromEntries(ordinary.filter(({ enabled, forced }) => enabled || forced).map(({ name, enabled, forced }) => [name, { enabled, forced }])),
+      rowSecurity: Object.fromEntries(
+        ordinary.filter(({ enabled, forced }) => enabled || forced).map(({ name, enabled, forced }) => [name, { enabled, forced }]),
+      ),
       materializedViews: await countViews(
         client,
         relations.filter(({ kind }) => kind === "m"),
@@ -163,7 +169,9 @@ async function countTables(client: pg.Client, relations: Relation[]): Promise<Re
 async function countViews(client: pg.Client, relations: Relation[]): Promise<Manifest["materializedViews"]> {
   const result: Manifest["materializedViews"] = {};
   for (const { schema, relation, name, populated } of relations) {
-    const counted = populated ? await client.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ${quote(schema)}.${quote(relation)}`) : null;
+    const counted = populated
+      ? await client.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ${quote(schema)}.${quote(relation)}`)
+      : null;
     result[name] = { rows: counted?.rows[0]?.rows ?? null, populated };
   }
   return result;

@@ -78,15 +78,21 @@ const SETTINGS_SQL = `
 
 /** @throws DatabaseMissingError */
 export async function readProperties(client: pg.Client, database: string): Promise<DatabaseProperties> {
-  const { rows } = await client.query<Omit<DatabaseProperties, "grants" | "settings" | "collationVersion"> & { recorded: string | null }>(PROPERTIES_SQL, [
-    database,
-  ]);
+  const { rows } = await client.query<Omit<DatabaseProperties, "grants" | "settings" | "collationVersion"> & { recorded: string | null }>(
+    PROPERTIES_SQL,
+    [database],
+  );
   const row = rows[0];
   if (row === undefined) throw new DatabaseMissingError(database);
   const { recorded, ...rest } = row;
   const grants = await client.query<DatabaseGrant>(GRANTS_SQL, [database]);
   const settings = await client.query<DatabaseSetting>(SETTINGS_SQL, [database]);
-  return { ...rest, grants: grants.rows, settings: settings.rows, collationVersion: { recorded, actual: await actualCollationVersion(client, database) } };
+  return {
+    ...rest,
+    grants: grants.rows,
+    settings: settings.rows,
+    collationVersion: { recorded, actual: await actualCollationVersion(client, database) },
+  };
 }
 
 async function actualCollationVersion(client: pg.Client, database: string): Promise<string | null> {
@@ -130,7 +136,8 @@ export function propertyStatements(database: string, current: DatabaseProperties
   const alter = `ALTER DATABASE ${quote(database)}`;
   const statements: string[] = [];
   if (current.owner !== wanted.owner) statements.push(`${alter} OWNER TO ${quote(wanted.owner)}`);
-  if (current.owner !== wanted.owner || !sameGrants(current.grants, wanted.grants)) statements.push(...grantStatements(database, current, wanted));
+  if (current.owner !== wanted.owner || !sameGrants(current.grants, wanted.grants))
+    statements.push(...grantStatements(database, current, wanted));
   statements.push(...settingStatements(database, current.settings, wanted.settings));
   if (current.connectionLimit !== wanted.connectionLimit) statements.push(`${alter} CONNECTION LIMIT ${wanted.connectionLimit}`);
   if (current.comment !== wanted.comment) {
@@ -154,7 +161,8 @@ function grantStatements(database: string, current: DatabaseProperties, wanted: 
   return [
     ...[...holders].map((grantee) => `REVOKE ALL ${on} FROM ${name(grantee)} CASCADE`),
     ...wanted.grants.map(
-      ({ grantee, privileges, grantable }) => `GRANT ${privileges.join(", ")} ${on} TO ${name(grantee)}${grantable ? " WITH GRANT OPTION" : ""}`,
+      ({ grantee, privileges, grantable }) =>
+        `GRANT ${privileges.join(", ")} ${on} TO ${name(grantee)}${grantable ? " WITH GRANT OPTION" : ""}`,
     ),
   ];
 }
@@ -174,7 +182,14 @@ function settingStatements(database: string, current: DatabaseSetting[], wanted:
 }
 
 /** Settings whose stored value is a list of quoted names: as one literal it would become one name. */
-const LISTS = new Set(["local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"]);
+const LISTS = new Set([
+  "local_preload_libraries",
+  "search_path",
+  "session_preload_libraries",
+  "shared_preload_libraries",
+  "temp_tablespaces",
+  "unix_socket_directories",
+]);
 
 function settingName(name: string): string {
   return name.split(".").map(quote).join(".");

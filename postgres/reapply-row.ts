@@ -43,7 +43,10 @@ export async function reapplyRow(live: Client, target: Target, difference: Diffe
 async function insertRow(live: Client, target: Target, row: TextRow, found: TextRow | null): Promise<"done" | "already so"> {
   if (found !== null) {
     if (differing(target, found, row).length === 0) return "already so";
-    throw new Conflict("changed on both sides", `the live database has another row with this key; it differs in ${differing(target, found, row).join(", ")}`);
+    throw new Conflict(
+      "changed on both sides",
+      `the live database has another row with this key; it differs in ${differing(target, found, row).join(", ")}`,
+    );
   }
   await insert(live, target, row);
   return "done";
@@ -69,7 +72,10 @@ async function deleteRow(live: Client, target: Target, key: TextRow[string][], b
   if (since.length > 0) throw new Conflict("changed on both sides", `the live row was changed since: ${since.join(", ")}`);
   for (const { child, columns, references } of target.followers) {
     const on = columns.map((column, place) => `c.${quote(column)} = p.${quote(references[place]!)}`).join(" AND ");
-    const { rowCount } = await live.query(`SELECT FROM ${child} c, ${target.identifier} p WHERE ${on} AND ${matches(target.key, 0, "p.")} LIMIT 1`, key);
+    const { rowCount } = await live.query(
+      `SELECT FROM ${child} c, ${target.identifier} p WHERE ${on} AND ${matches(target.key, 0, "p.")} LIMIT 1`,
+      key,
+    );
     if (rowCount !== 0) throw new Conflict("still referenced", `rows of ${child} refer to it and would be deleted or changed with it`);
   }
   const result = await live.query(`DELETE FROM ${target.identifier} WHERE ${matches(target.key, 0)}`, key);
@@ -79,7 +85,9 @@ async function deleteRow(live: Client, target: Target, key: TextRow[string][], b
 
 /** Without a key only the number of equal rows can be put right; `copies` is what it must be at least, or at most for a delete. */
 async function reapplyCopy(live: Client, target: Target, op: Difference["op"], row: TextRow, copies: number) {
-  const same = target.held.map((column, place) => `t.${quote(column)}::text IS NOT DISTINCT FROM ($${place + 1}::${typeOf(target, column)})::text`).join(" AND ");
+  const same = target.held
+    .map((column, place) => `t.${quote(column)}::text IS NOT DISTINCT FROM ($${place + 1}::${typeOf(target, column)})::text`)
+    .join(" AND ");
   const values = target.held.map((column) => row[column]);
   const equal = await live.query<{ rows: number }>(`SELECT count(*)::int AS rows FROM ${target.identifier} t WHERE ${same}`, values);
   const count = equal.rows[0]?.rows ?? 0;

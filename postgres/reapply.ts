@@ -126,10 +126,15 @@ async function putBack(options: ReapplyOptions, schema: LiveSchema, files: Expor
     const outcome = await underSavepoint(live, difference.op, () => reapplyRow(live, target, difference));
     if (outcome instanceof Conflict) return { target, difference, conflict: outcome };
     const count = result.tables[target.name]!;
-    count[outcome === "already so" ? "alreadySo" : difference.op === "insert" ? "inserted" : difference.op === "update" ? "updated" : "deleted"]++;
+    count[
+      outcome === "already so" ? "alreadySo" : difference.op === "insert" ? "inserted" : difference.op === "update" ? "updated" : "deleted"
+    ]++;
     return null;
   };
-  for (const { name, deletes } of [...schema.order.map((name) => ({ name, deletes: false })), ...schema.order.toReversed().map((name) => ({ name, deletes: true }))]) {
+  for (const { name, deletes } of [
+    ...schema.order.map((name) => ({ name, deletes: false })),
+    ...schema.order.toReversed().map((name) => ({ name, deletes: true })),
+  ]) {
     const file = files.find(({ table }) => table === name)!;
     for await (const line of linesOf(createReadStream(file.path))) {
       const difference = parseJsonLine(name, line);
@@ -139,7 +144,7 @@ async function putBack(options: ReapplyOptions, schema: LiveSchema, files: Expor
       if (waiting.length > conflictLimit) throw new TooManyConflictsError(runId, waiting.map(reported), conflictLimit);
     }
   }
-  for (let before = Infinity; waiting.length > 0 && waiting.length < before; ) {
+  for (let before = Infinity; waiting.length > 0 && waiting.length < before;) {
     before = waiting.length;
     const again: Waiting[] = [];
     for (const { target, difference } of waiting) {
@@ -174,7 +179,12 @@ async function underSavepoint<T>(live: Client, op: Difference["op"], work: () =>
 
 /** What concerns the one row is a conflict; anything else (connection, disk, deadlock, privileges) ends the whole. */
 function conflictOf(error: unknown, op: Difference["op"]): Conflict | null {
-  const { code = "", message = "", detail, constraint } = error as { code?: string; message?: string; detail?: string; constraint?: string };
+  const {
+    code = "",
+    message = "",
+    detail,
+    constraint,
+  } = error as { code?: string; message?: string; detail?: string; constraint?: string };
   const text = [message, detail].filter(Boolean).join(": ");
   if (code === "23503") return new Conflict(op === "delete" ? "still referenced" : "missing parent", text);
   if (code.startsWith("23")) return new Conflict("constraint violated", constraint === undefined ? text : `${constraint}: ${text}`);

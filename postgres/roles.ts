@@ -14,9 +14,10 @@ export type Ensured = "already" | "created" | "changed";
 
 /** Makes a role what it is declared to be. The password is sent as a verifier: it is in no server log. */
 export async function ensureRole(client: pg.Client, role: RoleDeclaration): Promise<Ensured> {
-  const found = await client.query<{ rolcanlogin: boolean; rolcreatedb: boolean }>("SELECT rolcanlogin, rolcreatedb FROM pg_roles WHERE rolname = $1", [
-    role.name,
-  ]);
+  const found = await client.query<{ rolcanlogin: boolean; rolcreatedb: boolean }>(
+    "SELECT rolcanlogin, rolcreatedb FROM pg_roles WHERE rolname = $1",
+    [role.name],
+  );
   const current = found.rows[0];
   if (current === undefined) {
     try {
@@ -34,7 +35,11 @@ export async function ensureRole(client: pg.Client, role: RoleDeclaration): Prom
 }
 
 export function roleStatement(verb: "CREATE" | "ALTER", role: RoleDeclaration): string {
-  const options = [role.login ? "LOGIN" : "NOLOGIN", role.createdb ? "CREATEDB" : "NOCREATEDB", `PASSWORD ${pg.escapeLiteral(scramVerifier(role.password))}`];
+  const options = [
+    role.login ? "LOGIN" : "NOLOGIN",
+    role.createdb ? "CREATEDB" : "NOCREATEDB",
+    `PASSWORD ${pg.escapeLiteral(scramVerifier(role.password))}`,
+  ];
   return `${verb} ROLE ${quote(role.name)} ${options.join(" ")}`;
 }
 
@@ -64,7 +69,9 @@ async function hasPassword(client: pg.Client, role: RoleDeclaration): Promise<bo
 
 /** Makes a database, or gives an existing one to its declared owner. Not inside a transaction. */
 export async function ensureDatabase(client: pg.Client, { name, owner }: { name: string; owner: string }): Promise<Ensured> {
-  const { rows } = await client.query<{ owner: string }>("SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = $1", [name]);
+  const { rows } = await client.query<{ owner: string }>("SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = $1", [
+    name,
+  ]);
   if (rows[0]?.owner === owner) return "already";
   if (rows[0] === undefined) {
     try {

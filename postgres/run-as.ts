@@ -13,7 +13,9 @@ export interface Runner {
 /** Started by root, and there is no other user to run the server as. */
 export class NoRunnerError extends Error {
   constructor() {
-    super('PostgreSQL refuses to run as root, and neither a "postgres" nor a "nobody" user exists: add one (useradd --system postgres), or run as an ordinary user');
+    super(
+      'PostgreSQL refuses to run as root, and neither a "postgres" nor a "nobody" user exists: add one (useradd --system postgres), or run as an ordinary user',
+    );
     this.name = "NoRunnerError";
   }
 }

@@ -92,17 +92,33 @@ async function ensureLocked({ home, port, superuser, log = () => undefined }: Se
   const known = layoutOf(locate(home, runner));
   const running = isFolder(known.data) ? findPostmaster(known.data) : null;
   if (running && running.port !== port) {
-    throw new ServerPortError(`the server in ${known.folder} runs on port ${running.port}, not ${port}: stop it first, or declare port ${running.port}`, port);
+    throw new ServerPortError(
+      `the server in ${known.folder} runs on port ${running.port}, not ${port}: stop it first, or declare port ${running.port}`,
+      port,
+    );
   }
   if (running && (await answers(known, superuserOf(known, superuser), port))) {
-    return { state: "already", pid: running.pid, port, version: versionIn(known), dataFolder: known.data, passwordFile: known.passwordFile };
+    return {
+      state: "already",
+      pid: running.pid,
+      port,
+      version: versionIn(known),
+      dataFolder: known.data,
+      passwordFile: known.passwordFile,
+    };
   }
   await refuseTakenPort(port);
   const binaries = await findBinaries(runner);
   const made = readMarker(known.folder);
   const exists = isFolder(known.data);
   const owner = exists ? superuserOf(known, superuser) : superuser;
-  const layout = claimHome(home, runner, { format: 1, home: resolve(home), superuser: owner, version: exists && made ? made.version : binaries.version, port });
+  const layout = claimHome(home, runner, {
+    format: 1,
+    home: resolve(home),
+    superuser: owner,
+    version: exists && made ? made.version : binaries.version,
+    port,
+  });
   if (!exists) {
     log(`making a PostgreSQL ${binaries.version} server in ${layout.folder}`);
     await makeCluster(layout, binaries, runner, superuser);
@@ -113,7 +129,14 @@ async function ensureLocked({ home, port, superuser, log = () => undefined }: Se
   await start(layout, binaries, runner, port, owner);
   const postmaster = findPostmaster(layout.data);
   if (postmaster === null) throw new ServerStartError(`the server in ${layout.folder} ended right after it was started`, tailOf(layout));
-  return { state: exists ? "started" : "created", pid: postmaster.pid, port, version: versionIn(layout), dataFolder: layout.data, passwordFile: layout.passwordFile };
+  return {
+    state: exists ? "started" : "created",
+    pid: postmaster.pid,
+    port,
+    version: versionIn(layout),
+    dataFolder: layout.data,
+    passwordFile: layout.passwordFile,
+  };
 }
 
 export function observeServer(home: string): ServerObservation {
@@ -137,7 +160,8 @@ async function stopLocked(home: string, mode: "fast" | "immediate"): Promise<"al
   process.kill(postmaster.pid, mode === "fast" ? "SIGINT" : "SIGQUIT");
   const deadline = Date.now() + RECOVERY_TIMEOUT_MS;
   while (findPostmaster(layout.data)?.pid === postmaster.pid) {
-    if (Date.now() > deadline) throw new ServerStartError(`the server in ${layout.folder} (pid ${postmaster.pid}) does not stop: see ${layout.log}`, tailOf(layout));
+    if (Date.now() > deadline)
+      throw new ServerStartError(`the server in ${layout.folder} (pid ${postmaster.pid}) does not stop: see ${layout.log}`, tailOf(layout));
     await sleep(25);
   }
   return "stopped";
@@ -170,7 +194,20 @@ async function makeCluster(layout: Layout, binaries: Binaries, runner: Runner | 
   writeFileSync(pwfile, password + "\n", { mode: 0o600 });
   try {
     if (runner) chownSync(pwfile, runner.uid, runner.gid);
-    const args = ["-D", making, "-U", superuser, `--pwfile=${pwfile}`, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--data-checksums", "--no-instructions"];
+    const args = [
+      "-D",
+      making,
+      "-U",
+      superuser,
+      `--pwfile=${pwfile}`,
+      "-A",
+      "scram-sha-256",
+      "-E",
+      "UTF8",
+      "--locale=C",
+      "--data-checksums",
+      "--no-instructions",
+    ];
     const { code, output } = await runAs(runner, join(binaries.folder, "initdb"), args, layout.folder);
     if (code !== 0) throw new ServerStartError(`initdb failed with exit code ${code}`, output.trim());
   } finally {
@@ -208,13 +245,20 @@ async function start(layout: Layout, binaries: Binaries, runner: Runner | null, 
   writeSettings(layout, runner, port);
   for (;;) {
     const from = existsSync(layout.log) ? readFileSync(layout.log).length : 0;
-    const { code, output } = await runAs(runner, join(binaries.folder, "pg_ctl"), ["start", "-W", "-s", "-D", layout.data, "-l", layout.log], layout.folder);
+    const { code, output } = await runAs(
+      runner,
+      join(binaries.folder, "pg_ctl"),
+      ["start", "-W", "-s", "-D", layout.data, "-l", layout.log],
+      layout.folder,
+    );
     if (code !== 0) throw new ServerStartError(`pg_ctl start failed with exit code ${code}`, output.trim() || tailOf(layout));
     try {
       return await untilAccepting(layout, superuser, port);
     } catch (error) {
       const said = readFileSync(layout.log).subarray(from).toString("utf8");
-      const orphans = /pre-existing shared memory block|lock file "postmaster.pid" already exists|is another postmaster/i.test(said) && findPostmaster(layout.data) === null;
+      const orphans =
+        /pre-existing shared memory block|lock file "postmaster.pid" already exists|is another postmaster/i.test(said) &&
+        findPostmaster(layout.data) === null;
       if (!orphans || Date.now() > deadline) throw error;
       await sleep(250);
       clearStalePidFile(layout.data);
@@ -252,7 +296,10 @@ async function untilAccepting(layout: Layout, superuser: string, port: number): 
       absentSince = findPostmaster(layout.data) ? null : (absentSince ?? Date.now());
       const gone = absentSince !== null && Date.now() - absentSince > 1_500 && !anyProcessIn(layout.data);
       if (gone || Date.now() > deadline) {
-        throw new ServerStartError(`the server in ${layout.folder} does not accept connections on port ${port} (${error.message}); see ${layout.log}`, tailOf(layout));
+        throw new ServerStartError(
+          `the server in ${layout.folder} does not accept connections on port ${port} (${error.message}); see ${layout.log}`,
+          tailOf(layout),
+        );
       }
       await sleep(40);
     }
@@ -274,7 +321,9 @@ function refuseTakenPort(port: number): Promise<void> {
   return new Promise((resolveFree, reject) => {
     const probe = createServer();
     probe.once("error", (error: NodeJS.ErrnoException) =>
-      reject(new ServerPortError(`port ${port} on 127.0.0.1 cannot be used (${error.code}): another program has it; choose another port`, port)),
+      reject(
+        new ServerPortError(`port ${port} on 127.0.0.1 cannot be used (${error.code}): another program has it; choose another port`, port),
+      ),
     );
     probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolveFree()));
   });

@@ -40,7 +40,8 @@ export const SPACE_MARGIN = 1.3;
 
 /** Free space of the file system of the server's data directory. */
 export async function freeSpace(client: pg.Client, endpoint: Pick<Endpoint, "host">): Promise<FreeSpace> {
-  if (!isLocal(endpoint.host)) return { known: false, reason: `the server is on ${endpoint.host}: its free space cannot be seen from here` };
+  if (!isLocal(endpoint.host))
+    return { known: false, reason: `the server is on ${endpoint.host}: its free space cannot be seen from here` };
   try {
     const { rows } = await client.query<{ path: string; started: number }>(
       "SELECT current_setting('data_directory') AS path, floor(extract(epoch FROM pg_postmaster_start_time()))::float8 AS started",
@@ -78,19 +79,36 @@ async function isItsFolder(path: string, started: number): Promise<boolean> {
 export function judgeSpace(free: FreeSpace, sizeBytes: number, margin: number = SPACE_MARGIN): SpaceVerdict {
   const neededBytes = Math.ceil(sizeBytes * margin);
   if (!free.known) {
-    return { status: "unknown", neededBytes, freeBytes: null, detail: `${inMegabytes(neededBytes)} needed; free space is unknown: ${free.reason}` };
+    return {
+      status: "unknown",
+      neededBytes,
+      freeBytes: null,
+      detail: `${inMegabytes(neededBytes)} needed; free space is unknown: ${free.reason}`,
+    };
   }
   if (free.freeBytes < neededBytes) throw new InsufficientSpaceError(free.path, neededBytes, free.freeBytes);
-  return { status: "enough", neededBytes, freeBytes: free.freeBytes, detail: `${inMegabytes(neededBytes)} needed, ${inMegabytes(free.freeBytes)} free` };
+  return {
+    status: "enough",
+    neededBytes,
+    freeBytes: free.freeBytes,
+    detail: `${inMegabytes(neededBytes)} needed, ${inMegabytes(free.freeBytes)} free`,
+  };
 }
 
 /** Looks and decides. @throws InsufficientSpaceError */
-export async function requireSpace(client: pg.Client, endpoint: Pick<Endpoint, "host">, sizeBytes: number, margin?: number): Promise<SpaceVerdict> {
+export async function requireSpace(
+  client: pg.Client,
+  endpoint: Pick<Endpoint, "host">,
+  sizeBytes: number,
+  margin?: number,
+): Promise<SpaceVerdict> {
   return judgeSpace(await freeSpace(client, endpoint), sizeBytes, margin);
 }
 
 export async function databaseSizeBytes(client: pg.Client, database: string): Promise<number> {
-  const { rows } = await client.query<{ size: string }>("SELECT pg_database_size(oid)::text AS size FROM pg_database WHERE datname = $1", [database]);
+  const { rows } = await client.query<{ size: string }>("SELECT pg_database_size(oid)::text AS size FROM pg_database WHERE datname = $1", [
+    database,
+  ]);
   if (rows[0] === undefined) throw new DatabaseMissingError(database);
   return Number(rows[0].size);
 }

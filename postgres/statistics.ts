@@ -39,7 +39,9 @@ const DATABASE_SQL = `
 /** The counters of a database; `client` is a session in it. Sessions report within a second, and when they end. */
 export async function quickStatistics(client: pg.Client, database: string): Promise<Statistics> {
   await client.query("SELECT pg_stat_clear_snapshot()");
-  const { rows } = await client.query<Changes & { oid: number; reset: string | null; serverReset: string | null }>(DATABASE_SQL, [database]);
+  const { rows } = await client.query<Changes & { oid: number; reset: string | null; serverReset: string | null }>(DATABASE_SQL, [
+    database,
+  ]);
   const row = rows[0];
   if (row === undefined) throw new Error(`there are no statistics of a database "${database}"`);
   const tables = await client.query<TableCounters & { name: string }>(TABLES_SQL);
@@ -59,7 +61,10 @@ export async function quickStatistics(client: pg.Client, database: string): Prom
  */
 export function estimateChanges(before: Statistics, after: Statistics): EstimatedChanges {
   const sameCounters =
-    before.databaseOid === after.databaseOid && before.statsReset === after.statsReset && before.serverReset === after.serverReset && grew(before.database, after.database);
+    before.databaseOid === after.databaseOid &&
+    before.statsReset === after.statsReset &&
+    before.serverReset === after.serverReset &&
+    grew(before.database, after.database);
   if (!sameCounters) return "unknown";
   const names = [...new Set([...Object.keys(before.tables), ...Object.keys(after.tables)])].sort();
   return Object.fromEntries(names.map((name) => [name, tableChanges(before.tables[name], after.tables[name])]));

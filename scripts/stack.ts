@@ -28,7 +28,7 @@ export interface OpenStack extends StackFile {
 
 /** The stack has no file, or several exist and none was named. */
 export class StackNotFoundError extends Error {
-  readonly stack: string | undefined;
+  readonly given: string | undefined;
   constructor(stack: string | undefined, known: string[], folder: string) {
     super(
       stack === undefined
@@ -36,7 +36,7 @@ export class StackNotFoundError extends Error {
         : `there is no stack file for "${stack}" in ${folder}; there are ${known.join(", ") || "none"}${suggestion(stack, known)}`,
     );
     this.name = "StackNotFoundError";
-    this.stack = stack;
+    this.given = stack;
   }
 }
 

@@ -18,9 +18,9 @@ export interface EnvironmentContext {
   /** The port the component must listen on: services, and workers with a health endpoint; otherwise 0. */
   port: number;
   /** A ready connection string for the services' own role, by database name of the definition. */
-  databaseUrl(database: string): string;
+  databaseUrl: (database: string) => string;
   /** A secret by name; never written to state, logs or argument lists. */
-  secret(name: string): string;
+  secret: (name: string) => string;
   /** Release that is being started, e.g. `v3.0.0`. */
   release: string;
   /** The component's declared configuration (`components.<name>.config` merged over the ledger's). */
@@ -223,7 +223,7 @@ export interface StandInDefinition {
   entry: string;
   /** Configuration key under which every component is given the stand-in's URL, e.g. `PEMS_URL`. */
   urlKey?: string;
-  environment?(context: { port: number; folder: string; secret(name: string): string }): Record<string, string>;
+  environment?: (context: { port: number; folder: string; secret: (name: string) => string }) => Record<string, string>;
 }
 
 /** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` and `{{secret:<name>}}` are filled in by the witness. */

@@ -10,7 +10,9 @@ export const SYSTEM_NAMES: readonly string[] = Object.keys(SYSTEMS);
 export class UnknownSystemError extends Error {
   readonly system: string;
   constructor(system: string) {
-    super(`there is no system "${system}"; known are ${SYSTEM_NAMES.join(", ")}. A system of your own is named by its module: set backout:definition`);
+    super(
+      `there is no system "${system}"; known are ${SYSTEM_NAMES.join(", ")}. A system of your own is named by its module: set backout:definition`,
+    );
     this.name = "UnknownSystemError";
     this.system = system;
   }

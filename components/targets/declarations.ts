@@ -5,6 +5,11 @@ import type { Site } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { declareImages } from "./docker-images.ts";
 
-export function declarationsOf(site: Site, definition: SystemDefinition, pins: Pins, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
+export function declarationsOf(
+  site: Site,
+  definition: SystemDefinition,
+  pins: Pins,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Resource[] {
   return site.target === "docker" ? declareImages(definition, pins, opts) : [];
 }

@@ -33,7 +33,9 @@ export class DumpToolError extends Error {
   readonly tool: string;
   readonly output: string;
   constructor(tool: string, code: number | string | null, output: string) {
-    const advice = /row-level security/.test(output) ? "\nRow level security hides rows from this role: use a superuser, or a role with BYPASSRLS" : "";
+    const advice = /row-level security/.test(output)
+      ? "\nRow level security hides rows from this role: use a superuser, or a role with BYPASSRLS"
+      : "";
     super(`${tool} failed (${code}): ${output}${advice}`);
     this.name = "DumpToolError";
     this.tool = tool;
@@ -48,7 +50,8 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
     name: "dump",
     check: async () => {
       await tools();
-      if (!(await isSuperuser(control))) throw new Error("the dump driver needs a superuser: row level security and ownership are kept only then");
+      if (!(await isSuperuser(control)))
+        throw new Error("the dump driver needs a superuser: row level security and ownership are kept only then");
     },
     take: async (source, folder) => {
       const found = await tools();
@@ -80,8 +83,10 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       await rm(location, { recursive: true, force: true });
       return "removed";
     },
-    sizeBytes: async ({ location }) => Object.values((await readManifest(location)).files).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    spaceNeededBytes: async (of) => ("database" in of ? databaseSizeBytes(control, of.database) : (await readManifest(of.snapshot.location)).databaseBytes),
+    sizeBytes: async ({ location }) =>
+      Object.values((await readManifest(location)).files).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    spaceNeededBytes: async (of) =>
+      "database" in of ? databaseSizeBytes(control, of.database) : (await readManifest(of.snapshot.location)).databaseBytes,
   };
 }
 
@@ -105,12 +110,26 @@ async function reachableToTools(control: pg.Client, source: string, work: () => 
 }
 
 export function dumpArguments(endpoint: Endpoint, source: string, folder: string, jobs: number): string[] {
-  return ["--no-password", "--format=directory", `--jobs=${jobs}`, `--file=${folder}`, ...serverArguments(endpoint), `--dbname=${connectionString(source)}`];
+  return [
+    "--no-password",
+    "--format=directory",
+    `--jobs=${jobs}`,
+    `--file=${folder}`,
+    ...serverArguments(endpoint),
+    `--dbname=${connectionString(source)}`,
+  ];
 }
 
 export function restoreArguments(endpoint: Endpoint, database: string, folder: string, jobs: number): string[] {
   // Without --exit-on-error it may exit 0 although something failed.
-  return ["--no-password", "--exit-on-error", `--jobs=${jobs}`, ...serverArguments(endpoint), `--dbname=${connectionString(database)}`, folder];
+  return [
+    "--no-password",
+    "--exit-on-error",
+    `--jobs=${jobs}`,
+    ...serverArguments(endpoint),
+    `--dbname=${connectionString(database)}`,
+    folder,
+  ];
 }
 
 function serverArguments({ host, port, user }: Endpoint): string[] {
@@ -125,12 +144,22 @@ function connectionString(database: string): string {
 /** Only superusers get in while it is being filled. */
 export function createStatement(database: string, { encoding, collate, ctype, provider, locale }: DumpManifest): string {
   const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-  const own = locale === null || provider === "libc" ? "" : provider === "icu" ? ` ICU_LOCALE = ${text(locale)}` : ` BUILTIN_LOCALE = ${text(locale)}`;
+  const own =
+    locale === null || provider === "libc"
+      ? ""
+      : provider === "icu"
+        ? ` ICU_LOCALE = ${text(locale)}`
+        : ` BUILTIN_LOCALE = ${text(locale)}`;
   const locales = `LC_COLLATE = ${text(collate)} LC_CTYPE = ${text(ctype)} LOCALE_PROVIDER = ${provider}${own}`;
   return `CREATE DATABASE ${quote(database)} TEMPLATE template0 ENCODING ${text(encoding)} ${locales} CONNECTION LIMIT 0`;
 }
 
-async function describeDump({ control, endpoint }: DumpDriverOptions, source: string, folder: string, { version }: ClientTools): Promise<DumpManifest> {
+async function describeDump(
+  { control, endpoint }: DumpDriverOptions,
+  source: string,
+  folder: string,
+  { version }: ClientTools,
+): Promise<DumpManifest> {
   const properties: DatabaseProperties = await readProperties(control, source);
   const { rows } = await control.query<{ version: string }>("SELECT current_setting('server_version') AS version");
   const views = await withSession(endpoint, source, (client) =>
@@ -155,7 +184,12 @@ function runTool(program: string, args: string[], endpoint: Endpoint): Promise<v
   return new Promise((resolve, reject) => {
     const password = passwordOf(endpoint);
     const child = spawn(program, args, {
-      env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C", PGAPPNAME: APPLICATION_NAME, ...(password === undefined ? {} : { PGPASSWORD: password }) },
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        LC_ALL: "C",
+        PGAPPNAME: APPLICATION_NAME,
+        ...(password === undefined ? {} : { PGPASSWORD: password }),
+      },
       stdio: ["ignore", "ignore", "pipe"],
     });
     let output = "";

@@ -15,7 +15,9 @@ export function templateDriver({ control }: { control: pg.Client }): SnapshotDri
   return {
     name: "template",
     check: async () => {
-      const { rows } = await control.query<{ may: boolean }>("SELECT rolsuper OR rolcreatedb AS may FROM pg_roles WHERE rolname = current_user");
+      const { rows } = await control.query<{ may: boolean }>(
+        "SELECT rolsuper OR rolcreatedb AS may FROM pg_roles WHERE rolname = current_user",
+      );
       if (!rows[0]?.may) throw new Error("the administrative role may not create databases: ALTER ROLE … CREATEDB, as a superuser");
     },
     take: async (source, location) => {
@@ -93,5 +95,6 @@ async function requirePristine(control: pg.Client, database: string): Promise<vo
   if (!(await exists(control, database))) throw new NotASnapshotError(`database "${database}"`, "it does not exist");
   const { connectionLimit, settings } = await readProperties(control, database);
   const readOnly = settings.some(({ role, name, value }) => role === null && name === "default_transaction_read_only" && value === "on");
-  if (connectionLimit !== 0 || !readOnly) throw new NotASnapshotError(`database "${database}"`, "it does not bear the marks of one (no connections, read-only)");
+  if (connectionLimit !== 0 || !readOnly)
+    throw new NotASnapshotError(`database "${database}"`, "it does not bear the marks of one (no connections, read-only)");
 }

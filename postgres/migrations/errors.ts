@@ -11,7 +11,17 @@ export class MigrationFailedError extends Error {
   readonly line: number | null;
   /** SQLSTATE; empty where the connection was lost. */
   readonly code: string;
-  constructor(place: { migration: string; direction: "up" | "down"; statement: number | null; statements: number; line: number | null; kept?: string }, cause: unknown) {
+  constructor(
+    place: {
+      migration: string;
+      direction: "up" | "down";
+      statement: number | null;
+      statements: number;
+      line: number | null;
+      kept?: string;
+    },
+    cause: unknown,
+  ) {
     const error = cause as { message?: string; code?: string; detail?: string; hint?: string };
     const where = place.statement === null ? "at its end" : `at statement ${place.statement} of ${place.statements}, line ${place.line}`;
     const said = [error.message ?? String(cause), error.detail, error.hint].filter(Boolean).join("; ");
@@ -87,7 +97,8 @@ export class UnknownMigrationError extends Error {
     const why = {
       definition: "is not in the system's definition; correct the name in the ledger of releases",
       ledger: "was never applied to this database, so its record cannot be changed; look at the status for the exact name",
-      "ledger only": "is applied to this database but not in the system's definition, so nothing is known of how to take it back; add it to the definition",
+      "ledger only":
+        "is applied to this database but not in the system's definition, so nothing is known of how to take it back; add it to the definition",
     }[where];
     super(`migration "${migration}" ${why}`);
     this.name = "UnknownMigrationError";
@@ -118,7 +129,9 @@ export class SchemaDoesNotFitError extends Error {
       missing.length > 0 ? `not applied: ${missing.join(", ")}` : "",
       unfinished.length > 0 ? `started and never finished: ${unfinished.join(", ")}` : "",
     ];
-    super(`the schema does not reach ${needed}; ${parts.filter(Boolean).join("; ")}. Apply the missing migrations, or pin a release or snapshot that fits`);
+    super(
+      `the schema does not reach ${needed}; ${parts.filter(Boolean).join("; ")}. Apply the missing migrations, or pin a release or snapshot that fits`,
+    );
     this.name = "SchemaDoesNotFitError";
     this.needed = needed;
     this.missing = missing;

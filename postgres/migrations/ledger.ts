@@ -59,7 +59,10 @@ export async function createLedger(client: Client, owner?: string): Promise<void
 export async function insertStarted(client: Client, name: string, checksum: string, logs: string | null): Promise<string> {
   const id = randomUUID();
   const values = [id, checksum, name, logs];
-  await client.query(`INSERT INTO ${TABLE} (id, checksum, migration_name, logs, started_at) VALUES ($1, $2, $3, $4, clock_timestamp())`, values);
+  await client.query(
+    `INSERT INTO ${TABLE} (id, checksum, migration_name, logs, started_at) VALUES ($1, $2, $3, $4, clock_timestamp())`,
+    values,
+  );
   return id;
 }
 

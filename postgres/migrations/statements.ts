@@ -37,7 +37,8 @@ function* tokens(script: string): Generator<Token> {
     TOKEN.lastIndex = at;
     const groups = TOKEN.exec(script)!.groups!;
     const kind = Object.keys(groups).find((name) => groups[name] !== undefined)!;
-    const end = kind === "block" ? blockEnd(script, at) : kind === "dollar" ? dollarEnd(script, at, groups["dollar"]!) : at + groups[kind]!.length;
+    const end =
+      kind === "block" ? blockEnd(script, at) : kind === "dollar" ? dollarEnd(script, at, groups["dollar"]!) : at + groups[kind]!.length;
     yield { kind, text: script.slice(at, end), at };
     at = end;
   }

@@ -34,7 +34,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   }
   const settled = facts.last?.crossing === crossing && facts.last.state === "open";
   const refused = settled ? [] : await refusals(inputs.site, definition, inputs.pins, facts);
-  if (refused.length > 0) return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "pins", reason })) };
+  if (refused.length > 0) return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
   if (settled && old?.crossing === crossing) return { inputs: { ...inputs, crossing, reached: true, preview: old.preview } };
   const preview = await previewOf(inputs, definition, facts);
   for (const { severity, line } of previewLines(preview)) call.log(severity, line);

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { gateCommand } from "../../gate/command.ts";
 import type { GateConfigInput } from "../../gate/config.ts";
-import { askGate } from "../../gate/drain.ts";
 import { canonical } from "../../declared/pins.ts";
 import { definitionOf, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
-import { observeProcess, startProcess, stopProcess, waitHealthy } from "../../processes/process.ts";
+import { observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Resource, Values } from "../resource.ts";
 
@@ -24,11 +23,18 @@ function folderOf(site: Site): string {
 export function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
   return {
     stateFile: gateStateFile(site),
-    listeners: Object.values(definition.listeners).map(({ component, readOnlyAllow = [] }) => {
+    listeners: Object.values(definition.listeners).map(({ component, readOnlyAllow = [], routes = {} }) => {
       const port = site.ports[component]!;
-      return definition.components[component]?.kind === "static"
-        ? { kind: "static", component, port, root: currentFolder(publishedFolder(site, component)) }
-        : { kind: "proxy", component, port, upstreamPort: site.ports[`${component}-upstream`]!, readOnlyAllow };
+      const upstream = (name: string): number => site.ports[`${name}-upstream`]!;
+      if (definition.components[component]?.kind !== "static") return { kind: "proxy", component, port, upstreamPort: upstream(component), readOnlyAllow };
+      return {
+        kind: "static",
+        component,
+        port,
+        root: currentFolder(publishedFolder(site, component)),
+        readOnlyAllow,
+        routes: Object.entries(routes).map(([prefix, name]) => ({ prefix, component: name, upstreamPort: upstream(name) })),
+      };
     }),
   };
 }
@@ -51,15 +57,7 @@ async function ensure({ site }: Inputs): Promise<Values> {
     configHash: hashOf(config),
     port,
   });
-  await waitHealthy({
-    name: NAME,
-    check: async () => askGate(`http://127.0.0.1:${port}`).then(
-      () => ({ healthy: true, answer: "answers" }),
-      (error: unknown) => ({ healthy: false, answer: String(error) }),
-    ),
-    timeoutMs: 10_000,
-    isAlive: () => observeProcess(folderOf(site), NAME).running,
-  });
+  await waitProcessHealthy(folderOf(site), NAME, { url: `http://127.0.0.1:${port}/__backout/gate`, body: `"pid":${record.pid}`, timeoutMs: 10_000 });
   return { pid: record.pid };
 }
 

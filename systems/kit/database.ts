@@ -13,13 +13,19 @@ const PASSING = new Set(["55000", "57P01", "57P02", "57P03", "3D000", "42501", "
 
 export function isPassing(error: unknown): boolean {
   const { code, reason } = describeError(error);
-  return (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) || /^Connection terminated|timeout exceeded when trying to connect/.test(reason);
+  return (
+    (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) ||
+    /^Connection terminated|timeout exceeded when trying to connect/.test(reason)
+  );
 }
 
 /** The connection was lost while a transaction was committed: trying again might do it twice, so that the caller has to look. */
 export class CommitUnknownError extends Error {
   constructor(cause: unknown) {
-    super(`the connection was lost during COMMIT: ${describeError(cause).reason}; look whether the change is there before making it again`, { cause });
+    super(
+      `the connection was lost during COMMIT: ${describeError(cause).reason}; look whether the change is there before making it again`,
+      { cause },
+    );
     this.name = "CommitUnknownError";
   }
 }
@@ -37,7 +43,13 @@ export interface Database {
 }
 
 export function openDatabase(connectionString: string, applicationName: string, log: Log): Database {
-  const pool = new pg.Pool({ connectionString, application_name: applicationName, max: 8, connectionTimeoutMillis: 5000, idleTimeoutMillis: 30_000 });
+  const pool = new pg.Pool({
+    connectionString,
+    application_name: applicationName,
+    max: 8,
+    connectionTimeoutMillis: 5000,
+    idleTimeoutMillis: 30_000,
+  });
   // Without a listener an idle session that the server ends takes the whole process with it.
   pool.on("error", (error) => log.warn("an idle database session was ended", describeError(error)));
   return {

@@ -157,6 +157,10 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
 function send(response: ServerResponse, reply: Reply): void {
   const content = reply.text ?? `${JSON.stringify(reply.json ?? {})}\n`;
   const type = reply.text === undefined ? "application/json" : (reply.type ?? "text/plain; charset=utf-8");
-  response.writeHead(reply.status ?? 200, { "content-type": type, "content-length": Buffer.byteLength(content), "cache-control": "no-store" });
+  response.writeHead(reply.status ?? 200, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(content),
+    "cache-control": "no-store",
+  });
   response.end(content);
 }

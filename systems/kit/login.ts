@@ -13,7 +13,11 @@ export function loginRoute(path: string, account: Account, jwtSecret: string): R
     path,
     handle: ({ body }) => {
       const { username, password } = body;
-      const known = typeof username === "string" && typeof password === "string" && sameText(username, account.username) && sameText(password, account.password);
+      const known =
+        typeof username === "string" &&
+        typeof password === "string" &&
+        sameText(username, account.username) &&
+        sameText(password, account.password);
       if (!known) throw new HttpError(401, "unknown user or wrong password");
       return { json: { token: signToken(account.username, jwtSecret) } };
     },

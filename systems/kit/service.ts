@@ -1,6 +1,6 @@
 /** A program's life: health endpoints, listening, and an orderly end on SIGTERM. */
 import { createHttpServer, listen, type HttpOptions, type Route, type Traffic } from "./http.ts";
-import { describeError, type Log } from "./log.ts";
+import { describeError } from "./log.ts";
 import type { Database } from "./database.ts";
 
 export interface ServiceOptions extends Omit<HttpOptions, "routes"> {
@@ -16,7 +16,10 @@ export interface ServiceOptions extends Omit<HttpOptions, "routes"> {
 /** Starts listening and resolves with the port; from then on SIGTERM and SIGINT end the program with exit code 0. */
 export async function startService(options: ServiceOptions): Promise<number> {
   const { log, database } = options;
-  const http = createHttpServer({ ...options, routes: [...healthRoutes(options.release, database, () => http.traffic), ...options.routes] });
+  const http = createHttpServer({
+    ...options,
+    routes: [...healthRoutes(options.release, database, () => http.traffic), ...options.routes],
+  });
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (stopping) return;

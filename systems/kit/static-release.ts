@@ -1,4 +1,4 @@
-/** Makes the release folder of a static component: its files with the release filled in, and `version.json` saying what they are. */
+/** Makes the release folder of a static component: its files with `{{release}}` filled in, and `version.json` saying what they are. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,8 +7,6 @@ export interface StaticRelease {
   release: string;
   /** Folders whose files make the release; a file in a later folder wins over its namesake. No subfolders. */
   sources: string[];
-  /** Filled in for `{{name}}`, besides `release`. */
-  values: Record<string, string>;
   /** Requests the pages make and cannot do without, e.g. `/api/records?limit=1`. */
   requires: string[];
 }
@@ -23,11 +21,10 @@ export interface VersionFile {
 
 /** The files of a release by name. */
 export function staticReleaseFiles(options: StaticRelease): Record<string, string> {
-  const values: Record<string, string> = { ...options.values, release: options.release };
   const files: Record<string, string> = {};
   for (const source of options.sources)
     for (const name of readdirSync(source).sort())
-      files[name] = readFileSync(join(source, name), "utf8").replaceAll(/\{\{(\w+)\}\}/g, (whole, key: string) => values[key] ?? whole);
+      files[name] = readFileSync(join(source, name), "utf8").replaceAll("{{release}}", options.release);
   const version: VersionFile = {
     version: options.release,
     files: Object.fromEntries(Object.entries(files).map(([name, content]) => [name, createHash("sha256").update(content).digest("hex")])),

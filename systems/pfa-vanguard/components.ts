@@ -18,7 +18,11 @@ export const components: Record<string, ComponentDefinition> = {
     databases: ["pfa"],
     health: HEALTH,
     stopGraceMs: 10_000,
-    environment: (context) => ({ ...common(context), PEMS_URL: context.config["PEMS_URL"] ?? "", PEMS_TOKEN: context.secret(SECRETS.pems) }),
+    environment: (context) => ({
+      ...common(context),
+      PEMS_URL: context.config["PEMS_URL"] ?? "",
+      PEMS_TOKEN: context.secret(SECRETS.pems),
+    }),
   },
   backend: {
     kind: "service",
@@ -27,7 +31,11 @@ export const components: Record<string, ComponentDefinition> = {
     databases: ["pfa"],
     health: HEALTH,
     stopGraceMs: 10_000,
-    environment: (context) => ({ ...common(context), JWT_SECRET: context.secret(SECRETS.jwt), TEST_USER_PASSWORD: context.secret(SECRETS.testUser) }),
+    environment: (context) => ({
+      ...common(context),
+      JWT_SECRET: context.secret(SECRETS.jwt),
+      TEST_USER_PASSWORD: context.secret(SECRETS.testUser),
+    }),
   },
   frontend: { kind: "static", title: "pfavanguard-frontend", databases: [], stopGraceMs: 0 },
 };

@@ -27,8 +27,18 @@ export const TRIGGER_CLASSES: Record<"immediate" | "scheduled" | "monitor", Trig
     deadlineMinutes: 30,
     triggers: [
       { id: "error-rate", title: "error rate of 1 to 10 %", metric: { name: "errorShare", above: 0.01 }, forMinutes: 15 },
-      { id: "sync-success", title: "fewer than 90 % of synchronisations succeed", metric: { name: "syncSuccessShare", below: 0.9 }, forMinutes: 30 },
-      { id: "queue", title: "queue above 1000 rows and growing", metric: { name: "queueRows", above: 1000, growing: true }, forMinutes: 30 },
+      {
+        id: "sync-success",
+        title: "fewer than 90 % of synchronisations succeed",
+        metric: { name: "syncSuccessShare", below: 0.9 },
+        forMinutes: 30,
+      },
+      {
+        id: "queue",
+        title: "queue above 1000 rows and growing",
+        metric: { name: "queueRows", above: 1000, growing: true },
+        forMinutes: 30,
+      },
       { id: "memory", title: "memory leak that ends the process more often than every 30 minutes" },
       { id: "feature", title: "a critical feature does not work at all" },
       { id: "alerts", title: "several P1 alerts at once" },
@@ -48,7 +58,11 @@ export const TRIGGER_CLASSES: Record<"immediate" | "scheduled" | "monitor", Trig
 
 /** Everybody in `approvers` has to agree. */
 export const AUTHORISATIONS: Record<string, { title: string; approvers: string[]; notify: string[] }> = {
-  "production-p1": { title: "P1 alert in production", approvers: ["On-Call Engineer", "DevSecOps Lead"], notify: ["Product Owner", "Team"] },
+  "production-p1": {
+    title: "P1 alert in production",
+    approvers: ["On-Call Engineer", "DevSecOps Lead"],
+    notify: ["Product Owner", "Team"],
+  },
   "staging-critical": { title: "critical issue in staging", approvers: ["On-Call Engineer"], notify: ["DevSecOps Lead"] },
   security: { title: "security incident", approvers: ["Security Team", "DevSecOps Lead"], notify: ["Legal", "Executives", "Customers"] },
   corruption: { title: "data corruption", approvers: ["DevSecOps Lead", "Database Admin"], notify: ["Product Owner", "Compliance"] },

@@ -12,7 +12,20 @@ const QUICK = { stopWorker: MINUTE, backend: 3 * MINUTE, health: 2 * MINUTE, fro
 const FULL = { stopAll: 2 * MINUTE, database: 10 * MINUTE, code: 5 * MINUTE, deploy: 8 * MINUTE, verify: 5 * MINUTE };
 const FULL_PHASES = { fence: FULL.stopAll, data: FULL.database, install: FULL.code, resume: FULL.deploy, verify: FULL.verify };
 
-const BACKEND_CHECKS = ["worker-stopped", "health", "login", "read", "count", "new-tables-remain", "flags-as-declared", "write", "uat", "latency-and-error-rate", "error-log", "watch-sample"];
+const BACKEND_CHECKS = [
+  "worker-stopped",
+  "health",
+  "login",
+  "read",
+  "count",
+  "new-tables-remain",
+  "flags-as-declared",
+  "write",
+  "uat",
+  "latency-and-error-rate",
+  "error-log",
+  "watch-sample",
+];
 const FRONTEND_CHECKS = ["frontend-version", "frontend-compatible"];
 
 export const scopes: Record<string, ScopeDefinition> = {

@@ -4,8 +4,17 @@ import { ORGANIZATION, TEST_USER } from "./api.ts";
 
 export const witness: WitnessScript = {
   component: "backend",
-  login: { method: "POST", path: "/api/auth/login", body: { username: TEST_USER, password: "{{secret:test-user-password}}" }, tokenField: "token" },
-  insert: { method: "POST", path: "/api/pfa-data", body: { organizationId: ORGANIZATION, pfaId: "{{id}}", category: "Equipment", description: "{{value}}" } },
+  login: {
+    method: "POST",
+    path: "/api/auth/login",
+    body: { username: TEST_USER, password: "{{secret:test-user-password}}" },
+    tokenField: "token",
+  },
+  insert: {
+    method: "POST",
+    path: "/api/pfa-data",
+    body: { organizationId: ORGANIZATION, pfaId: "{{id}}", category: "Equipment", description: "{{value}}" },
+  },
   update: { method: "PUT", path: "/api/pfa-data/{{id}}", body: { description: "{{value}}" } },
   delete: { method: "DELETE", path: "/api/pfa-data/{{id}}" },
   table: "pfa_records",

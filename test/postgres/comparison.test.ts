@@ -49,21 +49,27 @@ test("a failing callback ends the comparison and leaves both sessions usable", a
   expect(await compareTable(base, current, "a")).toMatchObject({ inserted: 5000, updated: 0, deleted: 0 });
 });
 
-test.each(["base", "current"] as const)("the %s session ended in the middle fails the comparison, and the other stays usable", async (victim) => {
-  const { base, current } = await twins("CREATE TABLE a (id int PRIMARY KEY, t text)", "INSERT INTO a SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
-  await base.query("INSERT INTO a SELECT g, repeat('y', 500) FROM generate_series(1, 20000) g");
-  const sessions = { base, current };
-  const other = victim === "base" ? current : base;
-  const { rows } = await sessions[victim].query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-  const admin = await server.open("postgres");
-  let seen = 0;
-  const work = compareTable(base, current, "a", async () => {
-    if (++seen === 100) await admin.query("SELECT pg_terminate_backend($1, 5000)", [rows[0]!.pid]);
-  });
-  await expect(work).rejects.toThrow();
-  expect(seen).toBeLessThan(20_000);
-  expect((await other.query("SELECT count(*)::int AS n FROM a")).rows).toEqual([{ n: 20_000 }]);
-});
+test.each(["base", "current"] as const)(
+  "the %s session ended in the middle fails the comparison, and the other stays usable",
+  async (victim) => {
+    const { base, current } = await twins(
+      "CREATE TABLE a (id int PRIMARY KEY, t text)",
+      "INSERT INTO a SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g",
+    );
+    await base.query("INSERT INTO a SELECT g, repeat('y', 500) FROM generate_series(1, 20000) g");
+    const sessions = { base, current };
+    const other = victim === "base" ? current : base;
+    const { rows } = await sessions[victim].query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    const admin = await server.open("postgres");
+    let seen = 0;
+    const work = compareTable(base, current, "a", async () => {
+      if (++seen === 100) await admin.query("SELECT pg_terminate_backend($1, 5000)", [rows[0]!.pid]);
+    });
+    await expect(work).rejects.toThrow();
+    expect(seen).toBeLessThan(20_000);
+    expect((await other.query("SELECT count(*)::int AS n FROM a")).rows).toEqual([{ n: 20_000 }]);
+  },
+);
 
 test("rows hidden by a policy fail the comparison instead of shortening it", async () => {
   const { base, current } = await twins(
@@ -76,9 +82,17 @@ test("rows hidden by a policy fail the comparison instead of shortening it", asy
 });
 
 test("equal databases have no differences", async () => {
-  const { base, current } = await twins("CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a SELECT g, g::text FROM generate_series(1, 500) g", "");
+  const { base, current } = await twins(
+    "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a SELECT g, g::text FROM generate_series(1, 500) g",
+    "",
+  );
   expect(await differencesOf(base, current, "a")).toEqual([]);
-  expect((await compareDatabases(base, current))["a"]).toMatchObject({ inserted: 0, updated: 0, deleted: 0, rows: { base: 500, current: 500 } });
+  expect((await compareDatabases(base, current))["a"]).toMatchObject({
+    inserted: 0,
+    updated: 0,
+    deleted: 0,
+    rows: { base: 500, current: 500 },
+  });
 });
 
 test("inserted, updated and deleted rows carry key, before and row as the server's text", async () => {
@@ -92,7 +106,13 @@ test("inserted, updated and deleted rows carry key, before and row as the server
   expect(found).toContainEqual({ table: "a", op: "update", key: { id: "1" }, before: one, row: { ...one, n: "1.500" } });
   expect(found).toContainEqual({ table: "a", op: "delete", key: { id: "2" }, before: { id: "2", n: "2", b: null, at: null }, row: null });
   const big = "9007199254740993";
-  expect(found).toContainEqual({ table: "a", op: "insert", key: { id: big }, before: null, row: { id: big, n: "NaN", b: null, at: "infinity" } });
+  expect(found).toContainEqual({
+    table: "a",
+    op: "insert",
+    key: { id: big },
+    before: null,
+    row: { id: big, n: "NaN", b: null, at: "infinity" },
+  });
 });
 
 test("types without equality (json, xml, point) are compared by their text", async () => {
@@ -116,7 +136,27 @@ test("NULL and an empty string differ, and so do a comma in a value and two valu
   expect(await compareTable(base, current, "a")).toMatchObject({ updated: 2, inserted: 0, deleted: 0 });
 });
 
-const ODD_TEXTS = ["a", "B", "b", "A", "ä", "z", "Z", "", " ", "a b", "a-b", "ab", "\u{1F600}", "\uFF5E", "é", "e\u0301", "\u2028", "10", "9"];
+const ODD_TEXTS = [
+  "a",
+  "B",
+  "b",
+  "A",
+  "ä",
+  "z",
+  "Z",
+  "",
+  " ",
+  "a b",
+  "a-b",
+  "ab",
+  "\u{1F600}",
+  "\uFF5E",
+  "é",
+  "e\u0301",
+  "\u2028",
+  "10",
+  "9",
+];
 
 test("text keys in a language's collation match whatever that collation's order", async () => {
   const values = ODD_TEXTS.map((_, index) => `($${index + 1}, 0)`).join(", ");
@@ -156,7 +196,12 @@ test("without a primary key rows are a multiset, and the result says so", async 
     "INSERT INTO m VALUES ('x', 1), ('x', 1), ('new', 0); DELETE FROM m WHERE a = 'y'; DELETE FROM m WHERE ctid IN (SELECT ctid FROM m WHERE a = 'z' LIMIT 2)",
   );
   expect(await compareTable(base, current, "m")).toMatchObject({ inserted: 3, updated: 0, deleted: 3, by: "multiset", key: [] });
-  const found = (await differencesOf(base, current, "m")).map(({ op, row, before, copies, key }) => [op, (row ?? before)?.["a"], copies, key]);
+  const found = (await differencesOf(base, current, "m")).map(({ op, row, before, copies, key }) => [
+    op,
+    (row ?? before)?.["a"],
+    copies,
+    key,
+  ]);
   expect(found).toHaveLength(6);
   expect(found).toEqual(
     expect.arrayContaining([
@@ -170,7 +215,10 @@ test("without a primary key rows are a multiset, and the result says so", async 
 });
 
 test("a key that the newer schema changed makes a multiset, too", async () => {
-  const { base, current } = await twins("CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL); INSERT INTO a VALUES (1, 1)", "ALTER TABLE a DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, n)");
+  const { base, current } = await twins(
+    "CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL); INSERT INTO a VALUES (1, 1)",
+    "ALTER TABLE a DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, n)",
+  );
   expect(await compareTable(base, current, "a")).toMatchObject({ by: "multiset", inserted: 0, deleted: 0 });
 });
 
@@ -217,7 +265,12 @@ test("100,000 rows with a few changes: exactly those travel", async () => {
     "CREATE TABLE big (id bigint PRIMARY KEY, t text, n numeric); INSERT INTO big SELECT g, md5(g::text), g / 7.0 FROM generate_series(1, 100000) g",
     "UPDATE big SET t = 'changed' WHERE id % 10000 = 5; DELETE FROM big WHERE id % 20000 = 0; INSERT INTO big SELECT g, 'new', 0 FROM generate_series(100001, 100007) g",
   );
-  expect(await compareTable(base, current, "big")).toMatchObject({ inserted: 7, updated: 10, deleted: 5, rows: { base: 100_000, current: 100_002 } });
+  expect(await compareTable(base, current, "big")).toMatchObject({
+    inserted: 7,
+    updated: 10,
+    deleted: 5,
+    rows: { base: 100_000, current: 100_002 },
+  });
   const found = await differencesOf(base, current, "big");
   expect(found.filter(({ op }) => op === "update").map(({ key }) => Number(key?.["id"]) % 10000)).toEqual(Array(10).fill(5));
   // With every row changed the streams hold one batch at a time, and the counts still agree.

@@ -91,7 +91,9 @@ it("writes the caller's rows with the swap or neither", async () => {
   });
   await expect(failing).rejects.toThrow("the caller's row was refused");
   const names = async (): Promise<string[]> =>
-    (await server.control.query<{ datname: string }>("SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", [live])).rows.map(({ datname }) => datname);
+    (
+      await server.control.query<{ datname: string }>("SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", [live])
+    ).rows.map(({ datname }) => datname);
   expect(await names()).toEqual([live, armed, `${live}_pristine`]);
   const done = await swapDatabases(server.control, {
     live,
@@ -106,7 +108,13 @@ it("writes the caller's rows with the swap or neither", async () => {
 });
 
 it("ends a session that sneaked in between", async () => {
-  const sneaking = new pg.Client({ host: "127.0.0.1", port: server.port, user: "backout", database: live, password: passwordOf(server.endpoint) });
+  const sneaking = new pg.Client({
+    host: "127.0.0.1",
+    port: server.port,
+    user: "backout",
+    database: live,
+    password: passwordOf(server.endpoint),
+  });
   sneaking.on("error", () => undefined);
   const swap = { live, replacement: armed, quarantine };
   // The look of assertFenced is over when the transaction begins: get in right then.
@@ -139,11 +147,15 @@ it("refuses what is not fenced, not there, or taken", async () => {
 it("derives names that fit, and differ where the long ones do", () => {
   expect(derivedName("live", "__making")).toBe("live__making");
   fc.assert(
-    fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 120 }), fc.string({ unit: "grapheme", minLength: 1, maxLength: 120 }), (one, two) => {
-      const names = [one, two].map((base) => derivedName(base, "__making"));
-      for (const name of names) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(NAME_BYTES);
-      expect(names[0]?.endsWith("__making")).toBe(true);
-      expect(names[0] === names[1]).toBe(one === two);
-    }),
+    fc.property(
+      fc.string({ unit: "grapheme", minLength: 1, maxLength: 120 }),
+      fc.string({ unit: "grapheme", minLength: 1, maxLength: 120 }),
+      (one, two) => {
+        const names = [one, two].map((base) => derivedName(base, "__making"));
+        for (const name of names) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(NAME_BYTES);
+        expect(names[0]?.endsWith("__making")).toBe(true);
+        expect(names[0] === names[1]).toBe(one === two);
+      },
+    ),
   );
 });

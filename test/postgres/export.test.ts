@@ -69,7 +69,9 @@ function refusingAStream(client: pg.Client): pg.Client {
 }
 
 test("an export that breaks off leaves no manifest and no partial file, and is made anew", async () => {
-  await expect(exportDifferences({ base, current: refusingAStream(current), folder, runId: "r1" })).rejects.toThrow("terminating connection");
+  await expect(exportDifferences({ base, current: refusingAStream(current), folder, runId: "r1" })).rejects.toThrow(
+    "terminating connection",
+  );
   expect(await readManifest(folder, "r1")).toBeNull();
   expect((await readdir(folder)).filter((name) => name.includes("partial"))).toEqual([]);
   await writeFile(join(folder, ".r1.items.jsonl.partial"), "left by a kill", { mode: 0o644 });
@@ -100,7 +102,9 @@ test("a changed, shortened or missing file of a finished export is noticed, and 
 
 test("a run id stands for one pair of databases and one choice of tables", async () => {
   await exportDifferences({ base, current, tables: ["items"], folder, runId: "r3" });
-  await expect(exportDifferences({ base: current, current: base, tables: ["items"], folder, runId: "r3" })).rejects.toThrow(ExportTakenError);
+  await expect(exportDifferences({ base: current, current: base, tables: ["items"], folder, runId: "r3" })).rejects.toThrow(
+    ExportTakenError,
+  );
   await expect(exportDifferences({ base, current, tables: ["items", "same"], folder, runId: "r3" })).rejects.toThrow(/made without same/);
   await expect(exportDifferences({ base, current, folder, runId: "r3" })).rejects.toThrow(ExportTakenError);
 });
@@ -120,11 +124,18 @@ test("JSON Lines and CSV hold every difference, with sha256 and row counts, read
     ["r4.weird%2Fna%20me.csv", "weird/na me", "csv", 2],
   ]);
   for (const { path, sha256 } of files) {
-    expect(createHash("sha256").update(await readFile(path)).digest("hex")).toBe(sha256);
+    expect(
+      createHash("sha256")
+        .update(await readFile(path))
+        .digest("hex"),
+    ).toBe(sha256);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   }
   expect((await stat(folder)).mode & 0o777).toBe(0o700);
-  const lines = (await readFile(files[0]!.path, "utf8")).trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
+  const lines = (await readFile(files[0]!.path, "utf8"))
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
   expect(lines).toContainEqual({ op: "insert", key: { id: "100" }, row: { id: "100", t: AWKWARD, j: null, b: null }, before: null });
   const one = { id: "1", t: "x", j: '{"a":  1}', b: "\\x00" };
   expect(lines).toContainEqual({ op: "update", key: { id: "1" }, row: { ...one, t: null }, before: one });

@@ -2,7 +2,17 @@ import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, passwordOf } from "../../postgres/connection.ts";
-import { admit, assertFenced, fenceDatabase, FenceTimeoutError, NotFencedError, PreparedTransactionError, ReplicationInUseError, servicesOnly, sessionInside } from "../../postgres/fence.ts";
+import {
+  admit,
+  assertFenced,
+  fenceDatabase,
+  FenceTimeoutError,
+  NotFencedError,
+  PreparedTransactionError,
+  ReplicationInUseError,
+  servicesOnly,
+  sessionInside,
+} from "../../postgres/fence.ts";
 import { readProperties } from "../../postgres/properties.ts";
 import type { DatabaseGrant } from "../../postgres/properties.ts";
 import { startServer } from "./embedded.ts";
@@ -11,12 +21,19 @@ import type { TestServer } from "./embedded.ts";
 let server: TestServer;
 beforeAll(async () => {
   server = await startServer();
-  await server.control.query(`CREATE ROLE services LOGIN PASSWORD 's'; CREATE ROLE analyst LOGIN PASSWORD 'a'; CREATE ROLE lead LOGIN PASSWORD 'l'`);
+  await server.control.query(
+    `CREATE ROLE services LOGIN PASSWORD 's'; CREATE ROLE analyst LOGIN PASSWORD 'a'; CREATE ROLE lead LOGIN PASSWORD 'l'`,
+  );
 }, 60_000);
 afterAll(() => server.remove());
 
 function as(user: string): { host: string; port: number; user: string; password: string } {
-  return { host: "127.0.0.1", port: server.port, user, password: user === "backout" ? (passwordOf(server.endpoint) as string) : (user[0] as string) };
+  return {
+    host: "127.0.0.1",
+    port: server.port,
+    user,
+    password: user === "backout" ? (passwordOf(server.endpoint) as string) : (user[0] as string),
+  };
 }
 
 describe("fencing", () => {
@@ -78,7 +95,9 @@ describe("fencing", () => {
   it("says who is left when time is up, and keeps the others out", async () => {
     const live = await server.database("stubborn");
     const superuser = await connect(server.endpoint, live);
-    await server.control.query(`CREATE ROLE weak LOGIN CREATEDB PASSWORD 'w'; GRANT pg_signal_backend, pg_read_all_stats TO weak; GRANT CONNECT ON DATABASE control TO weak; ALTER DATABASE stubborn OWNER TO weak`);
+    await server.control.query(
+      `CREATE ROLE weak LOGIN CREATEDB PASSWORD 'w'; GRANT pg_signal_backend, pg_read_all_stats TO weak; GRANT CONNECT ON DATABASE control TO weak; ALTER DATABASE stubborn OWNER TO weak`,
+    );
     const weak = await connect({ ...server.endpoint, ...as("weak"), passwordFile: undefined }, "control");
     const failed = fenceDatabase(weak, live, { timeoutMs: 200 });
     await expect(failed).rejects.toThrow(FenceTimeoutError);
@@ -98,7 +117,9 @@ describe("fencing", () => {
 describe("opening", () => {
   it("lets in nobody, then the services, then everybody, exactly as before", async () => {
     const live = await server.database("staged");
-    await server.control.query(`ALTER DATABASE staged OWNER TO lead; GRANT CONNECT, TEMP ON DATABASE staged TO analyst WITH GRANT OPTION; ALTER DATABASE staged CONNECTION LIMIT 9`);
+    await server.control.query(
+      `ALTER DATABASE staged OWNER TO lead; GRANT CONNECT, TEMP ON DATABASE staged TO analyst WITH GRANT OPTION; ALTER DATABASE staged CONNECTION LIMIT 9`,
+    );
     const saved = await readProperties(server.control, live);
     const may = async (user: string): Promise<boolean> =>
       connect({ ...as(user) }, live).then(
@@ -113,7 +134,11 @@ describe("opening", () => {
       await admit(server.control, live, stage, admission);
       seen[stage] = [await may("services"), await may("analyst"), await may("lead"), await may("backout")];
     }
-    expect(seen).toEqual({ nobody: [false, false, false, false], services: [true, false, false, true], everybody: [true, true, true, true] });
+    expect(seen).toEqual({
+      nobody: [false, false, false, false],
+      services: [true, false, false, true],
+      everybody: [true, true, true, true],
+    });
     expect(await readProperties(server.control, live)).toEqual(saved);
   });
 
@@ -127,7 +152,8 @@ describe("opening", () => {
       fc.property(fc.uniqueArray(grant, { selector: ({ grantee, grantable }) => `${grantee} ${grantable}` }), (grants) => {
         const result = servicesOnly(grants, "services");
         expect(result.filter(({ privileges }) => privileges.includes("CONNECT")).map(({ grantee }) => grantee)).toEqual(["services"]);
-        const others = (list: DatabaseGrant[]): number => list.flatMap(({ privileges }) => privileges).filter((privilege) => privilege !== "CONNECT").length;
+        const others = (list: DatabaseGrant[]): number =>
+          list.flatMap(({ privileges }) => privileges).filter((privilege) => privilege !== "CONNECT").length;
         expect(others(result)).toBe(others(grants));
       }),
     );

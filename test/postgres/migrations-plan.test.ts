@@ -52,7 +52,12 @@ test("down: afterwards nothing newer than the target is applied, nothing older w
       const place = goal === null ? -1 : NAMES.indexOf(goal);
       expect(now.slice(place + 1).some(isApplied)).toBe(false);
       expect(now.slice(0, place + 1)).toEqual(before.slice(0, place + 1));
-      expect(plan.map(({ name }) => name)).toEqual(plan.map(({ name }) => name).sort().reverse());
+      expect(plan.map(({ name }) => name)).toEqual(
+        plan
+          .map(({ name }) => name)
+          .sort()
+          .reverse(),
+      );
       expect(planDown(KNOWN, now, goal)).toEqual([]);
     }),
   );
@@ -81,7 +86,9 @@ test("a migration started elsewhere and never finished stops every plan it is pa
 test("what the definition does not know is named", () => {
   expect(() => planUp(KNOWN, [], "99_x")).toThrow(UnknownMigrationError);
   expect(() => planDown(KNOWN, [], "99_x")).toThrow(UnknownMigrationError);
-  expect(() => planDown(KNOWN, [state("99_x", "unknown")], "01_a")).toThrow(/"99_x" is applied to this database but not in the system's definition/);
+  expect(() => planDown(KNOWN, [state("99_x", "unknown")], "01_a")).toThrow(
+    /"99_x" is applied to this database but not in the system's definition/,
+  );
   expect(planDown(KNOWN, [state("00_x", "unknown"), state("02_b", "applied")], "01_a")).toEqual([{ name: "02_b" }]);
 });
 
@@ -96,13 +103,24 @@ test("a schema fits when it has what is needed, with or without more", () => {
 });
 
 function row(name: string, over: Partial<LedgerRow> = {}): LedgerRow {
-  return { id: name, name, checksum: "same", logs: null, startedAt: new Date(0), finishedAt: new Date(1), rolledBackAt: null, appliedSteps: 1, ...over };
+  return {
+    id: name,
+    name,
+    checksum: "same",
+    logs: null,
+    startedAt: new Date(0),
+    finishedAt: new Date(1),
+    rolledBackAt: null,
+    appliedSteps: 1,
+    ...over,
+  };
 }
 
 test("the rows of one migration together tell its state", () => {
   const rolledBack = row("01_a", { rolledBackAt: new Date(2) });
   const started = row("01_a", { finishedAt: null });
-  const status = (...rows: LedgerRow[]) => migrationStates([{ name: "01_a" }], rows, (_, sum) => sum === "same").map((one) => [one.name, one.status, one.clean]);
+  const status = (...rows: LedgerRow[]) =>
+    migrationStates([{ name: "01_a" }], rows, (_, sum) => sum === "same").map((one) => [one.name, one.status, one.clean]);
   expect(status()).toEqual([["01_a", "pending", false]]);
   expect(status(rolledBack)).toEqual([["01_a", "rolled back", false]]);
   expect(status(rolledBack, row("01_a"))).toEqual([["01_a", "applied", false]]);

@@ -37,7 +37,8 @@ test("scripts are split into exactly the statements they were joined from, with 
 
 test("nothing but comments is no statement; an unfinished quote swallows the rest without failing", () => {
   expect(splitStatements("-- nothing\n/* here */ ;; ")).toEqual([]);
-  for (const open of ["SELECT 'a; b", 'SELECT "a; b', "SELECT $$a; b", "SELECT 1 /* ; b", "SELECT (1; 2"]) expect(splitStatements(open)).toHaveLength(1);
+  for (const open of ["SELECT 'a; b", 'SELECT "a; b', "SELECT $$a; b", "SELECT 1 /* ; b", "SELECT (1; 2"])
+    expect(splitStatements(open)).toHaveLength(1);
 });
 
 test.each([
@@ -56,14 +57,20 @@ test.each([
   expect(() => planScript("m", `SELECT 1;\n${statement}`)).toThrow(/migration m .*line 2.*migration of its own/);
 });
 
-test.each(["SELECT 1; COMMIT; SELECT 2", "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT", "ROLLBACK", "SELECT 1; END", "PREPARE TRANSACTION 'x'"])(
-  "transaction control in the middle is refused: %s",
-  (script) => expect(() => planScript("m", script)).toThrow(/ends or splits the transaction/),
+test.each([
+  "SELECT 1; COMMIT; SELECT 2",
+  "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT",
+  "ROLLBACK",
+  "SELECT 1; END",
+  "PREPARE TRANSACTION 'x'",
+])("transaction control in the middle is refused: %s", (script) =>
+  expect(() => planScript("m", script)).toThrow(/ends or splits the transaction/),
 );
 
 test("a BEGIN and COMMIT around the whole are left out; savepoints and words inside literals are no control", () => {
   expect(planScript("m", "BEGIN;\nDROP TABLE a;\nCOMMIT;").statements).toEqual([{ text: "DROP TABLE a", line: 2 }]);
   expect(planScript("m", "START TRANSACTION; SELECT 1; END").statements).toHaveLength(1);
-  const script = "SAVEPOINT s; ROLLBACK TO SAVEPOINT s; ROLLBACK TO s; RELEASE s; SELECT 'COMMIT'; COMMENT ON TABLE a IS 'vacuum'; CREATE INDEX concurrently_made ON a (b)";
+  const script =
+    "SAVEPOINT s; ROLLBACK TO SAVEPOINT s; ROLLBACK TO s; RELEASE s; SELECT 'COMMIT'; COMMENT ON TABLE a IS 'vacuum'; CREATE INDEX concurrently_made ON a (b)";
   expect(planScript("m", script)).toMatchObject({ transactional: true });
 });

@@ -59,11 +59,16 @@ async function status(...known: Migration[]): Promise<[string, string, boolean][
 }
 
 test("a failing script keeps nothing, and names migration, statement, line and the database's words", async () => {
-  const one = await migration("01_a", "CREATE TABLE a (id int);\n\nINSERT INTO a VALUES (1);\nINSERT INTO a\n  VALUES ('x');\nCREATE TABLE b (id int)");
+  const one = await migration(
+    "01_a",
+    "CREATE TABLE a (id int);\n\nINSERT INTO a VALUES (1);\nINSERT INTO a\n  VALUES ('x');\nCREATE TABLE b (id int)",
+  );
   const error = await applyMigration(client, one).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(MigrationFailedError);
   expect(error).toMatchObject({ migration: "01_a", direction: "up", statement: 3, statements: 4, line: 4, code: "22P02" });
-  expect((error as Error).message).toMatch(/migration 01_a failed at statement 3 of 4, line 4: invalid input syntax.*Nothing of it was kept/);
+  expect((error as Error).message).toMatch(
+    /migration 01_a failed at statement 3 of 4, line 4: invalid input syntax.*Nothing of it was kept/,
+  );
   expect(await exists("a")).toBe(false);
   expect(await status(one)).toEqual([["01_a", "failed", true]]);
   const [row] = await ledgerRows(client);
@@ -72,14 +77,19 @@ test("a failing script keeps nothing, and names migration, statement, line and t
   // Corrected and run again: the failed attempt stays in the ledger, as rolled back.
   await migration("01_a", "CREATE TABLE a (id int)");
   expect(await applyMigration(client, one)).toEqual({ name: "01_a", alreadySo: false });
-  expect((await ledgerRows(client)).map(({ rolledBackAt, finishedAt, logs }) => [rolledBackAt === null, finishedAt === null, logs === null])).toEqual([
+  expect(
+    (await ledgerRows(client)).map(({ rolledBackAt, finishedAt, logs }) => [rolledBackAt === null, finishedAt === null, logs === null]),
+  ).toEqual([
     [false, true, false],
     [true, false, true],
   ]);
 });
 
 test("a constraint that waits for the commit fails the migration, too", async () => {
-  const one = await migration("01_a", "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED); INSERT INTO c VALUES (1)");
+  const one = await migration(
+    "01_a",
+    "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p DEFERRABLE INITIALLY DEFERRED); INSERT INTO c VALUES (1)",
+  );
   await expect(applyMigration(client, one)).rejects.toThrow(/failed at its end: .*violates foreign key/);
   expect(await exists("c")).toBe(false);
 });
@@ -132,7 +142,11 @@ test("missing and empty down scripts, and ones that cannot run as one transactio
 });
 
 test("a failing down script keeps the migration whole and applied", async () => {
-  const one = await migration("01_a", "CREATE TABLE a (id int); CREATE TABLE b (id int)", "BEGIN;\nDROP TABLE a;\nDROP TABLE nowhere;\nCOMMIT;");
+  const one = await migration(
+    "01_a",
+    "CREATE TABLE a (id int); CREATE TABLE b (id int)",
+    "BEGIN;\nDROP TABLE a;\nDROP TABLE nowhere;\nCOMMIT;",
+  );
   await applyMigration(client, one);
   const error = await rollBackMigration(client, one).catch((caught: unknown) => caught);
   expect(error).toMatchObject({ name: "MigrationFailedError", direction: "down", statement: 2, line: 3, code: "42P01" });
@@ -156,7 +170,9 @@ test("status of a database without a ledger touches nothing; the ledger is made 
   expect(await exists("_prisma_migrations")).toBe(false);
   await client.query(`CREATE ROLE owner_${turn} NOLOGIN; GRANT CREATE ON SCHEMA public TO owner_${turn}`);
   await applyMigration(client, one, { owner: `owner_${turn}` });
-  const { rows } = await client.query("SELECT relname, relowner::regrole::text AS owner FROM pg_class WHERE relname IN ('a', '_prisma_migrations') ORDER BY 1");
+  const { rows } = await client.query(
+    "SELECT relname, relowner::regrole::text AS owner FROM pg_class WHERE relname IN ('a', '_prisma_migrations') ORDER BY 1",
+  );
   expect(rows).toEqual([
     { relname: "_prisma_migrations", owner: `owner_${turn}` },
     { relname: "a", owner: `owner_${turn}` },
@@ -179,7 +195,11 @@ test("status of a database without a ledger touches nothing; the ledger is made 
 });
 
 test("apply, take back and apply again; each a second time is already so", async () => {
-  const one = await migration("01_a", "CREATE TABLE a (id int); CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;", "DROP FUNCTION f(); DROP TABLE a");
+  const one = await migration(
+    "01_a",
+    "CREATE TABLE a (id int); CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;",
+    "DROP FUNCTION f(); DROP TABLE a",
+  );
   expect(await rollBackMigration(client, one)).toEqual({ name: "01_a", alreadySo: true });
   for (const round of [1, 2]) {
     expect(await applyMigration(client, one)).toEqual({ name: "01_a", alreadySo: false });
@@ -237,8 +257,16 @@ test("one statement that needs to be outside of a transaction runs by itself; wi
 });
 
 test("what a script sets for its session does not outlive it", async () => {
-  const one = await migration("01_a", "SELECT pg_catalog.set_config('search_path', '', false); SET TimeZone = 'Asia/Tokyo'; CREATE ROLE someone_" + turn + "; SET ROLE someone_" + turn);
+  const one = await migration(
+    "01_a",
+    "SELECT pg_catalog.set_config('search_path', '', false); SET TimeZone = 'Asia/Tokyo'; CREATE ROLE someone_" +
+      turn +
+      "; SET ROLE someone_" +
+      turn,
+  );
   await applyMigration(client, one);
-  const { rows } = await client.query("SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone, current_user AS who");
+  const { rows } = await client.query(
+    "SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone, current_user AS who",
+  );
   expect(rows).toEqual([{ path: "public", zone: "UTC", who: "backout" }]);
 });

@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect } from "../../postgres/connection.ts";
-import { applyProperties, carryProperties, DatabaseMissingError, PropertyMismatchError, propertyStatements, readProperties, settingValue, splitNames } from "../../postgres/properties.ts";
+import {
+  applyProperties,
+  carryProperties,
+  DatabaseMissingError,
+  PropertyMismatchError,
+  propertyStatements,
+  readProperties,
+  settingValue,
+  splitNames,
+} from "../../postgres/properties.ts";
 import { startServer } from "./embedded.ts";
 import type { TestServer } from "./embedded.ts";
 
@@ -27,12 +36,21 @@ it("puts back exactly what a template copy loses", async () => {
     ALTER DATABASE ${quoted} CONNECTION LIMIT 17;
     COMMENT ON DATABASE ${quoted} IS 'it''s the live one'`);
   const saved = await readProperties(server.control, live);
-  expect(saved).toMatchObject({ owner: "the owner", connectionLimit: 17, comment: "it's the live one", allowConnections: true, encoding: "UTF8", collate: "C" });
+  expect(saved).toMatchObject({
+    owner: "the owner",
+    connectionLimit: 17,
+    comment: "it's the live one",
+    allowConnections: true,
+    encoding: "UTF8",
+    collate: "C",
+  });
   expect(saved.settings).toHaveLength(5);
 
   await server.control.query(`CREATE DATABASE copy TEMPLATE ${quoted}`);
   expect(await readProperties(server.control, "copy")).not.toEqual(saved);
-  await server.control.query(`ALTER DATABASE copy SET work_mem TO '1MB'; ALTER DATABASE copy ALLOW_CONNECTIONS false; GRANT CONNECT ON DATABASE copy TO other`);
+  await server.control.query(
+    `ALTER DATABASE copy SET work_mem TO '1MB'; ALTER DATABASE copy ALLOW_CONNECTIONS false; GRANT CONNECT ON DATABASE copy TO other`,
+  );
   const statements = await carryProperties(server.control, { from: saved, to: "copy" });
   expect(statements.length).toBeGreaterThan(0);
   expect(await readProperties(server.control, "copy")).toEqual({ ...saved, allowConnections: false });
@@ -42,16 +60,25 @@ it("puts back exactly what a template copy loses", async () => {
 
   const shown = await connect(server.endpoint, "copy");
   await shown.query("RESET search_path");
-  const { rows } = await shown.query(`SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = $1 AND setrole = 0`, [live]);
-  const copied = await shown.query(`SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'copy' AND setrole = 0`);
-  expect([...(copied.rows[0] as { setconfig: string[] }).setconfig].sort()).toEqual([...(rows[0] as { setconfig: string[] }).setconfig].sort());
+  const { rows } = await shown.query(
+    `SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = $1 AND setrole = 0`,
+    [live],
+  );
+  const copied = await shown.query(
+    `SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'copy' AND setrole = 0`,
+  );
+  expect([...(copied.rows[0] as { setconfig: string[] }).setconfig].sort()).toEqual(
+    [...(rows[0] as { setconfig: string[] }).setconfig].sort(),
+  );
   await shown.end();
 });
 
 it("puts default grants back where there were none of its own", async () => {
   const live = await server.database("plain");
   const saved = await readProperties(server.control, live);
-  await server.control.query("REVOKE ALL ON DATABASE plain FROM PUBLIC; GRANT ALL ON DATABASE plain TO other; ALTER DATABASE plain OWNER TO other");
+  await server.control.query(
+    "REVOKE ALL ON DATABASE plain FROM PUBLIC; GRANT ALL ON DATABASE plain TO other; ALTER DATABASE plain OWNER TO other",
+  );
   await applyProperties(server.control, live, saved);
   expect(await readProperties(server.control, live)).toEqual(saved);
 });

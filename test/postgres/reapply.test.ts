@@ -109,7 +109,10 @@ test("every kind of conflict is reported with table, key and reason; everything 
     "update orders 1: changed on both sides",
     "update orders 2: row gone",
   ]);
-  expect(result.tables).toMatchObject({ orders: { inserted: 0, updated: 0, deleted: 1, conflicts: 5 }, customers: { inserted: 0, deleted: 0, conflicts: 3 } });
+  expect(result.tables).toMatchObject({
+    orders: { inserted: 0, updated: 0, deleted: 1, conflicts: 5 },
+    customers: { inserted: 0, deleted: 0, conflicts: 3 },
+  });
   expect(result.conflicts.find(({ reason }) => reason === "missing parent")?.detail).toMatch(/customer/);
   expect((await live.query("SELECT id, total FROM orders ORDER BY id")).rows).toEqual([
     { id: 1, total: "99.00" },
@@ -118,7 +121,11 @@ test("every kind of conflict is reported with table, key and reason; everything 
 });
 
 test("too many conflicts put nothing back", async () => {
-  const { live, runId } = await scene(SHOP, "INSERT INTO customers (name) VALUES ('Di'), ('Ed'), ('Flo')", "INSERT INTO customers (name) VALUES ('x'), ('y')");
+  const { live, runId } = await scene(
+    SHOP,
+    "INSERT INTO customers (name) VALUES ('Di'), ('Ed'), ('Flo')",
+    "INSERT INTO customers (name) VALUES ('x'), ('y')",
+  );
   await expect(reapply({ live, folder, runId, conflictLimit: 1 })).rejects.toThrow(TooManyConflictsError);
   expect((await live.query("SELECT count(*)::int AS n FROM customers")).rows).toEqual([{ n: 5 }]);
 });
@@ -168,7 +175,10 @@ test("inserts, updates and deletes in foreign-key order, through cycles and swap
   expect((await live.query("SELECT count(*)::int AS n FROM orders")).rows).toEqual([{ n: 3 }]);
   const result = await reapply({ live, folder, runId });
   expect(result).toMatchObject({ conflicts: [], tables: dry.tables });
-  expect(result.tables).toMatchObject({ customers: { inserted: 3, updated: 2, deleted: 1 }, orders: { inserted: 2, updated: 1, deleted: 0 } });
+  expect(result.tables).toMatchObject({
+    customers: { inserted: 3, updated: 2, deleted: 1 },
+    orders: { inserted: 2, updated: 1, deleted: 0 },
+  });
   const equal = { inserted: 0, updated: 0, deleted: 0 };
   expect(await compareDatabases(live, current)).toMatchObject({ customers: equal, orders: equal });
   expect(result.sequences).toEqual([
@@ -190,7 +200,12 @@ test("odd values come back exactly: bytea, json, arrays, char(n), booleans, infi
   );
   const result = await reapply({ live, folder, runId });
   expect(result).toMatchObject({ conflicts: [], tables: { v: { inserted: 2 } } });
-  expect((await compareDatabases(live, current))["v"]).toMatchObject({ inserted: 0, updated: 0, deleted: 0, rows: { base: 2, current: 2 } });
+  expect((await compareDatabases(live, current))["v"]).toMatchObject({
+    inserted: 0,
+    updated: 0,
+    deleted: 0,
+    rows: { base: 2, current: 2 },
+  });
   expect((await reapply({ live, folder, runId })).tables["v"]).toMatchObject({ inserted: 0, alreadySo: 2 });
 });
 

@@ -9,7 +9,16 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BinariesMissingError, copyOnce, findBinaries, missingLinks, packageName } from "../../postgres/binaries.ts";
 import { connect } from "../../postgres/connection.ts";
 import { parseUsers, reachableBy } from "../../postgres/run-as.ts";
-import { ensureServer, NotAServerHomeError, observeServer, removeServer, serverFolder, ServerPortError, serverSettings, stopServer } from "../../postgres/server.ts";
+import {
+  ensureServer,
+  NotAServerHomeError,
+  observeServer,
+  removeServer,
+  serverFolder,
+  ServerPortError,
+  serverSettings,
+  stopServer,
+} from "../../postgres/server.ts";
 import { withHomeLock } from "../../postgres/server-home.ts";
 import { freePort } from "./embedded.ts";
 
@@ -40,7 +49,9 @@ describe("a server's life", () => {
     const endpoint = { host: "127.0.0.1", port: options.port, user: "backout", passwordFile: first.passwordFile };
     const client = await connect(endpoint, "postgres");
     await client.query("CREATE TABLE kept AS SELECT 1 AS value");
-    const settings = await client.query("SELECT current_setting('max_connections') AS a, current_setting('max_prepared_transactions') AS b, current_setting('data_checksums') AS c");
+    const settings = await client.query(
+      "SELECT current_setting('max_connections') AS a, current_setting('max_prepared_transactions') AS b, current_setting('data_checksums') AS c",
+    );
     expect(settings.rows[0]).toEqual({ a: "200", b: "20", c: "on" });
     await client.end();
     await expect(connect({ ...endpoint, passwordFile: undefined, password: "wrong" }, "postgres")).rejects.toMatchObject({ code: "28P01" });
@@ -81,7 +92,7 @@ describe("a server's life", () => {
     );
     const start = (until: string): Promise<number> =>
       new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, ["--experimental-transform-types", "--disable-warning=ExperimentalWarning", program, home, String(port)], {
+        const child = spawn(process.execPath, [program, home, String(port)], {
           detached: true,
           stdio: ["ignore", "pipe", "inherit"],
         });
@@ -155,7 +166,10 @@ describe("binaries", () => {
     await mkdir(join(bare, "share"));
     await writeFile(join(bare, "bin", "postgres"), "");
     await writeFile(join(bare, "lib", "libicuuc.so.60.2"), "library");
-    await writeFile(join(bare, "pg-symlinks.json"), JSON.stringify([{ source: "native/lib/libicuuc.so.60.2", target: "native/lib/libicuuc.so.60" }]));
+    await writeFile(
+      join(bare, "pg-symlinks.json"),
+      JSON.stringify([{ source: "native/lib/libicuuc.so.60.2", target: "native/lib/libicuuc.so.60" }]),
+    );
     expect(missingLinks(bare)).toHaveLength(1);
     const copy = await copyOnce(bare, join(root, "copy"));
     expect(await readFile(join(copy, "lib", "libicuuc.so.60"), "utf8")).toBe("library");

@@ -66,15 +66,13 @@ describe("a real server's counters", () => {
 
 describe("the estimate", () => {
   const changes = fc.record({ inserted: fc.nat(1e6), updated: fc.nat(1e6), deleted: fc.nat(1e6) });
-  const statistics = fc
-    .dictionary(fc.constantFrom("a", "b", "c"), changes)
-    .map((tables): Statistics => ({
-      databaseOid: 1,
-      statsReset: null,
-      serverReset: "t",
-      database: { inserted: 0, updated: 0, deleted: 0 },
-      tables: Object.fromEntries(Object.entries(tables).map(([name, counters], oid) => [name, { oid, ...counters }])),
-    }));
+  const statistics = fc.dictionary(fc.constantFrom("a", "b", "c"), changes).map((tables): Statistics => ({
+    databaseOid: 1,
+    statsReset: null,
+    serverReset: "t",
+    database: { inserted: 0, updated: 0, deleted: 0 },
+    tables: Object.fromEntries(Object.entries(tables).map(([name, counters], oid) => [name, { oid, ...counters }])),
+  }));
 
   it("is the sum of what was added, never negative, and unknown when a counter went back", () => {
     fc.assert(
@@ -83,7 +81,12 @@ describe("the estimate", () => {
         const names = Object.keys(before.tables);
         names.forEach((name, index) => {
           const [table, plus] = [after.tables[name]!, added[index]!];
-          after.tables[name] = { oid: table.oid, inserted: table.inserted + plus.inserted, updated: table.updated + plus.updated, deleted: table.deleted + plus.deleted };
+          after.tables[name] = {
+            oid: table.oid,
+            inserted: table.inserted + plus.inserted,
+            updated: table.updated + plus.updated,
+            deleted: table.deleted + plus.deleted,
+          };
         });
         expect(estimateChanges(before, after)).toEqual(Object.fromEntries(names.map((name, index) => [name, added[index]])));
         const backwards = estimateChanges(after, before);

@@ -22,7 +22,13 @@ beforeAll(async () => {
   await markRolledBack(database.admin, MIGRATIONS[2]!.name);
   backend = await stand.start("backend", "v3.0.0", database);
   worker = await stand.start("worker", "v3.0.0", database);
-  baseline = { at: new Date().toISOString(), release: "v4.0.0", counts: { pfa_records: 2000, pfa_modification: 100 }, latencyMs: 3, flags: {} };
+  baseline = {
+    at: new Date().toISOString(),
+    release: "v4.0.0",
+    counts: { pfa_records: 2000, pfa_modification: 100 },
+    latencyMs: 3,
+    flags: {},
+  };
 });
 afterAll(() => stand.remove());
 
@@ -34,7 +40,11 @@ beforeEach(async () => {
 });
 
 function context(change: Partial<CheckContext> = {}): CheckContext {
-  const observe = (program: Program | null) => ({ running: program?.running() ?? false, release: program?.release ?? null, pid: program?.pid ?? null });
+  const observe = (program: Program | null) => ({
+    running: program?.running() ?? false,
+    release: program?.release ?? null,
+    pid: program?.pid ?? null,
+  });
   return {
     url: (component) => (component === "frontend" ? site.url : backend.url),
     fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(10_000) }),
@@ -67,10 +77,16 @@ function answering(answer: (url: string) => Response | null): Partial<CheckConte
 
 test("all pass on a healthy system, in their order, and leave nothing behind", async () => {
   const tables = ["pfa_records", "pfa_modification", "pfa_write_queue"];
-  const before = await Promise.all(tables.map((table) => countOf(database, table)));
-  for (const { id } of pfaVanguard.checks) expect([id, await run(id)]).toEqual([id, { status: "passed", detail: expect.any(String) as string }]);
+  const counts = async () => {
+    const found: number[] = [];
+    for (const table of tables) found.push(await countOf(database, table));
+    return found;
+  };
+  const before = await counts();
+  for (const { id } of pfaVanguard.checks)
+    expect([id, await run(id)]).toEqual([id, { status: "passed", detail: expect.any(String) as string }]);
   for (const { id } of pfaVanguard.checks) expect((await run(id)).status).toBe("passed");
-  expect(await Promise.all(tables.map((table) => countOf(database, table)))).toEqual(before);
+  expect(await counts()).toEqual(before);
 });
 
 describe("each fails on its opposite", () => {
@@ -80,11 +96,16 @@ describe("each fails on its opposite", () => {
     const on = { running: { worker: true } };
     expect((await run("worker-stopped", on)).status).toBe("failed");
     expect((await run("worker-stopped", { ...on, ...runs })).status).toBe("failed");
-    expect((await run("worker-stopped", { ...on, observe: async () => ({ running: true, release: "v3.0.0", pid: 1 }) })).status).toBe("passed");
+    expect((await run("worker-stopped", { ...on, observe: async () => ({ running: true, release: "v3.0.0", pid: 1 }) })).status).toBe(
+      "passed",
+    );
   });
 
   test("health: another version, an unhealthy database, nobody there", async () => {
-    expect(await run("health", { releases: { backend: "v4.0.0" } })).toMatchObject({ status: "failed", detail: expect.stringMatching(/v3\.0\.0.*v4\.0\.0/) as string });
+    expect(await run("health", { releases: { backend: "v4.0.0" } })).toMatchObject({
+      status: "failed",
+      detail: expect.stringMatching(/v3\.0\.0.*v4\.0\.0/) as string,
+    });
     const unhealthy = answering((url) => (url.endsWith("/health/db") ? Response.json({ status: "unhealthy" }, { status: 503 }) : null));
     expect(await run("health", unhealthy)).toMatchObject({ status: "failed", detail: expect.stringContaining("503") as string });
     expect((await run("health", { url: () => "http://127.0.0.1:1" })).status).toBe("failed");
@@ -92,16 +113,33 @@ describe("each fails on its opposite", () => {
 
   test("login: wrong password, an answer without token", async () => {
     expect((await run("login", { secret: () => "guess" })).status).toBe("failed");
-    expect((await run("login", answering(() => Response.json({ token: "no token" })))).status).toBe("failed");
+    expect(
+      (
+        await run(
+          "login",
+          answering(() => Response.json({ token: "no token" })),
+        )
+      ).status,
+    ).toBe("failed");
   });
 
   test("read: no rows although there were some", async () => {
-    expect((await run("read", answering((url) => (url.includes("pfa-data") ? Response.json({ rows: [] }) : null)))).status).toBe("failed");
+    expect(
+      (
+        await run(
+          "read",
+          answering((url) => (url.includes("pfa-data") ? Response.json({ rows: [] }) : null)),
+        )
+      ).status,
+    ).toBe("failed");
   });
 
   test("count: one too few or too many; skipped without a baseline; told on an open system", async () => {
     const one = { ...baseline, counts: { pfa_records: 2001 } };
-    expect(await run("count", { baseline: one })).toMatchObject({ status: "failed", detail: expect.stringMatching(/2000.*2001/) as string });
+    expect(await run("count", { baseline: one })).toMatchObject({
+      status: "failed",
+      detail: expect.stringMatching(/2000.*2001/) as string,
+    });
     expect((await run("count", { baseline: { ...baseline, counts: { pfa_records: 1999 } } })).status).toBe("failed");
     expect((await run("count", { baseline: { ...baseline, counts: { pfa_records: 2000, pfa_modification: 1 } } })).status).toBe("failed");
     expect((await run("count", { baseline: null })).status).toBe("skipped");
@@ -110,18 +148,27 @@ describe("each fails on its opposite", () => {
 
   test("count does not count what an interrupted verification left behind", async () => {
     const call = api(backend, await logIn(backend));
-    await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: "TEST-001", category: "Equipment", description: "written by a verification, removed by it" });
+    await call("POST", "/api/pfa-data", {
+      organizationId: "org-rio",
+      pfaId: "TEST-001",
+      category: "Equipment",
+      description: "written by a verification, removed by it",
+    });
     expect(await countOf(database, "pfa_records")).toBe(2001);
     expect((await run("count")).status).toBe("passed");
     expect(await countOf(database, "pfa_records")).toBe(2000);
   });
 
   test("write: a record of that name is somebody's, and stays; a write that is acknowledged and not there", async () => {
-    await database.admin.query("INSERT INTO pfa_records (pfa_id, organization_id, category, description) VALUES ('TEST-001', 'org-rio', 'Labour', 'mine')");
+    await database.admin.query(
+      "INSERT INTO pfa_records (pfa_id, organization_id, category, description) VALUES ('TEST-001', 'org-rio', 'Labour', 'mine')",
+    );
     expect(await run("write")).toMatchObject({ status: "failed", detail: expect.stringContaining("TEST-001") as string });
     expect(await countOf(database, "pfa_records", "pfa_id = 'TEST-001' AND description = 'mine'")).toBe(1);
     await database.admin.query("DELETE FROM pfa_records WHERE pfa_id = 'TEST-001'");
-    const lost: Partial<CheckContext> = { fetch: async (url, init) => (init?.method === "POST" && url.endsWith("pfa-data") ? Response.json({}) : fetch(url, init)) };
+    const lost: Partial<CheckContext> = {
+      fetch: async (url, init) => (init?.method === "POST" && url.endsWith("pfa-data") ? Response.json({}) : fetch(url, init)),
+    };
     expect((await run("write", lost)).status).toBe("failed");
     expect((await run("write", { maintenance: { mode: "read-only", message: "" } })).status).toBe("skipped");
   });
@@ -139,13 +186,19 @@ describe("each fails on its opposite", () => {
     expect((await run("frontend-version", { releases: { frontend: "v4.0.0" } })).status).toBe("failed");
     const file = join(site.folder, "version.json");
     writeFileSync(file, readFileSync(file, "utf8").replace("v3.0.0", "v4.0.0"));
-    expect(await run("frontend-version")).toMatchObject({ status: "failed", detail: expect.stringContaining("version.json says v4.0.0") as string });
+    expect(await run("frontend-version")).toMatchObject({
+      status: "failed",
+      detail: expect.stringContaining("version.json says v4.0.0") as string,
+    });
   });
 
   test("frontend-compatible: the page needs what the backend does not have", async () => {
     const file = join(site.folder, "version.json");
     writeFileSync(file, JSON.stringify({ version: "v5.0.0", requires: ["/api/pfa-data?organizationId=org-rio", "/api/forecast"] }));
-    expect(await run("frontend-compatible")).toMatchObject({ status: "failed", detail: expect.stringContaining("/api/forecast answered 404") as string });
+    expect(await run("frontend-compatible")).toMatchObject({
+      status: "failed",
+      detail: expect.stringContaining("/api/forecast answered 404") as string,
+    });
     writeFileSync(file, JSON.stringify({ version: "v5.0.0", requires: [] }));
     expect((await run("frontend-compatible")).status).toBe("failed");
     site.folder = releaseFolder("v4.0.0");
@@ -164,7 +217,10 @@ describe("each fails on its opposite", () => {
   test("latency-and-error-rate: one failing request of 200, slow ones", async () => {
     let asked = 0;
     const failing = answering((url) => (url.includes("pfa-data") && ++asked === 77 ? Response.json({}, { status: 500 }) : null));
-    expect(await run("latency-and-error-rate", failing)).toMatchObject({ status: "failed", detail: expect.stringContaining("1 errors in 200") as string });
+    expect(await run("latency-and-error-rate", failing)).toMatchObject({
+      status: "failed",
+      detail: expect.stringContaining("1 errors in 200") as string,
+    });
     const slow: Partial<CheckContext> = {
       fetch: async (url, init) => {
         if (!url.includes("pfa-data")) return fetch(url, init);
@@ -173,21 +229,56 @@ describe("each fails on its opposite", () => {
       },
     };
     expect((await run("latency-and-error-rate", slow)).status).toBe("failed");
-  }, 120_000);
+  });
 
   test("uat: a filter that shows other rows, a sort that does not, an export that is none", async () => {
     const row = (category: string, totalCost: number) => ({ pfaId: "X", category, totalCost });
     const instead = (part: string, answer: () => Response) => answering((url) => (url.includes(part) ? answer() : null));
-    expect((await run("uat", instead("category=", () => Response.json({ rows: [row("Labour", 1)] })))).status).toBe("failed");
-    expect((await run("uat", instead("category=", () => Response.json({ rows: [] })))).status).toBe("failed");
-    expect((await run("uat", instead("sort=", () => Response.json({ rows: [row("Labour", 1), row("Labour", 2)] })))).status).toBe("failed");
-    expect((await run("uat", instead("format=csv", () => Response.json({ rows: [] })))).status).toBe("failed");
+    expect(
+      (
+        await run(
+          "uat",
+          instead("category=", () => Response.json({ rows: [row("Labour", 1)] })),
+        )
+      ).status,
+    ).toBe("failed");
+    expect(
+      (
+        await run(
+          "uat",
+          instead("category=", () => Response.json({ rows: [] })),
+        )
+      ).status,
+    ).toBe("failed");
+    expect(
+      (
+        await run(
+          "uat",
+          instead("sort=", () => Response.json({ rows: [row("Labour", 1), row("Labour", 2)] })),
+        )
+      ).status,
+    ).toBe("failed");
+    expect(
+      (
+        await run(
+          "uat",
+          instead("format=csv", () => Response.json({ rows: [] })),
+        )
+      ).status,
+    ).toBe("failed");
   });
 
   test("watch-sample: a restart while watching, memory, new error lines", async () => {
     let pid = 1;
     expect((await run("watch-sample", { observe: async () => ({ running: true, release: "v3.0.0", pid: pid++ }) })).status).toBe("failed");
-    expect((await run("watch-sample", answering((url) => (url.endsWith("/metrics") ? Response.json({ rssBytes: 2 ** 30 }) : null)))).status).toBe("failed");
+    expect(
+      (
+        await run(
+          "watch-sample",
+          answering((url) => (url.endsWith("/metrics") ? Response.json({ rssBytes: 2 ** 30 }) : null)),
+        )
+      ).status,
+    ).toBe("failed");
     const log: string[] = [];
     const errorLog = async () => (log.push('{"level":"error"}'), [...log]);
     expect((await run("watch-sample", { errorLog })).status).toBe("failed");
@@ -195,7 +286,10 @@ describe("each fails on its opposite", () => {
 
   test("flags-as-declared: another value, a missing flag", async () => {
     expect(await run("flags-as-declared", { flags: { bi_directional_sync: false } })).toMatchObject({ status: "failed" });
-    expect(await run("flags-as-declared", { flags: { dark_mode: false } })).toMatchObject({ status: "failed", detail: expect.stringContaining("missing") as string });
+    expect(await run("flags-as-declared", { flags: { dark_mode: false } })).toMatchObject({
+      status: "failed",
+      detail: expect.stringContaining("missing") as string,
+    });
     expect((await run("flags-as-declared", { flags: {} })).status).toBe("skipped");
   });
 

@@ -27,9 +27,18 @@ describe("definition of PFA Vanguard", () => {
 
   test("every name a scope uses exists, and its phases' budgets fit into its own", () => {
     for (const [name, scope] of Object.entries(scopes)) {
-      expect(scope.checks.filter((id) => !checkIds.includes(id)), name).toEqual([]);
-      expect(Object.keys(scope.phaseBudgets).filter((phase) => !(PHASES as readonly string[]).includes(phase)), name).toEqual([]);
-      expect(Object.keys(scope.pins.components ?? {}).filter((component) => !(component in components)), name).toEqual([]);
+      expect(
+        scope.checks.filter((id) => !checkIds.includes(id)),
+        name,
+      ).toEqual([]);
+      expect(
+        Object.keys(scope.phaseBudgets).filter((phase) => !(PHASES as readonly string[]).includes(phase)),
+        name,
+      ).toEqual([]);
+      expect(
+        Object.keys(scope.pins.components ?? {}).filter((component) => !(component in components)),
+        name,
+      ).toEqual([]);
       const sum = Object.values(scope.phaseBudgets).reduce((total, seconds) => total + seconds, 0);
       expect(sum, name).toBeLessThanOrEqual(scope.budgetSeconds);
     }
@@ -59,7 +68,8 @@ describe("definition of PFA Vanguard", () => {
   test("every migration can be taken back, and no script carries a transaction of its own", () => {
     for (const migration of MIGRATIONS) {
       expect(downScript(migration), migration.name).not.toBeNull();
-      for (const file of readdirSync(migration.folder)) expect(readFileSync(join(migration.folder, file), "utf8")).not.toMatch(/^(BEGIN|COMMIT)\b.*;/m);
+      for (const file of readdirSync(migration.folder))
+        expect(readFileSync(join(migration.folder, file), "utf8")).not.toMatch(/^(BEGIN|COMMIT)\b.*;/m);
     }
   });
 
@@ -74,6 +84,8 @@ describe("definition of PFA Vanguard", () => {
   test("both releases have every component", () => {
     for (const release of [drill.from, drill.to])
       for (const [name, component] of Object.entries(components))
-        expect(existsSync(join(pfaVanguard.folder, "releases", release, name, component.entry ?? "index.html")), `${release} ${name}`).toBe(true);
+        expect(existsSync(join(pfaVanguard.folder, "releases", release, name, component.entry ?? "index.html")), `${release} ${name}`).toBe(
+          true,
+        );
   });
 });

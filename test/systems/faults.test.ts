@@ -26,7 +26,10 @@ async function startNewer(faultsEnabled: "0" | "1"): Promise<void> {
   database = await stand.makeDatabase(`fault_${++number}`, "v4.0.0");
   await pfaVanguard.drill.seed(database.admin, 3000);
   const config = { FAULTS_ENABLED: faultsEnabled, PEMS_URL: pems.url };
-  [backend, worker] = await Promise.all([stand.start("backend", "v4.0.0", database, config), stand.start("worker", "v4.0.0", database, config)]);
+  [backend, worker] = await Promise.all([
+    stand.start("backend", "v4.0.0", database, config),
+    stand.start("worker", "v4.0.0", database, config),
+  ]);
   site.folder = releaseFolder("v4.0.0");
 }
 
@@ -38,7 +41,11 @@ function context(): DrillContext {
     secret,
     observe: async (component) => {
       const program = programs[component]!;
-      return { running: program.running(), release: program.running() ? program.release : null, pid: program.running() ? program.pid : null };
+      return {
+        running: program.running(),
+        release: program.running() ? program.release : null,
+        pid: program.running() ? program.pid : null,
+      };
     },
     folder: stand.folder,
   };
@@ -53,7 +60,12 @@ describe.each(Object.entries(pfaVanguard.drill.faults))("%s", (_name, fault) => 
     const call = api(backend, await logIn(backend));
     let writes = 0;
     const seen = await until(async () => {
-      await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: `WRITE-${++writes}`, category: "Labour", description: "by a user" });
+      await call("POST", "/api/pfa-data", {
+        organizationId: "org-rio",
+        pfaId: `WRITE-${++writes}`,
+        category: "Labour",
+        description: "by a user",
+      });
       return fault.probe(context());
     });
     expect(seen).toMatch(/\w+ \w+/);
@@ -71,7 +83,8 @@ test("a release that was not started for drills cannot be broken", async () => {
 test("corrupting writes damage what others wrote, never the write itself nor what clients wrote before", async () => {
   await startNewer("1");
   const call = api(backend, await logIn(backend));
-  for (let i = 0; i < 5; i++) await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: `MINE-${i}`, category: "Labour", description: `value ${i}` });
+  for (let i = 0; i < 5; i++)
+    await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: `MINE-${i}`, category: "Labour", description: `value ${i}` });
   await pfaVanguard.drill.faults["corrupting-writes"]!.switchOn(context());
   for (let i = 0; i < 5; i++) expect((await call("PUT", `/api/pfa-data/MINE-${i}`, { description: `new value ${i}` })).status).toBe(200);
   expect(await countOf(database, "pfa_records", "description LIKE 'see %'")).toBeGreaterThan(4);

@@ -14,7 +14,12 @@ describe("tokens", () => {
   test("of another secret, changed or expired ones are worth nothing", () => {
     const token = signToken("somebody", "secret");
     expect(verifyToken(token, "other")).toBeNull();
-    expect(verifyToken(token.replace(/.$/, (last) => (last === "A" ? "B" : "A")), "secret")).toBeNull();
+    expect(
+      verifyToken(
+        token.replace(/.$/, (last) => (last === "A" ? "B" : "A")),
+        "secret",
+      ),
+    ).toBeNull();
     expect(verifyToken(signToken("somebody", "secret", -1), "secret")).toBeNull();
     expect(verifyToken("", "secret")).toBeNull();
     const unsigned = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${token.split(".")[1]!}.`;
@@ -106,7 +111,9 @@ describe("database", () => {
     const writer = async (): Promise<void> => {
       while (!stopped) {
         const mine = ++id;
-        const done = await database.transaction((session) => session.query("INSERT INTO notes VALUES ($1)", [mine])).catch((error: unknown) => error);
+        const done = await database
+          .transaction((session) => session.query("INSERT INTO notes VALUES ($1)", [mine]))
+          .catch((error: unknown) => error);
         if (!(done instanceof Error)) acknowledged.push(mine);
         // Every other failure is one that the program should have lived through.
         else if (!(done instanceof CommitUnknownError)) throw done;
@@ -117,7 +124,9 @@ describe("database", () => {
       await sleep(60);
       await server.control.query("ALTER DATABASE live ALLOW_CONNECTIONS false");
       await server.control.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname IN ('live', 'copy')");
-      await server.control.query("BEGIN; ALTER DATABASE live RENAME TO aside; ALTER DATABASE copy RENAME TO live; ALTER DATABASE aside RENAME TO copy; COMMIT");
+      await server.control.query(
+        "BEGIN; ALTER DATABASE live RENAME TO aside; ALTER DATABASE copy RENAME TO live; ALTER DATABASE aside RENAME TO copy; COMMIT",
+      );
       await server.control.query("ALTER DATABASE live ALLOW_CONNECTIONS true");
     }
     stopped = true;

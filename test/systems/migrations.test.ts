@@ -35,7 +35,9 @@ test("all of them down and up again give the same schema", async () => {
 
 test("down takes the two tables and four columns of synchronisation, and leaves the modifications", async () => {
   await database.admin.query("INSERT INTO pfa_modification (pfa_id, operation, sync_status) VALUES ('A', 'create', 'pending')");
-  await database.admin.query("INSERT INTO pfa_write_queue (modification_id, pfa_id, organization_id, operation, payload) SELECT id, 'A', 'org-rio', 'create', '{}' FROM pfa_modification");
+  await database.admin.query(
+    "INSERT INTO pfa_write_queue (modification_id, pfa_id, organization_id, operation, payload) SELECT id, 'A', 'org-rio', 'create', '{}' FROM pfa_modification",
+  );
   const before = await shape();
   await rollBackMigration(database.admin, SYNC, owner);
   const gone = before.filter((line) => !line.includes("pfa_write_queue") && !line.includes("pfa_sync_conflict"));
@@ -52,7 +54,9 @@ test("down takes the two tables and four columns of synchronisation, and leaves 
 });
 
 test("after a rollback of the ledger alone it can be applied again, and its rows are still there", async () => {
-  await database.admin.query("INSERT INTO pfa_write_queue (pfa_id, organization_id, operation, payload) VALUES ('B', 'org-rio', 'update', '{}')");
+  await database.admin.query(
+    "INSERT INTO pfa_write_queue (pfa_id, organization_id, operation, payload) VALUES ('B', 'org-rio', 'update', '{}')",
+  );
   await markRolledBack(database.admin, SYNC.name);
   const before = await shape();
   await applyMigration(database.admin, SYNC, owner);
@@ -61,9 +65,14 @@ test("after a rollback of the ledger alone it can be applied again, and its rows
 });
 
 test("the schema refuses what must not be, and keeps the time of a change", async () => {
-  const insert = (columns: string, values: string) => database.admin.query(`INSERT INTO pfa_records (pfa_id, organization_id, category, ${columns}) VALUES ('X', 'org-rio', 'Labour', ${values})`);
+  const insert = (columns: string, values: string) =>
+    database.admin.query(
+      `INSERT INTO pfa_records (pfa_id, organization_id, category, ${columns}) VALUES ('X', 'org-rio', 'Labour', ${values})`,
+    );
   await expect(insert("monthly_rate", "-1")).rejects.toMatchObject({ constraint: "pfa_records_monthly_rate" });
-  await expect(insert("forecast_start, forecast_end", "'2025-02-01', '2025-01-01'")).rejects.toMatchObject({ constraint: "pfa_records_forecast_window" });
+  await expect(insert("forecast_start, forecast_end", "'2025-02-01', '2025-01-01'")).rejects.toMatchObject({
+    constraint: "pfa_records_forecast_window",
+  });
   await expect(insert("created_by", "'nobody'")).rejects.toMatchObject({ code: "23503" });
   await insert("updated_at", "'2020-01-01'");
   await database.admin.query("UPDATE pfa_records SET description = 'changed' WHERE pfa_id = 'X'");
@@ -77,7 +86,8 @@ test("seeding twice adds up, with the same content for the same numbers", async 
   const once = await stand.makeDatabase("seeded_once", "v3.0.0");
   await pfaVanguard.drill.seed(once.admin, 1000);
   const content = async (which: TestDatabase) =>
-    (await which.admin.query<{ sum: string }>("SELECT md5(string_agg(r::text, ',' ORDER BY pfa_id)) AS sum FROM pfa_records r")).rows[0]?.sum;
+    (await which.admin.query<{ sum: string }>("SELECT md5(string_agg(r::text, ',' ORDER BY pfa_id)) AS sum FROM pfa_records r")).rows[0]
+      ?.sum;
   expect(await countOf(other, "pfa_records")).toBe(1000);
   expect(await countOf(other, "pfa_modification")).toBe(50);
   expect(await content(other)).toBe(await content(once));

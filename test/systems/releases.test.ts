@@ -36,7 +36,10 @@ describe.each([
   });
 
   test("refuses a wrong password, a missing and a forged token", async () => {
-    const login = await fetch(`${backend.url}/api/auth/login`, { method: "POST", body: JSON.stringify({ username: "test-user", password: "guess" }) });
+    const login = await fetch(`${backend.url}/api/auth/login`, {
+      method: "POST",
+      body: JSON.stringify({ username: "test-user", password: "guess" }),
+    });
     expect(login.status).toBe(401);
     expect((await fetch(`${backend.url}/api/pfa-data?organizationId=org-rio`)).status).toBe(401);
     const token = await logIn(backend);
@@ -51,8 +54,12 @@ describe.each([
     expect((await call("GET", "/api/pfa-data")).status).toBe(400);
     expect((await call("GET", "/api/pfa-data?organizationId=org-rio&sort=password")).status).toBe(400);
     expect((await call("POST", "/api/pfa-data", { organizationId: "org-rio", category: "Labour" })).status).toBe(400);
-    expect((await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: "N", category: "Labour", monthlyRate: -1 })).status).toBe(400);
-    expect((await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: "PFA-000000001", category: "Labour" })).status).toBe(409);
+    expect(
+      (await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: "N", category: "Labour", monthlyRate: -1 })).status,
+    ).toBe(400);
+    expect((await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: "PFA-000000001", category: "Labour" })).status).toBe(
+      409,
+    );
     expect((await call("PUT", "/api/pfa-data/NOBODY", { description: "x" })).status).toBe(404);
     expect((await call("DELETE", "/api/pfa-data/NOBODY")).status).toBe(404);
     expect((await call("PATCH", "/api/pfa-data")).status).toBe(404);
@@ -66,7 +73,13 @@ describe.each([
   });
 
   test("writes, changes and deletes a record, and keeps its history", async () => {
-    const created = await call("POST", "/api/pfa-data", { organizationId: "org-rio", pfaId: "W-1", category: "Labour", monthlyRate: 10, durationMonths: 3 });
+    const created = await call("POST", "/api/pfa-data", {
+      organizationId: "org-rio",
+      pfaId: "W-1",
+      category: "Labour",
+      monthlyRate: 10,
+      durationMonths: 3,
+    });
     expect(created).toMatchObject({ status: 200 });
     expect(created.json()).toMatchObject({ pfaId: "W-1", totalCost: 30, source: "api" });
     const updated = await call("PUT", "/api/pfa-data/W-1", { description: 'a "quoted", text', monthlyRate: 20 });
@@ -81,7 +94,9 @@ describe.each([
   });
 
   test("filters and sorts", async () => {
-    const rows = (await call("GET", "/api/pfa-data?organizationId=org-rio&category=Equipment&sort=totalCost&order=desc&limit=7")).json()["rows"] as { category: string; totalCost: number }[];
+    const rows = (await call("GET", "/api/pfa-data?organizationId=org-rio&category=Equipment&sort=totalCost&order=desc&limit=7")).json()[
+      "rows"
+    ] as { category: string; totalCost: number }[];
     expect(rows).toHaveLength(7);
     expect(new Set(rows.map((row) => row.category))).toEqual(new Set(["Equipment"]));
     expect(rows.map((row) => row.totalCost)).toEqual(rows.map((row) => row.totalCost).sort((a, b) => b - a));
@@ -129,7 +144,10 @@ describe("worker v4.0.0", () => {
     pems = await stand.startStandIn();
   });
   const enqueue = (pfaId: string) =>
-    database.admin.query("INSERT INTO pfa_write_queue (pfa_id, organization_id, operation, payload) VALUES ($1, 'org-rio', 'update', '{\"n\": 1}')", [pfaId]);
+    database.admin.query(
+      "INSERT INTO pfa_write_queue (pfa_id, organization_id, operation, payload) VALUES ($1, 'org-rio', 'update', '{\"n\": 1}')",
+      [pfaId],
+    );
   const control = (body: unknown) => fetch(`${pems.url}/__control`, { method: "POST", body: JSON.stringify(body) });
 
   test("drains the queue to PEMS, once each, and counts as an effect that cannot come back", async () => {
@@ -139,7 +157,10 @@ describe("worker v4.0.0", () => {
     await until(async () => (await countOf(database, "pfa_write_queue", "status = 'pushed'")) === 3);
     expect((await fetch(`${worker.url}/health`)).status).toBe(200);
     expect(await worker.stop()).toBe(0);
-    const received = readFileSync(join(stand.folder, "pems.jsonl"), "utf8").trim().split("\n").map((line) => (JSON.parse(line) as { pfaId: string }).pfaId);
+    const received = readFileSync(join(stand.folder, "pems.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { pfaId: string }).pfaId);
     expect(received).toEqual(["D-1", "D-2", "D-3"]);
     const { countSql } = pfaVanguard.effects[0]!;
     expect((await database.admin.query<{ rows: number }>(countSql, [since])).rows[0]?.rows).toBe(3);
@@ -150,10 +171,14 @@ describe("worker v4.0.0", () => {
     await control({ failAuth: true });
     const worker = await stand.start("worker", "v4.0.0", database, { PEMS_URL: pems.url });
     await enqueue("R-1");
-    await until(async () => (await countOf(database, "pfa_write_queue", "pfa_id = 'R-1' AND last_error LIKE '%401' AND status = 'pending'")) === 1);
+    await until(
+      async () => (await countOf(database, "pfa_write_queue", "pfa_id = 'R-1' AND last_error LIKE '%401' AND status = 'pending'")) === 1,
+    );
     expect(worker.errorLines().join("\n")).toContain("PEMS answered 401");
     await control({});
-    await until(async () => (await countOf(database, "pfa_write_queue", "pfa_id = 'R-1' AND status = 'pushed' AND last_error IS NULL")) === 1);
+    await until(
+      async () => (await countOf(database, "pfa_write_queue", "pfa_id = 'R-1' AND status = 'pushed' AND last_error IS NULL")) === 1,
+    );
     await control({ conflict: true });
     await enqueue("R-2");
     await until(async () => (await countOf(database, "pfa_sync_conflict", "pfa_id = 'R-2'")) === 1);

@@ -14,7 +14,10 @@ import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { startServer, type TestServer } from "../postgres/embedded.ts";
 
 export const SECRETS: Record<string, string> = { "test-user-password": "open sesame", jwt: "jwt secret", "pems-token": "pems token" };
-export const MIGRATIONS: Migration[] = pfaVanguard.databases["pfa"]!.migrations.map(({ name, path }) => ({ name, folder: join(pfaVanguard.folder, path) }));
+export const MIGRATIONS: Migration[] = pfaVanguard.databases["pfa"]!.migrations.map(({ name, path }) => ({
+  name,
+  folder: join(pfaVanguard.folder, path),
+}));
 export const secret = (name: string): string => SECRETS[name] ?? `no secret ${name}`;
 
 export interface TestDatabase {
@@ -175,7 +178,10 @@ export async function until<T>(look: () => Promise<T | null | false> | T | null 
 }
 
 export async function logIn(backend: Program): Promise<string> {
-  const response = await fetch(`${backend.url}/api/auth/login`, { method: "POST", body: JSON.stringify({ username: "test-user", password: secret("test-user-password") }) });
+  const response = await fetch(`${backend.url}/api/auth/login`, {
+    method: "POST",
+    body: JSON.stringify({ username: "test-user", password: secret("test-user-password") }),
+  });
   return ((await response.json()) as { token: string }).token;
 }
 
@@ -187,7 +193,12 @@ export function api(backend: Program, token: string) {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, text, type: response.headers.get("content-type"), json: () => JSON.parse(text) as Record<string, unknown> };
+    return {
+      status: response.status,
+      text,
+      type: response.headers.get("content-type"),
+      json: () => JSON.parse(text) as Record<string, unknown>,
+    };
   };
 }
 

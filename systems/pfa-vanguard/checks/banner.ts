@@ -19,6 +19,7 @@ export const banner = check("banner", "The page shows the declared maintenance m
     if (gate.mode === "closed") return skipped("users are kept out until verification has passed: they see that message");
   }
   if (shown.mode !== mode) return failed(`the page shows mode ${shown.mode ?? "none"}, declared is ${mode}`);
-  if (mode !== "off" && message !== "" && shown.message !== message) return failed(`the page shows "${shown.message ?? ""}", declared is "${message}"`);
+  if (mode !== "off" && message !== "" && shown.message !== message)
+    return failed(`the page shows "${shown.message ?? ""}", declared is "${message}"`);
   return passed(mode === "off" ? "no maintenance" : `${mode}: "${shown.message ?? ""}"`);
 });

@@ -18,7 +18,10 @@ export const count = check("count", "6 Row counts equal those of before", async 
     seen.push(`${table} ${now} (before: ${before})`);
     // Users of an open system add and delete rows; that all are gone is no user's doing.
     const wrong = context.open ? now === 0 && before > 0 : now !== before;
-    if (wrong) return failed(`${table} has ${now} rows, counted ${baseline.at} at ${baseline.release}: ${before}${context.dataRestored ? " (data restored)" : ""}`);
+    if (wrong)
+      return failed(
+        `${table} has ${now} rows, counted ${baseline.at} at ${baseline.release}: ${before}${context.dataRestored ? " (data restored)" : ""}`,
+      );
   }
   return passed(seen.join(", ") + (context.open ? "; the system is open, so that counts may differ" : ""));
 });

@@ -6,7 +6,10 @@ export const errorLog = check("error-log", `7 The last ${LINES} lines of the err
   const components = ["backend", ...(context.running["worker"] === false ? [] : ["worker"])];
   for (const component of components) {
     const critical = (await context.errorLog(component, LINES)).filter(isCritical);
-    if (critical.length > 0) return failed(`${component}: ${critical.length} of the last ${LINES} lines are critical, the last one: ${critical.at(-1)!.slice(0, 200)}`);
+    if (critical.length > 0)
+      return failed(
+        `${component}: ${critical.length} of the last ${LINES} lines are critical, the last one: ${critical.at(-1)!.slice(0, 200)}`,
+      );
   }
   return passed(`nothing critical of ${components.join(" and ")} since they were started`);
 });

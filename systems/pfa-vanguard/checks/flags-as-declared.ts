@@ -7,6 +7,7 @@ export const flagsAsDeclared = check("flags-as-declared", "Feature flags are as 
   const { rows } = await database.query<{ flag_name: string; enabled: boolean }>("SELECT flag_name, enabled FROM feature_flags");
   const found = new Map(rows.map((row) => [row.flag_name, row.enabled]));
   const wrong = declared.filter(([name, enabled]) => found.get(name) !== enabled);
-  if (wrong.length > 0) return failed(wrong.map(([name, enabled]) => `${name} is ${found.get(name) ?? "missing"}, declared is ${enabled}`).join("; "));
+  if (wrong.length > 0)
+    return failed(wrong.map(([name, enabled]) => `${name} is ${found.get(name) ?? "missing"}, declared is ${enabled}`).join("; "));
   return passed(declared.map(([name, enabled]) => `${name} ${enabled ? "on" : "off"}`).join(", "));
 });

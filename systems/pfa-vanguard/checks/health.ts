@@ -8,7 +8,8 @@ export const health = check("health", "1 Health endpoints of backend and databas
     const body = response.status === 200 ? (JSON.parse(text) as { status?: string; version?: string }) : {};
     if (body.status !== "healthy") return failed(`${path} answered ${response.status} ${text.slice(0, 160)}`);
     const declared = context.releases["backend"];
-    if (path === "/health" && body.version !== declared) return failed(`${path} tells version ${body.version ?? "none"}, declared is ${declared ?? "none"}`);
+    if (path === "/health" && body.version !== declared)
+      return failed(`${path} tells version ${body.version ?? "none"}, declared is ${declared ?? "none"}`);
     seen.push(`${path} ${text}`);
   }
   return passed(seen.join("; "));

@@ -6,11 +6,15 @@ const WIDTH = 4;
 const ERROR_SHARE_LIMIT = 0.001;
 const MEDIAN_LIMIT_MS = 500;
 
-export const latencyAndErrorRate = check("latency-and-error-rate", "8 Error rate below 0.1 %, responses faster than 500 ms", async (context) => {
-  const { requests, errors, medianMs } = await burst(context, await login(context), REQUESTS, WIDTH);
-  const before = context.baseline?.latencyMs;
-  const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before == null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
-  if (errors / requests >= ERROR_SHARE_LIMIT) return failed(`${detail}; the limit is 0.1 %`);
-  if (medianMs >= MEDIAN_LIMIT_MS) return failed(`${detail}; the limit is ${MEDIAN_LIMIT_MS} ms`);
-  return passed(detail);
-});
+export const latencyAndErrorRate = check(
+  "latency-and-error-rate",
+  "8 Error rate below 0.1 %, responses faster than 500 ms",
+  async (context) => {
+    const { requests, errors, medianMs } = await burst(context, await login(context), REQUESTS, WIDTH);
+    const before = context.baseline?.latencyMs;
+    const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before == null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
+    if (errors / requests >= ERROR_SHARE_LIMIT) return failed(`${detail}; the limit is 0.1 %`);
+    if (medianMs >= MEDIAN_LIMIT_MS) return failed(`${detail}; the limit is ${MEDIAN_LIMIT_MS} ms`);
+    return passed(detail);
+  },
+);

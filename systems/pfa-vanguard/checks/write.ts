@@ -15,7 +15,8 @@ export const write = check("write", "4 Writing works; the test row is removed ag
     if (response.status === 409) return failed(`a record ${TEST_ROW.pfaId} exists that no verification wrote; rename it`);
     if (response.status !== 200) throw new AnswerError("POST /api/pfa-data", response.status, text);
     const { rows } = await database.query<{ category: string }>("SELECT category FROM pfa_records WHERE pfa_id = $1", [TEST_ROW.pfaId]);
-    if (rows[0]?.category !== TEST_ROW.category) return failed(`the write was acknowledged, but the database has ${JSON.stringify(rows[0] ?? null)}`);
+    if (rows[0]?.category !== TEST_ROW.category)
+      return failed(`the write was acknowledged, but the database has ${JSON.stringify(rows[0] ?? null)}`);
   } finally {
     await removeTestRow(database);
   }

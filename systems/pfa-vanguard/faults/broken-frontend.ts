@@ -15,7 +15,11 @@ export const brokenFrontend: FaultDefinition = {
     const body = { organizationId: ORGANIZATION, pfaId: `DRILL-${Date.now()}`, category: CATEGORY, description: "made by a drill" };
     const response = await request(access, await login(access), "/api/pfa-data", { method: "POST", body });
     const text = await response.text();
-    if (response.status !== 200) throw new FaultNotSwitchedError("broken-frontend", new Error(`POST /api/pfa-data answered ${response.status}: ${text.slice(0, 160)}`));
+    if (response.status !== 200)
+      throw new FaultNotSwitchedError(
+        "broken-frontend",
+        new Error(`POST /api/pfa-data answered ${response.status}: ${text.slice(0, 160)}`),
+      );
   },
   probe: async (context) => {
     const access = accessOf(context);

@@ -44,9 +44,10 @@ export async function switchBackend(context: DrillContext, name: string, figures
 export async function switchWorker(context: DrillContext, name: string): Promise<void> {
   try {
     const database = await context.database("pfa");
-    await database.query("INSERT INTO feature_flags (flag_name, enabled) VALUES ($1, true) ON CONFLICT (flag_name) DO UPDATE SET enabled = true", [
-      `fault:${name}`,
-    ]);
+    await database.query(
+      "INSERT INTO feature_flags (flag_name, enabled) VALUES ($1, true) ON CONFLICT (flag_name) DO UPDATE SET enabled = true",
+      [`fault:${name}`],
+    );
   } catch (error) {
     throw new FaultNotSwitchedError(name, error);
   }

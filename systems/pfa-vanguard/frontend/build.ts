@@ -9,18 +9,15 @@ const REQUIRES = [
   "/api/pfa-data?organizationId=org-rio&format=csv",
 ];
 
-export const FRONTENDS: StaticRelease[] = [
-  { release: "v3.0.0", sources: [join(folder, "shared"), join(folder, "v3.0.0")], values: { scripts: "" }, requires: REQUIRES },
-  {
-    release: "v4.0.0",
-    sources: [join(folder, "shared"), join(folder, "v4.0.0")],
-    values: { scripts: '    <script src="sync.js"></script>\n' },
-    requires: REQUIRES,
-  },
-];
+export const FRONTENDS: StaticRelease[] = ["v3.0.0", "v4.0.0"].map((release) => ({
+  release,
+  sources: [join(folder, "shared"), join(folder, release)],
+  requires: REQUIRES,
+}));
 
 export function releaseFolder(release: string): string {
   return join(folder, "..", "releases", release, "frontend");
 }
 
-if (process.argv[1] === import.meta.filename) for (const frontend of FRONTENDS) writeStaticRelease(releaseFolder(frontend.release), frontend);
+if (process.argv[1] === import.meta.filename)
+  for (const frontend of FRONTENDS) writeStaticRelease(releaseFolder(frontend.release), frontend);

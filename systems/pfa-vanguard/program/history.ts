@@ -27,13 +27,10 @@ export const keepAndEnqueue: History = async (session, change) => {
   );
   if (!sync) return;
   const record = (change.after ?? change.before)!;
-  await session.query("INSERT INTO pfa_write_queue (modification_id, pfa_id, organization_id, operation, payload) VALUES ($1, $2, $3, $4, $5)", [
-    rows[0]!.id,
-    record.pfaId,
-    record.organizationId,
-    change.operation,
-    JSON.stringify(record),
-  ]);
+  await session.query(
+    "INSERT INTO pfa_write_queue (modification_id, pfa_id, organization_id, operation, payload) VALUES ($1, $2, $3, $4, $5)",
+    [rows[0]!.id, record.pfaId, record.organizationId, change.operation, JSON.stringify(record)],
+  );
 };
 
 async function isSyncOn(session: Session): Promise<boolean> {

@@ -63,10 +63,10 @@ async function pushed(session: Session, row: QueueRow, version: number | null): 
     "UPDATE pfa_write_queue SET status = 'pushed', pushed_at = clock_timestamp(), attempts = attempts + 1, last_error = NULL WHERE id = $1",
     [row.id],
   );
-  await session.query("UPDATE pfa_modification SET sync_status = 'synced', synced_at = clock_timestamp(), sync_error = NULL, pems_version = $2 WHERE id = $1", [
-    row.modification_id,
-    version,
-  ]);
+  await session.query(
+    "UPDATE pfa_modification SET sync_status = 'synced', synced_at = clock_timestamp(), sync_error = NULL, pems_version = $2 WHERE id = $1",
+    [row.modification_id, version],
+  );
 }
 
 async function notPushed(session: Session, row: QueueRow, answer: Extract<Answer, { ok: false }>, log: Log): Promise<void> {
@@ -76,7 +76,10 @@ async function notPushed(session: Session, row: QueueRow, answer: Extract<Answer
        status = CASE WHEN attempts + 1 >= $3 OR $4 THEN 'failed' ELSE 'pending' END WHERE id = $1`,
     [row.id, answer.reason, MAX_ATTEMPTS, answer.conflict !== null],
   );
-  await session.query("UPDATE pfa_modification SET sync_status = 'error', sync_error = $2 WHERE id = $1", [row.modification_id, answer.reason]);
+  await session.query("UPDATE pfa_modification SET sync_status = 'error', sync_error = $2 WHERE id = $1", [
+    row.modification_id,
+    answer.reason,
+  ]);
   if (answer.conflict !== null)
     await session.query("INSERT INTO pfa_sync_conflict (queue_id, pfa_id, local_value, remote_value) VALUES ($1, $2, $3, $4)", [
       row.id,

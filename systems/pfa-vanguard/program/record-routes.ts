@@ -20,7 +20,12 @@ export type History = (session: Session, change: Change) => Promise<void>;
 const PATH = "/api/pfa-data";
 
 /** @param afterWrite runs once the write is committed, before it is acknowledged. */
-export function recordRoutes(database: Database, jwtSecret: string, history: History, afterWrite?: (record: PfaRecord) => Promise<void>): Route[] {
+export function recordRoutes(
+  database: Database,
+  jwtSecret: string,
+  history: History,
+  afterWrite?: (record: PfaRecord) => Promise<void>,
+): Route[] {
   const write = async (call: Call, work: (session: Session) => Promise<Pick<Change, "operation" | "before" | "after">>): Promise<Reply> => {
     const changedBy = userOf(call, jwtSecret);
     const synchronise = call.header("x-sync") !== "off";
@@ -41,7 +46,9 @@ export function recordRoutes(database: Database, jwtSecret: string, history: His
         userOf(call, jwtSecret);
         const request = records.readListRequest(call);
         const rows = await records.listRecords(database, request);
-        return request.format === "csv" ? { text: records.toCsv(rows), type: "text/csv; charset=utf-8" } : { json: { rows, count: rows.length } };
+        return request.format === "csv"
+          ? { text: records.toCsv(rows), type: "text/csv; charset=utf-8" }
+          : { json: { rows, count: rows.length } };
       },
     },
     {

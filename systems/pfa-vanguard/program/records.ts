@@ -19,14 +19,15 @@ export interface PfaRecord {
 const COLUMNS = `id::float8 AS id, pfa_id AS "pfaId", organization_id AS "organizationId", category, description, monthly_rate::float8 AS "monthlyRate",
   duration_months AS "durationMonths", total_cost::float8 AS "totalCost", source, to_json(updated_at) #>> '{}' AS "updatedAt"`;
 
+// Qualified: a bare name would mean the output column, whose type no index has.
 const SORTABLE: Record<string, string> = {
-  id: "id",
-  pfaId: "pfa_id",
-  category: "category",
-  description: "description",
-  monthlyRate: "monthly_rate",
-  totalCost: "total_cost",
-  updatedAt: "updated_at",
+  id: "r.id",
+  pfaId: "r.pfa_id",
+  category: "r.category",
+  description: "r.description",
+  monthlyRate: "r.monthly_rate",
+  totalCost: "r.total_cost",
+  updatedAt: "r.updated_at",
 };
 
 const LIST_LIMIT = 100;
@@ -57,8 +58,8 @@ export function listRecords(database: Database, request: ListRequest): Promise<P
   const values: unknown[] = [request.organizationId, request.limit];
   if (request.category !== null) values.push(request.category);
   return database.read<PfaRecord>(
-    `SELECT ${COLUMNS} FROM pfa_records WHERE organization_id = $1 ${request.category === null ? "" : "AND category = $3"}
-     ORDER BY ${SORTABLE[request.sort] ?? "id"} ${request.descending ? "DESC" : "ASC"}, id LIMIT $2`,
+    `SELECT ${COLUMNS} FROM pfa_records r WHERE organization_id = $1 ${request.category === null ? "" : "AND category = $3"}
+     ORDER BY ${SORTABLE[request.sort] ?? "r.id"} ${request.descending ? "DESC" : "ASC"}, r.id LIMIT $2`,
     values,
   );
 }
@@ -107,7 +108,15 @@ export async function insertRecord(session: Session, record: NewRecord, createdB
   const { rows } = await session.query<PfaRecord>(
     `INSERT INTO pfa_records (pfa_id, organization_id, category, description, monthly_rate, duration_months, total_cost, created_by)
      VALUES ($1, $2, $3, $4, $5::numeric, $6::int, $5::numeric * $6::int, $7) ON CONFLICT (pfa_id) DO NOTHING RETURNING ${COLUMNS}`,
-    [record.pfaId, record.organizationId, record.category, record.description ?? "", record.monthlyRate ?? 0, record.durationMonths ?? 0, createdBy],
+    [
+      record.pfaId,
+      record.organizationId,
+      record.category,
+      record.description ?? "",
+      record.monthlyRate ?? 0,
+      record.durationMonths ?? 0,
+      createdBy,
+    ],
   );
   return rows[0] ?? null;
 }
@@ -135,6 +144,7 @@ export async function deleteRecord(session: Session, pfaId: string): Promise<voi
 const CSV_FIELDS = ["pfaId", "organizationId", "category", "description", "monthlyRate", "durationMonths", "totalCost"] as const;
 
 export function toCsv(records: PfaRecord[]): string {
-  const cell = (value: string | number): string => (/[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+  const cell = (value: string | number): string =>
+    /[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
   return [CSV_FIELDS.join(","), ...records.map((record) => CSV_FIELDS.map((field) => cell(record[field])).join(","))].join("\r\n") + "\r\n";
 }

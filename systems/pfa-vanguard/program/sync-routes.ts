@@ -29,7 +29,8 @@ export function syncRoutes(database: Database, jwtSecret: string): Route[] {
         await guard(call);
         const retried = await database.transaction(
           async (session) =>
-            (await session.query("UPDATE pfa_write_queue SET status = 'pending', attempts = 0, not_before = now() WHERE status = 'failed'")).rowCount,
+            (await session.query("UPDATE pfa_write_queue SET status = 'pending', attempts = 0, not_before = now() WHERE status = 'failed'"))
+              .rowCount,
         );
         return { json: { retried } };
       },

@@ -17,7 +17,9 @@ export interface DebianServer {
 
 /** Why there can be no such server here; `null` when there can. */
 export function missingDebianServer(): string | null {
-  return existsSync(join(BIN, "postgres")) && existsSync(join(BIN, "pg_dump")) ? null : `PostgreSQL 15 of Debian is not installed (${BIN}/postgres, pg_dump)`;
+  return existsSync(join(BIN, "postgres")) && existsSync(join(BIN, "pg_dump"))
+    ? null
+    : `PostgreSQL 15 of Debian is not installed (${BIN}/postgres, pg_dump)`;
 }
 
 export async function startDebianServer(): Promise<DebianServer> {
@@ -33,8 +35,29 @@ export async function startDebianServer(): Promise<DebianServer> {
     const { code, output } = await runAs(runner, join(BIN, program), args, folder);
     if (code !== 0) throw new Error(`${program} failed: ${output}`);
   };
-  await run("initdb", ["-D", data, "-U", "backout", `--pwfile=${join(folder, "password")}`, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]);
-  await run("pg_ctl", ["start", "-w", "-D", data, "-l", join(folder, "log"), "-o", `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off`]);
+  await run("initdb", [
+    "-D",
+    data,
+    "-U",
+    "backout",
+    `--pwfile=${join(folder, "password")}`,
+    "-A",
+    "scram-sha-256",
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync",
+  ]);
+  await run("pg_ctl", [
+    "start",
+    "-w",
+    "-D",
+    data,
+    "-l",
+    join(folder, "log"),
+    "-o",
+    `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off`,
+  ]);
   const endpoint = { host: "127.0.0.1", port, user: "backout", password };
   const client = await connect(endpoint, "postgres");
   await client.query("CREATE DATABASE control");

@@ -65,7 +65,9 @@ it("is complete or absent when the server is killed in the middle of a copy", { 
   const failed = expect(copying).rejects.toThrow();
   // In the middle: the source is locked for the copy.
   for (;;) {
-    const { rowCount } = await server.control.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE \"killed_pristine__making%' AND state = 'active' AND pid <> pg_backend_pid()");
+    const { rowCount } = await server.control.query(
+      "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE \"killed_pristine__making%' AND state = 'active' AND pid <> pg_backend_pid()",
+    );
     if (rowCount === 1) break;
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -98,7 +100,10 @@ it("drops what an interrupted attempt left behind, and waits for one whose backe
   expect(await unfinishedDatabases(client, "left")).toEqual([]);
 
   const other = await connect(server.endpoint, "control");
-  const both = await Promise.allSettled([driver.take("left_over", "left_twice"), templateDriver({ control: other }).take("left_over", "left_twice")]);
+  const both = await Promise.allSettled([
+    driver.take("left_over", "left_twice"),
+    templateDriver({ control: other }).take("left_over", "left_twice"),
+  ]);
   expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   expect(both.find(({ status }) => status === "rejected")).toMatchObject({ reason: expect.any(SnapshotExistsError) as unknown });
   expect(await unfinishedDatabases(client, "left")).toEqual([]);

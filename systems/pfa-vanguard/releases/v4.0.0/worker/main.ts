@@ -24,7 +24,9 @@ const loops = [
 if (optional("FAULTS_ENABLED") === "1")
   loops.push(
     startLoop(log, async () => {
-      const rows = await database.read<{ flag_name: string }>("SELECT flag_name FROM feature_flags WHERE enabled AND flag_name LIKE 'fault:%'");
+      const rows = await database.read<{ flag_name: string }>(
+        "SELECT flag_name FROM feature_flags WHERE enabled AND flag_name LIKE 'fault:%'",
+      );
       const on = rows.map((row) => row.flag_name);
       stuck = on.includes("fault:growing-queue");
       if (on.includes("fault:dead-worker")) {

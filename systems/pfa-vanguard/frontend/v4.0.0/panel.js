@@ -5,7 +5,7 @@ window.addEventListener("logged-in", () => {
     .then((response) => response.json())
     .then(({ pending, pushed, failed }) => {
       const panel = document.createElement("p");
-      panel.id = "sync";
+      panel.id = "panel";
       panel.textContent = `PEMS: ${pushed} pushed, ${pending} pending, ${failed} failed`;
       element("data").prepend(panel);
     })

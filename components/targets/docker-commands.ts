@@ -1,0 +1,114 @@
+/** Argument arrays of the `docker` command. They hold names only: values of the environment travel beside them. */
+
+/** Whose container it is and what it was made of; read back to see what runs. */
+export const LABELS = {
+  stack: "backout.stack",
+  component: "backout.component",
+  release: "backout.release",
+  config: "backout.config",
+} as const;
+
+export interface ContainerSpec {
+  /** Temporary name: the container is renamed once it takes the place of the one before. */
+  name: string;
+  stack: string;
+  component: string;
+  release: string;
+  configHash: string;
+  /** Image by digest or id. */
+  image: string;
+  /** Port the component listens on in the container, published as the same port of 127.0.0.1; null publishes nothing. */
+  port: number | null;
+  environment: Record<string, string>;
+}
+
+/** How containers reach what listens on this machine. */
+export const HOST_FROM_INSIDE = "host.docker.internal";
+
+/**
+ * Without restart policy: what was never seen healthy must not come back by itself.
+ * @param envFile File with those variables of `splitEnvironment` that cannot be in the command's own environment.
+ */
+export function createArguments(spec: ContainerSpec, envFile: string | null): string[] {
+  const labels = {
+    [LABELS.stack]: spec.stack,
+    [LABELS.component]: spec.component,
+    [LABELS.release]: spec.release,
+    [LABELS.config]: spec.configHash,
+  };
+  const { passed } = splitEnvironment(spec.environment);
+  return [
+    "create",
+    ...["--name", spec.name],
+    ...["--pull", "never"],
+    ...["--restart", "no"],
+    ...["--add-host", `${HOST_FROM_INSIDE}:host-gateway`],
+    ...Object.entries(labels).flatMap(([label, value]) => ["--label", `${label}=${value}`]),
+    ...(spec.port === null ? [] : ["--publish", `127.0.0.1:${spec.port}:${spec.port}`]),
+    ...(envFile === null ? [] : ["--env-file", envFile]),
+    ...Object.keys(passed).flatMap((name) => ["--env", name]),
+    spec.image,
+  ];
+}
+
+/** What Docker's own command reads: given to it, a component's value of such a name would change where and how it connects. */
+const READ_BY_DOCKER =
+  /^(?:PATH|HOME|USER|TMPDIR|PWD|(?:DOCKER|BUILDX?|BUILDKIT|COMPOSE|LD|SSH|SSL|XDG|OTEL)_.*|(?:HTTPS?|ALL|NO|FTP)_PROXY|GO(?:DEBUG|TRACEBACK|MAXPROCS|MEMLIMIT|GC))$/i;
+
+/** `passed` goes into the environment of the command, `filed` into a file that only its owner can read. */
+export function splitEnvironment(environment: Record<string, string>): { passed: Record<string, string>; filed: Record<string, string> } {
+  const entries = Object.entries(environment);
+  return {
+    passed: Object.fromEntries(entries.filter(([name]) => !READ_BY_DOCKER.test(name))),
+    filed: Object.fromEntries(entries.filter(([name]) => READ_BY_DOCKER.test(name))),
+  };
+}
+
+/**
+ * A URL on the loopback device means this machine, which a container reaches under another name. The component's own port stays its own.
+ * Nothing but the host changes: a password in the URL may hold anything.
+ */
+export function seenFromInside(environment: Record<string, string>, ownPort: number): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => {
+      const [whole, before, port] =
+        /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?)(?:127\.0\.0\.1|localhost|\[::1\])(?::(\d+))?(?=[/?#]|$)/i.exec(value) ?? [];
+      if (whole === undefined || before === undefined || (port !== undefined && Number(port) === ownPort)) return [name, value];
+      return [name, `${before}${HOST_FROM_INSIDE}${port === undefined ? "" : `:${port}`}${value.slice(whole.length)}`];
+    }),
+  );
+}
+
+export const versionArguments = (): string[] => ["version", "--format", "{{.Server.Platform.Name}}"];
+export const imageArguments = (image: string): string[] => ["image", "inspect", "--format", "{{.Id}}", image];
+export const pullArguments = (image: string): string[] => ["pull", "--quiet", image];
+export const inspectArguments = (...containers: string[]): string[] => ["container", "inspect", ...containers];
+export const startArguments = (id: string): string[] => ["start", id];
+export const waitArguments = (id: string): string[] => ["wait", id];
+export const renameArguments = (id: string, name: string): string[] => ["rename", id, name];
+/** Not by force: a container that runs is never removed. Its volumes stay. */
+export const removeArguments = (id: string): string[] => ["rm", id];
+/** From now on the daemon starts it again, unless it is stopped. */
+export const keepRunningArguments = (id: string): string[] => ["update", "--restart", "unless-stopped", id];
+
+/** `graceMs` after SIGTERM comes SIGKILL. Docker counts in whole seconds: never less than asked for. */
+export function stopArguments(ids: string[], graceMs: number): string[] {
+  return ["stop", "-t", String(Math.ceil(graceMs / 1000)), ...ids];
+}
+
+/** Every container of a component, running or not, whatever its name. */
+export function listArguments(stack: string, component: string): string[] {
+  const labels = { [LABELS.stack]: stack, [LABELS.component]: component };
+  return [
+    "ps",
+    "--all",
+    "--quiet",
+    "--no-trunc",
+    ...Object.entries(labels).flatMap(([label, value]) => ["--filter", `label=${label}=${value}`]),
+  ];
+}
+
+/** Not `--tail`: Docker counts the lines of both streams. */
+export function logsArguments(id: string, since: string): string[] {
+  return ["logs", "--since", since, id];
+}

@@ -1,0 +1,82 @@
+/** The containers of a component, as Docker knows them. */
+import { z } from "zod";
+import { docker, isAbsent } from "./docker-cli.ts";
+import { inspectArguments, LABELS, listArguments } from "./docker-commands.ts";
+
+export interface Container {
+  id: string;
+  name: string;
+  /** What it was made of, as it was asked for. */
+  image: string;
+  imageId: string;
+  labels: Record<string, string>;
+  /** Also while Docker is about to start it again. */
+  running: boolean;
+  pid: number | null;
+  exitCode: number;
+  /** RFC 3339. */
+  startedAt: string;
+  createdAt: string;
+}
+
+const inspected = z.array(
+  z.object({
+    Id: z.string(),
+    Name: z.string(),
+    Image: z.string(),
+    Created: z.string(),
+    Config: z.object({ Image: z.string(), Labels: z.record(z.string(), z.string()).nullish() }),
+    State: z.object({
+      Running: z.boolean(),
+      Restarting: z.boolean().default(false),
+      Pid: z.number(),
+      ExitCode: z.number(),
+      StartedAt: z.string(),
+    }),
+  }),
+);
+
+export function parseContainers(text: string): Container[] {
+  return inspected.parse(JSON.parse(text)).map(({ Id, Name, Image, Created, Config, State }) => ({
+    id: Id,
+    name: Name.replace(/^\//, ""),
+    image: Config.Image,
+    imageId: Image,
+    labels: Config.Labels ?? {},
+    running: State.Running || State.Restarting,
+    pid: State.Pid > 0 ? State.Pid : null,
+    exitCode: State.ExitCode,
+    startedAt: State.StartedAt,
+    createdAt: Created,
+  }));
+}
+
+/** All of a component by its labels, newest first: a renamed container that runs writes, too. */
+export async function containersOf(stack: string, component: string): Promise<Container[]> {
+  const ids = (await docker(listArguments(stack, component))).split("\n").filter((id) => id !== "");
+  if (ids.length === 0) return [];
+  return parseContainers(await docker(inspectArguments(...ids))).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+}
+
+export async function containerNamed(name: string): Promise<Container | null> {
+  try {
+    return parseContainers(await docker(inspectArguments(name)))[0] ?? null;
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+}
+
+export function belongsTo(container: Container, stack: string, component: string): boolean {
+  return container.labels[LABELS.stack] === stack && container.labels[LABELS.component] === component;
+}
+
+/** Whether a container was made of exactly this image: a tag may have moved since, a digest cannot. */
+export function isMadeOf(container: Container, image: string): boolean {
+  const digest = digestOf(image);
+  return digest !== null && (digestOf(container.image) === digest || container.imageId === digest);
+}
+
+export function digestOf(image: string): string | null {
+  return /(?:^|@)(sha256:[0-9a-f]{64})$/.exec(image)?.[1] ?? null;
+}

@@ -1,0 +1,121 @@
+/** What can go wrong between backout and Docker. No message holds a value of a component's environment. */
+
+/** The `docker` command is missing, or no daemon answers it. */
+export class DockerUnreachableError extends Error {
+  readonly command: string;
+  constructor(command: string, detail: string) {
+    super(
+      `\`${command}\` did not reach a Docker daemon: ${detail}; start Docker (or point DOCKER_HOST to where it listens on this machine) ` +
+        `and run the same command again`,
+    );
+    this.name = "DockerUnreachableError";
+    this.command = command;
+  }
+}
+
+/** Docker answered that it cannot do what was asked. */
+export class DockerCommandError extends Error {
+  readonly command: string;
+  readonly detail: string;
+  constructor(command: string, detail: string) {
+    super(`\`${command}\` failed: ${detail}; mend that and run the same command again`);
+    this.name = "DockerCommandError";
+    this.command = command;
+    this.detail = detail;
+  }
+}
+
+/** The ledger names no image, or one that could move. */
+export class ImageUndeclaredError extends Error {
+  readonly component: string;
+  readonly release: string;
+  constructor(component: string, release: string, image: string | undefined) {
+    super(
+      `backout:releases.${release}.components.${component}.image ${image === undefined ? "is missing" : `is "${image}"`}: the docker target runs ` +
+        "an image by digest; write `name@sha256:…` (the RepoDigests of `docker image inspect`), or the id `sha256:…` of an image of this machine",
+    );
+    this.name = "ImageUndeclaredError";
+    this.component = component;
+    this.release = release;
+  }
+}
+
+/** The pinned image is neither here nor to be had. */
+export class ImageMissingError extends Error {
+  readonly component: string;
+  readonly release: string;
+  readonly image: string;
+  constructor(component: string, release: string, image: string, why: string) {
+    super(
+      `image ${image} of ${component} ${release} is not on this machine and ${why}; ` +
+        `load it with \`docker load\`, push it back to its registry, or log in with \`docker login\`, then run the same command again`,
+    );
+    this.name = "ImageMissingError";
+    this.component = component;
+    this.release = release;
+    this.image = image;
+  }
+}
+
+/** A container of somebody else has the name that backout needs. */
+export class ContainerNameTakenError extends Error {
+  readonly container: string;
+  constructor(container: string, id: string) {
+    super(
+      `container name "${container}" is taken by ${id.slice(0, 12)}, which backout did not make (its labels say so); ` +
+        `rename it with \`docker rename ${id.slice(0, 12)} <another name>\` and run the same command again`,
+    );
+    this.name = "ContainerNameTakenError";
+    this.container = container;
+  }
+}
+
+/** Containers run although they were stopped. */
+export class ContainersRunningError extends Error {
+  readonly running: { name: string; id: string }[];
+  constructor(running: { name: string; id: string }[]) {
+    super(
+      `still running: ${running.map(({ name, id }) => `container "${name}" (${id.slice(0, 12)})`).join(", ")}; ` +
+        `end ${running.length === 1 ? "it" : "them"} with \`docker kill ${running.map(({ name }) => name).join(" ")}\` and run the same command again`,
+    );
+    this.name = "ContainersRunningError";
+    this.running = running;
+  }
+}
+
+/** A component with a health endpoint or users has no port to be reached at. */
+export class PortUndeclaredError extends Error {
+  readonly component: string;
+  constructor(component: string) {
+    super(
+      `backout:ports.${component} is missing: on the docker target the port is published on 127.0.0.1 and ${component} is asked for its health there`,
+    );
+    this.name = "PortUndeclaredError";
+    this.component = component;
+  }
+}
+
+/** The embedded server listens on the loopback device, which is another one inside a container. */
+export class ServerOutOfReachError extends Error {
+  readonly component: string;
+  constructor(component: string) {
+    super(
+      `${component} cannot reach the embedded PostgreSQL server from a container: it listens on 127.0.0.1 of this machine only; ` +
+        "declare under backout:server a server that listens on an address containers reach, or use `backout:target: process`",
+    );
+    this.name = "ServerOutOfReachError";
+    this.component = component;
+  }
+}
+
+/** A value that cannot be handed on unchanged. */
+export class EnvironmentValueError extends Error {
+  readonly variable: string;
+  constructor(variable: string) {
+    super(
+      `environment variable ${variable} has a line break in its value, and Docker's own command reads a variable of that name; give the component the value under another name`,
+    );
+    this.name = "EnvironmentValueError";
+    this.variable = variable;
+  }
+}

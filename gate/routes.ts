@@ -1,0 +1,27 @@
+/** A site and the API it talks to under one origin: the longest prefix that fits decides. */
+import type { IncomingMessage } from "node:http";
+import type { Destination } from "./listener.ts";
+
+export interface Route {
+  /** `/api` takes `/api` and everything below it. */
+  prefix: string;
+  destination: Destination;
+}
+
+export function routed(otherwise: Destination, routes: Route[]): Destination {
+  if (routes.length === 0) return otherwise;
+  const byLength = [...routes].sort((a, b) => b.prefix.length - a.prefix.length);
+  const find = (request: IncomingMessage): Destination => {
+    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    return byLength.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`))?.destination ?? otherwise;
+  };
+  return {
+    handle: (request, response) => find(request).handle(request, response),
+    upgrade: (request, socket, head) => {
+      const { upgrade } = find(request);
+      if (upgrade === undefined) socket.destroy();
+      else upgrade(request, socket, head);
+    },
+    release: () => [otherwise, ...routes.map(({ destination }) => destination)].forEach((each) => each.release?.()),
+  };
+}
