@@ -204,7 +204,7 @@ export class ControlStore {
     await this.client.query("UPDATE crossings SET baseline = jsonb_set(baseline, '{counts}', $2) WHERE epoch = $1 AND baseline IS NOT NULL", [epoch, JSON.stringify(counts)]);
   }
   async setRecorded(epoch: number): Promise<void> {
-    await this.client.query("UPDATE crossings SET recorded_at = clock_timestamp() WHERE epoch = $1", [epoch]);
+    await this.client.query("UPDATE crossings SET recorded_at = clock_timestamp(), failure = NULL WHERE epoch = $1", [epoch]);
   }
 
   async note(entry: JournalEntry): Promise<void> {

@@ -6,7 +6,7 @@ import Cursor from "pg-cursor";
 export type TextRow = Record<string, string | null>;
 
 /** Hands every value over as the server rendered it: no rounding, no time zone, nothing lost on the way back. */
-export const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value } as unknown as CustomTypesConfig;
+export const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value };
 
 const BATCH_ROWS = 1_000;
 

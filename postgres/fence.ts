@@ -7,7 +7,8 @@ import { FenceTimeoutError, NotFencedError, PreparedTransactionError, Replicatio
 import type { PreparedTransaction } from "./fence-errors.ts";
 import { applyProperties, readProperties } from "./properties.ts";
 import type { DatabaseGrant, DatabaseProperties } from "./properties.ts";
-import { databaseOid, describeSession, sessionsIn, signalSessions } from "./sessions.ts";
+import { databaseOid, describeSession, sessionsIn, signalSessions, startingIn } from "./sessions.ts";
+import type { Session } from "./sessions.ts";
 
 export * from "./fence-errors.ts";
 
@@ -84,14 +85,22 @@ export async function endSessions(
 ): Promise<number> {
   const started = Date.now();
   const ended = new Set<number>();
+  let starting = await startingIn(control, oid);
   for (;;) {
+    // In this order: one that leaves the first list is in the second.
+    if (starting.length > 0) starting = stillThere(starting, await startingIn(control, oid));
     const sessions = (await sessionsIn(control, oid)).filter(({ pid }) => !spared.includes(pid));
-    if (sessions.length === 0) return ended.size;
-    if (Date.now() - started > timeoutMs) throw new FenceTimeoutError(database, sessions, Date.now() - started);
+    const left = [...starting, ...sessions];
+    if (left.length === 0) return ended.size;
+    if (Date.now() - started > timeoutMs) throw new FenceTimeoutError(database, left, Date.now() - started);
     await signalSessions(control, sessions);
-    for (const { pid, kind } of sessions) if (kind !== "starting") ended.add(pid);
+    for (const { pid } of sessions) ended.add(pid);
     await sleep(retryMs);
   }
+}
+
+function stillThere(first: readonly Session[], now: readonly Session[]): Session[] {
+  return first.filter(({ pid }) => now.some((session) => session.pid === pid));
 }
 
 /** @throws NotFencedError when connections are allowed, or somebody other than `spared` is in the database */
@@ -99,6 +108,15 @@ export async function assertFenced(control: pg.Client, database: string, spared:
   const oid = await databaseOid(control, database);
   const { rows } = await control.query<{ datallowconn: boolean }>("SELECT datallowconn FROM pg_database WHERE oid = $1", [oid]);
   if (rows[0]?.datallowconn !== false) throw new NotFencedError(database, "connections are allowed");
+  const deadline = Date.now() + 5_000;
+  for (
+    let starting = await startingIn(control, oid);
+    starting.length > 0;
+    starting = stillThere(starting, await startingIn(control, oid))
+  ) {
+    if (Date.now() > deadline) throw new NotFencedError(database, `somebody is at work on it: ${starting.map(describeSession).join("; ")}`);
+    await sleep(5);
+  }
   const sessions = (await sessionsIn(control, oid)).filter(({ pid }) => !spared.includes(pid));
   if (sessions.length > 0) throw new NotFencedError(database, `there are sessions in it: ${sessions.map(describeSession).join("; ")}`);
 }

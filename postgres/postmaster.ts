@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive } from "./server-home.ts";
+import { isAlive } from "./server-lock.ts";
 
 export interface Postmaster {
   pid: number;

@@ -108,7 +108,9 @@ function chosen(tables: Record<string, ExportedTable>, files: ExportedFile[], wa
 
 function notHeld(schema: LiveSchema, exported: Record<string, ExportedTable>): ReapplyResult["notHeld"] {
   const rows = (name: string) => exported[name]!.inserted + exported[name]!.updated + exported[name]!.deleted;
-  const columns = [...schema.targets.values()].filter((target) => target.notHeld.length > 0).map((target) => [target.name, target.notHeld]);
+  const columns = [...schema.targets.values()]
+    .filter((target) => target.notHeld.length > 0)
+    .map((target) => [target.name, target.notHeld] as const);
   return { tables: Object.fromEntries(schema.without.map((name) => [name, rows(name)])), columns: Object.fromEntries(columns) };
 }
 

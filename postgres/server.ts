@@ -7,14 +7,18 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findBinaries } from "./binaries.ts";
 import type { Binaries } from "./binaries.ts";
-import { connect, UnreachableError } from "./connection.ts";
-import { anyProcessIn, clearStalePidFile, findPostmaster } from "./postmaster.ts";
+import { findPostmaster } from "./postmaster.ts";
 import { runAs, serverRunner } from "./run-as.ts";
 import type { Runner } from "./run-as.ts";
-import { claimHome, eraseHome, isFolder, layoutOf, locate, readMarker, withHomeLock, writeWhole } from "./server-home.ts";
+import { ServerPortError, ServerStartError } from "./server-errors.ts";
+import { claimHome, eraseHome, isFolder, layoutOf, locate, readMarker, writeWhole } from "./server-home.ts";
 import type { Layout } from "./server-home.ts";
+import { withHomeLock } from "./server-lock.ts";
+import { RECOVERY_TIMEOUT_MS, start, tailOf, untilAccepting } from "./server-start.ts";
 
+export { ServerPortError, ServerStartError } from "./server-errors.ts";
 export { NotAServerHomeError } from "./server-home.ts";
+export { serverSettings } from "./server-settings.ts";
 
 export interface ServerOptions {
   /** Folder of the server; made when absent. */
@@ -45,31 +49,6 @@ export interface ServerObservation {
   /** The port it runs on, or ran on last. */
   port: number | null;
 }
-
-/** The server cannot be started as asked. `log` holds the end of its own log. */
-export class ServerStartError extends Error {
-  readonly log: string;
-  constructor(message: string, log = "") {
-    super(log ? `${message}\n${log}` : message);
-    this.name = "ServerStartError";
-    this.log = log;
-  }
-}
-
-/** The port is taken by another program, or the server already runs on another one. */
-export class ServerPortError extends Error {
-  readonly port: number;
-  constructor(message: string, port: number) {
-    super(message);
-    this.name = "ServerPortError";
-    this.port = port;
-  }
-}
-
-/** How long a start waits for crash recovery to end. */
-const RECOVERY_TIMEOUT_MS = 10 * 60_000;
-/** A path of a socket may have about 107 bytes on Linux and 103 on macOS. */
-const SOCKET_PATH_BYTES = 100;
 
 /** The folder a server's files really are in: `home`, unless it was started by root and `home` is out of reach for the server's user. */
 export function serverFolder(home: string): string {
@@ -216,96 +195,6 @@ async function makeCluster(layout: Layout, binaries: Binaries, runner: Runner | 
   await rename(making, layout.data);
 }
 
-/** What `initdb`'s own configuration does not say; passed at each start, so that a changed port needs no edited file. */
-export function serverSettings(folder: string, port: number): Record<string, string> {
-  const sockets = Buffer.byteLength(join(folder, `.s.PGSQL.${port}.lock`)) <= SOCKET_PATH_BYTES && !/[,'"\s]/.test(folder) ? folder : "";
-  return {
-    listen_addresses: "127.0.0.1",
-    port: String(port),
-    unix_socket_directories: sockets,
-    max_connections: "200",
-    max_prepared_transactions: "20",
-    wal_level: "replica",
-    fsync: "on",
-    logging_collector: "off",
-    log_line_prefix: "%m [%p] %q%u@%d ",
-  };
-}
-
-export function settingsText(settings: Record<string, string>): string {
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
-  return ["# Written by backout before each start: changes belong into postgresql.conf below the include.", ...lines, ""].join("\n");
-}
-
-async function start(layout: Layout, binaries: Binaries, runner: Runner | null, port: number, superuser: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  // After kill -9 of the postmaster its orphans take a moment to notice, and hold the shared memory until then.
-  while (findPostmaster(layout.data) === null && anyProcessIn(layout.data) && Date.now() < deadline) await sleep(25);
-  clearStalePidFile(layout.data);
-  writeSettings(layout, runner, port);
-  for (;;) {
-    const from = existsSync(layout.log) ? readFileSync(layout.log).length : 0;
-    const { code, output } = await runAs(
-      runner,
-      join(binaries.folder, "pg_ctl"),
-      ["start", "-W", "-s", "-D", layout.data, "-l", layout.log],
-      layout.folder,
-    );
-    if (code !== 0) throw new ServerStartError(`pg_ctl start failed with exit code ${code}`, output.trim() || tailOf(layout));
-    try {
-      return await untilAccepting(layout, superuser, port);
-    } catch (error) {
-      const said = readFileSync(layout.log).subarray(from).toString("utf8");
-      const orphans =
-        /pre-existing shared memory block|lock file "postmaster.pid" already exists|is another postmaster/i.test(said) &&
-        findPostmaster(layout.data) === null;
-      if (!orphans || Date.now() > deadline) throw error;
-      await sleep(250);
-      clearStalePidFile(layout.data);
-    }
-  }
-}
-
-function writeSettings(layout: Layout, runner: Runner | null, port: number): void {
-  const own = join(layout.data, "backout.conf");
-  const main = join(layout.data, "postgresql.conf");
-  const text = readFileSync(main, "utf8");
-  const files: [string, string][] = [[own, settingsText(serverSettings(layout.folder, port))]];
-  if (!text.includes("include 'backout.conf'")) files.push([main, `${text}\ninclude 'backout.conf'\n`]);
-  for (const [path, content] of files) {
-    writeWhole(path, content, 0o600);
-    if (runner) chownSync(path, runner.uid, runner.gid);
-  }
-}
-
-/** Waits through crash recovery, and makes sure that the server that answers is this one. */
-async function untilAccepting(layout: Layout, superuser: string, port: number): Promise<void> {
-  const deadline = Date.now() + RECOVERY_TIMEOUT_MS;
-  const endpoint = { host: "127.0.0.1", port, user: superuser, passwordFile: layout.passwordFile };
-  let absentSince: number | null = null;
-  for (;;) {
-    try {
-      const client = await connect(endpoint, "postgres");
-      const { rows } = await client.query<{ data_directory: string }>("SHOW data_directory").finally(() => client.end());
-      if (rows[0]?.data_directory === layout.data) return;
-      throw new ServerPortError(`port ${port} is answered by another PostgreSQL (${rows[0]?.data_directory}): choose another port`, port);
-    } catch (error) {
-      if (!(error instanceof UnreachableError)) throw error;
-      if (["28P01", "28000", "3D000"].includes(error.code)) throw error;
-      // The child of pg_ctl needs a moment to write its process id.
-      absentSince = findPostmaster(layout.data) ? null : (absentSince ?? Date.now());
-      const gone = absentSince !== null && Date.now() - absentSince > 1_500 && !anyProcessIn(layout.data);
-      if (gone || Date.now() > deadline) {
-        throw new ServerStartError(
-          `the server in ${layout.folder} does not accept connections on port ${port} (${error.message}); see ${layout.log}`,
-          tailOf(layout),
-        );
-      }
-      await sleep(40);
-    }
-  }
-}
-
 /** `false`: it was dying when it was seen, and is gone now. */
 async function answers(layout: Layout, superuser: string, port: number): Promise<boolean> {
   try {
@@ -335,8 +224,4 @@ function superuserOf(layout: Layout, asked: string): string {
 
 function versionIn(layout: Layout): string {
   return readMarker(layout.folder)?.version ?? readFileSync(join(layout.data, "PG_VERSION"), "utf8").trim();
-}
-
-function tailOf(layout: Layout): string {
-  return existsSync(layout.log) ? readFileSync(layout.log, "utf8").trimEnd().split("\n").slice(-15).join("\n") : "";
 }

@@ -34,19 +34,21 @@ export async function findDatabase(control: pg.Client, database: string): Promis
 
 /** Every session in the database but our own; autovacuum workers do not count, the server ends those itself where they are in the way. */
 export async function sessionsIn(control: pg.Client, oid: number): Promise<Session[]> {
-  // In this order: one that leaves the first list is in the second.
-  const starting = await control.query<{ pid: number }>(STARTING_SQL, [oid]);
-  const { rows } = await control.query<Session>(SESSIONS_SQL, [oid]);
-  const known = new Set(rows.map(({ pid }) => pid));
-  const opening = starting.rows.filter(({ pid }) => !known.has(pid));
-  return [...rows, ...opening.map(({ pid }) => ({ pid, user: null, application: "", kind: "starting", state: null }))];
+  return (await control.query<Session>(SESSIONS_SQL, [oid])).rows;
+}
+
+/**
+ * Sessions that are being opened. Where connections are refused, only those seen at the first look can still get in;
+ * ones that come later, as a reconnecting pool sends them all the time, will be turned away.
+ */
+export async function startingIn(control: pg.Client, oid: number): Promise<Session[]> {
+  const { rows } = await control.query<{ pid: number }>(STARTING_SQL, [oid]);
+  return rows.map(({ pid }) => ({ pid, user: null, application: "", kind: "starting", state: null }));
 }
 
 /** Signals sessions to end. True means signalled, not ended: poll. A session that ended by itself, or that this role may not end, is passed over. */
 export async function signalSessions(control: pg.Client, sessions: readonly Session[]): Promise<void> {
-  for (const { pid, kind } of sessions) {
-    // Somebody at work on the database from outside, or not far enough to be ended cleanly: gone in a moment.
-    if (kind === "starting") continue;
+  for (const { pid } of sessions) {
     await control.query("SELECT pg_terminate_backend($1)", [pid]).catch((error: unknown) => {
       if ((error as { code?: string }).code !== "42501") throw error;
     });

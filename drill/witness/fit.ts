@@ -3,8 +3,8 @@
  *
  * A database that was in service from the beginning until the instant T shows, for every row, the last version acknowledged before T (or a later
  * one that was already asked for). A database that was restored and then served shows an early part (up to `base`) and a late part
- * (from `from` until `to`): what was written in between belongs to the database that was taken out of service. The judge takes the
- * explanation with the fewest rows that contradict it; whatever still contradicts is a finding.
+ * (from `from` until `to`): what was written in between belongs to the database that was taken out of service.
+ * Which of the possible histories it was is decided for all databases together, see explain.ts.
  */
 import type { Version } from "./memory.ts";
 
@@ -119,21 +119,30 @@ export function latestInstant(rows: Iterable<readonly [readonly Version[], strin
     const next = instants[index + 1];
     agreeing += changes.get(at) ?? 0;
     if (next === undefined || at > until || next <= least) continue;
-    if (agreeing >= best.agreeing) best = { agreeing, base: between(Math.max(at, least), Math.min(next, until)) };
+    if (agreeing >= best.agreeing) best = { agreeing, base: justBefore(Math.min(next, until), Math.max(at, least)) };
   }
   return { base: best.base, contradictions: count - best.agreeing };
 }
 
-function between(start: number, end: number): number {
-  if (end === Infinity) return Infinity;
-  return start === -Infinity ? end - 1 : (start + end) / 2;
+/** Milliseconds; far less than any two records are apart. */
+const MOMENT = 1e-6;
+
+/** The last instant before `end`: the later, the more of the time without writes is covered. */
+function justBefore(end: number, start: number): number {
+  return Math.max(start, end - MOMENT);
 }
 
 function pairs(rows: Rows, content: Content): [readonly Version[], string | null][] {
   return [...rows].map(([id, versions]) => [versions, content.get(id) ?? null]);
 }
 
-function restoredFit(all: [readonly Version[], string | null][], from: number, to: number): { fit: Fit; contradictions: number } {
+/** A possible history of one database, and how many rows contradict it. */
+export interface Candidate {
+  fit: Fit;
+  contradictions: number;
+}
+
+function restoredFit(all: [readonly Version[], string | null][], from: number, to: number): Candidate {
   const window: Fit = { base: -Infinity, from, to };
   const untouched: [readonly Version[], string | null][] = [];
   let contradictions = 0;
@@ -155,33 +164,18 @@ function excused(versions: readonly Version[], found: string | null, from: numbe
   );
 }
 
-export interface FitQuestion {
-  rows: Rows;
-  content: Content;
-  /** Outages, in any one of which a restore can have happened. */
-  pauses: readonly Pause[];
-  /** True for the database in service when the witness stopped: its history has no end. */
-  inService: boolean;
+/** The history without a restore. The database in service when the witness stopped has no end. */
+export function neverRestored(rows: Rows, content: Content, inService: boolean): Candidate {
+  const all = pairs(rows, content);
+  const endless: Fit = { base: Infinity, from: Infinity, to: Infinity };
+  if (inService) return { fit: endless, contradictions: all.filter(([versions, found]) => shownCount(versions, found, endless) === null).length };
+  const { base, contradictions } = latestInstant(all, Infinity);
+  return { fit: { base, from: base, to: base }, contradictions };
 }
 
-/** The explanation with the fewest contradictions; of equal ones the simplest, a database that was never restored. */
-export function fit({ rows, content, pauses, inService }: FitQuestion): { fit: Fit; contradictions: number } {
+/** Every history with one restore, in one of the pauses. */
+export function onceRestored(rows: Rows, content: Content, inService: boolean, pauses: readonly Pause[]): Candidate[] {
   const all = pairs(rows, content);
-  let best: { fit: Fit; contradictions: number };
-  if (inService) {
-    const never = { base: Infinity, from: Infinity, to: Infinity };
-    best = { fit: never, contradictions: all.filter(([versions, found]) => shownCount(versions, found, never) === null).length };
-  } else {
-    const { base, contradictions } = latestInstant(all, Infinity);
-    best = { fit: { base, from: base, to: base }, contradictions };
-  }
-  if (best.contradictions === 0) return best;
   const ends = inService ? [Infinity] : pauses.map((pause) => pause.from);
-  for (const { from } of pauses)
-    for (const to of ends) {
-      if (to <= from) continue;
-      const candidate = restoredFit(all, from, to);
-      if (candidate.contradictions < best.contradictions) best = candidate;
-    }
-  return best;
+  return pauses.flatMap(({ from }) => ends.filter((to) => to > from).map((to) => restoredFit(all, from, to)));
 }

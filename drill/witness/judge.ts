@@ -3,7 +3,7 @@
  *
  * Rules
  * - A 2xx is a promise. A request without a settling answer is in doubt: both outcomes are right. A refusal (4xx) must have done nothing.
- * - The databases share one history, cut by restores. Each one's part is found from its content (see fit.ts): a quarantine shows the state
+ * - The databases share one history, cut by restores. Each one's part is found from its content (see fit.ts and explain.ts): a quarantine shows the state
  *   at the instant it left service; a restored live database shows the state of its snapshot and everything acknowledged since the restore.
  *   What was acknowledged between snapshot and restore must be in a quarantine or an export.
  * - `lost`: an acknowledged write that is nowhere. `wrong`: content nobody wrote, a database that lacks what it should hold although another
@@ -16,7 +16,8 @@ import { longestPauses, unavailability } from "./availability.ts";
 import type { Period, Unavailability } from "./availability.ts";
 import { readContent, readExports } from "./content.ts";
 import type { DatabaseAddress, Exported, Found } from "./content.ts";
-import { fit, isRestored, stateAfter } from "./fit.ts";
+import { explain } from "./explain.ts";
+import { isRestored, stateAfter } from "./fit.ts";
 import { readMemory } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import type { Operation } from "./script.ts";
@@ -86,13 +87,15 @@ export function judgeFound(
   period: Period = {},
 ): Judgement {
   const pauses = longestPauses(memory, PAUSES_TRIED);
-  const explained = [live, ...quarantines].map(({ name, found }, index) => {
-    const inService = index === 0;
-    const explanation = fit({ rows: memory.rows, content: found.content, pauses, inService });
-    return { name, found, ...explanation, place: inService ? ("live" as const) : ("quarantine" as const) };
+  const exportsById = Map.groupBy(exports.exported, (change) => change.id);
+  const all = [live, ...quarantines];
+  const databases = all.map(({ found }, index) => ({ content: found.content, inService: index === 0 }));
+  const histories = explain(memory.rows, databases, pauses, new Set(exportsById.keys()));
+  const explained = histories.flatMap((history, index) => {
+    const { name, found } = all[index] ?? live;
+    return { name, found, ...history, place: index === 0 ? ("live" as const) : ("quarantine" as const) };
   });
   const sources: Source[] = explained.map(({ name, place, found, fit: part }) => ({ name, place, content: found.content, fit: part }));
-  const exportsById = Map.groupBy(exports.exported, (change) => change.id);
 
   const result: Judgement = {
     run: memory.run,

@@ -11,12 +11,12 @@ const RETRY_DELAYS_MS = [25, 100, 250, 500, 1000];
  */
 const PASSING = new Set(["55000", "57P01", "57P02", "57P03", "3D000", "42501", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 
+/** What the client itself says of a lost connection, without a code. */
+const LOST = /^Connection terminated|is not queryable$|^timeout exceeded when trying to connect/;
+
 export function isPassing(error: unknown): boolean {
   const { code, reason } = describeError(error);
-  return (
-    (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) ||
-    /^Connection terminated|timeout exceeded when trying to connect/.test(reason)
-  );
+  return (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) || LOST.test(reason);
 }
 
 /** The connection was lost while a transaction was committed: trying again might do it twice, so that the caller has to look. */

@@ -1,6 +1,10 @@
 /** Data of any size, made in the database. The same number of rows gives the same content. */
 import type { Client } from "pg";
 
+/** From here on an index costs less to build again than to keep up row by row. */
+const MANY_ROWS = 50_000;
+const INDEX = "pfa_records_organization";
+
 /** Adds `rows` imported records, and one change for every twentieth. */
 export async function seed(database: Client, rows: number): Promise<void> {
   await database.query("BEGIN");
@@ -8,6 +12,7 @@ export async function seed(database: Client, rows: number): Promise<void> {
   const { rows: last } = await database.query<{ last: number }>("SELECT coalesce(max(id), 0)::float8 AS last FROM pfa_records");
   const from = last[0]!.last + 1;
   const range = [from, from + rows - 1];
+  const definition = rows < MANY_ROWS ? null : await dropIndex(database);
   await database.query(
     `INSERT INTO pfa_records (pfa_id, organization_id, category, description, monthly_rate, duration_months, total_cost, source,
        forecast_start, forecast_end, created_at, updated_at)
@@ -24,6 +29,15 @@ export async function seed(database: Client, rows: number): Promise<void> {
      FROM pfa_records WHERE pfa_id >= 'PFA-' || lpad($1::bigint::text, 9, '0') AND pfa_id <= 'PFA-' || lpad($2::bigint::text, 9, '0') AND id % 20 = 0 ORDER BY id`,
     range,
   );
+  if (definition !== null) await database.query(definition);
   await database.query("COMMIT");
   await database.query("ANALYZE pfa_records, pfa_modification");
+}
+
+/** Resolves with the statement that builds it again; null where there is none. */
+async function dropIndex(database: Client): Promise<string | null> {
+  const { rows } = await database.query<{ definition: string }>("SELECT pg_get_indexdef(to_regclass($1)) AS definition", [INDEX]);
+  const definition = rows[0]?.definition ?? null;
+  if (definition !== null) await database.query(`DROP INDEX ${INDEX}`);
+  return definition;
 }

@@ -168,9 +168,10 @@ test("text keys in a language's collation match whatever that collation's order"
   const found = await differencesOf(base, current, "a");
   expect(found.every(({ op }) => op === "update")).toBe(true);
   expect(new Set(found.map(({ key }) => key?.["k"]))).toEqual(new Set(ODD_TEXTS));
-  await current.query("DELETE FROM a WHERE k IN ('B', '\u{1F600}')");
-  await base.query("DELETE FROM a WHERE k IN ('ä', '\uFF5E')");
-  expect(await compareTable(base, current, "a")).toMatchObject({ inserted: 2, updated: ODD_TEXTS.length - 4, deleted: 2 });
+  // Unpaired on one side, and the other half of the pair sorts after it by its bytes but before it by UTF-16.
+  await current.query("DELETE FROM a WHERE k IN ('B', '\uFF5E')");
+  await base.query("DELETE FROM a WHERE k = 'ä'");
+  expect(await compareTable(base, current, "a")).toMatchObject({ inserted: 1, updated: ODD_TEXTS.length - 3, deleted: 2 });
 });
 
 test("composite, uuid, numeric and timestamp keys", async () => {

@@ -55,7 +55,7 @@ function refusingAStream(client: pg.Client): pg.Client {
   return new Proxy(client, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property, target);
-      if (property !== "query") return typeof value === "function" ? value.bind(target) : value;
+      if (property !== "query") return typeof value === "function" ? (value.bind(target) as unknown) : value;
       return (...args: unknown[]) => {
         const text = (args[0] as { text?: string }).text ?? "";
         if (!refused && text.includes("ORDER BY convert_to")) {

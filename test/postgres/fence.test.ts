@@ -174,19 +174,22 @@ describe("opening", () => {
         await client.end().catch(() => undefined);
       }
     });
-    for (let round = 0; round < 5; round++) {
-      const client = await sessionInside(server.endpoint, server.control, live);
-      const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-      await assertFenced(
-        server.control,
-        live,
-        rows.map(({ pid }) => pid),
-      );
-      await expect(assertFenced(server.control, live)).rejects.toThrow(NotFencedError);
-      await client.end();
+    try {
+      for (let round = 0; round < 10; round++) {
+        const client = await sessionInside(server.endpoint, server.control, live);
+        const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+        await assertFenced(
+          server.control,
+          live,
+          rows.map(({ pid }) => pid),
+        );
+        await expect(assertFenced(server.control, live)).rejects.toThrow(NotFencedError);
+        await client.end();
+      }
+    } finally {
+      running = false;
+      await Promise.all(intruders);
     }
-    running = false;
-    await Promise.all(intruders);
     expect(await readProperties(server.control, live)).toMatchObject({ allowConnections: false, connectionLimit: -1 });
   });
 });

@@ -19,7 +19,7 @@ import {
   serverSettings,
   stopServer,
 } from "../../postgres/server.ts";
-import { withHomeLock } from "../../postgres/server-home.ts";
+import { withHomeLock } from "../../postgres/server-lock.ts";
 import { freePort } from "./embedded.ts";
 
 let root: string;

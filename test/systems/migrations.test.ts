@@ -93,3 +93,17 @@ test("seeding twice adds up, with the same content for the same numbers", async 
   expect(await content(other)).toBe(await content(once));
   expect(await countOf(other, "pfa_records", "total_cost <> monthly_rate * duration_months")).toBe(0);
 });
+
+test("seeding many rows leaves every index in place, owned as before", async () => {
+  const many = await stand.makeDatabase("seeded_many", "v3.0.0");
+  const indexes = async () =>
+    (
+      await many.admin.query<{ line: string }>(
+        "SELECT pg_get_indexdef(oid) || ' ' || pg_get_userbyid(relowner) AS line FROM pg_class WHERE relkind = 'i' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+      )
+    ).rows;
+  const before = await indexes();
+  await pfaVanguard.drill.seed(many.admin, 60_000);
+  expect(await indexes()).toEqual(before);
+  expect(await countOf(many, "pfa_records")).toBe(60_000);
+});

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/** `backout <verb>`: thin; what a verb does lies in verbs/, what it means in the rooms of the domain. */
+import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError } from "commander";
+import { addDeploy } from "./verbs/deploy.ts";
+import { addDrill } from "./verbs/drill.ts";
+import { addHistory } from "./verbs/history.ts";
+import { EXIT } from "./verbs/outcome.ts";
+import { addPreview } from "./verbs/preview.ts";
+import { addRollback } from "./verbs/rollback.ts";
+import { addStatus } from "./verbs/status.ts";
+import { addVerify } from "./verbs/verify.ts";
+
+function version(): string {
+  for (const path of ["../package.json", "../../package.json"])
+    try {
+      return (JSON.parse(readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8")) as { version: string }).version;
+    } catch {
+      continue;
+    }
+  return "unknown";
+}
+
+function addSetup(program: Command): void {
+  program
+    .command("setup")
+    .description("find or make the Pulumi engine, and prepare this project")
+    .option("--json", "one JSON document on standard output")
+    .action(async (options: { json?: boolean }) => {
+      const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
+      const child = spawn(process.execPath, [fileURLToPath(new URL(`./setup.${suffix}`, import.meta.url)), ...(options.json === true ? ["--json"] : [])], { stdio: "inherit" });
+      process.exitCode = await new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+    });
+}
+
+const program = new Command("backout")
+  .description("Getting back from a deployment that went wrong: a rollback is a stack update that pins the previous release and its data.")
+  .version(version())
+  .showHelpAfterError("(run with --help for what can be given)")
+  .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by policy or safety.")
+  .exitOverride();
+
+addSetup(program);
+for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addDrill, addHistory]) add(program);
+
+try {
+  // Sub-commands end by an error too, so that every wrong usage has the same exit code.
+  for (const command of program.commands) command.exitOverride();
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+}

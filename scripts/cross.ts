@@ -1,0 +1,141 @@
+/** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the control database says happened. */
+import { readFileSync } from "node:fs";
+import { ControlStore, type Crossing, type JournalEntry } from "../control/store.ts";
+import { controlName, endpointOf } from "../declared/site.ts";
+import { PHASES } from "../crossing/phases.ts";
+import type { CheckResult, ScopeDefinition } from "../systems/definition.ts";
+import { ensureStack, runPulumi } from "./pulumi-run.ts";
+import { type OpenStack, writeStack } from "./stack.ts";
+import { say } from "./verbs/outcome.ts";
+
+export interface PhaseTime {
+  name: string;
+  seconds: number;
+  budgetSeconds: number | null;
+  status: "done" | "failed" | "over budget";
+}
+
+export interface CrossingOutcome {
+  ok: boolean;
+  runId: string;
+  epoch: number | null;
+  state: string;
+  scope: string | null;
+  from: string | null;
+  to: string;
+  seconds: number;
+  cutOverMs: number | null;
+  quarantine: string | null;
+  phases: PhaseTime[];
+  checks: CheckResult[];
+  exported: { path: string; sha256: string; rows: number }[];
+  /** Why it failed, and what to run next; null when it did not. */
+  failure: string | null;
+  /** Nothing was closed, stopped or changed. */
+  refused: boolean;
+}
+
+/** Writes the pins and runs the update. A refused update leaves the stack file as it was. */
+export async function cross(before: OpenStack, text: string, runId: string, reason: string | null): Promise<CrossingOutcome> {
+  await ensureStack(before.project, before.stack);
+  const current = keepSalt(before, text);
+  writeStack(before, current);
+  const startedAt = performance.now();
+  const { code, output } = await runPulumi({
+    project: before.project,
+    stack: before.stack,
+    arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs"],
+    environment: { BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
+    onLine: progress,
+  });
+  const outcome = await outcomeOf(before, runId, (performance.now() - startedAt) / 1000, code, output);
+  if (outcome.refused) writeStack(before, keepSalt(before, before.text));
+  return outcome;
+}
+
+/** `stack select --create` writes the passphrase's salt into the stack file; it must survive our own edit of what we read before. */
+function keepSalt(stack: OpenStack, text: string): string {
+  if (/^encryptionsalt:/m.test(text)) return text;
+  const salt = /^encryptionsalt:.*$/m.exec(readFileSync(stack.file, "utf8"));
+  return salt === null ? text : `${text.trimEnd()}\n${salt[0]}\n`;
+}
+
+/** Of the engine's lines only ours: phases, warnings, errors. */
+function progress(line: string): void {
+  const found = /backout:index:\w+ \S+ (?:updating|creating|updated|created)[^)]*\) (.+)$/.exec(line);
+  if (found?.[1] !== undefined && !/^\s*$/.test(found[1])) say(`  ${found[1]}`);
+}
+
+async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code: number, output: string): Promise<CrossingOutcome> {
+  const control = await ControlStore.open(endpointOf(stack.site), controlName(stack.site, stack.definition)).catch(() => null);
+  try {
+    const crossing = (await control?.lastCrossing()) ?? null;
+    const ours = crossing !== null && control !== null && (await worked(control, crossing, runId));
+    const journal = ours ? await control.journal(crossing.epoch) : [];
+    const scope = ours && crossing.plan.scope !== null ? stack.definition.scopes[crossing.plan.scope] : undefined;
+    const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)?.detail as
+      | { cutOverMs: number; quarantine: string }
+      | undefined;
+    return {
+      ok: code === 0,
+      runId,
+      epoch: crossing?.epoch ?? null,
+      state: crossing?.state ?? "none",
+      scope: crossing?.plan.scope ?? null,
+      from: ours ? crossing.plan.fromRelease : null,
+      to: crossing?.plan.toRelease ?? stack.declared.release,
+      seconds: round(seconds),
+      cutOverMs: cut === undefined ? null : Math.round(cut.cutOverMs * 10) / 10,
+      quarantine: cut?.quarantine ?? null,
+      phases: phaseTimes(journal, scope),
+      checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
+      exported: ours ? await exportsOf(control, crossing.epoch) : [],
+      failure: code === 0 ? null : failureOf(output),
+      refused: code !== 0 && (!ours || crossing.state === "refused"),
+    };
+  } finally {
+    await control?.end();
+  }
+}
+
+async function worked(control: ControlStore, crossing: Crossing, runId: string): Promise<boolean> {
+  return crossing.runId === runId || (await control.journal(crossing.epoch)).some((entry) => entry.runId === runId);
+}
+
+/** Seconds per phase: from the first start to the last end of its steps. */
+export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: ScopeDefinition | undefined): PhaseTime[] {
+  return PHASES.flatMap((name) => {
+    const entries = journal.filter(({ phase, step }) => phase === name && step !== "results");
+    const first = entries[0];
+    const last = entries.at(-1);
+    if (first === undefined || last === undefined) return [];
+    const seconds = round((Date.parse(last.at) - Date.parse(first.at)) / 1000);
+    const budgetSeconds = scope?.phaseBudgets[name] ?? null;
+    const failed = last.status === "failed" || last.status === "started";
+    return [{ name, seconds, budgetSeconds, status: failed ? ("failed" as const) : budgetSeconds !== null && seconds > budgetSeconds ? ("over budget" as const) : ("done" as const) }];
+  });
+}
+
+async function exportsOf(control: ControlStore, epoch: number): Promise<CrossingOutcome["exported"]> {
+  const { rows } = await control.client.query<{ path: string; sha256: string; rows: string }>("SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path", [epoch]);
+  return rows.map(({ path, sha256, rows: count }) => ({ path, sha256, rows: Number(count) }));
+}
+
+/** The engine's error lines, without its own frame around them. */
+function failureOf(output: string): string {
+  const lines = output.split("\n");
+  const at = lines.findIndex((line) => /^Diagnostics:/.test(line));
+  const said = (at === -1 ? lines : lines.slice(at + 1)).map((line) => line.trim());
+  const errors: string[] = [];
+  for (let index = 0; index < said.length; index++) {
+    const found = /^error: (.*)$/.exec(said[index] ?? "");
+    if (found?.[1] === undefined || found[1] === "update failed") continue;
+    errors.push(found[1].replace(/^backout:index:\w+ resource '\w+' has a problem: /, ""));
+    for (let next = index + 1; next < said.length && said[next] !== "" && !/^(?:backout|pulumi):|^error: /.test(said[next] ?? ""); next++) errors.push(said[next]!);
+  }
+  return [...new Set(errors)].join("\n") || lines.slice(-5).join("\n");
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

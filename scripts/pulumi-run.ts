@@ -1,0 +1,91 @@
+/** Runs the real engine on a stack: arguments as arrays, what it says handed on line by line, a lock left by a dead process removed first. */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { ensureEngine, engineEnvironment } from "./engine/engine.ts";
+import { isAlive } from "./engine/process-table.ts";
+import { prepareProject } from "./engine/project.ts";
+import { say } from "./verbs/outcome.ts";
+
+export interface PulumiOutcome {
+  code: number;
+  /** Everything it said, secrets are never among it. */
+  output: string;
+}
+
+export interface PulumiCall {
+  project: string;
+  stack: string;
+  arguments: string[];
+  environment?: NodeJS.ProcessEnv;
+  onLine?: (line: string) => void;
+}
+
+export async function runPulumi({ project, stack, arguments: given, environment = {}, onLine = () => undefined }: PulumiCall): Promise<PulumiOutcome> {
+  const engine = await ensureEngine({ log: say });
+  await prepareProject(project);
+  const env = { ...engineEnvironment(engine, project), ...environment };
+  removeStaleLocks(env["PULUMI_BACKEND_URL"], stack);
+  const child = spawn(engine.pulumi, [...given, "--stack", stack, "--non-interactive", "--color", "never"], {
+    cwd: project,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own: Ctrl-C is passed on once, the engine ends what is in flight, and this process waits for it.
+    detached: true,
+  });
+  const pass = (): void => void child.kill("SIGINT");
+  process.on("SIGINT", pass);
+  process.on("SIGTERM", pass);
+  const lines: string[] = [];
+  const collect = async (stream: NodeJS.ReadableStream): Promise<void> => {
+    for await (const line of createInterface({ input: stream })) {
+      lines.push(line);
+      onLine(line);
+    }
+  };
+  try {
+    const [code] = await Promise.all([
+      new Promise<number>((resolve, reject) => {
+        child.once("error", reject);
+        child.once("close", (status) => resolve(status ?? 1));
+      }),
+      collect(child.stdout),
+      collect(child.stderr),
+    ]);
+    return { code, output: lines.join("\n") };
+  } finally {
+    process.off("SIGINT", pass);
+    process.off("SIGTERM", pass);
+  }
+}
+
+/** Makes the stack where it is not there yet. */
+export async function ensureStack(project: string, stack: string): Promise<void> {
+  const { code, output } = await runPulumi({ project, stack, arguments: ["stack", "select", "--create"] });
+  if (code !== 0) throw new Error(`the stack ${stack} could not be selected: ${output}`);
+}
+
+/** A file backend stays locked when the command line is killed. The lock names host and pid: one whose process is dead is removed, and it is said. */
+export function removeStaleLocks(backend: string | undefined, stack: string): string[] {
+  if (backend?.startsWith("file://") !== true) return [];
+  const folder = join(fileURLToPath(new URL(backend)), ".pulumi", "locks");
+  if (!existsSync(folder)) return [];
+  const removed: string[] = [];
+  for (const entry of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!entry.endsWith(".json") || !entry.split("/").includes(stack)) continue;
+    const file = join(folder, entry);
+    try {
+      const lock = JSON.parse(readFileSync(file, "utf8")) as { pid?: number; hostname?: string };
+      if (lock.hostname !== hostname() || lock.pid === undefined || isAlive(lock.pid)) continue;
+      rmSync(file, { force: true });
+      say(`removed the state lock of pid ${lock.pid}: that process is dead`);
+      removed.push(file);
+    } catch {
+      continue;
+    }
+  }
+  return removed;
+}

@@ -1,0 +1,131 @@
+/** `backout deploy`: ledger entry, snapshot in the fence, armed copy, baseline; pinned back by itself when the update or its verification fails. */
+import { relative, join } from "node:path";
+import type { Command } from "commander";
+import { newRunId } from "../../crossing/run-id.ts";
+import { ControlStore } from "../../control/store.ts";
+import { readySnapshots } from "../../control/catalogue.ts";
+import { toArm } from "../../crossing/arming.ts";
+import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { deployEdits } from "../../declared/scope.ts";
+import { controlName, endpointOf } from "../../declared/site.ts";
+import { hashFolder } from "../../processes/artefact.ts";
+import { cross, type CrossingOutcome } from "../cross.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, programFolder, stackFile, type OpenStack, type StackFile } from "../stack.ts";
+import { finish, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { previewOf, tellPreview } from "./preview.ts";
+import { confirm } from "./rollback.ts";
+import { timelineLines } from "./timeline.ts";
+
+interface Options extends CommonOptions {
+  from?: string;
+  schema?: string;
+  onFailure?: "rollback" | "stop";
+  reason?: string;
+  yes?: boolean;
+  wait?: boolean;
+}
+
+export interface DeployOutcome extends CrossingOutcome {
+  /** The way back that was taken by itself; null where none was needed or wanted. */
+  rolledBack: CrossingOutcome | null;
+  armed: boolean;
+}
+
+export async function deploy(release: string, options: Options): Promise<DeployOutcome> {
+  const found = stackFile(options.stack);
+  const before = await openStack(found);
+  const runId = newRunId("deploy");
+  return withStackLock(before.site, `deploy ${release}`, runId, async () => {
+    const text = editPins(before.text, [...(options.from === undefined ? [] : await ledgerEdits(before, release, options)), ...deployEdits(before.definition, release)]);
+    const after = await openStack(found, text);
+    const preview = await previewOf(before, after, false);
+    tellPreview(preview, say);
+    const refused = preview.reached ? preview.refused : [];
+    if (refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
+    await confirm(options.yes === true, before.stack);
+    const outcome = await cross(before, text, runId, options.reason ?? null);
+    if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
+    if (outcome.ok) return { ...outcome, rolledBack: null, armed: options.wait === false ? false : await untilArmed(after) };
+    if (options.onFailure === "stop" || outcome.from === null) return { ...outcome, rolledBack: null, armed: false };
+    say(`${release} failed (${outcome.failure?.split("\n")[0] ?? ""}); going back to ${outcome.from}`);
+    return { ...outcome, rolledBack: await goBack(found, before, release, outcome, runId), armed: false };
+  });
+}
+
+/** The pins of before, the data of the snapshot the failed deployment took, and the release blocked. */
+async function goBack(found: StackFile, before: OpenStack, release: string, failed: CrossingOutcome, runId: string): Promise<CrossingOutcome> {
+  const edits: PinEdit[] = [{ path: ["blocked", release], value: `${runId}: ${failed.failure?.split("\n")[0] ?? "failed"}` }];
+  const taken = await snapshotsOf(before, failed.epoch);
+  const names = Object.values(taken);
+  if (names.length > 0) edits.push({ path: ["data"], value: names.length === 1 ? names[0] : taken });
+  const text = editPins(before.text, edits);
+  const now = await openStack({ ...found, text: before.text });
+  return cross(now, text, `${runId}-back`, `${release} failed`);
+}
+
+async function snapshotsOf(stack: OpenStack, epoch: number | null): Promise<Record<string, string>> {
+  const control = await ControlStore.open(endpointOf(stack.site), controlName(stack.site, stack.definition)).catch(() => null);
+  if (control === null) return {};
+  try {
+    const snapshots = (await readySnapshots(control.client)).filter((snapshot) => snapshot.epoch === epoch && snapshot.name.startsWith("before-"));
+    return Object.fromEntries(snapshots.map(({ database, name, generation }) => [database, `${name}@${generation}`]));
+  } finally {
+    await control.end();
+  }
+}
+
+/** Hashes the folders `<from>/<component>` into the ledger. */
+async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: Options): Promise<PinEdit[]> {
+  const root = programFolder(stack.project);
+  const edits: PinEdit[] = [];
+  for (const component of Object.keys(stack.definition.components)) {
+    const folder = join(from!, component);
+    edits.push({ path: ["releases", release, "components", component], value: { path: relative(root, join(process.cwd(), folder)), sha256: await hashFolder(folder) } });
+  }
+  for (const [database, { migrations }] of Object.entries(stack.definition.databases))
+    edits.push({ path: ["releases", release, "schema", database], value: schema ?? migrations.at(-1)?.name });
+  return edits;
+}
+
+/** Deploying is done when the way back is ready. */
+async function untilArmed(stack: OpenStack): Promise<boolean> {
+  if (stack.declared.arm === "never") return false;
+  const control = await ControlStore.open(endpointOf(stack.site), controlName(stack.site, stack.definition));
+  if (control === null) return false;
+  try {
+    for (let look = 0; look < 1200; look++) {
+      if ((await toArm(control.client, stack.declared.arm)).length === 0) return (await readySnapshots(control.client)).length > 0;
+      if (look % 40 === 39) say("  the snapshot is being armed…");
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    return false;
+  } finally {
+    await control.end();
+  }
+}
+
+export function addDeploy(program: Command): void {
+  program
+    .command("deploy <release>")
+    .description("deploy a release of the ledger (or, with --from, enter it first); pins back by itself when it fails")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--from <folder>", "folder with one folder per component: hashed into the ledger as this release")
+    .option("--schema <migration>", "with --from: newest migration the release needs; the system's newest unless given")
+    .option("--on-failure <what>", "rollback or stop", "rollback")
+    .option("--no-wait", "do not wait until the snapshot is armed")
+    .option("--reason <text>", "reason, for the record")
+    .option("-y, --yes", "do not ask")
+    .option("--json", "one JSON document on standard output, progress on standard error")
+    .action(async (release: string, options: Options) =>
+      finish(
+        options.json,
+        () => deploy(release, options),
+        (outcome) => {
+          process.stdout.write(`${timelineLines(outcome).join("\n")}\n`);
+          if (outcome.rolledBack !== null) process.stdout.write(`went back:\n${timelineLines(outcome.rolledBack).join("\n")}\n`);
+        },
+        ({ ok }) => ok,
+      ),
+    );
+}

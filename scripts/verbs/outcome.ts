@@ -1,0 +1,61 @@
+/** How every verb ends: exit code, one JSON document with `--json`, progress on standard error. */
+import { chalk } from "zx";
+
+/** 0 done, 1 failed, 2 wrong usage, 3 refused by policy or safety. */
+export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
+
+/** Refused before anything was touched. */
+export class VerbRefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "VerbRefusedError";
+  }
+}
+
+/** Called in a way that cannot be meant. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "UsageError";
+  }
+}
+
+export interface CommonOptions {
+  stack?: string;
+  json?: boolean;
+}
+
+/** Progress for a person; standard output stays free for the one JSON document. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export function colour(): typeof chalk | null {
+  return process.stderr.isTTY && process.env["NO_COLOR"] === undefined ? chalk : null;
+}
+
+const REFUSALS = ["DeclaredStateErrors", "DeclaredStateError", "SnapshotPinError", "RefusedError", "VerbRefusedError", "StackLockedError", "LockedError"];
+const USAGE = ["UsageError", "StackNotFoundError", "UnknownScopeError", "NoProjectError", "UnknownSystemError"];
+
+export function exitCodeOf(error: unknown): number {
+  const { name } = error as Error;
+  return USAGE.includes(name) ? EXIT.usage : REFUSALS.includes(name) ? EXIT.refused : EXIT.failed;
+}
+
+/**
+ * Runs a verb. What it returns is printed as JSON with `--json`, and by `tell` otherwise.
+ * @param ok whether the outcome counts as done; a verb that ran and found something wrong ends with 1.
+ */
+export async function finish<T>(json: boolean | undefined, work: () => Promise<T>, tell: (result: T) => void, ok: (result: T) => boolean = () => true): Promise<void> {
+  try {
+    const result = await work();
+    if (json === true) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    else tell(result);
+    process.exitCode = ok(result) ? EXIT.done : EXIT.failed;
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (json === true) process.stdout.write(`${JSON.stringify({ error: { name, message } }, null, 2)}\n`);
+    else say(colour()?.red(message) ?? message);
+    process.exitCode = exitCodeOf(error);
+  }
+}

@@ -1,0 +1,73 @@
+/** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
+import type { Command } from "commander";
+import { look } from "../../crossing/look.ts";
+import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
+import { refusals } from "../../crossing/refusals.ts";
+import { changedLines, type LineChange } from "../../declared/edit.ts";
+import { nextCrossing } from "../../provider/resources/fence.ts";
+import { openStack, stackFile, type OpenStack } from "../stack.ts";
+import { rollbackText } from "./rollback-pins.ts";
+import { colour, finish, type CommonOptions } from "./outcome.ts";
+
+interface Options extends CommonOptions {
+  to?: string;
+  scope?: string;
+  exact?: boolean;
+}
+
+export interface PreviewOutcome {
+  stack: string;
+  /** Lines of the stack file that would change. */
+  lines: LineChange;
+  reached: boolean;
+  /** Why it would be refused; empty when it would not. */
+  refused: string[];
+  /** Null where the database cannot be reached. */
+  preview: CrossingPreview | null;
+}
+
+/** @param before the stack as it is; @param after with the pins as they would be. */
+export async function previewOf(before: OpenStack, after: OpenStack, exact: boolean): Promise<PreviewOutcome> {
+  const lines = changedLines(before.text, after.text);
+  const facts = await look(after.site, after.definition);
+  if (facts.reach.kind === "unreachable")
+    return { stack: after.stack, lines, reached: false, refused: [`the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`], preview: null };
+  const refused = await refusals(after.site, after.definition, after.pins, facts);
+  if (refused.length > 0) return { stack: after.stack, lines, reached: true, refused, preview: null };
+  const { plan } = nextCrossing(facts, after.definition, after.pins);
+  const preview = await previewCrossing(after.site, after.definition, plan, { exact: exact || after.declared.exact, reached: facts.reach.kind === "reached" });
+  return { stack: after.stack, lines, reached: true, refused, preview };
+}
+
+export function tellPreview(outcome: PreviewOutcome, print: (line: string) => void): void {
+  const paint = colour();
+  for (const line of outcome.lines.removed.filter((text) => text.trim() !== "")) print(paint?.red(`- ${line}`) ?? `- ${line}`);
+  for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(paint?.green(`+ ${line}`) ?? `+ ${line}`);
+  for (const reason of outcome.refused) print(paint?.red(`refused: ${reason}`) ?? `refused: ${reason}`);
+  if (outcome.preview !== null)
+    for (const { severity, line } of previewLines(outcome.preview)) print(severity === "warning" ? (paint?.yellow(`! ${line}`) ?? `! ${line}`) : `  ${line}`);
+}
+
+export function addPreview(program: Command): void {
+  program
+    .command("preview")
+    .description("tell what a rollback (--to) or the stack file as it stands would do: changes, rows at risk, what cannot come back, time; touches nothing")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--to <release>", "release to go back to")
+    .option("--scope <name>", "scope of the rollback; the system's default unless given")
+    .option("--exact", "count rows at risk one by one, also in large tables")
+    .option("--json", "one JSON document on standard output")
+    .action(async (options: Options) => {
+      await finish(
+        options.json,
+        async () => {
+          const found = stackFile(options.stack);
+          const before = await openStack(found);
+          const after = options.to === undefined && options.scope === undefined ? before : await openStack(found, await rollbackText(before, options));
+          return previewOf(before, after, options.exact === true);
+        },
+        (outcome) => tellPreview(outcome, (line) => process.stdout.write(`${line}\n`)),
+        (outcome) => outcome.refused.length === 0,
+      );
+    });
+}

@@ -1,0 +1,64 @@
+/** The pins of a rollback: which release, which snapshot, what is blocked. */
+import { look } from "../../crossing/look.ts";
+import { compareReleases } from "../../crossing/plan.ts";
+import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { scopeEdits } from "../../declared/scope.ts";
+import { suggestion } from "../../declared/parse.ts";
+import type { OpenStack } from "../stack.ts";
+import { UsageError, VerbRefusedError } from "./outcome.ts";
+
+export interface RollbackWish {
+  to?: string;
+  scope?: string;
+  incident?: string;
+  reason?: string;
+  /** Leave the bad release deployable. */
+  block?: boolean;
+  /** Exact snapshot instead of the newest one taken before the release that is left. */
+  snapshot?: string;
+}
+
+/** The stack file as a rollback would leave it. */
+export async function rollbackText(stack: OpenStack, wish: RollbackWish): Promise<string> {
+  return editPins(stack.text, await rollbackEdits(stack, wish));
+}
+
+export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promise<PinEdit[]> {
+  const { declared, definition } = stack;
+  const scope = wish.scope ?? definition.defaultScope;
+  const releases = Object.keys(declared.releases);
+  const to = wish.to ?? previousRelease(declared.release, releases);
+  if (!releases.includes(to)) throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
+  const restores = definition.scopes[scope]?.pins.data === "snapshot";
+  return scopeEdits(definition, {
+    scope,
+    to,
+    snapshots: restores ? await snapshotsBefore(stack, wish.snapshot) : {},
+    block: wish.block === false || to === declared.release ? null : { release: declared.release, incident: wish.incident ?? wish.reason ?? "rolled back" },
+  });
+}
+
+function previousRelease(current: string, releases: string[]): string {
+  const older = releases.filter((release) => compareReleases(release, current) < 0).sort(compareReleases);
+  const previous = older.at(-1);
+  if (previous === undefined) throw new UsageError(`there is no release before ${current} in the ledger: name the goal with --to`);
+  return previous;
+}
+
+/** The newest snapshot taken before the release that is left, with its generation: exact, so that it means the same tomorrow. */
+async function snapshotsBefore(stack: OpenStack, wished: string | undefined): Promise<Record<string, string>> {
+  const facts = await look(stack.site, stack.definition);
+  if (facts.reach.kind !== "reached") throw new VerbRefusedError("the database cannot be reached, so it is not known which snapshots exist; nothing was changed");
+  const name = `before-${stack.declared.release}`;
+  return Object.fromEntries(
+    Object.keys(stack.definition.databases).map((database) => {
+      if (wished !== undefined) return [database, wished];
+      const newest = facts.snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === name).at(-1);
+      if (newest === undefined) {
+        const there = facts.snapshots.filter((snapshot) => snapshot.database === database).map((snapshot) => `${snapshot.name}@${snapshot.generation}`);
+        throw new VerbRefusedError(`there is no snapshot "${name}" of ${database}; there are ${there.join(", ") || "none"}: name one with --snapshot`);
+      }
+      return [database, `${name}@${newest.generation}`];
+    }),
+  );
+}

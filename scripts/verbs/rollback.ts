@@ -1,0 +1,61 @@
+/** `backout rollback`: lock, preview, question, update, timeline against budget; the release that is left is blocked afterwards. */
+import type { Command } from "commander";
+import { question } from "zx";
+import { newRunId } from "../../crossing/run-id.ts";
+import { cross, type CrossingOutcome } from "../cross.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, stackFile } from "../stack.ts";
+import { rollbackText, type RollbackWish } from "./rollback-pins.ts";
+import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
+import { tellTimeline } from "./timeline.ts";
+
+interface Options extends CommonOptions, RollbackWish {
+  yes?: boolean;
+  exact?: boolean;
+}
+
+export type RollbackOutcome = CrossingOutcome & { preview: PreviewOutcome };
+
+export async function rollback(options: Options): Promise<RollbackOutcome> {
+  const found = stackFile(options.stack);
+  const before = await openStack(found);
+  const runId = newRunId("rollback");
+  const reason = [options.incident, options.reason].filter((text) => text !== undefined).join(": ") || null;
+  return withStackLock(before.site, `rollback${reason === null ? "" : ` for ${reason}`}`, runId, async () => {
+    const text = await rollbackText(before, options);
+    const after = await openStack(found, text);
+    const preview = await previewOf(before, after, options.exact === true);
+    tellPreview(preview, say);
+    if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
+    await confirm(options.yes === true, before.stack);
+    const outcome = await cross(before, text, runId, reason);
+    if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
+    return { ...outcome, preview };
+  });
+}
+
+/** Without a terminal nobody can be asked: `--yes` must say so. */
+export async function confirm(yes: boolean, stack: string): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY) throw new UsageError("there is no terminal to ask on: repeat with --yes; nothing was changed");
+  const answer = await question(`Do this to ${stack}? Type yes: `);
+  if (answer.trim() !== "yes") throw new VerbRefusedError("not confirmed; nothing was changed");
+}
+
+export function addRollback(program: Command): void {
+  program
+    .command("rollback")
+    .description("go back: write the pins of a scope into the stack file and bring the stack there by `pulumi up`")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--to <release>", "release to go back to; the one before the current unless given")
+    .option("--scope <name>", "how much goes back; the system's default unless given")
+    .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
+    .option("--incident <id>", "incident, for the record and as the reason of the block")
+    .option("--reason <text>", "reason, for the record")
+    .option("--no-block", "leave the release that is left deployable")
+    .option("--exact", "count rows at risk one by one, also in large tables")
+    .option("-y, --yes", "do not ask")
+    .option("--json", "one JSON document on standard output, progress on standard error")
+    .action(async (options: Options) => finish(options.json, () => rollback(options), tellTimeline, ({ ok }) => ok));
+}

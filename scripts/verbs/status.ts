@@ -1,0 +1,110 @@
+/** `backout status`: what is, at one look: release, gate, components, snapshots and whether they are armed, quarantines, disk. */
+import type { Command } from "commander";
+import { targetOf } from "../../components/targets/index.ts";
+import { look, unfinished } from "../../crossing/look.ts";
+import { endpointOf, gateStateFile } from "../../declared/site.ts";
+import { readGateState } from "../../gate/state.ts";
+import { withSession } from "../../postgres/connection.ts";
+import { openStack, stackFile } from "../stack.ts";
+import { finish, type CommonOptions } from "./outcome.ts";
+
+export interface Status {
+  stack: string;
+  system: string;
+  declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string> };
+  reached: boolean;
+  reason: string | null;
+  crossing: { epoch: number; state: string; from: string | null; to: string; unfinished: boolean; failure: string | null; openedAt: string | null } | null;
+  gate: { mode: string; message: string } | null;
+  components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
+  snapshots: { name: string; database: string; takenAt: string; armed: boolean; sizeBytes: number | null }[];
+  quarantines: { name: string; database: string; createdAt: string; sizeBytes: number }[];
+  /** All copies of the data beside the live one. */
+  copiesBytes: number;
+}
+
+export async function status(options: CommonOptions): Promise<Status> {
+  const stack = await openStack(stackFile(options.stack));
+  const { site, definition, pins } = stack;
+  const facts = await look(site, definition);
+  const target = targetOf(site, definition);
+  const gate = readGateState(gateStateFile(site));
+  const components = [];
+  for (const [name, pin] of Object.entries(pins.components)) {
+    const { running, release, pid, asPinned } = await target.observe(name);
+    components.push({ name, running, release, pid, asPinned: pin.run ? running && asPinned(pin) : !running || definition.components[name]?.kind === "static" });
+  }
+  const sizes = facts.reach.kind === "reached" ? await databaseSizes(site) : new Map<string, number>();
+  const copies = facts.catalogue.filter(({ role }) => role !== "live");
+  return {
+    stack: stack.stack,
+    system: definition.name,
+    declared: { release: pins.release, data: pins.data, blocked: stack.declared.blocked },
+    reached: facts.reach.kind === "reached",
+    reason: facts.reach.kind === "unreachable" ? facts.reach.reason : facts.reach.kind === "absent" ? "not deployed yet" : null,
+    crossing:
+      facts.last === null
+        ? null
+        : {
+            epoch: facts.last.epoch,
+            state: facts.last.state,
+            from: facts.last.plan.fromRelease,
+            to: facts.last.plan.toRelease,
+            unfinished: unfinished(facts.last),
+            failure: facts.last.failure,
+            openedAt: facts.last.openedAt,
+          },
+    gate: gate === null ? null : { mode: gate.mode, message: gate.message },
+    components,
+    snapshots: facts.snapshots.map(({ id, name, generation, database, takenAt, sizeBytes }) => ({
+      name: `${name}@${generation}`,
+      database,
+      takenAt,
+      armed: facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === id && entry.verified !== null),
+      sizeBytes,
+    })),
+    quarantines: copies
+      .filter(({ role }) => role === "quarantine")
+      .map(({ name, database, createdAt }) => ({ name, database, createdAt, sizeBytes: sizes.get(name) ?? 0 })),
+    copiesBytes:
+      copies.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0) +
+      facts.snapshots.reduce((sum, { location, sizeBytes }) => sum + (sizes.get(location) ?? sizeBytes ?? 0), 0),
+  };
+}
+
+async function databaseSizes(site: Parameters<typeof endpointOf>[0]): Promise<Map<string, number>> {
+  return withSession(endpointOf(site), "postgres", async (client) => {
+    const { rows } = await client.query<{ name: string; bytes: string }>("SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database");
+    return new Map(rows.map(({ name, bytes }) => [name, Number(bytes)]));
+  });
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+function tell(found: Status): void {
+  const lines = [`${found.stack} (${found.system}): pinned to ${found.declared.release}`];
+  if (found.reason !== null) lines.push(`  ${found.reason}`);
+  if (found.crossing !== null) {
+    const { epoch, state, from, to, unfinished: open, failure } = found.crossing;
+    lines.push(`  crossing ${epoch}: ${from ?? "nothing"} → ${to}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? ": UNFINISHED, run `pulumi up` again" : ""}`);
+  }
+  lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}`);
+  for (const { name, running, release, pid, asPinned } of found.components)
+    lines.push(`  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`);
+  for (const { name, database, armed, takenAt } of found.snapshots) lines.push(`  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}`);
+  for (const { name, createdAt, sizeBytes } of found.quarantines) lines.push(`  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}`);
+  lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);
+  for (const [release, incident] of Object.entries(found.declared.blocked)) lines.push(`  ${release} is blocked: ${incident}`);
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command("status")
+    .description("what is: release, gate, components, snapshots, quarantines, disk")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--json", "one JSON document on standard output")
+    .action(async (options: CommonOptions) => finish(options.json, () => status(options), tell));
+}
