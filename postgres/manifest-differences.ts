@@ -47,5 +47,5 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function shown(value: unknown): string {
-  return value === null ? "none" : String(value);
+  return typeof value === "string" ? value : value === null ? "none" : JSON.stringify(value);
 }

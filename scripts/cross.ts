@@ -46,7 +46,7 @@ export async function cross(before: OpenStack, text: string, runId: string, reas
     stack: before.stack,
     arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs"],
     environment: { BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
-    onLine: progress,
+    onLine: progress(),
   });
   const outcome = await outcomeOf(before, runId, (performance.now() - startedAt) / 1000, code, output);
   if (outcome.refused) writeStack(before, keepSalt(before, before.text));
@@ -60,10 +60,15 @@ function keepSalt(stack: OpenStack, text: string): string {
   return salt === null ? text : `${text.trimEnd()}\n${salt[0]}\n`;
 }
 
-/** Of the engine's lines only ours: phases, warnings, errors. */
-function progress(line: string): void {
-  const found = /backout:index:\w+ \S+ (?:updating|creating|updated|created)[^)]*\) (.+)$/.exec(line);
-  if (found?.[1] !== undefined && !/^\s*$/.test(found[1])) say(`  ${found[1]}`);
+/** Of the engine's lines only ours, each once: phases, warnings, errors. */
+function progress(): (line: string) => void {
+  const said = new Set<string>();
+  return (line) => {
+    const text = /backout:index:\w+ \S+ (?:updating|creating|deleting)[^)]*\) (?:\[diff: [^\]]*\];? ?)?(.+)$/.exec(line)?.[1]?.trim();
+    if (text === undefined || said.has(text)) return;
+    said.add(text);
+    say(`  ${text}`);
+  };
 }
 
 async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code: number, output: string): Promise<CrossingOutcome> {

@@ -1,7 +1,7 @@
 /** The containers of a component, as Docker knows them. */
 import { z } from "zod";
 import { docker, isAbsent } from "./docker-cli.ts";
-import { inspectArguments, LABELS, listArguments } from "./docker-commands.ts";
+import { inspectArguments, listArguments } from "./docker-commands.ts";
 
 export interface Container {
   id: string;
@@ -65,10 +65,6 @@ export async function containerNamed(name: string): Promise<Container | null> {
     if (isAbsent(error)) return null;
     throw error;
   }
-}
-
-export function belongsTo(container: Container, stack: string, component: string): boolean {
-  return container.labels[LABELS.stack] === stack && container.labels[LABELS.component] === component;
 }
 
 /** Whether a container was made of exactly this image: a tag may have moved since, a digest cannot. */

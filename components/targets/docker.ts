@@ -14,7 +14,7 @@ import { holderOf, isPortFree } from "../../processes/ports.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { createContainer, docker, lastErrorLines } from "./docker-cli.ts";
 import * as commands from "./docker-commands.ts";
-import { belongsTo, containerNamed, containersOf, isMadeOf, type Container } from "./docker-containers.ts";
+import { containerNamed, containersOf, isMadeOf, type Container } from "./docker-containers.ts";
 import { ContainerNameTakenError, ContainersRunningError, PortUndeclaredError, ServerOutOfReachError } from "./docker-errors.ts";
 import { untilHealthy } from "./docker-health.ts";
 import { imageOf, makePresent } from "./docker-images.ts";
@@ -47,7 +47,7 @@ export class DockerTarget implements Target {
     const platform = await docker(commands.versionArguments());
     if (this.site.server.embedded && definition.databases.length > 0 && loopbackIsApart(platform))
       throw new ServerOutOfReachError(component);
-    await this.slot(component);
+    await this.slot(component, await containersOf(this.site.stack, component));
     await makePresent(component, pin);
   }
 
@@ -85,14 +85,14 @@ export class DockerTarget implements Target {
    */
   async resume(component: string, pin: ComponentPin): Promise<string> {
     if (this.isStatic(component)) return this.statics.resume();
-    await makePresent(component, pin);
-    const slot = await this.slot(component);
-    const others = (await containersOf(this.site.stack, component)).some(({ id, running }) => running && id !== slot?.id);
-    const already = slot !== null && slot.running && !others && this.isAsPinned(slot, pin);
-    const id = already ? slot.id : await this.replace(component, pin, slot);
+    const containers = await containersOf(this.site.stack, component);
+    const slot = await this.slot(component, containers);
+    const running = containers.filter((container) => container.running);
+    const already = slot !== null && slot.running && running.length === 1 && this.isAsPinned(slot, pin);
+    const id = already ? slot.id : await this.replace(component, pin, containers, slot);
     await untilHealthy({ component, id, port: this.port(component) ?? 0, health: componentOf(this.definition, component).health });
     await docker(commands.keepRunningArguments(id));
-    await this.retire(component, pin, id);
+    await this.retire(component, pin, containers, id);
     return already ? "already" : "started";
   }
 
@@ -111,21 +111,18 @@ export class DockerTarget implements Target {
 
   async errorLog(component: string, lines: number): Promise<string[]> {
     if (this.isStatic(component)) return this.statics.errorLog();
-    const container = await containerNamed(this.containerName(component));
-    return container === null ? [] : lastErrorLines(commands.logsArguments(container.id, container.startedAt), lines);
+    const container = (await containersOf(this.site.stack, component)).find(({ name }) => name === this.containerName(component));
+    return container === undefined ? [] : lastErrorLines(commands.logsArguments(container.id, container.startedAt), lines);
   }
 
   /** Puts a new container in the place of `slot` and starts it. Killed anywhere in between, the next run takes it up again. */
-  private async replace(component: string, pin: ComponentPin, slot: Container | null): Promise<string> {
+  private async replace(component: string, pin: ComponentPin, containers: Container[], slot: Container | null): Promise<string> {
+    await makePresent(component, pin);
     const name = this.containerName(component);
-    const next = `${name}-next`;
-    const leftOver = await containerNamed(next);
-    if (leftOver !== null) {
-      if (!belongsTo(leftOver, this.site.stack, component)) throw new ContainerNameTakenError(next, leftOver.id);
-      await docker(commands.removeArguments(leftOver.id));
-    }
-    const id = await createContainer(this.spec(component, pin, next));
-    await this.stop(component);
+    const leftOver = containers.find((container) => container.name === this.nextName(component));
+    if (leftOver !== undefined) await docker(commands.removeArguments(leftOver.id));
+    const id = await createContainer(this.spec(component, pin));
+    if (containers.some((container) => container.running)) await this.stop(component);
     const port = this.port(component);
     if (port !== null && !(await isPortFree(port))) throw new PortTakenError(component, port, holderOf(port));
     if (slot !== null)
@@ -135,25 +132,27 @@ export class DockerTarget implements Target {
     return id;
   }
 
-  /** Of what no longer runs, the newest that is not the same as what does is the way back by hand; the rest goes. */
-  private async retire(component: string, pin: ComponentPin, id: string): Promise<void> {
-    const old = (await containersOf(this.site.stack, component)).filter((container) => container.id !== id);
+  /** Of what was there before, the newest that is not the same as what runs now is the way back by hand; the rest goes. */
+  private async retire(component: string, pin: ComponentPin, before: Container[], id: string): Promise<void> {
+    const old = before.filter((container) => container.id !== id && container.name !== this.nextName(component));
     const keep = old.find((container) => !this.isAsPinned(container, pin));
     for (const container of old) if (container !== keep) await docker(commands.removeArguments(container.id));
   }
 
   /** The container that has the component's name. @throws ContainerNameTakenError where it is somebody else's. */
-  private async slot(component: string): Promise<Container | null> {
+  private async slot(component: string, containers: Container[]): Promise<Container | null> {
     const name = this.containerName(component);
-    const container = await containerNamed(name);
-    if (container !== null && !belongsTo(container, this.site.stack, component)) throw new ContainerNameTakenError(name, container.id);
-    return container;
+    const own = containers.find((container) => container.name === name);
+    if (own !== undefined) return own;
+    const foreign = await containerNamed(name);
+    if (foreign !== null) throw new ContainerNameTakenError(name, foreign.id);
+    return null;
   }
 
-  private spec(component: string, pin: ComponentPin, name: string): commands.ContainerSpec {
+  private spec(component: string, pin: ComponentPin): commands.ContainerSpec {
     const environment = environmentOf(this.site, this.definition, component, pin);
     return {
-      name,
+      name: this.nextName(component),
       stack: this.site.stack,
       component,
       release: pin.release,
@@ -176,6 +175,10 @@ export class DockerTarget implements Target {
 
   private containerName(component: string): string {
     return `${this.site.stack}-${component}`;
+  }
+
+  private nextName(component: string): string {
+    return `${this.containerName(component)}-next`;
   }
 
   private port(component: string): number | null {

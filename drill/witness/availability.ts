@@ -103,12 +103,19 @@ export function unavailability(memory: Memory, period: Period = {}): Unavailabil
   };
 }
 
-/** The longest times between acknowledged writes: a restore happened in one of them, if it happened. */
-export function longestPauses(memory: Memory, most: number): Pause[] {
-  const acks = memory.answers.filter((answer) => answer.kind === "ok").map((answer) => answer.mono);
-  const pauses = acks.map((from, index) => ({ from, to: acks[index + 1] ?? memory.last?.mono ?? from }));
-  return pauses
-    .sort((a, b) => b.to - b.from - (a.to - a.from))
-    .slice(0, most)
-    .sort((a, b) => a.from - b.from);
+/**
+ * Times between acknowledged writes in which a restore may have happened: first those in which something else was answered, then the longest;
+ * always the last one. In order.
+ */
+export function likelyOutages(memory: Memory, most: number): Pause[] {
+  const pauses: (Pause & { troubled: boolean })[] = [];
+  for (const { kind, mono } of memory.answers) {
+    const open = pauses.at(-1);
+    if (open !== undefined) open.to = mono;
+    if (kind === "ok") pauses.push({ from: mono, to: memory.last?.mono ?? mono, troubled: false });
+    else if (open !== undefined) open.troubled = true;
+  }
+  const last = pauses.pop();
+  const likely = pauses.sort((a, b) => Number(b.troubled) - Number(a.troubled) || b.to - b.from - (a.to - a.from)).slice(0, most);
+  return [...likely, ...(last === undefined ? [] : [last])].sort((a, b) => a.from - b.from).map(({ from, to }) => ({ from, to }));
 }

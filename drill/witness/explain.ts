@@ -47,9 +47,23 @@ export function explain(rows: Rows, databases: readonly Database[], pauses: read
   };
   // The database in service first: one restore explains most drills, and the many histories of a quarantine need not be tried then.
   const order = databases.map((_, index) => index).sort((a, b) => Number(databases[b]?.inService) - Number(databases[a]?.inService));
+  // One database alone often has several equally good histories of which only one fits the other databases: hence pairs.
+  const improvePair = (one: number, two: number): boolean => {
+    let better = false;
+    for (const first of restoredOnce(one))
+      for (const second of restoredOnce(two)) {
+        if (first.contradictions + second.contradictions >= least) continue;
+        const candidates = chosen.with(one, first).with(two, second);
+        const attempt = cost(candidates);
+        if (attempt >= least) continue;
+        [chosen[one], chosen[two], least, better] = [first, second, attempt, true];
+      }
+    return better;
+  };
   for (let better = true; better; ) {
     better = false;
     for (const index of order) if (least > 0) better = improve(index, restoredOnce(index)) || better;
+    for (const one of order) for (const two of order) if (one < two && least > 0) better = improvePair(one, two) || better;
   }
   return chosen;
 }

@@ -12,7 +12,7 @@
  */
 import { judgeRow } from "./accounts.ts";
 import type { Lost, Place, Resurrected, RowVerdict, Source, Wrong } from "./accounts.ts";
-import { longestPauses, unavailability } from "./availability.ts";
+import { likelyOutages, unavailability } from "./availability.ts";
 import type { Period, Unavailability } from "./availability.ts";
 import { readContent, readExports } from "./content.ts";
 import type { DatabaseAddress, Exported, Found } from "./content.ts";
@@ -86,7 +86,7 @@ export function judgeFound(
   exports: { exported: Exported[]; problems: string[] },
   period: Period = {},
 ): Judgement {
-  const pauses = longestPauses(memory, PAUSES_TRIED);
+  const pauses = likelyOutages(memory, PAUSES_TRIED);
   const exportsById = Map.groupBy(exports.exported, (change) => change.id);
   const all = [live, ...quarantines];
   const databases = all.map(({ found }, index) => ({ content: found.content, inService: index === 0 }));

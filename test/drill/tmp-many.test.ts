@@ -1,7 +1,7 @@
 /** The judge against histories made up in memory: what really happened is known, so the verdict is, too. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-fc.configureGlobal({ numRuns: 10000 });
+fc.configureGlobal({ numRuns: 12000 });
 import { unavailability } from "../../drill/witness/availability.ts";
 import { judgeFound } from "../../drill/witness/judge.ts";
 import type { Judgement } from "../../drill/witness/judge.ts";
@@ -109,7 +109,7 @@ describe("a faultless history is never accused", () => {
         expect(findings(judgement)).toBe(0);
         expect(judgement.accountedFor.nowhere).toBe(0);
       }),
-      { numRuns: 10000 },
+      { numRuns: 12000 },
     );
   });
 
