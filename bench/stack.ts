@@ -41,6 +41,12 @@ export interface StackOptions {
   program?: string;
 }
 
+/** Whatever the imitated stack is pinned to now, every measurement starts from the same declared state. */
+export function neutralEdits(release: string): PinEdit[] {
+  const defaults = ["components", "schema", "flags", "maintenance", "backups", "arm", "carry", "blocked", "exact"];
+  return [{ path: ["release"], value: release }, { path: ["data"], value: "current" }, ...defaults.map((key): PinEdit => ({ path: [key], value: undefined }))];
+}
+
 export async function benchStack({ project, stack, edits, program }: StackOptions): Promise<BenchStack> {
   const folder = await mkdtemp(join(tmpdir(), "backout-bench-"));
   const remove: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];

@@ -14,6 +14,7 @@ import { quote, withSession } from "../postgres/connection.ts";
 import { sessionInside } from "../postgres/fence.ts";
 import { captureManifest, compareManifests, type Manifest } from "../postgres/manifest.ts";
 import { derivedName } from "../postgres/names.ts";
+import { requireSpace } from "../postgres/space.ts";
 import { quickStatistics } from "../postgres/statistics.ts";
 import { driverFor, type DriverName } from "./drivers.ts";
 import type { Run } from "./run.ts";
@@ -150,7 +151,9 @@ export async function arm(run: Arming, snapshot: Snapshot): Promise<CatalogueDat
   while (taken.has(derivedName(base, `_armed_${snapshot.id}_${serial}`))) serial++;
   const name = derivedName(base, `_armed_${snapshot.id}_${serial}`);
   const driver = snapshot.driver as DriverName;
-  await driverFor(run.site, client, driver).restoreTo({ driver, location: snapshot.location }, name);
+  const kept = { driver, location: snapshot.location };
+  await requireSpace(client, endpointOf(run.site), await driverFor(run.site, client, driver).spaceNeededBytes({ snapshot: kept }));
+  await driverFor(run.site, client, driver).restoreTo(kept, name);
   const entry = {
     name,
     database: snapshot.database,

@@ -1,4 +1,5 @@
 /** Edits pins in a stack file as a person would: only the lines that change, comments and order kept. */
+import { isDeepStrictEqual } from "node:util";
 import { isMap, parseDocument, type Document } from "yaml";
 import { NAMESPACE } from "./parse.ts";
 
@@ -21,9 +22,24 @@ export function editPins(text: string, edits: PinEdit[]): string {
     const full = ["config", `${NAMESPACE}:${key}`, ...rest];
     if (value !== undefined) makeMaps(document, full.slice(0, -1));
     if (value === undefined) removePin(document, full);
-    else document.setIn(full, document.createNode(value));
+    // A plain value put where one stood keeps the comment on its line.
+    else document.setIn(full, typeof value === "object" ? document.createNode(value) : value);
   }
-  return document.toString({ lineWidth: 160 });
+  const style = { lineWidth: 0, indent: /^( +)\S/m.exec(text)?.[1]?.length ?? 2 };
+  return asWritten(document.toString(style), parseDocument(text).toString(style), text);
+}
+
+/** Printing a document settles spacing, quotes and numbers: lines that came out of it unchanged are put back as a person wrote them. */
+function asWritten(edited: string, printed: string, text: string): string {
+  const [lines, originals] = [printed.split("\n"), text.split("\n")];
+  if (lines.length !== originals.length) return edited;
+  const written = new Map<string, string[]>();
+  lines.forEach((line, index) => written.set(line, [...(written.get(line) ?? []), originals[index]!]));
+  const restored = edited
+    .split("\n")
+    .map((line) => written.get(line)?.shift() ?? line)
+    .join("\n");
+  return isDeepStrictEqual(parseDocument(restored).toJS(), parseDocument(edited).toJS()) ? restored : edited;
 }
 
 function makeMaps(document: Document, path: string[]): void {

@@ -2,7 +2,7 @@
 import type { Client } from "pg";
 import { sessionInside } from "../postgres/fence.ts";
 import type { Pins } from "../declared/pins.ts";
-import { endpointOf, liveName } from "../declared/site.ts";
+import { endpointOf, liveName, secretOf } from "../declared/site.ts";
 import { connect, qualified, withSession } from "../postgres/connection.ts";
 import type { Run } from "../crossing/run.ts";
 import type { Baseline } from "../systems/definition.ts";
@@ -41,21 +41,25 @@ export async function countTables(client: Client, tables: string[]): Promise<Rec
   return counts;
 }
 
-/** Median of a few health requests to the first service, milliseconds; null where nothing answers. */
-async function latency(run: Run): Promise<number | null> {
-  const [component, definition] = Object.entries(run.definition.components).find(([, { kind, health }]) => kind === "service" && health !== undefined) ?? [];
-  if (component === undefined || definition?.health === undefined) return null;
-  const port = run.site.ports[`${component}-upstream`] ?? run.site.ports[component];
-  const times: number[] = [];
-  for (let probe = 0; probe < 5; probe++) {
-    const startedAt = performance.now();
-    try {
-      const answer = await fetch(`http://127.0.0.1:${port}${definition.health.path}`, { signal: AbortSignal.timeout(1000) });
-      await answer.arrayBuffer();
-      if (answer.ok) times.push(performance.now() - startedAt);
-    } catch {
-      return null;
+const PROBES = 5;
+
+/** Median of a few reads as a user makes them, milliseconds; null where nothing answers. */
+async function latency({ site, definition }: Run): Promise<number | null> {
+  if (definition.readProbe === undefined) return null;
+  try {
+    const read = await definition.readProbe({
+      url: (component) => `http://127.0.0.1:${site.ports[component]}`,
+      fetch: (url, init) => fetch(url, { signal: AbortSignal.timeout(1000), ...init }),
+      secret: (name) => secretOf(site, name),
+    });
+    const times: number[] = [];
+    for (let probe = 0; probe < PROBES; probe++) {
+      const startedAt = performance.now();
+      await read();
+      times.push(performance.now() - startedAt);
     }
+    return times.sort((a, b) => a - b)[Math.floor(PROBES / 2)] ?? null;
+  } catch {
+    return null;
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? null;
 }

@@ -4,6 +4,7 @@ import { beginSnapshot, finishSnapshot, snapshotOfEpoch } from "../../control/ca
 import { endpointOf, liveName } from "../../declared/site.ts";
 import { sessionInside } from "../../postgres/fence.ts";
 import { derivedName } from "../../postgres/names.ts";
+import { requireSpace } from "../../postgres/space.ts";
 import { quickStatistics } from "../../postgres/statistics.ts";
 import { driverFor, type DriverName } from "../drivers.ts";
 import type { CrossingPlan } from "../plan.ts";
@@ -44,6 +45,7 @@ async function takeOne(run: Run, database: string, name: string, automatic: bool
     ));
   const inside = await sessionInside(endpointOf(site), control.client, live);
   const statistics = await quickStatistics(inside, live).finally(() => inside.end());
+  await requireSpace(control.client, endpointOf(site), await driver.spaceNeededBytes({ database: live }));
   const kept = await driver.take(live, snapshot.location);
   await finishSnapshot(control.client, snapshot.id, {
     // The content is hashed on the pristine copy, after users are in again.

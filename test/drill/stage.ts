@@ -39,7 +39,7 @@ export interface Stage {
   /** 503 for everybody; no request is in the service any more when it resolves. */
   close(): Promise<void>;
   open(): void;
-  /** Writes to this row are done but never answered, or answered without being done. */
+  /** So many of the next writes are done but never answered, so many of the next inserts answered without being done. */
   lie: { swallowAnswer: number; promiseOnly: number };
   /** Tokens given so far are not valid any more. */
   forgetTokens(): void;
@@ -190,7 +190,7 @@ class Service {
       const body = (text === "" ? {} : JSON.parse(text)) as Record<string, string>;
       if (resource === "login") return body.password === SECRET ? end(200, { session: { token: this.#token() } }) : end(401);
       if (!this.tokens.has(request.headers.authorization?.slice("Bearer ".length) ?? "")) return end(401);
-      if (request.method !== "GET" && this.lie.promiseOnly > 0) {
+      if (request.method === "POST" && this.lie.promiseOnly > 0) {
         this.lie.promiseOnly -= 1;
         return end(200);
       }
