@@ -16,6 +16,8 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          // After the unit tests: end-to-end tests start servers and engines, and the machine may have two cores.
+          sequence: { groupOrder: 1 },
           include: ["test/e2e/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 300_000,

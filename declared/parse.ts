@@ -46,8 +46,8 @@ export function parseDeclared(raw: Record<string, unknown>): Declared {
     if (!fullKey.startsWith(`${NAMESPACE}:`)) continue;
     const key = fullKey.slice(NAMESPACE.length + 1);
     if (!CONFIG_KEYS.includes(key)) {
-      errors.push(new DeclaredStateError(fullKey, value, `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`));
-    } else values[key] = decode(value);
+      errors.push(new DeclaredStateError(fullKey, shown(key, value), `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`));
+    } else values[key] = isText(key) ? value : decode(value);
   }
   const parsed = declaredSchema.safeParse(values);
   if (!parsed.success) errors.push(...parsed.error.issues.flatMap((issue) => describe(issue, values)));
@@ -66,32 +66,77 @@ function decode(value: unknown): unknown {
   }
 }
 
+/** What is encrypted in the stack file is not told in plain text, not even under a mistyped key. */
+function shown(key: string, value: unknown): unknown {
+  return /pass|secret|token/i.test(key) && value !== undefined ? "(not shown)" : value;
+}
+
+type Schema = z.core.$ZodType;
+
+/** What a value may really be, defaults, alternatives and preparation aside. */
+function forms(schema: Schema): Schema[] {
+  const def = schema._zod.def as { type: string; innerType?: Schema; out?: Schema; options?: Schema[] };
+  if (def.innerType !== undefined) return forms(def.innerType);
+  if (def.type === "pipe" && def.out !== undefined) return forms(def.out);
+  return def.type === "union" ? (def.options ?? []).flatMap(forms) : [schema];
+}
+
+/** A word stays a word, whatever it looks like: `12345678` may be a password. */
+function isText(key: string): boolean {
+  const schema = declaredSchema.shape[key as keyof typeof declaredSchema.shape] as Schema;
+  return forms(schema).every(({ _zod: { def } }) => def.type === "string" || def.type === "enum") && key !== "data";
+}
+
+/** Keys that are known at a path of the configuration. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  const inside = (schema: Schema): { shape?: Record<string, Schema>; valueType?: Schema } => schema._zod.def as object;
+  const at = path.reduce<Schema[]>((schemas, step) => schemas.flatMap(forms).flatMap((one) => inside(one).shape?.[String(step)] ?? inside(one).valueType ?? []), [
+    declaredSchema,
+  ]);
+  return [...new Set(at.flatMap(forms).flatMap((schema) => Object.keys(inside(schema).shape ?? {})))];
+}
+
 type Issue = z.core.$ZodIssue;
 
 function describe(issue: Issue, values: unknown): DeclaredStateError[] {
   // Of several forms the one that got furthest says most.
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
-    const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0];
+    const deepest = [...issue.errors].sort((a, b) => Number(isOtherForm(a)) - Number(isOtherForm(b)) || depth(b) - depth(a))[0];
     if (deepest !== undefined && deepest.length > 0)
       return deepest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] } as Issue, values));
   }
-  const at = issue.path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown> | undefined)?.[step], values);
-  const key = `${NAMESPACE}:${issue.path.map(String).join(".")}`;
-  return [new DeclaredStateError(key, at, allowed(issue))];
+  // A word may stand for a map: `maintenance: off`.
+  const at = issue.path.reduce<unknown>((value, step) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[step] : value), values);
+  const key = issue.path.map(String).join(".");
+  if (issue.code !== "unrecognized_keys") return [new DeclaredStateError(`${NAMESPACE}:${key}`, shown(key, at), allowed(issue))];
+  const known = knownKeys(issue.path);
+  return issue.keys.map(
+    (unknown) =>
+      new DeclaredStateError(
+        `${NAMESPACE}:${key}.${unknown}`,
+        shown(unknown, (at as Record<string, unknown>)[unknown]),
+        `unknown key; known are ${known.join(", ")}${suggestion(unknown, known)}`,
+      ),
+  );
+}
+
+/** A key says that another of the forms is meant: `embedded: true`. */
+function isOtherForm(issues: Issue[]): boolean {
+  return issues.some((issue) => issue.code === "invalid_value" && issue.values.length === 1);
 }
 
 function depth(issues: Issue[]): number {
   return Math.max(0, ...issues.map((issue) => issue.path.length * 2 + (issue.code === "invalid_type" ? 0 : 1)));
 }
 
+const NAMES: Record<string, string> = { record: "a map", object: "a map", array: "a list", int: "a whole number" };
+
 function allowed(issue: Issue): string {
   switch (issue.code) {
     case "invalid_value":
       return `must be ${issue.values.map((value) => `\`${String(value)}\``).join(" or ")}`;
     case "invalid_type":
-      return `must be ${issue.expected === "record" || issue.expected === "object" ? "a map" : `a ${issue.expected}`}`;
-    case "unrecognized_keys":
-      return `unknown ${issue.keys.map((key) => `\`${key}\``).join(", ")}`;
+      return `must be ${NAMES[issue.expected] ?? `a ${issue.expected}`}`;
     default:
       return issue.message;
   }
@@ -100,6 +145,8 @@ function allowed(issue: Issue): string {
 /** ` (did you mean …?)` for a name that is nearly another. */
 export function suggestion(given: string, known: string[]): string {
   const near = known.map((word) => ({ word, distance: distance(given.toLowerCase(), word.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
+  const begun = given.length > 1 ? known.filter((word) => word.startsWith(given)) : [];
+  if (begun.length === 1) return ` (did you mean \`${begun[0]!}\`?)`;
   return near !== undefined && near.distance <= Math.max(1, Math.floor(given.length / 3)) ? ` (did you mean \`${near.word}\`?)` : "";
 }
 

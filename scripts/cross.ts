@@ -64,8 +64,10 @@ function keepSalt(stack: OpenStack, text: string): string {
 function progress(): (line: string) => void {
   const said = new Set<string>();
   return (line) => {
-    const text = /backout:index:\w+ \S+ (?:updating|creating|deleting)[^)]*\) (?:\[diff: [^\]]*\];? ?)?(.+)$/.exec(line)?.[1]?.trim();
-    if (text === undefined || said.has(text)) return;
+    // What Plan says was told before anything began.
+    const found = /backout:index:(?!Plan)\w+ \S+ (?:updating|creating|deleting)[^)]*\) (.+)$/.exec(line)?.[1];
+    const text = found?.replace(/^\[diff: [^\]]*\];?\s*/, "").trim();
+    if (text === undefined || text === "" || said.has(text)) return;
     said.add(text);
     say(`  ${text}`);
   };

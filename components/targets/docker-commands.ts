@@ -108,7 +108,8 @@ export function listArguments(stack: string, component: string): string[] {
   ];
 }
 
-/** Not `--tail`: Docker counts the lines of both streams. */
-export function logsArguments(id: string, since: string): string[] {
-  return ["logs", "--since", since, id];
-}
+/**
+ * All of a container's log: every start by backout is a new container. Not `--tail`, which counts the lines of both streams; nor `--since`
+ * its start, which Docker notes down after the program's first lines.
+ */
+export const logsArguments = (id: string): string[] => ["logs", id];

@@ -15,7 +15,6 @@ export interface Container {
   pid: number | null;
   exitCode: number;
   /** RFC 3339. */
-  startedAt: string;
   createdAt: string;
 }
 
@@ -31,7 +30,6 @@ const inspected = z.array(
       Restarting: z.boolean().default(false),
       Pid: z.number(),
       ExitCode: z.number(),
-      StartedAt: z.string(),
     }),
   }),
 );
@@ -46,7 +44,6 @@ export function parseContainers(text: string): Container[] {
     running: State.Running || State.Restarting,
     pid: State.Pid > 0 ? State.Pid : null,
     exitCode: State.ExitCode,
-    startedAt: State.StartedAt,
     createdAt: Created,
   }));
 }

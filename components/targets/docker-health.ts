@@ -42,7 +42,7 @@ export async function untilHealthy({ component, id, port, health }: HealthReques
     const failure = watch.failure();
     if (failure !== null) throw failure;
     if (!(error instanceof NeverHealthyError)) throw error;
-    const errors = await errorsOf(id);
+    const errors = await lastErrorLines(logsArguments(id), ERROR_LINES);
     throw new NeverHealthyError(error.processName, error.waitedMs, error.lastAnswer, error.alive, error.exit, errors);
   } finally {
     watch.end();
@@ -68,9 +68,4 @@ function watchEnd(id: string): { isAlive: () => boolean; exitState: () => ExitSt
 async function seenRunning(id: string): Promise<{ healthy: boolean; answer: string }> {
   const container = parseContainers(await docker(inspectArguments(id)))[0];
   return { healthy: container?.running === true, answer: container?.running === true ? "running" : "not running" };
-}
-
-async function errorsOf(id: string): Promise<string[]> {
-  const container = parseContainers(await docker(inspectArguments(id)))[0];
-  return container === undefined ? [] : lastErrorLines(logsArguments(id, container.startedAt), ERROR_LINES);
 }

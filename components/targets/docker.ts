@@ -112,7 +112,7 @@ export class DockerTarget implements Target {
   async errorLog(component: string, lines: number): Promise<string[]> {
     if (this.isStatic(component)) return this.statics.errorLog();
     const container = (await containersOf(this.site.stack, component)).find(({ name }) => name === this.containerName(component));
-    return container === undefined ? [] : lastErrorLines(commands.logsArguments(container.id, container.startedAt), lines);
+    return container === undefined ? [] : lastErrorLines(commands.logsArguments(container.id), lines);
   }
 
   /** Puts a new container in the place of `slot` and starts it. Killed anywhere in between, the next run takes it up again. */

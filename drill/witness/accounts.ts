@@ -68,7 +68,8 @@ function countOf(versions: readonly Version[], found: string | null): number | n
 
 export function judgeRow(id: string, versions: readonly Version[], sources: readonly Source[], exported: readonly Exported[]): RowVerdict {
   const verdict: RowVerdict = { places: versions.map(() => null), lost: [], wrong: [], resurrected: [] };
-  const claim = (place: Place, held: readonly boolean[]): void => held.forEach((holds, index) => holds && (verdict.places[index] ??= place));
+  const claim = (place: Place, held: readonly boolean[]): void =>
+    held.forEach((holds, index) => holds && (verdict.places[index] ??= place));
   const contradictions: { source: Source; found: string | null; count: number | null }[] = [];
   for (const source of sources) {
     const found = source.content.get(id) ?? null;
@@ -79,12 +80,19 @@ export function judgeRow(id: string, versions: readonly Version[], sources: read
   }
   for (const change of exported) {
     const index = versions.findLastIndex((version) => version.value === change.value);
-    claim("export", versions.map((_, other) => other <= index));
+    claim(
+      "export",
+      versions.map((_, other) => other <= index),
+    );
   }
   const live = sources.find((source) => source.place === "live");
   const last = versions.findLastIndex((version) => version.ackAt !== null);
   // A deletion needs no place of its own: that the row is gone is all it promised.
-  if (versions[last]?.value === null && live !== undefined && !live.content.has(id)) claim("live", versions.map((_, index) => index <= last));
+  if (versions[last]?.value === null && live !== undefined && !live.content.has(id))
+    claim(
+      "live",
+      versions.map((_, index) => index <= last),
+    );
 
   for (const contradiction of contradictions) judgeContradiction(verdict, id, versions, contradiction);
   if (contradictions.length === 0) judgeUnplaced(verdict, id, versions, live);
@@ -105,7 +113,9 @@ function judgeContradiction(
   else if (expected === null && owed > 0) verdict.resurrected.push({ id, database: source.name, value: found, deletedAt: at(version) });
   else if (count > owed) wrong("content from after the time this database was in service");
   else if (verdict.places[owed - 1] !== null) wrong("an older state here, although the write is kept elsewhere");
-  else if (version !== undefined) verdict.lost.push({ id, op: version.op, value: version.value, at: at(version) });
+  // A write that two databases should hold is lost once.
+  else if (version !== undefined && !verdict.lost.some(({ value }) => value === version.value))
+    verdict.lost.push({ id, op: version.op, value: version.value, at: at(version) });
 }
 
 /** Writes of a time that no database covers, and no export either. One finding a row: its last such write. */
@@ -113,6 +123,7 @@ function judgeUnplaced(verdict: RowVerdict, id: string, versions: readonly Versi
   const index = versions.findLastIndex((version, other) => version.ackAt !== null && verdict.places[other] === null);
   const version = versions[index];
   if (version === undefined) return;
-  if (version.value === null) verdict.resurrected.push({ id, database: live?.name ?? "", value: live?.content.get(id) ?? null, deletedAt: at(version) });
+  if (version.value === null)
+    verdict.resurrected.push({ id, database: live?.name ?? "", value: live?.content.get(id) ?? null, deletedAt: at(version) });
   else verdict.lost.push({ id, op: version.op, value: version.value, at: at(version) });
 }

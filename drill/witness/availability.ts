@@ -57,7 +57,10 @@ function intervals(memory: Memory): Interval[] {
 }
 
 function longest(all: readonly Interval[]): Interval | undefined {
-  return all.reduce<Interval | undefined>((best, interval) => (best === undefined || interval.milliseconds > best.milliseconds ? interval : best), undefined);
+  return all.reduce<Interval | undefined>(
+    (best, interval) => (best === undefined || interval.milliseconds > best.milliseconds ? interval : best),
+    undefined,
+  );
 }
 
 function gapOf(memory: Memory, { from, to, milliseconds }: Interval): Gap {

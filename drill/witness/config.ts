@@ -61,7 +61,8 @@ function stringRecord(value: unknown): value is Record<string, string> {
 
 function scriptProblem(script: unknown): string | null {
   if (!isObject(script)) return "script must be an object";
-  for (const name of ["table", "key", "value"]) if (typeof script[name] !== "string" || script[name] === "") return `script.${name} must be a name`;
+  for (const name of ["table", "key", "value"])
+    if (typeof script[name] !== "string" || script[name] === "") return `script.${name} must be a name`;
   for (const name of ["login", "insert", "update", "delete"]) {
     const request = script[name];
     if (!isObject(request) || typeof request.method !== "string" || typeof request.path !== "string" || !request.path.startsWith("/"))

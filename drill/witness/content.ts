@@ -28,7 +28,9 @@ export interface Found {
 export class UnreadableDatabaseError extends Error {
   readonly database: string;
   constructor(database: string, cause: unknown) {
-    super(`the witness cannot read database "${database}": ${cause instanceof Error ? cause.message || cause.name : String(cause)}`, { cause });
+    super(`the witness cannot read database "${database}": ${cause instanceof Error ? cause.message || cause.name : String(cause)}`, {
+      cause,
+    });
     this.database = database;
     this.name = "UnreadableDatabaseError";
   }
@@ -38,7 +40,10 @@ const NO_SUCH_DATABASE = "3D000";
 const NO_SUCH_TABLE = "42P01";
 
 function table(name: string): string {
-  return name.split(".").map((part) => pg.escapeIdentifier(part)).join(".");
+  return name
+    .split(".")
+    .map((part) => pg.escapeIdentifier(part))
+    .join(".");
 }
 
 export function contentQuery(memory: Memory): { text: string; values: string[] } {
@@ -69,7 +74,8 @@ export async function readContent(memory: Memory, address: DatabaseAddress, abse
     }
   } catch (error) {
     const code = (error as { code?: string }).code;
-    if (absent === "empty" && (code === NO_SUCH_DATABASE || code === NO_SUCH_TABLE)) return { content: new Map(), repeated: [], exists: false };
+    if (absent === "empty" && (code === NO_SUCH_DATABASE || code === NO_SUCH_TABLE))
+      return { content: new Map(), repeated: [], exists: false };
     throw new UnreadableDatabaseError(address.database, error);
   }
 }

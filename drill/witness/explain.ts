@@ -16,7 +16,9 @@ function uncoveredRows(rows: Rows, fits: readonly Fit[], elsewhere: ReadonlySet<
   let uncovered = 0;
   for (const [id, versions] of rows) {
     if (elsewhere.has(id)) continue;
-    const open = versions.some(({ ackAt }) => ackAt !== null && !fits.some((fit) => ackAt <= fit.base || (ackAt > fit.from && ackAt <= fit.to)));
+    const open = versions.some(
+      ({ ackAt }) => ackAt !== null && !fits.some((fit) => ackAt <= fit.base || (ackAt > fit.from && ackAt <= fit.to)),
+    );
     if (open) uncovered += 1;
   }
   return uncovered;
@@ -25,7 +27,14 @@ function uncoveredRows(rows: Rows, fits: readonly Fit[], elsewhere: ReadonlySet<
 export function explain(rows: Rows, databases: readonly Database[], pauses: readonly Pause[], elsewhere: ReadonlySet<string>): Candidate[] {
   const chosen = databases.map(({ content, inService }) => neverRestored(rows, content, inService));
   const cost = (candidates: readonly Candidate[]): number =>
-    candidates.reduce((sum, { contradictions }) => sum + contradictions, uncoveredRows(rows, candidates.map(({ fit }) => fit), elsewhere));
+    candidates.reduce(
+      (sum, { contradictions }) => sum + contradictions,
+      uncoveredRows(
+        rows,
+        candidates.map(({ fit }) => fit),
+        elsewhere,
+      ),
+    );
   const alone = ({ fit }: Candidate): number => uncoveredRows(rows, [fit], elsewhere);
   let least = cost(chosen);
   const improve = (index: number, candidates: readonly Candidate[]): boolean => {
@@ -60,7 +69,7 @@ export function explain(rows: Rows, databases: readonly Database[], pauses: read
       }
     return better;
   };
-  for (let better = true; better; ) {
+  for (let better = true; better;) {
     better = false;
     for (const index of order) if (least > 0) better = improve(index, restoredOnce(index)) || better;
     for (const one of order) for (const two of order) if (one < two && least > 0) better = improvePair(one, two) || better;

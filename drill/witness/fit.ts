@@ -42,11 +42,13 @@ export function allowedCounts(versions: readonly Version[], fit: Fit): Set<numbe
   else {
     const early = isRestored(fit) ? versions.filter((version) => version.intentAt <= fit.from) : versions;
     const least = early.findLastIndex((version) => version.ackAt !== null && version.ackAt <= fit.base) + 1;
-    for (let count = least; count <= early.length; count += 1) if (count === least || (early[count - 1]?.intentAt ?? 0) <= fit.base) allowed.add(count);
+    for (let count = least; count <= early.length; count += 1)
+      if (count === least || (early[count - 1]?.intentAt ?? 0) <= fit.base) allowed.add(count);
   }
   versions.forEach((version, index) => {
     // Never answered: it may be there or not, and may have come late. Answered across the restore: it may be on either side.
-    const across = isRestored(fit) && version.ackAt !== null && [fit.from, fit.to].some((cut) => version.intentAt <= cut && (version.ackAt ?? 0) > cut);
+    const across =
+      isRestored(fit) && version.ackAt !== null && [fit.from, fit.to].some((cut) => version.intentAt <= cut && (version.ackAt ?? 0) > cut);
     if (index + 1 > certainly && (version.ackAt === null || across)) allowed.add(index + 1);
   });
   return allowed;
@@ -95,7 +97,10 @@ function merge(spans: Span[]): Span[] {
  * The latest instant that contradicts the fewest rows. Never before a write that the database shows: rows can be missing from a database,
  * but it cannot hold what was written after it left service.
  */
-export function latestInstant(rows: Iterable<readonly [readonly Version[], string | null]>, until: number): { base: number; contradictions: number } {
+export function latestInstant(
+  rows: Iterable<readonly [readonly Version[], string | null]>,
+  until: number,
+): { base: number; contradictions: number } {
   const changes = new Map<number, number>([
     [-Infinity, 0],
     [Infinity, 0],
@@ -149,8 +154,7 @@ function restoredFit(all: [readonly Version[], string | null][], from: number, t
   for (const [versions, found] of all) {
     const written = versions.some((version) => version.ackAt !== null && version.intentAt > from && version.ackAt <= to);
     if (written) contradictions += shownCount(versions, found, window) === null ? 1 : 0;
-    else if (!excused(versions, found, from, to))
-      untouched.push([versions.filter((version) => version.intentAt <= from), found]);
+    else if (!excused(versions, found, from, to)) untouched.push([versions.filter((version) => version.intentAt <= from), found]);
   }
   const early = latestInstant(untouched, from);
   return { fit: { base: early.base, from, to }, contradictions: contradictions + early.contradictions };
@@ -160,7 +164,8 @@ function restoredFit(all: [readonly Version[], string | null][], from: number, t
 function excused(versions: readonly Version[], found: string | null, from: number, to: number): boolean {
   return versions.some(
     (version) =>
-      version.value === found && (version.ackAt === null || [from, to].some((cut) => version.intentAt <= cut && (version.ackAt ?? 0) > cut)),
+      version.value === found &&
+      (version.ackAt === null || [from, to].some((cut) => version.intentAt <= cut && (version.ackAt ?? 0) > cut)),
   );
 }
 
@@ -168,7 +173,8 @@ function excused(versions: readonly Version[], found: string | null, from: numbe
 export function neverRestored(rows: Rows, content: Content, inService: boolean): Candidate {
   const all = pairs(rows, content);
   const endless: Fit = { base: Infinity, from: Infinity, to: Infinity };
-  if (inService) return { fit: endless, contradictions: all.filter(([versions, found]) => shownCount(versions, found, endless) === null).length };
+  if (inService)
+    return { fit: endless, contradictions: all.filter(([versions, found]) => shownCount(versions, found, endless) === null).length };
   const { base, contradictions } = latestInstant(all, Infinity);
   return { fit: { base, from: base, to: base }, contradictions };
 }

@@ -68,7 +68,8 @@ export async function judge(question: JudgeQuestion): Promise<Judgement> {
   const memory = await readMemory(question.journalFile);
   const live = await readContent(memory, question.live, "error");
   const quarantines: { name: string; found: Found }[] = [];
-  for (const address of question.quarantines) quarantines.push({ name: address.database, found: await readContent(memory, address, "empty") });
+  for (const address of question.quarantines)
+    quarantines.push({ name: address.database, found: await readContent(memory, address, "empty") });
   const exports = await readExports(memory, question.exports);
   return judgeFound(memory, { name: question.live.database, found: live }, quarantines, exports, question.period);
 }
@@ -115,7 +116,10 @@ export function judgeFound(
       contradictions,
       holds: inWords(memory, part),
     })),
-    problems: [...exports.problems, ...explained.filter(({ found }) => !found.exists).map(({ name }) => `database "${name}" or its table does not exist`)],
+    problems: [
+      ...exports.problems,
+      ...explained.filter(({ found }) => !found.exists).map(({ name }) => `database "${name}" or its table does not exist`),
+    ],
   };
   if (memory.unreadable > 0) result.problems.push(`${memory.unreadable} lines of the journal cannot be read`);
   for (const answer of memory.answers) result.requests[answer.kind] += 1;
@@ -139,9 +143,24 @@ function addRow(result: Judgement, versions: Memory["rows"] extends Map<string, 
 
 /** Rows that are there twice, or that the witness was refused or never asked for. */
 function strangers(memory: Memory, database: string, found: Found): Wrong[] {
-  const twice = found.repeated.map((id) => ({ id, database, expected: null, found: found.content.get(id) ?? null, why: "there more than once" }));
+  const twice = found.repeated.map((id) => ({
+    id,
+    database,
+    expected: null,
+    found: found.content.get(id) ?? null,
+    why: "there more than once",
+  }));
   const unknown = [...found.content].filter(([id]) => !memory.rows.has(id));
-  return [...twice, ...unknown.map(([id, value]) => ({ id, database, expected: null, found: value, why: "the system refused this row, or nobody wrote it" }))];
+  return [
+    ...twice,
+    ...unknown.map(([id, value]) => ({
+      id,
+      database,
+      expected: null,
+      found: value,
+      why: "the system refused this row, or nobody wrote it",
+    })),
+  ];
 }
 
 function missingFromExports(memory: Memory, live: Source | undefined, exported: ReadonlyMap<string, Exported[]>): Judgement["exports"] {
@@ -151,7 +170,8 @@ function missingFromExports(memory: Memory, live: Source | undefined, exported: 
   for (const [id, versions] of memory.rows) {
     // A write in doubt may or may not be part of the change.
     if (versions.some((version) => version.ackAt === null && version.intentAt <= from)) continue;
-    const countAt = (instant: number): number => versions.findLastIndex((version) => version.ackAt !== null && version.ackAt <= instant) + 1;
+    const countAt = (instant: number): number =>
+      versions.findLastIndex((version) => version.ackAt !== null && version.ackAt <= instant) + 1;
     const before = stateAfter(versions, countAt(base));
     const after = stateAfter(versions, countAt(from));
     if (before === after) continue;
@@ -165,6 +185,7 @@ function missingFromExports(memory: Memory, live: Source | undefined, exported: 
 
 function inWords(memory: Memory, { base, from, to }: { base: number; from: number; to: number }): string {
   const offset = (memory.first?.wall ?? 0) - (memory.first?.mono ?? 0);
-  const time = (mono: number): string => (mono === -Infinity ? "the beginning" : mono === Infinity ? "the end" : new Date(mono + offset).toISOString());
+  const time = (mono: number): string =>
+    mono === -Infinity ? "the beginning" : mono === Infinity ? "the end" : new Date(mono + offset).toISOString();
   return from < to ? `everything until ${time(base)}, and from ${time(from)} until ${time(to)}` : `everything until ${time(base)}`;
 }

@@ -71,7 +71,8 @@ export async function readMemory(file: string): Promise<Memory> {
   } catch (error) {
     throw new JournalError(file, `cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
   }
-  if (memory.result.run === "") throw new JournalError(file, "holds no start entry; it is not a witness's journal or the witness never started");
+  if (memory.result.run === "")
+    throw new JournalError(file, "holds no start entry; it is not a witness's journal or the witness never started");
   return memory.result;
 }
 

@@ -33,7 +33,9 @@ export async function witness(configFile: string, stopping: AbortSignal): Promis
   const shift: Shift = { config, client, journal, run, stopping, tally, nextSeq: () => ++seq, nextId: () => `W-${run}-${++number}` };
 
   const known = earlier === null ? [] : ownRows(earlier);
-  const shares = Array.from({ length: config.concurrency }, (_, writer) => known.filter((__, index) => index % config.concurrency === writer));
+  const shares = Array.from({ length: config.concurrency }, (_, writer) =>
+    known.filter((__, index) => index % config.concurrency === writer),
+  );
   const sample = (): string | undefined => {
     const share = shares[randomInt(shares.length)] ?? [];
     return share[share.length - 1];
@@ -42,5 +44,7 @@ export async function witness(configFile: string, stopping: AbortSignal): Promis
 
   journal.append({ type: "stop", reason: "told to" });
   journal.close();
-  writeFileSync(config.summaryFile, `${JSON.stringify({ run, ...tally, stoppedAt: new Date().toISOString() }, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(config.summaryFile, `${JSON.stringify({ run, ...tally, stoppedAt: new Date().toISOString() }, null, 2)}\n`, {
+    mode: 0o600,
+  });
 }

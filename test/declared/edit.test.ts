@@ -62,7 +62,8 @@ describe("editing pins in a stack file", () => {
     ["comments in a column", "  backout:exact: false        # counts rows one by one\n"],
     ["quoted words", "  backout:definition: 'systems/own.ts'\n"],
     ["lines longer than the page", `  backout:blocked:\n    v2.0.0: "INCIDENT-1 ${"and a long story ".repeat(20)}"\n`],
-    ["empty lines", "\n\n  backout:exact: false\n\n"],
+    ["empty lines", "\n  backout:exact: false\n\n"],
+    ["digits that are no number", `  backout:blocked:\n    v1: ${"12".repeat(32)}\n    v2: 1.10\n`],
   ])("leaves untouched lines as they were written: %s", (_what, lines) => {
     const text = STACK.replace("  backout:arm: deploy\n", `${lines}  backout:arm: deploy\n`);
     expect(change(text, { path: ["release"], value: "v3.0.0" })).toEqual({ removed: ["  backout:release: v4.0.0"], added: ["  backout:release: v3.0.0"] });

@@ -103,7 +103,15 @@ export async function setStage(): Promise<Stage> {
       const loginBodyFile = join(folder, "login.json");
       await writeFile(loginBodyFile, JSON.stringify({ password: SECRET }), { mode: 0o600 });
       const configFile = join(folder, "witness.json");
-      const config = { baseUrl, script: SCRIPT, loginBodyFile, journalFile: stage.journalFile, intervalMs: 2, readIntervalMs: 10, ...settings };
+      const config = {
+        baseUrl,
+        script: SCRIPT,
+        loginBodyFile,
+        journalFile: stage.journalFile,
+        intervalMs: 2,
+        readIntervalMs: 10,
+        ...settings,
+      };
       await writeFile(configFile, JSON.stringify(config));
       const witness = startWitness(configFile, stage.journalFile);
       running.push(witness);
@@ -120,7 +128,9 @@ export async function setStage(): Promise<Stage> {
 }
 
 function startWitness(configFile: string, journalFile: string): Witness {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../drill/witness/main.ts"), configFile], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../drill/witness/main.ts"), configFile], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const exited = once(child, "exit");
   return {
     process: child,
@@ -180,7 +190,8 @@ class Service {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const end = (status: number, body: unknown = {}): void => void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    const end = (status: number, body: unknown = {}): void =>
+      void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     let text = "";
     for await (const chunk of request) text += String(chunk);
     if (this.closed || this.#pool === undefined) return end(503, { message: "closed for a moment" });

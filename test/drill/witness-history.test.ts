@@ -10,7 +10,20 @@ type Database = Map<string, string>;
 
 function emptyMemory(): Memory {
   const instant = { mono: 0, wall: 1_700_000_000_000 };
-  return { run: "r", table: "notes", key: "id", value: "body", rows: new Map(), answers: [], reads: [], absences: [], first: instant, last: instant, unreadable: 0, highestSeq: 0 };
+  return {
+    run: "r",
+    table: "notes",
+    key: "id",
+    value: "body",
+    rows: new Map(),
+    answers: [],
+    reads: [],
+    absences: [],
+    first: instant,
+    last: instant,
+    unreadable: 0,
+    highestSeq: 0,
+  };
 }
 
 /** A system whose every step is known. One writer for each of its rows, answers 0 to 3 ms after the request. */
@@ -27,7 +40,14 @@ class History {
     if (last?.ackAt === null) return;
     if (op === "insert" ? versions.length > 0 : !this.live.has(id)) return;
     this.#seq += 1;
-    const version: Version = { seq: this.#seq, op, value: op === "delete" ? null : `v${this.#seq}`, intentAt: this.clock, ackAt: null, wall: this.#wall() };
+    const version: Version = {
+      seq: this.#seq,
+      op,
+      value: op === "delete" ? null : `v${this.#seq}`,
+      intentAt: this.clock,
+      ackAt: null,
+      wall: this.#wall(),
+    };
     this.memory.rows.set(id, [...versions, version]);
     this.clock += latency;
     if (answer !== "dropped") {
@@ -58,22 +78,40 @@ const write = fc.record({
 });
 const epoch = fc.array(write, { minLength: 1, maxLength: 40 });
 
-function play(history: History, writes: { row: number; op: "insert" | "update" | "delete"; answer: "ack" | "done" | "dropped"; latency: number }[], shift = 0): void {
+function play(
+  history: History,
+  writes: { row: number; op: "insert" | "update" | "delete"; answer: "ack" | "done" | "dropped"; latency: number }[],
+  shift = 0,
+): void {
   for (const { row, op, answer, latency } of writes) history.write(row + shift, op, answer, latency);
 }
 
 function verdict(history: History, live: Database, quarantines: Database[]): Judgement {
-  const found = (content: Database): { content: Database; repeated: string[]; exists: boolean } => ({ content, repeated: [], exists: true });
-  return judgeFound(history.memory, { name: "live", found: found(live) }, quarantines.map((content, index) => ({ name: `q${index}`, found: found(content) })), {
-    exported: [],
-    problems: [],
+  const found = (content: Database): { content: Database; repeated: string[]; exists: boolean } => ({
+    content,
+    repeated: [],
+    exists: true,
   });
+  return judgeFound(
+    history.memory,
+    { name: "live", found: found(live) },
+    quarantines.map((content, index) => ({ name: `q${index}`, found: found(content) })),
+    {
+      exported: [],
+      problems: [],
+    },
+  );
 }
 
 const findings = ({ lost, wrong, resurrected }: Judgement): number => lost.length + wrong.length + resurrected.length;
 
 /** Deploy (snapshot in an outage or, `online`, in the middle of writing), restore, undo. */
-function restored(before: Parameters<typeof play>[1], between: Parameters<typeof play>[1], after: Parameters<typeof play>[1], online: boolean) {
+function restored(
+  before: Parameters<typeof play>[1],
+  between: Parameters<typeof play>[1],
+  after: Parameters<typeof play>[1],
+  online: boolean,
+) {
   const history = new History();
   play(history, before);
   if (!online) history.outage();
@@ -129,7 +167,9 @@ describe("a faultless history is never accused", () => {
 describe("a damaged history is always accused", () => {
   /** Rows of which everything is certain and that exist in only one of the databases. */
   const certain = (history: History, database: Database, other: Database): string[] =>
-    [...database.keys()].filter((id) => !other.has(id) && history.memory.rows.get(id)?.every((version) => version.ackAt !== null && version.value !== null));
+    [...database.keys()].filter(
+      (id) => !other.has(id) && history.memory.rows.get(id)?.every((version) => version.ackAt !== null && version.value !== null),
+    );
 
   test.each(["live", "quarantine"] as const)("one row is missing in %s", (where) => {
     fc.assert(
@@ -166,7 +206,9 @@ describe("a damaged history is always accused", () => {
         play(history, before);
         history.outage();
         play(history, between);
-        const deleted = [...history.memory.rows].filter(([, versions]) => versions.at(-1)?.op === "delete" && versions.at(-1)?.ackAt !== null);
+        const deleted = [...history.memory.rows].filter(
+          ([, versions]) => versions.at(-1)?.op === "delete" && versions.at(-1)?.ackAt !== null,
+        );
         fc.pre(deleted.length > 0);
         const [id, versions] = deleted[choice % deleted.length] ?? ["", []];
         history.live.set(id, versions.at(-2)?.value ?? "");
@@ -180,7 +222,7 @@ describe("a damaged history is always accused", () => {
       fc.property(epoch, epoch, epoch, (before, between, after) => {
         const { history, quarantine } = restored(before, between, after, false);
         const rows = certain(history, quarantine, history.live);
-        const lost = new Set(verdict(history, history.live, [new Map()]).lost.map(({ id }) => id));
+        const lost = new Set(verdict(history, history.live, [new Map<string, string>()]).lost.map(({ id }) => id));
         expect(rows.filter((id) => !lost.has(id))).toEqual([]);
       }),
     );
@@ -188,16 +230,30 @@ describe("a damaged history is always accused", () => {
 });
 
 describe("availability", () => {
-  const answer = (mono: number, kind: "ok" | "refused503" | "failed" = "ok") => ({ mono, wall: 1_700_000_000_000 + mono, sent: mono, kind });
+  const answer = (mono: number, kind: "ok" | "refused503" | "failed" = "ok") => ({
+    mono,
+    wall: 1_700_000_000_000 + mono,
+    sent: mono,
+    kind,
+  });
 
   test("without any acknowledgement there is nothing to measure", () => {
     expect(unavailability(emptyMemory())).toMatchObject({ writesMs: 0, lastAckBefore: null, firstAckAfter: null, gaps: [] });
   });
 
   test("a gap goes from the last acknowledgement to the first after it, and counts what was refused", () => {
-    const memory = { ...emptyMemory(), answers: [answer(10), answer(20, "refused503"), answer(300, "failed"), answer(900), answer(950), answer(1200)], last: { mono: 1200, wall: 0 } };
+    const memory = {
+      ...emptyMemory(),
+      answers: [answer(10), answer(20, "refused503"), answer(300, "failed"), answer(900), answer(950), answer(1200)],
+      last: { mono: 1200, wall: 0 },
+    };
     const seen = unavailability(memory);
-    expect(seen).toMatchObject({ writesMs: 890, longestGapMs: 890, lastAckBefore: "2023-11-14T22:13:20.010Z", firstAckAfter: "2023-11-14T22:13:20.900Z" });
+    expect(seen).toMatchObject({
+      writesMs: 890,
+      longestGapMs: 890,
+      lastAckBefore: "2023-11-14T22:13:20.010Z",
+      firstAckAfter: "2023-11-14T22:13:20.900Z",
+    });
     expect(seen.gaps.map((gap) => [gap.milliseconds, gap.refused503, gap.failed])).toEqual([
       [890, 1, 1],
       [250, 0, 0],
@@ -211,7 +267,12 @@ describe("availability", () => {
   });
 
   test("time in which the witness was away is not held against the system", () => {
-    const memory = { ...emptyMemory(), answers: [answer(10), answer(9000), answer(9010)], absences: [{ from: 20, to: 8990 }], last: { mono: 9010, wall: 0 } };
+    const memory = {
+      ...emptyMemory(),
+      answers: [answer(10), answer(9000), answer(9010)],
+      absences: [{ from: 20, to: 8990 }],
+      last: { mono: 9010, wall: 0 },
+    };
     expect(unavailability(memory).writesMs).toBe(10);
   });
 });

@@ -14,8 +14,10 @@ import type { Stage } from "./stage.ts";
 
 const WITNESS = resolve(import.meta.dirname, "../../drill/witness");
 const findings = (judgement: Judgement): number => judgement.lost.length + judgement.wrong.length + judgement.resurrected.length;
-const total = (judgement: Judgement): number => judgement.acknowledged.inserts + judgement.acknowledged.updates + judgement.acknowledged.deletes;
-const accounted = ({ accountedFor: { live, quarantine, export: exported, nowhere } }: Judgement): number => live + quarantine + exported + nowhere;
+const total = (judgement: Judgement): number =>
+  judgement.acknowledged.inserts + judgement.acknowledged.updates + judgement.acknowledged.deletes;
+const accounted = ({ accountedFor: { live, quarantine, export: exported, nowhere } }: Judgement): number =>
+  live + quarantine + exported + nowhere;
 
 test("the witness shares no code with the toolkit: only Node's modules and pg", async () => {
   const files = (await readdir(WITNESS)).filter((name) => name.endsWith(".ts"));
@@ -45,7 +47,11 @@ describe("the witness process", () => {
     ["no configuration", undefined, "name it"],
     ["not JSON", "{", "cannot be read as JSON"],
     ["no script", '{"baseUrl": "http://127.0.0.1:1"}', "script must be an object"],
-    ["a bad number", JSON.stringify({ baseUrl: "http://127.0.0.1:1", journalFile: "x", script: SCRIPT, concurrency: 0 }), "concurrency must be a number of at least 1"],
+    [
+      "a bad number",
+      JSON.stringify({ baseUrl: "http://127.0.0.1:1", journalFile: "x", script: SCRIPT, concurrency: 0 }),
+      "concurrency must be a number of at least 1",
+    ],
   ])("says what is wrong with %s and exits with 2", async (_, text, message) => {
     const file = join(stage.folder, "bad.json");
     if (text !== undefined) await writeFile(file, text);
@@ -124,7 +130,10 @@ describe("the witness process", () => {
   });
 });
 
-function once(child: { exitCode: number | null; once(event: "exit", listener: (code: number | null) => void): unknown }): Promise<{ code: number | null }> {
+function once(child: {
+  exitCode: number | null;
+  once(event: "exit", listener: (code: number | null) => void): unknown;
+}): Promise<{ code: number | null }> {
   if (child.exitCode !== null) return Promise.resolve({ code: child.exitCode });
   return new Promise((done) => child.once("exit", (code) => done({ code })));
 }
@@ -179,7 +188,9 @@ describe("after a restore", () => {
   /** Rows of the quarantine that the restored database does not have, and the other way round. */
   const onlyIn = async (one: string, other: string): Promise<{ id: string; body: string }[]> => {
     const known = new Set((await stage.sql(other, "SELECT id FROM notes")).rows.map((row: { id: string }) => row.id));
-    return ((await stage.sql(one, "SELECT id, body FROM notes")).rows as { id: string; body: string }[]).filter((row) => !known.has(row.id));
+    return ((await stage.sql(one, "SELECT id, body FROM notes")).rows as { id: string; body: string }[]).filter(
+      (row) => !known.has(row.id),
+    );
   };
 
   /** Nothing in doubt, and not deleted since. */
@@ -187,7 +198,9 @@ describe("after a restore", () => {
 
   async function exportFile(omit = 0): Promise<string> {
     const read = async (database: string): Promise<Map<string, string>> =>
-      new Map(((await stage.sql(database, "SELECT id, body FROM notes")).rows as { id: string; body: string }[]).map((row) => [row.id, row.body]));
+      new Map(
+        ((await stage.sql(database, "SELECT id, body FROM notes")).rows as { id: string; body: string }[]).map((row) => [row.id, row.body]),
+      );
     const [before, after] = [await read("snapshot"), await read("quarantine0")];
     const lines: object[] = [];
     for (const [id, body] of after) {
@@ -197,13 +210,26 @@ describe("after a restore", () => {
     }
     for (const [id, body] of before) if (!after.has(id)) lines.push({ op: "delete", key: { id }, row: null, before: { id, body } });
     const file = join(stage.folder, `export-${copies}.jsonl`);
-    await writeFile(file, lines.slice(omit).map((line) => `${JSON.stringify(line)}\n`).join(""));
+    await writeFile(
+      file,
+      lines
+        .slice(omit)
+        .map((line) => `${JSON.stringify(line)}\n`)
+        .join(""),
+    );
     return file;
   }
 
   test("all is accounted for: the past in the quarantine, the present in live, the difference in the export", async () => {
     const judgement = await ask([await exportFile()]);
-    expect(judgement).toMatchObject({ lost: [], wrong: [], resurrected: [], problems: [], accountedFor: { nowhere: 0 }, exports: { missing: [] } });
+    expect(judgement).toMatchObject({
+      lost: [],
+      wrong: [],
+      resurrected: [],
+      problems: [],
+      accountedFor: { nowhere: 0 },
+      exports: { missing: [] },
+    });
     expect(judgement.accountedFor.live).toBeGreaterThan(0);
     expect(judgement.accountedFor.quarantine).toBeGreaterThan(0);
     expect(judgement.exports.expected).toBeGreaterThan(0);
@@ -215,7 +241,9 @@ describe("after a restore", () => {
   });
 
   test("a row written after the restore is missing in live: lost", async () => {
-    const victim = (await onlyIn(live, quarantine)).find(({ id }) => (rows.get(id)?.[0]?.wall ?? 0) > restoredAt && rows.get(id)?.every((version) => version.ackAt !== null));
+    const victim = (await onlyIn(live, quarantine)).find(
+      ({ id }) => (rows.get(id)?.[0]?.wall ?? 0) > restoredAt && rows.get(id)?.every((version) => version.ackAt !== null),
+    );
     expect(victim).toBeDefined();
     await stage.sql(live, "DELETE FROM notes WHERE id = $1", [victim?.id]);
     const judgement = await ask();
@@ -242,11 +270,15 @@ describe("after a restore", () => {
   });
 
   test("an acknowledged update is undone: lost", async () => {
-    const updated = [...rows].find(([, versions]) => versions.length === 2 && versions[1]?.op === "update" && versions.every((version) => version.ackAt !== null));
+    const updated = [...rows].find(
+      ([, versions]) => versions.length === 2 && versions[1]?.op === "update" && versions.every((version) => version.ackAt !== null),
+    );
     expect(updated).toBeDefined();
     const [id, versions] = updated ?? ["", []];
     const changed = await Promise.all(
-      [live, quarantine].map((database) => stage.sql(database, "UPDATE notes SET body = $2 WHERE id = $1 AND body = $3", [id, versions[0]?.value, versions[1]?.value])),
+      [live, quarantine].map((database) =>
+        stage.sql(database, "UPDATE notes SET body = $2 WHERE id = $1 AND body = $3", [id, versions[0]?.value, versions[1]?.value]),
+      ),
     );
     expect(changed.some((result) => (result.rowCount ?? 0) > 0)).toBe(true);
     expect((await ask()).lost).toMatchObject([{ id, op: "update", value: versions[1]?.value }]);
@@ -266,7 +298,13 @@ describe("after a restore", () => {
   test("a deleted row is there again: resurrected", async () => {
     const there = new Set(((await stage.sql("snapshot", "SELECT id FROM notes")).rows as { id: string }[]).map((row) => row.id));
     const inLive = new Set(((await stage.sql(live, "SELECT id FROM notes")).rows as { id: string }[]).map((row) => row.id));
-    const deleted = [...rows].find(([id, versions]) => there.has(id) && !inLive.has(id) && versions.at(-1)?.op === "delete" && versions.every((version) => version.ackAt !== null));
+    const deleted = [...rows].find(
+      ([id, versions]) =>
+        (there.has(id) || (versions[0]?.wall ?? 0) > restoredAt) &&
+        !inLive.has(id) &&
+        versions.at(-1)?.op === "delete" &&
+        versions.every((version) => version.ackAt !== null),
+    );
     expect(deleted).toBeDefined();
     const [id, versions] = deleted ?? ["", []];
     await stage.sql(live, "INSERT INTO notes (id, body) VALUES ($1, $2)", [id, versions.at(-2)?.value]);
@@ -315,14 +353,27 @@ describe("after a restore", () => {
   });
 
   test("an undo: the quarantine is live again, and what came in between is in the new quarantine", async () => {
-    const judgement = await judge({ journalFile: stage.journalFile, live: stage.address(quarantine), quarantines: [stage.address(live)], exports: [] });
+    const judgement = await judge({
+      journalFile: stage.journalFile,
+      live: stage.address(quarantine),
+      quarantines: [stage.address(live)],
+      exports: [],
+    });
     expect(judgement).toMatchObject({ lost: [], wrong: [], resurrected: [], accountedFor: { nowhere: 0 } });
   });
 
   test("a live database that does not answer cannot be judged; the command says so and exits with 2", async () => {
     const questionFile = join(stage.folder, "question.json");
     const run = async (database: string): Promise<{ code: number; stdout: string; stderr: string }> => {
-      await writeFile(questionFile, JSON.stringify({ journalFile: stage.journalFile, live: stage.address(database), quarantines: [stage.address(quarantine)], exports: [] }));
+      await writeFile(
+        questionFile,
+        JSON.stringify({
+          journalFile: stage.journalFile,
+          live: stage.address(database),
+          quarantines: [stage.address(quarantine)],
+          exports: [],
+        }),
+      );
       return promisify(execFile)(process.execPath, [join(WITNESS, "judge-main.ts"), questionFile]).then(
         (done) => ({ code: 0, ...done }),
         (error: { code: number; stdout: string; stderr: string }) => error,

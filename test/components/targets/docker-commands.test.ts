@@ -107,7 +107,7 @@ describe("images and containers", () => {
             Image: imageId,
             Created: "",
             Config: { Image: image, Labels: null },
-            State: { Running: false, Restarting: true, Pid: 0, ExitCode: 0, StartedAt: "" },
+            State: { Running: false, Restarting: true, Pid: 0, ExitCode: 0 },
           },
         ]),
       )[0]!;

@@ -33,7 +33,6 @@ const foreign: FakeContainer = {
   exitCode: 0,
   restart: "no",
   created: "2026-01-01T00:00:00Z",
-  started: "2026-01-01T00:00:00Z",
 };
 
 const words = (docker: FakeDocker): string[] => docker.calls().map(([first]) => first!);

@@ -15,7 +15,6 @@ export interface FakeContainer {
   exitCode: number;
   restart: string;
   created: string;
-  started: string;
 }
 
 export interface FakeState {
@@ -80,7 +79,7 @@ switch (word) {
     const environment = { ...pairs(filed), ...Object.fromEntries(values("--env").map((each) => [each, process.env[each]])) };
     const id = String(state.containers.length + 1).padStart(2, "0") + Date.now().toString(16).padStart(62, "0");
     const created = new Date().toISOString();
-    state.containers.push({ id, name, image: last, labels: pairs(values("--label")), environment, running: false, pid: 0, exitCode: 0, restart: values("--restart")[0], created, started: "0001-01-01T00:00:00Z" });
+    state.containers.push({ id, name, image: last, labels: pairs(values("--label")), environment, running: false, pid: 0, exitCode: 0, restart: values("--restart")[0], created });
     save(state);
     out(id);
     break;
@@ -93,7 +92,7 @@ switch (word) {
   case "container inspect":
     out(JSON.stringify(args.slice(2).map((key) => find(key)).map((each) => ({
       Id: each.id, Name: "/" + each.name, Image: "sha256:" + "f".repeat(64), Created: each.created, Config: { Image: each.image, Labels: each.labels },
-      State: { Running: each.running, Restarting: false, Pid: each.pid, ExitCode: each.exitCode, StartedAt: each.started },
+      State: { Running: each.running, Restarting: false, Pid: each.pid, ExitCode: each.exitCode },
     }))));
     break;
   case "rename": find(args[1]).name = last; save(state); break;
@@ -104,7 +103,6 @@ switch (word) {
     break;
   case "start": {
     const container = find(last);
-    container.started = new Date().toISOString();
     if (state.exitsAtOnce !== undefined) container.exitCode = state.exitsAtOnce;
     else {
       const program = "require('node:http').createServer((_, answer) => answer.end('{\"status\":\"ok\"}')).listen(Number(process.env.PORT ?? 0), '127.0.0.1')";
