@@ -145,8 +145,8 @@ async function verifyCopy(run: Arming, snapshot: Snapshot, name: string): Promis
 export async function arm(run: Arming, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const { client } = run.control;
   for (const left of await copiesOf(client, snapshot)) if (left.verified === null) await dropCopy(client, left);
-  const taken = new Set((await client.query<{ datname: string }>("SELECT datname FROM pg_database")).rows.map(({ datname }) => datname));
   const base = liveName(run.site, snapshot.database);
+  const taken = await withoutOrphans(client, base);
   let serial = 1;
   while (taken.has(derivedName(base, `_armed_${snapshot.id}_${serial}`))) serial++;
   const name = derivedName(base, `_armed_${snapshot.id}_${serial}`);
@@ -169,6 +169,19 @@ export async function arm(run: Arming, snapshot: Snapshot): Promise<CatalogueDat
     throw new CopyDiffersError(name, differences);
   }
   return (await copiesOf(client, snapshot)).find((copy) => copy.name === name)!;
+}
+
+/** Names of all databases, after armed copies that were made but never entered in the catalogue are dropped. */
+async function withoutOrphans(client: Client, base: string): Promise<Set<string>> {
+  const { rows } = await client.query<{ datname: string }>("SELECT datname FROM pg_database");
+  const names = new Set(rows.map(({ datname }) => datname));
+  const entered = new Set((await catalogued(client)).map(({ name }) => name));
+  for (const name of names) {
+    if (!name.startsWith(derivedName(base, "_armed_")) || entered.has(name)) continue;
+    await client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+    names.delete(name);
+  }
+  return names;
 }
 
 async function dropCopy(client: Client, copy: CatalogueDatabase): Promise<void> {

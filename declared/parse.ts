@@ -84,7 +84,7 @@ function forms(schema: Schema): Schema[] {
 /** A word stays a word, whatever it looks like: `12345678` may be a password. */
 function isText(key: string): boolean {
   const schema = declaredSchema.shape[key as keyof typeof declaredSchema.shape] as Schema;
-  return forms(schema).every(({ _zod: { def } }) => def.type === "string" || def.type === "enum") && key !== "data";
+  return forms(schema).every(({ _zod: { def } }) => def.type === "string" || def.type === "enum");
 }
 
 /** Keys that are known at a path of the configuration. */

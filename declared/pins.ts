@@ -57,7 +57,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   known("release", declared.release);
   for (const name of Object.keys(declared.components))
     if (!(name in definition.components))
-      fail(`components.${name}`, name, `${definition.name} has no such component, only ${Object.keys(definition.components).join(", ")}`);
+      fail(`components.${name}`, name, `${definition.name} has no such component, only ${Object.keys(definition.components).join(", ")}${suggestion(name, Object.keys(definition.components))}`);
   const components: Record<string, ComponentPin> = {};
   for (const name of Object.keys(definition.components)) {
     const pin = declared.components[name] ?? {};
@@ -101,7 +101,7 @@ function resolveData(
   const isMap = typeof declared === "object" && !("snapshot" in declared);
   if (isMap)
     for (const database of Object.keys(declared))
-      if (!databases.includes(database)) fail(`data.${database}`, database, `no such database, only ${databases.join(", ")}`);
+      if (!databases.includes(database)) fail(`data.${database}`, database, `no such database, only ${databases.join(", ")}${suggestion(database, databases)}`);
   return Object.fromEntries(
     databases.map((database) => [
       database,

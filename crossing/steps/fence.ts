@@ -24,13 +24,12 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const { control, epoch } = run;
   const before = await control.lastCrossing();
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
-  const fresh = before === null || before.epoch < epoch;
   await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await step(run, "fence", "protect", async () => {
     await keepProperties(run, before === null || before.state === "open" || before.state === "refused");
     if (plan.fenceData) for (const database of existing(run, plan)) await refuseUnfenceable(control.client, liveName(run.site, database));
     // A baseline of a system that is half down says nothing.
-    if (fresh) await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
+    if ((await control.crossing(epoch))?.baseline === null) await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
   });
   await step(
@@ -42,7 +41,8 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   );
   await step(run, "fence", "close the data", async () => closeData(run, plan), (sessions) => sessions);
   // Nothing writes any more: what is counted now is what must be there afterwards.
-  if (fresh && existing(run, plan).some((database) => plan.databases[database]?.action.kind === "none"))
+  const counted = Object.keys((await control.crossing(epoch))?.baseline?.counts ?? {}).length > 0;
+  if (!counted && existing(run, plan).some((database) => plan.databases[database]?.action.kind === "none"))
     await step(run, "fence", "count", () => countInside(run, plan.fenceData), (counts) => counts);
   await recount(run, request);
   await control.setState(epoch, "closed");

@@ -45,6 +45,8 @@ async function takeOne(run: Run, database: string, name: string, automatic: bool
     ));
   const inside = await sessionInside(endpointOf(site), control.client, live);
   const statistics = await quickStatistics(inside, live).finally(() => inside.end());
+  // Killed between copy and record: the copy cannot be told from a good one, and the fence still stands, so it is made again.
+  if (known !== null) await driver.remove({ driver: site.server.driver, location: known.location });
   await requireSpace(control.client, endpointOf(site), await driver.spaceNeededBytes({ database: live }));
   const kept = await driver.take(live, snapshot.location);
   await finishSnapshot(control.client, snapshot.id, {

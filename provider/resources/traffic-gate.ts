@@ -1,4 +1,5 @@
 /** The traffic gate's process: in front of the system for as long as the stack exists. Its state file outlives it; without one it is closed. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { gateCommand } from "../../gate/command.ts";
@@ -69,5 +70,9 @@ export const trafficGate: Resource<Inputs> = {
   },
   create: ensure,
   update: async (_old, inputs) => ensure(inputs),
-  delete: async ({ site }) => void (await stopProcess(folderOf(site as Site), NAME, 5_000)),
+  delete: async ({ site }) => {
+    await stopProcess(folderOf(site as Site), NAME, 5_000);
+    // A gate made later starts closed.
+    rmSync(gateStateFile(site as Site), { force: true });
+  },
 };

@@ -1,0 +1,380 @@
+/** A stack of its own for one test file: the real engine, a real server, real processes, in a temporary folder. */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type pg from "pg";
+import { ControlStore, type CatalogueDatabase, type Crossing, type JournalEntry, type Snapshot } from "../../control/store.ts";
+import { catalogued, liveLineage, readySnapshots } from "../../control/catalogue.ts";
+import { toArm } from "../../crossing/arming.ts";
+import type { Lineage } from "../../crossing/plan.ts";
+import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { controlName, endpointOf, gateStateFile, liveName, processFolder, secretOf, serverHome, type Site } from "../../declared/site.ts";
+import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
+import { readGateState, type GateState } from "../../gate/state.ts";
+import { withSession } from "../../postgres/connection.ts";
+import { sessionInside } from "../../postgres/fence.ts";
+import { observeServer, removeServer } from "../../postgres/server.ts";
+import { observeProcess, runningNames, stopProcess } from "../../processes/process.ts";
+import { ensureEngine, type Engine } from "../../scripts/engine/engine.ts";
+import { removeStaleLocks, runPulumi } from "../../scripts/pulumi-run.ts";
+import { openStack, stackFile } from "../../scripts/stack.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import { listPath, ORGANIZATION, TEST_USER, TEST_USER_SECRET, type Row } from "../../systems/pfa-vanguard/api.ts";
+
+export const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+const SYSTEM = "pfa-vanguard";
+export const LIVE = "pfa";
+
+/** What one run of the engine came to. */
+export interface Update {
+  code: number;
+  output: string;
+  /** Resources by what was done to them, as the engine counts them: `created`, `updated`, `unchanged`, … */
+  counts: Record<string, number>;
+  seconds: number;
+}
+
+export interface VerbResult<T = Record<string, unknown>> {
+  code: number;
+  json: T;
+  stderr: string;
+}
+
+export interface StandOptions {
+  edits?: PinEdit[];
+  /** Module that exports `definition`, written into the stand's folder from this text. */
+  definition?: (folder: string) => string;
+}
+
+export type Stand = Awaited<ReturnType<typeof makeStand>>;
+
+/** Makes the stack; nothing runs before the first `up`. Whatever happens, call `destroy`. */
+export async function makeStand({ edits = [], definition }: StandOptions = {}) {
+  const engine = await ensureEngine({ log: () => undefined });
+  const folder = await mkdtemp(join(tmpdir(), "backout-e2e-"));
+  // The server runs as another user when the tests run as root.
+  await chmod(folder, 0o755);
+  const own: PinEdit[] = [
+    { path: ["release"], value: "v3.0.0" },
+    { path: ["data"], value: "current" },
+    ...["components", "flags", "maintenance", "blocked", "exact", "carry", "arm", "backups", "schema"].map((key): PinEdit => ({ path: [key], value: undefined })),
+  ];
+  if (definition !== undefined) {
+    const module = join(folder, "definition.ts");
+    writeFileSync(module, definition(folder));
+    own.push({ path: ["definition"], value: module });
+  }
+  const stack = await makeEphemeralStack({ project: PROJECT, stack: SYSTEM, folder, name: "e2e", engine, edits: [...own, ...edits] });
+  const opened = await openStack(stackFile(stack.stack, folder));
+  const site: Site = { ...opened.site, home: stack.home };
+  const stand = { stack, site, definition: opened.definition, folder, engine };
+  return { ...stand, ...engineOf(stand), ...databasesOf(stand), ...trafficOf(stand), ...processesOf(stand), destroy: () => destroy(stand) };
+}
+
+interface Base {
+  stack: EphemeralStack;
+  site: Site;
+  definition: SystemDefinition;
+  folder: string;
+  engine: Engine;
+}
+
+/** Pulumi and the verbs, as a user runs them. */
+function engineOf({ stack, engine }: Base) {
+  let selected = false;
+  const text = (): string => readFileSync(stack.file, "utf8");
+  const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text(), edits));
+  const pulumi = async (given: string[], environment: NodeJS.ProcessEnv = {}): Promise<Update> => {
+    if (!selected) {
+      selected = true;
+      const { code, output } = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: ["stack", "select", "--create"], environment: stack.environment });
+      if (code !== 0) throw new Error(output);
+    }
+    const startedAt = performance.now();
+    const { code, output } = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: given, environment: { ...stack.environment, ...environment } });
+    return { code, output, counts: countsOf(output), seconds: (performance.now() - startedAt) / 1000 };
+  };
+  const up = (edits: PinEdit[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Update> => {
+    pin(edits);
+    return pulumi(["up", "--yes", "--skip-preview"], environment);
+  };
+  /** @throws with the engine's output where it did not succeed. */
+  const upWell = async (edits: PinEdit[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Update> => succeeded(await up(edits, environment));
+  const child = (file: string, given: string[], environment: NodeJS.ProcessEnv = {}) =>
+    spawn(file, given, { cwd: stack.folder, env: { ...process.env, ...stack.environment, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+  return {
+    text,
+    pin,
+    write: (content: string): void => writeFileSync(stack.file, content),
+    pulumi,
+    up,
+    upWell,
+    preview: (edits: PinEdit[] = [], ...more: string[]): Promise<Update> => {
+      pin(edits);
+      return pulumi(["preview", "--diff", ...more]);
+    },
+    /** The CLI itself, so that its own process can be killed. */
+    startUp: (environment: NodeJS.ProcessEnv = {}) =>
+      child(engine.pulumi, ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"], environment),
+    removeStaleLocks: (): string[] => removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack),
+    /** `backout <verb> … --stack … --json` */
+    verb: async <T = Record<string, unknown>>(verb: string, ...more: string[]): Promise<VerbResult<T>> => {
+      const running = child(process.execPath, ["--disable-warning=ExperimentalWarning", join(PROJECT, "scripts", "backout.ts"), verb, ...more, "--stack", stack.stack, "--json"]);
+      const [stdout, stderr, code] = await Promise.all([
+        textOf(running.stdout),
+        textOf(running.stderr),
+        new Promise<number>((resolve, reject) => {
+          running.once("error", reject);
+          running.once("close", (status) => resolve(status ?? -1));
+        }),
+      ]);
+      return { code, json: parsed<T>(stdout, stderr), stderr };
+    },
+  };
+}
+
+export function succeeded(update: Update): Update {
+  if (update.code !== 0) throw new Error(`the update failed with ${update.code}:\n${update.output}`);
+  return update;
+}
+
+function parsed<T>(stdout: string, stderr: string): T {
+  try {
+    return JSON.parse(stdout) as T;
+  } catch (error) {
+    throw new Error(`standard output is not one JSON document: ${stdout.slice(0, 500)}\n${stderr.slice(-2000)}`, { cause: error });
+  }
+}
+
+export async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function countsOf(output: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const summary = /^Resources:\n((?: .*\n?)+)/m.exec(output)?.[1] ?? "";
+  for (const [, count, what] of summary.matchAll(/(\d+) (?:to )?([a-z]+)/g)) counts[what!] = Number(count);
+  return counts;
+}
+
+/** The databases, looked at by administrative sessions of the test's own. */
+function databasesOf({ site, definition }: Base) {
+  const endpoint = () => endpointOf(site);
+  const live = liveName(site, LIVE);
+  const session = <T>(name: string, work: (client: pg.Client) => Promise<T>): Promise<T> => withSession(endpoint(), name, work);
+  const sql = <R extends pg.QueryResultRow>(text: string, values: unknown[] = [], name = live): Promise<R[]> =>
+    session(name, async (client) => (await client.query<R>(text, values)).rows);
+  const control = async <T>(work: (store: ControlStore) => Promise<T>): Promise<T> => {
+    const store = await ControlStore.open(endpoint(), controlName(site, definition));
+    if (store === null) throw new Error("there is no control database");
+    return work(store).finally(() => store.end());
+  };
+  /** Inside a database that accepts no connections, such as a quarantine. */
+  const inside = <R extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = []): Promise<R[]> =>
+    control(async (store) => {
+      const client = await sessionInside(endpoint(), store.client, name);
+      return client.query<R>(text, values).then(({ rows }) => rows).finally(() => client.end());
+    });
+  const catalogue = (): Promise<CatalogueDatabase[]> => control((store) => catalogued(store.client));
+  return {
+    live,
+    session,
+    sql,
+    control,
+    inside,
+    catalogue,
+    quarantines: async (): Promise<CatalogueDatabase[]> => (await catalogue()).filter(({ role }) => role === "quarantine"),
+    snapshots: (): Promise<Snapshot[]> => control((store) => readySnapshots(store.client)),
+    last: (): Promise<Crossing | null> => control((store) => store.lastCrossing()),
+    journal: (epoch: number): Promise<(JournalEntry & { at: string })[]> => control((store) => store.journal(epoch)),
+    lineage: (): Promise<Lineage> => control(async (store) => (await liveLineage(store.client, live)).lineage),
+    exports: (epoch: number): Promise<{ path: string; sha256: string; rows: string }[]> =>
+      control(async (store) => (await store.client.query<{ path: string; sha256: string; rows: string }>("SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path", [epoch])).rows),
+    untilArmed: () =>
+      control(async (store) => {
+        while ((await toArm(store.client, "deploy")).length > 0) await pause(100);
+      }),
+    /** Which of `ids` are in no live database, no quarantine and no export: rows that are lost. */
+    lost: async (ids: string[]): Promise<string[]> => {
+      const kept = new Set<string>();
+      const keep = (rows: { pfa_id: string }[]): void => rows.forEach(({ pfa_id }) => kept.add(pfa_id));
+      keep(await sql("SELECT pfa_id FROM pfa_records"));
+      for (const { name } of (await catalogue()).filter(({ role }) => role === "quarantine")) keep(await inside(name, "SELECT pfa_id FROM pfa_records"));
+      for (const file of filesBelow(join(site.home, "exports")).filter((path) => /pfa_records[^/]*\.jsonl$/.test(path)))
+        for (const line of readFileSync(file, "utf8").split("\n").filter(Boolean)) {
+          const row = (JSON.parse(line) as { row: { pfa_id?: string } | null }).row;
+          if (row?.pfa_id !== undefined) kept.add(row.pfa_id);
+        }
+      return ids.filter((id) => !kept.has(id));
+    },
+  };
+}
+
+/** The system as its users see it, through the gate. */
+function trafficOf({ site }: Base) {
+  const url = (component: string): string => `http://127.0.0.1:${site.ports[component]}`;
+  const ask = (path: string, init: RequestInit = {}, component = "backend"): Promise<Response> =>
+    fetch(`${url(component)}${path}`, { signal: AbortSignal.timeout(5_000), ...init });
+  const login = async (): Promise<string> => {
+    const response = await ask("/api/auth/login", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ username: TEST_USER, password: secretOf(site, TEST_USER_SECRET) }),
+    });
+    if (response.status !== 200) throw new Error(`login answered ${response.status}: ${await response.text()}`);
+    return ((await response.json()) as { token: string }).token;
+  };
+  const insert = async (token: string, id: string, description = "written by a test"): Promise<Response> => {
+    const response = await ask("/api/pfa-data", {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+      body: JSON.stringify({ organizationId: ORGANIZATION, pfaId: id, category: "Equipment", description, monthlyRate: 100, durationMonths: 2 }),
+    });
+    return response;
+  };
+  return {
+    url,
+    ask,
+    login,
+    insert,
+    /** Inserts and insists on the acknowledgement. */
+    insertWell: async (...ids: string[]): Promise<void> => {
+      const token = await login();
+      for (const id of ids) {
+        const response = await insert(token, id);
+        if (response.status !== 200) throw new Error(`${id} was answered ${response.status}: ${await response.text()}`);
+        await response.arrayBuffer();
+      }
+    },
+    update: async (id: string, description: string): Promise<void> => {
+      const response = await ask(`/api/pfa-data/${id}`, {
+        method: "PUT",
+        headers: { "content-type": "application/json", authorization: `Bearer ${await login()}` },
+        body: JSON.stringify({ description }),
+      });
+      if (response.status !== 200) throw new Error(`${id} was answered ${response.status}`);
+    },
+    ids: async (): Promise<string[]> => {
+      const response = await ask(listPath({ sort: "pfaId" }), { headers: { authorization: `Bearer ${await login()}` } });
+      if (response.status !== 200) throw new Error(`the list was answered ${response.status}`);
+      return ((await response.json()) as { rows: Row[] }).rows.map(({ pfaId }) => pfaId);
+    },
+    /** Release of the backend that answers; null where none does or users are kept out. */
+    version: async (): Promise<string | null> => {
+      const response = await ask("/health").catch(() => null);
+      return response?.status === 200 ? ((await response.json()) as { version: string }).version : null;
+    },
+    frontendVersion: async (): Promise<string> => ((await (await ask("/version.json", {}, "frontend")).json()) as { version: string }).version,
+    gate: (): GateState | null => readGateState(gateStateFile(site)),
+    writer: () => startWriter(login, insert),
+  };
+}
+
+export interface Writer {
+  acknowledged: string[];
+  /** Resolves once another write has been acknowledged. */
+  another(): Promise<void>;
+  stop(): Promise<string[]>;
+}
+
+let writers = 0;
+
+/** A client that never stops inserting; it remembers what was acknowledged. */
+function startWriter(login: () => Promise<string>, insert: (token: string, id: string) => Promise<Response>): Writer {
+  const acknowledged: string[] = [];
+  const writer = ++writers;
+  let going = true;
+  const work = (async () => {
+    let token = "";
+    for (let serial = 1; going; serial++) {
+      const id = `W-${process.pid}-${writer}-${String(serial).padStart(6, "0")}`;
+      try {
+        if (token === "") token = await login();
+        const response = await insert(token, id);
+        await response.arrayBuffer();
+        if (response.status === 200) acknowledged.push(id);
+        else if (response.status === 401) token = "";
+      } catch {
+        // Refused or cut off: not acknowledged.
+      }
+      await pause(10);
+    }
+  })();
+  return {
+    acknowledged,
+    another: async () => {
+      const before = acknowledged.length;
+      await until("another write is acknowledged", () => acknowledged.length > before);
+    },
+    stop: async () => {
+      going = false;
+      await work;
+      return acknowledged;
+    },
+  };
+}
+
+/** What runs on this machine. */
+function processesOf({ site }: Base) {
+  const gateFolder = join(site.home, "gate");
+  const pids = (): Record<"server" | "gate" | "backend" | "worker", number | null> => ({
+    server: observeServer(serverHome(site)).pid,
+    gate: observeProcess(gateFolder, "gate").pid,
+    backend: observeProcess(processFolder(site), "backend").pid,
+    worker: observeProcess(processFolder(site), "worker").pid,
+  });
+  return { pids, observe: (component: string) => observeProcess(processFolder(site), component) };
+}
+
+/** Everything the stack made goes; what the engine leaves behind is ended by hand. */
+async function destroy({ stack, site }: Base): Promise<void> {
+  const { PULUMI_BACKEND_URL: backend } = stack.environment;
+  removeStaleLocks(backend, stack.stack);
+  await runPulumi({ project: stack.folder, stack: stack.stack, arguments: ["destroy", "--yes", "--skip-preview"], environment: stack.environment }).catch(() => undefined);
+  for (const folder of [processFolder(site), join(site.home, "gate")])
+    for (const name of existsSync(folder) ? runningNames(folder) : []) await stopProcess(folder, name, 1_000);
+  await removeServer(serverHome(site)).catch(() => undefined);
+  await rm(stack.folder, { recursive: true, force: true });
+}
+
+export function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : []));
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits for a state that must come; the test's own limit ends it. */
+export async function until(what: string, there: () => boolean | Promise<boolean>, limitMs = 60_000): Promise<void> {
+  const startedAt = Date.now();
+  while (!(await there())) {
+    if (Date.now() - startedAt > limitMs) throw new Error(`after ${limitMs / 1000} s still not so: ${what}`);
+    await pause(25);
+  }
+}
+
+/** The pins of a rollback with everything, as a person writes them. */
+export const PINS = {
+  forward: [
+    { path: ["release"], value: "v4.0.0" },
+    { path: ["data"], value: "current" },
+    { path: ["schema"], value: "keep" },
+    { path: ["components"], value: undefined },
+    { path: ["flags"], value: undefined },
+    { path: ["maintenance"], value: undefined },
+    { path: ["carry"], value: undefined },
+    { path: ["blocked"], value: undefined },
+  ],
+  restore: (snapshot: string) => [
+    { path: ["release"], value: "v3.0.0" },
+    { path: ["components", "worker", "run"], value: "off" },
+    { path: ["data"], value: snapshot },
+  ],
+} satisfies { forward: PinEdit[]; restore: (snapshot: string) => PinEdit[] };

@@ -1,0 +1,23 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeStand, PINS, type Stand } from "./stand.ts";
+let stand: Stand;
+beforeAll(async () => { stand = await makeStand(); });
+afterAll(async () => { console.log("destroying"); await stand?.destroy(); });
+test("smoke", async () => {
+  const one = await stand.upWell();
+  console.log(one.seconds, one.counts, stand.pids(), await stand.version());
+  await stand.insertWell("A-1", "A-2");
+  const two = await stand.upWell(PINS.forward);
+  console.log(two.seconds, two.counts, stand.pids(), await stand.version());
+  await stand.insertWell("B-1");
+  const p = await stand.preview(PINS.restore("before-v4.0.0@1"));
+  console.log(p.output);
+  const three = await stand.upWell();
+  console.log(three.seconds, three.counts, three.output, await stand.version(), await stand.ids());
+  console.log(await stand.quarantines(), await stand.exports((await stand.last())!.epoch), await stand.lost(["A-1","B-1","nope"]));
+  const four = await stand.upWell();
+  console.log(four.counts);
+  const s = await stand.verb("status");
+  console.log(s.code, JSON.stringify(s.json).slice(0, 300), s.stderr);
+  expect(1).toBe(1);
+});
