@@ -1,5 +1,5 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
-import { showDataPin, type ComponentPin, type DataPin, type Pins } from "../declared/pins.ts";
+import { canonical, showDataPin, type ComponentPin, type DataPin, type Pins } from "../declared/pins.ts";
 import type { ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
 
 /** What is true of one database now. */
@@ -106,7 +106,7 @@ export function planCrossing(input: PlanInput): CrossingPlan {
   const take = snapshotsToTake(input, forward, databases);
   const fenceData = unfinished || take.length > 0 || Object.values(databases).some(touchesData);
   const stop = stopList(definition, from, changes, fenceData, unfinished);
-  const listening = new Set(Object.values(definition.listeners).map((listener) => listener.component));
+  const listening = new Set(Object.values(definition.listeners).flatMap(({ component, routes }) => [component, ...Object.values(routes ?? {})]));
   return {
     scope: from === null ? null : recogniseScope(definition, from, to),
     forward,
@@ -120,7 +120,7 @@ export function planCrossing(input: PlanInput): CrossingPlan {
     databases,
     take,
     flagsChanged: Object.keys(to.flags).filter((flag) => from?.flags[flag] !== to.flags[flag]),
-    maintenanceChanged: JSON.stringify(from?.maintenance) !== JSON.stringify(to.maintenance),
+    maintenanceChanged: from === null || canonical(from.maintenance) !== canonical(to.maintenance),
   };
 }
 
@@ -145,8 +145,8 @@ function difference(old: ComponentPin | undefined, pin: ComponentPin): string[] 
   if (old === undefined) return [`new at ${pin.release}${pin.run ? "" : ", off"}`];
   const what: string[] = [];
   if (old.release !== pin.release) what.push(`${old.release} → ${pin.release}`);
-  else if (JSON.stringify(old.artefact) !== JSON.stringify(pin.artefact)) what.push(`another artefact of ${pin.release}`);
-  if (JSON.stringify(Object.entries(old.config).sort()) !== JSON.stringify(Object.entries(pin.config).sort())) what.push("configuration");
+  else if (canonical(old.artefact) !== canonical(pin.artefact)) what.push(`another artefact of ${pin.release}`);
+  if (canonical(old.config) !== canonical(pin.config)) what.push("configuration");
   if (old.run !== pin.run) what.push(pin.run ? "started" : "stopped");
   return what;
 }
@@ -156,11 +156,12 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   const pin = input.to.data[name] ?? { kind: "current" };
   const order = input.definition.databases[name]!.migrations.map((migration) => migration.name);
   const needed = input.to.needs[name];
+  // A release that names no migration asks nothing of the schema: it may not be taken for one that needs an empty database.
   const upTo = needed === undefined ? [] : order.slice(0, order.indexOf(needed) + 1);
   const action: DataAction = facts.exists ? dataAction(name, pin, facts.lineage, input.snapshots) : { kind: "create" };
   const applied = action.kind === "none" ? facts.applied : [];
   const up = action.kind === "restore" || action.kind === "undo" ? [] : upTo.filter((migration) => !applied.includes(migration));
-  const beyond = order.slice(upTo.length).reverse();
+  const beyond = needed === undefined ? [] : order.slice(upTo.length).reverse();
   const back = forward || action.kind !== "none" ? [] : beyond.filter((migration) => facts.applied.includes(migration) || facts.failed.includes(migration));
   return { action, up, back, backBy: input.to.schema };
 }
@@ -239,15 +240,28 @@ function weight(scope: ScopeDefinition): number {
 
 function fits(scope: ScopeDefinition, from: Pins, to: Pins): boolean {
   const { pins } = scope;
-  if ((pins.release === "to") !== (to.release !== from.release)) return false;
-  const restores = Object.entries(to.data).some(([database, pin]) => pin.kind === "snapshot" && JSON.stringify(pin) !== JSON.stringify(from.data[database]));
-  if ((pins.data === "snapshot") !== restores) return false;
+  const release = pins.release === "to";
+  if (release ? compareReleases(to.release, from.release) >= 0 : to.release !== from.release) return false;
   if (pins.schema !== undefined && pins.schema !== to.schema) return false;
-  return Object.entries(to.components).every(([name, pin]) => {
-    const asked = pins.components?.[name];
-    const old = from.components[name];
-    if (asked?.run !== undefined && (asked.run === "on") !== pin.run) return false;
-    const moves = asked?.release === "to" || pins.release === "to";
-    return moves || old === undefined || old.release === pin.release;
-  });
+  if (!Object.entries(to.data).every(([database, pin]) => dataFits(pins.data, from.data[database], pin))) return false;
+  // A release brings flags of its own.
+  const flags = new Set(release ? Object.keys(pins.flags ?? {}) : [...Object.keys(from.flags), ...Object.keys(to.flags)]);
+  if ([...flags].some((flag) => to.flags[flag] !== (pins.flags?.[flag] ?? from.flags[flag]))) return false;
+  if (pins.maintenance === undefined ? canonical(from.maintenance) !== canonical(to.maintenance) : pins.maintenance.mode !== to.maintenance.mode) return false;
+  return Object.entries(to.components).every(([name, pin]) => componentFits(pins.components?.[name], release, from.components[name], pin, to.release));
+}
+
+function dataFits(asked: ScopeDefinition["pins"]["data"], from: DataPin | undefined, to: DataPin): boolean {
+  if (asked === "snapshot") return to.kind === "snapshot" && canonical(from) !== canonical(to);
+  return to.kind === "current" || canonical(from) === canonical(to);
+}
+
+type ComponentScope = NonNullable<ScopeDefinition["pins"]["components"]>[string];
+
+function componentFits(asked: ComponentScope | undefined, everything: boolean, from: ComponentPin | undefined, to: ComponentPin, release: string): boolean {
+  if (from === undefined) return false;
+  if (asked?.run === undefined ? from.run !== to.run : (asked.run === "on") !== to.run) return false;
+  if (everything) return to.release === release;
+  if (asked?.release === "to") return compareReleases(to.release, from.release) < 0;
+  return difference({ ...from, run: to.run }, to).length === 0;
 }

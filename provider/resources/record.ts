@@ -1,5 +1,6 @@
 /** The record of a crossing: exports, retention, governance, and the next armed copy. */
 import { record as keep } from "../../crossing/steps/record.ts";
+import { canonical } from "../../declared/pins.ts";
 import type { Declared } from "../../declared/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
@@ -18,7 +19,7 @@ async function run({ site, epoch, backups, arm, pinned }: Inputs, call: Call): P
 
 export const record: Resource<Inputs> = {
   token: "backout:index:Record",
-  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.arm !== inputs.arm || JSON.stringify(old.backups) !== JSON.stringify(inputs.backups)),
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.arm !== inputs.arm || canonical(old.backups) !== canonical(inputs.backups)),
   create: run,
   update: async (_old, inputs, call) => run(inputs, call),
 };
