@@ -25,6 +25,11 @@ export class Database extends pulumi.CustomResource {
   declare readonly migrated: pulumi.Output<unknown>;
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:Database", name, { ...args, lineage: undefined, cutOverMs: undefined, quarantine: undefined, migrated: undefined }, opts);
+    super(
+      "backout:index:Database",
+      name,
+      { ...args, lineage: undefined, cutOverMs: undefined, quarantine: undefined, migrated: undefined },
+      opts,
+    );
   }
 }

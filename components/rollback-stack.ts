@@ -55,11 +55,20 @@ export class RollbackStack extends pulumi.ComponentResource {
     const gate = new TrafficGate("gate", { site }, { parent: this });
     const plan = new Plan("plan", { site, pins, exact: declared.exact || process.env["BACKOUT_EXACT"] === "1" }, after(...server, gate));
     const declarations = declarationsOf(site, definition, pins, after(plan));
-    const fence = new Fence("fence", { site, pins, carry: declared.carry, reason: process.env["BACKOUT_REASON"] ?? null }, after(plan, ...declarations));
+    const fence = new Fence(
+      "fence",
+      { site, pins, carry: declared.carry, reason: process.env["BACKOUT_REASON"] ?? null },
+      after(plan, ...declarations),
+    );
     const { epoch } = fence;
     const snapshots = new Snapshots("snapshots", { site, epoch, take: fence.plan.take }, after(fence));
     const databases = Object.keys(definition.databases).map(
-      (database) => new Database(database, { site, epoch, pins, database, plan: fence.plan.databases.apply((plans) => plans[database]!) }, after(snapshots)),
+      (database) =>
+        new Database(
+          database,
+          { site, epoch, pins, database, plan: fence.plan.databases.apply((plans) => plans[database]!) },
+          after(snapshots),
+        ),
     );
     const flags = new Flags("flags", { site, epoch, flags: pins.flags }, after(snapshots, ...databases));
     const components = Object.entries(pins.components).map(

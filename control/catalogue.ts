@@ -36,7 +36,11 @@ export async function readySnapshots(client: Client): Promise<Snapshot[]> {
 }
 
 export async function snapshotOfEpoch(client: Client, database: string, name: string, epoch: number): Promise<Snapshot | null> {
-  const { rows } = await client.query<SnapshotRow>("SELECT * FROM snapshots WHERE database = $1 AND name = $2 AND epoch = $3", [database, name, epoch]);
+  const { rows } = await client.query<SnapshotRow>("SELECT * FROM snapshots WHERE database = $1 AND name = $2 AND epoch = $3", [
+    database,
+    name,
+    epoch,
+  ]);
   return rows[0] === undefined ? null : snapshotOfRow(rows[0]);
 }
 
@@ -54,7 +58,16 @@ export async function beginSnapshot(
   const { rows } = await client.query<SnapshotRow>(
     `INSERT INTO snapshots (database, name, generation, driver, location, epoch, release, automatic, state)
      VALUES ($1,$2,$3,$4,$5,$6,$7,$8,'making') RETURNING *`,
-    [snapshot.database, snapshot.name, generation, snapshot.driver, location(generation), snapshot.epoch, snapshot.release, snapshot.automatic],
+    [
+      snapshot.database,
+      snapshot.name,
+      generation,
+      snapshot.driver,
+      location(generation),
+      snapshot.epoch,
+      snapshot.release,
+      snapshot.automatic,
+    ],
   );
   return snapshotOfRow(rows[0]!);
 }
@@ -64,13 +77,10 @@ export async function finishSnapshot(
   id: number,
   facts: { manifest: unknown; statistics: unknown; baseline: Baseline | null; sizeBytes: number | null },
 ): Promise<void> {
-  await client.query("UPDATE snapshots SET state = 'ready', manifest = $2, statistics = $3, baseline = $4, size_bytes = $5, taken_at = clock_timestamp() WHERE id = $1", [
-    id,
-    JSON.stringify(facts.manifest),
-    JSON.stringify(facts.statistics),
-    JSON.stringify(facts.baseline),
-    facts.sizeBytes,
-  ]);
+  await client.query(
+    "UPDATE snapshots SET state = 'ready', manifest = $2, statistics = $3, baseline = $4, size_bytes = $5, taken_at = clock_timestamp() WHERE id = $1",
+    [id, JSON.stringify(facts.manifest), JSON.stringify(facts.statistics), JSON.stringify(facts.baseline), facts.sizeBytes],
+  );
 }
 
 export async function removeSnapshot(client: Client, id: number): Promise<void> {
@@ -111,14 +121,24 @@ export async function catalogued(client: Client): Promise<CatalogueDatabase[]> {
 /** Enters a database under its OID, or changes its entry. */
 export async function catalogue(
   client: Client,
-  entry: Pick<CatalogueDatabase, "name" | "database" | "role" | "lineage" | "snapshotId" | "epoch"> & { verified?: Record<string, unknown> | null },
+  entry: Pick<CatalogueDatabase, "name" | "database" | "role" | "lineage" | "snapshotId" | "epoch"> & {
+    verified?: Record<string, unknown> | null;
+  },
 ): Promise<void> {
   await client.query(
     `INSERT INTO databases (oid, name, database, role, lineage, snapshot_id, epoch, verified)
      SELECT oid::bigint, $1::text, $2, $3, $4, $5, $6, $7 FROM pg_database WHERE datname = $1::text
      ON CONFLICT (oid) DO UPDATE SET name = excluded.name, database = excluded.database, role = excluded.role, lineage = excluded.lineage,
        snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, verified = excluded.verified`,
-    [entry.name, entry.database, entry.role, JSON.stringify(entry.lineage), entry.snapshotId, entry.epoch, JSON.stringify(entry.verified ?? null)],
+    [
+      entry.name,
+      entry.database,
+      entry.role,
+      JSON.stringify(entry.lineage),
+      entry.snapshotId,
+      entry.epoch,
+      JSON.stringify(entry.verified ?? null),
+    ],
   );
 }
 

@@ -158,7 +158,9 @@ export class ControlStore {
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await this.client.query("INSERT INTO holder (who) VALUES ($1) ON CONFLICT (one) DO UPDATE SET who = excluded.who", [JSON.stringify(who)]);
+    await this.client.query("INSERT INTO holder (who) VALUES ($1) ON CONFLICT (one) DO UPDATE SET who = excluded.who", [
+      JSON.stringify(who),
+    ]);
   }
 
   async lastCrossing(): Promise<Crossing | null> {
@@ -201,7 +203,10 @@ export class ControlStore {
     await this.client.query("UPDATE crossings SET baseline = coalesce(baseline, $2) WHERE epoch = $1", [epoch, JSON.stringify(baseline)]);
   }
   async setCounts(epoch: number, counts: Record<string, number>): Promise<void> {
-    await this.client.query("UPDATE crossings SET baseline = jsonb_set(baseline, '{counts}', $2) WHERE epoch = $1 AND baseline IS NOT NULL", [epoch, JSON.stringify(counts)]);
+    await this.client.query(
+      "UPDATE crossings SET baseline = jsonb_set(baseline, '{counts}', $2) WHERE epoch = $1 AND baseline IS NOT NULL",
+      [epoch, JSON.stringify(counts)],
+    );
   }
   async setRecorded(epoch: number): Promise<void> {
     await this.client.query("UPDATE crossings SET recorded_at = clock_timestamp(), failure = NULL WHERE epoch = $1", [epoch]);
@@ -219,10 +224,16 @@ export class ControlStore {
     ]);
   }
   async journal(epoch: number): Promise<(JournalEntry & { at: string })[]> {
-    const { rows } = await this.client.query<{ epoch: number; run_id: string; phase: string; step: string; status: JournalEntry["status"]; at: Date; duration_ms: number | null; detail: unknown }>(
-      "SELECT * FROM journal WHERE epoch = $1 ORDER BY id",
-      [epoch],
-    );
+    const { rows } = await this.client.query<{
+      epoch: number;
+      run_id: string;
+      phase: string;
+      step: string;
+      status: JournalEntry["status"];
+      at: Date;
+      duration_ms: number | null;
+      detail: unknown;
+    }>("SELECT * FROM journal WHERE epoch = $1 ORDER BY id", [epoch]);
     return rows.map((row) => ({
       epoch: row.epoch,
       runId: row.run_id,

@@ -124,20 +124,26 @@ export async function withCopy<T>(run: Arming, snapshot: Snapshot, work: (client
   const before = await sessionsEver(client, copy.name);
   const result = await insideCopy(run, copy.name, work);
   const sessions = await sessionsSettled(client, copy.name, before);
-  await client.query("UPDATE databases SET verified = verified || jsonb_build_object('sessions', $2::bigint) WHERE oid = $1", [copy.oid, sessions]);
+  await client.query("UPDATE databases SET verified = verified || jsonb_build_object('sessions', $2::bigint) WHERE oid = $1", [
+    copy.oid,
+    sessions,
+  ]);
   return result;
 }
 
 async function verifyCopy(run: Arming, snapshot: Snapshot, name: string): Promise<boolean> {
   const expected = await manifestOf(run, snapshot, name);
   const before = await sessionsEver(run.control.client, name);
-  const { actual, statistics } = await insideCopy(run, name, async (client) => ({ actual: await captureManifest(client), statistics: await quickStatistics(client, name) }));
+  const { actual, statistics } = await insideCopy(run, name, async (client) => ({
+    actual: await captureManifest(client),
+    statistics: await quickStatistics(client, name),
+  }));
   if (compareManifests(expected, actual).length > 0) return false;
   const sessions = await sessionsSettled(run.control.client, name, before);
-  await run.control.client.query("UPDATE databases SET verified = $2 WHERE oid = (SELECT oid::bigint FROM pg_database WHERE datname = $1)", [
-    name,
-    JSON.stringify({ ...statistics, sessions }),
-  ]);
+  await run.control.client.query(
+    "UPDATE databases SET verified = $2 WHERE oid = (SELECT oid::bigint FROM pg_database WHERE datname = $1)",
+    [name, JSON.stringify({ ...statistics, sessions })],
+  );
   return true;
 }
 
@@ -164,8 +170,14 @@ export async function arm(run: Arming, snapshot: Snapshot): Promise<CatalogueDat
   };
   await catalogue(client, { ...entry, verified: null });
   if (!(await verifyCopy(run, snapshot, name))) {
-    const differences = compareManifests(snapshot.manifest as unknown as Manifest, await insideCopy(run, name, (session) => captureManifest(session)));
-    await dropCopy(client, (await copiesOf(client, snapshot)).find((copy) => copy.name === name)!);
+    const differences = compareManifests(
+      snapshot.manifest as unknown as Manifest,
+      await insideCopy(run, name, (session) => captureManifest(session)),
+    );
+    await dropCopy(
+      client,
+      (await copiesOf(client, snapshot)).find((copy) => copy.name === name)!,
+    );
     throw new CopyDiffersError(name, differences);
   }
   return (await copiesOf(client, snapshot)).find((copy) => copy.name === name)!;
@@ -207,7 +219,7 @@ export function armInBackground(site: Site, policy: "deploy" | "always" | "never
   const folder = join(site.home, "arming");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { server, ...rest } = site;
-  const { password, ...bare } = server as typeof server & { password?: string };
+  const { password, ...bare } = server;
   writeFileSync(join(folder, "site.json"), JSON.stringify({ site: { ...rest, server: bare }, policy }), { mode: 0o600 });
   const log = openSync(join(folder, "arming.log"), "a", 0o600);
   const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";

@@ -31,7 +31,8 @@ type Looking = Pick<Run, "site" | "definition"> & { control: ControlStore };
 /** The snapshot against which "since" is measured: the one that is restored, or, for an undo, the one the live data descends from. */
 export async function baseSnapshot(run: Looking, database: string, action: DataAction): Promise<Snapshot | null> {
   const snapshots = (await readySnapshots(run.control.client)).filter((snapshot) => snapshot.database === database);
-  if (action.kind === "restore") return snapshots.find(({ name, generation }) => name === action.snapshot && generation === action.generation) ?? null;
+  if (action.kind === "restore")
+    return snapshots.find(({ name, generation }) => name === action.snapshot && generation === action.generation) ?? null;
   const { lineage } = await liveLineage(run.control.client, liveName(run.site, database));
   const from = lineage.snapshot;
   return from === null ? null : (snapshots.find(({ name, generation }) => name === from.name && generation === from.generation) ?? null);
@@ -86,7 +87,9 @@ async function statisticsBefore(run: Looking, live: string, snapshot: Snapshot):
 }
 
 function only<T>(values: Record<string, T>, tables: string[]): Record<string, T> {
-  return Object.fromEntries(Object.entries(values).filter(([table]) => tables.includes(table) || tables.includes(table.replace(/^public\./, ""))));
+  return Object.fromEntries(
+    Object.entries(values).filter(([table]) => tables.includes(table) || tables.includes(table.replace(/^public\./, ""))),
+  );
 }
 
 /** Counts row by row inside the fence. */
@@ -110,5 +113,7 @@ async function countOpen(run: Looking, database: string, snapshot: Snapshot): Pr
 
 export async function compareTables(base: Client, current: Client, tables: string[]): Promise<RowsAtRisk> {
   const compared = await compareDatabases(base, current, tables);
-  return Object.fromEntries(Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]));
+  return Object.fromEntries(
+    Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
+  );
 }

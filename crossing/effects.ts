@@ -15,7 +15,9 @@ export async function effectsSince(site: Site, definition: SystemDefinition, con
   const counts: EffectCount[] = [];
   for (const effect of definition.effects) {
     const rows = await withSession(endpointOf(site), liveName(site, effect.database), async (client) => {
-      const { rows: found } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [qualified(effect.requiresTable)]);
+      const { rows: found } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [
+        qualified(effect.requiresTable),
+      ]);
       if (found[0]?.found !== true) return 0;
       return Number((await client.query<{ rows: number }>(effect.countSql, [since])).rows[0]?.rows ?? 0);
     }).catch(() => 0);

@@ -25,9 +25,15 @@ export function estimate({ plan, earlierSeconds, toCopyBytes }: EstimateInput): 
   if (earlierSeconds.length > 0) {
     const sorted = earlierSeconds.slice(0, 5).sort((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)]!;
-    return { seconds: round(median + copySeconds), basis: `median of the last ${sorted.length} like it${copySeconds >= 1 ? ", plus the copy" : ""}` };
+    return {
+      seconds: round(median + copySeconds),
+      basis: `median of the last ${sorted.length} like it${copySeconds >= 1 ? ", plus the copy" : ""}`,
+    };
   }
-  return { seconds: round(SECONDS_OF_ENGINE + plan.stop.length * SECONDS_PER_START + copySeconds), basis: "no earlier one like it; from what stops and what is copied" };
+  return {
+    seconds: round(SECONDS_OF_ENGINE + plan.stop.length * SECONDS_PER_START + copySeconds),
+    basis: "no earlier one like it; from what stops and what is copied",
+  };
 }
 
 function round(seconds: number): number {

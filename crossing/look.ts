@@ -57,11 +57,16 @@ export function unfinished(last: Crossing | null): boolean {
   return last !== null && last.state !== "open" && last.state !== "refused";
 }
 
-async function databaseFacts(site: Site, definition: SystemDefinition, control: ControlStore | null): Promise<Record<string, DatabaseFacts>> {
+async function databaseFacts(
+  site: Site,
+  definition: SystemDefinition,
+  control: ControlStore | null,
+): Promise<Record<string, DatabaseFacts>> {
   const facts: Record<string, DatabaseFacts> = {};
   for (const [database, { ledger }] of Object.entries(definition.databases)) {
     const live = liveName(site, database);
-    const { exists, lineage } = control === null ? { exists: await exists_(site, live), lineage: NO_LINEAGE } : await liveLineage(control.client, live);
+    const { exists, lineage } =
+      control === null ? { exists: await exists_(site, live), lineage: NO_LINEAGE } : await liveLineage(control.client, live);
     const statuses = exists ? await migrationStatuses(site, definition, database, ledger, live) : [];
     facts[database] = {
       exists,

@@ -100,13 +100,13 @@ export function planCrossing(input: PlanInput): CrossingPlan {
   const { definition, from, to, unfinished } = input;
   const forward = from === null || compareReleases(to.release, from.release) > 0;
   const changes = componentChanges(from, to);
-  const databases = Object.fromEntries(
-    Object.keys(definition.databases).map((name) => [name, planDatabase(name, input, forward)]),
-  );
+  const databases = Object.fromEntries(Object.keys(definition.databases).map((name) => [name, planDatabase(name, input, forward)]));
   const take = snapshotsToTake(input, forward, databases);
   const fenceData = unfinished || take.length > 0 || Object.values(databases).some(touchesData);
   const stop = stopList(definition, from, changes, fenceData, unfinished);
-  const listening = new Set(Object.values(definition.listeners).flatMap(({ component, routes }) => [component, ...Object.values(routes ?? {})]));
+  const listening = new Set(
+    Object.values(definition.listeners).flatMap(({ component, routes }) => [component, ...Object.values(routes ?? {})]),
+  );
   return {
     scope: from === null ? null : recogniseScope(definition, from, to),
     forward,
@@ -162,7 +162,10 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   const applied = action.kind === "none" ? facts.applied : [];
   const up = action.kind === "restore" || action.kind === "undo" ? [] : upTo.filter((migration) => !applied.includes(migration));
   const beyond = needed === undefined ? [] : order.slice(upTo.length).reverse();
-  const back = forward || action.kind !== "none" ? [] : beyond.filter((migration) => facts.applied.includes(migration) || facts.failed.includes(migration));
+  const back =
+    forward || action.kind !== "none"
+      ? []
+      : beyond.filter((migration) => facts.applied.includes(migration) || facts.failed.includes(migration));
   return { action, up, back, backBy: input.to.schema };
 }
 
@@ -186,11 +189,18 @@ export function resolveSnapshot(
   const all = snapshots.filter((snapshot) => snapshot.database === database).map((snapshot) => `${snapshot.name}@${snapshot.generation}`);
   const fitting = named.filter((snapshot) => pin.generation === null || snapshot.generation === pin.generation);
   if (fitting.length === 1) return fitting[0]!;
-  throw new SnapshotPinError(database, showDataPin(pin), fitting.length > 1 ? fitting.map((snapshot) => `${snapshot.name}@${snapshot.generation}`) : all, fitting.length > 1);
+  throw new SnapshotPinError(
+    database,
+    showDataPin(pin),
+    fitting.length > 1 ? fitting.map((snapshot) => `${snapshot.name}@${snapshot.generation}`) : all,
+    fitting.length > 1,
+  );
 }
 
 function snapshotsToTake(input: PlanInput, forward: boolean, databases: Record<string, DatabasePlan>): CrossingPlan["take"] {
-  const existing = Object.entries(input.databases).filter(([, facts]) => facts.exists).map(([name]) => name);
+  const existing = Object.entries(input.databases)
+    .filter(([, facts]) => facts.exists)
+    .map(([name]) => name);
   if (existing.length === 0) return [];
   const take: CrossingPlan["take"] = [];
   const keepsData = existing.every((name) => databases[name]!.action.kind === "none");
@@ -247,8 +257,15 @@ function fits(scope: ScopeDefinition, from: Pins, to: Pins): boolean {
   // A release brings flags of its own.
   const flags = new Set(release ? Object.keys(pins.flags ?? {}) : [...Object.keys(from.flags), ...Object.keys(to.flags)]);
   if ([...flags].some((flag) => to.flags[flag] !== (pins.flags?.[flag] ?? from.flags[flag]))) return false;
-  if (pins.maintenance === undefined ? canonical(from.maintenance) !== canonical(to.maintenance) : pins.maintenance.mode !== to.maintenance.mode) return false;
-  return Object.entries(to.components).every(([name, pin]) => componentFits(pins.components?.[name], release, from.components[name], pin, to.release));
+  if (
+    pins.maintenance === undefined
+      ? canonical(from.maintenance) !== canonical(to.maintenance)
+      : pins.maintenance.mode !== to.maintenance.mode
+  )
+    return false;
+  return Object.entries(to.components).every(([name, pin]) =>
+    componentFits(pins.components?.[name], release, from.components[name], pin, to.release),
+  );
 }
 
 function dataFits(asked: ScopeDefinition["pins"]["data"], from: DataPin | undefined, to: DataPin): boolean {
@@ -258,7 +275,13 @@ function dataFits(asked: ScopeDefinition["pins"]["data"], from: DataPin | undefi
 
 type ComponentScope = NonNullable<ScopeDefinition["pins"]["components"]>[string];
 
-function componentFits(asked: ComponentScope | undefined, everything: boolean, from: ComponentPin | undefined, to: ComponentPin, release: string): boolean {
+function componentFits(
+  asked: ComponentScope | undefined,
+  everything: boolean,
+  from: ComponentPin | undefined,
+  to: ComponentPin,
+  release: string,
+): boolean {
   if (from === undefined) return false;
   if (asked?.run === undefined ? from.run !== to.run : (asked.run === "on") !== to.run) return false;
   if (everything) return to.release === release;

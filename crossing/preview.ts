@@ -34,7 +34,12 @@ export interface CrossingPreview {
   estimate: Estimate;
 }
 
-export async function previewCrossing(site: Site, definition: SystemDefinition, plan: CrossingPlan, { exact, reached }: { exact: boolean; reached: boolean }): Promise<CrossingPreview> {
+export async function previewCrossing(
+  site: Site,
+  definition: SystemDefinition,
+  plan: CrossingPlan,
+  { exact, reached }: { exact: boolean; reached: boolean },
+): Promise<CrossingPreview> {
   const control = !reached ? null : await ControlStore.open(endpointOf(site), controlName(site, definition));
   try {
     const databases: Record<string, DatabasePreview> = {};
@@ -70,7 +75,14 @@ export async function previewCrossing(site: Site, definition: SystemDefinition, 
   }
 }
 
-async function lookAtRisk(site: Site, definition: SystemDefinition, control: ControlStore, database: string, action: DataAction, exact: boolean) {
+async function lookAtRisk(
+  site: Site,
+  definition: SystemDefinition,
+  control: ControlStore,
+  database: string,
+  action: DataAction,
+  exact: boolean,
+) {
   if (action.kind !== "restore" && action.kind !== "undo") return { rows: null, unknown: null };
   try {
     return { rows: await atRisk({ site, definition, control }, database, action, exact), unknown: null };
@@ -82,7 +94,9 @@ async function lookAtRisk(site: Site, definition: SystemDefinition, control: Con
 async function snapshotFor(control: ControlStore, database: string, action: DataAction): Promise<Snapshot | null> {
   if (action.kind !== "restore") return null;
   return (
-    (await readySnapshots(control.client)).find((one) => one.database === database && one.name === action.snapshot && one.generation === action.generation) ?? null
+    (await readySnapshots(control.client)).find(
+      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
+    ) ?? null
   );
 }
 
@@ -134,7 +148,9 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
   if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);
   if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
   for (const { component, title, rows } of preview.effects) if (rows > 0) warn(`cannot come back: ${title} (${component}): ${rows}`);
-  say(preview.usersKeptOut ? `users get 503 for about ${preview.estimate.seconds} s (${preview.estimate.basis})` : "users are not kept out");
+  say(
+    preview.usersKeptOut ? `users get 503 for about ${preview.estimate.seconds} s (${preview.estimate.basis})` : "users are not kept out",
+  );
   return lines;
 }
 
@@ -142,6 +158,7 @@ function riskLines(database: string, { rows, how }: AtRisk): string[] {
   const touched = Object.entries(rows).filter(([, table]) => table.inserted + table.updated + table.deleted > 0);
   if (touched.length === 0) return [`${database}: no rows at risk (${how})`];
   return touched.map(
-    ([table, { inserted, updated, deleted }]) => `${database}: rows at risk (${how}) in ${table}: ${inserted} inserted, ${updated} updated, ${deleted} deleted; kept in quarantine and export`,
+    ([table, { inserted, updated, deleted }]) =>
+      `${database}: rows at risk (${how}) in ${table}: ${inserted} inserted, ${updated} updated, ${deleted} deleted; kept in quarantine and export`,
   );
 }

@@ -2,7 +2,8 @@
 import type { Client } from "pg";
 import type { DatabaseProperties } from "../postgres/properties.ts";
 
-const TABLE = "CREATE TABLE IF NOT EXISTS properties (database text PRIMARY KEY, properties jsonb NOT NULL, saved_at timestamptz NOT NULL DEFAULT clock_timestamp())";
+const TABLE =
+  "CREATE TABLE IF NOT EXISTS properties (database text PRIMARY KEY, properties jsonb NOT NULL, saved_at timestamptz NOT NULL DEFAULT clock_timestamp())";
 
 export async function saveProperties(client: Client, database: string, properties: DatabaseProperties): Promise<void> {
   await client.query(TABLE);
@@ -14,6 +15,8 @@ export async function saveProperties(client: Client, database: string, propertie
 
 export async function savedProperties(client: Client, database: string): Promise<DatabaseProperties | null> {
   await client.query(TABLE);
-  const { rows } = await client.query<{ properties: DatabaseProperties }>("SELECT properties FROM properties WHERE database = $1", [database]);
+  const { rows } = await client.query<{ properties: DatabaseProperties }>("SELECT properties FROM properties WHERE database = $1", [
+    database,
+  ]);
   return rows[0]?.properties ?? null;
 }

@@ -25,14 +25,25 @@ export async function refusals(site: Site, definition: SystemDefinition, pins: P
   for (const [name, pin] of Object.entries(pins.components)) await collect(() => target.check(name, pin));
   for (const [database, pin] of Object.entries(pins.data)) {
     if (pin.kind === "quarantine" && facts.databases[database]?.lineage.quarantine !== pin.name) {
-      const quarantines = facts.catalogue.filter((entry) => entry.role === "quarantine" && entry.database === database).map(({ name }) => name);
+      const quarantines = facts.catalogue
+        .filter((entry) => entry.role === "quarantine" && entry.database === database)
+        .map(({ name }) => name);
       if (!quarantines.includes(pin.name))
-        reasons.push(`backout:data "${showDataPin(pin)}": no such quarantined database; ${quarantines.length > 0 ? `there are ${quarantines.join(", ")}` : "there are none"}`);
+        reasons.push(
+          `backout:data "${showDataPin(pin)}": no such quarantined database; ${quarantines.length > 0 ? `there are ${quarantines.join(", ")}` : "there are none"}`,
+        );
     }
   }
   let plan: CrossingPlan | null = null;
   await collect(async () => {
-    plan = planCrossing({ definition, from: facts.lastOpen?.pins ?? null, to: pins, unfinished: unfinished(facts.last), databases: facts.databases, snapshots: facts.snapshots });
+    plan = planCrossing({
+      definition,
+      from: facts.lastOpen?.pins ?? null,
+      to: pins,
+      unfinished: unfinished(facts.last),
+      databases: facts.databases,
+      snapshots: facts.snapshots,
+    });
     return Promise.resolve();
   });
   if (plan === null) return reasons;
@@ -41,7 +52,8 @@ export async function refusals(site: Site, definition: SystemDefinition, pins: P
     if (backBy !== "down") continue;
     for (const name of back) {
       const migration = migrationsOf(definition, database).find((one) => one.name === name);
-      if (migration === undefined || downScript(migration) === null) reasons.push(`backout:schema is "down" but ${name} has no down.sql: pin schema "keep" or "mark", or restore a snapshot`);
+      if (migration === undefined || downScript(migration) === null)
+        reasons.push(`backout:schema is "down" but ${name} has no down.sql: pin schema "keep" or "mark", or restore a snapshot`);
     }
   }
   if (facts.reach.kind === "reached") await collect(() => space(site, planned, facts));
@@ -52,16 +64,19 @@ async function space(site: Site, plan: CrossingPlan, facts: Facts): Promise<void
   const copies = Object.entries(plan.databases).filter(([, { action }]) => plan.take.length > 0 && action.kind === "none");
   const unarmed = Object.entries(plan.databases).flatMap(([database, { action }]) => {
     if (action.kind !== "restore") return [];
-    const snapshot = facts.snapshots.find((one) => one.database === database && one.name === action.snapshot && one.generation === action.generation);
+    const snapshot = facts.snapshots.find(
+      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
+    );
     const armed = facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === snapshot?.id && entry.verified !== null);
     return armed || snapshot === undefined ? [] : [snapshot];
   });
   if (copies.length === 0 && unarmed.length === 0) return;
   await withSession(endpointOf(site), "postgres", async (client) => {
     await driverFor(site, client, site.server.driver).check();
-    const { rows } = await client.query<{ bytes: string }>("SELECT coalesce(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY($1)", [
-      copies.map(([database]) => site.server.databases[database] ?? database.replaceAll("-", "_")),
-    ]);
+    const { rows } = await client.query<{ bytes: string }>(
+      "SELECT coalesce(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY($1)",
+      [copies.map(([database]) => site.server.databases[database] ?? database.replaceAll("-", "_"))],
+    );
     const needBytes = Number(rows[0]?.bytes) + unarmed.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
     await requireSpace(client, endpointOf(site), needBytes);
   });

@@ -13,16 +13,28 @@ export interface Droppable {
 }
 
 /** Pure: what exceeds the declared numbers. `pinned` holds `name@generation` and quarantine names. */
-export function beyondRetention(snapshots: Snapshot[], catalogue: CatalogueDatabase[], keep: Declared["backups"], pinned: string[], epoch: number): Droppable {
+export function beyondRetention(
+  snapshots: Snapshot[],
+  catalogue: CatalogueDatabase[],
+  keep: Declared["backups"],
+  pinned: string[],
+  epoch: number,
+): Droppable {
   const quarantines = byDatabase(catalogue.filter(({ role }) => role === "quarantine")).flatMap((list) =>
     list.slice(0, Math.max(0, list.length - keep.quarantines)).filter(({ name, epoch: made }) => !pinned.includes(name) && made !== epoch),
   );
   const remaining = catalogue.filter((entry) => !quarantines.includes(entry));
   const needed = new Set(
-    remaining.flatMap(({ role, lineage }) => ((role === "live" || role === "quarantine") && lineage.snapshot !== null ? [`${lineage.snapshot.name}@${lineage.snapshot.generation}`] : [])),
+    remaining.flatMap(({ role, lineage }) =>
+      (role === "live" || role === "quarantine") && lineage.snapshot !== null
+        ? [`${lineage.snapshot.name}@${lineage.snapshot.generation}`]
+        : [],
+    ),
   );
   const dropped = byDatabase(snapshots.filter(({ automatic }) => automatic)).flatMap((list) =>
-    list.slice(0, Math.max(0, list.length - keep.keep)).filter(({ name, generation }) => !pinned.includes(`${name}@${generation}`) && !needed.has(`${name}@${generation}`)),
+    list
+      .slice(0, Math.max(0, list.length - keep.keep))
+      .filter(({ name, generation }) => !pinned.includes(`${name}@${generation}`) && !needed.has(`${name}@${generation}`)),
   );
   const armed = catalogue.filter(({ role, snapshotId }) => role === "armed" && dropped.some(({ id }) => id === snapshotId));
   return { snapshots: dropped, databases: [...quarantines, ...armed] };

@@ -46,7 +46,13 @@ export function parseDeclared(raw: Record<string, unknown>): Declared {
     if (!fullKey.startsWith(`${NAMESPACE}:`)) continue;
     const key = fullKey.slice(NAMESPACE.length + 1);
     if (!CONFIG_KEYS.includes(key)) {
-      errors.push(new DeclaredStateError(fullKey, shown(key, value), `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`));
+      errors.push(
+        new DeclaredStateError(
+          fullKey,
+          shown(key, value),
+          `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`,
+        ),
+      );
     } else values[key] = isText(key) ? value : decode(value);
   }
   const parsed = declaredSchema.safeParse(values);
@@ -90,9 +96,10 @@ function isText(key: string): boolean {
 /** Keys that are known at a path of the configuration. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   const inside = (schema: Schema): { shape?: Record<string, Schema>; valueType?: Schema } => schema._zod.def as object;
-  const at = path.reduce<Schema[]>((schemas, step) => schemas.flatMap(forms).flatMap((one) => inside(one).shape?.[String(step)] ?? inside(one).valueType ?? []), [
-    declaredSchema,
-  ]);
+  const at = path.reduce<Schema[]>(
+    (schemas, step) => schemas.flatMap(forms).flatMap((one) => inside(one).shape?.[String(step)] ?? inside(one).valueType ?? []),
+    [declaredSchema],
+  );
   return [...new Set(at.flatMap(forms).flatMap((schema) => Object.keys(inside(schema).shape ?? {})))];
 }
 
@@ -103,10 +110,13 @@ function describe(issue: Issue, values: unknown): DeclaredStateError[] {
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     const deepest = [...issue.errors].sort((a, b) => Number(isOtherForm(a)) - Number(isOtherForm(b)) || depth(b) - depth(a))[0];
     if (deepest !== undefined && deepest.length > 0)
-      return deepest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] } as Issue, values));
+      return deepest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, values));
   }
   // A word may stand for a map: `maintenance: off`.
-  const at = issue.path.reduce<unknown>((value, step) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[step] : value), values);
+  const at = issue.path.reduce<unknown>(
+    (value, step) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[step] : value),
+    values,
+  );
   const key = issue.path.map(String).join(".");
   if (issue.code !== "unrecognized_keys") return [new DeclaredStateError(`${NAMESPACE}:${key}`, shown(key, at), allowed(issue))];
   const known = knownKeys(issue.path);
@@ -144,7 +154,9 @@ function allowed(issue: Issue): string {
 
 /** ` (did you mean …?)` for a name that is nearly another. */
 export function suggestion(given: string, known: string[]): string {
-  const near = known.map((word) => ({ word, distance: distance(given.toLowerCase(), word.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
+  const near = known
+    .map((word) => ({ word, distance: distance(given.toLowerCase(), word.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0];
   const begun = given.length > 1 ? known.filter((word) => word.startsWith(given)) : [];
   if (begun.length === 1) return ` (did you mean \`${begun[0]!}\`?)`;
   return near !== undefined && near.distance <= Math.max(1, Math.floor(given.length / 3)) ? ` (did you mean \`${near.word}\`?)` : "";
@@ -154,8 +166,7 @@ function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
     row = next;
   }
   return row[b.length]!;

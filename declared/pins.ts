@@ -42,7 +42,8 @@ export interface Pins {
  */
 export function resolvePins(declared: Declared, definition: SystemDefinition): Pins {
   const errors: DeclaredStateError[] = [];
-  const fail = (key: string, value: unknown, allowed: string): void => void errors.push(new DeclaredStateError(`backout:${key}`, value, allowed));
+  const fail = (key: string, value: unknown, allowed: string): void =>
+    void errors.push(new DeclaredStateError(`backout:${key}`, value, allowed));
   const releases = Object.keys(declared.releases);
   const known = (key: string, release: string): boolean => {
     if (!releases.includes(release)) {
@@ -57,7 +58,11 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   known("release", declared.release);
   for (const name of Object.keys(declared.components))
     if (!(name in definition.components))
-      fail(`components.${name}`, name, `${definition.name} has no such component, only ${Object.keys(definition.components).join(", ")}${suggestion(name, Object.keys(definition.components))}`);
+      fail(
+        `components.${name}`,
+        name,
+        `${definition.name} has no such component, only ${Object.keys(definition.components).join(", ")}${suggestion(name, Object.keys(definition.components))}`,
+      );
   const components: Record<string, ComponentPin> = {};
   for (const name of Object.keys(definition.components)) {
     const pin = declared.components[name] ?? {};
@@ -65,7 +70,8 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     if (pin.release !== undefined && !known(`components.${name}.release`, pin.release)) continue;
     const artefact = declared.releases[release]?.components[name];
     if (artefact === undefined) {
-      if (release in declared.releases) fail(`releases.${release}.components`, Object.keys(declared.releases[release]!.components), `lacks ${name}`);
+      if (release in declared.releases)
+        fail(`releases.${release}.components`, Object.keys(declared.releases[release]!.components), `lacks ${name}`);
       continue;
     }
     components[name] = { release, run: pin.run !== "off", config: { ...artefact.config, ...pin.config }, artefact };
@@ -76,7 +82,8 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
     const needed = declared.releases[declared.release]?.schema[database];
     if (needed === undefined) continue;
-    if (!migrations.includes(needed)) fail(`releases.${declared.release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
+    if (!migrations.includes(needed))
+      fail(`releases.${declared.release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
     needs[database] = needed;
   }
   const data = resolveData(declared.data, databases, fail);
@@ -101,12 +108,10 @@ function resolveData(
   const isMap = typeof declared === "object" && !("snapshot" in declared);
   if (isMap)
     for (const database of Object.keys(declared))
-      if (!databases.includes(database)) fail(`data.${database}`, database, `no such database, only ${databases.join(", ")}${suggestion(database, databases)}`);
+      if (!databases.includes(database))
+        fail(`data.${database}`, database, `no such database, only ${databases.join(", ")}${suggestion(database, databases)}`);
   return Object.fromEntries(
-    databases.map((database) => [
-      database,
-      parseDataPin(isMap ? ((declared as Record<string, DataPinText>)[database] ?? "current") : (declared as DataPinText)),
-    ]),
+    databases.map((database) => [database, parseDataPin(isMap ? (declared[database] ?? "current") : (declared as DataPinText))]),
   );
 }
 

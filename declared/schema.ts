@@ -12,19 +12,28 @@ export const artefactSchema = z
     /** Release folder, relative to the project. */
     path: name.optional(),
     /** sha256 over the folder's content: what `path` must hash to. */
-    sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits (the sha256 of the release folder)").optional(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, "must be 64 hex digits (the sha256 of the release folder)")
+      .optional(),
     /** Image with digest, e.g. `registry.example/app@sha256:…`. */
     image: z
       .string()
       .regex(/^(?:[^\s@]+@)?sha256:[0-9a-f]{64}$/, "must name an image by digest (name@sha256:…): a tag can move")
       .optional(),
     /** Git commit the artefact was built from. */
-    commit: z.string().regex(/^[0-9a-f]{40}$/, "must be a full 40-digit commit").optional(),
+    commit: z
+      .string()
+      .regex(/^[0-9a-f]{40}$/, "must be a full 40-digit commit")
+      .optional(),
     /** Configuration the release came with; secrets by reference only. */
     config: z.record(name, z.string()).optional(),
   })
   .refine((artefact) => artefact.path !== undefined || artefact.image !== undefined, "needs `path` with `sha256`, or `image` with a digest")
-  .refine((artefact) => artefact.path === undefined || artefact.sha256 !== undefined, "`path` needs `sha256`: what is run must be what was released");
+  .refine(
+    (artefact) => artefact.path === undefined || artefact.sha256 !== undefined,
+    "`path` needs `sha256`: what is run must be what was released",
+  );
 export type Artefact = z.infer<typeof artefactSchema>;
 
 export const ledgerReleaseSchema = z.strictObject({

@@ -30,7 +30,8 @@ export function scopeEdits(definition: SystemDefinition, { scope, to, snapshots,
   const edits: PinEdit[] = [];
   if (pins.release === "to") {
     edits.push({ path: ["release"], value: to });
-    for (const component of Object.keys(definition.components)) edits.push({ path: ["components", component, "release"], value: undefined });
+    for (const component of Object.keys(definition.components))
+      edits.push({ path: ["components", component, "release"], value: undefined });
   }
   for (const [component, pin] of Object.entries(pins.components ?? {})) {
     if (pin.release === "to") edits.push({ path: ["components", component, "release"], value: to });

@@ -61,13 +61,22 @@ export function serverHome(site: Site): string {
 export function endpointOf(site: Site): Endpoint {
   const { server } = site;
   if (server.embedded)
-    return { host: "127.0.0.1", port: server.port, user: EMBEDDED_USER, passwordFile: layoutOf(serverFolder(serverHome(site))).passwordFile };
+    return {
+      host: "127.0.0.1",
+      port: server.port,
+      user: EMBEDDED_USER,
+      passwordFile: layoutOf(serverFolder(serverHome(site))).passwordFile,
+    };
   const password = server.password ?? process.env["BACKOUT_SERVER_PASSWORD"];
   return {
     host: server.host,
     port: server.port,
     user: server.user,
-    ...(password !== undefined ? { password } : server.passwordFile !== undefined ? { passwordFile: resolve(site.project, server.passwordFile) } : {}),
+    ...(password !== undefined
+      ? { password }
+      : server.passwordFile !== undefined
+        ? { passwordFile: resolve(site.project, server.passwordFile) }
+        : {}),
   };
 }
 

@@ -18,9 +18,9 @@ export function routed(otherwise: Destination, routes: Route[]): Destination {
   return {
     handle: (request, response) => find(request).handle(request, response),
     upgrade: (request, socket, head) => {
-      const { upgrade } = find(request);
-      if (upgrade === undefined) socket.destroy();
-      else upgrade(request, socket, head);
+      const destination = find(request);
+      if (destination.upgrade === undefined) socket.destroy();
+      else destination.upgrade(request, socket, head);
     },
     release: () => [otherwise, ...routes.map(({ destination }) => destination)].forEach((each) => each.release?.()),
   };

@@ -14,7 +14,10 @@ interface LogRequest {
   setUrn(urn: string): void;
 }
 interface EngineModule {
-  EngineClient: new (address: string, credentials: grpc.ChannelCredentials) => { log(request: LogRequest, done: (error: Error | null) => void): void };
+  EngineClient: new (
+    address: string,
+    credentials: grpc.ChannelCredentials,
+  ) => { log(request: LogRequest, done: (error: Error | null) => void): void };
 }
 interface LogModule {
   LogRequest: new () => LogRequest;

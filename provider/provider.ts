@@ -66,7 +66,8 @@ export class BackoutProvider implements provider.Provider {
 
   private resource(urn: string): Resource {
     const resource = this.resources.get(typeOf(urn));
-    if (resource === undefined) throw new Error(`backout has no resource type ${typeOf(urn)}; known are ${[...this.resources.keys()].join(", ")}`);
+    if (resource === undefined)
+      throw new Error(`backout has no resource type ${typeOf(urn)}; known are ${[...this.resources.keys()].join(", ")}`);
     return resource;
   }
 
@@ -82,6 +83,8 @@ function known(values: Values): Values {
 
 /** Inputs and outputs together, every secret wrapped again, nothing left undefined. */
 function complete(values: Values, outs: Values, original: Values): Values {
-  const all = Object.fromEntries(Object.entries({ ...values, ...outs }).map(([key, value]) => [key, value === undefined || value === UNKNOWN ? null : value]));
+  const all = Object.fromEntries(
+    Object.entries({ ...values, ...outs }).map(([key, value]) => [key, value === undefined || value === UNKNOWN ? null : value]),
+  );
   return wrap(all, secretPaths(original)) as Values;
 }

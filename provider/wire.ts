@@ -38,13 +38,18 @@ export function secretPaths(value: unknown, at: string[] = []): string[][] {
 export function wrap(values: unknown, paths: string[][]): unknown {
   const encode = (value: unknown, at: string[]): unknown => {
     if (value === UNKNOWN) return UNKNOWN_TEXT;
-    if (paths.some((path) => path.length === at.length && path.every((step, index) => step === at[index]))) return secret(encodeInner(value, at));
+    if (paths.some((path) => path.length === at.length && path.every((step, index) => step === at[index])))
+      return secret(encodeInner(value, at));
     return encodeInner(value, at);
   };
   const encodeInner = (value: unknown, at: string[]): unknown => {
     if (Array.isArray(value)) return value.map((inner, index) => encode(inner, [...at, String(index)]));
     if (typeof value === "object" && value !== null)
-      return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined).map(([key, inner]) => [key, encode(inner, [...at, key])]));
+      return Object.fromEntries(
+        Object.entries(value)
+          .filter(([, inner]) => inner !== undefined)
+          .map(([key, inner]) => [key, encode(inner, [...at, key])]),
+      );
     return value;
   };
   return encode(values, []);

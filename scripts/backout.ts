@@ -30,7 +30,11 @@ function addSetup(program: Command): void {
     .option("--json", "one JSON document on standard output")
     .action(async (options: { json?: boolean }) => {
       const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
-      const child = spawn(process.execPath, [fileURLToPath(new URL(`./setup.${suffix}`, import.meta.url)), ...(options.json === true ? ["--json"] : [])], { stdio: "inherit" });
+      const child = spawn(
+        process.execPath,
+        [fileURLToPath(new URL(`./setup.${suffix}`, import.meta.url)), ...(options.json === true ? ["--json"] : [])],
+        { stdio: "inherit" },
+      );
       process.exitCode = await new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? 1)));
     });
 }

@@ -80,9 +80,8 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
     const ours = crossing !== null && control !== null && (await worked(control, crossing, runId));
     const journal = ours ? await control.journal(crossing.epoch) : [];
     const scope = ours && crossing.plan.scope !== null ? stack.definition.scopes[crossing.plan.scope] : undefined;
-    const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)?.detail as
-      | { cutOverMs: number; quarantine: string }
-      | undefined;
+    const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)
+      ?.detail as { cutOverMs: number; quarantine: string } | undefined;
     return {
       ok: code === 0,
       runId,
@@ -119,12 +118,26 @@ export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: Sc
     const seconds = round((Date.parse(last.at) - Date.parse(first.at)) / 1000);
     const budgetSeconds = scope?.phaseBudgets[name] ?? null;
     const failed = last.status === "failed" || last.status === "started";
-    return [{ name, seconds, budgetSeconds, status: failed ? ("failed" as const) : budgetSeconds !== null && seconds > budgetSeconds ? ("over budget" as const) : ("done" as const) }];
+    return [
+      {
+        name,
+        seconds,
+        budgetSeconds,
+        status: failed
+          ? ("failed" as const)
+          : budgetSeconds !== null && seconds > budgetSeconds
+            ? ("over budget" as const)
+            : ("done" as const),
+      },
+    ];
   });
 }
 
 async function exportsOf(control: ControlStore, epoch: number): Promise<CrossingOutcome["exported"]> {
-  const { rows } = await control.client.query<{ path: string; sha256: string; rows: string }>("SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path", [epoch]);
+  const { rows } = await control.client.query<{ path: string; sha256: string; rows: string }>(
+    "SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path",
+    [epoch],
+  );
   return rows.map(({ path, sha256, rows: count }) => ({ path, sha256, rows: Number(count) }));
 }
 
@@ -138,7 +151,8 @@ function failureOf(output: string): string {
     const found = /^error: (.*)$/.exec(said[index] ?? "");
     if (found?.[1] === undefined || found[1] === "update failed") continue;
     errors.push(found[1].replace(/^backout:index:\w+ resource '\w+' has a problem: /, ""));
-    for (let next = index + 1; next < said.length && said[next] !== "" && !/^(?:backout|pulumi):|^error: /.test(said[next] ?? ""); next++) errors.push(said[next]!);
+    for (let next = index + 1; next < said.length && said[next] !== "" && !/^(?:backout|pulumi):|^error: /.test(said[next] ?? ""); next++)
+      errors.push(said[next]!);
   }
   return [...new Set(errors)].join("\n") || lines.slice(-5).join("\n");
 }

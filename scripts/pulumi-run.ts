@@ -24,7 +24,13 @@ export interface PulumiCall {
   onLine?: (line: string) => void;
 }
 
-export async function runPulumi({ project, stack, arguments: given, environment = {}, onLine = () => undefined }: PulumiCall): Promise<PulumiOutcome> {
+export async function runPulumi({
+  project,
+  stack,
+  arguments: given,
+  environment = {},
+  onLine = () => undefined,
+}: PulumiCall): Promise<PulumiOutcome> {
   const engine = await ensureEngine({ log: say });
   await prepareProject(project);
   const env = { ...engineEnvironment(engine, project), ...environment };

@@ -33,7 +33,15 @@ export class StackLockedError extends Error {
 export async function withStackLock<T>(site: Site, what: string, runId: string, work: () => Promise<T>): Promise<T> {
   const file = join(site.home, "lock.json");
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const mine: LockHolder = { pid: process.pid, startedAt: startOf(process.pid), host: hostname(), user: userInfo().username, since: new Date().toISOString(), what, runId };
+  const mine: LockHolder = {
+    pid: process.pid,
+    startedAt: startOf(process.pid),
+    host: hostname(),
+    user: userInfo().username,
+    since: new Date().toISOString(),
+    what,
+    runId,
+  };
   for (;;) {
     try {
       writeFileSync(file, JSON.stringify(mine), { flag: "wx", mode: 0o600 });

@@ -55,9 +55,7 @@ export function programFolder(project: string): string {
 export function stackFile(stack: string | undefined, from?: string): StackFile {
   const project = findProject(from);
   const folder = stackFolder(project);
-  const known = existsSync(folder)
-    ? readdirSync(folder).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])
-    : [];
+  const known = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []) : [];
   const chosen = stack ?? (known.length === 1 ? known[0] : undefined);
   if (chosen === undefined || !known.includes(chosen)) throw new StackNotFoundError(chosen, known, folder);
   const file = join(folder, `Pulumi.${chosen}.yaml`);

@@ -23,7 +23,11 @@ export async function openContext(run: Run, pins: Pins, { open }: { open: boolea
   return {
     url: (component) => `http://127.0.0.1:${site.ports[component]}`,
     fetch: (url, init) =>
-      fetch(url, { signal: AbortSignal.timeout(10_000), ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), "x-backout-pass": pass } }),
+      fetch(url, {
+        signal: AbortSignal.timeout(10_000),
+        ...init,
+        headers: { ...Object.fromEntries(new Headers(init?.headers)), "x-backout-pass": pass },
+      }),
     database: async (name) => {
       const known = sessions.get(name);
       if (known !== undefined) return known;
@@ -53,12 +57,17 @@ async function snapshotBaseline(run: Run): Promise<Baseline | null> {
   const snapshots = await readySnapshots(run.control.client);
   for (const [database, { action }] of Object.entries(crossing?.plan.databases ?? {})) {
     if (action.kind !== "restore") continue;
-    const snapshot = snapshots.find((one) => one.database === database && one.name === action.snapshot && one.generation === action.generation);
+    const snapshot = snapshots.find(
+      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
+    );
     if (snapshot === undefined) continue;
     const tables = (snapshot.manifest as { tables?: Record<string, { rows: number }> } | null)?.tables;
     // The snapshot's own content is the truth; counts of the baseline were taken a moment before the fence closed.
     if (tables !== undefined && snapshot.baseline !== null)
-      return { ...snapshot.baseline, counts: Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [table.replace(/^public\./, ""), Number(rows)])) };
+      return {
+        ...snapshot.baseline,
+        counts: Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [table.replace(/^public\./, ""), Number(rows)])),
+      };
     return snapshot.baseline;
   }
   return null;

@@ -4,13 +4,7 @@ import { endpointOf, liveName, OWNER_ROLE, secretOf, SERVICES_ROLE, type Site } 
 import type { Pins } from "../../declared/pins.ts";
 import { swapDatabases } from "../../postgres/cut-over.ts";
 import { assertFenced, fenceDatabase, sessionInside } from "../../postgres/fence.ts";
-import {
-  appliedMigrations,
-  applyMigration,
-  assertCanGoDown,
-  markRolledBack,
-  rollBackMigration,
-} from "../../postgres/migrations.ts";
+import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
 import { derivedName } from "../../postgres/names.ts";
 import { applyProperties } from "../../postgres/properties.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../postgres/roles.ts";
@@ -35,21 +29,49 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
   const { control } = run;
   const crossing = await control.crossing(run.epoch);
   if (crossing?.state === "open")
-    return { lineage: (await liveLineage(control.client, live)).lineage, cutOverMs: null, quarantine: null, migrated: { up: [], back: [] } };
+    return {
+      lineage: (await liveLineage(control.client, live)).lineage,
+      cutOverMs: null,
+      quarantine: null,
+      migrated: { up: [], back: [] },
+    };
   if (plan.action.kind === "create") {
     await step(run, "data", `make ${database}`, () => make(run, database, live));
-    const up = await step(run, "data", `migrate ${database}`, () => migrate(run, database, pins, plan, live), (done) => done);
+    const up = await step(
+      run,
+      "data",
+      `migrate ${database}`,
+      () => migrate(run, database, pins, plan, live),
+      (done) => done,
+    );
     return { lineage: (await liveLineage(control.client, live)).lineage, cutOverMs: null, quarantine: null, migrated: up };
   }
   const fenced = crossing?.plan.fenceData === true;
   const swap =
     plan.action.kind === "none"
       ? null
-      : await step(run, "data", `cut over ${database} to ${showAction(plan.action)}`, () => cutOver(run, database, live, plan.action), (done) => done);
+      : await step(
+          run,
+          "data",
+          `cut over ${database} to ${showAction(plan.action)}`,
+          () => cutOver(run, database, live, plan.action),
+          (done) => done,
+        );
   const migrated = fenced
-    ? await step(run, "data", `schema of ${database}`, () => migrate(run, database, pins, plan, live), (done) => done)
+    ? await step(
+        run,
+        "data",
+        `schema of ${database}`,
+        () => migrate(run, database, pins, plan, live),
+        (done) => done,
+      )
     : { up: [], back: [] };
-  return { lineage: (await liveLineage(control.client, live)).lineage, cutOverMs: swap?.cutOverMs ?? null, quarantine: swap?.quarantine ?? null, migrated };
+  return {
+    lineage: (await liveLineage(control.client, live)).lineage,
+    cutOverMs: swap?.cutOverMs ?? null,
+    quarantine: swap?.quarantine ?? null,
+    migrated,
+  };
 }
 
 function showAction(action: DataAction): string {
@@ -65,10 +87,23 @@ async function make(run: Run, database: string, live: string): Promise<void> {
   const { client } = run.control;
   await ensureRoles(run.site, client);
   await ensureDatabase(client, { name: live, owner: OWNER_ROLE });
-  await catalogue(client, { name: live, database, role: "live", lineage: { snapshot: null, quarantine: null }, snapshotId: null, epoch: run.epoch });
+  await catalogue(client, {
+    name: live,
+    database,
+    role: "live",
+    lineage: { snapshot: null, quarantine: null },
+    snapshotId: null,
+    epoch: run.epoch,
+  });
 }
 
-async function migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan, live: string): Promise<{ up: string[]; back: string[] }> {
+async function migrate(
+  run: Run,
+  database: string,
+  pins: Pins,
+  plan: DatabasePlan,
+  live: string,
+): Promise<{ up: string[]; back: string[] }> {
   const { site, definition, control } = run;
   const { ledger } = definition.databases[database]!;
   const known = migrationsOf(definition, database);
@@ -79,7 +114,14 @@ async function migrate(run: Run, database: string, pins: Pins, plan: DatabasePla
     const applied = new Set(statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name));
     const needed = known.findIndex(({ name }) => name === pins.needs[database]);
     const up = known.slice(0, needed + 1).filter(({ name }) => !applied.has(name));
-    const beyond = known.slice(needed + 1).reverse().filter(({ name }) => statuses.some((status) => status.name === name && (status.status === "applied" || status.status === "modified" || status.status === "failed")));
+    const beyond = known
+      .slice(needed + 1)
+      .reverse()
+      .filter(({ name }) =>
+        statuses.some(
+          (status) => status.name === name && (status.status === "applied" || status.status === "modified" || status.status === "failed"),
+        ),
+      );
     const back = plan.back.length > 0 || plan.action.kind === "undo" ? beyond : [];
     for (const migration of up) await applyMigration(client, migration, { owner: OWNER_ROLE });
     if (plan.backBy === "down") {
@@ -97,7 +139,12 @@ async function migrate(run: Run, database: string, pins: Pins, plan: DatabasePla
  * Renames the live database into quarantine and the armed copy (or the quarantined database of an undo) into its place, in one transaction
  * that also writes catalogue and lineage: after a kill either nothing or all of it has happened.
  */
-async function cutOver(run: Run, database: string, live: string, action: DataAction): Promise<{ cutOverMs: number; quarantine: string } | null> {
+async function cutOver(
+  run: Run,
+  database: string,
+  live: string,
+  action: DataAction,
+): Promise<{ cutOverMs: number; quarantine: string } | null> {
   const { control, epoch } = run;
   const now = await liveLineage(control.client, live);
   if (satisfies(now.lineage, action)) {
@@ -116,7 +163,15 @@ async function cutOver(run: Run, database: string, live: string, action: DataAct
     quarantine,
     inTransaction: async (client) => {
       await catalogue(client, { name: quarantine, database, role: "quarantine", lineage: now.lineage, snapshotId: null, epoch });
-      await catalogue(client, { name: live, database, role: "live", lineage: replacement.lineage, snapshotId: replacement.snapshotId, epoch, verified: replacement.verified });
+      await catalogue(client, {
+        name: live,
+        database,
+        role: "live",
+        lineage: replacement.lineage,
+        snapshotId: replacement.snapshotId,
+        epoch,
+        verified: replacement.verified,
+      });
     },
   });
   await putBackProperties(run, database, live);
@@ -132,7 +187,11 @@ function satisfies(lineage: Lineage, action: DataAction): boolean {
   if (action.kind !== "restore") return true;
   const { snapshot } = lineage;
   return (
-    lineage.quarantine === null && snapshot !== null && snapshot.name === action.snapshot && snapshot.generation === action.generation && snapshot.again === action.again
+    lineage.quarantine === null &&
+    snapshot !== null &&
+    snapshot.name === action.snapshot &&
+    snapshot.generation === action.generation &&
+    snapshot.again === action.again
   );
 }
 
@@ -153,7 +212,9 @@ export class QuarantineMissingError extends Error {
   readonly quarantine: string;
   readonly available: string[];
   constructor(quarantine: string, available: string[]) {
-    super(`backout:data "quarantine:${quarantine}": no such quarantined database; ${available.length > 0 ? `there are ${available.join(", ")}` : "there are none"}`);
+    super(
+      `backout:data "quarantine:${quarantine}": no such quarantined database; ${available.length > 0 ? `there are ${available.join(", ")}` : "there are none"}`,
+    );
     this.name = "QuarantineMissingError";
     this.quarantine = quarantine;
     this.available = available;
@@ -165,7 +226,11 @@ async function replacementFor(run: Run, database: string, action: DataAction): P
   if (action.kind === "undo") {
     const quarantines = (await catalogued(client)).filter((entry) => entry.role === "quarantine" && entry.database === database);
     const found = quarantines.find(({ name }) => name === action.quarantine);
-    if (found === undefined) throw new QuarantineMissingError(action.quarantine, quarantines.map(({ name }) => name));
+    if (found === undefined)
+      throw new QuarantineMissingError(
+        action.quarantine,
+        quarantines.map(({ name }) => name),
+      );
     return { name: found.name, lineage: { ...found.lineage, quarantine: found.name }, snapshotId: null, verified: null };
   }
   if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);

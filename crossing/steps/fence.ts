@@ -29,7 +29,8 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
     await keepProperties(run, before === null || before.state === "open" || before.state === "refused");
     if (plan.fenceData) for (const database of existing(run, plan)) await refuseUnfenceable(control.client, liveName(run.site, database));
     // A baseline of a system that is half down says nothing.
-    if ((await control.crossing(epoch))?.baseline === null) await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
+    if ((await control.crossing(epoch))?.baseline === null)
+      await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
   });
   await step(
@@ -39,11 +40,23 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
     async () => stopAll(run, plan),
     (stopped) => ({ stopped }),
   );
-  await step(run, "fence", "close the data", async () => closeData(run, plan), (sessions) => sessions);
+  await step(
+    run,
+    "fence",
+    "close the data",
+    async () => closeData(run, plan),
+    (sessions) => sessions,
+  );
   // Nothing writes any more: what is counted now is what must be there afterwards.
   const counted = Object.keys((await control.crossing(epoch))?.baseline?.counts ?? {}).length > 0;
   if (!counted && existing(run, plan).some((database) => plan.databases[database]?.action.kind === "none"))
-    await step(run, "fence", "count", () => countInside(run, plan.fenceData), (counts) => counts);
+    await step(
+      run,
+      "fence",
+      "count",
+      () => countInside(run, plan.fenceData),
+      (counts) => counts,
+    );
   await recount(run, request);
   await control.setState(epoch, "closed");
   return { closedAt: new Date().toISOString() };
@@ -93,7 +106,13 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
   if (carry !== "refuse") return;
   for (const [database, { action }] of Object.entries(plan.databases)) {
     if (action.kind !== "restore" && action.kind !== "undo") continue;
-    const counted = await step(run, "fence", `count rows written since in ${database}`, () => countSince(run, database, action), (rows) => rows);
+    const counted = await step(
+      run,
+      "fence",
+      `count rows written since in ${database}`,
+      () => countSince(run, database, action),
+      (rows) => rows,
+    );
     const rows = Object.values(counted).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
     if (rows === 0) continue;
     await reopenRefused(run, plan);
@@ -101,7 +120,9 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
       `backout:carry is "refuse" and ${rows} rows of ${database} were written since (${Object.entries(counted)
         .filter(([, table]) => table.inserted + table.updated + table.deleted > 0)
         .map(([table, { inserted, updated, deleted }]) => `${table} +${inserted} ~${updated} -${deleted}`)
-        .join(", ")}). Nothing was changed and everything runs again. Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`,
+        .join(
+          ", ",
+        )}). Nothing was changed and everything runs again. Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`,
     );
   }
 }

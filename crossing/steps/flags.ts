@@ -12,13 +12,23 @@ export async function setFlags(run: Run, flags: Record<string, boolean>): Promis
   const fenced = (await run.control.crossing(run.epoch))?.plan.fenceData === true;
   const client = fenced ? await sessionInside(endpointOf(run.site), run.control.client, live) : await connect(endpointOf(run.site), live);
   try {
-    return await step(run, "install", "flags", () => write(client, store, flags), (done) => ({ ...done, flags }));
+    return await step(
+      run,
+      "install",
+      "flags",
+      () => write(client, store, flags),
+      (done) => ({ ...done, flags }),
+    );
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-async function write(client: Client, store: NonNullable<Run["definition"]["flags"]>, flags: Record<string, boolean>): Promise<{ before: Record<string, boolean> }> {
+async function write(
+  client: Client,
+  store: NonNullable<Run["definition"]["flags"]>,
+  flags: Record<string, boolean>,
+): Promise<{ before: Record<string, boolean> }> {
   const { rows: found } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [store.requiresTable]);
   if (found[0]?.found !== true) return { before: {} };
   const { rows } = await client.query<{ name: string; enabled: boolean }>(store.readSql);

@@ -19,14 +19,33 @@ export interface Exported {
   rows: number;
 }
 
-export async function record(run: Run, keep: Declared["backups"], arm: Declared["arm"], pinned: string[]): Promise<{ exported: Exported[] }> {
+export async function record(
+  run: Run,
+  keep: Declared["backups"],
+  arm: Declared["arm"],
+  pinned: string[],
+): Promise<{ exported: Exported[] }> {
   const crossing = await run.control.crossing(run.epoch);
   if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
   const exported: Exported[] = [];
   for (const [database, { action }] of Object.entries(crossing.plan.databases))
     if (action.kind === "restore" || action.kind === "undo")
-      exported.push(...(await step(run, "record", `export rows written since of ${database}`, () => exportSince(run, database, action, crossing.runId), (files) => files)));
-  await step(run, "record", "retention", () => applyRetention(run, keep, pinned), (dropped) => ({ dropped }));
+      exported.push(
+        ...(await step(
+          run,
+          "record",
+          `export rows written since of ${database}`,
+          () => exportSince(run, database, action, crossing.runId),
+          (files) => files,
+        )),
+      );
+  await step(
+    run,
+    "record",
+    "retention",
+    () => applyRetention(run, keep, pinned),
+    (dropped) => ({ dropped }),
+  );
   await step(run, "record", "governance log", async () =>
     Promise.resolve(
       appendGovernance(join(run.site.home, "records", "governance.jsonl"), {
@@ -52,7 +71,9 @@ export async function record(run: Run, keep: Declared["backups"], arm: Declared[
 /** Compares what was set aside with the snapshot it is measured against; files and their hashes go into the catalogue. */
 async function exportSince(run: Run, database: string, action: DataAction, runId: string): Promise<Exported[]> {
   const { client } = run.control;
-  const quarantine = (await catalogued(client)).find((entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch);
+  const quarantine = (await catalogued(client)).find(
+    (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
+  );
   if (quarantine === undefined) return [];
   const snapshot =
     action.kind === "restore" ? await baseSnapshot(run, database, action) : await snapshotOf(run, database, quarantine.lineage.snapshot);
@@ -65,7 +86,13 @@ async function exportSince(run: Run, database: string, action: DataAction, runId
     exportDifferences({ base: from, current, tables: run.definition.databases[database]!.tables, folder, runId }),
   ).finally(() => current.end());
   for (const { path, sha256, rows } of files)
-    await client.query("INSERT INTO exports (epoch, database, path, sha256, rows) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (path) DO NOTHING", [run.epoch, database, path, sha256, rows]);
+    await client.query("INSERT INTO exports (epoch, database, path, sha256, rows) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (path) DO NOTHING", [
+      run.epoch,
+      database,
+      path,
+      sha256,
+      rows,
+    ]);
   return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
 }
 

@@ -23,7 +23,15 @@ export async function takeSnapshots(run: Run, take: CrossingPlan["take"]): Promi
   for (const { name, automatic } of take)
     for (const database of Object.keys(run.definition.databases)) {
       if (crossing?.plan.databases[database]?.action.kind === "create") continue;
-      taken.push(await step(run, "snapshot", `${name} of ${database}`, () => takeOne(run, database, name, automatic), (snapshot) => snapshot));
+      taken.push(
+        await step(
+          run,
+          "snapshot",
+          `${name} of ${database}`,
+          () => takeOne(run, database, name, automatic),
+          (snapshot) => snapshot,
+        ),
+      );
     }
   return taken;
 }

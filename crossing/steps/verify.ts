@@ -9,7 +9,9 @@ import { step, type Run } from "../run.ts";
 export class VerificationFailedError extends Error {
   readonly failed: CheckResult[];
   constructor(failed: CheckResult[]) {
-    super(`${failed.length} ${failed.length === 1 ? "check" : "checks"} failed: ${failed.map(({ name, detail }) => `${name} (${detail})`).join("; ")}`);
+    super(
+      `${failed.length} ${failed.length === 1 ? "check" : "checks"} failed: ${failed.map(({ name, detail }) => `${name} (${detail})`).join("; ")}`,
+    );
     this.name = "VerificationFailedError";
     this.failed = failed;
   }
@@ -26,7 +28,14 @@ export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
       const context = await openContext(run, pins, { open: crossing?.plan.closeGate !== true });
       try {
         const results = await runChecks(run.definition, ids, context);
-        await run.control.note({ epoch: run.epoch, runId: run.runId, phase: "verify", step: "results", status: "finished", detail: results });
+        await run.control.note({
+          epoch: run.epoch,
+          runId: run.runId,
+          phase: "verify",
+          step: "results",
+          status: "finished",
+          detail: results,
+        });
         const failed = results.filter(({ status }) => status === "failed");
         if (failed.length > 0) throw new VerificationFailedError(failed);
         return results;

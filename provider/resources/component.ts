@@ -13,7 +13,13 @@ interface Inputs extends CrossingInputs {
 
 async function install({ site, epoch, component: name, pin }: Inputs, call: Call): Promise<Values> {
   const run = await runOf(site, epoch, call);
-  const installed = await step(run, "install", name, () => targetOf(site, run.definition).install(name, pin), (done) => done);
+  const installed = await step(
+    run,
+    "install",
+    name,
+    () => targetOf(site, run.definition).install(name, pin),
+    (done) => done,
+  );
   return { installed };
 }
 

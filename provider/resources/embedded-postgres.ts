@@ -25,5 +25,5 @@ export const embeddedPostgres: Resource<Inputs> = {
   },
   create: ensure,
   update: async (_old, inputs, call) => ensure(inputs, call),
-  delete: async ({ site }) => void (await removeServer(serverHome(site as Site))),
+  delete: async ({ site }) => void (await removeServer(serverHome(site))),
 };

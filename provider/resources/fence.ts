@@ -23,7 +23,11 @@ interface Inputs {
 }
 
 /** The crossing that leads to `pins`: the recorded one where it is the same, else the next. */
-export function nextCrossing(facts: Facts, definition: SystemDefinition, pins: Pins): { epoch: number; crossing: string; plan: CrossingPlan } {
+export function nextCrossing(
+  facts: Facts,
+  definition: SystemDefinition,
+  pins: Pins,
+): { epoch: number; crossing: string; plan: CrossingPlan } {
   const crossing = crossingOf(pins);
   if (facts.last !== null && facts.last.crossing === crossing) return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
   const plan = planCrossing({
@@ -51,7 +55,16 @@ export const fence: Resource<Inputs> = {
     if (facts.reach.kind === "unreachable" && old !== null) {
       const crossing = crossingOf(inputs.pins);
       const same = old.crossing === crossing;
-      const plan = same ? old.plan : planCrossing({ definition, from: old.pins, to: inputs.pins, unfinished: false, databases: assumed(definition), snapshots: named(inputs.pins) });
+      const plan = same
+        ? old.plan
+        : planCrossing({
+            definition,
+            from: old.pins,
+            to: inputs.pins,
+            unfinished: false,
+            databases: assumed(definition),
+            snapshots: named(inputs.pins),
+          });
       return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, crossing, plan } };
     }
     return { inputs: { ...inputs, ...nextCrossing(facts, definition, inputs.pins) } };
@@ -63,11 +76,16 @@ export const fence: Resource<Inputs> = {
 
 function assumed(definition: SystemDefinition): Facts["databases"] {
   return Object.fromEntries(
-    Object.keys(definition.databases).map((name) => [name, { exists: true, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] }]),
+    Object.keys(definition.databases).map((name) => [
+      name,
+      { exists: true, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] },
+    ]),
   );
 }
 
 /** Snapshots as pinned, taken at their word. */
 export function named(pins: Pins): { database: string; name: string; generation: number }[] {
-  return Object.entries(pins.data).flatMap(([database, pin]) => (pin.kind === "snapshot" ? [{ database, name: pin.name, generation: pin.generation ?? 1 }] : []));
+  return Object.entries(pins.data).flatMap(([database, pin]) =>
+    pin.kind === "snapshot" ? [{ database, name: pin.name, generation: pin.generation ?? 1 }] : [],
+  );
 }

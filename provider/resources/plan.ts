@@ -34,7 +34,8 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   }
   const settled = facts.last?.crossing === crossing && facts.last.state === "open";
   const refused = settled ? [] : await refusals(inputs.site, definition, inputs.pins, facts);
-  if (refused.length > 0) return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
+  if (refused.length > 0)
+    return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
   if (settled && old?.crossing === crossing) return { inputs: { ...inputs, crossing, reached: true, preview: old.preview } };
   const preview = await previewOf(inputs, definition, facts);
   for (const { severity, line } of previewLines(preview)) call.log(severity, line);
@@ -42,14 +43,18 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 }
 
 async function previewOf(inputs: Inputs, definition: SystemDefinition, facts: Facts): Promise<CrossingPreview> {
-  return previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, { exact: inputs.exact, reached: facts.reach.kind === "reached" });
+  return previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, {
+    exact: inputs.exact,
+    reached: facts.reach.kind === "reached",
+  });
 }
 
 /** An update without reach fails here, before anything stops. */
 async function plan({ site, pins }: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
   const facts = await look(site, definition);
-  if (facts.reach.kind === "unreachable") throw new UnreachableError(endpointOf(site), "postgres", new Error(`${facts.reach.reason}. Nothing was stopped`));
+  if (facts.reach.kind === "unreachable")
+    throw new UnreachableError(endpointOf(site), "postgres", new Error(`${facts.reach.reason}. Nothing was stopped`));
   const target = targetOf(site, definition);
   for (const [name, pin] of Object.entries(pins.components)) await target.check(name, pin);
   return { plannedAt: new Date().toISOString() };

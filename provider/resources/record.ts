@@ -19,7 +19,8 @@ async function run({ site, epoch, backups, arm, pinned }: Inputs, call: Call): P
 
 export const record: Resource<Inputs> = {
   token: "backout:index:Record",
-  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.arm !== inputs.arm || canonical(old.backups) !== canonical(inputs.backups)),
+  diff: async (old, inputs) =>
+    Promise.resolve(old.epoch !== inputs.epoch || old.arm !== inputs.arm || canonical(old.backups) !== canonical(inputs.backups)),
   create: run,
   update: async (_old, inputs, call) => run(inputs, call),
 };

@@ -13,11 +13,12 @@ async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Val
 
 export const resume: Resource<PinnedInputs> = {
   token: "backout:index:Resume",
-  diff: async (old, inputs) => old.epoch !== inputs.epoch || (await drift({ site: inputs.site, definition: await definitionOf(inputs.site) }, inputs.pins)).length > 0,
+  diff: async (old, inputs) =>
+    old.epoch !== inputs.epoch || (await drift({ site: inputs.site, definition: await definitionOf(inputs.site) }, inputs.pins)).length > 0,
   create: run,
   update: async (_old, inputs, call) => run(inputs, call),
   delete: async (values) => {
-    const { site } = values as unknown as PinnedInputs;
+    const { site } = values;
     const definition = await definitionOf(site);
     const target = targetOf(site, definition);
     for (const name of ordered(definition)) await target.stop(name);

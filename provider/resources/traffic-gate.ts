@@ -27,7 +27,8 @@ export function gateConfig(site: Site, definition: SystemDefinition): GateConfig
     listeners: Object.values(definition.listeners).map(({ component, readOnlyAllow = [], routes = {} }) => {
       const port = site.ports[component]!;
       const upstream = (name: string): number => site.ports[`${name}-upstream`]!;
-      if (definition.components[component]?.kind !== "static") return { kind: "proxy", component, port, upstreamPort: upstream(component), readOnlyAllow };
+      if (definition.components[component]?.kind !== "static")
+        return { kind: "proxy", component, port, upstreamPort: upstream(component), readOnlyAllow };
       return {
         kind: "static",
         component,
@@ -58,7 +59,11 @@ async function ensure({ site }: Inputs): Promise<Values> {
     configHash: hashOf(config),
     port,
   });
-  await waitProcessHealthy(folderOf(site), NAME, { url: `http://127.0.0.1:${port}/__backout/gate`, body: `"pid":${record.pid}`, timeoutMs: 10_000 });
+  await waitProcessHealthy(folderOf(site), NAME, {
+    url: `http://127.0.0.1:${port}/__backout/gate`,
+    body: `"pid":${record.pid}`,
+    timeoutMs: 10_000,
+  });
   return { pid: record.pid };
 }
 
@@ -71,8 +76,8 @@ export const trafficGate: Resource<Inputs> = {
   create: ensure,
   update: async (_old, inputs) => ensure(inputs),
   delete: async ({ site }) => {
-    await stopProcess(folderOf(site as Site), NAME, 5_000);
+    await stopProcess(folderOf(site), NAME, 5_000);
     // A gate made later starts closed.
-    rmSync(gateStateFile(site as Site), { force: true });
+    rmSync(gateStateFile(site), { force: true });
   },
 };

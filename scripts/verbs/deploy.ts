@@ -37,7 +37,10 @@ export async function deploy(release: string, options: Options): Promise<DeployO
   const before = await openStack(found);
   const runId = newRunId("deploy");
   return withStackLock(before.site, `deploy ${release}`, runId, async () => {
-    const text = editPins(before.text, [...(options.from === undefined ? [] : await ledgerEdits(before, release, options)), ...deployEdits(before.definition, release)]);
+    const text = editPins(before.text, [
+      ...(options.from === undefined ? [] : await ledgerEdits(before, release, options)),
+      ...deployEdits(before.definition, release),
+    ]);
     const after = await openStack(found, text);
     const preview = await previewOf(before, after, false);
     tellPreview(preview, say);
@@ -54,7 +57,13 @@ export async function deploy(release: string, options: Options): Promise<DeployO
 }
 
 /** The pins of before, the data of the snapshot the failed deployment took, and the release blocked. */
-async function goBack(found: StackFile, before: OpenStack, release: string, failed: CrossingOutcome, runId: string): Promise<CrossingOutcome> {
+async function goBack(
+  found: StackFile,
+  before: OpenStack,
+  release: string,
+  failed: CrossingOutcome,
+  runId: string,
+): Promise<CrossingOutcome> {
   const edits: PinEdit[] = [{ path: ["blocked", release], value: `${runId}: ${failed.failure?.split("\n")[0] ?? "failed"}` }];
   const taken = await snapshotsOf(before, failed.epoch);
   const names = Object.values(taken);
@@ -68,7 +77,9 @@ async function snapshotsOf(stack: OpenStack, epoch: number | null): Promise<Reco
   const control = await ControlStore.open(endpointOf(stack.site), controlName(stack.site, stack.definition)).catch(() => null);
   if (control === null) return {};
   try {
-    const snapshots = (await readySnapshots(control.client)).filter((snapshot) => snapshot.epoch === epoch && snapshot.name.startsWith("before-"));
+    const snapshots = (await readySnapshots(control.client)).filter(
+      (snapshot) => snapshot.epoch === epoch && snapshot.name.startsWith("before-"),
+    );
     return Object.fromEntries(snapshots.map(({ database, name, generation }) => [database, `${name}@${generation}`]));
   } finally {
     await control.end();
@@ -81,7 +92,10 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
   const edits: PinEdit[] = [];
   for (const component of Object.keys(stack.definition.components)) {
     const folder = join(from!, component);
-    edits.push({ path: ["releases", release, "components", component], value: { path: relative(root, join(process.cwd(), folder)), sha256: await hashFolder(folder) } });
+    edits.push({
+      path: ["releases", release, "components", component],
+      value: { path: relative(root, join(process.cwd(), folder)), sha256: await hashFolder(folder) },
+    });
   }
   for (const [database, { migrations }] of Object.entries(stack.definition.databases))
     edits.push({ path: ["releases", release, "schema", database], value: schema ?? migrations.at(-1)?.name });

@@ -66,7 +66,9 @@ export function addHistory(program: Command): void {
         ({ crossings }) => {
           for (const { epoch, from, to, scope, state, startedAt, openedAt, reason } of crossings) {
             const seconds = openedAt === null ? "" : ` ${((Date.parse(openedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
-            process.stdout.write(`${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scope})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}\n`);
+            process.stdout.write(
+              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scope})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}\n`,
+            );
           }
         },
       ),

@@ -34,7 +34,15 @@ export function colour(): typeof chalk | null {
   return process.stderr.isTTY && process.env["NO_COLOR"] === undefined ? chalk : null;
 }
 
-const REFUSALS = ["DeclaredStateErrors", "DeclaredStateError", "SnapshotPinError", "RefusedError", "VerbRefusedError", "StackLockedError", "LockedError"];
+const REFUSALS = [
+  "DeclaredStateErrors",
+  "DeclaredStateError",
+  "SnapshotPinError",
+  "RefusedError",
+  "VerbRefusedError",
+  "StackLockedError",
+  "LockedError",
+];
 const USAGE = ["UsageError", "StackNotFoundError", "UnknownScopeError", "NoProjectError", "UnknownSystemError"];
 
 export function exitCodeOf(error: unknown): number {
@@ -46,7 +54,12 @@ export function exitCodeOf(error: unknown): number {
  * Runs a verb. What it returns is printed as JSON with `--json`, and by `tell` otherwise.
  * @param ok whether the outcome counts as done; a verb that ran and found something wrong ends with 1.
  */
-export async function finish<T>(json: boolean | undefined, work: () => Promise<T>, tell: (result: T) => void, ok: (result: T) => boolean = () => true): Promise<void> {
+export async function finish<T>(
+  json: boolean | undefined,
+  work: () => Promise<T>,
+  tell: (result: T) => void,
+  ok: (result: T) => boolean = () => true,
+): Promise<void> {
   try {
     const result = await work();
     if (json === true) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);

@@ -31,11 +31,20 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   const lines = changedLines(before.text, after.text);
   const facts = await look(after.site, after.definition);
   if (facts.reach.kind === "unreachable")
-    return { stack: after.stack, lines, reached: false, refused: [`the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`], preview: null };
+    return {
+      stack: after.stack,
+      lines,
+      reached: false,
+      refused: [`the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`],
+      preview: null,
+    };
   const refused = await refusals(after.site, after.definition, after.pins, facts);
   if (refused.length > 0) return { stack: after.stack, lines, reached: true, refused, preview: null };
   const { plan } = nextCrossing(facts, after.definition, after.pins);
-  const preview = await previewCrossing(after.site, after.definition, plan, { exact: exact || after.declared.exact, reached: facts.reach.kind === "reached" });
+  const preview = await previewCrossing(after.site, after.definition, plan, {
+    exact: exact || after.declared.exact,
+    reached: facts.reach.kind === "reached",
+  });
   return { stack: after.stack, lines, reached: true, refused, preview };
 }
 
@@ -45,13 +54,16 @@ export function tellPreview(outcome: PreviewOutcome, print: (line: string) => vo
   for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(paint?.green(`+ ${line}`) ?? `+ ${line}`);
   for (const reason of outcome.refused) print(paint?.red(`refused: ${reason}`) ?? `refused: ${reason}`);
   if (outcome.preview !== null)
-    for (const { severity, line } of previewLines(outcome.preview)) print(severity === "warning" ? (paint?.yellow(`! ${line}`) ?? `! ${line}`) : `  ${line}`);
+    for (const { severity, line } of previewLines(outcome.preview))
+      print(severity === "warning" ? (paint?.yellow(`! ${line}`) ?? `! ${line}`) : `  ${line}`);
 }
 
 export function addPreview(program: Command): void {
   program
     .command("preview")
-    .description("tell what a rollback (--to) or the stack file as it stands would do: changes, rows at risk, what cannot come back, time; touches nothing")
+    .description(
+      "tell what a rollback (--to) or the stack file as it stands would do: changes, rows at risk, what cannot come back, time; touches nothing",
+    )
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--to <release>", "release to go back to")
     .option("--scope <name>", "scope of the rollback; the system's default unless given")
@@ -63,7 +75,8 @@ export function addPreview(program: Command): void {
         async () => {
           const found = stackFile(options.stack);
           const before = await openStack(found);
-          const after = options.to === undefined && options.scope === undefined ? before : await openStack(found, await rollbackText(before, options));
+          const after =
+            options.to === undefined && options.scope === undefined ? before : await openStack(found, await rollbackText(before, options));
           return previewOf(before, after, options.exact === true);
         },
         (outcome) => tellPreview(outcome, (line) => process.stdout.write(`${line}\n`)),

@@ -28,13 +28,17 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
   const scope = wish.scope ?? definition.defaultScope;
   const releases = Object.keys(declared.releases);
   const to = wish.to ?? previousRelease(declared.release, releases);
-  if (!releases.includes(to)) throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
+  if (!releases.includes(to))
+    throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
   const restores = definition.scopes[scope]?.pins.data === "snapshot";
   return scopeEdits(definition, {
     scope,
     to,
     snapshots: restores ? await snapshotsBefore(stack, wish.snapshot) : {},
-    block: wish.block === false || to === declared.release ? null : { release: declared.release, incident: wish.incident ?? wish.reason ?? "rolled back" },
+    block:
+      wish.block === false || to === declared.release
+        ? null
+        : { release: declared.release, incident: wish.incident ?? wish.reason ?? "rolled back" },
   });
 }
 
@@ -48,15 +52,20 @@ function previousRelease(current: string, releases: string[]): string {
 /** The newest snapshot taken before the release that is left, with its generation: exact, so that it means the same tomorrow. */
 async function snapshotsBefore(stack: OpenStack, wished: string | undefined): Promise<Record<string, string>> {
   const facts = await look(stack.site, stack.definition);
-  if (facts.reach.kind !== "reached") throw new VerbRefusedError("the database cannot be reached, so it is not known which snapshots exist; nothing was changed");
+  if (facts.reach.kind !== "reached")
+    throw new VerbRefusedError("the database cannot be reached, so it is not known which snapshots exist; nothing was changed");
   const name = `before-${stack.declared.release}`;
   return Object.fromEntries(
     Object.keys(stack.definition.databases).map((database) => {
       if (wished !== undefined) return [database, wished];
       const newest = facts.snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === name).at(-1);
       if (newest === undefined) {
-        const there = facts.snapshots.filter((snapshot) => snapshot.database === database).map((snapshot) => `${snapshot.name}@${snapshot.generation}`);
-        throw new VerbRefusedError(`there is no snapshot "${name}" of ${database}; there are ${there.join(", ") || "none"}: name one with --snapshot`);
+        const there = facts.snapshots
+          .filter((snapshot) => snapshot.database === database)
+          .map((snapshot) => `${snapshot.name}@${snapshot.generation}`);
+        throw new VerbRefusedError(
+          `there is no snapshot "${name}" of ${database}; there are ${there.join(", ") || "none"}: name one with --snapshot`,
+        );
       }
       return [database, `${name}@${newest.generation}`];
     }),

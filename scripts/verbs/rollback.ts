@@ -57,5 +57,12 @@ export function addRollback(program: Command): void {
     .option("--exact", "count rows at risk one by one, also in large tables")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
-    .action(async (options: Options) => finish(options.json, () => rollback(options), tellTimeline, ({ ok }) => ok));
+    .action(async (options: Options) =>
+      finish(
+        options.json,
+        () => rollback(options),
+        tellTimeline,
+        ({ ok }) => ok,
+      ),
+    );
 }

@@ -14,7 +14,15 @@ export interface Status {
   declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string> };
   reached: boolean;
   reason: string | null;
-  crossing: { epoch: number; state: string; from: string | null; to: string; unfinished: boolean; failure: string | null; openedAt: string | null } | null;
+  crossing: {
+    epoch: number;
+    state: string;
+    from: string | null;
+    to: string;
+    unfinished: boolean;
+    failure: string | null;
+    openedAt: string | null;
+  } | null;
   gate: { mode: string; message: string } | null;
   components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; armed: boolean; sizeBytes: number | null }[];
@@ -31,8 +39,15 @@ export async function status(options: CommonOptions): Promise<Status> {
   const gate = readGateState(gateStateFile(site));
   const components = [];
   for (const [name, pin] of Object.entries(pins.components)) {
-    const { running, release, pid, asPinned } = await target.observe(name);
-    components.push({ name, running, release, pid, asPinned: pin.run ? running && asPinned(pin) : !running || definition.components[name]?.kind === "static" });
+    const observed = await target.observe(name);
+    const { running, release, pid } = observed;
+    components.push({
+      name,
+      running,
+      release,
+      pid,
+      asPinned: pin.run ? running && observed.asPinned(pin) : !running || definition.components[name]?.kind === "static",
+    });
   }
   const sizes = facts.reach.kind === "reached" ? await databaseSizes(site) : new Map<string, number>();
   const copies = facts.catalogue.filter(({ role }) => role !== "live");
@@ -74,7 +89,9 @@ export async function status(options: CommonOptions): Promise<Status> {
 
 async function databaseSizes(site: Parameters<typeof endpointOf>[0]): Promise<Map<string, number>> {
   return withSession(endpointOf(site), "postgres", async (client) => {
-    const { rows } = await client.query<{ name: string; bytes: string }>("SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database");
+    const { rows } = await client.query<{ name: string; bytes: string }>(
+      "SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database",
+    );
     return new Map(rows.map(({ name, bytes }) => [name, Number(bytes)]));
   });
 }
@@ -88,12 +105,17 @@ function tell(found: Status): void {
   if (found.reason !== null) lines.push(`  ${found.reason}`);
   if (found.crossing !== null) {
     const { epoch, state, from, to, unfinished: open, failure } = found.crossing;
-    lines.push(`  crossing ${epoch}: ${from ?? "nothing"} → ${to}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? ": UNFINISHED, run `pulumi up` again" : ""}`);
+    lines.push(
+      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? ": UNFINISHED, run `pulumi up` again" : ""}`,
+    );
   }
   lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}`);
   for (const { name, running, release, pid, asPinned } of found.components)
-    lines.push(`  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`);
-  for (const { name, database, armed, takenAt } of found.snapshots) lines.push(`  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}`);
+    lines.push(
+      `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
+    );
+  for (const { name, database, armed, takenAt } of found.snapshots)
+    lines.push(`  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}`);
   for (const { name, createdAt, sizeBytes } of found.quarantines) lines.push(`  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}`);
   lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);
   for (const [release, incident] of Object.entries(found.declared.blocked)) lines.push(`  ${release} is blocked: ${incident}`);

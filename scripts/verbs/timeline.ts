@@ -4,15 +4,20 @@ import { colour } from "./outcome.ts";
 
 export function timelineLines(outcome: CrossingOutcome): string[] {
   const paint = colour();
-  const lines = [`${outcome.from ?? "nothing"} → ${outcome.to}${outcome.scope === null ? "" : ` (${outcome.scope})`} in ${outcome.seconds.toFixed(1)} s, run ${outcome.runId}`];
+  const lines = [
+    `${outcome.from ?? "nothing"} → ${outcome.to}${outcome.scope === null ? "" : ` (${outcome.scope})`} in ${outcome.seconds.toFixed(1)} s, run ${outcome.runId}`,
+  ];
   for (const { name, seconds, budgetSeconds, status } of outcome.phases)
-    lines.push(`  ${name.padEnd(9)} ${seconds.toFixed(2).padStart(8)} s${budgetSeconds === null ? "" : ` of ${budgetSeconds} s`}${status === "done" ? "" : `  ${status}`}`);
+    lines.push(
+      `  ${name.padEnd(9)} ${seconds.toFixed(2).padStart(8)} s${budgetSeconds === null ? "" : ` of ${budgetSeconds} s`}${status === "done" ? "" : `  ${status}`}`,
+    );
   if (outcome.cutOverMs !== null) lines.push(`  data cut over in ${outcome.cutOverMs} ms; what was live is ${outcome.quarantine}`);
   for (const { name, status, detail } of outcome.checks) if (status !== "passed") lines.push(`  check ${name}: ${status}: ${detail}`);
   const passed = outcome.checks.filter(({ status }) => status === "passed").length;
   if (outcome.checks.length > 0) lines.push(`  ${passed} of ${outcome.checks.length} checks passed`);
   for (const { path, rows } of outcome.exported) if (path.endsWith(".jsonl")) lines.push(`  kept ${rows} rows written since: ${path}`);
-  if (outcome.quarantine !== null) lines.push(`  to undo: pin backout:data to quarantine:${outcome.quarantine} (and the release), then \`pulumi up\``);
+  if (outcome.quarantine !== null)
+    lines.push(`  to undo: pin backout:data to quarantine:${outcome.quarantine} (and the release), then \`pulumi up\``);
   if (outcome.failure !== null) lines.push(paint?.red(outcome.failure) ?? outcome.failure);
   return lines;
 }

@@ -20,7 +20,14 @@ export async function verifyStack(options: Options): Promise<{ stack: string; pa
   if (control === null || crossing === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to verify`);
   const known = definition.checks.map(({ id }) => id);
   for (const id of options.check ?? []) if (!known.includes(id)) throw new UsageError(`check "${id}" is not one of ${known.join(", ")}`);
-  const run = { site, definition, control, epoch: crossing.epoch, runId: newRunId("verify"), log: (_severity: string, line: string) => say(line) };
+  const run = {
+    site,
+    definition,
+    control,
+    epoch: crossing.epoch,
+    runId: newRunId("verify"),
+    log: (_severity: string, line: string) => say(line),
+  };
   const context = await openContext(run, pins, { open: true });
   try {
     const checks = await runChecks(definition, options.check ?? checksFor(definition, crossing.plan.scope), context);
@@ -44,7 +51,8 @@ export function addVerify(program: Command): void {
         () => verifyStack(options),
         ({ checks }) => {
           const paint = colour();
-          for (const { name, status, detail } of checks) process.stdout.write(`${status === "failed" ? (paint?.red(status) ?? status) : status}  ${name}: ${detail}\n`);
+          for (const { name, status, detail } of checks)
+            process.stdout.write(`${status === "failed" ? (paint?.red(status) ?? status) : status}  ${name}: ${detail}\n`);
         },
         ({ passed }) => passed,
       ),

@@ -45,7 +45,13 @@ describe("an external server with the dump driver", () => {
     if (missing !== null) return context.skip(missing);
     const before = stand.pids();
     const port = stand.site.ports["worker"]!;
-    const preview = succeeded(await stand.preview([{ path: ["server", "port"], value: port + 1 }, { path: ["release"], value: "v4.0.0" }, { path: ["data"], value: "current" }]));
+    const preview = succeeded(
+      await stand.preview([
+        { path: ["server", "port"], value: port + 1 },
+        { path: ["release"], value: "v4.0.0" },
+        { path: ["data"], value: "current" },
+      ]),
+    );
     expect(preview.output).toMatch(/data at risk is unknown/);
     const update = await stand.up();
     expect(update.code).not.toBe(0);

@@ -1,0 +1,51 @@
+/** Figures in words, and text made harmless for each place it is printed in. */
+
+/** `0.26 s`, `12.4 s`, `2 min 05 s`. */
+export function inSeconds(value: number): string {
+  if (value >= 59.95) {
+    const whole = Math.round(value);
+    return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  }
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} s`;
+}
+
+export function inMilliseconds(value: number | null): string {
+  if (value === null) return "unknown";
+  return value < 10_000 ? `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ms` : inSeconds(value / 1000);
+}
+
+/** Share of the budget used: `4 %`; null where there is no budget. */
+export function ofBudget(seconds: number, budgetSeconds: number | null): string | null {
+  if (budgetSeconds === null) return null;
+  if (budgetSeconds === 0) return seconds === 0 ? "0 %" : "over";
+  const percent = (seconds / budgetSeconds) * 100;
+  return percent > 0 && percent < 1 ? "under 1 %" : `${Math.round(percent)} %`;
+}
+
+// Control characters drive terminals, and directional overrides make a text read as another one.
+// eslint-disable-next-line no-control-regex -- these are the characters to find
+const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
+
+export function printable(text: string): string {
+  return text.toWellFormed().replace(UNPRINTABLE, "\ufffd");
+}
+
+export function oneLine(text: string): string {
+  return printable(text.replace(/[\r\n\t\u2028\u2029]+/g, " "));
+}
+
+const HTML: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+
+/** For text and for quoted attributes. */
+export function html(text: string): string {
+  return printable(text).replace(/[&<>"']/g, (character) => HTML[character] ?? character);
+}
+
+/** For a cell of a table or a line: no markup, no line break, nobody mentioned. */
+export function markdown(text: string): string {
+  return oneLine(text)
+    .replace(/&/g, "&amp;")
+    .replace(/</g, "&lt;")
+    .replace(/[\\`*_{}[\]|#!~>]/g, "\\$&")
+    .replace(/(^|[^\w&;])@/g, "$1&#64;");
+}

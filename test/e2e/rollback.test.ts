@@ -1,0 +1,328 @@
+/** Rollbacks of every scope, by plain Pulumi and by the verbs, on one stack that goes forward and back again and again. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RowChanges } from "../../crossing/at-risk.ts";
+import type { CrossingPreview } from "../../crossing/preview.ts";
+import { OWNER_ROLE } from "../../declared/site.ts";
+import type { CrossingOutcome } from "../../scripts/cross.ts";
+import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/database.ts";
+import { makeStand, pause, PINS, type Stand } from "./stand.ts";
+
+let stand: Stand;
+let serial = 0;
+/** Never the same row twice, however often the data goes back. */
+const fresh = (): string => `R-${String(++serial).padStart(4, "0")}`;
+
+beforeAll(async () => {
+  stand = await makeStand();
+  await stand.upWell();
+  await stand.insertWell("BASE-1", "BASE-2", "BASE-3");
+});
+afterAll(() => stand?.destroy());
+
+/** v4.0.0 with everything running; resolves with the snapshot that was taken on the way. */
+async function forward(): Promise<string> {
+  await stand.upWell(PINS.forward);
+  return (await newest())!;
+}
+
+async function newest(): Promise<string | null> {
+  const last = (await stand.snapshots()).at(-1);
+  return last === undefined ? null : `${last.name}@${last.generation}`;
+}
+
+async function atRisk(): Promise<Record<string, RowChanges>> {
+  const { json } = await stand.verb<{ preview: CrossingPreview; refused: string[] }>("preview");
+  expect(json.refused).toEqual([]);
+  return json.preview.databases["pfa"]!.atRisk?.rows ?? {};
+}
+
+async function migration(): Promise<{ applied: boolean; rolledBack: boolean }> {
+  const rows = await stand.sql<{ applied: boolean; back: boolean }>(
+    "SELECT finished_at IS NOT NULL AS applied, rolled_back_at IS NOT NULL AS back FROM _prisma_migrations WHERE migration_name = $1 ORDER BY started_at",
+    [SYNC_MIGRATION],
+  );
+  return { applied: rows.some(({ applied, back }) => applied && !back), rolledBack: rows.some(({ back }) => back) };
+}
+
+async function tables(): Promise<string[]> {
+  const rows = await stand.sql<{ name: string }>("SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [SYNC_TABLES]);
+  return rows.map(({ name }) => name);
+}
+
+function exported(path: string): { op: string; row: Record<string, string> | null }[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as { op: string; row: Record<string, string> | null });
+}
+
+describe("scopes", () => {
+  test("quick: code goes back, the worker stays off, schema and rows are kept, the release is blocked", async () => {
+    await forward();
+    const row = fresh();
+    await stand.insertWell(row);
+    const { code, json, stderr } = await stand.verb<CrossingOutcome>("rollback", "--to", "v3.0.0", "--scope", "quick", "--incident", "INC-1", "--yes");
+    expect(code, stderr).toBe(0);
+    expect(json).toMatchObject({ ok: true, scope: "quick", from: "v4.0.0", to: "v3.0.0", cutOverMs: null, quarantine: null, failure: null });
+    expect(json.checks.filter(({ status }) => status === "failed")).toEqual([]);
+    expect(await stand.version()).toBe("v3.0.0");
+    expect(await stand.frontendVersion()).toBe("v3.0.0");
+    expect(await stand.ids()).toContain(row);
+    expect(await tables()).toEqual(SYNC_TABLES);
+    expect(await migration()).toEqual({ applied: true, rolledBack: false });
+    expect(stand.pids().worker).toBeNull();
+    expect(stand.text()).toMatch(/backout:blocked:\n\s+v4\.0\.0: INC-1/);
+
+    const { backend } = stand.pids();
+    expect((await stand.upWell()).counts["updated"] ?? 0, "a second up has nothing to do").toBe(0);
+    expect(stand.pids()).toMatchObject({ worker: null, backend });
+
+    const refused = await stand.up([{ path: ["release"], value: "v4.0.0" }]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.output).toMatch(/blocked by INC-1/);
+    expect(await stand.version()).toBe("v3.0.0");
+  });
+
+  test("full: the migration is marked rolled back, its tables remain; forward again applies it again", async () => {
+    await forward();
+    expect(await migration()).toMatchObject({ applied: true });
+    const row = fresh();
+    await stand.insertWell(row);
+    await stand.upWell([
+      { path: ["release"], value: "v3.0.0" },
+      { path: ["components", "worker", "run"], value: "off" },
+      { path: ["schema"], value: "mark" },
+    ]);
+    expect((await stand.last())?.plan.scope).toBe("full");
+    expect(await migration()).toEqual({ applied: false, rolledBack: true });
+    expect(await tables()).toEqual(SYNC_TABLES);
+    expect(await stand.version()).toBe("v3.0.0");
+    expect(stand.pids().worker).toBeNull();
+    expect(await stand.ids()).toContain(row);
+
+    await forward();
+    expect(await migration()).toEqual({ applied: true, rolledBack: true });
+    expect(await stand.version()).toBe("v4.0.0");
+    expect(stand.pids().worker).not.toBeNull();
+  });
+
+  test("restore: rows as in the snapshot, rows written since exported, the old database in quarantine, and all of it told beforehand", async () => {
+    const snapshot = await forward();
+    await stand.untilArmed();
+    const [inserted, before] = [fresh(), await stand.ids()];
+    await stand.insertWell(inserted);
+    await stand.update("BASE-1", "changed since");
+    const preview = await stand.preview(PINS.restore(snapshot));
+    expect(preview.code, preview.output).toBe(0);
+    expect(preview.output).toMatch(/rows at risk \(counted\) in pfa_records: 1 inserted, 1 updated, 0 deleted/);
+    expect(preview.output).toMatch(/the snapshot is armed/);
+    expect(await stand.version(), "a preview changes nothing").toBe("v4.0.0");
+
+    await stand.upWell();
+    expect(await stand.version()).toBe("v3.0.0");
+    expect(await stand.frontendVersion()).toBe("v3.0.0");
+    expect(await stand.ids()).toEqual(before);
+    const [changed] = await stand.sql<{ description: string }>("SELECT description FROM pfa_records WHERE pfa_id = 'BASE-1'");
+    expect(changed?.description).toBe("written by a test");
+    const epoch = (await stand.last())!.epoch;
+    const [quarantine] = (await stand.quarantines()).filter((one) => one.epoch === epoch);
+    expect(quarantine?.name).toBe(`pfa_quarantine_${epoch}`);
+    expect(await stand.inside(quarantine!.name, "SELECT pfa_id FROM pfa_records WHERE pfa_id = $1", [inserted])).toHaveLength(1);
+
+    const files = await stand.exports(epoch);
+    for (const { path, sha256 } of files) expect(createHash("sha256").update(readFileSync(path)).digest("hex")).toBe(sha256);
+    const lines = exported(files.find(({ path }) => path.endsWith(".pfa_records.jsonl"))!.path);
+    expect(lines.map(({ op, row }) => [op, row?.["pfa_id"]]).sort()).toEqual([["inserted", inserted], ["updated", "BASE-1"]].sort());
+    expect(readFileSync(files.find(({ path }) => path.endsWith(".pfa_records.csv"))!.path, "utf8")).toContain(inserted);
+  });
+
+  test("worker: the flag is off, users read that it is read-only: writes 503, reads 200; the release stays", async () => {
+    await forward();
+    const { code, json, stderr } = await stand.verb<CrossingOutcome>("rollback", "--scope", "worker", "--to", "v4.0.0", "--reason", "sync broken", "--yes");
+    expect(code, stderr).toBe(0);
+    expect(json.scope).toBe("worker");
+    expect(await stand.version()).toBe("v4.0.0");
+    expect(stand.pids().worker).toBeNull();
+    expect(await stand.sql("SELECT enabled FROM feature_flags WHERE flag_name = 'bi_directional_sync'")).toEqual([{ enabled: false }]);
+    expect(stand.gate()?.mode).toBe("read-only");
+    const write = await stand.insert(await stand.login(), fresh());
+    expect(write.status).toBe(503);
+    expect(await write.text()).toContain("Sync temporarily disabled");
+    expect(await stand.ids()).toContain("BASE-1");
+    const banner = (await (await stand.ask("/__backout/maintenance", {}, "frontend")).json()) as { mode: string; message: string };
+    expect(banner).toMatchObject({ mode: "read-only", message: expect.stringContaining("Sync temporarily disabled") as string });
+  });
+
+  test("backend: its code alone goes back, the worker stops, the frontend stays", async () => {
+    await forward();
+    const row = fresh();
+    await stand.insertWell(row);
+    const before = (await stand.quarantines()).length;
+    await stand.upWell([
+      { path: ["components", "backend", "release"], value: "v3.0.0" },
+      { path: ["components", "worker", "run"], value: "off" },
+    ]);
+    expect((await stand.last())?.plan).toMatchObject({ scope: "backend", stop: ["worker", "backend"], fenceData: false });
+    expect(await stand.version()).toBe("v3.0.0");
+    expect(await stand.frontendVersion()).toBe("v4.0.0");
+    expect(stand.pids().worker).toBeNull();
+    expect(await stand.ids()).toContain(row);
+    expect(await stand.quarantines()).toHaveLength(before);
+  });
+
+  test("frontend: nothing is fenced: no process ends, the gate never closes, every write is acknowledged", async () => {
+    await forward();
+    const before = stand.pids();
+    let going = true;
+    const modes = new Set<string | undefined>();
+    const statuses = new Set<number>();
+    const token = await stand.login();
+    const watch = (async () => {
+      while (going) {
+        modes.add(stand.gate()?.mode);
+        const response = await stand.insert(token, fresh());
+        statuses.add(response.status);
+        await response.arrayBuffer();
+        await pause(5);
+      }
+    })();
+    await stand.upWell([{ path: ["components", "frontend", "release"], value: "v3.0.0" }]).finally(() => (going = false));
+    await watch;
+    expect((await stand.last())?.plan).toMatchObject({ scope: "frontend", stop: [], closeGate: false, fenceData: false });
+    expect(stand.pids()).toEqual(before);
+    expect([...modes]).toEqual(["open"]);
+    expect([...statuses]).toEqual([200]);
+    expect(await stand.frontendVersion()).toBe("v3.0.0");
+    expect(await stand.version()).toBe("v4.0.0");
+  });
+});
+
+describe("back and forth", () => {
+  test("forward again, back again, undo by one pin: each counts its own rows at risk", async () => {
+    const first = await forward();
+    const [one, two, three, four] = [fresh(), fresh(), fresh(), fresh()];
+    await stand.insertWell(one, two);
+    stand.pin(PINS.restore(first));
+    expect(records(await atRisk())).toEqual({ inserted: 2, updated: 0, deleted: 0 });
+    await stand.upWell();
+    const set = (await stand.quarantines()).at(-1)!.name;
+
+    await stand.insertWell(three);
+    stand.pin([{ path: ["data"], value: `quarantine:${set}` }]);
+    expect(records(await atRisk())).toEqual({ inserted: 1, updated: 0, deleted: 0 });
+    await stand.upWell();
+    const undone = await stand.ids();
+    expect(undone).toEqual(expect.arrayContaining([one, two]));
+    expect(undone).not.toContain(three);
+    expect(await stand.lost([one, two, three])).toEqual([]);
+    expect((await stand.lineage()).quarantine).toBe(set);
+    expect(await stand.version(), "only the data was pinned").toBe("v3.0.0");
+    expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
+
+    const second = await forward();
+    expect(second).not.toBe(first);
+    expect(await stand.ids()).toEqual(expect.arrayContaining([one, two]));
+    await stand.insertWell(four);
+    stand.pin(PINS.restore(second));
+    expect(records(await atRisk())).toEqual({ inserted: 1, updated: 0, deleted: 0 });
+    await stand.upWell();
+    const back = await stand.ids();
+    expect(back).toEqual(expect.arrayContaining([one, two]));
+    expect(back).not.toContain(four);
+    expect(await stand.lost([one, two, three, four])).toEqual([]);
+  });
+
+  test("the same snapshot once more is asked for by `again`", async () => {
+    const snapshot = (await newest())!;
+    expect((await stand.lineage()).snapshot).toMatchObject({ name: "before-v4.0.0", again: 0 });
+    const row = fresh();
+    await stand.insertWell(row);
+    expect((await stand.upWell()).counts["updated"] ?? 0, "the same pin alone restores nothing").toBe(0);
+    expect(await stand.ids()).toContain(row);
+    await stand.upWell([{ path: ["data"], value: { snapshot, again: 1 } }]);
+    expect((await stand.lineage()).snapshot).toMatchObject({ again: 1 });
+    expect(await stand.ids()).not.toContain(row);
+    expect(await stand.lost([row])).toEqual([]);
+    expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
+  });
+
+  test("`carry: refuse` is counted again inside the fence: everything runs again, the stack file is as it was, exit 3", async () => {
+    const snapshot = await forward();
+    await stand.upWell([{ path: ["carry"], value: "refuse" }]);
+    const row = fresh();
+    await stand.insertWell(row);
+    const text = stand.text();
+    const { code, json, stderr } = await stand.verb<{ error: { message: string } }>("rollback", "--to", "v3.0.0", "--scope", "restore", "--snapshot", snapshot, "--incident", "INC-2", "--yes");
+    expect(code, stderr).toBe(3);
+    expect(json.error.message).toMatch(/carry is "refuse" and \d+ rows of pfa were written since/);
+    expect(stand.text()).toBe(text);
+    expect(stand.gate()?.mode).toBe("open");
+    const { backend, worker } = stand.pids();
+    expect([backend, worker]).not.toContain(null);
+    expect(await stand.version()).toBe("v4.0.0");
+    expect(await stand.ids()).toContain(row);
+    await stand.insertWell(fresh());
+    expect((await stand.last())?.state).toBe("refused");
+    expect((await stand.up()).code, "the pins of before are still in force").toBe(0);
+    expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
+
+    const allowed = await stand.up([...PINS.restore(snapshot), { path: ["carry"], value: "export" }]);
+    expect(allowed.code, allowed.output).toBe(0);
+    expect(await stand.version()).toBe("v3.0.0");
+    expect(await stand.lost([row])).toEqual([]);
+  });
+});
+
+describe("what surrounds the data", () => {
+  test("owner, grants, settings, comment and connection limit are kept over a restore and its undo", async () => {
+    const snapshot = await forward();
+    const { live } = stand;
+    for (const statement of [
+      "CREATE ROLE e2e_reader LOGIN PASSWORD 'reader'",
+      `REVOKE CONNECT ON DATABASE ${live} FROM PUBLIC`,
+      `GRANT CONNECT, TEMPORARY ON DATABASE ${live} TO e2e_reader`,
+      `ALTER DATABASE ${live} SET work_mem = '5MB'`,
+      `ALTER ROLE e2e_reader IN DATABASE ${live} SET statement_timeout = '7s'`,
+      `COMMENT ON DATABASE ${live} IS 'kept over a restore'`,
+      `ALTER DATABASE ${live} CONNECTION LIMIT 77`,
+    ])
+      await stand.sql(statement, [], "postgres");
+    const properties = () =>
+      stand.sql(
+        `SELECT d.datdba::regrole::text AS owner, d.datconnlimit AS "limit", d.datallowconn AS allowed, shobj_description(d.oid, 'pg_database') AS comment,
+           (SELECT array_agg(a.grantee::regrole::text || ' ' || a.privilege_type ORDER BY a.grantee::regrole::text, a.privilege_type) FROM aclexplode(d.datacl) a) AS grants,
+           (SELECT array_agg(s.setrole::regrole::text || ' ' || array_to_string(s.setconfig, ',') ORDER BY s.setrole) FROM pg_db_role_setting s WHERE s.setdatabase = d.oid) AS settings
+         FROM pg_database d WHERE d.datname = $1`,
+        [live],
+        "postgres",
+      );
+    const before = await properties();
+    expect(before[0]).toMatchObject({ owner: OWNER_ROLE, limit: 77, comment: "kept over a restore", allowed: true });
+    await stand.upWell(PINS.restore(snapshot));
+    expect(await properties()).toEqual(before);
+    await stand.upWell([{ path: ["data"], value: `quarantine:${(await stand.quarantines()).at(-1)!.name}` }]);
+    expect(await properties()).toEqual(before);
+  });
+
+  test("retention drops what exceeds the declared numbers, never what the live data descends from or what was just set aside", async () => {
+    const keep = [{ path: ["backups"] as [string], value: { keep: 1, quarantines: 1 } }];
+    await stand.upWell([...PINS.forward, ...keep]);
+    const snapshot = (await newest())!;
+    await stand.upWell(PINS.restore(snapshot));
+    const quarantines = await stand.quarantines();
+    expect(quarantines.map(({ epoch }) => epoch)).toEqual([(await stand.last())!.epoch]);
+    const kept = (await stand.snapshots()).map(({ name, generation }) => `${name}@${generation}`);
+    expect(kept).toContain(snapshot);
+    const needed = quarantines.flatMap(({ lineage }) => (lineage.snapshot === null ? [] : [`${lineage.snapshot.name}@${lineage.snapshot.generation}`]));
+    expect(kept.sort()).toEqual([...new Set([snapshot, ...needed])].sort());
+    const databases = (await stand.sql<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'pfa%'", [], "postgres")).map(({ name }) => name);
+    for (const { location } of await stand.snapshots()) expect(databases).toContain(location);
+    expect(databases.filter((name) => name.includes("quarantine"))).toEqual(quarantines.map(({ name }) => name));
+  });
+});
+
+function records(rows: Record<string, RowChanges>): RowChanges | undefined {
+  return rows["pfa_records"] ?? rows["public.pfa_records"];
+}
