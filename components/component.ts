@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./pulumi.ts";
 import type { ComponentPin } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
 

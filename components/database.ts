@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./pulumi.ts";
 import type { DatabasePlan } from "../crossing/plan.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";

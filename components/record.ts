@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./pulumi.ts";
 import type { Declared } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 

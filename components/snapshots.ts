@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./pulumi.ts";
 import type { CrossingPlan } from "../crossing/plan.ts";
 import type { Site } from "../declared/site.ts";
 

@@ -38,6 +38,11 @@ export function gateIsAsDeclared(site: Run["site"], maintenance: Maintenance): b
   return state !== null && state.mode === mode;
 }
 
+/** Whether the gate lets users' writes through now. */
+export function usersCanWrite(site: Run["site"]): boolean {
+  return readGateState(gateStateFile(site))?.mode === "open";
+}
+
 export function verifierPass(site: Run["site"]): string {
   return readFileSync(gatePassFile(site), "utf8").trim();
 }

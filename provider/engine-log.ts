@@ -5,8 +5,12 @@
 import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js";
 import type { Log } from "../crossing/run.ts";
+import { inFlight } from "./lifetime.ts";
 
 const require = createRequire(import.meta.url);
+
+/** An engine that does not take a line in this time is gone. */
+const SEND_LIMIT_MS = 5_000;
 
 interface LogRequest {
   setSeverity(severity: number): void;
@@ -17,7 +21,7 @@ interface EngineModule {
   EngineClient: new (
     address: string,
     credentials: grpc.ChannelCredentials,
-  ) => { log(request: LogRequest, done: (error: Error | null) => void): void };
+  ) => { log(request: LogRequest, options: { deadline: number }, done: (error: Error | null) => void): void };
 }
 interface LogModule {
   LogRequest: new () => LogRequest;
@@ -39,6 +43,8 @@ export function engineLog(address: string | undefined): (urn: string) => Log {
     request.setSeverity(messages.LogSeverity[SEVERITIES[severity]]);
     request.setMessage(message);
     request.setUrn(urn);
-    last = last.then(() => new Promise((resolve) => client.log(request, () => resolve())));
+    const send = (): Promise<void> => new Promise((resolve) => client.log(request, { deadline: Date.now() + SEND_LIMIT_MS }, () => resolve()));
+    // In flight until it is said: the provider does not end with a warning still to be told.
+    last = inFlight(() => last.then(send));
   };
 }

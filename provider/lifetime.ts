@@ -28,7 +28,7 @@ export function end(): void {
 
 /** Ends on SIGINT, SIGTERM and when the parent is gone. */
 export function watchLifetime(): void {
-  const parent = process.ppid;
+  const parent = Number(process.env["BACKOUT_PROVIDER_PARENT"] ?? process.ppid);
   process.on("SIGINT", end);
   process.on("SIGTERM", end);
   setInterval(() => process.ppid !== parent && end(), 250).unref();

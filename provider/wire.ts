@@ -2,16 +2,15 @@
  * Wire encoding of property values. Secrets arrive as raw wrapper objects and must leave wrapped, or they land in the state file as plain
  * text; unknown values arrive as marker strings.
  */
-import { runtime } from "@pulumi/pulumi";
+import { unknownValue } from "@pulumi/pulumi/runtime/rpc.js";
 import { UNKNOWN } from "./resource.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";
-const UNKNOWN_TEXT = runtime.unknownValue;
 
 /** A value without secret wrappers, unknowns as `UNKNOWN`. */
 export function unwrap(value: unknown): unknown {
-  if (value === UNKNOWN_TEXT) return UNKNOWN;
+  if (value === unknownValue) return UNKNOWN;
   if (Array.isArray(value)) return value.map(unwrap);
   if (typeof value !== "object" || value === null) return value;
   const record = value as Record<string, unknown>;
@@ -37,7 +36,7 @@ export function secretPaths(value: unknown, at: string[] = []): string[][] {
 /** Values ready for the engine: what stood at `paths` wrapped as secret, unknowns as the engine's marker. */
 export function wrap(values: unknown, paths: string[][]): unknown {
   const encode = (value: unknown, at: string[]): unknown => {
-    if (value === UNKNOWN) return UNKNOWN_TEXT;
+    if (value === UNKNOWN) return unknownValue;
     if (paths.some((path) => path.length === at.length && path.every((step, index) => step === at[index])))
       return secret(encodeInner(value, at));
     return encodeInner(value, at);

@@ -12,27 +12,47 @@ export interface GovernanceEntry {
 /** Appends one entry; the same run, epoch and event a second time is not written again. Returns the line's hash. */
 export function appendGovernance(file: string, entry: GovernanceEntry): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
-  const same = lines.find((line) => {
-    const known = JSON.parse(line) as GovernanceEntry;
-    return known.runId === entry.runId && known.event === entry.event && known["epoch"] === entry["epoch"];
-  });
-  if (same !== undefined) return (JSON.parse(same) as { hash: string }).hash;
-  const previous = lines.length === 0 ? "" : (JSON.parse(lines.at(-1)!) as { hash: string }).hash;
-  const body = { at: new Date().toISOString(), ...entry, previous };
-  const hash = createHash("sha256").update(JSON.stringify(body)).digest("hex");
-  appendFileSync(file, `${JSON.stringify({ ...body, hash })}\n`, { mode: 0o600 });
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const lines = linesOf(text);
+  const same = lines.find(({ body }) => body?.runId === entry.runId && body.event === entry.event && body["epoch"] === entry["epoch"]);
+  if (same !== undefined) return same.hash;
+  const body = { at: new Date().toISOString(), ...entry, previous: lines.at(-1)?.hash ?? "" };
+  const hash = sha256(JSON.stringify(body));
+  const begin = text === "" || text.endsWith("\n") ? "" : "\n";
+  appendFileSync(file, `${begin}${JSON.stringify({ ...body, hash })}\n`, { mode: 0o600 });
   return hash;
 }
 
 /** Line numbers (from 1) at which the chain is broken. */
 export function brokenLinks(file: string): number[] {
-  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
   let previous = "";
-  return lines.flatMap((line, index) => {
-    const { hash, ...body } = JSON.parse(line) as { hash: string; previous: string };
-    const broken = body.previous !== previous || createHash("sha256").update(JSON.stringify(body)).digest("hex") !== hash;
+  return linesOf(existsSync(file) ? readFileSync(file, "utf8") : "").flatMap(({ hash, body }, index) => {
+    const broken = body === null || body.previous !== previous || sha256(JSON.stringify(body)) !== hash;
     previous = hash;
     return broken ? [index + 1] : [];
   });
+}
+
+interface Line {
+  hash: string;
+  /** Null where a kill cut the line off: the next one is chained to what is left of it. */
+  body: (GovernanceEntry & { previous: string }) | null;
+}
+
+function linesOf(text: string): Line[] {
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      try {
+        const { hash, ...body } = JSON.parse(line) as { hash: string } & NonNullable<Line["body"]>;
+        return { hash, body };
+      } catch {
+        return { hash: sha256(line), body: null };
+      }
+    });
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -3,7 +3,7 @@
  *
  * A container is named `<stack>-<component>` and labelled with what it was made of; the one before is kept, stopped, as
  * `<stack>-<component>-previous-<time>`. The image's own command is run: a definition's `entry` means nothing here. The component listens on
- * its port on all addresses of its container, and the port is published on 127.0.0.1 only. A URL on 127.0.0.1 in its environment, the
+ * its port on all addresses of its container (`HOST` says so), and the port is published on 127.0.0.1 only. A URL on 127.0.0.1 in its environment, the
  * database's above all, becomes one on `host.docker.internal`, so what is on this machine must listen on an address that containers reach
  * (with Docker Engine on Linux that of the bridge, 172.17.0.1 by default; Docker Desktop passes on to 127.0.0.1 itself).
  */
@@ -159,7 +159,8 @@ export class DockerTarget implements Target {
       configHash: configHash(this.site, component, pin),
       image: imageOf(component, pin),
       port: this.port(component),
-      environment: commands.seenFromInside(environment, portOf(this.site, component)),
+      // A published port does not reach a program that listens on its container's loopback.
+      environment: { HOST: "0.0.0.0", ...commands.seenFromInside(environment, portOf(this.site, component)) },
     };
   }
 

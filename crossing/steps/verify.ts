@@ -3,6 +3,7 @@ import type { Pins } from "../../declared/pins.ts";
 import type { CheckResult } from "../../systems/definition.ts";
 import { checksFor, runChecks } from "../../verification/checks.ts";
 import { openContext } from "../../verification/context.ts";
+import { usersCanWrite } from "../gate.ts";
 import { step, type Run } from "../run.ts";
 
 /** At least one check failed; the gate stays closed. */
@@ -25,7 +26,7 @@ export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
     "verify",
     `${ids.length} checks`,
     async () => {
-      const context = await openContext(run, pins, { open: crossing?.plan.closeGate !== true });
+      const context = await openContext(run, pins, { open: usersCanWrite(run.site) });
       try {
         const results = await runChecks(run.definition, ids, context);
         await run.control.note({

@@ -14,7 +14,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere; } h2 { font
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 1rem 0; } dl div { border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .75rem; }
 dt { color: var(--soft); font-size: .85rem; } dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } td.hash { font-family: ui-monospace, monospace; font-size: .8rem; }
+td { white-space: pre-line; } td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 svg { width: 100%; min-width: 40rem; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--text); } svg text.note { fill: var(--soft); }
 svg .grid { stroke: var(--line); } svg .away { fill: var(--away); } svg .budget { fill: none; stroke: var(--soft); stroke-dasharray: 3 2; } svg .beyond { fill: none; stroke: var(--soft); }
 svg .passed { fill: var(--passed); } svg .failed { fill: var(--failed); } svg .skipped { fill: var(--skipped); }

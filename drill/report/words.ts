@@ -23,11 +23,10 @@ export function ofBudget(seconds: number, budgetSeconds: number | null): string 
 }
 
 // Control characters drive terminals, and directional overrides make a text read as another one.
-// eslint-disable-next-line no-control-regex -- these are the characters to find
 const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
 export function printable(text: string): string {
-  return text.toWellFormed().replace(UNPRINTABLE, "\ufffd");
+  return text.toWellFormed().replaceAll("\r\n", "\n").replace(UNPRINTABLE, "\ufffd");
 }
 
 export function oneLine(text: string): string {

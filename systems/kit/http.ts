@@ -81,11 +81,11 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   return { server, traffic, drain };
 }
 
-/** Listens on 127.0.0.1 and resolves with the port. */
+/** Listens on `HOST` (127.0.0.1 unless given; in a container all its addresses) and resolves with the port. */
 export function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
+    server.listen(port, process.env["HOST"] ?? "127.0.0.1", () => {
       const address = server.address();
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });

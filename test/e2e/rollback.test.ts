@@ -134,7 +134,7 @@ describe("scopes", () => {
     const files = await stand.exports(epoch);
     for (const { path, sha256 } of files) expect(createHash("sha256").update(readFileSync(path)).digest("hex")).toBe(sha256);
     const lines = exported(files.find(({ path }) => path.endsWith(".pfa_records.jsonl"))!.path);
-    expect(lines.map(({ op, row }) => [op, row?.["pfa_id"]]).sort()).toEqual([["inserted", inserted], ["updated", "BASE-1"]].sort());
+    expect(lines.map(({ op, row }) => [op, row?.["pfa_id"]]).sort()).toEqual([["insert", inserted], ["update", "BASE-1"]].sort());
     expect(readFileSync(files.find(({ path }) => path.endsWith(".pfa_records.csv"))!.path, "utf8")).toContain(inserted);
   });
 

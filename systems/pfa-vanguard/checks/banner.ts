@@ -18,6 +18,8 @@ export const banner = check("banner", "The page shows the declared maintenance m
     const gate = (await (await context.fetch(`${site}/__backout/gate`)).json().catch(() => ({}))) as { mode?: string };
     if (gate.mode === "closed") return skipped("users are kept out until verification has passed: they see that message");
   }
+  if (mode === "off" && shown.mode === "read-only" && !context.open)
+    return skipped("users cannot write until verification has passed: they see the message of before");
   if (shown.mode !== mode) return failed(`the page shows mode ${shown.mode ?? "none"}, declared is ${mode}`);
   if (mode !== "off" && message !== "" && shown.message !== message)
     return failed(`the page shows "${shown.message ?? ""}", declared is "${message}"`);

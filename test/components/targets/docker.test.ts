@@ -205,6 +205,8 @@ describe("resume", () => {
     const token = secretOf(site, "token");
     const password = secretOf(site, "database");
     expect(docker.named("shop-test-api")?.environment).toEqual({
+      // All addresses of the container: a published port does not reach its loopback.
+      HOST: "0.0.0.0",
       PORT: String(site.ports["api"]),
       RELEASE: "v1",
       DATABASE_URL: `postgresql://backout_services:${password}@host.docker.internal:5432/shop`,
