@@ -129,7 +129,8 @@ export async function catalogue(
     `INSERT INTO databases (oid, name, database, role, lineage, snapshot_id, epoch, verified)
      SELECT oid::bigint, $1::text, $2, $3, $4, $5, $6, $7 FROM pg_database WHERE datname = $1::text
      ON CONFLICT (oid) DO UPDATE SET name = excluded.name, database = excluded.database, role = excluded.role, lineage = excluded.lineage,
-       snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, verified = excluded.verified`,
+       snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, verified = excluded.verified,
+       created_at = CASE WHEN databases.role = excluded.role THEN databases.created_at ELSE clock_timestamp() END`,
     [
       entry.name,
       entry.database,

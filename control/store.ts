@@ -42,6 +42,7 @@ export interface CatalogueDatabase {
   snapshotId: number | null;
   /** Epoch that made it (quarantines: the epoch that set it aside). */
   epoch: number;
+  /** Since when it has its role (quarantines: when it was set aside). */
   createdAt: string;
   /** For armed copies: statistics right after its content was verified; null while it is being made. */
   verified: Record<string, unknown> | null;

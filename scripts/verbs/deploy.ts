@@ -14,7 +14,7 @@ import { withStackLock } from "../stack-lock.ts";
 import { openStack, programFolder, stackFile, type OpenStack, type StackFile } from "../stack.ts";
 import { finish, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 import { previewOf, tellPreview } from "./preview.ts";
-import { confirm } from "./rollback.ts";
+import { confirm, startStoppedServer } from "./rollback.ts";
 import { timelineLines } from "./timeline.ts";
 
 interface Options extends CommonOptions {
@@ -37,6 +37,7 @@ export async function deploy(release: string, options: Options): Promise<DeployO
   const before = await openStack(found);
   const runId = newRunId("deploy");
   return withStackLock(before.site, `deploy ${release}`, runId, async () => {
+    await startStoppedServer(before.site);
     const text = editPins(before.text, [
       ...(options.from === undefined ? [] : await ledgerEdits(before, release, options)),
       ...deployEdits(before.definition, release),
@@ -44,8 +45,8 @@ export async function deploy(release: string, options: Options): Promise<DeployO
     const after = await openStack(found, text);
     const preview = await previewOf(before, after, false);
     tellPreview(preview, say);
-    const refused = preview.reached ? preview.refused : [];
-    if (refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
+    if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
+    if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
     await confirm(options.yes === true, before.stack);
     const outcome = await cross(before, text, runId, options.reason ?? null);
     if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);

@@ -20,6 +20,8 @@ export interface PreviewOutcome {
   /** Lines of the stack file that would change. */
   lines: LineChange;
   reached: boolean;
+  /** Why data at risk is unknown; null where the database was reached. */
+  unknown: string | null;
   /** Why it would be refused; empty when it would not. */
   refused: string[];
   /** Null where the database cannot be reached. */
@@ -31,27 +33,25 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   const lines = changedLines(before.text, after.text);
   const facts = await look(after.site, after.definition);
   if (facts.reach.kind === "unreachable")
-    return {
-      stack: after.stack,
-      lines,
-      reached: false,
-      refused: [`the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`],
-      preview: null,
-    };
+    return { stack: after.stack, lines, reached: false, unknown: facts.reach.reason, refused: [], preview: null };
   const refused = await refusals(after.site, after.definition, after.pins, facts);
-  if (refused.length > 0) return { stack: after.stack, lines, reached: true, refused, preview: null };
+  if (refused.length > 0) return { stack: after.stack, lines, reached: true, unknown: null, refused, preview: null };
   const { plan } = nextCrossing(facts, after.definition, after.pins);
   const preview = await previewCrossing(after.site, after.definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",
   });
-  return { stack: after.stack, lines, reached: true, refused, preview };
+  return { stack: after.stack, lines, reached: true, unknown: null, refused, preview };
 }
 
 export function tellPreview(outcome: PreviewOutcome, print: (line: string) => void): void {
   const paint = colour();
   for (const line of outcome.lines.removed.filter((text) => text.trim() !== "")) print(paint?.red(`- ${line}`) ?? `- ${line}`);
   for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(paint?.green(`+ ${line}`) ?? `+ ${line}`);
+  if (outcome.unknown !== null) {
+    const line = `! data at risk is unknown, and an update would fail before anything stops: ${outcome.unknown}`;
+    print(paint?.yellow(line) ?? line);
+  }
   for (const reason of outcome.refused) print(paint?.red(`refused: ${reason}`) ?? `refused: ${reason}`);
   if (outcome.preview !== null)
     for (const { severity, line } of previewLines(outcome.preview))

@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 import { question } from "zx";
 import { newRunId } from "../../crossing/run-id.ts";
+import { EMBEDDED_USER, serverHome, type Site } from "../../declared/site.ts";
+import { ensureServer, observeServer } from "../../postgres/server.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
@@ -23,16 +25,25 @@ export async function rollback(options: Options): Promise<RollbackOutcome> {
   const runId = newRunId("rollback");
   const reason = [options.incident, options.reason].filter((text) => text !== undefined).join(": ") || null;
   return withStackLock(before.site, `rollback${reason === null ? "" : ` for ${reason}`}`, runId, async () => {
+    await startStoppedServer(before.site);
     const text = await rollbackText(before, options);
     const after = await openStack(found, text);
     const preview = await previewOf(before, after, options.exact === true);
     tellPreview(preview, say);
+    if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
     if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
     await confirm(options.yes === true, before.stack);
     const outcome = await cross(before, text, runId, reason);
     if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
     return { ...outcome, preview };
   });
+}
+
+/** An embedded server that is down is started first, as the update would: without it nobody knows which snapshots there are. */
+export async function startStoppedServer(site: Site): Promise<void> {
+  if (!site.server.embedded || observeServer(serverHome(site)).state !== "stopped") return;
+  say("the embedded PostgreSQL server is down: it is started");
+  await ensureServer({ home: serverHome(site), port: site.server.port, superuser: EMBEDDED_USER, log: say });
 }
 
 /** Without a terminal nobody can be asked: `--yes` must say so. */

@@ -200,6 +200,8 @@ describe("scopes", () => {
 });
 
 describe("back and forth", () => {
+  beforeAll(() => stand.upWell([...PINS.forward, { path: ["release"], value: "v3.0.0" }]));
+
   test("forward again, back again, undo by one pin: each counts its own rows at risk", async () => {
     const first = await forward();
     const [one, two, three, four] = [fresh(), fresh(), fresh(), fresh()];
