@@ -1,6 +1,6 @@
 /** Ephemeral stacks to measure: made, updated with the real engine as a user does, destroyed at the end and on Ctrl-C. */
 import { mkdtemp, rm } from "node:fs/promises";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
@@ -9,9 +9,16 @@ import type { Site } from "../declared/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../drill/ephemeral-stack.ts";
 import { ensureEngine } from "../scripts/engine/engine.ts";
 import { runPulumi } from "../scripts/pulumi-run.ts";
-import { openStack, stackFile } from "../scripts/stack.ts";
+import { openStack, stackFile, stackFolder } from "../scripts/stack.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
-import { say } from "./say.ts";
+import { leftBehind } from "./left-behind.ts";
+
+/** What is imitated. */
+export interface StackSource {
+  project: string;
+  stack: string;
+  definition: SystemDefinition;
+}
 
 export interface BenchStack {
   site: Site;
@@ -19,46 +26,70 @@ export interface BenchStack {
   pin(edits: PinEdit[]): void;
   /** `pulumi up --yes`; resolves with its wall time in seconds. @throws UpdateFailedError */
   up(options?: { preview: boolean }): Promise<number>;
+  /** Destroys the stack and removes its folder. */
   remove(): Promise<void>;
 }
 
-/** `pulumi up` of a benchmark did not succeed: there is nothing to measure. */
+/** The engine did not do what was to be measured. */
 export class UpdateFailedError extends Error {
   readonly output: string;
   constructor(what: string, output: string) {
-    super(`${what} failed: ${output.slice(-3_000)}`);
+    super(`${what} failed:\n${output.slice(-3_000)}`);
     this.name = "UpdateFailedError";
     this.output = output;
   }
 }
 
-export interface StackOptions {
-  project: string;
-  /** Stack that is imitated. */
-  stack: string;
-  edits: PinEdit[];
-  /** Runs this program instead of the project's, without a provider of its own. */
-  program?: string;
+/** @param stack the first of the project unless named. */
+export async function stackSource(project: string, stack?: string): Promise<StackSource> {
+  const first = readdirSync(stackFolder(project))
+    .sort()
+    .flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])[0];
+  const found = stackFile(stack ?? first, project);
+  // Whatever is pinned there now, also what may not be: only the system is of interest.
+  const neutral = editPins(found.text, neutralEdits(Object.keys(ledgerOf(found.text))[0] ?? ""));
+  return { project, stack: found.stack, definition: (await openStack(found, neutral)).definition };
+}
+
+function ledgerOf(text: string): Record<string, unknown> {
+  return (parse(text) as { config: { "backout:releases"?: Record<string, unknown> } }).config["backout:releases"] ?? {};
 }
 
 /** Whatever the imitated stack is pinned to now, every measurement starts from the same declared state. */
 export function neutralEdits(release: string): PinEdit[] {
   const defaults = ["components", "schema", "flags", "maintenance", "backups", "arm", "carry", "blocked", "exact"];
-  return [{ path: ["release"], value: release }, { path: ["data"], value: "current" }, ...defaults.map((key): PinEdit => ({ path: [key], value: undefined }))];
+  return [
+    { path: ["release"], value: release },
+    { path: ["data"], value: "current" },
+    ...defaults.map((key): PinEdit => ({ path: [key], value: undefined })),
+  ];
+}
+
+export interface StackOptions extends StackSource {
+  edits: PinEdit[];
+  /** Runs this program instead of the project's, without a provider of its own. */
+  program?: string;
 }
 
 export async function benchStack({ project, stack, edits, program }: StackOptions): Promise<BenchStack> {
   const folder = await mkdtemp(join(tmpdir(), "backout-bench-"));
-  const remove: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  let made: EphemeralStack | undefined;
+  const remove = leftBehind(async () => {
+    // What still runs has the lock.
+    await running?.catch(() => undefined);
+    if (made !== undefined) await pulumi(made, ["destroy", "--yes", "--skip-preview"]);
+    await rm(folder, { recursive: true, force: true });
+  });
   try {
-    const engine = await ensureEngine({ log: say });
+    const engine = await ensureEngine();
     const ephemeral = await makeEphemeralStack({ project, stack, folder, name: `bench-${stack}`, engine, edits });
     if (program !== undefined) runInstead(ephemeral, program);
     await pulumi(ephemeral, ["stack", "select", "--create"]);
-    remove.unshift(() => pulumi(ephemeral, ["destroy", "--yes", "--skip-preview"]));
-    return { ...(await opened(ephemeral)), ...verbs(ephemeral), remove: () => all(remove) };
+    made = ephemeral;
+    const { site, definition } = await openStack(stackFile(ephemeral.stack, folder));
+    return { site: { ...site, home: ephemeral.home }, definition, ...verbs(ephemeral), remove };
   } catch (error) {
-    await all(remove);
+    await remove();
     throw error;
   }
 }
@@ -74,13 +105,12 @@ function verbs(ephemeral: EphemeralStack): Pick<BenchStack, "pin" | "up"> {
   };
 }
 
-async function opened(ephemeral: EphemeralStack): Promise<Pick<BenchStack, "site" | "definition">> {
-  const { site, definition } = await openStack(stackFile(ephemeral.stack, ephemeral.folder));
-  return { site: { ...site, home: ephemeral.home }, definition };
-}
+let running: Promise<unknown> | undefined;
 
 async function pulumi({ folder, stack, environment }: EphemeralStack, args: string[]): Promise<void> {
-  const { code, output } = await runPulumi({ project: folder, stack, arguments: args, environment });
+  const run = runPulumi({ project: folder, stack, arguments: args, environment });
+  running = run;
+  const { code, output } = await run;
   if (code !== 0) throw new UpdateFailedError(`pulumi ${args.join(" ")}`, output);
 }
 
@@ -88,8 +118,4 @@ function runInstead({ folder }: EphemeralStack, program: string): void {
   const file = join(folder, "Pulumi.yaml");
   const { plugins: _plugins, ...rest } = parse(readFileSync(file, "utf8")) as Record<string, unknown>;
   writeFileSync(file, stringify({ ...rest, main: program }));
-}
-
-async function all(steps: (() => Promise<unknown>)[]): Promise<void> {
-  for (const step of steps) await step().catch((error: Error) => say(error.message));
 }

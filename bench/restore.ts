@@ -1,0 +1,162 @@
+/** Write unavailability of a restore, armed and not, against the manual's way, on one server with the same rows. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readySnapshots } from "../control/catalogue.ts";
+import { ControlStore } from "../control/store.ts";
+import { isArmed } from "../crossing/arming.ts";
+import type { PinEdit } from "../declared/edit.ts";
+import { deployEdits, scopeEdits } from "../declared/scope.ts";
+import { controlName, endpointOf, liveName, OWNER_ROLE, servicesUrl } from "../declared/site.ts";
+import { qualified, quote, withSession } from "../postgres/connection.ts";
+import { manualWay, type ManualWay } from "./manual-restore.ts";
+import type { Measured } from "./results.ts";
+import { NO_PEER, type BenchServer } from "./server.ts";
+import { benchStack, neutralEdits, type BenchStack, type StackSource } from "./stack.ts";
+import { SqlWriter } from "./writer.ts";
+
+const TABLE = "bench_writes";
+const ARMING_PATIENCE_MS = 900_000;
+const AGAINST = "stop, DROP, CREATE, pg_restore -j2";
+
+export interface RestoreOptions {
+  source: StackSource;
+  rows: number;
+  repetitions: number;
+  driver: "template" | "dump";
+  /** Null: the stack's own embedded server, which has no client tools for the peer. */
+  server: BenchServer | null;
+  say: (line: string) => void;
+}
+
+interface Restored {
+  seconds: number;
+  cutOverMs: number;
+  keptOutSeconds: number;
+}
+
+export async function measureRestores({ source, rows, repetitions, driver, server, say }: RestoreOptions): Promise<Measured[]> {
+  const stack = await benchStack({ ...source, edits: [...neutralEdits(source.definition.drill.to), ...serverEdits(server, driver)] });
+  try {
+    const database = await prepare(stack, rows, say);
+    const manual = server === null ? null : await manualWay(server, liveName(stack.site, database), stack.site.home);
+    stack.pin(deployEdits(stack.definition, stack.definition.drill.from));
+    await stack.up({ preview: false });
+    const [armed, unarmed, peer]: [Restored[], Restored[], number[]] = [[], [], []];
+    for (let turn = 0; turn < repetitions * 2; turn++) {
+      const last = turn >= repetitions - 1;
+      if (turn < repetitions) await untilArmed(stack);
+      const restored = await restore(stack, database, turn, last ? "never" : "deploy");
+      (turn < repetitions ? armed : unarmed).push(restored);
+      say(
+        `  ${turn < repetitions ? "armed" : "not armed"}: ${restored.seconds.toFixed(3)} s without writes, cut-over ${restored.cutOverMs.toFixed(1)} ms`,
+      );
+      if (manual === null || turn >= repetitions) continue;
+      if (!last) await untilArmed(stack);
+      peer.push(await restoreByHand(stack, database, manual));
+      say(`  by hand: ${peer.at(-1)!.toFixed(3)} s without writes`);
+    }
+    const measured = (name: Measured["name"], of: Restored[]): Measured => ({
+      name,
+      rows,
+      against: AGAINST,
+      ours: of.map(({ seconds }) => seconds),
+      peer,
+      ...(server === null ? { peerMissing: NO_PEER } : {}),
+      cutOverMs: of.map(({ cutOverMs }) => cutOverMs),
+      keptOutSeconds: of.map(({ keptOutSeconds }) => keptOutSeconds),
+    });
+    return [measured("restore-armed", armed), measured("restore-unarmed", unarmed)];
+  } finally {
+    await stack.remove();
+  }
+}
+
+function serverEdits(server: BenchServer | null, driver: RestoreOptions["driver"]): PinEdit[] {
+  return server === null ? [] : [{ path: ["server"], value: { ...server.endpoint, driver } }];
+}
+
+/** The older release with its rows, and the table the writer writes to. Resolves with the database's name in the definition. */
+async function prepare(stack: BenchStack, rows: number, say: RestoreOptions["say"]): Promise<string> {
+  const { site, definition } = stack;
+  const database = Object.keys(definition.databases)[0]!;
+  await stack.up({ preview: false });
+  say(`  ${rows.toLocaleString("en")} rows`);
+  await withSession(endpointOf(site), liveName(site, database), async (client) => {
+    await definition.drill.seed(client, rows);
+    // Made by the owner, so that the services' role may write to it.
+    await client.query(`SET ROLE ${quote(OWNER_ROLE)}`);
+    await client.query(`CREATE TABLE ${qualified(TABLE)} (at timestamptz NOT NULL)`);
+  });
+  return database;
+}
+
+/** A whole rollback by `pulumi up`, on the snapshot of the deployment; from the second on the same one `again`. */
+async function restore(stack: BenchStack, database: string, turn: number, arm: "deploy" | "never"): Promise<Restored> {
+  const { definition, site } = stack;
+  const [scope] = Object.entries(definition.scopes).find(([, { pins }]) => pins.data === "snapshot") ?? [];
+  if (scope === undefined) throw new Error(`${definition.name} has no scope that restores data: there is nothing to measure`);
+  const snapshot = await withControl(stack, async ({ client }) => (await readySnapshots(client)).at(-1));
+  if (snapshot === undefined) throw new Error("the deployment took no snapshot");
+  const name = `${snapshot.name}@${snapshot.generation}`;
+  stack.pin(scopeEdits(definition, { scope, to: definition.drill.to, snapshots: { [database]: name }, block: null }));
+  stack.pin([
+    { path: ["data"], value: turn === 0 ? name : { snapshot: name, again: turn } },
+    { path: ["arm"], value: arm },
+  ]);
+  const seconds = await pause(servicesUrl(site, database), () => stack.up({ preview: false }));
+  return { seconds, ...(await fromJournal(stack)) };
+}
+
+async function restoreByHand({ site }: BenchStack, database: string, manual: ManualWay): Promise<number> {
+  const url = new URL(servicesUrl(site, database));
+  url.pathname = `/${encodeURIComponent(manual.database)}`;
+  return pause(url.href, () => manual.restore());
+}
+
+async function pause(connectionString: string, work: () => Promise<unknown>): Promise<number> {
+  const writer = new SqlWriter(connectionString, TABLE);
+  try {
+    return await writer.pauseDuring(async () => void (await work()));
+  } finally {
+    await writer.stop();
+  }
+}
+
+async function fromJournal(stack: BenchStack): Promise<Pick<Restored, "cutOverMs" | "keptOutSeconds">> {
+  const [crossing, journal] = await withControl(stack, async (control) => {
+    const last = await control.lastCrossing();
+    return [last, last === null ? [] : await control.journal(last.epoch)] as const;
+  });
+  const cut = journal.find(({ phase, step, status }) => phase === "data" && step.startsWith("cut over") && status === "finished");
+  const cutOverMs = (cut?.detail as { cutOverMs?: number } | null | undefined)?.cutOverMs;
+  if (cutOverMs === undefined || crossing?.openedAt == null)
+    throw new Error("the journal has no cut-over that was opened: nothing was restored");
+  return { cutOverMs, keptOutSeconds: (Date.parse(crossing.openedAt) - Date.parse(crossing.startedAt)) / 1000 };
+}
+
+export async function untilArmed(stack: BenchStack): Promise<void> {
+  const giveUpAt = Date.now() + ARMING_PATIENCE_MS;
+  for (;;) {
+    const armed = await withControl(stack, async ({ client }) => {
+      const newest = (await readySnapshots(client)).at(-1);
+      return newest !== undefined && (await isArmed(client, newest));
+    });
+    if (armed) return;
+    if (Date.now() > giveUpAt) {
+      const log = await readFile(join(stack.site.home, "arming", "arming.log"), "utf8").catch(() => "");
+      throw new Error(`the snapshot was not armed within ${ARMING_PATIENCE_MS / 60_000} minutes: ${log.slice(-1_000)}`);
+    }
+    await sleep(200);
+  }
+}
+
+async function withControl<T>({ site, definition }: BenchStack, work: (control: ControlStore) => Promise<T>): Promise<T> {
+  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  if (control === null) throw new Error(`the stack ${site.stack} has no control database`);
+  try {
+    return await work(control);
+  } finally {
+    await control.end();
+  }
+}
