@@ -43,7 +43,8 @@ export function engineLog(address: string | undefined): (urn: string) => Log {
     request.setSeverity(messages.LogSeverity[SEVERITIES[severity]]);
     request.setMessage(message);
     request.setUrn(urn);
-    const send = (): Promise<void> => new Promise((resolve) => client.log(request, { deadline: Date.now() + SEND_LIMIT_MS }, () => resolve()));
+    const send = (): Promise<void> =>
+      new Promise((resolve) => client.log(request, { deadline: Date.now() + SEND_LIMIT_MS }, () => resolve()));
     // In flight until it is said: the provider does not end with a warning still to be told.
     last = inFlight(() => last.then(send));
   };

@@ -24,7 +24,8 @@ export class BackoutProvider implements provider.Provider {
   async check(urn: string, olds: Values, news: Values): Promise<provider.CheckResult> {
     const resource = this.resource(urn);
     const inputs = unwrap(news) as Values;
-    if (resource.check === undefined) return { inputs: news };
+    // What is not known yet cannot be judged; the update checks again with everything known.
+    if (resource.check === undefined || containsUnknown(inputs)) return { inputs: news };
     const old = Object.keys(olds).length === 0 ? null : (unwrap(olds) as Values);
     const answer = await resource.check(inputs, old, this.callOf(urn));
     return { inputs: wrap(answer.inputs, secretPaths(news)), failures: answer.failures ?? [] };

@@ -36,12 +36,12 @@ export function secretPaths(value: unknown, at: string[] = []): string[][] {
 /** Values ready for the engine: what stood at `paths` wrapped as secret, unknowns as the engine's marker. */
 export function wrap(values: unknown, paths: string[][]): unknown {
   const encode = (value: unknown, at: string[]): unknown => {
-    if (value === UNKNOWN) return unknownValue;
     if (paths.some((path) => path.length === at.length && path.every((step, index) => step === at[index])))
       return secret(encodeInner(value, at));
     return encodeInner(value, at);
   };
   const encodeInner = (value: unknown, at: string[]): unknown => {
+    if (value === UNKNOWN) return unknownValue;
     if (Array.isArray(value)) return value.map((inner, index) => encode(inner, [...at, String(index)]));
     if (typeof value === "object" && value !== null)
       return Object.fromEntries(

@@ -199,6 +199,8 @@ export interface DrillContext {
   database(name: string): Promise<Client>;
   secret(name: string): string;
   observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** Whether the component is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
+  runs(component: string): boolean;
   /** Folder for stand-ins of this drill. */
   folder: string;
 }

@@ -1,7 +1,7 @@
 /** The `process` target: components as real processes on this machine, static components as published folders. */
 import type { ComponentPin } from "../../declared/pins.ts";
 import { processFolder, type Site } from "../../declared/site.ts";
-import { verifyArtefact } from "../../processes/artefact.ts";
+import { verifyArtefact, type Artefact } from "../../processes/artefact.ts";
 import { waitHealthy } from "../../processes/health.ts";
 import { confirmStopped, errorLines, observeProcess, startProcess, stopProcess } from "../../processes/process.ts";
 import type { ComponentDefinition, SystemDefinition } from "../../systems/definition.ts";
@@ -77,7 +77,7 @@ export class ProcessTarget implements Target {
     return componentOf(this.definition, component).kind === "static";
   }
 
-  private folder(component: string, pin: ComponentPin): { path: string; sha256: string } {
+  private folder(component: string, pin: ComponentPin): Artefact {
     return folderOf(this.site, component, pin, "the process target runs a release folder");
   }
 

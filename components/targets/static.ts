@@ -1,7 +1,7 @@
 /** Static components, the same on every target: a release folder, published as a whole for the traffic gate to serve. */
 import type { ComponentPin } from "../../declared/pins.ts";
 import { artefactFolder, publishedFolder, type Site } from "../../declared/site.ts";
-import { verifyArtefact } from "../../processes/artefact.ts";
+import { verifyArtefact, type Artefact } from "../../processes/artefact.ts";
 import { publish, published } from "../../processes/static-site.ts";
 import type { Observation, Target } from "./target.ts";
 
@@ -30,8 +30,9 @@ export class StaticTarget implements Target {
   }
 
   async install(component: string, pin: ComponentPin): Promise<string> {
-    const { path, sha256 } = folderOf(this.site, component, pin, "a static component is published from a release folder");
-    await verifyArtefact({ path, sha256 });
+    const artefact = folderOf(this.site, component, pin, "a static component is published from a release folder");
+    await verifyArtefact(artefact);
+    const { path, sha256 } = artefact;
     const { state } = await publish(publishedFolder(this.site, component), path, { release: pin.release, sha256 });
     return `${pin.release} ${state === "already" ? "already published" : "published"}`;
   }
@@ -62,8 +63,8 @@ export class StaticTarget implements Target {
 }
 
 /** The pinned release folder. @throws ArtefactMissingError where the ledger names none; `needs` says who needs it. */
-export function folderOf(site: Site, component: string, pin: ComponentPin, needs: string): { path: string; sha256: string } {
+export function folderOf(site: Site, component: string, pin: ComponentPin, needs: string): Artefact {
   const { path, sha256 } = pin.artefact;
   if (path === undefined || sha256 === undefined) throw new ArtefactMissingError(component, pin.release, needs);
-  return { path: artefactFolder(site, path), sha256 };
+  return { path: artefactFolder(site, path), sha256, component, release: pin.release };
 }

@@ -19,6 +19,13 @@ async function ensure({ site }: Inputs, call: Call): Promise<Values> {
 
 export const embeddedPostgres: Resource<Inputs> = {
   token: "backout:index:EmbeddedPostgres",
+  check: async (inputs) => {
+    const { state, port } = observeServer(serverHome(inputs.site));
+    const declared = inputs.site.server.port;
+    if (state !== "running" || port === declared) return Promise.resolve({ inputs });
+    const reason = `backout:server.port: the server runs on port ${port} and cannot move to ${declared} while it does; pin ${port}, or stop it first`;
+    return Promise.resolve({ inputs, failures: [{ property: "site.server.port", reason }] });
+  },
   diff: async (old, { site }) => {
     const { state, port } = observeServer(serverHome(site));
     return Promise.resolve(state !== "running" || port !== site.server.port || old.site.server.port !== site.server.port);

@@ -6,7 +6,7 @@ import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
 import { closeFence } from "../../crossing/steps/fence.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
-import { definitionOf, type Site } from "../../declared/site.ts";
+import { controlName, definitionOf, endpointOf, type Site } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
@@ -67,12 +67,24 @@ export const fence: Resource<Inputs> = {
           });
       return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, crossing, plan } };
     }
-    return { inputs: { ...inputs, ...nextCrossing(facts, definition, inputs.pins) } };
+    const inputsNow = { ...inputs, ...nextCrossing(facts, definition, inputs.pins) };
+    if (old !== null && facts.last === null)
+      return { inputs: inputsNow, failures: [{ property: "site", reason: elsewhere(inputs.site, definition, old) }] };
+    return { inputs: inputsNow };
   },
   diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.crossing !== inputs.crossing),
   create: close,
   update: async (_old, inputs, call) => close(inputs, call),
 };
+
+/** The state knows a crossing, but the data has no record of any: another server or another database is declared than the one with the data. */
+function elsewhere(site: Site, definition: SystemDefinition, old: Inputs): string {
+  const { host, port } = endpointOf(site);
+  return (
+    `this stack was deployed (crossing ${old.epoch}), but ${controlName(site, definition)} at ${host}:${port} has no record of it: ` +
+    "backout:server names another server or database than the one that holds the data. Nothing was changed: pin the one of before, or begin anew after `pulumi destroy`"
+  );
+}
 
 function assumed(definition: SystemDefinition): Facts["databases"] {
   return Object.fromEntries(

@@ -1,5 +1,5 @@
 /** `backout deploy`: ledger entry, snapshot in the fence, armed copy, baseline; pinned back by itself when the update or its verification fails. */
-import { relative, join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
 import { ControlStore } from "../../control/store.ts";
@@ -38,10 +38,8 @@ export async function deploy(release: string, options: Options): Promise<DeployO
   const runId = newRunId("deploy");
   return withStackLock(before.site, `deploy ${release}`, runId, async () => {
     await startStoppedServer(before.site);
-    const text = editPins(before.text, [
-      ...(options.from === undefined ? [] : await ledgerEdits(before, release, options)),
-      ...deployEdits(before.definition, release),
-    ]);
+    const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
+    const text = editPins(entered, deployEdits(before.definition, release));
     const after = await openStack(found, text);
     const preview = await previewOf(before, after, false);
     tellPreview(preview, say);
@@ -53,11 +51,11 @@ export async function deploy(release: string, options: Options): Promise<DeployO
     if (outcome.ok) return { ...outcome, rolledBack: null, armed: options.wait === false ? false : await untilArmed(after) };
     if (options.onFailure === "stop" || outcome.from === null) return { ...outcome, rolledBack: null, armed: false };
     say(`${release} failed (${outcome.failure?.split("\n")[0] ?? ""}); going back to ${outcome.from}`);
-    return { ...outcome, rolledBack: await goBack(found, before, release, outcome, runId), armed: false };
+    return { ...outcome, rolledBack: await goBack(found, { ...before, text: entered }, release, outcome, runId), armed: false };
   });
 }
 
-/** The pins of before, the data of the snapshot the failed deployment took, and the release blocked. */
+/** The pins of before, the data of the snapshot the failed deployment took, and the release blocked; the ledger keeps what was entered. */
 async function goBack(
   found: StackFile,
   before: OpenStack,
@@ -95,7 +93,7 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
     const folder = join(from!, component);
     edits.push({
       path: ["releases", release, "components", component],
-      value: { path: relative(root, join(process.cwd(), folder)), sha256: await hashFolder(folder) },
+      value: { path: relative(root, resolve(folder)), sha256: await hashFolder(folder) },
     });
   }
   for (const [database, { migrations }] of Object.entries(stack.definition.databases))

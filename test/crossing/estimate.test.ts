@@ -10,11 +10,17 @@ const GB = 1_000_000_000;
 describe("how long users will be kept out", () => {
   it("not at all where the gate stays open, whatever is copied meanwhile", () => {
     for (const scope of ["frontend", "worker"])
-      expect(estimate({ plan: plan(afterScope(scope)), earlierSeconds: [9], toCopyBytes: 100 * GB })).toEqual({ seconds: 0, basis: "users are not kept out" });
+      expect(estimate({ plan: plan(afterScope(scope)), earlierSeconds: [9], toCopyBytes: 100 * GB })).toEqual({
+        seconds: 0,
+        basis: "users are not kept out",
+      });
   });
 
   it("the median of the last five like it: one that hung does not count for much", () => {
-    expect(estimate({ plan: restore, earlierSeconds: [3, 2, 600], toCopyBytes: 0 })).toEqual({ seconds: 3, basis: "median of the last 3 like it" });
+    expect(estimate({ plan: restore, earlierSeconds: [3, 2, 600], toCopyBytes: 0 })).toEqual({
+      seconds: 3,
+      basis: "median of the last 3 like it",
+    });
     expect(estimate({ plan: restore, earlierSeconds: [1, 1, 1, 1, 1, 600, 600, 600, 600, 600, 600], toCopyBytes: 0 }).seconds).toBe(1);
   });
 
@@ -27,7 +33,10 @@ describe("how long users will be kept out", () => {
     const first = estimate({ plan: restore, earlierSeconds: [], toCopyBytes: 0 });
     expect(first.basis).toContain("no earlier one like it");
     expect(first.seconds).toBeGreaterThan(0);
-    expect(estimate({ plan: plan(pinsOf({ data: "before-v4.0.0@1" })), earlierSeconds: [], toCopyBytes: 2 * GB }).seconds).toBeCloseTo(first.seconds + 10, 1);
+    expect(estimate({ plan: plan(pinsOf({ data: "before-v4.0.0@1" })), earlierSeconds: [], toCopyBytes: 2 * GB }).seconds).toBeCloseTo(
+      first.seconds + 10,
+      1,
+    );
   });
 
   it("more to copy never takes less, and what was given is left as it was", () => {
@@ -35,7 +44,9 @@ describe("how long users will be kept out", () => {
     fc.assert(
       fc.property(times, fc.nat(1e12), fc.nat(1e12), (earlierSeconds, a, b) => {
         const given = [...earlierSeconds];
-        const [less, more] = [Math.min(a, b), Math.max(a, b)].map((toCopyBytes) => estimate({ plan: restore, earlierSeconds, toCopyBytes }).seconds);
+        const [less, more] = [Math.min(a, b), Math.max(a, b)].map(
+          (toCopyBytes) => estimate({ plan: restore, earlierSeconds, toCopyBytes }).seconds,
+        );
         expect(earlierSeconds).toEqual(given);
         expect(less).toBeLessThanOrEqual(more!);
         expect(less).toBeGreaterThan(0);

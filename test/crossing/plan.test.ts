@@ -33,12 +33,25 @@ describe("what each scope of a rollback takes", () => {
       { component: "backend", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0" },
       { component: "frontend", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0" },
     ]);
-    expect(plan(afterScope("worker"))).toMatchObject({ changes: [{ component: "worker", what: "stopped" }], maintenanceChanged: true, flagsChanged: Object.keys(afterScope("worker").flags) });
+    expect(plan(afterScope("worker"))).toMatchObject({
+      changes: [{ component: "worker", what: "stopped" }],
+      maintenanceChanged: true,
+      flagsChanged: Object.keys(afterScope("worker").flags),
+    });
   });
 
   it("the same pins again are no change at all", () => {
     const again = plan(pinsOf());
-    expect(again).toMatchObject({ changes: [], stop: [], closeGate: false, fenceData: false, take: [], flagsChanged: [], maintenanceChanged: false, scope: null });
+    expect(again).toMatchObject({
+      changes: [],
+      stop: [],
+      closeGate: false,
+      fenceData: false,
+      take: [],
+      flagsChanged: [],
+      maintenanceChanged: false,
+      scope: null,
+    });
     expect(again.databases["pfa"]).toEqual(none);
   });
 
@@ -46,12 +59,20 @@ describe("what each scope of a rollback takes", () => {
     const { releases } = declaredOf();
     const sha256 = "ab".repeat(32);
     const components = Object.fromEntries(
-      Object.keys(definition.components).map((name) => [name, { path: name, sha256, commit: "c".repeat(40), image: `sha256:${sha256}`, config: { LIMIT: "1", A: "2" } }]),
+      Object.keys(definition.components).map((name) => [
+        name,
+        { path: name, sha256, commit: "c".repeat(40), image: `sha256:${sha256}`, config: { LIMIT: "1", A: "2" } },
+      ]),
     );
     const change = { releases: { ...releases, "v4.0.0": { ...releases["v4.0.0"], components } }, data: "before-v4.0.0@1" };
     const to = pinsOf(change);
     const here = facts({ lineage: { snapshot: { name: "before-v4.0.0", generation: 1, again: 0 }, quarantine: null } });
-    expect(plan(to, { from: asJsonb(to) as Pins, databases: { pfa: here } })).toMatchObject({ changes: [], stop: [], closeGate: false, scope: null });
+    expect(plan(to, { from: asJsonb(to) as Pins, databases: { pfa: here } })).toMatchObject({
+      changes: [],
+      stop: [],
+      closeGate: false,
+      scope: null,
+    });
   });
 });
 
@@ -76,7 +97,10 @@ describe("stop order", () => {
     const { releases } = declaredOf();
     const rebuilt = structuredClone(releases);
     rebuilt["v4.0.0"]!.components["backend"]!.sha256 = "0f".repeat(32);
-    expect(plan(pinsOf({ releases: rebuilt }))).toMatchObject({ stop: ["backend"], changes: [{ component: "backend", what: "another artefact of v4.0.0" }] });
+    expect(plan(pinsOf({ releases: rebuilt }))).toMatchObject({
+      stop: ["backend"],
+      changes: [{ component: "backend", what: "another artefact of v4.0.0" }],
+    });
   });
 });
 
@@ -85,7 +109,14 @@ describe("deploying", () => {
 
   it("a newer release takes its snapshot inside the fence and applies what is missing, oldest first", () => {
     const planned = plan(pinsOf(), forward);
-    expect(planned).toMatchObject({ forward: true, scope: null, stop: ["worker", "backend"], fenceData: true, closeGate: true, take: [{ name: "before-v4.0.0", automatic: true }] });
+    expect(planned).toMatchObject({
+      forward: true,
+      scope: null,
+      stop: ["worker", "backend"],
+      fenceData: true,
+      closeGate: true,
+      take: [{ name: "before-v4.0.0", automatic: true }],
+    });
     expect(planned.databases["pfa"]).toEqual({ ...none, up: [SYNC] });
     expect(plan(pinsOf(), { ...forward, databases: { pfa: facts({ applied: [] }) } }).databases["pfa"]!.up).toEqual(MIGRATIONS);
   });
@@ -93,7 +124,10 @@ describe("deploying", () => {
   it("a half-applied migration is applied again on the way forward, and taken back on the way back", () => {
     const half = facts({ applied: MIGRATIONS.slice(0, 2), failed: [SYNC] });
     expect(plan(pinsOf(), { ...forward, databases: { pfa: half } }).databases["pfa"]!.up).toEqual([SYNC]);
-    expect(plan(pinsOf({ release: "v3.0.0", schema: "down" }), { databases: { pfa: half } }).databases["pfa"]).toMatchObject({ back: [SYNC], backBy: "down" });
+    expect(plan(pinsOf({ release: "v3.0.0", schema: "down" }), { databases: { pfa: half } }).databases["pfa"]).toMatchObject({
+      back: [SYNC],
+      backBy: "down",
+    });
   });
 
   it("the first deployment makes the database, stops nothing and keeps users out until it is verified", () => {
@@ -101,7 +135,9 @@ describe("deploying", () => {
     expect(first).toMatchObject({ forward: true, fromRelease: null, stop: [], take: [], closeGate: true, maintenanceChanged: true });
     expect(first.databases["pfa"]).toEqual({ ...none, action: { kind: "create" }, up: MIGRATIONS });
     expect(first.changes.map(({ what }) => what)).toEqual(["new at v4.0.0", "new at v4.0.0", "new at v4.0.0"]);
-    expect(plan(pinsOf({ components: { worker: { run: "off" } } }), { from: null, databases: {}, snapshots: [] }).changes[0]!.what).toBe("new at v4.0.0, off");
+    expect(plan(pinsOf({ components: { worker: { run: "off" } } }), { from: null, databases: {}, snapshots: [] }).changes[0]!.what).toBe(
+      "new at v4.0.0, off",
+    );
   });
 
   it("no snapshot is taken before data that is put aside anyway", () => {
@@ -151,13 +187,19 @@ describe("the schema on the way back", () => {
   });
 
   it("restored data brings its own schema", () => {
-    expect(plan(pinsOf({ release: "v3.0.0", schema: "down", data: "before-v4.0.0@1" })).databases["pfa"]).toMatchObject({ action: { kind: "restore" }, up: [], back: [] });
+    expect(plan(pinsOf({ release: "v3.0.0", schema: "down", data: "before-v4.0.0@1" })).databases["pfa"]).toMatchObject({
+      action: { kind: "restore" },
+      up: [],
+      back: [],
+    });
   });
 });
 
 describe("data pins", () => {
-  const descends = (again = 0, quarantine: string | null = null) => facts({ lineage: { snapshot: { name: "before-v4.0.0", generation: 1, again }, quarantine } });
-  const action = (data: unknown, here = facts(), snapshots = [SNAPSHOT]) => plan(pinsOf({ data }), { databases: { pfa: here }, snapshots }).databases["pfa"]!.action;
+  const descends = (again = 0, quarantine: string | null = null) =>
+    facts({ lineage: { snapshot: { name: "before-v4.0.0", generation: 1, again }, quarantine } });
+  const action = (data: unknown, here = facts(), snapshots = [SNAPSHOT]) =>
+    plan(pinsOf({ data }), { databases: { pfa: here }, snapshots }).databases["pfa"]!.action;
   const restore = { kind: "restore", snapshot: "before-v4.0.0", generation: 1, again: 0 };
 
   it("a snapshot is restored when the data does not descend from it, and only then", () => {
@@ -190,8 +232,12 @@ describe("data pins", () => {
   it("an unknown snapshot and an ambiguous name are refused, telling what there is", () => {
     const two = [SNAPSHOT, { ...SNAPSHOT, generation: 2 }, { database: "other", name: "before-v5.0.0", generation: 1 }];
     expect(() => action("before-v4.0.0", facts(), two)).toThrow(SnapshotPinError);
-    expect(() => action("before-v4.0.0", facts(), two)).toThrow(/"before-v4\.0\.0" is ambiguous: before-v4\.0\.0@1, before-v4\.0\.0@2 exist; pin one/);
-    expect(() => action("before-v4.0.0@3", facts(), two)).toThrow(/no such snapshot of pfa; there are before-v4\.0\.0@1, before-v4\.0\.0@2$/);
+    expect(() => action("before-v4.0.0", facts(), two)).toThrow(
+      /"before-v4\.0\.0" is ambiguous: before-v4\.0\.0@1, before-v4\.0\.0@2 exist; pin one/,
+    );
+    expect(() => action("before-v4.0.0@3", facts(), two)).toThrow(
+      /no such snapshot of pfa; there are before-v4\.0\.0@1, before-v4\.0\.0@2$/,
+    );
     expect(() => action("before-v5.0.0", facts(), two)).toThrow(/no such snapshot of pfa/);
     expect(() => action("weekly", facts(), [])).toThrow(/there are none/);
     expect(resolveSnapshot("pfa", parseDataPin("before-v4.0.0@2") as never, two)).toMatchObject({ generation: 2 });
@@ -201,11 +247,15 @@ describe("data pins", () => {
 describe("snapshots to take", () => {
   it("declared ones that are missing, of any database", () => {
     expect(plan(pinsOf({ backups: { snapshots: ["audit", "before-v4.0.0"] } })).take).toEqual([{ name: "audit", automatic: false }]);
-    expect(plan(pinsOf({ backups: { snapshots: ["audit"] } }), { snapshots: [{ database: "pfa", name: "audit", generation: 1 }] })).toMatchObject({ take: [], fenceData: false });
+    expect(
+      plan(pinsOf({ backups: { snapshots: ["audit"] } }), { snapshots: [{ database: "pfa", name: "audit", generation: 1 }] }),
+    ).toMatchObject({ take: [], fenceData: false });
   });
 
   it("none of a database that is still to be made", () => {
-    expect(plan(pinsOf({ backups: { snapshots: ["audit"] } }), { from: null, databases: { pfa: facts({ exists: false }) }, snapshots: [] }).take).toEqual([]);
+    expect(
+      plan(pinsOf({ backups: { snapshots: ["audit"] } }), { from: null, databases: { pfa: facts({ exists: false }) }, snapshots: [] }).take,
+    ).toEqual([]);
   });
 });
 
@@ -219,7 +269,11 @@ describe("after a crossing that did not open", () => {
   });
 
   it("also where nothing ever opened", () => {
-    expect(plan(pinsOf(), { from: null, unfinished: true })).toMatchObject({ stop: ["worker", "backend"], fenceData: true, closeGate: true });
+    expect(plan(pinsOf(), { from: null, unfinished: true })).toMatchObject({
+      stop: ["worker", "backend"],
+      fenceData: true,
+      closeGate: true,
+    });
   });
 });
 
@@ -228,7 +282,8 @@ describe("which scope a change of pins is", () => {
 
   it.each(Object.keys(definition.scopes))("%s, from v4.0.0 and again on top of a stopped worker", (scope) => {
     expect(scopeOf(afterScope(scope))).toBe(scope);
-    if (scope !== "worker" && scope !== "frontend") expect(scopeOf(afterScope(scope), recorded({ components: { worker: { run: "off" } } }))).toBe(scope);
+    if (scope !== "worker" && scope !== "frontend")
+      expect(scopeOf(afterScope(scope), recorded({ components: { worker: { run: "off" } } }))).toBe(scope);
   });
 
   it("restore, when the data goes to another snapshot than it stands on", () => {
@@ -254,7 +309,12 @@ describe("which scope a change of pins is", () => {
     const from = recorded({ release: "v3.0.0" });
     expect(scopeOf(pinsOf(), from)).toBeNull();
     expect(scopeOf(pinsOf({ components: { worker: { run: "off" } } }), from)).toBeNull();
-    expect(scopeOf(pinsOf({}, editPins(STACK, deployEdits(definition, "v4.0.0"))), recorded({ components: { frontend: { release: "v3.0.0" } } }))).toBeNull();
+    expect(
+      scopeOf(
+        pinsOf({}, editPins(STACK, deployEdits(definition, "v4.0.0"))),
+        recorded({ components: { frontend: { release: "v3.0.0" } } }),
+      ),
+    ).toBeNull();
   });
 });
 
@@ -264,7 +324,10 @@ describe("whatever is pinned", () => {
       release: fc.constantFrom("v3.0.0", "v4.0.0"),
       components: fc.dictionary(
         fc.constantFrom("worker", "backend", "frontend"),
-        fc.record({ release: fc.constantFrom("v3.0.0", "v4.0.0"), run: fc.constantFrom("on", "off"), config: fc.constantFrom({}, { LIMIT: "1" }) }, { requiredKeys: [] }),
+        fc.record(
+          { release: fc.constantFrom("v3.0.0", "v4.0.0"), run: fc.constantFrom("on", "off"), config: fc.constantFrom({}, { LIMIT: "1" }) },
+          { requiredKeys: [] },
+        ),
       ),
       data: fc.constantFrom("current", "before-v4.0.0@1", { snapshot: "before-v4.0.0@1", again: 1 }, `quarantine:${QUARANTINE}`),
       schema: fc.constantFrom("keep", "mark", "down"),
@@ -289,7 +352,10 @@ describe("whatever is pinned", () => {
     return { from, to, pfa, planned: planCrossing({ definition, from, to, unfinished, databases: { pfa }, snapshots: [SNAPSHOT] }) };
   });
   const always = (holds: (made: ReturnType<typeof plan>, all: { from: Pins | null; to: Pins; pfa: ReturnType<typeof facts> }) => void) =>
-    fc.assert(fc.property(crossing, ({ planned, ...all }) => holds(planned, all)), { numRuns: 300 });
+    fc.assert(
+      fc.property(crossing, ({ planned, ...all }) => holds(planned, all)),
+      { numRuns: 300 },
+    );
 
   it("a crossing that touches data fences it, closes the gate and stops everything that writes to it", () => {
     always((planned, { from }) => {
@@ -326,7 +392,8 @@ describe("whatever is pinned", () => {
   it("planned again when it is done, there is nothing left to do", () => {
     always((planned, { to, pfa }) => {
       const { action, up, back, backBy } = planned.databases["pfa"]!;
-      const before = action.kind === "none" ? pfa : { ...pfa, exists: true, applied: action.kind === "create" ? [] : MIGRATIONS, failed: [] };
+      const before =
+        action.kind === "none" ? pfa : { ...pfa, exists: true, applied: action.kind === "create" ? [] : MIGRATIONS, failed: [] };
       const lineage =
         action.kind === "restore"
           ? { snapshot: { name: action.snapshot, generation: action.generation, again: action.again }, quarantine: null }
@@ -334,21 +401,40 @@ describe("whatever is pinned", () => {
             ? { snapshot: null, quarantine: action.quarantine }
             : before.lineage;
       const gone = backBy === "keep" ? [] : back;
-      const done = { exists: true, lineage, applied: [...before.applied, ...up].filter((name) => !gone.includes(name)), failed: before.failed.filter((name) => !up.includes(name) && !gone.includes(name)) };
+      const done = {
+        exists: true,
+        lineage,
+        applied: [...before.applied, ...up].filter((name) => !gone.includes(name)),
+        failed: before.failed.filter((name) => !up.includes(name) && !gone.includes(name)),
+      };
       // On the way forward nothing is taken back, whatever the policy.
       if (planned.forward && backBy !== "keep") return;
       if (action.kind === "restore" || action.kind === "undo" || (action.kind === "create" && to.data["pfa"]!.kind !== "current")) return;
-      const again = planCrossing({ definition, from: asJsonb(to) as Pins, to, unfinished: false, databases: { pfa: done }, snapshots: [SNAPSHOT, { ...SNAPSHOT, name: "audit" }] });
+      const again = planCrossing({
+        definition,
+        from: asJsonb(to) as Pins,
+        to,
+        unfinished: false,
+        databases: { pfa: done },
+        snapshots: [SNAPSHOT, { ...SNAPSHOT, name: "audit" }],
+      });
       expect(again).toMatchObject({ changes: [], stop: [], fenceData: false, closeGate: false, take: [] });
     });
   });
 
   it("a change of the frontend alone stops nothing and keeps nobody out", () => {
     fc.assert(
-      fc.property(fc.constantFrom("v3.0.0", "v4.0.0"), fc.constantFrom("v3.0.0", "v4.0.0"), fc.constantFrom({}, { THEME: "dark" }), (before, after, config) => {
-        const planned = plan(pinsOf({ components: { frontend: { release: after, config } } }), { from: recorded({ components: { frontend: { release: before } } }) });
-        expect(planned).toMatchObject({ stop: [], closeGate: false, fenceData: false });
-      }),
+      fc.property(
+        fc.constantFrom("v3.0.0", "v4.0.0"),
+        fc.constantFrom("v3.0.0", "v4.0.0"),
+        fc.constantFrom({}, { THEME: "dark" }),
+        (before, after, config) => {
+          const planned = plan(pinsOf({ components: { frontend: { release: after, config } } }), {
+            from: recorded({ components: { frontend: { release: before } } }),
+          });
+          expect(planned).toMatchObject({ stop: [], closeGate: false, fenceData: false });
+        },
+      ),
     );
   });
 });

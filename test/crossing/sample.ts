@@ -32,7 +32,15 @@ export function facts(change: Partial<DatabaseFacts> = {}): DatabaseFacts {
 
 /** What leads from v4.0.0 to `to`, on a database with every migration and one snapshot. */
 export function plan(to: Pins, change: Partial<PlanInput> = {}): CrossingPlan {
-  return planCrossing({ definition, from: recorded(), to, unfinished: false, databases: { pfa: facts() }, snapshots: [SNAPSHOT], ...change });
+  return planCrossing({
+    definition,
+    from: recorded(),
+    to,
+    unfinished: false,
+    databases: { pfa: facts() },
+    snapshots: [SNAPSHOT],
+    ...change,
+  });
 }
 
 export function afterScope(scope: string, text: string = STACK): Pins {

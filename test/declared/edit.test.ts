@@ -35,7 +35,10 @@ describe("editing pins in a stack file", () => {
       { path: ["components", "worker", "run"], value: "off" },
       { path: ["components", "backend", "release"], value: "v3.0.0" },
     ]);
-    expect(change(both, { path: ["components", "worker", "run"], value: undefined })).toEqual({ removed: ["    worker:", "      run: off"], added: [] });
+    expect(change(both, { path: ["components", "worker", "run"], value: undefined })).toEqual({
+      removed: ["    worker:", "      run: off"],
+      added: [],
+    });
     const without = editPins(both, [
       { path: ["components", "worker", "run"], value: undefined },
       { path: ["components", "backend", "release"], value: undefined },
@@ -66,7 +69,10 @@ describe("editing pins in a stack file", () => {
     ["digits that are no number", `  backout:blocked:\n    v1: ${"12".repeat(32)}\n    v2: 1.10\n`],
   ])("leaves untouched lines as they were written: %s", (_what, lines) => {
     const text = STACK.replace("  backout:arm: deploy\n", `${lines}  backout:arm: deploy\n`);
-    expect(change(text, { path: ["release"], value: "v3.0.0" })).toEqual({ removed: ["  backout:release: v4.0.0"], added: ["  backout:release: v3.0.0"] });
+    expect(change(text, { path: ["release"], value: "v3.0.0" })).toEqual({
+      removed: ["  backout:release: v4.0.0"],
+      added: ["  backout:release: v3.0.0"],
+    });
   });
 
   it("keeps an indentation of four", () => {
@@ -79,11 +85,18 @@ describe("editing pins in a stack file", () => {
 
   it("adds to a file without any pins", () => {
     expect(parse(editPins("config: {}\n", [{ path: ["release"], value: "v1" }]))).toEqual({ config: { "backout:release": "v1" } });
-    expect(parse(editPins("", [{ path: ["blocked", "v4.0.0"], value: "INCIDENT-7" }]))).toEqual({ config: { "backout:blocked": { "v4.0.0": "INCIDENT-7" } } });
+    expect(parse(editPins("", [{ path: ["blocked", "v4.0.0"], value: "INCIDENT-7" }]))).toEqual({
+      config: { "backout:blocked": { "v4.0.0": "INCIDENT-7" } },
+    });
   });
 
   const name = fc.stringMatching(/^[a-z][a-z0-9.-]{0,8}$/);
-  const value = fc.oneof(fc.string({ maxLength: 200 }), fc.boolean(), fc.integer(), fc.dictionary(name, fc.oneof(name, fc.boolean()), { minKeys: 1, maxKeys: 3 }));
+  const value = fc.oneof(
+    fc.string({ maxLength: 200 }),
+    fc.boolean(),
+    fc.integer(),
+    fc.dictionary(name, fc.oneof(name, fc.boolean()), { minKeys: 1, maxKeys: 3 }),
+  );
   const path = fc.oneof(
     fc.tuple(fc.constantFrom("release", "data", "maintenance", "carry")),
     fc.tuple(fc.constantFrom("components", "flags", "blocked"), name),

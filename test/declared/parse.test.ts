@@ -30,25 +30,69 @@ describe("what is refused, by key, value and what is allowed", () => {
     ["a flag that is no switch", { flags: { sync: "perhaps" } }, "backout:flags.sync", "perhaps", /must be a boolean/],
     ["a port out of range", { ports: { backend: 70_000 } }, "backout:ports.backend", 70_000, /<=65535/],
     ["half a port", { ports: { backend: 80.5 } }, "backout:ports.backend", 80.5, /whole number/],
-    ["a component neither on nor off", { components: { worker: { run: "paused" } } }, "backout:components.worker.run", "paused", /`on` or `off`/],
+    [
+      "a component neither on nor off",
+      { components: { worker: { run: "paused" } } },
+      "backout:components.worker.run",
+      "paused",
+      /`on` or `off`/,
+    ],
     ["an unknown maintenance", { maintenance: "closed" }, "backout:maintenance.mode", "closed", /`off` or `read-only` or `full`/],
     ["keeping no snapshot", { backups: { keep: 0 } }, "backout:backups.keep", 0, />=1/],
     ["a data pin with blanks", { data: "before v4" }, "backout:data", "before v4", /must be `current`, a snapshot/],
     ["generation 0", { data: "before-v4.0.0@0" }, "backout:data", "before-v4.0.0@0", /must be `current`, a snapshot/],
     ["again: 0", { data: { snapshot: "before-v4.0.0@1", again: 0 } }, "backout:data.again", 0, /counts from 1/],
-    ["an image by tag", { releases: release({ image: "registry.example/app:latest" }) }, "backout:releases.v1.components.backend.image", "registry.example/app:latest", /by digest.*a tag can move/],
-    ["a short commit", { releases: release({ path: "a", sha256: SHA, commit: "abc1234" }) }, "backout:releases.v1.components.backend.commit", "abc1234", /full 40-digit commit/],
-    ["a short hash", { releases: release({ path: "a", sha256: "abc" }) }, "backout:releases.v1.components.backend.sha256", "abc", /64 hex digits/],
-    ["a path without its hash", { releases: release({ path: "a" }) }, "backout:releases.v1.components.backend", { path: "a" }, /`path` needs `sha256`/],
-    ["a build that names nothing", { releases: release({}) }, "backout:releases.v1.components.backend", {}, /`path` with `sha256`, or `image` with a digest/],
-    ["an external server without host", { server: { embedded: false, user: "admin" } }, "backout:server.host", undefined, /must be a string/],
+    [
+      "an image by tag",
+      { releases: release({ image: "registry.example/app:latest" }) },
+      "backout:releases.v1.components.backend.image",
+      "registry.example/app:latest",
+      /by digest.*a tag can move/,
+    ],
+    [
+      "a short commit",
+      { releases: release({ path: "a", sha256: SHA, commit: "abc1234" }) },
+      "backout:releases.v1.components.backend.commit",
+      "abc1234",
+      /full 40-digit commit/,
+    ],
+    [
+      "a short hash",
+      { releases: release({ path: "a", sha256: "abc" }) },
+      "backout:releases.v1.components.backend.sha256",
+      "abc",
+      /64 hex digits/,
+    ],
+    [
+      "a path without its hash",
+      { releases: release({ path: "a" }) },
+      "backout:releases.v1.components.backend",
+      { path: "a" },
+      /`path` needs `sha256`/,
+    ],
+    [
+      "a build that names nothing",
+      { releases: release({}) },
+      "backout:releases.v1.components.backend",
+      {},
+      /`path` with `sha256`, or `image` with a digest/,
+    ],
+    [
+      "an external server without host",
+      { server: { embedded: false, user: "admin" } },
+      "backout:server.host",
+      undefined,
+      /must be a string/,
+    ],
     ["a server port in words", { server: { embedded: true, port: "5432x" } }, "backout:server.port", "5432x", /must be a number/],
   ])("%s", (_what, change, key, value, allowed) => {
     const [error, ...more] = errorsOf(change);
     expect(more).toEqual([]);
     expect(error).toMatchObject({ name: "DeclaredStateError", key, value });
     expect(error!.allowed).toMatch(allowed);
-    expect(error!.message).toContain(`${key}: ${value === undefined ? "nothing" : typeof value === "string" ? `"${value}"` : JSON.stringify(value)} is not allowed: `);
+    expect(error!.message).toContain(
+      `${key}: ${value === undefined ? "nothing" : typeof value === "string" ? `"${value}"` : JSON.stringify(value)} is not allowed: `,
+    );
   });
 
   it("a mistyped key names the one that is meant", () => {
@@ -60,7 +104,12 @@ describe("what is refused, by key, value and what is allowed", () => {
 
   it.each<[string, Record<string, unknown>, string, string[]]>([
     ["of a component's pin", { components: { worker: { rum: "off" } } }, "backout:components.worker.rum", ["`run`", "release", "config"]],
-    ["of a build", { releases: release({ path: "a", sha: SHA, sha256: SHA }) }, "backout:releases.v1.components.backend.sha", ["`sha256`", "path", "image", "commit"]],
+    [
+      "of a build",
+      { releases: release({ path: "a", sha: SHA, sha256: SHA }) },
+      "backout:releases.v1.components.backend.sha",
+      ["`sha256`", "path", "image", "commit"],
+    ],
     ["of backups", { backups: { kep: 3 } }, "backout:backups.kep", ["`keep`", "quarantines", "snapshots"]],
     ["of the server", { server: { embedded: true, port: 5440, drivr: "dump" } }, "backout:server.drivr", ["`driver`", "port", "databases"]],
     ["of maintenance", { maintenance: { mode: "full", mesage: "Back soon" } }, "backout:maintenance.mesage", ["`message`", "mode"]],
@@ -74,7 +123,13 @@ describe("what is refused, by key, value and what is allowed", () => {
 
   it("several at once are all told", () => {
     const errors = errorsOf({ target: "kubernetes", maintenence: "off", flags: { sync: 1 }, ports: { backend: 0, worker: -1 } });
-    expect(errors.map(({ key }) => key).sort()).toEqual(["backout:flags.sync", "backout:maintenence", "backout:ports.backend", "backout:ports.worker", "backout:target"]);
+    expect(errors.map(({ key }) => key).sort()).toEqual([
+      "backout:flags.sync",
+      "backout:maintenence",
+      "backout:ports.backend",
+      "backout:ports.worker",
+      "backout:target",
+    ]);
     expect(() => declaredOf({ target: "kubernetes", carry: "lose" })).toThrow(/backout:target.*\n.*backout:carry/);
   });
 
@@ -88,8 +143,17 @@ describe("what is refused, by key, value and what is allowed", () => {
 
 describe("what is accepted", () => {
   it("`off` and `on` as words and as booleans", () => {
-    for (const [off, on] of [["off", "on"], [false, true], ["false", "true"]])
-      expect(declaredOf({ components: { worker: { run: off === "false" ? false : off }, backend: { run: on === "true" ? true : on } }, maintenance: off })).toMatchObject({
+    for (const [off, on] of [
+      ["off", "on"],
+      [false, true],
+      ["false", "true"],
+    ])
+      expect(
+        declaredOf({
+          components: { worker: { run: off === "false" ? false : off }, backend: { run: on === "true" ? true : on } },
+          maintenance: off,
+        }),
+      ).toMatchObject({
         components: { worker: { run: "off" }, backend: { run: "on" } },
         maintenance: { mode: "off" },
       });
@@ -97,15 +161,25 @@ describe("what is accepted", () => {
   });
 
   it("the same as JSON text, as Pulumi hands it over", () => {
-    const change = { components: { worker: { run: "off", config: { PORT: "80" } } }, flags: { sync: false }, data: { snapshot: "before-v4.0.0@2", again: 1 }, exact: true };
+    const change = {
+      components: { worker: { run: "off", config: { PORT: "80" } } },
+      flags: { sync: false },
+      data: { snapshot: "before-v4.0.0@2", again: 1 },
+      exact: true,
+    };
     const plain = rawOf(undefined, change);
-    const asText = Object.fromEntries(Object.entries(plain).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]));
+    const asText = Object.fromEntries(
+      Object.entries(plain).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+    );
     expect(parseDeclared(asText)).toEqual(parseDeclared(plain));
   });
 
-  it.each(["12345678", "true", "-1", "{not json", '["a"]', "99999999999999999999", "1e9"])("a password that looks like something else: %s", (password) => {
-    expect(declaredOf({ serverPassword: password }).serverPassword).toBe(password);
-  });
+  it.each(["12345678", "true", "-1", "{not json", '["a"]', "99999999999999999999", "1e9"])(
+    "a password that looks like something else: %s",
+    (password) => {
+      expect(declaredOf({ serverPassword: password }).serverPassword).toBe(password);
+    },
+  );
 
   it("a release named by a number, as Pulumi hands it over", () => {
     const releases = JSON.stringify({ 20251128: { components: { backend: { path: "a", sha256: SHA } } } });
@@ -117,7 +191,15 @@ describe("what is accepted", () => {
   });
 
   it("defaults: data as it is, schema kept, out of maintenance, rows exported", () => {
-    const bare = declaredOf({ data: undefined, schema: undefined, maintenance: undefined, backups: undefined, arm: undefined, carry: undefined, target: undefined });
+    const bare = declaredOf({
+      data: undefined,
+      schema: undefined,
+      maintenance: undefined,
+      backups: undefined,
+      arm: undefined,
+      carry: undefined,
+      target: undefined,
+    });
     expect(bare).toMatchObject({
       data: "current",
       schema: "keep",
@@ -131,10 +213,13 @@ describe("what is accepted", () => {
     });
   });
 
-  it.each(["current", "before-v4.0.0", "before-v4.0.0@2", "quarantine:pfa_quarantine_3"])("data pin %s, for one database and by name", (pin) => {
-    expect(declaredOf({ data: pin }).data).toBe(pin);
-    expect(declaredOf({ data: { pfa: pin } }).data).toEqual({ pfa: pin });
-  });
+  it.each(["current", "before-v4.0.0", "before-v4.0.0@2", "quarantine:pfa_quarantine_3"])(
+    "data pin %s, for one database and by name",
+    (pin) => {
+      expect(declaredOf({ data: pin }).data).toBe(pin);
+      expect(declaredOf({ data: { pfa: pin } }).data).toEqual({ pfa: pin });
+    },
+  );
 
   it("an image by digest, with and without a name", () => {
     for (const image of [`registry.example:5000/team/app@sha256:${SHA}`, `sha256:${SHA}`])

@@ -33,7 +33,10 @@ describe("pins that are refused", () => {
     const [error] = errorsOf({ release: "v3.0.1" });
     expect(error).toMatchObject({ key: "backout:release", value: "v3.0.1" });
     expect(error!.allowed).toMatch(/v3\.0\.0, v4\.0\.0.*did you mean `v3\.0\.0`/);
-    expect(errorsOf({ components: { worker: { release: "v9" } } })[0]).toMatchObject({ key: "backout:components.worker.release", value: "v9" });
+    expect(errorsOf({ components: { worker: { release: "v9" } } })[0]).toMatchObject({
+      key: "backout:components.worker.release",
+      value: "v9",
+    });
   });
 
   it("a component the system does not have", () => {
@@ -57,12 +60,24 @@ describe("pins that are refused", () => {
   });
 
   it("a database the system does not have", () => {
-    expect(errorsOf({ data: { pfb: "current" } })[0]).toMatchObject({ key: "backout:data.pfb", allowed: expect.stringContaining("only pfa (did you mean") as string });
+    expect(errorsOf({ data: { pfb: "current" } })[0]).toMatchObject({
+      key: "backout:data.pfb",
+      allowed: expect.stringContaining("only pfa (did you mean") as string,
+    });
   });
 
   it("several at once, all told", () => {
-    const errors = errorsOf({ components: { wroker: { run: "off" }, backend: { release: "v9" } }, data: { pfb: "current" }, blocked: { "v4.0.0": "INCIDENT-7" } });
-    expect(errors.map(({ key }) => key).sort()).toEqual(["backout:components.backend.release", "backout:components.wroker", "backout:data.pfb", "backout:release"]);
+    const errors = errorsOf({
+      components: { wroker: { run: "off" }, backend: { release: "v9" } },
+      data: { pfb: "current" },
+      blocked: { "v4.0.0": "INCIDENT-7" },
+    });
+    expect(errors.map(({ key }) => key).sort()).toEqual([
+      "backout:components.backend.release",
+      "backout:components.wroker",
+      "backout:data.pfb",
+      "backout:release",
+    ]);
   });
 });
 
@@ -81,7 +96,10 @@ describe("pins as resolved", () => {
   it("a pin's configuration goes over the ledger's", () => {
     const { releases } = declaredOf();
     const backend = { ...releases["v4.0.0"]!.components["backend"], config: { LOG: "info", LIMIT: "10" } };
-    const ledger = { ...releases, "v4.0.0": { ...releases["v4.0.0"], components: { ...releases["v4.0.0"]!.components, backend }, flags: { sync: true, old: true } } };
+    const ledger = {
+      ...releases,
+      "v4.0.0": { ...releases["v4.0.0"], components: { ...releases["v4.0.0"]!.components, backend }, flags: { sync: true, old: true } },
+    };
     const pins = pinsOf({ releases: ledger, components: { backend: { config: { LIMIT: "20", NEW: "1" } } }, flags: { sync: false } });
     expect(pins.components["backend"]!.config).toEqual({ LOG: "info", LIMIT: "20", NEW: "1" });
     expect(pins.components["worker"]!.config).toEqual({});
@@ -90,7 +108,10 @@ describe("pins as resolved", () => {
 
   it("maintenance and declared snapshots", () => {
     expect(pinsOf().maintenance).toEqual({ mode: "off", message: "" });
-    expect(pinsOf({ maintenance: { mode: "full", message: "Back at noon" } }).maintenance).toEqual({ mode: "full", message: "Back at noon" });
+    expect(pinsOf({ maintenance: { mode: "full", message: "Back at noon" } }).maintenance).toEqual({
+      mode: "full",
+      message: "Back at noon",
+    });
     expect(pinsOf({ backups: { snapshots: ["weekly", "audit"] } }).snapshots).toEqual(["audit", "weekly"]);
   });
 
@@ -99,7 +120,10 @@ describe("pins as resolved", () => {
     [undefined, { kind: "current" }],
     ["before-v4.0.0", { kind: "snapshot", name: "before-v4.0.0", generation: null, again: 0 }],
     ["before-v4.0.0@2", { kind: "snapshot", name: "before-v4.0.0", generation: 2, again: 0 }],
-    [{ snapshot: "before-v4.0.0@2", again: 3 }, { kind: "snapshot", name: "before-v4.0.0", generation: 2, again: 3 }],
+    [
+      { snapshot: "before-v4.0.0@2", again: 3 },
+      { kind: "snapshot", name: "before-v4.0.0", generation: 2, again: 3 },
+    ],
     ["quarantine:pfa_quarantine_3", { kind: "quarantine", name: "pfa_quarantine_3" }],
   ])("data pin %j, for all databases and by name", (text, pin) => {
     expect(pinsOf({ data: text }).data).toEqual({ pfa: pin });
@@ -115,7 +139,8 @@ describe("pins as resolved", () => {
   });
 
   it("a data pin is shown as it is written", () => {
-    for (const text of ["current", "before-v4.0.0", "before-v4.0.0@2", "quarantine:pfa_quarantine_3"]) expect(showDataPin(parseDataPin(text))).toBe(text);
+    for (const text of ["current", "before-v4.0.0", "before-v4.0.0@2", "quarantine:pfa_quarantine_3"])
+      expect(showDataPin(parseDataPin(text))).toBe(text);
     expect(showDataPin(parseDataPin({ snapshot: "before-v4.0.0@2", again: 1 }))).toBe("before-v4.0.0@2 (again: 1)");
   });
 });
@@ -154,7 +179,12 @@ describe("identity of a crossing", () => {
   });
 
   it("any change of any pin changes it", () => {
-    const pins = pinsOf({ flags: { sync: true }, components: { worker: { config: { A: "2" } } }, data: "before-v4.0.0@2", backups: { snapshots: ["audit"] } });
+    const pins = pinsOf({
+      flags: { sync: true },
+      components: { worker: { config: { A: "2" } } },
+      data: "before-v4.0.0@2",
+      backups: { snapshots: ["audit"] },
+    });
     const leaves: string[][] = [];
     const walk = (value: unknown, at: string[]): void => {
       if (typeof value !== "object" || value === null) return void leaves.push(at);
@@ -194,7 +224,9 @@ describe("identity of a crossing", () => {
   });
 
   it("how much is kept, armed or carried is no pin", () => {
-    expect(crossingOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, arm: "never", carry: "refuse", exact: true }))).toBe(crossingOf(pinsOf()));
+    expect(crossingOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, arm: "never", carry: "refuse", exact: true }))).toBe(
+      crossingOf(pinsOf()),
+    );
   });
 });
 

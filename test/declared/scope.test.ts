@@ -19,7 +19,14 @@ describe("each scope is the lines a person would write", () => {
     [
       "worker",
       ["  backout:maintenance: off"],
-      ["  backout:maintenance:", "    mode: read-only", `    message: ${MESSAGES.syncDisabled}`, ...WORKER_OFF, "  backout:flags:", `    ${SYNC_FLAG}: false`],
+      [
+        "  backout:maintenance:",
+        "    mode: read-only",
+        `    message: ${MESSAGES.syncDisabled}`,
+        ...WORKER_OFF,
+        "  backout:flags:",
+        `    ${SYNC_FLAG}: false`,
+      ],
     ],
     ["backend", [], ["  backout:components:", "    backend:", "      release: v3.0.0", "    worker:", "      run: off"]],
     ["frontend", [], ["  backout:components:", "    frontend:", "      release: v3.0.0"]],
@@ -41,7 +48,10 @@ describe("each scope is the lines a person would write", () => {
   it("the release that is left is blocked in the same edit, where it is left as a whole", () => {
     const block = { release: "v4.0.0", incident: "INCIDENT-7" };
     for (const scope of ["quick", "full", "restore"])
-      expect(changedLines(rollback(scope), rollback(scope, { block }))).toEqual({ removed: [], added: ["  backout:blocked:", "    v4.0.0: INCIDENT-7"] });
+      expect(changedLines(rollback(scope), rollback(scope, { block }))).toEqual({
+        removed: [],
+        added: ["  backout:blocked:", "    v4.0.0: INCIDENT-7"],
+      });
     for (const scope of ["worker", "backend", "frontend"]) expect(rollback(scope, { block })).toBe(rollback(scope));
   });
 
@@ -67,13 +77,18 @@ describe("the pins of a deployment", () => {
   it("after any rollback: the release everywhere, everything running, no maintenance, the data as it is", () => {
     for (const scope of Object.keys(definition.scopes)) {
       const pins = pinsOf({}, editPins(rollback(scope), deployEdits(definition, "v4.0.0")));
-      expect(Object.values(pins.components).map(({ release, run }) => [release, run])).toEqual([["v4.0.0", true], ["v4.0.0", true], ["v4.0.0", true]]);
+      expect(Object.values(pins.components).map(({ release, run }) => [release, run])).toEqual([
+        ["v4.0.0", true],
+        ["v4.0.0", true],
+        ["v4.0.0", true],
+      ]);
       expect(pins).toMatchObject({ release: "v4.0.0", data: { pfa: { kind: "current" } }, schema: "keep", maintenance: { mode: "off" } });
     }
   });
 
   it("takes back what a rollback wrote, line by line", () => {
-    for (const scope of ["quick", "full", "restore", "backend", "frontend"]) expect(editPins(rollback(scope), deployEdits(definition, "v4.0.0"))).toBe(STACK);
+    for (const scope of ["quick", "full", "restore", "backend", "frontend"])
+      expect(editPins(rollback(scope), deployEdits(definition, "v4.0.0"))).toBe(STACK);
   });
 
   it("a block stays: a person lifts it", () => {

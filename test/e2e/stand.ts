@@ -37,6 +37,8 @@ export interface Update {
   seconds: number;
 }
 
+export type Victim = "cli" | "provider" | "postgres";
+
 export interface VerbResult<T = Record<string, unknown>> {
   code: number;
   json: T;
@@ -83,7 +85,7 @@ interface Base {
 }
 
 /** Pulumi and the verbs, as a user runs them. */
-function engineOf({ stack, engine }: Base) {
+function engineOf({ stack, engine, site }: Base) {
   let selected = false;
   const text = (): string => readFileSync(stack.file, "utf8");
   const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text(), edits));
@@ -116,9 +118,40 @@ function engineOf({ stack, engine }: Base) {
       pin(edits);
       return pulumi(["preview", "--diff", ...more]);
     },
-    /** The CLI itself, so that its own process can be killed. */
-    startUp: (environment: NodeJS.ProcessEnv = {}) =>
-      child(engine.pulumi, ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"], environment),
+    /**
+     * Starts an update, waits until it stands at a failpoint, kills with SIGKILL, lets whoever survived go on, and waits for the CLI to end.
+     * @param edits pins that are written first.
+     */
+    interrupt: async (point: string, victim: Victim, edits: PinEdit[] = [], held: () => Promise<void> = async () => undefined): Promise<string> => {
+      pin(edits);
+      const points = await mkdtemp(join(stack.folder, "failpoint-"));
+      const environment = { ...process.env, ...stack.environment, BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points };
+      const running = spawn(engine.pulumi, ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"], {
+        cwd: stack.folder,
+        env: environment,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let ended = false;
+      const output = Promise.all([textOf(running.stdout), textOf(running.stderr)]).then((texts) => texts.join(""));
+      const exited = new Promise<void>((resolve) =>
+        running.once("exit", () => {
+          ended = true;
+          resolve();
+        }),
+      );
+      const reached = join(points, `${point}.reached`);
+      await until(`the update stands at ${point}`, () => existsSync(reached) || ended);
+      if (!existsSync(reached)) throw new Error(`the update ended without reaching ${point}:\n${await output}`);
+      await until("the provider has said who it is", () => readFileSync(reached, "utf8") !== "");
+      await held();
+      const pid = victim === "cli" ? running.pid! : victim === "provider" ? Number(readFileSync(reached, "utf8")) : observeServer(serverHome(site)).pid!;
+      process.kill(pid, "SIGKILL");
+      if (victim === "cli") await exited;
+      writeFileSync(join(points, `${point}.go`), "");
+      await exited;
+      // Who outlives the CLI holds its output open.
+      return victim === "cli" ? "" : output;
+    },
     removeStaleLocks: (): string[] => removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack),
     /** `backout <verb> … --stack … --json` */
     verb: async <T = Record<string, unknown>>(verb: string, ...more: string[]): Promise<VerbResult<T>> => {

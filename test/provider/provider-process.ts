@@ -1,7 +1,7 @@
 /** The provider's real executable, an engine that listens to its log, and what the engine says to it. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -37,13 +37,16 @@ interface Struct {
 const provider = require("@pulumi/pulumi/proto/provider_pb.js") as Record<string, MessageOf>;
 const empty = require("google-protobuf/google/protobuf/empty_pb.js") as { Empty: MessageOf };
 const struct = require("google-protobuf/google/protobuf/struct_pb.js") as { Struct: { fromJavaScript(values: Values): Struct } };
-const clients = require("@pulumi/pulumi/proto/provider_grpc_pb.js") as { ResourceProviderClient: new (address: string, credentials: grpc.ChannelCredentials) => Client };
+const clients = require("@pulumi/pulumi/proto/provider_grpc_pb.js") as {
+  ResourceProviderClient: new (address: string, credentials: grpc.ChannelCredentials) => Client;
+};
 interface Client {
   [method: string]: (request: Message, done: (error: Error | null, answer: Answer) => void) => void;
 }
 const engines = require("@pulumi/pulumi/proto/engine_grpc_pb.js") as { EngineService: grpc.ServiceDefinition };
 
-export const urnOf = (type: string, name = type.toLowerCase()): string => `urn:pulumi:test::backout::backout:index:RollbackStack$backout:index:${type}::${name}`;
+export const urnOf = (type: string, name = type.toLowerCase()): string =>
+  `urn:pulumi:test::backout::backout:index:RollbackStack$backout:index:${type}::${name}`;
 
 export interface LogLine {
   severity: number;
@@ -71,7 +74,9 @@ export async function startEngine(delayMs = 0): Promise<FakeEngine> {
     },
   } as unknown as grpc.UntypedServiceImplementation);
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error))),
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    ),
   );
   return { address: `127.0.0.1:${port}`, lines, close: () => server.forceShutdown() };
 }
@@ -123,7 +128,11 @@ export async function startProvider({ engine, viaParent = false, environment = {
     : spawn(EXECUTABLE, [engine.address], { stdio: ["ignore", "pipe", "pipe"], env });
   const said: string[] = [];
   const pid = viaParent
-    ? new Promise<number>((resolve) => createInterface({ input: child.stderr }).on("line", (line) => (/^pid \d+$/.test(line) ? resolve(Number(line.slice(4))) : said.push(line))))
+    ? new Promise<number>((resolve) =>
+        createInterface({ input: child.stderr }).on("line", (line) =>
+          /^pid \d+$/.test(line) ? resolve(Number(line.slice(4))) : said.push(line),
+        ),
+      )
     : Promise.resolve(child.pid!);
   if (!viaParent) child.stderr.on("data", (text) => said.push(String(text)));
   const exited = once(child, "exit").then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
@@ -134,43 +143,57 @@ export async function startProvider({ engine, viaParent = false, environment = {
   return conversation(await pid, port, child, viaParent, exited);
 }
 
-async function conversation(pid: number, port: number, child: ChildProcess, viaParent: boolean, exited: ProviderProcess["exited"]): Promise<ProviderProcess> {
+async function conversation(
+  pid: number,
+  port: number,
+  child: ChildProcess,
+  viaParent: boolean,
+  exited: ProviderProcess["exited"],
+): Promise<ProviderProcess> {
   const client = new clients.ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   const call = (method: string, request: Message): Promise<Answer> =>
     new Promise((resolve, reject) => client[method]!(request, (error, answer) => (error === null ? resolve(answer) : reject(error))));
   const message = (type: MessageOf, fields: Record<string, unknown>): Message => {
     const made = new type();
-    for (const [name, value] of Object.entries(fields)) made[`set${name}`]!((typeof value === "object" ? struct.Struct.fromJavaScript(value as Values) : value) as never);
+    for (const [name, value] of Object.entries(fields))
+      made[`set${name}`]!((typeof value === "object" ? struct.Struct.fromJavaScript(value as Values) : value) as never);
     return made;
   };
-  const isAlive = (): boolean => existsSync(`/proc/${pid}/stat`) && !isZombie(pid);
   const provide: ProviderProcess = {
     pid,
     parent: viaParent ? child : null,
     child,
-    isAlive,
+    isAlive: () => isAlive(pid),
     exited,
     gone: async () => {
-      while (isAlive()) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
     },
     check: async (urn, olds, news) => {
       const answer = await call("check", message(provider["CheckRequest"]!, { Urn: urn, Olds: olds, News: news }));
-      return { inputs: answer.getInputs().toJavaScript(), failures: answer.getFailuresList().map((one) => ({ property: one.getProperty(), reason: one.getReason() })) };
+      return {
+        inputs: answer.getInputs().toJavaScript(),
+        failures: answer.getFailuresList().map((one) => ({ property: one.getProperty(), reason: one.getReason() })),
+      };
     },
-    diff: async (urn, olds, news) => (await call("diff", message(provider["DiffRequest"]!, { Id: "id", Urn: urn, Olds: olds, News: news }))).getChanges(),
+    diff: async (urn, olds, news) =>
+      (await call("diff", message(provider["DiffRequest"]!, { Id: "id", Urn: urn, Olds: olds, News: news }))).getChanges(),
     create: async (urn, inputs) => {
       const answer = await call("create", message(provider["CreateRequest"]!, { Urn: urn, Properties: inputs }));
       return { id: answer.getId(), outs: answer.getProperties().toJavaScript() };
     },
-    update: async (urn, olds, news) => (await call("update", message(provider["UpdateRequest"]!, { Id: "id", Urn: urn, Olds: olds, News: news }))).getProperties().toJavaScript(),
+    update: async (urn, olds, news) =>
+      (await call("update", message(provider["UpdateRequest"]!, { Id: "id", Urn: urn, Olds: olds, News: news })))
+        .getProperties()
+        .toJavaScript(),
     read: async (urn, id, props) => {
       const answer = await call("read", message(provider["ReadRequest"]!, { Id: id, Urn: urn, Properties: props }));
       return { id: answer.getId(), props: answer.getProperties().toJavaScript() };
     },
-    delete: async (urn, props) => void (await call("delete", message(provider["DeleteRequest"]!, { Id: "id", Urn: urn, Properties: props }))),
+    delete: async (urn, props) =>
+      void (await call("delete", message(provider["DeleteRequest"]!, { Id: "id", Urn: urn, Properties: props }))),
     cancel: async () => void (await call("cancel", new empty.Empty())),
     kill: async () => {
-      if (isAlive()) process.kill(pid, "SIGKILL");
+      if (isAlive(pid)) process.kill(pid, "SIGKILL");
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       await exited;
     },
@@ -178,11 +201,11 @@ async function conversation(pid: number, port: number, child: ChildProcess, viaP
   return Promise.resolve(provide);
 }
 
-function isZombie(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
-    return /\) Z /.test(require("node:fs").readFileSync(`/proc/${pid}/stat`, "utf8") as string);
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
-    return true;
+    return false;
   }
 }
 

@@ -9,7 +9,13 @@ const leaf = fc.oneof(fc.string(), fc.double({ noNaN: true }), fc.boolean(), fc.
 const key = fc.string({ minLength: 1, maxLength: 6 }).filter((name) => name !== "__proto__");
 /** What arrives: maps, lists, secrets around anything, values that are not known. */
 const arrives = fc.letrec<{ any: unknown }>((tie) => ({
-  any: fc.oneof({ depthSize: "small" }, leaf, fc.array(tie("any"), { maxLength: 3 }), fc.dictionary(key, tie("any"), { maxKeys: 3 }), tie("any").map((value) => (isSecret(value) ? value : secret(value)))),
+  any: fc.oneof(
+    { depthSize: "small" },
+    leaf,
+    fc.array(tie("any"), { maxLength: 3 }),
+    fc.dictionary(key, tie("any"), { maxKeys: 3 }),
+    tie("any").map((value) => (isSecret(value) ? value : secret(value))),
+  ),
 })).any;
 
 /** Secrets inside of secrets are told by the outermost. */
@@ -53,7 +59,8 @@ describe("what a resource returns", () => {
   const thing: Resource = {
     token: "backout:index:Thing",
     diff: async () => Promise.resolve(false),
-    create: async (inputs) => Promise.resolve({ nothing: undefined, later: UNKNOWN, deep: { nothing: undefined, kept: 1 }, echo: inputs["password"] }),
+    create: async (inputs) =>
+      Promise.resolve({ nothing: undefined, later: UNKNOWN, deep: { nothing: undefined, kept: 1 }, echo: inputs["password"] }),
     update: async () => Promise.resolve({ nothing: undefined }),
   };
   const provider = new BackoutProvider("0", [thing], () => () => undefined);

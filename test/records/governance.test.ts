@@ -13,7 +13,16 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const write = (count: number): void => {
-  for (let epoch = 1; epoch <= count; epoch++) appendGovernance(file, { runId: `run-${epoch}`, epoch, event: "rollback", from: "v4.0.0", to: "v3.0.0", 7: "seven", nothing: undefined });
+  for (let epoch = 1; epoch <= count; epoch++)
+    appendGovernance(file, {
+      runId: `run-${epoch}`,
+      epoch,
+      event: "rollback",
+      from: "v4.0.0",
+      to: "v3.0.0",
+      7: "seven",
+      nothing: undefined,
+    });
 };
 const lines = (): string[] => readFileSync(file, "utf8").trimEnd().split("\n");
 const rewrite = (change: (lines: string[]) => string[]): void => writeFileSync(file, `${change(lines()).join("\n")}\n`);
@@ -56,7 +65,11 @@ describe("the governance log", () => {
     write(3);
     rewrite((all) => [all[0]!, all[0]!, ...all.slice(1)]);
     expect(brokenLinks(file)).toEqual([2]);
-    rewrite((all) => [all[0]!, JSON.stringify({ at: "2025-01-01T00:00:00.000Z", runId: "made up", event: "rollback", previous: "", hash: "0" }), ...all.slice(2)]);
+    rewrite((all) => [
+      all[0]!,
+      JSON.stringify({ at: "2025-01-01T00:00:00.000Z", runId: "made up", event: "rollback", previous: "", hash: "0" }),
+      ...all.slice(2),
+    ]);
     expect(brokenLinks(file)).toEqual([2, 3]);
   });
 

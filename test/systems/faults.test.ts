@@ -47,6 +47,7 @@ function context(): DrillContext {
         pid: program.running() ? program.pid : null,
       };
     },
+    runs: () => true,
     folder: stand.folder,
   };
 }

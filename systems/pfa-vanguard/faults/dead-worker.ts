@@ -6,6 +6,7 @@ export const deadWorker: FaultDefinition = {
   scope: "worker",
   switchOn: (context) => switchWorker(context, "dead-worker"),
   probe: async (context) => {
+    if (!context.runs("worker")) return null;
     const { running } = await context.observe("worker");
     return running ? null : "the worker's process is gone";
   },

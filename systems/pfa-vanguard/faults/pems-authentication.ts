@@ -19,6 +19,8 @@ export const pemsAuthentication: FaultDefinition = {
     await (await request(access, await login(access), "/api/pfa-data", { method: "POST", body })).text();
   },
   probe: async (context) => {
+    // Rows that were refused stay refused; without a worker nobody asks PEMS any more.
+    if (!context.runs("worker")) return null;
     const database = await context.database("pfa");
     const known = await database.query<{ known: boolean }>("SELECT to_regclass('pfa_write_queue') IS NOT NULL AS known");
     if (known.rows[0]?.known !== true) return null;

@@ -1,0 +1,43 @@
+/** What is to be drilled, settled before anything is started. */
+import { suggestion } from "../declared/parse.ts";
+import { UsageError } from "../scripts/verbs/outcome.ts";
+import type { OpenStack } from "../scripts/stack.ts";
+
+export interface DrillWish {
+  fault?: string;
+  scope?: string;
+  rows?: string;
+  keep?: boolean;
+  reports?: string;
+}
+
+export interface DrillRequest {
+  source: OpenStack;
+  fault: string;
+  scope: string;
+  /** Rows of data the older release is given. */
+  rows: number;
+  keep: boolean;
+  /** Folder of the reports. */
+  reports: string;
+}
+
+const DEFAULT_ROWS = 10_000;
+
+/** @throws UsageError naming what there is. */
+export function requestOf(source: OpenStack, wish: DrillWish, reports: string): DrillRequest {
+  const { drill, scopes, name } = source.definition;
+  const fault = wish.fault ?? drill.defaultFault;
+  const described = Object.hasOwn(drill.faults, fault) ? drill.faults[fault] : undefined;
+  const faults = Object.keys(drill.faults);
+  if (described === undefined) throw new UsageError(`--fault "${fault}": ${name} has ${faults.join(", ")}${suggestion(fault, faults)}`);
+  const scope = wish.scope ?? described.scope;
+  if (!Object.hasOwn(scopes, scope))
+    throw new UsageError(`--scope "${scope}": ${name} has ${Object.keys(scopes).join(", ")}${suggestion(scope, Object.keys(scopes))}`);
+  const rows = Number(wish.rows ?? DEFAULT_ROWS);
+  if (!Number.isInteger(rows) || rows < 1) throw new UsageError(`--rows "${wish.rows}" must be a whole number from 1`);
+  for (const release of [drill.from, drill.to])
+    if (source.declared.releases[release] === undefined)
+      throw new UsageError(`a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`);
+  return { source, fault, scope, rows, keep: wish.keep === true, reports };
+}

@@ -1,0 +1,115 @@
+/** The ephemeral stack of one drill, and the drill's own ways into it. */
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { targetOf } from "../components/targets/index.ts";
+import type { PinEdit } from "../declared/edit.ts";
+import { controlName, endpointOf, liveName, secretOf, type Site } from "../declared/site.ts";
+import { connect } from "../postgres/connection.ts";
+import type { Engine } from "../scripts/engine/engine.ts";
+import { openStack, stackFile, type OpenStack } from "../scripts/stack.ts";
+import type { DrillContext, SystemDefinition } from "../systems/definition.ts";
+import type { Address } from "./contents.ts";
+import { makeEphemeralStack, takeFreePorts, type EphemeralStack } from "./ephemeral-stack.ts";
+import { planStandIns, standInFolder, startStandIns, type StandIn } from "./stand-ins.ts";
+
+export interface Stage {
+  folder: string;
+  stack: EphemeralStack;
+  site: Site;
+  definition: SystemDefinition;
+}
+
+/** Configuration without which a sample release has no defects to switch on. */
+const FAULTS = { FAULTS_ENABLED: "1" };
+
+/** Makes the stack and starts the stand-ins. Nothing of the real stack's moment is taken over: only what it is made of. */
+export async function setStage(project: string, source: OpenStack, folder: string, name: string, engine: Engine): Promise<Stage> {
+  const { definition } = source;
+  const standIns = await planStandIns(definition);
+  const edits = [...(await ownPins(source)), ...configEdits(source, standIns)];
+  const stack = await makeEphemeralStack({ project, stack: source.stack, folder, name, engine, edits });
+  const opened = await openStack(stackFile(stack.stack, folder));
+  const site: Site = { ...opened.site, home: stack.home };
+  await startStandIns(folder, opened.definition, standIns, (secret) => secretOf(site, secret));
+  return { folder, stack, site, definition: opened.definition };
+}
+
+async function ownPins(source: OpenStack): Promise<PinEdit[]> {
+  const [port] = await takeFreePorts(1);
+  const unset = ["components", "data", "schema", "flags", "maintenance", "backups", "arm", "carry", "blocked", "exact", "serverPassword"];
+  return [
+    { path: ["release"], value: source.definition.drill.to },
+    ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),
+    ...(source.declared.target === "process" ? [] : [{ path: ["target"], value: "process" } satisfies PinEdit]),
+    ...(source.declared.server.embedded ? [] : [{ path: ["server"], value: { embedded: true, port } } satisfies PinEdit]),
+    // A module of the user's own is named relative to the program, which stays where it is.
+    ...(source.site.module === null ? [] : [{ path: ["definition"], value: source.site.module } satisfies PinEdit]),
+  ];
+}
+
+/** The stand-ins' addresses for every release, and the defects for the one that is left. */
+function configEdits({ definition, declared }: OpenStack, standIns: readonly StandIn[]): PinEdit[] {
+  const urls = Object.fromEntries(standIns.flatMap(({ urlKey, url }) => (urlKey === null ? [] : [[urlKey, url]])));
+  const { from, to } = definition.drill;
+  return [from, to].flatMap((release) =>
+    Object.entries(definition.components).flatMap(([component, { kind }]): PinEdit[] => {
+      const artefact = declared.releases[release]?.components[component];
+      if (kind === "static" || artefact === undefined) return [];
+      const value = { ...artefact.config, ...urls, ...(release === from ? FAULTS : {}) };
+      return [{ path: ["releases", release, "components", component, "config"], value }];
+    }),
+  );
+}
+
+/** The stack as its file says now. */
+export function pinsNow({ stack }: Stage): Promise<OpenStack> {
+  return openStack(stackFile(stack.stack, stack.folder));
+}
+
+export function dataPin({ stack }: Stage): string {
+  const { config } = parse(readFileSync(stack.file, "utf8")) as { config: Record<string, unknown> };
+  const data = config["backout:data"] ?? "current";
+  return typeof data === "string" ? data : JSON.stringify(data);
+}
+
+export function urlOf({ site }: Stage, component: string): string {
+  return `http://127.0.0.1:${site.ports[component]}`;
+}
+
+export function addressOf({ site }: Stage): Address {
+  const { host, port, user, password, passwordFile } = endpointOf(site);
+  return { host, port, user, ...(password === undefined ? {} : { password }), ...(passwordFile === undefined ? {} : { passwordFile }) };
+}
+
+export function controlOf({ site, definition }: Stage): string {
+  return controlName(site, definition);
+}
+
+/** Database of the definition → name on the server. */
+export function liveNames({ site, definition }: Stage): Record<string, string> {
+  return Object.fromEntries(Object.keys(definition.databases).map((database) => [database, liveName(site, database)]));
+}
+
+/** Runs `work` with what faults and probes may use; its sessions end with it, since a cut-over would cut them off. */
+export async function withContext<T>(stage: Stage, work: (context: DrillContext) => Promise<T>): Promise<T> {
+  const { site, definition, folder } = stage;
+  const { pins } = await pinsNow(stage);
+  const target = targetOf(site, definition);
+  const sessions = new Map<string, Awaited<ReturnType<typeof connect>>>();
+  try {
+    return await work({
+      url: (component) => urlOf(stage, component),
+      database: async (name) => {
+        const known = sessions.get(name) ?? (await connect(endpointOf(site), liveName(site, name)));
+        sessions.set(name, known);
+        return known;
+      },
+      secret: (name) => secretOf(site, name),
+      observe: (component) => target.observe(component),
+      runs: (component) => pins.components[component]?.run ?? false,
+      folder: standInFolder(folder),
+    });
+  } finally {
+    for (const session of sessions.values()) await session.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,184 @@
+/** The graph as it is registered: types, names, inputs, and the order of one update as explicit dependencies. */
+import type { Output } from "@pulumi/pulumi/output.js";
+import { MockMonitor, setMocks } from "@pulumi/pulumi/runtime/mocks.js";
+import { disconnect } from "@pulumi/pulumi/runtime/settings.js";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { RollbackStack, type RollbackStackArgs } from "../../components/rollback-stack.ts";
+import { planCrossing } from "../../crossing/plan.ts";
+import { resolvePins } from "../../declared/pins.ts";
+import type { Declared } from "../../declared/schema.ts";
+import { siteOf } from "../../declared/site.ts";
+import { RESOURCES } from "../../provider/resources/index.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import { declaredOf, definition as pfa } from "../declared/sample.ts";
+
+interface Registered {
+  type: string;
+  name: string;
+  parent: string;
+  /** Names of what it waits for. */
+  after: string[];
+  inputs: Record<string, unknown>;
+}
+
+interface Request {
+  getType(): string;
+  getName(): string;
+  getParent(): string;
+  getDependenciesList(): string[];
+  getObject(): { toJavaScript(): Record<string, unknown> };
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+/** The last part of a urn. */
+const nameOf = (urn: string): string => urn.split("::").at(-1)!;
+const key = ({ type, name }: Pick<Registered, "type" | "name">): string => `${type.split(":").at(-1)!} ${name}`;
+const valueOf = <T>(output: Output<T>): Promise<T> => new Promise((resolve) => output.apply(resolve));
+
+/** What the provider answers: inputs, and the outputs the rest of the graph uses. */
+function answer(type: string, inputs: Record<string, unknown>, args: RollbackStackArgs): Record<string, unknown> {
+  if (type === "backout:index:Database") return { ...inputs, lineage: { snapshot: null, quarantine: inputs["database"] } };
+  if (type !== "backout:index:Fence") return inputs;
+  const { definition, pins } = args;
+  const facts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] };
+  const databases = Object.fromEntries(Object.keys(definition.databases).map((name) => [name, facts]));
+  return { ...inputs, epoch: 7, plan: planCrossing({ definition, from: null, to: pins, unfinished: false, databases, snapshots: [] }) };
+}
+
+async function registered(change: Record<string, unknown> = {}, definition: SystemDefinition = pfa) {
+  const declared: Declared = declaredOf(change);
+  const args: RollbackStackArgs = {
+    declared,
+    definition,
+    pins: resolvePins(declared, definition),
+    site: siteOf(declared, "test", "/project"),
+  };
+  const all: Registered[] = [];
+  const register = MockMonitor.prototype.registerResource as (this: unknown, request: Request, done: unknown) => Promise<void>;
+  vi.spyOn(MockMonitor.prototype, "registerResource").mockImplementation(function (this: unknown, request: Request, done: unknown) {
+    all.push({
+      type: request.getType(),
+      name: request.getName(),
+      parent: nameOf(request.getParent()),
+      after: request.getDependenciesList().map(nameOf).sort(),
+      inputs: request.getObject().toJavaScript(),
+    });
+    return register.call(this, request, done);
+  } as never);
+  await setMocks(
+    {
+      newResource: ({ type, name, inputs }) => ({ id: name, state: answer(type, inputs as Record<string, unknown>, args) }),
+      call: () => ({}),
+    },
+    "shop",
+    "test",
+    false,
+  );
+  const stack = new RollbackStack("shop", args);
+  const outputs = { epoch: await valueOf(stack.epoch), data: await Promise.all(stack.data.map(valueOf)) };
+  await disconnect();
+  vi.restoreAllMocks();
+  return { all: all.filter(({ type }) => !type.startsWith("pulumi:")), outputs, args };
+}
+
+describe("the graph of one update", () => {
+  it("every type and name, each a type of the provider, below the component", async () => {
+    const { all, outputs } = await registered();
+    expect(all.map(key).sort()).toEqual(
+      [
+        "RollbackStack shop",
+        "EmbeddedPostgres server",
+        "TrafficGate gate",
+        "Plan plan",
+        "Fence fence",
+        "Snapshots snapshots",
+        "Database pfa",
+        "Flags flags",
+        "Component backend",
+        "Component frontend",
+        "Component worker",
+        "Resume resume",
+        "Verification verification",
+        "Open open",
+        "Record record",
+      ].sort(),
+    );
+    const own = all.filter(({ name }) => name !== "shop");
+    expect([...new Set(own.map(({ type }) => type))].sort()).toEqual(RESOURCES.map(({ token }) => token).sort());
+    expect(new Set(own.map(({ parent }) => parent))).toEqual(new Set(["shop"]));
+    expect(outputs).toEqual({ epoch: 7, data: [{ snapshot: null, quarantine: "pfa" }] });
+  });
+
+  it("the order is explicit: everything waits for all of the step before", async () => {
+    const { all } = await registered();
+    expect(Object.fromEntries(all.map(({ name, after }) => [name, after]))).toEqual({
+      shop: [],
+      server: [],
+      gate: [],
+      plan: ["gate", "server"],
+      fence: ["plan"],
+      snapshots: ["fence"],
+      pfa: ["fence", "snapshots"],
+      flags: ["fence", "pfa", "snapshots"],
+      backend: ["fence", "pfa", "snapshots"],
+      worker: ["fence", "pfa", "snapshots"],
+      frontend: ["fence", "pfa", "snapshots"],
+      resume: ["backend", "fence", "flags", "frontend", "worker"],
+      verification: ["fence", "resume"],
+      open: ["fence", "verification"],
+      record: ["fence", "open"],
+    });
+  });
+
+  it("with several databases nothing is installed before the last of them is done", async () => {
+    const two = { ...pfa, databases: { ...pfa.databases, audit: pfa.databases["pfa"]! } };
+    const { all, outputs } = await registered({}, two);
+    for (const name of ["flags", "backend", "worker", "frontend"])
+      expect(all.find((one) => one.name === name)!.after).toEqual(["audit", "fence", "pfa", "snapshots"]);
+    expect(outputs.data).toHaveLength(2);
+  });
+
+  it("images are fetched before anything is fenced", async () => {
+    const sha256 = "ab".repeat(32);
+    const image = `registry.example/app@sha256:${sha256}`;
+    const { releases } = declaredOf();
+    const components = { ...releases["v4.0.0"]!.components, backend: { image }, worker: { image } };
+    const { all } = await registered({ target: "docker", releases: { "v4.0.0": { ...releases["v4.0.0"], components } } });
+    const images = all.filter(({ type }) => type.startsWith("docker:") || type.includes("Image")).map(({ name }) => name);
+    expect(images.length).toBeGreaterThan(0);
+    for (const name of images) expect(all.find((one) => one.name === name)!.after).toEqual(["plan"]);
+    expect(all.find(({ name }) => name === "fence")!.after).toEqual([...images, "plan"].sort());
+  });
+
+  it("what comes after the fence belongs to its epoch, and does what it planned", async () => {
+    const { all, args } = await registered({ backups: { snapshots: ["audit"] } });
+    const inputs = (name: string) => all.find((one) => one.name === name)!.inputs;
+    for (const { name } of all.filter(({ name }) => !["shop", "server", "gate", "plan", "fence"].includes(name)))
+      expect(inputs(name), name).toMatchObject({ epoch: 7 });
+    expect(inputs("snapshots")["take"]).toEqual([{ name: "audit", automatic: false }]);
+    expect(inputs("pfa")).toMatchObject({
+      database: "pfa",
+      plan: { action: { kind: "none" }, up: args.definition.databases["pfa"]!.migrations.map(({ name }) => name) },
+    });
+    expect(inputs("backend")).toMatchObject({ component: "backend", pin: args.pins.components["backend"] });
+    for (const name of ["plan", "fence", "resume", "verification"]) expect(inputs(name)["pins"], name).toEqual(args.pins);
+  });
+
+  it("what the pins name is never dropped by retention", async () => {
+    const pinned = async (data: unknown) => (await registered({ data })).all.find(({ name }) => name === "record")!.inputs["pinned"];
+    expect(await pinned("current")).toEqual([]);
+    expect(await pinned("quarantine:pfa_quarantine_3")).toEqual(["pfa_quarantine_3"]);
+  });
+
+  it("a server of one's own is not managed, and its password is a secret wherever it goes", async () => {
+    const { all } = await registered({ server: { host: "db.example", user: "admin" }, serverPassword: "hunter2" });
+    expect(all.map(({ name }) => name)).not.toContain("server");
+    expect(all.find(({ name }) => name === "plan")!.after).toEqual(["gate"]);
+    const own = all.filter(({ name }) => name !== "shop");
+    for (const { name, inputs } of own)
+      expect((inputs["site"] as { server: Record<string, unknown> }).server["password"], name).toMatchObject({
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+      });
+  });
+});

@@ -1,0 +1,106 @@
+/** Every reason not to begin, all at once, before anything stops. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Facts } from "../../crossing/look.ts";
+import { refusals } from "../../crossing/refusals.ts";
+import { resolvePins, type Pins } from "../../declared/pins.ts";
+import { siteOf } from "../../declared/site.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import { hashFolder } from "../../processes/artefact.ts";
+import { declaredOf } from "../declared/sample.ts";
+import { definition, facts, SNAPSHOT } from "./sample.ts";
+
+let project: string;
+beforeAll(async () => {
+  project = mkdtempSync(join(tmpdir(), "backout-refusals-"));
+  for (const release of ["v3.0.0", "v4.0.0"])
+    for (const component of Object.keys(definition.components)) {
+      mkdirSync(join(project, "releases", release, component), { recursive: true });
+      writeFileSync(join(project, "releases", release, component, "main.ts"), `// ${component} ${release}\n`);
+    }
+  for (const [release, { components }] of Object.entries(ledger))
+    for (const component of Object.keys(components))
+      components[component]!.sha256 = await hashFolder(join(project, "releases", release, component));
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+const ledger = structuredClone(declaredOf().releases);
+/** What was looked at from afar: no server is asked again. */
+const seen: Facts = {
+  reach: { kind: "absent" },
+  last: null,
+  lastOpen: null,
+  snapshots: [],
+  catalogue: [],
+  databases: { pfa: facts() },
+};
+
+function refused(change: Record<string, unknown>, looked: Partial<Facts> = {}, system: SystemDefinition = definition): Promise<string[]> {
+  const declared = declaredOf({ releases: ledger, ...change });
+  return refusals(siteOf(declared, "test", project), system, resolvePins(declared, system), { ...seen, ...looked });
+}
+const opened = (change: Record<string, unknown> = {}) =>
+  ({ state: "open", pins: resolvePins(declaredOf({ releases: ledger, ...change }), definition) as Pins }) as Facts["lastOpen"];
+
+describe("refused before anything stops", () => {
+  it("nothing, where everything that is pinned is there", async () => {
+    expect(await refused({})).toEqual([]);
+    const snapshots = [SNAPSHOT] as unknown as Facts["snapshots"];
+    expect(await refused({ release: "v3.0.0", data: "before-v4.0.0@1" }, { snapshots, lastOpen: opened() })).toEqual([]);
+  });
+
+  it("an artefact that is gone, and one that is not what was released", async () => {
+    const broken = structuredClone(ledger);
+    broken["v4.0.0"]!.components["worker"]!.path = "releases/v4.0.0/nowhere";
+    broken["v4.0.0"]!.components["frontend"]!.sha256 = "0f".repeat(32);
+    const reasons = await refused({ releases: broken });
+    expect(reasons).toEqual([
+      expect.stringMatching(/worker v4\.0\.0 is not there: no folder .*nowhere/),
+      expect.stringMatching(/frontend v4\.0\.0 in .* is not what was recorded: expected sha256 (0f){32}/),
+    ]);
+  });
+
+  it("an image where the target runs folders", async () => {
+    const images = structuredClone(ledger);
+    images["v4.0.0"]!.components["worker"] = { image: `sha256:${"ab".repeat(32)}` };
+    expect(await refused({ releases: images })).toEqual([expect.stringMatching(/releases\.v4\.0\.0\.components\.worker has no `path`/)]);
+  });
+
+  it("a snapshot that is not there, or one of several", async () => {
+    expect(await refused({ data: "before-v4.0.0@1" })).toEqual([expect.stringMatching(/no such snapshot of pfa; there are none/)]);
+    const snapshots = [SNAPSHOT, { ...SNAPSHOT, generation: 2 }] as unknown as Facts["snapshots"];
+    expect(await refused({ data: "before-v4.0.0" }, { snapshots })).toEqual([expect.stringMatching(/is ambiguous/)]);
+  });
+
+  it("a quarantined database that is not there, unless it is live again already", async () => {
+    const pin = { data: "quarantine:pfa_quarantine_9" };
+    expect(await refused(pin)).toEqual([
+      expect.stringMatching(/"quarantine:pfa_quarantine_9": no such quarantined database; there are none/),
+    ]);
+    const catalogue = [{ role: "quarantine", database: "pfa", name: "pfa_quarantine_3" }] as Facts["catalogue"];
+    expect(await refused(pin, { catalogue })).toEqual([expect.stringMatching(/there are pfa_quarantine_3/)]);
+    expect(await refused({ data: "quarantine:pfa_quarantine_3" }, { catalogue })).toEqual([]);
+    const back = { pfa: facts({ lineage: { snapshot: null, quarantine: "pfa_quarantine_9" } }) };
+    expect(await refused(pin, { databases: back })).toEqual([]);
+  });
+
+  it("a way down that has no script", async () => {
+    const pfa = definition.databases["pfa"]!;
+    const migrations = pfa.migrations.map((migration, index) => (index === 2 ? { ...migration, path: "migrations/nowhere" } : migration));
+    const without = { ...definition, databases: { pfa: { ...pfa, migrations } } };
+    const down = { release: "v3.0.0", schema: "down" };
+    expect(await refused(down, { lastOpen: opened() }, without)).toEqual([
+      expect.stringMatching(/20251128000003.* has no down\.sql: pin schema "keep" or "mark", or restore a snapshot/),
+    ]);
+    for (const schema of ["keep", "mark"]) expect(await refused({ ...down, schema }, { lastOpen: opened() }, without)).toEqual([]);
+    expect(await refused(down, { lastOpen: opened() })).toEqual([]);
+  });
+
+  it("everything at once", async () => {
+    const broken = structuredClone(ledger);
+    broken["v4.0.0"]!.components["worker"]!.path = "nowhere";
+    expect(await refused({ releases: broken, data: "before-v5.0.0" })).toHaveLength(2);
+  });
+});

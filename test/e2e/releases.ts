@@ -1,0 +1,67 @@
+/** Releases with a defect that no drill switches on: copies of a sample release, altered, outside the repository. */
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { PinEdit } from "../../declared/edit.ts";
+import { hashFolder } from "../../processes/artefact.ts";
+import { PROJECT } from "./stand.ts";
+
+const SYSTEM = join(PROJECT, "systems", "pfa-vanguard");
+export const COMPONENTS = ["backend", "worker", "frontend"];
+
+export interface Defect {
+  from: string;
+  version: string;
+  /** Changes a program's text. */
+  alter?: (component: string, text: string) => string;
+}
+
+/** Makes the folder of a release, one folder per component below it. */
+export function makeRelease(folder: string, { from, version, alter = (_component, text) => text }: Defect): string {
+  const release = join(folder, "releases", version);
+  mkdirSync(release, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{"type":"module"}\n');
+  for (const component of COMPONENTS) {
+    cpSync(join(SYSTEM, "releases", from, component), join(release, component), { recursive: true });
+    if (component === "frontend") change(join(release, component, "version.json"), (text) => text.replace(`"version": "${from}"`, `"version": "${version}"`));
+    else
+      change(join(release, component, "main.ts"), (text) =>
+        alter(
+          component,
+          text
+            .replaceAll("../../../../kit/", `${PROJECT}/systems/kit/`)
+            .replaceAll("../../../program/", `${SYSTEM}/program/`)
+            .replace(`const release = "${from}"`, `const release = "${version}"`),
+        ),
+      );
+  }
+  return release;
+}
+
+function change(file: string, edit: (text: string) => string): void {
+  const text = readFileSync(file, "utf8");
+  const edited = edit(text);
+  if (edited === text) throw new Error(`nothing was changed in ${file}`);
+  writeFileSync(file, edited);
+}
+
+/** The ledger's entry of a release. */
+export async function ledgerEntry(release: string, version: string, schema: string): Promise<PinEdit> {
+  const components: Record<string, { path: string; sha256: string }> = {};
+  for (const component of COMPONENTS) components[component] = { path: join(release, component), sha256: await hashFolder(join(release, component)) };
+  return { path: ["releases", version], value: { schema: { pfa: schema }, components } };
+}
+
+/** The system's definition with one more migration, whose SQL lies in `folder` and can be changed there. */
+export function definitionWithMigration(folder: string, name: string, sql: string): string {
+  const place = join(folder, "migrations", name);
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, "migration.sql"), sql);
+  const file = JSON.stringify(join(SYSTEM, "definition.ts"));
+  return `import { pfaVanguard } from ${file};
+const pfa = pfaVanguard.databases.pfa;
+export const definition = {
+  ...pfaVanguard,
+  databases: { pfa: { ...pfa, migrations: [...pfa.migrations, { name: ${JSON.stringify(name)}, path: ${JSON.stringify(relative(SYSTEM, place))} }] } },
+};
+`;
+}
