@@ -104,17 +104,19 @@ async function restore(stack: BenchStack, database: string, turn: number, arm: "
     { path: ["data"], value: turn === 0 ? name : { snapshot: name, again: turn } },
     { path: ["arm"], value: arm },
   ]);
-  const seconds = await pause(servicesUrl(site, database), () => stack.up({ preview: false }));
+  const seconds = await pause(stack, servicesUrl(site, database), () => stack.up({ preview: false }));
   return { seconds, ...(await fromJournal(stack)) };
 }
 
-async function restoreByHand({ site }: BenchStack, database: string, manual: ManualWay): Promise<number> {
-  const url = new URL(servicesUrl(site, database));
+async function restoreByHand(stack: BenchStack, database: string, manual: ManualWay): Promise<number> {
+  const url = new URL(servicesUrl(stack.site, database));
   url.pathname = `/${encodeURIComponent(manual.database)}`;
-  return pause(url.href, () => manual.restore());
+  return pause(stack, url.href, () => manual.restore());
 }
 
-async function pause(connectionString: string, work: () => Promise<unknown>): Promise<number> {
+async function pause({ site }: BenchStack, connectionString: string, work: () => Promise<unknown>): Promise<number> {
+  // Neither side pays for what seeding or the other one left to be written.
+  await withSession(endpointOf(site), "postgres", (client) => client.query("CHECKPOINT"));
   const writer = new SqlWriter(connectionString, TABLE);
   try {
     return await writer.pauseDuring(async () => void (await work()));

@@ -62,14 +62,12 @@ export class RollbackStack extends pulumi.ComponentResource {
     );
     const { epoch } = fence;
     const snapshots = new Snapshots("snapshots", { site, epoch, take: fence.plan.take }, after(fence));
-    const databases = Object.keys(definition.databases).map(
-      (database) =>
-        new Database(
-          database,
-          { site, epoch, pins, database, plan: fence.plan.databases.apply((plans) => plans[database]!) },
-          after(snapshots),
-        ),
-    );
+    const databases: Database[] = [];
+    for (const database of Object.keys(definition.databases)) {
+      const plan = fence.plan.databases.apply((plans) => plans[database]!);
+      // One after another: their cut-overs are transactions of one session.
+      databases.push(new Database(database, { site, epoch, pins, database, plan }, after(snapshots, ...databases)));
+    }
     const flags = new Flags("flags", { site, epoch, flags: pins.flags }, after(snapshots, ...databases));
     const components = Object.entries(pins.components).map(
       ([component, pin]) => new Component(component, { site, epoch, component, pin }, after(snapshots, ...databases)),

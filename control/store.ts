@@ -114,12 +114,12 @@ export class ControlStore {
   /** Opens the control database, creating it where it is absent. */
   static async create(endpoint: Endpoint, name: string): Promise<ControlStore> {
     await withSession(endpoint, "postgres", async (client) => {
+      // Until the session ends: two that make it at once would get in each other's way.
+      await client.query("SELECT pg_advisory_lock($1)", [LOCK + 1]);
       const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
-      if (rowCount !== 0) return;
-      await client.query(`CREATE DATABASE ${quote(name)}`).catch((error: { code?: string }) => {
-        if (error.code !== "42P04" && error.code !== "23505") throw error;
-      });
-      await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
+      if (rowCount === 0) await client.query(`CREATE DATABASE ${quote(name)}`);
+      const { rows } = await client.query<{ open: boolean }>("SELECT has_database_privilege('public', $1, 'CONNECT') AS open", [name]);
+      if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
     });
     const client = await connect(endpoint, name);
     await client.query("BEGIN");

@@ -32,11 +32,18 @@ export function gateCheck(times: CrossingTimes, samples: readonly GateSample[], 
   const early = samples.slice(closedFrom).find(({ at, mode }) => mode !== null && mode !== "closed" && at < until);
   const verified = verifiedAt === null ? "never" : time(verifiedAt);
   if (early !== undefined)
-    return failed(name, `the gate was ${early.mode} at ${time(early.at)}, but verification passed ${verified === "never" ? verified : `at ${verified}`}`);
+    return failed(
+      name,
+      `the gate was ${early.mode} at ${time(early.at)}, but verification passed ${verified === "never" ? verified : `at ${verified}`}`,
+    );
   const write = acknowledgedAt.find((at) => at > fencedAt && at < until);
-  if (write !== undefined) return failed(name, `a user's write was acknowledged at ${time(write)}, after the fence and before verification passed (${verified})`);
+  if (write !== undefined)
+    return failed(name, `a user's write was acknowledged at ${time(write)}, after the fence and before verification passed (${verified})`);
   const closed = samples.filter(({ mode }) => mode === "closed").length;
-  return passed(name, `seen closed ${closed} times; verification passed ${verified}, first write after it ${firstAfter(acknowledgedAt, until)}`);
+  return passed(
+    name,
+    `seen closed ${closed} times; verification passed ${verified}, first write after it ${firstAfter(acknowledgedAt, until)}`,
+  );
 }
 
 function firstAfter(acknowledgedAt: readonly number[], wall: number): string {
@@ -77,14 +84,16 @@ export function exportsCheck(differences: Record<string, Counts>, files: readonl
   const wrong: string[] = [];
   for (const { path, kind, table, recorded, found } of files) {
     if (found === null) wrong.push(`${path} is missing or damaged`);
-    else if (found.sha256 !== recorded.sha256) wrong.push(`${path} has sha256 ${found.sha256.slice(0, 12)}…, recorded is ${recorded.sha256.slice(0, 12)}…`);
+    else if (found.sha256 !== recorded.sha256)
+      wrong.push(`${path} has sha256 ${found.sha256.slice(0, 12)}…, recorded is ${recorded.sha256.slice(0, 12)}…`);
     else if (found.rows !== recorded.rows) wrong.push(`${path} holds ${found.rows} rows, recorded are ${recorded.rows}`);
     const counted = table === null ? undefined : differences[table];
     if (found === null) continue;
     if (counted === undefined) wrong.push(`${path} belongs to no table that was compared`);
     else if (kind === "csv" && found.rows !== counted.inserted + counted.updated)
       wrong.push(`${path} holds ${found.rows} rows, set aside are ${counted.inserted + counted.updated}`);
-    else if (kind === "jsonl" && !sameCounts(found.operations, counted)) wrong.push(`${path} holds ${inWords(found.operations)}, set aside are ${inWords(counted)}`);
+    else if (kind === "jsonl" && !sameCounts(found.operations, counted))
+      wrong.push(`${path} holds ${inWords(found.operations)}, set aside are ${inWords(counted)}`);
   }
   for (const [table, counts] of Object.entries(differences))
     if (total({ [table]: counts }) > 0 && !files.some((file) => file.table === table && file.kind === "jsonl"))
@@ -92,7 +101,10 @@ export function exportsCheck(differences: Record<string, Counts>, files: readonl
   const missing = judgement?.exports.missing.length ?? 0;
   if (missing > 0) wrong.push(`${missing} changes of the witness are in no export`);
   if (wrong.length > 0) return failed(name, wrong.join("; "));
-  return passed(name, `${files.length} files with the ${total(differences)} rows that were set aside; ${judgement?.exports.found ?? 0} changes of the witness among them`);
+  return passed(
+    name,
+    `${files.length} files with the ${total(differences)} rows that were set aside; ${judgement?.exports.found ?? 0} changes of the witness among them`,
+  );
 }
 
 function sameCounts(one: Counts | null, other: Counts): boolean {
@@ -131,7 +143,12 @@ export function releasesCheck(seen: readonly SeenRelease[]): CheckResult {
   const wrong = seen.filter(({ pinned, seen: release }) => pinned !== release);
   const words = (release: string | null): string => release ?? "nothing";
   if (wrong.length > 0)
-    return failed(name, wrong.map(({ component, pinned, seen: release }) => `${component} answers as ${words(release)}, pinned is ${words(pinned)}`).join("; "));
+    return failed(
+      name,
+      wrong
+        .map(({ component, pinned, seen: release }) => `${component} answers as ${words(release)}, pinned is ${words(pinned)}`)
+        .join("; "),
+    );
   return passed(name, seen.map(({ component, seen: release }) => `${component} ${release ?? "stopped"}`).join(", "));
 }
 
@@ -148,7 +165,10 @@ export function witnessChecks(judgement: Judgement): CheckResult[] {
         ? failed("nothing-lost", `${lost.length} of ${writes} acknowledged writes are nowhere${first(lost)}`)
         : passed("nothing-lost", `${writes} acknowledged writes: ${where}`),
     wrong.length + resurrected.length > 0
-      ? failed("nothing-wrong", `${wrong.length} rows with wrong content${first(wrong)}; ${resurrected.length} deleted rows are back${first(resurrected)}`)
+      ? failed(
+          "nothing-wrong",
+          `${wrong.length} rows with wrong content${first(wrong)}; ${resurrected.length} deleted rows are back${first(resurrected)}`,
+        )
       : problems.length > 0
         ? failed("nothing-wrong", problems.join("; "))
         : passed("nothing-wrong", "every row has the content that was acknowledged, no deleted row is back"),

@@ -23,11 +23,19 @@ const FETCH = 5000;
 export async function countDifferences(base: pg.Client, current: pg.Client, tables: readonly string[]): Promise<Record<string, Counts>> {
   const counts: Record<string, Counts> = {};
   for (const table of tables) {
-    const name = table.split(".").map((part) => pg.escapeIdentifier(part)).join(".");
+    const name = table
+      .split(".")
+      .map((part) => pg.escapeIdentifier(part))
+      .join(".");
     const before = await columnsOf(base, name);
     const after = await columnsOf(current, name);
     if (before.length + after.length === 0) continue;
-    const common = before.length === 0 ? after : after.length === 0 ? before : after.filter((column) => before.some((other) => other.name === column.name));
+    const common =
+      before.length === 0
+        ? after
+        : after.length === 0
+          ? before
+          : after.filter((column) => before.some((other) => other.name === column.name));
     counts[table] = await countMerged(
       before.length === 0 ? nothing() : rowsOf(base, name, common),
       after.length === 0 ? nothing() : rowsOf(current, name, common),
@@ -41,7 +49,7 @@ async function columnsOf(client: pg.Client, table: string): Promise<{ name: stri
 }
 
 /** Rows in the order of their key's hash, a part at a time; without a key the whole row is its key. */
-async function* rowsOf(client: pg.Client, table: string, columns: { name: string; key: boolean }[]): AsyncGenerator<Row> {
+async function* rowsOf(client: pg.Client, table: string, columns: { name: string; key: boolean }[]): AsyncGenerator<Row, undefined> {
   const list = (of: { name: string }[]): string => of.map(({ name }) => pg.escapeIdentifier(name)).join(", ");
   const keys = columns.filter(({ key }) => key);
   const content = `md5(ROW(${list(columns)})::text)`;
@@ -59,13 +67,13 @@ async function* rowsOf(client: pg.Client, table: string, columns: { name: string
   }
 }
 
-async function* nothing(): AsyncGenerator<Row> {}
+async function* nothing(): AsyncGenerator<Row, undefined> {}
 
-export async function countMerged(base: AsyncIterator<Row>, current: AsyncIterator<Row>): Promise<Counts> {
+export async function countMerged(base: AsyncIterator<Row, undefined>, current: AsyncIterator<Row, undefined>): Promise<Counts> {
   const counts: Counts = { inserted: 0, updated: 0, deleted: 0 };
-  const next = async (rows: AsyncIterator<Row>): Promise<Row | null> => {
-    const { done, value } = await rows.next();
-    return done === true ? null : value;
+  const next = async (rows: AsyncIterator<Row, undefined>): Promise<Row | null> => {
+    const result = await rows.next();
+    return result.done === true ? null : result.value;
   };
   let [before, after] = [await next(base), await next(current)];
   while (before !== null || after !== null) {

@@ -97,7 +97,8 @@ async function freePorts(source: string): Promise<PinEdit[]> {
   const names = Object.keys(ports ?? {});
   const free = await takeFreePorts(names.length + 1);
   const edits: PinEdit[] = names.map((name, index) => ({ path: ["ports", name], value: free[index] }));
-  if ((config["backout:server"] as { embedded?: boolean } | undefined)?.embedded === true) edits.push({ path: ["server", "port"], value: free.at(-1) });
+  if ((config["backout:server"] as { embedded?: boolean } | undefined)?.embedded === true)
+    edits.push({ path: ["server", "port"], value: free.at(-1) });
   return edits;
 }
 

@@ -44,7 +44,10 @@ export function versionIn(text: string | null, page: boolean): string | null {
 }
 
 /** Each recorded file, read again. */
-export async function exportsOutside(files: readonly { path: string; sha256: string; rows: number }[], runId: string): Promise<ExportFacts[]> {
+export async function exportsOutside(
+  files: readonly { path: string; sha256: string; rows: number }[],
+  runId: string,
+): Promise<ExportFacts[]> {
   return Promise.all(
     files.map(async ({ path, sha256, rows }) => {
       const kind = path.endsWith(".csv") ? ("csv" as const) : ("jsonl" as const);
@@ -71,7 +74,11 @@ async function contentsOf(path: string, kind: "jsonl" | "csv"): Promise<ExportFa
 }
 
 export async function databaseExists(address: Address, database: string): Promise<boolean> {
-  return inDatabase(address, "postgres", async (client) => (await client.query("SELECT FROM pg_database WHERE datname = $1", [database])).rowCount === 1);
+  return inDatabase(
+    address,
+    "postgres",
+    async (client) => (await client.query("SELECT FROM pg_database WHERE datname = $1", [database])).rowCount === 1,
+  );
 }
 
 /** Lets the drill and its witness into databases nobody may enter, and keeps them out again afterwards. */
@@ -81,7 +88,10 @@ export async function withDoors<T>(address: Address, databases: readonly string[
       for (const name of names) await client.query(`ALTER DATABASE ${pg.escapeIdentifier(name)} ALLOW_CONNECTIONS ${allowed}`);
     });
   const closed = await inDatabase(address, "postgres", async (client) => {
-    const { rows } = await client.query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname = ANY ($1) AND NOT datallowconn", [databases]);
+    const { rows } = await client.query<{ name: string }>(
+      "SELECT datname AS name FROM pg_database WHERE datname = ANY ($1) AND NOT datallowconn",
+      [databases],
+    );
     return rows.map(({ name }) => name);
   });
   await set(closed, true);
@@ -93,11 +103,22 @@ export async function withDoors<T>(address: Address, databases: readonly string[
 }
 
 /** The witness's rows in a quarantine. */
-export async function quarantineFacts(address: Address, name: string | null, script: { table: string; key: string }, prefix: string): Promise<QuarantineFacts> {
+export async function quarantineFacts(
+  address: Address,
+  name: string | null,
+  script: { table: string; key: string },
+  prefix: string,
+): Promise<QuarantineFacts> {
   if (name === null || !(await databaseExists(address, name))) return { name, exists: false, witnessRows: 0 };
-  const table = script.table.split(".").map((part) => pg.escapeIdentifier(part)).join(".");
+  const table = script.table
+    .split(".")
+    .map((part) => pg.escapeIdentifier(part))
+    .join(".");
   const witnessRows = await inDatabase(address, name, async (client) => {
-    const { rows } = await client.query<{ rows: number }>(`SELECT count(*)::int AS rows FROM ${table} WHERE starts_with(${pg.escapeIdentifier(script.key)}::text, $1)`, [prefix]);
+    const { rows } = await client.query<{ rows: number }>(
+      `SELECT count(*)::int AS rows FROM ${table} WHERE starts_with(${pg.escapeIdentifier(script.key)}::text, $1)`,
+      [prefix],
+    );
     return rows[0]?.rows ?? 0;
   });
   return { name, exists: true, witnessRows };
@@ -111,7 +132,10 @@ export interface JournalTimes extends CrossingTimes {
 /** When what happened in a crossing, from the journal beside the data. */
 export async function journalTimes(address: Address, control: string, epoch: number): Promise<JournalTimes> {
   const { rows } = await inDatabase(address, control, (client) =>
-    client.query<{ phase: string; step: string; status: string; at: Date }>("SELECT phase, step, status, at FROM journal WHERE epoch = $1 ORDER BY id", [epoch]),
+    client.query<{ phase: string; step: string; status: string; at: Date }>(
+      "SELECT phase, step, status, at FROM journal WHERE epoch = $1 ORDER BY id",
+      [epoch],
+    ),
   );
   const phases: JournalTimes["phases"] = {};
   for (const { phase, at } of rows) phases[phase] = { from: phases[phase]?.from ?? at.getTime(), to: at.getTime() };
@@ -124,11 +148,10 @@ export async function journalTimes(address: Address, control: string, epoch: num
 export async function pristineOf(address: Address, control: string, database: string, pin: string): Promise<string | null> {
   const [name, generation] = pin.split("@");
   const { rows } = await inDatabase(address, control, (client) =>
-    client.query<{ location: string }>("SELECT location FROM snapshots WHERE database = $1 AND name = $2 AND generation = $3 AND driver = 'template'", [
-      database,
-      name,
-      Number(generation ?? 1),
-    ]),
+    client.query<{ location: string }>(
+      "SELECT location FROM snapshots WHERE database = $1 AND name = $2 AND generation = $3 AND driver = 'template'",
+      [database, name, Number(generation ?? 1)],
+    ),
   );
   return rows[0]?.location ?? null;
 }
@@ -136,7 +159,10 @@ export async function pristineOf(address: Address, control: string, database: st
 /** Databases that a crossing set aside. */
 export async function quarantinesOf(address: Address, control: string, epoch: number): Promise<{ name: string; database: string }[]> {
   return inDatabase(address, control, async (client) => {
-    const { rows } = await client.query<{ name: string; database: string }>("SELECT name, database FROM databases WHERE role = 'quarantine' AND epoch = $1 ORDER BY name", [epoch]);
+    const { rows } = await client.query<{ name: string; database: string }>(
+      "SELECT name, database FROM databases WHERE role = 'quarantine' AND epoch = $1 ORDER BY name",
+      [epoch],
+    );
     return rows;
   });
 }

@@ -57,13 +57,13 @@ export function knownDrills(project: string): KnownDrill[] {
   } catch {
     return [];
   }
-  return names
-    .filter((name) => !name.startsWith("."))
-    .map((name) => {
-      const folder = join(drillsFolder(project), name);
-      const record = readRecord(folder);
-      return { folder, record, running: record !== null && isAlive({ pid: record.pid, startTime: record.startTime }) };
-    });
+  return names.flatMap((name) => {
+    const folder = join(drillsFolder(project), name);
+    const record = readRecord(folder);
+    // One that is just being made has no record yet.
+    if (record === null && name.startsWith(".")) return [];
+    return [{ folder, record, running: record !== null && isAlive({ pid: record.pid, startTime: record.startTime }) }];
+  });
 }
 
 function readRecord(folder: string): DrillRecord | null {

@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { observeServer, removeServer } from "../postgres/server.ts";
 import { end } from "../processes/end.ts";
-import { findByEnvironment } from "../processes/identity.ts";
+import { findByEnvironment, lookUp } from "../processes/identity.ts";
 import type { ProcessIdentity } from "../processes/identity.ts";
 import { observeProcess, runningNames, stopProcess } from "../processes/process.ts";
 import { knownDrills, type KnownDrill } from "./record.ts";
@@ -86,8 +86,11 @@ async function removeAll(drills: KnownDrill[], say: (line: string) => void): Pro
 
 /** Commands, engines, providers and background work on the stack: all of them know its home. */
 function workers(home: string): ProcessIdentity[] {
+  // Somebody who looks into a kept drill may have set it for his shell, too.
+  const ours = new Set<number>();
+  for (let pid = process.pid; pid > 1 && !ours.has(pid); pid = lookUp(pid)?.parent ?? 0) ours.add(pid);
   return findByEnvironment("BACKOUT_HOME", home)
-    .filter(({ pid, value }) => value === home && pid !== process.pid)
+    .filter(({ pid, value }) => value === home && !ours.has(pid))
     .map(({ pid, startTime }) => ({ pid, startTime }));
 }
 

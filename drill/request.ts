@@ -38,6 +38,8 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
   if (!Number.isInteger(rows) || rows < 1) throw new UsageError(`--rows "${wish.rows}" must be a whole number from 1`);
   for (const release of [drill.from, drill.to])
     if (source.declared.releases[release] === undefined)
-      throw new UsageError(`a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`);
+      throw new UsageError(
+        `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
+      );
   return { source, fault, scope, rows, keep: wish.keep === true, reports };
 }

@@ -22,13 +22,22 @@ export async function runOf(site: Site, epoch: number, call: Call): Promise<Run>
   const name = controlName(site, definition);
   const { host, port } = endpointOf(site);
   const key = `${host}:${port}/${name}`;
-  let session = await held.get(key)?.catch(() => undefined);
-  if (session === undefined || session.broken) {
-    const opened = hold(site, name);
-    held.set(key, opened);
-    session = await opened;
+  const { control } = await heldFor(key, () => hold(site, name));
+  return { site, definition, control, epoch, runId, log: call.log };
+}
+
+/** Resources that begin at once share one session: a second one would wait for the lock of the first. */
+async function heldFor(key: string, open: () => Promise<Held>): Promise<Held> {
+  const current = held.get(key);
+  if (current !== undefined) {
+    const session = await current;
+    if (!session.broken) return session;
+    if (held.get(key) !== current) return heldFor(key, open);
   }
-  return { site, definition, control: session.control, epoch, runId, log: call.log };
+  const opened = open();
+  held.set(key, opened);
+  opened.catch(() => held.get(key) === opened && held.delete(key));
+  return opened;
 }
 
 async function hold(site: Site, name: string): Promise<Held> {

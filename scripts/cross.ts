@@ -141,6 +141,9 @@ async function exportsOf(control: ControlStore, epoch: number): Promise<Crossing
   return rows.map(({ path, sha256, rows: count }) => ({ path, sha256, rows: Number(count) }));
 }
 
+/** What ends a message in the engine's summary. */
+const HEADING = /^(?:backout|pulumi):\S+ \(.*\):$|^(?:error|warning): |^(?:Outputs|Resources|Policies|Duration):/;
+
 /** The engine's error lines, without its own frame around them. */
 function failureOf(output: string): string {
   const lines = output.split("\n");
@@ -151,8 +154,8 @@ function failureOf(output: string): string {
     const found = /^error: (.*)$/.exec(said[index] ?? "");
     if (found?.[1] === undefined || found[1] === "update failed") continue;
     errors.push(found[1].replace(/^backout:index:\w+ resource '\w+' has a problem: /, ""));
-    for (let next = index + 1; next < said.length && said[next] !== "" && !/^(?:backout|pulumi):|^error: /.test(said[next] ?? ""); next++)
-      errors.push(said[next]!);
+    // A message may have empty lines of its own; what follows it begins with a heading.
+    for (let next = index + 1; next < said.length && !HEADING.test(said[next]!); next++) if (said[next] !== "") errors.push(said[next]!);
   }
   return [...new Set(errors)].join("\n") || lines.slice(-5).join("\n");
 }

@@ -3,6 +3,7 @@
  * resource runs when its turn comes, that is, after the fence. Touches nothing.
  */
 import { targetOf } from "../../components/targets/index.ts";
+import { failpoint } from "../../crossing/failpoints.ts";
 import { look, type Facts } from "../../crossing/look.ts";
 import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
@@ -56,7 +57,9 @@ async function plan({ site, pins }: Inputs): Promise<Values> {
   if (facts.reach.kind === "unreachable")
     throw new UnreachableError(endpointOf(site), "postgres", new Error(`${facts.reach.reason}. Nothing was stopped`));
   const target = targetOf(site, definition);
+  await failpoint("plan.before");
   for (const [name, pin] of Object.entries(pins.components)) await target.check(name, pin);
+  await failpoint("plan.after");
   return { plannedAt: new Date().toISOString() };
 }
 

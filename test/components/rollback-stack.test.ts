@@ -55,8 +55,11 @@ async function registered(change: Record<string, unknown> = {}, definition: Syst
     site: siteOf(declared, "test", "/project"),
   };
   const all: Registered[] = [];
-  const register = MockMonitor.prototype.registerResource as (this: unknown, request: Request, done: unknown) => Promise<void>;
-  vi.spyOn(MockMonitor.prototype, "registerResource").mockImplementation(function (this: unknown, request: Request, done: unknown) {
+  const prototype = MockMonitor.prototype as unknown as {
+    registerResource: (this: unknown, request: Request, done: unknown) => Promise<void>;
+  };
+  const { registerResource: register } = prototype;
+  vi.spyOn(prototype, "registerResource").mockImplementation(function (this: unknown, request: Request, done: unknown) {
     all.push({
       type: request.getType(),
       name: request.getName(),
@@ -65,7 +68,7 @@ async function registered(change: Record<string, unknown> = {}, definition: Syst
       inputs: request.getObject().toJavaScript(),
     });
     return register.call(this, request, done);
-  } as never);
+  });
   await setMocks(
     {
       newResource: ({ type, name, inputs }) => ({ id: name, state: answer(type, inputs as Record<string, unknown>, args) }),
@@ -136,6 +139,8 @@ describe("the graph of one update", () => {
     const { all, outputs } = await registered({}, two);
     for (const name of ["flags", "backend", "worker", "frontend"])
       expect(all.find((one) => one.name === name)!.after).toEqual(["audit", "fence", "pfa", "snapshots"]);
+    // One after another: the cut-over of each is a transaction in the session they share.
+    expect(all.find(({ name }) => name === "audit")!.after).toEqual(["fence", "pfa", "snapshots"]);
     expect(outputs.data).toHaveLength(2);
   });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Facts } from "../../crossing/look.ts";
 import { refusals } from "../../crossing/refusals.ts";
-import { resolvePins, type Pins } from "../../declared/pins.ts";
+import { resolvePins } from "../../declared/pins.ts";
 import { siteOf } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { hashFolder } from "../../processes/artefact.ts";
@@ -42,7 +42,7 @@ function refused(change: Record<string, unknown>, looked: Partial<Facts> = {}, s
   return refusals(siteOf(declared, "test", project), system, resolvePins(declared, system), { ...seen, ...looked });
 }
 const opened = (change: Record<string, unknown> = {}) =>
-  ({ state: "open", pins: resolvePins(declaredOf({ releases: ledger, ...change }), definition) as Pins }) as Facts["lastOpen"];
+  ({ state: "open", pins: resolvePins(declaredOf({ releases: ledger, ...change }), definition) }) as Facts["lastOpen"];
 
 describe("refused before anything stops", () => {
   it("nothing, where everything that is pinned is there", async () => {

@@ -22,7 +22,7 @@ export function makeRelease(folder: string, { from, version, alter = (_component
   writeFileSync(join(folder, "package.json"), '{"type":"module"}\n');
   for (const component of COMPONENTS) {
     cpSync(join(SYSTEM, "releases", from, component), join(release, component), { recursive: true });
-    if (component === "frontend") change(join(release, component, "version.json"), (text) => text.replace(`"version": "${from}"`, `"version": "${version}"`));
+    if (component === "frontend") for (const file of ["version.json", "index.html"]) change(join(release, component, file), (text) => text.replaceAll(from, version));
     else
       change(join(release, component, "main.ts"), (text) =>
         alter(

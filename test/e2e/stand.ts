@@ -39,6 +39,13 @@ export interface Update {
 
 export type Victim = "cli" | "provider" | "postgres";
 
+export interface Interrupted {
+  /** Process id of the provider that stood at the failpoint. */
+  provider: number;
+  /** What the engine said; empty where the CLI itself was killed. */
+  output: string;
+}
+
 export interface VerbResult<T = Record<string, unknown>> {
   code: number;
   json: T;
@@ -89,12 +96,14 @@ function engineOf({ stack, engine, site }: Base) {
   let selected = false;
   const text = (): string => readFileSync(stack.file, "utf8");
   const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text(), edits));
+  const select = async (): Promise<void> => {
+    if (selected) return;
+    selected = true;
+    const { code, output } = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: ["stack", "select", "--create"], environment: stack.environment });
+    if (code !== 0) throw new Error(output);
+  };
   const pulumi = async (given: string[], environment: NodeJS.ProcessEnv = {}): Promise<Update> => {
-    if (!selected) {
-      selected = true;
-      const { code, output } = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: ["stack", "select", "--create"], environment: stack.environment });
-      if (code !== 0) throw new Error(output);
-    }
+    await select();
     const startedAt = performance.now();
     const { code, output } = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: given, environment: { ...stack.environment, ...environment } });
     return { code, output, counts: countsOf(output), seconds: (performance.now() - startedAt) / 1000 };
@@ -121,11 +130,13 @@ function engineOf({ stack, engine, site }: Base) {
     /**
      * Starts an update, waits until it stands at a failpoint, kills with SIGKILL, lets whoever survived go on, and waits for the CLI to end.
      * @param edits pins that are written first.
+     * @param runId id of the run that is killed, by which its steps are known in the journal.
      */
-    interrupt: async (point: string, victim: Victim, edits: PinEdit[] = [], held: () => Promise<void> = async () => undefined): Promise<string> => {
+    interrupt: async (point: string, victim: Victim, edits: PinEdit[] = [], runId = "interrupted"): Promise<Interrupted> => {
+      await select();
       pin(edits);
       const points = await mkdtemp(join(stack.folder, "failpoint-"));
-      const environment = { ...process.env, ...stack.environment, BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points };
+      const environment = { ...process.env, ...stack.environment, BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points, BACKOUT_RUN_ID: runId };
       const running = spawn(engine.pulumi, ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"], {
         cwd: stack.folder,
         env: environment,
@@ -143,14 +154,14 @@ function engineOf({ stack, engine, site }: Base) {
       await until(`the update stands at ${point}`, () => existsSync(reached) || ended);
       if (!existsSync(reached)) throw new Error(`the update ended without reaching ${point}:\n${await output}`);
       await until("the provider has said who it is", () => readFileSync(reached, "utf8") !== "");
-      await held();
-      const pid = victim === "cli" ? running.pid! : victim === "provider" ? Number(readFileSync(reached, "utf8")) : observeServer(serverHome(site)).pid!;
+      const provider = Number(readFileSync(reached, "utf8"));
+      const pid = victim === "cli" ? running.pid! : victim === "provider" ? provider : observeServer(serverHome(site)).pid!;
       process.kill(pid, "SIGKILL");
       if (victim === "cli") await exited;
       writeFileSync(join(points, `${point}.go`), "");
       await exited;
       // Who outlives the CLI holds its output open.
-      return victim === "cli" ? "" : output;
+      return { provider, output: victim === "cli" ? "" : await output };
     },
     removeStaleLocks: (): string[] => removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack),
     /** `backout <verb> … --stack … --json` */

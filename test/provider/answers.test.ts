@@ -62,7 +62,7 @@ function external(password: unknown): Values {
   return {
     ...site,
     server: { embedded: false, host: "127.0.0.1", port: site.ports["worker"], user: "admin", password, driver: "dump", databases: {} },
-  } as unknown as Values;
+  };
 }
 
 /** Everything outside the wrappers of secrets. */
@@ -118,7 +118,7 @@ describe("values that are not known yet in a preview", () => {
   it.each(["TrafficGate", "EmbeddedPostgres", "Plan", "Fence"])("check of %s goes on without them and hands them back", async (type) => {
     for (const unknown of [{ site: external(UNKNOWN) }, { site: external(secret(UNKNOWN)) }, { site: UNKNOWN }, { site, pins: UNKNOWN }]) {
       const news = { pins: pins as unknown, exact: false, carry: "export", reason: null, ...unknown };
-      const { inputs, failures } = await provider.check(urnOf(type), {}, news as Values);
+      const { inputs, failures } = await provider.check(urnOf(type), {}, news);
       expect(failures).toEqual([]);
       expect(inputs).toMatchObject(news);
     }
@@ -126,13 +126,7 @@ describe("values that are not known yet in a preview", () => {
 
   it("diff says that something changes", async () => {
     for (const { token } of RESOURCES)
-      expect(
-        await provider.diff(
-          urnOf(token.split(":")[2]!),
-          { site, epoch: 1 } as unknown as Values,
-          { site, epoch: UNKNOWN } as unknown as Values,
-        ),
-      ).toBe(2);
+      expect(await provider.diff(urnOf(token.split(":")[2]!), { site, epoch: 1 }, { site, epoch: UNKNOWN })).toBe(2);
   });
 
   it("an operation refuses to work with one", async () => {
@@ -142,10 +136,10 @@ describe("values that are not known yet in a preview", () => {
 
 describe("outputs", () => {
   it("of create and update are all inputs and every declared output", async () => {
-    const { outs } = await provider.create(TRAFFIC_GATE, { site } as unknown as Values);
+    const { outs } = await provider.create(TRAFFIC_GATE, { site });
     expect(outs).toEqual({ site, pid: expect.any(Number) as number });
-    expect(await provider.update(TRAFFIC_GATE, outs, { site } as unknown as Values)).toEqual(outs);
-    expect(await provider.diff(TRAFFIC_GATE, outs, { site } as unknown as Values)).toBe(1);
+    expect(await provider.update(TRAFFIC_GATE, outs, { site })).toEqual(outs);
+    expect(await provider.diff(TRAFFIC_GATE, outs, { site })).toBe(1);
   });
 
   it("read never says gone, whatever it is of and whatever is known of it", async () => {
@@ -162,7 +156,7 @@ describe("refusals", () => {
     const broken = structuredClone(pins);
     broken.components["backend"]!.artefact.path = join(folder, "nowhere");
     broken.components["worker"]!.artefact.sha256 = "00".repeat(32);
-    const { failures } = await provider.check(PLAN, {}, { site, pins: broken, exact: false } as unknown as Values);
+    const { failures } = await provider.check(PLAN, {}, { site, pins: broken, exact: false });
     expect(failures.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/^the artefact of backend v4\.0\.0 is not there: no folder .*nowhere/),
       expect.stringMatching(/^the artefact of worker v4\.0\.0 in .* is not what was recorded: expected sha256 0{64}/),
@@ -190,7 +184,7 @@ describe("refusals", () => {
 describe("log lines", () => {
   it("stand beside the resource they are of, in the order they were said", async () => {
     const before = engine.lines.length;
-    await provider.check(PLAN, {}, { site, pins, exact: false } as unknown as Values);
+    await provider.check(PLAN, {}, { site, pins, exact: false });
     await settled(before + 6);
     const lines = engine.lines.slice(before);
     expect(new Set(lines.map(({ urn }) => urn))).toEqual(new Set([PLAN]));

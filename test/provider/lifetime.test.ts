@@ -19,7 +19,6 @@ import {
   type FakeEngine,
   type ProviderProcess,
   type StartOptions,
-  type Values,
 } from "./provider-process.ts";
 
 const TRAFFIC_GATE = urnOf("TrafficGate", "gate");
@@ -59,7 +58,7 @@ async function endAsEngine(signal: NodeJS.Signals = "SIGINT"): Promise<NodeJS.Ti
 /** A create that stands still inside until it is let go. */
 async function heldCreate() {
   const held = heldDefinition(join(folder, "held"));
-  const answer = provider.create(TRAFFIC_GATE, { site: siteAt(home(), ports, { module: held.module }) } as unknown as Values);
+  const answer = provider.create(TRAFFIC_GATE, { site: siteAt(home(), ports, { module: held.module }) });
   answer.catch(() => undefined);
   await until(held.reached);
   return { answer, go: held.go };
@@ -72,7 +71,7 @@ describe("the provider's end", () => {
     "idle, it ends by itself on Cancel and %s, before the engine would kill it",
     async (signal) => {
       await start();
-      await provider.check(TRAFFIC_GATE, {}, { site: siteAt(home(), ports) } as unknown as Values);
+      await provider.check(TRAFFIC_GATE, {}, { site: siteAt(home(), ports) });
       const killer = await endAsEngine(signal);
       expect(await provider.exited).toEqual({ code: 0, signal: null });
       clearTimeout(killer);
@@ -105,10 +104,10 @@ describe("the provider's end", () => {
     engine = await startEngine(100);
     await start();
     const sha256 = "ab".repeat(32);
-    const pin = (component: string) => [component, { release: "v1", run: true, config: {}, artefact: { image: `sha256:${sha256}` } }];
+    const pin = { release: "v1", run: true, config: {}, artefact: { image: `sha256:${sha256}` } };
     const pins = {
       release: "v1",
-      components: Object.fromEntries(["a", "b", "c"].map(pin)),
+      components: { worker: pin, backend: pin },
       data: {},
       needs: {},
       schema: "keep",
@@ -118,9 +117,7 @@ describe("the provider's end", () => {
     };
     const server = { embedded: false, host: "127.0.0.1", port: ports[4]!, user: "admin", driver: "dump", databases: {} };
     const site = siteAt(home(), ports, { server } as never);
-    await Promise.all(
-      ["1", "2", "3", "4"].map((name) => provider.check(urnOf("Plan", name), {}, { site, pins, exact: false } as unknown as Values)),
-    );
+    await Promise.all(["1", "2", "3", "4"].map((name) => provider.check(urnOf("Plan", name), {}, { site, pins, exact: false })));
     const killer = await endAsEngine();
     expect(await provider.exited).toEqual({ code: 0, signal: null });
     clearTimeout(killer);

@@ -72,7 +72,7 @@ export async function startEngine(delayMs = 0): Promise<FakeEngine> {
         done(null, new empty.Empty());
       }, delayMs);
     },
-  } as unknown as grpc.UntypedServiceImplementation);
+  });
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),

@@ -68,8 +68,9 @@ describe("what a resource returns", () => {
   const inputs: Values = { password: secret("hunter2"), size: 1 };
 
   it("is completed: nothing undefined, nothing unknown, every input there, secrets wrapped", async () => {
-    const { outs } = await provider.create(urn, inputs);
-    expect(outs).toEqual({ password: secret("hunter2"), size: 1, nothing: null, later: null, deep: { kept: 1 }, echo: "hunter2" });
+    const created = await provider.create(urn, inputs);
+    expect(created).toMatchObject({ id: "thing" });
+    expect(created.outs).toEqual({ password: secret("hunter2"), size: 1, nothing: null, later: null, deep: { kept: 1 }, echo: "hunter2" });
     expect(await provider.update("id", urn, inputs, inputs)).toEqual({ outs: { ...inputs, nothing: null } });
   });
 

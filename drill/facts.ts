@@ -1,0 +1,32 @@
+/** What a drill finds out while it goes on. */
+import type { CrossingOutcome } from "../scripts/cross.ts";
+import type { CheckResult } from "../systems/definition.ts";
+import type { Clock } from "./clock.ts";
+import type { Finding } from "./judge-drill.ts";
+import type { DrillRequest } from "./request.ts";
+import type { Stage } from "./stage.ts";
+
+/** The drill cannot go on; `check` names what is wrong. */
+export class DrillStoppedError extends Error {
+  readonly check: string;
+  constructor(check: string, message: string) {
+    super(message);
+    this.name = "DrillStoppedError";
+    this.check = check;
+  }
+}
+
+/** Everything a drill found out, for its report. */
+export interface DrillFacts {
+  runId: string;
+  request: DrillRequest;
+  clock: Clock;
+  checks: CheckResult[];
+  stage: Stage | null;
+  faultSeen: string | null;
+  rollback: CrossingOutcome | null;
+  finding: Finding | null;
+  /** The data pin after the rollback. */
+  data: string;
+  kept: boolean;
+}

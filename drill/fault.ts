@@ -1,0 +1,53 @@
+/** The fault of a drill: switched on, seen by its probe, and seen to be gone. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CheckResult } from "../systems/definition.ts";
+import { failed, passed } from "./checks.ts";
+import { DrillStoppedError } from "./facts.ts";
+import { withContext, type Stage } from "./stage.ts";
+
+/** How long a fault may take to show, and to be gone after the rollback. Milliseconds. */
+const FAULT_LIMIT_MS = 20_000;
+const GONE_LIMIT_MS = 15_000;
+
+/**
+ * The probe must see nothing, then the fault, in this order: else it proves nothing.
+ * @returns what it saw. @throws DrillStoppedError
+ */
+export async function switchFaultOn(stage: Stage, name: string): Promise<string> {
+  const fault = stage.definition.drill.faults[name]!;
+  const early = await withContext(stage, (context) => fault.probe(context));
+  if (early !== null)
+    throw new DrillStoppedError("fault-seen", `the probe of "${name}" says yes before the fault is switched on: ${early}`);
+  await withContext(stage, (context) => fault.switchOn(context));
+  const { seen, trouble } = await probeUntil(stage, name, (now) => now !== null, FAULT_LIMIT_MS);
+  if (seen !== null) return seen;
+  const why = trouble === null ? "" : `; the probe failed: ${trouble}`;
+  throw new DrillStoppedError("fault-seen", `the fault "${name}" was switched on and never seen within ${FAULT_LIMIT_MS / 1000} s${why}`);
+}
+
+export async function faultGone(stage: Stage, name: string): Promise<CheckResult> {
+  const { seen, trouble } = await probeUntil(stage, name, (now) => now === null, GONE_LIMIT_MS);
+  if (trouble !== null) return failed("fault-gone", `the probe of "${name}" failed: ${trouble}`);
+  return seen === null
+    ? passed("fault-gone", `the probe of "${name}" sees nothing any more`)
+    : failed("fault-gone", `the fault is still there: ${seen}`);
+}
+
+/** Asks the probe until it says what is wanted; the last word, and the last failure to look. */
+async function probeUntil(
+  stage: Stage,
+  name: string,
+  wanted: (seen: string | null) => boolean,
+  limitMs: number,
+): Promise<{ seen: string | null; trouble: string | null }> {
+  const until = Date.now() + limitMs;
+  const fault = stage.definition.drill.faults[name]!;
+  for (;;) {
+    const looked = await withContext(stage, (context) => fault.probe(context)).then(
+      (seen) => ({ seen, trouble: null }),
+      (error: Error) => ({ seen: null, trouble: error.message }),
+    );
+    if ((looked.trouble === null && wanted(looked.seen)) || Date.now() > until) return looked;
+    await sleep(200);
+  }
+}

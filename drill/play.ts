@@ -1,0 +1,191 @@
+/**
+ * The drill as a story: the older release with data, the newer one, a client that writes all the time, a fault that shows, back, and everything
+ * looked at from outside.
+ */
+import { secretOf } from "../declared/site.ts";
+import type { CrossingOutcome } from "../scripts/cross.ts";
+import type { Engine } from "../scripts/engine/engine.ts";
+import type { DeployOutcome } from "../scripts/verbs/deploy.ts";
+import type { PreviewOutcome } from "../scripts/verbs/preview.ts";
+import type { CheckResult } from "../systems/definition.ts";
+import { failed, passed, releasesCheck, skipped } from "./checks.ts";
+import { within } from "./clock.ts";
+import { inDatabase, readContents, type Contents } from "./contents.ts";
+import { DrillStoppedError, type DrillFacts } from "./facts.ts";
+import { faultGone, switchFaultOn } from "./fault.ts";
+import { watchGate, type GateSample } from "./gate-watch.ts";
+import { judgeDrill } from "./judge-drill.ts";
+import { journalTimes, releasesOutside } from "./look-outside.ts";
+import { addressOf, controlOf, liveNames, setStage, urlOf, type Stage } from "./stage.ts";
+import { runVerb } from "./verbs.ts";
+import { readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "./witness-process.ts";
+
+/** How long users may take to be served. Milliseconds. */
+const BACK_LIMIT_MS = 20_000;
+/** Acknowledged writes before the fault is switched on, and after it shows. */
+const WRITES_BEFORE = 20;
+const WRITES_AFTER = 20;
+
+/** @param folder the drill's. @param name of its stack. @throws whatever ends it; what is known by then is in `facts`. */
+export async function play(facts: DrillFacts, folder: string, name: string, engine: Engine): Promise<void> {
+  const { clock, request, checks } = facts;
+  const { project } = request.source;
+  const stage = await clock.phase("prepare", () => setStage(project, request.source, folder, name, engine));
+  facts.stage = stage;
+  const { drill } = stage.definition;
+  const restores = stage.definition.scopes[request.scope]?.pins.data === "snapshot";
+
+  await clock.phase("deploy-old", () => deploy(stage, drill.to));
+  const before = await clock.phase("seed", () => seed(stage, request.rows));
+  await clock.phase("deploy-new", async () => {
+    const { armed } = await deploy(stage, drill.from);
+    if (restores) checks.push(armedCheck(armed));
+  });
+  const secret = (wanted: string): string => secretOf(stage.site, wanted);
+  const witness = await startWitness(folder, drill.witness, urlOf(stage, drill.witness.component), secret);
+  try {
+    await clock.phase("fault", () => breakIt(facts, stage, witness));
+    const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage));
+    const { outcome, samples, started } = await goBack(facts, stage);
+    if (outcome.ok) {
+      await clock.phase("back", () => untilBack(facts, stage, witness, Date.now()));
+      await clock.phase("verify", () => lookAgain(facts, stage));
+    }
+    await stopWitness(witness);
+    // A rollback that failed must not have lost anything either.
+    facts.finding = await clock.phase("judge", () => judgeDrill({ stage, outcome, before, samples, witness, started, keptOut, restores }));
+    checks.push(...facts.finding.checks);
+  } finally {
+    await stopWitness(witness);
+  }
+}
+
+async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
+  const { json, failure } = await runVerb<DeployOutcome>(stage.stack, "deploy", [release, "--yes", "--reason", "drill"]);
+  if (json === null || failure !== null) throw new DrillStoppedError("deploy", `${release}: ${failure ?? "no answer"}`);
+  return json;
+}
+
+/** Resolves with what the drill remembers of the content, to compare with after the rollback. */
+async function seed(stage: Stage, rows: number): Promise<Record<string, Contents>> {
+  const names = liveNames(stage);
+  const [first] = Object.values(names);
+  if (first !== undefined) await inDatabase(addressOf(stage), first, (client) => stage.definition.drill.seed(client, rows));
+  const contents: Record<string, Contents> = {};
+  for (const [database, live] of Object.entries(names))
+    contents[database] = await inDatabase(addressOf(stage), live, (client) => readContents(client));
+  return contents;
+}
+
+function armedCheck(armed: boolean): CheckResult {
+  return armed
+    ? passed("armed", "the snapshot taken by the deployment has its copy ready")
+    : failed("armed", "after the deployment no snapshot is armed");
+}
+
+async function breakIt(facts: DrillFacts, stage: Stage, witness: WitnessRun): Promise<void> {
+  const writes =
+    (more: number) =>
+    ({ acknowledgedAt }: { acknowledgedAt: number[] }) =>
+      acknowledgedAt.length >= more;
+  if (!(await untilSeen(witness, writes(WRITES_BEFORE), BACK_LIMIT_MS)))
+    throw new DrillStoppedError("witness", "the witness could not write before anything was broken");
+  facts.faultSeen = await switchFaultOn(stage, facts.request.fault);
+  facts.checks.push(passed("fault-seen", facts.faultSeen));
+  // A system with such a fault may not acknowledge any more: then what was written before is at risk.
+  await untilSeen(witness, writes(readJournal(witness).acknowledgedAt.length + WRITES_AFTER), 3000);
+}
+
+async function previewOf(facts: DrillFacts, stage: Stage): Promise<{ usersKeptOut: boolean }> {
+  const { definition } = stage;
+  const { json, failure } = await runVerb<PreviewOutcome>(stage.stack, "preview", [
+    "--to",
+    definition.drill.to,
+    "--scope",
+    facts.request.scope,
+  ]);
+  if (json?.preview == null || failure !== null) throw new DrillStoppedError("preview", failure ?? "the preview tells nothing");
+  const told = Object.values(json.preview.databases).flatMap(({ atRisk }) => Object.entries(atRisk?.rows ?? {}));
+  const rows = told.reduce((sum, [, { inserted, updated, deleted }]) => sum + inserted + updated + deleted, 0);
+  if (definition.scopes[facts.request.scope]?.pins.data === "snapshot") {
+    if (rows === 0)
+      throw new DrillStoppedError("preview", "the preview tells of no rows at risk, although a client has written all the time");
+    facts.checks.push(
+      passed("preview", `told ${rows} rows at risk in ${told.length} tables, and about ${json.preview.estimate.seconds} s`),
+    );
+  } else facts.checks.push(passed("preview", `the data stays; told about ${json.preview.estimate.seconds} s`));
+  return json.preview;
+}
+
+/** The rollback by its command, with a look at the gate all the while. */
+async function goBack(facts: DrillFacts, stage: Stage): Promise<{ outcome: CrossingOutcome; samples: GateSample[]; started: number }> {
+  const { definition, stack } = stage;
+  const { clock, request, checks, runId } = facts;
+  const started = Date.now();
+  const watch = watchGate(urlOf(stage, definition.drill.witness.component));
+  const wish = ["--to", definition.drill.to, "--scope", request.scope, "--yes", "--incident", runId.toUpperCase(), "--reason", "drill"];
+  const work = async (): Promise<CrossingOutcome> => {
+    const { json, failure } = await runVerb<CrossingOutcome>(stack, "rollback", wish);
+    if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback says nothing");
+    return { ...json, ok: json.ok && failure === null, failure: json.failure ?? failure };
+  };
+  let samples: GateSample[] = [];
+  const outcome = await clock
+    .phase("rollback", work, definition.scopes[request.scope]?.budgetSeconds ?? null)
+    .finally(async () => (samples = await watch.stop()));
+  facts.rollback = outcome;
+  await addPhases(facts, stage, outcome);
+  const { ok, failure, from, to, seconds } = outcome;
+  checks.push(
+    ok
+      ? passed("rollback", `${from ?? "nothing"} → ${to} in ${seconds.toFixed(1)} s`)
+      : failed("rollback", failure ?? "it failed and does not say why"),
+  );
+  return { outcome, samples, started };
+}
+
+/** The rollback's own phases, where they lay in time by the journal. */
+async function addPhases({ clock }: DrillFacts, stage: Stage, outcome: CrossingOutcome): Promise<void> {
+  if (outcome.epoch === null) return;
+  const { phases } = await journalTimes(addressOf(stage), controlOf(stage), outcome.epoch);
+  for (const { name, seconds, budgetSeconds, status } of outcome.phases) {
+    const from = phases[name]?.from;
+    clock.add({
+      name: `rollback: ${name}`,
+      seconds,
+      budgetSeconds,
+      status: status === "failed" ? "failed" : within("passed", seconds, budgetSeconds),
+      ...(from === undefined ? {} : { atSeconds: clock.at(from) }),
+    });
+  }
+}
+
+/** Users are served again, as far as the scope lets them in. */
+async function untilBack({ checks, request }: DrillFacts, stage: Stage, witness: WitnessRun, since: number): Promise<void> {
+  const mode = stage.definition.scopes[request.scope]?.pins.maintenance?.mode ?? "off";
+  const what = mode === "off" ? "writes" : "reads";
+  if (mode === "full") return void checks.push(skipped("service-back", "the scope keeps users out"));
+  const back = await untilSeen(
+    witness,
+    (seen) => (mode === "off" ? seen.acknowledgedAt : seen.readAt).some((at) => at > since),
+    BACK_LIMIT_MS,
+  );
+  checks.push(
+    back
+      ? passed("service-back", `the witness's ${what} are answered again`)
+      : failed("service-back", `the witness's ${what} were not answered again within ${BACK_LIMIT_MS / 1000} s`),
+  );
+}
+
+/** Verification once more, by the command and by the drill's own eyes. */
+async function lookAgain({ checks, request }: DrillFacts, stage: Stage): Promise<void> {
+  const [{ json, failure }, outside] = await Promise.all([
+    runVerb<{ passed: boolean; checks: CheckResult[] }>(stage.stack, "verify", []),
+    releasesOutside(stage),
+  ]);
+  checks.push(...(json?.checks ?? []));
+  // Which checks failed stands among them already.
+  if (json?.passed !== true) checks.push(failed("verify", failure ?? "verification from outside has failed"));
+  checks.push(releasesCheck(outside));
+  checks.push(await faultGone(stage, request.fault));
+}

@@ -1,0 +1,49 @@
+/** The provider's hold on a system: one locked session, shared by the resources of one update. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ControlStore, LockedError } from "../../control/store.ts";
+import type { Site } from "../../declared/site.ts";
+import { runOf } from "../../provider/session.ts";
+import { startServer, type TestServer } from "../postgres/embedded.ts";
+import { siteAt } from "./provider-process.ts";
+
+let server: TestServer;
+let site: Site;
+beforeAll(async () => {
+  server = await startServer();
+  const { host, port, user, passwordFile } = server.endpoint as { host: string; port: number; user: string; passwordFile: string };
+  site = siteAt("/nowhere", [1, 2, 3, 4, 5], {
+    server: { embedded: false, host, port, user, passwordFile, driver: "template", databases: {} },
+  });
+});
+afterAll(async () => {
+  await (await runOf(site, 1, call)).control.end();
+  await server?.remove();
+});
+
+const call = { urn: "urn", log: (): void => undefined };
+
+describe("the provider's session", () => {
+  it("is one, however many resources begin at once", async () => {
+    const runs = await Promise.all([1, 1, 1, 1].map((epoch) => runOf(site, epoch, call)));
+    expect(new Set(runs.map(({ control }) => control)).size).toBe(1);
+    expect(new Set(runs.map(({ runId }) => runId)).size).toBe(1);
+    expect((await runOf(site, 2, call)).control).toBe(runs[0]!.control);
+  });
+
+  it("keeps another run out", async () => {
+    const other = await ControlStore.create(server.endpoint, "pfa_backout");
+    await expect(other.lock({ runId: "other" }, 0)).rejects.toThrow(LockedError);
+    await other.end();
+  });
+
+  it("is opened anew, once, where the server ended it", async () => {
+    const { control } = await runOf(site, 1, call);
+    const ended = new Promise((resolve) => control.client.once("end", resolve));
+    await server.control.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'pfa_backout'");
+    await ended;
+    const runs = await Promise.all([1, 1, 1].map((epoch) => runOf(site, epoch, call)));
+    expect(new Set(runs.map((run) => run.control)).size).toBe(1);
+    expect(runs[0]!.control).not.toBe(control);
+    expect(await runs[0]!.control.lastCrossing()).toBeNull();
+  });
+});
