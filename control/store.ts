@@ -8,6 +8,8 @@ import type { CrossingPlan, Lineage } from "../crossing/plan.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Baseline } from "../systems/definition.ts";
 
+export { controlDatabaseName } from "./name.ts";
+
 /** How far a crossing has come. `open` is the only state in which users are let in without more work. */
 export type CrossingState = "closing" | "closed" | "verified" | "open" | "refused";
 
@@ -99,10 +101,6 @@ export class LockedError extends Error {
     this.name = "LockedError";
     this.holder = holder;
   }
-}
-
-export function controlDatabaseName(live: string): string {
-  return `${live.slice(0, 55)}_backout`;
 }
 
 export class ControlStore {

@@ -18,8 +18,8 @@ export interface RowChanges {
 }
 export type RowsAtRisk = Record<string, RowChanges>;
 
-/** Below this many rows counting is as fast as estimating. */
-export const COUNT_UP_TO_ROWS = 200_000;
+/** Up to this many rows counting takes no longer than a person notices. */
+export const COUNT_UP_TO_ROWS = 20_000;
 
 export interface AtRisk {
   rows: RowsAtRisk;

@@ -28,15 +28,19 @@ export interface Facts {
 
 const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {} };
 
-export async function look(site: Site, definition: SystemDefinition): Promise<Facts> {
+/** @param crossing hash of the pins: where they are the ones that are open already, nothing more is looked at. */
+export async function look(site: Site, definition: SystemDefinition, crossing?: string): Promise<Facts> {
   if (site.server.embedded && observeServer(serverHome(site)).state === "absent") return { reach: { kind: "absent" }, ...NOTHING };
   let control: ControlStore | null = null;
   try {
     control = await ControlStore.open(endpointOf(site), controlName(site, definition));
     if (control === null) return { reach: { kind: "reached" }, ...NOTHING, databases: await databaseFacts(site, definition, null) };
+    const last = await control.lastCrossing();
+    if (last !== null && last.crossing === crossing && last.state === "open")
+      return { reach: { kind: "reached" }, ...NOTHING, last, lastOpen: last };
     return {
       reach: { kind: "reached" },
-      last: await control.lastCrossing(),
+      last,
       lastOpen: await control.lastOpenCrossing(),
       snapshots: await readySnapshots(control.client),
       catalogue: await catalogued(control.client),

@@ -28,7 +28,7 @@ export interface Pins {
   components: Record<string, ComponentPin>;
   /** By database of the definition. */
   data: Record<string, DataPin>;
-  /** Newest migration the pinned release needs, by database. */
+  /** Newest migration that a pinned release needs, by database. */
   needs: Record<string, string>;
   schema: SchemaPolicy;
   flags: Record<string, boolean>;
@@ -78,13 +78,16 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   }
   const databases = Object.keys(definition.databases);
   const needs: Record<string, string> = {};
+  // A component pinned apart to a newer release needs that one's schema.
+  const pinnedReleases = new Set([declared.release, ...Object.values(components).map((pin) => pin.release)]);
   for (const database of databases) {
     const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
-    const needed = declared.releases[declared.release]?.schema[database];
-    if (needed === undefined) continue;
-    if (!migrations.includes(needed))
-      fail(`releases.${declared.release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
-    needs[database] = needed;
+    for (const release of pinnedReleases) {
+      const needed = declared.releases[release]?.schema[database];
+      if (needed === undefined) continue;
+      if (!migrations.includes(needed)) fail(`releases.${release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
+      if (migrations.indexOf(needed) > migrations.indexOf(needs[database] ?? "")) needs[database] = needed;
+    }
   }
   const data = resolveData(declared.data, databases, fail);
   if (errors.length > 0) throw new DeclaredStateErrors(errors);

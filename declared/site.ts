@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { controlDatabaseName } from "../control/store.ts";
+import { controlDatabaseName } from "../control/name.ts";
 import type { Endpoint } from "../postgres/connection.ts";
-import { layoutOf } from "../postgres/server-home.ts";
-import { serverFolder } from "../postgres/server.ts";
+import { serverRunner } from "../postgres/run-as.ts";
+import { layoutOf, locate } from "../postgres/server-home.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { loadSystem } from "../systems/registry.ts";
 import type { Declared, ServerDeclaration } from "./schema.ts";
@@ -65,7 +65,7 @@ export function endpointOf(site: Site): Endpoint {
       host: "127.0.0.1",
       port: server.port,
       user: EMBEDDED_USER,
-      passwordFile: layoutOf(serverFolder(serverHome(site))).passwordFile,
+      passwordFile: layoutOf(locate(serverHome(site), serverRunner())).passwordFile,
     };
   const password = server.password ?? process.env["BACKOUT_SERVER_PASSWORD"];
   return {

@@ -3,10 +3,10 @@
  * program. Drills, end-to-end tests and benchmarks work on one, so that nothing of the real stack is touched.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { editPins, type PinEdit } from "../declared/edit.ts";
+import { isPortFree } from "../processes/ports.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { engineEnvironment } from "../scripts/engine/environment.ts";
 import { prepareProject } from "../scripts/engine/project.ts";
@@ -102,20 +102,15 @@ async function freePorts(source: string): Promise<PinEdit[]> {
   return edits;
 }
 
+/** Below the range from which the kernel takes ports for outgoing connections: nobody gets one of these by chance. */
+const PORTS = { from: 18_000, to: 32_000 };
+
 /** Ports nobody listens on, all different. */
 export async function takeFreePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (await isPortFree(port)) ports.add(port);
+  }
+  return [...ports];
 }

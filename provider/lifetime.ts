@@ -18,7 +18,7 @@ export async function inFlight<T>(work: () => Promise<T>): Promise<T> {
 
 function endWhenIdle(): void {
   // The answer to the last call must still leave.
-  if (ending && operations === 0) setTimeout(() => operations === 0 && process.exit(0), 20);
+  if (ending && operations === 0) setTimeout(() => operations === 0 && process.exit(0), 5);
 }
 
 export function end(): void {

@@ -12,17 +12,18 @@ export function typeOf(urn: string): string {
 
 export class BackoutProvider implements provider.Provider {
   readonly version: string;
-  private readonly resources: ReadonlyMap<string, Resource>;
+  private readonly resources: Promise<ReadonlyMap<string, Resource>>;
   private readonly logFor: (urn: string) => Log;
 
-  constructor(version: string, resources: readonly Resource[], logFor: (urn: string) => Log) {
+  /** @param resources may still be loading while the server already listens. */
+  constructor(version: string, resources: readonly Resource[] | Promise<readonly Resource[]>, logFor: (urn: string) => Log) {
     this.version = version;
-    this.resources = new Map(resources.map((resource) => [resource.token, resource]));
+    this.resources = Promise.resolve(resources).then((all) => new Map(all.map((resource) => [resource.token, resource])));
     this.logFor = logFor;
   }
 
   async check(urn: string, olds: Values, news: Values): Promise<provider.CheckResult> {
-    const resource = this.resource(urn);
+    const resource = await this.resource(urn);
     const inputs = unwrap(news) as Values;
     // What is not known yet cannot be judged; the update checks again with everything known.
     if (resource.check === undefined || containsUnknown(inputs)) return { inputs: news };
@@ -34,12 +35,12 @@ export class BackoutProvider implements provider.Provider {
   async diff(_id: string, urn: string, olds: Values, news: Values): Promise<provider.DiffResult> {
     const inputs = unwrap(news) as Values;
     if (containsUnknown(inputs)) return { changes: true };
-    return { changes: await this.resource(urn).diff(unwrap(olds) as Values, inputs, this.callOf(urn)) };
+    return { changes: await (await this.resource(urn)).diff(unwrap(olds) as Values, inputs, this.callOf(urn)) };
   }
 
   async create(urn: string, inputs: Values): Promise<provider.CreateResult> {
-    const resource = this.resource(urn);
     return inFlight(async () => {
+      const resource = await this.resource(urn);
       const values = known(unwrap(inputs) as Values);
       const outs = await resource.create(values, this.callOf(urn));
       return { id: urn.split("::").at(-1) ?? urn, outs: complete(values, outs, inputs) };
@@ -47,8 +48,8 @@ export class BackoutProvider implements provider.Provider {
   }
 
   async update(_id: string, urn: string, olds: Values, news: Values): Promise<provider.UpdateResult> {
-    const resource = this.resource(urn);
     return inFlight(async () => {
+      const resource = await this.resource(urn);
       const values = known(unwrap(news) as Values);
       const outs = await resource.update(unwrap(olds) as Values, values, this.callOf(urn));
       return { outs: complete(values, outs, news) };
@@ -61,14 +62,14 @@ export class BackoutProvider implements provider.Provider {
   }
 
   async delete(_id: string, urn: string, props: Values): Promise<void> {
-    const resource = this.resource(urn);
-    await inFlight(async () => resource.delete?.(unwrap(props) as Values, this.callOf(urn)));
+    await inFlight(async () => (await this.resource(urn)).delete?.(unwrap(props) as Values, this.callOf(urn)));
   }
 
-  private resource(urn: string): Resource {
-    const resource = this.resources.get(typeOf(urn));
+  private async resource(urn: string): Promise<Resource> {
+    const resources = await this.resources;
+    const resource = resources.get(typeOf(urn));
     if (resource === undefined)
-      throw new Error(`backout has no resource type ${typeOf(urn)}; known are ${[...this.resources.keys()].join(", ")}`);
+      throw new Error(`backout has no resource type ${typeOf(urn)}; known are ${[...resources.keys()].join(", ")}`);
     return resource;
   }
 

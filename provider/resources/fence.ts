@@ -50,7 +50,7 @@ export const fence: Resource<Inputs> = {
   token: "backout:index:Fence",
   check: async (inputs, old) => {
     const definition = await definitionOf(inputs.site);
-    const facts = await look(inputs.site, definition);
+    const facts = await look(inputs.site, definition, crossingOf(inputs.pins));
     // Out of reach, the record cannot be asked: a preview then shows what the pins alone say.
     if (facts.reach.kind === "unreachable" && old !== null) {
       const crossing = crossingOf(inputs.pins);

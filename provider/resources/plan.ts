@@ -27,8 +27,8 @@ interface Inputs {
 
 async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<CheckAnswer<Inputs>> {
   const definition = await definitionOf(inputs.site);
-  const facts = await look(inputs.site, definition);
   const crossing = crossingOf(inputs.pins);
+  const facts = await look(inputs.site, definition, crossing);
   if (facts.reach.kind === "unreachable") {
     call.log("warning", `the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`);
     return { inputs: { ...inputs, crossing, reached: false, preview: null } };

@@ -93,6 +93,16 @@ describe("pins as resolved", () => {
     expect(pins.needs).toEqual({ pfa: "20251128000003_phase4_bidirectional_sync_infrastructure" });
   });
 
+  it("a component pinned apart to a newer release needs that one's schema", () => {
+    expect(pinsOf({ release: "v3.0.0" }).needs).toEqual({ pfa: "20250915000002_forecast_window" });
+    expect(pinsOf({ release: "v3.0.0", components: { backend: { release: "v4.0.0" } } }).needs).toEqual({
+      pfa: "20251128000003_phase4_bidirectional_sync_infrastructure",
+    });
+    expect(pinsOf({ release: "v4.0.0", components: { backend: { release: "v3.0.0" } } }).needs).toEqual({
+      pfa: "20251128000003_phase4_bidirectional_sync_infrastructure",
+    });
+  });
+
   it("a pin's configuration goes over the ledger's", () => {
     const { releases } = declaredOf();
     const backend = { ...releases["v4.0.0"]!.components["backend"], config: { LOG: "info", LIMIT: "10" } };
