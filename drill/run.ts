@@ -56,7 +56,9 @@ export async function runDrill(
   } catch (error) {
     stopping.throwIfAborted();
     const check = error instanceof DrillStoppedError ? error.check : "drill";
-    facts.checks.push(failed(check, error instanceof Error ? error.message : String(error)));
+    const message = error instanceof Error ? error.message : String(error);
+    say(`  ${message}`);
+    facts.checks.push(failed(check, message));
   }
   if (facts.stage !== null) facts.data = dataPin(facts.stage);
   if (facts.rollback !== null)

@@ -4,6 +4,10 @@
  */
 let operations = 0;
 let ending = false;
+let lastEndedAt = -Infinity;
+
+/** How long the answer to a call may take to leave. */
+const ANSWER_MS = 250;
 
 /** Marks an operation as in flight, so that the provider does not end in the middle of it. */
 export async function inFlight<T>(work: () => Promise<T>): Promise<T> {
@@ -12,13 +16,16 @@ export async function inFlight<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } finally {
     operations--;
+    lastEndedAt = performance.now();
     endWhenIdle();
   }
 }
 
 function endWhenIdle(): void {
-  // The answer to the last call must still leave.
-  if (ending && operations === 0) setTimeout(() => operations === 0 && process.exit(0), 5);
+  if (!ending || operations > 0) return;
+  const answeredMs = performance.now() - lastEndedAt;
+  if (answeredMs >= ANSWER_MS) process.exit(0);
+  setTimeout(endWhenIdle, ANSWER_MS - answeredMs);
 }
 
 export function end(): void {

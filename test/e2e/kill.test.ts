@@ -22,14 +22,15 @@ beforeAll(async () => {
 });
 afterAll(() => stand?.destroy());
 
-/** Processes that were started by an update and are still there: the CLI, its language host, the program, the provider. */
+/** Processes that were started by an update and are still there. Pulumi's language host looks every five minutes whether its engine is there. */
 function leftovers(): string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((pid) => {
       try {
         if (!readFileSync(`/proc/${pid}/environ`, "latin1").includes(`BACKOUT_HOME=${stand.stack.home}`)) return [];
-        return [`${pid}: ${readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ")}`];
+        const command = readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+        return command.includes("pulumi-language-nodejs") ? [] : [`${pid}: ${command}`];
       } catch {
         return [];
       }
@@ -44,8 +45,11 @@ describe("the first deployment", () => {
       expect(stand.gate()?.mode ?? "closed").toBe("closed");
     });
 
-  test("the same command again", async () => {
+  test("the same command again; an interrupted create is warned of until it is cleared", async () => {
     await stand.upWell();
+    const cleared = await stand.pulumi(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"]);
+    expect(cleared.code, cleared.output).toBe(0);
+    expect((await stand.upWell()).output).not.toMatch(/pending operations/);
     expect(await stand.version()).toBe("v3.0.0");
     expect(stand.gate()?.mode).toBe("open");
     await stand.insertWell("K-BASE");
@@ -65,9 +69,9 @@ describe("a restore", () => {
       const declared: PinEdit[] = (point.split(".")[0] as Phase) === "snapshot" ? [{ path: ["backups"], value: { snapshots: [`declared-${index}`] } }] : [];
       try {
         const { provider } = await stand.interrupt(point, victim, [...PINS.restore(snapshot), ...declared], runId);
-        const mode = stand.gate()?.mode;
+        // The provider outlives the CLI and ends what it was doing.
         if (victim === "cli") await until("the provider has noticed that it is alone", () => !isAlive(provider));
-        const modeNow = stand.gate()?.mode;
+        const mode = stand.gate()?.mode;
         stand.removeStaleLocks();
         const { seconds } = await stand.upWell();
         await writer.another().catch(() => undefined);
@@ -77,7 +81,7 @@ describe("a restore", () => {
         const killed = (await stand.journal(crossing.epoch)).filter((entry) => entry.runId === runId);
         const verified = killed.some(({ phase, step, status }) => phase === "verify" && status === "finished" && step !== "results");
         const begun = killed.some(({ status }) => status === "finished");
-        for (const seen of [mode, modeNow]) expect(seen === "closed" || verified || !begun, `the gate was ${seen} although nothing was verified`).toBe(true);
+        expect(mode === "closed" || verified || !begun, `the gate was ${mode} although nothing was verified`).toBe(true);
 
         expect(crossing).toMatchObject({ state: "open", failure: null });
         expect(crossing.recordedAt).not.toBeNull();

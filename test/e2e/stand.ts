@@ -134,6 +134,7 @@ function engineOf({ stack, engine, site }: Base) {
      */
     interrupt: async (point: string, victim: Victim, edits: PinEdit[] = [], runId = "interrupted"): Promise<Interrupted> => {
       await select();
+      removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack);
       pin(edits);
       const points = await mkdtemp(join(stack.folder, "failpoint-"));
       const environment = { ...process.env, ...stack.environment, BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points, BACKOUT_RUN_ID: runId };
