@@ -43,6 +43,11 @@ export function usersCanWrite(site: Run["site"]): boolean {
   return readGateState(gateStateFile(site))?.mode === "open";
 }
 
+/** Whether users get 503 now; a gate without a state counts as closed. */
+export function usersAreOut(site: Run["site"]): boolean {
+  return (readGateState(gateStateFile(site))?.mode ?? "closed") === "closed";
+}
+
 export function verifierPass(site: Run["site"]): string {
   return readFileSync(gatePassFile(site), "utf8").trim();
 }

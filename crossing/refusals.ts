@@ -2,8 +2,9 @@
 import { targetOf } from "../components/targets/index.ts";
 import { showDataPin, type Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
-import { endpointOf } from "../declared/site.ts";
+import { endpointOf, liveName } from "../declared/site.ts";
 import { withSession } from "../postgres/connection.ts";
+import { refuseUnfenceable } from "../postgres/fence.ts";
 import { downScript } from "../postgres/migrations.ts";
 import { requireSpace } from "../postgres/space.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
@@ -56,8 +57,19 @@ export async function refusals(site: Site, definition: SystemDefinition, pins: P
         reasons.push(`backout:schema is "down" but ${name} has no down.sql: pin schema "keep" or "mark", or restore a snapshot`);
     }
   }
-  if (facts.reach.kind === "reached") await collect(() => space(site, planned, facts));
+  if (facts.reach.kind === "reached") {
+    await collect(() => unfenceable(site, planned, facts));
+    await collect(() => space(site, planned, facts));
+  }
   return reasons;
+}
+
+/** What could not be fenced would fail the crossing when users are out already. */
+async function unfenceable(site: Site, plan: CrossingPlan, facts: Facts): Promise<void> {
+  if (!plan.fenceData) return;
+  await withSession(endpointOf(site), "postgres", async (client) => {
+    for (const database of Object.keys(plan.databases)) if (facts.databases[database]?.exists === true) await refuseUnfenceable(client, liveName(site, database));
+  });
 }
 
 async function space(site: Site, plan: CrossingPlan, facts: Facts): Promise<void> {

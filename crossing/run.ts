@@ -1,8 +1,9 @@
 /** A run works its way through the phases of one crossing; every step is journalled where the data is. */
-import type { ControlStore, Crossing } from "../control/store.ts";
+import type { ControlStore } from "../control/store.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { failpoint } from "./failpoints.ts";
+import { usersAreOut } from "./gate.ts";
 import type { Phase } from "./phases.ts";
 
 export type Log = (severity: "debug" | "info" | "warning" | "error", message: string) => void;
@@ -60,8 +61,7 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
     return result;
   } catch (error) {
     if (error instanceof RefusedError) throw error;
-    const crossing = await run.control.crossing(run.epoch).catch(() => null);
-    const failed = new StepFailedError(phase, name, gateClosed(crossing), error);
+    const failed = new StepFailedError(phase, name, usersAreOut(run.site), error);
     // The server itself may be what died.
     await run.control
       .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
@@ -69,8 +69,4 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
       .catch(() => undefined);
     throw failed;
   }
-}
-
-function gateClosed(crossing: Crossing | null): boolean {
-  return crossing === null || (crossing.state !== "open" && crossing.plan.closeGate);
 }

@@ -1,19 +1,22 @@
 /** Writers that do not want to stop, at the fence of a restore: every acknowledged row is in live, quarantine or export. */
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { endpointOf, servicesUrl, type Site } from "../../declared/site.ts";
+import { endpointOf, serverHome, servicesUrl } from "../../declared/site.ts";
 import { connect } from "../../postgres/connection.ts";
+import { stopServer } from "../../postgres/server.ts";
 import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/database.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
-import { makeStand, pause, PINS, type Stand } from "./stand.ts";
+import { makeStand, pause, PINS, until, type Stand } from "./stand.ts";
 
-const INSERT = "INSERT INTO pfa_records (pfa_id, organization_id, category, description) VALUES ($1, 'org-rio', 'Equipment', 'hostile')";
+const COLUMNS = "pfa_records (pfa_id, organization_id, category, description)";
+const INSERT = `INSERT INTO ${COLUMNS} VALUES ($1, 'org-rio', 'Equipment', 'hostile')`;
+/** Written after the snapshot: whoever does not find it any more writes into the data of before. */
+const MARK = "H-MARK";
+const INSERT_UNTIL_BACK = `INSERT INTO ${COLUMNS} SELECT $1, 'org-rio', 'Equipment', 'hostile' WHERE EXISTS (SELECT FROM pfa_records WHERE pfa_id = '${MARK}')`;
 
 let stand: Stand;
 beforeAll(async () => {
-  stand = await makeStand({
-    // max_prepared_transactions is 0 by default; the server takes it at its next start.
-  });
+  stand = await makeStand();
   await stand.upWell();
   await stand.insertWell("H-BASE");
 });
@@ -28,23 +31,26 @@ async function forward(): Promise<string> {
 
 interface Hostile {
   acknowledged: string[];
-  /** Sessions the server ended under it. */
-  ended: number;
+  /** Writes that failed: refused connections, ended sessions. */
+  refused: number;
   stop(): Promise<void>;
 }
 
-/** Writes as fast as it can; whatever ends it, it comes back. */
-function hostile(prefix: string, write: (id: string) => Promise<void>, close: () => Promise<void>): Hostile {
+type Write = (sql: string, id: string) => Promise<pg.QueryResult>;
+
+/** Writes as fast as it can; whatever ends it, it comes back, until the data it wrote to has gone, or (`forever`) until it is stopped. */
+function hostile(prefix: string, forever: boolean, write: Write, close: () => Promise<void>): Hostile {
   let going = true;
-  const state: Hostile = { acknowledged: [], ended: 0, stop: async () => undefined };
+  const state: Hostile = { acknowledged: [], refused: 0, stop: async () => undefined };
   const work = (async () => {
     for (let serial = 1; going; serial++) {
       const id = `${prefix}-${String(serial).padStart(6, "0")}`;
       try {
-        await write(id);
+        const { rowCount } = await write(forever ? INSERT : INSERT_UNTIL_BACK, id);
+        if (rowCount === 0) return;
         state.acknowledged.push(id);
       } catch {
-        state.ended += 1;
+        state.refused += 1;
       }
       await pause(1);
     }
@@ -61,33 +67,44 @@ function hostile(prefix: string, write: (id: string) => Promise<void>, close: ()
 function pool(prefix: string): Hostile {
   const sessions = new pg.Pool({ connectionString: servicesUrl(stand.site, "pfa"), max: 4, connectionTimeoutMillis: 2_000 });
   sessions.on("error", () => undefined);
-  return hostile(prefix, async (id) => void (await sessions.query(INSERT, [id])), () => sessions.end());
+  return hostile(
+    prefix,
+    false,
+    (sql, id) => sessions.query(sql, [id]),
+    () => sessions.end(),
+  );
 }
 
 /** A superuser in a loop: neither a connection limit nor a revoked grant keeps it out. */
-function superuser(site: Site, prefix: string): Hostile {
+function superuser(prefix: string, forever = false): Hostile {
   let client: pg.Client | null = null;
+  const leave = async (): Promise<void> => {
+    await client?.end().catch(() => undefined);
+    client = null;
+  };
   return hostile(
     prefix,
-    async (id) => {
+    forever,
+    async (sql, id) => {
       try {
-        client ??= await connect(endpointOf(site), stand.live);
-        await client.query(INSERT, [id]);
+        client ??= await connect(endpointOf(stand.site), stand.live);
+        return await client.query(sql, [id]);
       } catch (error) {
-        await client?.end().catch(() => undefined);
-        client = null;
+        await leave();
         throw error;
       }
     },
-    async () => client?.end().catch(() => undefined),
+    leave,
   );
 }
 
 test("a reconnecting pool and a superuser in a loop: the restore goes through, nothing they were promised is lost", async () => {
   const snapshot = await forward();
-  const writers = [pool("POOL"), superuser(stand.site, "ROOT")];
+  await stand.insertWell(MARK);
+  const writers = [pool("POOL"), superuser("ROOT")];
   const user = stand.writer();
   await user.another();
+  await until("everybody writes", () => writers.every(({ acknowledged }) => acknowledged.length > 10));
   try {
     await stand.upWell(PINS.restore(snapshot));
     await user.another();
@@ -95,21 +112,35 @@ test("a reconnecting pool and a superuser in a loop: the restore goes through, n
     await user.stop();
     for (const writer of writers) await writer.stop();
   }
-  for (const { acknowledged, ended } of writers) {
-    expect(acknowledged.length).toBeGreaterThan(0);
-    expect(ended, "it was there when the fence closed").toBeGreaterThan(0);
-  }
+  for (const { refused } of writers) expect(refused, "it was there when the fence closed").toBeGreaterThan(0);
   expect(await stand.version()).toBe("v3.0.0");
   expect(stand.gate()?.mode).toBe("open");
   expect(await stand.lost([...user.acknowledged, ...writers.flatMap(({ acknowledged }) => acknowledged)])).toEqual([]);
-  const [before] = await stand.sql<{ rows: number }>("SELECT count(*)::int AS rows FROM pfa_records WHERE pfa_id = 'H-BASE'");
-  expect(before?.rows).toBe(1);
+  expect(await stand.sql("SELECT FROM pfa_records WHERE pfa_id LIKE 'POOL-%' OR pfa_id LIKE 'ROOT-%'")).toEqual([]);
+});
+
+test("a superuser who goes on writing into the restored data: not verified, not opened; once it is gone the snapshot is brought back again", async () => {
+  const snapshot = await forward();
+  const writer = superuser("LAST", true);
+  await until("it writes", () => writer.acknowledged.length > 10);
+  try {
+    const failed = await stand.up(PINS.restore(snapshot));
+    expect(failed.code, failed.output).not.toBe(0);
+    expect(failed.output).toMatch(/count \(pfa_records has \d+ rows/);
+    expect(stand.gate()?.mode).toBe("closed");
+  } finally {
+    await writer.stop();
+  }
+  await stand.upWell([{ path: ["data"], value: { snapshot, again: 1 } }]);
+  expect(stand.gate()?.mode).toBe("open");
+  expect(await stand.sql("SELECT FROM pfa_records WHERE pfa_id LIKE 'LAST-%'")).toEqual([]);
+  expect(await stand.lost(writer.acknowledged)).toEqual([]);
 });
 
 test("a prepared transaction: refused before anything stops, naming it and the command that ends it", async () => {
   await forward();
   await stand.sql("ALTER SYSTEM SET max_prepared_transactions = 5", [], "postgres");
-  process.kill(stand.pids().server!, "SIGINT");
+  await stopServer(serverHome(stand.site), { mode: "fast" });
   await stand.upWell();
   const row = "H-PREPARED";
   await stand.session(stand.live, async (client) => {
@@ -127,13 +158,16 @@ test("a prepared transaction: refused before anything stops, naming it and the c
   expect(stand.pids()).toEqual(before);
   expect(stand.gate()?.mode).toBe("open");
   expect(await stand.version()).toBe("v4.0.0");
+  stand.write(text);
+  const verb = await stand.verb<{ error: { message: string } }>("rollback", "--to", "v3.0.0", "--scope", "restore", "--yes");
+  expect(verb.code, verb.stderr).toBe(3);
+  expect(verb.json.error.message).toMatch(/of somebody else/);
+  expect(stand.pids()).toEqual(before);
 
   await stand.session(stand.live, async (client) => void (await client.query("COMMIT PREPARED 'of somebody else'")));
-  await stand.upWell();
+  await stand.upWell(PINS.restore(`${last.name}@${last.generation}`));
   expect(await stand.version()).toBe("v3.0.0");
   expect(await stand.lost([row])).toEqual([]);
-  stand.write(text);
-  await stand.upWell();
 });
 
 test("a worker that ignores SIGTERM and writes on: it is killed, and the restore goes through", async () => {
@@ -147,12 +181,13 @@ test("a worker that ignores SIGTERM and writes on: it is killed, and the restore
 for (const signal of ["SIGTERM", "SIGINT"]) process.removeAllListeners(signal).on(signal, () => log.info("no"));
 let serial = 0;
 setInterval(() => void database.transaction(async (session) => {
-  await session.query(${JSON.stringify(INSERT)}, [\`STUBBORN-\${process.pid}-\${++serial}\`]);
+  await session.query(${JSON.stringify(INSERT_UNTIL_BACK)}, [\`STUBBORN-\${process.pid}-\${++serial}\`]);
 }).catch(() => undefined), 20);
 `,
   });
   await stand.upWell([await ledgerEntry(release, "v4.0.1", SYNC_MIGRATION), ...PINS.forward, { path: ["release"], value: "v4.0.1" }]);
   const { worker } = stand.pids();
+  await stand.insertWell(MARK);
   const written = async () => (await stand.sql<{ id: string }>("SELECT pfa_id AS id FROM pfa_records WHERE pfa_id LIKE 'STUBBORN-%'")).map(({ id }) => id);
   while ((await written()).length < 5) await pause(50);
   const acknowledged = await written();
