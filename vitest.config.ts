@@ -7,6 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          sequence: { groupOrder: 1 },
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**"],
           testTimeout: 60_000,
@@ -17,7 +18,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           // After the unit tests: end-to-end tests start servers and engines, and the machine may have two cores.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           include: ["test/e2e/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 300_000,

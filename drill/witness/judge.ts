@@ -106,7 +106,12 @@ export function judgeFound(
     lost: [],
     wrong: explained.flatMap(({ name, found }) => strangers(memory, name, found)),
     resurrected: [],
-    exports: missingFromExports(memory, sources[0], exportsById),
+    exports: missingFromExports(
+      memory,
+      sources[0],
+      sources.filter((source, index) => index > 0 && all[index]?.found.exists),
+      exportsById,
+    ),
     unavailable: unavailability(memory, period),
     requests: { ok: 0, refused503: 0, failed: 0 },
     databases: explained.map(({ name, found, contradictions, fit: part }) => ({
@@ -163,18 +168,32 @@ function strangers(memory: Memory, database: string, found: Found): Wrong[] {
   ];
 }
 
-function missingFromExports(memory: Memory, live: Source | undefined, exported: ReadonlyMap<string, Exported[]>): Judgement["exports"] {
+/**
+ * A change is what a row was in the snapshot against what it was when its database left service. What was left alone since shows the first in the
+ * live database, and the newest quarantine shows the second; where neither can tell, the history does, as far as it is certain.
+ */
+function missingFromExports(
+  memory: Memory,
+  live: Source | undefined,
+  quarantines: readonly Source[],
+  exported: ReadonlyMap<string, Exported[]>,
+): Judgement["exports"] {
   const result: Judgement["exports"] = { expected: 0, found: 0, missing: [] };
   if (live === undefined || !isRestored(live.fit)) return result;
   const { base, from } = live.fit;
+  const aside = quarantines.toSorted((a, b) => b.fit.to - a.fit.to)[0];
   for (const [id, versions] of memory.rows) {
+    const inDoubt = versions.some((version) => version.ackAt === null);
+    const untouched = versions.every((version) => version.intentAt <= from);
     // A write in doubt may or may not be part of the change.
-    if (versions.some((version) => version.ackAt === null && version.intentAt <= from)) continue;
+    if (inDoubt && (aside === undefined || !untouched)) continue;
     const countAt = (instant: number): number =>
       versions.findLastIndex((version) => version.ackAt !== null && version.ackAt <= instant) + 1;
-    const before = stateAfter(versions, countAt(base));
-    const after = stateAfter(versions, countAt(from));
-    if (before === after) continue;
+    const before = untouched ? (live.content.get(id) ?? null) : stateAfter(versions, countAt(base));
+    const after = aside === undefined ? stateAfter(versions, countAt(from)) : (aside.content.get(id) ?? null);
+    // A last deletion fits both sides of the restore, so that the row may never have been in the snapshot.
+    const elusive = aside !== undefined && after === null && !live.content.has(id) && !untouched;
+    if (before === after || elusive) continue;
     result.expected += 1;
     const op = after === null ? "delete" : before === null ? "insert" : "update";
     if (exported.get(id)?.some((change) => change.op === op && change.value === after)) result.found += 1;

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { unavailability } from "../../drill/witness/availability.ts";
 import { judgeFound } from "../../drill/witness/judge.ts";
 import type { Judgement } from "../../drill/witness/judge.ts";
+import type { Exported } from "../../drill/witness/content.ts";
 import type { Memory, Version } from "../../drill/witness/memory.ts";
 
 type Database = Map<string, string>;
@@ -86,7 +87,7 @@ function play(
   for (const { row, op, answer, latency } of writes) history.write(row + shift, op, answer, latency);
 }
 
-function verdict(history: History, live: Database, quarantines: Database[]): Judgement {
+function verdict(history: History, live: Database, quarantines: Database[], exported: Exported[] = []): Judgement {
   const found = (content: Database): { content: Database; repeated: string[]; exists: boolean } => ({
     content,
     repeated: [],
@@ -96,11 +97,19 @@ function verdict(history: History, live: Database, quarantines: Database[]): Jud
     history.memory,
     { name: "live", found: found(live) },
     quarantines.map((content, index) => ({ name: `q${index}`, found: found(content) })),
-    {
-      exported: [],
-      problems: [],
-    },
+    { exported, problems: [] },
   );
+}
+
+/** What a faultless export holds: every difference between snapshot and quarantine. */
+function differences(snapshot: Database, quarantine: Database): Exported[] {
+  const changes: Exported[] = [];
+  for (const id of new Set([...snapshot.keys(), ...quarantine.keys()])) {
+    const [before, after] = [snapshot.get(id), quarantine.get(id)];
+    if (before !== after)
+      changes.push({ id, op: after === undefined ? "delete" : before === undefined ? "insert" : "update", value: after ?? null });
+  }
+  return changes;
 }
 
 const findings = ({ lost, wrong, resurrected }: Judgement): number => lost.length + wrong.length + resurrected.length;
@@ -121,7 +130,7 @@ function restored(
   const quarantine = history.live;
   history.live = new Map(snapshot);
   play(history, after, 20);
-  return { history, quarantine };
+  return { history, quarantine, snapshot };
 }
 
 describe("a faultless history is never accused", () => {
@@ -147,6 +156,17 @@ describe("a faultless history is never accused", () => {
         expect(judgement.accountedFor.nowhere).toBe(0);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test("of an incomplete export, where it is complete", () => {
+    fc.assert(
+      fc.property(epoch, epoch, epoch, fc.boolean(), (before, between, after, online) => {
+        const { history, quarantine, snapshot } = restored(before, between, after, online);
+        const { exports } = verdict(history, history.live, [quarantine], differences(snapshot, quarantine));
+        expect(exports.missing).toEqual([]);
+      }),
+      { numRuns: 5000 },
     );
   });
 

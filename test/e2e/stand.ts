@@ -22,7 +22,7 @@ import { ensureEngine, type Engine } from "../../scripts/engine/engine.ts";
 import { removeStaleLocks, runPulumi } from "../../scripts/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/stack.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
-import { listPath, ORGANIZATION, TEST_USER, TEST_USER_SECRET, type Row } from "../../systems/pfa-vanguard/api.ts";
+import { listPath, ORGANIZATION, TEST_USER, TEST_USER_SECRET } from "../../systems/pfa-vanguard/api.ts";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const SYSTEM = "pfa-vanguard";
@@ -304,10 +304,13 @@ function trafficOf({ site }: Base) {
       });
       if (response.status !== 200) throw new Error(`${id} was answered ${response.status}`);
     },
+    /** Every row's id, in order: from the export, because a list is cut off. */
     ids: async (): Promise<string[]> => {
-      const response = await ask(listPath({ sort: "pfaId" }), { headers: { authorization: `Bearer ${await login()}` } });
-      if (response.status !== 200) throw new Error(`the list was answered ${response.status}`);
-      return ((await response.json()) as { rows: Row[] }).rows.map(({ pfaId }) => pfaId);
+      const response = await ask(listPath({ sort: "pfaId", format: "csv" }), { headers: { authorization: `Bearer ${await login()}` } });
+      if (response.status !== 200) throw new Error(`the export was answered ${response.status}`);
+      const [header, ...lines] = (await response.text()).trim().split(/\r?\n/);
+      const column = header!.split(",").indexOf("pfaId");
+      return lines.map((line) => line.split(",")[column]!.replaceAll('"', ""));
     },
     /** Release of the backend that answers; null where none does or users are kept out. */
     version: async (): Promise<string | null> => {
