@@ -68,7 +68,8 @@ export async function refusals(site: Site, definition: SystemDefinition, pins: P
 async function unfenceable(site: Site, plan: CrossingPlan, facts: Facts): Promise<void> {
   if (!plan.fenceData) return;
   await withSession(endpointOf(site), "postgres", async (client) => {
-    for (const database of Object.keys(plan.databases)) if (facts.databases[database]?.exists === true) await refuseUnfenceable(client, liveName(site, database));
+    for (const database of Object.keys(plan.databases))
+      if (facts.databases[database]?.exists === true) await refuseUnfenceable(client, liveName(site, database));
   });
 }
 

@@ -1,5 +1,5 @@
 /** From what a drill found out to its report, and to what `backout drill --json` prints. */
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, platform, release as kernel } from "node:os";
 import { basename, join } from "node:path";
 import type { Engine } from "../scripts/engine/engine.ts";
@@ -8,6 +8,7 @@ import type { Counts } from "./differences.ts";
 import { readHistory, timings } from "./report/history.ts";
 import type { DrillReport, DrillReportInput } from "./report/schema.ts";
 import { writeReport } from "./report/write.ts";
+import type { Judgement } from "./witness/judge.ts";
 import type { DrillFacts } from "./facts.ts";
 
 /** The evidence outlives the stack: exports are copied beside the report before everything is destroyed. */
@@ -20,6 +21,12 @@ export function keepExports(folder: string, exported: CrossingOutcome["exported"
     }
     return { path: kept, sha256, rows };
   });
+}
+
+/** What the witness found, in full, beside the report. */
+export function keepJudgement(folder: string, judgement: Judgement): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "witness.json"), `${JSON.stringify(judgement, null, 2)}\n`);
 }
 
 export function reportOf(facts: DrillFacts, engine: Engine): DrillReport {

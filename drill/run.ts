@@ -6,7 +6,7 @@ import { runPulumi } from "../scripts/pulumi-run.ts";
 import { failed, passed } from "./checks.ts";
 import { Clock } from "./clock.ts";
 import { DrillStoppedError, type DrillFacts } from "./facts.ts";
-import { keepExports } from "./outcome.ts";
+import { keepExports, keepJudgement } from "./outcome.ts";
 import { play } from "./play.ts";
 import { beginRecord, updateRecord } from "./record.ts";
 import { remains, removeDrill } from "./remove.ts";
@@ -61,8 +61,9 @@ export async function runDrill(
     facts.checks.push(failed(check, message));
   }
   if (facts.stage !== null) facts.data = dataPin(facts.stage);
-  if (facts.rollback !== null)
-    facts.rollback = { ...facts.rollback, exported: keepExports(join(request.reports, runId), facts.rollback.exported) };
+  const evidence = join(request.reports, runId);
+  if (facts.rollback !== null) facts.rollback = { ...facts.rollback, exported: keepExports(evidence, facts.rollback.exported) };
+  if (facts.finding !== null) keepJudgement(evidence, facts.finding.judgement);
   await leave(facts, folder);
   return facts;
 }

@@ -17,10 +17,10 @@ import type { Period, Unavailability } from "./availability.ts";
 import { readContent, readExports } from "./content.ts";
 import type { DatabaseAddress, Exported, Found } from "./content.ts";
 import { explain } from "./explain.ts";
-import { isRestored, stateAfter } from "./fit.ts";
+import { missingFromExports } from "./exports.ts";
+import type { ExportVerdict } from "./exports.ts";
 import { readMemory } from "./memory.ts";
 import type { Memory } from "./memory.ts";
-import type { Operation } from "./script.ts";
 
 export interface JudgeQuestion {
   journalFile: string;
@@ -52,7 +52,7 @@ export interface Judgement {
   wrong: Wrong[];
   resurrected: Resurrected[];
   /** Changes a restore took out of the live database, and those of them that no export file holds, though the quarantine may. */
-  exports: { expected: number; found: number; missing: { id: string; op: Operation; value: string | null }[] };
+  exports: ExportVerdict;
   unavailable: Unavailability;
   requests: { ok: number; refused503: number; failed: number };
   databases: Explanation[];
@@ -108,8 +108,7 @@ export function judgeFound(
     resurrected: [],
     exports: missingFromExports(
       memory,
-      sources[0],
-      sources.filter((source, index) => index > 0 && all[index]?.found.exists),
+      sources.filter((_, index) => all[index]?.found.exists),
       exportsById,
     ),
     unavailable: unavailability(memory, period),
@@ -166,40 +165,6 @@ function strangers(memory: Memory, database: string, found: Found): Wrong[] {
       why: "the system refused this row, or nobody wrote it",
     })),
   ];
-}
-
-/**
- * A change is what a row was in the snapshot against what it was when its database left service. What was left alone since shows the first in the
- * live database, and the newest quarantine shows the second; where neither can tell, the history does, as far as it is certain.
- */
-function missingFromExports(
-  memory: Memory,
-  live: Source | undefined,
-  quarantines: readonly Source[],
-  exported: ReadonlyMap<string, Exported[]>,
-): Judgement["exports"] {
-  const result: Judgement["exports"] = { expected: 0, found: 0, missing: [] };
-  if (live === undefined || !isRestored(live.fit)) return result;
-  const { base, from } = live.fit;
-  const aside = quarantines.toSorted((a, b) => b.fit.to - a.fit.to)[0];
-  for (const [id, versions] of memory.rows) {
-    const inDoubt = versions.some((version) => version.ackAt === null);
-    const untouched = versions.every((version) => version.intentAt <= from);
-    // A write in doubt may or may not be part of the change.
-    if (inDoubt && (aside === undefined || !untouched)) continue;
-    const countAt = (instant: number): number =>
-      versions.findLastIndex((version) => version.ackAt !== null && version.ackAt <= instant) + 1;
-    const before = untouched ? (live.content.get(id) ?? null) : stateAfter(versions, countAt(base));
-    const after = aside === undefined ? stateAfter(versions, countAt(from)) : (aside.content.get(id) ?? null);
-    // A last deletion fits both sides of the restore, so that the row may never have been in the snapshot.
-    const elusive = aside !== undefined && after === null && !live.content.has(id) && !untouched;
-    if (before === after || elusive) continue;
-    result.expected += 1;
-    const op = after === null ? "delete" : before === null ? "insert" : "update";
-    if (exported.get(id)?.some((change) => change.op === op && change.value === after)) result.found += 1;
-    else result.missing.push({ id, op, value: after });
-  }
-  return result;
 }
 
 function inWords(memory: Memory, { base, from, to }: { base: number; from: number; to: number }): string {

@@ -166,7 +166,7 @@ describe("a faultless history is never accused", () => {
         const { exports } = verdict(history, history.live, [quarantine], differences(snapshot, quarantine));
         expect(exports.missing).toEqual([]);
       }),
-      { numRuns: 5000 },
+      { numRuns: 1000 },
     );
   });
 

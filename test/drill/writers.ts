@@ -55,13 +55,15 @@ interface Writer {
   trouble: boolean;
 }
 
-/** Longer than any request takes: nothing is under way when the gate has been closed for so long. */
-const OUTAGE_MS = 40;
+/** Writers knock at the closed gate for so long, and the gate stays closed for so long: nothing is under way any more when it opens. */
+const KNOCKING_MS = 15;
+const OUTAGE_MS = 45;
 
 export class System {
   readonly memory = emptyMemory();
   live: Database = new Map();
   #closed = false;
+  #lastStart = 0;
   #clock = 0;
   #numbers = 0;
   #seqs = 0;
@@ -73,16 +75,15 @@ export class System {
     this.#writers = Array.from({ length: writers }, () => ({ rows: [], trouble: false }));
   }
 
-  /** Each writer takes its steps; then, or in the midst of it after `cutAfter` milliseconds, the gate closes, and `then` happens behind it. */
+  /** The writers take their steps; the gate closes after `cutAfter` milliseconds, and `then` happens behind it. */
   serve(plans: readonly Step[][], cutAfter: number, during: { at: number; happens: () => void } | null, then: () => void): void {
     this.#closed = false;
+    this.#lastStart = this.#clock + cutAfter + KNOCKING_MS;
     for (const [index, plan] of plans.entries()) this.#go(index, plan, 0);
     if (during !== null) this.#after(during.at, during.happens);
     this.#after(cutAfter, () => (this.#closed = true));
     this.#after(cutAfter + OUTAGE_MS, () => {
       then();
-      // What a writer did not come to do is left undone: the next period has plans of its own.
-      this.#events = [];
       for (const writer of this.#writers) writer.trouble = false;
     });
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
@@ -107,7 +108,9 @@ export class System {
     const current = plan[step];
     const writer = this.#writers[index];
     if (current === undefined || writer === undefined) return;
-    this.#after(current.pause + (writer.trouble ? 5 : 0), () => this.#write(writer, current, () => this.#go(index, plan, step + 1)));
+    this.#after(current.pause, () => {
+      if (this.#clock < this.#lastStart) this.#write(writer, current, () => this.#go(index, plan, step + 1));
+    });
   }
 
   #write(writer: Writer, step: Step, next: () => void): void {

@@ -9,7 +9,8 @@ import { definitionWithMigration, ledgerEntry, makeRelease } from "./releases.ts
 import { makeStand, until, type Stand } from "./stand.ts";
 
 const MIGRATION = "20260101000004_notes";
-const HALF = "CREATE TABLE notes (id bigint PRIMARY KEY);\nALTER TABLE pfa_records ADD COLUMN note text;\nALTER TABLE no_such_table ADD COLUMN note text;\n";
+const HALF =
+  "CREATE TABLE notes (id bigint PRIMARY KEY);\nALTER TABLE pfa_records ADD COLUMN note text;\nALTER TABLE no_such_table ADD COLUMN note text;\n";
 const WHOLE = "CREATE TABLE notes (id bigint PRIMARY KEY);\nALTER TABLE pfa_records ADD COLUMN note text;\n";
 const ROWS = ["D-1", "D-2", "D-3"];
 
@@ -45,7 +46,12 @@ test("a deployment: the snapshot is taken inside the fence and armed, the baseli
   expect(json).toMatchObject({ ok: true, from: "v3.0.0", to: "v4.0.0", armed: true, rolledBack: null, failure: null });
   expect(await stand.version()).toBe("v4.0.0");
   const [snapshot] = await stand.snapshots();
-  expect(snapshot).toMatchObject({ name: "before-v4.0.0", generation: 1, release: "v3.0.0", baseline: { release: "v3.0.0", counts: { pfa_records: 3 } } });
+  expect(snapshot).toMatchObject({
+    name: "before-v4.0.0",
+    generation: 1,
+    release: "v3.0.0",
+    baseline: { release: "v3.0.0", counts: { pfa_records: 3 } },
+  });
   expect(snapshot?.baseline?.latencyMs).toBeGreaterThan(0);
 });
 
@@ -56,7 +62,11 @@ describe("a migration that fails half-way", () => {
     await expectBack("v4.0.0", "v4.1.0", outcome);
     expect(outcome.json.failure).toMatch(/no_such_table/);
     expect(await stand.sql("SELECT to_regclass('notes') AS notes")).toEqual([{ notes: null }]);
-    expect(await stand.sql("SELECT FROM _prisma_migrations WHERE migration_name = $1 AND finished_at IS NOT NULL AND rolled_back_at IS NULL", [MIGRATION])).toEqual([]);
+    expect(
+      await stand.sql("SELECT FROM _prisma_migrations WHERE migration_name = $1 AND finished_at IS NOT NULL AND rolled_back_at IS NULL", [
+        MIGRATION,
+      ]),
+    ).toEqual([]);
     expect((await stand.lineage()).snapshot).toMatchObject({ name: "before-v4.1.0", generation: 1 });
   });
 
@@ -136,7 +146,10 @@ test("two at once: the second is refused and says who holds the lock", async () 
   await until("the first holds the lock", () => existsSync(lock));
   const second = await stand.verb<{ error: { name: string; message: string } }>("deploy", "v4.1.0", "--yes");
   expect(second.code).toBe(3);
-  expect(second.json.error).toMatchObject({ name: "StackLockedError", message: expect.stringMatching(/locked by \S+@\S+ \(pid \d+\) since .*: rollback for INC-9, run rollback-/) as string });
+  expect(second.json.error).toMatchObject({
+    name: "StackLockedError",
+    message: expect.stringMatching(/locked by \S+@\S+ \(pid \d+\) since .*: rollback for INC-9, run rollback-/) as string,
+  });
   const { code, stderr } = await first;
   expect(code, stderr).toBe(0);
   expect(await stand.version()).toBe("v4.0.0");

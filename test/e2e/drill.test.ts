@@ -85,9 +85,9 @@ describe("a drill", () => {
     expect(rollback.exported.length).toBeGreaterThan(0);
     for (const { path, sha256 } of rollback.exported) expect(createHash("sha256").update(readFileSync(path)).digest("hex")).toBe(sha256);
     expect(report).toBe(join(project.folder, "reports", runId, "report.html"));
-    expect(readdirSync(join(report, ".."))).toEqual(["exports", "report.html", "report.json", "report.md"]);
+    expect(readdirSync(join(report, ".."))).toEqual(["exports", "report.html", "report.json", "report.md", "witness.json"]);
     const secrets = /password|BEGIN|eyJ/i;
-    for (const file of ["report.json", "report.md", "report.html"])
+    for (const file of ["report.json", "report.md", "report.html", "witness.json"])
       expect(readFileSync(join(report, "..", file), "utf8")).not.toMatch(secrets);
   });
 

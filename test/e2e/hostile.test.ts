@@ -188,7 +188,8 @@ setInterval(() => void database.transaction(async (session) => {
   await stand.upWell([await ledgerEntry(release, "v4.0.1", SYNC_MIGRATION), ...PINS.forward, { path: ["release"], value: "v4.0.1" }]);
   const { worker } = stand.pids();
   await stand.insertWell(MARK);
-  const written = async () => (await stand.sql<{ id: string }>("SELECT pfa_id AS id FROM pfa_records WHERE pfa_id LIKE 'STUBBORN-%'")).map(({ id }) => id);
+  const written = async () =>
+    (await stand.sql<{ id: string }>("SELECT pfa_id AS id FROM pfa_records WHERE pfa_id LIKE 'STUBBORN-%'")).map(({ id }) => id);
   while ((await written()).length < 5) await pause(50);
   const acknowledged = await written();
   const last = (await stand.snapshots()).at(-1)!;

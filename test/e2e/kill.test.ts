@@ -38,7 +38,10 @@ function leftovers(): string[] {
 }
 
 describe("the first deployment", () => {
-  for (const [point, victim] of [["data.before", "cli"], ["resume.after", "provider"]] satisfies [string, Victim][])
+  for (const [point, victim] of [
+    ["data.before", "cli"],
+    ["resume.after", "provider"],
+  ] satisfies [string, Victim][])
     test(`${victim} killed at ${point}: the same command again deploys`, async () => {
       const { provider } = await stand.interrupt(point, victim);
       await until("the provider is gone", () => !isAlive(provider));
@@ -66,7 +69,8 @@ describe("a restore", () => {
       await writer.another();
       const runId = `kill-${index}`;
       // A rollback takes a snapshot only where a declared one is missing.
-      const declared: PinEdit[] = (point.split(".")[0] as Phase) === "snapshot" ? [{ path: ["backups"], value: { snapshots: [`declared-${index}`] } }] : [];
+      const declared: PinEdit[] =
+        (point.split(".")[0] as Phase) === "snapshot" ? [{ path: ["backups"], value: { snapshots: [`declared-${index}`] } }] : [];
       try {
         const { provider } = await stand.interrupt(point, victim, [...PINS.restore(snapshot), ...declared], runId);
         // The provider outlives the CLI and ends what it was doing.
@@ -91,7 +95,9 @@ describe("a restore", () => {
         expect(stand.gate()?.mode).toBe("open");
         expect(await stand.lineage()).toEqual({ snapshot: { name: last.name, generation: last.generation, again: 0 }, quarantine: null });
         expect(await stand.lost(acknowledged)).toEqual([]);
-        console.log(`${victim.padEnd(8)} ${point.padEnd(15)} gate ${String(mode).padEnd(6)} rerun ${seconds.toFixed(1)} s, ${acknowledged.length} acknowledged, 0 lost`);
+        console.log(
+          `${victim.padEnd(8)} ${point.padEnd(15)} gate ${String(mode).padEnd(6)} rerun ${seconds.toFixed(1)} s, ${acknowledged.length} acknowledged, 0 lost`,
+        );
       } finally {
         await writer.stop();
       }
@@ -99,6 +105,8 @@ describe("a restore", () => {
 
   test("nobody is left behind", async () => {
     await stand.untilArmed();
-    await until("every process of a killed update has ended", () => leftovers().length === 0, 15_000).catch(() => expect(leftovers()).toEqual([]));
+    await until("every process of a killed update has ended", () => leftovers().length === 0, 15_000).catch(() =>
+      expect(leftovers()).toEqual([]),
+    );
   });
 });

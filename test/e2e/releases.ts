@@ -22,7 +22,8 @@ export function makeRelease(folder: string, { from, version, alter = (_component
   writeFileSync(join(folder, "package.json"), '{"type":"module"}\n');
   for (const component of COMPONENTS) {
     cpSync(join(SYSTEM, "releases", from, component), join(release, component), { recursive: true });
-    if (component === "frontend") for (const file of ["version.json", "index.html"]) change(join(release, component, file), (text) => text.replaceAll(from, version));
+    if (component === "frontend")
+      for (const file of ["version.json", "index.html"]) change(join(release, component, file), (text) => text.replaceAll(from, version));
     else
       change(join(release, component, "main.ts"), (text) =>
         alter(
@@ -47,7 +48,8 @@ function change(file: string, edit: (text: string) => string): void {
 /** The ledger's entry of a release. */
 export async function ledgerEntry(release: string, version: string, schema: string): Promise<PinEdit> {
   const components: Record<string, { path: string; sha256: string }> = {};
-  for (const component of COMPONENTS) components[component] = { path: join(release, component), sha256: await hashFolder(join(release, component)) };
+  for (const component of COMPONENTS)
+    components[component] = { path: join(release, component), sha256: await hashFolder(join(release, component)) };
   return { path: ["releases", version], value: { schema: { pfa: schema }, components } };
 }
 

@@ -47,7 +47,9 @@ async function migration(): Promise<{ applied: boolean; rolledBack: boolean }> {
 }
 
 async function tables(): Promise<string[]> {
-  const rows = await stand.sql<{ name: string }>("SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [SYNC_TABLES]);
+  const rows = await stand.sql<{ name: string }>("SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [
+    SYNC_TABLES,
+  ]);
   return rows.map(({ name }) => name);
 }
 
@@ -63,9 +65,26 @@ describe("scopes", () => {
     await forward();
     const row = fresh();
     await stand.insertWell(row);
-    const { code, json, stderr } = await stand.verb<CrossingOutcome>("rollback", "--to", "v3.0.0", "--scope", "quick", "--incident", "INC-1", "--yes");
+    const { code, json, stderr } = await stand.verb<CrossingOutcome>(
+      "rollback",
+      "--to",
+      "v3.0.0",
+      "--scope",
+      "quick",
+      "--incident",
+      "INC-1",
+      "--yes",
+    );
     expect(code, stderr).toBe(0);
-    expect(json).toMatchObject({ ok: true, scope: "quick", from: "v4.0.0", to: "v3.0.0", cutOverMs: null, quarantine: null, failure: null });
+    expect(json).toMatchObject({
+      ok: true,
+      scope: "quick",
+      from: "v4.0.0",
+      to: "v3.0.0",
+      cutOverMs: null,
+      quarantine: null,
+      failure: null,
+    });
     expect(json.checks.filter(({ status }) => status === "failed")).toEqual([]);
     expect(await stand.version()).toBe("v3.0.0");
     expect(await stand.frontendVersion()).toBe("v3.0.0");
@@ -134,13 +153,27 @@ describe("scopes", () => {
     const files = await stand.exports(epoch);
     for (const { path, sha256 } of files) expect(createHash("sha256").update(readFileSync(path)).digest("hex")).toBe(sha256);
     const lines = exported(files.find(({ path }) => path.endsWith(".pfa_records.jsonl"))!.path);
-    expect(lines.map(({ op, row }) => [op, row?.["pfa_id"]]).sort()).toEqual([["insert", inserted], ["update", "BASE-1"]].sort());
+    expect(lines.map(({ op, row }) => [op, row?.["pfa_id"]]).sort()).toEqual(
+      [
+        ["insert", inserted],
+        ["update", "BASE-1"],
+      ].sort(),
+    );
     expect(readFileSync(files.find(({ path }) => path.endsWith(".pfa_records.csv"))!.path, "utf8")).toContain(inserted);
   });
 
   test("worker: the flag is off, users read that it is read-only: writes 503, reads 200; the release stays", async () => {
     await forward();
-    const { code, json, stderr } = await stand.verb<CrossingOutcome>("rollback", "--scope", "worker", "--to", "v4.0.0", "--reason", "sync broken", "--yes");
+    const { code, json, stderr } = await stand.verb<CrossingOutcome>(
+      "rollback",
+      "--scope",
+      "worker",
+      "--to",
+      "v4.0.0",
+      "--reason",
+      "sync broken",
+      "--yes",
+    );
     expect(code, stderr).toBe(0);
     expect(json.scope).toBe("worker");
     expect(await stand.version()).toBe("v4.0.0");
@@ -256,7 +289,18 @@ describe("back and forth", () => {
     const row = fresh();
     await stand.insertWell(row);
     const text = stand.text();
-    const { code, json, stderr } = await stand.verb<{ error: { message: string } }>("rollback", "--to", "v3.0.0", "--scope", "restore", "--snapshot", snapshot, "--incident", "INC-2", "--yes");
+    const { code, json, stderr } = await stand.verb<{ error: { message: string } }>(
+      "rollback",
+      "--to",
+      "v3.0.0",
+      "--scope",
+      "restore",
+      "--snapshot",
+      snapshot,
+      "--incident",
+      "INC-2",
+      "--yes",
+    );
     expect(code, stderr).toBe(3);
     expect(json.error.message).toMatch(/carry is "refuse" and \d+ rows of pfa were written since/);
     expect(stand.text()).toBe(text);
@@ -317,9 +361,13 @@ describe("what surrounds the data", () => {
     expect(quarantines.map(({ epoch }) => epoch)).toEqual([(await stand.last())!.epoch]);
     const kept = (await stand.snapshots()).map(({ name, generation }) => `${name}@${generation}`);
     expect(kept).toContain(snapshot);
-    const needed = quarantines.flatMap(({ lineage }) => (lineage.snapshot === null ? [] : [`${lineage.snapshot.name}@${lineage.snapshot.generation}`]));
+    const needed = quarantines.flatMap(({ lineage }) =>
+      lineage.snapshot === null ? [] : [`${lineage.snapshot.name}@${lineage.snapshot.generation}`],
+    );
     expect(kept.sort()).toEqual([...new Set([snapshot, ...needed])].sort());
-    const databases = (await stand.sql<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'pfa%'", [], "postgres")).map(({ name }) => name);
+    const databases = (
+      await stand.sql<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'pfa%'", [], "postgres")
+    ).map(({ name }) => name);
     for (const { location } of await stand.snapshots()) expect(databases).toContain(location);
     expect(databases.filter((name) => name.includes("quarantine"))).toEqual(quarantines.map(({ name }) => name));
   });

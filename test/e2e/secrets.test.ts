@@ -19,7 +19,12 @@ function secrets(): Map<string, string[]> {
   const folder = join(stand.stack.home, "secrets");
   const values = readdirSync(folder).map((name): [string, string] => [name, readFileSync(join(folder, name), "utf8").trim()]);
   values.push(["server password", passwordOf(endpointOf(stand.site))!]);
-  return new Map(values.map(([name, value]) => [name, [...new Set([value, encodeURIComponent(value), Buffer.from(value).toString("base64").replace(/=+$/, "")])]]));
+  return new Map(
+    values.map(([name, value]) => [
+      name,
+      [...new Set([value, encodeURIComponent(value), Buffer.from(value).toString("base64").replace(/=+$/, "")])],
+    ]),
+  );
 }
 
 function leaksIn(where: string, text: string, known: Map<string, string[]>): string[] {
@@ -48,7 +53,10 @@ test("deployed, failed, rolled back, previewed, reported: no secret anywhere but
     }
   })();
   const outputs: string[] = [];
-  const say = async (run: Promise<{ output: string; code: number; counts: Record<string, number>; seconds: number }>, well = true): Promise<void> => {
+  const say = async (
+    run: Promise<{ output: string; code: number; counts: Record<string, number>; seconds: number }>,
+    well = true,
+  ): Promise<void> => {
     const update = await run;
     if (well) succeeded(update);
     outputs.push(update.output);
@@ -76,13 +84,27 @@ test("deployed, failed, rolled back, previewed, reported: no secret anywhere but
   }
   const known = secrets();
   expect([...known.keys()].sort()).toEqual(["database", "database-owner", "jwt", "pems-token", "server password", "test-user-password"]);
-  expect([...seen].some((line) => line.includes("pulumi")), "argument lists were seen at all").toBe(true);
+  expect(
+    [...seen].some((line) => line.includes("pulumi")),
+    "argument lists were seen at all",
+  ).toBe(true);
   expect([...seen].flatMap((line) => leaksIn("an argument list", line, known))).toEqual([]);
   expect(outputs.flatMap((text) => leaksIn("an output", text, known))).toEqual([]);
   const own = [join(stand.stack.home, "secrets"), join(stand.stack.home, "postgres")];
   const files = filesBelow(stand.folder).filter((file) => own.every((folder) => !file.startsWith(folder)));
   files.push(layoutOf(serverFolder(serverHome(stand.site))).log);
-  for (const expected of ["/.backout/state/.pulumi/stacks/", "/.pulumi/backups/", "/.pulumi/history/", "/exports/", "/records/", "/processes/", "/arming/"])
-    expect(files.some((file) => file.includes(expected)), expected).toBe(true);
+  for (const expected of [
+    "/.backout/state/.pulumi/stacks/",
+    "/.pulumi/backups/",
+    "/.pulumi/history/",
+    "/exports/",
+    "/records/",
+    "/processes/",
+    "/arming/",
+  ])
+    expect(
+      files.some((file) => file.includes(expected)),
+      expected,
+    ).toBe(true);
   expect(files.flatMap((file) => leaksIn(file, readFileSync(file, "latin1"), known))).toEqual([]);
 });

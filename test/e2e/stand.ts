@@ -69,7 +69,10 @@ export async function makeStand({ edits = [], definition }: StandOptions = {}) {
   const own: PinEdit[] = [
     { path: ["release"], value: "v3.0.0" },
     { path: ["data"], value: "current" },
-    ...["components", "flags", "maintenance", "blocked", "exact", "carry", "arm", "backups", "schema"].map((key): PinEdit => ({ path: [key], value: undefined })),
+    ...["components", "flags", "maintenance", "blocked", "exact", "carry", "arm", "backups", "schema"].map((key): PinEdit => ({
+      path: [key],
+      value: undefined,
+    })),
   ];
   if (definition !== undefined) {
     const module = join(folder, "definition.ts");
@@ -99,13 +102,23 @@ function engineOf({ stack, engine, site }: Base) {
   const select = async (): Promise<void> => {
     if (selected) return;
     selected = true;
-    const { code, output } = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: ["stack", "select", "--create"], environment: stack.environment });
+    const { code, output } = await runPulumi({
+      project: stack.folder,
+      stack: stack.stack,
+      arguments: ["stack", "select", "--create"],
+      environment: stack.environment,
+    });
     if (code !== 0) throw new Error(output);
   };
   const pulumi = async (given: string[], environment: NodeJS.ProcessEnv = {}): Promise<Update> => {
     await select();
     const startedAt = performance.now();
-    const { code, output } = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: given, environment: { ...stack.environment, ...environment } });
+    const { code, output } = await runPulumi({
+      project: stack.folder,
+      stack: stack.stack,
+      arguments: given,
+      environment: { ...stack.environment, ...environment },
+    });
     return { code, output, counts: countsOf(output), seconds: (performance.now() - startedAt) / 1000 };
   };
   const up = (edits: PinEdit[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Update> => {
@@ -113,9 +126,14 @@ function engineOf({ stack, engine, site }: Base) {
     return pulumi(["up", "--yes", "--skip-preview"], environment);
   };
   /** @throws with the engine's output where it did not succeed. */
-  const upWell = async (edits: PinEdit[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Update> => succeeded(await up(edits, environment));
+  const upWell = async (edits: PinEdit[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Update> =>
+    succeeded(await up(edits, environment));
   const child = (file: string, given: string[], environment: NodeJS.ProcessEnv = {}) =>
-    spawn(file, given, { cwd: stack.folder, env: { ...process.env, ...stack.environment, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+    spawn(file, given, {
+      cwd: stack.folder,
+      env: { ...process.env, ...stack.environment, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   return {
     text,
     pin,
@@ -137,12 +155,22 @@ function engineOf({ stack, engine, site }: Base) {
       removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack);
       pin(edits);
       const points = await mkdtemp(join(stack.folder, "failpoint-"));
-      const environment = { ...process.env, ...stack.environment, BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points, BACKOUT_RUN_ID: runId };
-      const running = spawn(engine.pulumi, ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"], {
-        cwd: stack.folder,
-        env: environment,
-        stdio: ["ignore", "pipe", "pipe"],
-      });
+      const environment = {
+        ...process.env,
+        ...stack.environment,
+        BACKOUT_FAILPOINT: point,
+        BACKOUT_FAILPOINT_FOLDER: points,
+        BACKOUT_RUN_ID: runId,
+      };
+      const running = spawn(
+        engine.pulumi,
+        ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"],
+        {
+          cwd: stack.folder,
+          env: environment,
+          stdio: ["ignore", "pipe", "pipe"],
+        },
+      );
       let ended = false;
       const output = Promise.all([textOf(running.stdout), textOf(running.stderr)]).then((texts) => texts.join(""));
       const exited = new Promise<void>((resolve) =>
@@ -167,7 +195,15 @@ function engineOf({ stack, engine, site }: Base) {
     removeStaleLocks: (): string[] => removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack),
     /** `backout <verb> … --stack … --json` */
     verb: async <T = Record<string, unknown>>(verb: string, ...more: string[]): Promise<VerbResult<T>> => {
-      const running = child(process.execPath, ["--disable-warning=ExperimentalWarning", join(PROJECT, "scripts", "backout.ts"), verb, ...more, "--stack", stack.stack, "--json"]);
+      const running = child(process.execPath, [
+        "--disable-warning=ExperimentalWarning",
+        join(PROJECT, "scripts", "backout.ts"),
+        verb,
+        ...more,
+        "--stack",
+        stack.stack,
+        "--json",
+      ]);
       const [stdout, stderr, code] = await Promise.all([
         textOf(running.stdout),
         textOf(running.stderr),
@@ -223,7 +259,10 @@ function databasesOf({ site, definition }: Base) {
   const inside = <R extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = []): Promise<R[]> =>
     control(async (store) => {
       const client = await sessionInside(endpoint(), store.client, name);
-      return client.query<R>(text, values).then(({ rows }) => rows).finally(() => client.end());
+      return client
+        .query<R>(text, values)
+        .then(({ rows }) => rows)
+        .finally(() => client.end());
     });
   const catalogue = (): Promise<CatalogueDatabase[]> => control((store) => catalogued(store.client));
   return {
@@ -239,7 +278,15 @@ function databasesOf({ site, definition }: Base) {
     journal: (epoch: number): Promise<(JournalEntry & { at: string })[]> => control((store) => store.journal(epoch)),
     lineage: (): Promise<Lineage> => control(async (store) => (await liveLineage(store.client, live)).lineage),
     exports: (epoch: number): Promise<{ path: string; sha256: string; rows: string }[]> =>
-      control(async (store) => (await store.client.query<{ path: string; sha256: string; rows: string }>("SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path", [epoch])).rows),
+      control(
+        async (store) =>
+          (
+            await store.client.query<{ path: string; sha256: string; rows: string }>(
+              "SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path",
+              [epoch],
+            )
+          ).rows,
+      ),
     untilArmed: () =>
       control(async (store) => {
         while ((await toArm(store.client, "deploy")).length > 0) await pause(100);
@@ -249,7 +296,8 @@ function databasesOf({ site, definition }: Base) {
       const kept = new Set<string>();
       const keep = (rows: { pfa_id: string }[]): void => rows.forEach(({ pfa_id }) => kept.add(pfa_id));
       keep(await sql("SELECT pfa_id FROM pfa_records"));
-      for (const { name } of (await catalogue()).filter(({ role }) => role === "quarantine")) keep(await inside(name, "SELECT pfa_id FROM pfa_records"));
+      for (const { name } of (await catalogue()).filter(({ role }) => role === "quarantine"))
+        keep(await inside(name, "SELECT pfa_id FROM pfa_records"));
       for (const file of filesBelow(join(site.home, "exports")).filter((path) => /pfa_records[^/]*\.jsonl$/.test(path)))
         for (const line of readFileSync(file, "utf8").split("\n").filter(Boolean)) {
           const row = (JSON.parse(line) as { row: { pfa_id?: string } | null }).row;
@@ -278,7 +326,14 @@ function trafficOf({ site }: Base) {
     const response = await ask("/api/pfa-data", {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
-      body: JSON.stringify({ organizationId: ORGANIZATION, pfaId: id, category: "Equipment", description, monthlyRate: 100, durationMonths: 2 }),
+      body: JSON.stringify({
+        organizationId: ORGANIZATION,
+        pfaId: id,
+        category: "Equipment",
+        description,
+        monthlyRate: 100,
+        durationMonths: 2,
+      }),
     });
     return response;
   };
@@ -317,7 +372,8 @@ function trafficOf({ site }: Base) {
       const response = await ask("/health").catch(() => null);
       return response?.status === 200 ? ((await response.json()) as { version: string }).version : null;
     },
-    frontendVersion: async (): Promise<string> => ((await (await ask("/version.json", {}, "frontend")).json()) as { version: string }).version,
+    frontendVersion: async (): Promise<string> =>
+      ((await (await ask("/version.json", {}, "frontend")).json()) as { version: string }).version,
     gate: (): GateState | null => readGateState(gateStateFile(site)),
     writer: () => startWriter(login, insert),
   };
@@ -383,7 +439,12 @@ function processesOf({ site }: Base) {
 async function destroy({ stack, site }: Base): Promise<void> {
   const { PULUMI_BACKEND_URL: backend } = stack.environment;
   removeStaleLocks(backend, stack.stack);
-  await runPulumi({ project: stack.folder, stack: stack.stack, arguments: ["destroy", "--yes", "--skip-preview"], environment: stack.environment }).catch(() => undefined);
+  await runPulumi({
+    project: stack.folder,
+    stack: stack.stack,
+    arguments: ["destroy", "--yes", "--skip-preview"],
+    environment: stack.environment,
+  }).catch(() => undefined);
   for (const folder of [processFolder(site), join(site.home, "gate")])
     for (const name of existsSync(folder) ? runningNames(folder) : []) await stopProcess(folder, name, 1_000);
   await removeServer(serverHome(site)).catch(() => undefined);
@@ -392,7 +453,9 @@ async function destroy({ stack, site }: Base): Promise<void> {
 
 export function filesBelow(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : []));
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+  );
 }
 
 export function pause(ms: number): Promise<void> {

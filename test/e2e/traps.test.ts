@@ -98,7 +98,8 @@ describe("2 the service nobody restarts", () => {
 
 test("3 the snapshot not retaken: every deployment has its own generation; a name that stands for two is refused", async () => {
   await stand.upWell([...PINS.forward, { path: ["release"], value: "v3.0.0" }]);
-  const generations = async () => (await stand.snapshots()).filter(({ name }) => name === "before-v4.0.0").map(({ generation }) => generation);
+  const generations = async () =>
+    (await stand.snapshots()).filter(({ name }) => name === "before-v4.0.0").map(({ generation }) => generation);
   const before = await generations();
   const row = fresh();
   await stand.insertWell(row);
@@ -120,16 +121,26 @@ test("4 parallel by default: every phase of a real update ends before the next b
     const journal = await stand.journal(epoch);
     const order = journal.map(({ phase }) => PHASES.indexOf(phase as Phase));
     expect(order, crossing).toEqual([...order].sort((a, b) => a - b));
-    expect(new Set(journal.map(({ phase }) => phase))).toEqual(new Set(PHASES.filter((phase) => phase !== "plan" && (phase !== "snapshot" || crossing === "deployment"))));
+    expect(new Set(journal.map(({ phase }) => phase))).toEqual(
+      new Set(PHASES.filter((phase) => phase !== "plan" && (phase !== "snapshot" || crossing === "deployment"))),
+    );
     for (const [index, { phase, step, status }] of journal.entries())
-      if (status === "started") expect(journal.slice(index).some((later) => later.phase === phase && later.step === step && later.status === "finished"), `${phase}: ${step}`).toBe(true);
+      if (status === "started")
+        expect(
+          journal.slice(index).some((later) => later.phase === phase && later.step === step && later.status === "finished"),
+          `${phase}: ${step}`,
+        ).toBe(true);
   }
 });
 
 describe("5 replacement: what holds the data is never replaced or left behind", () => {
   for (const [what, edits, refusal] of [
     ["another port", [{ path: ["server", "port"], value: 1 }], /backout:server\.port: the server runs on port \d+ and cannot move to 1/],
-    ["another database", [{ path: ["server", "databases"], value: { pfa: "elsewhere" } }], /names another server or database than the one that holds the data/],
+    [
+      "another database",
+      [{ path: ["server", "databases"], value: { pfa: "elsewhere" } }],
+      /names another server or database than the one that holds the data/,
+    ],
     [
       "an external server that does not answer",
       [{ path: ["server"], value: { embedded: false, host: "127.0.0.1", port: 1, user: "nobody" } }],
@@ -163,7 +174,9 @@ describe("6 half an update", () => {
     await settled("v3.0.0");
     const { epoch } = (await stand.last())!;
     expect((await stand.quarantines()).filter((one) => one.epoch === epoch)).toHaveLength(1);
-    const cuts = (await stand.journal(epoch)).filter(({ step, status }) => step.startsWith("cut over") && status === "finished" && step !== null);
+    const cuts = (await stand.journal(epoch)).filter(
+      ({ step, status }) => step.startsWith("cut over") && status === "finished" && step !== null,
+    );
     expect(cuts.filter(({ detail }) => detail !== null)).toHaveLength(1);
     expect(await stand.lost([row])).toEqual([]);
   });
@@ -245,12 +258,12 @@ describe("nothing to do", () => {
   });
 });
 
-/** What the engine's state says of every resource. */
-async function resources(): Promise<unknown> {
+/** What the engine's state says of every resource; it writes them in the order in which they were registered. */
+async function resources(): Promise<Record<string, unknown>> {
   const file = join(stand.folder, "state.json");
   expect((await stand.pulumi(["stack", "export", "--file", file])).code).toBe(0);
   const { deployment } = JSON.parse(readFileSync(file, "utf8")) as { deployment: { resources: Record<string, unknown>[] } };
-  return deployment.resources.map(({ modified: _modified, ...rest }) => rest);
+  return Object.fromEntries(deployment.resources.map(({ urn, id, inputs, outputs }) => [String(urn), { id, inputs, outputs }]));
 }
 
 interface Everything {
@@ -277,12 +290,16 @@ async function catalogs(): Promise<Record<string, unknown>> {
     [],
     "postgres",
   );
-  const objects = await stand.sql("SELECT oid, relname, relkind, relowner, relacl, relfilenode FROM pg_class WHERE oid >= 16384 ORDER BY oid");
+  const objects = await stand.sql(
+    "SELECT oid, relname, relkind, relowner, relacl, relfilenode FROM pg_class WHERE oid >= 16384 ORDER BY oid",
+  );
   const rows = await stand.sql("SELECT md5(string_agg(t::text, '|' ORDER BY id)) AS content, count(*) AS rows FROM pfa_records t");
   const control = await stand.control(async ({ client }) => {
     const tables: Record<string, unknown> = {};
     for (const table of ["crossings", "journal", "databases", "snapshots", "exports", "holder"])
-      tables[table] = (await client.query(`SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS content FROM ${table} t`)).rows;
+      tables[table] = (
+        await client.query(`SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS content FROM ${table} t`)
+      ).rows;
     return tables;
   });
   return { databases, objects, rows, control };
