@@ -1,5 +1,5 @@
 /** The report for a ticket. */
-import { isOverBudget } from "./schema.ts";
+import { earlierMedian, isOverBudget } from "./schema.ts";
 import type { DrillReport } from "./schema.ts";
 import { inMilliseconds, inSeconds, markdown, ofBudget } from "./words.ts";
 
@@ -59,7 +59,7 @@ export function markdownReport(report: DrillReport): string {
         inSeconds(phase.seconds),
         phase.budgetSeconds === null ? "none" : inSeconds(phase.budgetSeconds),
         ofBudget(phase.seconds, phase.budgetSeconds) ?? "",
-        report.previous[phase.name] === undefined ? "" : inSeconds(report.previous[phase.name]?.medianSeconds ?? 0),
+        earlierMedian(report, phase.name, ""),
       ]),
     ),
     "## Checks",

@@ -1,6 +1,6 @@
 /** The report as one self-contained page: no script, nothing fetched, readable in the dark, on paper and without colours. */
 import { drawing } from "./drawing.ts";
-import { isOverBudget } from "./schema.ts";
+import { earlierTimes, isOverBudget } from "./schema.ts";
 import type { DrillReport } from "./schema.ts";
 import { html, inMilliseconds, inSeconds, ofBudget } from "./words.ts";
 
@@ -73,7 +73,7 @@ function rollbackSection(report: DrillReport): string {
 
 function phaseRows(report: DrillReport): string[][] {
   return report.phases.map((phase) => {
-    const earlier = report.previous[phase.name];
+    const earlier = earlierTimes(report, phase.name);
     return [
       html(phase.name),
       status(phase.status, isOverBudget(phase) ? ", over budget" : ""),

@@ -1,5 +1,6 @@
 /** What a drill reports. `backout drill --json` prints it, `report.json` keeps it, and both are checked against it first. */
 import { z } from "zod";
+import { inSeconds } from "./words.ts";
 
 const seconds = z.number().nonnegative();
 const milliseconds = z.number().nonnegative();
@@ -128,4 +129,15 @@ export function parseReport(value: unknown): DrillReport {
     runId,
     parsed.error.issues.map((issue) => `${issue.path.join(".") || "report"}: ${issue.message}`),
   );
+}
+
+/** Times of earlier drills for a phase; undefined where there are none. A phase may be named like something every object has. */
+export function earlierTimes(report: DrillReport, phase: string): DrillReport["previous"][string] | undefined {
+  return Object.hasOwn(report.previous, phase) ? report.previous[phase] : undefined;
+}
+
+/** Median of earlier drills in words, or `none`. */
+export function earlierMedian(report: DrillReport, phase: string, none: string): string {
+  const earlier = earlierTimes(report, phase);
+  return earlier === undefined ? none : inSeconds(earlier.medianSeconds);
 }

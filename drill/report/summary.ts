@@ -1,5 +1,5 @@
 /** The report in a terminal. */
-import { isOverBudget } from "./schema.ts";
+import { earlierMedian, isOverBudget } from "./schema.ts";
 import type { DrillReport, Status } from "./schema.ts";
 import { inMilliseconds, inSeconds, ofBudget, oneLine } from "./words.ts";
 
@@ -23,7 +23,7 @@ export function summary(report: DrillReport, { color }: { color: boolean }): str
         inSeconds(phase.seconds),
         phase.budgetSeconds === null ? "-" : inSeconds(phase.budgetSeconds),
         ofBudget(phase.seconds, phase.budgetSeconds) ?? "-",
-        report.previous[phase.name] === undefined ? "-" : inSeconds(report.previous[phase.name]?.medianSeconds ?? 0),
+        earlierMedian(report, phase.name, "-"),
         // The last column is not padded, so colour cannot shift anything.
         paint(phase.status, isOverBudget(phase) ? `${phase.status}, over budget` : phase.status),
       ]),

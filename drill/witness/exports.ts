@@ -91,15 +91,20 @@ function countsBefore(
   { oldest, newest }: { oldest: number; newest: number },
 ): number[] {
   const { base, from } = live.fit;
-  // Written since the restore, or perhaps so, the row need not show the snapshot any more.
-  const hidden = versions.some(({ ackAt }) => ackAt === null || ackAt > from);
-  if (hidden) return possibleCounts(versions, Math.min(oldest, base), ({ intentAt }) => intentAt <= newest);
-  return narrowed(
-    id,
-    versions,
-    possibleCounts(versions, base, ({ intentAt }) => intentAt <= base),
-    [live],
-  );
+  const since = versions.filter(({ ackAt }) => ackAt === null || ackAt > from);
+  if (since.length === 0)
+    return narrowed(
+      id,
+      versions,
+      possibleCounts(versions, base, ({ intentAt }) => intentAt <= base),
+      [live],
+    );
+  // Written since the restore, or perhaps so. What was acknowledged before and is still to be seen came with the snapshot.
+  const found = live.content.get(id) ?? null;
+  const shown = versions.findIndex((version) => found !== null && version.value === found && !since.includes(version));
+  if (shown >= 0) return [shown + 1];
+  const counts = possibleCounts(versions, Math.min(oldest, base), ({ intentAt }) => intentAt <= newest);
+  return found === null && since.every(({ value }) => value !== null) ? narrowed(id, versions, counts, [live]) : counts;
 }
 
 /** How many versions the database taken out of service may have held. */

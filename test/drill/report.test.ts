@@ -175,6 +175,11 @@ describe("the page", () => {
     expect(made).not.toMatch(/<script|<img|<a\s|\u0000|\u001b|\u202e/i);
   });
 
+  test.each(["__proto__", "constructor", "toString"])("a name that every object has: %s", (name) => {
+    assertWellFormed(page(parseReport(everywhere(name))));
+    expect(summary(parseReport(everywhere(name)), { color: false })).not.toContain("NaN");
+  });
+
   test("any text at all", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 40 }), (text) => assertWellFormed(page(parseReport(everywhere(text))))),

@@ -263,7 +263,9 @@ async function resources(): Promise<Record<string, unknown>> {
   const file = join(stand.folder, "state.json");
   expect((await stand.pulumi(["stack", "export", "--file", file])).code).toBe(0);
   const { deployment } = JSON.parse(readFileSync(file, "utf8")) as { deployment: { resources: Record<string, unknown>[] } };
-  return Object.fromEntries(deployment.resources.map(({ urn, id, inputs, outputs }) => [String(urn), { id, inputs, outputs }]));
+  return Object.fromEntries(
+    deployment.resources.map(({ urn, id, inputs, outputs }): [string, unknown] => [String(urn), { id, inputs, outputs }]),
+  );
 }
 
 interface Everything {
