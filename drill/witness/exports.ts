@@ -33,9 +33,7 @@ export function missingFromExports(memory: Memory, sources: readonly Source[], e
   const { from } = live.fit;
   const retired = sources.filter((source) => servedUntil(source) >= from);
   const reopened = reopenedBefore(memory, live);
-  // With nothing acknowledged between them, the end of service was taken too early, and the snapshot with it.
-  const together = !memory.answers.some(({ kind, mono }) => kind === "ok" && mono > live.fit.base && mono < from);
-  const snapshot = { oldest: snapshotNotBefore(memory, live), newest: together ? reopened : live.fit.base };
+  const snapshot = snapshotBetween(memory, live, reopened);
   for (const [id, versions] of memory.rows) {
     // A write in doubt may or may not be part of the change.
     if (versions.some((version) => version.ackAt === null && version.intentAt <= from)) continue;
@@ -72,15 +70,22 @@ function reopenedBefore(memory: Memory, live: Source): number {
   return earliest;
 }
 
-/** The snapshot is no older than the latest write that only it can have brought into the restored database. */
-function snapshotNotBefore(memory: Memory, live: Source): number {
-  let latest = -Infinity;
+/**
+ * The snapshot is no older than the latest write that only it can have brought into the restored database, and no newer than the first one that is
+ * not there. The fit's own instant is the latest possible one, but never after the end of service, which may have been taken too early.
+ */
+function snapshotBetween(memory: Memory, live: Source, reopened: number): { oldest: number; newest: number } {
+  const { base, from } = live.fit;
+  let [oldest, newest] = [-Infinity, reopened];
   for (const [id, versions] of memory.rows) {
-    const found = live.content.get(id);
-    const shown = versions.find(({ value, ackAt }) => value === found && ackAt !== null && ackAt <= live.fit.base);
-    if (found !== undefined) latest = Math.max(latest, shown?.intentAt ?? -Infinity);
+    const found = live.content.get(id) ?? null;
+    const shown = versions.find(({ value, ackAt }) => value === found && ackAt !== null && ackAt <= base);
+    if (found !== null) oldest = Math.max(oldest, shown?.intentAt ?? -Infinity);
+    const certain = versions.every(({ value, ackAt }) => ackAt !== null && ackAt <= from && value !== null);
+    const next = versions[versions.findIndex(({ value }) => value === found) + 1];
+    if (certain) newest = Math.min(newest, next?.ackAt ?? Infinity);
   }
-  return latest;
+  return { oldest: Math.min(oldest, base), newest: Math.max(newest, base) };
 }
 
 /** How many versions the snapshot may have held. */
@@ -103,7 +108,7 @@ function countsBefore(
   const found = live.content.get(id) ?? null;
   const shown = versions.findIndex((version) => found !== null && version.value === found && !since.includes(version));
   if (shown >= 0) return [shown + 1];
-  const counts = possibleCounts(versions, Math.min(oldest, base), ({ intentAt }) => intentAt <= newest);
+  const counts = possibleCounts(versions, oldest, ({ intentAt }) => intentAt <= newest);
   return found === null && since.every(({ value }) => value !== null) ? narrowed(id, versions, counts, [live]) : counts;
 }
 

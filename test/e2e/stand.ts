@@ -94,6 +94,8 @@ interface Base {
   engine: Engine;
 }
 
+let interruptions = 0;
+
 /** Pulumi and the verbs, as a user runs them. */
 function engineOf({ stack, engine, site }: Base) {
   let selected = false;
@@ -150,7 +152,7 @@ function engineOf({ stack, engine, site }: Base) {
      * @param edits pins that are written first.
      * @param runId id of the run that is killed, by which its steps are known in the journal.
      */
-    interrupt: async (point: string, victim: Victim, edits: PinEdit[] = [], runId = "interrupted"): Promise<Interrupted> => {
+    interrupt: async (point: string, victim: Victim, edits: PinEdit[] = [], runId = `interrupted-${++interruptions}`): Promise<Interrupted> => {
       await select();
       removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack);
       pin(edits);

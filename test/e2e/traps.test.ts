@@ -41,7 +41,7 @@ async function sessionsIn(database: string): Promise<number> {
 }
 
 describe("1 the gate that never opens again", () => {
-  for (const point of ["fence.after", "data.after", "resume.before"])
+  for (const point of ["fence.after", "data.after"])
     test(`a rollback fails at ${point}; the new release is pinned again`, async () => {
       await stand.upWell(PINS.forward);
       const row = fresh();
@@ -56,7 +56,7 @@ describe("1 the gate that never opens again", () => {
       await stand.insertWell(fresh());
     });
 
-  for (const point of ["fence.after", "data.after", "resume.before"])
+  for (const point of ["fence.after", "resume.before"])
     test(`a deployment fails at ${point}; the old release is pinned again`, async () => {
       await stand.upWell([...PINS.forward, { path: ["release"], value: "v3.0.0" }]);
       const row = fresh();
