@@ -85,7 +85,8 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     for (const release of pinnedReleases) {
       const needed = declared.releases[release]?.schema[database];
       if (needed === undefined) continue;
-      if (!migrations.includes(needed)) fail(`releases.${release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
+      if (!migrations.includes(needed))
+        fail(`releases.${release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
       if (migrations.indexOf(needed) > migrations.indexOf(needs[database] ?? "")) needs[database] = needed;
     }
   }
