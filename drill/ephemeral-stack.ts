@@ -9,6 +9,7 @@ import { editPins, type PinEdit } from "../declared/edit.ts";
 import { isPortFree } from "../processes/ports.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { engineEnvironment } from "../scripts/engine/environment.ts";
+import { fileBackend } from "../scripts/engine/file-backend.ts";
 import { prepareProject } from "../scripts/engine/project.ts";
 import { stackFolder } from "../scripts/stack.ts";
 
@@ -70,7 +71,7 @@ interface ProjectFile {
 /** Whatever backend and passphrase the user works with, an ephemeral stack has its own. */
 function own(folder: string, home: string): NodeJS.ProcessEnv {
   return {
-    PULUMI_BACKEND_URL: `file://${join(folder, ".backout", "state")}`,
+    PULUMI_BACKEND_URL: fileBackend(join(folder, ".backout", "state")),
     PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, ".backout", "passphrase"),
     PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_ACCESS_TOKEN: undefined,

@@ -1,12 +1,8 @@
-/** Runs the real engine on a stack: arguments as arrays, what it says handed on line by line, a lock left by a dead process removed first. */
+/** Runs the real engine on a stack: arguments as arrays, what it says handed on line by line, what a killed one left removed first. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { hostname } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { ensureEngine, engineEnvironment } from "./engine/engine.ts";
-import { isAlive } from "./engine/process-table.ts";
+import { mendFileBackend } from "./engine/file-backend.ts";
 import { prepareProject } from "./engine/project.ts";
 import { say } from "./verbs/outcome.ts";
 
@@ -34,7 +30,7 @@ export async function runPulumi({
   const engine = await ensureEngine({ log: say });
   await prepareProject(project);
   const env = { ...engineEnvironment(engine, project), ...environment };
-  removeStaleLocks(env["PULUMI_BACKEND_URL"], stack);
+  mendFileBackend(env["PULUMI_BACKEND_URL"], stack, project);
   const child = spawn(engine.pulumi, [...given, "--stack", stack, "--non-interactive", "--color", "never"], {
     cwd: project,
     env,
@@ -72,26 +68,4 @@ export async function runPulumi({
 export async function ensureStack(project: string, stack: string): Promise<void> {
   const { code, output } = await runPulumi({ project, stack, arguments: ["stack", "select", "--create"] });
   if (code !== 0) throw new Error(`the stack ${stack} could not be selected: ${output}`);
-}
-
-/** A file backend stays locked when the command line is killed. The lock names host and pid: one whose process is dead is removed, and it is said. */
-export function removeStaleLocks(backend: string | undefined, stack: string): string[] {
-  if (backend?.startsWith("file://") !== true) return [];
-  const folder = join(fileURLToPath(new URL(backend)), ".pulumi", "locks");
-  if (!existsSync(folder)) return [];
-  const removed: string[] = [];
-  for (const entry of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (!entry.endsWith(".json") || !entry.split("/").includes(stack)) continue;
-    const file = join(folder, entry);
-    try {
-      const lock = JSON.parse(readFileSync(file, "utf8")) as { pid?: number; hostname?: string };
-      if (lock.hostname !== hostname() || lock.pid === undefined || isAlive(lock.pid)) continue;
-      rmSync(file, { force: true });
-      say(`removed the state lock of pid ${lock.pid}: that process is dead`);
-      removed.push(file);
-    } catch {
-      continue;
-    }
-  }
-  return removed;
 }

@@ -1,5 +1,5 @@
 /** One verb at a time per stack: the lock says who holds it, since when and why. A lock whose process is dead is taken over. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { isAlive, startOf } from "./engine/process-table.ts";
@@ -44,7 +44,7 @@ export async function withStackLock<T>(site: Site, what: string, runId: string, 
   };
   for (;;) {
     try {
-      writeFileSync(file, JSON.stringify(mine), { flag: "wx", mode: 0o600 });
+      place(file, mine);
       break;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -58,12 +58,23 @@ export async function withStackLock<T>(site: Site, what: string, runId: string, 
   }
 }
 
+/** Linked into place whole: a lock that can be seen says who holds it. */
+function place(file: string, holder: LockHolder): void {
+  const written = `${file}.${holder.pid}`;
+  writeFileSync(written, JSON.stringify(holder), { mode: 0o600 });
+  try {
+    linkSync(written, file);
+  } finally {
+    rmSync(written, { force: true });
+  }
+}
+
 function takeOverDead(site: Site, file: string): void {
   let holder: LockHolder;
   try {
     holder = JSON.parse(readFileSync(file, "utf8")) as LockHolder;
   } catch {
-    // Removed in the meantime, or half-written by a process that died: both are free to take.
+    // Removed in the meantime.
     rmSync(file, { force: true });
     return;
   }

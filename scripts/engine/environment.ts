@@ -3,6 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import { parse } from "yaml";
 import { cacheFolder } from "./cache-folder.ts";
 import type { Engine } from "./engine.ts";
+import { fileBackend } from "./file-backend.ts";
 import { projectFiles } from "./project.ts";
 
 const PULUMI_CLOUD = "https://api.pulumi.com";
@@ -31,7 +32,7 @@ export function engineEnvironment(engine: Engine, project: string): NodeJS.Proce
 function backend(own: NodeJS.ProcessEnv, project: string): NodeJS.ProcessEnv {
   if (own["PULUMI_BACKEND_URL"]) return {};
   if (own["PULUMI_ACCESS_TOKEN"]) return { PULUMI_BACKEND_URL: PULUMI_CLOUD };
-  return { PULUMI_BACKEND_URL: `file://${projectFiles(project).state}` };
+  return { PULUMI_BACKEND_URL: fileBackend(projectFiles(project).state) };
 }
 
 function passphrase(own: NodeJS.ProcessEnv, project: string): NodeJS.ProcessEnv {

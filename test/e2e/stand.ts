@@ -19,7 +19,8 @@ import { sessionInside } from "../../postgres/fence.ts";
 import { observeServer, removeServer } from "../../postgres/server.ts";
 import { observeProcess, runningNames, stopProcess } from "../../processes/process.ts";
 import { ensureEngine, type Engine } from "../../scripts/engine/engine.ts";
-import { removeStaleLocks, runPulumi } from "../../scripts/pulumi-run.ts";
+import { mendFileBackend } from "../../scripts/engine/file-backend.ts";
+import { runPulumi } from "../../scripts/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/stack.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { listPath, ORGANIZATION, TEST_USER, TEST_USER_SECRET } from "../../systems/pfa-vanguard/api.ts";
@@ -152,9 +153,14 @@ function engineOf({ stack, engine, site }: Base) {
      * @param edits pins that are written first.
      * @param runId id of the run that is killed, by which its steps are known in the journal.
      */
-    interrupt: async (point: string, victim: Victim, edits: PinEdit[] = [], runId = `interrupted-${++interruptions}`): Promise<Interrupted> => {
+    interrupt: async (
+      point: string,
+      victim: Victim,
+      edits: PinEdit[] = [],
+      runId = `interrupted-${++interruptions}`,
+    ): Promise<Interrupted> => {
       await select();
-      removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack);
+      mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder);
       pin(edits);
       const points = await mkdtemp(join(stack.folder, "failpoint-"));
       const environment = {
@@ -194,7 +200,7 @@ function engineOf({ stack, engine, site }: Base) {
       // Who outlives the CLI holds its output open.
       return { provider, output: victim === "cli" ? "" : await output };
     },
-    removeStaleLocks: (): string[] => removeStaleLocks(stack.environment["PULUMI_BACKEND_URL"], stack.stack),
+    removeStaleLocks: (): string[] => mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder),
     /** `backout <verb> … --stack … --json` */
     verb: async <T = Record<string, unknown>>(verb: string, ...more: string[]): Promise<VerbResult<T>> => {
       const running = child(process.execPath, [
@@ -440,7 +446,7 @@ function processesOf({ site }: Base) {
 /** Everything the stack made goes; what the engine leaves behind is ended by hand. */
 async function destroy({ stack, site }: Base): Promise<void> {
   const { PULUMI_BACKEND_URL: backend } = stack.environment;
-  removeStaleLocks(backend, stack.stack);
+  mendFileBackend(backend, stack.stack, stack.folder);
   await runPulumi({
     project: stack.folder,
     stack: stack.stack,

@@ -15,7 +15,7 @@ describe("npm run pulumi", () => {
     expect(stdout.split("\n").slice(0, 3)).toEqual([
       here.project,
       "<up><--stack><my stack><--json>",
-      `file://${here.project}/.backout/state`,
+      `file://${here.project}/.backout/state?metadata=skip`,
     ]);
     expect(existsSync(join(here.project, ".backout", "state"))).toBe(true);
   });

@@ -27,7 +27,7 @@ describe("the engine's environment", () => {
   it("points to the project's own state and passphrase", async () => {
     const { project } = await scratch();
     const env = engineEnvironment(engine, project);
-    expect(env["PULUMI_BACKEND_URL"]).toBe(`file://${project}/.backout/state`);
+    expect(env["PULUMI_BACKEND_URL"]).toBe(`file://${project}/.backout/state?metadata=skip`);
     expect(env["PULUMI_CONFIG_PASSPHRASE_FILE"]).toBe(join(project, ".backout", "passphrase"));
     expect(env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"]).toBe("true");
   });
