@@ -9,6 +9,7 @@ import type { PinEdit } from "../declared/edit.ts";
 import { deployEdits, scopeEdits } from "../declared/scope.ts";
 import { controlName, endpointOf, liveName, OWNER_ROLE, servicesUrl } from "../declared/site.ts";
 import { qualified, quote, withSession } from "../postgres/connection.ts";
+import { accessTo } from "../verification/data-access.ts";
 import { manualWay, type ManualWay } from "./manual-restore.ts";
 import type { Measured } from "./results.ts";
 import { NO_PEER, type BenchServer } from "./server.ts";
@@ -83,7 +84,7 @@ async function prepare(stack: BenchStack, rows: number, say: RestoreOptions["say
   await stack.up({ preview: false });
   say(`  ${rows.toLocaleString("en")} rows`);
   await withSession(endpointOf(site), liveName(site, database), async (client) => {
-    await definition.drill.seed(client, rows);
+    await definition.drill.seed(accessTo(client), rows);
     // Made by the owner, so that the services' role may write to it.
     await client.query(`SET ROLE ${quote(OWNER_ROLE)}`);
     await client.query(`CREATE TABLE ${qualified(TABLE)} (at timestamptz NOT NULL)`);

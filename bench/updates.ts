@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { deployEdits, scopeEdits } from "../declared/scope.ts";
 import { endpointOf, liveName } from "../declared/site.ts";
 import { withSession } from "../postgres/connection.ts";
+import { accessTo } from "../verification/data-access.ts";
 import type { Measured } from "./results.ts";
 import { untilArmed } from "./restore.ts";
 import { benchStack, neutralEdits, type BenchStack, type StackSource } from "./stack.ts";
@@ -58,5 +59,5 @@ function rollbackEdits({ definition }: BenchStack, generation: number) {
 
 async function seed({ site, definition }: BenchStack, rows: number): Promise<void> {
   const database = Object.keys(definition.databases)[0]!;
-  await withSession(endpointOf(site), liveName(site, database), (client) => definition.drill.seed(client, rows));
+  await withSession(endpointOf(site), liveName(site, database), (client) => definition.drill.seed(accessTo(client), rows));
 }

@@ -102,6 +102,8 @@ export const declaredSchema = z.strictObject({
   serverPassword: z.string().optional(),
   /** Port of each public listener and of each component behind it. */
   ports: z.record(name, port).default({}),
+  /** File of each SQLite database, relative to the project. */
+  files: z.record(name, name).default({}),
   releases: z.record(name, ledgerReleaseSchema).refine((releases) => Object.keys(releases).length > 0, "needs at least one release"),
   release: name,
   components: z.record(name, componentPinSchema).default({}),

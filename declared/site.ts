@@ -23,6 +23,8 @@ export interface Site {
   target: Declared["target"];
   server: ServerDeclaration & { password?: string };
   ports: Record<string, number>;
+  /** File of each SQLite database, absolute, by database of the definition; those that are not named lie in `home`. */
+  files: Record<string, string>;
 }
 
 /** Superuser of the embedded server. */
@@ -43,6 +45,7 @@ export function siteOf(declared: Declared, stack: string, project: string): Site
     target: declared.target,
     server: declared.serverPassword === undefined ? declared.server : { ...declared.server, password: declared.serverPassword },
     ports: declared.ports,
+    files: Object.fromEntries(Object.entries(declared.files).map(([database, path]) => [database, resolve(project, path)])),
   };
 }
 
@@ -83,6 +86,11 @@ export function endpointOf(site: Site): Endpoint {
 /** Name of a live database on the server. */
 export function liveName(site: Site, database: string): string {
   return site.server.databases[database] ?? database.replaceAll("-", "_");
+}
+
+/** File of a live SQLite database. */
+export function liveFile(site: Pick<Site, "home" | "files">, database: string): string {
+  return site.files[database] ?? join(site.home, "data", `${database}.db`);
 }
 
 /** One control database per stack, beside its first live database. */

@@ -8,6 +8,7 @@ import type { Engine } from "../scripts/engine/engine.ts";
 import type { DeployOutcome } from "../scripts/verbs/deploy.ts";
 import type { PreviewOutcome } from "../scripts/verbs/preview.ts";
 import type { CheckResult } from "../systems/definition.ts";
+import { openData } from "../verification/data-access.ts";
 import { failed, passed, releasesCheck, skipped } from "./checks.ts";
 import { within } from "./clock.ts";
 import { inDatabase, readContents, type Contents } from "./contents.ts";
@@ -69,8 +70,8 @@ async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
 /** Resolves with what the drill remembers of the content, to compare with after the rollback. */
 async function seed(stage: Stage, rows: number): Promise<Record<string, Contents>> {
   const names = liveNames(stage);
-  const [first] = Object.values(names);
-  if (first !== undefined) await inDatabase(addressOf(stage), first, (client) => stage.definition.drill.seed(client, rows));
+  const data = openData(stage.site);
+  await stage.definition.drill.seed(data, rows).finally(() => data.end());
   const contents: Record<string, Contents> = {};
   for (const [database, live] of Object.entries(names))
     contents[database] = await inDatabase(addressOf(stage), live, (client) => readContents(client));

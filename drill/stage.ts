@@ -4,10 +4,10 @@ import { parse } from "yaml";
 import { targetOf } from "../components/targets/index.ts";
 import type { PinEdit } from "../declared/edit.ts";
 import { controlName, endpointOf, liveName, secretOf, type Site } from "../declared/site.ts";
-import { connect } from "../postgres/connection.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { openStack, stackFile, type OpenStack } from "../scripts/stack.ts";
 import type { DrillContext, SystemDefinition } from "../systems/definition.ts";
+import { openData } from "../verification/data-access.ts";
 import type { Address } from "./contents.ts";
 import { makeEphemeralStack, takeFreePorts, type EphemeralStack } from "./ephemeral-stack.ts";
 import { planStandIns, standInFolder, startStandIns, type StandIn } from "./stand-ins.ts";
@@ -95,21 +95,18 @@ export async function withContext<T>(stage: Stage, work: (context: DrillContext)
   const { site, definition, folder } = stage;
   const { pins } = await pinsNow(stage);
   const target = targetOf(site, definition);
-  const sessions = new Map<string, Awaited<ReturnType<typeof connect>>>();
+  const data = openData(site);
   try {
     return await work({
       url: (component) => urlOf(stage, component),
-      database: async (name) => {
-        const known = sessions.get(name) ?? (await connect(endpointOf(site), liveName(site, name)));
-        sessions.set(name, known);
-        return known;
-      },
+      database: data.database,
+      sqlite: data.sqlite,
       secret: (name) => secretOf(site, name),
       observe: (component) => target.observe(component),
       runs: (component) => pins.components[component]?.run ?? false,
       folder: standInFolder(folder),
     });
   } finally {
-    for (const session of sessions.values()) await session.end().catch(() => undefined);
+    await data.end();
   }
 }

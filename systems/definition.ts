@@ -2,7 +2,9 @@
  * What a system *is*: its components, databases, scopes, checks and effects, as data. What the system *should be now* is declared in
  * `stacks/Pulumi.<stack>.yaml`. One definition per folder below `systems/`.
  */
+import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
+import type { PolicyDefinition } from "./policy.ts";
 
 /** Where a component runs and how it is driven. */
 export type ComponentKind =
@@ -17,7 +19,7 @@ export type ComponentKind =
 export interface EnvironmentContext {
   /** The port the component must listen on: services, and workers with a health endpoint; otherwise 0. */
   port: number;
-  /** A ready connection string for the services' own role, by database name of the definition. */
+  /** A ready connection string for the services' own role, by database name of the definition; of a SQLite database the absolute path of its file. */
   databaseUrl: (database: string) => string;
   /** A secret by name; never written to state, logs or argument lists. */
   secret: (name: string) => string;
@@ -78,7 +80,7 @@ export interface MigrationDefinition {
 }
 
 export interface DatabaseDefinition {
-  engine: "postgres";
+  engine: "postgres" | "sqlite";
   /** Every migration the system ever had, oldest first. A release names the newest one it needs. */
   migrations: MigrationDefinition[];
   /** Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`. */
@@ -135,14 +137,20 @@ export interface Baseline {
   flags: Record<string, boolean>;
 }
 
+/** Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context. */
+export interface DataAccess {
+  /** @throws where the database is not a PostgreSQL one. */
+  database(name: string): Promise<Client>;
+  /** @throws where the database is not a SQLite one. */
+  sqlite(name: string): DatabaseSync;
+}
+
 /** What a check can use. Everything it writes it must remove again. */
-export interface CheckContext {
+export interface CheckContext extends DataAccess {
   /** Base URL of a public listener, through the gate (the verifier's pass is added by `fetch`). */
   url(component: string): string;
   /** HTTP through the traffic gate with the verifier's pass; times out. */
   fetch(url: string, init?: RequestInit): Promise<Response>;
-  /** Administrative session in the live database. */
-  database(name: string): Promise<Client>;
   /** Release each component is declared to run. */
   releases: Record<string, string>;
   /** Whether each component is declared to run. */
@@ -194,9 +202,8 @@ export interface FaultDefinition {
   probe(context: DrillContext): Promise<string | null>;
 }
 
-export interface DrillContext {
+export interface DrillContext extends DataAccess {
   url(component: string): string;
-  database(name: string): Promise<Client>;
   secret(name: string): string;
   observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
   /** Whether the component is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
@@ -212,8 +219,8 @@ export interface DrillDefinition {
   to: string;
   defaultFault: string;
   faults: Record<string, FaultDefinition>;
-  /** Puts `rows` rows of data into the live database through an administrative session. */
-  seed(database: Client, rows: number): Promise<void>;
+  /** Puts `rows` rows of data into the live databases. */
+  seed(data: DataAccess, rows: number): Promise<void>;
   /** What the witness writes: HTTP requests as data, so that it shares no code. See drill/witness/. */
   witness: WitnessScript;
   /** Stand-ins for external systems a drill starts (e.g. the PEMS API): program relative to the system's folder. */
@@ -260,6 +267,8 @@ export interface SystemDefinition {
   checks: CheckDefinition[];
   /** Prepares (logs in) and resolves with one read as a user makes it, which throws where it fails. The median of a few is the baseline's latency. */
   readProbe?(context: Pick<CheckContext, "url" | "fetch" | "secret">): Promise<() => Promise<void>>;
+  /** When to roll back, who decides, who is told: data for people and for what decides with them. */
+  policy?: PolicyDefinition;
   /** Message of the gate while it is closed for a crossing. */
   maintenanceMessage: string;
   retryAfterSeconds: number;

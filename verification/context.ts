@@ -1,13 +1,12 @@
 /** What the checks see: the system through the gate with the verifier's pass, its data, and what was recorded before. */
-import type { Client } from "pg";
-import { endpointOf, liveName, secretOf } from "../declared/site.ts";
+import { secretOf } from "../declared/site.ts";
 import type { Pins } from "../declared/pins.ts";
 import { verifierPass } from "../crossing/gate.ts";
 import { targetOf } from "../components/targets/index.ts";
-import { connect } from "../postgres/connection.ts";
 import { readySnapshots } from "../control/catalogue.ts";
 import type { Run } from "../crossing/run.ts";
 import type { Baseline, CheckContext } from "../systems/definition.ts";
+import { openData } from "./data-access.ts";
 
 export type OpenedContext = CheckContext & { end(): Promise<void> };
 
@@ -18,7 +17,7 @@ export async function openContext(run: Run, pins: Pins, { open }: { open: boolea
   const crossing = await control.crossing(run.epoch);
   const restored = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "restore");
   const undone = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
-  const sessions = new Map<string, Client>();
+  const data = openData(site);
   const pass = verifierPass(site);
   return {
     url: (component) => `http://127.0.0.1:${site.ports[component]}`,
@@ -28,13 +27,8 @@ export async function openContext(run: Run, pins: Pins, { open }: { open: boolea
         ...init,
         headers: { ...Object.fromEntries(new Headers(init?.headers)), "x-backout-pass": pass },
       }),
-    database: async (name) => {
-      const known = sessions.get(name);
-      if (known !== undefined) return known;
-      const client = await connect(endpointOf(site), liveName(site, name));
-      sessions.set(name, client);
-      return client;
-    },
+    database: data.database,
+    sqlite: data.sqlite,
     releases: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.release])),
     running: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.run])),
     secret: (name) => secretOf(site, name),
@@ -46,9 +40,7 @@ export async function openContext(run: Run, pins: Pins, { open }: { open: boolea
     maintenance: pins.maintenance,
     schema: pins.schema,
     observe: (component) => target.observe(component),
-    end: async () => {
-      for (const client of sessions.values()) await client.end().catch(() => undefined);
-    },
+    end: data.end,
   };
 }
 

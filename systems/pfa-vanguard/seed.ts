@@ -1,12 +1,14 @@
 /** Data of any size, made in the database. The same number of rows gives the same content. */
 import type { Client } from "pg";
+import type { DataAccess } from "../definition.ts";
 
 /** From here on an index costs less to build again than to keep up row by row. */
 const MANY_ROWS = 50_000;
 const INDEX = "pfa_records_organization";
 
 /** Adds `rows` imported records, and one change for every twentieth. */
-export async function seed(database: Client, rows: number): Promise<void> {
+export async function seed(data: DataAccess, rows: number): Promise<void> {
+  const database = await data.database("pfa");
   await database.query("BEGIN");
   await database.query("SET LOCAL synchronous_commit = off");
   const { rows: last } = await database.query<{ last: number }>("SELECT coalesce(max(id), 0)::float8 AS last FROM pfa_records");

@@ -219,6 +219,7 @@ export function siteAt(home: string, ports: number[], change: Partial<Site> = {}
     home,
     target: "process",
     server: { embedded: true, port: ports[4]!, driver: "template", databases: {} },
+    files: {},
     ports: { backend: ports[0]!, frontend: ports[1]!, "backend-upstream": ports[2]!, worker: ports[3]! },
     ...change,
   };

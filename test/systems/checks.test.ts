@@ -1,4 +1,5 @@
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { accessTo } from "../../verification/data-access.ts";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
@@ -18,7 +19,7 @@ let lines: string[] = [];
 beforeAll(async () => {
   stand = await makeStand();
   database = await stand.makeDatabase("checked", "v4.0.0");
-  await pfaVanguard.drill.seed(database.admin, 2000);
+  await pfaVanguard.drill.seed(accessTo(database.admin), 2000);
   await markRolledBack(database.admin, MIGRATIONS[2]!.name);
   backend = await stand.start("backend", "v3.0.0", database);
   worker = await stand.start("worker", "v3.0.0", database);
@@ -49,6 +50,7 @@ function context(change: Partial<CheckContext> = {}): CheckContext {
     url: (component) => (component === "frontend" ? site.url : backend.url),
     fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(10_000) }),
     database: async () => database.admin,
+    sqlite: accessTo(database.admin).sqlite,
     releases: { backend: "v3.0.0", worker: "v3.0.0", frontend: "v3.0.0" },
     running: { backend: true, worker: false, frontend: true },
     secret,

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { accessTo } from "../../verification/data-access.ts";
 import type { DrillContext } from "../../systems/definition.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
@@ -24,7 +25,7 @@ afterEach(async () => {
 
 async function startNewer(faultsEnabled: "0" | "1"): Promise<void> {
   database = await stand.makeDatabase(`fault_${++number}`, "v4.0.0");
-  await pfaVanguard.drill.seed(database.admin, 3000);
+  await pfaVanguard.drill.seed(accessTo(database.admin), 3000);
   const config = { FAULTS_ENABLED: faultsEnabled, PEMS_URL: pems.url };
   [backend, worker] = await Promise.all([
     stand.start("backend", "v4.0.0", database, config),
@@ -37,7 +38,7 @@ function context(): DrillContext {
   const programs: Record<string, Program> = { backend, worker };
   return {
     url: (component) => (component === "frontend" ? site.url : backend.url),
-    database: async () => database.admin,
+    ...accessTo(database.admin),
     secret,
     observe: async (component) => {
       const program = programs[component]!;

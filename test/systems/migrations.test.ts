@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { accessTo } from "../../verification/data-access.ts";
 import { applyMigration, markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { countOf, makeStand, MIGRATIONS, type Stand, type TestDatabase } from "./stand.ts";
@@ -81,10 +82,10 @@ test("the schema refuses what must not be, and keeps the time of a change", asyn
 
 test("seeding twice adds up, with the same content for the same numbers", async () => {
   const other = await stand.makeDatabase("seeded", "v3.0.0");
-  await pfaVanguard.drill.seed(other.admin, 500);
-  await pfaVanguard.drill.seed(other.admin, 500);
+  await pfaVanguard.drill.seed(accessTo(other.admin), 500);
+  await pfaVanguard.drill.seed(accessTo(other.admin), 500);
   const once = await stand.makeDatabase("seeded_once", "v3.0.0");
-  await pfaVanguard.drill.seed(once.admin, 1000);
+  await pfaVanguard.drill.seed(accessTo(once.admin), 1000);
   const content = async (which: TestDatabase) =>
     (await which.admin.query<{ sum: string }>("SELECT md5(string_agg(r::text, ',' ORDER BY pfa_id)) AS sum FROM pfa_records r")).rows[0]
       ?.sum;
@@ -103,7 +104,7 @@ test("seeding many rows leaves every index in place, owned as before", async () 
       )
     ).rows;
   const before = await indexes();
-  await pfaVanguard.drill.seed(many.admin, 60_000);
+  await pfaVanguard.drill.seed(accessTo(many.admin), 60_000);
   expect(await indexes()).toEqual(before);
   expect(await countOf(many, "pfa_records")).toBe(60_000);
 });

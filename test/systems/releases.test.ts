@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { accessTo } from "../../verification/data-access.ts";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
@@ -11,7 +12,7 @@ beforeAll(async () => {
   stand = await makeStand();
   for (const schema of ["v3.0.0", "v4.0.0"]) {
     const database = await stand.makeDatabase(`schema_${schema[1]}`, schema);
-    await pfaVanguard.drill.seed(database.admin, 400);
+    await pfaVanguard.drill.seed(accessTo(database.admin), 400);
     databases[schema] = database;
   }
 });

@@ -73,6 +73,7 @@ export async function newSite(changes: Partial<Site> = {}): Promise<Site> {
     home,
     target: "docker",
     server: { embedded: false, host: "127.0.0.1", port: 5432, user: "admin", driver: "dump", databases: {} },
+    files: {},
     ports: { api: await freePort() },
     ...changes,
   };

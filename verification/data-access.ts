@@ -1,0 +1,39 @@
+/** Administrative sessions in the live databases of a stack, opened when first asked for. */
+import { DatabaseSync } from "node:sqlite";
+import type { Client } from "pg";
+import { endpointOf, liveFile, liveName, type Site } from "../declared/site.ts";
+import { connect } from "../postgres/connection.ts";
+import type { DataAccess } from "../systems/definition.ts";
+
+export type OpenData = DataAccess & { end(): Promise<void> };
+
+export function openData(site: Site): OpenData {
+  const sessions = new Map<string, Promise<Client>>();
+  const files = new Map<string, DatabaseSync>();
+  return {
+    database: (name) => {
+      const known = sessions.get(name) ?? connect(endpointOf(site), liveName(site, name));
+      sessions.set(name, known);
+      return known;
+    },
+    sqlite: (name) => {
+      const known = files.get(name) ?? new DatabaseSync(liveFile(site, name), { timeout: 5000 });
+      files.set(name, known);
+      return known;
+    },
+    end: async () => {
+      for (const file of files.values()) file.close();
+      for (const session of sessions.values()) await session.then((client) => client.end()).catch(() => undefined);
+    },
+  };
+}
+
+/** What a session that is open already gives access to. */
+export function accessTo(client: Client): DataAccess {
+  return {
+    database: async () => Promise.resolve(client),
+    sqlite: (name) => {
+      throw new Error(`${name} is not a SQLite database`);
+    },
+  };
+}
