@@ -140,9 +140,9 @@ export interface Baseline {
 /** Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context. */
 export interface DataAccess {
   /** @throws where the database is not a PostgreSQL one. */
-  database(name: string): Promise<Client>;
+  database: (name: string) => Promise<Client>;
   /** @throws where the database is not a SQLite one. */
-  sqlite(name: string): DatabaseSync;
+  sqlite: (name: string) => DatabaseSync;
 }
 
 /** What a check can use. Everything it writes it must remove again. */

@@ -5,7 +5,7 @@ import { endpointOf, liveFile, liveName, type Site } from "../declared/site.ts";
 import { connect } from "../postgres/connection.ts";
 import type { DataAccess } from "../systems/definition.ts";
 
-export type OpenData = DataAccess & { end(): Promise<void> };
+export type OpenData = DataAccess & { end: () => Promise<void> };
 
 export function openData(site: Site): OpenData {
   const sessions = new Map<string, Promise<Client>>();
