@@ -101,6 +101,8 @@ export interface ScopePins {
   schema?: "keep" | "mark" | "down";
   flags?: Record<string, boolean>;
   maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
+  /** Nothing newer may be deployed afterwards until it is lifted: by a person, or when the watch named has passed. */
+  freeze?: { reason: string; until?: string };
 }
 
 export interface ScopeDefinition {
@@ -123,7 +125,11 @@ export interface CheckResult {
   status: CheckStatus;
   /** What was seen, with figures. */
   detail: string;
+  figures?: Figures;
 }
+
+/** What a check measured, by name: `{ requests: 50, errors: 0, rssBytes: 90_000_000 }`. A watch adds them up over its time. */
+export type Figures = Record<string, number>;
 
 /** What was recorded before a deployment (or inside the fence), to compare with afterwards. */
 export interface Baseline {
@@ -170,6 +176,8 @@ export interface CheckContext extends DataAccess {
   /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
   schema: "keep" | "mark" | "down";
   observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** Ids of the actions done since the rollback; absent: none. */
+  actionsDone?: readonly string[];
 }
 
 export interface CheckDefinition {
@@ -177,8 +185,64 @@ export interface CheckDefinition {
   id: string;
   /** In the manual's words and number where it has one. */
   title: string;
+  /** It writes (and removes what it wrote): no part of a watch, which must not change what it watches. */
+  writes?: true;
   /** Checks run in this order; a check that writes comes after those that count. */
-  run(context: CheckContext): Promise<{ status: CheckStatus; detail: string }>;
+  run(context: CheckContext): Promise<{ status: CheckStatus; detail: string; figures?: Figures }>;
+}
+
+/** What the figures of a watch must keep to. */
+export interface WatchLimit {
+  title: string;
+  /** Name of a figure that a check of the watch measures. */
+  figure: string;
+  /** The figure it is divided by: `errors` per `requests`. */
+  per?: string;
+  /** `sum`: over all polls; `max`: in any one poll; `growth`: from the first to the last poll. */
+  over: "sum" | "max" | "growth";
+  below: number;
+}
+
+/**
+ * A time after a crossing in which the system is looked at again and again. It is no part of the rollback's budget, and it changes nothing.
+ * Its polls lie at the end of each interval: 15 minutes at 60 seconds are 15 polls. Time in which nobody looked does not count.
+ */
+export interface WatchDefinition {
+  title: string;
+  /** Scopes after which it is due; `deploy`: after a deployment. */
+  after: string[];
+  /** Watch that has to have passed before this one begins. */
+  follows?: string;
+  durationMinutes: number;
+  intervalSeconds: number;
+  /** Ids of checks that do not write. */
+  checks: string[];
+  pass: {
+    /** Share of polls in which no check may fail, 0 to 1; 1: all of them. */
+    healthyShare: number;
+    limits: WatchLimit[];
+  };
+}
+
+/**
+ * A step that is only taken after a rollback has proved good, by a person who confirms it, and once: dropping what the release that was left
+ * had brought. What goes is kept as files first, and the copy is proved by putting it back beside the original.
+ */
+export interface ActionDefinition {
+  title: string;
+  /** Why it may be done, and why not earlier. */
+  why: string;
+  /** Scopes after which it may be done. The rollback must have opened, and nothing newer may have come after it. */
+  after: string[];
+  /** Watches that must have passed since the rollback. */
+  watches: string[];
+  database: string;
+  /** Migration whose objects it takes away: refused while a pinned release needs it, marked as rolled back afterwards. */
+  migration?: string;
+  /** Tables whose rows are kept as files first. */
+  keeps: string[];
+  /** `drop`: the kept tables, CASCADE. Else anything in the action's transaction; resolves with what was done, null: already so. */
+  work: "drop" | ((session: Client) => Promise<string | null>);
 }
 
 /** Where feature flags live. */
@@ -265,6 +329,10 @@ export interface SystemDefinition {
   scopes: Record<string, ScopeDefinition>;
   defaultScope: string;
   checks: CheckDefinition[];
+  /** By id, in the order in which they are due. */
+  watches?: Record<string, WatchDefinition>;
+  /** By id. */
+  actions?: Record<string, ActionDefinition>;
   /** Prepares (logs in) and resolves with one read as a user makes it, which throws where it fails. The median of a few is the baseline's latency. */
   readProbe?(context: Pick<CheckContext, "url" | "fetch" | "secret">): Promise<() => Promise<void>>;
   /** When to roll back, who decides, who is told: data for people and for what decides with them. */
