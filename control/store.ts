@@ -87,6 +87,7 @@ CREATE TABLE IF NOT EXISTS snapshots (
   manifest jsonb, statistics jsonb, baseline jsonb, size_bytes bigint, UNIQUE (database, name, generation));
 CREATE TABLE IF NOT EXISTS exports (
   epoch int NOT NULL, database text NOT NULL, path text PRIMARY KEY, sha256 text NOT NULL, rows bigint NOT NULL, made_at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE IF NOT EXISTS kept (key text PRIMARY KEY, value jsonb NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE IF NOT EXISTS holder (one boolean PRIMARY KEY DEFAULT true CHECK (one), who jsonb NOT NULL);
 `;
 
@@ -209,6 +210,19 @@ export class ControlStore {
   }
   async setRecorded(epoch: number): Promise<void> {
     await this.client.query("UPDATE crossings SET recorded_at = clock_timestamp(), failure = NULL WHERE epoch = $1", [epoch]);
+  }
+
+  /** Remembers a value under a key, as the first word: what is there already stays. Resolves with what is kept. */
+  async keepFirst<T>(key: string, value: T): Promise<T> {
+    await this.client.query("INSERT INTO kept (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", [key, JSON.stringify(value)]);
+    return (await this.kept<T>(key))!;
+  }
+  async kept<T>(key: string): Promise<T | null> {
+    const { rows } = await this.client.query<{ value: T }>("SELECT value FROM kept WHERE key = $1", [key]);
+    return rows[0]?.value ?? null;
+  }
+  async forget(key: string): Promise<void> {
+    await this.client.query("DELETE FROM kept WHERE key = $1", [key]);
   }
 
   async note(entry: JournalEntry): Promise<void> {

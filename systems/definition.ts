@@ -4,7 +4,11 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
+import type { CompletionDefinition } from "./completion.ts";
+import type { AccountDefinition, EvidenceDefinition } from "./evidence.ts";
 import type { PolicyDefinition } from "./policy.ts";
+import type { ProtectionDefinition } from "./protection.ts";
+import type { RepairDefinition } from "./repair.ts";
 
 /** Where a component runs and how it is driven. */
 export type ComponentKind =
@@ -89,6 +93,10 @@ export interface DatabaseDefinition {
   tables: string[];
   /** Tables of which one names the number users care for (verification compares it by name). */
   principalTable: string;
+  /** Tables that backout or the system itself adds rows to while a rollback goes on: rows that are new there are nobody's loss. */
+  appendOnly?: string[];
+  /** Repairs in place that a data pin can name, besides `rows`, which every database has. */
+  repairs?: Record<string, RepairDefinition>;
 }
 
 /** What a scope pins. `from` and `to` stand for the release that is left and the one that is the goal. */
@@ -96,8 +104,8 @@ export interface ScopePins {
   /** `to`: the stack's release goes to the goal. Absent: the release pin stays. */
   release?: "to";
   components?: Record<string, { release?: "to"; run?: "on" | "off" }>;
-  /** `snapshot`: the data goes back to the snapshot taken before the release that is left. */
-  data?: "current" | "snapshot";
+  /** `snapshot`: the data goes back to the snapshot taken before the release that is left. A repair: it is mended in place. */
+  data?: "current" | "snapshot" | { repair: string };
   schema?: "keep" | "mark" | "down";
   flags?: Record<string, boolean>;
   maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
@@ -264,6 +272,8 @@ export interface FaultDefinition {
   switchOn(context: DrillContext): Promise<void>;
   /** Resolves with what was seen when the fault shows; `null` while it does not. Called repeatedly. */
   probe(context: DrillContext): Promise<string | null>;
+  /** Arguments of the repair that mends it, found by looking: what a person would give as `--with name=value`. */
+  repairWith?(context: DrillContext): Promise<Record<string, string>>;
 }
 
 export interface DrillContext extends DataAccess {
@@ -335,6 +345,11 @@ export interface SystemDefinition {
   actions?: Record<string, ActionDefinition>;
   /** Prepares (logs in) and resolves with one read as a user makes it, which throws where it fails. The median of a few is the baseline's latency. */
   readProbe?(context: Pick<CheckContext, "url" | "fetch" | "secret">): Promise<() => Promise<void>>;
+  /** Restrictions besides the gate, in the order in which they are put on. */
+  protections?: ProtectionDefinition[];
+  evidence?: EvidenceDefinition;
+  account?: AccountDefinition;
+  completion?: CompletionDefinition;
   /** When to roll back, who decides, who is told: data for people and for what decides with them. */
   policy?: PolicyDefinition;
   /** Message of the gate while it is closed for a crossing. */

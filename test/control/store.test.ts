@@ -186,6 +186,16 @@ describe("snapshots", () => {
   });
 });
 
+describe("what is kept", () => {
+  it("stays as first said until it is forgotten", async () => {
+    expect(await store.kept("originals")).toBeNull();
+    expect(await store.keepFirst("originals", { editor: "write", viewer: null })).toEqual({ editor: "write", viewer: null });
+    expect(await store.keepFirst("originals", { editor: "read_only" })).toEqual({ editor: "write", viewer: null });
+    await store.forget("originals");
+    expect(await store.kept("originals")).toBeNull();
+  });
+});
+
 describe("lineage", () => {
   const lineage = { snapshot: { name: "before-v4.0.0", generation: 2, again: 1 }, quarantine: null };
   const entry = (name: string) => ({ name, database: "pfa", role: "live" as const, lineage, snapshotId: null, epoch: 3 });
