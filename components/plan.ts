@@ -1,5 +1,6 @@
 import * as pulumi from "./pulumi.ts";
 import type { Pins } from "../declared/pins.ts";
+import type { Freeze } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface PlanArgs {
@@ -9,6 +10,8 @@ export interface PlanArgs {
   pins: pulumi.Input<Pins>;
   /** Count rows at risk one by one instead of estimating large tables from statistics. */
   exact: pulumi.Input<boolean>;
+  /** While it is set nothing newer may be deployed. */
+  freeze: pulumi.Input<Freeze | null>;
 }
 
 /** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */

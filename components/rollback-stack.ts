@@ -53,7 +53,8 @@ export class RollbackStack extends pulumi.ComponentResource {
 
     const server = site.server.embedded ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
     const gate = new TrafficGate("gate", { site }, { parent: this });
-    const plan = new Plan("plan", { site, pins, exact: declared.exact || process.env["BACKOUT_EXACT"] === "1" }, after(...server, gate));
+    const exact = declared.exact || process.env["BACKOUT_EXACT"] === "1";
+    const plan = new Plan("plan", { site, pins, exact, freeze: declared.freeze ?? null }, after(...server, gate));
     const declarations = declarationsOf(site, definition, pins, after(plan));
     const fence = new Fence(
       "fence",

@@ -90,6 +90,10 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
       if (migrations.indexOf(needed) > migrations.indexOf(needs[database] ?? "")) needs[database] = needed;
     }
   }
+  const until = declared.freeze?.until;
+  const watches = Object.keys(definition.watches ?? {});
+  if (until !== undefined && !watches.includes(until))
+    fail("freeze.until", until, `${definition.name} has no such watch, only ${watches.join(", ") || "none"}${suggestion(until, watches)}`);
   const data = resolveData(declared.data, databases, fail);
   if (errors.length > 0) throw new DeclaredStateErrors(errors);
   return {

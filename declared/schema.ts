@@ -68,6 +68,21 @@ export const maintenanceSchema = z.preprocess(
   z.strictObject({ mode: maintenanceMode, message: z.string().optional() }),
 );
 
+/** Nothing newer may be deployed. It is no pin: setting or lifting it moves nothing. */
+export const freezeSchema = z.preprocess(
+  (value) => (value === false || value === "off" ? undefined : value),
+  z
+    .strictObject({
+      reason: name,
+      /** When it was set, for people. */
+      since: z.string().optional(),
+      /** Watch that lifts it when it has passed; absent: a person does. */
+      until: name.optional(),
+    })
+    .optional(),
+);
+export type Freeze = NonNullable<z.infer<typeof freezeSchema>>;
+
 const port = z.number().int().min(1).max(65535);
 
 /** The PostgreSQL server: the embedded default, or one that exists. */
@@ -124,6 +139,7 @@ export const declaredSchema = z.strictObject({
   arm: z.enum(["deploy", "always", "never"]).default("deploy"),
   carry: z.enum(["export", "refuse"]).default("export"),
   blocked: z.record(name, z.string()).default({}),
+  freeze: freezeSchema,
   /** Count data at risk row by row in every preview instead of from statistics. */
   exact: z.boolean().default(false),
 });

@@ -21,9 +21,11 @@ export interface ScopeTarget {
   snapshots: Record<string, string>;
   /** Incident that blocks the release that is left, and that release; null where nothing is blocked. */
   block: { release: string; incident: string } | null;
+  /** When a freeze is set, ISO 8601; told to people, and nothing else depends on it. */
+  at?: string;
 }
 
-export function scopeEdits(definition: SystemDefinition, { scope, to, snapshots, block }: ScopeTarget): PinEdit[] {
+export function scopeEdits(definition: SystemDefinition, { scope, to, snapshots, block, at }: ScopeTarget): PinEdit[] {
   const found = definition.scopes[scope];
   if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
   const { pins } = found;
@@ -45,6 +47,7 @@ export function scopeEdits(definition: SystemDefinition, { scope, to, snapshots,
   for (const [flag, enabled] of Object.entries(pins.flags ?? {})) edits.push({ path: ["flags", flag], value: enabled });
   if (pins.maintenance !== undefined)
     edits.push({ path: ["maintenance"], value: pins.maintenance.mode === "off" ? "off" : { ...pins.maintenance } });
+  if (pins.freeze !== undefined) edits.push({ path: ["freeze"], value: { ...pins.freeze, ...(at === undefined ? {} : { since: at }) } });
   if (block !== null && pins.release === "to") edits.push({ path: ["blocked", block.release], value: block.incident });
   return edits;
 }

@@ -36,7 +36,20 @@ export async function setStage(project: string, source: OpenStack, folder: strin
 
 async function ownPins(source: OpenStack): Promise<PinEdit[]> {
   const [port] = await takeFreePorts(1);
-  const unset = ["components", "data", "schema", "flags", "maintenance", "backups", "arm", "carry", "blocked", "exact", "serverPassword"];
+  const unset = [
+    "components",
+    "data",
+    "schema",
+    "flags",
+    "maintenance",
+    "backups",
+    "arm",
+    "carry",
+    "blocked",
+    "freeze",
+    "exact",
+    "serverPassword",
+  ];
   return [
     { path: ["release"], value: source.definition.drill.to },
     ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { addDeploy } from "./verbs/deploy.ts";
 import { addDrill } from "./verbs/drill.ts";
+import { addFreeze } from "./verbs/freeze.ts";
 import { addHistory } from "./verbs/history.ts";
 import { EXIT } from "./verbs/outcome.ts";
 import { addPreview } from "./verbs/preview.ts";
@@ -47,7 +48,7 @@ const program = new Command("backout")
   .exitOverride();
 
 addSetup(program);
-for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addDrill, addHistory]) add(program);
+for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addDrill, addHistory, addFreeze]) add(program);
 
 try {
   // Sub-commands end by an error too, so that every wrong usage has the same exit code.

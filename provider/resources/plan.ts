@@ -4,10 +4,12 @@
  */
 import { targetOf } from "../../components/targets/index.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
+import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look, type Facts } from "../../crossing/look.ts";
 import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
+import type { Freeze } from "../../declared/schema.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
 import { UnreachableError } from "../../postgres/connection.ts";
 import { endpointOf } from "../../declared/site.ts";
@@ -19,6 +21,7 @@ interface Inputs {
   site: Site;
   pins: Pins;
   exact: boolean;
+  freeze: Freeze | null;
   /** Added by check. */
   crossing: string;
   reached: boolean;
@@ -34,7 +37,13 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
     return { inputs: { ...inputs, crossing, reached: false, preview: null } };
   }
   const settled = facts.last?.crossing === crossing && facts.last.state === "open";
-  const refused = settled ? [] : await refusals(inputs.site, definition, inputs.pins, facts);
+  const refused = settled
+    ? []
+    : [
+        ...frozen(inputs.freeze ?? null, facts, inputs.pins, inputs.site.stack),
+        ...(await refusals(inputs.site, definition, inputs.pins, facts)),
+      ];
+  if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
   if (settled && old?.crossing === crossing) return { inputs: { ...inputs, crossing, reached: true, preview: old.preview } };

@@ -1,9 +1,11 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
 import type { Command } from "commander";
+import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look } from "../../crossing/look.ts";
 import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { changedLines, type LineChange } from "../../declared/edit.ts";
+import type { Freeze } from "../../declared/schema.ts";
 import { nextCrossing } from "../../provider/resources/fence.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { rollbackText } from "./rollback-pins.ts";
@@ -24,6 +26,8 @@ export interface PreviewOutcome {
   unknown: string | null;
   /** Why it would be refused; empty when it would not. */
   refused: string[];
+  /** Nothing newer may be deployed afterwards; null: nothing is frozen. */
+  freeze: Freeze | null;
   /** Null where the database cannot be reached. */
   preview: CrossingPreview | null;
 }
@@ -31,17 +35,18 @@ export interface PreviewOutcome {
 /** @param before the stack as it is; @param after with the pins as they would be. */
 export async function previewOf(before: OpenStack, after: OpenStack, exact: boolean): Promise<PreviewOutcome> {
   const lines = changedLines(before.text, after.text);
+  const freeze = after.declared.freeze ?? null;
   const facts = await look(after.site, after.definition);
   if (facts.reach.kind === "unreachable")
-    return { stack: after.stack, lines, reached: false, unknown: facts.reach.reason, refused: [], preview: null };
-  const refused = await refusals(after.site, after.definition, after.pins, facts);
-  if (refused.length > 0) return { stack: after.stack, lines, reached: true, unknown: null, refused, preview: null };
+    return { stack: after.stack, lines, reached: false, unknown: facts.reach.reason, refused: [], freeze, preview: null };
+  const refused = [...frozen(freeze, facts, after.pins, after.stack), ...(await refusals(after.site, after.definition, after.pins, facts))];
+  if (refused.length > 0) return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview: null };
   const { plan } = nextCrossing(facts, after.definition, after.pins);
   const preview = await previewCrossing(after.site, after.definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",
   });
-  return { stack: after.stack, lines, reached: true, unknown: null, refused, preview };
+  return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview };
 }
 
 export function tellPreview(outcome: PreviewOutcome, print: (line: string) => void): void {
@@ -52,6 +57,7 @@ export function tellPreview(outcome: PreviewOutcome, print: (line: string) => vo
     const line = `! data at risk is unknown, and an update would fail before anything stops: ${outcome.unknown}`;
     print(paint?.yellow(line) ?? line);
   }
+  if (outcome.freeze !== null) print(paint?.yellow(`! ${showFreeze(outcome.freeze)}`) ?? `! ${showFreeze(outcome.freeze)}`);
   for (const reason of outcome.refused) print(paint?.red(`refused: ${reason}`) ?? `refused: ${reason}`);
   if (outcome.preview !== null)
     for (const { severity, line } of previewLines(outcome.preview))

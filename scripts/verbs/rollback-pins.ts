@@ -34,6 +34,7 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
   return scopeEdits(definition, {
     scope,
     to,
+    at: new Date().toISOString(),
     snapshots: restores ? await snapshotsBefore(stack, wish.snapshot) : {},
     block:
       wish.block === false || to === declared.release

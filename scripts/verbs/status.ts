@@ -1,7 +1,9 @@
 /** `backout status`: what is, at one look: release, gate, components, snapshots and whether they are armed, quarantines, disk. */
 import type { Command } from "commander";
 import { targetOf } from "../../components/targets/index.ts";
+import { showFreeze } from "../../crossing/freeze.ts";
 import { look, unfinished } from "../../crossing/look.ts";
+import type { Freeze } from "../../declared/schema.ts";
 import { endpointOf, gateStateFile } from "../../declared/site.ts";
 import { readGateState } from "../../gate/state.ts";
 import { withSession } from "../../postgres/connection.ts";
@@ -11,7 +13,7 @@ import { finish, type CommonOptions } from "./outcome.ts";
 export interface Status {
   stack: string;
   system: string;
-  declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string> };
+  declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
   reached: boolean;
   reason: string | null;
   crossing: {
@@ -54,7 +56,7 @@ export async function status(options: CommonOptions): Promise<Status> {
   return {
     stack: stack.stack,
     system: definition.name,
-    declared: { release: pins.release, data: pins.data, blocked: stack.declared.blocked },
+    declared: { release: pins.release, data: pins.data, blocked: stack.declared.blocked, freeze: stack.declared.freeze ?? null },
     reached: facts.reach.kind === "reached",
     reason: facts.reach.kind === "unreachable" ? facts.reach.reason : facts.reach.kind === "absent" ? "not deployed yet" : null,
     crossing:
@@ -118,6 +120,7 @@ function tell(found: Status): void {
     lines.push(`  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}`);
   for (const { name, createdAt, sizeBytes } of found.quarantines) lines.push(`  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}`);
   lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);
+  if (found.declared.freeze !== null) lines.push(`  ${showFreeze(found.declared.freeze)}`);
   for (const [release, incident] of Object.entries(found.declared.blocked)) lines.push(`  ${release} is blocked: ${incident}`);
   process.stdout.write(`${lines.join("\n")}\n`);
 }

@@ -1,0 +1,57 @@
+/** `backout freeze`: nothing newer may be deployed, or may again. Changes one key of the stack file and nothing that runs. */
+import type { Command } from "commander";
+import { newRunId } from "../../crossing/run-id.ts";
+import { showFreeze } from "../../crossing/freeze.ts";
+import { editPins } from "../../declared/edit.ts";
+import type { Freeze } from "../../declared/schema.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, stackFile, writeStack } from "../stack.ts";
+import { finish, UsageError, type CommonOptions } from "./outcome.ts";
+
+interface Options extends CommonOptions {
+  reason?: string;
+  until?: string;
+  lift?: boolean;
+}
+
+export interface FreezeOutcome {
+  stack: string;
+  /** What is frozen now; null: nothing. */
+  freeze: Freeze | null;
+  already: boolean;
+}
+
+export async function freeze(options: Options): Promise<FreezeOutcome> {
+  const { lift, reason, until } = options;
+  if ((lift === true) === (reason !== undefined)) throw new UsageError("say either --reason, to freeze, or --lift");
+  const { site, stack } = await openStack(stackFile(options.stack));
+  return withStackLock(site, lift === true ? "lift the freeze" : "freeze", newRunId("freeze"), async () => {
+    const found = stackFile(options.stack);
+    const { declared } = await openStack(found);
+    if (lift === true && declared.freeze === undefined) return { stack, freeze: null, already: true };
+    const wanted =
+      lift === true ? undefined : { reason: reason!, since: new Date().toISOString(), ...(until === undefined ? {} : { until }) };
+    const text = editPins(found.text, [{ path: ["freeze"], value: wanted }]);
+    // What is not allowed is refused before it is written.
+    const after = await openStack(found, text);
+    writeStack(found, text);
+    return { stack, freeze: after.declared.freeze ?? null, already: false };
+  });
+}
+
+function tell({ stack, freeze: now, already }: FreezeOutcome): void {
+  const said = now === null ? (already ? "nothing is frozen: already so" : "lifted: newer releases may be deployed") : showFreeze(now);
+  process.stdout.write(`${stack}: ${said}\n`);
+}
+
+export function addFreeze(program: Command): void {
+  program
+    .command("freeze")
+    .description("refuse newer releases until it is lifted; what runs is left alone, and every way back stays open")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--reason <text>", "why")
+    .option("--until <watch>", "watch that lifts it when it has passed; a person unless given")
+    .option("--lift", "newer releases may be deployed again")
+    .option("--json", "one JSON document on standard output")
+    .action(async (options: Options) => finish(options.json, () => freeze(options), tell));
+}
