@@ -1,7 +1,13 @@
 /** Migrations of a definition with absolute folders. */
 import { join } from "node:path";
+import type { Migration } from "../postgres/migrations.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 
-export function migrationsOf(definition: SystemDefinition, database: string): { name: string; folder: string }[] {
-  return (definition.databases[database]?.migrations ?? []).map(({ name, path }) => ({ name, folder: join(definition.folder, path) }));
+export function migrationsOf(definition: SystemDefinition, database: string): Migration[] {
+  const described = definition.databases[database];
+  return (described?.migrations ?? []).map(({ name, path }) => ({
+    name,
+    folder: join(definition.folder, path),
+    ledger: described!.ledger,
+  }));
 }

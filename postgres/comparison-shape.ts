@@ -36,7 +36,7 @@ export class UnknownTableError extends Error {
 }
 
 /** The ledger of migrations describes the schema, not the users' data: it is compared only when it is named. */
-const NOT_DATA = new Set(["_prisma_migrations"]);
+const NOT_DATA = new Set(["_prisma_migrations", "supabase_migrations.schema_migrations"]);
 
 const SHAPES = `
   SELECT n.nspname AS schema, c.relname AS "table", c.relkind = 'p' AS partitioned,

@@ -23,6 +23,6 @@ export { isApplied, migrationStates, type MigrationState, type MigrationStatus }
  * State of every known migration, oldest first, then of those only the ledger has. Touches nothing.
  * @example const states = await appliedMigrations(client, "prisma", migrations);
  */
-export async function appliedMigrations(client: Client, _ledger: Ledger, known: readonly Migration[] = []): Promise<MigrationState[]> {
-  return readStates(client, known);
+export async function appliedMigrations(client: Client, ledger: Ledger, known: readonly Migration[] = []): Promise<MigrationState[]> {
+  return readStates(client, known, ledger);
 }

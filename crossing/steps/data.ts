@@ -127,7 +127,7 @@ async function migrate(
     if (plan.backBy === "down") {
       assertCanGoDown(back);
       for (const migration of back) await rollBackMigration(client, migration, { owner: OWNER_ROLE });
-    } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration.name);
+    } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
     await grantServices(client, { database: live, owner: OWNER_ROLE, role: SERVICES_ROLE });
     return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
   } finally {

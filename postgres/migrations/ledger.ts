@@ -1,12 +1,12 @@
-/** The ledger table of migrations, as Prisma keeps it. */
+/** The ledger table of migrations, as Prisma keeps it, and the lock every ledger shares. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { quote } from "../connection.ts";
 import { MigrationLockedError } from "./errors.ts";
 
-/** Which tool's ledger the system keeps: `prisma` is the table `_prisma_migrations` in `public`. */
-export type Ledger = "prisma";
+/** Which tool's ledger the system keeps: `prisma` is the table `_prisma_migrations` in `public`, `supabase` is `supabase_migrations.schema_migrations`. */
+export type Ledger = "prisma" | "supabase";
 
 export interface LedgerRow {
   id: string;

@@ -2,8 +2,9 @@
 import type { Client } from "pg";
 import { quote } from "../connection.ts";
 import { MigrationFailedError, MigrationUnfinishedError, MissingDownScriptError, UnknownMigrationError } from "./errors.ts";
-import { createLedger, finishRow, insertApplied, insertStarted, ledgerRows, logRow, markRows, withMigrationLock } from "./ledger.ts";
-import { checksum, downScript, matchesChecksum, planScript, upScript, type Migration, type ScriptPlan } from "./script.ts";
+import { withMigrationLock, type Ledger } from "./ledger.ts";
+import { ledgerTable } from "./ledgers.ts";
+import { downScript, planScript, upScript, type Migration, type ScriptPlan } from "./script.ts";
 import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "./status.ts";
 
 export interface RunOptions {
@@ -28,21 +29,22 @@ export interface MigrationOutcome {
 export async function applyMigration(client: Client, migration: Migration, options: RunOptions = {}): Promise<MigrationOutcome> {
   const script = upScript(migration);
   const plan = planScript(migration.name, script);
+  const ledger = ledgerTable(migration.ledger);
   return withMigrationLock(client, async () => {
-    await createLedger(client, options.owner);
-    const state = await stateOf(client, migration.name);
+    await ledger.create(client, options.owner);
+    const state = await stateOf(client, migration);
     if (isApplied(state)) return { name: migration.name, alreadySo: true };
     if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
-    const id = await atomically(client, async () => {
-      await markRows(client, migration.name);
-      return insertStarted(client, migration.name, checksum(script), plan.transactional ? ONE_TRANSACTION : null);
+    const row = await atomically(client, async () => {
+      await ledger.markRolledBack(client, migration.name);
+      return ledger.begin(client, migration.name, script, plan.transactional ? ONE_TRANSACTION : null);
     });
     try {
-      await runScript(client, migration.name, "up", plan, options, () => finishRow(client, id));
+      await runScript(client, migration.name, "up", plan, options, () => ledger.finish(client, migration.name, script, row));
     } catch (error) {
       const logs = plan.transactional ? `${ONE_TRANSACTION}\n${(error as Error).message}` : (error as Error).message;
       // Without a connection the row stays as started, which says as much.
-      await logRow(client, id, logs).catch(() => undefined);
+      await ledger.fail(client, row, logs).catch(() => undefined);
       throw error;
     }
     return { name: migration.name, alreadySo: false };
@@ -56,17 +58,18 @@ export async function applyMigration(client: Client, migration: Migration, optio
  * @throws MigrationFailedError with statement and line; the migration then still counts as applied.
  */
 export async function rollBackMigration(client: Client, migration: Migration, options: RunOptions = {}): Promise<MigrationOutcome> {
+  const ledger = ledgerTable(migration.ledger);
   return withMigrationLock(client, async () => {
-    const state = await stateOf(client, migration.name);
+    const state = await stateOf(client, migration);
     if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
     if (!isApplied(state)) {
-      if (state.status === "failed") await markRows(client, migration.name);
+      if (state.status === "failed") await ledger.markRolledBack(client, migration.name);
       return { name: migration.name, alreadySo: state.status !== "failed" };
     }
     const script = downScript(migration);
     if (script === null) throw new MissingDownScriptError([migration.name]);
     await runScript(client, migration.name, "down", planScript(migration.name, script), options, async () => {
-      await markRows(client, migration.name);
+      await ledger.markRolledBack(client, migration.name);
     });
     return { name: migration.name, alreadySo: false };
   });
@@ -76,35 +79,43 @@ export async function rollBackMigration(client: Client, migration: Migration, op
  * Marks a migration rolled back in the ledger alone; the schema stays as it is. Works for one that was applied successfully, too.
  * @throws UnknownMigrationError when the ledger has no such migration.
  */
-export async function markRolledBack(client: Client, name: string): Promise<MigrationOutcome> {
+export async function markRolledBack(client: Client, migration: string | Pick<Migration, "name" | "ledger">): Promise<MigrationOutcome> {
+  const { name, ledger: kept } = typeof migration === "string" ? { name: migration, ledger: undefined } : migration;
+  const ledger = ledgerTable(kept);
   return withMigrationLock(client, async () => {
-    if (!(await ledgerRows(client)).some((row) => row.name === name)) throw new UnknownMigrationError(name, "ledger");
-    return { name, alreadySo: (await markRows(client, name)) === 0 };
+    if (!(await ledger.rows(client)).some((row) => row.name === name)) throw new UnknownMigrationError(name, "ledger");
+    return { name, alreadySo: (await ledger.markRolledBack(client, name)) === 0 };
   });
 }
 
 /** Marks a migration applied in the ledger alone: the way back from `markRolledBack`, and out of an unfinished one that turned out complete. */
 export async function markApplied(client: Client, migration: Migration, options: RunOptions = {}): Promise<MigrationOutcome> {
-  const sum = checksum(upScript(migration));
+  const script = upScript(migration);
+  const ledger = ledgerTable(migration.ledger);
   return withMigrationLock(client, async () => {
-    await createLedger(client, options.owner);
-    if (isApplied(await stateOf(client, migration.name))) return { name: migration.name, alreadySo: true };
+    await ledger.create(client, options.owner);
+    if (isApplied(await stateOf(client, migration))) return { name: migration.name, alreadySo: true };
     await atomically(client, async () => {
-      await markRows(client, migration.name);
-      await insertApplied(client, migration.name, sum);
+      await ledger.markRolledBack(client, migration.name);
+      await ledger.markApplied(client, migration.name, script);
     });
     return { name: migration.name, alreadySo: false };
   });
 }
 
 /** State of every known migration and of those only the ledger has. A session without a ledger sees them all as pending. */
-export async function readStates(client: Client, known: readonly Migration[]): Promise<MigrationState[]> {
+export async function readStates(
+  client: Client,
+  known: readonly Migration[],
+  kept: Ledger | undefined = known[0]?.ledger,
+): Promise<MigrationState[]> {
   const folders = new Map(known.map((migration) => [migration.name, migration]));
-  return migrationStates(known, await ledgerRows(client), (name, sum) => matchesChecksum(upScript(folders.get(name)!), sum));
+  const ledger = ledgerTable(kept);
+  return migrationStates(known, await ledger.rows(client), (name, sum) => ledger.matches(upScript(folders.get(name)!), sum));
 }
 
-async function stateOf(client: Client, name: string): Promise<MigrationState> {
-  return migrationStates([{ name }], await ledgerRows(client), () => true)[0]!;
+async function stateOf(client: Client, { name, ledger }: Pick<Migration, "name" | "ledger">): Promise<MigrationState> {
+  return migrationStates([{ name }], await ledgerTable(ledger).rows(client), () => true)[0]!;
 }
 
 async function runScript(

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Ledger } from "./ledger.ts";
 import { MissingScriptError, NotTransactionalError } from "./errors.ts";
 import { splitStatements, wordsOf, type Statement } from "./statements.ts";
 
@@ -9,6 +10,8 @@ export interface Migration {
   name: string;
   /** Absolute path of the folder with `migration.sql` and, where it can be taken back, `down.sql`. */
   folder: string;
+  /** Ledger it is kept in. @default "prisma" */
+  ledger?: Ledger;
 }
 
 /** @throws MissingScriptError */
