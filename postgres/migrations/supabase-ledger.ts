@@ -17,7 +17,7 @@ const COLUMNS = ["statements text[]", "name text"];
 /** `20251020000003_task_templates` → `20251020000003`, `task_templates`. */
 export function versionOf(migration: string): { version: string; name: string } {
   const [, version, name] = /^(\d+)_(.+)$/.exec(migration) ?? [undefined, migration, ""];
-  return { version: version!, name: name! };
+  return { version: version, name: name };
 }
 
 /** What a script and the statements the tool kept of it have in common: white space and comments between them are not kept. */

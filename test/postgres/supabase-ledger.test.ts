@@ -44,7 +44,7 @@ async function status(...known: Migration[]): Promise<[string, string][]> {
 }
 
 async function ledger(): Promise<unknown[]> {
-  return (await client.query("SELECT * FROM supabase_migrations.schema_migrations ORDER BY version")).rows;
+  return (await client.query<Record<string, unknown>>("SELECT * FROM supabase_migrations.schema_migrations ORDER BY version")).rows;
 }
 
 test("reads what the tool itself wrote: also a migration nobody knows, and a ledger from before it kept names and statements", async () => {
