@@ -2,14 +2,14 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    reporters: ["default", "./test/support/totals-reporter.ts"],
+    reporters: ["default", "./test/support/ran-reporter.ts", "./test/support/totals-reporter.ts"],
     projects: [
       {
         test: {
           name: "unit",
           sequence: { groupOrder: 1 },
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**"],
+          exclude: ["test/e2e/**", "test/requirements.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -25,6 +25,8 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      // Last: compares the requirements with what the others really showed.
+      { test: { name: "requirements", sequence: { groupOrder: 3 }, include: ["test/requirements.test.ts"] } },
     ],
   },
 });

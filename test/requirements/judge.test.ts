@@ -1,0 +1,142 @@
+import { describe, expect, test } from "vitest";
+import type { DrillReport } from "../../drill/report/schema.ts";
+import { holes, testsSeen, whyPart, type Seen } from "./judge.ts";
+import type { Ran } from "./ran.ts";
+import { duplicates, parseRequirements } from "./requirements.ts";
+
+const drill = (changes: Partial<DrillReport>): DrillReport => ({
+  runId: "drill-1",
+  system: "shop",
+  target: "process",
+  scope: "quick",
+  fault: "errors",
+  verdict: "passed",
+  seconds: 20,
+  phases: [{ name: "rollback", seconds: 5, budgetSeconds: 600, status: "passed" }],
+  rollback: null,
+  checks: [
+    { name: "health", status: "passed", detail: "" },
+    { name: "banner", status: "skipped", detail: "" },
+  ],
+  report: "",
+  startedAt: "2026-01-01T00:00:00Z",
+  faultSeen: "seen",
+  problem: null,
+  previous: {},
+  unavailableBetween: null,
+  environment: {},
+  ...changes,
+});
+
+const seen: Seen = {
+  tests: new Map([
+    ["test/a.test.ts > works", "passed"],
+    ["test/a.test.ts > breaks", "failed"],
+    ["test/a.test.ts > rests", "skipped"],
+  ]),
+  drills: [drill({})],
+};
+
+const missing = (text: string): string[] => holes(parseRequirements(text), seen);
+const shownBy = (evidence: string): string[] => missing(`- { id: shop.c.one, says: the shop is shut, shown_by: [${evidence}] }`);
+
+describe("a requirement is shown", () => {
+  test.each([
+    '{ test: "test/a.test.ts > works" }',
+    "{ check: shop/health }",
+    "{ fault: shop/errors }",
+    "{ scope: shop/quick }",
+    "{ phase: shop/rollback }",
+  ])("by %s", (evidence) => {
+    expect(shownBy(evidence)).toEqual([]);
+  });
+});
+
+describe("a requirement is not shown", () => {
+  test.each([
+    ['{ test: "test/a.test.ts > is gone" }', "shop.c.one: no such test ran: test/a.test.ts > is gone"],
+    ['{ test: "test/a.test.ts > breaks" }', "shop.c.one: failed: test/a.test.ts > breaks"],
+    ['{ test: "test/a.test.ts > rests" }', "shop.c.one: skipped: test/a.test.ts > rests"],
+    ["{ check: shop/banner }", "shop.c.one: check shop/banner: was always skipped"],
+    ["{ check: shop/login }", "shop.c.one: check shop/login: no drill has reported it"],
+    ["{ check: bank/health }", "shop.c.one: check bank/health: no drill of bank ran"],
+    ["{ fault: shop/slow }", "shop.c.one: fault shop/slow: no drill of it passed"],
+    ["{ phase: shop/data }", "shop.c.one: phase shop/data: no drill has reported it"],
+  ])("by %s", (evidence, line) => {
+    expect(shownBy(evidence)).toEqual([line]);
+  });
+
+  test("where one of several things that are to show it does not", () => {
+    expect(shownBy('{ test: "test/a.test.ts > works" }, { check: shop/banner }')).toEqual([
+      "shop.c.one: check shop/banner: was always skipped",
+    ]);
+  });
+
+  test("where nothing is named", () => {
+    expect(missing("- { id: shop.c.one, says: the shop is shut }")).toEqual(["shop.c.one: nothing shows it"]);
+  });
+
+  test("by a check that failed in one drill of several, or a phase over its budget", () => {
+    const failing = drill({ verdict: "failed", checks: [{ name: "health", status: "failed", detail: "" }] });
+    const slow = drill({ verdict: "failed", phases: [{ name: "rollback", seconds: 700, budgetSeconds: 600, status: "failed" }] });
+    const entry = (evidence: string) => parseRequirements(`- { id: shop.c.one, says: the shop is shut, shown_by: [${evidence}] }`);
+    const drills = [drill({}), failing, slow];
+    expect(holes(entry("{ check: shop/health }"), { ...seen, drills })).toEqual(["shop.c.one: check shop/health: failed"]);
+    expect(holes(entry("{ phase: shop/rollback }"), { ...seen, drills })).toEqual([
+      "shop.c.one: phase shop/rollback: failed or over its budget",
+    ]);
+  });
+});
+
+describe("what is pending", () => {
+  const entry = (rest: string): string => `- { id: shop.b.one, says: the shop is shut, ${rest} }`;
+
+  test("needs its data in the definition and a test that compares it", () => {
+    expect(missing(entry("pending: sending"))).toEqual(["shop.b.one: pending (sending), but does not say where its data stands"]);
+    expect(missing(entry('pending: sending, data: { at: policy.roles, test: "test/a.test.ts > works" }'))).toEqual([]);
+    expect(missing(entry('pending: sending, data: { at: policy.roles, test: "test/a.test.ts > breaks" }'))).toEqual([
+      "shop.b.one: failed: test/a.test.ts > breaks",
+    ]);
+  });
+
+  test("for any other reason is refused", () => {
+    expect(() => missing(entry("pending: no time"))).toThrow(/pending/);
+  });
+});
+
+test("an id that stands there twice is found", () => {
+  const entry = "- { id: shop.c.one, says: the shop is shut }\n";
+  expect(duplicates(parseRequirements(entry + entry))).toEqual(["shop.c.one"]);
+});
+
+describe("a run", () => {
+  const ran: Ran = {
+    pattern: null,
+    files: {
+      "test/a.test.ts": { errors: 0, tests: [{ name: "works", outcome: "passed" }] },
+      "test/b.test.ts": { errors: 1, tests: [{ name: "works", outcome: "passed" }] },
+      "test/c.test.ts": {
+        errors: 0,
+        tests: [
+          { name: "twice", outcome: "failed" },
+          { name: "twice", outcome: "passed" },
+        ],
+      },
+    },
+  };
+
+  test("of two tests with one name the worse counts, and a file with errors has failed", () => {
+    expect([...testsSeen(ran)]).toEqual([
+      ["test/a.test.ts > works", "passed"],
+      ["test/b.test.ts > works", "failed"],
+      ["test/c.test.ts > twice", "failed"],
+    ]);
+  });
+
+  test("says nothing of the whole where files are missing or tests were chosen by name", () => {
+    const files = Object.keys(ran.files);
+    expect(whyPart(ran, files)).toBeNull();
+    expect(whyPart(ran, [...files, "test/d.test.ts"])).toBe("only part of the tests ran: 1 of 4 files are missing, test/d.test.ts first");
+    expect(whyPart({ ...ran, pattern: "works" }, files)).toBe("only tests matching works ran");
+  });
+});

@@ -1,0 +1,74 @@
+/** Requirements against what a run really did. Pure. */
+import { isOverBudget, type DrillReport } from "../../drill/report/schema.ts";
+import type { Outcome, Ran } from "./ran.ts";
+import { drillEvidence, type DrillEvidence, type Evidence, type Requirement } from "./requirements.ts";
+
+export interface Seen {
+  /** By `<file> > <full name>`; several tests of one name count as the worst of them. */
+  tests: ReadonlyMap<string, Outcome>;
+  drills: readonly DrillReport[];
+}
+
+export function testsSeen({ files }: Ran): Map<string, Outcome> {
+  const order: Outcome[] = ["passed", "skipped", "failed"];
+  const seen = new Map<string, Outcome>();
+  for (const [file, { errors, tests }] of Object.entries(files))
+    for (const { name, outcome } of tests) {
+      const key = `${file} > ${name}`;
+      const now = errors > 0 ? "failed" : outcome;
+      const before = seen.get(key) ?? "passed";
+      seen.set(key, order.indexOf(now) > order.indexOf(before) ? now : before);
+    }
+  return seen;
+}
+
+/** Null: it shows it. Otherwise why not. */
+export function whyNotShown(evidence: Evidence, seen: Seen): string | null {
+  const drill = drillEvidence(evidence);
+  if (drill !== null) return whyNotDrilled(drill, seen.drills);
+  if (!("test" in evidence)) return "names neither test nor drill";
+  const outcome = seen.tests.get(evidence.test);
+  if (outcome === "passed") return null;
+  return outcome === undefined ? `no such test ran: ${evidence.test}` : `${outcome}: ${evidence.test}`;
+}
+
+function whyNotDrilled({ kind, system, name }: DrillEvidence, drills: readonly DrillReport[]): string | null {
+  const what = `${kind} ${system}/${name}`;
+  const own = drills.filter((drill) => drill.system === system);
+  if (own.length === 0) return `${what}: no drill of ${system} ran`;
+  const passed = own.filter(({ verdict }) => verdict === "passed");
+  if (kind === "fault") return passed.some(({ fault }) => fault === name) ? null : `${what}: no drill of it passed`;
+  if (kind === "scope") return passed.some(({ scope }) => scope === name) ? null : `${what}: no drill of it passed`;
+  if (kind === "phase") {
+    const phases = own.flatMap((drill) => drill.phases.filter((phase) => phase.name === name));
+    if (phases.length === 0) return `${what}: no drill has reported it`;
+    return phases.every((phase) => phase.status === "passed" && !isOverBudget(phase)) ? null : `${what}: failed or over its budget`;
+  }
+  const checks = own.flatMap((drill) => drill.checks.filter((check) => check.name === name));
+  if (checks.length === 0) return `${what}: no drill has reported it`;
+  if (checks.some(({ status }) => status === "failed")) return `${what}: failed`;
+  return checks.some(({ status }) => status === "passed") ? null : `${what}: was always skipped`;
+}
+
+/** What is missing, one line per requirement; empty: everything is shown. */
+export function holes(requirements: readonly Requirement[], seen: Seen): string[] {
+  return requirements.flatMap((requirement) => {
+    const { id, pending, data, shown_by } = requirement;
+    if (pending !== undefined) {
+      if (data === undefined) return [`${id}: pending (${pending}), but does not say where its data stands`];
+      const why = whyNotShown({ test: data.test }, seen);
+      return why === null ? [] : [`${id}: ${why}`];
+    }
+    if (shown_by.length === 0) return [`${id}: nothing shows it`];
+    const wrong = shown_by.flatMap((evidence) => whyNotShown(evidence, seen) ?? []);
+    return wrong.length === 0 ? [] : [`${id}: ${wrong.join("; ")}`];
+  });
+}
+
+/** Why a run says nothing about the whole; null: all of it ran. */
+export function whyPart(ran: Ran, files: readonly string[]): string | null {
+  if (ran.pattern !== null) return `only tests matching ${ran.pattern} ran`;
+  const missing = files.filter((file) => ran.files[file] === undefined);
+  if (missing.length === 0) return null;
+  return `only part of the tests ran: ${missing.length} of ${files.length} files are missing, ${missing[0]} first`;
+}

@@ -1,0 +1,67 @@
+/** docs/requirements.yaml by itself: its names stand for tests, checks and data that exist. Whether they show anything is test/requirements.test.ts. */
+import { beforeAll, describe, expect, test } from "vitest";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { drillSources, listTests, valueAt, whyUnknown } from "./names.ts";
+import { dataPaths, drillEvidence, duplicates, PROJECT, readRequirements, testsOf } from "./requirements.ts";
+
+const requirements = readRequirements();
+const systems: Record<string, SystemDefinition> = {};
+beforeAll(async () => {
+  for (const name of SYSTEM_NAMES) systems[name] = await loadSystem(name);
+});
+
+test("no id stands there twice", () => {
+  expect(duplicates(requirements)).toEqual([]);
+});
+
+test("every system has requirements of all its sections", () => {
+  for (const name of SYSTEM_NAMES) {
+    const sections = new Set(requirements.filter(({ id }) => id.startsWith(`${name}.`)).map(({ id }) => id.split(".")[1]));
+    expect([...sections].sort(), name).toEqual(["b", "c", "d", "e", "f", "g", "gap", "h", "i", "j"]);
+  }
+});
+
+test("every test that is named exists", { timeout: 180_000 }, () => {
+  const listed = listTests(PROJECT);
+  expect(listed.size).toBeGreaterThan(100);
+  const unknown = requirements.flatMap((requirement) =>
+    testsOf(requirement)
+      .filter((name) => !listed.has(name))
+      .map((name) => `${requirement.id}: ${name}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test("every check, fault, scope and phase that is named is one of its system's drills", () => {
+  const sources = drillSources(PROJECT);
+  const unknown = requirements.flatMap(({ id, shown_by }) =>
+    shown_by.flatMap((evidence) => {
+      const drill = drillEvidence(evidence);
+      const why = drill === null ? null : whyUnknown(drill, systems, sources);
+      return why === null ? [] : [`${id}: ${why}`];
+    }),
+  );
+  expect(unknown).toEqual([]);
+});
+
+describe("what is pending", () => {
+  const pending = requirements.filter((requirement) => requirement.pending !== undefined);
+
+  test("has its data in the definition", () => {
+    const nowhere = pending.flatMap((requirement) =>
+      dataPaths(requirement)
+        .filter((path) => {
+          const [system, within] = path.includes("/") ? (path.split("/", 2) as [string, string]) : [requirement.id.split(".")[0]!, path];
+          const definition = systems[system];
+          return definition === undefined || valueAt(definition, within) === undefined;
+        })
+        .map((path) => `${requirement.id}: nothing at ${path}`),
+    );
+    expect(nowhere).toEqual([]);
+  });
+
+  test("is not shown by anything else: then it is no longer pending", () => {
+    expect(pending.filter(({ shown_by }) => shown_by.length > 0).map(({ id }) => id)).toEqual([]);
+  });
+});

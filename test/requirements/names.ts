@@ -1,0 +1,58 @@
+/** Whether a name in docs/requirements.yaml stands for anything: looked up in the tests and definitions as they are written, before anything runs. */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { PHASES } from "../../crossing/phases.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import type { DrillEvidence } from "./requirements.ts";
+
+/** Every test there is, as `<file> > <full name>`. */
+export function listTests(project: string): Set<string> {
+  const program = join(project, "node_modules", "vitest", "vitest.mjs");
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|TEST$|NODE_ENV$)/.test(name)));
+  const output = execFileSync(process.execPath, [program, "list", "--json"], {
+    cwd: project,
+    env: environment,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const listed = JSON.parse(output) as { name: string; file: string }[];
+  return new Set(listed.map(({ name, file }) => `${relative(project, file)} > ${name}`));
+}
+
+/** Text of the sources that make up a drill: the names of its own checks and phases are literals in it. */
+export function drillSources(project: string): string {
+  const folder = join(project, "drill");
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .join("\n");
+}
+
+/** Null: the definition (or the drill itself) has it. */
+export function whyUnknown(
+  { kind, system, name }: DrillEvidence,
+  systems: Record<string, SystemDefinition>,
+  sources: string,
+): string | null {
+  const definition = systems[system];
+  if (definition === undefined) return `no system ${system}`;
+  const literal = sources.includes(`"${name}"`);
+  const known: Record<DrillEvidence["kind"], boolean> = {
+    check: literal || definition.checks.some(({ id }) => id === name),
+    fault: name in definition.drill.faults,
+    scope: name in definition.scopes,
+    phase: literal || (PHASES as readonly string[]).some((phase) => name === `rollback: ${phase}`),
+  };
+  return known[kind] ? null : `${system} has no ${kind} ${name}`;
+}
+
+/** What stands at a path of the definition: keys, or in lists the `id`, or the number. Undefined: nothing. */
+export function valueAt(definition: SystemDefinition, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, key) => {
+    if (typeof value !== "object" || value === null) return undefined;
+    if (!Array.isArray(value)) return (value as Record<string, unknown>)[key];
+    return (value as unknown[]).find((each) => (each as { id?: string } | null)?.id === key) ?? (value as unknown[])[Number(key)];
+  }, definition);
+}
