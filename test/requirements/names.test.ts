@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
-import { drillSources, listTests, valueAt, whyUnknown } from "./names.ts";
+import { drillSources, listTests, matcher, valueAt, whyUnknown } from "./names.ts";
 import { dataPaths, drillEvidence, duplicates, PROJECT, readRequirements, testsOf } from "./requirements.ts";
 
 const requirements = readRequirements();
@@ -25,12 +25,21 @@ test("every system has requirements of all its sections", () => {
 test("every test that is named exists", { timeout: 180_000 }, () => {
   const listed = listTests(PROJECT);
   expect(listed.size).toBeGreaterThan(100);
+  const exists = matcher(listed);
   const unknown = requirements.flatMap((requirement) =>
     testsOf(requirement)
-      .filter((name) => !listed.has(name))
+      .filter((name) => !exists(name))
       .map((name) => `${requirement.id}: ${name}`),
   );
   expect(unknown).toEqual([]);
+});
+
+test("a placeholder stands for anything, everything else for itself", () => {
+  const exists = matcher(new Set(["a.test.ts > adds %s (once)", "a.test.ts > ${victim} killed at $point.name"]));
+  expect(exists("a.test.ts > adds one (once)")).toBe(true);
+  expect(exists("a.test.ts > adds one (twice)")).toBe(false);
+  expect(exists("a.test.ts > engine killed at data.before")).toBe(true);
+  expect(exists("a.test.ts > engine died")).toBe(false);
 });
 
 test("every check, fault, scope and phase that is named is one of its system's drills", () => {

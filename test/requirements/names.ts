@@ -6,7 +6,10 @@ import { PHASES } from "../../crossing/phases.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { DrillEvidence } from "./requirements.ts";
 
-/** Every test there is, as `<file> > <full name>`. */
+/**
+ * Every test there is, as `<file> > <full name>`, as it is written: nothing is loaded, so that a test made for each of a list stands there once, with
+ * its placeholders.
+ */
 export function listTests(project: string): Set<string> {
   const program = join(project, "node_modules", "vitest", "vitest.mjs");
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|TEST$|NODE_ENV$)/.test(name)));
@@ -20,6 +23,17 @@ export function listTests(project: string): Set<string> {
   const listed = JSON.parse(output) as { name: string; file: string }[];
   return new Set(listed.map(({ name, file }) => `${relative(project, file)} > ${name}`));
 }
+
+/** Whether a name is one of the listed ones, with anything in the place of a placeholder: `%s`, `$name`, `${name}`. */
+export function matcher(listed: ReadonlySet<string>): (name: string) => boolean {
+  const placeholder = /%[sdifjo#]|\$\{[^}]*\}|\$[a-zA-Z_][\w.]*/;
+  const patterns = [...listed]
+    .filter((name) => placeholder.test(name))
+    .map((name) => new RegExp(`^${name.split(placeholder).map(escaped).join(".+")}$`));
+  return (name) => listed.has(name) || patterns.some((pattern) => pattern.test(name));
+}
+
+const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
 /** Text of the sources that make up a drill: the names of its own checks and phases are literals in it. */
 export function drillSources(project: string): string {
