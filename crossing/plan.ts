@@ -1,6 +1,6 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
 import { canonical, showDataPin, type ComponentPin, type DataPin, type Pins } from "../declared/pins.ts";
-import type { ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
+import type { ComponentScope, ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
 
 /** What is true of one database now. */
 export interface DatabaseFacts {
@@ -148,6 +148,7 @@ function difference(old: ComponentPin | undefined, pin: ComponentPin): string[] 
   else if (canonical(old.artefact) !== canonical(pin.artefact)) what.push(`another artefact of ${pin.release}`);
   if (canonical(old.config) !== canonical(pin.config)) what.push("configuration");
   if (old.run !== pin.run) what.push(pin.run ? "started" : "stopped");
+  if (old.restart !== pin.restart && what.length === 0) what.push("restarted");
   return what;
 }
 
@@ -263,8 +264,10 @@ function fits(scope: ScopeDefinition, from: Pins, to: Pins): boolean {
       : pins.maintenance.mode !== to.maintenance.mode
   )
     return false;
-  return Object.entries(to.components).every(([name, pin]) =>
-    componentFits(pins.components?.[name], release, from.components[name], pin, to.release),
+  // Any component may be the one that was named.
+  const named = pins.component === undefined ? [pins.components] : Object.keys(to.components).map((name) => ({ [name]: pins.component! }));
+  return named.some((asked) =>
+    Object.entries(to.components).every(([name, pin]) => componentFits(asked?.[name], release, from.components[name], pin, to.release)),
   );
 }
 
@@ -272,8 +275,6 @@ function dataFits(asked: ScopeDefinition["pins"]["data"], from: DataPin | undefi
   if (asked === "snapshot") return to.kind === "snapshot" && canonical(from) !== canonical(to);
   return to.kind === "current" || canonical(from) === canonical(to);
 }
-
-type ComponentScope = NonNullable<ScopeDefinition["pins"]["components"]>[string];
 
 function componentFits(
   asked: ComponentScope | undefined,
@@ -284,7 +285,19 @@ function componentFits(
 ): boolean {
   if (from === undefined) return false;
   if (asked?.run === undefined ? from.run !== to.run : (asked.run === "on") !== to.run) return false;
+  if (asked?.restart === true && (to.restart ?? 0) <= (from.restart ?? 0)) return false;
+  const recorded = to.artefact.config ?? {};
+  if (asked?.config === "ledger" && canonical(to.config) !== canonical(recorded)) return false;
   if (everything) return to.release === release;
   if (asked?.release === "to") return compareReleases(to.release, from.release) < 0;
-  return difference({ ...from, run: to.run }, to).length === 0;
+  const config =
+    asked?.config === undefined ? from.config : asked.config === "ledger" ? recorded : withRecorded(from.config, recorded, asked.config);
+  const { restart } = asked?.restart === true ? to : from;
+  return difference({ ...from, run: to.run, config, ...(restart === undefined ? {} : { restart }) }, to).length === 0;
+}
+
+/** `config` with the recorded values of these keys. */
+function withRecorded(config: Record<string, string>, recorded: Record<string, string>, keys: readonly string[]): Record<string, string> {
+  const among = ([key]: [string, string]): boolean => keys.includes(key);
+  return Object.fromEntries([...Object.entries(config).filter((one) => !among(one)), ...Object.entries(recorded).filter(among)]);
 }

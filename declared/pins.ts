@@ -18,6 +18,8 @@ export interface ComponentPin {
   run: boolean;
   config: Record<string, string>;
   artefact: Artefact;
+  /** How often it was asked to start anew; absent: never. */
+  restart?: number;
 }
 
 export type Maintenance = { mode: "off" | "read-only" | "full"; message: string };
@@ -75,6 +77,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
       continue;
     }
     components[name] = { release, run: pin.run !== "off", config: { ...artefact.config, ...pin.config }, artefact };
+    if (pin.restart !== undefined) components[name].restart = pin.restart;
   }
   const databases = Object.keys(definition.databases);
   const needs: Record<string, string> = {};

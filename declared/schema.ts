@@ -41,6 +41,8 @@ export const ledgerReleaseSchema = z.strictObject({
   schema: z.record(name, name).default({}),
   components: z.record(name, artefactSchema),
   flags: z.record(name, z.boolean()).optional(),
+  /** Name under which version control knows this state, e.g. `pre-deployment-20251121-0930`: recorded once, never made up again. */
+  tag: name.optional(),
 });
 export type LedgerRelease = z.infer<typeof ledgerReleaseSchema>;
 
@@ -48,6 +50,8 @@ export const componentPinSchema = z.strictObject({
   release: name.optional(),
   config: z.record(name, z.string()).optional(),
   run: onOff.optional(),
+  /** Raised by one, the component is started anew although nothing else of it changes. */
+  restart: z.number().int().min(1, "counts from 1").optional(),
 });
 
 const snapshotName = z

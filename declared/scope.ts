@@ -1,5 +1,5 @@
 /** A scope is a name for a set of pins: the edits a person would make. Pure. */
-import type { SystemDefinition } from "../systems/definition.ts";
+import type { ComponentScope, SystemDefinition } from "../systems/definition.ts";
 import { suggestion } from "./parse.ts";
 import type { PinEdit } from "./edit.ts";
 
@@ -23,9 +23,45 @@ export interface ScopeTarget {
   block: { release: string; incident: string } | null;
   /** When a freeze is set, ISO 8601; told to people, and nothing else depends on it. */
   at?: string;
+  /** The one component the scope is for; only for scopes that need it. */
+  component?: string;
+  /** How often each component was asked to start anew before. */
+  restarts?: Record<string, number>;
 }
 
-export function scopeEdits(definition: SystemDefinition, { scope, to, snapshots, block, at }: ScopeTarget): PinEdit[] {
+/** A scope for one component was given none, or one that there is not; or another scope was given one. */
+export class ScopeComponentError extends Error {
+  readonly scope: string;
+  readonly component: string | undefined;
+  constructor(scope: string, component: string | undefined, known: string[]) {
+    super(
+      component === undefined
+        ? `scope "${scope}" is for one component: name it with --component (${known.join(", ")})`
+        : known.length === 0
+          ? `scope "${scope}" says itself which components it is for: leave --component "${component}" away`
+          : `--component "${component}" is not one of ${known.join(", ")}${suggestion(component, known)}`,
+    );
+    this.name = "ScopeComponentError";
+    this.scope = scope;
+    this.component = component;
+  }
+}
+
+/** What the scope asks of each component. @throws ScopeComponentError */
+function askedOf(
+  definition: SystemDefinition,
+  { scope, component }: Pick<ScopeTarget, "scope" | "component">,
+): Record<string, ComponentScope> {
+  const { pins } = definition.scopes[scope]!;
+  const known = pins.component === undefined ? [] : Object.keys(definition.components);
+  if (pins.component === undefined && component === undefined) return pins.components ?? {};
+  if (pins.component === undefined || component === undefined || !known.includes(component))
+    throw new ScopeComponentError(scope, component, known);
+  return { ...pins.components, [component]: pins.component };
+}
+
+export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): PinEdit[] {
+  const { scope, to, snapshots, block, at, restarts = {} } = target;
   const found = definition.scopes[scope];
   if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
   const { pins } = found;
@@ -35,9 +71,12 @@ export function scopeEdits(definition: SystemDefinition, { scope, to, snapshots,
     for (const component of Object.keys(definition.components))
       edits.push({ path: ["components", component, "release"], value: undefined });
   }
-  for (const [component, pin] of Object.entries(pins.components ?? {})) {
+  for (const [component, pin] of Object.entries(askedOf(definition, target))) {
     if (pin.release === "to") edits.push({ path: ["components", component, "release"], value: to });
     if (pin.run !== undefined) edits.push({ path: ["components", component, "run"], value: pin.run });
+    if (pin.config === "ledger") edits.push({ path: ["components", component, "config"], value: undefined });
+    else for (const key of pin.config ?? []) edits.push({ path: ["components", component, "config", key], value: undefined });
+    if (pin.restart === true) edits.push({ path: ["components", component, "restart"], value: (restarts[component] ?? 0) + 1 });
   }
   if (pins.data === "snapshot") {
     const names = Object.values(snapshots);
@@ -58,6 +97,7 @@ export function deployEdits(definition: SystemDefinition, release: string): PinE
   for (const component of Object.keys(definition.components)) {
     edits.push({ path: ["components", component, "release"], value: undefined });
     edits.push({ path: ["components", component, "run"], value: undefined });
+    edits.push({ path: ["components", component, "restart"], value: undefined });
   }
   edits.push({ path: ["data"], value: "current" }, { path: ["schema"], value: "keep" }, { path: ["maintenance"], value: "off" });
   return edits;

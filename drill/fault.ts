@@ -1,5 +1,8 @@
 /** The fault of a drill: switched on, seen by its probe, and seen to be gone. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { editPins, type PinEdit } from "../declared/edit.ts";
+import { runPulumi } from "../scripts/pulumi-run.ts";
 import type { CheckResult } from "../systems/definition.ts";
 import { failed, passed } from "./checks.ts";
 import { DrillStoppedError } from "./facts.ts";
@@ -18,11 +21,31 @@ export async function switchFaultOn(stage: Stage, name: string): Promise<string>
   const early = await withContext(stage, (context) => fault.probe(context));
   if (early !== null)
     throw new DrillStoppedError("fault-seen", `the probe of "${name}" says yes before the fault is switched on: ${early}`);
+  if (fault.configure !== undefined) await configure(stage, fault.configure);
   await withContext(stage, (context) => fault.switchOn(context));
   const { seen, trouble } = await probeUntil(stage, name, (now) => now !== null, FAULT_LIMIT_MS);
   if (seen !== null) return seen;
   const why = trouble === null ? "" : `; the probe failed: ${trouble}`;
   throw new DrillStoppedError("fault-seen", `the fault "${name}" was switched on and never seen within ${FAULT_LIMIT_MS / 1000} s${why}`);
+}
+
+/** As somebody does who changes a setting: a line in the stack file, and the update. */
+async function configure({ stack }: Stage, overrides: Record<string, Record<string, string>>): Promise<void> {
+  const edits = Object.entries(overrides).flatMap(([component, config]) =>
+    Object.entries(config).map(([key, value]): PinEdit => ({ path: ["components", component, "config", key], value })),
+  );
+  writeFileSync(stack.file, editPins(readFileSync(stack.file, "utf8"), edits));
+  const { code, output } = await runPulumi({
+    project: stack.folder,
+    stack: stack.stack,
+    arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs"],
+    environment: stack.environment,
+  });
+  if (code !== 0)
+    throw new DrillStoppedError(
+      "fault-seen",
+      `the broken configuration could not be brought in: ${output.trim().split("\n").slice(-6).join("\n")}`,
+    );
 }
 
 export async function faultGone(stage: Stage, name: string): Promise<CheckResult> {

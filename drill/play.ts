@@ -61,8 +61,11 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
   }
 }
 
+/** The drill is the trial rollback that a deployment may ask for. */
 async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
-  const { json, failure } = await runVerb<DeployOutcome>(stage.stack, "deploy", [release, "--yes", "--reason", "drill"]);
+  const asksForTrial = stage.definition.deployment?.before.includes("trial-rollback") === true;
+  const skip = asksForTrial ? ["--skip", "trial-rollback"] : [];
+  const { json, failure } = await runVerb<DeployOutcome>(stage.stack, "deploy", [release, "--yes", "--reason", "drill", ...skip]);
   if (json === null || failure !== null) throw new DrillStoppedError("deploy", `${release}: ${failure ?? "no answer"}`);
   return json;
 }
@@ -76,6 +79,10 @@ async function seed(stage: Stage, rows: number): Promise<Record<string, Contents
   for (const [database, live] of Object.entries(names))
     contents[database] = await inDatabase(addressOf(stage), live, (client) => readContents(client));
   return contents;
+}
+
+function componentOf({ request }: DrillFacts): string[] {
+  return request.component === null ? [] : ["--component", request.component];
 }
 
 function armedCheck(armed: boolean): CheckResult {
@@ -104,6 +111,7 @@ async function previewOf(facts: DrillFacts, stage: Stage): Promise<{ usersKeptOu
     definition.drill.to,
     "--scope",
     facts.request.scope,
+    ...componentOf(facts),
   ]);
   if (json?.preview == null || failure !== null) throw new DrillStoppedError("preview", failure ?? "the preview tells nothing");
   const told = Object.values(json.preview.databases).flatMap(({ atRisk }) => Object.entries(atRisk?.rows ?? {}));
@@ -124,7 +132,18 @@ async function goBack(facts: DrillFacts, stage: Stage): Promise<{ outcome: Cross
   const { clock, request, checks, runId } = facts;
   const started = Date.now();
   const watch = watchGate(urlOf(stage, definition.drill.witness.component));
-  const wish = ["--to", definition.drill.to, "--scope", request.scope, "--yes", "--incident", runId.toUpperCase(), "--reason", "drill"];
+  const wish = [
+    "--to",
+    definition.drill.to,
+    "--scope",
+    request.scope,
+    ...componentOf(facts),
+    "--yes",
+    "--incident",
+    runId.toUpperCase(),
+    "--reason",
+    "drill",
+  ];
   const work = async (): Promise<CrossingOutcome> => {
     const { json, failure } = await runVerb<CrossingOutcome>(stack, "rollback", wish);
     if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback says nothing");

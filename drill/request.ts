@@ -6,6 +6,7 @@ import type { OpenStack } from "../scripts/stack.ts";
 export interface DrillWish {
   fault?: string;
   scope?: string;
+  component?: string;
   rows?: string;
   keep?: boolean;
   reports?: string;
@@ -15,6 +16,8 @@ export interface DrillRequest {
   source: OpenStack;
   fault: string;
   scope: string;
+  /** Component the scope is for; null where it is not for one. */
+  component: string | null;
   /** Rows of data the older release is given. */
   rows: number;
   keep: boolean;
@@ -34,6 +37,11 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
   const scope = wish.scope ?? described.scope;
   if (!Object.hasOwn(scopes, scope))
     throw new UsageError(`--scope "${scope}": ${name} has ${Object.keys(scopes).join(", ")}${suggestion(scope, Object.keys(scopes))}`);
+  const component = scopes[scope]?.pins.component === undefined ? null : (wish.component ?? described.component ?? null);
+  if (component === null ? scopes[scope]?.pins.component !== undefined : !Object.hasOwn(source.definition.components, component))
+    throw new UsageError(
+      `--scope "${scope}" is for one component: name it with --component (${Object.keys(source.definition.components).join(", ")})`,
+    );
   const rows = Number(wish.rows ?? DEFAULT_ROWS);
   if (!Number.isInteger(rows) || rows < 1) throw new UsageError(`--rows "${wish.rows}" must be a whole number from 1`);
   for (const release of [drill.from, drill.to])
@@ -41,5 +49,5 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
       throw new UsageError(
         `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
       );
-  return { source, fault, scope, rows, keep: wish.keep === true, reports };
+  return { source, fault, scope, component, rows, keep: wish.keep === true, reports };
 }

@@ -5,6 +5,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
 import type { CompletionDefinition } from "./completion.ts";
+import type { DeploymentDefinition } from "./deployment.ts";
 import type { AccountDefinition, EvidenceDefinition } from "./evidence.ts";
 import type { PolicyDefinition } from "./policy.ts";
 import type { ProtectionDefinition } from "./protection.ts";
@@ -99,11 +100,23 @@ export interface DatabaseDefinition {
   repairs?: Record<string, RepairDefinition>;
 }
 
+/** What a scope asks of one component. */
+export interface ComponentScope {
+  release?: "to";
+  run?: "on" | "off";
+  /** The configuration the ledger recorded comes back: overrides are dropped, all of them or those of these keys. */
+  config?: "ledger" | readonly string[];
+  /** It is started anew, in a new environment, even where nothing else of it changes. */
+  restart?: true;
+}
+
 /** What a scope pins. `from` and `to` stand for the release that is left and the one that is the goal. */
 export interface ScopePins {
   /** `to`: the stack's release goes to the goal. Absent: the release pin stays. */
   release?: "to";
-  components?: Record<string, { release?: "to"; run?: "on" | "off" }>;
+  components?: Record<string, ComponentScope>;
+  /** What is asked of the one component that `--component` names. */
+  component?: ComponentScope;
   /** `snapshot`: the data goes back to the snapshot taken before the release that is left. A repair: it is mended in place. */
   data?: "current" | "snapshot" | { repair: string };
   schema?: "keep" | "mark" | "down";
@@ -165,6 +178,8 @@ export interface CheckContext extends DataAccess {
   url(component: string): string;
   /** HTTP through the traffic gate with the verifier's pass; times out. */
   fetch(url: string, init?: RequestInit): Promise<Response>;
+  /** What another request than `fetch` (a WebSocket) shows to pass the gate; absent where there is none in front. */
+  passHeaders?: Record<string, string>;
   /** Release each component is declared to run. */
   releases: Record<string, string>;
   /** Whether each component is declared to run. */
@@ -268,6 +283,10 @@ export interface FaultDefinition {
   title: string;
   /** Scope a rollback from this fault takes unless told otherwise. */
   scope: string;
+  /** Component the scope is for, where it is for one. */
+  component?: string;
+  /** The defect is a configuration: overrides by component, declared and brought in by an ordinary update before the fault is switched on. */
+  configure?: Record<string, Record<string, string>>;
   /** Flips the defect on in the running system (over HTTP, the environment or the database). */
   switchOn(context: DrillContext): Promise<void>;
   /** Resolves with what was seen when the fault shows; `null` while it does not. Called repeatedly. */
@@ -350,6 +369,8 @@ export interface SystemDefinition {
   evidence?: EvidenceDefinition;
   account?: AccountDefinition;
   completion?: CompletionDefinition;
+  /** What has to be done before a release is deployed; absent: nothing. */
+  deployment?: DeploymentDefinition;
   /** When to roll back, who decides, who is told: data for people and for what decides with them. */
   policy?: PolicyDefinition;
   /** Message of the gate while it is closed for a crossing. */

@@ -27,6 +27,7 @@ export async function openContext(run: Run, pins: Pins, { open }: { open: boolea
         ...init,
         headers: { ...Object.fromEntries(new Headers(init?.headers)), "x-backout-pass": pass },
       }),
+    passHeaders: { "x-backout-pass": pass },
     database: data.database,
     sqlite: data.sqlite,
     releases: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.release])),

@@ -31,6 +31,12 @@ export function environmentOf(site: Site, definition: SystemDefinition, componen
 /** What a running component must have been started with. */
 export function configHash(site: Site, component: string, pin: ComponentPin): string {
   const { host, port } = endpointOf(site);
-  const started = { config: pin.config, artefact: pin.artefact, listens: portOf(site, component), server: `${host}:${port}` };
+  const started = {
+    config: pin.config,
+    artefact: pin.artefact,
+    listens: portOf(site, component),
+    server: `${host}:${port}`,
+    restart: pin.restart,
+  };
   return createHash("sha256").update(canonical(started)).digest("hex").slice(0, 16);
 }

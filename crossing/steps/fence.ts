@@ -5,6 +5,7 @@ import { fenceDatabase, refuseUnfenceable } from "../../postgres/fence.ts";
 import { readProperties } from "../../postgres/properties.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { captureBaseline, countInside } from "../../verification/baseline.ts";
+import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../records/configuration.ts";
 import { closeGate, setGate } from "../gate.ts";
 import { countSince } from "../at-risk.ts";
 import type { CrossingPlan } from "../plan.ts";
@@ -25,6 +26,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const before = await control.lastCrossing();
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
   await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
+  await keepCurrentConfiguration(run, pins);
   await step(run, "fence", "protect", async () => {
     await keepProperties(run, before === null || before.state === "open" || before.state === "refused");
     if (plan.fenceData) for (const database of existing(run, plan)) await refuseUnfenceable(control.client, liveName(run.site, database));
@@ -60,6 +62,19 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   await recount(run, request);
   await control.setState(epoch, "closed");
   return { closedAt: new Date().toISOString() };
+}
+
+/** The configuration that was in force, before another one is: nobody else keeps what was declared and not released. */
+async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
+  const from = (await run.control.lastOpenCrossing())?.pins;
+  if (from === undefined || !configurationChanges(from, pins)) return;
+  await step(
+    run,
+    "fence",
+    "keep the configuration of before",
+    async () => Promise.resolve(keepConfiguration(currentConfigurationFile(run.site, run.runId), from)),
+    (kept) => kept,
+  );
 }
 
 function existing(run: Run, plan: CrossingPlan): string[] {

@@ -9,6 +9,8 @@ import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { deployEdits } from "../../declared/scope.ts";
 import { controlName, endpointOf } from "../../declared/site.ts";
 import { hashFolder } from "../../processes/artefact.ts";
+import { listLines, settled, type ListedItem } from "../../deployment/list.ts";
+import { listBefore, tagEdits } from "./deploy-list.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, programFolder, stackFile, type OpenStack, type StackFile } from "../stack.ts";
@@ -24,12 +26,18 @@ interface Options extends CommonOptions {
   reason?: string;
   yes?: boolean;
   wait?: boolean;
+  skip?: string[];
+  tag?: string;
+  trial?: boolean;
+  reports?: string;
 }
 
 export interface DeployOutcome extends CrossingOutcome {
   /** The way back that was taken by itself; null where none was needed or wanted. */
   rolledBack: CrossingOutcome | null;
   armed: boolean;
+  /** What the system asks for before a deployment, and what became of it; empty where it asks for nothing, or there was nothing to leave. */
+  before: ListedItem[];
 }
 
 export async function deploy(release: string, options: Options): Promise<DeployOutcome> {
@@ -39,19 +47,31 @@ export async function deploy(release: string, options: Options): Promise<DeployO
   return withStackLock(before.site, `deploy ${release}`, runId, async () => {
     await startStoppedServer(before.site);
     const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
-    const text = editPins(entered, deployEdits(before.definition, release));
+    const text = editPins(entered, [...tagEdits(before, options.tag), ...deployEdits(before.definition, release)]);
     const after = await openStack(found, text);
     const preview = await previewOf(before, after, false);
     tellPreview(preview, say);
     if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
     if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
+    const list = await listBefore({ stack: before, after, from: preview.preview?.from ?? null, release, runId, options });
     await confirm(options.yes === true, before.stack);
     const outcome = await cross(before, text, runId, options.reason ?? null);
     if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
-    if (outcome.ok) return { ...outcome, rolledBack: null, armed: options.wait === false ? false : await untilArmed(after) };
-    if (options.onFailure === "stop" || outcome.from === null) return { ...outcome, rolledBack: null, armed: false };
+    if (outcome.ok) {
+      const armed = options.wait === false ? false : await untilArmed(after);
+      const verified = armed
+        ? Object.entries(await snapshotsOf(after, outcome.epoch)).map(([database, name]) => `${name} of ${database}`)
+        : [];
+      return { ...outcome, rolledBack: null, armed, before: settled(list, verified) };
+    }
+    if (options.onFailure === "stop" || outcome.from === null) return { ...outcome, rolledBack: null, armed: false, before: list };
     say(`${release} failed (${outcome.failure?.split("\n")[0] ?? ""}); going back to ${outcome.from}`);
-    return { ...outcome, rolledBack: await goBack(found, { ...before, text: entered }, release, outcome, runId), armed: false };
+    return {
+      ...outcome,
+      rolledBack: await goBack(found, { ...before, text: entered }, release, outcome, runId),
+      armed: false,
+      before: list,
+    };
   });
 }
 
@@ -126,6 +146,10 @@ export function addDeploy(program: Command): void {
     .option("--from <folder>", "folder with one folder per component: hashed into the ledger as this release")
     .option("--schema <migration>", "with --from: newest migration the release needs; the system's newest unless given")
     .option("--on-failure <what>", "rollback or stop", "rollback")
+    .option("--tag <name>", "name under which version control knows the release that is left: recorded in the ledger")
+    .option("--trial", "rehearse a rollback first")
+    .option("--skip <item...>", "leave out what the system asks for before a deployment; needs --reason")
+    .option("--reports <folder>", "folder of the drills' reports (default: reports/ of the project)")
     .option("--no-wait", "do not wait until the snapshot is armed")
     .option("--reason <text>", "reason, for the record")
     .option("-y, --yes", "do not ask")
@@ -135,7 +159,7 @@ export function addDeploy(program: Command): void {
         options.json,
         () => deploy(release, options),
         (outcome) => {
-          process.stdout.write(`${timelineLines(outcome).join("\n")}\n`);
+          process.stdout.write(`${[...listLines(outcome.before), ...timelineLines(outcome)].join("\n")}\n`);
           if (outcome.rolledBack !== null) process.stdout.write(`went back:\n${timelineLines(outcome.rolledBack).join("\n")}\n`);
         },
         ({ ok }) => ok,

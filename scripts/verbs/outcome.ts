@@ -40,10 +40,17 @@ const REFUSALS = [
   "SnapshotPinError",
   "RefusedError",
   "VerbRefusedError",
+  "ListIncompleteError",
   "StackLockedError",
   "LockedError",
 ];
-const USAGE = ["UsageError", "StackNotFoundError", "UnknownScopeError", "NoProjectError", "UnknownSystemError"];
+const USAGE = ["UsageError", "StackNotFoundError", "UnknownScopeError", "NoProjectError", "UnknownSystemError", "ScopeComponentError"];
+
+/** What a refusal lists besides its message. */
+function toldBy(error: unknown): Record<string, unknown> {
+  const { before } = error as { before?: unknown };
+  return before === undefined ? {} : { before };
+}
 
 export function exitCodeOf(error: unknown): number {
   const { name } = error as Error;
@@ -67,7 +74,7 @@ export async function finish<T>(
     process.exitCode = ok(result) ? EXIT.done : EXIT.failed;
   } catch (error) {
     const { name, message } = error as Error;
-    if (json === true) process.stdout.write(`${JSON.stringify({ error: { name, message } }, null, 2)}\n`);
+    if (json === true) process.stdout.write(`${JSON.stringify({ error: { name, message }, ...toldBy(error) }, null, 2)}\n`);
     else say(colour()?.red(message) ?? message);
     process.exitCode = exitCodeOf(error);
   }

@@ -14,6 +14,7 @@ import { colour, finish, type CommonOptions } from "./outcome.ts";
 interface Options extends CommonOptions {
   to?: string;
   scope?: string;
+  component?: string;
   exact?: boolean;
 }
 
@@ -73,6 +74,7 @@ export function addPreview(program: Command): void {
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--to <release>", "release to go back to")
     .option("--scope <name>", "scope of the rollback; the system's default unless given")
+    .option("--component <name>", "component of a scope that is for one")
     .option("--exact", "count rows at risk one by one, also in large tables")
     .option("--json", "one JSON document on standard output")
     .action(async (options: Options) => {

@@ -4,6 +4,7 @@ import { compareReleases } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { scopeEdits } from "../../declared/scope.ts";
 import { suggestion } from "../../declared/parse.ts";
+import type { ScopeDefinition } from "../../systems/definition.ts";
 import type { OpenStack } from "../stack.ts";
 import { UsageError, VerbRefusedError } from "./outcome.ts";
 
@@ -14,6 +15,8 @@ export interface RollbackWish {
   reason?: string;
   /** Leave the bad release deployable. */
   block?: boolean;
+  /** Component of a scope that is for one. */
+  component?: string;
   /** Exact snapshot instead of the newest one taken before the release that is left. */
   snapshot?: string;
 }
@@ -27,7 +30,7 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
   const { declared, definition } = stack;
   const scope = wish.scope ?? definition.defaultScope;
   const releases = Object.keys(declared.releases);
-  const to = wish.to ?? previousRelease(declared.release, releases);
+  const to = wish.to ?? (goesBack(definition.scopes[scope]) ? previousRelease(declared.release, releases) : declared.release);
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
   const restores = definition.scopes[scope]?.pins.data === "snapshot";
@@ -40,7 +43,16 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
       wish.block === false || to === declared.release
         ? null
         : { release: declared.release, incident: wish.incident ?? wish.reason ?? "rolled back" },
+    ...(wish.component === undefined ? {} : { component: wish.component }),
+    restarts: Object.fromEntries(Object.entries(declared.components).map(([name, { restart }]) => [name, restart ?? 0])),
   });
+}
+
+/** Whether the scope takes any component to another release. An unknown one is told of later. */
+function goesBack(scope: ScopeDefinition | undefined): boolean {
+  if (scope === undefined) return true;
+  const { release, component, components = {} } = scope.pins;
+  return [release, component?.release, ...Object.values(components).map((one) => one.release)].includes("to");
 }
 
 function previousRelease(current: string, releases: string[]): string {

@@ -61,6 +61,7 @@ export function addRollback(program: Command): void {
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--to <release>", "release to go back to; the one before the current unless given")
     .option("--scope <name>", "how much goes back; the system's default unless given")
+    .option("--component <name>", "component of a scope that is for one")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--incident <id>", "incident, for the record and as the reason of the block")
     .option("--reason <text>", "reason, for the record")

@@ -1,0 +1,86 @@
+/** Scopes for one component, and those that bring recorded configuration back: the lines they write, and how they are known again. */
+import { describe, expect, it } from "vitest";
+import { changedLines, editPins, type PinEdit } from "../../declared/edit.ts";
+import { deployEdits, ScopeComponentError, scopeEdits, type ScopeTarget } from "../../declared/scope.ts";
+import { recogniseScope } from "../../crossing/plan.ts";
+import { configHash } from "../../components/targets/starting.ts";
+import { siteOf } from "../../declared/site.ts";
+import { configurationChanges } from "../../records/configuration.ts";
+import type { ScopeDefinition, SystemDefinition } from "../../systems/definition.ts";
+import { declaredOf, definition, pinsOf, STACK } from "./sample.ts";
+
+const scope = (pins: ScopeDefinition["pins"]): ScopeDefinition => ({
+  ...definition.scopes["backend"]!,
+  pins: { data: "current", schema: "keep", ...pins },
+});
+const system: SystemDefinition = {
+  ...definition,
+  scopes: {
+    ...definition.scopes,
+    service: scope({ component: { restart: true } }),
+    "service-release": scope({ component: { release: "to" } }),
+    settings: scope({ components: { backend: { config: ["POOL"], restart: true } } }),
+    environment: scope({ components: { backend: { config: "ledger", restart: true }, worker: { config: "ledger", restart: true } } }),
+  },
+};
+const OVERRIDES: PinEdit[] = [
+  { path: ["components", "backend", "config", "POOL"], value: "1" },
+  { path: ["components", "backend", "config", "LEVEL"], value: "debug" },
+  { path: ["components", "worker", "config", "LEVEL"], value: "debug" },
+];
+const overridden = editPins(STACK, OVERRIDES);
+const after = (name: string, target: Partial<ScopeTarget> = {}, text = overridden): string =>
+  editPins(text, scopeEdits(system, { scope: name, to: "v3.0.0", snapshots: {}, block: null, ...target }));
+const known = (text: string, from = overridden) => recogniseScope(system, pinsOf({}, from), pinsOf({}, text));
+
+describe("a scope for one component", () => {
+  it("raises the counter of that one alone, every time", () => {
+    const once = after("service", { component: "worker" });
+    expect(changedLines(overridden, once)).toEqual({ removed: [], added: ["      restart: 1"] });
+    const twice = after("service", { component: "worker", restarts: { worker: 1 } }, once);
+    expect(changedLines(once, twice)).toEqual({ removed: ["      restart: 1"], added: ["      restart: 2"] });
+    expect([known(once), known(twice, once), known(once, once)]).toEqual(["service", "service", expect.not.stringMatching("service")]);
+  });
+
+  it("takes that one alone to the earlier release", () => {
+    const text = after("service-release", { component: "worker" });
+    expect(changedLines(overridden, text)).toEqual({ removed: [], added: ["      release: v3.0.0"] });
+    expect(known(text)).toBe("service-release");
+  });
+
+  it("needs one that there is; other scopes take none", () => {
+    expect(() => after("service")).toThrow(/is for one component: name it with --component \(worker, backend, frontend\)/);
+    expect(() => after("service", { component: "bakend" })).toThrow(/"bakend" is not one of .*did you mean `backend`/);
+    expect(() => after("quick", { component: "worker" })).toThrow(ScopeComponentError);
+  });
+
+  it("a component that is asked to start anew is another one to start, and stays as it is otherwise", () => {
+    const site = siteOf(declaredOf(), "test", "/project");
+    const pin = pinsOf().components["worker"]!;
+    const hashes = [pin, { ...pin, restart: 1 }, { ...pin, restart: 2 }].map((one) => configHash(site, "worker", one));
+    expect(new Set(hashes).size).toBe(3);
+    expect(known(editPins(overridden, deployEdits(system, "v4.0.0")))).toBeNull();
+  });
+});
+
+describe("recorded configuration comes back", () => {
+  it("for the keys that are named, or for everything; each component that is named starts anew", () => {
+    const some = after("settings");
+    expect(changedLines(overridden, some)).toEqual({ removed: ['        POOL: "1"'], added: ["      restart: 1"] });
+    expect(pinsOf({}, some).components["backend"]!.config).toEqual({ LEVEL: "debug" });
+    const all = after("environment");
+    expect([pinsOf({}, all).components["backend"]!.config, pinsOf({}, all).components["worker"]!.config]).toEqual([{}, {}]);
+    expect([known(some), known(all)]).toEqual(["settings", "environment"]);
+    expect([configurationChanges(pinsOf({}, overridden), pinsOf({}, all)), configurationChanges(pinsOf({}, all), pinsOf({}, all))]).toEqual(
+      [true, false],
+    );
+  });
+
+  it("a restart that leaves other overrides is not taken for it", () => {
+    const text = editPins(overridden, [
+      { path: ["components", "backend", "restart"], value: 1 },
+      { path: ["components", "worker", "restart"], value: 1 },
+    ]);
+    expect(known(text)).toBeNull();
+  });
+});
