@@ -1,17 +1,23 @@
 /** Stack config → system definition → components. */
-import { allConfig, getStack } from "./components/pulumi.ts";
-import { RollbackStack } from "./components/rollback-stack.ts";
-import { parseDeclared } from "./declared/parse.ts";
-import { resolvePins } from "./declared/pins.ts";
-import { definitionOf, siteOf } from "./declared/site.ts";
+import { startProvider } from "./components/provider-version.ts";
 
 // Types are stripped in place, so positions are right as they are: the engine's host would map every frame of every resource it registers.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
+// The provider starts while the rest is loaded.
+const provider = await startProvider();
+const { allConfig, getStack } = await import("./components/pulumi.ts");
+const { RollbackStack } = await import("./components/rollback-stack.ts");
+const { parseDeclared } = await import("./declared/parse.ts");
+const { resolvePins } = await import("./declared/pins.ts");
+const { definitionOf, siteOf } = await import("./declared/site.ts");
+
 const declared = parseDeclared(allConfig());
 const site = siteOf(declared, getStack(), process.env["BACKOUT_PROJECT"] ?? process.cwd());
 const definition = await definitionOf(site);
-const stack = new RollbackStack(definition.name, { declared, site, definition, pins: resolvePins(declared, definition) });
+const pins = resolvePins(declared, definition);
+await provider.running;
+const stack = new RollbackStack(definition.name, { declared, site, definition, pins });
 
 export const epoch = stack.epoch;
 export const data = stack.data;

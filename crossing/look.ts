@@ -3,7 +3,7 @@ import { catalogued, liveLineage, NO_LINEAGE, readySnapshots } from "../control/
 import { ControlStore, type CatalogueDatabase, type Crossing, type Snapshot } from "../control/store.ts";
 import { controlName, endpointOf, liveName, serverHome, type Site } from "../declared/site.ts";
 import { UnreachableError, withSession } from "../postgres/connection.ts";
-import { appliedMigrations, type Ledger } from "../postgres/migrations.ts";
+import type { Ledger } from "../postgres/migrations.ts";
 import { observeServer } from "../postgres/server.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { migrationsOf } from "./migrations.ts";
@@ -91,6 +91,7 @@ async function exists_(site: Site, live: string): Promise<boolean> {
 
 /** None where the database refuses connections: inside a fence only the step that works there reads the ledger. */
 async function migrationStatuses(site: Site, definition: SystemDefinition, database: string, ledger: Ledger, live: string) {
+  const { appliedMigrations } = await import("../postgres/migrations.ts");
   try {
     return await withSession(endpointOf(site), live, (client) => appliedMigrations(client, ledger, migrationsOf(definition, database)));
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Edits pins in a stack file as a person would: only the lines that change, comments and order kept. */
 import { isDeepStrictEqual } from "node:util";
 import { isMap, parseDocument, type Document } from "yaml";
-import { NAMESPACE } from "./parse.ts";
+import { NAMESPACE } from "./errors.ts";
 
 /** One pin to set (or, with `undefined`, to remove), by path below the namespace: `["components", "worker", "run"]`. */
 export interface PinEdit {

@@ -1,39 +1,7 @@
 /** From raw stack configuration to validated declared state; every error names the key, the value and what is allowed. */
 import type { z } from "zod";
+import { DeclaredStateError, DeclaredStateErrors, NAMESPACE, suggestion } from "./errors.ts";
 import { CONFIG_KEYS, declaredSchema, type Declared } from "./schema.ts";
-
-export const NAMESPACE = "backout";
-
-/** A key of the stack's configuration holds something that is not allowed. */
-export class DeclaredStateError extends Error {
-  /** Key with path, e.g. `backout:releases.v3.0.0.components.backend.sha256`. */
-  readonly key: string;
-  readonly value: unknown;
-  readonly allowed: string;
-  constructor(key: string, value: unknown, allowed: string) {
-    super(`${key}: ${show(value)} is not allowed: ${allowed}`);
-    this.name = "DeclaredStateError";
-    this.key = key;
-    this.value = value;
-    this.allowed = allowed;
-  }
-}
-
-function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = typeof value === "string" ? `"${value}"` : JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
-}
-
-/** Several things are wrong at once: all are told, so that one edit mends them. */
-export class DeclaredStateErrors extends Error {
-  readonly errors: DeclaredStateError[];
-  constructor(errors: DeclaredStateError[]) {
-    super(errors.map((error) => error.message).join("\n"));
-    this.name = "DeclaredStateErrors";
-    this.errors = errors;
-  }
-}
 
 /**
  * @param raw configuration as stored: full keys (`backout:release`) to values, objects either as such or as JSON text.
@@ -150,24 +118,4 @@ function allowed(issue: Issue): string {
     default:
       return issue.message;
   }
-}
-
-/** ` (did you mean …?)` for a name that is nearly another. */
-export function suggestion(given: string, known: string[]): string {
-  const near = known
-    .map((word) => ({ word, distance: distance(given.toLowerCase(), word.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const begun = given.length > 1 ? known.filter((word) => word.startsWith(given)) : [];
-  if (begun.length === 1) return ` (did you mean \`${begun[0]!}\`?)`;
-  return near !== undefined && near.distance <= Math.max(1, Math.floor(given.length / 3)) ? ` (did you mean \`${near.word}\`?)` : "";
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length]!;
 }

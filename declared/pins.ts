@@ -1,7 +1,7 @@
 /** The pins: what the declared state asks of every component, database, flag and of maintenance, resolved against ledger and definition. */
 import { createHash } from "node:crypto";
 import type { SystemDefinition } from "../systems/definition.ts";
-import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./parse.ts";
+import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./errors.ts";
 import type { Artefact, DataPinText, Declared } from "./schema.ts";
 
 /** Which data a database stands on. */

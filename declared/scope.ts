@@ -1,6 +1,6 @@
 /** A scope is a name for a set of pins: the edits a person would make. Pure. */
 import type { ComponentScope, SystemDefinition } from "../systems/definition.ts";
-import { suggestion } from "./parse.ts";
+import { suggestion } from "./errors.ts";
 import type { PinEdit } from "./edit.ts";
 
 /** The system has no such scope. */

@@ -1,5 +1,5 @@
 /** What is to be drilled, settled before anything is started. */
-import { suggestion } from "../declared/parse.ts";
+import { suggestion } from "../declared/errors.ts";
 import { UsageError } from "../scripts/verbs/outcome.ts";
 import type { OpenStack } from "../scripts/stack.ts";
 

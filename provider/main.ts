@@ -4,9 +4,10 @@ import { main } from "@pulumi/pulumi/provider/server.js";
 import { engineLog } from "./engine-log.ts";
 import { watchLifetime } from "./lifetime.ts";
 import { BackoutProvider } from "./provider.ts";
+import { VERSION } from "./version.ts";
 
 watchLifetime();
 // Loaded while the server already listens and the engine goes on.
 const resources = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => (await import("./resources/index.ts")).RESOURCES);
 // The server reads the engine's address from the last argument.
-await main(new BackoutProvider("0.1.0", resources, engineLog(process.argv[2])), process.argv.slice(2));
+await main(new BackoutProvider(VERSION, resources, engineLog(process.argv[2])), process.argv.slice(2));

@@ -65,6 +65,12 @@ export class BackoutProvider implements provider.Provider {
     await inFlight(async () => (await this.resource(urn)).delete?.(unwrap(props) as Values, this.callOf(urn)));
   }
 
+  /** Functions a program may call: `getVersion`, answered before the resources are loaded. */
+  async invoke(token: string): Promise<provider.InvokeResult> {
+    if (token !== "backout:index:getVersion") throw new Error(`backout has no function ${token}; known is backout:index:getVersion`);
+    return Promise.resolve({ outputs: { version: this.version } });
+  }
+
   private async resource(urn: string): Promise<Resource> {
     const resources = await this.resources;
     const resource = resources.get(typeOf(urn));

@@ -44,15 +44,3 @@ async function admitServices(run: Run): Promise<void> {
     if (saved !== null) await admit(run.control.client, liveName(run.site, database), "services", { servicesRole: SERVICES_ROLE, saved });
   }
 }
-
-/** Components that are not as pinned. */
-export async function drift(run: Pick<Run, "site" | "definition">, pins: Pins): Promise<string[]> {
-  const target = targetOf(run.site, run.definition);
-  const drifted: string[] = [];
-  for (const [component, pin] of Object.entries(pins.components)) {
-    const kind = run.definition.components[component]?.kind;
-    const observed = await target.observe(component);
-    if (pin.run ? !observed.running || !observed.asPinned(pin) : observed.running && kind !== "static") drifted.push(component);
-  }
-  return drifted;
-}

@@ -1,6 +1,5 @@
 /** One live database: which data it stands on and which schema it has. Never replaced: it may be the only copy. */
 import type { DatabasePlan } from "../../crossing/plan.ts";
-import { bringData } from "../../crossing/steps/data.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { PinnedInputs } from "./inputs.ts";
@@ -11,6 +10,7 @@ interface Inputs extends PinnedInputs {
 }
 
 async function bring({ site, epoch, database, pins, plan }: Inputs, call: Call): Promise<Values> {
+  const { bringData } = await import("../../crossing/steps/data.ts");
   return { ...(await bringData(await runOf(site, epoch, call), database, pins, plan)) };
 }
 

@@ -4,7 +4,6 @@
  */
 import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
-import { closeFence } from "../../crossing/steps/fence.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import { controlName, definitionOf, endpointOf, type Site } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -42,6 +41,7 @@ export function nextCrossing(
 }
 
 async function close(inputs: Inputs, call: Call): Promise<Values> {
+  const { closeFence } = await import("../../crossing/steps/fence.ts");
   const run = await runOf(inputs.site, inputs.epoch, call);
   return closeFence(run, inputs);
 }

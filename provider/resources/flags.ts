@@ -1,5 +1,4 @@
 /** Feature flags as declared; the values before are saved first. */
-import { setFlags } from "../../crossing/steps/flags.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { CrossingInputs } from "./inputs.ts";
@@ -9,6 +8,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function set({ site, epoch, flags: declared }: Inputs, call: Call): Promise<Values> {
+  const { setFlags } = await import("../../crossing/steps/flags.ts");
   return setFlags(await runOf(site, epoch, call), declared);
 }
 

@@ -1,6 +1,5 @@
 /** Lets users in again, as far as maintenance says. */
 import { gateIsAsDeclared } from "../../crossing/gate.ts";
-import { open as openGate } from "../../crossing/steps/open.ts";
 import type { Maintenance } from "../../declared/pins.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
@@ -11,6 +10,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function run({ site, epoch, maintenance }: Inputs, call: Call): Promise<Values> {
+  const { open: openGate } = await import("../../crossing/steps/open.ts");
   return openGate(await runOf(site, epoch, call), maintenance);
 }
 

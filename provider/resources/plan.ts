@@ -6,8 +6,7 @@ import { targetOf } from "../../components/targets/index.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look, type Facts } from "../../crossing/look.ts";
-import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
-import { refusals } from "../../crossing/refusals.ts";
+import type { CrossingPreview } from "../../crossing/preview.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
@@ -37,26 +36,23 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
     return { inputs: { ...inputs, crossing, reached: false, preview: null } };
   }
   const settled = facts.last?.crossing === crossing && facts.last.state === "open";
-  const refused = settled
-    ? []
-    : [
-        ...frozen(inputs.freeze ?? null, facts, inputs.pins, inputs.site.stack),
-        ...(await refusals(inputs.site, definition, inputs.pins, facts)),
-      ];
+  const refused = settled ? [] : await refusedFor(inputs, definition, facts);
   if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
   if (settled && old?.crossing === crossing) return { inputs: { ...inputs, crossing, reached: true, preview: old.preview } };
-  const preview = await previewOf(inputs, definition, facts);
+  const { previewCrossing, previewLines } = await import("../../crossing/preview.ts");
+  const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, {
+    exact: inputs.exact,
+    reached: facts.reach.kind === "reached",
+  });
   for (const { severity, line } of previewLines(preview)) call.log(severity, line);
   return { inputs: { ...inputs, crossing, reached: true, preview } };
 }
 
-async function previewOf(inputs: Inputs, definition: SystemDefinition, facts: Facts): Promise<CrossingPreview> {
-  return previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, {
-    exact: inputs.exact,
-    reached: facts.reach.kind === "reached",
-  });
+async function refusedFor({ site, pins, freeze }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
+  const { refusals } = await import("../../crossing/refusals.ts");
+  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts))];
 }
 
 /** An update without reach fails here, before anything stops. */

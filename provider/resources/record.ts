@@ -1,5 +1,4 @@
 /** The record of a crossing: exports, retention, governance, and the next armed copy. */
-import { record as keep } from "../../crossing/steps/record.ts";
 import { canonical } from "../../declared/pins.ts";
 import type { Declared } from "../../declared/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
@@ -14,6 +13,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function run({ site, epoch, backups, arm, pinned }: Inputs, call: Call): Promise<Values> {
+  const { record: keep } = await import("../../crossing/steps/record.ts");
   return keep(await runOf(site, epoch, call), backups, arm, pinned);
 }
 

@@ -1,5 +1,5 @@
 /** Makes run what should run. Has something to do whenever a crossing closed anything, and whenever what really runs is not as pinned. */
-import { drift, resume as resumeAll } from "../../crossing/steps/resume.ts";
+import { drift } from "../../crossing/drift.ts";
 import { ordered } from "../../crossing/plan.ts";
 import { definitionOf } from "../../declared/site.ts";
 import { targetOf } from "../../components/targets/index.ts";
@@ -8,6 +8,7 @@ import { runOf } from "../session.ts";
 import type { PinnedInputs } from "./inputs.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
+  const { resume: resumeAll } = await import("../../crossing/steps/resume.ts");
   return { components: await resumeAll(await runOf(site, epoch, call), pins) };
 }
 

@@ -1,10 +1,10 @@
 /** The system's own checks. While one fails nothing after this resource runs, and the gate stays closed. */
-import { verify } from "../../crossing/steps/verify.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { PinnedInputs } from "./inputs.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
+  const { verify } = await import("../../crossing/steps/verify.ts");
   return { checks: await verify(await runOf(site, epoch, call), pins) };
 }
 

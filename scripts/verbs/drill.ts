@@ -10,7 +10,7 @@ import { summary, wantsColor } from "../../drill/report/summary.ts";
 import type { DrillReport } from "../../drill/report/schema.ts";
 import { requestOf, type DrillWish } from "../../drill/request.ts";
 import { runDrill } from "../../drill/run.ts";
-import { suggestion } from "../../declared/parse.ts";
+import { suggestion } from "../../declared/errors.ts";
 import { ensureEngine } from "../engine/engine.ts";
 import { findProject } from "../engine/project.ts";
 import { openStack, stackFile, stackFolder, type OpenStack } from "../stack.ts";

@@ -3,7 +3,7 @@ import { look } from "../../crossing/look.ts";
 import { compareReleases } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { scopeEdits } from "../../declared/scope.ts";
-import { suggestion } from "../../declared/parse.ts";
+import { suggestion } from "../../declared/errors.ts";
 import type { ScopeDefinition } from "../../systems/definition.ts";
 import type { OpenStack } from "../stack.ts";
 import { UsageError, VerbRefusedError } from "./outcome.ts";

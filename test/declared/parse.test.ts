@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { DeclaredStateError } from "../../declared/parse.ts";
-import { DeclaredStateErrors, parseDeclared, suggestion } from "../../declared/parse.ts";
+import { DeclaredStateErrors, suggestion, type DeclaredStateError } from "../../declared/errors.ts";
+import { parseDeclared } from "../../declared/parse.ts";
 import { CONFIG_KEYS } from "../../declared/schema.ts";
 import { declaredOf, rawOf } from "./sample.ts";
 

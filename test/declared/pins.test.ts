@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DeclaredStateErrors, type DeclaredStateError } from "../../declared/parse.ts";
+import { DeclaredStateErrors, type DeclaredStateError } from "../../declared/errors.ts";
 import { canonical, crossingOf, parseDataPin, resolvePins, showDataPin, type DataPin, type Pins } from "../../declared/pins.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { declaredOf, definition, pinsOf } from "./sample.ts";
