@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { deploymentList, ListIncompleteError, listLines, type ListedItem } from "../../deployment/list.ts";
 import { lookBeforeDeployment } from "../../deployment/look.ts";
 import type { PinEdit } from "../../declared/edit.ts";
-import { suggestion } from "../../declared/parse.ts";
+import { suggestion } from "../../declared/errors.ts";
 import { appendGovernance } from "../../records/governance.ts";
 import type { DeploymentItem } from "../../systems/deployment.ts";
 import type { OpenStack } from "../stack.ts";
