@@ -1,5 +1,6 @@
 /** What a Pulumi program composes. */
 export { Component, type ComponentArgs } from "./component.ts";
+export { Constraints, type ConstraintsArgs } from "./constraints.ts";
 export { Database, type DatabaseArgs } from "./database.ts";
 export { EmbeddedPostgres, type EmbeddedPostgresArgs } from "./embedded-postgres.ts";
 export { Fence, type FenceArgs } from "./fence.ts";

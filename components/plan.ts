@@ -12,6 +12,8 @@ export interface PlanArgs {
   exact: pulumi.Input<boolean>;
   /** While it is set nothing newer may be deployed. */
   freeze: pulumi.Input<Freeze | null>;
+  /** What becomes of rows that violate a constraint that is to be enforced. */
+  violations: pulumi.Input<"refuse" | "quarantine">;
 }
 
 /** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */

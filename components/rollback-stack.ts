@@ -4,6 +4,7 @@ import type { Declared } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { Component } from "./component.ts";
+import { Constraints } from "./constraints.ts";
 import { Database } from "./database.ts";
 import { EmbeddedPostgres } from "./embedded-postgres.ts";
 import { Fence } from "./fence.ts";
@@ -31,7 +32,7 @@ export interface RollbackStackArgs {
 /**
  * A system whose deployments can be taken back. Deploying, rolling back and undoing a rollback are the same graph, told by the pins:
  *
- *     plan → fence → snapshots → databases → flags, components → resume → verification → open → record
+ *     plan → fence → snapshots → databases → constraints → flags, components → resume → verification → open → record
  *
  * The order is explicit: every resource depends on all of the step before.
  *
@@ -54,7 +55,8 @@ export class RollbackStack extends pulumi.ComponentResource {
     const server = site.server.embedded ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
     const gate = new TrafficGate("gate", { site }, { parent: this });
     const exact = declared.exact || process.env["BACKOUT_EXACT"] === "1";
-    const plan = new Plan("plan", { site, pins, exact, freeze: declared.freeze ?? null }, after(...server, gate));
+    const { violations } = declared;
+    const plan = new Plan("plan", { site, pins, exact, violations, freeze: declared.freeze ?? null }, after(...server, gate));
     const declarations = declarationsOf(site, definition, pins, after(plan));
     const fence = new Fence(
       "fence",
@@ -69,9 +71,14 @@ export class RollbackStack extends pulumi.ComponentResource {
       // One after another: their cut-overs are transactions of one session.
       databases.push(new Database(database, { site, epoch, pins, database, plan }, after(snapshots, ...databases)));
     }
-    const flags = new Flags("flags", { site, epoch, flags: pins.flags }, after(snapshots, ...databases));
+    const constraints =
+      definition.constraints === undefined
+        ? []
+        : [new Constraints("constraints", { site, epoch, pins, violations }, after(snapshots, ...databases))];
+    const data = [snapshots, ...databases, ...constraints];
+    const flags = new Flags("flags", { site, epoch, flags: pins.flags }, after(...data));
     const components = Object.entries(pins.components).map(
-      ([component, pin]) => new Component(component, { site, epoch, component, pin }, after(snapshots, ...databases)),
+      ([component, pin]) => new Component(component, { site, epoch, component, pin }, after(...data)),
     );
     const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...components));
     const verification = new Verification("verification", { site, epoch, pins }, after(resume));

@@ -6,6 +6,7 @@ import { UnreachableError, withSession } from "../postgres/connection.ts";
 import type { Ledger } from "../postgres/migrations.ts";
 import { observeServer } from "../postgres/server.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
+import { constraintStates } from "./constraint-drift.ts";
 import { migrationsOf } from "./migrations.ts";
 import type { DatabaseFacts } from "./plan.ts";
 
@@ -77,6 +78,7 @@ async function databaseFacts(
       lineage,
       applied: statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name),
       failed: statuses.filter(({ status }) => status === "failed").map(({ name }) => name),
+      ...(await constraintFacts(site, definition, database, live, exists)),
     };
   }
   return facts;
@@ -87,6 +89,16 @@ async function exists_(site: Site, live: string): Promise<boolean> {
     const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [live]);
     return rowCount === 1;
   });
+}
+
+async function constraintFacts(site: Site, definition: SystemDefinition, database: string, live: string, exists: boolean) {
+  if (!exists || !Object.values(definition.constraints ?? {}).some((constraint) => constraint.database === database)) return {};
+  try {
+    return { constraints: await withSession(endpointOf(site), live, (client) => constraintStates(client, definition, database)) };
+  } catch (error) {
+    if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return {};
+    throw error;
+  }
 }
 
 /** None where the database refuses connections: inside a fence only the step that works there reads the ledger. */

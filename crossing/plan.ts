@@ -1,6 +1,8 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
 import { canonical, showDataPin, type ComponentPin, type DataPin, type Pins } from "../declared/pins.ts";
+import type { ConstraintState } from "../systems/constraint.ts";
 import type { ComponentScope, ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
+import { BEFORE_DROP, constraintsFit, loosens, needsSnapshot, planConstraints, type ConstraintChange } from "./constraint-plan.ts";
 
 /** What is true of one database now. */
 export interface DatabaseFacts {
@@ -11,6 +13,8 @@ export interface DatabaseFacts {
   applied: string[];
   /** Started and not finished. */
   failed: string[];
+  /** What the catalogue says of each constraint of the definition; absent where nobody could look. */
+  constraints?: Record<string, ConstraintState>;
 }
 
 /** Where a database's data comes from. */
@@ -63,6 +67,8 @@ export interface CrossingPlan {
   /** Snapshots to take inside the fence: automatic or declared. */
   take: { name: string; automatic: boolean }[];
   flagsChanged: string[];
+  /** Constraints that change, in the order in which they do; absent where the system has none. */
+  constraints?: ConstraintChange[];
   maintenanceChanged: boolean;
 }
 
@@ -101,8 +107,9 @@ export function planCrossing(input: PlanInput): CrossingPlan {
   const forward = from === null || compareReleases(to.release, from.release) > 0;
   const changes = componentChanges(from, to);
   const databases = Object.fromEntries(Object.keys(definition.databases).map((name) => [name, planDatabase(name, input, forward)]));
-  const take = snapshotsToTake(input, forward, databases);
-  const fenceData = unfinished || take.length > 0 || Object.values(databases).some(touchesData);
+  const constraints = planConstraints(input, databases);
+  const take = snapshotsToTake(input, forward, databases, constraints);
+  const fenceData = unfinished || take.length > 0 || Object.values(databases).some(touchesData) || constraints.some(loosens);
   const stop = stopList(definition, from, changes, fenceData, unfinished);
   const listening = new Set(
     Object.values(definition.listeners).flatMap(({ component, routes }) => [component, ...Object.values(routes ?? {})]),
@@ -120,6 +127,7 @@ export function planCrossing(input: PlanInput): CrossingPlan {
     databases,
     take,
     flagsChanged: Object.keys(to.flags).filter((flag) => from?.flags[flag] !== to.flags[flag]),
+    ...(definition.constraints === undefined ? {} : { constraints }),
     maintenanceChanged: from === null || canonical(from.maintenance) !== canonical(to.maintenance),
   };
 }
@@ -198,7 +206,12 @@ export function resolveSnapshot(
   );
 }
 
-function snapshotsToTake(input: PlanInput, forward: boolean, databases: Record<string, DatabasePlan>): CrossingPlan["take"] {
+function snapshotsToTake(
+  input: PlanInput,
+  forward: boolean,
+  databases: Record<string, DatabasePlan>,
+  constraints: ConstraintChange[],
+): CrossingPlan["take"] {
   const existing = Object.entries(input.databases)
     .filter(([, facts]) => facts.exists)
     .map(([name]) => name);
@@ -210,6 +223,7 @@ function snapshotsToTake(input: PlanInput, forward: boolean, databases: Record<s
   // Data changed in place has no quarantine to go back to.
   if (existing.some((name) => databases[name]!.backBy === "down" && databases[name]!.back.length > 0))
     take.push({ name: `before-down-${input.to.release}`, automatic: true });
+  if (constraints.some(needsSnapshot)) take.push({ name: BEFORE_DROP, automatic: true });
   for (const name of input.to.snapshots)
     if (existing.some((database) => !input.snapshots.some((snapshot) => snapshot.database === database && snapshot.name === name)))
       take.push({ name, automatic: false });
@@ -258,6 +272,7 @@ function fits(scope: ScopeDefinition, from: Pins, to: Pins): boolean {
   // A release brings flags of its own.
   const flags = new Set(release ? Object.keys(pins.flags ?? {}) : [...Object.keys(from.flags), ...Object.keys(to.flags)]);
   if ([...flags].some((flag) => to.flags[flag] !== (pins.flags?.[flag] ?? from.flags[flag]))) return false;
+  if (!constraintsFit(pins.constraints, release, from.constraints ?? {}, to.constraints ?? {})) return false;
   if (
     pins.maintenance === undefined
       ? canonical(from.maintenance) !== canonical(to.maintenance)

@@ -1,5 +1,6 @@
 /** What a crossing would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
 import { isArmed } from "./arming.ts";
+import { constraintLines, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { atRisk, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
 import { estimate, type Estimate } from "./estimate.ts";
@@ -30,6 +31,8 @@ export interface CrossingPreview {
   usersKeptOut: boolean;
   take: string[];
   databases: Record<string, DatabasePreview>;
+  /** Absent where the system has none. */
+  constraints?: ConstraintPreview[];
   effects: EffectCount[];
   estimate: Estimate;
 }
@@ -67,6 +70,13 @@ export async function previewCrossing(
       usersKeptOut: plan.closeGate,
       take: plan.take.map(({ name }) => name),
       databases,
+      ...(plan.constraints === undefined
+        ? {}
+        : {
+            constraints: reached
+              ? await previewConstraints(site, definition, control, plan.constraints)
+              : plan.constraints.map((change) => ({ ...change, violations: null, problem: null })),
+          }),
       effects: control === null || plan.forward ? [] : await effectsSince(site, definition, control),
       estimate: estimate({ plan, earlierSeconds: control === null ? [] : await earlier(control, plan), toCopyBytes }),
     };
@@ -145,6 +155,7 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
     if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
     if (database.atRisk !== null) for (const line of riskLines(name, database.atRisk)) warn(line);
   }
+  for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
   if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);
   if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
   for (const { component, title, rows } of preview.effects) if (rows > 0) warn(`cannot come back: ${title} (${component}): ${rows}`);

@@ -2,18 +2,26 @@
 import { targetOf } from "../components/targets/index.ts";
 import { showDataPin, type Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
-import { endpointOf, liveName } from "../declared/site.ts";
+import { ControlStore } from "../control/store.ts";
+import { controlName, endpointOf, liveName } from "../declared/site.ts";
 import { withSession } from "../postgres/connection.ts";
 import { refuseUnfenceable } from "../postgres/fence.ts";
 import { downScript } from "../postgres/migrations.ts";
 import { requireSpace } from "../postgres/space.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
+import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { driverFor } from "./drivers.ts";
 import { unfinished, type Facts } from "./look.ts";
 import { migrationsOf } from "./migrations.ts";
 import { planCrossing, type CrossingPlan } from "./plan.ts";
 
-export async function refusals(site: Site, definition: SystemDefinition, pins: Pins, facts: Facts): Promise<string[]> {
+export async function refusals(
+  site: Site,
+  definition: SystemDefinition,
+  pins: Pins,
+  facts: Facts,
+  violations: "refuse" | "quarantine" = "refuse",
+): Promise<string[]> {
   const reasons: string[] = [];
   const collect = async (work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -60,8 +68,17 @@ export async function refusals(site: Site, definition: SystemDefinition, pins: P
   if (facts.reach.kind === "reached") {
     await collect(() => unfenceable(site, planned, facts));
     await collect(() => space(site, planned, facts));
+    await collect(async () => {
+      reasons.push(...constraintRefusals(planned, await previewedConstraints(site, definition, planned), violations));
+    });
   }
   return reasons;
+}
+
+async function previewedConstraints(site: Site, definition: SystemDefinition, plan: CrossingPlan): Promise<ConstraintPreview[]> {
+  if (plan.constraints === undefined || plan.constraints.length === 0) return [];
+  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  return previewConstraints(site, definition, control, plan.constraints).finally(() => control?.end());
 }
 
 /** What could not be fenced would fail the crossing when users are out already. */

@@ -1,6 +1,8 @@
 /** The pins: what the declared state asks of every component, database, flag and of maintenance, resolved against ledger and definition. */
 import { createHash } from "node:crypto";
 import type { SystemDefinition } from "../systems/definition.ts";
+import type { ConstraintState } from "../systems/constraint.ts";
+import { resolveConstraints } from "./constraints.ts";
 import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./errors.ts";
 import type { Artefact, DataPinText, Declared } from "./schema.ts";
 
@@ -34,6 +36,8 @@ export interface Pins {
   needs: Record<string, string>;
   schema: SchemaPolicy;
   flags: Record<string, boolean>;
+  /** Of every constraint of the definition; absent where it has none. */
+  constraints?: Record<string, ConstraintState>;
   maintenance: Maintenance;
   /** Declared snapshots that must exist. */
   snapshots: string[];
@@ -98,6 +102,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   if (until !== undefined && !watches.includes(until))
     fail("freeze.until", until, `${definition.name} has no such watch, only ${watches.join(", ") || "none"}${suggestion(until, watches)}`);
   const data = resolveData(declared.data, databases, fail);
+  const constraints = resolveConstraints(declared, definition, fail);
   if (errors.length > 0) throw new DeclaredStateErrors(errors);
   return {
     release: declared.release,
@@ -106,6 +111,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     needs,
     schema: declared.schema,
     flags: { ...declared.releases[declared.release]?.flags, ...declared.flags },
+    ...(definition.constraints === undefined ? {} : { constraints }),
     maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
     snapshots: [...declared.backups.snapshots].sort(),
   };

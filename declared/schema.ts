@@ -36,6 +36,8 @@ export const artefactSchema = z
   );
 export type Artefact = z.infer<typeof artefactSchema>;
 
+const constraintState = z.enum(["enforced", "unvalidated", "dropped"]);
+
 export const ledgerReleaseSchema = z.strictObject({
   /** Newest migration the release needs, by database. */
   schema: z.record(name, name).default({}),
@@ -43,6 +45,8 @@ export const ledgerReleaseSchema = z.strictObject({
   flags: z.record(name, z.boolean()).optional(),
   /** Name under which version control knows this state, e.g. `pre-deployment-20251121-0930`: recorded once, never made up again. */
   tag: name.optional(),
+  /** Constraints that are otherwise than enforced while this release runs. */
+  constraints: z.record(name, constraintState).optional(),
 });
 export type LedgerRelease = z.infer<typeof ledgerReleaseSchema>;
 
@@ -129,6 +133,9 @@ export const declaredSchema = z.strictObject({
   data: z.union([dataPinSchema, z.record(name, dataPinSchema)]).default("current"),
   schema: z.enum(["keep", "mark", "down"]).default("keep"),
   flags: z.record(name, z.boolean()).default({}),
+  constraints: z.record(name, constraintState).default({}),
+  /** Rows that violate a constraint that is to be enforced: `refuse` stops there, `quarantine` moves them to a side table. */
+  violations: z.enum(["refuse", "quarantine"]).default("refuse"),
   maintenance: maintenanceSchema.default({ mode: "off" }),
   backups: z
     .strictObject({

@@ -84,6 +84,11 @@ export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): P
   } else if (pins.data === "current") edits.push({ path: ["data"], value: "current" });
   if (pins.schema !== undefined) edits.push({ path: ["schema"], value: pins.schema });
   for (const [flag, enabled] of Object.entries(pins.flags ?? {})) edits.push({ path: ["flags", flag], value: enabled });
+  if (pins.constraints === "release") edits.push({ path: ["constraints"], value: undefined });
+  else
+    for (const [constraint, state] of Object.entries(pins.constraints ?? {}))
+      edits.push({ path: ["constraints", constraint], value: state });
+  if (pins.violations !== undefined) edits.push({ path: ["violations"], value: pins.violations });
   if (pins.maintenance !== undefined)
     edits.push({ path: ["maintenance"], value: pins.maintenance.mode === "off" ? "off" : { ...pins.maintenance } });
   if (pins.freeze !== undefined) edits.push({ path: ["freeze"], value: { ...pins.freeze, ...(at === undefined ? {} : { since: at }) } });

@@ -41,6 +41,8 @@ async function ownPins(source: OpenStack): Promise<PinEdit[]> {
     "data",
     "schema",
     "flags",
+    "constraints",
+    "violations",
     "maintenance",
     "backups",
     "arm",

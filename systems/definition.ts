@@ -6,6 +6,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
 import type { CompletionDefinition } from "./completion.ts";
 import type { DeploymentDefinition } from "./deployment.ts";
+import type { ConstraintDefinition, ConstraintRecords, ConstraintState } from "./constraint.ts";
 import type { AccountDefinition, EvidenceDefinition } from "./evidence.ts";
 import type { PolicyDefinition } from "./policy.ts";
 import type { ProtectionDefinition } from "./protection.ts";
@@ -121,6 +122,10 @@ export interface ScopePins {
   data?: "current" | "snapshot" | { repair: string };
   schema?: "keep" | "mark" | "down";
   flags?: Record<string, boolean>;
+  /** Constraints by name; `release`: the set the pinned release comes with. */
+  constraints?: Record<string, ConstraintState> | "release";
+  /** What becomes of rows that violate a constraint that is enforced again. */
+  violations?: "refuse" | "quarantine";
   maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
   /** Nothing newer may be deployed afterwards until it is lifted: by a person, or when the watch named has passed. */
   freeze?: { reason: string; until?: string };
@@ -195,6 +200,8 @@ export interface CheckContext extends DataAccess {
   errorLog(component: string, lines: number): Promise<string[]>;
   /** Declared feature flags and maintenance. */
   flags: Record<string, boolean>;
+  /** Declared state of each constraint. */
+  constraints?: Record<string, ConstraintState>;
   maintenance: { mode: "off" | "read-only" | "full"; message: string };
   /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
   schema: "keep" | "mark" | "down";
@@ -354,6 +361,9 @@ export interface SystemDefinition {
   /** Secrets the components need besides the database's: generated once per stack for the embedded default. */
   secrets: string[];
   flags?: FlagStoreDefinition;
+  /** By name, in the order in which constraints of the same priority are dropped. */
+  constraints?: Record<string, ConstraintDefinition>;
+  constraintRecords?: ConstraintRecords;
   effects: EffectDefinition[];
   scopes: Record<string, ScopeDefinition>;
   defaultScope: string;

@@ -38,6 +38,7 @@ export async function openContext(run: Run, pins: Pins, { open }: { open: boolea
     open,
     errorLog: (component, lines) => target.errorLog(component, lines),
     flags: pins.flags,
+    constraints: pins.constraints ?? {},
     maintenance: pins.maintenance,
     schema: pins.schema,
     observe: (component) => target.observe(component),

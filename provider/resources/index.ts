@@ -1,6 +1,7 @@
 /** The provider's resources. */
 import type { Resource } from "../resource.ts";
 import { component } from "./component.ts";
+import { constraints } from "./constraints.ts";
 import { database } from "./database.ts";
 import { embeddedPostgres } from "./embedded-postgres.ts";
 import { fence } from "./fence.ts";
@@ -21,6 +22,7 @@ export const RESOURCES = [
   fence,
   snapshots,
   database,
+  constraints,
   flags,
   component,
   resume,

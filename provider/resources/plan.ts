@@ -21,6 +21,7 @@ interface Inputs {
   pins: Pins;
   exact: boolean;
   freeze: Freeze | null;
+  violations: "refuse" | "quarantine";
   /** Added by check. */
   crossing: string;
   reached: boolean;
@@ -50,9 +51,9 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   return { inputs: { ...inputs, crossing, reached: true, preview } };
 }
 
-async function refusedFor({ site, pins, freeze }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
+async function refusedFor({ site, pins, freeze, violations }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
-  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts))];
+  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations))];
 }
 
 /** An update without reach fails here, before anything stops. */

@@ -40,7 +40,10 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   const facts = await look(after.site, after.definition);
   if (facts.reach.kind === "unreachable")
     return { stack: after.stack, lines, reached: false, unknown: facts.reach.reason, refused: [], freeze, preview: null };
-  const refused = [...frozen(freeze, facts, after.pins, after.stack), ...(await refusals(after.site, after.definition, after.pins, facts))];
+  const refused = [
+    ...frozen(freeze, facts, after.pins, after.stack),
+    ...(await refusals(after.site, after.definition, after.pins, facts, after.declared.violations)),
+  ];
   if (refused.length > 0) return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview: null };
   const { plan } = nextCrossing(facts, after.definition, after.pins);
   const preview = await previewCrossing(after.site, after.definition, plan, {

@@ -1,0 +1,36 @@
+/** State of each constraint: enforced, unless the release in the ledger or the stack's own pin says otherwise. Pure. */
+import type { ConstraintState } from "../systems/constraint.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+import { suggestion } from "./errors.ts";
+import type { Declared } from "./schema.ts";
+
+type Fail = (key: string, value: unknown, allowed: string) => void;
+
+export function resolveConstraints(declared: Declared, definition: SystemDefinition, fail: Fail): Record<string, ConstraintState> {
+  const described = definition.constraints ?? {};
+  const ledger = declared.releases[declared.release]?.constraints ?? {};
+  const check = (key: string, states: Record<string, ConstraintState>): void => {
+    for (const [name, state] of Object.entries(states)) {
+      const reason = refusal(definition, name, state);
+      if (reason !== null) fail(`${key}.${name}`, state, reason);
+    }
+  };
+  check(`releases.${declared.release}.constraints`, ledger);
+  check("constraints", declared.constraints);
+  return Object.fromEntries(Object.keys(described).map((name) => [name, declared.constraints[name] ?? ledger[name] ?? "enforced"]));
+}
+
+function refusal(definition: SystemDefinition, name: string, state: ConstraintState): string | null {
+  const described = definition.constraints ?? {};
+  const constraint = Object.hasOwn(described, name) ? described[name] : undefined;
+  const known = Object.keys(described);
+  if (constraint === undefined)
+    return known.length === 0
+      ? `${definition.name} declares no constraints`
+      : `${definition.name} has no such constraint, only ${known.join(", ")}${suggestion(name, known)}`;
+  if (definition.databases[constraint.database]?.engine === "sqlite")
+    return `${constraint.database} is a SQLite database, whose constraints cannot be dropped or added: leave it out`;
+  if (state === "unvalidated" && (constraint.kind === "unique" || constraint.kind === "primary-key"))
+    return `must be \`enforced\` or \`dropped\`: PostgreSQL has no ${constraint.kind === "unique" ? "UNIQUE" : "PRIMARY KEY"} constraint that is not validated`;
+  return null;
+}

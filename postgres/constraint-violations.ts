@@ -1,0 +1,96 @@
+/** Rows that violate a constraint, found without having it. Reads only. */
+import type { Client } from "pg";
+import { qualified, quote } from "./connection.ts";
+import { bareDefinition, type SavedConstraint } from "./constraints.ts";
+
+/** How many offending rows are told. */
+export const TOLD_ROWS = 10;
+
+export interface Violations {
+  count: number;
+  /** Key of each of the first few rows, as JSON; where the table has no key, the place of the row. */
+  rows: string[];
+}
+
+/** No condition can be derived from the definition. */
+export class ConditionUnknownError extends Error {
+  readonly constraint: string;
+  constructor(constraint: string, definition: string) {
+    super(`which rows violate ${constraint} cannot be told from "${definition}": give the constraint a \`violates\` in the definition`);
+    this.name = "ConditionUnknownError";
+    this.constraint = constraint;
+  }
+}
+
+const FOREIGN_KEY = /^FOREIGN KEY \(([^)]*)\) REFERENCES (\S+?)\s?\(([^)]*)\)/;
+const KEY = /^(UNIQUE|PRIMARY KEY)( NULLS NOT DISTINCT)? \(([^)]*)\)/;
+
+/**
+ * Condition over the row `r` of the table, true where it violates the rule. Of rows that are alike under UNIQUE or PRIMARY KEY all but one do.
+ * @throws ConditionUnknownError
+ */
+export function violationCondition(
+  table: string,
+  name: string,
+  saved: Pick<SavedConstraint, "kind" | "definition">,
+  given?: string,
+): string {
+  if (given !== undefined) return `(${given})`;
+  const definition = bareDefinition(saved.definition);
+  // NULL passes a CHECK.
+  if (saved.kind === "check") {
+    const expression = /^CHECK \(([\s\S]*)\)(?: NO INHERIT)?$/.exec(definition)?.[1];
+    if (expression !== undefined) return `((${expression}) IS FALSE)`;
+  }
+  const reference = saved.kind === "foreign-key" ? FOREIGN_KEY.exec(definition) : null;
+  if (reference !== null && !/ MATCH FULL/.test(definition)) {
+    const [columns, other] = [list(reference[1]!), list(reference[3]!)];
+    const given_ = columns.map((column) => `r.${column} IS NOT NULL`).join(" AND ");
+    const same = columns.map((column, index) => `p.${other[index]!} = r.${column}`).join(" AND ");
+    return `(${given_} AND NOT EXISTS (SELECT FROM ${reference[2]!} p WHERE ${same}))`;
+  }
+  const key = saved.kind === "unique" || saved.kind === "primary-key" ? KEY.exec(definition) : null;
+  if (key !== null) {
+    const columns = list(key[3]!);
+    const equal = key[2] === undefined ? "=" : "IS NOT DISTINCT FROM";
+    const same = columns.map((column) => `o.${column} ${equal} r.${column}`).join(" AND ");
+    const empty = key[1] === "PRIMARY KEY" ? `${columns.map((column) => `r.${column} IS NULL`).join(" OR ")} OR ` : "";
+    return `(${empty}EXISTS (SELECT FROM ${qualified(table)} o WHERE ${same} AND o.ctid < r.ctid))`;
+  }
+  throw new ConditionUnknownError(name, definition);
+}
+
+function list(columns: string): string[] {
+  return columns.split(",").map((column) => column.trim());
+}
+
+export async function findViolations(client: Client, table: string, condition: string): Promise<Violations> {
+  const { rows: counted } = await client.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM ${qualified(table)} r WHERE ${condition}`,
+  );
+  const count = counted[0]?.count ?? 0;
+  if (count === 0) return { count, rows: [] };
+  const key = await keyColumns(client, table);
+  const shown =
+    key.length === 0
+      ? "r.ctid::text"
+      : `jsonb_build_object(${key.map((column) => `${client.escapeLiteral(column)}, r.${quote(column)}`).join(", ")})::text`;
+  const { rows } = await client.query<{ row: string }>(
+    `SELECT ${shown} AS row FROM ${qualified(table)} r WHERE ${condition} ORDER BY ${key.length === 0 ? "r.ctid" : key.map((column) => `r.${quote(column)}`).join(", ")} LIMIT ${TOLD_ROWS}`,
+  );
+  return { count, rows: rows.map(({ row }) => row) };
+}
+
+async function keyColumns(client: Client, table: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT a.attname AS name FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+     WHERE i.indrelid = to_regclass($1) AND i.indisprimary ORDER BY array_position(i.indkey::int2[], a.attnum)`,
+    [qualified(table)],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** `3 rows: {"id": 4}, {"id": 7}, …` */
+export function tellViolations({ count, rows }: Violations): string {
+  return `${count} ${count === 1 ? "row" : "rows"}: ${rows.join(", ")}${count > rows.length ? ", …" : ""}`;
+}

@@ -1,0 +1,27 @@
+/** Constraints as declared. Has something to do in every crossing, and whenever the catalogue says otherwise than the pins. */
+import { definitionOf } from "../../declared/site.ts";
+import type { Call, Resource, Values } from "../resource.ts";
+import { runOf } from "../session.ts";
+import type { PinnedInputs } from "./inputs.ts";
+
+interface Inputs extends PinnedInputs {
+  violations: "refuse" | "quarantine";
+}
+
+async function set({ site, epoch, pins, violations }: Inputs, call: Call): Promise<Values> {
+  const { setConstraints } = await import("../../crossing/steps/constraints.ts");
+  return { done: await setConstraints(await runOf(site, epoch, call), pins, violations) };
+}
+
+export const constraints: Resource<Inputs> = {
+  token: "backout:index:Constraints",
+  diff: async (old, inputs, call) => {
+    if (old.epoch !== inputs.epoch) return true;
+    const { constraintDrift } = await import("../../crossing/constraint-drift.ts");
+    const drifted = await constraintDrift(inputs.site, await definitionOf(inputs.site), inputs.pins);
+    for (const line of drifted) call.log("warning", line);
+    return drifted.length > 0;
+  },
+  create: set,
+  update: async (_old, inputs, call) => set(inputs, call),
+};
