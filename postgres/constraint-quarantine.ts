@@ -77,7 +77,7 @@ async function setAside(client: Client, table: string, marks: string, epoch: num
   const columns = await columnsOf(client, table);
   await client.query(`CREATE TABLE IF NOT EXISTS ${qualified(into)} (LIKE ${qualified(table)})`);
   await client.query(`ALTER TABLE ${qualified(into)} OWNER TO ${quote(await ownerOf(client, table))}`);
-  const wayBack = `INSERT INTO ${table} OVERRIDING SYSTEM VALUE (${columns.join(", ")}) SELECT ${columns.join(", ")} FROM ${into};`;
+  const wayBack = `INSERT INTO ${table} (${columns.join(", ")}) OVERRIDING SYSTEM VALUE SELECT ${columns.join(", ")} FROM ${into};`;
   await client.query(
     `COMMENT ON TABLE ${qualified(into)} IS ${client.escapeLiteral(`Rows of ${table} that were set aside: ${why}. Mended, they go back by: ${wayBack}`)}`,
   );
