@@ -7,6 +7,7 @@ import type { CrossingOutcome } from "../scripts/cross.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import type { DeployOutcome } from "../scripts/verbs/deploy.ts";
 import type { PreviewOutcome } from "../scripts/verbs/preview.ts";
+import type { WatchOutcome } from "../scripts/verbs/watch.ts";
 import type { CheckResult } from "../systems/definition.ts";
 import { openData } from "../verification/data-access.ts";
 import { failed, passed, releasesCheck, skipped } from "./checks.ts";
@@ -26,6 +27,8 @@ const BACK_LIMIT_MS = 20_000;
 /** Acknowledged writes before the fault is switched on, and after it shows. */
 const WRITES_BEFORE = 20;
 const WRITES_AFTER = 20;
+/** How much faster the watch's clock goes: a minute between two polls becomes 17 ms. */
+const WATCH_SPEED = 3600;
 
 /** @param folder the drill's. @param name of its stack. @throws whatever ends it; what is known by then is in `facts`. */
 export async function play(facts: DrillFacts, folder: string, name: string, engine: Engine): Promise<void> {
@@ -51,6 +54,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
     if (outcome.ok) {
       await clock.phase("back", () => untilBack(facts, stage, witness, Date.now()));
       await clock.phase("verify", () => lookAgain(facts, stage));
+      await clock.phase("watch", () => rehearseWatch(facts, stage));
     }
     await stopWitness(witness);
     // A rollback that failed must not have lost anything either.
@@ -195,6 +199,16 @@ async function untilBack({ checks, request }: DrillFacts, stage: Stage, witness:
       ? passed("service-back", `the witness's ${what} are answered again`)
       : failed("service-back", `the witness's ${what} were not answered again within ${BACK_LIMIT_MS / 1000} s`),
   );
+}
+
+/** The watch that comes next, its clock faster than the wall's. */
+async function rehearseWatch({ checks }: DrillFacts, stage: Stage): Promise<void> {
+  const { json, failure } = await runVerb<WatchOutcome>(stage.stack, "watch", [], { BACKOUT_CLOCK_SPEED: String(WATCH_SPEED) });
+  if (json?.passed === undefined) return void checks.push(failed("watch", failure ?? "the watch says nothing"));
+  const { watch, passed: well, polls, of, reasons, gaps } = json;
+  if (watch === null) return void checks.push(skipped("watch", "nothing is watched after this scope"));
+  const told = `${watch}: ${polls} of ${of} polls, its clock ${WATCH_SPEED} times as fast${gaps.length === 0 ? "" : `, ${gaps.length} gaps`}`;
+  checks.push(well ? passed("watch", told) : failed("watch", `${told}: ${reasons.join("; ")}`));
 }
 
 /** Verification once more, by the command and by the drill's own eyes. */

@@ -12,14 +12,24 @@ export interface VerbOutcome<T> {
 }
 
 /** Runs `backout <verb> … --stack <stack> --json`. Never throws for a verb that fails. */
-export async function runVerb<T>(stack: EphemeralStack, verb: string, parameters: string[]): Promise<VerbOutcome<T>> {
+export async function runVerb<T>(
+  stack: EphemeralStack,
+  verb: string,
+  parameters: string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<VerbOutcome<T>> {
   const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const program = fileURLToPath(new URL(`../scripts/backout.${suffix}`, import.meta.url));
   const child = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", program, verb, ...parameters, "--stack", stack.stack, "--json"],
     // A group of its own: Ctrl-C is for the drill, which ends it.
-    { cwd: stack.folder, env: { ...stack.environment, BACKOUT_RUN_ID: undefined }, stdio: ["ignore", "pipe", "pipe"], detached: true },
+    {
+      cwd: stack.folder,
+      env: { ...stack.environment, BACKOUT_RUN_ID: undefined, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    },
   );
   const [stdout, stderr, code] = await Promise.all([
     textOf(child.stdout),

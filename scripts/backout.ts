@@ -12,6 +12,7 @@ import { EXIT } from "./verbs/outcome.ts";
 import { addPreview } from "./verbs/preview.ts";
 import { addRollback } from "./verbs/rollback.ts";
 import { addStatus } from "./verbs/status.ts";
+import { addWatch } from "./verbs/watch.ts";
 import { addVerify } from "./verbs/verify.ts";
 
 function version(): string {
@@ -48,7 +49,7 @@ const program = new Command("backout")
   .exitOverride();
 
 addSetup(program);
-for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addDrill, addHistory, addFreeze]) add(program);
+for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addWatch, addDrill, addHistory, addFreeze]) add(program);
 
 try {
   // Sub-commands end by an error too, so that every wrong usage has the same exit code.

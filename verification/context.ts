@@ -10,14 +10,21 @@ import { openData } from "./data-access.ts";
 
 export type OpenedContext = CheckContext & { end(): Promise<void> };
 
-/** @param open users can write while the checks run (`backout verify` on an open system). */
-export async function openContext(run: Run, pins: Pins, { open }: { open: boolean }): Promise<OpenedContext> {
+/**
+ * @param open users can write while the checks run (`backout verify` on an open system).
+ * @param readOnly sessions refuse to write: for watches, which change nothing.
+ */
+export async function openContext(
+  run: Run,
+  pins: Pins,
+  { open, readOnly = false }: { open: boolean; readOnly?: boolean },
+): Promise<OpenedContext> {
   const { site, definition, control } = run;
   const target = targetOf(site, definition);
   const crossing = await control.crossing(run.epoch);
   const restored = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "restore");
   const undone = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
-  const data = openData(site);
+  const data = openData(site, { readOnly });
   const pass = verifierPass(site);
   return {
     url: (component) => `http://127.0.0.1:${site.ports[component]}`,

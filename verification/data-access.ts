@@ -7,17 +7,18 @@ import type { DataAccess } from "../systems/definition.ts";
 
 export type OpenData = DataAccess & { end: () => Promise<void> };
 
-export function openData(site: Site): OpenData {
+/** @param readOnly sessions whose transactions refuse to write. */
+export function openData(site: Site, { readOnly = false }: { readOnly?: boolean } = {}): OpenData {
   const sessions = new Map<string, Promise<Client>>();
   const files = new Map<string, DatabaseSync>();
   return {
     database: (name) => {
-      const known = sessions.get(name) ?? connect(endpointOf(site), liveName(site, name));
+      const known = sessions.get(name) ?? session(site, name, readOnly);
       sessions.set(name, known);
       return known;
     },
     sqlite: (name) => {
-      const known = files.get(name) ?? new DatabaseSync(liveFile(site, name), { timeout: 5000 });
+      const known = files.get(name) ?? new DatabaseSync(liveFile(site, name), { timeout: 5000, readOnly });
       files.set(name, known);
       return known;
     },
@@ -26,6 +27,12 @@ export function openData(site: Site): OpenData {
       for (const session of sessions.values()) await session.then((client) => client.end()).catch(() => undefined);
     },
   };
+}
+
+async function session(site: Site, name: string, readOnly: boolean): Promise<Client> {
+  const client = await connect(endpointOf(site), liveName(site, name));
+  if (readOnly) await client.query("SET default_transaction_read_only = on");
+  return client;
 }
 
 /** What a session that is open already gives access to. */

@@ -18,6 +18,7 @@ import { finish, say, VerbRefusedError, type CommonOptions } from "./outcome.ts"
 import { previewOf, tellPreview } from "./preview.ts";
 import { confirm, startStoppedServer } from "./rollback.ts";
 import { timelineLines } from "./timeline.ts";
+import { nextLine, watchAfter, type NextWatch } from "./watch.ts";
 
 interface Options extends CommonOptions {
   from?: string;
@@ -38,6 +39,8 @@ export interface DeployOutcome extends CrossingOutcome {
   armed: boolean;
   /** What the system asks for before a deployment, and what became of it; empty where it asks for nothing, or there was nothing to leave. */
   before: ListedItem[];
+  /** What is to be watched next; null: nothing. */
+  nextWatch: NextWatch | null;
 }
 
 export async function deploy(release: string, options: Options): Promise<DeployOutcome> {
@@ -62,16 +65,13 @@ export async function deploy(release: string, options: Options): Promise<DeployO
       const verified = armed
         ? Object.entries(await snapshotsOf(after, outcome.epoch)).map(([database, name]) => `${name} of ${database}`)
         : [];
-      return { ...outcome, rolledBack: null, armed, before: settled(list, verified) };
+      return { ...outcome, rolledBack: null, armed, before: settled(list, verified), nextWatch: await watchAfter(after) };
     }
-    if (options.onFailure === "stop" || outcome.from === null) return { ...outcome, rolledBack: null, armed: false, before: list };
+    const stopped = { ...outcome, armed: false, before: list };
+    if (options.onFailure === "stop" || outcome.from === null) return { ...stopped, rolledBack: null, nextWatch: null };
     say(`${release} failed (${outcome.failure?.split("\n")[0] ?? ""}); going back to ${outcome.from}`);
-    return {
-      ...outcome,
-      rolledBack: await goBack(found, { ...before, text: entered }, release, outcome, runId),
-      armed: false,
-      before: list,
-    };
+    const rolledBack = await goBack(found, { ...before, text: entered }, release, outcome, runId);
+    return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
   });
 }
 
@@ -161,6 +161,7 @@ export function addDeploy(program: Command): void {
         (outcome) => {
           process.stdout.write(`${[...listLines(outcome.before), ...timelineLines(outcome)].join("\n")}\n`);
           if (outcome.rolledBack !== null) process.stdout.write(`went back:\n${timelineLines(outcome.rolledBack).join("\n")}\n`);
+          if (outcome.nextWatch !== null) process.stdout.write(`${nextLine(outcome.nextWatch)}\n`);
         },
         ({ ok }) => ok,
       ),

@@ -11,15 +11,31 @@ import { rollbackText, type RollbackWish } from "./rollback-pins.ts";
 import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
+import { nextLine, tellWatch, watch, watchAfter, type NextWatch, type WatchOutcome } from "./watch.ts";
 
 interface Options extends CommonOptions, RollbackWish {
   yes?: boolean;
   exact?: boolean;
+  /** Begin the watch that comes next at once. */
+  watch?: boolean;
 }
 
-export type RollbackOutcome = CrossingOutcome & { preview: PreviewOutcome };
+export interface RollbackOutcome extends CrossingOutcome {
+  preview: PreviewOutcome;
+  /** What is to be watched next; it is no part of the budget. Null: nothing. */
+  nextWatch: NextWatch | null;
+  /** The watch that `--watch` carried through; null: none. */
+  watched: WatchOutcome | null;
+}
 
 export async function rollback(options: Options): Promise<RollbackOutcome> {
+  const outcome = await goBack(options);
+  if (options.watch !== true || !outcome.ok || outcome.nextWatch === null) return outcome;
+  const watched = await watch(outcome.nextWatch.id, { ...(options.stack === undefined ? {} : { stack: options.stack }) });
+  return { ...outcome, nextWatch: watched.next, watched };
+}
+
+async function goBack(options: Options): Promise<RollbackOutcome> {
   const found = stackFile(options.stack);
   const before = await openStack(found);
   const runId = newRunId("rollback");
@@ -35,7 +51,7 @@ export async function rollback(options: Options): Promise<RollbackOutcome> {
     await confirm(options.yes === true, before.stack);
     const outcome = await cross(before, text, runId, reason);
     if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
-    return { ...outcome, preview };
+    return { ...outcome, preview, nextWatch: outcome.ok ? await watchAfter(after) : null, watched: null };
   });
 }
 
@@ -67,14 +83,19 @@ export function addRollback(program: Command): void {
     .option("--reason <text>", "reason, for the record")
     .option("--no-block", "leave the release that is left deployable")
     .option("--exact", "count rows at risk one by one, also in large tables")
+    .option("--watch", "begin the watch that comes next at once")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (options: Options) =>
       finish(
         options.json,
         () => rollback(options),
-        tellTimeline,
-        ({ ok }) => ok,
+        (outcome) => {
+          tellTimeline(outcome);
+          if (outcome.watched !== null) tellWatch(outcome.watched);
+          else if (outcome.nextWatch !== null) process.stdout.write(`${nextLine(outcome.nextWatch)}\n`);
+        },
+        ({ ok, watched }) => ok && watched?.passed !== false,
       ),
     );
 }

@@ -2,12 +2,14 @@
 import type { Command } from "commander";
 import { targetOf } from "../../components/targets/index.ts";
 import { showFreeze } from "../../crossing/freeze.ts";
-import { look, unfinished } from "../../crossing/look.ts";
+import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { endpointOf, gateStateFile } from "../../declared/site.ts";
 import { readGateState } from "../../gate/state.ts";
 import { withSession } from "../../postgres/connection.ts";
-import { openStack, stackFile } from "../stack.ts";
+import { clockSpeed } from "../../verification/clock.ts";
+import { watchStates, type WatchState } from "../../verification/watches-due.ts";
+import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { finish, type CommonOptions } from "./outcome.ts";
 
 export interface Status {
@@ -29,6 +31,8 @@ export interface Status {
   components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; armed: boolean; sizeBytes: number | null }[];
   quarantines: { name: string; database: string; createdAt: string; sizeBytes: number }[];
+  /** Watches after the last crossing. */
+  watches: { id: string; title: string; state: WatchState["state"]; polls: number; of: number | null }[];
   /** All copies of the data beside the live one. */
   copiesBytes: number;
 }
@@ -83,10 +87,22 @@ export async function status(options: CommonOptions): Promise<Status> {
     quarantines: copies
       .filter(({ role }) => role === "quarantine")
       .map(({ name, database, createdAt }) => ({ name, database, createdAt, sizeBytes: sizes.get(name) ?? 0 })),
+    watches: watchesOf(stack, facts.last),
     copiesBytes:
       copies.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0) +
       facts.snapshots.reduce((sum, { location, sizeBytes }) => sum + (sizes.get(location) ?? sizeBytes ?? 0), 0),
   };
+}
+
+function watchesOf({ site, definition }: OpenStack, last: Facts["last"]): Status["watches"] {
+  if (last?.state !== "open") return [];
+  return watchStates(site, definition, last, clockSpeed()).map(({ id, title, state, record }) => ({
+    id,
+    title,
+    state,
+    polls: record?.polls.length ?? 0,
+    of: record?.begin.polls ?? null,
+  }));
 }
 
 async function databaseSizes(site: Parameters<typeof endpointOf>[0]): Promise<Map<string, number>> {
@@ -119,6 +135,8 @@ function tell(found: Status): void {
   for (const { name, database, armed, takenAt } of found.snapshots)
     lines.push(`  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}`);
   for (const { name, createdAt, sizeBytes } of found.quarantines) lines.push(`  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}`);
+  for (const { id, state, polls, of } of found.watches)
+    lines.push(`  watch ${id}: ${state}${of === null ? "" : `, ${polls} of ${of} polls`}`);
   lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);
   if (found.declared.freeze !== null) lines.push(`  ${showFreeze(found.declared.freeze)}`);
   for (const [release, incident] of Object.entries(found.declared.blocked)) lines.push(`  ${release} is blocked: ${incident}`);

@@ -8,6 +8,7 @@ import { FAULTS } from "./faults/all.ts";
 import { MESSAGES } from "./messages.ts";
 import { scopes } from "./scopes.ts";
 import { seed } from "./seed.ts";
+import { watches } from "./watches.ts";
 import { witness } from "./witness.ts";
 
 export const pfaVanguard: SystemDefinition = {
@@ -25,6 +26,7 @@ export const pfaVanguard: SystemDefinition = {
   scopes,
   defaultScope: "quick",
   checks: CHECKS,
+  watches,
   readProbe: async (context) => {
     const token = await login(context);
     return async () => void (await list(context, token, { limit: "20" }));

@@ -1,11 +1,11 @@
 import type { Client } from "pg";
 import { removeTestRow } from "./test-row.ts";
-import { check, failed, passed, skipped } from "./outcome.ts";
+import { failed, passed, skipped, writingCheck } from "./outcome.ts";
 
 const TABLES = ["pfa_records", "pfa_modification"];
 
 /** Comes before the check that writes: its row would be one too many. */
-export const count = check("count", "6 Row counts equal those of before", async (context) => {
+export const count = writingCheck("count", "6 Row counts equal those of before", async (context) => {
   const database = await context.database("pfa");
   await removeTestRow(database);
   const { baseline } = context;

@@ -13,8 +13,9 @@ export const latencyAndErrorRate = check(
     const { requests, errors, medianMs } = await burst(context, await login(context), REQUESTS, WIDTH);
     const before = context.baseline?.latencyMs;
     const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before == null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
-    if (errors / requests >= ERROR_SHARE_LIMIT) return failed(`${detail}; the limit is 0.1 %`);
-    if (medianMs >= MEDIAN_LIMIT_MS) return failed(`${detail}; the limit is ${MEDIAN_LIMIT_MS} ms`);
-    return passed(detail);
+    const figures = { requests, errors, medianMs };
+    if (errors / requests >= ERROR_SHARE_LIMIT) return failed(`${detail}; the limit is 0.1 %`, figures);
+    if (medianMs >= MEDIAN_LIMIT_MS) return failed(`${detail}; the limit is ${MEDIAN_LIMIT_MS} ms`, figures);
+    return passed(detail, figures);
   },
 );

@@ -1,11 +1,16 @@
 /** How a check ends. */
-import type { CheckContext, CheckDefinition } from "../../definition.ts";
+import type { CheckContext, CheckDefinition, Figures } from "../../definition.ts";
 
 export type Outcome = Awaited<ReturnType<CheckDefinition["run"]>>;
 
-export const passed = (detail: string): Outcome => ({ status: "passed", detail });
-export const failed = (detail: string): Outcome => ({ status: "failed", detail });
+export const passed = (detail: string, figures?: Figures): Outcome => ({ status: "passed", detail, ...(figures && { figures }) });
+export const failed = (detail: string, figures?: Figures): Outcome => ({ status: "failed", detail, ...(figures && { figures }) });
 export const skipped = (detail: string): Outcome => ({ status: "skipped", detail });
+
+/** A check that writes, and removes what it wrote. */
+export function writingCheck(...given: Parameters<typeof check>): CheckDefinition {
+  return { ...check(...given), writes: true };
+}
 
 /** A check that failed to find out is a failed check, whatever was thrown. */
 export function check(id: string, title: string, run: (context: CheckContext) => Promise<Outcome>): CheckDefinition {

@@ -1,8 +1,8 @@
 import { AnswerError, login, ORGANIZATION, request } from "../api.ts";
-import { check, failed, passed, skipped } from "./outcome.ts";
+import { failed, passed, skipped, writingCheck } from "./outcome.ts";
 import { removeTestRow, TEST_ROW } from "./test-row.ts";
 
-export const write = check("write", "4 Writing works; the test row is removed again", async (context) => {
+export const write = writingCheck("write", "4 Writing works; the test row is removed again", async (context) => {
   if (context.maintenance.mode !== "off") return skipped(`the system is declared ${context.maintenance.mode}: users cannot write`);
   const database = await context.database("pfa");
   await removeTestRow(database);

@@ -1,0 +1,195 @@
+/** `backout watch`: looks at a system again and again after a crossing, goes on where it was interrupted, and says whether all stayed well. */
+import { join } from "node:path";
+import type { Command } from "commander";
+import { ControlStore, type Crossing } from "../../control/store.ts";
+import { newRunId } from "../../crossing/run-id.ts";
+import { editPins } from "../../declared/edit.ts";
+import { suggestion } from "../../declared/parse.ts";
+import { controlName, endpointOf } from "../../declared/site.ts";
+import { appendGovernance } from "../../records/governance.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+import { clockSpeed } from "../../verification/clock.ts";
+import { carryThrough } from "../../verification/watch.ts";
+import { watchesFolder, type WatchGap, type WatchRecord } from "../../verification/watch-record.ts";
+import type { Poll } from "../../verification/watch-rule.ts";
+import { nextWatch, watchStates, type WatchState } from "../../verification/watches-due.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, stackFile, writeStack, type OpenStack } from "../stack.ts";
+import { colour, finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+
+export interface NextWatch {
+  id: string;
+  title: string;
+  minutes: number;
+  /** What to type. */
+  command: string;
+}
+
+export interface WatchOutcome {
+  stack: string;
+  /** Null: none is due. */
+  watch: string | null;
+  title: string | null;
+  passed: boolean;
+  /** Had passed before, so that nothing was done. */
+  already: boolean;
+  epoch: number;
+  polls: number;
+  of: number;
+  unhealthy: Poll[];
+  gaps: WatchGap[];
+  reasons: string[];
+  /** Of its clock: above 1 it was a rehearsal. */
+  speed: number;
+  record: string | null;
+  /** The freeze it was to lift is lifted. */
+  lifted: boolean;
+  next: NextWatch | null;
+}
+
+export async function watch(id: string | undefined, options: CommonOptions): Promise<WatchOutcome> {
+  const stack = await openStack(stackFile(options.stack));
+  const { definition, site } = stack;
+  const known = Object.keys(definition.watches ?? {});
+  if (id !== undefined && !known.includes(id))
+    throw new UsageError(`watch "${id}" is not one of ${known.join(", ") || "none"}${suggestion(id, known)}`);
+  const crossing = await openCrossing(stack);
+  const speed = clockSpeed();
+  const states = watchStates(site, definition, crossing, speed);
+  const chosen = id ?? nextWatch(definition, states)?.id;
+  if (chosen === undefined) return nothingDue(stack, crossing, states, speed);
+  refuseTooEarly(definition, states, chosen);
+  const already = states.find((state) => state.id === chosen)?.state === "passed";
+  const runId = newRunId("watch");
+  // Whoever deploys or rolls back meanwhile may: the watch notices and ends. Only two watches at once are kept apart.
+  const record = await withStackLock({ ...site, home: watchesFolder(site) }, `watch ${chosen}`, runId, () =>
+    carryThrough({ site, definition, crossing, watch: chosen, runId, speed, say }),
+  );
+  const passed = record.end?.state === "passed";
+  if (!already) note(stack, record);
+  const lifted = passed && (await liftFreeze(stack, chosen));
+  return { ...told(stack, record, already), lifted, next: nextOf(stack, crossing, speed) };
+}
+
+/** @throws VerbRefusedError where there is nothing that could be watched. */
+async function openCrossing({ site, definition, stack }: OpenStack): Promise<Crossing> {
+  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const crossing = await control?.lastCrossing().finally(() => control.end());
+  if (crossing == null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to watch`);
+  if (crossing.state !== "open")
+    throw new VerbRefusedError(
+      `crossing ${crossing.epoch} of ${stack} is "${crossing.state}", not open: finish it first (\`backout status\`)`,
+    );
+  return crossing;
+}
+
+/** The watch that comes next after what the stack went through last; null: none, or nobody can tell. */
+export async function watchAfter(stack: OpenStack): Promise<NextWatch | null> {
+  const crossing = await openCrossing(stack).catch(() => null);
+  return crossing === null ? null : nextOf(stack, crossing, clockSpeed());
+}
+
+function nextOf({ site, definition, stack }: OpenStack, crossing: Crossing, speed: number): NextWatch | null {
+  const next = nextWatch(definition, watchStates(site, definition, crossing, speed));
+  if (next === null) return null;
+  const { id, title, minutes } = next;
+  return { id, title, minutes, command: `backout watch ${id} --stack ${stack}` };
+}
+
+function refuseTooEarly(definition: SystemDefinition, states: WatchState[], id: string): void {
+  const follows = definition.watches![id]!.follows;
+  const before = states.find((state) => state.id === follows);
+  if (before !== undefined && before.state !== "passed")
+    throw new VerbRefusedError(
+      `the watch ${id} comes after ${before.id}, which is ${before.state}: run \`backout watch ${before.id}\` first`,
+    );
+}
+
+function note({ site, definition, stack }: OpenStack, { begin, end, polls, gaps }: WatchRecord): void {
+  appendGovernance(join(site.home, "records", "governance.jsonl"), {
+    runId: begin.runId,
+    epoch: begin.epoch,
+    event: "watch",
+    system: definition.name,
+    stack,
+    watch: begin.watch,
+    success: end?.state === "passed",
+    reasons: end?.reasons ?? [],
+    polls: polls.length,
+    gaps: gaps.length,
+    speed: begin.speed,
+  });
+}
+
+async function liftFreeze({ site, stack }: OpenStack, id: string): Promise<boolean> {
+  const now = await openStack(stackFile(stack));
+  if (now.declared.freeze?.until !== id) return false;
+  return withStackLock(site, "lift the freeze", newRunId("freeze"), async () => {
+    const found = stackFile(stack);
+    writeStack(found, editPins(found.text, [{ path: ["freeze"], value: undefined }]));
+    say("the freeze is lifted: newer releases may be deployed again");
+    return true;
+  });
+}
+
+function told({ stack }: OpenStack, { begin, end, polls, gaps, file }: WatchRecord, already: boolean) {
+  const { watch: id, title, epoch, polls: of, speed } = begin;
+  const unhealthy = polls.filter(({ healthy }) => !healthy);
+  const reasons = end?.reasons ?? [];
+  const passed = end?.state === "passed";
+  return { stack, watch: id, title, passed, already, epoch, polls: polls.length, of, unhealthy, gaps, reasons, speed, record: file };
+}
+
+function nothingDue({ stack, definition }: OpenStack, { epoch, plan }: Crossing, states: WatchState[], speed: number): WatchOutcome {
+  const what = plan.forward ? "the deployment" : `scope ${plan.scope ?? "of these pins"}`;
+  say(states.length === 0 ? `${definition.name} has no watch after ${what}` : `every watch after ${what} has passed: already so`);
+  const nothing = {
+    watch: null,
+    title: null,
+    polls: 0,
+    of: 0,
+    unhealthy: [],
+    gaps: [],
+    reasons: [],
+    record: null,
+    lifted: false,
+    next: null,
+  };
+  return { ...nothing, stack, passed: true, already: states.length > 0, epoch, speed };
+}
+
+export function tellWatch(outcome: WatchOutcome): void {
+  const { watch: id, title, passed, already, polls, of, unhealthy, gaps, reasons, speed, record, next } = outcome;
+  const paint = colour();
+  const lines: string[] = [];
+  if (id !== null) {
+    const verdict = passed ? `passed${already ? ": already so" : ""}` : (paint?.red("failed") ?? "failed");
+    lines.push(`${id} (${title ?? ""}): ${verdict}; ${polls - unhealthy.length} of ${polls} polls healthy, ${of} wanted`);
+    for (const reason of reasons) lines.push(`  ${reason}`);
+    for (const { from, to, seconds } of gaps) lines.push(`  nobody looked for ${seconds} s, from ${from} to ${to}`);
+    if (speed !== 1) lines.push(`  a rehearsal: its clock went ${speed} times as fast as the wall's`);
+    lines.push(`  record: ${record ?? ""}`);
+  }
+  if (next !== null) lines.push(nextLine(next));
+  process.stdout.write(`${lines.join("\n")}${lines.length > 0 ? "\n" : ""}`);
+}
+
+export function nextLine({ title, minutes, command }: NextWatch): string {
+  return `next: ${title} (${minutes} min): ${command}`;
+}
+
+export function addWatch(program: Command): void {
+  program
+    .command("watch [id]")
+    .description("look at the system again and again after a crossing; killed and started again it goes on where it was")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--json", "one JSON document on standard output, progress on standard error")
+    .action(async (id: string | undefined, options: CommonOptions) =>
+      finish(
+        options.json,
+        () => watch(id, options),
+        tellWatch,
+        ({ passed }) => passed,
+      ),
+    );
+}
