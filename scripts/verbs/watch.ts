@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { ControlStore, type Crossing } from "../../control/store.ts";
 import { newRunId } from "../../crossing/run-id.ts";
 import { editPins } from "../../declared/edit.ts";
-import { suggestion } from "../../declared/parse.ts";
+import { suggestion } from "../../declared/errors.ts";
 import { controlName, endpointOf } from "../../declared/site.ts";
 import { appendGovernance } from "../../records/governance.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -74,8 +74,9 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
 /** @throws VerbRefusedError where there is nothing that could be watched. */
 async function openCrossing({ site, definition, stack }: OpenStack): Promise<Crossing> {
   const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
-  const crossing = await control?.lastCrossing().finally(() => control.end());
-  if (crossing == null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to watch`);
+  const crossing = (await control?.lastCrossing()) ?? null;
+  await control?.end();
+  if (crossing === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to watch`);
   if (crossing.state !== "open")
     throw new VerbRefusedError(
       `crossing ${crossing.epoch} of ${stack} is "${crossing.state}", not open: finish it first (\`backout status\`)`,
