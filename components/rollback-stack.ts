@@ -99,7 +99,10 @@ function withSecret(site: Site): Site {
 }
 
 function pinnedNames(pins: Pins): string[] {
-  return Object.values(pins.data).flatMap((pin) =>
-    pin.kind === "current" ? [] : pin.kind === "quarantine" ? [pin.name] : pin.generation === null ? [] : [`${pin.name}@${pin.generation}`],
-  );
+  return Object.values(pins.data).flatMap((pin) => {
+    if (pin.kind === "current") return [];
+    if (pin.kind === "quarantine") return [pin.name];
+    const snapshot = pin.kind === "repair" ? pin.snapshot : pin;
+    return snapshot === null || snapshot.generation === null ? [] : [`${snapshot.name}@${snapshot.generation}`];
+  });
 }

@@ -29,7 +29,8 @@ export type DataAction =
   | { kind: "none" }
   | { kind: "create" }
   | { kind: "restore"; snapshot: string; generation: number; again: number }
-  | { kind: "undo"; quarantine: string };
+  | { kind: "undo"; quarantine: string }
+  | { kind: "repair"; repair: string; snapshot: { name: string; generation: number } | null; with: Record<string, string> };
 
 export interface DatabasePlan {
   action: DataAction;
@@ -167,19 +168,30 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   const needed = input.to.needs[name];
   // A release that names no migration asks nothing of the schema: it may not be taken for one that needs an empty database.
   const upTo = needed === undefined ? [] : order.slice(0, order.indexOf(needed) + 1);
-  const action: DataAction = facts.exists ? dataAction(name, pin, facts.lineage, input.snapshots) : { kind: "create" };
-  const applied = action.kind === "none" ? facts.applied : [];
+  const action: DataAction = facts.exists ? dataAction(name, pin, input) : { kind: "create" };
+  const stays = action.kind === "none" || action.kind === "repair";
+  const applied = stays ? facts.applied : [];
   const up = action.kind === "restore" || action.kind === "undo" ? [] : upTo.filter((migration) => !applied.includes(migration));
   const beyond = needed === undefined ? [] : order.slice(upTo.length).reverse();
-  const back =
-    forward || action.kind !== "none"
-      ? []
-      : beyond.filter((migration) => facts.applied.includes(migration) || facts.failed.includes(migration));
+  const back = forward || !stays ? [] : beyond.filter((migration) => facts.applied.includes(migration) || facts.failed.includes(migration));
   return { action, up, back, backBy: input.to.schema };
 }
 
-function dataAction(database: string, pin: DataPin, lineage: Lineage, snapshots: PlanInput["snapshots"]): DataAction {
+function dataAction(database: string, pin: DataPin, { databases, from, snapshots }: PlanInput): DataAction {
+  const { lineage } = databases[database]!;
   if (pin.kind === "current") return { kind: "none" };
+  if (pin.kind === "repair") {
+    // Repaired data has no lineage of its own: the pins that were open last say whether it was done.
+    if (canonical(from?.data[database]) === canonical(pin)) return { kind: "none" };
+    const { repair, snapshot } = pin;
+    const named = snapshot === null ? null : resolveSnapshot(database, { kind: "snapshot", ...snapshot, again: 0 }, snapshots);
+    return {
+      kind: "repair",
+      repair,
+      snapshot: named === null ? null : { name: named.name, generation: named.generation },
+      with: pin.with,
+    };
+  }
   if (pin.kind === "quarantine") return lineage.quarantine === pin.name ? { kind: "none" } : { kind: "undo", quarantine: pin.name };
   const { generation } = resolveSnapshot(database, pin, snapshots);
   const here = lineage.snapshot;
@@ -221,6 +233,11 @@ function snapshotsToTake(
   if (forward && input.from !== null && input.from.release !== input.to.release && keepsData)
     take.push({ name: `before-${input.to.release}`, automatic: true });
   // Data changed in place has no quarantine to go back to.
+  for (const name of existing) {
+    const { action } = databases[name]!;
+    if (action.kind === "repair" && !take.some((one) => one.name === `before-${action.repair}`))
+      take.push({ name: `before-${action.repair}`, automatic: true });
+  }
   if (existing.some((name) => databases[name]!.backBy === "down" && databases[name]!.back.length > 0))
     take.push({ name: `before-down-${input.to.release}`, automatic: true });
   if (constraints.some(needsSnapshot)) take.push({ name: BEFORE_DROP, automatic: true });
@@ -288,6 +305,7 @@ function fits(scope: ScopeDefinition, from: Pins, to: Pins): boolean {
 
 function dataFits(asked: ScopeDefinition["pins"]["data"], from: DataPin | undefined, to: DataPin): boolean {
   if (asked === "snapshot") return to.kind === "snapshot" && canonical(from) !== canonical(to);
+  if (typeof asked === "object") return to.kind === "repair" && to.repair === asked.repair && canonical(from) !== canonical(to);
   return to.kind === "current" || canonical(from) === canonical(to);
 }
 

@@ -134,6 +134,8 @@ export function describeAction(action: DataAction): string {
       return "made new";
     case "restore":
       return `restored from ${action.snapshot}@${action.generation}${action.again > 0 ? ` (again: ${action.again})` : ""}; what is there now goes into quarantine`;
+    case "repair":
+      return `repaired in place by ${action.repair}${action.snapshot === null ? "" : ` from ${action.snapshot.name}@${action.snapshot.generation}`}; a checked snapshot is taken first`;
     case "undo":
       return `${action.quarantine} comes back; what is there now goes into quarantine`;
   }

@@ -2,6 +2,7 @@
 import type { ControlStore } from "../control/store.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
+import { endFailedRun } from "./ending.ts";
 import { failpoint } from "./failpoints.ts";
 import { usersAreOut } from "./gate.ts";
 import type { Phase } from "./phases.ts";
@@ -66,6 +67,7 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
     await run.control
       .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
       .then(() => run.control.setFailure(run.epoch, `${phase}: ${name}`))
+      .then(() => endFailedRun(run, `${phase}: ${name}`))
       .catch(() => undefined);
     throw failed;
   }

@@ -4,6 +4,7 @@ import type { SystemDefinition } from "../systems/definition.ts";
 import type { ConstraintState } from "../systems/constraint.ts";
 import { resolveConstraints } from "./constraints.ts";
 import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./errors.ts";
+import { wrongRepair } from "./repairs.ts";
 import type { Artefact, DataPinText, Declared } from "./schema.ts";
 
 /** Which data a database stands on. */
@@ -13,7 +14,16 @@ export type DataPin =
   /** Descends from this snapshot; `again` > 0 asks for the same one once more. `generation` null: the only one there is. */
   | { kind: "snapshot"; name: string; generation: number | null; again: number }
   /** Is (or descends from) a quarantined database: the undo of a rollback. */
-  | { kind: "quarantine"; name: string };
+  | { kind: "quarantine"; name: string }
+  /** What is there, mended in place by a repair of the definition (or `rows`). `again` > 0 asks for the same one once more. */
+  | {
+      kind: "repair";
+      repair: string;
+      /** Snapshot it reads; null where it reads none. */
+      snapshot: { name: string; generation: number | null } | null;
+      with: Record<string, string>;
+      again: number;
+    };
 
 export interface ComponentPin {
   release: string;
@@ -103,6 +113,8 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     fail("freeze.until", until, `${definition.name} has no such watch, only ${watches.join(", ") || "none"}${suggestion(until, watches)}`);
   const data = resolveData(declared.data, databases, fail);
   const constraints = resolveConstraints(declared, definition, fail);
+  for (const [database, pin] of Object.entries(data))
+    if (pin.kind === "repair") for (const { at, value, allowed } of wrongRepair(definition, database, pin)) fail(at, value, allowed);
   if (errors.length > 0) throw new DeclaredStateErrors(errors);
   return {
     release: declared.release,
@@ -122,7 +134,7 @@ function resolveData(
   databases: string[],
   fail: (key: string, value: unknown, allowed: string) => void,
 ): Record<string, DataPin> {
-  const isMap = typeof declared === "object" && !("snapshot" in declared);
+  const isMap = typeof declared === "object" && !("snapshot" in declared) && !("repair" in declared);
   if (isMap)
     for (const database of Object.keys(declared))
       if (!databases.includes(database))
@@ -132,8 +144,18 @@ function resolveData(
   );
 }
 
-/** `current`, `before-v4.0.0`, `before-v4.0.0@2`, `quarantine:<database>`, or `{snapshot, again}`. */
+/** `current`, `before-v4.0.0`, `before-v4.0.0@2`, `quarantine:<database>`, `{snapshot, again}` or `{repair, snapshot, with}`. */
 export function parseDataPin(text: DataPinText): DataPin {
+  if (typeof text === "object" && "repair" in text) {
+    const snapshot = text.snapshot === undefined ? null : parseDataPin(text.snapshot);
+    return {
+      kind: "repair",
+      repair: text.repair,
+      snapshot: snapshot?.kind === "snapshot" ? { name: snapshot.name, generation: snapshot.generation } : null,
+      with: text.with,
+      again: text.again ?? 0,
+    };
+  }
   if (typeof text === "object") {
     const pin = parseDataPin(text.snapshot);
     return pin.kind === "snapshot" ? { ...pin, again: text.again } : pin;
@@ -152,6 +174,8 @@ export function showDataPin(pin: DataPin): string {
       return `quarantine:${pin.name}`;
     case "snapshot":
       return `${pin.name}${pin.generation === null ? "" : `@${pin.generation}`}${pin.again > 0 ? ` (again: ${pin.again})` : ""}`;
+    case "repair":
+      return `repair ${pin.repair}${pin.again > 0 ? ` (again: ${pin.again})` : ""}`;
   }
 }
 

@@ -64,10 +64,16 @@ const snapshotName = z
     /^(?:current|[a-z0-9][a-z0-9._-]*(?:@[1-9][0-9]*)?|quarantine:[A-Za-z0-9_.-]+)$/i,
     "must be `current`, a snapshot (`before-v4.0.0` or, exactly, `before-v4.0.0@2`) or `quarantine:<database>`",
   );
-export const dataPinSchema = z.union([
-  snapshotName,
-  z.strictObject({ snapshot: snapshotName, again: z.number().int().min(1, "counts from 1") }),
-]);
+const again = z.number().int().min(1, "counts from 1");
+/** A repair in place: its name, the snapshot it reads, its arguments. */
+export const repairPinSchema = z.strictObject({
+  repair: name,
+  snapshot: snapshotName.optional(),
+  with: z.record(name, z.string()).default({}),
+  again: again.optional(),
+});
+export type RepairPinText = z.input<typeof repairPinSchema>;
+export const dataPinSchema = z.union([snapshotName, repairPinSchema, z.strictObject({ snapshot: snapshotName, again })]);
 export type DataPinText = z.infer<typeof dataPinSchema>;
 
 const maintenanceMode = z.preprocess((value) => (value === false ? "off" : value), z.enum(["off", "read-only", "full"]));
@@ -149,6 +155,8 @@ export const declaredSchema = z.strictObject({
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
   arm: z.enum(["deploy", "always", "never"]).default("deploy"),
   carry: z.enum(["export", "refuse"]).default("export"),
+  /** What only people know of the incident, for the record: commander, team, trigger, affected users. */
+  incident: z.record(name, z.string()).default({}),
   blocked: z.record(name, z.string()).default({}),
   freeze: freezeSchema,
   /** Count data at risk row by row in every preview instead of from statistics. */

@@ -2,6 +2,8 @@
 import type { ComponentScope, SystemDefinition } from "../systems/definition.ts";
 import { suggestion } from "./errors.ts";
 import type { PinEdit } from "./edit.ts";
+import { repairsOf } from "./repairs.ts";
+import type { RepairPinText } from "./schema.ts";
 
 /** The system has no such scope. */
 export class UnknownScopeError extends Error {
@@ -19,6 +21,8 @@ export interface ScopeTarget {
   to: string;
   /** Exact snapshot (`before-v4.0.0@2`) for scopes that restore data; by database where there are several. */
   snapshots: Record<string, string>;
+  /** Arguments of the repair, for scopes that mend data in place. */
+  with?: Record<string, string>;
   /** Incident that blocks the release that is left, and that release; null where nothing is blocked. */
   block: { release: string; incident: string } | null;
   /** When a freeze is set, ISO 8601; told to people, and nothing else depends on it. */
@@ -61,7 +65,7 @@ function askedOf(
 }
 
 export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): PinEdit[] {
-  const { scope, to, snapshots, block, at, restarts = {} } = target;
+  const { scope, to, snapshots, with: given, block, at, restarts = {} } = target;
   const found = definition.scopes[scope];
   if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
   const { pins } = found;
@@ -81,6 +85,8 @@ export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): P
   if (pins.data === "snapshot") {
     const names = Object.values(snapshots);
     edits.push({ path: ["data"], value: names.length === 1 ? names[0] : snapshots });
+  } else if (typeof pins.data === "object") {
+    edits.push({ path: ["data"], value: repairPin(definition, pins.data.repair, snapshots, given ?? {}) });
   } else if (pins.data === "current") edits.push({ path: ["data"], value: "current" });
   if (pins.schema !== undefined) edits.push({ path: ["schema"], value: pins.schema });
   for (const [flag, enabled] of Object.entries(pins.flags ?? {})) edits.push({ path: ["flags", flag], value: enabled });
@@ -94,6 +100,24 @@ export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): P
   if (pins.freeze !== undefined) edits.push({ path: ["freeze"], value: { ...pins.freeze, ...(at === undefined ? {} : { since: at }) } });
   if (block !== null && pins.release === "to") edits.push({ path: ["blocked", block.release], value: block.incident });
   return edits;
+}
+
+function repairPin(
+  definition: SystemDefinition,
+  repair: string,
+  snapshots: Record<string, string>,
+  given: Record<string, string>,
+): RepairPinText | Record<string, RepairPinText> {
+  const databases = Object.keys(definition.databases);
+  const having = databases.filter((database) => Object.hasOwn(repairsOf(definition, database), repair));
+  const pins = having.map((database): [string, RepairPinText] => {
+    const snapshot = repairsOf(definition, database)[repair]?.readsSnapshot === true ? snapshots[database] : undefined;
+    return [
+      database,
+      { repair, ...(snapshot === undefined ? {} : { snapshot }), ...(Object.keys(given).length === 0 ? {} : { with: given }) },
+    ];
+  });
+  return databases.length === 1 && pins[0] !== undefined ? pins[0][1] : Object.fromEntries(pins);
 }
 
 /** The pins of a deployment: the release for every component, everything running, nothing in maintenance, the data as it is. */

@@ -23,6 +23,8 @@ export interface Site {
   target: Declared["target"];
   server: ServerDeclaration & { password?: string };
   ports: Record<string, number>;
+  /** What only people know of the incident, for the record. */
+  incident?: Record<string, string>;
   /** File of each SQLite database, absolute, by database of the definition; those that are not named lie in `home`. */
   files: Record<string, string>;
 }
@@ -45,6 +47,7 @@ export function siteOf(declared: Declared, stack: string, project: string): Site
     target: declared.target,
     server: declared.serverPassword === undefined ? declared.server : { ...declared.server, password: declared.serverPassword },
     ports: declared.ports,
+    incident: declared.incident,
     files: Object.fromEntries(Object.entries(declared.files).map(([database, path]) => [database, resolve(project, path)])),
   };
 }

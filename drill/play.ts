@@ -18,7 +18,7 @@ import { faultGone, switchFaultOn } from "./fault.ts";
 import { watchGate, type GateSample } from "./gate-watch.ts";
 import { judgeDrill } from "./judge-drill.ts";
 import { journalTimes, releasesOutside } from "./look-outside.ts";
-import { addressOf, controlOf, liveNames, setStage, urlOf, type Stage } from "./stage.ts";
+import { addressOf, controlOf, liveNames, setStage, urlOf, withContext, type Stage } from "./stage.ts";
 import { runVerb } from "./verbs.ts";
 import { readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "./witness-process.ts";
 
@@ -49,8 +49,9 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
   const witness = await startWitness(folder, drill.witness, urlOf(stage, drill.witness.component), secret);
   try {
     await clock.phase("fault", () => breakIt(facts, stage, witness));
-    const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage));
-    const { outcome, samples, started } = await goBack(facts, stage);
+    const given = await repairArguments(facts, stage);
+    const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage, given));
+    const { outcome, samples, started } = await goBack(facts, stage, given);
     if (outcome.ok) {
       await clock.phase("back", () => untilBack(facts, stage, witness, Date.now()));
       await clock.phase("verify", () => lookAgain(facts, stage));
@@ -108,7 +109,15 @@ async function breakIt(facts: DrillFacts, stage: Stage, witness: WitnessRun): Pr
   await untilSeen(witness, writes(readJournal(witness).acknowledgedAt.length + WRITES_AFTER), 3000);
 }
 
-async function previewOf(facts: DrillFacts, stage: Stage): Promise<{ usersKeptOut: boolean }> {
+/** What a person would find by looking: the arguments of the repair, where the scope makes one. */
+async function repairArguments({ request }: DrillFacts, stage: Stage): Promise<string[]> {
+  const fault = stage.definition.drill.faults[request.fault];
+  if (fault?.repairWith === undefined || typeof stage.definition.scopes[request.scope]?.pins.data !== "object") return [];
+  const found = (await withContext(stage, async (context) => fault.repairWith?.(context))) ?? {};
+  return Object.entries(found).flatMap(([name, value]) => ["--with", `${name}=${value}`]);
+}
+
+async function previewOf(facts: DrillFacts, stage: Stage, given: string[]): Promise<{ usersKeptOut: boolean }> {
   const { definition } = stage;
   const { json, failure } = await runVerb<PreviewOutcome>(stage.stack, "preview", [
     "--to",
@@ -116,6 +125,7 @@ async function previewOf(facts: DrillFacts, stage: Stage): Promise<{ usersKeptOu
     "--scope",
     facts.request.scope,
     ...componentOf(facts),
+    ...given,
   ]);
   if (json?.preview == null || failure !== null) throw new DrillStoppedError("preview", failure ?? "the preview tells nothing");
   const told = Object.values(json.preview.databases).flatMap(({ atRisk }) => Object.entries(atRisk?.rows ?? {}));
@@ -131,7 +141,11 @@ async function previewOf(facts: DrillFacts, stage: Stage): Promise<{ usersKeptOu
 }
 
 /** The rollback by its command, with a look at the gate all the while. */
-async function goBack(facts: DrillFacts, stage: Stage): Promise<{ outcome: CrossingOutcome; samples: GateSample[]; started: number }> {
+async function goBack(
+  facts: DrillFacts,
+  stage: Stage,
+  given: string[],
+): Promise<{ outcome: CrossingOutcome; samples: GateSample[]; started: number }> {
   const { definition, stack } = stage;
   const { clock, request, checks, runId } = facts;
   const started = Date.now();
@@ -147,6 +161,7 @@ async function goBack(facts: DrillFacts, stage: Stage): Promise<{ outcome: Cross
     runId.toUpperCase(),
     "--reason",
     "drill",
+    ...given,
   ];
   const work = async (): Promise<CrossingOutcome> => {
     const { json, failure } = await runVerb<CrossingOutcome>(stack, "rollback", wish);

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { ControlStore, type Crossing, type JournalEntry } from "../control/store.ts";
 import { controlName, endpointOf } from "../declared/site.ts";
 import { PHASES } from "../crossing/phases.ts";
+import type { Ended } from "../crossing/ending.ts";
+import type { Completion } from "../systems/completion.ts";
 import type { CheckResult, ScopeDefinition } from "../systems/definition.ts";
 import { ensureStack, runPulumi } from "./pulumi-run.ts";
 import { type OpenStack, writeStack } from "./stack.ts";
@@ -29,6 +31,10 @@ export interface CrossingOutcome {
   phases: PhaseTime[];
   checks: CheckResult[];
   exported: { path: string; sha256: string; rows: number }[];
+  /** How it went by the system's own targets; null where it has none, or is a deployment. */
+  completion: Completion | null;
+  /** Folder of the evidence; null where the system declares none. */
+  evidence: string | null;
   /** Why it failed, and what to run next; null when it did not. */
   failure: string | null;
   /** Nothing was closed, stopped or changed. */
@@ -82,6 +88,8 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
     const scope = ours && crossing.plan.scope !== null ? stack.definition.scopes[crossing.plan.scope] : undefined;
     const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)
       ?.detail as { cutOverMs: number; quarantine: string } | undefined;
+    const ended = journal.findLast(({ phase, step, status }) => phase === "evidence" && step === "ended" && status === "finished")
+      ?.detail as Ended | undefined;
     return {
       ok: code === 0,
       runId,
@@ -96,6 +104,8 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
       phases: phaseTimes(journal, scope),
       checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
       exported: ours ? await exportsOf(control, crossing.epoch) : [],
+      completion: ended?.completion ?? null,
+      evidence: ended?.evidence ?? null,
       failure: code === 0 ? null : failureOf(output),
       refused: code !== 0 && (!ours || crossing.state === "refused"),
     };

@@ -74,6 +74,8 @@ export interface CaptureDefinition {
   id: string;
   title: string;
   moment: EvidenceMoment;
+  /** Of the way back (unless told otherwise), or of a deployment: what a later rollback will need. */
+  of?: "back" | "forward";
   /** Name in the folder; `{stamp}` and `{anchor}` are filled in. */
   file: string;
   /** Content of the file, or null where `capture` wrote it itself. What it throws stands in the manifest and stops nothing. */

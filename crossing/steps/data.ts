@@ -14,6 +14,8 @@ import { baseSnapshot } from "../at-risk.ts";
 import { migrationsOf } from "../migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../plan.ts";
 import { savedProperties } from "../properties-record.ts";
+import { putProtections } from "../protections.ts";
+import { repair } from "../repairs/repair.ts";
 import { step, type Run } from "../run.ts";
 
 export interface DataDone {
@@ -48,7 +50,7 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
   }
   const fenced = crossing?.plan.fenceData === true;
   const swap =
-    plan.action.kind === "none"
+    plan.action.kind === "none" || plan.action.kind === "repair"
       ? null
       : await step(
           run,
@@ -57,6 +59,15 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
           () => cutOver(run, database, live, plan.action),
           (done) => done,
         );
+  const { action } = plan;
+  if (action.kind === "repair")
+    await step(
+      run,
+      "data",
+      `repair ${database} by ${action.repair}`,
+      () => repair(run, database, action),
+      (rows) => rows,
+    );
   const migrated = fenced
     ? await step(
         run,
@@ -66,6 +77,8 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
         (done) => done,
       )
     : { up: [], back: [] };
+  // What took the place of the restricted data is not restricted; users are still out.
+  if (crossing !== null) await putProtections(run, "data", crossing.plan, database);
   return {
     lineage: (await liveLineage(control.client, live)).lineage,
     cutOverMs: swap?.cutOverMs ?? null,

@@ -6,9 +6,11 @@ import { readProperties } from "../../postgres/properties.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { captureBaseline, countInside } from "../../verification/baseline.ts";
 import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../records/configuration.ts";
+import { captureEvidence } from "../evidence.ts";
 import { closeGate, setGate } from "../gate.ts";
 import { countSince } from "../at-risk.ts";
 import type { CrossingPlan } from "../plan.ts";
+import { liftProtections, putProtections } from "../protections.ts";
 import { saveProperties, savedProperties } from "../properties-record.ts";
 import { RefusedError, step, type Run } from "../run.ts";
 import { reopenRefused } from "./reopen.ts";
@@ -35,6 +37,9 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
       await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
   });
+  // While everything still runs: afterwards nobody answers any more.
+  await captureEvidence(run, "protect");
+  await putProtections(run, "fence", plan);
   await step(
     run,
     "fence",
@@ -49,6 +54,8 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
     async () => closeData(run, plan),
     (sessions) => sessions,
   );
+  if (plan.fenceData) await liftProtections(run, "fence");
+  await captureEvidence(run, "fenced");
   // Nothing writes any more: what is counted now is what must be there afterwards.
   const counted = Object.keys((await control.crossing(epoch))?.baseline?.counts ?? {}).length > 0;
   if (!counted && existing(run, plan).some((database) => plan.databases[database]?.action.kind === "none"))

@@ -1,6 +1,7 @@
 /** Opens: everybody may connect to the data again, and users get what maintenance says. Only after verification has passed. */
 import type { Maintenance } from "../../declared/pins.ts";
 import { setGate } from "../gate.ts";
+import { liftProtections } from "../protections.ts";
 import { step, type Run } from "../run.ts";
 import { admitEverybody } from "./reopen.ts";
 
@@ -16,6 +17,7 @@ export async function open(run: Run, maintenance: Maintenance): Promise<{ opened
   const crossing = await run.control.crossing(run.epoch);
   if (crossing === null || (crossing.state !== "verified" && crossing.state !== "open"))
     throw new NotVerifiedError(run.epoch, crossing?.state ?? "unknown");
+  if (maintenance.mode === "off") await liftProtections(run, "open");
   await step(run, "open", maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`, async () => {
     if (crossing.plan.fenceData) await admitEverybody(run);
     setGate(run, maintenance);

@@ -8,6 +8,7 @@ import { sessionInside } from "../../postgres/fence.ts";
 import { exportDifferences } from "../../postgres/export.ts";
 import { appendGovernance } from "../../records/governance.ts";
 import { armInBackground, withCopy } from "../arming.ts";
+import { endRun } from "../ending.ts";
 import { baseSnapshot } from "../at-risk.ts";
 import type { DataAction } from "../plan.ts";
 import { applyRetention } from "../retention.ts";
@@ -28,17 +29,20 @@ export async function record(
   const crossing = await run.control.crossing(run.epoch);
   if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
   const exported: Exported[] = [];
+  const setAside: Record<string, number> = {};
   for (const [database, { action }] of Object.entries(crossing.plan.databases))
-    if (action.kind === "restore" || action.kind === "undo")
-      exported.push(
-        ...(await step(
-          run,
-          "record",
-          `export rows written since of ${database}`,
-          () => exportSince(run, database, action, crossing.runId),
-          (files) => files,
-        )),
+    if (action.kind === "restore" || action.kind === "undo") {
+      const files = await step(
+        run,
+        "record",
+        `export rows written since of ${database}`,
+        () => exportSince(run, database, action, crossing.runId),
+        (done) => done,
       );
+      exported.push(...files);
+      // The other files hold the same rows in another form.
+      setAside[database] = files.filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
+    }
   await step(
     run,
     "record",
@@ -62,6 +66,13 @@ export async function record(
         exported,
       }),
     ),
+  );
+  await step(
+    run,
+    "record",
+    "account and evidence",
+    () => endRun(run, setAside),
+    (ended) => ended,
   );
   await run.control.setRecorded(run.epoch);
   armInBackground(run.site, arm);

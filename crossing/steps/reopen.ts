@@ -5,10 +5,12 @@ import { targetOf } from "../../components/targets/index.ts";
 import { setGate } from "../gate.ts";
 import type { CrossingPlan } from "../plan.ts";
 import { savedProperties } from "../properties-record.ts";
+import { liftProtections } from "../protections.ts";
 import type { Run } from "../run.ts";
 
 export async function reopenRefused(run: Run, plan: CrossingPlan): Promise<void> {
   const from = (await run.control.lastOpenCrossing())?.pins ?? null;
+  if (from === null || from.maintenance.mode === "off") await liftProtections(run, "fence");
   if (plan.fenceData) await admitEverybody(run);
   if (from !== null) {
     const target = targetOf(run.site, run.definition);

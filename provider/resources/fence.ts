@@ -98,6 +98,10 @@ function assumed(definition: SystemDefinition): Facts["databases"] {
 /** Snapshots as pinned, taken at their word. */
 export function named(pins: Pins): { database: string; name: string; generation: number }[] {
   return Object.entries(pins.data).flatMap(([database, pin]) =>
-    pin.kind === "snapshot" ? [{ database, name: pin.name, generation: pin.generation ?? 1 }] : [],
+    pin.kind === "snapshot"
+      ? [{ database, name: pin.name, generation: pin.generation ?? 1 }]
+      : pin.kind === "repair" && pin.snapshot !== null
+        ? [{ database, name: pin.snapshot.name, generation: pin.snapshot.generation ?? 1 }]
+        : [],
   );
 }

@@ -78,6 +78,7 @@ export function addPreview(program: Command): void {
     .option("--to <release>", "release to go back to")
     .option("--scope <name>", "scope of the rollback; the system's default unless given")
     .option("--component <name>", "component of a scope that is for one")
+    .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
     .option("--exact", "count rows at risk one by one, also in large tables")
     .option("--json", "one JSON document on standard output")
     .action(async (options: Options) => {

@@ -2,6 +2,7 @@
 import { look } from "../../crossing/look.ts";
 import { compareReleases } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { repairsOf } from "../../declared/repairs.ts";
 import { scopeEdits } from "../../declared/scope.ts";
 import { suggestion } from "../../declared/errors.ts";
 import type { ScopeDefinition } from "../../systems/definition.ts";
@@ -17,6 +18,8 @@ export interface RollbackWish {
   block?: boolean;
   /** Component of a scope that is for one. */
   component?: string;
+  /** Arguments of a repair, `name=value` each. */
+  with?: string[];
   /** Exact snapshot instead of the newest one taken before the release that is left. */
   snapshot?: string;
 }
@@ -33,12 +36,16 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
   const to = wish.to ?? (goesBack(definition.scopes[scope]) ? previousRelease(declared.release, releases) : declared.release);
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
-  const restores = definition.scopes[scope]?.pins.data === "snapshot";
+  const data = definition.scopes[scope]?.pins.data;
+  const reads = Object.keys(definition.databases).filter(
+    (database) => typeof data === "object" && repairsOf(definition, database)[data.repair]?.readsSnapshot === true,
+  );
   return scopeEdits(definition, {
     scope,
     to,
     at: new Date().toISOString(),
-    snapshots: restores ? await snapshotsBefore(stack, wish.snapshot) : {},
+    snapshots: data === "snapshot" || reads.length > 0 ? await snapshotsBefore(stack, wish.snapshot) : {},
+    with: argumentsOf(wish.with ?? []),
     block:
       wish.block === false || to === declared.release
         ? null
@@ -53,6 +60,17 @@ function goesBack(scope: ScopeDefinition | undefined): boolean {
   if (scope === undefined) return true;
   const { release, component, components = {} } = scope.pins;
   return [release, component?.release, ...Object.values(components).map((one) => one.release)].includes("to");
+}
+
+/** @throws UsageError */
+function argumentsOf(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const at = text.indexOf("=");
+      if (at < 1) throw new UsageError(`--with "${text}": write it as name=value`);
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
 }
 
 function previousRelease(current: string, releases: string[]): string {

@@ -79,6 +79,7 @@ export function addRollback(program: Command): void {
     .option("--scope <name>", "how much goes back; the system's default unless given")
     .option("--component <name>", "component of a scope that is for one")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
+    .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
     .option("--incident <id>", "incident, for the record and as the reason of the block")
     .option("--reason <text>", "reason, for the record")
     .option("--no-block", "leave the release that is left deployable")

@@ -1,0 +1,57 @@
+/** Runs a pinned repair as one transaction of the live database, inside the fence; the snapshot taken first is the way back. */
+import { readySnapshots } from "../../control/catalogue.ts";
+import { repairsOf } from "../../declared/repairs.ts";
+import type { RowsChanged } from "../../systems/repair.ts";
+import type { SqlSession } from "../../systems/sql-session.ts";
+import { inLive, inSnapshot } from "../inside.ts";
+import type { DataAction } from "../plan.ts";
+import type { Run } from "../run.ts";
+
+type Repair = Extract<DataAction, { kind: "repair" }>;
+
+/** Data may not be changed in place before there is a checked way back. */
+export class NoSafetySnapshotError extends Error {
+  readonly database: string;
+  constructor(database: string, name: string, epoch: number) {
+    super(`no snapshot "${name}" of ${database} was taken by crossing ${epoch}: nothing was repaired; run \`pulumi up\` again`);
+    this.name = "NoSafetySnapshotError";
+    this.database = database;
+  }
+}
+
+export async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
+  const definition = repairsOf(run.definition, database)[action.repair];
+  if (definition === undefined) throw new Error(`${database} has no repair ${action.repair}`);
+  const snapshots = await readySnapshots(run.control.client);
+  const safety = `before-${action.repair}`;
+  const isSafety = snapshots.some((one) => one.database === database && one.name === safety && one.epoch === run.epoch);
+  if (!isSafety) throw new NoSafetySnapshotError(database, safety, run.epoch);
+  const done = await doneBefore(run, database, action);
+  if (done !== null) return done;
+  const work = (snapshot: SqlSession | null): Promise<Record<string, RowsChanged>> =>
+    inLive(run, database, (live) =>
+      live.transaction(() =>
+        definition.run({
+          live,
+          snapshot,
+          tables: run.definition.databases[database]!.tables,
+          arguments: action.with,
+          project: run.site.project,
+        }),
+      ),
+    );
+  const { snapshot: named } = action;
+  if (named === null) return work(null);
+  const snapshot = snapshots.find((one) => one.database === database && one.name === named.name && one.generation === named.generation);
+  if (snapshot === undefined) throw new Error(`snapshot ${named.name}@${named.generation} of ${database} is gone`);
+  return inSnapshot(run, snapshot, work);
+}
+
+/** A repair that finished in this crossing is not made again; one that was killed in the middle left nothing behind. */
+async function doneBefore(run: Run, database: string, { repair: name }: Repair): Promise<Record<string, RowsChanged> | null> {
+  const entry = (await run.control.journal(run.epoch)).find(
+    ({ phase, step, status, detail }) =>
+      phase === "data" && step === `repair ${database} by ${name}` && status === "finished" && detail !== null,
+  );
+  return (entry?.detail as Record<string, RowsChanged> | undefined) ?? null;
+}
