@@ -139,6 +139,10 @@ function touchesData(plan: DatabasePlan): boolean {
 
 /** v3.10.0 comes after v3.9.0. */
 export function compareReleases(a: string, b: string): number {
+  // The version counts before the words around it: phase-3.0.0 comes after v2.4.0.
+  const [left, right] = [a, b].map((release) => /\d+(?:\.\d+)+/.exec(release)?.[0]);
+  const versions = left === undefined || right === undefined ? 0 : new Intl.Collator("en", { numeric: true }).compare(left, right);
+  if (versions !== 0) return versions;
   return new Intl.Collator("en", { numeric: true }).compare(a, b);
 }
 
