@@ -150,6 +150,8 @@ describe("deploying", () => {
     ["v4.0.0", "v4.0.0", 0],
     ["v10.0.0", "v9.9.9", 1],
     ["2025.11.28", "2025.6.1", 1],
+    ["phase-3.0.0", "v2.4.0", 1],
+    ["v2.4.0", "phase-3.0.0", -1],
   ])("%s against %s", (a, b, sign) => {
     expect(Math.sign(compareReleases(a, b))).toBe(sign);
   });
