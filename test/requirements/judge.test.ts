@@ -17,6 +17,7 @@ const drill = (changes: Partial<DrillReport>): DrillReport => ({
   checks: [
     { name: "health", status: "passed", detail: "" },
     { name: "banner", status: "skipped", detail: "" },
+    { name: "watch", status: "passed", detail: "quick: 15 of 15 polls" },
   ],
   report: "",
   startedAt: "2026-01-01T00:00:00Z",
@@ -47,6 +48,7 @@ describe("a requirement is shown", () => {
     "{ fault: shop/errors }",
     "{ scope: shop/quick }",
     "{ phase: shop/rollback }",
+    "{ watch: shop/quick }",
   ])("by %s", (evidence) => {
     expect(shownBy(evidence)).toEqual([]);
   });
@@ -61,6 +63,7 @@ describe("a requirement is not shown", () => {
     ["{ check: shop/login }", "shop.c.one: check shop/login: no drill has reported it"],
     ["{ check: bank/health }", "shop.c.one: check bank/health: no drill of bank ran"],
     ["{ fault: shop/slow }", "shop.c.one: fault shop/slow: no drill of it passed"],
+    ["{ watch: shop/stable }", "shop.c.one: watch shop/stable: no drill has reported it"],
     ["{ phase: shop/data }", "shop.c.one: phase shop/data: no drill has reported it"],
   ])("by %s", (evidence, line) => {
     expect(shownBy(evidence)).toEqual([line]);

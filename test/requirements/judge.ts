@@ -44,7 +44,11 @@ function whyNotDrilled({ kind, system, name }: DrillEvidence, drills: readonly D
     if (phases.length === 0) return `${what}: no drill has reported it`;
     return phases.every((phase) => phase.status === "passed" && !isOverBudget(phase)) ? null : `${what}: failed or over its budget`;
   }
-  const checks = own.flatMap((drill) => drill.checks.filter((check) => check.name === name));
+  // A drill has one watch, the one that comes next, and says which.
+  const wanted = kind === "watch" ? { check: "watch", detail: `${name}: ` } : { check: name, detail: "" };
+  const checks = own.flatMap((drill) =>
+    drill.checks.filter((check) => check.name === wanted.check && check.detail.startsWith(wanted.detail)),
+  );
   if (checks.length === 0) return `${what}: no drill has reported it`;
   if (checks.some(({ status }) => status === "failed")) return `${what}: failed`;
   return checks.some(({ status }) => status === "passed") ? null : `${what}: was always skipped`;

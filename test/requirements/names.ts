@@ -57,6 +57,7 @@ export function whyUnknown(
     check: literal || definition.checks.some(({ id }) => id === name),
     fault: name in definition.drill.faults,
     scope: name in definition.scopes,
+    watch: name in (definition.watches ?? {}),
     phase: literal || (PHASES as readonly string[]).some((phase) => name === `rollback: ${phase}`),
   };
   return known[kind] ? null : `${system} has no ${kind} ${name}`;

@@ -12,7 +12,7 @@ export const PENDING = ["deciding", "approval", "sending", "report"] as const;
 
 /**
  * `test`: `<file> > <full name>`. The others are of drills: `check` passed, `fault` was seen before and gone after, `scope` went back, `phase` was
- * timed within its budget, each as `<system>/<name>`.
+ * timed within its budget, `watch` was kept by a clock that goes faster, each as `<system>/<name>`.
  */
 const evidenceSchema = z.union([
   z.strictObject({ test: z.string().regex(/^test\/\S+\.test\.ts > .+$/) }),
@@ -20,6 +20,7 @@ const evidenceSchema = z.union([
   z.strictObject({ fault: z.string() }),
   z.strictObject({ scope: z.string() }),
   z.strictObject({ phase: z.string() }),
+  z.strictObject({ watch: z.string() }),
 ]);
 
 const requirementSchema = z.strictObject({
@@ -42,7 +43,7 @@ export function readRequirements(): Requirement[] {
   return parseRequirements(readFileSync(FILE, "utf8"));
 }
 
-export type DrillKind = "check" | "fault" | "scope" | "phase";
+export type DrillKind = "check" | "fault" | "scope" | "phase" | "watch";
 
 export interface DrillEvidence {
   kind: DrillKind;
@@ -52,7 +53,7 @@ export interface DrillEvidence {
 
 /** Null: the evidence is a test. */
 export function drillEvidence(evidence: Evidence): DrillEvidence | null {
-  for (const kind of ["check", "fault", "scope", "phase"] as const) {
+  for (const kind of ["check", "fault", "scope", "phase", "watch"] as const) {
     if (!(kind in evidence)) continue;
     const [system = "", ...name] = (evidence as Record<string, string>)[kind]!.split("/");
     return { kind, system, name: name.join("/") };
