@@ -2,7 +2,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readySnapshots } from "../control/catalogue.ts";
 import { ControlStore } from "../control/store.ts";
 import { isArmed } from "../crossing/arming.ts";
 import type { PinEdit } from "../declared/edit.ts";
@@ -97,7 +96,7 @@ async function restore(stack: BenchStack, database: string, turn: number, arm: "
   const { definition, site } = stack;
   const [scope] = Object.entries(definition.scopes).find(([, { pins }]) => pins.data === "snapshot") ?? [];
   if (scope === undefined) throw new Error(`${definition.name} has no scope that restores data: there is nothing to measure`);
-  const snapshot = await withControl(stack, async ({ client }) => (await readySnapshots(client)).at(-1));
+  const snapshot = await withControl(stack, async (control) => (await control.readySnapshots()).at(-1));
   if (snapshot === undefined) throw new Error("the deployment took no snapshot");
   const name = `${snapshot.name}@${snapshot.generation}`;
   stack.pin(scopeEdits(definition, { scope, to: definition.drill.to, snapshots: { [database]: name }, block: null }));
@@ -141,9 +140,9 @@ async function fromJournal(stack: BenchStack): Promise<Pick<Restored, "cutOverMs
 export async function untilArmed(stack: BenchStack): Promise<void> {
   const giveUpAt = Date.now() + ARMING_PATIENCE_MS;
   for (;;) {
-    const armed = await withControl(stack, async ({ client }) => {
-      const newest = (await readySnapshots(client)).at(-1);
-      return newest !== undefined && (await isArmed(client, newest));
+    const armed = await withControl(stack, async (control) => {
+      const newest = (await control.readySnapshots()).at(-1);
+      return newest !== undefined && (await isArmed(control, newest));
     });
     if (armed) return;
     if (Date.now() > giveUpAt) {

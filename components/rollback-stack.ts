@@ -52,7 +52,7 @@ export class RollbackStack extends pulumi.ComponentResource {
     const site = withSecret(args.site);
     const after = (...resources: pulumi.Resource[]): pulumi.CustomResourceOptions => ({ parent: this, dependsOn: resources });
 
-    const server = site.server.embedded ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
+    const server = site.server?.embedded === true ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
     const gate = new TrafficGate("gate", { site }, { parent: this });
     const exact = declared.exact || process.env["BACKOUT_EXACT"] === "1";
     const { violations } = declared;
@@ -93,9 +93,10 @@ export class RollbackStack extends pulumi.ComponentResource {
 
 /** The server's password goes to the provider as a secret: encrypted in the state file, shown nowhere. */
 function withSecret(site: Site): Site {
-  const { password } = site.server;
-  if (password === undefined) return site;
-  return { ...site, server: { ...site.server, password: pulumi.secret(password) as unknown as string } };
+  const { server } = site;
+  if (server?.password === undefined) return site;
+  const { password } = server;
+  return { ...site, server: { ...server, password: pulumi.secret(password) as unknown as string } };
 }
 
 function pinnedNames(pins: Pins): string[] {

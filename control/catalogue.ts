@@ -2,7 +2,7 @@
 import type { Client } from "pg";
 import type { Lineage } from "../crossing/plan.ts";
 import type { Baseline } from "../systems/definition.ts";
-import type { CatalogueDatabase, DatabaseRole, Snapshot } from "./store.ts";
+import type { CatalogueDatabase, DatabaseRole, NewSnapshot, Snapshot, SnapshotFacts } from "./record.ts";
 
 export const NO_LINEAGE: Lineage = { snapshot: null, quarantine: null };
 
@@ -45,11 +45,7 @@ export async function snapshotOfEpoch(client: Client, database: string, name: st
 }
 
 /** A new generation of a snapshot, in state `making`: a name that was used before gets the next number. */
-export async function beginSnapshot(
-  client: Client,
-  snapshot: { database: string; name: string; driver: string; epoch: number; release: string | null; automatic: boolean },
-  location: (generation: number) => string,
-): Promise<Snapshot> {
+export async function beginSnapshot(client: Client, snapshot: NewSnapshot, location: (generation: number) => string): Promise<Snapshot> {
   const { rows: last } = await client.query<{ generation: number }>(
     "SELECT coalesce(max(generation), 0)::int + 1 AS generation FROM snapshots WHERE database = $1 AND name = $2",
     [snapshot.database, snapshot.name],
@@ -72,15 +68,15 @@ export async function beginSnapshot(
   return snapshotOfRow(rows[0]!);
 }
 
-export async function finishSnapshot(
-  client: Client,
-  id: number,
-  facts: { manifest: unknown; statistics: unknown; baseline: Baseline | null; sizeBytes: number | null },
-): Promise<void> {
+export async function finishSnapshot(client: Client, id: number, facts: SnapshotFacts): Promise<void> {
   await client.query(
     "UPDATE snapshots SET state = 'ready', manifest = $2, statistics = $3, baseline = $4, size_bytes = $5, taken_at = clock_timestamp() WHERE id = $1",
     [id, JSON.stringify(facts.manifest), JSON.stringify(facts.statistics), JSON.stringify(facts.baseline), facts.sizeBytes],
   );
+}
+
+export async function setManifest(client: Client, id: number, manifest: unknown): Promise<void> {
+  await client.query("UPDATE snapshots SET manifest = $2 WHERE id = $1", [id, JSON.stringify(manifest)]);
 }
 
 export async function removeSnapshot(client: Client, id: number): Promise<void> {

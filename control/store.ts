@@ -4,72 +4,34 @@
  */
 import type { Client } from "pg";
 import { connect, quote, withSession, type Endpoint } from "../postgres/connection.ts";
-import type { CrossingPlan, Lineage } from "../crossing/plan.ts";
+import type { CrossingPlan } from "../crossing/plan.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Baseline } from "../systems/definition.ts";
+import {
+  beginSnapshot,
+  catalogued,
+  finishSnapshot,
+  forget,
+  readySnapshots,
+  removeSnapshot,
+  setManifest,
+  snapshotOfEpoch,
+} from "./catalogue.ts";
+import {
+  LockedError,
+  type CatalogueDatabase,
+  type ControlRecord,
+  type Crossing,
+  type CrossingState,
+  type ExportRecord,
+  type JournalEntry,
+  type NewSnapshot,
+  type Snapshot,
+  type SnapshotFacts,
+} from "./record.ts";
 
 export { controlDatabaseName } from "./name.ts";
-
-/** How far a crossing has come. `open` is the only state in which users are let in without more work. */
-export type CrossingState = "closing" | "closed" | "verified" | "open" | "refused";
-
-export interface Crossing {
-  epoch: number;
-  /** Hash of the pins. */
-  crossing: string;
-  pins: Pins;
-  plan: CrossingPlan;
-  state: CrossingState;
-  runId: string;
-  startedAt: string;
-  openedAt: string | null;
-  recordedAt: string | null;
-  failure: string | null;
-  /** Captured inside the fence. */
-  baseline: Baseline | null;
-  /** Why: incident and reason as given on the command line. */
-  reason: string | null;
-}
-
-export type DatabaseRole = "live" | "quarantine" | "armed" | "pristine";
-
-export interface CatalogueDatabase {
-  oid: number;
-  name: string;
-  /** Database of the definition. */
-  database: string;
-  role: DatabaseRole;
-  lineage: Lineage;
-  /** Snapshot a pristine or armed copy belongs to. */
-  snapshotId: number | null;
-  /** Epoch that made it (quarantines: the epoch that set it aside). */
-  epoch: number;
-  /** Since when it has its role (quarantines: when it was set aside). */
-  createdAt: string;
-  /** For armed copies: statistics right after its content was verified; null while it is being made. */
-  verified: Record<string, unknown> | null;
-}
-
-export interface Snapshot {
-  id: number;
-  database: string;
-  name: string;
-  generation: number;
-  driver: string;
-  /** Pristine database, or folder of the dump. */
-  location: string;
-  takenAt: string;
-  epoch: number;
-  /** Release that ran on this data. */
-  release: string | null;
-  automatic: boolean;
-  state: "making" | "ready" | "removed";
-  manifest: Record<string, unknown> | null;
-  /** Cumulative statistics of the live database when it was taken, to estimate rows changed since. */
-  statistics: Record<string, unknown> | null;
-  baseline: Baseline | null;
-  sizeBytes: number | null;
-}
+export * from "./record.ts";
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS crossings (
@@ -93,18 +55,10 @@ CREATE TABLE IF NOT EXISTS holder (one boolean PRIMARY KEY DEFAULT true CHECK (o
 
 /** "back"+"out" as a number: the key of the advisory lock. */
 const LOCK = 0x6261636b;
+/** "arm" as a number. */
+const ARMING_LOCK = 0x61726d;
 
-/** Somebody else is changing this system. */
-export class LockedError extends Error {
-  readonly holder: unknown;
-  constructor(holder: unknown) {
-    super(`another run holds the lock on this system: ${JSON.stringify(holder)}; wait for it to end, then run the same command again`);
-    this.name = "LockedError";
-    this.holder = holder;
-  }
-}
-
-export class ControlStore {
+export class ControlStore implements ControlRecord {
   readonly client: Client;
   private constructor(client: Client) {
     this.client = client;
@@ -145,8 +99,19 @@ export class ControlStore {
   async end(): Promise<void> {
     await this.client.end().catch(() => undefined);
   }
+  onLost(listener: () => void): void {
+    this.client.once("end", listener);
+  }
 
-  /** Keeps every other run off this system until the session ends. @throws LockedError naming the holder after `waitMs`. */
+  async whileArming<T>(work: () => Promise<T>): Promise<T> {
+    await this.client.query("SELECT pg_advisory_lock($1)", [ARMING_LOCK]);
+    try {
+      return await work();
+    } finally {
+      await this.client.query("SELECT pg_advisory_unlock($1)", [ARMING_LOCK]).catch(() => undefined);
+    }
+  }
+
   async lock(who: Record<string, unknown>, waitMs: number): Promise<void> {
     const until = Date.now() + waitMs;
     for (;;) {
@@ -181,7 +146,6 @@ export class ControlStore {
     return rows[0] === undefined ? null : crossingOfRow(rows[0]);
   }
 
-  /** The first word about a crossing: written before anything is stopped. The same epoch again: goes on where it was. */
   async beginCrossing(crossing: Pick<Crossing, "epoch" | "crossing" | "pins" | "plan" | "runId" | "reason">): Promise<void> {
     await this.client.query(
       `INSERT INTO crossings (epoch, crossing, pins, plan, state, run_id, reason) VALUES ($1, $2, $3, $4, 'closing', $5, $6)
@@ -212,10 +176,15 @@ export class ControlStore {
     await this.client.query("UPDATE crossings SET recorded_at = clock_timestamp(), failure = NULL WHERE epoch = $1", [epoch]);
   }
 
-  /** Remembers a value under a key, as the first word: what is there already stays. Resolves with what is kept. */
   async keepFirst<T>(key: string, value: T): Promise<T> {
     await this.client.query("INSERT INTO kept (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING", [key, JSON.stringify(value)]);
     return (await this.kept<T>(key))!;
+  }
+  async keep(key: string, value: unknown): Promise<void> {
+    await this.client.query(
+      "INSERT INTO kept (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = clock_timestamp()",
+      [key, JSON.stringify(value)],
+    );
   }
   async kept<T>(key: string): Promise<T | null> {
     const { rows } = await this.client.query<{ value: T }>("SELECT value FROM kept WHERE key = $1", [key]);
@@ -258,16 +227,62 @@ export class ControlStore {
       detail: row.detail,
     }));
   }
-}
 
-export interface JournalEntry {
-  epoch: number;
-  runId: string;
-  phase: string;
-  step: string;
-  status: "started" | "finished" | "failed" | "already";
-  durationMs?: number;
-  detail?: unknown;
+  async earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
+    const { rows } = await this.client.query<{ seconds: string }>(
+      `SELECT extract(epoch FROM opened_at - started_at) AS seconds FROM crossings
+       WHERE opened_at IS NOT NULL AND (plan->>'scope') IS NOT DISTINCT FROM $1 AND (plan->>'forward')::boolean = $2 AND (plan->>'fenceData')::boolean = $3
+         AND plan->>'fromRelease' IS NOT NULL
+       ORDER BY epoch DESC LIMIT 5`,
+      [plan.scope, plan.forward, plan.fenceData],
+    );
+    return rows.map(({ seconds }) => Number(seconds));
+  }
+  async lastForwardAt(): Promise<string | null> {
+    const { rows } = await this.client.query<{ started_at: Date }>(
+      "SELECT started_at FROM crossings WHERE (plan->>'forward')::boolean AND opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1",
+    );
+    return rows[0]?.started_at.toISOString() ?? null;
+  }
+
+  readySnapshots(): Promise<Snapshot[]> {
+    return readySnapshots(this.client);
+  }
+  snapshotOfEpoch(database: string, name: string, epoch: number): Promise<Snapshot | null> {
+    return snapshotOfEpoch(this.client, database, name, epoch);
+  }
+  beginSnapshot(snapshot: NewSnapshot, location: (generation: number) => string): Promise<Snapshot> {
+    return beginSnapshot(this.client, snapshot, location);
+  }
+  finishSnapshot(id: number, facts: SnapshotFacts): Promise<void> {
+    return finishSnapshot(this.client, id, facts);
+  }
+  setManifest(id: number, manifest: unknown): Promise<void> {
+    return setManifest(this.client, id, manifest);
+  }
+  removeSnapshot(id: number): Promise<void> {
+    return removeSnapshot(this.client, id);
+  }
+  catalogued(): Promise<CatalogueDatabase[]> {
+    return catalogued(this.client);
+  }
+  forgetDatabase(oid: number): Promise<void> {
+    return forget(this.client, oid);
+  }
+
+  async addExport(epoch: number, database: string, { path, sha256, rows }: ExportRecord): Promise<void> {
+    await this.client.query(
+      "INSERT INTO exports (epoch, database, path, sha256, rows) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (path) DO NOTHING",
+      [epoch, database, path, sha256, rows],
+    );
+  }
+  async exports(epoch: number): Promise<ExportRecord[]> {
+    const { rows } = await this.client.query<{ path: string; sha256: string; rows: string }>(
+      "SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path",
+      [epoch],
+    );
+    return rows.map(({ path, sha256, rows: count }) => ({ path, sha256, rows: Number(count) }));
+  }
 }
 
 interface CrossingRow {

@@ -1,7 +1,7 @@
 /** The entry a system wants about a rollback: a row in its own data, and the same as a line of JSON. Written once, whoever is killed when. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { quote } from "../postgres/connection.ts";
+import { quote } from "../postgres/identifiers.ts";
 import type { AccountDefinition } from "../systems/evidence.ts";
 import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
 import { columnsOf, hasTable, tableSql } from "./tables.ts";

@@ -1,5 +1,5 @@
 /** What a change of constraints would meet: rows that violate what is to be enforced, and reasons not to begin. Touches nothing. */
-import type { ControlStore } from "../control/store.ts";
+import type { ControlRecord } from "../control/record.ts";
 import { endpointOf, liveName, type Site } from "../declared/site.ts";
 import { UnreachableError, withSession } from "../postgres/connection.ts";
 import { dependents } from "../postgres/constraints.ts";
@@ -19,7 +19,7 @@ export interface ConstraintPreview extends ConstraintChange {
 export async function previewConstraints(
   site: Site,
   definition: SystemDefinition,
-  control: ControlStore | null,
+  control: ControlRecord | null,
   changes: readonly ConstraintChange[],
 ): Promise<ConstraintPreview[]> {
   const previews: ConstraintPreview[] = [];
@@ -37,7 +37,7 @@ export async function previewConstraints(
 async function look(
   site: Site,
   definition: SystemDefinition,
-  control: ControlStore | null,
+  control: ControlRecord | null,
   { name, table, database, to }: ConstraintChange,
 ): Promise<Pick<ConstraintPreview, "violations" | "problem">> {
   const constraint = definition.constraints![name]!;

@@ -5,11 +5,10 @@ import { atRisk, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
 import { estimate, type Estimate } from "./estimate.ts";
 import type { CrossingPlan, DataAction } from "./plan.ts";
-import { controlName, endpointOf, liveName, type Site } from "../declared/site.ts";
-import { ControlStore, type Snapshot } from "../control/store.ts";
-import { readySnapshots } from "../control/catalogue.ts";
-import { withSession } from "../postgres/connection.ts";
-import { databaseSizeBytes } from "../postgres/space.ts";
+import { openControl } from "../control/open.ts";
+import type { ControlRecord, Snapshot } from "../control/record.ts";
+import type { Site } from "../declared/site.ts";
+import { engineOf } from "./engine.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 
 export interface DatabasePreview {
@@ -43,15 +42,16 @@ export async function previewCrossing(
   plan: CrossingPlan,
   { exact, reached }: { exact: boolean; reached: boolean },
 ): Promise<CrossingPreview> {
-  const control = !reached ? null : await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const control = !reached ? null : await openControl(site, definition);
   try {
     const databases: Record<string, DatabasePreview> = {};
     let toCopyBytes = 0;
     for (const [name, database] of Object.entries(plan.databases)) {
       const snapshot = control === null ? null : await snapshotFor(control, name, database.action);
-      const armed = snapshot === null || control === null ? null : await isArmed(control.client, snapshot);
+      const armed = snapshot === null || control === null ? null : await isArmed(control, snapshot);
       if (armed === false) toCopyBytes += snapshot?.sizeBytes ?? 0;
-      if (reached && plan.take.length > 0 && database.action.kind === "none") toCopyBytes += await sizeOf(site, liveName(site, name));
+      if (reached && plan.take.length > 0 && database.action.kind === "none")
+        toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, control }, name);
       const looked = control === null ? null : await lookAtRisk(site, definition, control, name, database.action, exact);
       databases[name] = {
         action: describeAction(database.action),
@@ -77,8 +77,8 @@ export async function previewCrossing(
               ? await previewConstraints(site, definition, control, plan.constraints)
               : plan.constraints.map((change) => ({ ...change, violations: null, problem: null })),
           }),
-      effects: control === null || plan.forward ? [] : await effectsSince(site, definition, control),
-      estimate: estimate({ plan, earlierSeconds: control === null ? [] : await earlier(control, plan), toCopyBytes }),
+      effects: control === null || plan.forward ? [] : await effectsSince({ site, definition, control }),
+      estimate: estimate({ plan, earlierSeconds: control === null ? [] : await control.earlierSeconds(plan), toCopyBytes }),
     };
   } finally {
     await control?.end();
@@ -88,7 +88,7 @@ export async function previewCrossing(
 async function lookAtRisk(
   site: Site,
   definition: SystemDefinition,
-  control: ControlStore,
+  control: ControlRecord,
   database: string,
   action: DataAction,
   exact: boolean,
@@ -101,29 +101,13 @@ async function lookAtRisk(
   }
 }
 
-async function snapshotFor(control: ControlStore, database: string, action: DataAction): Promise<Snapshot | null> {
+async function snapshotFor(control: ControlRecord, database: string, action: DataAction): Promise<Snapshot | null> {
   if (action.kind !== "restore") return null;
   return (
-    (await readySnapshots(control.client)).find(
+    (await control.readySnapshots()).find(
       (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
     ) ?? null
   );
-}
-
-async function sizeOf(site: Site, live: string): Promise<number> {
-  return withSession(endpointOf(site), "postgres", (client) => databaseSizeBytes(client, live)).catch(() => 0);
-}
-
-/** Seconds from start to opening of crossings with the same scope. */
-async function earlier(control: ControlStore, plan: CrossingPlan): Promise<number[]> {
-  const { rows } = await control.client.query<{ seconds: string }>(
-    `SELECT extract(epoch FROM opened_at - started_at) AS seconds FROM crossings
-     WHERE opened_at IS NOT NULL AND (plan->>'scope') IS NOT DISTINCT FROM $1 AND (plan->>'forward')::boolean = $2 AND (plan->>'fenceData')::boolean = $3
-       AND plan->>'fromRelease' IS NOT NULL
-     ORDER BY epoch DESC LIMIT 5`,
-    [plan.scope, plan.forward, plan.fenceData],
-  );
-  return rows.map(({ seconds }) => Number(seconds));
 }
 
 export function describeAction(action: DataAction): string {

@@ -2,7 +2,7 @@
  * Restrictions besides the gate. The originals are written down before anything is restricted and stay as first written down until they are
  * given back; they are given back before data is copied or set aside, so that no snapshot and no quarantine ever holds a restriction.
  */
-import type { ControlStore } from "../control/store.ts";
+import type { ControlRecord } from "../control/record.ts";
 import type { ProtectionDefinition } from "../systems/protection.ts";
 import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
 import { inLive } from "./inside.ts";
@@ -10,7 +10,7 @@ import type { CrossingPlan } from "./plan.ts";
 import { step, type Run } from "./run.ts";
 import { hasTable } from "./tables.ts";
 
-type Keeping = Pick<ControlStore, "keepFirst" | "kept" | "forget">;
+type Keeping = Pick<ControlRecord, "keepFirst" | "kept" | "forget">;
 
 /** The values a restriction found, by key. */
 export type Originals = { key: SqlValue; value: SqlValue }[];

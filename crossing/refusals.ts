@@ -1,16 +1,12 @@
 /** Every reason not to begin a crossing, found before anything stops. */
 import { targetOf } from "../components/targets/index.ts";
 import { showDataPin, type Pins } from "../declared/pins.ts";
+import { openControl } from "../control/open.ts";
 import type { Site } from "../declared/site.ts";
-import { ControlStore } from "../control/store.ts";
-import { controlName, endpointOf, liveName } from "../declared/site.ts";
-import { withSession } from "../postgres/connection.ts";
-import { refuseUnfenceable } from "../postgres/fence.ts";
-import { downScript } from "../postgres/migrations.ts";
-import { requireSpace } from "../postgres/space.ts";
+import { downScript } from "../postgres/migrations/script.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { driverFor } from "./drivers.ts";
+import { enginesOf } from "./engine.ts";
 import { unfinished, type Facts } from "./look.ts";
 import { migrationsOf } from "./migrations.ts";
 import { planCrossing, type CrossingPlan } from "./plan.ts";
@@ -66,8 +62,8 @@ export async function refusals(
     }
   }
   if (facts.reach.kind === "reached") {
-    await collect(() => unfenceable(site, planned, facts));
-    await collect(() => space(site, planned, facts));
+    await collect(() => unfenceable(site, definition, planned, facts));
+    await collect(() => room(site, definition, planned, facts));
     await collect(async () => {
       reasons.push(...constraintRefusals(planned, await previewedConstraints(site, definition, planned), violations));
     });
@@ -77,21 +73,24 @@ export async function refusals(
 
 async function previewedConstraints(site: Site, definition: SystemDefinition, plan: CrossingPlan): Promise<ConstraintPreview[]> {
   if (plan.constraints === undefined || plan.constraints.length === 0) return [];
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const control = await openControl(site, definition);
   return previewConstraints(site, definition, control, plan.constraints).finally(() => control?.end());
 }
 
 /** What could not be fenced would fail the crossing when users are out already. */
-async function unfenceable(site: Site, plan: CrossingPlan, facts: Facts): Promise<void> {
+async function unfenceable(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
   if (!plan.fenceData) return;
-  await withSession(endpointOf(site), "postgres", async (client) => {
-    for (const database of Object.keys(plan.databases))
-      if (facts.databases[database]?.exists === true) await refuseUnfenceable(client, liveName(site, database));
-  });
+  for (const { engine, databases } of await enginesOf(definition))
+    await engine.refuseUnfenceable(
+      { site, definition, control: null },
+      databases.filter((database) => facts.databases[database]?.exists === true),
+    );
 }
 
-async function space(site: Site, plan: CrossingPlan, facts: Facts): Promise<void> {
-  const copies = Object.entries(plan.databases).filter(([, { action }]) => plan.take.length > 0 && action.kind === "none");
+async function room(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
+  const copies = Object.entries(plan.databases).flatMap(([database, { action }]) =>
+    plan.take.length > 0 && action.kind === "none" ? [database] : [],
+  );
   const unarmed = Object.entries(plan.databases).flatMap(([database, { action }]) => {
     if (action.kind !== "restore") return [];
     const snapshot = facts.snapshots.find(
@@ -101,13 +100,10 @@ async function space(site: Site, plan: CrossingPlan, facts: Facts): Promise<void
     return armed || snapshot === undefined ? [] : [snapshot];
   });
   if (copies.length === 0 && unarmed.length === 0) return;
-  await withSession(endpointOf(site), "postgres", async (client) => {
-    await driverFor(site, client, site.server.driver).check();
-    const { rows } = await client.query<{ bytes: string }>(
-      "SELECT coalesce(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY($1)",
-      [copies.map(([database]) => site.server.databases[database] ?? database.replaceAll("-", "_"))],
+  for (const { engine, databases } of await enginesOf(definition))
+    await engine.requireRoom(
+      { site, definition, control: null },
+      copies.filter((database) => databases.includes(database)),
+      unarmed.filter(({ database }) => databases.includes(database)),
     );
-    const needBytes = Number(rows[0]?.bytes) + unarmed.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
-    await requireSpace(client, endpointOf(site), needBytes);
-  });
 }

@@ -1,10 +1,7 @@
 /** What may be dropped: never the last good one, never one that a pin names, never the copy something else is measured against. */
-import type { Client } from "pg";
-import { catalogued, forget, readySnapshots, removeSnapshot } from "../control/catalogue.ts";
-import type { CatalogueDatabase, Snapshot } from "../control/store.ts";
+import type { CatalogueDatabase, Snapshot } from "../control/record.ts";
 import type { Declared } from "../declared/schema.ts";
-import { quote } from "../postgres/connection.ts";
-import { driverFor, type DriverName } from "./drivers.ts";
+import { engineOf } from "./engine.ts";
 import type { Run } from "./run.ts";
 
 export interface Droppable {
@@ -47,20 +44,12 @@ function byDatabase<T extends { database: string }>(entries: T[]): T[][] {
 }
 
 export async function applyRetention(run: Run, keep: Declared["backups"], pinned: string[]): Promise<string[]> {
-  const { client } = run.control;
-  const { snapshots, databases } = beyondRetention(await readySnapshots(client), await catalogued(client), keep, pinned, run.epoch);
-  for (const { name, oid } of databases) {
-    await drop(client, name);
-    await forget(client, oid);
-  }
+  const { control, definition } = run;
+  const { snapshots, databases } = beyondRetention(await control.readySnapshots(), await control.catalogued(), keep, pinned, run.epoch);
+  for (const copy of databases) await (await engineOf(definition, copy.database)).dropCopy(run, copy);
   for (const snapshot of snapshots) {
-    await removeSnapshot(client, snapshot.id);
-    const driver = snapshot.driver as DriverName;
-    await driverFor(run.site, client, driver).remove({ driver, location: snapshot.location });
+    await control.removeSnapshot(snapshot.id);
+    await (await engineOf(definition, snapshot.database)).removeSnapshot(run, snapshot);
   }
   return [...databases.map(({ name }) => name), ...snapshots.map(({ name, generation }) => `${name}@${generation}`)];
-}
-
-async function drop(client: Client, name: string): Promise<void> {
-  await client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
 }

@@ -1,6 +1,5 @@
 /** What is known of a run, put together from its record: for evidence, for the system's own account and for the report. */
-import { readySnapshots } from "../control/catalogue.ts";
-import type { Crossing, JournalEntry } from "../control/store.ts";
+import type { Crossing, JournalEntry } from "../control/record.ts";
 import type { CheckResult } from "../systems/definition.ts";
 import type { Completion } from "../systems/completion.ts";
 import type { DataFacts, RunFacts } from "../systems/evidence.ts";
@@ -97,7 +96,7 @@ async function dataFacts(run: Run, database: string, action: DataAction, journal
 }
 
 async function takenAt(run: Run, database: string, { name, generation }: { name: string; generation: number }): Promise<string | null> {
-  const snapshots = await readySnapshots(run.control.client);
+  const snapshots = await run.control.readySnapshots();
   return (
     snapshots.find((snapshot) => snapshot.database === database && snapshot.name === name && snapshot.generation === generation)?.takenAt ??
     null

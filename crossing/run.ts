@@ -1,5 +1,5 @@
 /** A run works its way through the phases of one crossing; every step is journalled where the data is. */
-import type { ControlStore } from "../control/store.ts";
+import type { ControlRecord } from "../control/record.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { endFailedRun } from "./ending.ts";
@@ -12,7 +12,7 @@ export type Log = (severity: "debug" | "info" | "warning" | "error", message: st
 export interface Run {
   site: Site;
   definition: SystemDefinition;
-  control: ControlStore;
+  control: ControlRecord;
   epoch: number;
   runId: string;
   log: Log;

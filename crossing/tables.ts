@@ -1,5 +1,5 @@
 /** What tables look like, asked the same way of every engine. */
-import { qualified, quote } from "../postgres/connection.ts";
+import { qualified, quote } from "../postgres/identifiers.ts";
 import type { SqlSession } from "../systems/sql-session.ts";
 
 /** Quoted for a statement, with its schema where the engine has schemas. */

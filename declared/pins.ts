@@ -60,6 +60,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   const errors: DeclaredStateError[] = [];
   const fail = (key: string, value: unknown, allowed: string): void =>
     void errors.push(new DeclaredStateError(`backout:${key}`, value, allowed));
+  requirePlaces(declared, definition, fail);
   const releases = Object.keys(declared.releases);
   const known = (key: string, release: string): boolean => {
     if (!releases.includes(release)) {
@@ -127,6 +128,32 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
     snapshots: [...declared.backups.snapshots].sort(),
   };
+}
+
+/** A server exactly where a database needs one, files only for databases that are files. */
+function requirePlaces(
+  declared: Declared,
+  definition: SystemDefinition,
+  fail: (key: string, value: unknown, allowed: string) => void,
+): void {
+  const of = (engine: string): string[] =>
+    Object.entries(definition.databases).flatMap(([name, database]) => (database.engine === engine ? [name] : []));
+  const [onServer, inFiles] = [of("postgres"), of("sqlite")];
+  if (onServer.length > 0 && declared.server === undefined)
+    fail(
+      "server",
+      undefined,
+      `${onServer.join(", ")} is a PostgreSQL database: give \`{embedded: true, port}\`, or host and user of a server`,
+    );
+  if (onServer.length === 0 && inFiles.length > 0 && declared.server !== undefined)
+    fail("server", "given", `${definition.name} has only SQLite files (${inFiles.join(", ")}): remove it`);
+  for (const name of Object.keys(declared.files))
+    if (!inFiles.includes(name))
+      fail(
+        `files.${name}`,
+        name,
+        `no SQLite database of ${definition.name}, which has ${inFiles.join(", ") || "none"}${suggestion(name, inFiles)}`,
+      );
 }
 
 function resolveData(

@@ -126,7 +126,8 @@ export const declaredSchema = z.strictObject({
   /** Module that exports the system's definition, relative to the project; absent for the systems that come with backout. */
   definition: name.optional(),
   target: z.enum(["process", "docker"]).default("process"),
-  server: serverSchema,
+  /** Needed where the system has a PostgreSQL database, and only there. */
+  server: serverSchema.optional(),
   /** Password of the administrative role on a server that is not embedded; set it with `pulumi config set --secret`. */
   serverPassword: z.string().optional(),
   /** Port of each public listener and of each component behind it. */

@@ -11,6 +11,8 @@ import type { SystemDefinition } from "../systems/definition.ts";
 import { loadSystem } from "../systems/registry.ts";
 import type { Declared, ServerDeclaration } from "./schema.ts";
 
+export type Server = ServerDeclaration & { password?: string };
+
 export interface Site {
   stack: string;
   system: string;
@@ -21,7 +23,8 @@ export interface Site {
   /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
   home: string;
   target: Declared["target"];
-  server: ServerDeclaration & { password?: string };
+  /** Absent where every database of the system is a SQLite file. */
+  server?: Server;
   ports: Record<string, number>;
   /** What only people know of the incident, for the record. */
   incident?: Record<string, string>;
@@ -45,11 +48,21 @@ export function siteOf(declared: Declared, stack: string, project: string): Site
     project,
     home,
     target: declared.target,
-    server: declared.serverPassword === undefined ? declared.server : { ...declared.server, password: declared.serverPassword },
+    ...(declared.server === undefined ? {} : { server: withPassword(declared.server, declared.serverPassword) }),
     ports: declared.ports,
     incident: declared.incident,
     files: Object.fromEntries(Object.entries(declared.files).map(([database, path]) => [database, resolve(project, path)])),
   };
+}
+
+function withPassword(server: ServerDeclaration, password: string | undefined): Server {
+  return password === undefined ? server : { ...server, password };
+}
+
+/** @throws where none is declared */
+export function serverOf(site: Pick<Site, "server" | "system">): Server {
+  if (site.server === undefined) throw new Error(`backout:server is missing: ${site.system} has a PostgreSQL database`);
+  return site.server;
 }
 
 export async function definitionOf(site: Pick<Site, "system" | "module">): Promise<SystemDefinition> {
@@ -65,7 +78,7 @@ export function serverHome(site: Site): string {
 
 /** The administrative role's way to the server. */
 export function endpointOf(site: Site): Endpoint {
-  const { server } = site;
+  const server = serverOf(site);
   if (server.embedded)
     return {
       host: "127.0.0.1",
@@ -88,12 +101,17 @@ export function endpointOf(site: Site): Endpoint {
 
 /** Name of a live database on the server. */
 export function liveName(site: Site, database: string): string {
-  return site.server.databases[database] ?? database.replaceAll("-", "_");
+  return site.server?.databases[database] ?? database.replaceAll("-", "_");
 }
 
 /** File of a live SQLite database. */
 export function liveFile(site: Pick<Site, "home" | "files">, database: string): string {
   return site.files[database] ?? join(site.home, "data", `${database}.db`);
+}
+
+/** The control file of a stack without a server. */
+export function controlFile(site: Pick<Site, "home">): string {
+  return join(site.home, "control", "control.db");
 }
 
 /** One control database per stack, beside its first live database. */
@@ -126,7 +144,12 @@ export function secretOf(site: Pick<Site, "home">, name: string): string {
   return readFileSync(file, "utf8").trim();
 }
 
-/** Connection string of the components for one database. */
+/** How components reach one database: a connection string, or the absolute path of a SQLite file. */
+export function databaseUrl(site: Site, definition: SystemDefinition, database: string): string {
+  return definition.databases[database]?.engine === "sqlite" ? liveFile(site, database) : servicesUrl(site, database);
+}
+
+/** Connection string of the components for one PostgreSQL database. */
 export function servicesUrl(site: Site, database: string): string {
   const { host, port } = endpointOf(site);
   return `postgresql://${SERVICES_ROLE}:${encodeURIComponent(secretOf(site, "database"))}@${host}:${port}/${encodeURIComponent(liveName(site, database))}`;

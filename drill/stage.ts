@@ -56,7 +56,9 @@ async function ownPins(source: OpenStack): Promise<PinEdit[]> {
     { path: ["release"], value: source.definition.drill.to },
     ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),
     ...(source.declared.target === "process" ? [] : [{ path: ["target"], value: "process" } satisfies PinEdit]),
-    ...(source.declared.server.embedded ? [] : [{ path: ["server"], value: { embedded: true, port } } satisfies PinEdit]),
+    ...(source.declared.server === undefined || source.declared.server.embedded
+      ? []
+      : [{ path: ["server"], value: { embedded: true, port } } satisfies PinEdit]),
     // A module of the user's own is named relative to the program, which stays where it is.
     ...(source.site.module === null ? [] : [{ path: ["definition"], value: source.site.module } satisfies PinEdit]),
   ];

@@ -1,8 +1,10 @@
-/** The provider's hold on a system while it works: one locked session in the control database for the life of the process. */
+/** The provider's hold on a system while it works: one locked control record for the life of the process. */
 import { hostname } from "node:os";
-import { ControlStore } from "../control/store.ts";
-import { controlName, definitionOf, endpointOf, type Site } from "../declared/site.ts";
+import { controlPlace, createControl } from "../control/open.ts";
+import type { ControlRecord } from "../control/record.ts";
 import type { Run } from "../crossing/run.ts";
+import { definitionOf, type Site } from "../declared/site.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
 import { newRunId } from "../crossing/run-id.ts";
 import type { Call } from "./resource.ts";
 
@@ -10,7 +12,7 @@ import type { Call } from "./resource.ts";
 const LOCK_WAIT_MS = 60_000;
 
 interface Held {
-  control: ControlStore;
+  control: ControlRecord;
   broken: boolean;
 }
 const held = new Map<string, Promise<Held>>();
@@ -19,10 +21,7 @@ const runId = newRunId();
 /** A run of one crossing with the lock held. Several resources of one update share the session. */
 export async function runOf(site: Site, epoch: number, call: Call): Promise<Run> {
   const definition = await definitionOf(site);
-  const name = controlName(site, definition);
-  const { host, port } = endpointOf(site);
-  const key = `${host}:${port}/${name}`;
-  const { control } = await heldFor(key, () => hold(site, name));
+  const { control } = await heldFor(controlPlace(site, definition), () => hold(site, definition));
   return { site, definition, control, epoch, runId, log: call.log };
 }
 
@@ -40,10 +39,10 @@ async function heldFor(key: string, open: () => Promise<Held>): Promise<Held> {
   return opened;
 }
 
-async function hold(site: Site, name: string): Promise<Held> {
-  const control = await ControlStore.create(endpointOf(site), name);
+async function hold(site: Site, definition: SystemDefinition): Promise<Held> {
+  const control = await createControl(site, definition);
   const session: Held = { control, broken: false };
-  control.client.on("end", () => (session.broken = true));
+  control.onLost(() => (session.broken = true));
   try {
     await control.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
   } catch (error) {

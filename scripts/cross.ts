@@ -1,7 +1,7 @@
 /** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the control database says happened. */
 import { readFileSync } from "node:fs";
-import { ControlStore, type Crossing, type JournalEntry } from "../control/store.ts";
-import { controlName, endpointOf } from "../declared/site.ts";
+import { openControl } from "../control/open.ts";
+import type { ControlRecord, Crossing, JournalEntry } from "../control/record.ts";
 import { PHASES } from "../crossing/phases.ts";
 import type { Ended } from "../crossing/ending.ts";
 import type { Completion } from "../systems/completion.ts";
@@ -80,7 +80,7 @@ function progress(): (line: string) => void {
 }
 
 async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code: number, output: string): Promise<CrossingOutcome> {
-  const control = await ControlStore.open(endpointOf(stack.site), controlName(stack.site, stack.definition)).catch(() => null);
+  const control = await openControl(stack.site, stack.definition).catch(() => null);
   try {
     const crossing = (await control?.lastCrossing()) ?? null;
     const ours = crossing !== null && control !== null && (await worked(control, crossing, runId));
@@ -103,7 +103,7 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
       quarantine: cut?.quarantine ?? null,
       phases: phaseTimes(journal, scope),
       checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
-      exported: ours ? await exportsOf(control, crossing.epoch) : [],
+      exported: ours ? await control.exports(crossing.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
       failure: code === 0 ? null : failureOf(output),
@@ -114,7 +114,7 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
   }
 }
 
-async function worked(control: ControlStore, crossing: Crossing, runId: string): Promise<boolean> {
+async function worked(control: ControlRecord, crossing: Crossing, runId: string): Promise<boolean> {
   return crossing.runId === runId || (await control.journal(crossing.epoch)).some((entry) => entry.runId === runId);
 }
 
@@ -141,14 +141,6 @@ export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: Sc
       },
     ];
   });
-}
-
-async function exportsOf(control: ControlStore, epoch: number): Promise<CrossingOutcome["exported"]> {
-  const { rows } = await control.client.query<{ path: string; sha256: string; rows: string }>(
-    "SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path",
-    [epoch],
-  );
-  return rows.map(({ path, sha256, rows: count }) => ({ path, sha256, rows: Number(count) }));
 }
 
 /** What ends a message in the engine's summary. */

@@ -1,42 +1,36 @@
 /** What is recorded before a crossing closes anything, to compare with afterwards: rows per table, latency, flags. */
-import type { Client } from "pg";
-import { sessionInside } from "../postgres/fence.ts";
-import type { Pins } from "../declared/pins.ts";
-import { endpointOf, liveName, secretOf } from "../declared/site.ts";
-import { connect, qualified, withSession } from "../postgres/connection.ts";
+import { inLive } from "../crossing/inside.ts";
 import type { Run } from "../crossing/run.ts";
+import { readFlags } from "../crossing/steps/flags.ts";
+import { hasTable, tableSql } from "../crossing/tables.ts";
+import type { Pins } from "../declared/pins.ts";
+import { secretOf } from "../declared/site.ts";
 import type { Baseline } from "../systems/definition.ts";
+import type { SqlSession } from "../systems/sql-session.ts";
 
 export async function captureBaseline(run: Run, from: Pins | null): Promise<Baseline> {
-  const flags: Record<string, boolean> = {};
   const store = run.definition.flags;
-  if (store !== undefined)
-    await withSession(endpointOf(run.site), liveName(run.site, store.database), async (client) => {
-      const { rows } = await client.query<{ name: string; enabled: boolean }>(store.readSql);
-      for (const { name, enabled } of rows) flags[name] = enabled;
-    }).catch(() => undefined);
+  const flags =
+    store === undefined ? {} : await inLive(run, store.database, (session) => readFlags(session, store), false).catch(() => ({}));
   return { at: new Date().toISOString(), release: from?.release ?? "", counts: {}, latencyMs: await latency(run), flags };
 }
 
 /** Counts every table where nothing writes any more, and keeps the figures in the crossing's record. */
 export async function countInside(run: Run, fenced: boolean): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const [database, { tables }] of Object.entries(run.definition.databases)) {
-    const live = liveName(run.site, database);
-    const client = fenced ? await sessionInside(endpointOf(run.site), run.control.client, live) : await connect(endpointOf(run.site), live);
-    Object.assign(counts, await countTables(client, tables).finally(() => client.end()));
-  }
+  for (const [database, { tables }] of Object.entries(run.definition.databases))
+    Object.assign(counts, await inLive(run, database, (session) => countTables(session, tables), fenced));
   await run.control.setCounts(run.epoch, counts);
   return counts;
 }
 
-export async function countTables(client: Client, tables: string[]): Promise<Record<string, number>> {
+/** Tables that are not there are left out. */
+export async function countTables(session: SqlSession, tables: string[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const table of tables) {
-    const { rows: found } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [qualified(table)]);
-    if (found[0]?.found !== true) continue;
-    const { rows } = await client.query<{ rows: string }>(`SELECT count(*) AS rows FROM ${qualified(table)}`);
-    counts[table] = Number(rows[0]?.rows);
+    if (!(await hasTable(session, table))) continue;
+    const [counted] = await session.all<{ rows: number | string }>(`SELECT count(*) AS rows FROM ${tableSql(session, table)}`);
+    counts[table] = Number(counted?.rows);
   }
   return counts;
 }

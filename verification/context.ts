@@ -3,7 +3,6 @@ import { secretOf } from "../declared/site.ts";
 import type { Pins } from "../declared/pins.ts";
 import { verifierPass } from "../crossing/gate.ts";
 import { targetOf } from "../components/targets/index.ts";
-import { readySnapshots } from "../control/catalogue.ts";
 import type { Run } from "../crossing/run.ts";
 import type { Baseline, CheckContext } from "../systems/definition.ts";
 import { openData } from "./data-access.ts";
@@ -55,7 +54,7 @@ export async function openContext(
 
 async function snapshotBaseline(run: Run): Promise<Baseline | null> {
   const crossing = await run.control.crossing(run.epoch);
-  const snapshots = await readySnapshots(run.control.client);
+  const snapshots = await run.control.readySnapshots();
   for (const [database, { action }] of Object.entries(crossing?.plan.databases ?? {})) {
     if (action.kind !== "restore") continue;
     const snapshot = snapshots.find(

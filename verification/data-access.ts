@@ -1,8 +1,7 @@
 /** Administrative sessions in the live databases of a stack, opened when first asked for. */
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
 import { endpointOf, liveFile, liveName, type Site } from "../declared/site.ts";
-import { connect } from "../postgres/connection.ts";
 import type { DataAccess } from "../systems/definition.ts";
 
 export type OpenData = DataAccess & { end: () => Promise<void> };
@@ -18,7 +17,7 @@ export function openData(site: Site, { readOnly = false }: { readOnly?: boolean 
       return known;
     },
     sqlite: (name) => {
-      const known = files.get(name) ?? new DatabaseSync(liveFile(site, name), { timeout: 5000, readOnly });
+      const known = files.get(name) ?? file(site, name, readOnly);
       files.set(name, known);
       return known;
     },
@@ -30,9 +29,16 @@ export function openData(site: Site, { readOnly = false }: { readOnly?: boolean 
 }
 
 async function session(site: Site, name: string, readOnly: boolean): Promise<Client> {
+  const { connect } = await import("../postgres/connection.ts");
   const client = await connect(endpointOf(site), liveName(site, name));
   if (readOnly) await client.query("SET default_transaction_read_only = on");
   return client;
+}
+
+/** Loaded only where there is a file: it takes a while, and says that it is experimental. */
+function file(site: Site, name: string, readOnly: boolean): DatabaseSync {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  return new DatabaseSync(liveFile(site, name), { timeout: 5000, readOnly });
 }
 
 /** What a session that is open already gives access to. */

@@ -45,7 +45,7 @@ export class DockerTarget implements Target {
     if (this.port(component) === null && (definition.kind === "service" || definition.health !== undefined))
       throw new PortUndeclaredError(component);
     const platform = await docker(commands.versionArguments());
-    if (this.site.server.embedded && definition.databases.length > 0 && loopbackIsApart(platform))
+    if (this.site.server?.embedded === true && definition.databases.length > 0 && loopbackIsApart(platform))
       throw new ServerOutOfReachError(component);
     await this.slot(component, await containersOf(this.site.stack, component));
     await makePresent(component, pin);

@@ -1,7 +1,7 @@
 /** What every target has to know to start a component: its definition, port, environment, and the hash of what it is started with. */
 import { createHash } from "node:crypto";
 import { canonical, type ComponentPin } from "../../declared/pins.ts";
-import { endpointOf, secretOf, servicesUrl, type Site } from "../../declared/site.ts";
+import { databaseUrl, endpointOf, secretOf, type Site } from "../../declared/site.ts";
 import type { ComponentDefinition, SystemDefinition } from "../../systems/definition.ts";
 
 export function componentOf(definition: SystemDefinition, component: string): ComponentDefinition {
@@ -20,7 +20,7 @@ export function environmentOf(site: Site, definition: SystemDefinition, componen
   return (
     componentOf(definition, component).environment?.({
       port: portOf(site, component),
-      databaseUrl: (database) => servicesUrl(site, database),
+      databaseUrl: (database) => databaseUrl(site, definition, database),
       secret: (name) => secretOf(site, name),
       release: pin.release,
       config: pin.config,
@@ -30,13 +30,19 @@ export function environmentOf(site: Site, definition: SystemDefinition, componen
 
 /** What a running component must have been started with. */
 export function configHash(site: Site, component: string, pin: ComponentPin): string {
-  const { host, port } = endpointOf(site);
   const started = {
     config: pin.config,
     artefact: pin.artefact,
     listens: portOf(site, component),
-    server: `${host}:${port}`,
+    server: serverPlace(site),
     restart: pin.restart,
   };
   return createHash("sha256").update(canonical(started)).digest("hex").slice(0, 16);
+}
+
+/** Where its databases are; the files of a stack without a server, where they do not lie at home. */
+function serverPlace(site: Site): string {
+  if (site.server === undefined) return Object.values(site.files).join(", ");
+  const { host, port } = endpointOf(site);
+  return `${host}:${port}`;
 }

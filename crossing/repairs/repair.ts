@@ -1,5 +1,4 @@
 /** Runs a pinned repair as one transaction of the live database, inside the fence; the snapshot taken first is the way back. */
-import { readySnapshots } from "../../control/catalogue.ts";
 import { repairsOf } from "../../declared/repairs.ts";
 import type { RowsChanged } from "../../systems/repair.ts";
 import type { SqlSession } from "../../systems/sql-session.ts";
@@ -22,7 +21,7 @@ export class NoSafetySnapshotError extends Error {
 export async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
   const definition = repairsOf(run.definition, database)[action.repair];
   if (definition === undefined) throw new Error(`${database} has no repair ${action.repair}`);
-  const snapshots = await readySnapshots(run.control.client);
+  const snapshots = await run.control.readySnapshots();
   const safety = `before-${action.repair}`;
   const isSafety = snapshots.some((one) => one.database === database && one.name === safety && one.epoch === run.epoch);
   if (!isSafety) throw new NoSafetySnapshotError(database, safety, run.epoch);

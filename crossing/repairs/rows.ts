@@ -1,5 +1,5 @@
 /** The repair every database has: rows named one by one go back to what they were in a snapshot. */
-import { quote } from "../../postgres/connection.ts";
+import { quote } from "../../postgres/identifiers.ts";
 import type { RepairContext, RowsChanged } from "../../systems/repair.ts";
 import type { SqlSession, SqlValue } from "../../systems/sql-session.ts";
 import { columnsOf, hasTable, keyOf, tableSql } from "../tables.ts";

@@ -3,7 +3,6 @@
  * first, stopping at the first one that the data violates. What the catalogue says counts, not what was planned.
  */
 import type { Client } from "pg";
-import { snapshotOfEpoch } from "../../control/catalogue.ts";
 import { endpointOf, liveName } from "../../declared/site.ts";
 import type { Pins } from "../../declared/pins.ts";
 import { connect, qualified } from "../../postgres/connection.ts";
@@ -14,6 +13,7 @@ import { sessionInside } from "../../postgres/fence.ts";
 import type { ConstraintDefinition, ConstraintState } from "../../systems/constraint.ts";
 import { BEFORE_DROP, constraintOrder } from "../constraint-plan.ts";
 import { DefinitionUnknownError, keepDefinition, knownDefinition } from "../constraint-record.ts";
+import { clientOf } from "../engines/postgres/session.ts";
 import { failpoint } from "../failpoints.ts";
 import { step, type Run } from "../run.ts";
 
@@ -67,10 +67,10 @@ export async function setConstraints(run: Run, pins: Pins, violations: "refuse" 
 /** Inside the fence where there is one; a session of ours must not close what is open. */
 async function sessionFor(run: Run, database: string): Promise<Client> {
   const live = liveName(run.site, database);
-  const { rows } = await run.control.client.query<{ open: boolean }>("SELECT datallowconn AS open FROM pg_database WHERE datname = $1", [
+  const { rows } = await clientOf(run.control).query<{ open: boolean }>("SELECT datallowconn AS open FROM pg_database WHERE datname = $1", [
     live,
   ]);
-  return rows[0]?.open === false ? sessionInside(endpointOf(run.site), run.control.client, live) : connect(endpointOf(run.site), live);
+  return rows[0]?.open === false ? sessionInside(endpointOf(run.site), clientOf(run.control), live) : connect(endpointOf(run.site), live);
 }
 
 /** Everything that is there is remembered, so that what somebody drops by hand can be brought back as well. */
@@ -178,10 +178,10 @@ async function checkWayBack(run: Run, client: Client, name: string, { database, 
   const crossing = await run.control.crossing(run.epoch);
   const action = crossing?.plan.databases[database]?.action.kind;
   if (action !== undefined && action !== "none") return;
-  const snapshot = await snapshotOfEpoch(run.control.client, database, BEFORE_DROP, run.epoch);
+  const snapshot = await run.control.snapshotOfEpoch(database, BEFORE_DROP, run.epoch);
   if (snapshot?.state !== "ready") throw new NoWayBackError(name, `crossing ${run.epoch} has no snapshot ${BEFORE_DROP} of ${database}`);
   if (snapshot.driver !== "template") return;
-  const copy = await sessionInside(endpointOf(run.site), run.control.client, snapshot.location).catch((error: Error) => {
+  const copy = await sessionInside(endpointOf(run.site), clientOf(run.control), snapshot.location).catch((error: Error) => {
     throw new NoWayBackError(name, `the snapshot cannot be looked into: ${error.message}`);
   });
   try {

@@ -1,17 +1,14 @@
 /** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
-import { liveName } from "../../declared/site.ts";
 import { crossingOf, type Maintenance, type Pins } from "../../declared/pins.ts";
-import { fenceDatabase, refuseUnfenceable } from "../../postgres/fence.ts";
-import { readProperties } from "../../postgres/properties.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { captureBaseline, countInside } from "../../verification/baseline.ts";
 import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../records/configuration.ts";
 import { captureEvidence } from "../evidence.ts";
 import { closeGate, setGate } from "../gate.ts";
 import { countSince } from "../at-risk.ts";
+import { engineOf } from "../engine.ts";
 import type { CrossingPlan } from "../plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
-import { saveProperties, savedProperties } from "../properties-record.ts";
 import { RefusedError, step, type Run } from "../run.ts";
 import { reopenRefused } from "./reopen.ts";
 
@@ -31,7 +28,8 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   await keepCurrentConfiguration(run, pins);
   await step(run, "fence", "protect", async () => {
     await keepProperties(run, before === null || before.state === "open" || before.state === "refused");
-    if (plan.fenceData) for (const database of existing(run, plan)) await refuseUnfenceable(control.client, liveName(run.site, database));
+    if (plan.fenceData)
+      for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
     // A baseline of a system that is half down says nothing.
     if ((await control.crossing(epoch))?.baseline === null)
       await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
@@ -88,14 +86,10 @@ function existing(run: Run, plan: CrossingPlan): string[] {
   return Object.keys(run.definition.databases).filter((database) => plan.databases[database]?.action.kind !== "create");
 }
 
-/** What CREATE DATABASE does not copy, as it is while nothing is closed; while something is, the record of before stays. */
+/** What a copy does not carry, as it is while nothing is closed; while something is, the record of before stays. */
 async function keepProperties(run: Run, everythingOpen: boolean): Promise<void> {
-  for (const database of Object.keys(run.definition.databases)) {
-    const live = liveName(run.site, database);
-    if (!everythingOpen && (await savedProperties(run.control.client, database)) !== null) continue;
-    const properties = await readProperties(run.control.client, live).catch(() => null);
-    if (properties !== null) await saveProperties(run.control.client, database, properties);
-  }
+  for (const database of Object.keys(run.definition.databases))
+    await (await engineOf(run.definition, database)).keepProperties(run, database, everythingOpen);
 }
 
 function protectGate(run: Run, plan: CrossingPlan, maintenance: Maintenance): void {
@@ -118,8 +112,7 @@ async function stopAll(run: Run, plan: CrossingPlan): Promise<string[]> {
 async function closeData(run: Run, plan: CrossingPlan): Promise<Record<string, unknown>> {
   if (!plan.fenceData) return {};
   const closed: Record<string, unknown> = {};
-  for (const database of existing(run, plan))
-    closed[database] = await fenceDatabase(run.control.client, liveName(run.site, database), { timeoutMs: 30_000, retryMs: 20 });
+  for (const database of existing(run, plan)) closed[database] = await (await engineOf(run.definition, database)).close(run, database);
   return closed;
 }
 

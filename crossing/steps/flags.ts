@@ -1,38 +1,41 @@
 /** Sets feature flags as declared, their values before saved in the journal first. */
-import { endpointOf, liveName } from "../../declared/site.ts";
-import { sessionInside } from "../../postgres/fence.ts";
-import { connect } from "../../postgres/connection.ts";
+import type { SqlSession } from "../../systems/sql-session.ts";
+import { inLive } from "../inside.ts";
 import { step, type Run } from "../run.ts";
-import type { Client } from "pg";
+import { hasTable } from "../tables.ts";
 
 export async function setFlags(run: Run, flags: Record<string, boolean>): Promise<{ before: Record<string, boolean> }> {
   const store = run.definition.flags;
   if (store === undefined || Object.keys(flags).length === 0) return { before: {} };
-  const live = liveName(run.site, store.database);
   const fenced = (await run.control.crossing(run.epoch))?.plan.fenceData === true;
-  const client = fenced ? await sessionInside(endpointOf(run.site), run.control.client, live) : await connect(endpointOf(run.site), live);
-  try {
-    return await step(
-      run,
-      "install",
-      "flags",
-      () => write(client, store, flags),
-      (done) => ({ ...done, flags }),
-    );
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  return inLive(
+    run,
+    store.database,
+    (session) =>
+      step(
+        run,
+        "install",
+        "flags",
+        () => write(session, store, flags),
+        (done) => ({ ...done, flags }),
+      ),
+    fenced,
+  );
 }
 
 async function write(
-  client: Client,
+  session: SqlSession,
   store: NonNullable<Run["definition"]["flags"]>,
   flags: Record<string, boolean>,
 ): Promise<{ before: Record<string, boolean> }> {
-  const { rows: found } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [store.requiresTable]);
-  if (found[0]?.found !== true) return { before: {} };
-  const { rows } = await client.query<{ name: string; enabled: boolean }>(store.readSql);
-  const before = Object.fromEntries(rows.map(({ name, enabled }) => [name, enabled]));
-  for (const [name, enabled] of Object.entries(flags)) if (before[name] !== enabled) await client.query(store.writeSql, [name, enabled]);
+  if (!(await hasTable(session, store.requiresTable))) return { before: {} };
+  const before = await readFlags(session, store);
+  for (const [name, enabled] of Object.entries(flags)) if (before[name] !== enabled) await session.run(store.writeSql, [name, enabled]);
   return { before };
+}
+
+/** Where an engine has no booleans, numbers stand for them. */
+export async function readFlags(session: SqlSession, store: NonNullable<Run["definition"]["flags"]>): Promise<Record<string, boolean>> {
+  const rows = await session.all<{ name: string; enabled: boolean | number }>(store.readSql);
+  return Object.fromEntries(rows.map(({ name, enabled }) => [name, Boolean(enabled)]));
 }

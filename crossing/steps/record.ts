@@ -1,24 +1,17 @@
 /** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
 import { join } from "node:path";
 import { mkdirSync } from "node:fs";
-import { catalogued } from "../../control/catalogue.ts";
-import { endpointOf } from "../../declared/site.ts";
 import type { Declared } from "../../declared/schema.ts";
-import { sessionInside } from "../../postgres/fence.ts";
-import { exportDifferences } from "../../postgres/export.ts";
 import { appendGovernance } from "../../records/governance.ts";
-import { armInBackground, withCopy } from "../arming.ts";
+import { armInBackground } from "../arming.ts";
 import { endRun } from "../ending.ts";
 import { baseSnapshot } from "../at-risk.ts";
+import { engineOf, type ExportFile } from "../engine.ts";
 import type { DataAction } from "../plan.ts";
 import { applyRetention } from "../retention.ts";
 import { step, type Run } from "../run.ts";
 
-export interface Exported {
-  path: string;
-  sha256: string;
-  rows: number;
-}
+export type Exported = ExportFile;
 
 export async function record(
   run: Run,
@@ -81,8 +74,7 @@ export async function record(
 
 /** Compares what was set aside with the snapshot it is measured against; files and their hashes go into the catalogue. */
 async function exportSince(run: Run, database: string, action: DataAction, runId: string): Promise<Exported[]> {
-  const { client } = run.control;
-  const quarantine = (await catalogued(client)).find(
+  const quarantine = (await run.control.catalogued()).find(
     (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
   );
   if (quarantine === undefined) return [];
@@ -91,20 +83,9 @@ async function exportSince(run: Run, database: string, action: DataAction, runId
   if (snapshot === null) return [];
   const folder = join(run.site.home, "exports", runId, database);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Nobody may change what is set aside: it accepts no connections.
-  const current = await sessionInside(endpointOf(run.site), client, quarantine.name);
-  const files = await withCopy(run, snapshot, (from) =>
-    exportDifferences({ base: from, current, tables: run.definition.databases[database]!.tables, folder, runId }),
-  ).finally(() => current.end());
-  for (const { path, sha256, rows } of files)
-    await client.query("INSERT INTO exports (epoch, database, path, sha256, rows) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (path) DO NOTHING", [
-      run.epoch,
-      database,
-      path,
-      sha256,
-      rows,
-    ]);
-  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+  const files = await (await engineOf(run.definition, database)).exportSince(run, quarantine, snapshot, folder, runId);
+  for (const file of files) await run.control.addExport(run.epoch, database, file);
+  return files;
 }
 
 async function snapshotOf(run: Run, database: string, lineage: { name: string; generation: number } | null) {

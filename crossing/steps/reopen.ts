@@ -1,10 +1,8 @@
 /** Takes a refusal back: what had been stopped runs again, the data and the gate are open as before. Nothing of the data was changed. */
-import { liveName, SERVICES_ROLE } from "../../declared/site.ts";
-import { admit } from "../../postgres/fence.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { setGate } from "../gate.ts";
+import { engineOf } from "../engine.ts";
 import type { CrossingPlan } from "../plan.ts";
-import { savedProperties } from "../properties-record.ts";
 import { liftProtections } from "../protections.ts";
 import type { Run } from "../run.ts";
 
@@ -24,8 +22,6 @@ export async function reopenRefused(run: Run, plan: CrossingPlan): Promise<void>
 }
 
 export async function admitEverybody(run: Run): Promise<void> {
-  for (const database of Object.keys(run.definition.databases)) {
-    const saved = await savedProperties(run.control.client, database);
-    if (saved !== null) await admit(run.control.client, liveName(run.site, database), "everybody", { servicesRole: SERVICES_ROLE, saved });
-  }
+  for (const database of Object.keys(run.definition.databases))
+    await (await engineOf(run.definition, database)).admit(run, database, "everybody");
 }

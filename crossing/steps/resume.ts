@@ -1,10 +1,8 @@
 /** Makes every component run that should run, and none that should not; looks at what really runs. */
-import { liveName, SERVICES_ROLE } from "../../declared/site.ts";
 import type { Pins } from "../../declared/pins.ts";
 import { targetOf } from "../../components/targets/index.ts";
-import { admit } from "../../postgres/fence.ts";
+import { engineOf } from "../engine.ts";
 import { ordered } from "../plan.ts";
-import { savedProperties } from "../properties-record.ts";
 import { step, type Run } from "../run.ts";
 
 /** A component runs another release than its pin says. */
@@ -39,8 +37,6 @@ export async function resume(run: Run, pins: Pins): Promise<Record<string, strin
 }
 
 async function admitServices(run: Run): Promise<void> {
-  for (const database of Object.keys(run.definition.databases)) {
-    const saved = await savedProperties(run.control.client, database);
-    if (saved !== null) await admit(run.control.client, liveName(run.site, database), "services", { servicesRole: SERVICES_ROLE, saved });
-  }
+  for (const database of Object.keys(run.definition.databases))
+    await (await engineOf(run.definition, database)).admit(run, database, "services");
 }

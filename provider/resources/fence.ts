@@ -4,8 +4,9 @@
  */
 import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
+import { controlPlace } from "../../control/open.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
-import { controlName, definitionOf, endpointOf, type Site } from "../../declared/site.ts";
+import { definitionOf, type Site } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
@@ -79,11 +80,11 @@ export const fence: Resource<Inputs> = {
 
 /** The state knows a crossing, but the data has no record of any: another server or another database is declared than the one with the data. */
 function elsewhere(site: Site, definition: SystemDefinition, old: Inputs): string {
-  const { host, port } = endpointOf(site);
-  return (
-    `this stack was deployed (crossing ${old.epoch}), but ${controlName(site, definition)} at ${host}:${port} has no record of it: ` +
-    "backout:server names another server or database than the one that holds the data. Nothing was changed: pin the one of before, or begin anew after `pulumi destroy`"
-  );
+  const where =
+    site.server === undefined
+      ? "the stack's home on this machine is not the one beside the data. Nothing was changed: work where the data is, or begin anew after `pulumi destroy`"
+      : "backout:server names another server or database than the one that holds the data. Nothing was changed: pin the one of before, or begin anew after `pulumi destroy`";
+  return `this stack was deployed (crossing ${old.epoch}), but ${controlPlace(site, definition)} has no record of it: ${where}`;
 }
 
 function assumed(definition: SystemDefinition): Facts["databases"] {

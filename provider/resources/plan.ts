@@ -10,7 +10,7 @@ import type { CrossingPreview } from "../../crossing/preview.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
-import { UnreachableError } from "../../postgres/connection.ts";
+import { UnreachableError } from "../../postgres/unreachable.ts";
 import { endpointOf } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
@@ -60,13 +60,18 @@ async function refusedFor({ site, pins, freeze, violations }: Inputs, definition
 async function plan({ site, pins }: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
   const facts = await look(site, definition);
-  if (facts.reach.kind === "unreachable")
-    throw new UnreachableError(endpointOf(site), "postgres", new Error(`${facts.reach.reason}. Nothing was stopped`));
+  if (facts.reach.kind === "unreachable") throw outOfReach(site, `${facts.reach.reason}. Nothing was stopped`);
   const target = targetOf(site, definition);
   await failpoint("plan.before");
   for (const [name, pin] of Object.entries(pins.components)) await target.check(name, pin);
   await failpoint("plan.after");
   return { plannedAt: new Date().toISOString() };
+}
+
+function outOfReach(site: Site, reason: string): Error {
+  return site.server === undefined
+    ? new Error(`cannot reach the data: ${reason}`)
+    : new UnreachableError(endpointOf(site), "postgres", new Error(reason));
 }
 
 export const planResource: Resource<Inputs> = {

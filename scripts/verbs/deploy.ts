@@ -2,12 +2,10 @@
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
-import { ControlStore } from "../../control/store.ts";
-import { readySnapshots } from "../../control/catalogue.ts";
+import { openControl } from "../../control/open.ts";
 import { toArm } from "../../crossing/arming.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { deployEdits } from "../../declared/scope.ts";
-import { controlName, endpointOf } from "../../declared/site.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled, type ListedItem } from "../../deployment/list.ts";
 import { listBefore, tagEdits } from "./deploy-list.ts";
@@ -93,10 +91,10 @@ async function goBack(
 }
 
 async function snapshotsOf(stack: OpenStack, epoch: number | null): Promise<Record<string, string>> {
-  const control = await ControlStore.open(endpointOf(stack.site), controlName(stack.site, stack.definition)).catch(() => null);
+  const control = await openControl(stack.site, stack.definition).catch(() => null);
   if (control === null) return {};
   try {
-    const snapshots = (await readySnapshots(control.client)).filter(
+    const snapshots = (await control.readySnapshots()).filter(
       (snapshot) => snapshot.epoch === epoch && snapshot.name.startsWith("before-"),
     );
     return Object.fromEntries(snapshots.map(({ database, name, generation }) => [database, `${name}@${generation}`]));
@@ -124,11 +122,11 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
 /** Deploying is done when the way back is ready. */
 async function untilArmed(stack: OpenStack): Promise<boolean> {
   if (stack.declared.arm === "never") return false;
-  const control = await ControlStore.open(endpointOf(stack.site), controlName(stack.site, stack.definition));
+  const control = await openControl(stack.site, stack.definition);
   if (control === null) return false;
   try {
     for (let look = 0; look < 1200; look++) {
-      if ((await toArm(control.client, stack.declared.arm)).length === 0) return (await readySnapshots(control.client)).length > 0;
+      if ((await toArm(control, stack.declared.arm)).length === 0) return (await control.readySnapshots()).length > 0;
       if (look % 40 === 39) say("  the snapshot is being armed…");
       await new Promise((resolve) => setTimeout(resolve, 250));
     }

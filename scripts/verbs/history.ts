@@ -1,7 +1,6 @@
 /** `backout history`: the crossings of a stack, newest first, from the control database. */
 import type { Command } from "commander";
-import { ControlStore } from "../../control/store.ts";
-import { controlName, endpointOf } from "../../declared/site.ts";
+import { openControl } from "../../control/open.ts";
 import { phaseTimes, type PhaseTime } from "../cross.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { finish, UsageError, type CommonOptions } from "./outcome.ts";
@@ -28,7 +27,7 @@ export async function history(options: Options): Promise<{ stack: string; crossi
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError(`--limit "${options.limit}" must be a whole number from 1`);
   const { site, definition, stack } = await openStack(stackFile(options.stack));
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const control = await openControl(site, definition);
   if (control === null) return { stack, crossings: [] };
   try {
     const crossings: HistoryEntry[] = [];

@@ -3,7 +3,6 @@ import type { Command } from "commander";
 import { question } from "zx";
 import { newRunId } from "../../crossing/run-id.ts";
 import { EMBEDDED_USER, serverHome, type Site } from "../../declared/site.ts";
-import { ensureServer, observeServer } from "../../postgres/server.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
@@ -57,7 +56,9 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
 
 /** An embedded server that is down is started first, as the update would: without it nobody knows which snapshots there are. */
 export async function startStoppedServer(site: Site): Promise<void> {
-  if (!site.server.embedded || observeServer(serverHome(site)).state !== "stopped") return;
+  if (site.server?.embedded !== true) return;
+  const { ensureServer, observeServer } = await import("../../postgres/server.ts");
+  if (observeServer(serverHome(site)).state !== "stopped") return;
   say("the embedded PostgreSQL server is down: it is started");
   await ensureServer({ home: serverHome(site), port: site.server.port, superuser: EMBEDDED_USER, log: say });
 }

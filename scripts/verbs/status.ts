@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { targetOf } from "../../components/targets/index.ts";
 import { showFreeze } from "../../crossing/freeze.ts";
 import { look, unfinished, type Facts } from "../../crossing/look.ts";
+import { enginesOf } from "../../crossing/engine.ts";
 import type { Freeze } from "../../declared/schema.ts";
-import { endpointOf, gateStateFile } from "../../declared/site.ts";
+import { gateStateFile, type Site } from "../../declared/site.ts";
 import { readGateState } from "../../gate/state.ts";
-import { withSession } from "../../postgres/connection.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates, type WatchState } from "../../verification/watches-due.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { finish, type CommonOptions } from "./outcome.ts";
 
@@ -55,7 +56,7 @@ export async function status(options: CommonOptions): Promise<Status> {
       asPinned: pin.run ? running && observed.asPinned(pin) : !running || definition.components[name]?.kind === "static",
     });
   }
-  const sizes = facts.reach.kind === "reached" ? await databaseSizes(site) : new Map<string, number>();
+  const sizes = facts.reach.kind === "reached" ? await copySizes(site, definition) : new Map<string, number>();
   const copies = facts.catalogue.filter(({ role }) => role !== "live");
   return {
     stack: stack.stack,
@@ -105,13 +106,11 @@ function watchesOf({ site, definition }: OpenStack, last: Facts["last"]): Status
   }));
 }
 
-async function databaseSizes(site: Parameters<typeof endpointOf>[0]): Promise<Map<string, number>> {
-  return withSession(endpointOf(site), "postgres", async (client) => {
-    const { rows } = await client.query<{ name: string; bytes: string }>(
-      "SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database",
-    );
-    return new Map(rows.map(({ name, bytes }) => [name, Number(bytes)]));
-  });
+async function copySizes(site: Site, definition: SystemDefinition): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const { engine } of await enginesOf(definition))
+    for (const [name, bytes] of await engine.copyBytes({ site, definition, control: null })) sizes.set(name, bytes);
+  return sizes;
 }
 
 function megabytes(bytes: number): string {

@@ -1,8 +1,7 @@
 /** `backout verify`: the system's checks against what runs, without an update. */
 import type { Command } from "commander";
-import { ControlStore } from "../../control/store.ts";
+import { openControl } from "../../control/open.ts";
 import { newRunId } from "../../crossing/run-id.ts";
-import { controlName, endpointOf } from "../../declared/site.ts";
 import type { CheckResult } from "../../systems/definition.ts";
 import { checksFor, runChecks } from "../../verification/checks.ts";
 import { openContext } from "../../verification/context.ts";
@@ -15,7 +14,7 @@ interface Options extends CommonOptions {
 
 export async function verifyStack(options: Options): Promise<{ stack: string; passed: boolean; checks: CheckResult[] }> {
   const { site, definition, pins, stack } = await openStack(stackFile(options.stack));
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const control = await openControl(site, definition);
   const crossing = (await control?.lastCrossing()) ?? null;
   if (control === null || crossing === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to verify`);
   const known = definition.checks.map(({ id }) => id);

@@ -297,7 +297,7 @@ function databasesOf({ site, definition }: Base) {
       ),
     untilArmed: () =>
       control(async (store) => {
-        while ((await toArm(store.client, "deploy")).length > 0) await pause(100);
+        while ((await toArm(store, "deploy")).length > 0) await pause(100);
       }),
     /** Which of `ids` are in no live database, no quarantine and no export: rows that are lost. */
     lost: async (ids: string[]): Promise<string[]> => {

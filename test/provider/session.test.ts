@@ -38,7 +38,7 @@ describe("the provider's session", () => {
 
   it("is opened anew, once, where the server ended it", async () => {
     const { control } = await runOf(site, 1, call);
-    const ended = new Promise((resolve) => control.client.once("end", resolve));
+    const ended = new Promise<void>((resolve) => control.onLost(resolve));
     await server.control.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'pfa_backout'");
     await ended;
     const runs = await Promise.all([1, 1, 1].map((epoch) => runOf(site, epoch, call)));

@@ -1,9 +1,9 @@
 /** Snapshot drivers by name. */
 import type { Client } from "pg";
-import { endpointOf, type Site } from "../declared/site.ts";
-import type { SnapshotDriver } from "../postgres/drivers/driver.ts";
-import { dumpDriver } from "../postgres/drivers/dump.ts";
-import { templateDriver } from "../postgres/drivers/template.ts";
+import { endpointOf, type Site } from "../../../declared/site.ts";
+import type { SnapshotDriver } from "../../../postgres/drivers/driver.ts";
+import { dumpDriver } from "../../../postgres/drivers/dump.ts";
+import { templateDriver } from "../../../postgres/drivers/template.ts";
 
 export type DriverName = "template" | "dump";
 

@@ -1,6 +1,6 @@
 /** Owner, grants, settings, limit and comment of a live database as they are while it is open to everybody, kept in the control database. */
 import type { Client } from "pg";
-import type { DatabaseProperties } from "../postgres/properties.ts";
+import type { DatabaseProperties } from "../../../postgres/properties.ts";
 
 const TABLE =
   "CREATE TABLE IF NOT EXISTS properties (database text PRIMARY KEY, properties jsonb NOT NULL, saved_at timestamptz NOT NULL DEFAULT clock_timestamp())";

@@ -1,0 +1,32 @@
+/** The control record of a stack: in a database beside its live PostgreSQL ones, in a file where there is no server. Only what is needed is loaded. */
+import { existsSync } from "node:fs";
+import { controlFile, controlName, endpointOf, liveFile, serverHome, type Site } from "../declared/site.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+import type { ControlRecord } from "./record.ts";
+
+/** Opens it, making it where it is absent. */
+export async function createControl(site: Site, definition: SystemDefinition): Promise<ControlRecord> {
+  if (site.server === undefined) throw new Error("a system without a server is not carried yet");
+  return (await import("./store.ts")).ControlStore.create(endpointOf(site), controlName(site, definition));
+}
+
+/** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
+export async function openControl(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
+  if (site.server === undefined) throw new Error("a system without a server is not carried yet");
+  return (await import("./store.ts")).ControlStore.open(endpointOf(site), controlName(site, definition));
+}
+
+/** Where it is, in words: equal for equal places. */
+export function controlPlace(site: Site, definition: SystemDefinition): string {
+  if (site.server === undefined) return controlFile(site);
+  const { host, port } = endpointOf(site);
+  return `${controlName(site, definition)} at ${host}:${port}`;
+}
+
+/** Whether nothing of the stack's data has been made yet, so that there is none to lose. */
+export async function nothingMade(site: Site, definition: SystemDefinition): Promise<boolean> {
+  if (site.server === undefined)
+    return !existsSync(controlFile(site)) && Object.keys(definition.databases).every((database) => !existsSync(liveFile(site, database)));
+  if (!site.server.embedded) return false;
+  return (await import("../postgres/server.ts")).observeServer(serverHome(site)).state === "absent";
+}

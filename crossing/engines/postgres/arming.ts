@@ -1,0 +1,169 @@
+/** Armed copies of a PostgreSQL snapshot: restored beside the live database, verified, and used only where nobody was in them since. */
+import type { Client } from "pg";
+import { catalogue, catalogued } from "../../../control/catalogue.ts";
+import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
+import { endpointOf, liveName } from "../../../declared/site.ts";
+import { quote, withSession } from "../../../postgres/connection.ts";
+import { sessionInside } from "../../../postgres/fence.ts";
+import { captureManifest, compareManifests, type Manifest } from "../../../postgres/manifest.ts";
+import { derivedName } from "../../../postgres/names.ts";
+import { requireSpace } from "../../../postgres/space.ts";
+import { postgresSession } from "../../../postgres/sql-session.ts";
+import { quickStatistics } from "../../../postgres/statistics.ts";
+import type { SqlSession } from "../../../systems/sql-session.ts";
+import { copiesOf } from "../../arming.ts";
+import { CopyDiffersError, type Keeping } from "../../engine.ts";
+import { driverFor, type DriverName } from "./drivers.ts";
+import { clientOf } from "./session.ts";
+
+/** The armed copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
+export async function armedCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const ready = await readyCopy(run, snapshot);
+  if (ready !== null) return ready;
+  return run.control.whileArming(async () => (await readyCopy(run, snapshot)) ?? arm(run, snapshot));
+}
+
+/** An armed copy that nobody wrote to since it was verified: the server has counted no session in it. */
+async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
+  for (const copy of await copiesOf(run.control, snapshot)) {
+    if (copy.verified === null) continue;
+    if (await untouched(clientOf(run.control), copy)) return copy;
+    run.log("warning", `armed copy ${copy.name} was written to since it was verified: it is verified again`);
+    if (await verifyCopy(run, snapshot, copy.name)) return copy;
+    await dropCopy(run, copy);
+  }
+  return null;
+}
+
+/** How many sessions a database has ever had; null where it is gone. Nobody writes without one, and autovacuum does not count. */
+async function sessionsEver(client: Client, name: string): Promise<number | null> {
+  await client.query("SELECT pg_stat_clear_snapshot()");
+  const { rows } = await client.query<{ sessions: string }>("SELECT sessions FROM pg_stat_database WHERE datname = $1", [name]);
+  return rows[0] === undefined ? null : Number(rows[0].sessions);
+}
+
+async function untouched(client: Client, copy: CatalogueDatabase): Promise<boolean> {
+  const then = copy.verified?.["sessions"];
+  return typeof then === "number" && then === (await sessionsEver(client, copy.name));
+}
+
+/** A session is counted when it reports, shortly after it ended. */
+async function sessionsSettled(client: Client, name: string, before: number | null): Promise<number | null> {
+  for (let look = 0; look < 40; look++) {
+    const now = await sessionsEver(client, name);
+    if (now !== null && now > (before ?? 0)) return now;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return sessionsEver(client, name);
+}
+
+/** Content hash of the snapshot, taken once from a copy nobody writes to. */
+async function manifestOf(run: Keeping, snapshot: Snapshot, copy: string): Promise<Manifest> {
+  if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
+  const manifest =
+    snapshot.driver === "template"
+      ? await withSession(endpointOf(run.site), snapshot.location, (client) => captureManifest(client))
+      : await insideCopy(run, copy, (client) => captureManifest(client));
+  await run.control.setManifest(snapshot.id, manifest);
+  snapshot.manifest = manifest as unknown as Record<string, unknown>;
+  return manifest;
+}
+
+/** A copy accepts no connections until it is cut over to: nobody can change what was verified. */
+async function insideCopy<T>(run: Keeping, name: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await sessionInside(endpointOf(run.site), clientOf(run.control), name);
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Reads what the snapshot held: from the pristine copy, or, where the snapshot is a dump, from an armed one. */
+export async function withCopy<T>(run: Keeping, snapshot: Snapshot, work: (client: Client) => Promise<T>): Promise<T> {
+  if (snapshot.driver === "template") return withSession(endpointOf(run.site), snapshot.location, work);
+  const client = clientOf(run.control);
+  const copy = await armedCopy(run, snapshot);
+  const before = await sessionsEver(client, copy.name);
+  const result = await insideCopy(run, copy.name, work);
+  const sessions = await sessionsSettled(client, copy.name, before);
+  await client.query("UPDATE databases SET verified = verified || jsonb_build_object('sessions', $2::bigint) WHERE oid = $1", [
+    copy.oid,
+    sessions,
+  ]);
+  return result;
+}
+
+export async function inSnapshot<T>(run: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  return withCopy(run, snapshot, (client) => work(postgresSession(client)));
+}
+
+async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promise<boolean> {
+  const expected = await manifestOf(run, snapshot, name);
+  const before = await sessionsEver(clientOf(run.control), name);
+  const { actual, statistics } = await insideCopy(run, name, async (client) => ({
+    actual: await captureManifest(client),
+    statistics: await quickStatistics(client, name),
+  }));
+  if (compareManifests(expected, actual).length > 0) return false;
+  const sessions = await sessionsSettled(clientOf(run.control), name, before);
+  await clientOf(run.control).query(
+    "UPDATE databases SET verified = $2 WHERE oid = (SELECT oid::bigint FROM pg_database WHERE datname = $1)",
+    [name, JSON.stringify({ ...statistics, sessions })],
+  );
+  return true;
+}
+
+/** Restores a copy of the snapshot beside the live database and verifies it. */
+export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const client = clientOf(run.control);
+  for (const left of await copiesOf(run.control, snapshot)) if (left.verified === null) await dropCopy(run, left);
+  const base = liveName(run.site, snapshot.database);
+  const taken = await withoutOrphans(client, base);
+  let serial = 1;
+  while (taken.has(derivedName(base, `_armed_${snapshot.id}_${serial}`))) serial++;
+  const name = derivedName(base, `_armed_${snapshot.id}_${serial}`);
+  const driver = snapshot.driver as DriverName;
+  const kept = { driver, location: snapshot.location };
+  await requireSpace(client, endpointOf(run.site), await driverFor(run.site, client, driver).spaceNeededBytes({ snapshot: kept }));
+  await driverFor(run.site, client, driver).restoreTo(kept, name);
+  const entry = {
+    name,
+    database: snapshot.database,
+    role: "armed" as const,
+    lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: 0 }, quarantine: null },
+    snapshotId: snapshot.id,
+    epoch: snapshot.epoch,
+  };
+  await catalogue(client, { ...entry, verified: null });
+  if (!(await verifyCopy(run, snapshot, name))) {
+    const differences = compareManifests(
+      snapshot.manifest as unknown as Manifest,
+      await insideCopy(run, name, (session) => captureManifest(session)),
+    );
+    await dropCopy(
+      run,
+      (await copiesOf(run.control, snapshot)).find((copy) => copy.name === name)!,
+    );
+    throw new CopyDiffersError(name, differences);
+  }
+  return (await copiesOf(run.control, snapshot)).find((copy) => copy.name === name)!;
+}
+
+/** Names of all databases, after armed copies that were made but never entered in the catalogue are dropped. */
+async function withoutOrphans(client: Client, base: string): Promise<Set<string>> {
+  const { rows } = await client.query<{ datname: string }>("SELECT datname FROM pg_database");
+  const names = new Set(rows.map(({ datname }) => datname));
+  const entered = new Set((await catalogued(client)).map(({ name }) => name));
+  for (const name of names) {
+    if (!name.startsWith(derivedName(base, "_armed_")) || entered.has(name)) continue;
+    await client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+    names.delete(name);
+  }
+  return names;
+}
+
+export async function dropCopy({ control }: Keeping, copy: CatalogueDatabase): Promise<void> {
+  await clientOf(control).query(`DROP DATABASE IF EXISTS ${quote(copy.name)} WITH (FORCE)`);
+  await control.forgetDatabase(copy.oid);
+}

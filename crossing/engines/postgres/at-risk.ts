@@ -1,0 +1,91 @@
+/** Rows written since a snapshot of a PostgreSQL database: counted row by row, or estimated from the server's counters. */
+import type { Client } from "pg";
+import { catalogued, liveLineage } from "../../../control/catalogue.ts";
+import type { ControlRecord, Snapshot } from "../../../control/record.ts";
+import { endpointOf, liveName } from "../../../declared/site.ts";
+import { compareDatabases } from "../../../postgres/comparison.ts";
+import { withSession } from "../../../postgres/connection.ts";
+import { sessionInside } from "../../../postgres/fence.ts";
+import { estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../../../postgres/statistics.ts";
+import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
+import type { AtRisk, Looking, RowsAtRisk } from "../../engine.ts";
+import type { Run } from "../../run.ts";
+import { withCopy } from "./arming.ts";
+import { clientOf } from "./session.ts";
+
+type Controlled = Looking & { control: ControlRecord };
+
+export async function rowsAtRisk(run: Controlled, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
+  const live = liveName(run.site, database);
+  const [statistics, rows] = await withSession(
+    endpointOf(run.site),
+    live,
+    async (client) => [await quickStatistics(client, live), await approximateRows(client)] as const,
+  );
+  const readable = snapshot.driver === "template";
+  if (!readable || (!exact && rows > COUNT_UP_TO_ROWS)) {
+    const before = await statisticsBefore(run, live, snapshot);
+    const estimated = before === null ? null : known(estimateChanges(before, statistics));
+    if (estimated !== null) return { rows: only(estimated, run.definition.databases[database]!.tables), how: "estimated" };
+    if (!readable) throw new Error("the server's counters were reset, and counting would mean restoring the dump");
+  }
+  return { rows: await countOpen(run, database, snapshot), how: "counted" };
+}
+
+/** From the sizes the planner knows: free, and good enough to choose between counting and estimating. */
+async function approximateRows(client: Client): Promise<number> {
+  const { rows } = await client.query<{ rows: string }>(
+    "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS rows FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')",
+  );
+  return Number(rows[0]?.rows);
+}
+
+/** Null where the counters of any table were lost. */
+function known(changes: EstimatedChanges): RowsAtRisk | null {
+  if (changes === "unknown") return null;
+  const rows: RowsAtRisk = {};
+  for (const [table, change] of Object.entries(changes)) {
+    if (change === "unknown") return null;
+    rows[table] = change;
+  }
+  return rows;
+}
+
+/** Counters only compare within one database: the snapshot's own where the live one is what it was taken from, else the armed copy's. */
+async function statisticsBefore(run: Controlled, live: string, snapshot: Snapshot): Promise<Statistics | null> {
+  const { oid } = await liveLineage(clientOf(run.control), live);
+  const taken = snapshot.statistics as unknown as Statistics | null;
+  if (taken !== null && Number(taken.databaseOid) === oid) return taken;
+  const entry = (await catalogued(clientOf(run.control))).find((database) => database.oid === oid);
+  return entry?.snapshotId === snapshot.id ? (entry.verified as unknown as Statistics | null) : null;
+}
+
+function only<T>(values: Record<string, T>, tables: string[]): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([table]) => tables.includes(table) || tables.includes(table.replace(/^public\./, ""))),
+  );
+}
+
+/** Counts row by row inside the fence. */
+export async function rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
+  const current = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
+  try {
+    return await withCopy(run, snapshot, (base) => compareTables(base, current, run.definition.databases[database]!.tables));
+  } finally {
+    await current.end().catch(() => undefined);
+  }
+}
+
+async function countOpen(run: Controlled, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
+  const endpoint = endpointOf(run.site);
+  return withSession(endpoint, liveName(run.site, database), (current) =>
+    withSession(endpoint, snapshot.location, (base) => compareTables(base, current, run.definition.databases[database]!.tables)),
+  );
+}
+
+async function compareTables(base: Client, current: Client, tables: string[]): Promise<RowsAtRisk> {
+  const compared = await compareDatabases(base, current, tables);
+  return Object.fromEntries(
+    Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
+  );
+}

@@ -1,0 +1,142 @@
+/** The data of a PostgreSQL database: made, cut over, migrated or taken back. All of it inside the fence. */
+import { catalogue, liveLineage } from "../../../control/catalogue.ts";
+import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
+import type { Pins } from "../../../declared/pins.ts";
+import { endpointOf, liveName, OWNER_ROLE, secretOf, SERVICES_ROLE, type Site } from "../../../declared/site.ts";
+import { connect } from "../../../postgres/connection.ts";
+import { swapDatabases } from "../../../postgres/cut-over.ts";
+import { exportDifferences } from "../../../postgres/export.ts";
+import { assertFenced, fenceDatabase, sessionInside } from "../../../postgres/fence.ts";
+import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
+import { derivedName } from "../../../postgres/names.ts";
+import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
+import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated } from "../../engine.ts";
+import { migrationsOf, migrationsToRun } from "../../migrations.ts";
+import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
+import type { Run } from "../../run.ts";
+import { armedCopy, withCopy } from "./arming.ts";
+import { putBackProperties } from "./fence.ts";
+import { clientOf } from "./session.ts";
+
+async function ensureRoles(site: Site, client: ReturnType<typeof clientOf>): Promise<void> {
+  await ensureRole(client, { name: OWNER_ROLE, login: false, password: secretOf(site, "database-owner") });
+  await ensureRole(client, { name: SERVICES_ROLE, login: true, password: secretOf(site, "database") });
+}
+
+export async function make(run: Run, database: string): Promise<void> {
+  const client = clientOf(run.control);
+  const live = liveName(run.site, database);
+  await ensureRoles(run.site, client);
+  await ensureDatabase(client, { name: live, owner: OWNER_ROLE });
+  await catalogue(client, {
+    name: live,
+    database,
+    role: "live",
+    lineage: { snapshot: null, quarantine: null },
+    snapshotId: null,
+    epoch: run.epoch,
+  });
+}
+
+export async function migrate({ site, definition, control }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+  const live = liveName(site, database);
+  const client =
+    plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(control), live);
+  try {
+    const { ledger } = definition.databases[database]!;
+    const known = migrationsOf(definition, database);
+    const { up, back } = migrationsToRun(known, await appliedMigrations(client, ledger, known), pins.needs[database], plan);
+    for (const migration of up) await applyMigration(client, migration, { owner: OWNER_ROLE });
+    if (plan.backBy === "down") {
+      assertCanGoDown(back);
+      for (const migration of back) await rollBackMigration(client, migration, { owner: OWNER_ROLE });
+    } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
+    await grantServices(client, { database: live, owner: OWNER_ROLE, role: SERVICES_ROLE });
+    return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Renames the live database into quarantine and the armed copy (or the quarantined database of an undo) into its place, in one transaction
+ * that also writes catalogue and lineage: after a kill either nothing or all of it has happened.
+ */
+export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
+  const { epoch } = run;
+  const client = clientOf(run.control);
+  const live = liveName(run.site, database);
+  const now = await liveLineage(client, live);
+  if (satisfies(now.lineage, action)) {
+    await putBackProperties(run, database);
+    return null;
+  }
+  const replacement = await replacementFor(run, database, action, snapshot);
+  const quarantine = derivedName(live, `_quarantine_${epoch}`);
+  await fenceDatabase(client, replacement.name, { timeoutMs: 30_000, retryMs: 20 });
+  await fenceDatabase(client, live, { timeoutMs: 30_000, retryMs: 20 });
+  await assertFenced(client, live);
+  const startedAt = performance.now();
+  await swapDatabases(client, {
+    live,
+    replacement: replacement.name,
+    quarantine,
+    inTransaction: async (inside) => {
+      await catalogue(inside, { name: quarantine, database, role: "quarantine", lineage: now.lineage, snapshotId: null, epoch });
+      await catalogue(inside, {
+        name: live,
+        database,
+        role: "live",
+        lineage: replacement.lineage,
+        snapshotId: replacement.snapshotId,
+        epoch,
+        verified: replacement.verified,
+      });
+    },
+  });
+  await putBackProperties(run, database);
+  const session = await sessionInside(endpointOf(run.site), client, live);
+  await session.query("SELECT 1");
+  const cutOverMs = performance.now() - startedAt;
+  await session.end();
+  return { cutOverMs, quarantine };
+}
+
+interface Replacement {
+  name: string;
+  lineage: Lineage;
+  snapshotId: number | null;
+  verified: Record<string, unknown> | null;
+}
+
+async function replacementFor(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<Replacement> {
+  if (action.kind === "undo") {
+    const found = await quarantineOf(run.control, database, action.quarantine);
+    return { name: found.name, lineage: { ...found.lineage, quarantine: found.name }, snapshotId: null, verified: null };
+  }
+  if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);
+  if (snapshot === null) throw new Error(`snapshot ${action.snapshot}@${action.generation} of ${database} is gone`);
+  const copy = await armedCopy(run, snapshot);
+  return {
+    name: copy.name,
+    lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: action.again }, quarantine: null },
+    snapshotId: snapshot.id,
+    verified: copy.verified,
+  };
+}
+
+export async function exportSince(
+  run: Run,
+  quarantine: CatalogueDatabase,
+  snapshot: Snapshot,
+  folder: string,
+  runId: string,
+): Promise<ExportFile[]> {
+  const { tables } = run.definition.databases[quarantine.database]!;
+  // Nobody may change what is set aside: it accepts no connections.
+  const current = await sessionInside(endpointOf(run.site), clientOf(run.control), quarantine.name);
+  const files = await withCopy(run, snapshot, (base) => exportDifferences({ base, current, tables, folder, runId })).finally(() =>
+    current.end(),
+  );
+  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+}

@@ -1,0 +1,31 @@
+/** The fence of a PostgreSQL database: connections refused, sessions ended; opened again in stages, with what it had before put back. */
+import { liveName, SERVICES_ROLE } from "../../../declared/site.ts";
+import { admit as admitStage, fenceDatabase, type FenceOutcome } from "../../../postgres/fence.ts";
+import { applyProperties, readProperties } from "../../../postgres/properties.ts";
+import type { Run } from "../../run.ts";
+import { saveProperties, savedProperties } from "./properties-record.ts";
+import { clientOf } from "./session.ts";
+
+/** What CREATE DATABASE does not copy, as it is while nothing is closed; while something is, the record of before stays. */
+export async function keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void> {
+  const client = clientOf(run.control);
+  if (!everythingOpen && (await savedProperties(client, database)) !== null) return;
+  const properties = await readProperties(client, liveName(run.site, database)).catch(() => null);
+  if (properties !== null) await saveProperties(client, database, properties);
+}
+
+export async function putBackProperties(run: Run, database: string): Promise<void> {
+  const client = clientOf(run.control);
+  const saved = await savedProperties(client, database);
+  if (saved !== null) await applyProperties(client, liveName(run.site, database), { ...saved, allowConnections: false });
+}
+
+export async function close(run: Run, database: string): Promise<FenceOutcome> {
+  return fenceDatabase(clientOf(run.control), liveName(run.site, database), { timeoutMs: 30_000, retryMs: 20 });
+}
+
+export async function admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void> {
+  const client = clientOf(run.control);
+  const saved = await savedProperties(client, database);
+  if (saved !== null) await admitStage(client, liveName(run.site, database), whom, { servicesRole: SERVICES_ROLE, saved });
+}

@@ -1,0 +1,97 @@
+/** What is true of PostgreSQL databases: facts, sizes, room for copies. Touches nothing. */
+import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
+import type { Snapshot } from "../../../control/record.ts";
+import { endpointOf, liveName, serverOf, type Site } from "../../../declared/site.ts";
+import { UnreachableError, withSession } from "../../../postgres/connection.ts";
+import { refuseUnfenceable } from "../../../postgres/fence.ts";
+import { appliedMigrations } from "../../../postgres/migrations.ts";
+import { databaseSizeBytes, requireSpace } from "../../../postgres/space.ts";
+import type { SystemDefinition } from "../../../systems/definition.ts";
+import type { Looking } from "../../engine.ts";
+import { constraintStates } from "../../constraint-drift.ts";
+import { migrationsOf } from "../../migrations.ts";
+import type { DatabaseFacts, Lineage } from "../../plan.ts";
+import { driverFor } from "./drivers.ts";
+import { clientOf } from "./session.ts";
+
+export async function facts({ site, definition, control }: Looking, database: string): Promise<DatabaseFacts> {
+  const live = liveName(site, database);
+  const { exists, lineage } =
+    control === null ? { exists: await isThere(site, live), lineage: NO_LINEAGE } : await liveLineage(clientOf(control), live);
+  const statuses = exists ? await migrationStatuses(site, definition, database, live) : [];
+  return {
+    exists,
+    lineage,
+    applied: statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name),
+    failed: statuses.filter(({ status }) => status === "failed").map(({ name }) => name),
+    ...(await constraintFacts(site, definition, database, live, exists)),
+  };
+}
+
+export async function lineage({ site, control }: Looking, database: string): Promise<Lineage> {
+  return control === null ? NO_LINEAGE : (await liveLineage(clientOf(control), liveName(site, database))).lineage;
+}
+
+async function isThere(site: Site, live: string): Promise<boolean> {
+  return withSession(endpointOf(site), "postgres", async (client) => {
+    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [live]);
+    return rowCount === 1;
+  });
+}
+
+async function constraintFacts(site: Site, definition: SystemDefinition, database: string, live: string, exists: boolean) {
+  if (!exists || !Object.values(definition.constraints ?? {}).some((constraint) => constraint.database === database)) return {};
+  try {
+    return { constraints: await withSession(endpointOf(site), live, (client) => constraintStates(client, definition, database)) };
+  } catch (error) {
+    if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return {};
+    throw error;
+  }
+}
+
+/** None where the database refuses connections: inside a fence only the step that works there reads the ledger. */
+async function migrationStatuses(site: Site, definition: SystemDefinition, database: string, live: string) {
+  const { ledger } = definition.databases[database]!;
+  try {
+    return await withSession(endpointOf(site), live, (client) => appliedMigrations(client, ledger, migrationsOf(definition, database)));
+  } catch (error) {
+    if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return [];
+    throw error;
+  }
+}
+
+/** What could not be fenced would fail the crossing when users are out already. */
+export async function refuseAllUnfenceable({ site, control }: Looking, databases: readonly string[]): Promise<void> {
+  if (control !== null) {
+    for (const database of databases) await refuseUnfenceable(clientOf(control), liveName(site, database));
+    return;
+  }
+  await withSession(endpointOf(site), "postgres", async (client) => {
+    for (const database of databases) await refuseUnfenceable(client, liveName(site, database));
+  });
+}
+
+export async function requireRoom({ site }: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
+  await withSession(endpointOf(site), "postgres", async (client) => {
+    await driverFor(site, client, serverOf(site).driver).check();
+    const { rows } = await client.query<{ bytes: string }>(
+      "SELECT coalesce(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY($1)",
+      [copies.map((database) => liveName(site, database))],
+    );
+    const needBytes = Number(rows[0]?.bytes) + unarmed.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
+    await requireSpace(client, endpointOf(site), needBytes);
+  });
+}
+
+export async function liveBytes({ site }: Looking, database: string): Promise<number> {
+  return withSession(endpointOf(site), "postgres", (client) => databaseSizeBytes(client, liveName(site, database))).catch(() => 0);
+}
+
+export async function copyBytes({ site }: Looking): Promise<Map<string, number>> {
+  return withSession(endpointOf(site), "postgres", async (client) => {
+    const { rows } = await client.query<{ name: string; bytes: string }>(
+      "SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database",
+    );
+    return new Map(rows.map(({ name, bytes }) => [name, Number(bytes)]));
+  });
+}

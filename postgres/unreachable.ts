@@ -1,0 +1,26 @@
+/** A server, and that it does not answer. Apart from the sessions: whoever only has to tell it needs no client. */
+
+/** A server and the administrative role on it. Exactly one of `passwordFile` and `password` is normally set. */
+export interface Endpoint {
+  host: string;
+  port: number;
+  user: string;
+  /** File whose first line is the password; readable by its owner only. Preferred: the password is then in no state, log or argument. */
+  passwordFile?: string;
+  password?: string;
+}
+
+/** The server did not answer, or refused the administrative role. */
+export class UnreachableError extends Error {
+  readonly code: string;
+  readonly endpoint: Endpoint;
+  readonly database: string;
+  constructor(endpoint: Endpoint, database: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || cause.name : String(cause);
+    super(`cannot reach database "${database}" at ${endpoint.host}:${endpoint.port} as ${endpoint.user}: ${reason}`, { cause });
+    this.name = "UnreachableError";
+    this.code = (cause as { code?: string } | null)?.code ?? "";
+    this.endpoint = endpoint;
+    this.database = database;
+  }
+}
