@@ -3,6 +3,7 @@ import type { SystemDefinition } from "./definition.ts";
 
 const SYSTEMS: Record<string, () => Promise<SystemDefinition>> = {
   "pfa-vanguard": async () => (await import("./pfa-vanguard/definition.ts")).pfaVanguard,
+  "radiation-health": async () => (await import("./radiation-health/definition.ts")).radiationHealth,
 };
 
 export const SYSTEM_NAMES: readonly string[] = Object.keys(SYSTEMS);

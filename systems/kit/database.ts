@@ -39,14 +39,27 @@ export interface Database {
   read<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   /** One transaction. Tried again only where it is certain that nothing was committed. @throws CommitUnknownError */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** How many sessions there are and may be, and how much waits for one. */
+  sessions(): Sessions;
   end(): Promise<void>;
 }
 
-export function openDatabase(connectionString: string, applicationName: string, log: Log): Database {
+export interface Sessions {
+  max: number;
+  total: number;
+  idle: number;
+  /** Pieces of work that wait for a session. */
+  waiting: number;
+}
+
+const SESSIONS = 8;
+
+/** @param max sessions at the same time. */
+export function openDatabase(connectionString: string, applicationName: string, log: Log, max: number = SESSIONS): Database {
   const pool = new pg.Pool({
     connectionString,
     application_name: applicationName,
-    max: 8,
+    max,
     connectionTimeoutMillis: 5000,
     idleTimeoutMillis: 30_000,
   });
@@ -56,6 +69,7 @@ export function openDatabase(connectionString: string, applicationName: string, 
     read: async <Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
       retrying(log, async () => (await pool.query<Row>(sql, values)).rows, isPassing),
     transaction: (work) => transaction(pool, log, work),
+    sessions: () => ({ max, total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     end: () => pool.end(),
   };
 }

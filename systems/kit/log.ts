@@ -24,3 +24,13 @@ export function describeError(error: unknown): { reason: string; code?: string }
   const code = (error as { code?: unknown }).code;
   return { reason: error.message || error.name, ...(typeof code === "string" ? { code } : {}) };
 }
+
+/** The programs write errors as JSON; whatever else is there is critical when it reads like a crash. */
+export function isCritical(line: string): boolean {
+  try {
+    const { level } = JSON.parse(line) as { level?: string };
+    return level === "error" || level === "fatal";
+  } catch {
+    return /error|exception|fatal|panic|out of memory/i.test(line);
+  }
+}

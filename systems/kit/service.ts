@@ -1,4 +1,5 @@
 /** A program's life: health endpoints, listening, and an orderly end on SIGTERM. */
+import type { Server } from "node:http";
 import { createHttpServer, listen, type HttpOptions, type Route, type Traffic } from "./http.ts";
 import { describeError } from "./log.ts";
 import type { Database } from "./database.ts";
@@ -9,6 +10,8 @@ export interface ServiceOptions extends Omit<HttpOptions, "routes"> {
   port: number;
   routes: Route[];
   database: Database | null;
+  /** Takes what the server is asked besides requests: WebSockets. Called before it listens. */
+  attach?: (server: Server) => void;
   /** Ends what runs besides requests; awaited before the database is let go. */
   stop?: () => Promise<void>;
 }
@@ -37,6 +40,7 @@ export async function startService(options: ServiceOptions): Promise<number> {
         process.exit(1);
       });
     });
+  options.attach?.(http.server);
   const port = await listen(http.server, options.port);
   log.info("listening", { port });
   return port;
@@ -50,7 +54,8 @@ function healthRoutes(release: string, database: Database | null, traffic: () =>
       path: "/health/metrics",
       handle: () => {
         const { rss, heapUsed } = process.memoryUsage();
-        return { json: { rssBytes: rss, heapUsedBytes: heapUsed, uptimeSeconds: Math.round(process.uptime()), ...traffic() } };
+        const sessions = database === null ? {} : { sessions: database.sessions() };
+        return { json: { rssBytes: rss, heapUsedBytes: heapUsed, uptimeSeconds: Math.round(process.uptime()), ...traffic(), ...sessions } };
       },
     },
   ];

@@ -1,5 +1,5 @@
 import { AnswerError } from "../api.ts";
-import { check, failed, passed, skipped } from "./outcome.ts";
+import { check, failed, passed, skipped } from "../../outcome.ts";
 
 interface Shown {
   mode?: string;

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { removeTestRow } from "./test-row.ts";
-import { failed, passed, skipped, writingCheck } from "./outcome.ts";
+import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
 
 const TABLES = ["pfa_records", "pfa_modification"];
 

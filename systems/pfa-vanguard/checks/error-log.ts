@@ -1,4 +1,5 @@
-import { check, failed, passed } from "./outcome.ts";
+import { isCritical } from "../../kit/log.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 const LINES = 100;
 
@@ -13,13 +14,3 @@ export const errorLog = check("error-log", `7 The last ${LINES} lines of the err
   }
   return passed(`nothing critical of ${components.join(" and ")} since they were started`);
 });
-
-/** The programs write errors as JSON; whatever else is there is critical when it reads like a crash. */
-export function isCritical(line: string): boolean {
-  try {
-    const { level } = JSON.parse(line) as { level?: string };
-    return level === "error" || level === "fatal";
-  } catch {
-    return /error|exception|fatal|panic|out of memory/i.test(line);
-  }
-}

@@ -1,5 +1,5 @@
 import { AnswerError, login, request } from "../api.ts";
-import { check, failed, passed } from "./outcome.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 /** The frontend says in `version.json` what it cannot do without; the backend that runs has to answer it. */
 export const frontendCompatible = check("frontend-compatible", "The backend answers what the frontend asks", async (context) => {

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "./outcome.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 export const frontendVersion = check("frontend-version", "5 The frontend loads and carries the right version metadata", async (context) => {
   const declared = context.releases["frontend"] ?? "none";

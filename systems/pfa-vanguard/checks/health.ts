@@ -1,4 +1,4 @@
-import { check, failed, passed } from "./outcome.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 export const health = check("health", "1 Health endpoints of backend and database answer healthy", async (context) => {
   const seen: string[] = [];

@@ -1,5 +1,5 @@
 import { burst, login } from "../api.ts";
-import { check, failed, passed } from "./outcome.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 const REQUESTS = 200;
 const WIDTH = 4;

@@ -1,5 +1,5 @@
 import { login as logIn, TEST_USER } from "../api.ts";
-import { check, passed } from "./outcome.ts";
+import { check, passed } from "../../outcome.ts";
 
 export const login = check("login", "2 Login answers with a token", async (context) => {
   await logIn(context);

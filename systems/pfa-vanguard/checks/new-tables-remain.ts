@@ -1,5 +1,5 @@
 import { SYNC_MIGRATION, SYNC_TABLES } from "../database.ts";
-import { check, failed, passed, skipped } from "./outcome.ts";
+import { check, failed, passed, skipped } from "../../outcome.ts";
 
 /** After a rollback that keeps or marks the schema its tables are expected; after one that takes it back they are forbidden. */
 export const newTablesRemain = check(

@@ -1,5 +1,5 @@
 import { list, login, ORGANIZATION } from "../api.ts";
-import { check, failed, passed } from "./outcome.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 export const read = check("read", "3 Reading answers with data", async (context) => {
   const rows = await list(context, await login(context));

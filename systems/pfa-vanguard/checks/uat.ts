@@ -1,5 +1,5 @@
 import { AnswerError, list, listPath, login, request } from "../api.ts";
-import { check, failed, passed } from "./outcome.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 const CATEGORY = "Equipment";
 

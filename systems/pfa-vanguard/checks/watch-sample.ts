@@ -1,6 +1,6 @@
 import { burst, login, rssBytes } from "../api.ts";
-import { isCritical } from "./error-log.ts";
-import { check, failed, passed } from "./outcome.ts";
+import { isCritical } from "../../kit/log.ts";
+import { check, failed, passed } from "../../outcome.ts";
 
 const REQUESTS = 50;
 const ERROR_SHARE_LIMIT = 0.005;

@@ -1,5 +1,5 @@
 import { AnswerError, login, ORGANIZATION, request } from "../api.ts";
-import { failed, passed, skipped, writingCheck } from "./outcome.ts";
+import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
 import { removeTestRow, TEST_ROW } from "./test-row.ts";
 
 export const write = writingCheck("write", "4 Writing works; the test row is removed again", async (context) => {

@@ -1,5 +1,5 @@
 /** How a check ends. */
-import type { CheckContext, CheckDefinition, Figures } from "../../definition.ts";
+import type { CheckContext, CheckDefinition, Figures } from "./definition.ts";
 
 export type Outcome = Awaited<ReturnType<CheckDefinition["run"]>>;
 

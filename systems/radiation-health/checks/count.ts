@@ -1,0 +1,40 @@
+import type { Client } from "pg";
+import { check, failed, passed, skipped } from "../../outcome.ts";
+import { removeTrial } from "../chain.ts";
+import { DATABASE } from "../database.ts";
+import { TRIAL } from "./alert-chain.ts";
+
+/** When a row came in: services work before users are in again, and may add what had waited. */
+const CAME_IN = { radiation_personnel: null, dose_readings: "imported_at", alerts: "raised_at" } as const;
+
+/** Comes before the check that writes: its rows would be too many. */
+export const count = check("count", "radiation_personnel, dose_readings and alerts are as many as before", async (context) => {
+  const { baseline, open } = context;
+  const database = await context.database(DATABASE);
+  await removeTrial(database, TRIAL);
+  if (baseline === null) return skipped("nothing was counted before");
+  const seen: string[] = [];
+  for (const [table, cameIn] of Object.entries(CAME_IN)) {
+    const before = baseline.counts[table];
+    if (before === undefined) continue;
+    const { all, older } = await countRows(database, table, cameIn, baseline.at);
+    seen.push(`${table} ${all} (before: ${before})`);
+    // Users of an open system add and delete people; that all are gone is no user's doing.
+    const lost = open ? all === 0 && before > 0 : all < before;
+    const surplus = !open && older > before;
+    if (lost || surplus)
+      return failed(
+        `${table} has ${all} rows${all === older ? "" : `, ${older} of them from before`}; counted ${baseline.at} at ${baseline.release}: ${before}`,
+      );
+  }
+  return passed(seen.join(", ") + (open ? "; the system is open, so that counts may differ" : ""));
+});
+
+async function countRows(database: Client, table: string, cameIn: string | null, at: string): Promise<{ all: number; older: number }> {
+  const older = cameIn === null ? "true" : `${cameIn} <= $1::timestamptz`;
+  const { rows } = await database.query<{ all: number; older: number }>(
+    `SELECT count(*)::float8 AS all, count(*) FILTER (WHERE ${older})::float8 AS older FROM ${table}`,
+    cameIn === null ? [] : [at],
+  );
+  return rows[0]!;
+}

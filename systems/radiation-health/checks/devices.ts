@@ -1,0 +1,14 @@
+import { DATABASE } from "../database.ts";
+import { check, failed, passed } from "../../outcome.ts";
+import { DEVICES_PATH, getJson } from "../api.ts";
+
+const LISTED = 100;
+
+export const devices = check("devices", "GET /api/radiation/devices answers with the devices there are", async (context) => {
+  const { devices: listed } = await getJson<{ devices: { serial?: unknown }[] }>(context, DEVICES_PATH);
+  const { rows } = await (await context.database(DATABASE)).query<{ rows: number }>("SELECT count(*)::int AS rows FROM devices");
+  const there = Math.min(LISTED, rows[0]!.rows);
+  return listed.length === there
+    ? passed(`${listed.length} devices listed`)
+    : failed(`${listed.length} devices are listed, the database has ${there}`);
+});

@@ -1,0 +1,18 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { check, failed, passed } from "../../outcome.ts";
+import { components } from "../components.ts";
+
+const WATCHED_MS = 500;
+
+/** Comes last: what was asked of the services meanwhile may have been too much for one. */
+export const noFailedService = check("no-failed-service", "No service ends or starts anew while it is watched", async (context) => {
+  const expected = Object.keys(components).filter((component) => context.running[component] !== false);
+  const look = () => Promise.all(expected.map(async (name) => ({ name, ...(await context.observe(name)) })));
+  const before = await look();
+  await sleep(WATCHED_MS);
+  const after = await look();
+  const wrong = after.filter(({ running, pid }, index) => !running || pid !== before[index]!.pid);
+  return wrong.length === 0
+    ? passed(`${expected.length} services run as before`)
+    : failed(wrong.map(({ name, running }) => `${name} ${running ? "was started anew" : "has ended"}`).join(", "));
+});

@@ -1,0 +1,43 @@
+/** Radiation Health Monitoring: five services under one supervisor, alerts over WebSockets, one PostgreSQL database. */
+import type { SystemDefinition } from "../definition.ts";
+import { getJson, PERSONNEL_PATH } from "./api.ts";
+import { CHECKS } from "./checks/all.ts";
+import { components, listeners, SECRETS, STOP_ORDER } from "./components.ts";
+import { DATABASE, effects, radiationDatabase } from "./database.ts";
+import { FAULTS } from "./faults/all.ts";
+import { MESSAGES } from "./messages.ts";
+import { policy, TRIAL_HOURS } from "./policy.ts";
+import { scopes } from "./scopes.ts";
+import { seed } from "./seed.ts";
+import { witness } from "./witness.ts";
+
+export const radiationHealth: SystemDefinition = {
+  name: "radiation-health",
+  title: "Radiation Health Monitoring",
+  folder: import.meta.dirname,
+  components,
+  stopOrder: STOP_ORDER,
+  databases: { [DATABASE]: radiationDatabase },
+  listeners,
+  secrets: Object.values(SECRETS),
+  effects,
+  scopes,
+  defaultScope: "emergency",
+  checks: CHECKS,
+  watches: {
+    stability: {
+      title: "Two hours until the system counts as stable",
+      after: Object.keys(scopes),
+      durationMinutes: 120,
+      intervalSeconds: 300,
+      checks: CHECKS.filter(({ writes }) => writes !== true).map(({ id }) => id),
+      pass: { healthyShare: 1, limits: [{ title: "errors per request", figure: "errors", per: "requests", over: "sum", below: 0.05 }] },
+    },
+  },
+  readProbe: async (context) => Promise.resolve(async () => void (await getJson(context, `${PERSONNEL_PATH}?limit=20`))),
+  deployment: { before: ["backup", "tag", "configuration", "trial-rollback", "notification"], trialWithinHours: TRIAL_HOURS },
+  policy,
+  maintenanceMessage: MESSAGES.rollback,
+  retryAfterSeconds: 60,
+  drill: { from: "v1.9.0", to: "v1.8.0", defaultFault: "broken-alerts", faults: FAULTS, seed, witness, standIns: {} },
+};

@@ -1,0 +1,18 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { vitals } from "../api.ts";
+import { MEMORY_SHARE_LIMIT } from "../checks/memory.ts";
+import { accessOf, switchOn } from "./switch.ts";
+
+const COMPONENT = "data-retention-service";
+
+export const memoryLeak: FaultDefinition = {
+  title: "One service holds ever more memory, up to its limit",
+  scope: "service",
+  component: COMPONENT,
+  switchOn: (context) => switchOn(context, COMPONENT, "memory-leak"),
+  probe: async (context) => {
+    const { rssBytes, memoryLimitBytes } = await vitals(accessOf(context), COMPONENT);
+    const share = rssBytes / memoryLimitBytes;
+    return share > MEMORY_SHARE_LIMIT ? `${COMPONENT} has ${Math.round(share * 100)} % of its memory: above 95 %` : null;
+  },
+};

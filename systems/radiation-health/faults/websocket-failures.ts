@@ -1,0 +1,19 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { FEED, listen } from "../api.ts";
+import { switchOn } from "./switch.ts";
+
+export const webSocketFailures: FaultDefinition = {
+  title: "The WebSocket service crashes: no client is connected any more, and none can be",
+  scope: "service",
+  component: FEED,
+  switchOn: (context) => switchOn(context, FEED, "websocket-crash"),
+  probe: async (context) => {
+    const refused = await listen(context).then(
+      (listener) => (listener.close(), null),
+      (error: Error) => error.message,
+    );
+    if (refused === null) return null;
+    const { running } = await context.observe(FEED);
+    return `${refused}; ${FEED} ${running ? "runs" : "does not run"}`;
+  },
+};

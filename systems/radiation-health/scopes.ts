@@ -1,0 +1,86 @@
+/**
+ * The procedures of the manual as sets of pins. It gives times by class alone (5, 15 and 60 minutes): each scope has the time of the most
+ * urgent class it answers, and its phases share it.
+ */
+import type { ComponentScope, ScopeDefinition } from "../definition.ts";
+import { CHECKS } from "./checks/all.ts";
+import { components } from "./components.ts";
+import { DATABASE_SETTINGS, MONITORING } from "./settings.ts";
+
+const MINUTE = 60;
+/** Time to act by class, seconds. */
+export const CLASS_SECONDS = { immediate: 5 * MINUTE, fast: 15 * MINUTE, planned: 60 * MINUTE };
+/** Sixtieths of the whole. */
+const SHARES = { fence: 10, snapshot: 5, data: 15, install: 5, resume: 12, verify: 10, open: 1, record: 2 };
+
+function within(budgetSeconds: number): Pick<ScopeDefinition, "budgetSeconds" | "phaseBudgets" | "checks"> {
+  const phaseBudgets = Object.fromEntries(Object.entries(SHARES).map(([phase, share]) => [phase, (budgetSeconds / 60) * share]));
+  return { budgetSeconds, phaseBudgets, checks: CHECKS.map(({ id }) => id) };
+}
+
+const every = (asked: ComponentScope): Record<string, ComponentScope> =>
+  Object.fromEntries(Object.keys(components).map((name) => [name, asked]));
+
+export const scopes: Record<string, ScopeDefinition> = {
+  emergency: {
+    title: "Emergency: code and configuration of all five services, and the data from the snapshot taken before the deployment",
+    useWhen: "The system is down, its data is corrupt, or its alerts do not reach anybody: readings taken since are set aside and exported",
+    ...within(CLASS_SECONDS.immediate),
+    pins: { release: "to", components: every({ config: "ledger" }), data: "snapshot", schema: "keep" },
+  },
+  database: {
+    title: "Database: the data alone goes back; all five services are stopped before and started after",
+    useWhen: "The data is corrupt and the code is not why: readings taken since are set aside and exported",
+    ...within(CLASS_SECONDS.immediate),
+    pins: { data: "snapshot", schema: "keep" },
+  },
+  schema: {
+    title: "Schema: the new tables go, the table of before stands again, and with them the code that cannot do without",
+    useWhen: "Only the schema is wrong; what was written into the new tables may be lost",
+    ...within(CLASS_SECONDS.planned),
+    pins: { release: "to", data: "current", schema: "down" },
+  },
+  application: {
+    title: "Application: code and configuration of all five services; data and schema stay",
+    useWhen: "Responses above 500 ms, more than 5 % errors, memory or database sessions that run out",
+    ...within(CLASS_SECONDS.fast),
+    pins: { release: "to", components: every({ config: "ledger" }), data: "current", schema: "keep" },
+  },
+  service: {
+    title: "One service is started anew, at the release it has",
+    useWhen: "A single service has crashed, hangs, or holds ever more memory",
+    ...within(CLASS_SECONDS.fast),
+    pins: { component: { restart: true }, data: "current", schema: "keep" },
+  },
+  "service-release": {
+    title: "One service goes back to the earlier release, the others stay",
+    useWhen: "A single service is wrong in the newer release, and the earlier one can work with the others",
+    ...within(CLASS_SECONDS.fast),
+    pins: { component: { release: "to" }, data: "current", schema: "keep" },
+  },
+  "environment-config": {
+    title: "Environment: every setting the ledger recorded comes back, all five services start anew with it",
+    useWhen: "A setting that was declared apart from the release breaks the system",
+    ...within(CLASS_SECONDS.fast),
+    pins: { components: every({ config: "ledger", restart: true }), data: "current", schema: "keep" },
+  },
+  "database-config": {
+    title: "Database configuration: the API's way to the database as recorded; the API starts anew",
+    useWhen: "The API was given too few sessions, or the wrong ones",
+    ...within(CLASS_SECONDS.fast),
+    pins: { components: { "radiation-monitoring": { config: DATABASE_SETTINGS, restart: true } }, data: "current", schema: "keep" },
+  },
+  "monitoring-config": {
+    title: "Monitoring configuration: as recorded; retention and anomaly detection start anew",
+    useWhen: "Limits, muted devices or retention are set wrong",
+    ...within(CLASS_SECONDS.planned),
+    pins: {
+      components: {
+        "data-retention-service": { config: MONITORING, restart: true },
+        "anomaly-detection-service": { config: MONITORING, restart: true },
+      },
+      data: "current",
+      schema: "keep",
+    },
+  },
+};
