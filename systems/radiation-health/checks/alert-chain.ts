@@ -1,11 +1,11 @@
-import { check, failed, passed, skipped } from "../../outcome.ts";
+import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
 import { brokenLink, tryChain, type Trial } from "../chain.ts";
 import { DATABASE } from "../database.ts";
 
 export const TRIAL: Trial = { marker: "TEST-VERIFICATION", note: "written by a verification, removed by it", limitMs: 10_000 };
 
 /** As severe as an outage: without alerts nobody leaves a place that harms them. */
-const chain = check(
+export const alertChain = writingCheck(
   "alert-chain",
   "A file becomes a reading, an anomaly, and an alert that is received over the WebSocket",
   async (context) => {
@@ -16,4 +16,3 @@ const chain = check(
     return broken === null ? passed(`received ${found.tookMs} ms after the file was handed in; removed again`) : failed(broken);
   },
 );
-export const alertChain = { ...chain, writes: true as const };

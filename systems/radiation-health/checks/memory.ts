@@ -13,8 +13,8 @@ export const memory = check("memory", "Every service has less than 95 % of its m
     largest = Math.max(largest, share);
     const told = `${name} ${Math.round(share * 100)} % of ${Math.round(memoryLimitBytes / 2 ** 20)} MiB`;
     // A share that is no number proves nothing.
-    if (!(share < MEMORY_SHARE_LIMIT)) return { ...failed(`${told}; the limit is 95 %`), figures: { memoryShare: share } };
+    if (!(share < MEMORY_SHARE_LIMIT)) return failed(`${told}; the limit is 95 %`, { memoryShare: share });
     seen.push(told);
   }
-  return { ...passed(seen.join(", ")), figures: { memoryShare: largest } };
+  return passed(seen.join(", "), { memoryShare: largest });
 });
