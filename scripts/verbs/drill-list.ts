@@ -1,0 +1,80 @@
+/** What can be drilled: stacks of the project by system, their faults and scopes. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { suggestion } from "../../declared/errors.ts";
+import { openStack, stackFile, stackFolder, type OpenStack } from "../stack.ts";
+import { UsageError } from "./outcome.ts";
+
+/** The first stack of each system that the project declares, by system. */
+export function declaredSystems(project: string): { stack: string; system: string }[] {
+  const folder = stackFolder(project);
+  const names = existsSync(folder) ? readdirSync(folder).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? []) : [];
+  const systems = new Map<string, string>();
+  for (const stack of names.sort()) {
+    const { config } = parse(readFileSync(join(folder, `Pulumi.${stack}.yaml`), "utf8")) as { config?: Record<string, unknown> };
+    const system = config?.["backout:system"];
+    if (typeof system === "string" && !systems.has(system)) systems.set(system, stack);
+  }
+  return [...systems].map(([system, stack]) => ({ system, stack }));
+}
+
+/** The stack of a system; the first one unless it is named. */
+export async function stackOf(project: string, system: string | undefined): Promise<OpenStack> {
+  const systems = declaredSystems(project);
+  const found = system === undefined ? systems[0] : systems.find((one) => one.system === system);
+  const known = systems.map((one) => one.system);
+  if (found === undefined)
+    throw new UsageError(
+      system === undefined
+        ? `no stack is declared in ${stackFolder(project)}`
+        : `there is no stack of "${system}" in ${stackFolder(project)}; there are ${known.join(", ") || "none"}${suggestion(system, known)}`,
+    );
+  return openStack(stackFile(found.stack, project));
+}
+
+/** One of them, or all. */
+export async function stacksOf(project: string, system: string | undefined): Promise<OpenStack[]> {
+  if (system !== undefined) return [await stackOf(project, system)];
+  return Promise.all(declaredSystems(project).map(({ stack }) => openStack(stackFile(stack, project))));
+}
+
+export interface ListedSystem {
+  system: string;
+  faults: { name: string; title: string; scope: string; default: boolean }[];
+  scopes: { name: string; title: string; useWhen: string; budgetSeconds: number }[];
+}
+
+export interface Listed {
+  systems: ListedSystem[];
+  /** What `--all` runs: each fault with its own scope. */
+  drills: { system: string; fault: string; scope: string }[];
+}
+
+export function listed(stacks: readonly OpenStack[]): Listed {
+  const systems = stacks.map(({ definition: { drill, scopes, name } }) => ({
+    system: name,
+    faults: Object.entries(drill.faults).map(([fault, { title, scope }]) => ({
+      name: fault,
+      title,
+      scope,
+      default: fault === drill.defaultFault,
+    })),
+    scopes: Object.entries(scopes).map(([scope, { title, useWhen, budgetSeconds }]) => ({ name: scope, title, useWhen, budgetSeconds })),
+  }));
+  return { systems, drills: systems.flatMap(({ system, faults }) => faults.map(({ name, scope }) => ({ system, fault: name, scope }))) };
+}
+
+export function tellList({ systems, drills }: Listed): void {
+  const lines: string[] = [];
+  for (const { system, faults, scopes } of systems) {
+    lines.push(`Faults of ${system}:`);
+    for (const { name, title, scope, default: usual } of faults)
+      lines.push(`  ${name.padEnd(24)} ${scope.padEnd(14)} ${title}${usual ? " (default)" : ""}`);
+    lines.push(`Scopes of ${system}:`);
+    for (const { name, title, budgetSeconds } of scopes)
+      lines.push(`  ${name.padEnd(24)} ${`${Math.round(budgetSeconds / 6) / 10} min`.padStart(14)} ${title}`);
+  }
+  lines.push(`${drills.length} drills with --all`);
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
