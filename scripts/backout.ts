@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
+import { addAction } from "./verbs/action.ts";
 import { addDeploy } from "./verbs/deploy.ts";
 import { addDrill } from "./verbs/drill.ts";
 import { addFreeze } from "./verbs/freeze.ts";
@@ -49,7 +50,8 @@ const program = new Command("backout")
   .exitOverride();
 
 addSetup(program);
-for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addWatch, addDrill, addHistory, addFreeze]) add(program);
+for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addWatch, addAction, addDrill, addHistory, addFreeze])
+  add(program);
 
 try {
   // Sub-commands end by an error too, so that every wrong usage has the same exit code.

@@ -1,6 +1,7 @@
 /** What the checks see: the system through the gate with the verifier's pass, its data, and what was recorded before. */
 import { secretOf } from "../declared/site.ts";
 import type { Pins } from "../declared/pins.ts";
+import { actionsDone } from "../crossing/action.ts";
 import { verifierPass } from "../crossing/gate.ts";
 import { targetOf } from "../components/targets/index.ts";
 import type { Run } from "../crossing/run.ts";
@@ -48,6 +49,7 @@ export async function openContext(
     maintenance: pins.maintenance,
     schema: pins.schema,
     observe: (component) => target.observe(component),
+    ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(control) }),
     end: data.end,
   };
 }

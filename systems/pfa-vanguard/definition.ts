@@ -1,5 +1,6 @@
 /** PFA Vanguard: a backend, a worker that writes to the external PEMS API, a static frontend, one PostgreSQL database. */
 import type { SystemDefinition } from "../definition.ts";
+import { actions } from "./actions.ts";
 import { list, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS } from "./components.ts";
@@ -27,6 +28,7 @@ export const pfaVanguard: SystemDefinition = {
   defaultScope: "quick",
   checks: CHECKS,
   watches,
+  actions,
   readProbe: async (context) => {
     const token = await login(context);
     return async () => void (await list(context, token, { limit: "20" }));

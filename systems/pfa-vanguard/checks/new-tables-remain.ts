@@ -1,3 +1,4 @@
+import { DROP_SYNC_TABLES } from "../actions.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../database.ts";
 import { check, failed, passed, skipped } from "../../outcome.ts";
 
@@ -34,6 +35,10 @@ export const newTablesRemain = check(
       return tables.length === 0
         ? skipped("the migration was never applied to this data")
         : failed(`${tables.join(", ")} exist, but the ledger does not know why`);
+    if (context.actionsDone?.includes(DROP_SYNC_TABLES) === true)
+      return tables.length === 0
+        ? passed("neither table exists: they were dropped after the rollback had succeeded")
+        : failed(`${tables.join(", ")} exist although they were dropped`);
     const missing = SYNC_TABLES.filter((table) => !tables.includes(table));
     if (missing.length > 0) return failed(`${missing.join(", ")} should still exist: the schema policy is ${context.schema}`);
     return passed(`${tables.join(", ")} exist; the ledger says ${applied ? "applied" : "rolled back"}`);

@@ -1,0 +1,147 @@
+/** After-success actions: whether one may be done now, and doing it. What goes is kept as files first; all of it is one transaction. */
+import { join } from "node:path";
+import type { Client } from "pg";
+import type { Crossing } from "../control/store.ts";
+import type { Pins } from "../declared/pins.ts";
+import { endpointOf, liveName } from "../declared/site.ts";
+import { qualified, withSession } from "../postgres/connection.ts";
+import { keepTables, presentTables, type KeptTable } from "../postgres/kept-tables.ts";
+import { appliedMigrations, isApplied, markRolledBack } from "../postgres/migrations.ts";
+import type { ActionDefinition, SystemDefinition } from "../systems/definition.ts";
+import type { WatchState } from "../verification/watches-due.ts";
+import { migrationsOf } from "./migrations.ts";
+import type { Run } from "./run.ts";
+
+export interface ActionFacts {
+  /** The last crossing; null: nothing was deployed. */
+  crossing: Pick<Crossing, "plan" | "state" | "epoch" | "pins"> | null;
+  /** Watches after it. */
+  watches: readonly Pick<WatchState, "id" | "state">[];
+  /** As declared now. */
+  pins: Pins;
+}
+
+/** Why an action may not be done now, all reasons at once; empty: it may. Pure. */
+export function actionRefusals(definition: SystemDefinition, id: string, { crossing, watches, pins }: ActionFacts): string[] {
+  const { after, watches: wanted, database, migration } = definition.actions![id]!;
+  if (crossing === null) return [`${id}: nothing was deployed yet`];
+  const reasons: string[] = [];
+  const { plan, state, epoch } = crossing;
+  const scope = plan.scope ?? definition.defaultScope;
+  if (state !== "open") reasons.push(`${id}: crossing ${epoch} is "${state}", not open: the rollback has not succeeded yet`);
+  if (plan.forward) reasons.push(`${id}: the last crossing was a deployment of ${plan.toRelease}; it may be done after a rollback only`);
+  else if (!after.includes(scope)) reasons.push(`${id}: it may be done after ${after.join(", ")}, the last rollback was ${scope}`);
+  else
+    for (const watch of wanted) {
+      // A watch that does not follow this scope is not waited for.
+      const found = watches.find((one) => one.id === watch);
+      if (found !== undefined && found.state !== "passed")
+        reasons.push(`${id}: the watch ${watch} is ${found.state}, it has to pass first: \`backout watch ${watch}\``);
+    }
+  if (migration !== undefined)
+    for (const needing of new Set([crossing.pins, pins].filter((one) => needs(definition, one, database, migration)).map(releasesOf)))
+      reasons.push(`${id}: ${needing} needs ${migration}: what it brought may not go while that runs`);
+  return reasons;
+}
+
+function needs(definition: SystemDefinition, pins: Pins, database: string, migration: string): boolean {
+  const order = definition.databases[database]!.migrations.map(({ name }) => name);
+  return order.indexOf(pins.needs[database] ?? "") >= order.indexOf(migration);
+}
+
+function releasesOf(pins: Pins): string {
+  const releases = new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)]);
+  return [...releases].join(" and ");
+}
+
+export interface ActionDone {
+  alreadySo: boolean;
+  /** What was done, in words. */
+  detail: string;
+  kept: KeptTable[];
+}
+
+/** How long it waits for those who still read what goes. Milliseconds. */
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Whoever calls holds the lock of the control database and has asked `actionRefusals`. */
+export async function carryOut(run: Run, id: string): Promise<ActionDone> {
+  const { site, definition, control, epoch, runId } = run;
+  const action = definition.actions![id]!;
+  const note = { epoch, runId, phase: "action", step: id };
+  await control.note({ ...note, status: "started" });
+  try {
+    const done = await withSession(endpointOf(site), liveName(site, action.database), (session) =>
+      inTransaction(session, () => work(session, run, action)),
+    );
+    await control.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: done });
+    return done;
+  } catch (error) {
+    await control.note({ ...note, status: "failed", detail: { error: (error as Error).message } }).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function inTransaction<T>(session: Client, work: () => Promise<T>): Promise<T> {
+  await session.query("BEGIN");
+  try {
+    await session.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    const result = await work();
+    await session.query("COMMIT");
+    return result;
+  } catch (error) {
+    await session.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+async function work(session: Client, run: Run, action: ActionDefinition): Promise<ActionDone> {
+  const present = await presentTables(session, action.keeps);
+  if (action.work === "drop" && present.length === 0)
+    return { alreadySo: true, detail: `${action.keeps.join(", ")}: gone already`, kept: [] };
+  const folder = join(run.site.home, "kept", run.runId);
+  const kept = await keepTables(session, present, folder, run.runId);
+  const detail = action.work === "drop" ? await drop(session, present) : await action.work(session);
+  if (detail === null) return { alreadySo: true, detail: "already so", kept };
+  await forgetMigration(session, run, action);
+  return { alreadySo: false, detail, kept };
+}
+
+async function drop(session: Client, tables: readonly string[]): Promise<string> {
+  const along: string[] = [];
+  const hear = ({ message }: { message?: string }): void => void along.push(message ?? "");
+  session.on("notice", hear);
+  await session.query("SET LOCAL client_min_messages = notice");
+  try {
+    await session.query(`DROP TABLE ${tables.map(qualified).join(", ")} CASCADE`);
+  } finally {
+    session.off("notice", hear);
+  }
+  return `dropped ${tables.join(", ")}${along.length === 0 ? "" : ` (${along.join("; ")})`}`;
+}
+
+/** Its objects are gone: a release that needs them again has to have it applied again. */
+async function forgetMigration(session: Client, { definition }: Run, { database, migration }: ActionDefinition): Promise<void> {
+  if (migration === undefined) return;
+  const known = migrationsOf(definition, database);
+  const states = await appliedMigrations(session, definition.databases[database]!.ledger, known);
+  const state = states.find(({ name }) => name === migration);
+  if (state !== undefined && isApplied(state))
+    await markRolledBack(
+      session,
+      known.find(({ name }) => name === migration)!,
+    );
+}
+
+/** Crossings that are looked back over. */
+const LOOK_BACK = 20;
+
+/** Ids of the actions done since the last deployment, which brings back what they took away. */
+export async function actionsDone(control: Run["control"]): Promise<string[]> {
+  const done = new Set<string>();
+  for (const { epoch, plan } of await control.crossings(LOOK_BACK)) {
+    if (plan.forward) break;
+    for (const { phase, status, step } of await control.journal(epoch)) if (phase === "action" && status === "finished") done.add(step);
+  }
+  return [...done];
+}

@@ -1,0 +1,144 @@
+/** Tables as files, before they go: every row in the server's own text, and the copy proved by putting it back beside the original. */
+import { mkdirSync } from "node:fs";
+import { createReadStream } from "node:fs";
+import { join } from "node:path";
+import { createHash } from "node:crypto";
+import type { Client } from "pg";
+import { qualified, quote } from "./connection.ts";
+import { WholeFile } from "./export-file.ts";
+import { linesOf } from "./export-format.ts";
+
+export interface KeptTable {
+  table: string;
+  path: string;
+  sha256: string;
+  rows: number;
+  /** Columns with types, and constraints, indexes and triggers as statements: what the rows need to live in again. */
+  columns: { name: string; type: string }[];
+  definitions: string[];
+}
+
+/** A copy that was put back is not what it was taken from; nothing was dropped. */
+export class KeptCopyDiffersError extends Error {
+  readonly table: string;
+  readonly path: string;
+  constructor(table: string, path: string, why: string) {
+    super(`${table} could not be kept: ${why} (${path}). Nothing was dropped`);
+    this.name = "KeptCopyDiffersError";
+    this.table = table;
+    this.path = path;
+  }
+}
+
+const FETCH = 2000;
+
+/** Tables of `names` that exist. */
+export async function presentTables(client: Client, names: readonly string[]): Promise<string[]> {
+  const present: string[] = [];
+  for (const name of names) {
+    const { rows } = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [qualified(name)]);
+    if (rows[0]?.found === true) present.push(name);
+  }
+  return present;
+}
+
+/**
+ * Inside the caller's transaction, which locks the tables until it ends, so that no row comes between.
+ * @throws KeptCopyDiffersError
+ */
+export async function keepTables(client: Client, tables: readonly string[], folder: string, runId: string): Promise<KeptTable[]> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const kept: KeptTable[] = [];
+  for (const table of tables) {
+    await client.query(`LOCK TABLE ${qualified(table)} IN ACCESS EXCLUSIVE MODE`);
+    const columns = await columnsOf(client, table);
+    const path = join(folder, `${runId}.${encodeURIComponent(table)}.jsonl`);
+    const rows = await writeRows(client, table, columns, path);
+    const sha256 = await prove(client, table, columns, path, rows);
+    kept.push({ table, path, sha256, rows, columns, definitions: await definitionsOf(client, table) });
+  }
+  const schema = await WholeFile.begin(join(folder, `${runId}.tables.json`));
+  await schema.write(`${JSON.stringify(kept, null, 2)}\n`);
+  await schema.commit();
+  return kept;
+}
+
+async function columnsOf(client: Client, table: string): Promise<KeptTable["columns"]> {
+  const { rows } = await client.query<{ name: string; type: string }>(
+    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+     WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+    [qualified(table)],
+  );
+  return rows;
+}
+
+async function definitionsOf(client: Client, table: string): Promise<string[]> {
+  const { rows } = await client.query<{ definition: string }>(
+    `SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS definition
+       FROM pg_constraint WHERE conrelid = to_regclass($1)
+     UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = to_regclass($1)
+     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal
+     UNION ALL SELECT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', adrelid::regclass, attname, pg_get_expr(adbin, adrelid))
+       FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum WHERE adrelid = to_regclass($1)`,
+    [qualified(table)],
+  );
+  return rows.map(({ definition }) => definition);
+}
+
+async function writeRows(client: Client, table: string, columns: KeptTable["columns"], path: string): Promise<number> {
+  const file = await WholeFile.begin(path);
+  let count = 0;
+  try {
+    const list = columns.map(({ name }) => `${quote(name)}::text AS ${quote(name)}`).join(", ");
+    await client.query(`DECLARE kept NO SCROLL CURSOR FOR SELECT ${list} FROM ${qualified(table)}`);
+    for (;;) {
+      const { rows } = await client.query<Record<string, string | null>>(`FETCH ${FETCH} FROM kept`);
+      for (const row of rows) await file.write(`${JSON.stringify(row)}\n`);
+      count += rows.length;
+      if (rows.length < FETCH) break;
+    }
+    await client.query("CLOSE kept");
+    await file.commit();
+    return count;
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** Reads the file back into a table of the same shape and compares row by row, as multisets. Resolves with the file's sha256. */
+async function prove(client: Client, table: string, columns: KeptTable["columns"], path: string, rows: number): Promise<string> {
+  const hash = createHash("sha256");
+  async function* hashed(): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  const shape = columns.map(({ name, type }) => `${quote(name)} ${type}`).join(", ");
+  await client.query(`CREATE TEMPORARY TABLE kept_copy (${shape}) ON COMMIT DROP`);
+  const values = columns.map(({ name, type }) => `(r ->> ${client.escapeLiteral(name)})::${type}`).join(", ");
+  let batch: string[] = [];
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    await client.query(`INSERT INTO kept_copy SELECT ${values} FROM json_array_elements($1::json) AS r`, [`[${batch.join(",")}]`]);
+    batch = [];
+  };
+  let read = 0;
+  for await (const line of linesOf(hashed())) {
+    batch.push(line);
+    read += 1;
+    if (batch.length >= FETCH) await flush();
+  }
+  await flush();
+  if (read !== rows) throw new KeptCopyDiffersError(table, path, `the file holds ${read} rows of ${rows}`);
+  const differing = await client.query<{ rows: number }>(
+    `SELECT count(*)::int AS rows FROM (
+       (SELECT t::text FROM ${qualified(table)} t EXCEPT ALL SELECT k::text FROM kept_copy k)
+       UNION ALL (SELECT k::text FROM kept_copy k EXCEPT ALL SELECT t::text FROM ${qualified(table)} t)) d`,
+  );
+  await client.query("DROP TABLE kept_copy");
+  const wrong = differing.rows[0]?.rows ?? -1;
+  if (wrong !== 0) throw new KeptCopyDiffersError(table, path, `${wrong} rows put back from the file differ`);
+  return hash.digest("hex");
+}

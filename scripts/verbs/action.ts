@@ -1,0 +1,127 @@
+/** `backout action`: a step that is only taken when a rollback has proved good, confirmed by its own name, and once. */
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { ControlStore } from "../../control/store.ts";
+import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../../crossing/action.ts";
+import { newRunId } from "../../crossing/run-id.ts";
+import { suggestion } from "../../declared/errors.ts";
+import { controlName, endpointOf } from "../../declared/site.ts";
+import { appendGovernance } from "../../records/governance.ts";
+import { clockSpeed } from "../../verification/clock.ts";
+import { watchStates } from "../../verification/watches-due.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, stackFile, type OpenStack } from "../stack.ts";
+import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+
+interface Options extends CommonOptions {
+  confirm?: string;
+}
+
+export interface ActionListed {
+  id: string;
+  title: string;
+  why: string;
+  /** Why it may not be done now; empty: it may. */
+  refused: string[];
+}
+
+export interface ActionOutcome extends Omit<ActionDone, "kept"> {
+  stack: string;
+  action: string;
+  runId: string;
+  /** What was kept before it went. */
+  kept: { table: string; path: string; sha256: string; rows: number }[];
+}
+
+/** What there is, and what may be done now. */
+export async function listActions(options: CommonOptions): Promise<{ stack: string; actions: ActionListed[] }> {
+  const stack = await openStack(stackFile(options.stack));
+  const facts = await factsOf(stack);
+  const actions = Object.entries(stack.definition.actions ?? {}).map(([id, { title, why }]) => ({
+    id,
+    title,
+    why,
+    refused: actionRefusals(stack.definition, id, facts),
+  }));
+  return { stack: stack.stack, actions };
+}
+
+/** How long a run of somebody else on the same system is waited for. Milliseconds. */
+const LOCK_WAIT_MS = 5_000;
+
+export async function action(id: string, options: Options): Promise<ActionOutcome> {
+  const before = await openStack(stackFile(options.stack));
+  const known = Object.keys(before.definition.actions ?? {});
+  if (!known.includes(id)) throw new UsageError(`action "${id}" is not one of ${known.join(", ") || "none"}${suggestion(id, known)}`);
+  if (options.confirm !== id)
+    throw new UsageError(`"${id}" takes something away: confirm it by its name with --confirm ${id}; nothing was changed`);
+  const runId = newRunId("action");
+  return withStackLock(before.site, `action ${id}`, runId, async () => {
+    const stack = await openStack(stackFile(options.stack));
+    const { site, definition } = stack;
+    const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+    if (control === null) throw new VerbRefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
+    try {
+      await control.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
+      const facts = await factsOf(stack, control);
+      const refused = actionRefusals(definition, id, facts);
+      if (refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
+      const run = { site, definition, control, epoch: facts.crossing!.epoch, runId, log: (_severity: string, line: string) => say(line) };
+      const done = await carryOut(run, id);
+      note(stack, id, run.epoch, runId, done);
+      const kept = done.kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
+      return { stack: stack.stack, action: id, runId, ...done, kept };
+    } finally {
+      await control.end();
+    }
+  });
+}
+
+async function factsOf(
+  { site, definition, pins }: OpenStack,
+  opened?: ControlStore,
+): Promise<ActionFacts & { crossing: ActionFacts["crossing"] }> {
+  const control = opened ?? (await ControlStore.open(endpointOf(site), controlName(site, definition)));
+  try {
+    const crossing = (await control?.lastCrossing()) ?? null;
+    return { crossing, watches: crossing === null ? [] : watchStates(site, definition, crossing, clockSpeed()), pins };
+  } finally {
+    if (opened === undefined) await control?.end();
+  }
+}
+
+function note({ site, definition, stack }: OpenStack, id: string, epoch: number, runId: string, done: ActionDone): void {
+  if (done.alreadySo) return;
+  const { detail, kept } = done;
+  const files = kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
+  const entry = { runId, epoch, event: "action", system: definition.name, stack, action: id, success: true, detail, kept: files };
+  appendGovernance(join(site.home, "records", "governance.jsonl"), entry);
+}
+
+function tell({ action: id, alreadySo, detail, kept }: ActionOutcome): void {
+  const lines = [`${id}: ${alreadySo ? `already so: ${detail}` : detail}`];
+  for (const { table, rows, path } of kept) lines.push(`  kept ${rows} rows of ${table}: ${path}`);
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function tellList({ actions }: { actions: ActionListed[] }): void {
+  if (actions.length === 0) process.stdout.write("the system has no such steps\n");
+  for (const { id, title, why, refused } of actions) {
+    process.stdout.write(`${id}: ${title}\n  ${why}\n`);
+    if (refused.length === 0) process.stdout.write(`  may be done now: backout action ${id} --confirm ${id}\n`);
+    for (const reason of refused) process.stdout.write(`  not now: ${reason}\n`);
+  }
+}
+
+export function addAction(program: Command): void {
+  program
+    .command("action [id]")
+    .description("do a step that is only taken when a rollback has proved good, once; without a name: list them")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--confirm <id>", "the action's name once more: it takes something away")
+    .option("--json", "one JSON document on standard output, progress on standard error")
+    .action(async (id: string | undefined, options: Options) =>
+      id === undefined ? finish(options.json, () => listActions(options), tellList) : finish(options.json, () => action(id, options), tell),
+    );
+}

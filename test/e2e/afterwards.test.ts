@@ -1,0 +1,129 @@
+/** After a rollback: the watch, the freeze it lifts, and the step that is only taken when all has proved good. */
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ActionListed, ActionOutcome } from "../../scripts/verbs/action.ts";
+import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
+import type { Status } from "../../scripts/verbs/status.ts";
+import type { WatchOutcome } from "../../scripts/verbs/watch.ts";
+import { DROP_SYNC_TABLES } from "../../systems/pfa-vanguard/actions.ts";
+import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/database.ts";
+import { makeStand, PROJECT, until, type Stand } from "./stand.ts";
+
+let stand: Stand;
+beforeAll(async () => {
+  // A minute of the watch's clock is 60 ms on the wall.
+  process.env["BACKOUT_CLOCK_SPEED"] = "1000";
+  stand = await makeStand();
+  await stand.upWell();
+  await stand.verb("deploy", "v4.0.0", "--yes", "--no-wait");
+  await stand.insertWell("A-1", "A-2");
+});
+afterAll(async () => {
+  delete process.env["BACKOUT_CLOCK_SPEED"];
+  await stand?.destroy();
+});
+
+interface Refused {
+  error?: { name: string; message: string };
+}
+const drop = (...more: string[]) => stand.verb<ActionOutcome & Refused>("action", DROP_SYNC_TABLES, ...more);
+const confirmed = () => drop("--confirm", DROP_SYNC_TABLES);
+const tables = async (): Promise<string[]> =>
+  (await stand.sql<{ name: string }>("SELECT relname AS name FROM pg_class WHERE relname = ANY ($1) ORDER BY 1", [SYNC_TABLES])).map(
+    ({ name }) => name,
+  );
+
+test("not while the release that needs it runs", async () => {
+  const { code, json } = await confirmed();
+  expect(code).toBe(3);
+  expect(json.error?.message).toContain(`needs ${SYNC_MIGRATION}`);
+  expect(await tables()).toEqual([...SYNC_TABLES].sort());
+});
+
+test("a rollback says what to watch next", async () => {
+  const { code, json, stderr } = await stand.verb<RollbackOutcome>("rollback", "--scope", "quick", "--yes", "--no-block");
+  expect(code, stderr).toBe(0);
+  expect(json.nextWatch).toMatchObject({ id: "quick", minutes: 15, command: "backout watch quick --stack e2e" });
+  const early = await confirmed();
+  expect(early.code).toBe(3);
+  expect(early.json.error?.message).toContain("watch quick is due");
+  const unconfirmed = await drop();
+  expect(unconfirmed.code).toBe(2);
+  expect(unconfirmed.json.error?.message).toContain(`--confirm ${DROP_SYNC_TABLES}`);
+});
+
+test("frozen, nothing newer is deployed: not by the verb, not by the engine; nothing that runs is touched", async () => {
+  const pids = stand.pids();
+  expect((await stand.verb("freeze", "--reason", "rollback under watch", "--until", "quick")).code).toBe(0);
+  const { code, json } = await stand.verb<Refused>("deploy", "v4.0.0", "--yes");
+  expect(code).toBe(3);
+  expect(json.error?.message).toMatch(/rollback under watch[^]*freeze --lift/);
+  const text = stand.text();
+  const update = await stand.up([{ path: ["release"], value: "v4.0.0" }]);
+  expect(update.code).not.toBe(0);
+  expect(update.output).toContain("rollback under watch");
+  stand.write(text);
+  expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
+  expect(stand.pids()).toEqual(pids);
+  const status = await stand.verb<Status>("status");
+  expect(status.json.declared.freeze).toMatchObject({ reason: "rollback under watch", until: "quick" });
+});
+
+test("killed and started again, the watch goes on where it was, says the gap, changes nothing, and lifts the freeze", async () => {
+  const before = await stand.sql("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) AS writes, count(*) FROM pg_stat_user_tables");
+  const running = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(PROJECT, "scripts", "backout.ts"), "watch", "--stack", "e2e"],
+    { cwd: stand.stack.folder, env: { ...process.env, ...stand.stack.environment }, stdio: "ignore" },
+  );
+  const folder = join(stand.site.home, "watches");
+  const file = (): string => readdirSync(folder).find((name) => name.endsWith(".jsonl"))!;
+  const polls = (): number => (readFileSync(join(folder, file()), "utf8").match(/"type":"poll"/g) ?? []).length;
+  const ended = new Promise((resolve) => running.once("close", resolve));
+  await until("three polls are kept", () => {
+    try {
+      return polls() >= 3;
+    } catch {
+      return false;
+    }
+  });
+  running.kill("SIGKILL");
+  await ended;
+  const kept = polls();
+  expect(kept).toBeLessThan(15);
+  const { code, json, stderr } = await stand.verb<WatchOutcome>("watch");
+  expect(code, stderr).toBe(0);
+  expect(json).toMatchObject({ watch: "quick", passed: true, already: false, polls: 15, of: 15, unhealthy: [], lifted: true, next: null });
+  expect(json.gaps).toHaveLength(1);
+  expect(stderr).toContain(`goes on after ${kept} of 15 polls`);
+  expect(await stand.sql("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) AS writes, count(*) FROM pg_stat_user_tables")).toEqual(before);
+  expect(stand.text()).not.toContain("freeze:");
+  const again = await stand.verb<WatchOutcome>("watch", "quick");
+  expect(again).toMatchObject({ code: 0, json: { passed: true, already: true } });
+});
+
+test("now it may be done: the rows are kept first, it is done once, and verification knows", async () => {
+  const listed = await stand.verb<{ actions: ActionListed[] }>("action");
+  expect(listed.json.actions).toMatchObject([{ id: DROP_SYNC_TABLES, refused: [] }]);
+  const queued = (await stand.sql<{ rows: number }>("SELECT count(*)::int AS rows FROM pfa_write_queue"))[0]!.rows;
+  expect(queued).toBeGreaterThan(0);
+  const { code, json, stderr } = await confirmed();
+  expect(code, stderr).toBe(0);
+  expect(json.alreadySo).toBe(false);
+  const queue = json.kept.find(({ table }) => table === "pfa_write_queue");
+  expect(queue?.rows).toBe(queued);
+  expect(readFileSync(queue!.path, "utf8").trim().split("\n")).toHaveLength(queued);
+  expect(await tables()).toEqual([]);
+  expect(await confirmed()).toMatchObject({ code: 0, json: { alreadySo: true } });
+  const verified = await stand.verb<{ passed: boolean; checks: { name: string; detail: string }[] }>("verify");
+  expect(verified.json.passed, JSON.stringify(verified.json.checks)).toBe(true);
+  expect(verified.json.checks.find(({ name }) => name === "new-tables-remain")?.detail).toContain("after the rollback had succeeded");
+});
+
+test("the way forward stays open: the release brings its tables again", async () => {
+  const { code, stderr } = await stand.verb("deploy", "v4.0.0", "--yes", "--no-wait");
+  expect(code, stderr).toBe(0);
+  expect(await tables()).toEqual([...SYNC_TABLES].sort());
+});
