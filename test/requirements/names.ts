@@ -21,7 +21,7 @@ export function listTests(project: string): Set<string> {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const listed = JSON.parse(output) as { name: string; file: string }[];
-  return new Set(listed.map(({ name, file }) => `${relative(project, file)} > ${name}`));
+  return new Set(listed.map(({ name, file }) => `${relative(project, file)} > ${name.replaceAll(/\\(["'`])/g, "$1")}`));
 }
 
 /** Whether a name is one of the listed ones, with anything in the place of a placeholder: `%s`, `$name`, `${name}`. */
