@@ -7,6 +7,7 @@ import { components, listeners, SECRETS } from "./components.ts";
 import { effects, flagStore, pfaDatabase } from "./database.ts";
 import { FAULTS } from "./faults/all.ts";
 import { MESSAGES } from "./messages.ts";
+import { policy } from "./policy.ts";
 import { scopes } from "./scopes.ts";
 import { seed } from "./seed.ts";
 import { watches } from "./watches.ts";
@@ -33,6 +34,7 @@ export const pfaVanguard: SystemDefinition = {
     const token = await login(context);
     return async () => void (await list(context, token, { limit: "20" }));
   },
+  policy,
   maintenanceMessage: MESSAGES.maintenance,
   retryAfterSeconds: 60,
   drill: {

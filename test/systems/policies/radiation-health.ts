@@ -1,0 +1,61 @@
+import type { ExpectedPolicy } from "./expected.ts";
+
+export const expected: ExpectedPolicy = {
+  deadlines: [5, 15, 60],
+  triggers: [
+    { of: 0, words: /down/ },
+    { of: 0, words: /database/ },
+    { of: 0, words: /security|vulnerab/ },
+    { of: 0, words: /corrupt/ },
+    { of: 0, words: /alert/ },
+    { of: 1, words: /500 ms/, metric: { above: 500 } },
+    { of: 1, words: /5 %/, metric: { above: 0.05 } },
+    { of: 1, words: /memory/, metric: { above: 0.95 } },
+    { of: 1, words: /pool|connections/ },
+    { of: 1, words: /websocket/ },
+    { of: 2, words: /minor/ },
+    { of: 2, words: /interface|ui/ },
+    { of: 2, words: /not critical|non-?critical/ },
+    { of: 2, words: /monitoring/ },
+  ],
+  authorisations: [
+    { approvers: ["System Admin"] },
+    { approvers: ["DBA", "System Admin"], agree: "all" },
+    { approvers: ["Security Team"] },
+    { approvers: ["DevOps Engineer"] },
+    { approvers: ["Project Manager"] },
+  ],
+  escalation: [
+    [/System Administrator|primary/i, 0],
+    [/senior management/i, 15],
+    [/executive/i, 30],
+  ],
+  roles: ["System Administrator", "Database Administrator", "DevOps Engineer", "Project Manager"],
+  messages: [
+    { channel: "sms", when: "start" },
+    { channel: "email", when: "start" },
+    { channel: "status-page", when: "start", text: "UNDERGOING ROLLBACK" },
+    { channel: "email", when: "start", to: ["Project Management"] },
+    {
+      channel: "email",
+      when: "progress",
+      everyMinutes: 15,
+      fields: ["Current step", "Estimated completion", "System Status", "Next Steps", "Timeline"],
+    },
+    { channel: "email", when: "done", fields: ["Rollback Summary", "System Status", "Next Actions", "Lessons Learned"] },
+  ],
+  records: [
+    { withinHours: 2, words: ["incident", "impact", "users", "data loss", "stabilis"] },
+    { withinHours: 24, words: ["cause", "gaps", "procedure", "deployment"] },
+    { withinHours: 48, words: ["incident report", "process", "training", "deployment checklist"] },
+  ],
+  drills: [
+    { everyDays: 30, words: [/staging/i] },
+    { everyDays: 91, words: [/team/i] },
+    { everyDays: null, hoursBeforeDeployment: 24 },
+    { everyDays: null, words: [/actual time|real time|time per step|time of each/i, /no data/i, /communication/i] },
+  ],
+  targets: [/immediate.*5/i, /fast.*15/i, /planned.*60/i],
+  order: [/stop/i, /database/i, /code/i, /config/i, /start/i, /check/i, /notif|told|tell/i],
+  words: [/on-call/i, /weekend/i, /business hours/i, /after hours/i, /every 30|30 days|everyDays":30/i],
+};

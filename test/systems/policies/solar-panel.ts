@@ -1,0 +1,58 @@
+import type { ExpectedPolicy } from "./expected.ts";
+
+export const expected: ExpectedPolicy = {
+  deadlines: [15, 60, 240, 1440],
+  risks: [/high/i, /medium/i, /low/i, /very low/i],
+  triggers: [
+    { of: 0, words: /connection|production (has )?(stopped|halted|stands)|non-?functional|nothing works/ },
+    { of: 1, words: /impair|major|main/ },
+    { of: 2, words: /minor/ },
+    { of: 3, words: /not critical|non-?critical|no (effect|impact)|maintenance/ },
+  ],
+  authorisations: [{ approvers: ["Production Manager"] }],
+  escalation: [
+    [/^Database Administrator$/, 15],
+    [/^System Administrator$/, 30],
+    [/^Production Manager$/, 60],
+    [/^Quality Control Manager$/, 120],
+    [/^Executive Management$/, 240],
+  ],
+  roles: ["Database Administrator", "System Operator", "Production Manager", "Quality Control"],
+  messages: [],
+  records: [
+    { words: ["Incident Report"] },
+    { words: ["Action Log"] },
+    { words: ["Decision Log", "rationale|reason"] },
+    { words: ["Recovery Log"] },
+    { words: ["Lessons Learned"] },
+    { words: ["Root Cause Analysis", "Impact Assessment", "Procedure Review", "Improvement Planning", "Training Updates"] },
+  ],
+  drills: [{ everyDays: "any" }],
+  targets: [
+    /15 min/i,
+    /critical function.*1 h/i,
+    /full system.*4 h/i,
+    /business process.*8 h/i,
+    /constraint.*24 h/i,
+    /integrity.*95/i,
+    /performance.*90/i,
+    /continuity.*99/i,
+    /effectiveness.*95/i,
+  ],
+  matrix: [
+    { subject: /workflow progression/i, levels: ["HIGH", "HIGH", "CRITICAL"], mitigation: [/incremental/i, /backup/i] },
+    { subject: /barcode/i, levels: ["MEDIUM", "MEDIUM", "HIGH"], mitigation: [/selective/i, /validation/i] },
+    { subject: /electrical/i, levels: ["MEDIUM", "MEDIUM", "MEDIUM"], mitigation: [/integrity/i, /business/i] },
+    { subject: /station progression/i, levels: ["HIGH", "HIGH", "CRITICAL"], mitigation: [/isolation/i, /quality/i] },
+    { subject: /mo completion/i, levels: ["MEDIUM", "MEDIUM", "MEDIUM"], mitigation: [/business/i, /consistency/i] },
+    { subject: /pallet/i, levels: ["LOW", "LOW", "LOW"], mitigation: [/performance/i, /capacity/i] },
+  ],
+  words: [
+    /internal alert/i,
+    /external notification/i,
+    /stakeholder/i,
+    /public relations/i,
+    /one (constraint )?at a time/i,
+    /maintenance window/i,
+  ],
+};
