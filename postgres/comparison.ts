@@ -45,7 +45,7 @@ export type OnDifference = (difference: Difference) => void | Promise<void>;
  * only rows of differing buckets travel, in the order of their keys. `onDifference` is awaited for every differing row.
  * Neither session may be in a transaction. Columns that only one side has are not compared (see `newColumns`).
  * @throws UnknownTableError when neither side has the table.
- * @example const { inserted, deleted } = await compareTable(snapshot, quarantine, "pfa_records");
+ * @example const { inserted, deleted } = await compareTable(snapshot, quarantine, "orders");
  */
 export async function compareTable(base: Client, current: Client, table: string, onDifference?: OnDifference): Promise<TableComparison> {
   return inSnapshots(base, current, async () => {
