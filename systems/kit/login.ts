@@ -7,19 +7,19 @@ export interface Account {
   password: string;
 }
 
-export function loginRoute(path: string, account: Account, jwtSecret: string): Route {
+export function loginRoute(path: string, account: Account | readonly Account[], jwtSecret: string): Route {
+  const accounts = Array.isArray(account) ? (account as readonly Account[]) : [account as Account];
   return {
     method: "POST",
     path,
     handle: ({ body }) => {
       const { username, password } = body;
       const known =
-        typeof username === "string" &&
-        typeof password === "string" &&
-        sameText(username, account.username) &&
-        sameText(password, account.password);
-      if (!known) throw new HttpError(401, "unknown user or wrong password");
-      return { json: { token: signToken(account.username, jwtSecret) } };
+        typeof username === "string" && typeof password === "string"
+          ? accounts.find((one) => sameText(username, one.username) && sameText(password, one.password))
+          : undefined;
+      if (known === undefined) throw new HttpError(401, "unknown user or wrong password");
+      return { json: { token: signToken(known.username, jwtSecret) } };
     },
   };
 }
