@@ -8,6 +8,7 @@ import type { CompletionDefinition } from "./completion.ts";
 import type { DeploymentDefinition } from "./deployment.ts";
 import type { ConstraintDefinition, ConstraintRecords, ConstraintState } from "./constraint.ts";
 import type { AccountDefinition, EvidenceDefinition } from "./evidence.ts";
+import type { SchemaObjects } from "../verification/schema-objects.ts";
 import type { PolicyDefinition } from "./policy.ts";
 import type { ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
@@ -97,6 +98,10 @@ export interface DatabaseDefinition {
   principalTable: string;
   /** Tables that backout or the system itself adds rows to while a rollback goes on: rows that are new there are nobody's loss. */
   appendOnly?: string[];
+  /** An older release cannot run on the schema of a newer one: one that runs on it all the same is told by status, preview and verification. */
+  newerSchema?: "breaks";
+  /** Materialised views are filled again inside the fence wherever data was restored or migrated: a copy brings them as stale as they were. */
+  refreshViews?: true;
   /** Repairs in place that a data pin can name, besides `rows`, which every database has. */
   repairs?: Record<string, RepairDefinition>;
 }
@@ -167,6 +172,8 @@ export interface Baseline {
   /** Median latency of the read probe, milliseconds; null where nothing answered. */
   latencyMs: number | null;
   flags: Record<string, boolean>;
+  /** Policies, triggers, constraints, materialised views, … by PostgreSQL database of the definition. */
+  objects?: Record<string, SchemaObjects>;
 }
 
 /** Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context. */
@@ -190,6 +197,10 @@ export interface CheckContext extends DataAccess {
   /** Whether each component is declared to run. */
   running: Record<string, boolean>;
   secret(name: string): string;
+  /** Declared configuration of a component. */
+  configuration?(component: string): Record<string, string>;
+  /** Objects recorded when the data last stood at the release that is declared now, before a deployment left it; null where nothing was. */
+  recorded?: Record<string, SchemaObjects> | null;
   /** Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment. */
   baseline: Baseline | null;
   /** True where the data was restored from a snapshot by the crossing under verification. */
@@ -294,6 +305,14 @@ export interface FaultDefinition {
   component?: string;
   /** The defect is a configuration: overrides by component, declared and brought in by an ordinary update before the fault is switched on. */
   configure?: Record<string, Record<string, string>>;
+  /** Makes the deployment of the newer release fail half-way: called before it, while the older one runs. The drill then deploys and expects the failure. */
+  beforeDeploy?(context: DrillContext): Promise<void>;
+  /** Scope of a rollback that is carried out first and does not suffice: what it leaves is the fault. It is expected to fail its verification. */
+  after?: string;
+  /** Hinders the rollback, so that it fails after its fence; what it resolves with takes the hindrance away. `alternative` then finishes it. */
+  hinder?(context: DrillContext): Promise<() => Promise<void>>;
+  /** Alternative of the stack that is taken when the rollback has failed. */
+  alternative?: string;
   /** Flips the defect on in the running system (over HTTP, the environment or the database). */
   switchOn(context: DrillContext): Promise<void>;
   /** Resolves with what was seen when the fault shows; `null` while it does not. Called repeatedly. */
@@ -367,6 +386,8 @@ export interface SystemDefinition {
   effects: EffectDefinition[];
   scopes: Record<string, ScopeDefinition>;
   defaultScope: string;
+  /** Scope `deploy` goes back by when a migration failed half-way; absent: the data goes back to the snapshot taken before it. */
+  partialMigrationScope?: string;
   checks: CheckDefinition[];
   /** By id, in the order in which they are due. */
   watches?: Record<string, WatchDefinition>;

@@ -4,6 +4,7 @@ import type { SystemDefinition } from "./definition.ts";
 const SYSTEMS: Record<string, () => Promise<SystemDefinition>> = {
   "pfa-vanguard": async () => (await import("./pfa-vanguard/definition.ts")).pfaVanguard,
   "radiation-health": async () => (await import("./radiation-health/definition.ts")).radiationHealth,
+  "service-center": async () => (await import("./service-center/definition.ts")).serviceCenter,
 };
 
 export const SYSTEM_NAMES: readonly string[] = Object.keys(SYSTEMS);

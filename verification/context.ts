@@ -40,6 +40,8 @@ export async function openContext(
     releases: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.release])),
     running: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.run])),
     secret: (name) => secretOf(site, name),
+    configuration: (component) => pins.components[component]?.config ?? {},
+    recorded: await recordedObjects(run, pins, crossing?.baseline ?? null),
     baseline: restored ? await snapshotBaseline(run) : undone ? null : (crossing?.baseline ?? null),
     dataRestored: restored,
     open,
@@ -52,6 +54,18 @@ export async function openContext(
     ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(control) }),
     end: data.end,
   };
+}
+
+/**
+ * Objects of the data as it last was at the declared release: recorded by the deployment that left that release, whether or not its snapshot is
+ * restored now; else by this crossing, where it leaves the release as it is.
+ */
+async function recordedObjects(run: Run, pins: Pins, own: Baseline | null): Promise<Baseline["objects"] | null> {
+  const left = (await readySnapshots(run.control.client)).filter(
+    ({ baseline, automatic, name }) => automatic && !name.startsWith("before-down-") && baseline?.release === pins.release,
+  );
+  const baseline = left.at(-1)?.baseline ?? (own?.release === pins.release ? own : null);
+  return baseline?.objects ?? null;
 }
 
 async function snapshotBaseline(run: Run): Promise<Baseline | null> {

@@ -60,7 +60,8 @@ export async function sequencesBehind(client: Client): Promise<string[]> {
       `SELECT (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM ${sequence})::text AS last, (SELECT max(${quote(column)}) FROM ${table})::text AS most`,
     );
     const { last, most } = rows[0]!;
-    if (most !== null && BigInt(most) > BigInt(last ?? "0")) behind.push(`${sequence} stands at ${last ?? "nothing"}, ${table}.${column} has ${most}`);
+    if (most !== null && BigInt(most) > BigInt(last ?? "0"))
+      behind.push(`${sequence} stands at ${last ?? "nothing"}, ${table}.${column} has ${most}`);
   }
   return behind;
 }

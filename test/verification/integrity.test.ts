@@ -28,7 +28,9 @@ afterAll(() => server.remove());
 
 test("orphans are found row by row, also under a constraint that says it is valid", async () => {
   expect(await findOrphans(client)).toEqual([]);
-  await client.query(`SET session_replication_role = replica; INSERT INTO "Children" (a, b) VALUES (7, 'gone'), (8, 'gone'); RESET session_replication_role`);
+  await client.query(
+    `SET session_replication_role = replica; INSERT INTO "Children" (a, b) VALUES (7, 'gone'), (8, 'gone'); RESET session_replication_role`,
+  );
   expect((await client.query(`SELECT convalidated FROM pg_constraint WHERE conname = 'child_of'`)).rows).toEqual([{ convalidated: true }]);
   expect(await findOrphans(client)).toEqual([{ constraint: "child_of", table: '"Children"', rows: 2 }]);
 });
@@ -58,7 +60,9 @@ test("recorded policies, triggers and views are compared by name and definition;
   await client.query("CREATE POLICY more ON parents USING (true)");
   expect(await differences(true)).toEqual(["policy parents.more was not expected"]);
   expect(await differences(false)).toEqual([]);
-  await client.query("ALTER POLICY own ON parents USING (true); ALTER TABLE parents DISABLE TRIGGER touched; ALTER TABLE parents DISABLE ROW LEVEL SECURITY");
+  await client.query(
+    "ALTER POLICY own ON parents USING (true); ALTER TABLE parents DISABLE TRIGGER touched; ALTER TABLE parents DISABLE ROW LEVEL SECURITY",
+  );
   const told = (await differences(false)).join("\n");
   expect(told).toMatch(/policy parents.own is .*USING true/);
   expect(told).toMatch(/row security of parents is missing/);

@@ -10,7 +10,11 @@ export interface Page {
 }
 
 export const BASE_PAGES: Page[] = [
-  { path: "/login", title: "Log in", body: '<form><input name="username"><input name="password" type="password"><button>Log in</button></form>' },
+  {
+    path: "/login",
+    title: "Log in",
+    body: '<form><input name="username"><input name="password" type="password"><button>Log in</button></form>',
+  },
   { path: "/dashboard", title: "Dashboard", link: "Dashboard", body: '<section data-source="/api/dashboard"></section>' },
   { path: "/tickets", title: "Tickets", link: "Tickets", body: '<table data-source="/api/tickets"></table>' },
 ];

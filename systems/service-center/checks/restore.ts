@@ -1,0 +1,82 @@
+/** What the restored database must and must not have. */
+import { migrationStatesOf } from "../migrations.ts";
+import { DATABASE, PHASE_1_TABLES, PHASE_2_TABLES } from "../database.ts";
+import { check, failed, onPhase1, passed, skipped } from "./outcome.ts";
+import { removeTestTicket } from "./test-ticket.ts";
+
+export const select1 = check("database-select-1", "The database answers SELECT 1", async (context) => {
+  const { rows } = await (await context.database(DATABASE)).query<{ one: number }>("SELECT 1 AS one");
+  return rows[0]?.one === 1 ? passed("SELECT 1 answers 1") : failed(`SELECT 1 answers ${JSON.stringify(rows)}`);
+});
+
+/** Comes before the checks that write: their rows would be too many. */
+export const counts = check("counts", "Rows of service_tickets, customers, products and parts equal those of before", async (context) => {
+  const database = await context.database(DATABASE);
+  await removeTestTicket(database);
+  const { baseline } = context;
+  if (baseline === null) return skipped("nothing was counted before");
+  const seen: string[] = [];
+  for (const table of PHASE_1_TABLES) {
+    const before = baseline.counts[table];
+    if (before === undefined) continue;
+    const { rows } = await database.query<{ rows: number }>(`SELECT COUNT(*)::float8 AS rows FROM ${table}`);
+    const now = rows[0]!.rows;
+    seen.push(`${table} ${now} (before: ${before})`);
+    // Users of an open system add and delete rows; that all are gone is no user's doing.
+    if (context.open ? now === 0 && before > 0 : now !== before)
+      return failed(`${table} has ${now} rows, counted ${baseline.at}: ${before}${context.dataRestored ? " (data restored)" : ""}`);
+  }
+  return seen.length === 0 ? skipped("none of the tables was counted before") : passed(seen.join(", "));
+});
+
+export const phase1Tables = check("phase-1-tables", "The tables of Phase 1 exist", async (context) => {
+  const missing = await absent(context, PHASE_1_TABLES);
+  return missing.length === 0 ? passed(`${PHASE_1_TABLES.join(", ")} exist`) : failed(`${missing.join(", ")} should exist`);
+});
+
+/** An absence check: on Phase 1 counting has to fail because there is no such table, and for no other reason. */
+export const phase2TablesGone = check(
+  "phase-2-tables-gone",
+  "Counting task_templates must fail: no table of Phase 2 is left",
+  async (context) => {
+    if (!onPhase1(context)) {
+      const missing = await absent(context, PHASE_2_TABLES);
+      return missing.length === 0
+        ? passed(`${PHASE_2_TABLES.join(", ")} exist, as Phase 2 needs`)
+        : failed(`${missing.join(", ")} should exist on Phase 2`);
+    }
+    const database = await context.database(DATABASE);
+    for (const table of PHASE_2_TABLES) {
+      const code = await database.query(`SELECT COUNT(*) FROM ${table}`).then(
+        () => null,
+        (error: { code?: string }) => error.code ?? "",
+      );
+      if (code === null)
+        return failed(
+          `${table} exists: the application is back at Phase 1 and the database is not. Roll the database back, too: backout rollback --scope full`,
+        );
+      if (code !== "42P01") return failed(`counting ${table} failed with ${code}, which does not say that it is gone`);
+    }
+    return passed(`SELECT COUNT(*) FROM ${PHASE_2_TABLES.join(" and ")} fails: no such table`);
+  },
+);
+
+async function absent(context: Parameters<Parameters<typeof check>[2]>[0], tables: readonly string[]): Promise<string[]> {
+  const { rows } = await (
+    await context.database(DATABASE)
+  ).query<{ name: string }>("SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass('public.' || name) IS NULL", [tables]);
+  return rows.map(({ name }) => name);
+}
+
+export const noMigrationErrors = check("no-migration-errors", "No migration is half applied or newer than the release", async (context) => {
+  const states = await migrationStatesOf(await context.database(DATABASE));
+  const wrong = states.filter(({ status }) => status === "failed" || status === "unknown" || status === "modified");
+  if (wrong.length > 0) return failed(wrong.map(({ name, status }) => `${name} is ${status}`).join("; "));
+  const applied = states.filter(({ status }) => status === "applied").map(({ name }) => name);
+  const newest = applied.at(-1) ?? "none";
+  const gap = states.findIndex(({ status }) => status === "pending");
+  if (gap >= 0 && gap < applied.length) return failed(`${states[gap]!.name} is not applied, but ${newest} is`);
+  const lines = (await context.errorLog("app", 100)).filter((line) => /migration/i.test(line));
+  if (lines.length > 0) return failed(`the error log tells of a migration: ${lines.at(-1)!.slice(0, 200)}`);
+  return passed(`${applied.length} migrations are applied, the newest is ${newest}`);
+});

@@ -1,0 +1,10 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { foreignCustomers, switchCorruptionOn } from "./data-corruption.ts";
+
+export const failedRollback: FaultDefinition = {
+  title: "The data is corrupt, and the rollback fails: the application cannot be started where it ran",
+  scope: "full",
+  alternative: "standby",
+  switchOn: switchCorruptionOn,
+  probe: foreignCustomers,
+};

@@ -1,0 +1,14 @@
+/** What the ledger says of the system's migrations. */
+import { join } from "node:path";
+import type { Client } from "pg";
+import { appliedMigrations, type MigrationState } from "../../postgres/migrations.ts";
+import { serviceCenterDatabase } from "./database.ts";
+
+export function migrationStatesOf(client: Client): Promise<MigrationState[]> {
+  const { ledger, migrations } = serviceCenterDatabase;
+  return appliedMigrations(
+    client,
+    ledger,
+    migrations.map(({ name, path }) => ({ name, folder: join(import.meta.dirname, path), ledger })),
+  );
+}
