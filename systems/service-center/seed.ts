@@ -12,14 +12,14 @@ export async function seed(data: DataAccess, rows: number): Promise<void> {
   await database.query("BEGIN");
   await database.query("SET LOCAL synchronous_commit = off");
   await database.query(
-    `INSERT INTO customers (tenant_id, name, email, created_at, updated_at)
-     SELECT ${tenant}, 'Customer ' || i, 'customer' || i || '@example.org', timestamptz '2025-01-01 00:00:00Z', timestamptz '2025-01-01 00:00:00Z'
+    `INSERT INTO customers (id, tenant_id, name, email, created_at, updated_at)
+     SELECT i, ${tenant}, 'Customer ' || i, 'customer' || i || '@example.org', timestamptz '2025-01-01 00:00:00Z', timestamptz '2025-01-01 00:00:00Z'
      FROM generate_series(1, $1::int) AS i`,
     [customers],
   );
   await database.query(
-    `INSERT INTO products (tenant_id, name, model, updated_at)
-     SELECT ${tenant}, 'Device ' || i, 'M' || i, timestamptz '2025-01-01 00:00:00Z' FROM generate_series(1, 20) AS i`,
+    `INSERT INTO products (id, tenant_id, name, model, updated_at)
+     SELECT i, ${tenant}, 'Device ' || i, 'M' || i, timestamptz '2025-01-01 00:00:00Z' FROM generate_series(1, 20) AS i`,
   );
   await database.query(
     `INSERT INTO parts (tenant_id, product_id, name, stock, updated_at)
@@ -34,6 +34,8 @@ export async function seed(data: DataAccess, rows: number): Promise<void> {
      FROM generate_series(1, $1::int) AS i`,
     [rows, customers],
   );
+  for (const table of ["customers", "products"])
+    await database.query(`SELECT setval(pg_get_serial_sequence('${table}', 'id'), (SELECT max(id) FROM ${table}))`);
   await database.query("COMMIT");
   await database.query("ANALYZE");
 }
