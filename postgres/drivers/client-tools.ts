@@ -7,6 +7,8 @@ import { promisify } from "node:util";
 export interface ClientTools {
   pgDump: string;
   pgRestore: string;
+  /** Beside the two; whether it is there is asked by whoever needs it. */
+  psql: string;
   /** `15.20` */
   version: string;
 }
@@ -49,7 +51,7 @@ export async function findClientTools(major: number, folders?: readonly string[]
     if (majorOf(dump) !== major) continue;
     const restore = await versionOf(join(folder, "pg_restore"));
     if (restore === null || majorOf(restore) !== major) throw new ClientToolsMissingError("pg_restore", major, seen);
-    return { pgDump: join(folder, "pg_dump"), pgRestore: join(folder, "pg_restore"), version: dump };
+    return { pgDump: join(folder, "pg_dump"), pgRestore: join(folder, "pg_restore"), psql: join(folder, "psql"), version: dump };
   }
   throw new ClientToolsMissingError("pg_dump", major, seen);
 }
