@@ -1,6 +1,7 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
 import { canonical, showDataPin, type ComponentPin, type DataPin, type Pins } from "../declared/pins.ts";
 import type { ConstraintState } from "../systems/constraint.ts";
+import { schemaAhead } from "./schema-ahead.ts";
 import type { ComponentScope, ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
 import { BEFORE_DROP, constraintsFit, loosens, needsSnapshot, planConstraints, type ConstraintChange } from "./constraint-plan.ts";
 
@@ -71,6 +72,8 @@ export interface CrossingPlan {
   /** Constraints that change, in the order in which they do; absent where the system has none. */
   constraints?: ConstraintChange[];
   maintenanceChanged: boolean;
+  /** Components that will run on a schema that is too new for them, in words; absent: none. */
+  schemaAhead?: string[];
 }
 
 export interface PlanInput {
@@ -103,6 +106,17 @@ export class SnapshotPinError extends Error {
   }
 }
 
+/** What the databases will have; of one that is restored or undone nothing is known beforehand. */
+function appliedAfterwards(input: PlanInput, databases: Record<string, DatabasePlan>): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(databases).flatMap(([name, { action, up, back, backBy }]) => {
+      if (action.kind !== "none" && action.kind !== "create") return [];
+      const gone = backBy === "keep" ? [] : back;
+      return [[name, [...(input.databases[name]?.applied ?? []), ...up].filter((migration) => !gone.includes(migration))]];
+    }),
+  );
+}
+
 export function planCrossing(input: PlanInput): CrossingPlan {
   const { definition, from, to, unfinished } = input;
   const forward = from === null || compareReleases(to.release, from.release) > 0;
@@ -112,6 +126,7 @@ export function planCrossing(input: PlanInput): CrossingPlan {
   const take = snapshotsToTake(input, forward, databases, constraints);
   const fenceData = unfinished || take.length > 0 || Object.values(databases).some(touchesData) || constraints.some(loosens);
   const stop = stopList(definition, from, changes, fenceData, unfinished);
+  const ahead = schemaAhead(definition, to.runsOn ?? {}, appliedAfterwards(input, databases));
   const listening = new Set(
     Object.values(definition.listeners).flatMap(({ component, routes }) => [component, ...Object.values(routes ?? {})]),
   );
@@ -122,6 +137,7 @@ export function planCrossing(input: PlanInput): CrossingPlan {
     toRelease: to.release,
     changes,
     stop,
+    ...(ahead.length === 0 ? {} : { schemaAhead: ahead }),
     off: Object.entries(to.components).flatMap(([name, pin]) => (pin.run ? [] : [name])),
     closeGate: fenceData || from === null || stop.some((component) => listening.has(component)),
     fenceData,

@@ -32,6 +32,8 @@ export interface CrossingPreview {
   databases: Record<string, DatabasePreview>;
   /** Absent where the system has none. */
   constraints?: ConstraintPreview[];
+  /** Components that will run on a schema that is too new for them, in words; absent: none. */
+  schemaAhead?: string[];
   effects: EffectCount[];
   estimate: Estimate;
 }
@@ -69,6 +71,7 @@ export async function previewCrossing(
       stops: plan.stop,
       usersKeptOut: plan.closeGate,
       take: plan.take.map(({ name }) => name),
+      ...(plan.schemaAhead === undefined ? {} : { schemaAhead: plan.schemaAhead }),
       databases,
       ...(plan.constraints === undefined
         ? {}
@@ -132,6 +135,7 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
   const warn = (line: string): void => void lines.push({ severity: "warning", line });
   say(`${preview.from ?? "nothing"} → ${preview.to}${preview.scope === null ? "" : ` (scope ${preview.scope})`}`);
   for (const change of preview.changes) say(change);
+  for (const line of preview.schemaAhead ?? []) warn(line);
   for (const [name, database] of Object.entries(preview.databases)) {
     if (database.action !== "data stays") say(`${name}: ${database.action}`);
     if (database.migrations.up.length > 0) say(`${name}: migrations applied: ${database.migrations.up.join(", ")}`);

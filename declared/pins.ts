@@ -1,5 +1,6 @@
 /** The pins: what the declared state asks of every component, database, flag and of maintenance, resolved against ledger and definition. */
 import { createHash } from "node:crypto";
+import { runsOn, type RunsOn } from "../crossing/schema-ahead.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { ConstraintState } from "../systems/constraint.ts";
 import { resolveConstraints } from "./constraints.ts";
@@ -49,6 +50,8 @@ export interface Pins {
   /** Of every constraint of the definition; absent where it has none. */
   constraints?: Record<string, ConstraintState>;
   maintenance: Maintenance;
+  /** Newest migration each component's release was made for; only where a newer schema breaks it. */
+  runsOn?: RunsOn;
   /** Declared snapshots that must exist. */
   snapshots: string[];
 }
@@ -112,6 +115,11 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   const watches = Object.keys(definition.watches ?? {});
   if (until !== undefined && !watches.includes(until))
     fail("freeze.until", until, `${definition.name} has no such watch, only ${watches.join(", ") || "none"}${suggestion(until, watches)}`);
+  const made = runsOn(
+    definition,
+    declared.releases,
+    Object.fromEntries(Object.entries(components).map(([name, pin]) => [name, pin.release])),
+  );
   const data = resolveData(declared.data, databases, fail);
   const constraints = resolveConstraints(declared, definition, fail);
   for (const [database, pin] of Object.entries(data))
@@ -122,6 +130,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     components,
     data,
     needs,
+    ...(made === undefined ? {} : { runsOn: made }),
     schema: declared.schema,
     flags: { ...declared.releases[declared.release]?.flags, ...declared.flags },
     ...(definition.constraints === undefined ? {} : { constraints }),

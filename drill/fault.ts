@@ -14,13 +14,19 @@ const GONE_LIMIT_MS = 15_000;
 
 /**
  * The probe must see nothing, then the fault, in this order: else it proves nothing.
+ * @param provoke what has to go wrong first: a deployment that fails, a rollback that does not suffice.
  * @returns what it saw. @throws DrillStoppedError
  */
-export async function switchFaultOn(stage: Stage, name: string): Promise<string> {
+export async function switchFaultOn(
+  stage: Stage,
+  name: string,
+  provoke: () => Promise<void> = async () => Promise.resolve(),
+): Promise<string> {
   const fault = stage.definition.drill.faults[name]!;
   const early = await withContext(stage, (context) => fault.probe(context));
   if (early !== null)
     throw new DrillStoppedError("fault-seen", `the probe of "${name}" says yes before the fault is switched on: ${early}`);
+  await provoke();
   if (fault.configure !== undefined) await configure(stage, fault.configure);
   await withContext(stage, (context) => fault.switchOn(context));
   const { seen, trouble } = await probeUntil(stage, name, (now) => now !== null, FAULT_LIMIT_MS);

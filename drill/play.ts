@@ -19,6 +19,7 @@ import { watchGate, type GateSample } from "./gate-watch.ts";
 import { judgeDrill } from "./judge-drill.ts";
 import { journalTimes, releasesOutside } from "./look-outside.ts";
 import { addressOf, controlOf, liveNames, setStage, urlOf, withContext, type Stage } from "./stage.ts";
+import { hinder, NO_HINDRANCE, provoke, type Hindrance } from "./provoke.ts";
 import { runVerb } from "./verbs.ts";
 import { readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "./witness-process.ts";
 
@@ -41,15 +42,19 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
 
   await clock.phase("deploy-old", () => deploy(stage, drill.to));
   const before = await clock.phase("seed", () => seed(stage, request.rows));
-  await clock.phase("deploy-new", async () => {
-    const { armed } = await deploy(stage, drill.from);
-    if (restores) checks.push(armedCheck(armed));
-  });
+  const failsToDeploy = drill.faults[request.fault]?.beforeDeploy !== undefined;
+  if (!failsToDeploy)
+    await clock.phase("deploy-new", async () => {
+      const { armed } = await deploy(stage, drill.from);
+      if (restores) checks.push(armedCheck(armed));
+    });
   const secret = (wanted: string): string => secretOf(stage.site, wanted);
   const witness = await startWitness(folder, drill.witness, urlOf(stage, drill.witness.component), secret);
+  let hindrance: Hindrance = NO_HINDRANCE;
   try {
     await clock.phase("fault", () => breakIt(facts, stage, witness));
     const given = await repairArguments(facts, stage);
+    hindrance = await hinder(stage, drill.faults[request.fault]?.hinder);
     const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage, given));
     const { outcome, samples, started } = await goBack(facts, stage, given);
     if (outcome.ok) {
@@ -62,6 +67,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
     facts.finding = await clock.phase("judge", () => judgeDrill({ stage, outcome, before, samples, witness, started, keptOut, restores }));
     checks.push(...facts.finding.checks);
   } finally {
+    await hindrance.end();
     await stopWitness(witness);
   }
 }
@@ -103,7 +109,7 @@ async function breakIt(facts: DrillFacts, stage: Stage, witness: WitnessRun): Pr
       acknowledgedAt.length >= more;
   if (!(await untilSeen(witness, writes(WRITES_BEFORE), BACK_LIMIT_MS)))
     throw new DrillStoppedError("witness", "the witness could not write before anything was broken");
-  facts.faultSeen = await switchFaultOn(stage, facts.request.fault);
+  facts.faultSeen = await switchFaultOn(stage, facts.request.fault, () => provoke(facts, stage));
   facts.checks.push(passed("fault-seen", facts.faultSeen));
   // A system with such a fault may not acknowledge any more: then what was written before is at risk.
   await untilSeen(witness, writes(readJournal(witness).acknowledgedAt.length + WRITES_AFTER), 3000);
@@ -163,10 +169,21 @@ async function goBack(
     "drill",
     ...given,
   ];
-  const work = async (): Promise<CrossingOutcome> => {
-    const { json, failure } = await runVerb<CrossingOutcome>(stack, "rollback", wish);
+  const roll = async (words: string[]): Promise<CrossingOutcome> => {
+    const { json, failure } = await runVerb<CrossingOutcome>(stack, "rollback", words);
     if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback says nothing");
     return { ...json, ok: json.ok && failure === null, failure: json.failure ?? failure };
+  };
+  const alternative = definition.drill.faults[request.fault]?.alternative;
+  const work = async (): Promise<CrossingOutcome> => {
+    const first = await roll(wish);
+    if (alternative === undefined || request.scope !== definition.drill.faults[request.fault]?.scope) return first;
+    checks.push(
+      first.ok
+        ? failed("rollback-fails-first", "the rollback that was hindered succeeded, so that no alternative was tried")
+        : passed("rollback-fails-first", (first.failure ?? "").split("\n")[0] ?? ""),
+    );
+    return roll(["--alternative", alternative, "--yes", "--incident", runId.toUpperCase(), "--reason", "drill"]);
   };
   let samples: GateSample[] = [];
   const outcome = await clock

@@ -309,9 +309,9 @@ export interface FaultDefinition {
   beforeDeploy?(context: DrillContext): Promise<void>;
   /** Scope of a rollback that is carried out first and does not suffice: what it leaves is the fault. It is expected to fail its verification. */
   after?: string;
-  /** Hinders the rollback, so that it fails after its fence; what it resolves with takes the hindrance away. `alternative` then finishes it. */
-  hinder?(context: DrillContext): Promise<() => Promise<void>>;
-  /** Alternative of the stack that is taken when the rollback has failed. */
+  /** What stands in the rollback's way, so that it fails after its fence: somebody else takes the port of a component. */
+  hinder?: { portOf: string };
+  /** Alternative of the stack by which the rollback is finished once it has failed. */
   alternative?: string;
   /** Flips the defect on in the running system (over HTTP, the environment or the database). */
   switchOn(context: DrillContext): Promise<void>;

@@ -6,13 +6,14 @@ import { hasTable, tableSql } from "../crossing/tables.ts";
 import type { Pins } from "../declared/pins.ts";
 import { secretOf } from "../declared/site.ts";
 import type { Baseline } from "../systems/definition.ts";
+import { recordObjects } from "./recorded-objects.ts";
 import type { SqlSession } from "../systems/sql-session.ts";
 
 export async function captureBaseline(run: Run, from: Pins | null): Promise<Baseline> {
   const store = run.definition.flags;
   const flags =
     store === undefined ? {} : await inLive(run, store.database, (session) => readFlags(session, store), false).catch(() => ({}));
-  return { at: new Date().toISOString(), release: from?.release ?? "", counts: {}, latencyMs: await latency(run), flags };
+  return { at: new Date().toISOString(), release: from?.release ?? "", counts: {}, latencyMs: await latency(run), flags, objects: await recordObjects(run.site, run.definition) };
 }
 
 /** Counts every table where nothing writes any more, and keeps the figures in the crossing's record. */

@@ -5,6 +5,7 @@ import { showFreeze } from "../../crossing/freeze.ts";
 import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
 import type { Freeze } from "../../declared/schema.ts";
+import { runsOn, schemaAhead } from "../../crossing/schema-ahead.ts";
 import { gateStateFile, type Site } from "../../declared/site.ts";
 import { readGateState } from "../../gate/state.ts";
 import { clockSpeed } from "../../verification/clock.ts";
@@ -31,6 +32,8 @@ export interface Status {
   gate: { mode: string; message: string } | null;
   components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; armed: boolean; sizeBytes: number | null }[];
+  /** Components that run on a schema that is too new for them: they went back, their database did not. */
+  schemaAhead: string[];
   quarantines: { name: string; database: string; createdAt: string; sizeBytes: number }[];
   /** Watches after the last crossing. */
   watches: { id: string; title: string; state: WatchState["state"]; polls: number; of: number | null }[];
@@ -85,6 +88,7 @@ export async function status(options: CommonOptions): Promise<Status> {
       armed: facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === id && entry.verified !== null),
       sizeBytes,
     })),
+    schemaAhead: aheadOf(stack, facts, Object.fromEntries(components.map(({ name, release }) => [name, release]))),
     quarantines: copies
       .filter(({ role }) => role === "quarantine")
       .map(({ name, database, createdAt }) => ({ name, database, createdAt, sizeBytes: sizes.get(name) ?? 0 })),
@@ -113,6 +117,12 @@ async function copySizes(site: Site, definition: SystemDefinition): Promise<Map<
   return sizes;
 }
 
+function aheadOf({ definition, declared }: OpenStack, facts: Facts, running: Record<string, string | null>): string[] {
+  const wanted = runsOn(definition, declared.releases, running);
+  const applied = Object.fromEntries(Object.entries(facts.databases).map(([name, database]) => [name, database.applied]));
+  return wanted === undefined ? [] : schemaAhead(definition, wanted, applied);
+}
+
 function megabytes(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
@@ -131,6 +141,7 @@ function tell(found: Status): void {
     lines.push(
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
     );
+  for (const line of found.schemaAhead) lines.push(`  SCHEMA TOO NEW: ${line}`);
   for (const { name, database, armed, takenAt } of found.snapshots)
     lines.push(`  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}`);
   for (const { name, createdAt, sizeBytes } of found.quarantines) lines.push(`  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}`);

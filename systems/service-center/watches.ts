@@ -7,7 +7,7 @@ export const watches: Record<string, WatchDefinition> = {
     title: "One hour: error rates and response times as before, nothing new",
     after: ["full", "partial-migration", "application", "environment"],
     durationMinutes: 60,
-    intervalSeconds: 60,
+    intervalSeconds: 300,
     checks: WATCHED,
     pass: {
       healthyShare: 1,

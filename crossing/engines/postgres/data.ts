@@ -10,6 +10,7 @@ import { assertFenced, fenceDatabase, sessionInside } from "../../../postgres/fe
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
+import { refreshViews } from "../../../verification/integrity.ts";
 import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated } from "../../engine.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
@@ -52,6 +53,7 @@ export async function migrate({ site, definition, control }: Run, database: stri
       for (const migration of back) await rollBackMigration(client, migration, { owner: OWNER_ROLE });
     } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
     await grantServices(client, { database: live, owner: OWNER_ROLE, role: SERVICES_ROLE });
+    if (definition.databases[database]!.refreshViews === true) await refreshViews(client);
     return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
   } finally {
     await client.end().catch(() => undefined);

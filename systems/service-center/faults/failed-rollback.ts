@@ -4,6 +4,7 @@ import { foreignCustomers, switchCorruptionOn } from "./data-corruption.ts";
 export const failedRollback: FaultDefinition = {
   title: "The data is corrupt, and the rollback fails: the application cannot be started where it ran",
   scope: "full",
+  hinder: { portOf: "app" },
   alternative: "standby",
   switchOn: switchCorruptionOn,
   probe: foreignCustomers,

@@ -1,0 +1,81 @@
+/** What has to go wrong before a fault shows, and what stands in a rollback's way. */
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CrossingOutcome } from "../scripts/cross.ts";
+import type { Status } from "../scripts/verbs/status.ts";
+import type { FaultDefinition } from "../systems/definition.ts";
+import { failed, passed } from "./checks.ts";
+import { DrillStoppedError, type DrillFacts } from "./facts.ts";
+import { withContext, type Stage } from "./stage.ts";
+import { runVerb } from "./verbs.ts";
+
+/** A deployment that fails half-way, or a rollback that does not suffice: both are expected to end without success, with users kept out. */
+export async function provoke(facts: DrillFacts, stage: Stage): Promise<void> {
+  const { drill } = stage.definition;
+  const fault = drill.faults[facts.request.fault]!;
+  if (fault.beforeDeploy !== undefined) {
+    await withContext(stage, (context) => fault.beforeDeploy!(context));
+    await expectFailure(stage, "deploy", [drill.from, "--yes", "--on-failure", "stop", "--reason", "drill"]);
+  }
+  if (fault.after !== undefined) {
+    await expectFailure(stage, "rollback", ["--to", drill.to, "--scope", fault.after, "--yes", "--reason", "drill"]);
+    facts.checks.push(await toldByStatus(stage));
+  }
+}
+
+async function expectFailure(stage: Stage, verb: "deploy" | "rollback", parameters: string[]): Promise<void> {
+  const { json, code } = await runVerb<CrossingOutcome>(stage.stack, verb, parameters);
+  if (code === 0 || json === null || !("phases" in json))
+    throw new DrillStoppedError(
+      "fault-seen",
+      `\`backout ${verb}\` was expected to fail on the way, and ${code === 0 ? "succeeded" : "was refused"}`,
+    );
+}
+
+/** Whoever comes later has to see it without knowing what happened. */
+async function toldByStatus(stage: Stage): Promise<ReturnType<typeof passed>> {
+  const { json, failure } = await runVerb<Status>(stage.stack, "status", []);
+  const told = json?.schemaAhead ?? [];
+  if (told.length === 0)
+    return failed("told-by-status", failure ?? "status does not say that a component runs on a schema of a newer release");
+  return passed("told-by-status", told.join("; "));
+}
+
+/** Something in the rollback's way, until it is ended. */
+export interface Hindrance {
+  there: boolean;
+  end(): Promise<void>;
+}
+
+export const NO_HINDRANCE: Hindrance = { there: false, end: async () => Promise.resolve() };
+
+/** Takes the component's port as soon as it is free, so that its other release cannot be started there. */
+export async function hinder({ site }: Stage, wanted: FaultDefinition["hinder"]): Promise<Hindrance> {
+  if (wanted === undefined) return NO_HINDRANCE;
+  const port = site.ports[`${wanted.portOf}-upstream`];
+  if (port === undefined) throw new DrillStoppedError("rollback", `${wanted.portOf} has no port of its own to take`);
+  const server = createServer((socket) => socket.destroy());
+  let ended = false;
+  const take = async (): Promise<void> => {
+    while (!ended && !server.listening) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          server.off("error", done).off("listening", done);
+          resolve();
+        };
+        server.once("error", done).once("listening", done);
+        server.listen(port, "127.0.0.1");
+      });
+      if (!server.listening) await sleep(2);
+    }
+  };
+  const taking = take();
+  return {
+    there: true,
+    end: async () => {
+      ended = true;
+      await taking;
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
