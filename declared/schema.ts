@@ -156,6 +156,21 @@ export const declaredSchema = z.strictObject({
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
   arm: z.enum(["deploy", "always", "never"]).default("deploy"),
   carry: z.enum(["export", "refuse"]).default("export"),
+  /** Other ways to finish a rollback that failed, by name: another place for the components, or an environment made anew from the snapshot. */
+  alternatives: z
+    .record(
+      name,
+      z.strictObject({
+        title: z.string().optional(),
+        /** Where the components run then. */
+        target: z.enum(["process", "docker"]).optional(),
+        /** Ports that differ then, by name. */
+        ports: z.record(name, port).default({}),
+        /** A stack, a home and a server of their own: port of that server. */
+        fresh: z.strictObject({ serverPort: port }).optional(),
+      }),
+    )
+    .default({}),
   /** What only people know of the incident, for the record: commander, team, trigger, affected users. */
   incident: z.record(name, z.string()).default({}),
   blocked: z.record(name, z.string()).default({}),

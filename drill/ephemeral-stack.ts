@@ -96,11 +96,23 @@ async function freePorts(source: string): Promise<PinEdit[]> {
   const { config } = parse(source) as { config: Record<string, unknown> };
   const ports = config["backout:ports"] as Record<string, number> | undefined;
   const names = Object.keys(ports ?? {});
-  const free = await takeFreePorts(names.length + 1);
+  const others = alternativePorts(config["backout:alternatives"]);
+  const free = await takeFreePorts(names.length + others.length + 1);
   const edits: PinEdit[] = names.map((name, index) => ({ path: ["ports", name], value: free[index] }));
+  for (const [index, path] of others.entries()) edits.push({ path: ["alternatives", ...path], value: free[names.length + index] });
   if ((config["backout:server"] as { embedded?: boolean } | undefined)?.embedded === true)
     edits.push({ path: ["server", "port"], value: free.at(-1) });
   return edits;
+}
+
+/** Where ports stand below `alternatives`. */
+function alternativePorts(alternatives: unknown): string[][] {
+  return Object.entries(
+    (alternatives ?? {}) as Record<string, { ports?: Record<string, number>; fresh?: { serverPort?: number } }>,
+  ).flatMap(([name, { ports = {}, fresh }]) => [
+    ...Object.keys(ports).map((port) => [name, "ports", port]),
+    ...(fresh === undefined ? [] : [[name, "fresh", "serverPort"]]),
+  ]);
 }
 
 /** Below the range from which the kernel takes ports for outgoing connections: nobody gets one of these by chance. */

@@ -61,7 +61,7 @@ export async function openContext(
  * restored now; else by this crossing, where it leaves the release as it is.
  */
 async function recordedObjects(run: Run, pins: Pins, own: Baseline | null): Promise<Baseline["objects"] | null> {
-  const left = (await readySnapshots(run.control.client)).filter(
+  const left = (await run.control.readySnapshots()).filter(
     ({ baseline, automatic, name }) => automatic && !name.startsWith("before-down-") && baseline?.release === pins.release,
   );
   const baseline = left.at(-1)?.baseline ?? (own?.release === pins.release ? own : null);

@@ -6,6 +6,7 @@ import { EMBEDDED_USER, serverHome, type Site } from "../../declared/site.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
+import { takeAlternative } from "./alternative.ts";
 import { rollbackText, type RollbackWish } from "./rollback-pins.ts";
 import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
@@ -13,6 +14,8 @@ import { tellTimeline } from "./timeline.ts";
 import { nextLine, tellWatch, watch, watchAfter, type NextWatch, type WatchOutcome } from "./watch.ts";
 
 interface Options extends CommonOptions, RollbackWish {
+  /** Another way to finish a rollback that failed. */
+  alternative?: string;
   yes?: boolean;
   exact?: boolean;
   /** Begin the watch that comes next at once. */
@@ -41,6 +44,15 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
   const reason = [options.incident, options.reason].filter((text) => text !== undefined).join(": ") || null;
   return withStackLock(before.site, `rollback${reason === null ? "" : ` for ${reason}`}`, runId, async () => {
     await startStoppedServer(before.site);
+    if (options.alternative !== undefined) {
+      const taken = await takeAlternative(before, options.alternative, runId, reason, () => confirm(options.yes === true, before.stack));
+      return {
+        ...taken.outcome,
+        preview: taken.preview,
+        nextWatch: taken.outcome.ok ? await watchAfter(taken.stack) : null,
+        watched: null,
+      };
+    }
     const text = await rollbackText(before, options);
     const after = await openStack(found, text);
     const preview = await previewOf(before, after, options.exact === true);
@@ -81,6 +93,7 @@ export function addRollback(program: Command): void {
     .option("--component <name>", "component of a scope that is for one")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
+    .option("--alternative <name>", "another way to finish a rollback that failed: one of backout:alternatives")
     .option("--incident <id>", "incident, for the record and as the reason of the block")
     .option("--reason <text>", "reason, for the record")
     .option("--no-block", "leave the release that is left deployable")

@@ -1,0 +1,65 @@
+/**
+ * Another way to finish a rollback that failed. Its pins stand already and its snapshot is untouched: what changes is where the components run,
+ * or, in the worst case, everything around the data.
+ */
+import { targetOf } from "../../components/targets/index.ts";
+import { look, unfinished } from "../../crossing/look.ts";
+import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { suggestion } from "../../declared/errors.ts";
+import type { Declared } from "../../declared/schema.ts";
+import { cross, type CrossingOutcome } from "../cross.ts";
+import { openStack, type OpenStack } from "../stack.ts";
+import { freshEnvironment } from "./fresh.ts";
+import { say, UsageError, VerbRefusedError } from "./outcome.ts";
+import { previewOf, type PreviewOutcome } from "./preview.ts";
+
+export type Alternative = Declared["alternatives"][string];
+
+export interface Taken {
+  outcome: CrossingOutcome;
+  preview: PreviewOutcome;
+  /** The stack the system is served from now. */
+  stack: OpenStack;
+}
+
+/** The lines that differ in the stack file. Pure. */
+export function alternativeEdits({ target, ports }: Alternative): PinEdit[] {
+  return [
+    ...(target === undefined ? [] : [{ path: ["target"], value: target } satisfies PinEdit]),
+    ...Object.entries(ports).map(([name, value]): PinEdit => ({ path: ["ports", name], value })),
+  ];
+}
+
+/** @throws UsageError for a name that is not declared, VerbRefusedError where nothing has failed */
+export async function takeAlternative(
+  before: OpenStack,
+  name: string,
+  runId: string,
+  reason: string | null,
+  confirm: () => Promise<void>,
+): Promise<Taken> {
+  const known = Object.keys(before.declared.alternatives);
+  const alternative = before.declared.alternatives[name];
+  if (alternative === undefined)
+    throw new UsageError(
+      known.length === 0
+        ? "this stack declares no backout:alternatives"
+        : `--alternative "${name}" is not one of ${known.join(", ")}${suggestion(name, known)}`,
+    );
+  const facts = await look(before.site, before.definition);
+  if (facts.reach.kind === "reached" && !unfinished(facts.last))
+    throw new VerbRefusedError("the last crossing has opened, so nothing failed that an alternative would finish; nothing was changed");
+  if (facts.last?.failure != null) say(`failed before: ${facts.last.failure}`);
+  say(`alternative ${name}${alternative.title === undefined ? "" : `: ${alternative.title}`}`);
+  if (alternative.fresh !== undefined) return freshEnvironment(before, name, alternative, facts, runId, reason, confirm);
+  const text = editPins(before.text, alternativeEdits(alternative));
+  const after = await openStack(before, text);
+  const preview = await previewOf(before, after, false);
+  if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
+  await confirm();
+  // What the failed attempt has half started would run in two places.
+  const left = targetOf(before.site, before.definition);
+  for (const component of Object.keys(before.definition.components)) await left.stop(component).catch(() => undefined);
+  const outcome = await cross(before, text, runId, reason);
+  return { outcome, preview, stack: after };
+}

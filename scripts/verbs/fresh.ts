@@ -1,0 +1,127 @@
+/**
+ * The worst case of a rollback: everything around the data is made anew, a stack, a home and a server of its own, and the data comes from the
+ * snapshot. The environment that failed is left as it is, closed.
+ */
+import { cpSync, existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { openControl } from "../../control/open.ts";
+import { withCopy } from "../../crossing/engines/postgres/arming.ts";
+import type { Keeping } from "../../crossing/engine.ts";
+import type { Facts } from "../../crossing/look.ts";
+import { migrationsOf } from "../../crossing/migrations.ts";
+import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { EMBEDDED_USER, endpointOf, liveName, OWNER_ROLE, secretOf, serverHome, SERVICES_ROLE } from "../../declared/site.ts";
+import type { Snapshot } from "../../control/record.ts";
+import { connect, withSession } from "../../postgres/connection.ts";
+import { applyMigration } from "../../postgres/migrations.ts";
+import { ensureDatabase, ensureRole, grantServices } from "../../postgres/roles.ts";
+import { ensureServer } from "../../postgres/server.ts";
+import { transferRows } from "../../postgres/transfer.ts";
+import { refreshViews } from "../../verification/integrity.ts";
+import { cross } from "../cross.ts";
+import { openStack, stackFolder, writeStack, type OpenStack } from "../stack.ts";
+import type { Alternative, Taken } from "./alternative.ts";
+import { say, VerbRefusedError } from "./outcome.ts";
+import { previewOf } from "./preview.ts";
+
+/** @throws VerbRefusedError where there is no snapshot to make it from */
+export async function freshEnvironment(
+  failed: OpenStack,
+  name: string,
+  alternative: Alternative,
+  facts: Facts,
+  runId: string,
+  reason: string | null,
+  confirm: () => Promise<void>,
+): Promise<Taken> {
+  if (facts.reach.kind !== "reached")
+    throw new VerbRefusedError("the server with the snapshots cannot be reached: start it, or restore a dump of it; nothing was changed");
+  const snapshots = Object.fromEntries(
+    Object.keys(failed.definition.databases).map((database) => [database, snapshotFor(failed, facts, database)]),
+  );
+  const stack = `${failed.stack}-${name}`;
+  const file = join(stackFolder(failed.project), `Pulumi.${stack}.yaml`);
+  const home = ownHome(failed, name);
+  if (existsSync(file) || existsSync(home))
+    throw new VerbRefusedError(`${file} or ${home} is there already: a fresh environment begins with neither; nothing was changed`);
+  const text = editPins(withoutSalt(failed.text), freshEdits(alternative));
+  say(
+    `a new environment "${stack}" is made from ${Object.values(snapshots)
+      .map(({ name: of, generation }) => `${of}@${generation}`)
+      .join(", ")}`,
+  );
+  await confirm();
+  // Whoever gave the failed environment a home of its own gives one to this, too.
+  if (process.env["BACKOUT_HOME"] !== undefined) process.env["BACKOUT_HOME"] = home;
+  const found = { project: failed.project, stack, file, text };
+  writeStack(found, text);
+  const fresh = await openStack(found, text);
+  // The same accounts and keys: users log in as before.
+  if (existsSync(join(failed.site.home, "secrets")))
+    cpSync(join(failed.site.home, "secrets"), join(fresh.site.home, "secrets"), { recursive: true });
+  await ensureServer({ home: serverHome(fresh.site), port: alternative.fresh!.serverPort, superuser: EMBEDDED_USER, log: say });
+  for (const [database, snapshot] of Object.entries(snapshots)) await fill(failed, fresh, database, snapshot);
+  const preview = await previewOf(fresh, fresh, false);
+  const outcome = await cross(fresh, text, runId, reason);
+  return { outcome, preview, stack: fresh };
+}
+
+/** The snapshot the rollback went back to; where it named none, the newest one of the release it goes to. */
+function snapshotFor({ pins }: OpenStack, { snapshots }: Facts, database: string): Snapshot {
+  const pin = pins.data[database];
+  const own = snapshots.filter((snapshot) => snapshot.database === database);
+  const found =
+    pin?.kind === "snapshot"
+      ? own.find(({ name, generation }) => name === pin.name && (pin.generation === null || generation === pin.generation))
+      : own.filter(({ release }) => release === pins.release).at(-1);
+  if (found === undefined)
+    throw new VerbRefusedError(
+      `there is no snapshot of ${database} to make a new environment from; there are ${own.map(({ name, generation }) => `${name}@${generation}`).join(", ") || "none"}`,
+    );
+  return found;
+}
+
+function ownHome({ site }: OpenStack, name: string): string {
+  return process.env["BACKOUT_HOME"] === undefined ? join(dirname(site.home), `${site.stack}-${name}`) : `${site.home}-${name}`;
+}
+
+function freshEdits({ ports, fresh }: Alternative): PinEdit[] {
+  return [
+    { path: ["data"], value: "current" },
+    { path: ["schema"], value: "keep" },
+    { path: ["alternatives"], value: undefined },
+    { path: ["server"], value: { embedded: true, port: fresh!.serverPort } },
+    ...Object.entries(ports).map(([port, value]): PinEdit => ({ path: ["ports", port], value })),
+  ];
+}
+
+function withoutSalt(text: string): string {
+  return text.replaceAll(/^(encryptionsalt|secretsprovider|encryptedkey):.*\n/gm, "");
+}
+
+/** Roles, database and schema as a first deployment makes them, then the rows of the snapshot. */
+async function fill(failed: OpenStack, fresh: OpenStack, database: string, snapshot: Snapshot): Promise<void> {
+  const { site, definition, pins } = fresh;
+  const live = liveName(site, database);
+  await withSession(endpointOf(site), "postgres", async (client) => {
+    await ensureRole(client, { name: OWNER_ROLE, login: false, password: secretOf(site, "database-owner") });
+    await ensureRole(client, { name: SERVICES_ROLE, login: true, password: secretOf(site, "database") });
+    await ensureDatabase(client, { name: live, owner: OWNER_ROLE });
+  });
+  const target = await connect(endpointOf(site), live);
+  const control = await openControl(failed.site, failed.definition);
+  if (control === null) throw new VerbRefusedError("the record of the environment that failed is gone; nothing was changed");
+  try {
+    const known = migrationsOf(definition, database);
+    const needed = known.findIndex(({ name }) => name === pins.needs[database]);
+    for (const migration of known.slice(0, needed + 1)) await applyMigration(target, migration, { owner: OWNER_ROLE });
+    await grantServices(target, { database: live, owner: OWNER_ROLE, role: SERVICES_ROLE });
+    const keeping: Keeping = { site: failed.site, definition: failed.definition, control, log: (_severity, message) => say(message) };
+    const rows = await withCopy(keeping, snapshot, (source) => transferRows(source, target));
+    if (definition.databases[database]!.refreshViews === true) await refreshViews(target);
+    say(`${rows} rows of ${database} came from ${snapshot.name}@${snapshot.generation}, and are the same there`);
+  } finally {
+    await target.end().catch(() => undefined);
+    await control.end();
+  }
+}
