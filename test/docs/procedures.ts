@@ -13,6 +13,8 @@ const procedureSchema = z.strictObject({
   procedure: z.string(),
   scope: z.string().optional(),
   component: z.string().optional(),
+  /** Pins that stand before, by path with dots: what the procedure takes away. */
+  given: z.record(z.string(), z.unknown()).optional(),
   /** Scope that has gone before. */
   after: z.string().optional(),
   /** Pins by path with dots; null removes one. */
@@ -47,16 +49,19 @@ function scopeText(definition: SystemDefinition, text: string, scope: string, co
 }
 
 /** The exact lines a procedure changes in the stack file; empty: none. */
-export function diffOf(definition: SystemDefinition, stack: string, { scope, component, after, pins }: Procedure): string[] {
-  const start = broken(definition, stack);
+export function diffOf(definition: SystemDefinition, stack: string, { scope, component, given, after, pins }: Procedure): string[] {
+  const start = editPins(broken(definition, stack), pinEdits(given ?? {}));
   if (scope !== undefined) return yamlDiff(start, scopeText(definition, start, scope, component));
   if (pins === undefined) return [];
   const before = after === undefined ? start : scopeText(definition, start, after);
-  const edits = Object.entries(pins).map(([path, value]): PinEdit => {
+  return yamlDiff(before, editPins(before, pinEdits(pins)));
+}
+
+function pinEdits(pins: Record<string, unknown>): PinEdit[] {
+  return Object.entries(pins).map(([path, value]): PinEdit => {
     const [key, ...rest] = path.split(".") as [string, ...string[]];
     return { path: [key, ...rest], value: value === null ? undefined : value };
   });
-  return yamlDiff(before, editPins(before, edits));
 }
 
 export interface Described {
