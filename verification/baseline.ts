@@ -13,7 +13,14 @@ export async function captureBaseline(run: Run, from: Pins | null): Promise<Base
   const store = run.definition.flags;
   const flags =
     store === undefined ? {} : await inLive(run, store.database, (session) => readFlags(session, store), false).catch(() => ({}));
-  return { at: new Date().toISOString(), release: from?.release ?? "", counts: {}, latencyMs: await latency(run), flags, objects: await recordObjects(run.site, run.definition) };
+  return {
+    at: new Date().toISOString(),
+    release: from?.release ?? "",
+    counts: {},
+    latencyMs: await latency(run),
+    flags,
+    objects: await recordObjects(run.site, run.definition),
+  };
 }
 
 /** Counts every table where nothing writes any more, and keeps the figures in the crossing's record. */
