@@ -71,11 +71,12 @@ describe.each(systems)("policy of $name", ({ policy, expected }) => {
   });
 
   test("messages word for word, by moment and channel", () => {
-    const lacking = missing(expected.messages, ({ channel, text: words, when, everyMinutes, fields, to }) =>
+    const lacking = missing(expected.messages, ({ channel, text: exactly, words, when, everyMinutes, fields, to }) =>
       policy.notifications.some(
         (one) =>
           one.channel === channel &&
-          (words === undefined || one.text === words) &&
+          (exactly === undefined || one.text === exactly) &&
+          (words ?? []).every((word) => word.test(one.text)) &&
           (when === undefined || one.when === when) &&
           one.everyMinutes === everyMinutes &&
           includes(one.fields, fields) &&

@@ -14,6 +14,8 @@ export interface ExpectedMessage {
   channel: string;
   /** Word for word, with the placeholders of the contract. */
   text?: string;
+  /** Where the manual gives no text: what it has to tell. */
+  words?: RegExp[];
   when?: string;
   everyMinutes?: number;
   fields?: string[];
