@@ -1,10 +1,10 @@
 /** The catalogue of the control database: snapshots with generations, and the databases (live, pristine, armed, quarantined) by OID. */
 import type { Client } from "pg";
-import type { Lineage } from "../crossing/plan.ts";
+import { NO_LINEAGE, type Lineage } from "../crossing/plan.ts";
 import type { Baseline } from "../systems/definition.ts";
 import type { CatalogueDatabase, DatabaseRole, NewSnapshot, Snapshot, SnapshotFacts } from "./record.ts";
 
-export const NO_LINEAGE: Lineage = { snapshot: null, quarantine: null };
+export { NO_LINEAGE };
 
 interface SnapshotRow {
   id: number;

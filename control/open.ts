@@ -6,13 +6,13 @@ import type { ControlRecord } from "./record.ts";
 
 /** Opens it, making it where it is absent. */
 export async function createControl(site: Site, definition: SystemDefinition): Promise<ControlRecord> {
-  if (site.server === undefined) throw new Error("a system without a server is not carried yet");
+  if (site.server === undefined) return (await import("./file.ts")).ControlFile.create(controlFile(site));
   return (await import("./store.ts")).ControlStore.create(endpointOf(site), controlName(site, definition));
 }
 
 /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
 export async function openControl(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
-  if (site.server === undefined) throw new Error("a system without a server is not carried yet");
+  if (site.server === undefined) return (await import("./file.ts")).ControlFile.open(controlFile(site));
   return (await import("./store.ts")).ControlStore.open(endpointOf(site), controlName(site, definition));
 }
 

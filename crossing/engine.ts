@@ -125,8 +125,9 @@ export interface DatabaseEngine {
 export async function engineOf(definition: SystemDefinition, database: string): Promise<DatabaseEngine> {
   const engine = definition.databases[database]?.engine;
   if (engine === undefined) throw new Error(`${definition.name} has no database ${database}`);
-  if (engine === "sqlite") throw new Error(`${database} is a SQLite file: not carried yet`);
-  return (await import("./engines/postgres/engine.ts")).postgres;
+  return engine === "sqlite"
+    ? (await import("./engines/sqlite/engine.ts")).sqlite
+    : (await import("./engines/postgres/engine.ts")).postgres;
 }
 
 /** The engines of a system, each with its databases. */

@@ -9,7 +9,8 @@ export function migrationsOf(definition: SystemDefinition, database: string): Mi
   return (described?.migrations ?? []).map(({ name, path }) => ({
     name,
     folder: join(definition.folder, path),
-    ledger: described!.ledger,
+    // Only servers have ledgers of several layouts.
+    ...(described!.ledger === "backout" ? {} : { ledger: described!.ledger }),
   }));
 }
 

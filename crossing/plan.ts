@@ -26,6 +26,8 @@ export interface Lineage {
   quarantine: string | null;
 }
 
+export const NO_LINEAGE: Lineage = { snapshot: null, quarantine: null };
+
 export type DataAction =
   | { kind: "none" }
   | { kind: "create" }

@@ -1,42 +1,13 @@
 /** Disk space, looked at before anything is copied: a full disk in the middle of a copy stops the whole server, and keeps it from starting. */
 import { statSync } from "node:fs";
-import { readFile, statfs } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type pg from "pg";
 import type { Endpoint } from "./connection.ts";
+import { freeAt, judgeSpace, type FreeSpace, type SpaceVerdict } from "../processes/disk-space.ts";
 import { DatabaseMissingError } from "./properties.ts";
 
-export type FreeSpace = { known: true; freeBytes: number; path: string } | { known: false; reason: string };
-
-export interface SpaceVerdict {
-  /** `unknown`: the server is not on this machine; look there. */
-  status: "enough" | "unknown";
-  neededBytes: number;
-  /** `null` where unknown. */
-  freeBytes: number | null;
-  /** In words, with figures. */
-  detail: string;
-}
-
-/** There is not enough room for a copy. Nothing was changed. */
-export class InsufficientSpaceError extends Error {
-  readonly path: string;
-  readonly neededBytes: number;
-  readonly freeBytes: number;
-  constructor(path: string, neededBytes: number, freeBytes: number) {
-    super(
-      `not enough space at ${path}: ${inMegabytes(neededBytes)} needed with margin, ${inMegabytes(freeBytes)} free. ` +
-        "Nothing was copied. Free space, or drop snapshots that are no longer needed",
-    );
-    this.name = "InsufficientSpaceError";
-    this.path = path;
-    this.neededBytes = neededBytes;
-    this.freeBytes = freeBytes;
-  }
-}
-
-/** How much more than the bare size must be free: others write meanwhile, and the write-ahead log grows. */
-export const SPACE_MARGIN = 1.3;
+export * from "../processes/disk-space.ts";
 
 /** Free space of the file system of the server's data directory. */
 export async function freeSpace(client: pg.Client, endpoint: Pick<Endpoint, "host">): Promise<FreeSpace> {
@@ -54,12 +25,6 @@ export async function freeSpace(client: pg.Client, endpoint: Pick<Endpoint, "hos
   }
 }
 
-/** Free space for an ordinary user of the file system that holds `path`. */
-export async function freeAt(path: string): Promise<FreeSpace> {
-  const { bavail, bsize } = await statfs(path);
-  return { known: true, freeBytes: bavail * bsize, path };
-}
-
 function isLocal(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.") || host.startsWith("/");
 }
@@ -73,26 +38,6 @@ async function isItsFolder(path: string, started: number): Promise<boolean> {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EACCES";
   }
-}
-
-/** Decides. @throws InsufficientSpaceError */
-export function judgeSpace(free: FreeSpace, sizeBytes: number, margin: number = SPACE_MARGIN): SpaceVerdict {
-  const neededBytes = Math.ceil(sizeBytes * margin);
-  if (!free.known) {
-    return {
-      status: "unknown",
-      neededBytes,
-      freeBytes: null,
-      detail: `${inMegabytes(neededBytes)} needed; free space is unknown: ${free.reason}`,
-    };
-  }
-  if (free.freeBytes < neededBytes) throw new InsufficientSpaceError(free.path, neededBytes, free.freeBytes);
-  return {
-    status: "enough",
-    neededBytes,
-    freeBytes: free.freeBytes,
-    detail: `${inMegabytes(neededBytes)} needed, ${inMegabytes(free.freeBytes)} free`,
-  };
 }
 
 /** Looks and decides. @throws InsufficientSpaceError */
@@ -111,8 +56,4 @@ export async function databaseSizeBytes(client: pg.Client, database: string): Pr
   ]);
   if (rows[0] === undefined) throw new DatabaseMissingError(database);
   return Number(rows[0].size);
-}
-
-function inMegabytes(bytes: number): string {
-  return `${(bytes / 1_048_576).toFixed(1)} MB`;
 }

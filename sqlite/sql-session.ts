@@ -1,13 +1,14 @@
 /** A session of the neutral kind in a SQLite file that is open already. */
-import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
+import { all, run } from "./database.ts";
 
 export function sqliteSession(database: DatabaseSync): SqlSession {
   return {
     engine: "sqlite",
     all: async <Row extends Record<string, unknown>>(sql: string, values: readonly SqlValue[] = []) =>
-      Promise.resolve(database.prepare(sql).all(named(values)) as Row[]),
-    run: async (sql, values = []) => Promise.resolve(Number(database.prepare(sql).run(named(values)).changes)),
+      Promise.resolve(all<Row>(database, sql, values)),
+    run: async (sql, values = []) => Promise.resolve(run(database, sql, values)),
     transaction: async (work) => {
       database.exec("BEGIN IMMEDIATE");
       try {
@@ -22,9 +23,4 @@ export function sqliteSession(database: DatabaseSync): SqlSession {
       }
     },
   };
-}
-
-/** `$1` is the name of a parameter here, not its place. */
-function named(values: readonly SqlValue[]): Record<string, SQLInputValue> {
-  return Object.fromEntries(values.map((value, index) => [String(index + 1), typeof value === "boolean" ? Number(value) : value]));
 }

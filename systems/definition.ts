@@ -90,8 +90,8 @@ export interface DatabaseDefinition {
   engine: "postgres" | "sqlite";
   /** Every migration the system ever had, oldest first. A release names the newest one it needs. */
   migrations: MigrationDefinition[];
-  /** Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`; `supabase`: `supabase_migrations.schema_migrations`. */
-  ledger: "prisma" | "supabase";
+  /** Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`; `supabase`: `supabase_migrations.schema_migrations`; `backout`: `_backout_migrations` of a SQLite file. */
+  ledger: "prisma" | "supabase" | "backout";
   /** Tables whose rows are counted as data at risk, parents before children. */
   tables: string[];
   /** Tables of which one names the number users care for (verification compares it by name). */

@@ -105,7 +105,7 @@ export function splitStatements(script: string): Statement[] {
 }
 
 function isRoutine(words: string[]): boolean {
-  return /^create (or replace )?(function|procedure)\b/.test(words.join(" "));
+  return /^create ((or replace )?(function|procedure)|(temp(orary)? )?trigger)\b/.test(words.join(" "));
 }
 
 const LITERALS = new Set(["string", "escaped", "dollar"]);

@@ -17,6 +17,7 @@ import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
 import { armedCopy, withCopy } from "./arming.ts";
 import { putBackProperties } from "./fence.ts";
+import { ledgerOf } from "./ledger.ts";
 import { clientOf } from "./session.ts";
 
 async function ensureRoles(site: Site, client: ReturnType<typeof clientOf>): Promise<void> {
@@ -44,9 +45,13 @@ export async function migrate({ site, definition, control }: Run, database: stri
   const client =
     plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(control), live);
   try {
-    const { ledger } = definition.databases[database]!;
     const known = migrationsOf(definition, database);
-    const { up, back } = migrationsToRun(known, await appliedMigrations(client, ledger, known), pins.needs[database], plan);
+    const { up, back } = migrationsToRun(
+      known,
+      await appliedMigrations(client, ledgerOf(definition, database), known),
+      pins.needs[database],
+      plan,
+    );
     for (const migration of up) await applyMigration(client, migration, { owner: OWNER_ROLE });
     if (plan.backBy === "down") {
       assertCanGoDown(back);

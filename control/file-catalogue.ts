@@ -1,0 +1,129 @@
+/** The catalogue of a control file: snapshots with generations, and the files (live, armed, quarantined) by identity; swaps that have begun. */
+import type { DatabaseSync } from "node:sqlite";
+import type { Lineage } from "../crossing/plan.ts";
+import { all, atomically, first, run } from "../sqlite/database.ts";
+import { identityOf } from "../sqlite/identity.ts";
+import { databaseOfRow, snapshotOfRow, type DatabaseRow, type SnapshotRow } from "./file-rows.ts";
+import type { CatalogueDatabase, NewSnapshot, Snapshot } from "./record.ts";
+
+const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+
+/** A swap of files that has begun: written before the first name changes, gone with the catalogue's change after the last. */
+export interface Swap {
+  database: string;
+  epoch: number;
+  live: string;
+  replacement: string;
+  quarantine: string;
+  /** Name of the quarantine in the catalogue. */
+  quarantineName: string;
+  /** Identity of the file that is to be set aside. */
+  oldIdentity: string;
+  newIdentity: string;
+  oldLineage: Lineage;
+  newLineage: Lineage;
+  snapshotId: number | null;
+}
+
+export interface FileEntry extends Pick<CatalogueDatabase, "name" | "database" | "role" | "lineage" | "snapshotId" | "epoch"> {
+  path: string;
+  identity: string;
+  verified?: Record<string, unknown> | null;
+}
+
+function enter(db: DatabaseSync, entry: FileEntry): void {
+  run(
+    db,
+    `INSERT INTO databases (identity, name, path, database, role, lineage, snapshot_id, epoch, verified, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, ${NOW})
+     ON CONFLICT (identity) DO UPDATE SET name = excluded.name, path = excluded.path, database = excluded.database, role = excluded.role,
+       lineage = excluded.lineage, snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, verified = excluded.verified,
+       created_at = CASE WHEN databases.role = excluded.role THEN databases.created_at ELSE excluded.created_at END`,
+    [entry.identity, entry.name, entry.path, entry.database, entry.role, entry.lineage, entry.snapshotId, entry.epoch, entry.verified],
+  );
+}
+
+export const fileCatalogue = {
+  readySnapshots(db: DatabaseSync): Snapshot[] {
+    return all<SnapshotRow>(db, "SELECT * FROM snapshots WHERE state = 'ready' ORDER BY id").map(snapshotOfRow);
+  },
+
+  snapshotOfEpoch(db: DatabaseSync, database: string, name: string, epoch: number): Snapshot | null {
+    const row = first<SnapshotRow>(db, "SELECT * FROM snapshots WHERE database = $1 AND name = $2 AND epoch = $3", [database, name, epoch]);
+    return row === null ? null : snapshotOfRow(row);
+  },
+
+  beginSnapshot(db: DatabaseSync, snapshot: NewSnapshot, location: (generation: number) => string): Snapshot {
+    const { database, name, driver, epoch, release, automatic } = snapshot;
+    return atomically(db, () => {
+      const last = first<{ generation: number }>(
+        db,
+        "SELECT coalesce(max(generation), 0) + 1 AS generation FROM snapshots WHERE database = $1 AND name = $2",
+        [database, name],
+      );
+      const generation = last!.generation;
+      const row = first<SnapshotRow>(
+        db,
+        `INSERT INTO snapshots (database, name, generation, driver, location, epoch, release, automatic, state, taken_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'making', ${NOW}) RETURNING *`,
+        [database, name, generation, driver, location(generation), epoch, release, automatic],
+      );
+      return snapshotOfRow(row!);
+    });
+  },
+
+  /** Entries whose file lies where it is said to lie: one that was put there since by somebody else is another file. */
+  catalogued(db: DatabaseSync): CatalogueDatabase[] {
+    return this.entries(db).map(databaseOfRow);
+  },
+  entries(db: DatabaseSync): DatabaseRow[] {
+    return all<DatabaseRow>(db, "SELECT * FROM databases ORDER BY created_at, oid").filter(
+      ({ path, identity }) => identityOf(path) === identity,
+    );
+  },
+
+  enter,
+
+  lineageOf(db: DatabaseSync, identity: string): Lineage | null {
+    const row = first<{ lineage: string }>(db, "SELECT lineage FROM databases WHERE identity = $1", [identity]);
+    return row === null ? null : (JSON.parse(row.lineage) as Lineage);
+  },
+
+  begunSwap(db: DatabaseSync, database: string): Swap | null {
+    const row = first<{ swap: string }>(db, "SELECT swap FROM swaps WHERE database = $1", [database]);
+    return row === null ? null : (JSON.parse(row.swap) as Swap);
+  },
+  beginSwap(db: DatabaseSync, swap: Swap): void {
+    run(db, `INSERT INTO swaps (database, swap, begun_at) VALUES ($1, $2, ${NOW})`, [swap.database, swap]);
+  },
+  dropSwap(db: DatabaseSync, database: string): void {
+    run(db, "DELETE FROM swaps WHERE database = $1", [database]);
+  },
+  /** Both files under their new names, with their lineage, and the swap done: in one transaction. */
+  finishSwap(db: DatabaseSync, swap: Swap): void {
+    const { database, epoch } = swap;
+    atomically(db, () => {
+      enter(db, {
+        identity: swap.oldIdentity,
+        name: swap.quarantineName,
+        path: swap.quarantine,
+        database,
+        role: "quarantine",
+        lineage: swap.oldLineage,
+        snapshotId: null,
+        epoch,
+      });
+      enter(db, {
+        identity: swap.newIdentity,
+        name: database,
+        path: swap.live,
+        database,
+        role: "live",
+        lineage: swap.newLineage,
+        snapshotId: swap.snapshotId,
+        epoch,
+      });
+      run(db, "DELETE FROM swaps WHERE database = $1", [database]);
+    });
+  },
+};

@@ -1,0 +1,33 @@
+/** What a crossing does with a live SQLite file. */
+import type { DatabaseEngine } from "../../engine.ts";
+import { arm, dropCopy, inSnapshot } from "./arming.ts";
+import { cutOver, exportSince, make, migrate, removeSnapshot, rowsAtRisk, rowsSince, snapshotLocation, takeSnapshot } from "./data.ts";
+import { admit, close, keepProperties, openLive } from "./fence.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
+
+export const sqlite: DatabaseEngine = {
+  name: "sqlite",
+  facts,
+  lineage,
+  refuseUnfenceable,
+  requireRoom,
+  liveBytes,
+  copyBytes,
+  rowsAtRisk,
+  keepProperties,
+  close,
+  admit,
+  openLive,
+  rowsSince,
+  driver: () => "backup",
+  snapshotLocation,
+  takeSnapshot,
+  removeSnapshot,
+  arm,
+  inSnapshot,
+  dropCopy,
+  make,
+  cutOver,
+  migrate,
+  exportSince,
+};

@@ -1,0 +1,126 @@
+/** Keeps rows written since a snapshot as files, each read back and counted again; the manifest is written last. */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { ExportDamagedError, ExportIncompleteError } from "../postgres/export-errors.ts";
+import { readFacts, WholeFile } from "../postgres/export-file.ts";
+import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
+import { comparePlanned, inSnapshots, type TableComparison } from "./comparison.ts";
+import { isDamaged } from "./database.ts";
+import { planTables, readShapes, type TablePlan } from "./shape.ts";
+
+export interface ExportedFile {
+  path: string;
+  sha256: string;
+  /** Differences in JSON Lines; inserted and updated rows in CSV. */
+  rows: number;
+  table: string;
+  kind: "jsonl" | "csv";
+}
+
+export interface ExportManifest {
+  format: 1;
+  engine: "sqlite";
+  runId: string;
+  at: string;
+  tables: Record<string, TableComparison & { columns: { name: string; type: string }[] }>;
+  /** Tables that could not be read to their end, and why: their file is damaged. */
+  unreadable: Record<string, string>;
+  /** Paths relative to the manifest's folder. */
+  files: ExportedFile[];
+}
+
+export interface ExportRequest {
+  base: DatabaseSync;
+  current: DatabaseSync;
+  tables: readonly string[];
+  folder: string;
+  runId: string;
+}
+
+/**
+ * Every difference per table as JSON Lines (`{op, key, row, before}`) and the inserted and updated rows as CSV. A complete export of the same run is
+ * verified and returned. @throws ExportIncompleteError when a file holds other counts than were found, ExportDamagedError when one changed
+ */
+export async function exportDifferences(request: ExportRequest): Promise<ExportManifest> {
+  const { base, current, tables, folder, runId } = request;
+  const path = join(folder, `${runId}.manifest.json`);
+  const existing = await readFile(path, "utf8").catch(() => null);
+  if (existing !== null) return verified(JSON.parse(existing) as ExportManifest, folder);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const manifest: ExportManifest = {
+    format: 1,
+    engine: "sqlite",
+    runId,
+    at: new Date().toISOString(),
+    tables: {},
+    unreadable: {},
+    files: [],
+  };
+  await inSnapshots(base, current, async () => {
+    for (const plan of planTables(readShapes(base), readShapes(current), tables)) await exportTable(request, plan, manifest);
+  });
+  const file = await WholeFile.begin(path);
+  await file.write(`${JSON.stringify(manifest, null, 2)}\n`);
+  await file.commit();
+  return absolute(manifest, folder);
+}
+
+function absolute(manifest: ExportManifest, folder: string): ExportManifest {
+  return { ...manifest, files: manifest.files.map((file) => ({ ...file, path: join(folder, file.path) })) };
+}
+
+async function verified(manifest: ExportManifest, folder: string): Promise<ExportManifest> {
+  const whole = absolute(manifest, folder);
+  for (const { path, kind, sha256, rows } of whole.files) {
+    const facts = await readFacts(path, kind).catch((error: unknown) => {
+      throw new ExportDamagedError(manifest.runId, path, error instanceof Error ? error.message : String(error));
+    });
+    if (facts.sha256 !== sha256) throw new ExportDamagedError(manifest.runId, path, `its sha256 is ${facts.sha256}, recorded is ${sha256}`);
+    if (facts.rows !== rows) throw new ExportDamagedError(manifest.runId, path, `it holds ${facts.rows} rows, recorded are ${rows}`);
+  }
+  return whole;
+}
+
+async function exportTable({ base, current, folder, runId }: ExportRequest, plan: TablePlan, manifest: ExportManifest): Promise<void> {
+  const columns = (plan.current ?? plan.base)!.columns.map(({ name, type }) => ({ name, type }));
+  const names = columns.map(({ name }) => name);
+  const stem = `${runId}.${encodeURIComponent(plan.name).replaceAll("*", "%2A")}`;
+  const [jsonl, csv] = [await WholeFile.begin(join(folder, `${stem}.jsonl`)), await WholeFile.begin(join(folder, `${stem}.csv`))];
+  const found = { inserted: 0, updated: 0, deleted: 0 };
+  try {
+    await csv.write(csvHeader(names));
+    let table: TableComparison = { ...found, by: plan.by, key: plan.key };
+    try {
+      table = await comparePlanned(base, current, plan, async (difference) => {
+        found[difference.op === "insert" ? "inserted" : difference.op === "update" ? "updated" : "deleted"]++;
+        await jsonl.write(jsonLine(difference));
+        if (difference.row !== null) await csv.write(csvRow(difference.op, names, difference.row));
+      });
+    } catch (error) {
+      // What could be read is kept; the quarantine has the rest.
+      if (!isDamaged(error)) throw error;
+      manifest.unreadable[plan.name] = (error as Error).message;
+      table = { ...table, ...found };
+    }
+    manifest.tables[plan.name] = { ...table, columns };
+    if (table.inserted + table.updated + table.deleted === 0) return;
+    await jsonl.commit();
+    await csv.commit();
+    manifest.files.push(...(await checked(folder, runId, plan.name, stem, table)));
+  } finally {
+    await Promise.allSettled([jsonl.discard(), csv.discard()]);
+  }
+}
+
+async function checked(folder: string, runId: string, table: string, stem: string, found: TableComparison): Promise<ExportedFile[]> {
+  const lines = await readFacts(join(folder, `${stem}.jsonl`), "jsonl");
+  const records = await readFacts(join(folder, `${stem}.csv`), "csv");
+  const same = lines.ops.insert === found.inserted && lines.ops.update === found.updated && lines.ops.delete === found.deleted;
+  if (!same) throw new ExportIncompleteError(runId, table, found, lines.ops);
+  if (records.rows !== found.inserted + found.updated) throw new ExportIncompleteError(runId, table, found, { records: records.rows });
+  return [
+    { path: `${stem}.jsonl`, sha256: lines.sha256, rows: lines.rows, table, kind: "jsonl" },
+    { path: `${stem}.csv`, sha256: records.sha256, rows: records.rows, table, kind: "csv" },
+  ];
+}
