@@ -9,8 +9,7 @@ export function migrationsOf(definition: SystemDefinition, database: string): Mi
   return (described?.migrations ?? []).map(({ name, path }) => ({
     name,
     folder: join(definition.folder, path),
-    // Only servers have ledgers of several layouts.
-    ...(described!.ledger === "backout" ? {} : { ledger: described!.ledger }),
+    ledger: described!.ledger,
   }));
 }
 

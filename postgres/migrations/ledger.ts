@@ -5,8 +5,8 @@ import type { Client } from "pg";
 import { quote } from "../connection.ts";
 import { MigrationLockedError } from "./errors.ts";
 
-/** Which tool's ledger the system keeps: `prisma` is the table `_prisma_migrations` in `public`, `supabase` is `supabase_migrations.schema_migrations`. */
-export type Ledger = "prisma" | "supabase";
+/** Which tool's ledger the system keeps: `prisma` is the table `_prisma_migrations` in `public`, `supabase` is `supabase_migrations.schema_migrations`; `backout` is for SQLite files only. */
+export type Ledger = "prisma" | "supabase" | "backout";
 
 export interface LedgerRow {
   id: string;

@@ -61,5 +61,7 @@ const SUPABASE: LedgerTable = {
 };
 
 export function ledgerTable(ledger: Ledger = "prisma"): LedgerTable {
+  if (ledger === "backout")
+    throw new Error("the ledger `backout` is one of SQLite files: a PostgreSQL database has `prisma` or `supabase`");
   return ledger === "supabase" ? SUPABASE : PRISMA;
 }

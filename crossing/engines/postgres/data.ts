@@ -17,7 +17,6 @@ import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
 import { armedCopy, withCopy } from "./arming.ts";
 import { putBackProperties } from "./fence.ts";
-import { ledgerOf } from "./ledger.ts";
 import { clientOf } from "./session.ts";
 
 async function ensureRoles(site: Site, client: ReturnType<typeof clientOf>): Promise<void> {
@@ -48,7 +47,7 @@ export async function migrate({ site, definition, control }: Run, database: stri
     const known = migrationsOf(definition, database);
     const { up, back } = migrationsToRun(
       known,
-      await appliedMigrations(client, ledgerOf(definition, database), known),
+      await appliedMigrations(client, definition.databases[database]!.ledger, known),
       pins.needs[database],
       plan,
     );

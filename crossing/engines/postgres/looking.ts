@@ -12,7 +12,6 @@ import { constraintStates } from "../../constraint-drift.ts";
 import { migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
 import { driverFor } from "./drivers.ts";
-import { ledgerOf } from "./ledger.ts";
 import { clientOf } from "./session.ts";
 
 export async function facts({ site, definition, control }: Looking, database: string): Promise<DatabaseFacts> {
@@ -52,7 +51,7 @@ async function constraintFacts(site: Site, definition: SystemDefinition, databas
 
 /** None where the database refuses connections: inside a fence only the step that works there reads the ledger. */
 async function migrationStatuses(site: Site, definition: SystemDefinition, database: string, live: string) {
-  const ledger = ledgerOf(definition, database);
+  const { ledger } = definition.databases[database]!;
   try {
     return await withSession(endpointOf(site), live, (client) => appliedMigrations(client, ledger, migrationsOf(definition, database)));
   } catch (error) {

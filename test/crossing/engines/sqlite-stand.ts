@@ -7,7 +7,7 @@ import { controlFile, liveFile, type Site } from "../../../declared/site.ts";
 import type { Pins } from "../../../declared/pins.ts";
 import { releaseFile } from "../../../sqlite/fence.ts";
 import { livePath } from "../../../crossing/engines/sqlite/places.ts";
-import type { CrossingPlan, DataAction, DatabasePlan } from "../../../crossing/plan.ts";
+import type { DataAction, DatabasePlan } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
 import type { SystemDefinition } from "../../../systems/definition.ts";
 
@@ -116,4 +116,3 @@ export function planOf(action: DataAction, change: Partial<DatabasePlan> = {}): 
 
 export const PINS = { needs: { [DATABASE]: "1_orders" } } as unknown as Pins;
 export const NEWER = { needs: { [DATABASE]: "2_notes" } } as unknown as Pins;
-export const PLAN = { forward: true, fromRelease: null, toRelease: "v1" } as unknown as CrossingPlan;

@@ -13,7 +13,7 @@ import { beyondRetention } from "../../../crossing/retention.ts";
 import type { DataAction } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
 import { all, openFile, withFile } from "../../../sqlite/database.ts";
-import { DATABASE, makeStand, NEWER, PINS, PLAN, planOf, type Stand } from "./sqlite-stand.ts";
+import { DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";
 
 const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
 
