@@ -21,7 +21,7 @@ CREATE TABLE pfa_records (
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX pfa_records_organization ON pfa_records (organization_id, category, id);
+CREATE INDEX pfa_records_organization ON pfa_records (organization_id, id);
 
 CREATE TABLE pfa_modification (
   id bigserial PRIMARY KEY,
