@@ -2,6 +2,7 @@
 import type { Pins } from "../../declared/pins.ts";
 import { baseSnapshot } from "../at-risk.ts";
 import { engineOf, type DatabaseEngine, type CutOver } from "../engine.ts";
+import { beginExport } from "../exports.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../plan.ts";
 import { putProtections } from "../protections.ts";
 import { repair } from "../repairs/repair.ts";
@@ -48,6 +49,7 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
           (done) => done,
         );
   const { action } = plan;
+  if (swap !== null) beginExport(run, database, action);
   if (action.kind === "repair")
     await step(
       run,

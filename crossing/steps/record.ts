@@ -1,13 +1,11 @@
 /** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
 import { join } from "node:path";
-import { mkdirSync } from "node:fs";
 import type { Declared } from "../../declared/schema.ts";
 import { appendGovernance } from "../../records/governance.ts";
 import { armInBackground } from "../arming.ts";
 import { endRun } from "../ending.ts";
-import { baseSnapshot } from "../at-risk.ts";
-import { engineOf, type ExportFile } from "../engine.ts";
-import type { DataAction } from "../plan.ts";
+import type { ExportFile } from "../engine.ts";
+import { exportsOf } from "../exports.ts";
 import { applyRetention } from "../retention.ts";
 import { step, type Run } from "../run.ts";
 
@@ -29,7 +27,7 @@ export async function record(
         run,
         "record",
         `export rows written since of ${database}`,
-        () => exportSince(run, database, action, crossing.runId),
+        () => exportsOf(run, database, action),
         (done) => done,
       );
       exported.push(...files);
@@ -70,25 +68,4 @@ export async function record(
   await run.control.setRecorded(run.epoch);
   armInBackground(run.site, arm);
   return { exported };
-}
-
-/** Compares what was set aside with the snapshot it is measured against; files and their hashes go into the catalogue. */
-async function exportSince(run: Run, database: string, action: DataAction, runId: string): Promise<Exported[]> {
-  const quarantine = (await run.control.catalogued()).find(
-    (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
-  );
-  if (quarantine === undefined) return [];
-  const snapshot =
-    action.kind === "restore" ? await baseSnapshot(run, database, action) : await snapshotOf(run, database, quarantine.lineage.snapshot);
-  if (snapshot === null) return [];
-  const folder = join(run.site.home, "exports", runId, database);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const files = await (await engineOf(run.definition, database)).exportSince(run, quarantine, snapshot, folder, runId);
-  for (const file of files) await run.control.addExport(run.epoch, database, file);
-  return files;
-}
-
-async function snapshotOf(run: Run, database: string, lineage: { name: string; generation: number } | null) {
-  if (lineage === null) return null;
-  return baseSnapshot(run, database, { kind: "restore", snapshot: lineage.name, generation: lineage.generation, again: 0 });
 }

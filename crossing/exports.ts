@@ -1,0 +1,53 @@
+/**
+ * The export of rows written since: what was set aside compared with the snapshot it is measured against. It begins as soon as the cut-over has
+ * set the data aside, while the components start and are verified; nothing waits for it but the record.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { baseSnapshot } from "./at-risk.ts";
+import { engineOf, type ExportFile } from "./engine.ts";
+import type { DataAction } from "./plan.ts";
+import type { Run } from "./run.ts";
+
+/** Exports under way in this process; null: it did not come to an end, and the record makes it again. */
+const begun = new Map<string, Promise<ExportFile[] | null>>();
+
+function keyOf(run: Run, database: string): string {
+  return `${run.site.home} ${run.epoch} ${database}`;
+}
+
+/** Begins the export and comes back at once. */
+export function beginExport(run: Run, database: string, action: DataAction): void {
+  begun.set(
+    keyOf(run, database),
+    exportRows(run, database, action).catch(() => null),
+  );
+}
+
+/** The files of an export that was begun, or of one made now; they are in the catalogue. */
+export async function exportsOf(run: Run, database: string, action: DataAction): Promise<ExportFile[]> {
+  const early = begun.get(keyOf(run, database));
+  begun.delete(keyOf(run, database));
+  const files = (await early) ?? (await exportRows(run, database, action));
+  for (const file of files) await run.control.addExport(run.epoch, database, file);
+  return files;
+}
+
+async function exportRows(run: Run, database: string, action: DataAction): Promise<ExportFile[]> {
+  const quarantine = (await run.control.catalogued()).find(
+    (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
+  );
+  if (quarantine === undefined) return [];
+  const snapshot =
+    action.kind === "restore" ? await baseSnapshot(run, database, action) : await snapshotOf(run, database, quarantine.lineage.snapshot);
+  if (snapshot === null) return [];
+  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
+  const folder = join(run.site.home, "exports", runId, database);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return (await engineOf(run.definition, database)).exportSince(run, quarantine, snapshot, folder, runId);
+}
+
+async function snapshotOf(run: Run, database: string, lineage: { name: string; generation: number } | null) {
+  if (lineage === null) return null;
+  return baseSnapshot(run, database, { kind: "restore", snapshot: lineage.name, generation: lineage.generation, again: 0 });
+}
