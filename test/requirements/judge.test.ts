@@ -75,6 +75,12 @@ describe("a requirement is not shown", () => {
     ]);
   });
 
+  test("unless that one was skipped on this machine, with something else that shows it", () => {
+    const [works, rests, breaks] = ["works", "rests", "breaks"].map((name) => `{ test: "test/a.test.ts > ${name}" }`);
+    expect(shownBy(`${works}, ${rests}`)).toEqual([]);
+    expect(shownBy(`${rests}, ${breaks}`)).toHaveLength(1);
+  });
+
   test("where nothing is named", () => {
     expect(missing("- { id: shop.c.one, says: the shop is shut }")).toEqual(["shop.c.one: nothing shows it"]);
   });

@@ -54,6 +54,10 @@ function whyNotDrilled({ kind, system, name }: DrillEvidence, drills: readonly D
   return checks.some(({ status }) => status === "passed") ? null : `${what}: was always skipped`;
 }
 
+function wasSkipped(evidence: Evidence, { tests }: Seen): boolean {
+  return "test" in evidence && tests.get(evidence.test) === "skipped";
+}
+
 /** What is missing, one line per requirement; empty: everything is shown. */
 export function holes(requirements: readonly Requirement[], seen: Seen): string[] {
   return requirements.flatMap((requirement) => {
@@ -64,7 +68,10 @@ export function holes(requirements: readonly Requirement[], seen: Seen): string[
       return why === null ? [] : [`${id}: ${why}`];
     }
     if (shown_by.length === 0) return [`${id}: nothing shows it`];
-    const wrong = shown_by.flatMap((evidence) => whyNotShown(evidence, seen) ?? []);
+    const reasons = shown_by.map((evidence) => ({ evidence, why: whyNotShown(evidence, seen) }));
+    // A test that this machine cannot run is no hole where something else shows the same.
+    const forgiven = reasons.some(({ why }) => why === null);
+    const wrong = reasons.flatMap(({ evidence, why }) => (why === null || (forgiven && wasSkipped(evidence, seen)) ? [] : why));
     return wrong.length === 0 ? [] : [`${id}: ${wrong.join("; ")}`];
   });
 }

@@ -7,6 +7,7 @@ import type { ExpectedPolicy } from "./policies/expected.ts";
 const systems = await Promise.all(
   SYSTEM_NAMES.map(async (name) => ({
     name,
+    definition: await loadSystem(name),
     policy: (await loadSystem(name)).policy as PolicyDefinition,
     expected: ((await import(`./policies/${name}.ts`)) as { expected: ExpectedPolicy }).expected,
   })),
@@ -21,12 +22,18 @@ const missing = <T>(expected: readonly T[], there: (each: T) => boolean): string
 const includes = (all: readonly string[] | undefined, some: readonly string[] | undefined): boolean =>
   (some ?? []).every((one) => all?.some((each) => each.toLowerCase() === one.toLowerCase()) === true);
 
-describe.each(systems)("policy of $name", ({ policy, expected }) => {
+describe.each(systems)("policy of $name", ({ definition, policy, expected }) => {
   const classes = Object.values(policy.classes);
 
   test("classes, most severe first, with deadlines and risks", () => {
     expect(classes.map(({ deadlineMinutes }) => deadlineMinutes)).toEqual(expected.deadlines);
     for (const [index, risk] of (expected.risks ?? []).entries()) expect(classes[index]?.risk).toMatch(risk);
+  });
+
+  test("times of scopes and watches", () => {
+    const { scopes, watches = {} } = definition;
+    for (const [scope, minutes] of Object.entries(expected.scopes)) expect((scopes[scope]?.budgetSeconds ?? 0) / 60, scope).toBe(minutes);
+    for (const [watch, minutes] of Object.entries(expected.watches)) expect(watches[watch]?.durationMinutes, watch).toBe(minutes);
   });
 
   test("triggers with thresholds and how long they last", () => {

@@ -34,6 +34,10 @@ export interface ExpectedPolicy {
   deadlines: (number | null)[];
   /** Words of each class's risk, where the manual names one. */
   risks?: RegExp[];
+  /** Documented time of each scope, minutes. */
+  scopes: Record<string, number>;
+  /** Documented times of watching, minutes, by the watch. */
+  watches: Record<string, number>;
   triggers: ExpectedTrigger[];
   authorisations: { approvers: string[]; agree?: "all" | "any"; notify?: string[]; standIns?: string[] }[];
   escalation: [role: RegExp, afterMinutes: number][];

@@ -2,6 +2,8 @@ import type { ExpectedPolicy } from "./expected.ts";
 
 export const expected: ExpectedPolicy = {
   deadlines: [0, 120, null, null],
+  scopes: {},
+  watches: {},
   triggers: [
     { of: 0, words: /security/ },
     { of: 0, words: /corrupt/ },

@@ -2,6 +2,8 @@ import type { ExpectedPolicy } from "./expected.ts";
 
 export const expected: ExpectedPolicy = {
   deadlines: [5, 30, null],
+  scopes: { quick: 10, full: 30, restore: 30 },
+  watches: { quick: 15, stable: 30, soak: 60 },
   triggers: [
     { of: 0, words: /security/ },
     { of: 0, words: /corrupt/ },

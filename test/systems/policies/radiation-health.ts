@@ -2,6 +2,8 @@ import type { ExpectedPolicy } from "./expected.ts";
 
 export const expected: ExpectedPolicy = {
   deadlines: [5, 15, 60],
+  scopes: { emergency: 5, database: 5, application: 15, service: 15, "monitoring-config": 60 },
+  watches: { stability: 120 },
   triggers: [
     { of: 0, words: /down/ },
     { of: 0, words: /database/ },

@@ -2,6 +2,8 @@ import type { ExpectedPolicy } from "./expected.ts";
 
 export const expected: ExpectedPolicy = {
   deadlines: [0, 30, null],
+  scopes: { full: 15, "partial-migration": 15 },
+  watches: { hour: 60 },
   triggers: [
     { of: 0, words: /corrupt/ },
     { of: 0, words: /unavailable/, metric: { above: 5 } },

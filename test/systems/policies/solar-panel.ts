@@ -3,6 +3,8 @@ import type { ExpectedPolicy } from "./expected.ts";
 export const expected: ExpectedPolicy = {
   deadlines: [15, 60, 240, 1440],
   risks: [/high/i, /medium/i, /low/i, /very low/i],
+  scopes: { critical: 15, high: 60, medium: 240, low: 1440 },
+  watches: {},
   triggers: [
     { of: 0, words: /connection|production (has )?(stopped|halted|stands)|non-?functional|nothing works/ },
     { of: 1, words: /impair|major|main/ },
