@@ -34,8 +34,7 @@ const WATCH_SPEED = 3600;
 /** @param folder the drill's. @param name of its stack. @throws whatever ends it; what is known by then is in `facts`. */
 export async function play(facts: DrillFacts, folder: string, name: string, engine: Engine): Promise<void> {
   const { clock, request, checks } = facts;
-  const { project } = request.source;
-  const stage = await clock.phase("prepare", () => setStage(project, request.source, folder, name, engine));
+  const stage = await clock.phase("prepare", () => setStage(request, folder, name, engine));
   facts.stage = stage;
   const { drill } = stage.definition;
   const restores = stage.definition.scopes[request.scope]?.pins.data === "snapshot";

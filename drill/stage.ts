@@ -10,6 +10,7 @@ import type { DrillContext, SystemDefinition } from "../systems/definition.ts";
 import { openData } from "../verification/data-access.ts";
 import type { Address } from "./contents.ts";
 import { makeEphemeralStack, takeFreePorts, type EphemeralStack } from "./ephemeral-stack.ts";
+import type { DrillRequest } from "./request.ts";
 import { planStandIns, standInFolder, startStandIns, type StandIn } from "./stand-ins.ts";
 
 export interface Stage {
@@ -23,10 +24,10 @@ export interface Stage {
 const FAULTS = { FAULTS_ENABLED: "1" };
 
 /** Makes the stack and starts the stand-ins. Nothing of the real stack's moment is taken over: only what it is made of. */
-export async function setStage(project: string, source: OpenStack, folder: string, name: string, engine: Engine): Promise<Stage> {
-  const { definition } = source;
+export async function setStage({ source, scope }: DrillRequest, folder: string, name: string, engine: Engine): Promise<Stage> {
+  const { definition, project } = source;
   const standIns = await planStandIns(definition);
-  const edits = [...(await ownPins(source)), ...configEdits(source, standIns)];
+  const edits = [...(await ownPins(source, scope)), ...configEdits(source, standIns)];
   const stack = await makeEphemeralStack({ project, stack: source.stack, folder, name, engine, edits });
   const opened = await openStack(stackFile(stack.stack, folder));
   const site: Site = { ...opened.site, home: stack.home };
@@ -34,8 +35,9 @@ export async function setStage(project: string, source: OpenStack, folder: strin
   return { folder, stack, site, definition: opened.definition };
 }
 
-async function ownPins(source: OpenStack): Promise<PinEdit[]> {
+async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
   const [port] = await takeFreePorts(1);
+  const { data = "current" } = source.definition.scopes[scope]?.pins ?? {};
   const unset = [
     "components",
     "data",
@@ -45,7 +47,6 @@ async function ownPins(source: OpenStack): Promise<PinEdit[]> {
     "violations",
     "maintenance",
     "backups",
-    "arm",
     "carry",
     "blocked",
     "freeze",
@@ -55,6 +56,8 @@ async function ownPins(source: OpenStack): Promise<PinEdit[]> {
   return [
     { path: ["release"], value: source.definition.drill.to },
     ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),
+    // A copy that the scope does not go back to is not made.
+    { path: ["arm"], value: data === "current" ? "never" : undefined },
     ...(source.declared.target === "process" ? [] : [{ path: ["target"], value: "process" } satisfies PinEdit]),
     ...(source.declared.server === undefined || source.declared.server.embedded
       ? []

@@ -6,7 +6,7 @@ import { PHASES } from "../crossing/phases.ts";
 import type { Ended } from "../crossing/ending.ts";
 import type { Completion } from "../systems/completion.ts";
 import type { CheckResult, ScopeDefinition } from "../systems/definition.ts";
-import { ensureStack, runPulumi } from "./pulumi-run.ts";
+import { ensureStack, runPulumi, type PulumiOutcome } from "./pulumi-run.ts";
 import { type OpenStack, writeStack } from "./stack.ts";
 import { say } from "./verbs/outcome.ts";
 
@@ -43,20 +43,29 @@ export interface CrossingOutcome {
 
 /** Writes the pins and runs the update. A refused update leaves the stack file as it was. */
 export async function cross(before: OpenStack, text: string, runId: string, reason: string | null): Promise<CrossingOutcome> {
-  await ensureStack(before.project, before.stack);
-  const current = keepSalt(before, text);
-  writeStack(before, current);
+  // Selecting costs as much as a start of the engine; a file without the mark of a stack that was made belongs to none.
+  if (!/^(?:encryptionsalt|secretsprovider):/m.test(before.text)) await ensureStack(before.project, before.stack);
   const startedAt = performance.now();
-  const { code, output } = await runPulumi({
+  let ran = await update(before, text, runId, reason);
+  if (ran.code !== 0 && /^error: no stack named /m.test(ran.output)) {
+    await ensureStack(before.project, before.stack);
+    ran = await update(before, text, runId, reason);
+  }
+  const { code, output } = ran;
+  const outcome = await outcomeOf(before, runId, (performance.now() - startedAt) / 1000, code, output);
+  if (outcome.refused) writeStack(before, keepSalt(before, before.text));
+  return outcome;
+}
+
+function update(before: OpenStack, text: string, runId: string, reason: string | null): Promise<PulumiOutcome> {
+  writeStack(before, keepSalt(before, text));
+  return runPulumi({
     project: before.project,
     stack: before.stack,
     arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs"],
     environment: { BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
     onLine: progress(),
   });
-  const outcome = await outcomeOf(before, runId, (performance.now() - startedAt) / 1000, code, output);
-  if (outcome.refused) writeStack(before, keepSalt(before, before.text));
-  return outcome;
 }
 
 /** `stack select --create` writes the passphrase's salt into the stack file; it must survive our own edit of what we read before. */

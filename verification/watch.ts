@@ -1,6 +1,7 @@
 /** Carries a watch through: a poll at the end of each interval, every one kept, until its verdict is certain. Changes nothing of what it watches. */
-import { ControlStore, type Crossing } from "../control/store.ts";
-import { controlName, endpointOf, type Site } from "../declared/site.ts";
+import { openControl } from "../control/open.ts";
+import type { Crossing } from "../control/record.ts";
+import type { Site } from "../declared/site.ts";
 import type { CheckResult, Figures, SystemDefinition } from "../systems/definition.ts";
 import { runChecks } from "./checks.ts";
 import { clockSince, type Clock } from "./clock.ts";
@@ -81,7 +82,7 @@ async function pollOnce(request: WatchRequest, n: number, clock: Clock): Promise
   const { site, definition, crossing, watch, runId } = request;
   let results: CheckResult[];
   try {
-    const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+    const control = await openControl(site, definition);
     if (control === null) throw new Error("the control database is gone");
     try {
       const last = await control.lastCrossing();

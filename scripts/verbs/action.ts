@@ -2,11 +2,11 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { ControlStore } from "../../control/store.ts";
+import { openControl } from "../../control/open.ts";
+import type { ControlRecord } from "../../control/record.ts";
 import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../../crossing/action.ts";
 import { newRunId } from "../../crossing/run-id.ts";
 import { suggestion } from "../../declared/errors.ts";
-import { controlName, endpointOf } from "../../declared/site.ts";
 import { appendGovernance } from "../../records/governance.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates } from "../../verification/watches-due.ts";
@@ -60,7 +60,7 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
   return withStackLock(before.site, `action ${id}`, runId, async () => {
     const stack = await openStack(stackFile(options.stack));
     const { site, definition } = stack;
-    const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+    const control = await openControl(site, definition);
     if (control === null) throw new VerbRefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
     try {
       await control.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
@@ -80,9 +80,9 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
 
 async function factsOf(
   { site, definition, pins }: OpenStack,
-  opened?: ControlStore,
+  opened?: ControlRecord,
 ): Promise<ActionFacts & { crossing: ActionFacts["crossing"] }> {
-  const control = opened ?? (await ControlStore.open(endpointOf(site), controlName(site, definition)));
+  const control = opened ?? (await openControl(site, definition));
   try {
     const crossing = (await control?.lastCrossing()) ?? null;
     return { crossing, watches: crossing === null ? [] : watchStates(site, definition, crossing, clockSpeed()), pins };

@@ -1,11 +1,11 @@
 /** `backout watch`: looks at a system again and again after a crossing, goes on where it was interrupted, and says whether all stayed well. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { ControlStore, type Crossing } from "../../control/store.ts";
+import { openControl } from "../../control/open.ts";
+import type { Crossing } from "../../control/record.ts";
 import { newRunId } from "../../crossing/run-id.ts";
 import { editPins } from "../../declared/edit.ts";
 import { suggestion } from "../../declared/errors.ts";
-import { controlName, endpointOf } from "../../declared/site.ts";
 import { appendGovernance } from "../../records/governance.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { clockSpeed } from "../../verification/clock.ts";
@@ -73,7 +73,7 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
 
 /** @throws VerbRefusedError where there is nothing that could be watched. */
 async function openCrossing({ site, definition, stack }: OpenStack): Promise<Crossing> {
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const control = await openControl(site, definition);
   const crossing = (await control?.lastCrossing()) ?? null;
   await control?.end();
   if (crossing === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to watch`);
