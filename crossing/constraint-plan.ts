@@ -13,6 +13,8 @@ export interface ConstraintChange {
   risk: ConstraintRisk;
   from: ConstraintState;
   to: ConstraintState;
+  /** Pinned text that it comes back with; absent: as it was. */
+  definition?: string;
 }
 
 type Constraints = NonNullable<SystemDefinition["constraints"]>;
@@ -42,7 +44,8 @@ export function planConstraints({ definition, from, to, databases }: PlanInput, 
     const state = wanted[name] ?? "enforced";
     // Whether a trigger was made with or without a look at the rows there were is in no catalogue.
     if (known === state || (kind === "trigger" && known === "enforced" && state === "unvalidated")) return [];
-    return [{ name, database, table, risk, from: known, to: state }];
+    const definition = to.definitions?.[name];
+    return [{ name, database, table, risk, from: known, to: state, ...(definition === undefined ? {} : { definition }) }];
   });
 }
 

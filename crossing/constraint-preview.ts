@@ -20,10 +20,15 @@ export async function previewConstraints(
   site: Site,
   definition: SystemDefinition,
   control: ControlRecord | null,
-  changes: readonly ConstraintChange[],
+  { constraints = [], databases }: Pick<CrossingPlan, "constraints" | "databases">,
 ): Promise<ConstraintPreview[]> {
   const previews: ConstraintPreview[] = [];
-  for (const change of changes) {
+  for (const change of constraints) {
+    // A migration that is still to come may bring it, and what it needs.
+    if (change.from === "dropped" && (databases[change.database]?.up.length ?? 0) > 0) {
+      previews.push({ ...change, violations: null, problem: null });
+      continue;
+    }
     const looked = await look(site, definition, control, change).catch((error: Error) => ({
       violations: null,
       // Inside a fence nobody looks; the step does.
@@ -38,7 +43,7 @@ async function look(
   site: Site,
   definition: SystemDefinition,
   control: ControlRecord | null,
-  { name, table, database, to }: ConstraintChange,
+  { name, table, database, to, definition: pinned }: ConstraintChange,
 ): Promise<Pick<ConstraintPreview, "violations" | "problem">> {
   const constraint = definition.constraints![name]!;
   return withSession(endpointOf(site), liveName(site, database), async (client) => {
@@ -47,9 +52,10 @@ async function look(
       return { violations: null, problem: others.length === 0 ? null : `${others.join(", ")} rest on it: drop them first` };
     }
     if (to === "unvalidated") return { violations: null, problem: null };
-    const saved = await knownDefinition(control, name, constraint);
+    const saved = await knownDefinition(control, name, constraint, pinned);
     if (saved === null) throw new DefinitionUnknownError(name, table);
-    return { violations: await findViolations(client, table, violationCondition(table, name, saved, constraint.violates)), problem: null };
+    const violates = pinned === undefined || constraint.kind === "trigger" ? constraint.violates : undefined;
+    return { violations: await findViolations(client, table, violationCondition(table, name, saved, violates)), problem: null };
   });
 }
 

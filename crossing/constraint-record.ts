@@ -53,12 +53,14 @@ export async function keepDefinition(
   return true;
 }
 
-/** The newest one that was seen, else the system's. Null where neither is. */
+/** The improved one that is pinned, else the newest one that was seen, else the system's. Null where there is none. */
 export async function knownDefinition(
   control: Keeper | null,
   name: string,
   constraint: ConstraintDefinition,
+  pinned?: string,
 ): Promise<SavedConstraint | null> {
+  if (pinned !== undefined) return { kind: constraint.kind, definition: pinned, functions: [], enums: [] };
   const saved = control === null ? null : (await newest(control, name, constraint)).saved;
   if (saved !== null) return saved;
   return constraint.definition === null ? null : { kind: constraint.kind, definition: constraint.definition, functions: [], enums: [] };

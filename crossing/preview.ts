@@ -77,7 +77,7 @@ export async function previewCrossing(
         ? {}
         : {
             constraints: reached
-              ? await previewConstraints(site, definition, control, plan.constraints)
+              ? await previewConstraints(site, definition, control, plan)
               : plan.constraints.map((change) => ({ ...change, violations: null, problem: null })),
           }),
       effects: control === null || plan.forward ? [] : await effectsSince({ site, definition, control }),

@@ -74,7 +74,7 @@ export async function refusals(
 async function previewedConstraints(site: Site, definition: SystemDefinition, plan: CrossingPlan): Promise<ConstraintPreview[]> {
   if (plan.constraints === undefined || plan.constraints.length === 0) return [];
   const control = await openControl(site, definition);
-  return previewConstraints(site, definition, control, plan.constraints).finally(() => control?.end());
+  return previewConstraints(site, definition, control, plan).finally(() => control?.end());
 }
 
 /** What could not be fenced would fail the crossing when users are out already. */

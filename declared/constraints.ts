@@ -16,8 +16,18 @@ export function resolveConstraints(declared: Declared, definition: SystemDefinit
     }
   };
   check(`releases.${declared.release}.constraints`, ledger);
-  check("constraints", declared.constraints);
-  return Object.fromEntries(Object.keys(described).map((name) => [name, declared.constraints[name] ?? ledger[name] ?? "enforced"]));
+  const pinned = Object.fromEntries(
+    Object.entries(declared.constraints).map(([name, pin]) => [name, typeof pin === "string" ? pin : pin.state]),
+  );
+  check("constraints", pinned);
+  return Object.fromEntries(Object.keys(described).map((name) => [name, pinned[name] ?? ledger[name] ?? "enforced"]));
+}
+
+/** Text that is pinned in place of what a constraint said before, by name. */
+export function declaredDefinitions(declared: Declared): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(declared.constraints).flatMap(([name, pin]) => (typeof pin === "string" ? [] : [[name, pin.definition]])),
+  );
 }
 
 function refusal(definition: SystemDefinition, name: string, state: ConstraintState): string | null {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { runsOn, type RunsOn } from "../crossing/schema-ahead.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { ConstraintState } from "../systems/constraint.ts";
-import { resolveConstraints } from "./constraints.ts";
+import { declaredDefinitions, resolveConstraints } from "./constraints.ts";
 import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./errors.ts";
 import { wrongRepair } from "./repairs.ts";
 import type { Artefact, DataPinText, Declared } from "./schema.ts";
@@ -49,6 +49,8 @@ export interface Pins {
   flags: Record<string, boolean>;
   /** Of every constraint of the definition; absent where it has none. */
   constraints?: Record<string, ConstraintState>;
+  /** Text of constraints that are to come back improved; absent where there is none. */
+  definitions?: Record<string, string>;
   maintenance: Maintenance;
   /** Newest migration each component's release was made for; only where a newer schema breaks it. */
   runsOn?: RunsOn;
@@ -124,6 +126,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   const constraints = resolveConstraints(declared, definition, fail);
   for (const [database, pin] of Object.entries(data))
     if (pin.kind === "repair") for (const { at, value, allowed } of wrongRepair(definition, database, pin)) fail(at, value, allowed);
+  const definitions = declaredDefinitions(declared);
   if (errors.length > 0) throw new DeclaredStateErrors(errors);
   return {
     release: declared.release,
@@ -134,6 +137,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     schema: declared.schema,
     flags: { ...declared.releases[declared.release]?.flags, ...declared.flags },
     ...(definition.constraints === undefined ? {} : { constraints }),
+    ...(Object.keys(definitions).length === 0 ? {} : { definitions }),
     maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
     snapshots: [...declared.backups.snapshots].sort(),
   };

@@ -140,7 +140,16 @@ export const declaredSchema = z.strictObject({
   data: z.union([dataPinSchema, z.record(name, dataPinSchema)]).default("current"),
   schema: z.enum(["keep", "mark", "down"]).default("keep"),
   flags: z.record(name, z.boolean()).default({}),
-  constraints: z.record(name, constraintState).default({}),
+  constraints: z
+    .record(
+      name,
+      z.union([
+        constraintState,
+        /** With other text than before: what follows `ADD CONSTRAINT <name>`. It counts when the constraint is brought back. */
+        z.strictObject({ state: constraintState, definition: name }),
+      ]),
+    )
+    .default({}),
   /** Rows that violate a constraint that is to be enforced: `refuse` stops there, `quarantine` moves them to a side table. */
   violations: z.enum(["refuse", "quarantine"]).default("refuse"),
   maintenance: maintenanceSchema.default({ mode: "off" }),

@@ -5,6 +5,7 @@ const SYSTEMS: Record<string, () => Promise<SystemDefinition>> = {
   "pfa-vanguard": async () => (await import("./pfa-vanguard/definition.ts")).pfaVanguard,
   "radiation-health": async () => (await import("./radiation-health/definition.ts")).radiationHealth,
   "service-center": async () => (await import("./service-center/definition.ts")).serviceCenter,
+  "solar-panel": async () => (await import("./solar-panel/definition.ts")).solarPanel,
 };
 
 export const SYSTEM_NAMES: readonly string[] = Object.keys(SYSTEMS);

@@ -104,7 +104,10 @@ async function bring(task: Task, pins: Pins): Promise<ConstraintDone> {
     "data",
     `${WORDS[state]} ${name} of ${constraint.table}`,
     async () => {
-      const done = state === "dropped" ? await drop(task, constraint) : await enforce(task, constraint, state, found?.validated === true);
+      const done =
+        state === "dropped"
+          ? await drop(task, constraint)
+          : await enforce(task, constraint, state, { enforced: found?.validated === true, definition: pins.definitions?.[name] });
       await failpoint(`constraint.${name}`);
       return { name, table: constraint.table, state, ...done };
     },
@@ -124,12 +127,14 @@ async function enforce(
   { run, client, name, violations }: Task,
   constraint: ConstraintDefinition,
   state: ConstraintState,
-  enforced: boolean,
+  { enforced, definition }: { enforced: boolean; definition: string | undefined },
 ): Promise<Pick<ConstraintDone, "how" | "quarantined">> {
   const { table } = constraint;
-  const saved = await knownDefinition(run.control, name, constraint);
+  const saved = await knownDefinition(run.control, name, constraint, definition);
   if (saved === null) throw new DefinitionUnknownError(name, table);
-  const subject = { table, name, ...(constraint.violates === undefined ? {} : { violates: constraint.violates }) };
+  // What the definition says of violations is said of the text that was there before.
+  const violates = definition === undefined || constraint.kind === "trigger" ? constraint.violates : undefined;
+  const subject = { table, name, ...(violates === undefined ? {} : { violates }) };
   if (state === "unvalidated" && enforced) return { how: await unvalidateConstraint(client, subject, saved), quarantined: [] };
   const quarantined: Quarantined[] = [];
   const moveAway = async (condition: string): Promise<void> => {

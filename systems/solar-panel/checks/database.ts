@@ -1,0 +1,86 @@
+/** What the database says of itself: functions, integrity, counts, triggers, health. */
+import { check, failed, passed } from "../../outcome.ts";
+import { solar, TABLES, tested } from "./looks.ts";
+
+export const functionality = check(
+  "functionality",
+  "test_system_functionality passes for panels and manufacturing_orders",
+  async (context) => {
+    const database = await solar(context);
+    const rows = [];
+    for (const table of ["panels", "manufacturing_orders"]) rows.push(...(await tested(database, "test_system_functionality", table)));
+    const wrong = rows.filter(({ result }) => result !== "PASS");
+    if (wrong.length > 0) return failed(wrong.map(({ test, detail }) => `${test}: ${detail}`).join("; "));
+    return passed(`${rows.length} tests passed`);
+  },
+);
+
+/** A rule that was dropped is skipped there: that rows break it may be why. */
+export const integrity = check("integrity", `test_data_integrity passes for ${TABLES.join(", ")}`, async (context) => {
+  const database = await solar(context);
+  const rows = [];
+  for (const table of TABLES) rows.push(...(await tested(database, "test_data_integrity", table)));
+  const wrong = rows.filter(({ result }) => result !== "PASS" && result !== "SKIPPED");
+  if (wrong.length > 0) return failed(wrong.map(({ test, detail }) => `${test}: ${detail}`).join("; "));
+  const skipped = rows.filter(({ result }) => result === "SKIPPED");
+  return passed(
+    `${rows.length - skipped.length} tests passed${skipped.length === 0 ? "" : `; ${skipped.map(({ test, detail }) => `${test}: ${detail}`).join("; ")}`}`,
+  );
+});
+
+export const panelCounts = check("panel-counts", "Panels in total, PENDING and IN_PROGRESS", async (context) => {
+  const database = await solar(context);
+  const { rows } = await database.query<{ total: number; pending: number; running: number; aside: number }>(
+    `SELECT count(*)::int AS total, count(*) FILTER (WHERE status = 'PENDING')::int AS pending, count(*) FILTER (WHERE status = 'IN_PROGRESS')::int AS running,
+       (SELECT coalesce(sum((xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I', tablename), true, true, '')))[1]::text::int), 0)
+        FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^panels_quarantine_')::int AS aside
+     FROM panels`,
+  );
+  const { total, pending, running, aside } = rows[0]!;
+  const detail = `${total} panels, ${pending} PENDING, ${running} IN_PROGRESS${aside > 0 ? `, ${aside} set aside` : ""}`;
+  const before = context.baseline?.counts["panels"];
+  if (before === undefined) return passed(`${detail}; nothing was counted before`);
+  // Users of an open line begin and finish panels; that all are gone is no user's doing.
+  const wrong = context.open ? total === 0 && before > 0 : total + aside < before || total > before;
+  return wrong ? failed(`${detail}; before: ${before}`) : passed(`${detail}; before: ${before}`);
+});
+
+export const triggersEnabled = check("triggers-enabled", "Critical triggers are enabled", async (context) => {
+  const database = await solar(context);
+  const { rows } = await database.query<{ name: string; disabled: boolean }>(
+    "SELECT tgrelid::regclass || '.' || tgname AS name, tgenabled = 'D' AS disabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+  );
+  const disabled = rows.filter((row) => row.disabled);
+  if (disabled.length > 0) return failed(`disabled: ${disabled.map(({ name }) => name).join(", ")}`);
+  return rows.length === 0 ? failed("there are no triggers at all") : passed(`${rows.length} triggers`);
+});
+
+export const healthOverview = check("health-overview", "The health views have no 🔴 and no 🟡 row", async (context) => {
+  const database = await solar(context);
+  const { rows } = await database.query<{ what: string; status: string }>(
+    `SELECT constraint_name || ' on ' || table_name AS what, overall_status AS status FROM constraint_health_overview
+     UNION ALL SELECT component || ': ' || detail, status FROM get_system_health_status()`,
+  );
+  const bad = rows.filter(({ status }) => status === "🔴 CRITICAL" || status === "🟡 WARNING");
+  if (bad.length > 0) return failed(bad.map(({ what, status }) => `${status} ${what}`).join("; "));
+  return passed(`${rows.length} rows, ${rows.filter(({ status }) => status === "⚪ DROPPED").length} of them dropped`);
+});
+
+const COMPLIANCE = 0.95;
+
+export const effectiveness = check("effectiveness", "More than 95 % of the rows comply with the constraints in force", async (context) => {
+  const database = await solar(context);
+  const { rows } = await database.query<{ rows: number; violating: number; dropped: number }>(
+    `SELECT coalesce(sum(n.live) FILTER (WHERE h.state <> 'ABSENT'), 0)::float8 AS rows,
+       coalesce(sum(h.violation_count) FILTER (WHERE h.state <> 'ABSENT'), 0)::float8 AS violating,
+       coalesce(sum(h.violation_count) FILTER (WHERE h.state = 'ABSENT'), 0)::float8 AS dropped
+     FROM constraint_health_overview h JOIN (
+       SELECT 'panels' AS table_name, count(*) AS live FROM panels UNION ALL SELECT 'pallets', count(*) FROM pallets UNION ALL
+       SELECT 'users', count(*) FROM users UNION ALL SELECT 'stations', count(*) FROM stations UNION ALL
+       SELECT 'manufacturing_orders', count(*) FROM manufacturing_orders) n USING (table_name)`,
+  );
+  const { rows: checked, violating, dropped } = rows[0]!;
+  const share = checked === 0 ? 1 : 1 - violating / checked;
+  const detail = `${(share * 100).toFixed(2)} % of ${checked} rows comply${dropped > 0 ? `; ${dropped} rows break rules that are dropped` : ""}`;
+  return share > COMPLIANCE ? passed(detail) : failed(`${detail}; the limit is ${COMPLIANCE * 100} %`);
+});

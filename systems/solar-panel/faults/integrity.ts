@@ -1,0 +1,10 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { switchLine, tryPanel } from "./switch.ts";
+
+/** Scenario 4: what is sound fails quality control. */
+export const integrityFault: FaultDefinition = {
+  title: "Barcodes of a new series and values in other units are refused although they are sound",
+  scope: "high",
+  switchOn: (context) => switchLine(context, "new-labels"),
+  probe: tryPanel,
+};

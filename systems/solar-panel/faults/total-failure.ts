@@ -1,0 +1,10 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { switchLine, tryPanel } from "./switch.ts";
+
+/** Scenario 1. */
+export const totalFailure: FaultDefinition = {
+  title: "Every write of the line breaks the rules of progression, and the line stands",
+  scope: "critical",
+  switchOn: (context) => switchLine(context, "skipped-steps"),
+  probe: tryPanel,
+};

@@ -1,0 +1,66 @@
+/**
+ * The four levels of the manual and the restore of its second scenario, as sets of pins. Which constraints a level takes away stands here and
+ * nowhere else: the manual calls the critical level "full", but its procedure drops priority 1; `full` is there for whoever means all nine.
+ * The manual gives a deadline per level and no times per step: a quarter to stop and to save, half for the constraints, the rest to verify.
+ */
+import type { ConstraintState } from "../constraint.ts";
+import type { ScopeDefinition } from "../definition.ts";
+import { CONSTRAINTS } from "./constraints.ts";
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+
+/** Constraints by level, in the order in which they are dropped. */
+export const LEVELS = {
+  critical: ["workflow_progression", "station_progression"],
+  high: ["workflow_progression", "barcode_format", "electrical_data"],
+  medium: ["panel_type_line", "pallet_capacity"],
+  low: ["email_format", "station_number"],
+  full: Object.keys(CONSTRAINTS),
+} as const;
+
+const CHECKS = [
+  "health",
+  "login",
+  "constraints-as-declared",
+  "drops-recorded",
+  "functionality",
+  "integrity",
+  "panel-counts",
+  "triggers-enabled",
+  "health-overview",
+  "performance",
+  "continuity",
+  "effectiveness",
+  "write",
+];
+
+function budgets(seconds: number): Record<string, number> {
+  return { fence: seconds / 8, snapshot: seconds / 8, data: seconds / 2, resume: seconds / 16, verify: seconds / 8 };
+}
+
+function level(title: string, useWhen: string, budgetSeconds: number, names: readonly string[]): ScopeDefinition {
+  const constraints = Object.fromEntries(names.map((name): [string, ConstraintState] => [name, "dropped"]));
+  return { title, useWhen, budgetSeconds, phaseBudgets: budgets(budgetSeconds), pins: { constraints }, checks: CHECKS };
+}
+
+export const scopes: Record<string, ScopeDefinition> = {
+  critical: level(
+    "CRITICAL: the constraints of priority 1",
+    "The system does not function and production has halted",
+    15 * MINUTE,
+    LEVELS.critical,
+  ),
+  high: level("HIGH: workflow, barcode and electrical data", "Major functionality is impaired", HOUR, LEVELS.high),
+  medium: level("MEDIUM: panel type and line, pallet capacity", "Minor functionality suffers", 4 * HOUR, LEVELS.medium),
+  low: level("LOW: email and station number, in a maintenance window", "Planned maintenance of constraints", 24 * HOUR, LEVELS.low),
+  full: level("All nine constraints", "Priority 1 was not enough and production still stands", 15 * MINUTE, LEVELS.full),
+  restore: {
+    title: "Last known good data and the constraints of its release; what violates them is set aside",
+    useWhen: "Violations cascade across tables and data is corrupt",
+    budgetSeconds: 4 * HOUR,
+    phaseBudgets: budgets(4 * HOUR),
+    pins: { release: "to", data: "snapshot", schema: "keep", constraints: "release", violations: "quarantine" },
+    checks: CHECKS,
+  },
+};
