@@ -1,6 +1,7 @@
 /** State of each constraint: enforced, unless the release in the ledger or the stack's own pin says otherwise. Pure. */
 import type { ConstraintState } from "../systems/constraint.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
+import type { PinEdit } from "./edit.ts";
 import { suggestion } from "./errors.ts";
 import type { Declared } from "./schema.ts";
 
@@ -43,4 +44,13 @@ function refusal(definition: SystemDefinition, name: string, state: ConstraintSt
   if (state === "unvalidated" && (constraint.kind === "unique" || constraint.kind === "primary-key"))
     return `must be \`enforced\` or \`dropped\`: PostgreSQL has no ${constraint.kind === "unique" ? "UNIQUE" : "PRIMARY KEY"} constraint that is not validated`;
   return null;
+}
+
+/** The edits a person would make: a pin that says what the release says anyway is taken out. */
+export function constraintEdits(declared: Declared, changes: Record<string, { state: ConstraintState; definition?: string }>): PinEdit[] {
+  const ledger = declared.releases[declared.release]?.constraints ?? {};
+  return Object.entries(changes).map(([name, { state, definition }]) => {
+    if (definition !== undefined) return { path: ["constraints", name], value: { state, definition } };
+    return { path: ["constraints", name], value: state === (ledger[name] ?? "enforced") ? undefined : state };
+  });
 }

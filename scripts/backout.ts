@@ -5,12 +5,14 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { addAction } from "./verbs/action.ts";
+import { addConstraint } from "./verbs/constraint.ts";
 import { addDeploy } from "./verbs/deploy.ts";
 import { addDrill } from "./verbs/drill.ts";
 import { addFreeze } from "./verbs/freeze.ts";
 import { addHistory } from "./verbs/history.ts";
 import { EXIT } from "./verbs/outcome.ts";
 import { addPreview } from "./verbs/preview.ts";
+import { addRecover } from "./verbs/recover.ts";
 import { addRollback } from "./verbs/rollback.ts";
 import { addStatus } from "./verbs/status.ts";
 import { addWatch } from "./verbs/watch.ts";
@@ -50,7 +52,20 @@ const program = new Command("backout")
   .exitOverride();
 
 addSetup(program);
-for (const add of [addDeploy, addStatus, addPreview, addRollback, addVerify, addWatch, addAction, addDrill, addHistory, addFreeze])
+for (const add of [
+  addDeploy,
+  addStatus,
+  addPreview,
+  addRollback,
+  addVerify,
+  addWatch,
+  addAction,
+  addDrill,
+  addHistory,
+  addFreeze,
+  addConstraint,
+  addRecover,
+])
   add(program);
 
 try {

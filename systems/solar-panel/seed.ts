@@ -26,23 +26,28 @@ export async function seed(data: DataAccess, rows: number): Promise<void> {
     `INSERT INTO pallets (id, pallet_number, updated_at) SELECT n, 'PL-' || lpad(n::text, 6, '0'), '2025-01-01' FROM (${pallets}) p ON CONFLICT DO NOTHING`,
     [from, to],
   );
-  await database.query("ALTER TABLE panels DISABLE TRIGGER panels_on_pallet");
+  await database.query("ALTER TABLE panels DISABLE TRIGGER panels_on_pallet, DISABLE TRIGGER panels_touched");
   await database.query(
     `INSERT INTO panels (id, serial_number, barcode, panel_type, line, status, current_station, mo_id, pallet_id, pmax, vmp, imp, notes, started_at, completed_at, created_at, updated_at)
      SELECT i, 'SN-' || lpad(i::text, 9, '0'), 'SP25-144-' || lpad(i::text, 8, '0'), '144', 'LINE_2',
        (CASE WHEN i % 10 < 8 THEN 'COMPLETED' WHEN i % 10 = 8 THEN 'IN_PROGRESS' ELSE 'PENDING' END)::panel_status,
-       CASE WHEN i % 10 < 8 THEN 4 WHEN i % 10 = 8 THEN 1 ELSE 0 END, (i - 1) / 100 + 1, CASE WHEN i % 10 < 8 THEN (i - 1) / 25 + 1 END,
+       0, (i - 1) / 100 + 1, CASE WHEN i % 10 < 8 THEN (i - 1) / 25 + 1 END,
        CASE WHEN i % 10 < 8 THEN 400 + i % 20 END, CASE WHEN i % 10 < 8 THEN 40 END, CASE WHEN i % 10 < 8 THEN (400 + i % 20) / 40.0 END,
        'made in bulk', CASE WHEN i % 10 < 9 THEN ${times} END, CASE WHEN i % 10 < 8 THEN ${times} + interval '1 hour' END, ${times}, ${times}
      FROM generate_series($1::bigint, $2::bigint) AS i`,
     [from, to],
   );
-  await database.query("ALTER TABLE panels ENABLE TRIGGER panels_on_pallet");
   await database.query(
     `INSERT INTO inspections (panel_id, station, result, inspector, updated_at)
      SELECT i, s, 'PASS', 'inspector', ${times} FROM generate_series($1::bigint, $2::bigint) AS i, generate_series(1, 4) AS s WHERE i % 10 < 8 ORDER BY i, s`,
     [from, to],
   );
+  // A panel stands where its inspections brought it.
+  await database.query(
+    "UPDATE panels SET current_station = CASE WHEN id % 10 < 8 THEN 4 ELSE 1 END WHERE id BETWEEN $1::bigint AND $2::bigint AND id % 10 < 9",
+    [from, to],
+  );
+  await database.query("ALTER TABLE panels ENABLE TRIGGER panels_on_pallet, ENABLE TRIGGER panels_touched");
   await database.query("UPDATE pallets p SET panel_count = (SELECT count(*) FROM panels WHERE pallet_id = p.id)");
   for (const table of ["manufacturing_orders", "pallets", "panels"])
     await database.query(`SELECT setval(pg_get_serial_sequence($1, 'id'), (SELECT max(id) FROM ${table}))`, [table]);

@@ -110,11 +110,10 @@ export function panelRoutes(database: Database, jwtSecret: string, log: Log, lin
           const panel = found[0];
           if (panel === undefined) throw new HttpError(404, `no panel ${serial ?? ""}`);
           if (panel.current_station > 0)
-            await session.query("INSERT INTO inspections (panel_id, station, result, inspector) VALUES ($1, $2, 'PASS', $3)", [
-              panel.id,
-              panel.current_station,
-              user,
-            ]);
+            await session.query(
+              "INSERT INTO inspections (panel_id, station, result, inspector, protocol) VALUES ($1, $2, 'PASS', $3, $4)",
+              [panel.id, panel.current_station, user, `${serial ?? ""} at station ${panel.current_station}`],
+            );
           const changes = Object.entries(line.pass()).map(([column, sql]) => `${column} = ${sql}`);
           const { rows } = await session.query(
             `UPDATE panels SET ${["notes = $2", ...changes].join(", ")} WHERE id = $1 RETURNING serial_number, status, current_station`,

@@ -85,6 +85,8 @@ CREATE TABLE inspections (
   station int NOT NULL,
   result text NOT NULL CONSTRAINT inspections_result CHECK (result IN ('PASS', 'FAIL')),
   inspector text REFERENCES users (username),
+  -- As printed: the panel's serial number and the station.
+  protocol text NOT NULL DEFAULT '',
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX inspections_panel ON inspections (panel_id, station);

@@ -193,8 +193,7 @@ $$;
 
 -- What recovery offers: dropped, recorded with table and name, lowest risk first.
 CREATE VIEW constraint_recovery_plan AS
-  SELECT c.constraint_name, c.table_name, c.rollback_priority, c.risk_level,
-    constraint_violation_count(c.constraint_name, c.table_name) AS violation_count
+  SELECT c.constraint_name, c.table_name, c.rollback_priority, c.risk_level
   FROM rollback_config c JOIN dropped_constraints() d USING (constraint_name, table_name)
   ORDER BY severity_rank(c.risk_level), c.rollback_priority DESC, c.drop_order;
 
@@ -227,7 +226,9 @@ CREATE VIEW constraint_health_overview AS
   FROM (
     SELECT c.constraint_name, c.table_name, c.risk_level, c.rollback_priority, c.drop_order,
       constraint_state(c.constraint_name, c.table_name) AS state,
-      constraint_violation_count(c.constraint_name, c.table_name) AS violation_count,
+      -- What a rule costs may be why it was dropped: it is not evaluated any more.
+      CASE WHEN constraint_state(c.constraint_name, c.table_name) <> 'ABSENT'
+        THEN constraint_violation_count(c.constraint_name, c.table_name) ELSE 0 END AS violation_count,
       d.constraint_name IS NOT NULL AS recorded
     FROM rollback_config c LEFT JOIN dropped_constraints() d USING (constraint_name, table_name)) AS seen
   ORDER BY rollback_priority, drop_order;
@@ -329,11 +330,14 @@ BEGIN
   EXECUTE format('SELECT count(*) FROM %s', relation) INTO total;
   FOR config IN SELECT * FROM rollback_config c WHERE c.table_name = p_table ORDER BY c.rollback_priority, c.drop_order LOOP
     state := constraint_state(config.constraint_name, p_table);
-    violating := constraint_violation_count(config.constraint_name, p_table);
-    RETURN QUERY SELECT 'rows keep ' || config.constraint_name, p_table,
-      -- A rule that was taken away is told of, and does not count: that rows break it is why it is gone.
-      CASE WHEN state = 'ABSENT' THEN 'SKIPPED' WHEN violating = 0 THEN 'PASS' ELSE 'FAIL' END,
-      violating || ' of ' || total || ' rows violate it' || CASE WHEN state = 'ENFORCED' THEN '' ELSE ' (' || lower(state) || ')' END;
+    IF state = 'ABSENT' THEN
+      -- A rule that was taken away does not count: what it costs, or that rows break it, is why it is gone.
+      RETURN QUERY SELECT 'rows keep ' || config.constraint_name, p_table, 'SKIPPED', 'the rule is dropped';
+    ELSE
+      violating := constraint_violation_count(config.constraint_name, p_table);
+      RETURN QUERY SELECT 'rows keep ' || config.constraint_name, p_table, CASE WHEN violating = 0 THEN 'PASS' ELSE 'FAIL' END,
+        violating || ' of ' || total || ' rows violate it' || CASE WHEN state = 'ENFORCED' THEN '' ELSE ' (' || lower(state) || ')' END;
+    END IF;
   END LOOP;
 END
 $$;

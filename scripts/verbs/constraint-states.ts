@@ -1,0 +1,141 @@
+/** What is declared of each constraint and what is, with what stands in the way of its recovery. Touches nothing. */
+import { constraintOrder } from "../../crossing/constraint-plan.ts";
+import { knownDefinition } from "../../crossing/constraint-record.ts";
+import { statesNow } from "../../crossing/constraint-drift.ts";
+import { ControlStore } from "../../control/store.ts";
+import { controlName, endpointOf, liveName } from "../../declared/site.ts";
+import { withSession } from "../../postgres/connection.ts";
+import { findViolations, violationCondition, type Violations } from "../../postgres/constraint-violations.ts";
+import type { ConstraintRisk, ConstraintState } from "../../systems/constraint.ts";
+import { suggestion } from "../../declared/errors.ts";
+import type { OpenStack } from "../stack.ts";
+import { UsageError, VerbRefusedError } from "./outcome.ts";
+
+export interface ConstraintRow {
+  name: string;
+  table: string;
+  risk: ConstraintRisk;
+  priority: number;
+  declared: ConstraintState;
+  /** What the catalogue says; null: the database cannot be reached. */
+  found: ConstraintState | null;
+  definition: string | null;
+  /** The system's own record offers it for recovery. */
+  offered: boolean;
+}
+
+/** @throws VerbRefusedError where the system has none. */
+export function requireConstraints({ definition }: OpenStack): NonNullable<OpenStack["definition"]["constraints"]> {
+  if (definition.constraints === undefined) throw new VerbRefusedError(`${definition.name} declares no constraints`);
+  return definition.constraints;
+}
+
+/** @throws UsageError naming what there is. */
+export function requireKnown(stack: OpenStack, names: readonly string[]): void {
+  const known = Object.keys(requireConstraints(stack));
+  for (const name of names)
+    if (!known.includes(name)) throw new UsageError(`constraint "${name}" is not one of ${known.join(", ")}${suggestion(name, known)}`);
+}
+
+/** In the order in which they would be dropped. */
+export async function constraintRows(stack: OpenStack): Promise<ConstraintRow[]> {
+  const constraints = requireConstraints(stack);
+  const { site, definition, pins } = stack;
+  const now = await statesNow(site, definition);
+  const offered = await offeredNow(stack).catch(() => []);
+  const control = await ControlStore.open(endpointOf(site), controlName(site, definition)).catch(() => null);
+  try {
+    const rows: ConstraintRow[] = [];
+    for (const name of constraintOrder(constraints, Object.fromEntries(Object.keys(constraints).map((one) => [one, "dropped"])))) {
+      const constraint = constraints[name]!;
+      const { table, risk, priority } = constraint;
+      const saved = await knownDefinition(control, name, constraint);
+      rows.push({
+        name,
+        table,
+        risk,
+        priority,
+        declared: pins.constraints?.[name] ?? "enforced",
+        found: now[name] ?? null,
+        definition: pins.definitions?.[name] ?? saved?.definition ?? null,
+        offered: offered.some((row) => row.name === name && row.table === table),
+      });
+    }
+    return rows;
+  } finally {
+    await control?.end();
+  }
+}
+
+async function offeredNow({ site, definition }: OpenStack): Promise<{ name: string; table: string }[]> {
+  const records = definition.constraintRecords;
+  if (records === undefined) return [];
+  return withSession(
+    endpointOf(site),
+    liveName(site, records.database),
+    async (client) => (await client.query<{ name: string; table: string }>(records.offeredSql)).rows,
+  );
+}
+
+export interface Readiness {
+  /** Lowest risk first. */
+  candidates: {
+    name: string;
+    table: string;
+    risk: ConstraintRisk;
+    offered: boolean;
+    violations: Violations | null;
+    problem: string | null;
+  }[];
+  assessments: { title: string; passed: boolean; rows: { name: string; result: string; detail: string }[] }[];
+}
+
+/** What is to be known before constraints are brought back: which rows stand in the way, and how sound the data is. */
+export async function readiness(stack: OpenStack, names: readonly string[]): Promise<Readiness> {
+  const constraints = requireConstraints(stack);
+  const { site, definition, pins } = stack;
+  const offered = await offeredNow(stack);
+  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  try {
+    const candidates: Readiness["candidates"] = [];
+    for (const name of constraintOrder(constraints, {}).filter((one) => names.includes(one))) {
+      const constraint = constraints[name]!;
+      const { table, risk, database, violates } = constraint;
+      const row = { name, table, risk, offered: offered.some((one) => one.name === name && one.table === table) };
+      const saved = await knownDefinition(control, name, constraint, pins.definitions?.[name]);
+      const looked =
+        saved === null
+          ? { violations: null, problem: "its definition is not known" }
+          : await withSession(endpointOf(site), liveName(site, database), async (client) => ({
+              violations: await findViolations(
+                client,
+                table,
+                violationCondition(
+                  table,
+                  name,
+                  saved,
+                  pins.definitions?.[name] === undefined || constraint.kind === "trigger" ? violates : undefined,
+                ),
+              ),
+              problem: null,
+            })).catch((error: Error) => ({ violations: null, problem: error.message }));
+      candidates.push({ ...row, ...looked });
+    }
+    return { candidates, assessments: await assess(stack) };
+  } finally {
+    await control?.end();
+  }
+}
+
+async function assess({ site, definition }: OpenStack): Promise<Readiness["assessments"]> {
+  const records = definition.constraintRecords;
+  if (records === undefined) return [];
+  return withSession(endpointOf(site), liveName(site, records.database), async (client) => {
+    const assessments: Readiness["assessments"] = [];
+    for (const { title, sql } of records.assessments) {
+      const { rows } = await client.query<{ name: string; result: string; detail: string }>(sql);
+      assessments.push({ title, passed: rows.every(({ result }) => result === "PASS" || result === "SKIPPED"), rows });
+    }
+    return assessments;
+  });
+}

@@ -1,0 +1,99 @@
+/** `backout constraint`: list constraints, or pin them dropped or enforced and bring the stack there by `pulumi up`. */
+import type { Command } from "commander";
+import { newRunId } from "../../crossing/run-id.ts";
+import { constraintEdits } from "../../declared/constraints.ts";
+import { editPins } from "../../declared/edit.ts";
+import type { ConstraintState } from "../../systems/constraint.ts";
+import { cross } from "../cross.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, stackFile } from "../stack.ts";
+import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
+import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { previewOf, tellPreview } from "./preview.ts";
+import { confirm, startStoppedServer, type RollbackOutcome } from "./rollback.ts";
+import { tellTimeline } from "./timeline.ts";
+
+interface Options extends CommonOptions {
+  unvalidated?: boolean;
+  definition?: string;
+  incident?: string;
+  reason?: string;
+  yes?: boolean;
+}
+
+export async function listConstraints(options: CommonOptions): Promise<{ stack: string; constraints: ConstraintRow[] }> {
+  const stack = await openStack(stackFile(options.stack));
+  return { stack: stack.stack, constraints: await constraintRows(stack) };
+}
+
+export async function pinConstraints(action: "drop" | "enforce", names: string[], options: Options): Promise<RollbackOutcome> {
+  const found = stackFile(options.stack);
+  const before = await openStack(found);
+  requireKnown(before, names);
+  if (names.length === 0) throw new UsageError(`name the constraints to ${action}`);
+  if (options.definition !== undefined && names.length !== 1) throw new UsageError("--definition is for one constraint");
+  const state: ConstraintState = action === "drop" ? "dropped" : options.unvalidated === true ? "unvalidated" : "enforced";
+  const change = options.definition === undefined ? { state } : { state, definition: options.definition };
+  const text = editPins(before.text, constraintEdits(before.declared, Object.fromEntries(names.map((name) => [name, change]))));
+  const reason = [options.incident, options.reason].filter((part) => part !== undefined).join(": ") || null;
+  const runId = newRunId("constraint");
+  return withStackLock(before.site, `constraint ${action} ${names.join(" ")}`, runId, async () => {
+    await startStoppedServer(before.site);
+    const after = await openStack(found, text);
+    const preview = await previewOf(before, after, false);
+    tellPreview(preview, say);
+    if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
+    if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
+    await confirm(options.yes === true, before.stack);
+    const outcome = await cross(before, text, runId, reason);
+    if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
+    return { ...outcome, preview };
+  });
+}
+
+function tellRows({ constraints }: { constraints: ConstraintRow[] }): void {
+  for (const { name, table, risk, priority, declared, found, offered } of constraints) {
+    const state =
+      found === null ? `declared ${declared}, not seen` : found === declared ? found : `${found}, declared ${declared}: DRIFTED`;
+    process.stdout.write(
+      `${String(priority)}  ${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "; recovery is offered" : ""}\n`,
+    );
+  }
+}
+
+export function addConstraint(program: Command): void {
+  const constraint = program.command("constraint").description("list constraints; drop or enforce them as pins of the stack");
+  constraint
+    .command("list", { isDefault: true })
+    .description("what is declared of each and what is, in the order in which they would be dropped")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--json", "one JSON document on standard output")
+    .action(async (options: CommonOptions) => finish(options.json, () => listConstraints(options), tellRows));
+  for (const action of ["drop", "enforce"] as const) {
+    const command = constraint
+      .command(`${action} <name...>`)
+      .description(
+        action === "drop"
+          ? "stop production, keep the definitions, drop these one by one; HIGH risk only after a snapshot"
+          : "bring these back, lowest risk first, stopping at the first that the data violates",
+      )
+      .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+      .option("--incident <id>", "incident, for the record")
+      .option("--reason <text>", "reason, for the record")
+      .option("-y, --yes", "do not ask")
+      .option("--json", "one JSON document on standard output, progress on standard error");
+    if (action === "enforce")
+      command
+        .option("--unvalidated", "for new rows only")
+        .option("--definition <sql>", "with another text than before: what follows ADD CONSTRAINT <name>");
+    command.action(async (names: string[], options: Options) =>
+      finish(
+        options.json,
+        () => pinConstraints(action, names, options),
+        tellTimeline,
+        ({ ok }) => ok,
+      ),
+    );
+  }
+  for (const command of constraint.commands) command.exitOverride();
+}

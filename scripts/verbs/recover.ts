@@ -1,0 +1,172 @@
+/** `backout recover`: bring dropped constraints back, lowest risk first, after a look at what stands in the way. */
+import type { Command } from "commander";
+import { newRunId } from "../../crossing/run-id.ts";
+import { constraintDrift } from "../../crossing/constraint-drift.ts";
+import { ControlStore } from "../../control/store.ts";
+import { controlName, endpointOf } from "../../declared/site.ts";
+import { constraintEdits } from "../../declared/constraints.ts";
+import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { tellViolations } from "../../postgres/constraint-violations.ts";
+import { cross, type CrossingOutcome } from "../cross.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, stackFile, writeStack, type OpenStack } from "../stack.ts";
+import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
+import { finish, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { previewOf, tellPreview } from "./preview.ts";
+import { confirm, startStoppedServer } from "./rollback.ts";
+import { tellTimeline } from "./timeline.ts";
+
+interface Options extends CommonOptions {
+  constraint?: string[];
+  quarantine?: boolean;
+  assess?: boolean;
+  reason?: string;
+  yes?: boolean;
+}
+
+interface Step {
+  name: string;
+  table: string;
+  how: string;
+  quarantined: { table: string; into: string; rows: number }[];
+}
+
+export interface RecoverOutcome {
+  stack: string;
+  readiness: Readiness;
+  /** Null: nothing was to be done, or only the assessment was asked for. */
+  crossing: CrossingOutcome | null;
+  /** What was brought back, in order. */
+  recovered: Step[];
+  /** Not as declared afterwards; empty when all went well. */
+  left: string[];
+}
+
+export async function recover(options: Options): Promise<RecoverOutcome> {
+  const found = stackFile(options.stack);
+  const before = await openStack(found);
+  requireConstraints(before);
+  requireKnown(before, options.constraint ?? []);
+  const runId = newRunId("recover");
+  return withStackLock(before.site, "recover", runId, async () => {
+    await startStoppedServer(before.site);
+    const rows = await constraintRows(before);
+    if (rows.some((row) => row.found === null)) throw new VerbRefusedError("the database cannot be reached; nothing was changed");
+    const names = candidates(before, rows, options.constraint);
+    const ready = await readiness(before, names);
+    tellReadiness(ready, say);
+    const nothing = { stack: before.stack, readiness: ready, crossing: null, recovered: [], left: [] };
+    if (options.assess === true || names.length === 0) return nothing;
+    const plain = editPins(before.text, recoveryEdits(before, names));
+    const text = options.quarantine === true ? editPins(plain, [{ path: ["violations"], value: "quarantine" }]) : plain;
+    const after = await openStack(found, text);
+    // Where only the catalogue differs from the pins there is no new crossing to preview.
+    if (plain !== before.text) {
+      const preview = await previewOf(before, after, false);
+      tellPreview(preview, say);
+      if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
+    }
+    await confirm(options.yes === true, before.stack);
+    const crossing = await cross(before, text, runId, options.reason ?? "recovery of constraints");
+    if (crossing.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${crossing.failure ?? ""}`);
+    // What was asked for once is no standing order.
+    if (crossing.ok && options.quarantine === true) {
+      const now = stackFile(options.stack);
+      writeStack(
+        now,
+        editPins(now.text, [
+          { path: ["violations"], value: before.declared.violations === "refuse" ? violationsPin(before) : "quarantine" },
+        ]),
+      );
+    }
+    const left = await constraintDrift(after.site, after.definition, after.pins);
+    return { ...nothing, crossing, recovered: await stepsOf(after, runId, crossing.epoch), left };
+  });
+}
+
+/** The pin as it stood: written out, or not there at all. */
+function violationsPin({ text }: OpenStack): "refuse" | undefined {
+  return /^ *"?backout:violations"?:/m.test(text) ? "refuse" : undefined;
+}
+
+/** Those named; else whatever is not enforced although the release comes with it, by pin or by somebody's hand. */
+function candidates({ declared }: OpenStack, rows: readonly ConstraintRow[], named: readonly string[] | undefined): string[] {
+  const ledger = declared.releases[declared.release]?.constraints ?? {};
+  return rows
+    .filter(
+      ({ name, found, declared: pin }) =>
+        (named === undefined ? (ledger[name] ?? "enforced") === "enforced" : named.includes(name)) &&
+        !(found === "enforced" && pin === "enforced"),
+    )
+    .map(({ name }) => name);
+}
+
+function recoveryEdits({ declared, pins }: OpenStack, names: readonly string[]): PinEdit[] {
+  return constraintEdits(
+    declared,
+    Object.fromEntries(
+      names.map((name) => {
+        const definition = pins.definitions?.[name];
+        return [name, definition === undefined ? { state: "enforced" as const } : { state: "enforced" as const, definition }];
+      }),
+    ),
+  );
+}
+
+async function stepsOf({ site, definition }: OpenStack, runId: string, epoch: number | null): Promise<Step[]> {
+  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  if (control === null || epoch === null) return [];
+  try {
+    return (await control.journal(epoch)).flatMap((entry) => {
+      const detail = entry.detail as Partial<Step> | null;
+      const ours = entry.runId === runId && entry.status === "finished" && entry.step.startsWith("enforce ");
+      return ours && detail?.name !== undefined ? [detail as Step] : [];
+    });
+  } finally {
+    await control.end();
+  }
+}
+
+function tellReadiness({ candidates: names, assessments }: Readiness, print: (line: string) => void): void {
+  if (names.length === 0) print("every constraint of the release is enforced");
+  for (const { name, table, risk, offered, violations, problem } of names) {
+    const state =
+      problem ?? (violations === null || violations.count === 0 ? "ready" : `NOT ready: ${tellViolations(violations)} violate it`);
+    print(`${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "" : "; its drop is not on record"}`);
+  }
+  for (const { title, passed, rows } of assessments) {
+    print(`${title}: ${passed ? "passed" : "FAILED"}`);
+    for (const { name, result, detail } of rows) if (result !== "PASS") print(`  ${result}  ${name}: ${detail}`);
+  }
+}
+
+function tell(outcome: RecoverOutcome): void {
+  if (outcome.crossing === null) return;
+  for (const { name, table, how, quarantined } of outcome.recovered) {
+    process.stdout.write(`${name} on ${table}: ${how}\n`);
+    for (const { table: from, into, rows } of quarantined) process.stdout.write(`  ${rows} rows of ${from} set aside in ${into}\n`);
+  }
+  for (const line of outcome.left) process.stdout.write(`${line}\n`);
+  tellTimeline(outcome.crossing);
+}
+
+export function addRecover(program: Command): void {
+  program
+    .command("recover")
+    .description("bring dropped constraints back, lowest risk first, stopping at the first one that the data violates")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--constraint <name...>", "only these; all that the release comes with unless given")
+    .option("--quarantine", "move rows that violate a constraint to <table>_quarantine_<n>, with what refers to them")
+    .option("--assess", "only tell what stands in the way; change nothing")
+    .option("--reason <text>", "reason, for the record")
+    .option("-y, --yes", "do not ask")
+    .option("--json", "one JSON document on standard output, progress on standard error")
+    .action(async (options: Options) =>
+      finish(
+        options.json,
+        () => recover(options),
+        tell,
+        ({ crossing, left }) => crossing === null || (crossing.ok && left.length === 0),
+      ),
+    );
+}
