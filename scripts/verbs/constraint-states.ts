@@ -2,8 +2,8 @@
 import { constraintOrder } from "../../crossing/constraint-plan.ts";
 import { knownDefinition } from "../../crossing/constraint-record.ts";
 import { statesNow } from "../../crossing/constraint-drift.ts";
-import { ControlStore } from "../../control/store.ts";
-import { controlName, endpointOf, liveName } from "../../declared/site.ts";
+import { openControl } from "../../control/open.ts";
+import { endpointOf, liveName } from "../../declared/site.ts";
 import { withSession } from "../../postgres/connection.ts";
 import { findViolations, violationCondition, type Violations } from "../../postgres/constraint-violations.ts";
 import type { ConstraintRisk, ConstraintState } from "../../systems/constraint.ts";
@@ -43,7 +43,7 @@ export async function constraintRows(stack: OpenStack): Promise<ConstraintRow[]>
   const { site, definition, pins } = stack;
   const now = await statesNow(site, definition);
   const offered = await offeredNow(stack).catch(() => []);
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition)).catch(() => null);
+  const control = await openControl(site, definition).catch(() => null);
   try {
     const rows: ConstraintRow[] = [];
     for (const name of constraintOrder(constraints, Object.fromEntries(Object.keys(constraints).map((one) => [one, "dropped"])))) {
@@ -95,7 +95,7 @@ export async function readiness(stack: OpenStack, names: readonly string[]): Pro
   const constraints = requireConstraints(stack);
   const { site, definition, pins } = stack;
   const offered = await offeredNow(stack);
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const control = await openControl(site, definition);
   try {
     const candidates: Readiness["candidates"] = [];
     for (const name of constraintOrder(constraints, {}).filter((one) => names.includes(one))) {

@@ -4,13 +4,13 @@ import { newRunId } from "../../crossing/run-id.ts";
 import { constraintEdits } from "../../declared/constraints.ts";
 import { editPins } from "../../declared/edit.ts";
 import type { ConstraintState } from "../../systems/constraint.ts";
-import { cross } from "../cross.ts";
+import { cross, type CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
 import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
-import { previewOf, tellPreview } from "./preview.ts";
-import { confirm, startStoppedServer, type RollbackOutcome } from "./rollback.ts";
+import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
+import { confirm, startStoppedServer } from "./rollback.ts";
 import { tellTimeline } from "./timeline.ts";
 
 interface Options extends CommonOptions {
@@ -26,7 +26,11 @@ export async function listConstraints(options: CommonOptions): Promise<{ stack: 
   return { stack: stack.stack, constraints: await constraintRows(stack) };
 }
 
-export async function pinConstraints(action: "drop" | "enforce", names: string[], options: Options): Promise<RollbackOutcome> {
+export async function pinConstraints(
+  action: "drop" | "enforce",
+  names: string[],
+  options: Options,
+): Promise<CrossingOutcome & { preview: PreviewOutcome }> {
   const found = stackFile(options.stack);
   const before = await openStack(found);
   requireKnown(before, names);

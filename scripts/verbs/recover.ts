@@ -2,8 +2,7 @@
 import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
 import { constraintDrift } from "../../crossing/constraint-drift.ts";
-import { ControlStore } from "../../control/store.ts";
-import { controlName, endpointOf } from "../../declared/site.ts";
+import { openControl } from "../../control/open.ts";
 import { constraintEdits } from "../../declared/constraints.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { tellViolations } from "../../postgres/constraint-violations.ts";
@@ -114,7 +113,7 @@ function recoveryEdits({ declared, pins }: OpenStack, names: readonly string[]):
 }
 
 async function stepsOf({ site, definition }: OpenStack, runId: string, epoch: number | null): Promise<Step[]> {
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
+  const control = await openControl(site, definition);
   if (control === null || epoch === null) return [];
   try {
     return (await control.journal(epoch)).flatMap((entry) => {
