@@ -216,9 +216,9 @@ describe("looking", () => {
 
   test("health: dropped on record is no alarm, dropped by hand is; unvalidated warns; a disabled trigger is critical", async () => {
     const status = async (): Promise<Record<string, unknown>> =>
-      Object.fromEntries(
+      Object.fromEntries<unknown>(
         (await query("SELECT constraint_name, overall_status FROM constraint_health_overview")).map((row) => [
-          row["constraint_name"],
+          String(row["constraint_name"]),
           row["overall_status"],
         ]),
       );
