@@ -2,8 +2,8 @@ import type { ExpectedPolicy } from "./expected.ts";
 
 export const expected: ExpectedPolicy = {
   deadlines: [0, 120, null, null],
-  scopes: {},
-  watches: {},
+  scopes: { full: 75, selective: 75, application: 75, maintenance: 5 },
+  watches: { polls: 15, stability: 120, heightened: 1440 },
   triggers: [
     { of: 0, words: /security/ },
     { of: 0, words: /corrupt/ },

@@ -6,10 +6,11 @@ export const expected: ExpectedPolicy = {
   scopes: { critical: 15, high: 60, medium: 240, low: 1440 },
   watches: {},
   triggers: [
-    { of: 0, words: /connection|production (has )?(stopped|halted|stands)|non-?functional|nothing works/ },
-    { of: 1, words: /impair|major|main/ },
-    { of: 2, words: /minor/ },
-    { of: 3, words: /not critical|non-?critical|no (effect|impact)|maintenance/ },
+    { of: 0, words: /complete system failure/ },
+    { of: 0, words: /cascade/ },
+    { of: 1, words: /integrity/ },
+    { of: 2, words: /slow queries/ },
+    { of: 3, words: /maintenance/ },
   ],
   authorisations: [{ approvers: ["Production Manager"] }],
   escalation: [
@@ -42,11 +43,11 @@ export const expected: ExpectedPolicy = {
     /effectiveness.*95/i,
   ],
   matrix: [
-    { subject: /workflow progression/i, levels: ["HIGH", "HIGH", "CRITICAL"], mitigation: [/incremental/i, /backup/i] },
+    { subject: /workflow.progression/i, levels: ["HIGH", "HIGH", "CRITICAL"], mitigation: [/incremental/i, /backup/i] },
     { subject: /barcode/i, levels: ["MEDIUM", "MEDIUM", "HIGH"], mitigation: [/selective/i, /validation/i] },
     { subject: /electrical/i, levels: ["MEDIUM", "MEDIUM", "MEDIUM"], mitigation: [/integrity/i, /business/i] },
-    { subject: /station progression/i, levels: ["HIGH", "HIGH", "CRITICAL"], mitigation: [/isolation/i, /quality/i] },
-    { subject: /mo completion/i, levels: ["MEDIUM", "MEDIUM", "MEDIUM"], mitigation: [/business/i, /consistency/i] },
+    { subject: /station.progression/i, levels: ["HIGH", "HIGH", "CRITICAL"], mitigation: [/isolation/i, /quality/i] },
+    { subject: /mo.completion/i, levels: ["MEDIUM", "MEDIUM", "MEDIUM"], mitigation: [/business/i, /consistency/i] },
     { subject: /pallet/i, levels: ["LOW", "LOW", "LOW"], mitigation: [/performance/i, /capacity/i] },
   ],
   words: [
