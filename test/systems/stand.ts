@@ -106,7 +106,7 @@ export function migrationsOf(release: string): Migration[] {
   return release === "v3.0.0" ? MIGRATIONS.slice(0, 2) : MIGRATIONS;
 }
 
-async function startProgram(file: string, release: string, environment: Record<string, string>): Promise<Program> {
+export async function startProgram(file: string, release: string, environment: Record<string, string>): Promise<Program> {
   const child = spawn(process.execPath, [file], { env: { PATH: process.env["PATH"], ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   const [out, err] = [collect(child.stdout), collect(child.stderr)];
   let code: number | null = null;

@@ -4,7 +4,7 @@ import { check, failed, passed } from "../../outcome.ts";
 import { DATABASE } from "../database.ts";
 
 /** How long services may take for what had waited while they were stopped. Milliseconds. */
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 5_000;
 
 export const noSilentAlerts = check(
   "no-silent-alerts",

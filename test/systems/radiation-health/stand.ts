@@ -1,0 +1,102 @@
+/** Radiation Health Monitoring on a real server: databases at either schema, the five programs of either release as processes. */
+import { join } from "node:path";
+import { connect } from "../../../postgres/connection.ts";
+import { applyMigration, type Migration } from "../../../postgres/migrations.ts";
+import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
+import type { CheckContext, DrillContext } from "../../../systems/definition.ts";
+import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
+import { DATABASE } from "../../../systems/radiation-health/database.ts";
+import { accessTo } from "../../../verification/data-access.ts";
+import { startServer } from "../../postgres/embedded.ts";
+import { startProgram, type Program, type TestDatabase } from "../stand.ts";
+
+export const COMPONENTS = Object.keys(radiationHealth.components);
+export const MIGRATIONS: Migration[] = radiationHealth.databases[DATABASE]!.migrations.map(({ name, path }) => ({
+  name,
+  folder: join(radiationHealth.folder, path),
+}));
+export const OWNER = "owner";
+const SECRETS: Record<string, string> = { "test-user-password": "open sesame", jwt: "jwt secret" };
+const secret = (name: string): string => SECRETS[name]!;
+
+export type Stand = Awaited<ReturnType<typeof makeStand>>;
+export type Programs = Record<string, Program>;
+
+export async function makeStand() {
+  const server = await startServer();
+  const closing: (() => Promise<unknown>)[] = [];
+  await ensureRole(server.control, { name: OWNER, password: OWNER, login: false });
+  await ensureRole(server.control, { name: "services", password: "services", login: true });
+  const start = async (
+    component: string,
+    release: string,
+    database: TestDatabase,
+    config: Record<string, string> = {},
+  ): Promise<Program> => {
+    const definition = radiationHealth.components[component]!;
+    const environment = definition.environment!({ port: 0, release, config, secret, databaseUrl: () => database.url });
+    const program = await startProgram(
+      join(radiationHealth.folder, "releases", release, component, definition.entry!),
+      release,
+      environment,
+    );
+    closing.push(() => program.stop());
+    return program;
+  };
+  return {
+    makeDatabase: async (name: string, schema: string): Promise<TestDatabase> => {
+      await ensureDatabase(server.control, { name, owner: OWNER });
+      const admin = await connect(server.endpoint, name);
+      closing.push(() => admin.end());
+      for (const migration of schema === "v1.8.0" ? MIGRATIONS.slice(0, 1) : MIGRATIONS)
+        await applyMigration(admin, migration, { owner: OWNER });
+      await grantServices(admin, { database: name, role: "services", owner: OWNER });
+      return { name, admin, url: `postgresql://services:services@127.0.0.1:${server.port}/${name}` };
+    },
+    start,
+    startAll: async (release: string, database: TestDatabase, config: Record<string, string> = {}): Promise<Programs> =>
+      Object.fromEntries(await Promise.all(COMPONENTS.map(async (name) => [name, await start(name, release, database, config)] as const))),
+    remove: async () => {
+      for (const close of closing.reverse()) await close();
+      await server.remove();
+    },
+  };
+}
+
+const observing = (programs: Programs) => async (component: string) => {
+  const program = programs[component]!;
+  const running = program.running();
+  return Promise.resolve({ running, release: running ? program.release : null, pid: running ? program.pid : null });
+};
+
+/** Without a gate: nothing is in front. */
+export function checkContext(programs: Programs, database: TestDatabase, change: Partial<CheckContext> = {}): CheckContext {
+  return {
+    url: (component) => programs[component]!.url,
+    fetch: (url, init) => fetch(url, init),
+    ...accessTo(database.admin),
+    releases: Object.fromEntries(COMPONENTS.map((name) => [name, programs[name]!.release])),
+    running: Object.fromEntries(COMPONENTS.map((name) => [name, true])),
+    secret,
+    baseline: null,
+    dataRestored: false,
+    open: false,
+    errorLog: async (component) => Promise.resolve(programs[component]!.errorLines()),
+    flags: {},
+    maintenance: { mode: "off", message: "" },
+    schema: "keep",
+    observe: observing(programs),
+    ...change,
+  };
+}
+
+export function drillContext(programs: Programs, database: TestDatabase): DrillContext {
+  return {
+    url: (component) => programs[component]!.url,
+    ...accessTo(database.admin),
+    secret,
+    observe: observing(programs),
+    runs: () => true,
+    folder: "",
+  };
+}
