@@ -54,6 +54,10 @@ export interface VerbResult<T = Record<string, unknown>> {
 }
 
 export interface StandOptions {
+  /** PFA Vanguard unless given; then what is said in its terms (ids, versions, logins) is of no use. */
+  system?: string;
+  /** The first release that is pinned. */
+  release?: string;
   edits?: PinEdit[];
   /** Module that exports `definition`, written into the stand's folder from this text. */
   definition?: (folder: string) => string;
@@ -62,13 +66,13 @@ export interface StandOptions {
 export type Stand = Awaited<ReturnType<typeof makeStand>>;
 
 /** Makes the stack; nothing runs before the first `up`. Whatever happens, call `destroy`. */
-export async function makeStand({ edits = [], definition }: StandOptions = {}) {
+export async function makeStand({ system = SYSTEM, release = "v3.0.0", edits = [], definition }: StandOptions = {}) {
   const engine = await ensureEngine({ log: () => undefined });
   const folder = await mkdtemp(join(tmpdir(), "backout-e2e-"));
   // The server runs as another user when the tests run as root.
   await chmod(folder, 0o755);
   const own: PinEdit[] = [
-    { path: ["release"], value: "v3.0.0" },
+    { path: ["release"], value: release },
     { path: ["data"], value: "current" },
     ...["components", "flags", "maintenance", "blocked", "exact", "carry", "arm", "backups", "schema"].map((key): PinEdit => ({
       path: [key],
@@ -80,7 +84,7 @@ export async function makeStand({ edits = [], definition }: StandOptions = {}) {
     writeFileSync(module, definition(folder));
     own.push({ path: ["definition"], value: module });
   }
-  const stack = await makeEphemeralStack({ project: PROJECT, stack: SYSTEM, folder, name: "e2e", engine, edits: [...own, ...edits] });
+  const stack = await makeEphemeralStack({ project: PROJECT, stack: system, folder, name: "e2e", engine, edits: [...own, ...edits] });
   const opened = await openStack(stackFile(stack.stack, folder));
   const site: Site = { ...opened.site, home: stack.home };
   const stand = { stack, site, definition: opened.definition, folder, engine };
@@ -254,7 +258,7 @@ function countsOf(output: string): Record<string, number> {
 /** The databases, looked at by administrative sessions of the test's own. */
 function databasesOf({ site, definition }: Base) {
   const endpoint = () => endpointOf(site);
-  const live = liveName(site, LIVE);
+  const live = liveName(site, Object.keys(definition.databases)[0] ?? LIVE);
   const session = <T>(name: string, work: (client: pg.Client) => Promise<T>): Promise<T> => withSession(endpoint(), name, work);
   const sql = <R extends pg.QueryResultRow>(text: string, values: unknown[] = [], name = live): Promise<R[]> =>
     session(name, async (client) => (await client.query<R>(text, values)).rows);
