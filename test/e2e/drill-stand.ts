@@ -37,9 +37,10 @@ export type DrillProject = Awaited<ReturnType<typeof makeProject>>;
 
 /** A project whose only stack is like the repository's, with its pins edited. `definition`: text of a module that exports one. */
 export async function makeProject({
+  system = SYSTEM,
   edits = () => [],
   definition,
-}: { edits?: (folder: string) => Promise<PinEdit[]> | PinEdit[]; definition?: string } = {}) {
+}: { system?: string; edits?: (folder: string) => Promise<PinEdit[]> | PinEdit[]; definition?: string } = {}) {
   const engine = await ensureEngine({ log: () => undefined });
   const folder = await mkdtemp(join(tmpdir(), "backout-drill-"));
   await chmod(folder, 0o755);
@@ -48,7 +49,7 @@ export async function makeProject({
     writeFileSync(join(folder, "definition.ts"), definition);
     own.push({ path: ["definition"], value: join(folder, "definition.ts") });
   }
-  await makeEphemeralStack({ project: PROJECT, stack: SYSTEM, folder, name: SYSTEM, engine, edits: own });
+  await makeEphemeralStack({ project: PROJECT, stack: system, folder, name: system, engine, edits: own });
   const points = join(folder, "points");
   mkdirSync(points);
   const drills = join(folder, ".backout", "drills");
