@@ -20,7 +20,9 @@ export function messagesOf(notifications: readonly Notification[], scope: string
   return notifications
     .filter(({ scopes }) => scopes === undefined || scopes.includes(scope))
     .map(({ when, channel, to = [], text }) => {
-      const filled = text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? values[name as keyof Values] : whole));
+      const filled = text.replaceAll(/\{(\w+)\}/g, (whole, name: string) =>
+        Object.hasOwn(values, name) ? values[name as keyof Values] : whole,
+      );
       return { when, channel, to, text: filled, unfilled: filled.match(/\{\w+\}/g) ?? [] };
     });
 }
@@ -29,7 +31,10 @@ export function communicationCheck(messages: readonly RehearsedMessage[]): Check
   const name = "communication";
   const wrong = messages.filter(({ unfilled, text }) => unfilled.length > 0 || text.trim() === "");
   if (wrong.length > 0)
-    return failed(name, wrong.map(({ when, channel, unfilled }) => `${when} by ${channel} says ${unfilled.join(", ") || "nothing"}`).join("; "));
+    return failed(
+      name,
+      wrong.map(({ when, channel, unfilled }) => `${when} by ${channel} says ${unfilled.join(", ") || "nothing"}`).join("; "),
+    );
   const told = messages.map(({ when, channel, to }) => `${when} by ${channel}${to.length === 0 ? "" : ` to ${to.join(", ")}`}`);
   return passed(name, `${messages.length} messages would be sent: ${told.join("; ")}`);
 }

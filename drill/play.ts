@@ -10,6 +10,7 @@ import type { PreviewOutcome } from "../scripts/verbs/preview.ts";
 import type { WatchOutcome } from "../scripts/verbs/watch.ts";
 import type { CheckResult } from "../systems/definition.ts";
 import { openData } from "../verification/data-access.ts";
+import { communicationCheck, messagesOf } from "./communication.ts";
 import { failed, passed, releasesCheck, skipped } from "./checks.ts";
 import { within } from "./clock.ts";
 import { inDatabase, readContents, type Contents } from "./contents.ts";
@@ -196,7 +197,19 @@ async function goBack(
       ? passed("rollback", `${from ?? "nothing"} → ${to} in ${seconds.toFixed(1)} s`)
       : failed("rollback", failure ?? "it failed and does not say why"),
   );
+  rehearseMessages(facts, stage, outcome);
   return { outcome, samples, started };
+}
+
+/** Who would have been told what. A system without messages has nothing to rehearse. */
+function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }: Stage, outcome: CrossingOutcome): void {
+  const notifications = definition.policy?.notifications ?? [];
+  if (notifications.length === 0) return;
+  const { from, to } = definition.drill;
+  const duration = `${Math.round(outcome.seconds)} s`;
+  const step = outcome.failure?.split("\n")[0] ?? outcome.phases.at(-1)?.name ?? "fence";
+  const values = { incident: runId.toUpperCase(), reason: "drill", from, to, eta: duration, duration, step };
+  checks.push(communicationCheck(messagesOf(notifications, request.scope, values)));
 }
 
 /** The rollback's own phases, where they lay in time by the journal. */
