@@ -227,7 +227,7 @@ test("the database alone: all five are stopped in order before it is touched and
   expect(at(/^cut over/)).toBeLessThan(journal.findIndex(({ phase }) => phase === "resume"));
   expect(await stand.inside(quarantine!, "SELECT 1 FROM dose_readings WHERE raw_usv = 4000")).toHaveLength(1);
   const file = exported.find(({ path }) => /dose_readings[^/]*\.jsonl$/.test(path))!;
-  expect(readFileSync(file.path, "utf8")).toContain('"raw_usv":4000');
+  expect(readFileSync(file.path, "utf8")).toContain('"raw_usv":"4000"');
 });
 
 test("the schema alone: the new tables are gone, the table of before stands, and what was measured stays", async () => {
