@@ -12,7 +12,18 @@ import { seed } from "./seed.ts";
 import { witness } from "./witness.ts";
 
 /** What is looked at again and again: nothing that writes, nothing that only compares with the moment of the rollback. */
-const WATCHED = ["all-online", "health", "personnel", "devices", "websocket", "no-silent-alerts", "error-rate", "memory", "connections", "error-log"];
+const WATCHED = [
+  "all-online",
+  "health",
+  "personnel",
+  "devices",
+  "websocket",
+  "no-silent-alerts",
+  "error-rate",
+  "memory",
+  "connections",
+  "error-log",
+];
 
 export const radiationHealth: SystemDefinition = {
   name: "radiation-health",

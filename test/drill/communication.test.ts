@@ -17,6 +17,13 @@ test("each message of the scope is filled in, and told with channel and receiver
 });
 
 test("a text nobody can fill in, or that says nothing, fails", () => {
-  const messages = messagesOf([{ ...start, text: "{who} is called" }, { ...start, when: "done", text: " " }], "quick", VALUES);
+  const messages = messagesOf(
+    [
+      { ...start, text: "{who} is called" },
+      { ...start, when: "done", text: " " },
+    ],
+    "quick",
+    VALUES,
+  );
   expect(communicationCheck(messages)).toMatchObject({ status: "failed", detail: "start by chat says {who}; done by chat says nothing" });
 });
