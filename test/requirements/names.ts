@@ -1,6 +1,6 @@
 /** Whether a name in docs/requirements.yaml stands for anything: looked up in the tests and definitions as they are written, before anything runs. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { PHASES } from "../../crossing/phases.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -31,6 +31,15 @@ export function matcher(listed: ReadonlySet<string>): (name: string) => boolean 
     .filter((name) => placeholder.test(name))
     .map((name) => new RegExp(`^${name.split(placeholder).map(escaped).join(".+")}$`));
   return (name) => listed.has(name) || patterns.some((pattern) => pattern.test(name));
+}
+
+/** Tests under a condition are not listed without running it: then its suites and itself have to stand in the file, word for word. */
+export function standsInConditionalFile(project: string, name: string): boolean {
+  const [file = "", ...parts] = name.split(" > ");
+  const path = join(project, file);
+  if (!existsSync(path)) return false;
+  const source = readFileSync(path, "utf8");
+  return /\b(?:skipIf|runIf)\(/.test(source) && parts.every((part) => source.includes(JSON.stringify(part)));
 }
 
 const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
