@@ -99,7 +99,8 @@ interface DatabaseRow {
 /** Catalogued databases that exist, under the name they have now. */
 export async function catalogued(client: Client): Promise<CatalogueDatabase[]> {
   const { rows } = await client.query<DatabaseRow>(
-    "SELECT c.*, d.datname AS current_name FROM databases c JOIN pg_database d ON d.oid = c.oid::oid ORDER BY c.created_at, c.oid",
+    // What is no database of the server, a dump, has a number below zero.
+    "SELECT c.*, d.datname AS current_name FROM databases c LEFT JOIN pg_database d ON d.oid::bigint = c.oid WHERE d.oid IS NOT NULL OR c.oid < 0 ORDER BY c.created_at, c.oid",
   );
   return rows.map((row) => ({
     oid: Number(row.oid),

@@ -1,26 +1,38 @@
 /** The control record of a stack: in a database beside its live PostgreSQL ones, in a file where there is no server. Only what is needed is loaded. */
 import { existsSync } from "node:fs";
-import { controlFile, controlName, endpointOf, liveFile, serverHome, type Site } from "../declared/site.ts";
+import { controlFile, controlName, endpointOf, liveFile, liveName, serverHome, type Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { ControlRecord } from "./record.ts";
 
 /** Opens it, making it where it is absent. */
 export async function createControl(site: Site, definition: SystemDefinition): Promise<ControlRecord> {
   if (site.server === undefined) return (await import("./file.ts")).ControlFile.create(controlFile(site));
-  return (await import("./store.ts")).ControlStore.create(endpointOf(site), controlName(site, definition));
+  const { ControlStore } = await import("./store.ts");
+  return site.server.driver === "in-place"
+    ? ControlStore.createInside(endpointOf(site), firstLive(site, definition))
+    : ControlStore.create(endpointOf(site), controlName(site, definition));
 }
 
 /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
 export async function openControl(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
   if (site.server === undefined) return (await import("./file.ts")).ControlFile.open(controlFile(site));
-  return (await import("./store.ts")).ControlStore.open(endpointOf(site), controlName(site, definition));
+  const { ControlStore } = await import("./store.ts");
+  return site.server.driver === "in-place"
+    ? ControlStore.openInside(endpointOf(site), firstLive(site, definition))
+    : ControlStore.open(endpointOf(site), controlName(site, definition));
 }
 
 /** Where it is, in words: equal for equal places. */
 export function controlPlace(site: Site, definition: SystemDefinition): string {
   if (site.server === undefined) return controlFile(site);
   const { host, port } = endpointOf(site);
-  return `${controlName(site, definition)} at ${host}:${port}`;
+  const name = site.server.driver === "in-place" ? firstLive(site, definition) : controlName(site, definition);
+  return `${name} at ${host}:${port}`;
+}
+
+/** The live database that holds the record where there may be no other. */
+function firstLive(site: Site, definition: SystemDefinition): string {
+  return liveName(site, Object.keys(definition.databases)[0] ?? site.system);
 }
 
 /** Whether nothing of the stack's data has been made yet, so that there is none to lose. */

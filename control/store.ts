@@ -4,6 +4,7 @@
  */
 import type { Client } from "pg";
 import { connect, quote, withSession, type Endpoint } from "../postgres/connection.ts";
+import { CONTROL_SCHEMA } from "../postgres/in-place/control-schema.ts";
 import type { CrossingPlan } from "../crossing/plan.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Baseline } from "../systems/definition.ts";
@@ -80,6 +81,28 @@ export class ControlStore implements ControlRecord {
     await client.query(SCHEMA);
     await client.query("COMMIT");
     return new ControlStore(client);
+  }
+
+  /** In a schema of its own in the live database, made where it is absent: where there may be no second database. */
+  static async createInside(endpoint: Endpoint, live: string): Promise<ControlStore> {
+    const client = await connect(endpoint, live);
+    await client.query(`SET search_path = ${CONTROL_SCHEMA}, public`);
+    await client.query("BEGIN");
+    await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${CONTROL_SCHEMA}`);
+    await client.query(SCHEMA);
+    await client.query("COMMIT");
+    return new ControlStore(client);
+  }
+
+  /** Opens it there for looking only; null where there is none yet. */
+  static async openInside(endpoint: Endpoint, live: string): Promise<ControlStore | null> {
+    const client = await connect(endpoint, live);
+    await client.query(`SET search_path = ${CONTROL_SCHEMA}, public`);
+    const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass($1) IS NOT NULL AS ready", [`${CONTROL_SCHEMA}.crossings`]);
+    if (rows[0]?.ready === true) return new ControlStore(client);
+    await client.end();
+    return null;
   }
 
   /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */

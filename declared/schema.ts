@@ -115,7 +115,8 @@ export const serverSchema = z.union([
     /** backout's administrative role. */
     user: name,
     passwordFile: z.string().optional(),
-    driver: z.enum(["template", "dump"]).default("dump"),
+    /** `in-place`: for a hosted database that cannot be renamed, by its owner. */
+    driver: z.enum(["template", "dump", "in-place"]).default("dump"),
     databases: z.record(name, name).default({}),
   }),
 ]);

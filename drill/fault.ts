@@ -3,10 +3,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { editPins, type PinEdit } from "../declared/edit.ts";
 import { runPulumi } from "../scripts/pulumi-run.ts";
-import type { CheckResult } from "../systems/definition.ts";
+import type { CheckResult, FaultDefinition } from "../systems/definition.ts";
 import { failed, passed } from "./checks.ts";
 import { DrillStoppedError } from "./facts.ts";
-import { withContext, type Stage } from "./stage.ts";
+import { withDoors } from "./look-outside.ts";
+import { addressOf, liveNames, withContext, type Stage } from "./stage.ts";
 
 /** How long a fault may take to show, and to be gone after the rollback. Milliseconds. */
 const FAULT_LIMIT_MS = 20_000;
@@ -62,6 +63,11 @@ export async function faultGone(stage: Stage, name: string): Promise<CheckResult
     : failed("fault-gone", `the fault is still there: ${seen}`);
 }
 
+/** A deployment that failed half-way has left its fence standing: the drill lets itself in, and keeps everybody out again. */
+function inside<T>(stage: Stage, fault: FaultDefinition, work: () => Promise<T>): Promise<T> {
+  return fault.beforeDeploy === undefined ? work() : withDoors(addressOf(stage), Object.values(liveNames(stage)), work);
+}
+
 /** Asks the probe until it says what is wanted; the last word, and the last failure to look. */
 async function probeUntil(
   stage: Stage,
@@ -72,7 +78,7 @@ async function probeUntil(
   const until = Date.now() + limitMs;
   const fault = stage.definition.drill.faults[name]!;
   for (;;) {
-    const looked = await withContext(stage, (context) => fault.probe(context)).then(
+    const looked = await inside(stage, fault, () => withContext(stage, (context) => fault.probe(context))).then(
       (seen) => ({ seen, trouble: null }),
       (error: Error) => ({ seen: null, trouble: error.message }),
     );

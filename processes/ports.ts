@@ -11,6 +11,19 @@ export function isPortFree(port: number, host = "127.0.0.1"): Promise<boolean> {
   });
 }
 
+/** A port nobody listens on at this moment, as the system gives it. */
+export function freePortNow(host = "127.0.0.1"): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen({ port: 0, host }, () => {
+      const address = probe.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
 /** The process that listens on a TCP port; null where nobody does, it belongs to somebody else, or the system is not Linux. */
 export function holderOf(port: number): number | null {
   if (process.platform !== "linux") return null;

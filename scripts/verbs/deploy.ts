@@ -5,7 +5,8 @@ import { newRunId } from "../../crossing/run-id.ts";
 import { openControl } from "../../control/open.ts";
 import { toArm } from "../../crossing/arming.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { deployEdits } from "../../declared/scope.ts";
+import { deployEdits, scopeEdits } from "../../declared/scope.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled, type ListedItem } from "../../deployment/list.ts";
 import { listBefore, tagEdits } from "./deploy-list.ts";
@@ -73,6 +74,27 @@ export async function deploy(release: string, options: Options): Promise<DeployO
   });
 }
 
+/**
+ * What goes back besides the pins of before: the data, to the snapshot the failed deployment took; or, where its migrations failed half-way and
+ * the system says so, the schema alone, by the scope for that. Pure.
+ */
+export function wayBackEdits(
+  definition: SystemDefinition,
+  release: string,
+  failed: Pick<CrossingOutcome, "failure" | "phases" | "from">,
+  taken: Record<string, string>,
+  runId: string,
+): PinEdit[] {
+  const blocked: PinEdit = { path: ["blocked", release], value: `${runId}: ${failed.failure?.split("\n")[0] ?? "failed"}` };
+  // A deployment does nothing else to the data than to migrate it.
+  const halfMigrated = failed.phases.some(({ name, status }) => name === "data" && status === "failed");
+  const scope = definition.partialMigrationScope;
+  if (halfMigrated && scope !== undefined && failed.from !== null)
+    return [...scopeEdits(definition, { scope, to: failed.from, snapshots: taken, block: null }), blocked];
+  const names = Object.values(taken);
+  return names.length === 0 ? [blocked] : [blocked, { path: ["data"], value: names.length === 1 ? names[0] : taken }];
+}
+
 /** The pins of before, the data of the snapshot the failed deployment took, and the release blocked; the ledger keeps what was entered. */
 async function goBack(
   found: StackFile,
@@ -81,11 +103,7 @@ async function goBack(
   failed: CrossingOutcome,
   runId: string,
 ): Promise<CrossingOutcome> {
-  const edits: PinEdit[] = [{ path: ["blocked", release], value: `${runId}: ${failed.failure?.split("\n")[0] ?? "failed"}` }];
-  const taken = await snapshotsOf(before, failed.epoch);
-  const names = Object.values(taken);
-  if (names.length > 0) edits.push({ path: ["data"], value: names.length === 1 ? names[0] : taken });
-  const text = editPins(before.text, edits);
+  const text = editPins(before.text, wayBackEdits(before.definition, release, failed, await snapshotsOf(before, failed.epoch), runId));
   const now = await openStack({ ...found, text: before.text });
   return cross(now, text, `${runId}-back`, `${release} failed`);
 }

@@ -1,6 +1,7 @@
-/** What a crossing does with a live PostgreSQL database. */
+/** What a crossing does with a live PostgreSQL database: by renaming it, or in place where its server is declared so. */
 import { serverOf } from "../../../declared/site.ts";
-import type { DatabaseEngine } from "../../engine.ts";
+import type { DatabaseEngine, Looking } from "../../engine.ts";
+import { inPlace } from "../in-place/engine.ts";
 import { arm, dropCopy, inSnapshot } from "./arming.ts";
 import { rowsAtRisk, rowsSince } from "./at-risk.ts";
 import { cutOver, exportSince, make, migrate } from "./data.ts";
@@ -9,7 +10,8 @@ import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom
 import { openLive } from "./session.ts";
 import { removeSnapshot, snapshotLocation, takeSnapshot } from "./snapshots.ts";
 
-export const postgres: DatabaseEngine = {
+/** Databases that backout may rename: copies lie beside the live one. */
+const renaming: DatabaseEngine = {
   name: "postgres",
   facts,
   lineage,
@@ -35,3 +37,17 @@ export const postgres: DatabaseEngine = {
   migrate,
   exportSince,
 };
+
+/** Each method by the driver of the site it is asked for. */
+function byDriver<K extends Exclude<keyof DatabaseEngine, "name">>(method: K): DatabaseEngine[K] {
+  const chosen = (...given: unknown[]): unknown => {
+    const { site } = given[0] as Pick<Looking, "site">;
+    const engine = site.server?.driver === "in-place" ? inPlace : renaming;
+    return (engine[method] as (...same: unknown[]) => unknown)(...given);
+  };
+  return chosen as DatabaseEngine[K];
+}
+
+const METHODS = Object.keys(renaming).filter((key) => key !== "name") as Exclude<keyof DatabaseEngine, "name">[];
+
+export const postgres = { name: "postgres", ...Object.fromEntries(METHODS.map((method) => [method, byDriver(method)])) } as DatabaseEngine;

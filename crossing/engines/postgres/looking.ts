@@ -1,7 +1,7 @@
 /** What is true of PostgreSQL databases: facts, sizes, room for copies. Touches nothing. */
 import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
 import type { Snapshot } from "../../../control/record.ts";
-import { endpointOf, liveName, serverOf, type Site } from "../../../declared/site.ts";
+import { endpointOf, liveName, type Site } from "../../../declared/site.ts";
 import { UnreachableError, withSession } from "../../../postgres/connection.ts";
 import { refuseUnfenceable } from "../../../postgres/fence.ts";
 import { appliedMigrations } from "../../../postgres/migrations.ts";
@@ -11,7 +11,7 @@ import type { Looking } from "../../engine.ts";
 import { constraintStates } from "../../constraint-drift.ts";
 import { migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
-import { driverFor } from "./drivers.ts";
+import { declaredDriver, driverFor } from "./drivers.ts";
 import { clientOf } from "./session.ts";
 
 export async function facts({ site, definition, control }: Looking, database: string): Promise<DatabaseFacts> {
@@ -73,7 +73,7 @@ export async function refuseAllUnfenceable({ site, control }: Looking, databases
 
 export async function requireRoom({ site }: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
   await withSession(endpointOf(site), "postgres", async (client) => {
-    await driverFor(site, client, serverOf(site).driver).check();
+    await driverFor(site, client, declaredDriver(site)).check();
     const { rows } = await client.query<{ bytes: string }>(
       "SELECT coalesce(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY($1)",
       [copies.map((database) => liveName(site, database))],

@@ -1,0 +1,141 @@
+/** The data of a database that can be neither renamed nor left: set aside as a dump, replaced in one transaction, migrated. Inside the fence. */
+import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
+import type { Pins } from "../../../declared/pins.ts";
+import { endpointOf, liveName, OWNER_ROLE, secretOf, serverOf, SERVICES_ROLE, type Site } from "../../../declared/site.ts";
+import { quote } from "../../../postgres/connection.ts";
+import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
+import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
+import { closeInPlace } from "../../../postgres/in-place/fence.ts";
+import { differencesFrom, restoreInPlace } from "../../../postgres/in-place/restore.ts";
+import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
+import { derivedName } from "../../../postgres/names.ts";
+import { ensureRole, servicesGrantStatements } from "../../../postgres/roles.ts";
+import { refreshViews } from "../../../verification/integrity.ts";
+import type { Client } from "pg";
+import { CopyDiffersError, quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated } from "../../engine.ts";
+import { failpoint } from "../../failpoints.ts";
+import { migrationsOf, migrationsToRun } from "../../migrations.ts";
+import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
+import type { Run } from "../../run.ts";
+import { lineage } from "./looking.ts";
+import { dumpFolder, inDatabase, withScratch } from "./places.ts";
+import { dumpStatements, liveStatement } from "./record.ts";
+
+/** A hosted database is the provider's to make. */
+export class HostedDatabaseMissingError extends Error {
+  readonly database: string;
+  constructor(database: string, user: string) {
+    super(
+      `there is no database "${database}", and the driver in-place makes none: let the provider make it, owned by ${user}, then run again`,
+    );
+    this.name = "HostedDatabaseMissingError";
+    this.database = database;
+  }
+}
+
+export async function make({ site }: Run, database: string): Promise<void> {
+  await Promise.reject(new HostedDatabaseMissingError(liveName(site, database), endpointOf(site).user));
+}
+
+/** Roles of backout's own beside the owner, who becomes a member of both so that it may work for them. Who connects is left to the fence. */
+async function prepareRoles(client: Client, site: Site, live: string): Promise<void> {
+  await ensureRole(client, { name: OWNER_ROLE, login: false, password: secretOf(site, "database-owner") });
+  await ensureRole(client, { name: SERVICES_ROLE, login: true, password: secretOf(site, "database") });
+  const { rows } = await client.query<{ role: string }>(
+    "SELECT rolname AS role FROM pg_roles WHERE rolname = ANY ($1) AND NOT pg_has_role(current_user, oid, 'MEMBER')",
+    [[OWNER_ROLE, SERVICES_ROLE]],
+  );
+  for (const { role } of rows) await client.query(`GRANT ${quote(role)} TO CURRENT_USER`);
+  await client.query(
+    `GRANT CREATE ON DATABASE ${quote(live)} TO ${quote(OWNER_ROLE)}; GRANT CREATE, USAGE ON SCHEMA public TO ${quote(OWNER_ROLE)}`,
+  );
+}
+
+export async function migrate({ site, definition }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+  const live = liveName(site, database);
+  return inDatabase(site, database, async (client) => {
+    await prepareRoles(client, site, live);
+    const { ledger, refreshViews: refresh } = definition.databases[database]!;
+    const known = migrationsOf(definition, database);
+    const { up, back } = migrationsToRun(known, await appliedMigrations(client, ledger, known), pins.needs[database], plan);
+    for (const migration of up) await applyMigration(client, migration, { owner: OWNER_ROLE });
+    if (plan.backBy === "down") {
+      assertCanGoDown(back);
+      for (const migration of back) await rollBackMigration(client, migration, { owner: OWNER_ROLE });
+    } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
+    // The fence stands: who may connect is granted when it opens.
+    const grants = servicesGrantStatements({ database: live, owner: OWNER_ROLE, role: SERVICES_ROLE }).filter(
+      (one) => !one.startsWith("GRANT CONNECT"),
+    );
+    await client.query(grants.join(";\n"));
+    if (refresh === true) await refreshViews(client);
+    return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
+  });
+}
+
+/** The safety dump is the quarantine and the way back; the restore, the catalogue and the lineage are one transaction. */
+export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
+  const { site, control, epoch } = run;
+  const now = await lineage(run, database);
+  if (satisfies(now, action)) return null;
+  const live = liveName(site, database);
+  const quarantine = derivedName(live, `_quarantine_${epoch}`);
+  const goal = await goalOf(run, database, action, snapshot);
+  return inDatabase(site, database, async (client) => {
+    const at = { client, endpoint: endpointOf(site) };
+    await closeInPlace(client);
+    // An attempt that was killed left a dump of this same state, or half of one.
+    await removeDump(dumpFolder(site, quarantine)).catch(() => undefined);
+    await takeDump(at, dumpFolder(site, quarantine));
+    await failpoint("in-place.set-aside");
+    const { restoreMs } = await restoreInPlace(at, goal.folder, {
+      statements: [
+        ...dumpStatements({ name: quarantine, database, role: "quarantine", lineage: now, snapshotId: null, epoch }),
+        liveStatement({ name: live, database, lineage: goal.lineage, snapshotId: snapshot?.id ?? null, epoch }),
+      ],
+      beforeCommit: () => failpoint("in-place.before-commit"),
+    });
+    const differences = await differencesFrom(at, goal.folder);
+    if (differences.length > 0) throw new CopyDiffersError(live, differences);
+    run.log(
+      "info",
+      `${database} was restored in place in ${Math.round(restoreMs)} ms; ${control === null ? "" : quarantine} is its safety dump`,
+    );
+    return { cutOverMs: restoreMs, quarantine };
+  });
+}
+
+async function goalOf(
+  { site, control }: Run,
+  database: string,
+  action: DataAction,
+  snapshot: Snapshot | null,
+): Promise<{ folder: string; lineage: Lineage }> {
+  if (action.kind === "undo") {
+    const found = await quarantineOf(control, database, action.quarantine);
+    return { folder: dumpFolder(site, found.name), lineage: { ...found.lineage, quarantine: found.name } };
+  }
+  if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);
+  if (snapshot === null) throw new Error(`snapshot ${action.snapshot}@${action.generation} of ${database} is gone`);
+  const { name, generation } = snapshot;
+  return { folder: snapshot.location, lineage: { snapshot: { name, generation, again: action.again }, quarantine: null } };
+}
+
+/** Both dumps are read on a scratch server. */
+export async function exportSince(
+  { site, definition }: Run,
+  quarantine: CatalogueDatabase,
+  snapshot: Snapshot,
+  folder: string,
+  runId: string,
+): Promise<ExportFile[]> {
+  serverOf(site);
+  // The databases of a scratch server are others every time: an export that is complete is the one.
+  const files =
+    (await readManifest(folder, runId)) !== null
+      ? await verifyExport(folder, runId)
+      : await withScratch(site, quarantine.database, [snapshot.location, dumpFolder(site, quarantine.name)], ([base, current]) =>
+          exportDifferences({ base: base!, current: current!, tables: definition.databases[quarantine.database]!.tables, folder, runId }),
+        );
+  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+}

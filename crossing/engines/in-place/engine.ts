@@ -1,0 +1,136 @@
+/** What a crossing does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
+import { liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
+import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
+import { compareDatabases } from "../../../postgres/comparison.ts";
+import { connect } from "../../../postgres/connection.ts";
+import { dumpBytes, readDump, removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
+import { admitInPlace, closeInPlace } from "../../../postgres/in-place/fence.ts";
+import { putForceBack } from "../../../postgres/in-place/forced-rls.ts";
+import { derivedName } from "../../../postgres/names.ts";
+import { readProperties } from "../../../postgres/properties.ts";
+import { postgresSession } from "../../../postgres/sql-session.ts";
+import { estimateChanges, quickStatistics, type Statistics } from "../../../postgres/statistics.ts";
+import type { AtRisk, DatabaseEngine, Keeping, Looking, RowsAtRisk } from "../../engine.ts";
+import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
+import { clientOf } from "../postgres/session.ts";
+import { cutOver, exportSince, make, migrate } from "./data.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
+import { dumpFolder, inDatabase, withScratch } from "./places.ts";
+import { enter } from "./record.ts";
+
+export const inPlace: DatabaseEngine = {
+  name: "postgres",
+  facts,
+  lineage,
+  refuseUnfenceable,
+  requireRoom,
+  liveBytes,
+  copyBytes,
+  rowsAtRisk,
+  keepProperties: async (run, database, everythingOpen) => {
+    const client = clientOf(run.control);
+    if (!everythingOpen && (await savedProperties(client, database)) !== null) return;
+    await saveProperties(
+      client,
+      database,
+      await inDatabase(run.site, database, (live) => readProperties(live, liveName(run.site, database))),
+    );
+  },
+  close: (run, database) =>
+    inDatabase(run.site, database, async (client) => {
+      await putForceBack(client);
+      return closeInPlace(client);
+    }),
+  admit: async (run, database, whom) => {
+    const saved = await savedProperties(clientOf(run.control), database);
+    if (saved === null) return;
+    await inDatabase(run.site, database, (client) => admitInPlace(client, whom, { servicesRole: SERVICES_ROLE, saved }));
+  },
+  openLive: async ({ site }, database) => {
+    const client = await connect(endpointOf(site), liveName(site, database));
+    return { session: postgresSession(client), end: () => client.end().catch(() => undefined) };
+  },
+  rowsSince: countRows,
+  driver: () => "in-place",
+  snapshotLocation: ({ site }, database, name, generation) =>
+    dumpFolder(site, derivedName(liveName(site, database), `_${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}`)),
+  takeSnapshot: (run, snapshot, again) =>
+    inDatabase(run.site, snapshot.database, async (client) => {
+      if (again) await removeDump(snapshot.location).catch(() => undefined);
+      const statistics = await quickStatistics(client, liveName(run.site, snapshot.database));
+      const { content } = await takeDump({ client, endpoint: endpointOf(run.site) }, snapshot.location);
+      return { manifest: content, statistics, sizeBytes: await dumpBytes(snapshot.location) };
+    }),
+  removeSnapshot: async (_run, snapshot) => void (await removeDump(snapshot.location)),
+  arm,
+  inSnapshot: (keeping, snapshot, work) =>
+    withScratch(keeping.site, snapshot.database, [snapshot.location], ([client]) => work(postgresSession(client!))),
+  dropCopy: async ({ site, control }, copy) => {
+    if (copy.role === "quarantine") await removeDump(dumpFolder(site, copy.name));
+    await control.forgetDatabase(copy.oid);
+  },
+  make,
+  cutOver,
+  migrate,
+  exportSince,
+};
+
+/** There is no place for a copy: what can be done beforehand is to restore the dump once, elsewhere, and to see that it holds what was dumped. */
+async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const { content } = await readDump(snapshot.location);
+  const tables = await withScratch(keeping.site, snapshot.database, [snapshot.location], async ([client]) => {
+    const counts: Record<string, number> = {};
+    for (const name of Object.keys(content.tables)) {
+      const { rows } = await client!.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ${quoted(name)}`);
+      counts[name] = rows[0]!.rows;
+    }
+    return counts;
+  });
+  const wrong = Object.entries(content.tables).filter(([name, { rows }]) => tables[name] !== rows);
+  if (wrong.length > 0)
+    throw new Error(`the dump of ${snapshot.name}@${snapshot.generation} restores other rows: ${wrong.map(([name]) => name).join(", ")}`);
+  const name = derivedName(liveName(keeping.site, snapshot.database), `_tried_${snapshot.id}`);
+  const { name: of, generation } = snapshot;
+  await enter(clientOf(keeping.control), {
+    name,
+    database: snapshot.database,
+    role: "armed",
+    lineage: { snapshot: { name: of, generation, again: 0 }, quarantine: null },
+    snapshotId: snapshot.id,
+    epoch: snapshot.epoch,
+    verified: { tables },
+  });
+  return (await keeping.control.catalogued()).find((copy) => copy.name === name)!;
+}
+
+function quoted(table: string): string {
+  const [schema, name] = table.includes(".") ? (table.split(".", 2) as [string, string]) : ["public", table];
+  return `"${schema.replaceAll('"', '""')}"."${name.replaceAll('"', '""')}"`;
+}
+
+async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
+  const { tables } = at.definition.databases[database]!;
+  if (!exact) {
+    const live = liveName(at.site, database);
+    const now = await inDatabase(at.site, database, (client) => quickStatistics(client, live));
+    const before = snapshot.statistics as unknown as Statistics | null;
+    const changes = before === null ? "unknown" : estimateChanges(before, now);
+    if (changes !== "unknown") {
+      const known = Object.entries(changes).filter(([table]) => tables.includes(table));
+      if (known.every(([, change]) => change !== "unknown")) return { rows: Object.fromEntries(known) as RowsAtRisk, how: "estimated" };
+    }
+  }
+  return { rows: await countRows(at, database, snapshot), how: "counted" };
+}
+
+/** The live database against the dump, restored on a scratch server. */
+async function countRows({ site, definition }: Looking, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
+  return withScratch(site, database, [snapshot.location], ([base]) =>
+    inDatabase(site, database, async (current) => {
+      const compared = await compareDatabases(base!, current, definition.databases[database]!.tables);
+      return Object.fromEntries(
+        Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
+      );
+    }),
+  );
+}

@@ -1,0 +1,81 @@
+/** What is true of databases in place: facts, sizes, what would hinder the fence. Touches nothing. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
+import type { Snapshot } from "../../../control/record.ts";
+import { liveName } from "../../../declared/site.ts";
+import { UnreachableError } from "../../../postgres/connection.ts";
+import { dumpBytes } from "../../../postgres/in-place/dump.ts";
+import { readExtent } from "../../../postgres/in-place/extent.ts";
+import { refuseUnclosable } from "../../../postgres/in-place/fence.ts";
+import { toolsOf } from "../../../postgres/in-place/tools.ts";
+import { appliedMigrations } from "../../../postgres/migrations.ts";
+import { databaseSizeBytes, freeAt, judgeSpace } from "../../../postgres/space.ts";
+import { constraintStates } from "../../constraint-drift.ts";
+import { openControl } from "../../../control/open.ts";
+import type { Looking } from "../../engine.ts";
+import { migrationsOf } from "../../migrations.ts";
+import type { DatabaseFacts, Lineage } from "../../plan.ts";
+import { clientOf } from "../postgres/session.ts";
+import { dumpFolder, inDatabase } from "./places.ts";
+
+export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
+  const { site, definition } = at;
+  try {
+    return await inDatabase(site, database, async (client) => {
+      const { ledger } = definition.databases[database]!;
+      const statuses = await appliedMigrations(client, ledger, migrationsOf(definition, database));
+      const constrained = Object.values(definition.constraints ?? {}).some((constraint) => constraint.database === database);
+      return {
+        exists: true,
+        lineage: await lineage(at, database),
+        applied: statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name),
+        failed: statuses.filter(({ status }) => status === "failed").map(({ name }) => name),
+        ...(constrained ? { constraints: await constraintStates(client, definition, database) } : {}),
+      };
+    });
+  } catch (error) {
+    if (error instanceof UnreachableError && error.code === "3D000") return { exists: false, lineage: NO_LINEAGE, applied: [], failed: [] };
+    throw error;
+  }
+}
+
+export async function lineage({ site, control }: Looking, database: string): Promise<Lineage> {
+  return control === null ? NO_LINEAGE : (await liveLineage(clientOf(control), liveName(site, database))).lineage;
+}
+
+export async function refuseUnfenceable({ site }: Looking, databases: readonly string[]): Promise<void> {
+  for (const database of databases)
+    await inDatabase(site, database, async (client) => {
+      await toolsOf(client);
+      await readExtent(client);
+      await refuseUnclosable(client);
+    });
+}
+
+/** Dumps lie on backout's own machine. What is restored takes the place of what is there. */
+export async function requireRoom(at: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
+  let bytes = 0;
+  for (const database of [...copies, ...unarmed.map((snapshot) => snapshot.database)]) bytes += await liveBytes(at, database);
+  mkdirSync(join(at.site.home, "dumps"), { recursive: true, mode: 0o700 });
+  judgeSpace(await freeAt(join(at.site.home, "dumps")), bytes);
+}
+
+export async function liveBytes({ site }: Looking, database: string): Promise<number> {
+  return inDatabase(site, database, (client) => databaseSizeBytes(client, liveName(site, database))).catch(() => 0);
+}
+
+/** By location for snapshots, by name for quarantines. */
+export async function copyBytes({ site, definition, control: given }: Looking): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const control = given ?? (await openControl(site, definition));
+  if (control === null) return sizes;
+  try {
+    for (const { location } of await control.readySnapshots()) sizes.set(location, await dumpBytes(location).catch(() => 0));
+    for (const { role, name } of await control.catalogued())
+      if (role === "quarantine") sizes.set(name, await dumpBytes(dumpFolder(site, name)).catch(() => 0));
+    return sizes;
+  } finally {
+    if (given === null) await control.end();
+  }
+}
