@@ -1,7 +1,7 @@
 /** What is seen of a rolled-back system from outside: which release answers, what lies in the exports, what the server still holds. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import pg from "pg";
 import type { ExportFacts, QuarantineFacts, SeenRelease, CrossingTimes } from "./checks.ts";
 import { inDatabase, type Address } from "./contents.ts";
@@ -52,7 +52,9 @@ export async function exportsOutside(
     files.map(async ({ path, sha256, rows }) => {
       const kind = path.endsWith(".csv") ? ("csv" as const) : ("jsonl" as const);
       const stem = basename(path).replace(/\.(jsonl|csv)$/, "");
-      const table = stem.startsWith(`${runId}.`) ? decodeURIComponent(stem.slice(runId.length + 1)) : null;
+      // A rollback that was finished by another run has its files from the one that began it.
+      const begun = [runId, basename(dirname(dirname(path)))].find((id) => stem.startsWith(`${id}.`));
+      const table = begun === undefined ? null : decodeURIComponent(stem.slice(begun.length + 1));
       return { path, table, kind, recorded: { sha256, rows }, found: await contentsOf(path, kind).catch(() => null) };
     }),
   );

@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type pg from "pg";
-import { ControlStore, type CatalogueDatabase, type Crossing, type JournalEntry, type Snapshot } from "../../control/store.ts";
+import { openControl } from "../../control/open.ts";
+import { type ControlStore, type CatalogueDatabase, type Crossing, type JournalEntry, type Snapshot } from "../../control/store.ts";
 import { catalogued, liveLineage, readySnapshots } from "../../control/catalogue.ts";
 import { toArm } from "../../crossing/arming.ts";
 import type { Lineage } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { controlName, endpointOf, gateStateFile, liveName, processFolder, secretOf, serverHome, type Site } from "../../declared/site.ts";
+import { endpointOf, gateStateFile, liveName, processFolder, secretOf, serverHome, type Site } from "../../declared/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
 import { readGateState, type GateState } from "../../gate/state.ts";
 import { withSession } from "../../postgres/connection.ts";
@@ -263,7 +264,7 @@ function databasesOf({ site, definition }: Base) {
   const sql = <R extends pg.QueryResultRow>(text: string, values: unknown[] = [], name = live): Promise<R[]> =>
     session(name, async (client) => (await client.query<R>(text, values)).rows);
   const control = async <T>(work: (store: ControlStore) => Promise<T>): Promise<T> => {
-    const store = await ControlStore.open(endpoint(), controlName(site, definition));
+    const store = (await openControl(site, definition)) as ControlStore | null;
     if (store === null) throw new Error("there is no control database");
     return work(store).finally(() => store.end());
   };
