@@ -6,8 +6,8 @@ import { runPulumi } from "../scripts/pulumi-run.ts";
 import type { CheckResult, FaultDefinition } from "../systems/definition.ts";
 import { failed, passed } from "./checks.ts";
 import { DrillStoppedError } from "./facts.ts";
-import { withDoors } from "./look-outside.ts";
-import { addressOf, liveNames, withContext, type Stage } from "./stage.ts";
+import { outsideOf } from "./outside.ts";
+import { withContext, type Stage } from "./stage.ts";
 
 /** How long a fault may take to show, and to be gone after the rollback. Milliseconds. */
 const FAULT_LIMIT_MS = 20_000;
@@ -64,8 +64,10 @@ export async function faultGone(stage: Stage, name: string): Promise<CheckResult
 }
 
 /** A deployment that failed half-way has left its fence standing: the drill lets itself in, and keeps everybody out again. */
-function inside<T>(stage: Stage, fault: FaultDefinition, work: () => Promise<T>): Promise<T> {
-  return fault.beforeDeploy === undefined ? work() : withDoors(addressOf(stage), Object.values(liveNames(stage)), work);
+async function inside<T>(stage: Stage, fault: FaultDefinition, work: () => Promise<T>): Promise<T> {
+  if (fault.beforeDeploy === undefined) return work();
+  const outside = await outsideOf(stage);
+  return outside.withDoors(Object.values(outside.live), work);
 }
 
 /** Asks the probe until it says what is wanted; the last word, and the last failure to look. */

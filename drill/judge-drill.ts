@@ -2,11 +2,12 @@
 import type { CrossingOutcome } from "../scripts/cross.ts";
 import type { CheckResult } from "../systems/definition.ts";
 import { contentCheck, exportsCheck, gateCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
-import { contentDifferences, inDatabase, readContents, type Contents } from "./contents.ts";
-import { countDifferences, type Counts } from "./differences.ts";
+import { contentDifferences, type Contents } from "./contents.ts";
+import type { Counts } from "./differences.ts";
 import type { GateSample } from "./gate-watch.ts";
-import { databaseExists, exportsOutside, journalTimes, pristineOf, quarantineFacts, quarantinesOf, withDoors } from "./look-outside.ts";
-import { addressOf, controlOf, liveNames, pinsNow, type Stage } from "./stage.ts";
+import { exportsOutside } from "./look-outside.ts";
+import { outsideOf, type Outside, type Quarantine } from "./outside.ts";
+import { pinsNow, type Stage } from "./stage.ts";
 import type { Judgement } from "./witness/judge.ts";
 import { judgementOf, readJournal, type WitnessRun } from "./witness-process.ts";
 
@@ -34,25 +35,23 @@ export interface Finding {
 
 export async function judgeDrill(evidence: Evidence): Promise<Finding> {
   const { stage, outcome, samples, witness, keptOut, restores } = evidence;
-  const address = addressOf(stage);
+  const outside = await outsideOf(stage);
   const epoch = outcome.epoch ?? 0;
   const seen = readJournal(witness);
-  const times = await journalTimes(address, controlOf(stage), epoch);
-  const quarantines = restores ? await quarantinesOf(address, controlOf(stage), epoch) : [];
-  const pristine = restores ? await pristines(stage) : {};
-  return withDoors(address, [...quarantines.map(({ name }) => name), ...Object.values(pristine)], async () => {
+  const times = await outside.journalTimes(epoch);
+  const quarantines = restores ? await outside.quarantines(epoch) : [];
+  const pristine = restores ? await pristines(stage, outside) : {};
+  return outside.withDoors([...quarantines.map(({ place }) => place), ...Object.values(pristine)], async () => {
     const judgement = await judgementOf(witness, {
-      live: { ...address, database: liveNames(stage)[witnessDatabase(stage)] ?? "" },
-      quarantines: quarantines
-        .filter(({ database }) => database === witnessDatabase(stage))
-        .map(({ name }) => ({ ...address, database: name })),
+      live: outside.addressOf(outside.live[witnessDatabase(stage)] ?? ""),
+      quarantines: quarantines.filter(({ database }) => database === witnessDatabase(stage)).map(({ place }) => outside.addressOf(place)),
       exports: outcome.exported.map(({ path }) => path).filter((path) => path.endsWith(".jsonl")),
       period: { from: evidence.started, to: evidence.started + outcome.seconds * 1000 },
     });
-    const rowsAtRisk = await differencesOf(stage, quarantines, pristine);
+    const rowsAtRisk = await differencesOf(stage, outside, quarantines, pristine);
     const checks = [
       keptOut ? gateCheck(times, samples, seen.acknowledgedAt) : skipped("gate-closed-until-verified", "this scope keeps no users out"),
-      ...(restores ? await restoreChecks(evidence, judgement, quarantines, rowsAtRisk, seen.prefix) : []),
+      ...(restores ? await restoreChecks(evidence, outside, judgement, quarantines, rowsAtRisk, seen.prefix) : []),
       ...witnessChecks(judgement),
     ];
     return { checks, judgement, rowsAtRisk };
@@ -66,13 +65,13 @@ function witnessDatabase({ definition }: Stage): string {
   return found?.[0] ?? Object.keys(definition.databases)[0] ?? "";
 }
 
-/** Database of the definition → the pristine database it went back to. */
-async function pristines(stage: Stage): Promise<Record<string, string>> {
+/** Database of the definition → the pristine copy it went back to. */
+async function pristines(stage: Stage, outside: Outside): Promise<Record<string, string>> {
   const { pins } = await pinsNow(stage);
   const found: Record<string, string> = {};
   for (const [database, pin] of Object.entries(pins.data)) {
     if (pin.kind !== "snapshot") continue;
-    const name = await pristineOf(addressOf(stage), controlOf(stage), database, `${pin.name}@${pin.generation ?? 1}`);
+    const name = await outside.pristine(database, `${pin.name}@${pin.generation ?? 1}`);
     if (name !== null) found[database] = name;
   }
   return found;
@@ -80,43 +79,44 @@ async function pristines(stage: Stage): Promise<Record<string, string>> {
 
 async function differencesOf(
   stage: Stage,
-  quarantines: readonly { name: string; database: string }[],
+  outside: Outside,
+  quarantines: readonly Quarantine[],
   pristine: Record<string, string>,
 ): Promise<Record<string, Counts>> {
-  const address = addressOf(stage);
   const counts: Record<string, Counts> = {};
-  for (const { name, database } of quarantines) {
+  for (const { place, database } of quarantines) {
     const base = pristine[database];
-    if (base === undefined || !(await databaseExists(address, name))) continue;
+    if (base === undefined || !(await outside.exists(place))) continue;
     const tables = stage.definition.databases[database]?.tables ?? [];
-    Object.assign(
-      counts,
-      await inDatabase(address, base, (before) => inDatabase(address, name, (after) => countDifferences(before, after, tables))),
-    );
+    Object.assign(counts, await outside.differences(base, place, tables));
   }
   return counts;
 }
 
 async function restoreChecks(
   { stage, outcome, before }: Evidence,
+  outside: Outside,
   judgement: Judgement,
-  quarantines: readonly { name: string }[],
+  quarantines: readonly Quarantine[],
   rowsAtRisk: Record<string, Counts>,
   prefix: string,
 ): Promise<CheckResult[]> {
-  const address = addressOf(stage);
   const { witness } = stage.definition.drill;
   const differences = [];
-  for (const [database, live] of Object.entries(liveNames(stage)))
-    differences.push(
-      ...contentDifferences(before[database] ?? {}, await inDatabase(address, live, (client) => readContents(client, prefix))),
-    );
+  for (const [database, live] of Object.entries(outside.live))
+    differences.push(...contentDifferences(before[database] ?? {}, await outside.contents(live, prefix)));
   const rows = Object.values(before)
     .flatMap((tables) => Object.values(tables))
     .reduce((sum, table) => sum + table.rows, 0);
   return [
-    quarantineCheck(await quarantineFacts(address, outcome.quarantine ?? quarantines[0]?.name ?? null, witness, prefix)),
+    quarantineCheck(await outside.quarantineFacts(saidQuarantine(outcome.quarantine, quarantines), witness, prefix)),
     exportsCheck(rowsAtRisk, await exportsOutside(outcome.exported, outcome.runId), judgement),
     contentCheck(differences, rows),
   ];
+}
+
+/** What the rollback says it set aside; looked for under that name where the catalogue does not know it. */
+function saidQuarantine(said: string | null, found: readonly Quarantine[]): Pick<Quarantine, "name" | "place"> | null {
+  if (said === null) return found[0] ?? null;
+  return found.find(({ name }) => name === said) ?? { name: said, place: said };
 }

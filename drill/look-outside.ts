@@ -1,10 +1,8 @@
-/** What is seen of a rolled-back system from outside: which release answers, what lies in the exports, what the server still holds. */
+/** What is seen of a rolled-back system from outside: which release answers, what lies in the exports. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import pg from "pg";
-import type { ExportFacts, QuarantineFacts, SeenRelease, CrossingTimes } from "./checks.ts";
-import { inDatabase, type Address } from "./contents.ts";
+import type { ExportFacts, SeenRelease } from "./checks.ts";
 import { pinsNow, urlOf, type Stage } from "./stage.ts";
 
 /** Services by the version of their health endpoint, static sites by the metadata of their page. */
@@ -73,98 +71,4 @@ async function contentsOf(path: string, kind: "jsonl" | "csv"): Promise<ExportFa
     operations[({ insert: "inserted", update: "updated", delete: "deleted" } as const)[op]] += 1;
   }
   return { sha256, rows: lines.length, operations };
-}
-
-export async function databaseExists(address: Address, database: string): Promise<boolean> {
-  return inDatabase(
-    address,
-    "postgres",
-    async (client) => (await client.query("SELECT FROM pg_database WHERE datname = $1", [database])).rowCount === 1,
-  );
-}
-
-/** Lets the drill and its witness into databases nobody may enter, and keeps them out again afterwards. */
-export async function withDoors<T>(address: Address, databases: readonly string[], work: () => Promise<T>): Promise<T> {
-  const set = (names: readonly string[], allowed: boolean): Promise<void> =>
-    inDatabase(address, "postgres", async (client) => {
-      for (const name of names) await client.query(`ALTER DATABASE ${pg.escapeIdentifier(name)} ALLOW_CONNECTIONS ${allowed}`);
-    });
-  const closed = await inDatabase(address, "postgres", async (client) => {
-    const { rows } = await client.query<{ name: string }>(
-      "SELECT datname AS name FROM pg_database WHERE datname = ANY ($1) AND NOT datallowconn",
-      [databases],
-    );
-    return rows.map(({ name }) => name);
-  });
-  await set(closed, true);
-  try {
-    return await work();
-  } finally {
-    await set(closed, false).catch(() => undefined);
-  }
-}
-
-/** The witness's rows in a quarantine. */
-export async function quarantineFacts(
-  address: Address,
-  name: string | null,
-  script: { table: string; key: string },
-  prefix: string,
-): Promise<QuarantineFacts> {
-  if (name === null || !(await databaseExists(address, name))) return { name, exists: false, witnessRows: 0 };
-  const table = script.table
-    .split(".")
-    .map((part) => pg.escapeIdentifier(part))
-    .join(".");
-  const witnessRows = await inDatabase(address, name, async (client) => {
-    const { rows } = await client.query<{ rows: number }>(
-      `SELECT count(*)::int AS rows FROM ${table} WHERE starts_with(${pg.escapeIdentifier(script.key)}::text, $1)`,
-      [prefix],
-    );
-    return rows[0]?.rows ?? 0;
-  });
-  return { name, exists: true, witnessRows };
-}
-
-export interface JournalTimes extends CrossingTimes {
-  /** First start and last end of each phase, milliseconds of wall clock. */
-  phases: Record<string, { from: number; to: number }>;
-}
-
-/** When what happened in a crossing, from the journal beside the data. */
-export async function journalTimes(address: Address, control: string, epoch: number): Promise<JournalTimes> {
-  const { rows } = await inDatabase(address, control, (client) =>
-    client.query<{ phase: string; step: string; status: string; at: Date }>(
-      "SELECT phase, step, status, at FROM journal WHERE epoch = $1 ORDER BY id",
-      [epoch],
-    ),
-  );
-  const phases: JournalTimes["phases"] = {};
-  for (const { phase, at } of rows) phases[phase] = { from: phases[phase]?.from ?? at.getTime(), to: at.getTime() };
-  const last = (phase: string): number | null =>
-    rows.findLast((row) => row.phase === phase && row.status === "finished" && row.step !== "results")?.at.getTime() ?? null;
-  return { fencedAt: last("fence"), verifiedAt: last("verify"), phases };
-}
-
-/** The pristine database a restore went back to; null where the snapshot is no database. */
-export async function pristineOf(address: Address, control: string, database: string, pin: string): Promise<string | null> {
-  const [name, generation] = pin.split("@");
-  const { rows } = await inDatabase(address, control, (client) =>
-    client.query<{ location: string }>(
-      "SELECT location FROM snapshots WHERE database = $1 AND name = $2 AND generation = $3 AND driver = 'template'",
-      [database, name, Number(generation ?? 1)],
-    ),
-  );
-  return rows[0]?.location ?? null;
-}
-
-/** Databases that a crossing set aside. */
-export async function quarantinesOf(address: Address, control: string, epoch: number): Promise<{ name: string; database: string }[]> {
-  return inDatabase(address, control, async (client) => {
-    const { rows } = await client.query<{ name: string; database: string }>(
-      "SELECT name, database FROM databases WHERE role = 'quarantine' AND epoch = $1 ORDER BY name",
-      [epoch],
-    );
-    return rows;
-  });
 }

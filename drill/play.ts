@@ -13,13 +13,14 @@ import { openData } from "../verification/data-access.ts";
 import { communicationCheck, messagesOf } from "./communication.ts";
 import { failed, passed, releasesCheck, skipped } from "./checks.ts";
 import { within } from "./clock.ts";
-import { inDatabase, readContents, type Contents } from "./contents.ts";
+import type { Contents } from "./contents.ts";
 import { DrillStoppedError, type DrillFacts } from "./facts.ts";
 import { faultGone, switchFaultOn } from "./fault.ts";
 import { watchGate, type GateSample } from "./gate-watch.ts";
 import { judgeDrill } from "./judge-drill.ts";
-import { journalTimes, releasesOutside } from "./look-outside.ts";
-import { addressOf, controlOf, liveNames, setStage, urlOf, withContext, type Stage } from "./stage.ts";
+import { releasesOutside } from "./look-outside.ts";
+import { outsideOf } from "./outside.ts";
+import { setStage, urlOf, withContext, type Stage } from "./stage.ts";
 import { hinder, NO_HINDRANCE, provoke, type Hindrance } from "./provoke.ts";
 import { runVerb } from "./verbs.ts";
 import { readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "./witness-process.ts";
@@ -83,12 +84,11 @@ async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
 
 /** Resolves with what the drill remembers of the content, to compare with after the rollback. */
 async function seed(stage: Stage, rows: number): Promise<Record<string, Contents>> {
-  const names = liveNames(stage);
+  const outside = await outsideOf(stage);
   const data = openData(stage.site);
   await stage.definition.drill.seed(data, rows).finally(() => data.end());
   const contents: Record<string, Contents> = {};
-  for (const [database, live] of Object.entries(names))
-    contents[database] = await inDatabase(addressOf(stage), live, (client) => readContents(client));
+  for (const [database, live] of Object.entries(outside.live)) contents[database] = await outside.contents(live);
   return contents;
 }
 
@@ -215,7 +215,7 @@ function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }
 /** The rollback's own phases, where they lay in time by the journal. */
 async function addPhases({ clock }: DrillFacts, stage: Stage, outcome: CrossingOutcome): Promise<void> {
   if (outcome.epoch === null) return;
-  const { phases } = await journalTimes(addressOf(stage), controlOf(stage), outcome.epoch);
+  const { phases } = await (await outsideOf(stage)).journalTimes(outcome.epoch);
   for (const { name, seconds, budgetSeconds, status } of outcome.phases) {
     const from = phases[name]?.from;
     clock.add({

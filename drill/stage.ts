@@ -3,12 +3,11 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { targetOf } from "../components/targets/index.ts";
 import type { PinEdit } from "../declared/edit.ts";
-import { controlName, endpointOf, liveName, secretOf, type Site } from "../declared/site.ts";
+import { secretOf, type Site } from "../declared/site.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { openStack, stackFile, type OpenStack } from "../scripts/stack.ts";
 import type { DrillContext, SystemDefinition } from "../systems/definition.ts";
 import { openData } from "../verification/data-access.ts";
-import type { Address } from "./contents.ts";
 import { makeEphemeralStack, takeFreePorts, type EphemeralStack } from "./ephemeral-stack.ts";
 import type { DrillRequest } from "./request.ts";
 import { planStandIns, standInFolder, startStandIns, type StandIn } from "./stand-ins.ts";
@@ -94,20 +93,6 @@ export function dataPin({ stack }: Stage): string {
 
 export function urlOf({ site }: Stage, component: string): string {
   return `http://127.0.0.1:${site.ports[component]}`;
-}
-
-export function addressOf({ site }: Stage): Address {
-  const { host, port, user, password, passwordFile } = endpointOf(site);
-  return { host, port, user, ...(password === undefined ? {} : { password }), ...(passwordFile === undefined ? {} : { passwordFile }) };
-}
-
-export function controlOf({ site, definition }: Stage): string {
-  return controlName(site, definition);
-}
-
-/** Database of the definition → name on the server. */
-export function liveNames({ site, definition }: Stage): Record<string, string> {
-  return Object.fromEntries(Object.keys(definition.databases).map((database) => [database, liveName(site, database)]));
 }
 
 /** Runs `work` with what faults and probes may use; its sessions end with it, since a cut-over would cut them off. */

@@ -5,8 +5,18 @@ import { linesOf } from "./lines.ts";
 import type { Memory } from "./memory.ts";
 import type { Operation } from "./script.ts";
 
-/** How a database is reached; a password comes from a file or the environment rather than from an argument. */
-export interface DatabaseAddress {
+/** How a database is reached: a SQLite file by its path, or a database on a server. */
+export type DatabaseAddress = FileAddress | ServerAddress;
+
+export interface FileAddress {
+  /** Absolute path. */
+  file: string;
+  /** What it is called in the judgement. */
+  database: string;
+}
+
+/** A password comes from a file or the environment rather than from an argument. */
+export interface ServerAddress {
   host: string;
   port: number;
   user: string;
@@ -60,6 +70,7 @@ export function contentQuery(memory: Memory): { text: string; values: string[] }
  * @throws UnreadableDatabaseError
  */
 export async function readContent(memory: Memory, address: DatabaseAddress, absent: "empty" | "error"): Promise<Found> {
+  if ("file" in address) return readFileContent(memory, address, absent);
   const { passwordFile, ...connection } = address;
   try {
     const password = passwordFile === undefined ? {} : { password: readFileSync(passwordFile, "utf8").split("\n")[0] ?? "" };
@@ -77,6 +88,32 @@ export async function readContent(memory: Memory, address: DatabaseAddress, abse
     if (absent === "empty" && (code === NO_SUCH_DATABASE || code === NO_SUCH_TABLE))
       return { content: new Map(), repeated: [], exists: false };
     throw new UnreadableDatabaseError(address.database, error);
+  }
+}
+
+/** Result codes of SQLite: no such file, and (for whatever is wrong with a statement) no such table. */
+const CANNOT_OPEN = 14;
+const ERROR = 1;
+
+function readFileContent(memory: Memory, { file, database }: FileAddress, absent: "empty" | "error"): Found {
+  try {
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+    const session = new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
+    try {
+      const [key, value, from] = [memory.key, memory.value, memory.table].map((name) => `"${name.replaceAll('"', '""')}"`);
+      const prefix = `W-${memory.run}-`;
+      const rows = session
+        .prepare(`SELECT CAST(${key} AS TEXT) AS id, CAST(${value} AS TEXT) AS value FROM ${from} WHERE instr(CAST(${key} AS TEXT), ?) = 1`)
+        .all(prefix);
+      return collect(rows as { id: string; value: string | null }[]);
+    } finally {
+      session.close();
+    }
+  } catch (error) {
+    const { errcode, message } = error as { errcode?: number; message?: string };
+    const missing = errcode === CANNOT_OPEN || (errcode === ERROR && message?.includes("no such table") === true);
+    if (absent === "empty" && missing) return { content: new Map(), repeated: [], exists: false };
+    throw new UnreadableDatabaseError(database, error);
   }
 }
 
