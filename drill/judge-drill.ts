@@ -51,7 +51,7 @@ export async function judgeDrill(evidence: Evidence): Promise<Finding> {
     const rowsAtRisk = await differencesOf(stage, outside, quarantines, pristine);
     const checks = [
       keptOut ? gateCheck(times, samples, seen.acknowledgedAt) : skipped("gate-closed-until-verified", "this scope keeps no users out"),
-      ...(restores ? await restoreChecks(evidence, outside, judgement, quarantines, rowsAtRisk, seen.prefix) : []),
+      ...(restores ? await restoreChecks(evidence, outside, judgement, { quarantines, pristine, rowsAtRisk }, seen.prefix) : []),
       ...witnessChecks(judgement),
     ];
     return { checks, judgement, rowsAtRisk };
@@ -93,18 +93,27 @@ async function differencesOf(
   return counts;
 }
 
+interface SetAside {
+  quarantines: readonly Quarantine[];
+  /** Database of the definition → the pristine copy it went back to. */
+  pristine: Record<string, string>;
+  rowsAtRisk: Record<string, Counts>;
+}
+
 async function restoreChecks(
   { stage, outcome, before }: Evidence,
   outside: Outside,
   judgement: Judgement,
-  quarantines: readonly Quarantine[],
-  rowsAtRisk: Record<string, Counts>,
+  { quarantines, pristine, rowsAtRisk }: SetAside,
   prefix: string,
 ): Promise<CheckResult[]> {
   const { witness } = stage.definition.drill;
   const differences = [];
-  for (const [database, live] of Object.entries(outside.live))
-    differences.push(...contentDifferences(before[database] ?? {}, await outside.contents(live, prefix)));
+  for (const [database, live] of Object.entries(outside.live)) {
+    const found = contentDifferences(before[database] ?? {}, await outside.contents(live, prefix));
+    const added = await onlyAdded(stage, outside, database, pristine[database]);
+    differences.push(...found.filter(({ table }) => !added.includes(table)));
+  }
   const rows = Object.values(before)
     .flatMap((tables) => Object.values(tables))
     .reduce((sum, table) => sum + table.rows, 0);
@@ -113,6 +122,14 @@ async function restoreChecks(
     exportsCheck(rowsAtRisk, await exportsOutside(outcome.exported, outcome.runId), judgement),
     contentCheck(differences, rows),
   ];
+}
+
+/** The system's own account of the rollback is written into the restored data: every row that was there before must still be as it was. */
+async function onlyAdded({ definition }: Stage, outside: Outside, database: string, base: string | undefined): Promise<string[]> {
+  const account = definition.account;
+  if (account?.database !== database || base === undefined) return [];
+  const counts = (await outside.differences(base, outside.live[database] ?? "", [account.table]))[account.table];
+  return counts !== undefined && counts.updated === 0 && counts.deleted === 0 ? [account.table] : [];
 }
 
 /** What the rollback says it set aside; looked for under that name where the catalogue does not know it. */

@@ -1,5 +1,6 @@
 /** Which rows were inserted, updated and deleted between two files that descend from each other: both read once, in the order of their keys. */
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as breathe } from "node:timers/promises";
 import type { Difference } from "../postgres/comparison.ts";
 import { quote } from "./database.ts";
 import { planTables, readShapes, type TablePlan, type TableShape } from "./shape.ts";
@@ -50,7 +51,12 @@ export async function comparePlanned(
 ): Promise<TableComparison> {
   const { by, key, name } = plan;
   const result: TableComparison = { inserted: 0, updated: 0, deleted: 0, by, key };
-  for (const { before, after, copies } of differences(rowsOf(base, plan.base, plan), rowsOf(current, plan.current, plan), plan)) {
+  for (const pair of differences(rowsOf(base, plan.base, plan), rowsOf(current, plan.current, plan), plan)) {
+    if (pair === "a while") {
+      await breathe();
+      continue;
+    }
+    const { before, after, copies } = pair;
     const op = before === null ? "insert" : after === null ? "delete" : "update";
     result[op === "insert" ? "inserted" : op === "update" ? "updated" : "deleted"]++;
     if (onDifference === undefined) continue;
@@ -91,6 +97,9 @@ function* rowsOf(db: DatabaseSync, shape: TableShape | null, plan: TablePlan): G
     };
 }
 
+/** A file is read without waiting for anything: the process is let go on with the rest of its work in between. */
+const A_WHILE_ROWS = 2_000;
+
 interface Pair {
   before: Row | null;
   after: Row | null;
@@ -99,12 +108,14 @@ interface Pair {
 }
 
 /** Merges two sorted sides. Equal matches pair off one by one: the match by key and the difference of two multisets alike. */
-function* differences(old: Iterator<Row>, now: Iterator<Row>, { by }: TablePlan): Generator<Pair> {
+function* differences(old: Iterator<Row>, now: Iterator<Row>, { by }: TablePlan): Generator<Pair | "a while"> {
   let before = next(old);
   let after = next(now);
   let last: Value[] | null = null;
   let copies = 0;
+  let compared = 0;
   while (before !== null || after !== null) {
+    if (++compared % A_WHILE_ROWS === 0) yield "a while";
     const order = before === null ? 1 : after === null ? -1 : compareRows(before.match, after.match);
     const match = (order > 0 ? after : before)!.match;
     if (last === null || compareRows(last, match) !== 0) copies = 0;

@@ -83,7 +83,7 @@ async function pollOnce(request: WatchRequest, n: number, clock: Clock): Promise
   let results: CheckResult[];
   try {
     const control = await openControl(site, definition);
-    if (control === null) throw new Error("the control database is gone");
+    if (control === null) throw new Error("the control record is gone");
     try {
       const last = await control.lastCrossing();
       if (last?.epoch !== crossing.epoch || last.state !== "open") return "superseded";
