@@ -62,9 +62,9 @@ describe.each(systems)("$name", (system: SystemDefinition) => {
     }
   });
 
-  test("checks have ids of their own, and every one belongs to a scope", () => {
+  test("checks have ids of their own, and every one belongs to a scope or a watch", () => {
     expect(new Set(checks).size).toBe(checks.length);
-    const used = Object.values(system.scopes).flatMap((scope) => scope.checks);
+    const used = [...Object.values(system.scopes), ...watches.map(([, watch]) => watch)].flatMap((each) => each.checks);
     expect(strangers(checks, used)).toEqual([]);
   });
 
