@@ -1,6 +1,7 @@
 import * as pulumi from "./pulumi.ts";
 import type { DatabasePlan } from "../crossing/plan.ts";
 import type { Pins } from "../declared/pins.ts";
+import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface DatabaseArgs {
@@ -14,6 +15,8 @@ export interface DatabaseArgs {
   database: pulumi.Input<string>;
   /** What is to be done with it. */
   plan: pulumi.Input<DatabasePlan>;
+  /** `reapply`: rows written since are put back into what is restored, inside the fence. */
+  carry: pulumi.Input<Carry>;
 }
 
 /** One live database: which data it stands on and which schema it has. Never replaced. */

@@ -1,6 +1,7 @@
 import * as pulumi from "./pulumi.ts";
 import type { CrossingPlan } from "../crossing/plan.ts";
 import type { Pins } from "../declared/pins.ts";
+import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface FenceArgs {
@@ -9,7 +10,7 @@ export interface FenceArgs {
   /** The declared state, resolved. */
   pins: pulumi.Input<Pins>;
   /** `refuse`: rows written since are counted again inside the fence, and any stops the crossing. */
-  carry: pulumi.Input<"export" | "refuse">;
+  carry: pulumi.Input<Carry>;
   /** Incident and reason, for the record. */
   reason: pulumi.Input<string | null>;
 }

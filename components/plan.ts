@@ -1,6 +1,6 @@
 import * as pulumi from "./pulumi.ts";
 import type { Pins } from "../declared/pins.ts";
-import type { Freeze } from "../declared/schema.ts";
+import type { Carry, Freeze } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface PlanArgs {
@@ -10,6 +10,8 @@ export interface PlanArgs {
   pins: pulumi.Input<Pins>;
   /** Count rows at risk one by one instead of estimating large tables from statistics. */
   exact: pulumi.Input<boolean>;
+  /** What becomes of rows written since. */
+  carry: pulumi.Input<Carry>;
   /** While it is set nothing newer may be deployed. */
   freeze: pulumi.Input<Freeze | null>;
   /** What becomes of rows that violate a constraint that is to be enforced. */

@@ -56,7 +56,11 @@ export class RollbackStack extends pulumi.ComponentResource {
     const gate = new TrafficGate("gate", { site }, { parent: this });
     const exact = declared.exact || process.env["BACKOUT_EXACT"] === "1";
     const { violations } = declared;
-    const plan = new Plan("plan", { site, pins, exact, violations, freeze: declared.freeze ?? null }, after(...server, gate));
+    const plan = new Plan(
+      "plan",
+      { site, pins, exact, violations, carry: declared.carry, freeze: declared.freeze ?? null },
+      after(...server, gate),
+    );
     const declarations = declarationsOf(site, definition, pins, after(plan));
     const fence = new Fence(
       "fence",
@@ -69,7 +73,7 @@ export class RollbackStack extends pulumi.ComponentResource {
     for (const database of Object.keys(definition.databases)) {
       const plan = fence.plan.databases.apply((plans) => plans[database]!);
       // One after another: their cut-overs are transactions of one session.
-      databases.push(new Database(database, { site, epoch, pins, database, plan }, after(snapshots, ...databases)));
+      databases.push(new Database(database, { site, epoch, pins, database, plan, carry: declared.carry }, after(snapshots, ...databases)));
     }
     const constraints =
       definition.constraints === undefined

@@ -26,6 +26,7 @@ export function actionRefusals(definition: SystemDefinition, id: string, { cross
   const { after, watches: wanted, database, migration } = definition.actions![id]!;
   if (crossing === null) return [`${id}: nothing was deployed yet`];
   const reasons: string[] = [];
+  if (definition.databases[database]?.engine !== "postgres") reasons.push(`${id}: ${database} is no PostgreSQL database`);
   const { plan, state, epoch } = crossing;
   const scope = plan.scope ?? definition.defaultScope;
   if (state !== "open") reasons.push(`${id}: crossing ${epoch} is "${state}", not open: the rollback has not succeeded yet`);

@@ -61,6 +61,15 @@ export interface ExportFile {
   rows: number;
 }
 
+/** Rows of an export that the live database holds again. */
+export interface PutBack {
+  /** By table; `alreadySo`: differences the live data already had. */
+  tables: Record<string, RowChanges & { alreadySo: number; conflicts: number }>;
+  conflicts: { table: string; op: string; key: unknown; reason: string; detail: string }[];
+  /** What the live schema has no place for: rows by table, columns by table. It stays in the export. */
+  notHeld: { tables: Record<string, number>; columns: Record<string, string[]> };
+}
+
 /** What a snapshot is made from: taken inside the fence. */
 export interface TakenCopy {
   sizeBytes: number | null;
@@ -119,6 +128,8 @@ export interface DatabaseEngine {
   cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null>;
   migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated>;
   /** Rows that differ between a quarantine and the snapshot it is measured against, as files. */
+  /** Puts the rows of an export back into the live database, inside the fence, in one transaction. Absent: the engine cannot. */
+  putBack?(run: Run, database: string, folder: string, runId: string): Promise<PutBack>;
   exportSince(run: Run, quarantine: CatalogueDatabase, snapshot: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
 }
 

@@ -4,10 +4,15 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Site } from "../declared/site.ts";
 import { baseSnapshot } from "./at-risk.ts";
 import { engineOf, type ExportFile } from "./engine.ts";
 import type { DataAction } from "./plan.ts";
 import type { Run } from "./run.ts";
+
+export function exportFolder(site: Pick<Site, "home">, runId: string, database: string): string {
+  return join(site.home, "exports", runId, database);
+}
 
 /** Exports under way in this process; null: it did not come to an end, and the record makes it again. */
 const begun = new Map<string, Promise<ExportFile[] | null>>();
@@ -42,7 +47,7 @@ async function exportRows(run: Run, database: string, action: DataAction): Promi
     action.kind === "restore" ? await baseSnapshot(run, database, action) : await snapshotOf(run, database, quarantine.lineage.snapshot);
   if (snapshot === null) return [];
   const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
-  const folder = join(run.site.home, "exports", runId, database);
+  const folder = exportFolder(run.site, runId, database);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return (await engineOf(run.definition, database)).exportSince(run, quarantine, snapshot, folder, runId);
 }

@@ -7,6 +7,7 @@ import { estimate, type Estimate } from "./estimate.ts";
 import type { CrossingPlan, DataAction } from "./plan.ts";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Snapshot } from "../control/record.ts";
+import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 import { engineOf } from "./engine.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
@@ -21,6 +22,8 @@ export interface DatabasePreview {
   armed: boolean | null;
   /** It is replaced where it stands, in one transaction: users wait for as long as a restore takes. */
   inPlace?: true;
+  /** Rows written since that are put back, at most; null: none are, or it is not known. */
+  putBack: number | null;
 }
 
 export interface CrossingPreview {
@@ -47,7 +50,7 @@ export async function previewCrossing(
   site: Site,
   definition: SystemDefinition,
   plan: CrossingPlan,
-  { exact, reached }: { exact: boolean; reached: boolean },
+  { exact, reached, carry = "export" }: { exact: boolean; reached: boolean; carry?: Carry },
 ): Promise<CrossingPreview> {
   const control = !reached ? null : await openControl(site, definition);
   try {
@@ -72,6 +75,7 @@ export async function previewCrossing(
         unknown: looked?.unknown ?? null,
         armed,
         ...(inPlace && replaced ? { inPlace } : {}),
+        putBack: carry === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
       };
     }
     return {
@@ -113,6 +117,14 @@ async function lookAtRisk(
   } catch (error) {
     return { rows: null, unknown: (error as Error).message };
   }
+}
+
+/** Those of tables that the snapshot has: what it has no place for stays in the export. */
+function rowsPutBack({ rows }: AtRisk, snapshot: Snapshot | null): number {
+  const held = (snapshot?.manifest as { tables?: object } | null)?.tables;
+  return Object.entries(rows)
+    .filter(([table]) => held === undefined || table in held || `public.${table}` in held)
+    .reduce((sum, [, { inserted, updated, deleted }]) => sum + inserted + updated + deleted, 0);
 }
 
 async function snapshotFor(control: ControlRecord, database: string, action: DataAction): Promise<Snapshot | null> {
@@ -157,6 +169,10 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
     if (database.armed === false && database.inPlace !== true) warn(`${name}: the snapshot is NOT armed: it is restored while users wait`);
     if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
     if (database.atRisk !== null) for (const line of riskLines(name, database.atRisk)) warn(line);
+    if (database.putBack != null)
+      say(
+        `${name}: up to ${database.putBack} of these rows are put back before users are let in (carry: reapply); what clashes is left out and told`,
+      );
   }
   for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
   if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);

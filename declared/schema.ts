@@ -165,7 +165,7 @@ export const declaredSchema = z.strictObject({
     })
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
   arm: z.enum(["deploy", "always", "never"]).default("deploy"),
-  carry: z.enum(["export", "refuse"]).default("export"),
+  carry: z.enum(["export", "reapply", "refuse"]).default("export"),
   /** Other ways to finish a rollback that failed, by name: another place for the components, or an environment made anew from the snapshot. */
   alternatives: z
     .record(
@@ -188,5 +188,6 @@ export const declaredSchema = z.strictObject({
   /** Count data at risk row by row in every preview instead of from statistics. */
   exact: z.boolean().default(false),
 });
+export type Carry = Declared["carry"];
 export type Declared = z.infer<typeof declaredSchema>;
 export const CONFIG_KEYS = Object.keys(declaredSchema.shape);

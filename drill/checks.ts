@@ -51,6 +51,15 @@ function firstAfter(acknowledgedAt: readonly number[], wall: number): string {
   return first === undefined ? "none" : time(first);
 }
 
+/** With `carry: reapply` whatever was acknowledged stands in the live data again, and need not be looked for elsewhere. */
+export function putBackCheck({ accountedFor: { live, quarantine, export: exported } }: Pick<Judgement, "accountedFor">): CheckResult {
+  const name = "rows-put-back";
+  if (live === 0) return failed(name, "no write of the witness stands in the live data");
+  if (quarantine + exported > 0)
+    return failed(name, `${quarantine + exported} acknowledged writes of the witness were not put back: ${live} stand in the live data`);
+  return passed(name, `all ${live} acknowledged writes of the witness stand in the live data again`);
+}
+
 export interface QuarantineFacts {
   /** Null: the rollback named none. */
   name: string | null;

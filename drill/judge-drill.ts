@@ -1,7 +1,7 @@
 /** After the rollback: the witness's judgement and the drill's own look into databases, exports and gate. */
 import type { CrossingOutcome } from "../scripts/cross.ts";
 import type { CheckResult } from "../systems/definition.ts";
-import { contentCheck, exportsCheck, gateCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
+import { contentCheck, exportsCheck, gateCheck, putBackCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
 import { contentDifferences, type Contents } from "./contents.ts";
 import type { Counts } from "./differences.ts";
 import type { GateSample } from "./gate-watch.ts";
@@ -117,7 +117,9 @@ async function restoreChecks(
   const rows = Object.values(before)
     .flatMap((tables) => Object.values(tables))
     .reduce((sum, table) => sum + table.rows, 0);
+  const { declared } = await pinsNow(stage);
   return [
+    ...(declared.carry === "reapply" ? [putBackCheck(judgement)] : []),
     quarantineCheck(await outside.quarantineFacts(saidQuarantine(outcome.quarantine, quarantines), witness, prefix)),
     exportsCheck(rowsAtRisk, await exportsOutside(outcome.exported, outcome.runId), judgement),
     contentCheck(differences, rows),

@@ -54,7 +54,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
   let hindrance: Hindrance = NO_HINDRANCE;
   try {
     await clock.phase("fault", () => breakIt(facts, stage, witness));
-    const given = await repairArguments(facts, stage);
+    const given = [...(await repairArguments(facts, stage)), ...request.carry];
     hindrance = await hinder(stage, drill.faults[request.fault]?.hinder);
     const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage, given));
     const { outcome, samples, started } = await goBack(facts, stage, given);

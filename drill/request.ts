@@ -7,6 +7,8 @@ export interface DrillWish {
   fault?: string;
   scope?: string;
   component?: string;
+  /** What becomes of rows written since. */
+  carry?: string;
   rows?: string;
   keep?: boolean;
   reports?: string;
@@ -18,6 +20,8 @@ export interface DrillRequest {
   scope: string;
   /** Component the scope is for; null where it is not for one. */
   component: string | null;
+  /** Arguments of the rollback that say what becomes of rows written since. */
+  carry: string[];
   /** Rows of data the older release is given. */
   rows: number;
   keep: boolean;
@@ -49,5 +53,6 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
       throw new UsageError(
         `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
       );
-  return { source, fault, scope, component, rows, keep: wish.keep === true, reports };
+  const carry = wish.carry === undefined ? [] : ["--carry", wish.carry];
+  return { source, fault, scope, component, carry, rows, keep: wish.keep === true, reports };
 }

@@ -4,6 +4,7 @@ import type { Pins } from "../declared/pins.ts";
 import { actionsDone } from "../crossing/action.ts";
 import { verifierPass } from "../crossing/gate.ts";
 import { targetOf } from "../components/targets/index.ts";
+import { countsAfterReapply } from "../crossing/steps/reapply.ts";
 import type { Run } from "../crossing/run.ts";
 import type { Baseline, CheckContext } from "../systems/definition.ts";
 import { openData } from "./data-access.ts";
@@ -42,7 +43,7 @@ export async function openContext(
     secret: (name) => secretOf(site, name),
     configuration: (component) => pins.components[component]?.config ?? {},
     recorded: await recordedObjects(run, pins, crossing?.baseline ?? null),
-    baseline: restored ? await snapshotBaseline(run) : undone ? null : (crossing?.baseline ?? null),
+    baseline: restored ? await restoredBaseline(run) : undone ? null : (crossing?.baseline ?? null),
     dataRestored: restored,
     open,
     errorLog: (component, lines) => target.errorLog(component, lines),
@@ -66,6 +67,12 @@ async function recordedObjects(run: Run, pins: Pins, own: Baseline | null): Prom
   );
   const baseline = left.at(-1)?.baseline ?? (own?.release === pins.release ? own : null);
   return baseline?.objects ?? null;
+}
+
+/** What was restored, and with it the rows that were put back since. */
+async function restoredBaseline(run: Run): Promise<Baseline | null> {
+  const baseline = await snapshotBaseline(run);
+  return baseline === null ? null : { ...baseline, counts: { ...baseline.counts, ...(await countsAfterReapply(run, run.epoch)) } };
 }
 
 async function snapshotBaseline(run: Run): Promise<Baseline | null> {

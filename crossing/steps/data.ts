@@ -1,5 +1,6 @@
 /** Brings the data to where the pins say: made, restored, undone, migrated or taken back. All of it inside the fence. */
 import type { Pins } from "../../declared/pins.ts";
+import type { Carry } from "../../declared/schema.ts";
 import { baseSnapshot } from "../at-risk.ts";
 import { engineOf, type DatabaseEngine, type CutOver } from "../engine.ts";
 import { beginExport } from "../exports.ts";
@@ -7,6 +8,7 @@ import type { DataAction, DatabasePlan, Lineage } from "../plan.ts";
 import { putProtections } from "../protections.ts";
 import { repair } from "../repairs/repair.ts";
 import { step, type Run } from "../run.ts";
+import { reapplySince } from "./reapply.ts";
 
 export interface DataDone {
   lineage: Lineage;
@@ -16,7 +18,7 @@ export interface DataDone {
   migrated: { up: string[]; back: string[] };
 }
 
-export async function bringData(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<DataDone> {
+export async function bringData(run: Run, database: string, pins: Pins, plan: DatabasePlan, carry: Carry = "export"): Promise<DataDone> {
   const engine = await engineOf(run.definition, database);
   const crossing = await run.control.crossing(run.epoch);
   if (crossing?.state === "open")
@@ -67,6 +69,8 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
         (done) => done,
       )
     : { up: [], back: [] };
+  if (carry === "reapply" && crossing !== null && (action.kind === "restore" || action.kind === "undo"))
+    await reapplySince(run, database, action, crossing.runId);
   // What took the place of the restricted data is not restricted; users are still out.
   if (crossing !== null) await putProtections(run, "data", crossing.plan, database);
   return {

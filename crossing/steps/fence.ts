@@ -1,5 +1,6 @@
 /** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
 import { crossingOf, type Maintenance, type Pins } from "../../declared/pins.ts";
+import type { Carry } from "../../declared/schema.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { captureBaseline, countInside } from "../../verification/baseline.ts";
 import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../records/configuration.ts";
@@ -16,7 +17,7 @@ export interface FenceRequest {
   pins: Pins;
   plan: CrossingPlan;
   reason: string | null;
-  carry: "export" | "refuse";
+  carry: Carry;
 }
 
 export async function closeFence(run: Run, request: FenceRequest): Promise<{ closedAt: string }> {

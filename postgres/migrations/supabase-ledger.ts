@@ -14,7 +14,7 @@ const TABLE = `${SCHEMA}.schema_migrations`;
 /** The columns of today; older versions of the tool made the table with `version` alone. */
 const COLUMNS = ["statements text[]", "name text"];
 
-/** `20251020000003_task_templates` → `20251020000003`, `task_templates`. */
+/** `20251020000003_notes` → `20251020000003`, `notes`. */
 export function versionOf(migration: string): { version: string; name: string } {
   const [, version, name] = /^(\d+)_(.+)$/.exec(migration) ?? [undefined, migration, ""];
   return { version: version, name: name };

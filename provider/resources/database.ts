@@ -1,5 +1,6 @@
 /** One live database: which data it stands on and which schema it has. Never replaced: it may be the only copy. */
 import type { DatabasePlan } from "../../crossing/plan.ts";
+import type { Carry } from "../../declared/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { PinnedInputs } from "./inputs.ts";
@@ -7,11 +8,12 @@ import type { PinnedInputs } from "./inputs.ts";
 interface Inputs extends PinnedInputs {
   database: string;
   plan: DatabasePlan;
+  carry: Carry;
 }
 
-async function bring({ site, epoch, database, pins, plan }: Inputs, call: Call): Promise<Values> {
+async function bring({ site, epoch, database, pins, plan, carry }: Inputs, call: Call): Promise<Values> {
   const { bringData } = await import("../../crossing/steps/data.ts");
-  return { ...(await bringData(await runOf(site, epoch, call), database, pins, plan)) };
+  return { ...(await bringData(await runOf(site, epoch, call), database, pins, plan, carry)) };
 }
 
 export const database: Resource<Inputs> = {

@@ -7,6 +7,7 @@ import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
 import { controlPlace } from "../../control/open.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
+import type { Carry } from "../../declared/schema.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
@@ -14,7 +15,7 @@ import { runOf } from "../session.ts";
 interface Inputs {
   site: Site;
   pins: Pins;
-  carry: "export" | "refuse";
+  carry: Carry;
   reason: string | null;
   /** Added by check. */
   epoch: number;

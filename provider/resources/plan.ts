@@ -8,7 +8,7 @@ import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look, type Facts } from "../../crossing/look.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
-import type { Freeze } from "../../declared/schema.ts";
+import type { Carry, Freeze } from "../../declared/schema.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
 import { UnreachableError } from "../../postgres/unreachable.ts";
 import { endpointOf } from "../../declared/site.ts";
@@ -20,6 +20,7 @@ interface Inputs {
   site: Site;
   pins: Pins;
   exact: boolean;
+  carry: Carry;
   freeze: Freeze | null;
   violations: "refuse" | "quarantine";
   /** Added by check. */
@@ -45,15 +46,25 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   const { previewCrossing, previewLines } = await import("../../crossing/preview.ts");
   const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, {
     exact: inputs.exact,
+    carry: inputs.carry,
     reached: facts.reach.kind === "reached",
   });
   for (const { severity, line } of previewLines(preview)) call.log(severity, line);
   return { inputs: { ...inputs, crossing, reached: true, preview } };
 }
 
-async function refusedFor({ site, pins, freeze, violations }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
+async function refusedFor(
+  { site, pins, freeze, violations, carry }: Inputs,
+  definition: SystemDefinition,
+  facts: Facts,
+): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
-  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations))];
+  const { cannotPutBack } = await import("../../crossing/steps/reapply.ts");
+  return [
+    ...frozen(freeze ?? null, facts, pins, site.stack),
+    ...(await cannotPutBack(definition, pins, carry)),
+    ...(await refusals(site, definition, pins, facts, violations)),
+  ];
 }
 
 /** An update without reach fails here, before anything stops. */

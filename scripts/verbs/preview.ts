@@ -1,6 +1,7 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
 import type { Command } from "commander";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
+import { cannotPutBack } from "../../crossing/steps/reapply.ts";
 import { look } from "../../crossing/look.ts";
 import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
@@ -16,6 +17,7 @@ interface Options extends CommonOptions {
   scope?: string;
   component?: string;
   exact?: boolean;
+  carry?: string;
 }
 
 export interface PreviewOutcome {
@@ -42,6 +44,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     return { stack: after.stack, lines, reached: false, unknown: facts.reach.reason, refused: [], freeze, preview: null };
   const refused = [
     ...frozen(freeze, facts, after.pins, after.stack),
+    ...(await cannotPutBack(after.definition, after.pins, after.declared.carry)),
     ...(await refusals(after.site, after.definition, after.pins, facts, after.declared.violations)),
   ];
   if (refused.length > 0) return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview: null };
@@ -49,6 +52,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   const preview = await previewCrossing(after.site, after.definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",
+    carry: after.declared.carry,
   });
   return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview };
 }
@@ -79,6 +83,10 @@ export function addPreview(program: Command): void {
     .option("--scope <name>", "scope of the rollback; the system's default unless given")
     .option("--component <name>", "component of a scope that is for one")
     .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
+    .option(
+      "--carry <what>",
+      "rows written since: export, reapply (put back what the older schema holds) or refuse; as declared unless given",
+    )
     .option("--exact", "count rows at risk one by one, also in large tables")
     .option("--json", "one JSON document on standard output")
     .action(async (options: Options) => {

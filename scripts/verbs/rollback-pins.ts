@@ -4,6 +4,7 @@ import { compareReleases } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { repairsOf } from "../../declared/repairs.ts";
 import { scopeEdits } from "../../declared/scope.ts";
+import type { Carry } from "../../declared/schema.ts";
 import { suggestion } from "../../declared/errors.ts";
 import type { ScopeDefinition } from "../../systems/definition.ts";
 import type { OpenStack } from "../stack.ts";
@@ -20,6 +21,8 @@ export interface RollbackWish {
   component?: string;
   /** Arguments of a repair, `name=value` each. */
   with?: string[];
+  /** What becomes of rows written since; as declared unless given. */
+  carry?: string;
   /** Exact snapshot instead of the newest one taken before the release that is left. */
   snapshot?: string;
 }
@@ -40,7 +43,10 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
   const reads = Object.keys(definition.databases).filter(
     (database) => typeof data === "object" && repairsOf(definition, database)[data.repair]?.readsSnapshot === true,
   );
-  return scopeEdits(definition, {
+  const carry = wish.carry;
+  if (carry !== undefined && !CARRIES.includes(carry))
+    throw new UsageError(`--carry "${carry}" is not one of ${CARRIES.join(", ")}${suggestion(carry, CARRIES)}`);
+  const edits = scopeEdits(definition, {
     scope,
     to,
     at: new Date().toISOString(),
@@ -53,7 +59,10 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
     ...(wish.component === undefined ? {} : { component: wish.component }),
     restarts: Object.fromEntries(Object.entries(declared.components).map(([name, { restart }]) => [name, restart ?? 0])),
   });
+  return carry === undefined ? edits : [...edits, { path: ["carry"], value: carry }];
 }
+
+const CARRIES: string[] = ["export", "reapply", "refuse"] satisfies Carry[];
 
 /** Whether the scope takes any component to another release. An unknown one is told of later. */
 function goesBack(scope: ScopeDefinition | undefined): boolean {

@@ -97,6 +97,10 @@ export function addRollback(program: Command): void {
     .option("--incident <id>", "incident, for the record and as the reason of the block")
     .option("--reason <text>", "reason, for the record")
     .option("--no-block", "leave the release that is left deployable")
+    .option(
+      "--carry <what>",
+      "rows written since: export, reapply (put back what the older schema holds) or refuse; as declared unless given",
+    )
     .option("--exact", "count rows at risk one by one, also in large tables")
     .option("--watch", "begin the watch that comes next at once")
     .option("-y, --yes", "do not ask")

@@ -22,7 +22,7 @@ describe("what is refused, by key, value and what is allowed", () => {
   it.each<[string, Record<string, unknown>, string, unknown, RegExp]>([
     ["an unknown target", { target: "kubernetes" }, "backout:target", "kubernetes", /must be `process` or `docker`/],
     ["an unknown schema policy", { schema: "drop" }, "backout:schema", "drop", /`keep` or `mark` or `down`/],
-    ["an unknown way to carry rows", { carry: "lose" }, "backout:carry", "lose", /`export` or `refuse`/],
+    ["an unknown way to carry rows", { carry: "lose" }, "backout:carry", "lose", /`export` or `reapply` or `refuse`/],
     ["an unknown arming", { arm: "maybe" }, "backout:arm", "maybe", /`deploy` or `always` or `never`/],
     ["no release", { release: undefined }, "backout:release", undefined, /must be a string/],
     ["no ledger", { releases: undefined }, "backout:releases", undefined, /must be a map/],

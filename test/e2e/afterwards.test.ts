@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ActionListed, ActionOutcome } from "../../scripts/verbs/action.ts";
+import type { Reapplied } from "../../crossing/steps/reapply.ts";
+import type { PreviewOutcome } from "../../scripts/verbs/preview.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { Status } from "../../scripts/verbs/status.ts";
 import type { WatchOutcome } from "../../scripts/verbs/watch.ts";
@@ -123,7 +125,57 @@ test("now it may be done: the rows are kept first, it is done once, and verifica
 });
 
 test("the way forward stays open: the release brings its tables again", async () => {
+  // What the older schema does not take back later on.
+  await stand.sql("ALTER TABLE pfa_records ADD CONSTRAINT older CHECK (pfa_id <> 'B-CLASH')");
   const { code, stderr } = await stand.verb("deploy", "v4.0.0", "--yes", "--no-wait");
   expect(code, stderr).toBe(0);
   expect(await tables()).toEqual([...SYNC_TABLES].sort());
+});
+
+test("carry: reapply, killed after the cut-over: rows written since stand in what was restored before anybody is let in, clashes are told", async () => {
+  await stand.sql("ALTER TABLE pfa_records DROP CONSTRAINT older");
+  await stand.insertWell("B-1", "B-CLASH");
+  await stand.update("A-1", "changed since");
+  const preview = await stand.verb<PreviewOutcome>("preview", "--scope", "restore", "--carry", "reapply");
+  expect(preview.code, preview.stderr).toBe(0);
+  const told = preview.json.preview!.databases["pfa"]!;
+  expect(told.atRisk?.rows["pfa_records"]).toEqual({ inserted: 2, updated: 1, deleted: 0 });
+  expect(told.putBack).toBeGreaterThanOrEqual(3);
+  expect((await stand.verb("rollback", "--carry", "nonsense", "--yes")).code).toBe(2);
+
+  const snapshot = (await stand.snapshots()).at(-1)!;
+  await stand.interrupt("data.after", "provider", [
+    { path: ["release"], value: "v3.0.0" },
+    { path: ["data"], value: `${snapshot.name}@${snapshot.generation}` },
+    { path: ["components", "worker", "run"], value: "off" },
+    { path: ["carry"], value: "reapply" },
+  ]);
+  expect(stand.gate()?.mode).toBe("closed");
+  const update = await stand.upWell();
+  expect(update.output).toContain("were left out");
+  expect(await stand.version()).toBe("v3.0.0");
+  expect(await stand.ids()).toEqual(["A-1", "A-2", "B-1"]);
+  expect(await stand.sql("SELECT description FROM pfa_records WHERE pfa_id = 'A-1'")).toEqual([{ description: "changed since" }]);
+
+  const { epoch } = (await stand.last())!;
+  const journal = await stand.journal(epoch);
+  const done = journal.findLast(({ step, status }) => step === "put rows back into pfa" && status === "finished")?.detail as Reapplied;
+  expect(done.tables["pfa_records"]).toMatchObject({ conflicts: 1 });
+  expect(done.counts["pfa_records"]).toBe(3);
+  // The snapshot was taken when both tables were gone.
+  expect(Object.keys(done.notHeld.tables)).toEqual(expect.arrayContaining(["pfa_write_queue"]));
+  const clashes = readFileSync(done.conflictFile!, "utf8").trim().split("\n");
+  expect(clashes).toHaveLength(done.conflicts);
+  expect(clashes.join("\n")).toMatch(/pfa_records.*constraint violated.*older/);
+  // In the fence: before users, and before the checks.
+  const order = journal.filter(({ status }) => status === "finished").map(({ phase, step }) => `${phase} ${step}`);
+  expect(order.indexOf("data put rows back into pfa")).toBeLessThan(order.findIndex((step) => step.startsWith("resume")));
+  const checks = journal.findLast(({ step }) => step === "results")?.detail as { name: string; status: string; detail: string }[];
+  expect(checks.find(({ name }) => name === "count")).toMatchObject({
+    status: "passed",
+    detail: expect.stringContaining("pfa_records 3") as string,
+  });
+  const kept = (await stand.exports(epoch)).map(({ path }) => readFileSync(path, "utf8")).join("");
+  for (const id of ["B-1", "B-CLASH"]) expect(kept).toContain(id);
+  expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
 });

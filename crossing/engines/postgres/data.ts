@@ -9,9 +9,10 @@ import { exportDifferences } from "../../../postgres/export.ts";
 import { assertFenced, fenceDatabase, sessionInside } from "../../../postgres/fence.ts";
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
+import { reapply } from "../../../postgres/reapply.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
-import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated } from "../../engine.ts";
+import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
@@ -145,4 +146,16 @@ export async function exportSince(
     current.end(),
   );
   return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+}
+
+/** In one transaction with every foreign key at work; rows that clash with what is there are left out and told. */
+export async function putBack(run: Run, database: string, folder: string, runId: string): Promise<PutBack> {
+  const live = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
+  try {
+    const { tables, conflicts, notHeld } = await reapply({ live, folder, runId });
+    if (run.definition.databases[database]!.refreshViews === true) await refreshViews(live);
+    return { tables, conflicts, notHeld };
+  } finally {
+    await live.end().catch(() => undefined);
+  }
 }
