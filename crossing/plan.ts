@@ -14,6 +14,8 @@ export interface DatabaseFacts {
   applied: string[];
   /** Started and not finished. */
   failed: string[];
+  /** The database refuses connections, so that nothing is known of its migrations. */
+  unread?: true;
   /** What the catalogue says of each constraint of the definition; absent where nobody could look. */
   constraints?: Record<string, ConstraintState>;
 }
@@ -195,7 +197,10 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   const applied = stays ? facts.applied : [];
   const up = action.kind === "restore" || action.kind === "undo" ? [] : upTo.filter((migration) => !applied.includes(migration));
   const beyond = needed === undefined ? [] : order.slice(upTo.length).reverse();
-  const back = forward || !stays ? [] : beyond.filter((migration) => facts.applied.includes(migration) || facts.failed.includes(migration));
+  // Inside a fence that still stands nobody has read the ledger: whatever of it is applied goes back, which the step that works there finds out.
+  const maybe = facts.unread === true && input.to.schema !== "keep";
+  const back =
+    forward || !stays ? [] : beyond.filter((migration) => maybe || facts.applied.includes(migration) || facts.failed.includes(migration));
   return { action, up, back, backBy: input.to.schema };
 }
 

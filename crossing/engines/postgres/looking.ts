@@ -18,12 +18,14 @@ export async function facts({ site, definition, control }: Looking, database: st
   const live = liveName(site, database);
   const { exists, lineage } =
     control === null ? { exists: await isThere(site, live), lineage: NO_LINEAGE } : await liveLineage(clientOf(control), live);
-  const statuses = exists ? await migrationStatuses(site, definition, database, live) : [];
+  const read = exists ? await migrationStatuses(site, definition, database, live) : [];
+  const statuses = read ?? [];
   return {
     exists,
     lineage,
     applied: statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name),
     failed: statuses.filter(({ status }) => status === "failed").map(({ name }) => name),
+    ...(read === null ? { unread: true as const } : {}),
     ...(await constraintFacts(site, definition, database, live, exists)),
   };
 }
@@ -49,13 +51,13 @@ async function constraintFacts(site: Site, definition: SystemDefinition, databas
   }
 }
 
-/** None where the database refuses connections: inside a fence only the step that works there reads the ledger. */
+/** Null where the database refuses connections: inside a fence only the step that works there reads the ledger. */
 async function migrationStatuses(site: Site, definition: SystemDefinition, database: string, live: string) {
   const { ledger } = definition.databases[database]!;
   try {
     return await withSession(endpointOf(site), live, (client) => appliedMigrations(client, ledger, migrationsOf(definition, database)));
   } catch (error) {
-    if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return [];
+    if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return null;
     throw error;
   }
 }

@@ -1,0 +1,88 @@
+/** What is planned and told where a deployment or a rollback of Service Center stands half-way. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { expect, test } from "vitest";
+import { planCrossing, type DatabaseFacts } from "../../../crossing/plan.ts";
+import { runsOn, schemaAhead } from "../../../crossing/schema-ahead.ts";
+import { editPins, type PinEdit } from "../../../declared/edit.ts";
+import { parseDeclared } from "../../../declared/parse.ts";
+import { resolvePins, type Pins } from "../../../declared/pins.ts";
+import { deployEdits, scopeEdits } from "../../../declared/scope.ts";
+import { alternativeEdits } from "../../../scripts/verbs/alternative.ts";
+import { wayBackEdits } from "../../../scripts/verbs/deploy.ts";
+import { DATABASE } from "../../../systems/service-center/database.ts";
+import { serviceCenter } from "../../../systems/service-center/definition.ts";
+
+const STACK = readFileSync(join(import.meta.dirname, "../../../stacks/Pulumi.service-center.yaml"), "utf8");
+const ORDER = serviceCenter.databases[DATABASE]!.migrations.map(({ name }) => name);
+const SNAPSHOT = { database: DATABASE, name: "before-phase-2", generation: 1 };
+
+function declared(edits: PinEdit[] = []) {
+  return parseDeclared((parse(editPins(STACK, edits)) as { config: Record<string, unknown> }).config);
+}
+const pins = (edits: PinEdit[] = []): Pins => resolvePins(declared(edits), serviceCenter);
+const PHASE_2 = deployEdits(serviceCenter, "phase-2");
+const scope = (name: string): PinEdit[] => [
+  ...PHASE_2,
+  ...scopeEdits(serviceCenter, { scope: name, to: "phase-1", snapshots: { [DATABASE]: "before-phase-2@1" }, block: null }),
+];
+
+function plan(from: Pins, to: Pins, facts: Partial<DatabaseFacts>, unfinished = false) {
+  const database: DatabaseFacts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied: ORDER, failed: [], ...facts };
+  return planCrossing({ definition: serviceCenter, from, to, unfinished, databases: { [DATABASE]: database }, snapshots: [SNAPSHOT] });
+}
+
+test("the application alone going back is told in the plan, and is no surprise to status", () => {
+  const planned = plan(pins(PHASE_2), pins(scope("application")), {});
+  expect(planned.scope).toBe("application");
+  expect(planned.schemaAhead).toEqual([
+    expect.stringMatching(/^app is made for service_center up to 20250701000002_ticket_summary, which has 20251020000003/),
+  ]);
+  const running = runsOn(serviceCenter, declared().releases, { app: "phase-1" })!;
+  expect(schemaAhead(serviceCenter, running, { [DATABASE]: ORDER })).toHaveLength(1);
+  expect(schemaAhead(serviceCenter, running, { [DATABASE]: ORDER.slice(0, 2) })).toEqual([]);
+  expect(schemaAhead(serviceCenter, runsOn(serviceCenter, declared().releases, { app: "phase-2" })!, { [DATABASE]: ORDER })).toEqual([]);
+});
+
+test("application and database together leave nothing ahead: restored, or taken back newest first after a safety copy", () => {
+  const full = plan(pins(PHASE_2), pins(scope("full")), {});
+  expect(full).toMatchObject({ scope: "full", fenceData: true, closeGate: true, stop: ["app"] });
+  expect(full.schemaAhead).toBeUndefined();
+  expect(full.databases[DATABASE]!.action).toMatchObject({ kind: "restore", snapshot: "before-phase-2", generation: 1 });
+  const partial = plan(pins(PHASE_2), pins(scope("partial-migration")), {});
+  expect(partial.databases[DATABASE]).toMatchObject({ action: { kind: "none" }, back: ORDER.slice(2).reverse(), backBy: "down" });
+  expect(partial.take).toEqual([{ name: "before-down-phase-1", automatic: true }]);
+  expect(partial.schemaAhead).toBeUndefined();
+});
+
+test("where the fence of the failed deployment still stands, nobody has read the ledger: all that may be there goes back", () => {
+  const planned = plan(pins(), pins(scope("partial-migration")), { applied: [], unread: true }, true);
+  expect(planned.databases[DATABASE]).toMatchObject({ back: ORDER.slice(2).reverse(), backBy: "down" });
+  expect(plan(pins(), pins(scope("full")), { applied: [], unread: true }, true).databases[DATABASE]!.back).toEqual([]);
+});
+
+test("a deployment whose migrations failed half-way goes back by down scripts, any other one to its snapshot", () => {
+  const failed = (name: string) => ({
+    from: "phase-1",
+    failure: `${name}: it failed`,
+    phases: [{ name, seconds: 1, budgetSeconds: null, status: "failed" as const }],
+  });
+  const taken = { [DATABASE]: "before-phase-2@1" };
+  const edits = (name: string) =>
+    Object.fromEntries(
+      wayBackEdits(serviceCenter, "phase-2", failed(name), taken, "run").map(({ path, value }) => [path.join("."), value]),
+    );
+  expect(edits("data")).toMatchObject({ release: "phase-1", data: "current", schema: "down", "blocked.phase-2": "run: data: it failed" });
+  expect(edits("verify")).toEqual({ data: "before-phase-2@1", "blocked.phase-2": "run: verify: it failed" });
+  const { partialMigrationScope: _none, ...plain } = serviceCenter;
+  expect(wayBackEdits(plain, "phase-2", failed("data"), taken, "run")).toHaveLength(2);
+});
+
+test("alternatives change where the application runs, and nothing of the pins", () => {
+  const { alternatives } = declared();
+  expect(Object.keys(alternatives)).toEqual(["standby", "fresh"]);
+  const edits = alternativeEdits(alternatives["standby"]!);
+  expect(edits).toEqual([{ path: ["ports", "app-upstream"], value: 3027 }]);
+  expect(pins([...scope("full"), ...edits])).toEqual(pins(scope("full")));
+});
