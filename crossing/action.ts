@@ -1,7 +1,7 @@
 /** After-success actions: whether one may be done now, and doing it. What goes is kept as files first; all of it is one transaction. */
 import { join } from "node:path";
 import type { Client } from "pg";
-import type { Crossing } from "../control/store.ts";
+import type { Crossing } from "../control/record.ts";
 import type { Pins } from "../declared/pins.ts";
 import { endpointOf, liveName } from "../declared/site.ts";
 import { qualified, withSession } from "../postgres/connection.ts";

@@ -2,7 +2,6 @@
 import type { ControlRecord } from "../control/record.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
-import { endFailedRun } from "./ending.ts";
 import { failpoint } from "./failpoints.ts";
 import { usersAreOut } from "./gate.ts";
 import type { Phase } from "./phases.ts";
@@ -67,7 +66,8 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
     await run.control
       .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
       .then(() => run.control.setFailure(run.epoch, `${phase}: ${name}`))
-      .then(() => endFailedRun(run, `${phase}: ${name}`))
+      // What ends a run is not loaded by an update that has nothing to do.
+      .then(async () => (await import("./ending.ts")).endFailedRun(run, `${phase}: ${name}`))
       .catch(() => undefined);
     throw failed;
   }
