@@ -21,7 +21,7 @@ export interface Ended {
 /** @param setAside rows that are in the live data no more, by database. */
 export async function endRun(run: Run, setAside: Record<string, number>): Promise<Ended> {
   const before = await runFacts(run, { failure: null, setAside, completion: null });
-  const facts = { ...before, completion: before.forward ? null : await completion(run, before) };
+  const facts = { ...before, completion: before.rollback ? await completion(run, before) : null };
   return close(run, facts);
 }
 
@@ -31,7 +31,7 @@ export async function endFailedRun(run: Run, failure: string): Promise<void> {
   if (crossing === null) return;
   const before = await runFacts(run, { failure, setAside: {}, completion: null });
   const targets = run.definition.completion?.targets;
-  const facts = { ...before, completion: before.forward || targets === undefined ? null : completionOf(false, targets, {}) };
+  const facts = { ...before, completion: before.rollback && targets !== undefined ? completionOf(false, targets, {}) : null };
   appendGovernance(join(run.site.home, "records", "governance.jsonl"), {
     runId: run.runId,
     epoch: run.epoch,
@@ -50,7 +50,7 @@ export async function endFailedRun(run: Run, failure: string): Promise<void> {
 
 async function close(run: Run, facts: RunFacts): Promise<Ended> {
   const { account } = run.definition;
-  if (account !== undefined && !facts.forward) {
+  if (account !== undefined && facts.rollback) {
     const entry = account.entry(facts);
     writeAccountLine(join(run.site.home, account.file), account, entry);
     const write = inLive(run, account.database, (session) => writeAccountRow(session, account, entry));

@@ -119,6 +119,10 @@ export interface DatabaseEngine {
   arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase>;
   /** Reads what the snapshot held. */
   inSnapshot<T>(keeping: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T>;
+  /** Reads what a quarantine holds. */
+  inCopy<T>(keeping: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T>;
+  /** File of a copy where the engine keeps databases in files; null where it does not. */
+  fileOfCopy(keeping: Keeping, copy: CatalogueDatabase): string | null;
   /** Drops a quarantine or an armed copy. */
   dropCopy(run: Keeping, copy: CatalogueDatabase): Promise<void>;
 

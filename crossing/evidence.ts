@@ -1,20 +1,23 @@
 /** Captures what the definition declares, at its moment. What cannot be captured stands in the manifest and stops nothing. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { backup, DatabaseSync } from "node:sqlite";
-import { liveFile } from "../declared/site.ts";
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { liveFile, secretOf } from "../declared/site.ts";
 import {
   archiveTo,
+  linkInto,
   evidenceFolder,
   filesIn,
+  hashOfFile,
   MANIFEST,
   writeManifest,
   type CaptureNote,
   type Manifest,
 } from "../records/evidence-folder.ts";
 import type { CaptureDefinition, EvidenceContext, EvidenceMoment, RunFacts } from "../systems/evidence.ts";
+import { engineOf } from "./engine.ts";
 import { verifierPass } from "./gate.ts";
-import { openLive, type LiveSession } from "./inside.ts";
+import { inLive, openLive, type LiveSession } from "./inside.ts";
 import type { Run } from "./run.ts";
 import { fillNames, runFacts } from "./run-facts.ts";
 
@@ -82,6 +85,10 @@ export async function closeEvidence(run: Run, facts: RunFacts): Promise<{ folder
     success: facts.success,
     captures: [...notes.values()],
   });
+  const { backups } = evidence;
+  if (backups !== undefined)
+    for (const file of filesIn(folder).filter((name) => name.startsWith(backups.begin)))
+      linkInto(join(folder, file), join(run.site.home, backups.folder, file));
   if (evidence.archive !== undefined) archiveTo(folder, join(run.site.home, evidence.archive, facts.anchor));
   return { folder, manifest };
 }
@@ -100,8 +107,15 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
         headers: { ...headers, "x-backout-pass": verifierPass(run.site) },
         signal: AbortSignal.timeout(TIMEOUT_MS),
       }),
+    secret: (name) => secretOf(run.site, name),
     backup: (database, file) => backupOf(run, database, join(folder, file)),
     path: (file) => join(folder, file),
+    hash: async (file) => (existsSync(resolve(folder, file)) ? hashOfFile(resolve(folder, file)) : null),
+    quarantineFile: async (database) => {
+      const { quarantine } = facts.data[database] ?? {};
+      const copy = (await run.control.catalogued()).find((entry) => entry.role === "quarantine" && entry.name === quarantine);
+      return copy === undefined ? null : (await engineOf(run.definition, database)).fileOfCopy(run, copy);
+    },
     files: () => filesIn(folder).filter((file) => file !== MANIFEST),
   };
   const end = async (): Promise<void> => {
@@ -116,10 +130,12 @@ async function backupOf(run: Run, database: string, file: string): Promise<strin
     throw new Error(`${database} is no file; what was live stands in quarantine or in the snapshot taken first`);
   const source = liveFile(run.site, database);
   const making = `${file}.part`;
+  rmSync(making, { force: true });
   try {
-    const live = new DatabaseSync(source, { readOnly: true, timeout: TIMEOUT_MS });
-    await backup(live, making).finally(() => live.close());
+    // Through a session of the engine's own: from inside the fence where it stands.
+    await inLive(run, database, (session) => session.run("VACUUM INTO $1", [making]));
   } catch {
+    rmSync(making, { force: true });
     copyFileSync(source, making);
   }
   renameSync(making, file);

@@ -2,31 +2,15 @@
  * Restrictions besides the gate. The originals are written down before anything is restricted and stay as first written down until they are
  * given back; they are given back before data is copied or set aside, so that no snapshot and no quarantine ever holds a restriction.
  */
-import type { ControlRecord } from "../control/record.ts";
 import type { ProtectionDefinition } from "../systems/protection.ts";
-import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
+import type { SqlSession } from "../systems/sql-session.ts";
 import { inLive } from "./inside.ts";
+import { givenKey, heldKey, type Keeping, type Originals } from "./originals.ts";
 import type { CrossingPlan } from "./plan.ts";
 import { step, type Run } from "./run.ts";
 import { hasTable } from "./tables.ts";
 
-type Keeping = Pick<ControlRecord, "keepFirst" | "kept" | "forget">;
-
-/** The values a restriction found, by key. */
-export type Originals = { key: SqlValue; value: SqlValue }[];
-
 export type ProtectionOutcome = { id: string; rows: number; did: "restricted" | "given back" | "already so" | "no such table" };
-
-const heldKey = (id: string): string => `protection: ${id}`;
-const givenKey = (id: string): string => `protection given back: ${id}`;
-
-/** What a protection holds, or held last. */
-export async function originalsOf(keeping: Keeping, id: string): Promise<{ restricted: boolean; originals: Originals } | null> {
-  const held = await keeping.kept<Originals>(heldKey(id));
-  if (held !== null) return { restricted: true, originals: held };
-  const given = await keeping.kept<Originals>(givenKey(id));
-  return given === null ? null : { restricted: false, originals: given };
-}
 
 export async function restrict(session: SqlSession, keeping: Keeping, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
   const { id } = protection;

@@ -5,6 +5,7 @@ import type { Completion } from "../systems/completion.ts";
 import type { DataFacts, RunFacts } from "../systems/evidence.ts";
 import type { RowsChanged } from "../systems/repair.ts";
 import { repairsOf } from "../declared/repairs.ts";
+import { movedData } from "./moved-data.ts";
 import type { DataAction } from "./plan.ts";
 import type { Run } from "./run.ts";
 
@@ -34,8 +35,11 @@ export async function runFacts(run: Run, { failure, setAside, completion }: Endi
   const { definition, site } = run;
   const stamp = stampOf(crossing.startedAt);
   const data: Record<string, DataFacts> = {};
-  for (const [database, { action }] of Object.entries(crossing.plan.databases))
-    data[database] = await dataFacts(run, database, action, journal, setAside[database] ?? 0);
+  for (const database of Object.keys(crossing.plan.databases)) {
+    const { epoch, action } = await movedData(run, database);
+    const its = epoch === run.epoch ? journal : await run.control.journal(epoch);
+    data[database] = await dataFacts(run, database, action, its, setAside[database] ?? 0);
+  }
   return {
     runId: crossing.runId,
     epoch: run.epoch,
@@ -45,6 +49,7 @@ export async function runFacts(run: Run, { failure, setAside, completion }: Endi
     stack: site.stack,
     scope: crossing.plan.scope,
     forward: crossing.plan.forward,
+    rollback: isRollback(crossing.plan),
     from: crossing.plan.fromRelease,
     to: crossing.plan.toRelease,
     reason: crossing.reason,
@@ -58,6 +63,12 @@ export async function runFacts(run: Run, { failure, setAside, completion }: Endi
     completion,
     steps: journal.map(({ at, phase, step, status, durationMs }) => ({ at, phase, step, status, durationMs: durationMs ?? null })),
   };
+}
+
+function isRollback({ forward, changes, databases }: Crossing["plan"]): boolean {
+  const kinds = Object.values(databases).map(({ action }) => action.kind);
+  const data = kinds.some((kind) => kind !== "none" && kind !== "create");
+  return !forward && (data || changes.some(({ from, to }) => from !== null && from !== to));
 }
 
 export function anchorOf(run: Pick<Run, "definition">, { runId, startedAt }: Pick<Crossing, "runId" | "startedAt">): string {

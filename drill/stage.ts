@@ -109,6 +109,7 @@ export async function withContext<T>(stage: Stage, work: (context: DrillContext)
       secret: (name) => secretOf(site, name),
       observe: (component) => target.observe(component),
       runs: (component) => pins.components[component]?.run ?? false,
+      home: site.home,
       folder: standInFolder(folder),
     });
   } finally {

@@ -79,13 +79,16 @@ export async function manifestDifferences(folder: string): Promise<string[]> {
 /** The same files once more below another name; links where the file system has them, so that a large backup takes no space twice. */
 export function archiveTo(folder: string, target: string): void {
   rmSync(target, { recursive: true, force: true });
-  for (const file of [...filesIn(folder), MANIFEST]) {
-    const to = join(target, file);
-    mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
-    try {
-      linkSync(join(folder, file), to);
-    } catch {
-      copyFileSync(join(folder, file), to);
-    }
+  for (const file of [...filesIn(folder), MANIFEST]) linkInto(join(folder, file), join(target, file));
+}
+
+/** Already there: left as it is. */
+export function linkInto(file: string, to: string): void {
+  if (existsSync(to)) return;
+  mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+  try {
+    linkSync(file, to);
+  } catch {
+    copyFileSync(file, to);
   }
 }

@@ -1,7 +1,7 @@
 /** A session of the neutral kind in a SQLite file that is open already. */
 import type { DatabaseSync } from "node:sqlite";
 import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
-import { all, run } from "./database.ts";
+import { all, first, run } from "./database.ts";
 
 export function sqliteSession(database: DatabaseSync): SqlSession {
   return {
@@ -10,7 +10,9 @@ export function sqliteSession(database: DatabaseSync): SqlSession {
       Promise.resolve(all<Row>(database, sql, values)),
     run: async (sql, values = []) => Promise.resolve(run(database, sql, values)),
     transaction: async (work) => {
-      database.exec("BEGIN IMMEDIATE");
+      const checks = first<{ foreign_keys: number }>(database, "PRAGMA foreign_keys")?.foreign_keys === 1;
+      // Off in sessions that move data as it is; what a transaction changes must hold.
+      database.exec("PRAGMA foreign_keys = ON; BEGIN IMMEDIATE");
       try {
         // Ends with the transaction; rows can then be put back in any order.
         database.exec("PRAGMA defer_foreign_keys = ON");
@@ -20,6 +22,8 @@ export function sqliteSession(database: DatabaseSync): SqlSession {
       } catch (error) {
         if (database.isTransaction) database.exec("ROLLBACK");
         throw error;
+      } finally {
+        if (!checks) database.exec("PRAGMA foreign_keys = OFF");
       }
     },
   };

@@ -10,7 +10,7 @@ import type { ConstraintDefinition, ConstraintRecords, ConstraintState } from ".
 import type { AccountDefinition, EvidenceDefinition } from "./evidence.ts";
 import type { SchemaObjects } from "../verification/schema-objects.ts";
 import type { PolicyDefinition } from "./policy.ts";
-import type { ProtectionDefinition } from "./protection.ts";
+import type { HeldProtection, ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
 
 /** Where a component runs and how it is driven. */
@@ -217,6 +217,8 @@ export interface CheckContext extends DataAccess {
   /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
   schema: "keep" | "mark" | "down";
   observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** What each protection holds now, or held last; absent or null: it was never put on. */
+  protections?: Record<string, HeldProtection | null>;
   /** Ids of the actions done since the rollback; absent: none. */
   actionsDone?: readonly string[];
 }
@@ -327,6 +329,8 @@ export interface DrillContext extends DataAccess {
   observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
   /** Whether the component is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
   runs(component: string): boolean;
+  /** Folder of everything the stack keeps on this machine: exports, records. */
+  home: string;
   /** Folder for stand-ins of this drill. */
   folder: string;
 }

@@ -15,6 +15,8 @@ export interface RunFacts {
   stack: string;
   scope: string | null;
   forward: boolean;
+  /** A release or data goes back; false for a deployment, and where only maintenance, flags or configuration change. */
+  rollback: boolean;
   from: string | null;
   to: string;
   /** Incident and reason as given; null where none was. */
@@ -62,12 +64,18 @@ export interface EvidenceContext {
   session(database: string): Promise<SqlSession>;
   /** HTTP to a listener through the gate, with the verifier's pass. */
   get(component: string, path: string, headers?: Record<string, string>): Promise<Response>;
+  /** For signing in; never for a file. */
+  secret(name: string): string;
   /** A complete copy of a live database as one file, checked; resolves with what the check said. */
   backup(database: string, file: string): Promise<string>;
   /** Absolute path of a file in the folder of this run. */
   path(file: string): string;
   /** Files that are there already. */
   files(): string[];
+  /** sha256 of a file, also of one elsewhere; null where it is gone. */
+  hash(file: string): Promise<string | null>;
+  /** File of a quarantined database of an engine that keeps databases in files; null for any other. */
+  quarantineFile(database: string): Promise<string | null>;
 }
 
 export interface CaptureDefinition {
@@ -87,6 +95,8 @@ export interface EvidenceDefinition {
   anchor: string;
   /** Folder below which every run is kept a second time under its anchor, relative to the stack's folder. */
   archive?: string;
+  /** Folder, relative to the stack's, in which the backups of all runs lie together, and how the names of their files begin. */
+  backups?: { folder: string; begin: string };
   captures: CaptureDefinition[];
 }
 

@@ -1,4 +1,7 @@
-/** A restriction besides the traffic gate, inside the system's own data: put on before anything stops, given back when users are let in. */
+/** Restrictions inside the system's own data, besides the traffic gate. */
+import type { SqlValue } from "./sql-session.ts";
+
+/** Put on before anything stops, given back when users are let in. */
 export interface ProtectionDefinition {
   id: string;
   title: string;
@@ -13,4 +16,11 @@ export interface ProtectionDefinition {
   giveBackSql: string;
   /** Scopes it belongs to; absent: every crossing that goes back. */
   scopes?: string[];
+}
+
+/** The originals of a restriction, by key. */
+export interface HeldProtection {
+  /** It stands now; false: everything was given back. */
+  restricted: boolean;
+  originals: { key: SqlValue; value: SqlValue }[];
 }

@@ -2,6 +2,7 @@
 import type { SystemDefinition } from "./definition.ts";
 
 const SYSTEMS: Record<string, () => Promise<SystemDefinition>> = {
+  "orbis-forge": async () => (await import("./orbis-forge/definition.ts")).orbisForge,
   "pfa-vanguard": async () => (await import("./pfa-vanguard/definition.ts")).pfaVanguard,
   "radiation-health": async () => (await import("./radiation-health/definition.ts")).radiationHealth,
   "service-center": async () => (await import("./service-center/definition.ts")).serviceCenter,

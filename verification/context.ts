@@ -5,7 +5,9 @@ import { actionsDone } from "../crossing/action.ts";
 import { verifierPass } from "../crossing/gate.ts";
 import { targetOf } from "../components/targets/index.ts";
 import { countsAfterReapply } from "../crossing/steps/reapply.ts";
+import { originalsOf } from "../crossing/originals.ts";
 import type { Run } from "../crossing/run.ts";
+import type { HeldProtection } from "../systems/protection.ts";
 import type { Baseline, CheckContext } from "../systems/definition.ts";
 import { openData } from "./data-access.ts";
 
@@ -51,6 +53,7 @@ export async function openContext(
     constraints: pins.constraints ?? {},
     maintenance: pins.maintenance,
     schema: pins.schema,
+    protections: await heldProtections(run),
     observe: (component) => target.observe(component),
     ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(control) }),
     end: data.end,
@@ -73,6 +76,12 @@ async function recordedObjects(run: Run, pins: Pins, own: Baseline | null): Prom
 async function restoredBaseline(run: Run): Promise<Baseline | null> {
   const baseline = await snapshotBaseline(run);
   return baseline === null ? null : { ...baseline, counts: { ...baseline.counts, ...(await countsAfterReapply(run, run.epoch)) } };
+}
+
+async function heldProtections({ definition, control }: Run): Promise<Record<string, HeldProtection | null>> {
+  const held: Record<string, HeldProtection | null> = {};
+  for (const { id } of definition.protections ?? []) held[id] = await originalsOf(control, id);
+  return held;
 }
 
 async function snapshotBaseline(run: Run): Promise<Baseline | null> {

@@ -18,6 +18,22 @@ export class NoSafetySnapshotError extends Error {
   }
 }
 
+/** Counts of before, changed by what the repair says it changed: what verification compares the data with. */
+export async function repairAndCount(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
+  const changed = await repair(run, database, action);
+  const counted = (await run.control.journal(run.epoch)).findLast(
+    ({ phase, step, status }) => phase === "fence" && step === "count" && status === "finished",
+  )?.detail as Record<string, number> | undefined;
+  if (counted !== undefined) {
+    const expected = Object.entries(counted).map(([table, rows]): [string, number] => {
+      const { inserted = 0, deleted = 0 } = changed[table] ?? {};
+      return [table, rows + inserted - deleted];
+    });
+    await run.control.setCounts(run.epoch, Object.fromEntries(expected));
+  }
+  return changed;
+}
+
 export async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
   const definition = repairsOf(run.definition, database)[action.repair];
   if (definition === undefined) throw new Error(`${database} has no repair ${action.repair}`);

@@ -5,8 +5,9 @@ import { baseSnapshot } from "../at-risk.ts";
 import { engineOf, type DatabaseEngine, type CutOver } from "../engine.ts";
 import { beginExport } from "../exports.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../plan.ts";
+import { carryOverRecords } from "../carry-over.ts";
 import { putProtections } from "../protections.ts";
-import { repair } from "../repairs/repair.ts";
+import { repairAndCount } from "../repairs/repair.ts";
 import { step, type Run } from "../run.ts";
 import { reapplySince } from "./reapply.ts";
 
@@ -50,6 +51,14 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
           () => cutOver(run, engine, database, plan.action),
           (done) => done,
         );
+  if (swap !== null || plan.action.kind === "restore")
+    await step(
+      run,
+      "data",
+      `records of ${database} written since`,
+      () => carryOverRecords(run, database),
+      (rows) => rows,
+    );
   const { action } = plan;
   if (swap !== null) beginExport(run, database, action);
   if (action.kind === "repair")
@@ -57,7 +66,7 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
       run,
       "data",
       `repair ${database} by ${action.repair}`,
-      () => repair(run, database, action),
+      () => repairAndCount(run, database, action),
       (rows) => rows,
     );
   const migrated = fenced

@@ -57,7 +57,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   await captureEvidence(run, "fenced");
   // Nothing writes any more: what is counted now is what must be there afterwards.
   const counted = Object.keys((await control.crossing(epoch))?.baseline?.counts ?? {}).length > 0;
-  if (!counted && existing(run, plan).some((database) => plan.databases[database]?.action.kind === "none"))
+  if (!counted && existing(run, plan).some((database) => ["none", "repair"].includes(plan.databases[database]?.action.kind ?? "")))
     await step(
       run,
       "fence",

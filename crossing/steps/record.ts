@@ -6,6 +6,7 @@ import { armInBackground } from "../arming.ts";
 import { endRun } from "../ending.ts";
 import type { ExportFile } from "../engine.ts";
 import { exportsOf } from "../exports.ts";
+import { movedData } from "../moved-data.ts";
 import { applyRetention } from "../retention.ts";
 import { step, type Run } from "../run.ts";
 
@@ -21,19 +22,21 @@ export async function record(
   if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
   const exported: Exported[] = [];
   const setAside: Record<string, number> = {};
-  for (const [database, { action }] of Object.entries(crossing.plan.databases))
+  for (const database of Object.keys(crossing.plan.databases)) {
+    const { epoch, action } = await movedData(run, database);
     if (action.kind === "restore" || action.kind === "undo") {
       const files = await step(
         run,
         "record",
         `export rows written since of ${database}`,
-        () => exportsOf(run, database, action),
+        () => exportsOf({ ...run, epoch }, database, action),
         (done) => done,
       );
       exported.push(...files);
       // The other files hold the same rows in another form.
       setAside[database] = files.filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
     }
+  }
   await step(
     run,
     "record",

@@ -3,6 +3,7 @@ import { look } from "../../crossing/look.ts";
 import { compareReleases } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { repairsOf } from "../../declared/repairs.ts";
+import { showDataPin } from "../../declared/pins.ts";
 import { scopeEdits } from "../../declared/scope.ts";
 import type { Carry } from "../../declared/schema.ts";
 import { suggestion } from "../../declared/errors.ts";
@@ -50,7 +51,7 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
     scope,
     to,
     at: new Date().toISOString(),
-    snapshots: data === "snapshot" || reads.length > 0 ? await snapshotsBefore(stack, wish.snapshot) : {},
+    snapshots: data === "snapshot" || reads.length > 0 ? await snapshotsBefore(stack, to, wish.snapshot) : {},
     with: argumentsOf(wish.with ?? []),
     block:
       wish.block === false || to === declared.release
@@ -90,7 +91,7 @@ function previousRelease(current: string, releases: string[]): string {
 }
 
 /** The newest snapshot taken before the release that is left, with its generation: exact, so that it means the same tomorrow. */
-async function snapshotsBefore(stack: OpenStack, wished: string | undefined): Promise<Record<string, string>> {
+async function snapshotsBefore(stack: OpenStack, to: string, wished: string | undefined): Promise<Record<string, string>> {
   const facts = await look(stack.site, stack.definition);
   if (facts.reach.kind !== "reached")
     throw new VerbRefusedError("the database cannot be reached, so it is not known which snapshots exist; nothing was changed");
@@ -98,6 +99,9 @@ async function snapshotsBefore(stack: OpenStack, wished: string | undefined): Pr
   return Object.fromEntries(
     Object.keys(stack.definition.databases).map((database) => {
       if (wished !== undefined) return [database, wished];
+      // A rollback that is gone on with: the release that is left is not pinned any more, but what it goes back to is.
+      const pin = stack.pins.data[database];
+      if (to === stack.declared.release && pin?.kind === "snapshot") return [database, showDataPin(pin)];
       const newest = facts.snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === name).at(-1);
       if (newest === undefined) {
         const there = facts.snapshots

@@ -13,6 +13,8 @@ export interface Call {
   header(name: string): string | undefined;
   /** The parsed JSON body; an empty object where there is none. */
   body: Record<string, unknown>;
+  /** The body as it came; only for routes that take any body. */
+  raw: Buffer;
 }
 
 export interface Reply {
@@ -27,6 +29,8 @@ export interface Reply {
 export interface Route {
   method: string;
   path: string;
+  /** Takes a body of any kind (a form, a file) up to this size, and leaves it unparsed. */
+  rawLimitBytes?: number;
   handle(call: Call): Promise<Reply> | Reply;
 }
 
@@ -97,13 +101,16 @@ async function answer(options: HttpOptions, request: IncomingMessage): Promise<R
   const method = request.method ?? "GET";
   try {
     const found = findRoute(options.routes, method === "HEAD" ? "GET" : method, url.pathname);
+    const limitBytes = found?.route.rawLimitBytes;
+    const raw = await readRaw(request, limitBytes ?? BODY_LIMIT_BYTES);
     const call: Call = {
       method,
       path: url.pathname,
       params: found?.params ?? {},
       query: url.searchParams,
       header: (name) => request.headers[name.toLowerCase()]?.toString(),
-      body: await readBody(request),
+      body: limitBytes === undefined ? parseBody(raw) : {},
+      raw,
     };
     const instead = await options.intercept?.(call);
     if (instead) return instead;
@@ -136,17 +143,21 @@ function matchPath(pattern: string, path: string): Record<string, string> | null
   return params;
 }
 
-async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+async function readRaw(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request) {
     sizeBytes += (chunk as Buffer).length;
-    if (sizeBytes > BODY_LIMIT_BYTES) throw new HttpError(413, `the body may have ${BODY_LIMIT_BYTES} bytes`);
+    if (sizeBytes > limitBytes) throw new HttpError(413, `the body may have ${limitBytes} bytes`);
     chunks.push(chunk as Buffer);
   }
-  if (sizeBytes === 0) return {};
+  return Buffer.concat(chunks);
+}
+
+function parseBody(raw: Buffer): Record<string, unknown> {
+  if (raw.length === 0) return {};
   try {
-    const parsed: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    const parsed: unknown = JSON.parse(raw.toString("utf8"));
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
   } catch {
     // Told below, as for any other body that is not an object.

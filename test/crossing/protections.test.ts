@@ -1,6 +1,7 @@
 /** Restrictions besides the gate: originals first, never overwritten, given back as they were. */
 import { expect, test } from "vitest";
-import { giveBack, originalsOf, restrict } from "../../crossing/protections.ts";
+import { originalsOf } from "../../crossing/originals.ts";
+import { giveBack, restrict } from "../../crossing/protections.ts";
 import type { ProtectionDefinition } from "../../systems/protection.ts";
 import { keeping, memory } from "./memory.ts";
 

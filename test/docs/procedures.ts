@@ -15,6 +15,8 @@ const procedureSchema = z.strictObject({
   component: z.string().optional(),
   /** Pins that stand before, by path with dots: what the procedure takes away. */
   given: z.record(z.string(), z.unknown()).optional(),
+  /** Arguments of the scope's repair. */
+  with: z.record(z.string(), z.string()).optional(),
   /** Scope that has gone before. */
   after: z.string().optional(),
   /** Pins by path with dots; null removes one. */
@@ -39,19 +41,29 @@ export function broken(definition: SystemDefinition, stack: string): string {
   return editPins(stack, [{ path: ["release"], value: definition.drill.from }]);
 }
 
-function scopeText(definition: SystemDefinition, text: string, scope: string, component?: string): string {
+function scopeText(
+  definition: SystemDefinition,
+  text: string,
+  scope: string,
+  component?: string,
+  given: Record<string, string> = {},
+): string {
   const { from, to } = definition.drill;
   const pins = definition.scopes[scope]?.pins;
   const block = pins?.release === "to" ? { release: from, incident: "INCIDENT-7" } : null;
   const snapshots = Object.fromEntries(Object.keys(definition.databases).map((database) => [database, `before-${from}@1`]));
   const at = "2026-01-01T03:00:00Z";
-  return editPins(text, scopeEdits(definition, { scope, to, snapshots, block, at, ...(component === undefined ? {} : { component }) }));
+  return editPins(
+    text,
+    scopeEdits(definition, { scope, to, snapshots, with: given, block, at, ...(component === undefined ? {} : { component }) }),
+  );
 }
 
 /** The exact lines a procedure changes in the stack file; empty: none. */
-export function diffOf(definition: SystemDefinition, stack: string, { scope, component, given, after, pins }: Procedure): string[] {
+export function diffOf(definition: SystemDefinition, stack: string, procedure: Procedure): string[] {
+  const { scope, component, given, after, pins } = procedure;
   const start = editPins(broken(definition, stack), pinEdits(given ?? {}));
-  if (scope !== undefined) return yamlDiff(start, scopeText(definition, start, scope, component));
+  if (scope !== undefined) return yamlDiff(start, scopeText(definition, start, scope, component, procedure.with));
   if (pins === undefined) return [];
   const before = after === undefined ? start : scopeText(definition, start, after);
   return yamlDiff(before, editPins(before, pinEdits(pins)));

@@ -50,6 +50,7 @@ function context(): DrillContext {
     },
     runs: () => true,
     folder: stand.folder,
+    home: stand.folder,
   };
 }
 

@@ -65,6 +65,9 @@ export const inPlace: DatabaseEngine = {
   arm,
   inSnapshot: (keeping, snapshot, work) =>
     withScratch(keeping.site, snapshot.database, [snapshot.location], ([client]) => work(postgresSession(client!))),
+  inCopy: (keeping, copy, work) =>
+    withScratch(keeping.site, copy.database, [dumpFolder(keeping.site, copy.name)], ([client]) => work(postgresSession(client!))),
+  fileOfCopy: () => null,
   dropCopy: async ({ site, control }, copy) => {
     if (copy.role === "quarantine") await removeDump(dumpFolder(site, copy.name));
     await control.forgetDatabase(copy.oid);

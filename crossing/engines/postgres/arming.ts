@@ -94,6 +94,10 @@ export async function withCopy<T>(run: Keeping, snapshot: Snapshot, work: (clien
   return result;
 }
 
+export async function inQuarantine<T>(run: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  return insideCopy(run, copy.name, (client) => work(postgresSession(client)));
+}
+
 export async function inSnapshot<T>(run: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
   return withCopy(run, snapshot, (client) => work(postgresSession(client)));
 }

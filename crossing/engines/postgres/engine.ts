@@ -2,7 +2,7 @@
 import { serverOf } from "../../../declared/site.ts";
 import type { DatabaseEngine, Looking } from "../../engine.ts";
 import { inPlace } from "../in-place/engine.ts";
-import { arm, dropCopy, inSnapshot } from "./arming.ts";
+import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
 import { rowsAtRisk, rowsSince } from "./at-risk.ts";
 import { cutOver, exportSince, make, migrate, putBack } from "./data.ts";
 import { admit, close, keepProperties } from "./fence.ts";
@@ -31,6 +31,8 @@ const renaming: DatabaseEngine = {
   removeSnapshot,
   arm,
   inSnapshot,
+  inCopy: inQuarantine,
+  fileOfCopy: () => null,
   dropCopy,
   make,
   cutOver,

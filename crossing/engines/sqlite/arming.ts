@@ -133,6 +133,15 @@ export async function inSnapshot<T>(_run: Keeping, snapshot: Snapshot, work: (se
   return inPristine(snapshot, (db) => work(sqliteSession(db)));
 }
 
+export async function inCopy<T>({ control }: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  const db = openFile(pathOfCopy(control, copy.oid), { immutable: true });
+  return work(sqliteSession(db)).finally(() => db.close());
+}
+
+export function fileOfCopy({ control }: Keeping, copy: CatalogueDatabase): string {
+  return pathOfCopy(control, copy.oid);
+}
+
 /** The pristine file, which nobody writes to. */
 export async function inPristine<T>(snapshot: Snapshot, work: (db: DatabaseSync) => Promise<T>): Promise<T> {
   const db = openFile(snapshot.location, { immutable: true });

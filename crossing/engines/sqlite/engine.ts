@@ -1,6 +1,6 @@
 /** What a crossing does with a live SQLite file. */
 import type { DatabaseEngine } from "../../engine.ts";
-import { arm, dropCopy, inSnapshot } from "./arming.ts";
+import { arm, dropCopy, fileOfCopy, inCopy, inSnapshot } from "./arming.ts";
 import { cutOver, exportSince, make, migrate, removeSnapshot, rowsAtRisk, rowsSince, snapshotLocation, takeSnapshot } from "./data.ts";
 import { admit, close, keepProperties, openLive } from "./fence.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
@@ -25,6 +25,8 @@ export const sqlite: DatabaseEngine = {
   removeSnapshot,
   arm,
   inSnapshot,
+  inCopy,
+  fileOfCopy,
   dropCopy,
   make,
   cutOver,

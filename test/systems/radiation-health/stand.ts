@@ -97,6 +97,7 @@ export function drillContext(programs: Programs, database: TestDatabase): DrillC
     secret,
     observe: observing(programs),
     runs: () => true,
+    home: "",
     folder: "",
   };
 }

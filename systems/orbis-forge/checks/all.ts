@@ -1,0 +1,20 @@
+/** Every check, in the order in which they run. None of them writes. */
+import type { CheckDefinition } from "../../definition.ts";
+import { counts, foreignKeys, integrity, permissions, schemaCompatible } from "./data.ts";
+import { authorisation, features, health, login, maintenanceOff, noPhase3, smoke, stableLoad } from "./service.ts";
+
+export const CHECKS: CheckDefinition[] = [
+  health,
+  integrity,
+  foreignKeys,
+  counts,
+  schemaCompatible,
+  login,
+  authorisation,
+  features,
+  noPhase3,
+  permissions,
+  maintenanceOff,
+  smoke,
+  stableLoad,
+];

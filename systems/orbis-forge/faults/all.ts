@@ -1,0 +1,12 @@
+import type { FaultDefinition } from "../../definition.ts";
+import { badInlineEdits, badTransaction, brokenDatabase, dataCorruption } from "./data.ts";
+import { coreFeatureBroken, slowResponses } from "./service.ts";
+
+export const FAULTS: Record<string, FaultDefinition> = {
+  "data-corruption": dataCorruption,
+  "bad-inline-edits": badInlineEdits,
+  "bad-transaction": badTransaction,
+  "broken-database": brokenDatabase,
+  "slow-responses": slowResponses,
+  "core-feature-broken": coreFeatureBroken,
+};

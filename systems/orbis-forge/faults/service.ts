@@ -1,0 +1,35 @@
+/** Faults of the program alone: its data is sound and stays. */
+import type { FaultDefinition } from "../../definition.ts";
+import { burst, login, request } from "../api.ts";
+import { accessOf, switchOn } from "./switch.ts";
+
+const TIMES_BASELINE = 5;
+/** Below this nobody notices, and five times almost nothing is noise. */
+const UNNOTICED_MS = 100;
+
+export const slowResponses: FaultDefinition = {
+  title: "Responses take more than five times as long as before",
+  scope: "application",
+  switchOn: (context) => switchOn(context, "slow-responses", { delayMs: 600 }),
+  probe: async (context) => {
+    const access = accessOf(context);
+    const token = await login(access);
+    // What the defect does not slow down tells how fast the system is on this machine.
+    const baseline = await burst(access, token, "/api/step-progress?limit=20", 8, 4);
+    const { medianMs } = await burst(access, token, "/api/projects?limit=20", 8, 4);
+    const limitMs = Math.max(UNNOTICED_MS, TIMES_BASELINE * baseline.medianMs);
+    return medianMs > limitMs ? `median ${Math.round(medianMs)} ms against ${Math.round(baseline.medianMs)} ms elsewhere` : null;
+  },
+};
+
+export const coreFeatureBroken: FaultDefinition = {
+  title: "Projects can no longer be read",
+  scope: "application",
+  switchOn: (context) => switchOn(context, "core-feature-broken"),
+  probe: async (context) => {
+    const access = accessOf(context);
+    const response = await request(access, await login(access), "/api/projects?limit=1");
+    await response.text();
+    return response.status >= 500 ? `/api/projects answers ${response.status}` : null;
+  },
+};

@@ -1,0 +1,79 @@
+/** The procedures of the rollback plan as sets of pins. Options A, B and C bring data back; the application goes back with each of them. */
+import type { ScopeDefinition, ScopePins } from "../definition.ts";
+import { MESSAGES } from "./messages.ts";
+
+const MINUTE = 60;
+
+/** The plan's seven phases in minutes from the beginning. The sixth is a watch and the seventh the work of days: both come after users are in. */
+export const SEVEN_PHASES = [
+  { title: "Protection", fromMinute: 0, toMinute: 5 },
+  { title: "Assessment and backup", fromMinute: 5, toMinute: 15 },
+  { title: "Restoration", fromMinute: 15, toMinute: 30 },
+  { title: "Application", fromMinute: 30, toMinute: 45 },
+  { title: "Governance", fromMinute: 45, toMinute: 60 },
+  { title: "Stabilisation", fromMinute: 60, toMinute: 75 },
+  { title: "Analysis", fromMinute: 24 * 60, toMinute: 7 * 24 * 60 },
+] as const;
+
+const BUDGET_SECONDS = 75 * MINUTE;
+const PHASE_BUDGETS = {
+  fence: 5 * MINUTE,
+  snapshot: 10 * MINUTE,
+  data: 15 * MINUTE,
+  install: 5 * MINUTE,
+  resume: 5 * MINUTE,
+  verify: 5 * MINUTE,
+  record: 15 * MINUTE,
+};
+
+const CHECKS = [
+  "health",
+  "features",
+  "login",
+  "authorisation",
+  "integrity",
+  "counts",
+  "foreign-keys",
+  "schema-compatible",
+  "no-phase-3",
+  "permissions",
+  "maintenance-off",
+  "smoke",
+  "stable-load",
+];
+
+const BACK: ScopePins = { release: "to", schema: "keep", maintenance: { mode: "off" } };
+
+function scope(title: string, useWhen: string, data: NonNullable<ScopePins["data"]>): ScopeDefinition {
+  return { title, useWhen, budgetSeconds: BUDGET_SECONDS, phaseBudgets: PHASE_BUDGETS, pins: { ...BACK, data }, checks: CHECKS };
+}
+
+export const scopes: Record<string, ScopeDefinition> = {
+  full: scope(
+    "C Full: the data from the snapshot taken before the deployment, and the release of before",
+    "Data is corrupt beyond repair",
+    "snapshot",
+  ),
+  selective: scope("A Selective: the bad rows alone from the snapshot, and the release of before", "Few rows are bad and known by name", {
+    repair: "rows",
+  }),
+  transaction: scope(
+    "B Transaction: one transaction taken back by the change history, and the release of before",
+    "One recent transaction did the damage",
+    { repair: "transaction" },
+  ),
+  "json-import": scope(
+    "Import: the export of before the deployment takes the place of the projects, and the release of before",
+    "The snapshot cannot be used and the export can",
+    { repair: "json-import" },
+  ),
+  application: scope("Application: the release of before; the data stays", "The release fails and its data is sound", "current"),
+  maintenance: {
+    title: "Maintenance: users are kept out with the plan's message and permissions are restricted; nothing goes back yet",
+    useWhen: "Users must be protected before it is decided what to do",
+    budgetSeconds: 5 * MINUTE,
+    phaseBudgets: { fence: 5 * MINUTE },
+    pins: { maintenance: { mode: "full", message: MESSAGES.maintenance } },
+    checks: ["health"],
+  },
+};

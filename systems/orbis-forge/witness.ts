@@ -1,0 +1,19 @@
+/** How a client that remembers every acknowledged write writes to this system. */
+import type { WitnessScript } from "../definition.ts";
+import { TEST_USER } from "./api.ts";
+
+export const witness: WitnessScript = {
+  component: "app",
+  login: {
+    method: "POST",
+    path: "/api/auth/login",
+    body: { username: TEST_USER, password: "{{secret:test-user-password}}" },
+    tokenField: "token",
+  },
+  insert: { method: "POST", path: "/api/projects", body: { code: "{{id}}", name: "{{value}}" } },
+  update: { method: "PUT", path: "/api/projects/{{id}}", body: { name: "{{value}}" } },
+  delete: { method: "DELETE", path: "/api/projects/{{id}}" },
+  table: "projects",
+  key: "code",
+  value: "name",
+};

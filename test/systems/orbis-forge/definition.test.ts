@@ -1,0 +1,157 @@
+/** The definition's names, budgets and records; the governance entry; the migrations up and down. */
+import { describe, expect, test } from "vitest";
+import { writeAccountRow } from "../../../crossing/account.ts";
+import { PHASES } from "../../../crossing/phases.ts";
+import { account, contextOf, dataLossOf, detailsOf, methodOf } from "../../../systems/orbis-forge/account.ts";
+import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { SEVEN_PHASES } from "../../../systems/orbis-forge/scopes.ts";
+import { memory } from "../../crossing/memory.ts";
+import { migrationsOf, NEW, OLD, runFacts } from "./stand.ts";
+
+const { scopes, checks, watches, evidence } = orbisForge;
+
+describe("definition", () => {
+  test("every name a scope or a watch uses exists, and budgets fit into the plan's 75 minutes", () => {
+    const ids = checks.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [name, scope] of Object.entries(scopes)) {
+      expect(
+        scope.checks.filter((id) => !ids.includes(id)),
+        name,
+      ).toEqual([]);
+      expect(
+        Object.keys(scope.phaseBudgets).filter((phase) => !(PHASES as readonly string[]).includes(phase)),
+        name,
+      ).toEqual([]);
+      expect(
+        Object.values(scope.phaseBudgets).reduce((sum, seconds) => sum + seconds, 0),
+        name,
+      ).toBeLessThanOrEqual(scope.budgetSeconds);
+    }
+    for (const [name, watch] of Object.entries(watches!)) {
+      expect(
+        watch.checks.filter((id) => !ids.includes(id)),
+        name,
+      ).toEqual([]);
+      expect(
+        watch.after.filter((scope) => !(scope in scopes)),
+        name,
+      ).toEqual([]);
+    }
+    expect(Math.max(...Object.values(scopes).map(({ budgetSeconds }) => budgetSeconds))).toBe(75 * 60);
+    expect(SEVEN_PHASES.slice(0, 6).map(({ toMinute }) => toMinute)).toEqual([5, 15, 30, 45, 60, 75]);
+  });
+
+  test("15 polls of a minute, then 2 hours, then 24", () => {
+    const polls = watches!["polls"]!;
+    expect((polls.durationMinutes * 60) / polls.intervalSeconds).toBe(15);
+    expect(polls.pass.healthyShare).toBe(1);
+    expect([watches!["stability"]!.durationMinutes, watches!["heightened"]!.durationMinutes]).toEqual([120, 1440]);
+  });
+
+  test("every fault has a scope that there is, and a repair finds its own arguments", () => {
+    for (const [name, fault] of Object.entries(orbisForge.drill.faults)) {
+      const data = scopes[fault.scope]?.pins.data;
+      expect(data, name).toBeDefined();
+      expect(typeof data === "object", name).toBe(fault.repairWith !== undefined);
+    }
+    expect(new Set(Object.values(orbisForge.drill.faults).map(({ scope }) => scope))).toEqual(
+      new Set(["full", "selective", "transaction", "json-import", "application"]),
+    );
+  });
+
+  test("one stamp in every name of the evidence, and nothing of the run is left out", () => {
+    const files = evidence!.captures.filter(({ of = "back" }) => of === "back").map(({ file }) => file);
+    for (const begin of [
+      "rollback_health",
+      "rollback_db_stats",
+      "recent_operations",
+      "emergency_backup",
+      "emergency_export",
+      "rollback_execution",
+      "production_corrupted",
+    ])
+      expect(
+        files.find((file) => file.startsWith(begin)),
+        begin,
+      ).toMatch(/_\{stamp\}\./);
+    for (const file of ["rollback_details.json", "rollback_context.json", "anchor_metadata.json"]) expect(files).toContain(file);
+    expect(new Set(files).size).toBe(files.length);
+  });
+
+  test("the newer schema comes and goes, and goes back to what it was", () => {
+    const shape = (file: ReturnType<typeof memory>) =>
+      file.database.prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name").all();
+    const [old, newer] = [memory(migrationsOf(OLD).join("\n")), memory(migrationsOf(NEW).join("\n"))];
+    expect(shape(newer)).not.toEqual(shape(old));
+    newer.database.exec(migrationsOf(NEW, "down.sql")[1]!);
+    expect(shape(newer).map((row) => String(row["sql"]).replaceAll(/\s+/g, " "))).toEqual(
+      shape(old).map((row) => String(row["sql"]).replaceAll(/\s+/g, " ")),
+    );
+    newer.database.exec(migrationsOf(NEW, "down.sql")[0]!);
+    expect(shape(newer)).toEqual([]);
+  });
+});
+
+describe("the governance entry", () => {
+  test("has the fields of the plan, with quotes and all, as a row of the restored data", async () => {
+    const { session } = memory(migrationsOf(OLD).join("\n"));
+    const facts = runFacts();
+    expect(await writeAccountRow(session, account, account.entry(facts))).toBe(true);
+    expect(await writeAccountRow(session, account, account.entry(facts))).toBe(false);
+    const [row] = await session.all<Record<string, string>>("SELECT * FROM governance_logs WHERE event_type = 'emergency_rollback'");
+    expect(row).toMatchObject({
+      user_id: "emergency_admin",
+      user_role: "incident_commander",
+      resource_type: "production_deployment",
+      resource_id: "of-bev-phase-3",
+      action: "rollback_deployment",
+      success: 1,
+    });
+    expect(JSON.parse(row!["details"]!)).toMatchObject({
+      operation: "OF-BEV Phase 3 Emergency Rollback",
+      rollback_reason: `INCIDENT-7: it's "broken"`,
+      rollback_method: "full_database_restore",
+      database_restoration: {
+        backup_used: "before-phase-3.0.0@1",
+        restoration_timestamp: "2026-01-01T12:01:00.000Z",
+        data_loss_period: "2026-01-01T10:00:00.000Z to 2026-01-01T12:00:00.000Z",
+        integrity_verified: true,
+      },
+      application_rollback: { from_version: NEW, to_version: OLD, rollback_duration_minutes: 3, verification_status: "success" },
+      business_impact: { downtime_minutes: 3, affected_users: "12", data_loss: "minimal", service_restoration: "complete" },
+    });
+    expect(JSON.parse(row!["runtime_context"]!)).toEqual({
+      phase: "OF-BEV-Phase-3-Emergency-Rollback",
+      environment: "production",
+      incident_commander: "the commander on duty",
+      rollback_team: ["operator", "administrator"],
+      memoryplugin_anchor: facts.anchor,
+    });
+  });
+
+  test("says of a failed run that it failed, and where", () => {
+    const failed = runFacts({ success: false, openedAt: null, failure: "verify: 13 checks" });
+    expect(account.entry(failed)["success"]).toBe(false);
+    expect(detailsOf(failed)).toMatchObject({
+      failed_step: "verify: 13 checks",
+      application_rollback: { verification_status: "failed", rollback_duration_minutes: null },
+      business_impact: { service_restoration: "pending" },
+    });
+    expect(contextOf(runFacts({ incident: {} }))).toMatchObject({ incident_commander: null, rollback_team: [] });
+  });
+
+  test.each([
+    ["restore", "before-phase-3.0.0@1", "full_database_restore"],
+    ["repair", "rows from before-phase-3.0.0@1", "selective_rollback"],
+    ["repair", "transaction", "transaction_rollback"],
+    ["repair", "json-import", "json_import_restore"],
+    ["none", null, "application_rollback"],
+  ] as const)("a rollback by %s %s is told as one", (action, from, method) => {
+    expect(methodOf(runFacts({ data: { production: { ...runFacts().data["production"]!, action, from } } }))).toBe(method);
+  });
+
+  test("a loss is none, minimal or significant", () => {
+    expect([0, 1, 100, 101].map(dataLossOf)).toEqual(["none", "minimal", "minimal", "significant"]);
+  });
+});
