@@ -65,7 +65,9 @@ describe("a rollback that failed", () => {
     expect(await health.json()).toMatchObject({ status: "healthy", version: "v3.0.0" });
     expect(stand.gate()?.mode).toBe("closed");
     // What users wrote since is where it was: in the environment that failed.
-    expect(await stand.lost(["BEFORE-1", "BEFORE-2", "SINCE-1"])).toEqual([]);
+    const [quarantine] = await stand.quarantines();
+    const kept = await stand.inside<{ pfa_id: string }>(quarantine!.name, "SELECT pfa_id FROM pfa_records ORDER BY 1");
+    expect(kept.map(({ pfa_id }) => pfa_id)).toEqual(["BEFORE-1", "BEFORE-2", "SINCE-1"]);
     const again = await stand.verb<{ error: { message: string } }>("rollback", "--alternative", "fresh", "--yes");
     expect(again.json.error.message).toMatch(/is there already: a fresh environment begins with neither/);
   });
