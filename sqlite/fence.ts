@@ -112,18 +112,29 @@ export async function insideFile<T>(path: string, work: (db: DatabaseSync) => T 
 }
 
 /**
- * The moment in which names may be changed: no journal of ours, no log, nobody else. The lock stays on the file under its new name until `work` is
- * done. @throws FileHeldError, LogLeftError
+ * The moment in which names may be changed: no journal of ours, no log, nobody else. The locks stay on the files under their new names until `work`
+ * is done. @throws FileHeldError, LogLeftError
  */
-export async function whileUnwritten<T>(path: string, work: () => Promise<T>): Promise<T> {
-  // A journal is removed when its session ends: the guard is taken anew, and writes nothing.
-  releaseFile(path);
-  await closeFile(path);
+export async function whileUnwritten<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+  for (const path of paths) await closeFile(path);
   try {
+    // A journal is removed when its session ends: the guards are taken anew, and write nothing.
+    for (const path of paths) guardAnew(path);
+    const holders = holdersOf(...paths);
+    if (holders.length > 0) throw new FileHeldError(paths[0] ?? "", holders);
     return await work();
   } finally {
-    releaseFile(path);
+    for (const path of paths) releaseFile(path);
   }
+}
+
+function guardAnew(path: string): void {
+  if (damaged.has(path)) return;
+  releaseFile(path);
+  const guard = tryToClose(path);
+  if (typeof guard === "string") throw new FileHeldError(path, holdersOf(path));
+  guards.set(path, guard);
+  refuseLeftLog(path);
 }
 
 /** Lets everybody have the file again. */

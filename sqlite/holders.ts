@@ -24,11 +24,10 @@ export class FileHeldError extends Error {
   }
 }
 
-/** Processes other than this one that have the file, or a file beside it, open. Linux only; elsewhere none are found and only the locks tell. */
-export function holdersOf(path: string): Holder[] {
+/** Processes other than this one that have one of the files, or a file beside it, open. Linux only; elsewhere none are found and only the locks tell. */
+export function holdersOf(...paths: string[]): Holder[] {
   if (process.platform !== "linux") return [];
-  const real = realPath(path);
-  const names = new Set([real, ...BESIDE.map((suffix) => real + suffix)]);
+  const names = new Set(paths.map(realPath).flatMap((path) => [path, ...BESIDE.map((suffix) => path + suffix)]));
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid && holds(entry, names))
     .map((entry) => ({ pid: Number(entry), command: commandOf(entry) }));

@@ -7,7 +7,7 @@ import type { Pins } from "../../../declared/pins.ts";
 import { assertCanGoDown } from "../../../postgres/migrations/plan.ts";
 import { backUp, removeFile, requireRoom } from "../../../sqlite/copy.ts";
 import { compareFiles } from "../../../sqlite/comparison.ts";
-import { first, isDamaged, openFile } from "../../../sqlite/database.ts";
+import { first, isDamaged, openFile, withFile } from "../../../sqlite/database.ts";
 import { exportDifferences } from "../../../sqlite/export.ts";
 import { closeFile, insideFile, whileUnwritten } from "../../../sqlite/fence.ts";
 import { identityOf } from "../../../sqlite/identity.ts";
@@ -117,16 +117,14 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
     snapshotId: replacement.snapshotId,
   };
   const db = fileOf(control);
-  await whileUnwritten(replacement.path, () =>
-    whileUnwritten(live, async () => {
-      fileCatalogue.beginSwap(db, swap);
-      if (saved !== null) giveOwnership(replacement.path, saved);
-      await swapFiles(swap, { at: (point) => failpoint(`data.swap-${point.replace(" ", "-")}`) });
-      fileCatalogue.finishSwap(db, swap);
-    }),
-  );
+  await whileUnwritten([live, replacement.path], async () => {
+    fileCatalogue.beginSwap(db, swap);
+    if (saved !== null) giveOwnership(replacement.path, saved);
+    await swapFiles(swap, { at: (point) => failpoint(`data.swap-${point.replace(" ", "-")}`) });
+    fileCatalogue.finishSwap(db, swap);
+  });
   await failpoint("data.swap-catalogued");
-  await insideFile(live, (inside) => first(inside, "SELECT count(*) FROM sqlite_schema"));
+  withFile(live, { readOnly: true }, (reached) => first(reached, "SELECT count(*) FROM sqlite_schema"));
   return { cutOverMs: performance.now() - startedAt, quarantine: quarantineName };
 }
 
