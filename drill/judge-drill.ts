@@ -126,12 +126,13 @@ async function restoreChecks(
   ];
 }
 
-/** The system's own account of the rollback is written into the restored data: every row that was there before must still be as it was. */
+/** What may have grown in the restored data: records that outlive a restore, the system's own account of it. Every row of before is as it was. */
 async function onlyAdded({ definition }: Stage, outside: Outside, database: string, base: string | undefined): Promise<string[]> {
-  const account = definition.account;
-  if (account?.database !== database || base === undefined) return [];
-  const counts = (await outside.differences(base, outside.live[database] ?? "", [account.table]))[account.table];
-  return counts !== undefined && counts.updated === 0 && counts.deleted === 0 ? [account.table] : [];
+  const { account } = definition;
+  const growing = [...(definition.databases[database]?.appendOnly ?? []), ...(account?.database === database ? [account.table] : [])];
+  if (growing.length === 0 || base === undefined) return [];
+  const counts = await outside.differences(base, outside.live[database] ?? "", growing);
+  return growing.filter((table) => counts[table]?.updated === 0 && counts[table].deleted === 0);
 }
 
 /** What the rollback says it set aside; looked for under that name where the catalogue does not know it. */
