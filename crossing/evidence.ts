@@ -1,7 +1,6 @@
 /** Captures what the definition declares, at its moment. What cannot be captured stands in the manifest and stops nothing. */
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { liveFile, secretOf } from "../declared/site.ts";
 import {
   archiveTo,
@@ -144,6 +143,7 @@ async function backupOf(run: Run, database: string, file: string): Promise<strin
 
 function integrityOf(file: string): string {
   try {
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
     const copy = new DatabaseSync(file, { readOnly: true });
     try {
       const rows = copy.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];

@@ -15,6 +15,33 @@ function errorsOf(change: Record<string, unknown>, system: SystemDefinition = de
   throw new Error("nothing was refused");
 }
 
+/** The same system with its database in a file. */
+const inFile = {
+  ...definition,
+  databases: Object.fromEntries(
+    Object.entries(definition.databases).map(([name, database]) => [name, { ...database, engine: "sqlite" as const }]),
+  ),
+} satisfies SystemDefinition;
+
+describe("where the data is", () => {
+  it("a server is needed where a database is on one, and refused where none is", () => {
+    const [missing] = errorsOf({ server: undefined });
+    expect(missing).toMatchObject({ key: "backout:server" });
+    expect(missing!.allowed).toMatch(/pfa is a PostgreSQL database: give `\{embedded: true, port\}`/);
+    const [given] = errorsOf({}, inFile);
+    expect(given).toMatchObject({ key: "backout:server" });
+    expect(given!.allowed).toMatch(/has only SQLite files \(pfa\): remove it/);
+    expect(resolvePins(declaredOf({ server: undefined, files: { pfa: "databases/production.db" } }), inFile).release).toBe("v4.0.0");
+  });
+
+  it("a file is named for a database that is one", () => {
+    const [unknown] = errorsOf({ server: undefined, files: { pfaa: "x.db" } }, inFile);
+    expect(unknown).toMatchObject({ key: "backout:files.pfaa" });
+    expect(unknown!.allowed).toMatch(/did you mean `pfa`/);
+    expect(errorsOf({ files: { pfa: "x.db" } })[0]!.allowed).toMatch(/no SQLite database of pfa-vanguard, which has none/);
+  });
+});
+
 describe("pins that are refused", () => {
   it("a blocked release, naming the incident and how to lift the block", () => {
     const [error, ...more] = errorsOf({ blocked: { "v4.0.0": "INCIDENT-7" } });
