@@ -1,6 +1,6 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { badInlineEdits, badTransaction, brokenDatabase, dataCorruption } from "./data.ts";
-import { coreFeatureBroken, slowResponses } from "./service.ts";
+import { slowResponses } from "./service.ts";
 
 export const FAULTS: Record<string, FaultDefinition> = {
   "data-corruption": dataCorruption,
@@ -8,5 +8,4 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "bad-transaction": badTransaction,
   "broken-database": brokenDatabase,
   "slow-responses": slowResponses,
-  "core-feature-broken": coreFeatureBroken,
 };

@@ -1,6 +1,6 @@
-/** Faults of the program alone: its data is sound and stays. */
+/** A fault of the program alone: its data is sound and stays. */
 import type { FaultDefinition } from "../../definition.ts";
-import { burst, login, request } from "../api.ts";
+import { burst, login } from "../api.ts";
 import { accessOf, switchOn } from "./switch.ts";
 
 const TIMES_BASELINE = 5;
@@ -19,17 +19,5 @@ export const slowResponses: FaultDefinition = {
     const { medianMs } = await burst(access, token, "/api/projects?limit=20", 8, 4);
     const limitMs = Math.max(UNNOTICED_MS, TIMES_BASELINE * baseline.medianMs);
     return medianMs > limitMs ? `median ${Math.round(medianMs)} ms against ${Math.round(baseline.medianMs)} ms elsewhere` : null;
-  },
-};
-
-export const coreFeatureBroken: FaultDefinition = {
-  title: "Projects can no longer be read",
-  scope: "application",
-  switchOn: (context) => switchOn(context, "core-feature-broken"),
-  probe: async (context) => {
-    const access = accessOf(context);
-    const response = await request(access, await login(access), "/api/projects?limit=1");
-    await response.text();
-    return response.status >= 500 ? `/api/projects answers ${response.status}` : null;
   },
 };

@@ -5,7 +5,7 @@ import type { Call, Reply } from "../../kit/http.ts";
 import type { SqlSession } from "../../sql-session.ts";
 import type { Change } from "./history.ts";
 
-export const DEFECTS = ["data-corruption", "bad-inline-edits", "slow-responses", "core-feature-broken"] as const;
+export const DEFECTS = ["data-corruption", "bad-inline-edits", "slow-responses"] as const;
 
 /** With every write, phases of other projects lose their project and progress becomes nonsense. */
 export async function corruptOthers(session: SqlSession, { rowId }: Change, defects: FaultBoard): Promise<void> {
@@ -19,9 +19,8 @@ export async function corruptOthers(session: SqlSession, { rowId }: Change, defe
   );
 }
 
-export async function interceptDefects({ path, method }: Call, defects: FaultBoard): Promise<Reply | null> {
+export async function interceptDefects({ path }: Call, defects: FaultBoard): Promise<Reply | null> {
   if (!path.startsWith("/api/projects") && !path.startsWith("/api/phases")) return null;
   if (defects.isOn("slow-responses")) await sleep(defects.figure("slow-responses", "delayMs", 500));
-  if (defects.isOn("core-feature-broken") && method === "GET") return { status: 500, json: { error: "internal error" } };
   return null;
 }

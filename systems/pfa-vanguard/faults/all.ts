@@ -6,7 +6,6 @@ import { deadWorker } from "./dead-worker.ts";
 import { errorRate } from "./error-rate.ts";
 import { growingQueue } from "./growing-queue.ts";
 import { memoryLeak } from "./memory-leak.ts";
-import { pemsAuthentication } from "./pems-authentication.ts";
 import { slowResponses } from "./slow-responses.ts";
 
 export const FAULTS: Record<string, FaultDefinition> = {
@@ -16,7 +15,6 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "memory-leak": memoryLeak,
   "growing-queue": growingQueue,
   "dead-worker": deadWorker,
-  "pems-authentication": pemsAuthentication,
   "broken-sync": brokenSync,
   "broken-frontend": brokenFrontend,
 };

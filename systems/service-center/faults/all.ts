@@ -5,14 +5,12 @@ import { errorRate } from "./error-rate.ts";
 import { failedMigration } from "./failed-migration.ts";
 import { failedRollback } from "./failed-rollback.ts";
 import { rlsFailure } from "./rls-failure.ts";
-import { slowResponses } from "./slow-responses.ts";
 
 export const FAULTS: Record<string, FaultDefinition> = {
   "data-corruption": dataCorruption,
   "failed-migration": failedMigration,
   "rls-failure": rlsFailure,
   "error-rate": errorRate,
-  "slow-responses": slowResponses,
   "database-left-behind": databaseLeftBehind,
   "failed-rollback": failedRollback,
 };
