@@ -107,6 +107,9 @@ export function exportsCheck(differences: Record<string, Counts>, files: readonl
   for (const [table, counts] of Object.entries(differences))
     if (total({ [table]: counts }) > 0 && !files.some((file) => file.table === table && file.kind === "jsonl"))
       wrong.push(`${total({ [table]: counts })} rows of ${table} were set aside and are in no export`);
+  for (const [table, { inserted, updated }] of Object.entries(differences))
+    if (inserted + updated > 0 && !files.some((file) => file.table === table && file.kind === "csv"))
+      wrong.push(`${inserted + updated} rows of ${table} were set aside and are in no CSV`);
   const missing = judgement?.exports.missing.length ?? 0;
   if (missing > 0) wrong.push(`${missing} changes of the witness are in no export`);
   if (wrong.length > 0) return failed(name, wrong.join("; "));
