@@ -20,7 +20,7 @@ Measures, side by side, medians of several turns:
 
   --quick    without the largest size, at most 5 minutes
   --rows     sizes to restore at, instead of 100000,1000000,5000000
-  --stack    whose declared state is imitated (default: the first in the stack folder); it is not touched
+  --stack    whose declared state is imitated (default: that of the default system); it is not touched
   --driver   how snapshots are kept on the server (default: template)
   --json     the results as JSON on standard output instead of the table; progress goes to standard error
 

@@ -1,6 +1,6 @@
 /** Ephemeral stacks to measure: made, updated with the real engine as a user does, destroyed at the end and on Ctrl-C. */
 import { mkdtemp, rm } from "node:fs/promises";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
@@ -9,7 +9,8 @@ import type { Site } from "../declared/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../drill/ephemeral-stack.ts";
 import { ensureEngine } from "../scripts/engine/engine.ts";
 import { runPulumi } from "../scripts/pulumi-run.ts";
-import { openStack, stackFile, stackFolder } from "../scripts/stack.ts";
+import { openStack, stackFile } from "../scripts/stack.ts";
+import { declaredSystems, defaultSystem } from "../scripts/verbs/drill-list.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { leftBehind } from "./left-behind.ts";
 
@@ -40,12 +41,11 @@ export class UpdateFailedError extends Error {
   }
 }
 
-/** @param stack the first of the project unless named. */
+/** @param stack that of the project's default system unless named. */
 export async function stackSource(project: string, stack?: string): Promise<StackSource> {
-  const first = readdirSync(stackFolder(project))
-    .sort()
-    .flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])[0];
-  const found = stackFile(stack ?? first, project);
+  const system = defaultSystem(project);
+  const usual = declaredSystems(project).find((one) => one.system === system)?.stack;
+  const found = stackFile(stack ?? usual, project);
   // Whatever is pinned there now, also what may not be: only the system is of interest.
   const neutral = editPins(found.text, neutralEdits(Object.keys(ledgerOf(found.text))[0] ?? ""));
   return { project, stack: found.stack, definition: (await openStack(found, neutral)).definition };

@@ -19,16 +19,27 @@ export function declaredSystems(project: string): { stack: string; system: strin
   return [...systems].map(([system, stack]) => ({ system, stack }));
 }
 
-/** The stack of a system; the first one unless it is named. */
+/** The system meant where none is named: `backout.system` of the project's package.json, else the first that is declared. */
+export function defaultSystem(project: string): string | undefined {
+  const file = join(project, "package.json");
+  if (existsSync(file)) {
+    const { backout } = JSON.parse(readFileSync(file, "utf8")) as { backout?: { system?: string } };
+    if (backout?.system !== undefined) return backout.system;
+  }
+  return declaredSystems(project)[0]?.system;
+}
+
+/** The stack of a system; the default one unless it is named. */
 export async function stackOf(project: string, system: string | undefined): Promise<OpenStack> {
   const systems = declaredSystems(project);
-  const found = system === undefined ? systems[0] : systems.find((one) => one.system === system);
+  const wanted = system ?? defaultSystem(project);
+  const found = systems.find((one) => one.system === wanted);
   const known = systems.map((one) => one.system);
   if (found === undefined)
     throw new UsageError(
-      system === undefined
+      wanted === undefined
         ? `no stack is declared in ${stackFolder(project)}`
-        : `there is no stack of "${system}" in ${stackFolder(project)}; there are ${known.join(", ") || "none"}${suggestion(system, known)}`,
+        : `there is no stack of "${wanted}" in ${stackFolder(project)}; there are ${known.join(", ") || "none"}${suggestion(wanted, known)}`,
     );
   return openStack(stackFile(found.stack, project));
 }
