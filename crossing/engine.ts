@@ -134,6 +134,8 @@ export interface DatabaseEngine {
   /** Rows that differ between a quarantine and the snapshot it is measured against, as files. */
   /** Puts the rows of an export back into the live database, inside the fence, in one transaction. Absent: the engine cannot. */
   putBack?(run: Run, database: string, folder: string, runId: string): Promise<PutBack>;
+  /** Rows that a repair in place took away or changed, as files: the live data against the snapshot taken before it. Inside the fence. */
+  exportReplaced(run: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
   exportSince(run: Run, quarantine: CatalogueDatabase, snapshot: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
 }
 

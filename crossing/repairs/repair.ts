@@ -1,6 +1,8 @@
 /** Runs a pinned repair as one transaction of the live database, inside the fence; the snapshot taken first is the way back. */
+import { join } from "node:path";
 import { repairsOf } from "../../declared/repairs.ts";
 import type { RowsChanged } from "../../systems/repair.ts";
+import { engineOf, type ExportFile } from "../engine.ts";
 import type { SqlSession } from "../../systems/sql-session.ts";
 import { inLive, inSnapshot } from "../inside.ts";
 import type { DataAction } from "../plan.ts";
@@ -60,6 +62,19 @@ export async function repair(run: Run, database: string, action: Repair): Promis
   const snapshot = snapshots.find((one) => one.database === database && one.name === named.name && one.generation === named.generation);
   if (snapshot === undefined) throw new Error(`snapshot ${named.name}@${named.generation} of ${database} is gone`);
   return inSnapshot(run, snapshot, work);
+}
+
+/** What the repair took away or changed, as it was before: kept as files like whatever else is set aside. */
+export async function exportReplaced(run: Run, database: string, { repair: name }: Repair): Promise<ExportFile[]> {
+  const safety = (await run.control.readySnapshots()).find(
+    (one) => one.database === database && one.name === `before-${name}` && one.epoch === run.epoch,
+  );
+  if (safety === undefined) return [];
+  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
+  const folder = join(run.site.home, "exports", runId, database);
+  const files = await (await engineOf(run.definition, database)).exportReplaced(run, safety, folder, runId);
+  for (const file of files) await run.control.addExport(run.epoch, database, file);
+  return files;
 }
 
 /** A repair that finished in this crossing is not made again; one that was killed in the middle left nothing behind. */

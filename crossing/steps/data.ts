@@ -7,7 +7,7 @@ import { beginExport } from "../exports.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../plan.ts";
 import { carryOverRecords } from "../carry-over.ts";
 import { putProtections } from "../protections.ts";
-import { repairAndCount } from "../repairs/repair.ts";
+import { exportReplaced, repairAndCount } from "../repairs/repair.ts";
 import { step, type Run } from "../run.ts";
 import { reapplySince } from "./reapply.ts";
 
@@ -51,7 +51,8 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
           () => cutOver(run, engine, database, plan.action),
           (done) => done,
         );
-  if (swap !== null || plan.action.kind === "restore")
+  // Where everything written since is put back, records are among it.
+  if (carry !== "reapply" && (swap !== null || plan.action.kind === "restore"))
     await step(
       run,
       "data",
@@ -68,6 +69,14 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
       `repair ${database} by ${action.repair}`,
       () => repairAndCount(run, database, action),
       (rows) => rows,
+    );
+  if (action.kind === "repair")
+    await step(
+      run,
+      "data",
+      `export rows replaced in ${database}`,
+      () => exportReplaced(run, database, action),
+      (files) => files,
     );
   const migrated = fenced
     ? await step(

@@ -122,6 +122,20 @@ async function goalOf(
 }
 
 /** Both dumps are read on a scratch server. */
+export async function exportReplaced({ site, definition }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
+  const { database } = safety;
+  const tables = definition.databases[database]!.tables;
+  const files =
+    (await readManifest(folder, runId)) !== null
+      ? await verifyExport(folder, runId)
+      : await inDatabase(site, database, (base) =>
+          withScratch(site, database, [safety.location], ([current]) =>
+            exportDifferences({ base, current: current!, tables, folder, runId }),
+          ),
+        );
+  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+}
+
 export async function exportSince(
   { site, definition }: Run,
   quarantine: CatalogueDatabase,

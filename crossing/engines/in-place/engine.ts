@@ -13,7 +13,7 @@ import { estimateChanges, quickStatistics, type Statistics } from "../../../post
 import type { AtRisk, DatabaseEngine, Keeping, Looking, RowsAtRisk } from "../../engine.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
 import { clientOf } from "../postgres/session.ts";
-import { cutOver, exportSince, make, migrate } from "./data.ts";
+import { cutOver, exportReplaced, exportSince, make, migrate } from "./data.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
 import { dumpFolder, inDatabase, withScratch } from "./places.ts";
 import { enter } from "./record.ts";
@@ -75,6 +75,7 @@ export const inPlace: DatabaseEngine = {
   make,
   cutOver,
   migrate,
+  exportReplaced,
   exportSince,
 };
 

@@ -132,6 +132,15 @@ async function replacementFor(run: Run, database: string, action: DataAction, sn
   };
 }
 
+export async function exportReplaced(run: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
+  const { tables } = run.definition.databases[safety.database]!;
+  const base = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, safety.database));
+  const files = await withCopy(run, safety, (current) => exportDifferences({ base, current, tables, folder, runId })).finally(() =>
+    base.end(),
+  );
+  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+}
+
 export async function exportSince(
   run: Run,
   quarantine: CatalogueDatabase,

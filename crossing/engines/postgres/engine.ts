@@ -4,7 +4,7 @@ import type { DatabaseEngine, Looking } from "../../engine.ts";
 import { inPlace } from "../in-place/engine.ts";
 import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
 import { rowsAtRisk, rowsSince } from "./at-risk.ts";
-import { cutOver, exportSince, make, migrate, putBack } from "./data.ts";
+import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { admit, close, keepProperties } from "./fence.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./looking.ts";
 import { openLive } from "./session.ts";
@@ -37,6 +37,7 @@ const renaming: DatabaseEngine = {
   make,
   cutOver,
   migrate,
+  exportReplaced,
   exportSince,
   putBack,
 };

@@ -174,6 +174,14 @@ function only(compared: Awaited<ReturnType<typeof compareFiles>>): RowsAtRisk {
   );
 }
 
+export async function exportReplaced({ site, definition }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
+  const { tables } = definition.databases[safety.database]!;
+  const { files } = await insideFile(livePath(site, safety.database), (base) =>
+    inPristine(safety, (current) => exportDifferences({ base, current, tables, folder, runId })),
+  );
+  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+}
+
 export async function exportSince(
   run: Run,
   quarantine: CatalogueDatabase,

@@ -1,7 +1,18 @@
 /** What a crossing does with a live SQLite file. */
 import type { DatabaseEngine } from "../../engine.ts";
 import { arm, dropCopy, fileOfCopy, inCopy, inSnapshot } from "./arming.ts";
-import { cutOver, exportSince, make, migrate, removeSnapshot, rowsAtRisk, rowsSince, snapshotLocation, takeSnapshot } from "./data.ts";
+import {
+  cutOver,
+  exportReplaced,
+  exportSince,
+  make,
+  migrate,
+  removeSnapshot,
+  rowsAtRisk,
+  rowsSince,
+  snapshotLocation,
+  takeSnapshot,
+} from "./data.ts";
 import { admit, close, keepProperties, openLive } from "./fence.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
 
@@ -31,5 +42,6 @@ export const sqlite: DatabaseEngine = {
   make,
   cutOver,
   migrate,
+  exportReplaced,
   exportSince,
 };
