@@ -16,7 +16,7 @@ test("the seven phases begin and end where the plan says, and each phase of a cr
     [day, 7 * day],
   ]);
   const { scopes } = await loadSystem("orbis-forge");
-  const { fence, snapshot, data, install, resume, verify, record } = scopes["full"]!.phaseBudgets as Record<string, number>;
+  const { fence, snapshot, data, install, resume, verify, record } = scopes["full"]!.phaseBudgets;
   const [protection, assessment, restoration, application, governance] = SEVEN_PHASES.map(
     ({ fromMinute, toMinute }) => (toMinute - fromMinute) * MINUTE,
   );
