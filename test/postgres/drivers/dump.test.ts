@@ -40,6 +40,7 @@ describe("client tools", () => {
     expect(await findClientTools(15, [place])).toEqual({
       pgDump: join(place, "pg_dump"),
       pgRestore: join(place, "pg_restore"),
+      psql: join(place, "psql"),
       version: "15.2",
     });
   });
