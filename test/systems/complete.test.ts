@@ -70,7 +70,9 @@ describe.each(systems)("$name", (system: SystemDefinition) => {
 
   test("every scope is watched afterwards, by checks that write nothing", () => {
     const after = watches.flatMap(([, watch]) => watch.after);
-    expect(strangers(scopes, after)).toEqual([]);
+    // While users are kept out there is nothing to watch yet.
+    const serving = scopes.filter((scope) => system.scopes[scope]?.pins.maintenance?.mode !== "full");
+    expect(strangers(serving, after)).toEqual([]);
     expect(strangers(after, [...scopes, "deploy"])).toEqual([]);
     const writing = system.checks.filter(({ writes }) => writes === true).map(({ id }) => id);
     for (const [id, watch] of watches) {
