@@ -1,11 +1,12 @@
 /** The defects of phase-2. Each shows outside, in answers or in rows; none announces itself. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../../kit/database.ts";
 import type { FaultBoard } from "../../kit/faults.ts";
 import type { Call, Reply } from "../../kit/http.ts";
 import { describeError, type Log } from "../../kit/log.ts";
 import { asCaller, type Caller } from "./tenants.ts";
 
-export const APP_FAULTS = ["error-rate", "data-corruption"] as const;
+export const APP_FAULTS = ["error-rate", "slow-responses", "data-corruption"] as const;
 
 const DATA_PATH = "/api/tickets";
 
@@ -14,6 +15,7 @@ export function faultyAnswers(board: FaultBoard, log: Log): (call: Call) => Prom
   let due = 0;
   return async (call) => {
     if (!call.path.startsWith(DATA_PATH)) return null;
+    if (board.isOn("slow-responses")) await sleep(board.figure("slow-responses", "delayMs", 3500));
     if (!board.isOn("error-rate")) return null;
     due += board.figure("error-rate", "share", 0.2);
     if (due < 1) return null;
