@@ -20,7 +20,7 @@ export class RowSelectionError extends Error {
   }
 }
 
-/** `step_progress/12, phases/3`. @throws RowSelectionError */
+/** `orders/12, customers/3`. @throws RowSelectionError */
 export function parseRows(selection: string, tables: readonly string[]): RowName[] {
   const names = selection
     .split(",")
