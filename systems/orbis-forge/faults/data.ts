@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DrillContext, FaultDefinition } from "../../definition.ts";
 import { AnswerError, login, request, rows } from "../api.ts";
-import { accessOf, countOf, switchOn } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { countOf, switchOn } from "./switch.ts";
 
 const OUT_OF_RANGE = "percent < 0 OR percent > 100";
 

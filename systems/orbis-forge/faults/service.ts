@@ -1,7 +1,8 @@
 /** A fault of the program alone: its data is sound and stays. */
 import type { FaultDefinition } from "../../definition.ts";
 import { burst, login } from "../api.ts";
-import { accessOf, switchOn } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchOn } from "./switch.ts";
 
 const TIMES_BASELINE = 5;
 /** Below this nobody notices, and five times almost nothing is noise. */

@@ -1,7 +1,7 @@
 import { createContext, runInContext } from "node:vm";
 import type { DrillContext, FaultDefinition } from "../../definition.ts";
 import { list, login, ORGANIZATION, request, type Row } from "../api.ts";
-import { accessOf, FaultNotSwitchedError } from "./switch.ts";
+import { accessOf, FaultNotSwitchedError } from "../../fault-switch.ts";
 
 /** v4.0.0's page knows four categories, and shows no row at all when one row has another. */
 const CATEGORY = "Permits";
@@ -18,6 +18,7 @@ export const brokenFrontend: FaultDefinition = {
     if (response.status !== 200)
       throw new FaultNotSwitchedError(
         "broken-frontend",
+        "v4.0.0",
         new Error(`POST /api/pfa-data answered ${response.status}: ${text.slice(0, 160)}`),
       );
   },

@@ -1,6 +1,7 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { login, request } from "../api.ts";
-import { accessOf, switchBackend } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchBackend } from "./switch.ts";
 
 export const brokenSync: FaultDefinition = {
   title: "The feature the release was made for does not work at all",

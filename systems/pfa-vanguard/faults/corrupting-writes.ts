@@ -1,6 +1,7 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { login, ORGANIZATION, request } from "../api.ts";
-import { accessOf, switchBackend } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchBackend } from "./switch.ts";
 
 export const corruptingWrites: FaultDefinition = {
   title: "Every write silently damages other rows",

@@ -1,6 +1,7 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { burst, login } from "../api.ts";
-import { accessOf, switchBackend } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchBackend } from "./switch.ts";
 
 const REQUESTS = 40;
 const SHARE_LIMIT = 0.1;

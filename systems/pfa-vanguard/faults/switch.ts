@@ -1,43 +1,12 @@
 /** How a drill switches a defect of v4.0.0 on. A service is told over HTTP; the worker, which has no listener, by a feature flag. */
 import type { DrillContext } from "../../definition.ts";
-import { AnswerError, type Access } from "../api.ts";
+import { FaultNotSwitchedError, switchFault } from "../../fault-switch.ts";
 
-const TIMEOUT_MS = 10_000;
-
-export class FaultNotSwitchedError extends Error {
-  readonly fault: string;
-  constructor(fault: string, cause: unknown) {
-    super(
-      `fault "${fault}" could not be switched on: ${cause instanceof Error ? cause.message : String(cause)}; ` +
-        "it is a defect of v4.0.0, which must run with FAULTS_ENABLED=1 in its configuration",
-      { cause },
-    );
-    this.name = "FaultNotSwitchedError";
-    this.fault = fault;
-  }
-}
-
-export function accessOf(context: DrillContext): Access {
-  return {
-    url: (component) => context.url(component),
-    secret: (name) => context.secret(name),
-    fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) }),
-  };
-}
+const RELEASE = "v4.0.0";
 
 /** @throws FaultNotSwitchedError */
-export async function switchBackend(context: DrillContext, name: string, figures: Record<string, number> = {}): Promise<void> {
-  try {
-    const response = await accessOf(context).fetch(`${context.url("backend")}/__faults`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ name, on: true, ...figures }),
-    });
-    const text = await response.text();
-    if (response.status !== 200) throw new AnswerError("POST /__faults", response.status, text);
-  } catch (error) {
-    throw new FaultNotSwitchedError(name, error);
-  }
+export async function switchBackend(context: DrillContext, fault: string, figures: Record<string, number> = {}): Promise<void> {
+  await switchFault(context, { component: "backend", release: RELEASE, fault, figures });
 }
 
 /** @throws FaultNotSwitchedError */
@@ -49,6 +18,6 @@ export async function switchWorker(context: DrillContext, name: string): Promise
       [`fault:${name}`],
     );
   } catch (error) {
-    throw new FaultNotSwitchedError(name, error);
+    throw new FaultNotSwitchedError(name, RELEASE, error);
   }
 }

@@ -2,7 +2,8 @@ import type { FaultDefinition } from "../../definition.ts";
 import { FEED } from "../api.ts";
 import { brokenLink, tryChain, type Trial } from "../chain.ts";
 import { DATABASE } from "../database.ts";
-import { accessOf, switchOn } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchOn } from "./switch.ts";
 
 const TRIAL: Trial = { marker: "TEST-DRILL", note: "written by a drill, removed by it", limitMs: 3_000 };
 

@@ -1,6 +1,6 @@
 import type { DrillContext, FaultDefinition } from "../../definition.ts";
 import { DATABASE } from "../database.ts";
-import { FaultNotSwitchedError } from "./switch.ts";
+import { FaultNotSwitchedError } from "../../fault-switch.ts";
 
 /** A device that stands in its place, and that somebody muted while it was calibrated. */
 const DEVICE = "DEV-007";
@@ -32,7 +32,8 @@ export const brokenConfiguration: FaultDefinition = {
        SELECT employee_number, $1, $2::int, $2::numeric / 1000, now() FROM radiation_personnel WHERE employee_number LIKE 'EMP-%' ORDER BY 1 LIMIT 1`,
       [DEVICE, DOSE_USV],
     );
-    if (rowCount !== 1) throw new FaultNotSwitchedError("broken-configuration", new Error("there is nobody to take a reading of"));
+    if (rowCount !== 1)
+      throw new FaultNotSwitchedError("broken-configuration", "v1.9.0", new Error("there is nobody to take a reading of"));
   },
   probe: async (context) => {
     const rows = await waiting(context);

@@ -1,7 +1,8 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { API, PERSONNEL_PATH, login } from "../api.ts";
 import { DATABASE } from "../database.ts";
-import { accessOf, switchOn } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchOn } from "./switch.ts";
 
 export const dataCorruption: FaultDefinition = {
   title: "Every write takes doses of other people for a thousand times what they were",

@@ -1,7 +1,8 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { vitals } from "../api.ts";
 import { MEMORY_SHARE_LIMIT } from "../checks/memory.ts";
-import { accessOf, switchOn } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchOn } from "./switch.ts";
 
 const COMPONENT = "data-retention-service";
 

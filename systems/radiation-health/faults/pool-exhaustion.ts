@@ -1,7 +1,8 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { API, burst, vitals } from "../api.ts";
 import { ERROR_SHARE_LIMIT } from "../checks/error-rate.ts";
-import { accessOf, switchOn } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchOn } from "./switch.ts";
 
 export const poolExhaustion: FaultDefinition = {
   title: "Database sessions are never given back: the pool runs out, and more than 5 % of requests fail",

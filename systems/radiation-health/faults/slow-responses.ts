@@ -1,7 +1,8 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { API, burst } from "../api.ts";
 import { RESPONSE_LIMIT_MS } from "../checks/response-time.ts";
-import { accessOf, switchOn } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchOn } from "./switch.ts";
 
 export const slowResponses: FaultDefinition = {
   title: "Requests take most of a second",

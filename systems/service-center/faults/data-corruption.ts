@@ -1,7 +1,8 @@
 import type { DrillContext, FaultDefinition } from "../../definition.ts";
 import { login, request } from "../api.ts";
 import { DATABASE } from "../database.ts";
-import { accessOf, switchApp } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchApp } from "./switch.ts";
 
 export const dataCorruption: FaultDefinition = {
   title: "Every write gives other tickets to a customer of another tenant",

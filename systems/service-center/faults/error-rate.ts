@@ -1,6 +1,7 @@
 import type { FaultDefinition } from "../../definition.ts";
 import { burst, login } from "../api.ts";
-import { accessOf, switchApp } from "./switch.ts";
+import { accessOf } from "../../fault-switch.ts";
+import { switchApp } from "./switch.ts";
 
 const REQUESTS = 20;
 const SHARE_LIMIT = 0.05;

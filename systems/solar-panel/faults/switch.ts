@@ -1,37 +1,11 @@
 /** How a drill switches a defect of v2.0.0 on, and how it tries what the line would do. */
 import type { DrillContext } from "../../definition.ts";
-import { AnswerError, login, newPanel, request, type Access } from "../api.ts";
-
-const TIMEOUT_MS = 10_000;
-
-export class FaultNotSwitchedError extends Error {
-  readonly fault: string;
-  constructor(fault: string, cause: unknown) {
-    super(
-      `fault "${fault}" could not be switched on: ${cause instanceof Error ? cause.message : String(cause)}; it is a defect of v2.0.0, which must run with FAULTS_ENABLED=1 in its configuration`,
-      { cause },
-    );
-    this.name = "FaultNotSwitchedError";
-    this.fault = fault;
-  }
-}
-
-export function accessOf(context: DrillContext): Access {
-  return {
-    url: (component) => context.url(component),
-    secret: (name) => context.secret(name),
-    fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) }),
-  };
-}
+import { accessOf, switchFault } from "../../fault-switch.ts";
+import { login, newPanel, request } from "../api.ts";
 
 /** @throws FaultNotSwitchedError */
-export async function switchLine(context: DrillContext, name: string): Promise<void> {
-  try {
-    const { status, text } = await request(accessOf(context), "", "POST", "/__faults", { name, on: true });
-    if (status !== 200) throw new AnswerError("POST /__faults", status, text);
-  } catch (error) {
-    throw new FaultNotSwitchedError(name, error);
-  }
+export async function switchLine(context: DrillContext, fault: string): Promise<void> {
+  await switchFault(context, { component: "line", release: "v2.0.0", fault });
 }
 
 /** Begins a panel, passes it on and takes it off again. Resolves with the refusal; null: all of it was accepted. */
