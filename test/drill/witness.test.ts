@@ -143,6 +143,8 @@ describe("after a restore", () => {
   let stage: Stage;
   let rows: Map<string, Version[]>;
   let restoredAt: number;
+  /** Until here nobody was served by the restored database; a busy witness takes note of an answer a little after it was given. */
+  let reopenedAt: number;
   beforeAll(async () => {
     stage = await setStage();
     await stage.create("live0");
@@ -157,6 +159,7 @@ describe("after a restore", () => {
     restoredAt = Date.now();
     await stage.sql("postgres", "ALTER DATABASE live0 RENAME TO quarantine0");
     await stage.sql("postgres", "CREATE DATABASE live0 TEMPLATE snapshot");
+    reopenedAt = Date.now();
     await stage.openOn("live0");
     await witness.acknowledges(120);
     await stage.close();
@@ -237,7 +240,8 @@ describe("after a restore", () => {
     expect(accounted(judgement)).toBe(total(judgement));
     expect(judgement.databases.map((database) => database.contradictions)).toEqual([0, 0]);
     expect(judgement.unavailable.firstAckAfter).not.toBeNull();
-    expect(Date.parse(judgement.unavailable.lastAckBefore ?? "")).toBeLessThanOrEqual(restoredAt);
+    expect(Date.parse(judgement.unavailable.lastAckBefore ?? "")).toBeLessThanOrEqual(reopenedAt);
+    expect(Date.parse(judgement.unavailable.firstAckAfter ?? "")).toBeGreaterThanOrEqual(reopenedAt);
   });
 
   test("a row written after the restore is missing in live: lost", async () => {
