@@ -180,7 +180,7 @@ describe.skipIf(missing !== null)("a database whose owner may not rename it", ()
       statements: [],
       beforeCommit: async () => {
         const admin = await connect(hosted.server.endpoint, "postgres");
-        await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cut' AND pid <> $1", [
+        await admin.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'cut' AND pid <> $1", [
           (await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid")).rows[0]!.pid,
         ]);
         await admin.end();
