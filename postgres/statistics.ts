@@ -36,7 +36,7 @@ const DATABASE_SQL = `
     d.tup_inserted::float8 AS inserted, d.tup_updated::float8 AS updated, d.tup_deleted::float8 AS deleted
   FROM pg_stat_database d, pg_stat_bgwriter b WHERE d.datname = $1`;
 
-/** The counters of a database; `client` is a session in it. Sessions report within a second, and when they end. */
+/** The counters of a database; `client` is a session in it. A session reports when it ends, and what it did last up to ten seconds later. */
 export async function quickStatistics(client: pg.Client, database: string): Promise<Statistics> {
   await client.query("SELECT pg_stat_clear_snapshot()");
   const { rows } = await client.query<Changes & { oid: number; reset: string | null; serverReset: string | null }>(DATABASE_SQL, [
@@ -79,4 +79,12 @@ function tableChanges(before: TableCounters | undefined, after: TableCounters | 
 
 function grew(before: Changes, after: Changes): boolean {
   return after.inserted >= before.inserted && after.updated >= before.updated && after.deleted >= before.deleted;
+}
+
+/** From the sizes the planner knows: free, and good enough to choose between counting and estimating. */
+export async function approximateRows(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ rows: string }>(
+    "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS rows FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')",
+  );
+  return Number(rows[0]?.rows);
 }

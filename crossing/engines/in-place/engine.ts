@@ -9,7 +9,8 @@ import { putForceBack } from "../../../postgres/in-place/forced-rls.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { readProperties } from "../../../postgres/properties.ts";
 import { postgresSession } from "../../../postgres/sql-session.ts";
-import { estimateChanges, quickStatistics, type Statistics } from "../../../postgres/statistics.ts";
+import { approximateRows, estimateChanges, quickStatistics, type Statistics } from "../../../postgres/statistics.ts";
+import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
 import type { AtRisk, DatabaseEngine, Keeping, Looking, RowsAtRisk } from "../../engine.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
 import { clientOf } from "../postgres/session.ts";
@@ -114,9 +115,13 @@ function quoted(table: string): string {
 
 async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
   const { tables } = at.definition.databases[database]!;
-  if (!exact) {
-    const live = liveName(at.site, database);
-    const now = await inDatabase(at.site, database, (client) => quickStatistics(client, live));
+  const live = liveName(at.site, database);
+  const [rows, now] = await inDatabase(
+    at.site,
+    database,
+    async (client) => [await approximateRows(client), await quickStatistics(client, live)] as const,
+  );
+  if (!exact && rows > COUNT_UP_TO_ROWS) {
     const before = snapshot.statistics as unknown as Statistics | null;
     const changes = before === null ? "unknown" : estimateChanges(before, now);
     if (changes !== "unknown") {

@@ -6,7 +6,7 @@ import { endpointOf, liveName } from "../../../declared/site.ts";
 import { compareDatabases } from "../../../postgres/comparison.ts";
 import { withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
-import { estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../../../postgres/statistics.ts";
+import { approximateRows, estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../../../postgres/statistics.ts";
 import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
 import type { AtRisk, Looking, RowsAtRisk } from "../../engine.ts";
 import type { Run } from "../../run.ts";
@@ -30,14 +30,6 @@ export async function rowsAtRisk(run: Controlled, database: string, snapshot: Sn
     if (!readable) throw new Error("the server's counters were reset, and counting would mean restoring the dump");
   }
   return { rows: await countOpen(run, database, snapshot), how: "counted" };
-}
-
-/** From the sizes the planner knows: free, and good enough to choose between counting and estimating. */
-async function approximateRows(client: Client): Promise<number> {
-  const { rows } = await client.query<{ rows: string }>(
-    "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS rows FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')",
-  );
-  return Number(rows[0]?.rows);
 }
 
 /** Null where the counters of any table were lost. */
