@@ -1,4 +1,5 @@
 /** How a drill switches a defect of a sample release on, over HTTP, and how it reaches the system meanwhile. */
+import type { Access } from "./client.ts";
 import type { DrillContext } from "./definition.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -19,13 +20,7 @@ export class FaultNotSwitchedError extends Error {
 }
 
 /** The system as a drill reaches it. */
-export interface DrillAccess {
-  url(component: string): string;
-  fetch(url: string, init?: RequestInit): Promise<Response>;
-  secret(name: string): string;
-}
-
-export function accessOf(context: DrillContext): DrillAccess {
+export function accessOf(context: DrillContext): Access {
   return {
     url: (component) => context.url(component),
     secret: (name) => context.secret(name),

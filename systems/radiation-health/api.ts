@@ -1,7 +1,6 @@
 /** The system as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
 import { WebSocket } from "ws";
-
-export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+import { bodyOf, burstOf, logIn, send, type Access as ClientAccess, type Burst } from "../client.ts";
 
 export const API = "radiation-monitoring";
 export const FEED = "websocket-service";
@@ -13,52 +12,25 @@ export const DEVICES_PATH = "/api/radiation/devices";
 export const IMPORTS_PATH = "/api/radiation/csv-imports";
 
 /** How to reach it. */
-export interface Access {
-  url(component: string): string;
-  fetch: Fetch;
-  secret(name: string): string;
+export interface Access extends ClientAccess {
   /** Needed by a WebSocket while the gate is closed. */
   passHeaders?: Record<string, string>;
 }
 
-/** An answer other than expected. */
-export class AnswerError extends Error {
-  readonly status: number;
-  constructor(request: string, status: number, body: string) {
-    super(`${request} answered ${status}: ${body.slice(0, 160).trim()}`);
-    this.name = "AnswerError";
-    this.status = status;
-  }
-}
-
 /** @throws AnswerError */
 export async function getJson<T>(access: Pick<Access, "url" | "fetch">, path: string, component = API): Promise<T> {
-  const response = await access.fetch(`${access.url(component)}${path}`);
-  const text = await response.text();
-  if (response.status !== 200) throw new AnswerError(`GET ${path}`, response.status, text);
-  return JSON.parse(text) as T;
+  return JSON.parse(await bodyOf(`GET ${path}`, await access.fetch(`${access.url(component)}${path}`))) as T;
 }
 
-/** @throws AnswerError */
-export async function login(access: Access): Promise<string> {
-  const body = JSON.stringify({ username: TEST_USER, password: access.secret(TEST_USER_SECRET) });
-  const headers = { "content-type": "application/json" };
-  const response = await access.fetch(`${access.url(API)}/api/auth/login`, { method: "POST", headers, body });
-  const text = await response.text();
-  const token = response.status === 200 ? (JSON.parse(text) as { token?: unknown }).token : undefined;
-  if (typeof token !== "string") throw new AnswerError("POST /api/auth/login", response.status, text);
-  return token;
+/** Any string counts as a token. @throws AnswerError */
+export function login(access: Access): Promise<string> {
+  return logIn(access, { component: API, username: TEST_USER, secret: TEST_USER_SECRET, isToken: () => true });
 }
 
 /** Hands a file of a dosimeter in, as a logged-in user. @throws AnswerError */
 export async function handIn(access: Access, fileName: string, content: string): Promise<void> {
-  const response = await access.fetch(`${access.url(API)}${IMPORTS_PATH}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${await login(access)}` },
-    body: JSON.stringify({ fileName, content }),
-  });
-  const text = await response.text();
-  if (response.status !== 200) throw new AnswerError(`POST ${IMPORTS_PATH}`, response.status, text);
+  const response = await send(access, API, await login(access), IMPORTS_PATH, { method: "POST", body: { fileName, content } });
+  await bodyOf(`POST ${IMPORTS_PATH}`, response);
 }
 
 export interface Alert {
@@ -121,40 +93,9 @@ export async function listen(access: Pick<Access, "url" | "passHeaders">): Promi
   };
 }
 
-export interface Burst {
-  requests: number;
-  /** Answers of 500 and more, and none at all. */
-  errors: number;
-  medianMs: number;
-}
-
-/** Enough to know a slow system by. */
-const BURST_LIMIT_MS = 5_000;
-
 /** Reads personnel `count` times, `width` at a time, or as often as fits into five seconds. */
-export async function burst(access: Pick<Access, "url" | "fetch">, count: number, width: number): Promise<Burst> {
-  const until = performance.now() + BURST_LIMIT_MS;
-  const durations: number[] = [];
-  let errors = 0;
-  let left = count;
-  const one = async (): Promise<void> => {
-    const startedAt = performance.now();
-    const ok = await access
-      .fetch(`${access.url(API)}${PERSONNEL_PATH}?limit=20`)
-      .then(async (response) => (await response.text(), response.status < 500))
-      .catch(() => false);
-    durations.push(performance.now() - startedAt);
-    if (!ok) errors += 1;
-  };
-  const reader = async (): Promise<void> => {
-    while (left > 0 && performance.now() < until) {
-      left -= 1;
-      await one();
-    }
-  };
-  await Promise.all(Array.from({ length: width }, reader));
-  const sorted = durations.sort((a, b) => a - b);
-  return { requests: sorted.length, errors, medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0 };
+export function burst(access: Pick<Access, "url" | "fetch">, count: number, width: number): Promise<Burst> {
+  return burstOf(() => access.fetch(`${access.url(API)}${PERSONNEL_PATH}?limit=20`), count, width);
 }
 
 /** What each component says of itself. */

@@ -1,6 +1,7 @@
 /** Checks of the service as its users see it. */
 import type { CheckContext } from "../../definition.ts";
-import { ADMIN, AnswerError, burst, EXPORT_PATH, IMPORT_PATH, login as logIn, request, rows, TEST_USER } from "../api.ts";
+import { ADMIN, burst, EXPORT_PATH, IMPORT_PATH, login as logIn, request, rows, TEST_USER } from "../api.ts";
+import { AnswerError } from "../../client.ts";
 import { check, failed, passed, skipped } from "../../outcome.ts";
 
 export const health = check("health", "/health answers healthy", async (context) => {

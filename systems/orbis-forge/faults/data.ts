@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DrillContext, FaultDefinition } from "../../definition.ts";
-import { AnswerError, login, request, rows } from "../api.ts";
+import { login, request, rows } from "../api.ts";
+import { AnswerError } from "../../client.ts";
 import { accessOf } from "../../fault-switch.ts";
 import { countOf, switchOn } from "./switch.ts";
 

@@ -1,4 +1,4 @@
-import { AnswerError } from "../api.ts";
+import { AnswerError } from "../../client.ts";
 import { check, failed, passed, skipped } from "../../outcome.ts";
 
 interface Shown {

@@ -1,0 +1,113 @@
+/** A system's API as a client sees it: what every system's `api.ts` is made of. Shares no code with the programs behind it. */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+/** How to reach the API. */
+export interface Access {
+  url(component: string): string;
+  fetch: Fetch;
+  secret(name: string): string;
+}
+
+/** An answer other than expected. */
+export class AnswerError extends Error {
+  readonly status: number;
+  constructor(request: string, status: number, body: string) {
+    super(`${request} answered ${status}: ${body.slice(0, 160).trim()}`);
+    this.name = "AnswerError";
+    this.status = status;
+  }
+}
+
+const LOGIN_PATH = "/api/auth/login";
+
+export interface Account {
+  /** Component that logs people in. */
+  component: string;
+  username: string;
+  /** Name of the secret that is the password. */
+  secret: string;
+  /** What counts as a token; a JSON Web Token unless given. */
+  isToken?: (token: string) => boolean;
+}
+
+/** Logs an account in and resolves with its token. @throws AnswerError */
+export async function logIn(access: Access, { component, username, secret, isToken = isWebToken }: Account): Promise<string> {
+  const response = await access.fetch(`${access.url(component)}${LOGIN_PATH}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ username, password: access.secret(secret) }),
+  });
+  const text = await response.text();
+  const token = response.status === 200 ? (JSON.parse(text) as { token?: unknown }).token : undefined;
+  if (typeof token !== "string" || !isToken(token)) throw new AnswerError(`POST ${LOGIN_PATH}`, response.status, text);
+  return token;
+}
+
+function isWebToken(token: string): boolean {
+  return token.split(".").length === 3;
+}
+
+export interface Init {
+  method?: string;
+  /** Sent as JSON. */
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+/** One request of a logged-in user; of nobody where `token` is null. */
+export function send(
+  access: Pick<Access, "url" | "fetch">,
+  component: string,
+  token: string | null,
+  path: string,
+  { method = "GET", body, headers = {} }: Init = {},
+): Promise<Response> {
+  return access.fetch(`${access.url(component)}${path}`, {
+    method,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      "content-type": "application/json",
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+/** The body of an answer. @throws AnswerError for any status but 200 */
+export async function bodyOf(request: string, response: Response): Promise<string> {
+  const text = await response.text();
+  if (response.status !== 200) throw new AnswerError(request, response.status, text);
+  return text;
+}
+
+export interface Burst {
+  requests: number;
+  /** Answers of 500 and more, and none at all. */
+  errors: number;
+  medianMs: number;
+}
+
+/** Enough to know a slow system by. */
+const BURST_LIMIT_MS = 5_000;
+
+/** Reads `count` times, `width` at a time, or as often as fits into `limitMs`: five seconds unless given. */
+export async function burstOf(read: () => Promise<Response>, count: number, width: number, limitMs = BURST_LIMIT_MS): Promise<Burst> {
+  const until = performance.now() + limitMs;
+  const durations: number[] = [];
+  let errors = 0;
+  let left = count;
+  const reader = async (): Promise<void> => {
+    while (left > 0 && performance.now() < until) {
+      left -= 1;
+      const startedAt = performance.now();
+      const ok = await read()
+        .then(async (response) => (await response.text(), response.status < 500))
+        .catch(() => false);
+      durations.push(performance.now() - startedAt);
+      if (!ok) errors += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: width }, reader));
+  const sorted = durations.sort((a, b) => a - b);
+  return { requests: sorted.length, errors, medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0 };
+}
