@@ -38,6 +38,13 @@ export interface RowChanges {
 }
 export type RowsAtRisk = Record<string, RowChanges>;
 
+/** Of a comparison only how many rows changed, by table. */
+export function changesOf(compared: Readonly<Record<string, RowChanges>>): RowsAtRisk {
+  return Object.fromEntries(
+    Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
+  );
+}
+
 export interface AtRisk {
   rows: RowsAtRisk;
   how: "counted" | "estimated";

@@ -33,7 +33,12 @@ export function beginExport(run: Run, database: string, action: DataAction): voi
 export async function exportsOf(run: Run, database: string, action: DataAction): Promise<ExportFile[]> {
   const early = begun.get(keyOf(run, database));
   begun.delete(keyOf(run, database));
-  const files = (await early) ?? (await exportRows(run, database, action));
+  return enterExports(run, database, (await early) ?? (await exportRows(run, database, action)));
+}
+
+/** Enters files into the catalogue. @returns of each what is recorded: an engine may tell more */
+export async function enterExports(run: Run, database: string, found: readonly ExportFile[]): Promise<ExportFile[]> {
+  const files = found.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
   for (const file of files) await run.control.addExport(run.epoch, database, file);
   return files;
 }

@@ -1,8 +1,8 @@
 /** Runs a pinned repair as one transaction of the live database, inside the fence; the snapshot taken first is the way back. */
-import { join } from "node:path";
 import { repairsOf } from "../../declared/repairs.ts";
 import type { RowsChanged } from "../../systems/repair.ts";
 import { engineOf, type ExportFile } from "../engine.ts";
+import { enterExports, exportFolder } from "../exports.ts";
 import type { SqlSession } from "../../systems/sql-session.ts";
 import { inLive, inSnapshot } from "../inside.ts";
 import type { DataAction } from "../plan.ts";
@@ -71,10 +71,8 @@ export async function exportReplaced(run: Run, database: string, { repair: name 
   );
   if (safety === undefined) return [];
   const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
-  const folder = join(run.site.home, "exports", runId, database);
-  const files = await (await engineOf(run.definition, database)).exportReplaced(run, safety, folder, runId);
-  for (const file of files) await run.control.addExport(run.epoch, database, file);
-  return files;
+  const engine = await engineOf(run.definition, database);
+  return enterExports(run, database, await engine.exportReplaced(run, safety, exportFolder(run.site, runId, database), runId));
 }
 
 /** A repair that finished in this crossing is not made again; one that was killed in the middle left nothing behind. */

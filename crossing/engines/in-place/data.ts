@@ -125,15 +125,10 @@ async function goalOf(
 export async function exportReplaced({ site, definition }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
   const { database } = safety;
   const tables = definition.databases[database]!.tables;
-  const files =
-    (await readManifest(folder, runId)) !== null
-      ? await verifyExport(folder, runId)
-      : await inDatabase(site, database, (base) =>
-          withScratch(site, database, [safety.location], ([current]) =>
-            exportDifferences({ base, current: current!, tables, folder, runId }),
-          ),
-        );
-  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+  if ((await readManifest(folder, runId)) !== null) return verifyExport(folder, runId);
+  return inDatabase(site, database, (base) =>
+    withScratch(site, database, [safety.location], ([current]) => exportDifferences({ base, current: current!, tables, folder, runId })),
+  );
 }
 
 export async function exportSince(
@@ -145,11 +140,8 @@ export async function exportSince(
 ): Promise<ExportFile[]> {
   serverOf(site);
   // The databases of a scratch server are others every time: an export that is complete is the one.
-  const files =
-    (await readManifest(folder, runId)) !== null
-      ? await verifyExport(folder, runId)
-      : await withScratch(site, quarantine.database, [snapshot.location, dumpFolder(site, quarantine.name)], ([base, current]) =>
-          exportDifferences({ base: base!, current: current!, tables: definition.databases[quarantine.database]!.tables, folder, runId }),
-        );
-  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+  if ((await readManifest(folder, runId)) !== null) return verifyExport(folder, runId);
+  return withScratch(site, quarantine.database, [snapshot.location, dumpFolder(site, quarantine.name)], ([base, current]) =>
+    exportDifferences({ base: base!, current: current!, tables: definition.databases[quarantine.database]!.tables, folder, runId }),
+  );
 }

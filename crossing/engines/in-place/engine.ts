@@ -2,7 +2,7 @@
 import { liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
 import { compareDatabases } from "../../../postgres/comparison.ts";
-import { connect } from "../../../postgres/connection.ts";
+import { connect, qualified } from "../../../postgres/connection.ts";
 import { dumpBytes, readDump, removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
 import { admitInPlace, closeInPlace } from "../../../postgres/in-place/fence.ts";
 import { putForceBack } from "../../../postgres/in-place/forced-rls.ts";
@@ -11,7 +11,7 @@ import { readProperties } from "../../../postgres/properties.ts";
 import { postgresSession } from "../../../postgres/sql-session.ts";
 import { approximateRows, estimateChanges, quickStatistics, type Statistics } from "../../../postgres/statistics.ts";
 import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
-import type { AtRisk, DatabaseEngine, Keeping, Looking, RowsAtRisk } from "../../engine.ts";
+import { changesOf, type AtRisk, type DatabaseEngine, type Keeping, type Looking, type RowsAtRisk } from "../../engine.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
 import { clientOf } from "../postgres/session.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate } from "./data.ts";
@@ -86,7 +86,7 @@ async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatab
   const tables = await withScratch(keeping.site, snapshot.database, [snapshot.location], async ([client]) => {
     const counts: Record<string, number> = {};
     for (const name of Object.keys(content.tables)) {
-      const { rows } = await client!.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ${quoted(name)}`);
+      const { rows } = await client!.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ${qualified(name)}`);
       counts[name] = rows[0]!.rows;
     }
     return counts;
@@ -106,11 +106,6 @@ async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatab
     verified: { tables },
   });
   return (await keeping.control.catalogued()).find((copy) => copy.name === name)!;
-}
-
-function quoted(table: string): string {
-  const [schema, name] = table.includes(".") ? (table.split(".", 2) as [string, string]) : ["public", table];
-  return `"${schema.replaceAll('"', '""')}"."${name.replaceAll('"', '""')}"`;
 }
 
 async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
@@ -135,11 +130,8 @@ async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: st
 /** The live database against the dump, restored on a scratch server. */
 async function countRows({ site, definition }: Looking, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
   return withScratch(site, database, [snapshot.location], ([base]) =>
-    inDatabase(site, database, async (current) => {
-      const compared = await compareDatabases(base!, current, definition.databases[database]!.tables);
-      return Object.fromEntries(
-        Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
-      );
-    }),
+    inDatabase(site, database, async (current) =>
+      changesOf(await compareDatabases(base!, current, definition.databases[database]!.tables)),
+    ),
   );
 }

@@ -8,7 +8,7 @@ import { withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
 import { approximateRows, estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../../../postgres/statistics.ts";
 import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
-import type { AtRisk, Looking, RowsAtRisk } from "../../engine.ts";
+import { changesOf, type AtRisk, type Looking, type RowsAtRisk } from "../../engine.ts";
 import type { Run } from "../../run.ts";
 import { withCopy } from "./arming.ts";
 import { clientOf } from "./session.ts";
@@ -76,8 +76,5 @@ async function countOpen(run: Controlled, database: string, snapshot: Snapshot):
 }
 
 async function compareTables(base: Client, current: Client, tables: string[]): Promise<RowsAtRisk> {
-  const compared = await compareDatabases(base, current, tables);
-  return Object.fromEntries(
-    Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
-  );
+  return changesOf(await compareDatabases(base, current, tables));
 }

@@ -14,6 +14,7 @@ import { identityOf } from "../../../sqlite/identity.ts";
 import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../../../sqlite/migrations.ts";
 import { giveOwnership, swapFiles } from "../../../sqlite/swap.ts";
 import {
+  changesOf,
   quarantineOf,
   satisfies,
   type AtRisk,
@@ -155,7 +156,7 @@ export async function rowsAtRisk({ site, definition }: Looking, database: string
   const current = openFile(livePath(site, database), { readOnly: true });
   try {
     const { tables } = definition.databases[database]!;
-    return { rows: await inPristine(snapshot, async (base) => only(await compareFiles(base, current, tables))), how: "counted" };
+    return { rows: await inPristine(snapshot, async (base) => changesOf(await compareFiles(base, current, tables))), how: "counted" };
   } finally {
     current.close();
   }
@@ -164,13 +165,7 @@ export async function rowsAtRisk({ site, definition }: Looking, database: string
 export async function rowsSince({ site, definition }: Run, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
   const { tables } = definition.databases[database]!;
   return insideFile(livePath(site, database), (current) =>
-    inPristine(snapshot, async (base) => only(await compareFiles(base, current, tables))),
-  );
-}
-
-function only(compared: Awaited<ReturnType<typeof compareFiles>>): RowsAtRisk {
-  return Object.fromEntries(
-    Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
+    inPristine(snapshot, async (base) => changesOf(await compareFiles(base, current, tables))),
   );
 }
 
@@ -179,7 +174,7 @@ export async function exportReplaced({ site, definition }: Run, safety: Snapshot
   const { files } = await insideFile(livePath(site, safety.database), (base) =>
     inPristine(safety, (current) => exportDifferences({ base, current, tables, folder, runId })),
   );
-  return files.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
+  return files;
 }
 
 export async function exportSince(
@@ -196,7 +191,7 @@ export async function exportSince(
     const { files, unreadable } = await inPristine(snapshot, (base) => exportDifferences({ base, current, tables, folder, runId }));
     for (const [table, why] of Object.entries(unreadable))
       run.log("warning", `${table} could not be read to its end (${why}): what could is exported, the rest is in ${path} only`);
-    return files.map(({ path: file, sha256, rows }) => ({ path: file, sha256, rows }));
+    return files;
   } catch (error) {
     if (!isDamaged(error)) throw error;
     run.log("warning", `${path} is damaged and cannot be compared: nothing is exported, it is kept as it is`);
