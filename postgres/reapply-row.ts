@@ -3,30 +3,8 @@ import type { Client } from "pg";
 import type { Difference } from "./comparison.ts";
 import { AS_TEXT, textRow, type TextRow } from "./comparison-rows.ts";
 import { quote } from "./connection.ts";
+import { Conflict } from "./reapply-passes.ts";
 import type { Target } from "./reapply-target.ts";
-
-export type ConflictReason =
-  /** The live row was written since, too. */
-  | "changed on both sides"
-  /** The row an update belongs to is not in the live database. */
-  | "row gone"
-  | "missing parent"
-  /** Rows the export does not know refer to the row that should go; the server would delete or change them. */
-  | "still referenced"
-  | "constraint violated"
-  /** The older column's type cannot hold the value exactly. */
-  | "value not held"
-  /** The server, or a trigger of it, refused. */
-  | "refused";
-
-/** Thrown inside a savepoint and reported; it never leaves the reapply. */
-export class Conflict extends Error {
-  readonly reason: ConflictReason;
-  constructor(reason: ConflictReason, detail: string) {
-    super(detail);
-    this.reason = reason;
-  }
-}
 
 /** Rows count as the same when every held column has the same text in the live database. */
 export async function reapplyRow(live: Client, target: Target, difference: Difference): Promise<"done" | "already so"> {

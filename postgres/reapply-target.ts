@@ -3,6 +3,7 @@ import type { Client } from "pg";
 import type { ExportedTable } from "./export.ts";
 import { readShapes, type TableShape } from "./comparison-shape.ts";
 import { quote } from "./connection.ts";
+import { parentsFirst } from "./reapply-passes.ts";
 
 /** A table of the live database as the rows of an export meet it. */
 export interface Target {
@@ -96,21 +97,6 @@ export async function readLiveSchema(live: Client, exported: Record<string, Expo
   }
   const without = Object.keys(exported).filter((name) => !targets.has(name));
   return { targets, without, order: parentsFirst([...targets.keys()], keys) };
-}
-
-/** A cycle is cut at its first table by name: rows that then come too early are tried again after the others. */
-export function parentsFirst(tables: readonly string[], keys: readonly { child: string; parent: string }[]): string[] {
-  const order: string[] = [];
-  const seen = new Set<string>();
-  const visit = (table: string) => {
-    if (seen.has(table)) return;
-    seen.add(table);
-    const parents = keys.filter(({ child, parent }) => child === table && tables.includes(parent)).map(({ parent }) => parent);
-    for (const parent of parents.sort()) visit(parent);
-    order.push(table);
-  };
-  for (const table of [...tables].sort()) visit(table);
-  return order;
 }
 
 const SWITCHED_OFF = `

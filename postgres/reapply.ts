@@ -1,14 +1,30 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
-import { createReadStream } from "node:fs";
 import type { Client } from "pg";
-import type { Difference, TextRow } from "./comparison.ts";
+import type { Difference } from "./comparison.ts";
 import { readManifest, verifyExport, type ExportedFile, type ExportedTable } from "./export.ts";
-import { linesOf, parseJsonLine } from "./export-format.ts";
-import { Conflict, reapplyRow, type ConflictReason } from "./reapply-row.ts";
+import {
+  Conflict,
+  notHeldOf,
+  putBackInOrder,
+  TooManyConflictsError,
+  type ConflictReason,
+  type NotHeld,
+  type ReapplyConflict,
+  type ReapplyCounts,
+} from "./reapply-passes.ts";
+import { reapplyRow } from "./reapply-row.ts";
 import { advanceSequences, type SequenceMove } from "./reapply-sequences.ts";
-import { assertGuarded, readLiveSchema, UnguardedReapplyError, type LiveSchema, type Target } from "./reapply-target.ts";
+import { assertGuarded, readLiveSchema, UnguardedReapplyError } from "./reapply-target.ts";
 
-export { advanceSequences, UnguardedReapplyError, type ConflictReason, type SequenceMove };
+export {
+  advanceSequences,
+  TooManyConflictsError,
+  UnguardedReapplyError,
+  type ConflictReason,
+  type ReapplyConflict,
+  type ReapplyCounts,
+  type SequenceMove,
+};
 
 export interface ReapplyOptions {
   /** Session in the live database, not in a transaction. */
@@ -24,53 +40,15 @@ export interface ReapplyOptions {
   conflictLimit?: number;
   /** Does everything and takes it back: counts and conflicts without a change. Sequences are left alone. */
   dryRun?: boolean;
-}
-
-export interface ReapplyConflict {
-  table: string;
-  op: Difference["op"];
-  /** Columns of the key; the whole row where the table has none. */
-  key: TextRow;
-  reason: ConflictReason;
-  detail: string;
-}
-
-export interface ReapplyCounts {
-  inserted: number;
-  updated: number;
-  deleted: number;
-  /** Differences the live database already had. */
-  alreadySo: number;
-  conflicts: number;
+  /** Runs when everything is done and nothing is kept yet. */
+  beforeCommit?: () => Promise<void>;
 }
 
 export interface ReapplyResult {
   tables: Record<string, ReapplyCounts>;
   conflicts: ReapplyConflict[];
-  /** What the live schema has no place for: it stays in the export. Rows by table, columns by table. */
-  notHeld: { tables: Record<string, number>; columns: Record<string, string[]> };
+  notHeld: NotHeld;
   sequences: SequenceMove[];
-}
-
-/** So many rows in conflict mean that this is not the database the rows belong to. */
-export class TooManyConflictsError extends Error {
-  readonly conflicts: ReapplyConflict[];
-  constructor(runId: string, conflicts: ReapplyConflict[], limit: number) {
-    const first = conflicts[0];
-    super(
-      `reapply of ${runId}: more than ${limit} rows in conflict, nothing was put back` +
-        (first ? `; the first is ${first.op} of ${JSON.stringify(first.key)} in ${first.table}: ${first.detail}` : "") +
-        `. Check that the export belongs to this database, or raise the limit`,
-    );
-    this.name = "TooManyConflictsError";
-    this.conflicts = conflicts;
-  }
-}
-
-interface Waiting {
-  target: Target;
-  difference: Difference;
-  conflict: Conflict;
 }
 
 /**
@@ -90,11 +68,17 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     // A constraint that waits for the commit could no longer be told apart by row.
     await live.query("SET CONSTRAINTS ALL IMMEDIATE");
     const schema = await readLiveSchema(live, exported);
-    const result = await putBack(options, schema, files);
-    result.notHeld = notHeld(schema, exported);
-    if (options.dryRun !== true) result.sequences = await advanceSequences(live, schema.order);
+    const put = await putBackInOrder({
+      runId,
+      order: schema.order,
+      files,
+      conflictLimit: options.conflictLimit ?? 10_000,
+      attempt: (table, difference) => underSavepoint(live, difference.op, () => reapplyRow(live, schema.targets.get(table)!, difference)),
+    });
+    const sequences = options.dryRun === true ? [] : await advanceSequences(live, schema.order);
+    await options.beforeCommit?.();
     await live.query(options.dryRun === true ? "ROLLBACK" : "COMMIT");
-    return result;
+    return { ...put, notHeld: notHeldOf(exported, schema.without, schema.targets.values()), sequences };
   } catch (error) {
     await live.query("ROLLBACK").catch(() => undefined);
     throw error;
@@ -104,65 +88,6 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
 function chosen(tables: Record<string, ExportedTable>, files: ExportedFile[], wanted?: readonly string[]): Record<string, ExportedTable> {
   const names = new Set(wanted?.map((table) => table.replace(/^public\./, "")) ?? Object.keys(tables));
   return Object.fromEntries(Object.entries(tables).filter(([name]) => names.has(name) && files.some(({ table }) => table === name)));
-}
-
-function notHeld(schema: LiveSchema, exported: Record<string, ExportedTable>): ReapplyResult["notHeld"] {
-  const rows = (name: string) => exported[name]!.inserted + exported[name]!.updated + exported[name]!.deleted;
-  const columns = [...schema.targets.values()]
-    .filter((target) => target.notHeld.length > 0)
-    .map((target) => [target.name, target.notHeld] as const);
-  return { tables: Object.fromEntries(schema.without.map((name) => [name, rows(name)])), columns: Object.fromEntries(columns) };
-}
-
-async function putBack(options: ReapplyOptions, schema: LiveSchema, files: ExportedFile[]): Promise<ReapplyResult> {
-  const { live, runId, conflictLimit = 10_000 } = options;
-  const counts = (): ReapplyCounts => ({ inserted: 0, updated: 0, deleted: 0, alreadySo: 0, conflicts: 0 });
-  const result: ReapplyResult = {
-    tables: Object.fromEntries(schema.order.map((name) => [name, counts()])),
-    conflicts: [],
-    notHeld: { tables: {}, columns: {} },
-    sequences: [],
-  };
-  let waiting: Waiting[] = [];
-  const attempt = async (target: Target, difference: Difference): Promise<Waiting | null> => {
-    const outcome = await underSavepoint(live, difference.op, () => reapplyRow(live, target, difference));
-    if (outcome instanceof Conflict) return { target, difference, conflict: outcome };
-    const count = result.tables[target.name]!;
-    count[
-      outcome === "already so" ? "alreadySo" : difference.op === "insert" ? "inserted" : difference.op === "update" ? "updated" : "deleted"
-    ]++;
-    return null;
-  };
-  for (const { name, deletes } of [
-    ...schema.order.map((name) => ({ name, deletes: false })),
-    ...schema.order.toReversed().map((name) => ({ name, deletes: true })),
-  ]) {
-    const file = files.find(({ table }) => table === name)!;
-    for await (const line of linesOf(createReadStream(file.path))) {
-      const difference = parseJsonLine(name, line);
-      if ((difference.op === "delete") !== deletes) continue;
-      const failed = await attempt(schema.targets.get(name)!, difference);
-      if (failed !== null) waiting.push(failed);
-      if (waiting.length > conflictLimit) throw new TooManyConflictsError(runId, waiting.map(reported), conflictLimit);
-    }
-  }
-  for (let before = Infinity; waiting.length > 0 && waiting.length < before;) {
-    before = waiting.length;
-    const again: Waiting[] = [];
-    for (const { target, difference } of waiting) {
-      const failed = await attempt(target, difference);
-      if (failed !== null) again.push(failed);
-    }
-    waiting = again;
-  }
-  result.conflicts = waiting.map(reported);
-  for (const { table } of result.conflicts) result.tables[table]!.conflicts++;
-  return result;
-}
-
-function reported({ target, difference, conflict }: Waiting): ReapplyConflict {
-  const { op, key, row, before } = difference;
-  return { table: target.name, op, key: (key ?? row ?? before)!, reason: conflict.reason, detail: conflict.message };
 }
 
 async function underSavepoint<T>(live: Client, op: Difference["op"], work: () => Promise<T>): Promise<T | Conflict> {

@@ -7,7 +7,7 @@ import type pg from "pg";
 import { compareDatabases } from "../../postgres/comparison.ts";
 import { ExportDamagedError, exportDifferences } from "../../postgres/export.ts";
 import { advanceSequences, reapply, TooManyConflictsError, UnguardedReapplyError, type ReapplyConflict } from "../../postgres/reapply.ts";
-import { parentsFirst } from "../../postgres/reapply-target.ts";
+import { parentsFirst } from "../../postgres/reapply-passes.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";
 
 let server: OwnServer;
