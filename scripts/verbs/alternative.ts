@@ -9,6 +9,7 @@ import { suggestion } from "../../declared/errors.ts";
 import type { Declared } from "../../declared/schema.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { openStack, type OpenStack } from "../stack.ts";
+import { requireAllowed } from "./carry-out.ts";
 import { freshEnvironment } from "./fresh.ts";
 import { say, UsageError, VerbRefusedError } from "./outcome.ts";
 import { previewOf, type PreviewOutcome } from "./preview.ts";
@@ -55,7 +56,7 @@ export async function takeAlternative(
   const text = editPins(before.text, alternativeEdits(alternative));
   const after = await openStack(before, text);
   const preview = await previewOf(before, after, false);
-  if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
+  requireAllowed(preview);
   await confirm();
   // What the failed attempt has half started would run in two places.
   const left = targetOf(before.site, before.definition);

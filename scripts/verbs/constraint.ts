@@ -4,13 +4,13 @@ import { newRunId } from "../../crossing/run-id.ts";
 import { constraintEdits } from "../../declared/constraints.ts";
 import { editPins } from "../../declared/edit.ts";
 import type { ConstraintState } from "../../systems/constraint.ts";
-import { cross, type CrossingOutcome } from "../cross.ts";
+import type { CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
+import { carryOut, lookAhead, reasonOf, startStoppedServer } from "./carry-out.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
-import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
-import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
-import { confirm, startStoppedServer } from "./rollback.ts";
+import { finish, UsageError, type CommonOptions } from "./outcome.ts";
+import type { PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 
 interface Options extends CommonOptions {
@@ -31,26 +31,18 @@ export async function pinConstraints(
   names: string[],
   options: Options,
 ): Promise<CrossingOutcome & { preview: PreviewOutcome }> {
-  const found = stackFile(options.stack);
-  const before = await openStack(found);
+  const before = await openStack(stackFile(options.stack));
   requireKnown(before, names);
   if (names.length === 0) throw new UsageError(`name the constraints to ${action}`);
   if (options.definition !== undefined && names.length !== 1) throw new UsageError("--definition is for one constraint");
   const state: ConstraintState = action === "drop" ? "dropped" : options.unvalidated === true ? "unvalidated" : "enforced";
   const change = options.definition === undefined ? { state } : { state, definition: options.definition };
   const text = editPins(before.text, constraintEdits(before.declared, Object.fromEntries(names.map((name) => [name, change]))));
-  const reason = [options.incident, options.reason].filter((part) => part !== undefined).join(": ") || null;
   const runId = newRunId("constraint");
   return withStackLock(before.site, `constraint ${action} ${names.join(" ")}`, runId, async () => {
     await startStoppedServer(before.site);
-    const after = await openStack(found, text);
-    const preview = await previewOf(before, after, false);
-    tellPreview(preview, say);
-    if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
-    if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
-    await confirm(options.yes === true, before.stack);
-    const outcome = await cross(before, text, runId, reason);
-    if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
+    const { preview } = await lookAhead(before, text);
+    const outcome = await carryOut({ before, text, runId, reason: reasonOf(options), yes: options.yes });
     return { ...outcome, preview };
   });
 }

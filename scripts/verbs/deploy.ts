@@ -9,13 +9,12 @@ import { deployEdits, scopeEdits } from "../../declared/scope.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled, type ListedItem } from "../../deployment/list.ts";
+import { carryOut, lookAhead, startStoppedServer } from "./carry-out.ts";
 import { listBefore, tagEdits } from "./deploy-list.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, programFolder, stackFile, type OpenStack, type StackFile } from "../stack.ts";
-import { finish, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
-import { previewOf, tellPreview } from "./preview.ts";
-import { confirm, startStoppedServer } from "./rollback.ts";
+import { finish, say, type CommonOptions } from "./outcome.ts";
 import { timelineLines } from "./timeline.ts";
 import { nextLine, watchAfter, type NextWatch } from "./watch.ts";
 
@@ -50,15 +49,9 @@ export async function deploy(release: string, options: Options): Promise<DeployO
     await startStoppedServer(before.site);
     const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
     const text = editPins(entered, [...tagEdits(before, options.tag), ...deployEdits(before.definition, release)]);
-    const after = await openStack(found, text);
-    const preview = await previewOf(before, after, false);
-    tellPreview(preview, say);
-    if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
-    if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
+    const { after, preview } = await lookAhead(before, text);
     const list = await listBefore({ stack: before, after, from: preview.preview?.from ?? null, release, runId, options });
-    await confirm(options.yes === true, before.stack);
-    const outcome = await cross(before, text, runId, options.reason ?? null);
-    if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
+    const outcome = await carryOut({ before, text, runId, reason: options.reason ?? null, yes: options.yes });
     if (outcome.ok) {
       const armed = options.wait === false ? false : await untilArmed(after);
       const verified = armed

@@ -6,13 +6,12 @@ import { openControl } from "../../control/open.ts";
 import { constraintEdits } from "../../declared/constraints.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { tellViolations } from "../../postgres/constraint-violations.ts";
-import { cross, type CrossingOutcome } from "../cross.ts";
+import type { CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../stack.ts";
+import { carryOut, lookAhead, startStoppedServer } from "./carry-out.ts";
 import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
 import { finish, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
-import { previewOf, tellPreview } from "./preview.ts";
-import { confirm, startStoppedServer } from "./rollback.ts";
 import { tellTimeline } from "./timeline.ts";
 
 interface Options extends CommonOptions {
@@ -42,8 +41,7 @@ export interface RecoverOutcome {
 }
 
 export async function recover(options: Options): Promise<RecoverOutcome> {
-  const found = stackFile(options.stack);
-  const before = await openStack(found);
+  const before = await openStack(stackFile(options.stack));
   requireConstraints(before);
   requireKnown(before, options.constraint ?? []);
   const runId = newRunId("recover");
@@ -58,16 +56,9 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
     if (options.assess === true || names.length === 0) return nothing;
     const plain = editPins(before.text, recoveryEdits(before, names));
     const text = options.quarantine === true ? editPins(plain, [{ path: ["violations"], value: "quarantine" }]) : plain;
-    const after = await openStack(found, text);
     // Where only the catalogue differs from the pins there is no new crossing to preview.
-    if (plain !== before.text) {
-      const preview = await previewOf(before, after, false);
-      tellPreview(preview, say);
-      if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
-    }
-    await confirm(options.yes === true, before.stack);
-    const crossing = await cross(before, text, runId, options.reason ?? "recovery of constraints");
-    if (crossing.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${crossing.failure ?? ""}`);
+    const { after } = plain === before.text ? { after: await openStack(before, text) } : await lookAhead(before, text);
+    const crossing = await carryOut({ before, text, runId, reason: options.reason ?? "recovery of constraints", yes: options.yes });
     // What was asked for once is no standing order.
     if (crossing.ok && options.quarantine === true) {
       const now = stackFile(options.stack);

@@ -1,15 +1,14 @@
 /** `backout rollback`: lock, preview, question, update, timeline against budget; the release that is left is blocked afterwards. */
 import type { Command } from "commander";
-import { question } from "zx";
 import { newRunId } from "../../crossing/run-id.ts";
-import { EMBEDDED_USER, serverHome, type Site } from "../../declared/site.ts";
-import { cross, type CrossingOutcome } from "../cross.ts";
+import type { CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { takeAlternative } from "./alternative.ts";
+import { carryOut, confirm, lookAhead, reasonOf, startStoppedServer } from "./carry-out.ts";
 import { rollbackText, type RollbackWish } from "./rollback-pins.ts";
-import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
-import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
+import { finish, type CommonOptions } from "./outcome.ts";
+import type { PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 import { nextLine, tellWatch, watch, watchAfter, type NextWatch, type WatchOutcome } from "./watch.ts";
 
@@ -38,14 +37,13 @@ export async function rollback(options: Options): Promise<RollbackOutcome> {
 }
 
 async function goBack(options: Options): Promise<RollbackOutcome> {
-  const found = stackFile(options.stack);
-  const before = await openStack(found);
+  const before = await openStack(stackFile(options.stack));
   const runId = newRunId("rollback");
-  const reason = [options.incident, options.reason].filter((text) => text !== undefined).join(": ") || null;
+  const reason = reasonOf(options);
   return withStackLock(before.site, `rollback${reason === null ? "" : ` for ${reason}`}`, runId, async () => {
     await startStoppedServer(before.site);
     if (options.alternative !== undefined) {
-      const taken = await takeAlternative(before, options.alternative, runId, reason, () => confirm(options.yes === true, before.stack));
+      const taken = await takeAlternative(before, options.alternative, runId, reason, () => confirm(options.yes, before.stack));
       return {
         ...taken.outcome,
         preview: taken.preview,
@@ -54,33 +52,10 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
       };
     }
     const text = await rollbackText(before, options);
-    const after = await openStack(found, text);
-    const preview = await previewOf(before, after, options.exact === true);
-    tellPreview(preview, say);
-    if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
-    if (preview.refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${preview.refused.join("\n")}`);
-    await confirm(options.yes === true, before.stack);
-    const outcome = await cross(before, text, runId, reason);
-    if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
+    const { after, preview } = await lookAhead(before, text, options.exact);
+    const outcome = await carryOut({ before, text, runId, reason, yes: options.yes });
     return { ...outcome, preview, nextWatch: outcome.ok ? await watchAfter(after) : null, watched: null };
   });
-}
-
-/** An embedded server that is down is started first, as the update would: without it nobody knows which snapshots there are. */
-export async function startStoppedServer(site: Site): Promise<void> {
-  if (site.server?.embedded !== true) return;
-  const { ensureServer, observeServer } = await import("../../postgres/server.ts");
-  if (observeServer(serverHome(site)).state !== "stopped") return;
-  say("the embedded PostgreSQL server is down: it is started");
-  await ensureServer({ home: serverHome(site), port: site.server.port, superuser: EMBEDDED_USER, log: say });
-}
-
-/** Without a terminal nobody can be asked: `--yes` must say so. */
-export async function confirm(yes: boolean, stack: string): Promise<void> {
-  if (yes) return;
-  if (!process.stdin.isTTY) throw new UsageError("there is no terminal to ask on: repeat with --yes; nothing was changed");
-  const answer = await question(`Do this to ${stack}? Type yes: `);
-  if (answer.trim() !== "yes") throw new VerbRefusedError("not confirmed; nothing was changed");
 }
 
 export function addRollback(program: Command): void {
