@@ -31,9 +31,6 @@ import {
   type SnapshotFacts,
 } from "./record.ts";
 
-export { controlDatabaseName } from "./name.ts";
-export * from "./record.ts";
-
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS crossings (
   epoch int PRIMARY KEY, crossing text NOT NULL, pins jsonb NOT NULL, plan jsonb NOT NULL, state text NOT NULL, run_id text NOT NULL,

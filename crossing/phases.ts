@@ -5,6 +5,3 @@
  */
 export const PHASES = ["plan", "fence", "snapshot", "data", "install", "resume", "verify", "open", "record"] as const;
 export type Phase = (typeof PHASES)[number];
-
-/** Phases in which users are kept out when the crossing closes the gate. */
-export const CLOSED_PHASES: readonly Phase[] = ["fence", "snapshot", "data", "install", "resume", "verify", "open"];

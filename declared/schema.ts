@@ -48,7 +48,6 @@ export const ledgerReleaseSchema = z.strictObject({
   /** Constraints that are otherwise than enforced while this release runs. */
   constraints: z.record(name, constraintState).optional(),
 });
-export type LedgerRelease = z.infer<typeof ledgerReleaseSchema>;
 
 export const componentPinSchema = z.strictObject({
   release: name.optional(),

@@ -61,12 +61,6 @@ export interface ListenerDefinition {
   readOnlyAllow?: { method: string; path: string }[];
 }
 
-/** A table as backout sees it. */
-export interface TableDefinition {
-  /** Schema-qualified where it is not in `public`. */
-  name: string;
-}
-
 /** SQL run in the live database; `rows` is a count. */
 export interface EffectDefinition {
   component: string;

@@ -1,5 +1,5 @@
 /** Which watches follow a crossing, how far they are, and which comes next. */
-import type { Crossing } from "../control/store.ts";
+import type { Crossing } from "../control/record.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { recordsOf, type WatchRecord } from "./watch-record.ts";

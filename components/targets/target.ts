@@ -1,5 +1,4 @@
 /** Where a system's components run. A declarative engine alone cannot stop early and resume late, so a target can both. */
-import type * as pulumi from "@pulumi/pulumi";
 import type { ComponentPin } from "../../declared/pins.ts";
 
 export interface Observation {
@@ -26,9 +25,4 @@ export interface Target {
   observe(component: string): Promise<Observation>;
   /** Last lines of the component's error log since it was started. */
   errorLog(component: string, lines: number): Promise<string[]>;
-}
-
-/** Pulumi resources that hold what a target needs to exist beforehand, e.g. images by digest. They start nothing. */
-export interface TargetDeclaration {
-  declare(component: string, pin: ComponentPin, opts: pulumi.CustomResourceOptions): pulumi.Resource[];
 }

@@ -12,7 +12,9 @@ import {
   removeSnapshot,
   snapshotOfEpoch,
 } from "../../control/catalogue.ts";
-import { controlDatabaseName, ControlStore, LockedError } from "../../control/store.ts";
+import { controlDatabaseName } from "../../control/name.ts";
+import { LockedError } from "../../control/record.ts";
+import { ControlStore } from "../../control/store.ts";
 import { unfinished } from "../../crossing/look.ts";
 import { crossingOf } from "../../declared/pins.ts";
 import { quote, UnreachableError } from "../../postgres/connection.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { CatalogueDatabase, DatabaseRole, Snapshot } from "../../control/store.ts";
+import type { CatalogueDatabase, DatabaseRole, Snapshot } from "../../control/record.ts";
 import { beyondRetention } from "../../crossing/retention.ts";
 
 function snapshot(id: number, change: Partial<Snapshot> = {}): Snapshot {

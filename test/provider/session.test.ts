@@ -1,6 +1,7 @@
 /** The provider's hold on a system: one locked session, shared by the resources of one update. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ControlStore, LockedError } from "../../control/store.ts";
+import { LockedError } from "../../control/record.ts";
+import { ControlStore } from "../../control/store.ts";
 import type { Site } from "../../declared/site.ts";
 import { runOf } from "../../provider/session.ts";
 import { startServer, type TestServer } from "../postgres/embedded.ts";

@@ -13,7 +13,6 @@ import { startService } from "../../kit/service.ts";
 const log = createLog("pems-stand-in", "1");
 const folder = required("FOLDER");
 const record = join(folder, "pems.jsonl");
-const control = join(folder, "pems-control.json");
 const token = optional("PEMS_TOKEN");
 mkdirSync(folder, { recursive: true });
 const known = new Map<string, number>();
@@ -23,11 +22,6 @@ if (existsSync(record))
     known.set(key, version);
   }
 let refuse: { failAuth?: boolean; conflict?: boolean } = {};
-
-/** Told by request, or by a file in the folder for one that only reaches the disk. */
-function refusals(): typeof refuse {
-  return existsSync(control) ? { ...refuse, ...(JSON.parse(readFileSync(control, "utf8")) as typeof refuse) } : refuse;
-}
 
 await startService({
   release: "1",
@@ -39,7 +33,7 @@ await startService({
       method: "POST",
       path: "/api/pfa",
       handle: (call) => {
-        const { failAuth, conflict } = refusals();
+        const { failAuth, conflict } = refuse;
         const given = /^Bearer (.+)$/.exec(call.header("authorization") ?? "")?.[1] ?? "";
         if (failAuth === true || (token !== null && !sameText(given, token))) throw new HttpError(401, "unknown token");
         if (conflict === true) return { status: 409, json: { version: 99 } };
