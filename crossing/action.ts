@@ -7,6 +7,7 @@ import { endpointOf, liveName } from "../declared/site.ts";
 import { qualified, withSession } from "../postgres/connection.ts";
 import { keepTables, presentTables, type KeptTable } from "../postgres/kept-tables.ts";
 import { appliedMigrations, isApplied, markRolledBack } from "../postgres/migrations.ts";
+import { atomically } from "../postgres/transaction.ts";
 import type { ActionDefinition, SystemDefinition } from "../systems/definition.ts";
 import type { WatchState } from "../verification/watches-due.ts";
 import { migrationsOf } from "./migrations.ts";
@@ -73,25 +74,15 @@ export async function carryOut(run: Run, id: string): Promise<ActionDone> {
   await control.note({ ...note, status: "started" });
   try {
     const done = await withSession(endpointOf(site), liveName(site, action.database), (session) =>
-      inTransaction(session, () => work(session, run, action)),
+      atomically(session, async () => {
+        await session.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        return work(session, run, action);
+      }),
     );
     await control.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: done });
     return done;
   } catch (error) {
     await control.note({ ...note, status: "failed", detail: { error: (error as Error).message } }).catch(() => undefined);
-    throw error;
-  }
-}
-
-async function inTransaction<T>(session: Client, work: () => Promise<T>): Promise<T> {
-  await session.query("BEGIN");
-  try {
-    await session.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-    const result = await work();
-    await session.query("COMMIT");
-    return result;
-  } catch (error) {
-    await session.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import type { Client } from "pg";
 import { addStatements, dropStatement, findConstraint, restoreNeeds, type SavedConstraint } from "./constraints.ts";
 import { findViolations, tellViolations, violationCondition, type Violations } from "./constraint-violations.ts";
+import { atomically } from "./transaction.ts";
 
 /** What is written about a change, in its transaction. */
 export type Record = (result: "PASS" | "FAIL", notes: string, durationMs: number) => Promise<void>;
@@ -46,16 +47,14 @@ const TRIES = 5;
 const LOCK_NOT_AVAILABLE = "55P03";
 
 /** Runs in one transaction, tried again where a lock cannot be had. */
-async function inTransaction(client: Client, work: () => Promise<void>): Promise<void> {
+async function patiently(client: Client, work: () => Promise<void>): Promise<void> {
   for (let left = TRIES; ; left--) {
-    await client.query("BEGIN");
     try {
-      await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-      await work();
-      await client.query("COMMIT");
-      return;
+      return await atomically(client, async () => {
+        await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        await work();
+      });
     } catch (error) {
-      await client.query("ROLLBACK").catch(() => undefined);
       if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE || left <= 1) throw error;
     }
   }
@@ -65,7 +64,7 @@ export async function dropConstraint(client: Client, { table, name }: Subject, r
   const found = await findConstraint(client, table, name);
   if (found === null) return "already";
   const startedAt = performance.now();
-  await inTransaction(client, async () => {
+  await patiently(client, async () => {
     await client.query(dropStatement(table, name, found.kind));
     await record("PASS", "dropped", performance.now() - startedAt);
   });
@@ -110,14 +109,14 @@ export async function enforceConstraint(
   if (moveAway !== undefined && condition !== null && statements.concurrent.length > 0) await moveAway(condition);
   if (found === null) {
     for (const statement of statements.concurrent) await client.query(statement);
-    await inTransaction(client, async () => void (await client.query(statements.add)));
+    await patiently(client, async () => void (await client.query(statements.add)));
   }
   try {
     if (moveAway !== undefined && condition !== null) await moveAway(condition);
     await unfit();
     if (validate && statements.validate !== null) await client.query(statements.validate);
   } catch (error) {
-    if (found === null) await inTransaction(client, async () => void (await client.query(dropStatement(table, name, saved.kind))));
+    if (found === null) await patiently(client, async () => void (await client.query(dropStatement(table, name, saved.kind))));
     throw error;
   }
   if (found === null) await record("PASS", "recovered", performance.now() - startedAt);
@@ -131,7 +130,7 @@ export async function enforceConstraint(
 async function usable(client: Client, { table, name }: Subject) {
   const found = await findConstraint(client, table, name);
   if (found === null || found.enforced) return found;
-  await inTransaction(client, async () => void (await client.query(dropStatement(table, name, found.kind))));
+  await patiently(client, async () => void (await client.query(dropStatement(table, name, found.kind))));
   return null;
 }
 
@@ -143,7 +142,7 @@ export async function unvalidateConstraint(
 ): Promise<"already" | "loosened"> {
   const found = await findConstraint(client, table, name);
   if (found === null || !found.validated || saved.kind === "trigger") return "already";
-  await inTransaction(client, async () => {
+  await patiently(client, async () => {
     await client.query(dropStatement(table, name, saved.kind));
     await client.query(addStatements(table, name, saved).add);
   });

@@ -6,6 +6,7 @@ import type { Client } from "pg";
 import { qualified, quote } from "./connection.ts";
 import { ownerOf } from "./constraints.ts";
 import { derivedName } from "./names.ts";
+import { atomically } from "./transaction.ts";
 
 export interface Quarantined {
   table: string;
@@ -27,15 +28,7 @@ export function sideTable(table: string, epoch: number): string {
 
 /** The session must not be in a transaction. @param condition over the row `r`. Already so: moves what is still there, which is nothing. */
 export async function quarantineRows(client: Client, table: string, condition: string, epoch: number, why: string): Promise<Quarantined[]> {
-  await client.query("BEGIN");
-  try {
-    const done = await move(client, table, condition, epoch, why);
-    await client.query("COMMIT");
-    return done;
-  } catch (error) {
-    await client.query("ROLLBACK");
-    throw error;
-  }
+  return atomically(client, () => move(client, table, condition, epoch, why));
 }
 
 async function move(client: Client, table: string, condition: string, epoch: number, why: string): Promise<Quarantined[]> {

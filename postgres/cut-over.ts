@@ -5,6 +5,7 @@ import { assertFenced, endSessions } from "./fence.ts";
 import type { FenceOptions } from "./fence.ts";
 import { DatabaseMissingError } from "./properties.ts";
 import { findDatabase } from "./sessions.ts";
+import { atomically } from "./transaction.ts";
 
 export { carryProperties } from "./properties.ts";
 export { derivedName } from "./names.ts";
@@ -76,16 +77,11 @@ export async function swapDatabases(control: pg.Client, swap: Swap, options: Fen
   }
 }
 
-async function inOneTransaction(control: pg.Client, { live, replacement, quarantine, inTransaction }: Swap): Promise<void> {
-  await control.query("BEGIN");
-  try {
+function inOneTransaction(control: pg.Client, { live, replacement, quarantine, inTransaction }: Swap): Promise<void> {
+  return atomically(control, async () => {
     for (const statement of swapStatements({ live, replacement, quarantine })) await control.query(statement);
     await inTransaction?.(control);
-    await control.query("COMMIT");
-  } catch (error) {
-    await control.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 export function swapStatements({ live, replacement, quarantine }: Pick<Swap, "live" | "replacement" | "quarantine">): string[] {

@@ -3,6 +3,7 @@ import Cursor from "pg-cursor";
 import type { Client } from "pg";
 import { quote } from "./connection.ts";
 import { captureManifest, compareManifests } from "./manifest.ts";
+import { atomically } from "./transaction.ts";
 
 const BATCH = 1000;
 
@@ -41,17 +42,12 @@ const TABLES = `
 export async function transferRows(source: Client, target: Client): Promise<number> {
   const { rows: tables } = await source.query<Table>(TABLES, [NOT_DATA]);
   let sent = 0;
-  await target.query("BEGIN");
-  try {
+  await atomically(target, async () => {
     await target.query("SET LOCAL session_replication_role = replica");
     if (tables.length > 0) await target.query(`TRUNCATE ${tables.map(({ name }) => name).join(", ")}`);
     for (const table of tables) sent += await transferTable(source, target, table);
     await transferSequences(source, target);
-    await target.query("COMMIT");
-  } catch (error) {
-    await target.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
   const differences = compareManifests(
     await captureManifest(source, undefined, { excludeSchemas: NOT_DATA }),
     await captureManifest(target, undefined, { excludeSchemas: NOT_DATA }),

@@ -4,6 +4,7 @@
  * after a kill it is put back before anything else.
  */
 import type { Client } from "pg";
+import { atomically } from "../transaction.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
 
 const RECORD = `${CONTROL_SCHEMA}.forced_row_security`;
@@ -24,17 +25,12 @@ export async function withoutForce<T>(client: Client, work: (tables: string[]) =
   await putForceBack(client);
   const tables = await forcedTables(client);
   if (tables.length === 0) return work([]);
-  await client.query("BEGIN");
-  try {
+  await atomically(client, async () => {
     for (const table of tables) {
       await client.query(`INSERT INTO ${RECORD} VALUES ($1)`, [table]);
       await client.query(`ALTER TABLE ${table} NO FORCE ROW LEVEL SECURITY`);
     }
-    await client.query("COMMIT");
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
   try {
     return await work(tables);
   } finally {
@@ -45,15 +41,10 @@ export async function withoutForce<T>(client: Client, work: (tables: string[]) =
 /** What a killed run left lifted is forced again; a table that is gone by then is passed over. */
 export async function putForceBack(client: Client): Promise<string[]> {
   await client.query(MAKE);
-  await client.query("BEGIN");
-  try {
+  return atomically(client, async () => {
     const { rows } = await client.query<{ name: string }>(`DELETE FROM ${RECORD} WHERE to_regclass(name) IS NOT NULL RETURNING name`);
     for (const { name } of rows) await client.query(`ALTER TABLE ${name} FORCE ROW LEVEL SECURITY`);
     await client.query(`DELETE FROM ${RECORD}`);
-    await client.query("COMMIT");
     return rows.map(({ name }) => name);
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
 }

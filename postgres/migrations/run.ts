@@ -1,6 +1,7 @@
 /** Applies a migration or takes it back, so that at any moment the ledger tells what the schema has. */
 import type { Client } from "pg";
 import { quote } from "../connection.ts";
+import { atomically } from "../transaction.ts";
 import { MigrationFailedError, MigrationUnfinishedError, MissingDownScriptError, UnknownMigrationError } from "./errors.ts";
 import { withMigrationLock, type Ledger } from "./ledger.ts";
 import { ledgerTable } from "./ledgers.ts";
@@ -166,15 +167,3 @@ const RESTORE_SESSION = [
 ]
   .map((setting) => `RESET ${setting}`)
   .join("; ");
-
-async function atomically<T>(client: Client, work: () => Promise<T>): Promise<T> {
-  await client.query("BEGIN");
-  try {
-    const result = await work();
-    await client.query("COMMIT");
-    return result;
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
-}
