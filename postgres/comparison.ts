@@ -22,13 +22,16 @@ export interface Difference {
   copies?: number;
 }
 
-export interface TableComparison {
+export interface ComparedRows {
   inserted: number;
   updated: number;
   deleted: number;
   /** `multiset`: the sides share no primary key, so an updated row counts as one deleted and one inserted. */
   by: "primary key" | "multiset";
   key: string[];
+}
+
+export interface TableComparison extends ComparedRows {
   exists: "both" | "base only" | "current only" | "neither";
   /** Columns of the current side alone; they are exported, but a difference in them alone is none. */
   newColumns: string[];

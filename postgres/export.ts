@@ -2,7 +2,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
-import { comparePlanned, inSnapshots, type TableComparison } from "./comparison.ts";
+import { comparePlanned, inSnapshots, type ComparedRows, type TableComparison } from "./comparison.ts";
 import { planTables, readShapes, type TablePlan } from "./comparison-shape.ts";
 import { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError } from "./export-errors.ts";
 import { readFacts, WholeFile } from "./export-file.ts";
@@ -33,7 +33,7 @@ export interface ExportedFile {
   kind: "jsonl" | "csv";
 }
 
-export interface ExportedTable extends Pick<TableComparison, "inserted" | "updated" | "deleted" | "by" | "key" | "exists"> {
+export interface ExportedTable extends ComparedRows, Pick<TableComparison, "exists"> {
   /** Columns of the exported rows with their types. */
   columns: { name: string; type: string }[];
 }

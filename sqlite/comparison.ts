@@ -1,30 +1,19 @@
 /** Which rows were inserted, updated and deleted between two files that descend from each other: both read once, in the order of their keys. */
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Difference } from "../postgres/comparison.ts";
+import type { ComparedRows, OnDifference } from "../postgres/comparison.ts";
 import { quote } from "./database.ts";
 import { planTables, readShapes, type TablePlan, type TableShape } from "./shape.ts";
 import { compareValues, sameValue, textOf, type Value } from "./values.ts";
-
-export interface TableComparison {
-  inserted: number;
-  updated: number;
-  deleted: number;
-  /** `multiset`: the sides share no primary key, so an updated row counts as one deleted and one inserted. */
-  by: "primary key" | "multiset";
-  key: string[];
-}
-
-export type OnDifference = (difference: Difference) => void | Promise<void>;
 
 /** Compares the named tables, or every table of either side; one consistent state per side. */
 export async function compareFiles(
   base: DatabaseSync,
   current: DatabaseSync,
   tables?: readonly string[],
-): Promise<Record<string, TableComparison>> {
+): Promise<Record<string, ComparedRows>> {
   return inSnapshots(base, current, async () => {
-    const result: Record<string, TableComparison> = {};
+    const result: Record<string, ComparedRows> = {};
     for (const plan of planTables(readShapes(base), readShapes(current), tables))
       result[plan.name] = await comparePlanned(base, current, plan);
     return result;
@@ -48,9 +37,9 @@ export async function comparePlanned(
   current: DatabaseSync,
   plan: TablePlan,
   onDifference?: OnDifference,
-): Promise<TableComparison> {
+): Promise<ComparedRows> {
   const { by, key, name } = plan;
-  const result: TableComparison = { inserted: 0, updated: 0, deleted: 0, by, key };
+  const result: ComparedRows = { inserted: 0, updated: 0, deleted: 0, by, key };
   for (const pair of differences(rowsOf(base, plan.base, plan), rowsOf(current, plan.current, plan), plan)) {
     if (pair === "a while") {
       await breathe();

@@ -2,28 +2,21 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import type { ComparedRows } from "../postgres/comparison.ts";
+import type { ExportedFile } from "../postgres/export.ts";
 import { ExportDamagedError, ExportIncompleteError } from "../postgres/export-errors.ts";
 import { readFacts, WholeFile } from "../postgres/export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
-import { comparePlanned, inSnapshots, type TableComparison } from "./comparison.ts";
+import { comparePlanned, inSnapshots } from "./comparison.ts";
 import { isDamaged } from "./database.ts";
 import { planTables, readShapes, type TablePlan } from "./shape.ts";
-
-export interface ExportedFile {
-  path: string;
-  sha256: string;
-  /** Differences in JSON Lines; inserted and updated rows in CSV. */
-  rows: number;
-  table: string;
-  kind: "jsonl" | "csv";
-}
 
 export interface ExportManifest {
   format: 1;
   engine: "sqlite";
   runId: string;
   at: string;
-  tables: Record<string, TableComparison & { columns: { name: string; type: string }[] }>;
+  tables: Record<string, ComparedRows & { columns: { name: string; type: string }[] }>;
   /** Tables that could not be read to their end, and why: their file is damaged. */
   unreadable: Record<string, string>;
   /** Paths relative to the manifest's folder. */
@@ -90,7 +83,7 @@ async function exportTable({ base, current, folder, runId }: ExportRequest, plan
   const found = { inserted: 0, updated: 0, deleted: 0 };
   try {
     await csv.write(csvHeader(names));
-    let table: TableComparison = { ...found, by: plan.by, key: plan.key };
+    let table: ComparedRows = { ...found, by: plan.by, key: plan.key };
     try {
       table = await comparePlanned(base, current, plan, async (difference) => {
         found[difference.op === "insert" ? "inserted" : difference.op === "update" ? "updated" : "deleted"]++;
@@ -113,7 +106,7 @@ async function exportTable({ base, current, folder, runId }: ExportRequest, plan
   }
 }
 
-async function checked(folder: string, runId: string, table: string, stem: string, found: TableComparison): Promise<ExportedFile[]> {
+async function checked(folder: string, runId: string, table: string, stem: string, found: ComparedRows): Promise<ExportedFile[]> {
   const lines = await readFacts(join(folder, `${stem}.jsonl`), "jsonl");
   const records = await readFacts(join(folder, `${stem}.csv`), "csv");
   const same = lines.ops.insert === found.inserted && lines.ops.update === found.updated && lines.ops.delete === found.deleted;
