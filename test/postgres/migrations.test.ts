@@ -1,7 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type pg from "pg";
 import {
   appliedMigrations,
@@ -21,34 +19,15 @@ import {
   type Migration,
 } from "../../postgres/migrations.ts";
 import { withMigrationLock } from "../../postgres/migrations/ledger.ts";
-import { ownServer, type OwnServer } from "./own-server.ts";
+import { migrationStand } from "./migration-stand.ts";
 
-let server: OwnServer;
-let folder: string;
+const stand = migrationStand();
+const { migration } = stand;
 let client: pg.Client;
-let turn = 0;
 
-beforeAll(async () => {
-  server = await ownServer();
-  folder = await mkdtemp(join(tmpdir(), "backout-migrations-"));
-}, 120_000);
-
-beforeEach(async () => {
-  client = await server.create(`m_${++turn}`);
+beforeEach(() => {
+  client = stand.client;
 });
-
-afterAll(async () => {
-  await server.remove();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function migration(name: string, up: string, down?: string): Promise<Migration> {
-  const place = join(folder, `${turn}`, name);
-  await mkdir(place, { recursive: true });
-  await writeFile(join(place, "migration.sql"), up);
-  if (down !== undefined) await writeFile(join(place, "down.sql"), down);
-  return { name, folder: place };
-}
 
 async function exists(table: string, session = client): Promise<boolean> {
   return (await session.query<{ yes: boolean }>("SELECT to_regclass($1) IS NOT NULL AS yes", [table])).rows[0]!.yes;
@@ -96,7 +75,7 @@ test("a constraint that waits for the commit fails the migration, too", async ()
 
 test("killed half-way: nothing is kept, the start is seen, and the next run goes on from there", async () => {
   const one = await migration("01_a", "CREATE TABLE a (id int); SELECT pg_sleep(60); CREATE TABLE b (id int)");
-  const victim = await server.open(`m_${turn}`);
+  const victim = await stand.open();
   const { rows } = await victim.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
   const failed = expect(applyMigration(victim, one)).rejects.toThrow(MigrationFailedError);
   const sleeping = () => client.query("SELECT FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'SELECT pg_sleep%'", [rows[0]!.pid]);
@@ -138,7 +117,7 @@ test("missing and empty down scripts, and ones that cannot run as one transactio
   await expect(rollBackMigration(client, none)).rejects.toThrow(MissingDownScriptError);
   await expect(rollBackMigration(client, split)).rejects.toThrow(NotTransactionalError);
   expect([await exists("b"), await exists("d")]).toEqual([true, true]);
-  await expect(applyMigration(client, { name: "x", folder: join(folder, "nowhere") })).rejects.toThrow(MissingScriptError);
+  await expect(applyMigration(client, { name: "x", folder: join(stand.folder, "nowhere") })).rejects.toThrow(MissingScriptError);
 });
 
 test("a failing down script keeps the migration whole and applied", async () => {
@@ -168,14 +147,14 @@ test("status of a database without a ledger touches nothing; the ledger is made 
   const one = await migration("01_a", "CREATE TABLE a (id int)");
   expect(await status(one)).toEqual([["01_a", "pending", false]]);
   expect(await exists("_prisma_migrations")).toBe(false);
-  await client.query(`CREATE ROLE owner_${turn} NOLOGIN; GRANT CREATE ON SCHEMA public TO owner_${turn}`);
-  await applyMigration(client, one, { owner: `owner_${turn}` });
+  await client.query(`CREATE ROLE owner_${stand.turn} NOLOGIN; GRANT CREATE ON SCHEMA public TO owner_${stand.turn}`);
+  await applyMigration(client, one, { owner: `owner_${stand.turn}` });
   const { rows } = await client.query(
     "SELECT relname, relowner::regrole::text AS owner FROM pg_class WHERE relname IN ('a', '_prisma_migrations') ORDER BY 1",
   );
   expect(rows).toEqual([
-    { relname: "_prisma_migrations", owner: `owner_${turn}` },
-    { relname: "a", owner: `owner_${turn}` },
+    { relname: "_prisma_migrations", owner: `owner_${stand.turn}` },
+    { relname: "a", owner: `owner_${stand.turn}` },
   ]);
   expect((await client.query("SELECT current_user")).rows).toEqual([{ current_user: "backout" }]);
   const columns = await client.query(
@@ -260,9 +239,9 @@ test("what a script sets for its session does not outlive it", async () => {
   const one = await migration(
     "01_a",
     "SELECT pg_catalog.set_config('search_path', '', false); SET TimeZone = 'Asia/Tokyo'; CREATE ROLE someone_" +
-      turn +
+      stand.turn +
       "; SET ROLE someone_" +
-      turn,
+      stand.turn,
   );
   await applyMigration(client, one);
   const { rows } = await client.query(

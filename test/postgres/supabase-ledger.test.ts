@@ -1,7 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type pg from "pg";
 import {
   appliedMigrations,
@@ -12,32 +9,15 @@ import {
   rollBackMigration,
   type Migration,
 } from "../../postgres/migrations.ts";
-import { ownServer, type OwnServer } from "./own-server.ts";
+import { migrationStand } from "./migration-stand.ts";
 
-let server: OwnServer;
-let folder: string;
+const stand = migrationStand("supabase");
+const { migration } = stand;
 let client: pg.Client;
-let turn = 0;
 
-beforeAll(async () => {
-  server = await ownServer();
-  folder = await mkdtemp(join(tmpdir(), "backout-supabase-"));
-}, 120_000);
-beforeEach(async () => {
-  client = await server.create(`s_${++turn}`);
+beforeEach(() => {
+  client = stand.client;
 });
-afterAll(async () => {
-  await server.remove();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function migration(name: string, up: string, down?: string): Promise<Migration> {
-  const place = join(folder, `${turn}`, name);
-  await mkdir(place, { recursive: true });
-  await writeFile(join(place, "migration.sql"), up);
-  if (down !== undefined) await writeFile(join(place, "down.sql"), down);
-  return { name, folder: place, ledger: "supabase" };
-}
 
 async function status(...known: Migration[]): Promise<[string, string][]> {
   return (await appliedMigrations(client, "supabase", known)).map((one) => [one.name, one.status]);
