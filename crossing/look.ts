@@ -1,11 +1,12 @@
 /** Looks at what is true, touching nothing: the facts a plan is made from. */
 import { nothingMade, openControl } from "../control/open.ts";
 import type { CatalogueDatabase, ControlRecord, Crossing, Snapshot } from "../control/record.ts";
+import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
 import { UnreachableError } from "../postgres/unreachable.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { engineOf } from "./engine.ts";
-import type { DatabaseFacts } from "./plan.ts";
+import { planCrossing, type CrossingPlan, type DatabaseFacts } from "./plan.ts";
 
 export type Reach =
   /** The server answers; the files can be read. */
@@ -52,6 +53,18 @@ export async function look(site: Site, definition: SystemDefinition, crossing?: 
   } finally {
     await control?.end();
   }
+}
+
+/** The crossing from what is true to these pins. @throws what `planCrossing` does */
+export function planFrom(facts: Facts, definition: SystemDefinition, pins: Pins): CrossingPlan {
+  return planCrossing({
+    definition,
+    from: facts.lastOpen?.pins ?? null,
+    to: pins,
+    unfinished: unfinished(facts.last),
+    databases: facts.databases,
+    snapshots: facts.snapshots,
+  });
 }
 
 /** A crossing that neither opened nor was refused: nothing is known to be as its pins say. */

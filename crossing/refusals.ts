@@ -1,15 +1,15 @@
 /** Every reason not to begin a crossing, found before anything stops. */
 import { targetOf } from "../components/targets/index.ts";
-import { showDataPin, type Pins } from "../declared/pins.ts";
+import type { Pins } from "../declared/pins.ts";
 import { openControl } from "../control/open.ts";
 import type { Site } from "../declared/site.ts";
 import { downScript } from "../postgres/migrations/script.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { enginesOf } from "./engine.ts";
-import { unfinished, type Facts } from "./look.ts";
+import { enginesOf, QuarantineMissingError } from "./engine.ts";
+import { planFrom, type Facts } from "./look.ts";
 import { migrationsOf } from "./migrations.ts";
-import { planCrossing, type CrossingPlan } from "./plan.ts";
+import type { CrossingPlan } from "./plan.ts";
 
 export async function refusals(
   site: Site,
@@ -33,22 +33,12 @@ export async function refusals(
       const quarantines = facts.catalogue
         .filter((entry) => entry.role === "quarantine" && entry.database === database)
         .map(({ name }) => name);
-      if (!quarantines.includes(pin.name))
-        reasons.push(
-          `backout:data "${showDataPin(pin)}": no such quarantined database; ${quarantines.length > 0 ? `there are ${quarantines.join(", ")}` : "there are none"}`,
-        );
+      if (!quarantines.includes(pin.name)) reasons.push(new QuarantineMissingError(pin.name, quarantines).message);
     }
   }
   let plan: CrossingPlan | null = null;
   await collect(async () => {
-    plan = planCrossing({
-      definition,
-      from: facts.lastOpen?.pins ?? null,
-      to: pins,
-      unfinished: unfinished(facts.last),
-      databases: facts.databases,
-      snapshots: facts.snapshots,
-    });
+    plan = planFrom(facts, definition, pins);
     return Promise.resolve();
   });
   if (plan === null) return reasons;

@@ -2,7 +2,7 @@
  * Closes what the crossing needs closed. The epoch is an input, computed by `check` from the gate's own record: an epoch from outputs goes
  * backwards when an update fails half-way, and without one a gate that was closed by a failed crossing would never open again.
  */
-import { look, unfinished, type Facts } from "../../crossing/look.ts";
+import { look, planFrom, type Facts } from "../../crossing/look.ts";
 import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
 import { controlPlace } from "../../control/open.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
@@ -31,15 +31,7 @@ export function nextCrossing(
 ): { epoch: number; crossing: string; plan: CrossingPlan } {
   const crossing = crossingOf(pins);
   if (facts.last !== null && facts.last.crossing === crossing) return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
-  const plan = planCrossing({
-    definition,
-    from: facts.lastOpen?.pins ?? null,
-    to: pins,
-    unfinished: unfinished(facts.last),
-    databases: facts.databases,
-    snapshots: facts.snapshots,
-  });
-  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan };
+  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(facts, definition, pins) };
 }
 
 async function close(inputs: Inputs, call: Call): Promise<Values> {
