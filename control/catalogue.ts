@@ -1,26 +1,12 @@
 /** The catalogue of the control database: snapshots with generations, and the databases (live, pristine, armed, quarantined) by OID. */
 import type { Client } from "pg";
 import { NO_LINEAGE, type Lineage } from "../crossing/plan.ts";
-import type { Baseline } from "../systems/definition.ts";
 import type { CatalogueDatabase, DatabaseRole, NewSnapshot, Snapshot, SnapshotFacts } from "./record.ts";
 
 export { NO_LINEAGE };
 
-interface SnapshotRow {
-  id: number;
-  database: string;
-  name: string;
-  generation: number;
-  driver: string;
-  location: string;
+interface SnapshotRow extends Omit<Snapshot, "takenAt" | "sizeBytes"> {
   taken_at: Date;
-  epoch: number;
-  release: string | null;
-  automatic: boolean;
-  state: Snapshot["state"];
-  manifest: Record<string, unknown> | null;
-  statistics: Record<string, unknown> | null;
-  baseline: Baseline | null;
   size_bytes: string | null;
 }
 

@@ -60,18 +60,9 @@ export function entryOfRow(row: JournalRow): JournalEntry & { at: string } {
   };
 }
 
-export interface SnapshotRow {
-  id: number;
-  database: string;
-  name: string;
-  generation: number;
-  driver: string;
-  location: string;
+export interface SnapshotRow extends Omit<Snapshot, "takenAt" | "automatic" | "manifest" | "statistics" | "baseline" | "sizeBytes"> {
   taken_at: string;
-  epoch: number;
-  release: string | null;
   automatic: number;
-  state: Snapshot["state"];
   manifest: string | null;
   statistics: string | null;
   baseline: string | null;
