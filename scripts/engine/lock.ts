@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, unlinkSync } from "node:fs";
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onLeave } from "./leave.ts";
+import { placeOnce } from "./place-once.ts";
 import { isAlive, startOf } from "./process-table.ts";
 import { elapsed, type Log } from "./progress.ts";
 
@@ -51,7 +52,7 @@ export async function withLock<T>(path: string, log: Log, work: () => Promise<T>
 async function acquire(path: string, me: Holder, log: Log): Promise<void> {
   const waitingSince = performance.now();
   let toldAt = -Infinity;
-  while (!(await take(path, me))) {
+  while (!(await placeOnce(path, JSON.stringify(me)))) {
     const holder = await holderOf(path);
     if (!holder) continue;
     if (await isGone(path, holder)) {
@@ -64,21 +65,6 @@ async function acquire(path: string, me: Holder, log: Log): Promise<void> {
       log(`Process ${holder.pid} on ${holder.host} is making the engine since ${holder.since}: waiting for it (${elapsed(waitingSince)}).`);
     }
     await sleep(LOOK_EVERY_MS);
-  }
-}
-
-/** A link appears at once with all its content, so that nobody reads half a lock. */
-async function take(path: string, me: Holder): Promise<boolean> {
-  const draft = `${path}.${me.token}`;
-  await writeFile(draft, JSON.stringify(me), { mode: 0o600 });
-  try {
-    await link(draft, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  } finally {
-    await rm(draft, { force: true });
   }
 }
 

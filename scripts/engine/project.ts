@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { chmod, link, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { placeOnce } from "./place-once.ts";
 
 const PROJECT_FILES = ["Pulumi.yaml", "Pulumi.yml"];
 
@@ -77,18 +78,8 @@ async function makePassphrase(file: string, state: string): Promise<boolean> {
   if (await hasStacks(state)) throw new PassphraseMissingError(file, present === undefined ? "missing" : "empty");
   if (present !== undefined) await rm(file);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  // Linked into place whole, so that of two set-ups at once both read the same passphrase.
-  const draft = `${file}.${process.pid}-${randomBytes(4).toString("hex")}`;
-  await writeFile(draft, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
-  try {
-    await link(draft, file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  } finally {
-    await rm(draft, { force: true });
-  }
+  // Of two set-ups at once both read the same passphrase.
+  return placeOnce(file, `${randomBytes(32).toString("base64url")}\n`);
 }
 
 async function hasStacks(state: string): Promise<boolean> {
