@@ -54,7 +54,7 @@ export class ProcessTarget implements Target {
       name: component,
       folder: this.folder(component, pin).path,
       command: [process.execPath, "--disable-warning=ExperimentalWarning", definition.entry ?? "main.ts"],
-      environment: { PATH: process.env["PATH"] ?? "", ...environmentOf(this.site, this.definition, component, pin) },
+      environment: { ...forNode(), ...environmentOf(this.site, this.definition, component, pin) },
       release: pin.release,
       configHash: configHash(this.site, component, pin),
       port,
@@ -92,4 +92,10 @@ export class ProcessTarget implements Target {
       errorLines: (lines) => errorLines(folder, component, lines),
     });
   }
+}
+
+/** What Node itself needs; a program that was compiled before starts in half the time. */
+function forNode(): Record<string, string> {
+  const { PATH = "", NODE_COMPILE_CACHE: compiled } = process.env;
+  return { PATH, ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }) };
 }

@@ -1,5 +1,6 @@
-import { AnswerError, login, request } from "../api.ts";
+import { AnswerError, request } from "../api.ts";
 import { check, failed, passed } from "../../outcome.ts";
+import { session } from "./session.ts";
 
 /** The frontend says in `version.json` what it cannot do without; the backend that runs has to answer it. */
 export const frontendCompatible = check("frontend-compatible", "The backend answers what the frontend asks", async (context) => {
@@ -7,7 +8,7 @@ export const frontendCompatible = check("frontend-compatible", "The backend answ
   if (file.status !== 200) throw new AnswerError("GET /version.json", file.status, await file.text());
   const { version, requires } = (await file.json()) as { version?: string; requires?: string[] };
   if (requires === undefined || requires.length === 0) return failed("version.json does not say what the frontend requires");
-  const token = await login(context);
+  const token = await session(context);
   for (const path of requires) {
     const response = await request(context, token, path);
     const text = await response.text();

@@ -1,8 +1,6 @@
-import { burst, login } from "../api.ts";
 import { check, failed, passed } from "../../outcome.ts";
+import { sample } from "./sample.ts";
 
-const REQUESTS = 200;
-const WIDTH = 4;
 const ERROR_SHARE_LIMIT = 0.001;
 const MEDIAN_LIMIT_MS = 500;
 
@@ -10,7 +8,7 @@ export const latencyAndErrorRate = check(
   "latency-and-error-rate",
   "8 Error rate below 0.1 %, responses faster than 500 ms",
   async (context) => {
-    const { requests, errors, medianMs } = await burst(context, await login(context), REQUESTS, WIDTH);
+    const { requests, errors, medianMs } = await sample(context);
     const before = context.baseline?.latencyMs;
     const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before == null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
     const figures = { requests, errors, medianMs };

@@ -1,11 +1,12 @@
-import { AnswerError, list, listPath, login, request } from "../api.ts";
+import { AnswerError, list, listPath, request } from "../api.ts";
 import { check, failed, passed } from "../../outcome.ts";
+import { session } from "./session.ts";
 
 const CATEGORY = "Equipment";
 
 /** What a user does first: log in, look, filter, sort, export. */
 export const uat = check("uat", "9 A user can log in, view, filter, sort and export", async (context) => {
-  const token = await login(context);
+  const token = await session(context);
   const all = await list(context, token);
   const filtered = await list(context, token, { category: CATEGORY });
   const stray = filtered.find((row) => row.category !== CATEGORY);

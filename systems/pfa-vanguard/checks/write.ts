@@ -1,12 +1,13 @@
-import { AnswerError, login, ORGANIZATION, request } from "../api.ts";
+import { AnswerError, ORGANIZATION, request } from "../api.ts";
 import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
 import { removeTestRow, TEST_ROW } from "./test-row.ts";
+import { session } from "./session.ts";
 
 export const write = writingCheck("write", "4 Writing works; the test row is removed again", async (context) => {
   if (context.maintenance.mode !== "off") return skipped(`the system is declared ${context.maintenance.mode}: users cannot write`);
   const database = await context.database("pfa");
   await removeTestRow(database);
-  const token = await login(context);
+  const token = await session(context);
   try {
     const body = { organizationId: ORGANIZATION, ...TEST_ROW };
     // A row that went to PEMS could not be taken back.

@@ -1,0 +1,34 @@
+import type { CheckContext } from "../../definition.ts";
+import { burst, type Burst } from "../api.ts";
+import { isCritical } from "../../kit/log.ts";
+import { session } from "./session.ts";
+
+const REQUESTS = 200;
+const WIDTH = 4;
+
+export interface Sample extends Burst {
+  /** Critical lines of the error log that were not there before. */
+  alerts: number;
+  /** Null: one process answered from the first request to the last. */
+  interrupted: string | null;
+  pid: number | null;
+}
+
+const samples = new WeakMap<CheckContext, Promise<Sample>>();
+
+/** The backend under 200 requests: taken once for all checks of a run that judge it. @throws AnswerError */
+export function sample(context: CheckContext): Promise<Sample> {
+  const taken = samples.get(context) ?? take(context);
+  samples.set(context, taken);
+  return taken;
+}
+
+async function take(context: CheckContext): Promise<Sample> {
+  const criticalLines = async (): Promise<number> => (await context.errorLog("backend", 100)).filter(isCritical).length;
+  const before = await context.observe("backend");
+  const linesBefore = await criticalLines();
+  const answers = await burst(context, await session(context), REQUESTS, WIDTH);
+  const { running, pid } = await context.observe("backend");
+  const interrupted = !running || pid !== before.pid ? "the backend was restarted or ended while it was watched" : null;
+  return { ...answers, alerts: Math.max(0, (await criticalLines()) - linesBefore), interrupted, pid };
+}
