@@ -1,9 +1,9 @@
 /** The embedded server: made, started, looked at, stopped and removed. It outlives the process that started it. */
 import { randomBytes } from "node:crypto";
 import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findBinaries } from "./binaries.ts";
 import type { Binaries } from "./binaries.ts";
@@ -163,11 +163,21 @@ export async function removeServer(home: string): Promise<"already" | "removed">
   });
 }
 
+const MAKING = "__making_";
+
+/** What is being written at this moment cannot be removed, and goes with the server. */
+async function removeHalfMade({ folder, data }: Layout): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name.startsWith(`${basename(data)}${MAKING}`))
+      await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined);
+}
+
 /** Under a temporary name until complete, so that one killed half-way is started over. */
 async function makeCluster(layout: Layout, binaries: Binaries, runner: Runner | null, superuser: string): Promise<void> {
-  const making = `${layout.data}__making`;
+  await removeHalfMade(layout);
+  // An initdb outlives its killed starter and removes, when it fails, the folder it was told: no other may have that name.
+  const making = `${layout.data}${MAKING}${randomBytes(4).toString("hex")}`;
   const pwfile = join(layout.folder, "initdb-password");
-  await rm(making, { recursive: true, force: true });
   const password = randomBytes(24).toString("base64url");
   writeWhole(layout.passwordFile, password + "\n", 0o600);
   writeFileSync(pwfile, password + "\n", { mode: 0o600 });

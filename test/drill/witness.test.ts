@@ -123,6 +123,8 @@ describe("the witness process", () => {
     const witness = await stage.witness({ journalFile });
     stage.lie.promiseOnly = 1;
     while (stage.lie.promiseOnly > 0) await new Promise((done) => setTimeout(done, 10));
+    // An answer that was given is not yet one that was noted.
+    await witness.acknowledges(20);
     await stage.close();
     expect(await witness.stop()).toBe(0);
     const judgement = await judge({ journalFile, live: stage.address("first"), quarantines: [], exports: [] });
