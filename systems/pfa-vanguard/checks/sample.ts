@@ -1,5 +1,6 @@
 import type { CheckContext } from "../../definition.ts";
-import { burst, type Burst } from "../api.ts";
+import { burst } from "../api.ts";
+import type { Burst } from "../../client.ts";
 import { isCritical } from "../../kit/log.ts";
 import { session } from "./session.ts";
 
