@@ -4,7 +4,7 @@ import type { CatalogueDatabase, ControlRecord, Crossing, Snapshot } from "../co
 import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
 import { UnreachableError } from "../postgres/unreachable.ts";
-import type { SystemDefinition } from "../systems/definition.ts";
+import type { RecordedMigrations, SystemDefinition } from "../systems/definition.ts";
 import { engineOf } from "./engine.ts";
 import { planCrossing, type CrossingPlan, type DatabaseFacts } from "./plan.ts";
 
@@ -23,6 +23,8 @@ export interface Facts {
   snapshots: Snapshot[];
   catalogue: CatalogueDatabase[];
   databases: Record<string, DatabaseFacts>;
+  /** What is recorded of the migrations of each quarantine, by its name; those of which nothing is are left out. */
+  setAside?: Record<string, RecordedMigrations>;
 }
 
 const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {} };
@@ -37,12 +39,14 @@ export async function look(site: Site, definition: SystemDefinition, crossing?: 
     const last = await control.lastCrossing();
     if (last !== null && last.crossing === crossing && last.state === "open")
       return { reach: { kind: "reached" }, ...NOTHING, last, lastOpen: last };
+    const catalogue = await control.catalogued();
     return {
       reach: { kind: "reached" },
       last,
       lastOpen: await control.lastOpenCrossing(),
       snapshots: await control.readySnapshots(),
-      catalogue: await control.catalogued(),
+      catalogue,
+      setAside: await migrationsSetAside(control, catalogue),
       databases: await databaseFacts(site, definition, control),
     };
   } catch (error) {
@@ -70,6 +74,16 @@ export function planFrom(facts: Facts, definition: SystemDefinition, pins: Pins)
 /** A crossing that neither opened nor was refused: nothing is known to be as its pins say. */
 export function unfinished(last: Crossing | null): boolean {
   return last !== null && last.state !== "open" && last.state !== "refused";
+}
+
+/** A quarantine holds what was live when its crossing began. */
+async function migrationsSetAside(control: ControlRecord, catalogue: CatalogueDatabase[]): Promise<Record<string, RecordedMigrations>> {
+  const found: Record<string, RecordedMigrations> = {};
+  for (const { name, database, epoch } of catalogue.filter(({ role }) => role === "quarantine")) {
+    const recorded = (await control.crossing(epoch))?.baseline?.migrations?.[database];
+    if (recorded !== undefined) found[name] = recorded;
+  }
+  return found;
 }
 
 async function databaseFacts(

@@ -1,8 +1,8 @@
 /** Migrations of a definition with absolute folders, and which of them a crossing runs. Pure. */
 import { join } from "node:path";
-import type { Migration } from "../postgres/migrations.ts";
-import type { SystemDefinition } from "../systems/definition.ts";
-import type { DatabasePlan } from "./plan.ts";
+import type { Migration, MigrationState } from "../postgres/migrations.ts";
+import type { RecordedMigrations, SystemDefinition } from "../systems/definition.ts";
+import type { DatabaseFacts, DatabasePlan } from "./plan.ts";
 
 export function migrationsOf(definition: SystemDefinition, database: string): Migration[] {
   const described = definition.databases[database];
@@ -11,6 +11,27 @@ export function migrationsOf(definition: SystemDefinition, database: string): Mi
     folder: join(definition.folder, path),
     ledger: described!.ledger,
   }));
+}
+
+/** What the ledger's states say, as facts of a database. */
+export function ledgerFacts(
+  states: readonly Pick<MigrationState, "name" | "status" | "clean">[],
+): Pick<DatabaseFacts, "applied" | "failed" | "unfinished" | "unknown"> {
+  const named = (fits: (state: Pick<MigrationState, "status" | "clean">) => boolean): string[] =>
+    states.filter(fits).map(({ name }) => name);
+  const unfinished = named(({ status, clean }) => status === "failed" && !clean);
+  const unknown = named(({ status }) => status === "unknown");
+  return {
+    applied: named(({ status }) => status === "applied" || status === "modified"),
+    failed: named(({ status }) => status === "failed"),
+    ...(unfinished.length === 0 ? {} : { unfinished }),
+    ...(unknown.length === 0 ? {} : { unknown }),
+  };
+}
+
+/** What is kept of them beside a copy; null where the ledger says nothing, or could not be read. */
+export function recordedMigrations({ applied, failed, unfinished = [], unknown = [] }: DatabaseFacts): RecordedMigrations | null {
+  return applied.length + failed.length + unknown.length === 0 ? null : { applied, unfinished, unknown };
 }
 
 /** To apply, oldest first, and to take back, newest first, by what the ledger of the database says now. */

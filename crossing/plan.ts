@@ -14,6 +14,10 @@ export interface DatabaseFacts {
   applied: string[];
   /** Started and not finished. */
   failed: string[];
+  /** Those of `failed` of which something may be there: they cannot simply be applied again. Absent: none. */
+  unfinished?: string[];
+  /** Applied, and not in the definition. Absent: none. */
+  unknown?: string[];
   /** The database refuses connections, so that nothing is known of its migrations. */
   unread?: true;
   /** What the catalogue says of each constraint of the definition; absent where nobody could look. */

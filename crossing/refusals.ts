@@ -3,13 +3,14 @@ import { targetOf } from "../components/targets/index.ts";
 import type { Pins } from "../declared/pins.ts";
 import { openControl } from "../control/open.ts";
 import type { Site } from "../declared/site.ts";
-import { downScript } from "../postgres/migrations/script.ts";
+import { downScript, planScript, upScript } from "../postgres/migrations/script.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { enginesOf, QuarantineMissingError } from "./engine.ts";
 import { planFrom, type Facts } from "./look.ts";
-import { migrationsOf } from "./migrations.ts";
+import { migrationsOf, recordedMigrations } from "./migrations.ts";
 import type { CrossingPlan } from "./plan.ts";
+import { misfit, schemaRefusal } from "./schema-taken.ts";
 
 export async function refusals(
   site: Site,
@@ -43,14 +44,18 @@ export async function refusals(
   });
   if (plan === null) return reasons;
   const planned: CrossingPlan = plan;
-  for (const [database, { back, backBy }] of Object.entries(planned.databases)) {
+  for (const [database, { up, back, backBy }] of Object.entries(planned.databases)) {
+    const known = migrationsOf(definition, database);
+    for (const migration of known.filter(({ name }) => up.includes(name)))
+      await collect(async () => Promise.resolve(planScript(migration.name, upScript(migration))));
     if (backBy !== "down") continue;
     for (const name of back) {
-      const migration = migrationsOf(definition, database).find((one) => one.name === name);
+      const migration = known.find((one) => one.name === name);
       if (migration === undefined || downScript(migration) === null)
         reasons.push(`backout:schema is "down" but ${name} has no down.sql: pin schema "keep" or "mark", or restore a snapshot`);
     }
   }
+  reasons.push(...schemasNotTaken(definition, pins, planned, facts));
   if (facts.reach.kind === "reached") {
     await collect(() => unfenceable(site, definition, planned, facts));
     await collect(() => room(site, definition, planned, facts));
@@ -59,6 +64,38 @@ export async function refusals(
     });
   }
   return reasons;
+}
+
+/** Of data of which nothing is recorded nothing can be said: the data step looks at it again. */
+function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: CrossingPlan, facts: Facts): string[] {
+  return Object.entries(planned.databases).flatMap(([database, plan]) => {
+    const { action } = plan;
+    const own = facts.snapshots.filter((snapshot) => snapshot.database === database);
+    const restored =
+      action.kind === "restore"
+        ? own.find(({ name, generation }) => name === action.snapshot && generation === action.generation)
+        : undefined;
+    const now = facts.databases[database];
+    const data =
+      action.kind === "restore"
+        ? restored?.baseline?.migrations?.[database]
+        : action.kind === "undo"
+          ? facts.setAside?.[action.quarantine]
+          : now === undefined || !now.exists
+            ? undefined
+            : (recordedMigrations(now) ?? undefined);
+    if (data === undefined) return [];
+    const question = { definition, database, pins, plan };
+    const fitting = own.flatMap(({ name, generation, baseline }) => {
+      const held = baseline?.migrations?.[database];
+      if (held === undefined) return [];
+      const restore = { action: { kind: "restore" as const, snapshot: name, generation, again: 0 }, back: [], backBy: plan.backBy };
+      const { missing, stuck, tooMany } = misfit({ ...question, plan: restore, data: held });
+      return missing.length + stuck.length + tooMany.length === 0 ? [`${name}@${generation}`] : [];
+    });
+    const reason = schemaRefusal({ ...question, data }, fitting, restored?.release ?? null);
+    return reason === null ? [] : [reason];
+  });
 }
 
 async function previewedConstraints(site: Site, definition: SystemDefinition, plan: CrossingPlan): Promise<ConstraintPreview[]> {

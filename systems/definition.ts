@@ -168,6 +168,17 @@ export interface Baseline {
   flags: Record<string, boolean>;
   /** Policies, triggers, constraints, materialised views, … by PostgreSQL database of the definition. */
   objects?: Record<string, SchemaObjects>;
+  /** What each database's ledger of migrations said; one that nobody could look into is left out. */
+  migrations?: Record<string, RecordedMigrations>;
+}
+
+/** What a ledger of migrations says of a schema. */
+export interface RecordedMigrations {
+  applied: string[];
+  /** Started elsewhere and never finished: nobody knows how much of them is there. */
+  unfinished: string[];
+  /** Applied, and not in the definition. */
+  unknown: string[];
 }
 
 /** Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context. */

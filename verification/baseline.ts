@@ -1,11 +1,13 @@
 /** What is recorded before a crossing closes anything, to compare with afterwards: rows per table, latency, flags. */
+import { engineOf } from "../crossing/engine.ts";
 import { inLive } from "../crossing/inside.ts";
+import { recordedMigrations } from "../crossing/migrations.ts";
 import type { Run } from "../crossing/run.ts";
 import { readFlags } from "../crossing/steps/flags.ts";
 import { hasTable, tableSql } from "../crossing/tables.ts";
 import type { Pins } from "../declared/pins.ts";
 import { secretOf } from "../declared/site.ts";
-import type { Baseline } from "../systems/definition.ts";
+import type { Baseline, RecordedMigrations } from "../systems/definition.ts";
 import { recordObjects } from "./recorded-objects.ts";
 import type { SqlSession } from "../systems/sql-session.ts";
 
@@ -20,7 +22,18 @@ export async function captureBaseline(run: Run, from: Pins | null): Promise<Base
     latencyMs: await latency(run),
     flags,
     objects: await recordObjects(run.site, run.definition),
+    migrations: await migrationsNow(run),
   };
+}
+
+/** What the copies of this crossing hold afterwards: the snapshot it takes, and the quarantine it leaves. */
+async function migrationsNow(run: Run): Promise<Record<string, RecordedMigrations>> {
+  const found: Record<string, RecordedMigrations> = {};
+  for (const database of Object.keys(run.definition.databases)) {
+    const recorded = recordedMigrations(await (await engineOf(run.definition, database)).facts(run, database));
+    if (recorded !== null) found[database] = recorded;
+  }
+  return found;
 }
 
 /** Counts every table where nothing writes any more, and keeps the figures in the crossing's record. */

@@ -14,7 +14,7 @@ import { databaseSizeBytes, freeAt, judgeSpace } from "../../../postgres/space.t
 import { constraintStates } from "../../constraint-drift.ts";
 import { openControl } from "../../../control/open.ts";
 import type { Looking } from "../../engine.ts";
-import { migrationsOf } from "../../migrations.ts";
+import { ledgerFacts, migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
 import { clientOf } from "../postgres/session.ts";
 import { dumpFolder, inDatabase } from "./places.ts";
@@ -29,8 +29,7 @@ export async function facts(at: Looking, database: string): Promise<DatabaseFact
       return {
         exists: true,
         lineage: await lineage(at, database),
-        applied: statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name),
-        failed: statuses.filter(({ status }) => status === "failed").map(({ name }) => name),
+        ...ledgerFacts(statuses),
         ...(constrained ? { constraints: await constraintStates(client, definition, database) } : {}),
       };
     });

@@ -9,7 +9,7 @@ import { databaseSizeBytes, requireSpace } from "../../../postgres/space.ts";
 import type { SystemDefinition } from "../../../systems/definition.ts";
 import type { Looking } from "../../engine.ts";
 import { constraintStates } from "../../constraint-drift.ts";
-import { migrationsOf } from "../../migrations.ts";
+import { ledgerFacts, migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
 import { declaredDriver, driverFor } from "./drivers.ts";
 import { clientOf } from "./session.ts";
@@ -23,8 +23,7 @@ export async function facts({ site, definition, control }: Looking, database: st
   return {
     exists,
     lineage,
-    applied: statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name),
-    failed: statuses.filter(({ status }) => status === "failed").map(({ name }) => name),
+    ...ledgerFacts(statuses),
     ...(read === null ? { unread: true as const } : {}),
     ...(await constraintFacts(site, definition, database, live, exists)),
   };

@@ -8,11 +8,12 @@ import { requireRoom as requireRoomAt } from "../../../sqlite/copy.ts";
 import { isBusy, isDamaged, withFile } from "../../../sqlite/database.ts";
 import { refuseStrangers } from "../../../sqlite/fence.ts";
 import { BESIDE } from "../../../sqlite/identity.ts";
+import type { MigrationState } from "../../../postgres/migrations.ts";
 import { appliedMigrations } from "../../../sqlite/migrations.ts";
 import { findByEnvironment } from "../../../processes/identity.ts";
 import { MARKER, markerPrefix } from "../../../processes/record.ts";
 import type { Looking } from "../../engine.ts";
-import { migrationsOf } from "../../migrations.ts";
+import { ledgerFacts, migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
 import { copiesFolder, fileOf, livePath } from "./places.ts";
 import { liveState } from "./swaps.ts";
@@ -24,8 +25,7 @@ export async function facts(at: Looking, database: string): Promise<DatabaseFact
   return Promise.resolve({
     exists,
     lineage,
-    applied: statuses.filter(({ status }) => status === "applied" || status === "modified").map(({ name }) => name),
-    failed: statuses.filter(({ status }) => status === "failed").map(({ name }) => name),
+    ...ledgerFacts(statuses),
   });
 }
 
@@ -34,7 +34,7 @@ export async function lineage({ site, control }: Looking, database: string): Pro
 }
 
 /** None where the file is closed by another run, bears no name in the middle of a swap, or is damaged: damage is a reason to go back, not an obstacle. */
-function migrationStatuses({ site, definition }: Looking, database: string): { name: string; status: string }[] {
+function migrationStatuses({ site, definition }: Looking, database: string): MigrationState[] {
   const live = livePath(site, database);
   if (!existsSync(live)) return [];
   try {

@@ -3,18 +3,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { expect, test } from "vitest";
+import type { Facts } from "../../../crossing/look.ts";
 import { planCrossing, type DatabaseFacts } from "../../../crossing/plan.ts";
+import { refusals } from "../../../crossing/refusals.ts";
 import { runsOn, schemaAhead } from "../../../crossing/schema-ahead.ts";
 import { editPins, type PinEdit } from "../../../declared/edit.ts";
 import { parseDeclared } from "../../../declared/parse.ts";
 import { resolvePins, type Pins } from "../../../declared/pins.ts";
 import { deployEdits, scopeEdits } from "../../../declared/scope.ts";
+import { siteOf } from "../../../declared/site.ts";
 import { alternativeEdits } from "../../../scripts/verbs/alternative.ts";
 import { wayBackEdits } from "../../../scripts/verbs/deploy.ts";
 import { DATABASE } from "../../../systems/service-center/database.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
 
-const STACK = readFileSync(join(import.meta.dirname, "../../../stacks/Pulumi.service-center.yaml"), "utf8");
+const PROJECT = join(import.meta.dirname, "../../..");
+const STACK = readFileSync(join(PROJECT, "stacks/Pulumi.service-center.yaml"), "utf8");
 const ORDER = serviceCenter.databases[DATABASE]!.migrations.map(({ name }) => name);
 const SNAPSHOT = { database: DATABASE, name: "before-phase-2", generation: 1 };
 
@@ -54,6 +58,28 @@ test("application and database together leave nothing ahead: restored, or taken 
   expect(partial.databases[DATABASE]).toMatchObject({ action: { kind: "none" }, back: ORDER.slice(2).reverse(), backBy: "down" });
   expect(partial.take).toEqual([{ name: "before-down-phase-1", automatic: true }]);
   expect(partial.schemaAhead).toBeUndefined();
+});
+
+test("a snapshot that was taken of Phase 2 is refused for Phase 1, in the plan", async () => {
+  const snapshot = (name: string, applied: string[]) =>
+    ({
+      ...SNAPSHOT,
+      name,
+      release: name === "nightly" ? "phase-2" : "phase-1",
+      baseline: { migrations: { [DATABASE]: { applied, unfinished: [], unknown: [] } } },
+    }) as unknown as Facts["snapshots"][number];
+  const snapshots = [snapshot("before-phase-2", ORDER.slice(0, 2)), snapshot("nightly", ORDER)];
+  const databases = { [DATABASE]: { exists: true, lineage: { snapshot: null, quarantine: null }, applied: ORDER, failed: [] } };
+  const lastOpen = { state: "open", pins: pins(PHASE_2) } as Facts["lastOpen"];
+  const facts: Facts = { reach: { kind: "absent" }, last: null, lastOpen, snapshots, catalogue: [], databases };
+  const refused = (name: string) =>
+    refusals(siteOf(declared(), "test", PROJECT), serviceCenter, pins([...scope("full"), { path: ["data"], value: `${name}@1` }]), facts);
+  expect(await refused("before-phase-2")).toEqual([]);
+  expect(await refused("nightly")).toEqual([
+    expect.stringMatching(
+      /^phase-1 cannot run on nightly@1 .* 20251020000005_task_summary as well.*before-phase-2@1 will do\), or phase-2,/,
+    ),
+  ]);
 });
 
 test("where the fence of the failed deployment still stands, nobody has read the ledger: all that may be there goes back", () => {

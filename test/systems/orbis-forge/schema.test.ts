@@ -1,0 +1,110 @@
+/** Whether the schema that comes back suits the release it comes back for is answered by the plan: from a real file, its snapshots and its record. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ControlFile } from "../../../control/file.ts";
+import { sqlite } from "../../../crossing/engines/sqlite/engine.ts";
+import { livePath } from "../../../crossing/engines/sqlite/places.ts";
+import type { Run } from "../../../crossing/run.ts";
+import { rawConfig } from "../../../declared/edit.ts";
+import { parseDeclared } from "../../../declared/parse.ts";
+import { crossingOf, resolvePins, type Pins } from "../../../declared/pins.ts";
+import { controlFile, liveFile, siteOf, type Site } from "../../../declared/site.ts";
+import { planResource } from "../../../provider/resources/plan.ts";
+import { releaseFile } from "../../../sqlite/fence.ts";
+import { withFile } from "../../../sqlite/database.ts";
+import { PHASE3_MIGRATION } from "../../../systems/orbis-forge/database.ts";
+import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { captureBaseline } from "../../../verification/baseline.ts";
+import { NEW, OLD } from "./stand.ts";
+
+const DATABASE = "production";
+const PROJECT = join(import.meta.dirname, "../../..");
+const DECLARED = parseDeclared(rawConfig(readFileSync(join(PROJECT, "stacks", "Pulumi.orbis-forge.yaml"), "utf8")));
+let folder: string;
+let site: Site;
+let control: ControlFile;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "backout-orbis-schema-"));
+  site = { ...siteOf(DECLARED, "test", PROJECT), home: folder };
+  control = await ControlFile.create(controlFile(site));
+});
+afterEach(async () => {
+  releaseFile(livePath(site, DATABASE));
+  await control.end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const pinned = (release: string, data = "current"): Pins => resolvePins({ ...DECLARED, release, data }, orbisForge);
+
+/** Begins a crossing as the fence does, does the work inside, and opens. */
+async function crossing(epoch: number, pins: Pins, work: (run: Run) => Promise<void>): Promise<void> {
+  const run: Run = { site, definition: orbisForge, control, epoch, runId: `run-${epoch}`, log: () => undefined };
+  const plan = { databases: {} } as Parameters<typeof control.beginCrossing>[0]["plan"];
+  await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: null });
+  await control.setBaseline(epoch, await captureBaseline(run, pins));
+  await work(run);
+  await control.setState(epoch, "open");
+}
+
+async function snapshot(run: Run, name: string, release: string): Promise<void> {
+  await sqlite.keepProperties(run, DATABASE, true);
+  await sqlite.close(run, DATABASE);
+  const begun = await control.beginSnapshot(
+    { database: DATABASE, name, driver: sqlite.driver(run), epoch: run.epoch, release, automatic: false },
+    (generation) => sqlite.snapshotLocation(run, DATABASE, name, generation),
+  );
+  const taken = await sqlite.takeSnapshot(run, begun, false);
+  await control.finishSnapshot(begun.id, { ...taken, baseline: (await control.crossing(run.epoch))?.baseline ?? null });
+}
+
+const schemaTo = async (run: Run, pins: Pins, kind: "create" | "none"): Promise<void> => {
+  await sqlite.migrate(run, DATABASE, pins, { action: { kind }, up: [], back: [], backBy: "keep" });
+  await sqlite.admit(run, DATABASE, "everybody");
+};
+
+/** What preview and update say alike: both ask this check before anything is touched. */
+async function refusals(pins: Pins): Promise<string[]> {
+  const inputs = { site, pins, exact: false, carry: "export" as const, freeze: null, violations: "refuse" as const };
+  const { failures } = await planResource.check!({ ...inputs, crossing: "", reached: false, preview: null }, null, {
+    urn: "plan",
+    log: () => undefined,
+  });
+  return (failures ?? []).map(({ reason }) => reason);
+}
+
+test(
+  "a schema that the pinned release does not take refuses the plan, one it takes or can be given does not",
+  { timeout: 60_000 },
+  async () => {
+    await crossing(1, pinned(OLD), async (run) => {
+      await sqlite.make(run, DATABASE);
+      await schemaTo(run, pinned(OLD), "create");
+    });
+    await crossing(2, pinned(NEW), async (run) => {
+      await snapshot(run, `before-${NEW}`, OLD);
+      await schemaTo(run, pinned(NEW), "none");
+    });
+    await crossing(3, pinned(NEW), async (run) => snapshot(run, "sound", NEW).then(() => sqlite.admit(run, DATABASE, "everybody")));
+    // Another tool began the migration anew and died: nobody knows how much of it is there.
+    const half = `UPDATE _backout_migrations SET finished_at = NULL, logs = 'interrupted' WHERE migration_name = '${PHASE3_MIGRATION}'`;
+    withFile(liveFile(site, DATABASE), {}, (db) => db.exec(half));
+    await crossing(4, pinned(NEW), async (run) => snapshot(run, "nightly", NEW).then(() => sqlite.admit(run, DATABASE, "everybody")));
+
+    expect(await refusals(pinned(NEW, "nightly@1"))).toEqual([
+      `${NEW} cannot run on nightly@1 of production: it lacks ${PHASE3_MIGRATION}: started and never finished, so that nobody knows how much of ` +
+        `it is there, and it cannot be applied. Fix: pin other data (before-${NEW}@1, sound@1 will do)`,
+    ]);
+    // The older release runs on what has more than it needs; what lacks a migration is given it after the restore.
+    for (const [release, data] of [
+      [OLD, `before-${NEW}@1`],
+      [OLD, "sound@1"],
+      [OLD, "nightly@1"],
+      [OLD, "current"],
+      [NEW, `before-${NEW}@1`],
+    ] as const)
+      expect({ release, data, refused: await refusals(pinned(release, data)) }).toEqual({ release, data, refused: [] });
+  },
+);
