@@ -37,6 +37,8 @@ export interface CrossingPreview {
   databases: Record<string, DatabasePreview>;
   /** Absent where the system has none. */
   constraints?: ConstraintPreview[];
+  /** Components run somewhere else from now on; absent: where they did. */
+  moves?: { from: Site["target"]; to: Site["target"] };
   /** Components that will run on a schema that is too new for them, in words; absent: none. */
   schemaAhead?: string[];
   effects: EffectCount[];
@@ -50,7 +52,7 @@ export async function previewCrossing(
   site: Site,
   definition: SystemDefinition,
   plan: CrossingPlan,
-  { exact, reached, carry = "export" }: { exact: boolean; reached: boolean; carry?: Carry },
+  { exact, reached, carry = "export", before = site }: { exact: boolean; reached: boolean; carry?: Carry; before?: Pick<Site, "target"> },
 ): Promise<CrossingPreview> {
   const control = !reached ? null : await openControl(site, definition);
   try {
@@ -83,6 +85,7 @@ export async function previewCrossing(
       from: plan.fromRelease,
       to: plan.toRelease,
       changes: plan.changes.map(({ component, what }) => `${component}: ${what}`),
+      ...(before.target === site.target ? {} : { moves: { from: before.target, to: site.target } }),
       stops: plan.stop,
       usersKeptOut: plan.closeGate,
       take: plan.take.map(({ name }) => name),
@@ -158,6 +161,8 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
   const warn = (line: string): void => void lines.push({ severity: "warning", line });
   say(`${preview.from ?? "nothing"} → ${preview.to}${preview.scope === null ? "" : ` (scope ${preview.scope})`}`);
   for (const change of preview.changes) say(change);
+  if (preview.moves !== undefined)
+    say(`target: ${preview.moves.from} → ${preview.moves.to}; components stop on the one before they start on the other`);
   for (const line of preview.schemaAhead ?? []) warn(line);
   for (const [name, database] of Object.entries(preview.databases)) {
     if (database.action !== "data stays") say(`${name}: ${database.action}`);

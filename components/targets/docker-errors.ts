@@ -119,3 +119,17 @@ export class EnvironmentValueError extends Error {
     this.variable = variable;
   }
 }
+
+/** A database that is a file of this machine: a container does not see it. */
+export class DatabaseFileOutOfReachError extends Error {
+  readonly component: string;
+  readonly databases: string[];
+  constructor(component: string, databases: string[]) {
+    super(
+      `${component} uses ${databases.join(", ")}, a SQLite file of this machine, which no container sees: run it on \`backout:target: process\``,
+    );
+    this.name = "DatabaseFileOutOfReachError";
+    this.component = component;
+    this.databases = databases;
+  }
+}

@@ -15,7 +15,13 @@ import type { SystemDefinition } from "../../systems/definition.ts";
 import { createContainer, docker, lastErrorLines } from "./docker-cli.ts";
 import * as commands from "./docker-commands.ts";
 import { containerNamed, containersOf, isMadeOf, type Container } from "./docker-containers.ts";
-import { ContainerNameTakenError, ContainersRunningError, PortUndeclaredError, ServerOutOfReachError } from "./docker-errors.ts";
+import {
+  ContainerNameTakenError,
+  ContainersRunningError,
+  DatabaseFileOutOfReachError,
+  PortUndeclaredError,
+  ServerOutOfReachError,
+} from "./docker-errors.ts";
 import { untilHealthy } from "./docker-health.ts";
 import { imageOf, makePresent } from "./docker-images.ts";
 import { componentOf, configHash, environmentOf, portOf } from "./starting.ts";
@@ -37,11 +43,16 @@ export class DockerTarget implements Target {
     this.statics = new StaticTarget(site);
   }
 
-  /** @throws ImageUndeclaredError, PortUndeclaredError, DockerUnreachableError, ServerOutOfReachError, ContainerNameTakenError, ImageMissingError */
+  /**
+   * @throws ImageUndeclaredError, DatabaseFileOutOfReachError, PortUndeclaredError, DockerUnreachableError, ServerOutOfReachError,
+   * ContainerNameTakenError, ImageMissingError
+   */
   async check(component: string, pin: ComponentPin): Promise<void> {
     const definition = componentOf(this.definition, component);
     if (definition.kind === "static") return this.statics.check(component, pin);
     imageOf(component, pin);
+    const files = definition.databases.filter((database) => this.definition.databases[database]?.engine === "sqlite");
+    if (files.length > 0) throw new DatabaseFileOutOfReachError(component, files);
     if (this.port(component) === null && (definition.kind === "service" || definition.health !== undefined))
       throw new PortUndeclaredError(component);
     const platform = await docker(commands.versionArguments());

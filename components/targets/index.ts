@@ -8,3 +8,18 @@ import type { Target } from "./target.ts";
 export function targetOf(site: Site, definition: SystemDefinition): Target {
   return site.target === "docker" ? new DockerTarget(site, definition) : new ProcessTarget(site, definition);
 }
+
+/** Components that cannot be stopped where they ran before: they may run in two places. */
+export type NotStopped = { component: string; reason: string }[];
+
+/**
+ * Stops every component where a site has them, before they are started somewhere else. Whoever leaves a target because it does not answer any
+ * more goes on: what could not be stopped is told.
+ */
+export async function stopAllAt(site: Site, definition: SystemDefinition): Promise<NotStopped> {
+  const left = targetOf(site, definition);
+  const notStopped: NotStopped = [];
+  for (const component of Object.keys(definition.components))
+    await left.stop(component).catch((error: unknown) => void notStopped.push({ component, reason: (error as Error).message }));
+  return notStopped;
+}

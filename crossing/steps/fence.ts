@@ -1,6 +1,7 @@
 /** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
 import { crossingOf, type Maintenance, type Pins } from "../../declared/pins.ts";
 import type { Carry } from "../../declared/schema.ts";
+import type { Site } from "../../declared/site.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { captureBaseline, countInside } from "../../verification/baseline.ts";
 import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../records/configuration.ts";
@@ -18,6 +19,8 @@ export interface FenceRequest {
   plan: CrossingPlan;
   reason: string | null;
   carry: Carry;
+  /** Where the components run on another target, which the stack no longer names: they are stopped there, too. */
+  left?: Site;
 }
 
 export async function closeFence(run: Run, request: FenceRequest): Promise<{ closedAt: string }> {
@@ -43,7 +46,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
     run,
     "fence",
     "stop and confirm stopped",
-    async () => stopAll(run, plan),
+    async () => stopAll(run, plan, request.left),
     (stopped) => ({ stopped }),
   );
   await step(
@@ -98,15 +101,16 @@ function protectGate(run: Run, plan: CrossingPlan, maintenance: Maintenance): vo
   else if (plan.maintenanceChanged && maintenance.mode !== "off") setGate(run, maintenance);
 }
 
-async function stopAll(run: Run, plan: CrossingPlan): Promise<string[]> {
-  const target = targetOf(run.site, run.definition);
+async function stopAll(run: Run, plan: CrossingPlan, left?: Site): Promise<string[]> {
+  const targets = [run.site, ...(left === undefined ? [] : [left])].map((site) => targetOf(site, run.definition));
   const stopped: string[] = [];
-  for (const component of plan.stop) {
-    const how = await target.stop(component);
-    await target.confirmStopped([component]);
-    stopped.push(`${component}: ${how}`);
-    run.log("info", `stopped ${component} (${how})`);
-  }
+  for (const component of plan.stop)
+    for (const target of targets) {
+      const how = await target.stop(component);
+      await target.confirmStopped([component]);
+      stopped.push(`${component}: ${how}`);
+      run.log("info", `stopped ${component} (${how})`);
+    }
   return stopped;
 }
 

@@ -34,10 +34,10 @@ export function nextCrossing(
   return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(facts, definition, pins) };
 }
 
-async function close(inputs: Inputs, call: Call): Promise<Values> {
+async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values> {
   const { closeFence } = await import("../../crossing/steps/fence.ts");
   const run = await runOf(inputs.site, inputs.epoch, call);
-  return closeFence(run, inputs);
+  return closeFence(run, { ...inputs, ...(before === undefined || before.target === inputs.site.target ? {} : { left: before }) });
 }
 
 export const fence: Resource<Inputs> = {
@@ -67,8 +67,8 @@ export const fence: Resource<Inputs> = {
     return { inputs: inputsNow };
   },
   diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.crossing !== inputs.crossing),
-  create: close,
-  update: async (_old, inputs, call) => close(inputs, call),
+  create: async (inputs, call) => close(inputs, call),
+  update: async (old, inputs, call) => close(inputs, call, old.site),
 };
 
 /** The state knows a crossing, but the data has no record of any: another server or another database is declared than the one with the data. */

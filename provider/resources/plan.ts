@@ -48,6 +48,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
     exact: inputs.exact,
     carry: inputs.carry,
     reached: facts.reach.kind === "reached",
+    ...(old === null ? {} : { before: old.site }),
   });
   for (const { severity, line } of previewLines(preview)) call.log(severity, line);
   return { inputs: { ...inputs, crossing, reached: true, preview } };
@@ -88,7 +89,8 @@ function outOfReach(site: Site, reason: string): Error {
 export const planResource: Resource<Inputs> = {
   token: "backout:index:Plan",
   check,
-  diff: async (old, inputs) => Promise.resolve(old.crossing !== inputs.crossing || !inputs.reached),
+  diff: async (old, inputs) =>
+    Promise.resolve(old.crossing !== inputs.crossing || !inputs.reached || old.site.target !== inputs.site.target),
   create: plan,
   update: async (_old, inputs) => plan(inputs),
 };

@@ -2,7 +2,7 @@
 import { drift } from "../../crossing/drift.ts";
 import { ordered } from "../../crossing/plan.ts";
 import { definitionOf } from "../../declared/site.ts";
-import { targetOf } from "../../components/targets/index.ts";
+import { stopAllAt, targetOf } from "../../components/targets/index.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { PinnedInputs } from "./inputs.ts";
@@ -17,7 +17,12 @@ export const resume: Resource<PinnedInputs> = {
   diff: async (old, inputs) =>
     old.epoch !== inputs.epoch || (await drift({ site: inputs.site, definition: await definitionOf(inputs.site) }, inputs.pins)).length > 0,
   create: run,
-  update: async (_old, inputs, call) => run(inputs, call),
+  update: async (old, inputs, call) => {
+    const moved = old.site.target !== inputs.site.target;
+    for (const { component, reason } of moved ? await stopAllAt(old.site, await definitionOf(inputs.site)) : [])
+      call.log("warning", `${component} may still run on ${old.site.target}, which could not stop it: ${reason}`);
+    return run(inputs, call);
+  },
   delete: async (values) => {
     const { site } = values;
     const definition = await definitionOf(site);

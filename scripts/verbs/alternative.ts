@@ -2,7 +2,7 @@
  * Another way to finish a rollback that failed. Its pins stand already and its snapshot is untouched: what changes is where the components run,
  * or, in the worst case, everything around the data.
  */
-import { targetOf } from "../../components/targets/index.ts";
+import { stopAllAt } from "../../components/targets/index.ts";
 import { look, unfinished } from "../../crossing/look.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { suggestion } from "../../declared/errors.ts";
@@ -12,7 +12,7 @@ import { openStack, type OpenStack } from "../stack.ts";
 import { requireAllowed } from "./carry-out.ts";
 import { freshEnvironment } from "./fresh.ts";
 import { say, UsageError, VerbRefusedError } from "./outcome.ts";
-import { previewOf, type PreviewOutcome } from "./preview.ts";
+import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
 
 export type Alternative = Declared["alternatives"][string];
 
@@ -21,6 +21,14 @@ export interface Taken {
   preview: PreviewOutcome;
   /** The stack the system is served from now. */
   stack: OpenStack;
+}
+
+/** Commands by which a rollback that failed can be finished otherwise, in the order in which they are declared. Pure. */
+export function otherWays({ declared, stack }: Pick<OpenStack, "declared" | "stack">, tried?: string): string[] {
+  const left = Object.entries(declared.alternatives).slice(Object.keys(declared.alternatives).indexOf(tried ?? "") + 1);
+  return left.map(
+    ([name, { title }]) => `backout rollback --stack ${stack} --alternative ${name}${title === undefined ? "" : `  (${title})`}`,
+  );
 }
 
 /** The lines that differ in the stack file. Pure. */
@@ -56,11 +64,12 @@ export async function takeAlternative(
   const text = editPins(before.text, alternativeEdits(alternative));
   const after = await openStack(before, text);
   const preview = await previewOf(before, after, false);
+  tellPreview(preview, say);
   requireAllowed(preview);
   await confirm();
   // What the failed attempt has half started would run in two places.
-  const left = targetOf(before.site, before.definition);
-  for (const component of Object.keys(before.definition.components)) await left.stop(component).catch(() => undefined);
+  for (const { component, reason } of await stopAllAt(before.site, before.definition))
+    say(`${component} may still run on ${before.site.target}, which could not stop it: ${reason}`);
   const outcome = await cross(before, text, runId, reason);
   return { outcome, preview, stack: after };
 }

@@ -85,11 +85,13 @@ function ownHome({ site }: OpenStack, name: string): string {
   return process.env["BACKOUT_HOME"] === undefined ? join(dirname(site.home), `${site.stack}-${name}`) : `${site.home}-${name}`;
 }
 
-function freshEdits({ ports, fresh }: Alternative): PinEdit[] {
+export function freshEdits({ target, ports, fresh }: Alternative): PinEdit[] {
   return [
     { path: ["data"], value: "current" },
     { path: ["schema"], value: "keep" },
     { path: ["alternatives"], value: undefined },
+    // An alternative that was tried before may have left another one.
+    ...(target === undefined ? [] : [{ path: ["target"], value: target } satisfies PinEdit]),
     { path: ["server"], value: { embedded: true, port: fresh!.serverPort } },
     ...Object.entries(ports).map(([port, value]): PinEdit => ({ path: ["ports", port], value })),
   ];

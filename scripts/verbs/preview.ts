@@ -52,6 +52,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   const preview = await previewCrossing(after.site, after.definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",
+    before: before.site,
     carry: after.declared.carry,
   });
   return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview };

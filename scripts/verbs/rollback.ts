@@ -4,7 +4,7 @@ import { newRunId } from "../../crossing/run-id.ts";
 import type { CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
-import { takeAlternative } from "./alternative.ts";
+import { otherWays, takeAlternative } from "./alternative.ts";
 import { carryOut, confirm, lookAhead, reasonOf, startStoppedServer } from "./carry-out.ts";
 import { rollbackText, type RollbackWish } from "./rollback-pins.ts";
 import { finish, type CommonOptions } from "./outcome.ts";
@@ -27,6 +27,8 @@ export interface RollbackOutcome extends CrossingOutcome {
   nextWatch: NextWatch | null;
   /** The watch that `--watch` carried through; null: none. */
   watched: WatchOutcome | null;
+  /** Commands by which it can be finished otherwise, in the order in which they are declared; empty where it did not fail. */
+  otherWays: string[];
 }
 
 export async function rollback(options: Options): Promise<RollbackOutcome> {
@@ -49,12 +51,19 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
         preview: taken.preview,
         nextWatch: taken.outcome.ok ? await watchAfter(taken.stack) : null,
         watched: null,
+        otherWays: taken.outcome.ok ? [] : otherWays(before, options.alternative),
       };
     }
     const text = await rollbackText(before, options);
     const { after, preview } = await lookAhead(before, text, options.exact);
     const outcome = await carryOut({ before, text, runId, reason, yes: options.yes });
-    return { ...outcome, preview, nextWatch: outcome.ok ? await watchAfter(after) : null, watched: null };
+    return {
+      ...outcome,
+      preview,
+      nextWatch: outcome.ok ? await watchAfter(after) : null,
+      watched: null,
+      otherWays: outcome.ok ? [] : otherWays(after),
+    };
   });
 }
 
@@ -86,6 +95,7 @@ export function addRollback(program: Command): void {
         () => rollback(options),
         (outcome) => {
           tellTimeline(outcome);
+          if (outcome.otherWays.length > 0) process.stdout.write(`Other ways to finish it:\n  ${outcome.otherWays.join("\n  ")}\n`);
           if (outcome.watched !== null) tellWatch(outcome.watched);
           else if (outcome.nextWatch !== null) process.stdout.write(`${nextLine(outcome.nextWatch)}\n`);
         },

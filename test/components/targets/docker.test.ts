@@ -8,6 +8,7 @@ import { DockerTarget } from "../../../components/targets/docker.ts";
 import {
   ContainerNameTakenError,
   ContainersRunningError,
+  DatabaseFileOutOfReachError,
   DockerCommandError,
   DockerUnreachableError,
   ImageMissingError,
@@ -96,6 +97,14 @@ describe("check", () => {
     await target.check("worker", pinOf("v1", IMAGE.worker));
     docker.set({ platform: "Docker Desktop 4.43.2" });
     await target.check("api", pinOf("v1", IMAGE.v1));
+  });
+
+  it("refuses a component whose database is a file of this machine", async () => {
+    const docker = fakeDocker({ images: all });
+    const { databases, ...rest } = shop();
+    const filed = { ...rest, databases: { shop: { ...databases["shop"]!, engine: "sqlite" as const } } };
+    await expect(new DockerTarget(await newSite(), filed).check("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(DatabaseFileOutOfReachError);
+    expect(docker.calls()).toEqual([]);
   });
 
   it("finds a name that is taken before anything stops", async () => {

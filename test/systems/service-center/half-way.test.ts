@@ -14,6 +14,7 @@ import { deployEdits, scopeEdits } from "../../../declared/scope.ts";
 import { siteOf } from "../../../declared/site.ts";
 import { alternativeEdits } from "../../../scripts/verbs/alternative.ts";
 import { wayBackEdits } from "../../../scripts/verbs/deploy.ts";
+import { freshEdits } from "../../../scripts/verbs/fresh.ts";
 import { DATABASE } from "../../../systems/service-center/database.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
 
@@ -111,4 +112,6 @@ test("alternatives change where the application runs, and nothing of the pins", 
   const edits = alternativeEdits(alternatives["standby"]!);
   expect(edits).toEqual([{ path: ["ports", "app-upstream"], value: 3027 }]);
   expect(pins([...scope("full"), ...edits])).toEqual(pins(scope("full")));
+  // A fresh environment comes last: it runs where it says, and not where the one tried before it did.
+  expect(freshEdits({ ...alternatives["fresh"]!, target: "process" })).toContainEqual({ path: ["target"], value: "process" });
 });

@@ -1,0 +1,150 @@
+/** A rollback that fails where the components run goes over to another target: with a real gate, a real process, and a `docker` command that keeps containers. */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { stringify } from "yaml";
+import { ControlFile } from "../../../control/file.ts";
+import { editPins, type PinEdit } from "../../../declared/edit.ts";
+import { controlFile, definitionOf, processFolder, type Site } from "../../../declared/site.ts";
+import { hashFolder } from "../../../processes/artefact.ts";
+import { observeProcess, stopProcess } from "../../../processes/process.ts";
+import type { PulumiOutcome } from "../../../scripts/pulumi-run.ts";
+import { cross } from "../../../scripts/cross.ts";
+import { openStack, stackFile, type OpenStack } from "../../../scripts/stack.ts";
+import { otherWays, takeAlternative } from "../../../scripts/verbs/alternative.ts";
+import { fakeDocker } from "../../components/targets/fake-docker.ts";
+import { freePort, IMAGE, newFolder } from "../../components/targets/shop.ts";
+import { update, type Registered, type State } from "./graph-engine.ts";
+import { PROGRAM } from "./shop.ts";
+
+const engine = vi.hoisted(() => ({
+  up: null as ((runId: string) => Promise<PulumiOutcome>) | null,
+  runId: "",
+  controls: [] as ControlFile[],
+}));
+
+vi.mock("../../../scripts/pulumi-run.ts", () => ({
+  ensureStack: () => Promise.resolve(),
+  runPulumi: ({ environment }: { environment: Record<string, string> }) => engine.up!(environment["BACKOUT_RUN_ID"]!),
+}));
+// A provider lives as long as one update and holds the lock meanwhile: here every resource has the record to itself.
+vi.mock("../../../provider/session.ts", () => ({
+  runOf: async (site: Site, epoch: number, { log }: { log: () => void }) => {
+    const control = await ControlFile.create(controlFile(site));
+    engine.controls.push(control);
+    return { site, definition: await definitionOf(site), control, epoch, runId: engine.runId, log };
+  },
+}));
+
+const state: State = new Map();
+let registered: Registered[] = [];
+
+async function project(): Promise<string> {
+  const folder = newFolder();
+  mkdirSync(join(folder, "stacks"));
+  writeFileSync(join(folder, "Pulumi.yaml"), "name: shop\nruntime: nodejs\nstackConfigDir: stacks\n");
+  const releases: Record<string, unknown> = {};
+  for (const [release, image] of [
+    ["v1", IMAGE.v1],
+    ["v2", IMAGE.v2],
+  ] as const) {
+    mkdirSync(join(folder, release));
+    writeFileSync(join(folder, release, "main.ts"), `// ${release}\n${PROGRAM}`);
+    const config = release === "v1" ? { BROKEN: join(folder, "broken") } : {};
+    releases[release] = {
+      schema: {},
+      components: { api: { path: release, sha256: await hashFolder(join(folder, release)), image, config } },
+    };
+  }
+  const config = {
+    "backout:system": "shop",
+    "backout:definition": join(import.meta.dirname, "shop.ts"),
+    "backout:target": "process",
+    "backout:ports": { api: await freePort(), "api-upstream": await freePort() },
+    "backout:releases": releases,
+    "backout:release": "v2",
+    "backout:arm": "never",
+    "backout:alternatives": {
+      tag: { title: "a container of a tag", target: "docker" },
+      container: { title: "the same release as a container", target: "docker", ports: { "api-upstream": await freePort() } },
+    },
+  };
+  writeFileSync(join(folder, "stacks", "Pulumi.test.yaml"), stringify({ encryptionsalt: "none", config }));
+  return folder;
+}
+
+test("a rollback that fails as a process is finished as a container of the image by digest", { timeout: 120_000 }, async () => {
+  const folder = await project();
+  const opened = (): Promise<OpenStack> => openStack(stackFile("test", folder));
+  engine.up = async (runId) => {
+    engine.runId = runId;
+    const done = await update(await opened(), state);
+    for (const control of engine.controls.splice(0)) await control.end();
+    registered = done.registered;
+    return done;
+  };
+  const { site } = await opened();
+  const docker = fakeDocker();
+  const to = async (...edits: PinEdit[]) => {
+    const before = await opened();
+    return cross(before, editPins(before.text, edits), `run-${Math.random()}`, null);
+  };
+  const latest = async () => {
+    const control = await ControlFile.create(controlFile(site));
+    const crossing = await control.lastCrossing();
+    return control.journal(crossing!.epoch).finally(() => control.end());
+  };
+  const served = async () => (await fetch(`http://127.0.0.1:${site.ports["api"]}/health`)).status;
+  const alternative = async (name: string) => takeAlternative(await opened(), name, `run-${name}`, "INCIDENT-7", () => Promise.resolve());
+  try {
+    expect(await to()).toMatchObject({ ok: true, failure: null });
+    await expect(alternative("container")).rejects.toThrow(/nothing failed that an alternative would finish/);
+    writeFileSync(join(folder, "broken"), "");
+    const failed = await to({ path: ["release"], value: "v1" });
+    expect(failed).toMatchObject({ ok: false, refused: false, failure: expect.stringMatching(/^resume: api v1 failed/) as string });
+    expect(await served()).toBe(503);
+    expect(otherWays(await opened()).map((way) => way.split("  ")[0])).toEqual([
+      "backout rollback --stack test --alternative tag",
+      "backout rollback --stack test --alternative container",
+    ]);
+    expect(otherWays(await opened(), "tag")).toHaveLength(1);
+
+    // What the other target cannot run is refused by the plan: the stack stays where it is.
+    await expect(alternative("container")).rejects.toThrow(
+      /refused, nothing was changed:\nimage registry\.example\/api@sha256:1{64} of api v1 is not/,
+    );
+    expect((await opened()).declared.target).toBe("process");
+    docker.set({ pullable: [IMAGE.v1] });
+
+    const { outcome, preview } = await alternative("container");
+    expect(preview.preview).toMatchObject({ from: "v2", to: "v1", moves: { from: "process", to: "docker" } });
+    expect(preview.lines.added.map((line) => line.trim())).toContain("backout:target: docker");
+    expect(outcome).toMatchObject({ ok: true, state: "open", epoch: failed.epoch, from: "v2", to: "v1" });
+    expect(outcome.checks).toMatchObject([{ name: "answers", status: "passed" }]);
+
+    const image = registered.find(({ type }) => type === "docker:index/remoteImage:RemoteImage")!;
+    expect(image.inputs).toMatchObject({ name: IMAGE.v1, keepLocally: true });
+    expect(image.after).toEqual(["plan"]);
+    expect(registered.find(({ name }) => name === "fence")!.after).toContain(image.name);
+    expect(docker.named("test-api")).toMatchObject({ image: IMAGE.v1, running: true, restart: "unless-stopped" });
+    expect(observeProcess(processFolder(site), "api").running).toBe(false);
+    expect(await served()).toBe(200);
+
+    // And by hand, the plain way: back to a process, while nothing else changes.
+    rmSync(join(folder, "broken"));
+    expect(await to({ path: ["target"], value: "process" })).toMatchObject({ ok: true, failure: null });
+    expect(docker.named("test-api")).toMatchObject({ running: false });
+    expect(observeProcess(processFolder(site), "api")).toMatchObject({ running: true, release: "v1" });
+    expect(await served()).toBe(200);
+    // Release and target at once: what runs on the target that is left is stopped before anything else happens.
+    docker.set({ images: [IMAGE.v2] });
+    expect(await to({ path: ["release"], value: "v2" }, { path: ["target"], value: "docker" })).toMatchObject({ ok: true, failure: null });
+    const stops = (await latest()).filter(({ step, status }) => step === "stop and confirm stopped" && status === "finished");
+    expect(stops.map(({ detail }) => detail)).toEqual([{ stopped: ["api: already stopped", "api: terminated"] }]);
+    expect(docker.named("test-api")).toMatchObject({ image: IMAGE.v2, running: true });
+    expect(observeProcess(processFolder(site), "api").running).toBe(false);
+  } finally {
+    await stopProcess(processFolder(site), "api", 2_000).catch(() => undefined);
+    if (existsSync(join(site.home, "gate"))) await stopProcess(join(site.home, "gate"), "gate", 5_000);
+  }
+});
