@@ -3,6 +3,9 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { ComparedRows } from "./comparison.ts";
+import type { ExportedFile } from "./export.ts";
+import { ExportDamagedError, ExportIncompleteError } from "./export-errors.ts";
 import { CsvCounter, linesOf, parseJsonLine } from "./export-format.ts";
 
 const FLUSH_CHARACTERS = 256 * 1024;
@@ -89,4 +92,39 @@ export async function readFacts(path: string, kind: "jsonl" | "csv"): Promise<Fi
   else for await (const line of linesOf(hashed())) ops[parseJsonLine("", line).op]++;
   const rows = kind === "csv" ? csv.records - 1 : ops.insert + ops.update + ops.delete;
   return { sha256: hash.digest("hex"), rows, ops };
+}
+
+/** What the names of a table's files begin with. Names of tables may hold anything, a slash included. */
+export function stemOf(runId: string, table: string): string {
+  return `${runId}.${encodeURIComponent(table).replaceAll("*", "%2A")}`;
+}
+
+/** Reads the two files of a table back and counts again; their paths are relative to `folder`. @throws ExportIncompleteError */
+export async function countedFiles(
+  folder: string,
+  runId: string,
+  table: string,
+  found: Pick<ComparedRows, "inserted" | "updated" | "deleted">,
+): Promise<ExportedFile[]> {
+  const stem = stemOf(runId, table);
+  const lines = await readFacts(join(folder, `${stem}.jsonl`), "jsonl");
+  const records = await readFacts(join(folder, `${stem}.csv`), "csv");
+  const same = lines.ops.insert === found.inserted && lines.ops.update === found.updated && lines.ops.delete === found.deleted;
+  if (!same) throw new ExportIncompleteError(runId, table, found, lines.ops);
+  if (records.rows !== found.inserted + found.updated) throw new ExportIncompleteError(runId, table, found, { records: records.rows });
+  return [
+    { path: `${stem}.jsonl`, sha256: lines.sha256, rows: lines.rows, table, kind: "jsonl" },
+    { path: `${stem}.csv`, sha256: records.sha256, rows: records.rows, table, kind: "csv" },
+  ];
+}
+
+/** Reads files of a complete export again. @throws ExportDamagedError for the first that is missing or changed. */
+export async function verifyFiles(runId: string, files: readonly ExportedFile[]): Promise<void> {
+  for (const { path, kind, sha256, rows } of files) {
+    const facts = await readFacts(path, kind).catch((error: unknown) => {
+      throw new ExportDamagedError(runId, path, error instanceof Error ? error.message : String(error));
+    });
+    if (facts.sha256 !== sha256) throw new ExportDamagedError(runId, path, `its sha256 is ${facts.sha256}, recorded is ${sha256}`);
+    if (facts.rows !== rows) throw new ExportDamagedError(runId, path, `it holds ${facts.rows} rows, recorded are ${rows}`);
+  }
 }

@@ -5,7 +5,7 @@ import type { Client } from "pg";
 import { comparePlanned, inSnapshots, type ComparedRows, type TableComparison } from "./comparison.ts";
 import { planTables, readShapes, type TablePlan } from "./comparison-shape.ts";
 import { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError } from "./export-errors.ts";
-import { readFacts, WholeFile } from "./export-file.ts";
+import { countedFiles, stemOf, verifyFiles, WholeFile } from "./export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "./export-format.ts";
 
 export { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError };
@@ -108,13 +108,7 @@ export async function verifyExport(folder: string, runId: string): Promise<Expor
   if (manifest === null)
     throw new ExportDamagedError(runId, manifestPath(folder, runId), "there is no manifest, so the export is not complete");
   const files = absolute(folder, manifest);
-  for (const { path, kind, sha256, rows } of files) {
-    const facts = await readFacts(path, kind).catch((error: unknown) => {
-      throw new ExportDamagedError(runId, path, error instanceof Error ? error.message : String(error));
-    });
-    if (facts.sha256 !== sha256) throw new ExportDamagedError(runId, path, `its sha256 is ${facts.sha256}, recorded is ${sha256}`);
-    if (facts.rows !== rows) throw new ExportDamagedError(runId, path, `it holds ${facts.rows} rows, recorded are ${rows}`);
-  }
+  await verifyFiles(runId, files);
   return files;
 }
 
@@ -144,10 +138,9 @@ async function databaseOf(client: Client): Promise<{ database: string; oid: numb
 async function exportTable(options: ExportOptions, plan: TablePlan): Promise<{ table: ExportedTable; files: ExportedFile[] }> {
   const columns = (plan.current ?? plan.base)!.columns.map(({ name, type }) => ({ name, type }));
   const names = columns.map(({ name }) => name);
-  const stem = `${options.runId}.${fileName(plan.name)}`;
-  const paths = { jsonl: `${stem}.jsonl`, csv: `${stem}.csv` };
-  const jsonl = await WholeFile.begin(join(options.folder, paths.jsonl));
-  const csv = await WholeFile.begin(join(options.folder, paths.csv));
+  const stem = stemOf(options.runId, plan.name);
+  const jsonl = await WholeFile.begin(join(options.folder, `${stem}.jsonl`));
+  const csv = await WholeFile.begin(join(options.folder, `${stem}.csv`));
   try {
     await csv.write(csvHeader(names));
     const found = await comparePlanned(options.base, options.current, plan, async (difference) => {
@@ -159,30 +152,8 @@ async function exportTable(options: ExportOptions, plan: TablePlan): Promise<{ t
     if (inserted + updated + deleted === 0) return { table, files: [] };
     await jsonl.commit();
     await csv.commit();
-    return { table, files: await checkedFiles(options, plan.name, paths, table) };
+    return { table, files: await countedFiles(options.folder, options.runId, plan.name, table) };
   } finally {
     await Promise.allSettled([jsonl.discard(), csv.discard()]);
   }
-}
-
-async function checkedFiles(
-  { folder, runId }: ExportOptions,
-  table: string,
-  paths: { jsonl: string; csv: string },
-  found: ExportedTable,
-): Promise<ExportedFile[]> {
-  const lines = await readFacts(join(folder, paths.jsonl), "jsonl");
-  const records = await readFacts(join(folder, paths.csv), "csv");
-  const same = lines.ops.insert === found.inserted && lines.ops.update === found.updated && lines.ops.delete === found.deleted;
-  if (!same) throw new ExportIncompleteError(runId, table, found, lines.ops);
-  if (records.rows !== found.inserted + found.updated) throw new ExportIncompleteError(runId, table, found, { records: records.rows });
-  return [
-    { path: paths.jsonl, sha256: lines.sha256, rows: lines.rows, table, kind: "jsonl" },
-    { path: paths.csv, sha256: records.sha256, rows: records.rows, table, kind: "csv" },
-  ];
-}
-
-/** Names of tables may hold anything, a slash included. */
-function fileName(table: string): string {
-  return encodeURIComponent(table).replaceAll("*", "%2A");
 }

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { ComparedRows } from "../postgres/comparison.ts";
 import type { ExportedFile } from "../postgres/export.ts";
-import { ExportDamagedError, ExportIncompleteError } from "../postgres/export-errors.ts";
-import { readFacts, WholeFile } from "../postgres/export-file.ts";
+import { countedFiles, stemOf, verifyFiles, WholeFile } from "../postgres/export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
 import { comparePlanned, inSnapshots } from "./comparison.ts";
 import { isDamaged } from "./database.ts";
@@ -65,20 +64,14 @@ function absolute(manifest: ExportManifest, folder: string): ExportManifest {
 
 async function verified(manifest: ExportManifest, folder: string): Promise<ExportManifest> {
   const whole = absolute(manifest, folder);
-  for (const { path, kind, sha256, rows } of whole.files) {
-    const facts = await readFacts(path, kind).catch((error: unknown) => {
-      throw new ExportDamagedError(manifest.runId, path, error instanceof Error ? error.message : String(error));
-    });
-    if (facts.sha256 !== sha256) throw new ExportDamagedError(manifest.runId, path, `its sha256 is ${facts.sha256}, recorded is ${sha256}`);
-    if (facts.rows !== rows) throw new ExportDamagedError(manifest.runId, path, `it holds ${facts.rows} rows, recorded are ${rows}`);
-  }
+  await verifyFiles(manifest.runId, whole.files);
   return whole;
 }
 
 async function exportTable({ base, current, folder, runId }: ExportRequest, plan: TablePlan, manifest: ExportManifest): Promise<void> {
   const columns = (plan.current ?? plan.base)!.columns.map(({ name, type }) => ({ name, type }));
   const names = columns.map(({ name }) => name);
-  const stem = `${runId}.${encodeURIComponent(plan.name).replaceAll("*", "%2A")}`;
+  const stem = stemOf(runId, plan.name);
   const [jsonl, csv] = [await WholeFile.begin(join(folder, `${stem}.jsonl`)), await WholeFile.begin(join(folder, `${stem}.csv`))];
   const found = { inserted: 0, updated: 0, deleted: 0 };
   try {
@@ -100,20 +93,8 @@ async function exportTable({ base, current, folder, runId }: ExportRequest, plan
     if (table.inserted + table.updated + table.deleted === 0) return;
     await jsonl.commit();
     await csv.commit();
-    manifest.files.push(...(await checked(folder, runId, plan.name, stem, table)));
+    manifest.files.push(...(await countedFiles(folder, runId, plan.name, table)));
   } finally {
     await Promise.allSettled([jsonl.discard(), csv.discard()]);
   }
-}
-
-async function checked(folder: string, runId: string, table: string, stem: string, found: ComparedRows): Promise<ExportedFile[]> {
-  const lines = await readFacts(join(folder, `${stem}.jsonl`), "jsonl");
-  const records = await readFacts(join(folder, `${stem}.csv`), "csv");
-  const same = lines.ops.insert === found.inserted && lines.ops.update === found.updated && lines.ops.delete === found.deleted;
-  if (!same) throw new ExportIncompleteError(runId, table, found, lines.ops);
-  if (records.rows !== found.inserted + found.updated) throw new ExportIncompleteError(runId, table, found, { records: records.rows });
-  return [
-    { path: `${stem}.jsonl`, sha256: lines.sha256, rows: lines.rows, table, kind: "jsonl" },
-    { path: `${stem}.csv`, sha256: records.sha256, rows: records.rows, table, kind: "csv" },
-  ];
 }
