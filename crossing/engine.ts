@@ -138,8 +138,8 @@ export interface DatabaseEngine {
   /** Null where the live database satisfies the action already. After a kill either nothing or all of it has happened, or the next run finishes it. */
   cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null>;
   migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated>;
-  /** Puts the rows of an export back into the live database, inside the fence, in one transaction. Absent: the engine cannot. */
-  putBack?(run: Run, database: string, folder: string, runId: string): Promise<PutBack>;
+  /** Puts the rows of an export back into the live database, inside the fence, in one transaction. A second time they are there already. */
+  putBack(run: Run, database: string, folder: string, runId: string): Promise<PutBack>;
   /** Rows that a repair in place took away or changed, as files: the live data against the snapshot taken before it. Inside the fence. */
   exportReplaced(run: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
   /** Rows that differ between a quarantine and the snapshot it is measured against, as files. */

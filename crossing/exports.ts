@@ -2,7 +2,7 @@
  * The export of rows written since: what was set aside compared with the snapshot it is measured against. It begins as soon as the cut-over has
  * set the data aside, while the components start and are verified; nothing waits for it but the record.
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Site } from "../declared/site.ts";
 import { baseSnapshot } from "./at-risk.ts";
@@ -12,6 +12,11 @@ import type { Run } from "./run.ts";
 
 export function exportFolder(site: Pick<Site, "home">, runId: string, database: string): string {
   return join(site.home, "exports", runId, database);
+}
+
+/** Whether the export of a run came to its end. There is none of data that could not be read or has no snapshot to be compared with. */
+export function isExported(folder: string, runId: string): boolean {
+  return existsSync(join(folder, `${runId}.manifest.json`));
 }
 
 /** Exports under way in this process; null: it did not come to an end, and the record makes it again. */

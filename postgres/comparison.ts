@@ -20,6 +20,8 @@ export interface Difference {
    * number a database must hold for the difference to be in it already.
    */
   copies?: number;
+  /** SQLite only: storage classes of values that the declared types of the columns do not tell. */
+  classes?: { before?: Record<string, string>; row?: Record<string, string> };
 }
 
 export interface ComparedRows {

@@ -1,6 +1,6 @@
 /**
  * How the rows of an export are put back, whatever the engine: inserts and updates parents first, then deletes children first; what fails is tried
- * again after the rest, until nothing more succeeds; what is left is reported.
+ * again after the rest, until nothing more succeeds; what is left is reported. Rows without a key come after all others.
  */
 import { createReadStream } from "node:fs";
 import type { Difference, TextRow } from "./comparison.ts";
@@ -66,6 +66,8 @@ export interface Passes {
   runId: string;
   /** Tables the live database can hold, parents before children. */
   order: readonly string[];
+  /** Whether the rows of a table were exported as a multiset. */
+  keyless: (table: string) => boolean;
   /** JSON Lines of the export. */
   files: readonly { table: string; path: string }[];
   /** More conflicts than this and nothing is put back. */
@@ -94,27 +96,32 @@ export async function putBackInOrder(passes: Passes): Promise<{ tables: Record<s
     tables[table]![outcome === "already so" ? "alreadySo" : op === "insert" ? "inserted" : op === "update" ? "updated" : "deleted"]++;
     return null;
   };
-  for (const { name, deletes } of [
-    ...order.map((table) => ({ name: table, deletes: false })),
-    ...order.toReversed().map((table) => ({ name: table, deletes: true })),
-  ]) {
-    const file = files.find(({ table }) => table === name)!;
-    for await (const line of linesOf(createReadStream(file.path))) {
-      const difference = parseJsonLine(name, line);
-      if ((difference.op === "delete") !== deletes) continue;
-      const failed = await attempt(name, difference);
-      if (failed !== null) waiting.push(failed);
-      if (waiting.length > conflictLimit) throw new TooManyConflictsError(runId, waiting.map(reported), conflictLimit);
+  const pass = async (names: readonly string[], deletes: boolean): Promise<void> => {
+    for (const name of names) {
+      const file = files.find(({ table }) => table === name)!;
+      for await (const line of linesOf(createReadStream(file.path))) {
+        const difference = parseJsonLine(name, line);
+        if ((difference.op === "delete") !== deletes) continue;
+        const failed = await attempt(name, difference);
+        if (failed !== null) waiting.push(failed);
+        if (waiting.length > conflictLimit) throw new TooManyConflictsError(runId, waiting.map(reported), conflictLimit);
+      }
     }
-  }
-  for (let before = Infinity; waiting.length > 0 && waiting.length < before;) {
-    before = waiting.length;
-    const again: Waiting[] = [];
-    for (const { table, difference } of waiting) {
-      const failed = await attempt(table, difference);
-      if (failed !== null) again.push(failed);
+  };
+  const [keyed, keyless] = [order.filter((name) => !passes.keyless(name)), order.filter(passes.keyless)];
+  // Of rows without a key only the number is known: those that triggers write on behalf of other rows have to be there when they are counted.
+  for (const names of [keyed, keyless]) {
+    await pass(names, false);
+    await pass(names.toReversed(), true);
+    for (let before = Infinity; waiting.length > 0 && waiting.length < before;) {
+      before = waiting.length;
+      const again: Waiting[] = [];
+      for (const { table, difference } of waiting) {
+        const failed = await attempt(table, difference);
+        if (failed !== null) again.push(failed);
+      }
+      waiting = again;
     }
-    waiting = again;
   }
   const conflicts = waiting.map(reported);
   for (const { table } of conflicts) tables[table]!.conflicts++;

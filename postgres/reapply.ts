@@ -71,6 +71,7 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     const put = await putBackInOrder({
       runId,
       order: schema.order,
+      keyless: (table) => exported[table]!.key.length === 0,
       files,
       conflictLimit: options.conflictLimit ?? 10_000,
       attempt: (table, difference) => underSavepoint(live, difference.op, () => reapplyRow(live, schema.targets.get(table)!, difference)),

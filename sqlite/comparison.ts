@@ -1,10 +1,10 @@
 /** Which rows were inserted, updated and deleted between two files that descend from each other: both read once, in the order of their keys. */
 import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as breathe } from "node:timers/promises";
-import type { ComparedRows, OnDifference } from "../postgres/comparison.ts";
+import type { ComparedRows, Difference, OnDifference } from "../postgres/comparison.ts";
 import { quote } from "./database.ts";
 import { planTables, readShapes, type TablePlan, type TableShape } from "./shape.ts";
-import { compareValues, sameValue, textOf, type Value } from "./values.ts";
+import { classToNote, compareValues, sameValue, textOf, type StorageClass, type Value } from "./values.ts";
 
 /** Compares the named tables, or every table of either side; one consistent state per side. */
 export async function compareFiles(
@@ -40,6 +40,7 @@ export async function comparePlanned(
 ): Promise<ComparedRows> {
   const { by, key, name } = plan;
   const result: ComparedRows = { inserted: 0, updated: 0, deleted: 0, by, key };
+  const types = new Map((plan.current ?? plan.base)!.columns.map((column) => [column.name, column.type]));
   for (const pair of differences(rowsOf(base, plan.base, plan), rowsOf(current, plan.current, plan), plan)) {
     if (pair === "a while") {
       await breathe();
@@ -51,9 +52,31 @@ export async function comparePlanned(
     if (onDifference === undefined) continue;
     const [was, is] = [before?.row ?? null, after?.row ?? null];
     const keyed = by === "primary key" ? Object.fromEntries(key.map((column) => [column, (is ?? was)?.[column] ?? null])) : null;
-    await onDifference({ table: name, op, key: keyed, before: was, row: is, ...(by === "multiset" && { copies }) });
+    const classes = classesOf(types, before, after);
+    await onDifference({
+      table: name,
+      op,
+      key: keyed,
+      before: was,
+      row: is,
+      ...(by === "multiset" && { copies }),
+      ...(classes !== null && { classes }),
+    });
   }
   return result;
+}
+
+/** By the types the export is written with; null where they tell everything. */
+function classesOf(types: Map<string, string>, before: Row | null, after: Row | null): Difference["classes"] | null {
+  const noted = (row: Row | null): Record<string, StorageClass> | null => {
+    const classes = Object.entries(row?.cells ?? {}).flatMap(([name, value]) => {
+      const noting = classToNote(value, types.get(name) ?? "");
+      return noting === undefined ? [] : [[name, noting] as const];
+    });
+    return classes.length === 0 ? null : Object.fromEntries(classes);
+  };
+  const [was, is] = [noted(before), noted(after)];
+  return was === null && is === null ? null : { ...(was !== null && { before: was }), ...(is !== null && { row: is }) };
 }
 
 interface Row {
@@ -62,6 +85,8 @@ interface Row {
   compared: Value[];
   /** Every column, as text. */
   readonly row: Record<string, string | null>;
+  /** Every column. */
+  readonly cells: Record<string, Value>;
 }
 
 function* rowsOf(db: DatabaseSync, shape: TableShape | null, plan: TablePlan): Generator<Row> {
@@ -82,6 +107,9 @@ function* rowsOf(db: DatabaseSync, shape: TableShape | null, plan: TablePlan): G
       compared: comparedPlaces.map((place) => cells[place] ?? null),
       get row() {
         return Object.fromEntries(names.map((name, place) => [name, textOf(cells[place] ?? null)]));
+      },
+      get cells() {
+        return Object.fromEntries(names.map((name, place) => [name, cells[place] ?? null]));
       },
     };
 }

@@ -36,9 +36,9 @@ export interface ExportRequest {
  */
 export async function exportDifferences(request: ExportRequest): Promise<ExportManifest> {
   const { base, current, tables, folder, runId } = request;
-  const path = join(folder, `${runId}.manifest.json`);
-  const existing = await readFile(path, "utf8").catch(() => null);
-  if (existing !== null) return verified(JSON.parse(existing) as ExportManifest, folder);
+  const path = manifestPath(folder, runId);
+  const existing = await readExport(folder, runId);
+  if (existing !== null) return existing;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const manifest: ExportManifest = {
     format: 1,
@@ -56,6 +56,16 @@ export async function exportDifferences(request: ExportRequest): Promise<ExportM
   await file.write(`${JSON.stringify(manifest, null, 2)}\n`);
   await file.commit();
   return absolute(manifest, folder);
+}
+
+function manifestPath(folder: string, runId: string): string {
+  return join(folder, `${runId}.manifest.json`);
+}
+
+/** A complete export, every file of it read again; null where the run has none. @throws ExportDamagedError */
+export async function readExport(folder: string, runId: string): Promise<ExportManifest | null> {
+  const existing = await readFile(manifestPath(folder, runId), "utf8").catch(() => null);
+  return existing === null ? null : verified(JSON.parse(existing) as ExportManifest, folder);
 }
 
 function absolute(manifest: ExportManifest, folder: string): ExportManifest {

@@ -25,10 +25,53 @@ export function sameValue(a: Value, b: Value): boolean {
   return a === b || (a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0);
 }
 
-/** Lossless: reals keep their point, blobs are `\x` and hex digits. */
+/** Reals keep their point, blobs are `\x` and hex digits: lossless together with the column's type and what `classToNote` says. */
 export function textOf(value: Value): string | null {
   if (value === null) return null;
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
   if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) < 1e15 ? `${value}.0` : String(value);
   return String(value);
+}
+
+export type StorageClass = "integer" | "real" | "text" | "blob";
+
+export type Affinity = "text" | "real" | "numeric" | "none";
+
+/** What a column makes of values, by SQLite's rules for its declared type. INTEGER and NUMERIC make the same of them. */
+export function affinityOf(type: string): Affinity {
+  if (/INT/i.test(type)) return "numeric";
+  if (/CHAR|CLOB|TEXT/i.test(type)) return "text";
+  if (/BLOB/i.test(type) || type === "" || /^ANY$/i.test(type)) return "none";
+  return /REAL|FLOA|DOUB/i.test(type) ? "real" : "numeric";
+}
+
+function classOf(value: Exclude<Value, null>): StorageClass {
+  if (value instanceof Uint8Array) return "blob";
+  return typeof value === "bigint" ? "integer" : typeof value === "number" ? "real" : "text";
+}
+
+/** The value of a text by `textOf`: of the class that was noted, else of the one that a column of this type would have given it. */
+export function valueOf(text: string | null, type: string, noted?: StorageClass): Value {
+  if (text === null) return null;
+  switch (noted ?? impliedClass(text, affinityOf(type))) {
+    case "integer":
+      return BigInt(text);
+    case "real":
+      return Number(text);
+    case "blob":
+      return Buffer.from(text.slice(2), "hex");
+    case "text":
+      return text;
+  }
+}
+
+function impliedClass(text: string, affinity: Affinity): StorageClass {
+  if (affinity === "none" || affinity === "text") return "text";
+  if (affinity === "numeric" && /^-?\d{1,18}$/.test(text)) return "integer";
+  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(text) ? "real" : "text";
+}
+
+/** The class of a value whose text alone, in a column of this type, would be taken for another; undefined for most. */
+export function classToNote(value: Value, type: string): StorageClass | undefined {
+  return value === null || sameValue(valueOf(textOf(value), type), value) ? undefined : classOf(value);
 }

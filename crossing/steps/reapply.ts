@@ -5,14 +5,11 @@
  */
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Pins } from "../../declared/pins.ts";
-import type { Carry } from "../../declared/schema.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
 import { countTables } from "../../verification/baseline.ts";
 import { engineOf, type PutBack } from "../engine.ts";
 import type { DataAction } from "../plan.ts";
-import { RefusedError, step, type Run } from "../run.ts";
-import { exportFolder, exportsOf } from "../exports.ts";
+import { step, type Run } from "../run.ts";
+import { exportFolder, exportsOf, isExported } from "../exports.ts";
 
 /** What is kept of it in the control record, for verification and for whoever asks later. */
 export interface Reapplied {
@@ -25,25 +22,16 @@ export interface Reapplied {
   counts: Record<string, number>;
 }
 
-/** Why rows could not be put back, found before anything stops. */
-export async function cannotPutBack(definition: SystemDefinition, pins: Pins, carry: Carry): Promise<string[]> {
-  if (carry !== "reapply") return [];
-  const reasons: string[] = [];
-  for (const [database, pin] of Object.entries(pins.data))
-    if (pin.kind !== "current" && (await engineOf(definition, database)).putBack === undefined)
-      reasons.push(`backout:carry is "reapply", but rows of ${database} cannot be put back: set it to "export", which keeps them as files`);
-  return reasons;
-}
-
 export function reappliedKey(epoch: number, database: string): string {
   return `reapplied/${epoch}/${database}`;
 }
 
-/** Idempotent: the export of the same run is verified and used again, and rows that are there already are left alone. */
+/**
+ * Once per crossing: what services did with rows that were put back is not undone by a run that is started again. Killed before it was kept, the
+ * export of the same run is verified and used again, and rows that are there already are left alone.
+ */
 export async function reapplySince(run: Run, database: string, action: DataAction, runId: string): Promise<Reapplied> {
   const engine = await engineOf(run.definition, database);
-  const work = engine.putBack?.bind(engine);
-  if (work === undefined) throw new RefusedError(`backout:carry is "reapply", but rows of ${database} cannot be put back: pin "export"`);
   const folder = exportFolder(run.site, runId, database);
   await step(
     run,
@@ -57,7 +45,13 @@ export async function reapplySince(run: Run, database: string, action: DataActio
     "data",
     `put rows back into ${database}`,
     async () => {
-      const { tables, conflicts, notHeld } = await work(run, database, folder, runId);
+      const before = await run.control.kept<Reapplied>(reappliedKey(run.epoch, database));
+      if (before !== null) return before;
+      if (!isExported(folder, runId)) {
+        run.log("warning", `nothing is put back into ${database}: rows written since could not be told; what was live stands in quarantine`);
+        return { tables: {}, notHeld: { tables: {}, columns: {} }, conflicts: 0, conflictFile: null, counts: {} };
+      }
+      const { tables, conflicts, notHeld } = await engine.putBack(run, database, folder, runId);
       const conflictFile = keepConflicts(join(folder, `${runId}.conflicts.jsonl`), conflicts);
       const live = await engine.openLive(run, database, true);
       const counts = await countTables(live.session, run.definition.databases[database]!.tables).finally(() => live.end());

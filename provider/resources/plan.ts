@@ -54,18 +54,9 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   return { inputs: { ...inputs, crossing, reached: true, preview } };
 }
 
-async function refusedFor(
-  { site, pins, freeze, violations, carry }: Inputs,
-  definition: SystemDefinition,
-  facts: Facts,
-): Promise<string[]> {
+async function refusedFor({ site, pins, freeze, violations }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
-  const { cannotPutBack } = await import("../../crossing/steps/reapply.ts");
-  return [
-    ...frozen(freeze ?? null, facts, pins, site.stack),
-    ...(await cannotPutBack(definition, pins, carry)),
-    ...(await refusals(site, definition, pins, facts, violations)),
-  ];
+  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations))];
 }
 
 /** An update without reach fails here, before anything stops. */

@@ -1,7 +1,6 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
 import type { Command } from "commander";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
-import { cannotPutBack } from "../../crossing/steps/reapply.ts";
 import { look } from "../../crossing/look.ts";
 import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
@@ -44,7 +43,6 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     return { stack: after.stack, lines, reached: false, unknown: facts.reach.reason, refused: [], freeze, preview: null };
   const refused = [
     ...frozen(freeze, facts, after.pins, after.stack),
-    ...(await cannotPutBack(after.definition, after.pins, after.declared.carry)),
     ...(await refusals(after.site, after.definition, after.pins, facts, after.declared.violations)),
   ];
   if (refused.length > 0) return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview: null };

@@ -5,14 +5,16 @@ import { endpointOf, liveName, OWNER_ROLE, secretOf, serverOf, SERVICES_ROLE, ty
 import { quote } from "../../../postgres/connection.ts";
 import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
 import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
-import { closeInPlace } from "../../../postgres/in-place/fence.ts";
+import { assertClosed, closeInPlace } from "../../../postgres/in-place/fence.ts";
+import { withoutForce } from "../../../postgres/in-place/forced-rls.ts";
 import { differencesFrom, restoreInPlace } from "../../../postgres/in-place/restore.ts";
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
+import { reapply } from "../../../postgres/reapply.ts";
 import { ensureRole, servicesGrantStatements } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import type { Client } from "pg";
-import { CopyDiffersError, quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated } from "../../engine.ts";
+import { CopyDiffersError, quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
 import { failpoint } from "../../failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
@@ -121,13 +123,15 @@ async function goalOf(
   return { folder: snapshot.location, lineage: { snapshot: { name, generation, again: action.again }, quarantine: null } };
 }
 
-/** Both dumps are read on a scratch server. */
+/** The dump is read on a scratch server. Policies that bind the owner are lifted: rows they hide would count as taken away. */
 export async function exportReplaced({ site, definition }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
   const { database } = safety;
   const tables = definition.databases[database]!.tables;
   if ((await readManifest(folder, runId)) !== null) return verifyExport(folder, runId);
   return inDatabase(site, database, (base) =>
-    withScratch(site, database, [safety.location], ([current]) => exportDifferences({ base, current: current!, tables, folder, runId })),
+    withScratch(site, database, [safety.location], ([current]) =>
+      withoutForce(base, () => exportDifferences({ base, current: current!, tables, folder, runId })),
+    ),
   );
 }
 
@@ -144,4 +148,19 @@ export async function exportSince(
   return withScratch(site, quarantine.database, [snapshot.location, dumpFolder(site, quarantine.name)], ([base, current]) =>
     exportDifferences({ base: base!, current: current!, tables: definition.databases[quarantine.database]!.tables, folder, runId }),
   );
+}
+
+/**
+ * From the export, in a transaction after the restore's: killed between them, the next run finds the data restored and puts the rows back.
+ * With policies that bind the owner lifted, or rows would be hidden and others refused.
+ */
+export async function putBack({ site, definition }: Run, database: string, folder: string, runId: string): Promise<PutBack> {
+  return inDatabase(site, database, async (live) => {
+    await assertClosed(live);
+    return withoutForce(live, async () => {
+      const { tables, conflicts, notHeld } = await reapply({ live, folder, runId, beforeCommit: () => failpoint("data.put-back") });
+      if (definition.databases[database]!.refreshViews === true) await refreshViews(live);
+      return { tables, conflicts, notHeld };
+    });
+  });
 }

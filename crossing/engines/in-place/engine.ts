@@ -14,7 +14,7 @@ import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
 import { changesOf, type AtRisk, type DatabaseEngine, type Keeping, type Looking, type RowsAtRisk } from "../../engine.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
 import { clientOf } from "../postgres/session.ts";
-import { cutOver, exportReplaced, exportSince, make, migrate } from "./data.ts";
+import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
 import { dumpFolder, inDatabase, withScratch } from "./places.ts";
 import { enter } from "./record.ts";
@@ -78,6 +78,7 @@ export const inPlace: DatabaseEngine = {
   migrate,
   exportReplaced,
   exportSince,
+  putBack,
 };
 
 /** There is no place for a copy: what can be done beforehand is to restore the dump once, elsewhere, and to see that it holds what was dumped. */

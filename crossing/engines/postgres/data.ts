@@ -13,6 +13,7 @@ import { reapply } from "../../../postgres/reapply.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { failpoint } from "../../failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
@@ -155,7 +156,12 @@ export async function exportSince(
 export async function putBack(run: Run, database: string, folder: string, runId: string): Promise<PutBack> {
   const live = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
   try {
-    const { tables, conflicts, notHeld } = await reapply({ live, folder, runId });
+    const { tables, conflicts, notHeld } = await reapply({
+      live,
+      folder,
+      runId,
+      beforeCommit: () => failpoint("data.put-back"),
+    });
     if (run.definition.databases[database]!.refreshViews === true) await refreshViews(live);
     return { tables, conflicts, notHeld };
   } finally {

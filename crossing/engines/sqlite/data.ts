@@ -12,6 +12,7 @@ import { exportDifferences } from "../../../sqlite/export.ts";
 import { closeFile, insideFile, whileUnwritten } from "../../../sqlite/fence.ts";
 import { identityOf } from "../../../sqlite/identity.ts";
 import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../../../sqlite/migrations.ts";
+import { reapply } from "../../../sqlite/reapply.ts";
 import { giveOwnership, swapFiles } from "../../../sqlite/swap.ts";
 import {
   changesOf,
@@ -23,6 +24,7 @@ import {
   type Keeping,
   type Looking,
   type Migrated,
+  type PutBack,
   type RowsAtRisk,
   type TakenCopy,
 } from "../../engine.ts";
@@ -199,4 +201,9 @@ export async function exportSince(
   } finally {
     current.close();
   }
+}
+
+/** Every foreign key is at work, also where the system does not switch them on. */
+export async function putBack({ site }: Run, database: string, folder: string, runId: string): Promise<PutBack> {
+  return insideFile(livePath(site, database), (live) => reapply({ live, folder, runId, beforeCommit: () => failpoint("data.put-back") }));
 }

@@ -7,6 +7,7 @@ import {
   exportSince,
   make,
   migrate,
+  putBack,
   removeSnapshot,
   rowsAtRisk,
   rowsSince,
@@ -44,4 +45,5 @@ export const sqlite: DatabaseEngine = {
   migrate,
   exportReplaced,
   exportSince,
+  putBack,
 };
