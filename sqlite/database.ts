@@ -1,4 +1,5 @@
 /** One SQLite file as a session: values bound as `$1`, `$2`, …, identifiers quoted in one place. `node:sqlite` is loaded by the first file opened. */
+import { statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 
@@ -16,9 +17,23 @@ export interface OpenOptions {
 /** Opens an existing or new file. The caller closes it. */
 export function openFile(path: string, { readOnly = false, timeoutMs = BUSY_MS, immutable = false }: OpenOptions = {}): DatabaseSync {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  if (readOnly && !immutable) recover(path, timeoutMs);
   const location = immutable ? new URL(`${pathToFileURL(path).href}?immutable=1`) : path;
   // Constraints are the data's own affair: backout neither switches them on where the system does not, nor trips over them in a copy.
   return new DatabaseSync(location, { readOnly: readOnly || immutable, timeout: timeoutMs, enableForeignKeyConstraints: false });
+}
+
+/**
+ * What a killed writer left half done is taken back: a session that only reads may not do that, and would fail. SQLite tells such a journal from one
+ * whose writer lives.
+ */
+function recover(path: string, timeoutMs: number): void {
+  if ((statSync(`${path}-journal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  try {
+    withFile(path, { timeoutMs }, (db) => first(db, "SELECT count(*) FROM sqlite_schema"));
+  } catch {
+    // Whoever reads meets the same, and says it.
+  }
 }
 
 /** Runs `work` with a file that is closed afterwards, whatever happens. */

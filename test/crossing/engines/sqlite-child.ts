@@ -1,11 +1,15 @@
-/** Cuts a stand's file over, in a process of its own that a test can kill: `sqlite-child.ts <folder> <epoch> <action as JSON>` */
+/**
+ * Cuts a stand's file over, in a process of its own that a test can kill: `sqlite-child.ts <folder> <epoch> <action as JSON>`; with `reapply` as a
+ * fourth word it brings the data as a whole and puts back what was written since.
+ */
 import { ControlFile } from "../../../control/file.ts";
 import { baseSnapshot } from "../../../crossing/at-risk.ts";
 import { sqlite } from "../../../crossing/engines/sqlite/engine.ts";
 import type { DataAction } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
+import { bringData } from "../../../crossing/steps/data.ts";
 import { controlFile } from "../../../declared/site.ts";
-import { DATABASE, definitionIn, siteIn } from "./sqlite-stand.ts";
+import { DATABASE, definitionIn, PINS, planOf, siteIn } from "./sqlite-stand.ts";
 
 const [folder, epoch, action] = [process.argv[2]!, Number(process.argv[3]), JSON.parse(process.argv[4]!) as DataAction];
 const site = siteIn(folder);
@@ -20,4 +24,5 @@ const run: Run = {
   log: (_severity, line) => console.log(line),
 };
 await sqlite.close(run, DATABASE);
-console.log(JSON.stringify(await sqlite.cutOver(run, DATABASE, action, await baseSnapshot(run, DATABASE, action))));
+if (process.argv[5] === "reapply") console.log(JSON.stringify(await bringData(run, DATABASE, PINS, planOf(action), "reapply")));
+else console.log(JSON.stringify(await sqlite.cutOver(run, DATABASE, action, await baseSnapshot(run, DATABASE, action))));

@@ -7,7 +7,7 @@ import { controlFile, liveFile, type Site } from "../../../declared/site.ts";
 import type { Pins } from "../../../declared/pins.ts";
 import { releaseFile } from "../../../sqlite/fence.ts";
 import { livePath } from "../../../crossing/engines/sqlite/places.ts";
-import type { DataAction, DatabasePlan } from "../../../crossing/plan.ts";
+import type { CrossingPlan, DataAction, DatabasePlan } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
 import type { SystemDefinition } from "../../../systems/definition.ts";
 
@@ -112,6 +112,12 @@ export function makeStand(): Stand {
 
 export function planOf(action: DataAction, change: Partial<DatabasePlan> = {}): DatabasePlan {
   return { action, up: [], back: [], backBy: "keep", ...change };
+}
+
+/** Notes that the crossing has begun, with the fence around the data. */
+export async function begin({ control, epoch, runId }: Run, plan: DatabasePlan): Promise<void> {
+  const crossing = { forward: false, fenceData: true, databases: { [DATABASE]: plan } } as unknown as CrossingPlan;
+  await control.beginCrossing({ epoch, crossing: `crossing-${epoch}`, pins: PINS, plan: crossing, runId, reason: null });
 }
 
 export const PINS = { needs: { [DATABASE]: "1_orders" } } as unknown as Pins;
