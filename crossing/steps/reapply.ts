@@ -48,7 +48,10 @@ export async function reapplySince(run: Run, database: string, action: DataActio
       const before = await run.control.kept<Reapplied>(reappliedKey(run.epoch, database));
       if (before !== null) return before;
       if (!isExported(folder, runId)) {
-        run.log("warning", `nothing is put back into ${database}: rows written since could not be told; what was live stands in quarantine`);
+        run.log(
+          "warning",
+          `nothing is put back into ${database}: rows written since could not be told; what was live stands in quarantine`,
+        );
         return { tables: {}, notHeld: { tables: {}, columns: {} }, conflicts: 0, conflictFile: null, counts: {} };
       }
       const { tables, conflicts, notHeld } = await engine.putBack(run, database, folder, runId);
