@@ -28,8 +28,8 @@ export const definition = {
     {
       id: "answers",
       title: "The API answers through the gate",
-      run: async ({ fetch, url }: CheckContext) => {
-        const { status } = await fetch(`${url("api")}/health`);
+      run: async (context: CheckContext) => {
+        const { status } = await context.fetch(`${context.url("api")}/health`);
         return { status: status === 200 ? "passed" : "failed", detail: `HTTP ${status}` };
       },
     },
