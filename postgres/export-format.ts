@@ -19,7 +19,7 @@ export function csvRow(op: Difference["op"], columns: readonly string[], row: Te
 }
 
 /** NULL is an empty field, an empty string is `""`, as in PostgreSQL's own CSV. */
-function csvRecord(fields: readonly (string | null)[]): string {
+export function csvRecord(fields: readonly (string | null)[]): string {
   return `${fields.map((field) => (field === null ? "" : csvField(field))).join(",")}\r\n`;
 }
 

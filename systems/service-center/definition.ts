@@ -4,6 +4,7 @@ import { listTickets, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS } from "./components.ts";
 import { DATABASE, serviceCenterDatabase } from "./database.ts";
+import { evidence } from "./evidence.ts";
 import { FAULTS } from "./faults/all.ts";
 import { MESSAGES } from "./messages.ts";
 import { policy } from "./policy.ts";
@@ -32,6 +33,7 @@ export const serviceCenter: SystemDefinition = {
     return async () => void (await listTickets(context, token));
   },
   policy,
+  evidence,
   maintenanceMessage: MESSAGES.maintenance,
   retryAfterSeconds: 60,
   drill: { from: "phase-2", to: "phase-1", defaultFault: "data-corruption", faults: FAULTS, seed, witness, standIns: {} },

@@ -1,6 +1,11 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { postgresSession } from "../../../postgres/sql-session.ts";
 import { applyMigration, rollBackMigration } from "../../../postgres/migrations.ts";
 import type { Baseline, CheckContext, DrillContext } from "../../../systems/definition.ts";
+import type { EvidenceContext } from "../../../systems/evidence.ts";
 import { DATABASE } from "../../../systems/service-center/database.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
 import { accessTo } from "../../../verification/data-access.ts";
@@ -245,6 +250,35 @@ describe("Phase 2", () => {
       expect((await stand.admin.query("SELECT FROM service_tickets WHERE char_length(subject) > 200")).rowCount).toBe(1);
     } finally {
       await stand.admin.query("DELETE FROM service_tickets WHERE char_length(subject) > 200");
+    }
+  });
+
+  test("rows of Phase 2 alone are kept as CSV with a header, whatever they hold, before their tables go; a table that is not there leaves none", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "backout-service-center-"));
+    const { captures } = serviceCenter.evidence!;
+    expect(captures.map(({ moment }) => moment)).toEqual(["fenced", "fenced"]);
+    const capture = async (): Promise<void> => {
+      const at = { session: () => Promise.resolve(postgresSession(stand.admin)), path: (file: string) => join(folder, file) };
+      for (const one of captures) await one.capture(at as unknown as EvidenceContext, `${one.id}.csv`);
+    };
+    try {
+      await capture();
+      expect(readdirSync(folder)).toEqual([]);
+      for (const migration of MIGRATIONS.slice(2)) await applyMigration(stand.admin, migration, { owner: "owner" });
+      const title = 'call back, "urgent"\nand twice';
+      await stand.admin.query(
+        "INSERT INTO service_ticket_tasks (tenant_id, ticket_id, title) SELECT 'north', id, $1 FROM service_tickets LIMIT 3",
+        [title],
+      );
+      await capture();
+      const kept = readFileSync(join(folder, "service_ticket_tasks-csv.csv"), "utf8");
+      expect(kept.split("\r\n")[0]).toBe("id,tenant_id,ticket_id,template_id,title,status,assigned_to,created_at,updated_at");
+      // A null is an empty field; what holds a comma, a quote or a line break is quoted.
+      expect(kept.match(/,,"call back, ""urgent""\nand twice",pending,,[^,]+,[^,]+\r\n/g)).toHaveLength(3);
+      expect(readFileSync(join(folder, "task_templates-csv.csv"), "utf8").split("\r\n")).toHaveLength(6);
+    } finally {
+      for (const migration of MIGRATIONS.slice(2).reverse()) await rollBackMigration(stand.admin, migration, { owner: "owner" });
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 });
