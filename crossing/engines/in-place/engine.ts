@@ -1,11 +1,12 @@
 /** What a crossing does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
+import type { Client } from "pg";
 import { liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
 import { compareDatabases } from "../../../postgres/comparison.ts";
 import { connect, qualified } from "../../../postgres/connection.ts";
 import { dumpBytes, readDump, removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
 import { admitInPlace, closeInPlace } from "../../../postgres/in-place/fence.ts";
-import { putForceBack } from "../../../postgres/in-place/forced-rls.ts";
+import { forcedTables, putForceBack, withoutForce } from "../../../postgres/in-place/forced-rls.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { readProperties } from "../../../postgres/properties.ts";
 import { postgresSession } from "../../../postgres/sql-session.ts";
@@ -51,7 +52,7 @@ export const inPlace: DatabaseEngine = {
     const client = await connect(endpointOf(site), liveName(site, database));
     return { session: postgresSession(client), end: () => client.end().catch(() => undefined) };
   },
-  rowsSince: countRows,
+  rowsSince: (run, database, snapshot) => countRows(run, database, snapshot, withoutForce),
   driver: () => "in-place",
   snapshotLocation: ({ site }, database, name, generation) =>
     dumpFolder(site, derivedName(liveName(site, database), `_${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}`)),
@@ -112,12 +113,12 @@ async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatab
 async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
   const { tables } = at.definition.databases[database]!;
   const live = liveName(at.site, database);
-  const [rows, now] = await inDatabase(
+  const [rows, now, hidden] = await inDatabase(
     at.site,
     database,
-    async (client) => [await approximateRows(client), await quickStatistics(client, live)] as const,
+    async (client) => [await approximateRows(client), await quickStatistics(client, live), await hiddenTables(client, tables)] as const,
   );
-  if (!exact && rows > COUNT_UP_TO_ROWS) {
+  if (hidden.length > 0 || (!exact && rows > COUNT_UP_TO_ROWS)) {
     const before = snapshot.statistics as unknown as Statistics | null;
     const changes = before === null ? "unknown" : estimateChanges(before, now);
     if (changes !== "unknown") {
@@ -125,14 +126,29 @@ async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: st
       if (known.every(([, change]) => change !== "unknown")) return { rows: Object.fromEntries(known) as RowsAtRisk, how: "estimated" };
     }
   }
+  if (hidden.length > 0)
+    throw new Error(
+      `policies hide rows of ${hidden.join(", ")} from their own owner: they are counted inside the fence only, and the server's counters were reset`,
+    );
   return { rows: await countRows(at, database, snapshot), how: "counted" };
 }
 
-/** The live database against the dump, restored on a scratch server. */
-async function countRows({ site, definition }: Looking, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
+/** Those of `tables` that do not show their owner every row. The force cannot be lifted while users are in. */
+async function hiddenTables(client: Client, tables: readonly string[]): Promise<string[]> {
+  const forced = (await forcedTables(client)).map((name) => name.replaceAll('"', "").replace(/^public\./, ""));
+  return tables.filter((table) => forced.includes(table.replace(/^public\./, "")));
+}
+
+/** The live database against the dump, restored on a scratch server. @param reading how the live tables are read */
+async function countRows(
+  { site, definition }: Looking,
+  database: string,
+  snapshot: Snapshot,
+  reading: (client: Client, count: () => Promise<RowsAtRisk>) => Promise<RowsAtRisk> = (_client, count) => count(),
+): Promise<RowsAtRisk> {
   return withScratch(site, database, [snapshot.location], ([base]) =>
     inDatabase(site, database, async (current) =>
-      changesOf(await compareDatabases(base!, current, definition.databases[database]!.tables)),
+      reading(current, async () => changesOf(await compareDatabases(base!, current, definition.databases[database]!.tables))),
     ),
   );
 }
