@@ -1,6 +1,7 @@
 /** Captures what the definition declares, at its moment. What cannot be captured stands in the manifest and stops nothing. */
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { targetOf } from "../components/targets/index.ts";
 import { liveFile, secretOf } from "../declared/site.ts";
 import {
   archiveTo,
@@ -107,6 +108,7 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
         signal: AbortSignal.timeout(TIMEOUT_MS),
       }),
     secret: (name) => secretOf(run.site, name),
+    errorLog: (component, lines) => targetOf(run.site, run.definition).errorLog(component, lines),
     backup: (database, file) => backupOf(run, database, join(folder, file)),
     path: (file) => join(folder, file),
     hash: async (file) => (existsSync(resolve(folder, file)) ? hashOfFile(resolve(folder, file)) : null),

@@ -1,4 +1,4 @@
-/** What is kept of a rollback before the database goes back: the rows that only the newer release has a place for, as CSV with a header. */
+/** What is kept of a rollback before anything goes back: the error log, and the rows that only the newer release has a place for, as CSV. */
 import { WholeFile } from "../../postgres/export-file.ts";
 import { csvRecord } from "../../postgres/export-format.ts";
 import { qualified, quote } from "../../postgres/connection.ts";
@@ -10,7 +10,21 @@ const PAGE = 2000;
 /** Below every id of the kind bigint. */
 const LOWEST = String(-(2n ** 63n));
 
-const captures: CaptureDefinition[] = PHASE_2_TABLES.map((table) => ({
+const LOG_LINES = 1000;
+
+/** What the application that is left said: the next start begins a new log. */
+const log: CaptureDefinition = {
+  id: "error-log",
+  title: "error log of the application that is left",
+  moment: "protect",
+  file: "app_errors_{stamp}.log",
+  capture: async (context) => {
+    const lines = await context.errorLog("app", LOG_LINES);
+    return lines.length === 0 ? "(none)\n" : `${lines.join("\n")}\n`;
+  },
+};
+
+const tables: CaptureDefinition[] = PHASE_2_TABLES.map((table) => ({
   id: `${table}-csv`,
   title: `${table} as CSV, before its table goes`,
   // Nobody writes any more, and the database has not gone back yet.
@@ -22,7 +36,7 @@ const captures: CaptureDefinition[] = PHASE_2_TABLES.map((table) => ({
   },
 }));
 
-export const evidence: EvidenceDefinition = { anchor: "phase-2-rollback-{stamp}", captures };
+export const evidence: EvidenceDefinition = { anchor: "phase-2-rollback-{stamp}", captures: [log, ...tables] };
 
 /** In the order of its ids, a page at a time. A table that is not there leaves no file. */
 async function writeTable(session: SqlSession, table: string, path: string): Promise<void> {

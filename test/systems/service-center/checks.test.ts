@@ -253,13 +253,21 @@ describe("Phase 2", () => {
     }
   });
 
+  test("the error log of the application that is left is kept while it still runs; an empty one says so", async () => {
+    const log = serviceCenter.evidence!.captures.find(({ id }) => id === "error-log")!;
+    expect(log).toMatchObject({ moment: "protect", file: "app_errors_{stamp}.log" });
+    const of = (lines: string[]) => log.capture({ errorLog: () => Promise.resolve(lines) } as unknown as EvidenceContext, log.file);
+    expect([await of(["first", "second"]), await of([])]).toEqual(["first\nsecond\n", "(none)\n"]);
+  });
+
   test("rows of Phase 2 alone are kept as CSV with a header, whatever they hold, before their tables go; a table that is not there leaves none", async () => {
     const folder = mkdtempSync(join(tmpdir(), "backout-service-center-"));
     const { captures } = serviceCenter.evidence!;
-    expect(captures.map(({ moment }) => moment)).toEqual(["fenced", "fenced"]);
+    const tables = captures.filter(({ file }) => file.endsWith(".csv"));
+    expect(tables.map(({ moment }) => moment)).toEqual(["fenced", "fenced"]);
     const capture = async (): Promise<void> => {
       const at = { session: () => Promise.resolve(postgresSession(stand.admin)), path: (file: string) => join(folder, file) };
-      for (const one of captures) await one.capture(at as unknown as EvidenceContext, `${one.id}.csv`);
+      for (const one of tables) await one.capture(at as unknown as EvidenceContext, `${one.id}.csv`);
     };
     try {
       await capture();
