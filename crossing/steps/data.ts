@@ -4,6 +4,7 @@ import type { Carry } from "../../declared/schema.ts";
 import { baseSnapshot } from "../at-risk.ts";
 import { engineOf, type DatabaseEngine, type CutOver } from "../engine.ts";
 import { beginExport } from "../exports.ts";
+import { movedData } from "../moved-data.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../plan.ts";
 import { carryOverRecords } from "../carry-over.ts";
 import { putProtections } from "../protections.ts";
@@ -87,8 +88,10 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
         (done) => done,
       )
     : { up: [], back: [] };
-  if (carry === "reapply" && crossing !== null && (action.kind === "restore" || action.kind === "undo"))
-    await reapplySince(run, database, action, crossing.runId);
+  if (carry === "reapply" && fenced) {
+    const moved = await movedData(run, database);
+    if (moved.action.kind === "restore" || moved.action.kind === "undo") await reapplySince(run, database, moved);
+  }
   // What took the place of the restricted data is not restricted; users are still out.
   if (crossing !== null) await putProtections(run, "data", crossing.plan, database);
   return {

@@ -7,7 +7,7 @@ import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { countTables } from "../../verification/baseline.ts";
 import { engineOf, type PutBack } from "../engine.ts";
-import type { DataAction } from "../plan.ts";
+import type { Moved } from "../moved-data.ts";
 import { step, type Run } from "../run.ts";
 import { exportFolder, exportsOf, isExported } from "../exports.ts";
 
@@ -27,17 +27,19 @@ export function reappliedKey(epoch: number, database: string): string {
 }
 
 /**
- * Once per crossing: what services did with rows that were put back is not undone by a run that is started again. Killed before it was kept, the
- * export of the same run is verified and used again, and rows that are there already are left alone.
+ * Once: what services did with rows that were put back is not undone by a run that is started again, nor by a crossing that goes on where one before
+ * it failed. Killed before it was kept, the same export is verified and used again, and rows that are there already are left alone.
+ * @param moved the crossing that moved the data, this one or one before it that never opened
  */
-export async function reapplySince(run: Run, database: string, action: DataAction, runId: string): Promise<Reapplied> {
+export async function reapplySince(run: Run, database: string, { epoch, action }: Moved): Promise<Reapplied> {
   const engine = await engineOf(run.definition, database);
+  const runId = (await run.control.crossing(epoch))?.runId ?? run.runId;
   const folder = exportFolder(run.site, runId, database);
   await step(
     run,
     "data",
     `export rows written since of ${database}`,
-    () => exportsOf(run, database, action),
+    () => exportsOf({ ...run, epoch }, database, action),
     (files) => files,
   );
   return step(
@@ -45,7 +47,7 @@ export async function reapplySince(run: Run, database: string, action: DataActio
     "data",
     `put rows back into ${database}`,
     async () => {
-      const before = await run.control.kept<Reapplied>(reappliedKey(run.epoch, database));
+      const before = await run.control.kept<Reapplied>(reappliedKey(epoch, database));
       if (before !== null) return before;
       if (!isExported(folder, runId)) {
         run.log(
@@ -59,13 +61,20 @@ export async function reapplySince(run: Run, database: string, action: DataActio
       const live = await engine.openLive(run, database, true);
       const counts = await countTables(live.session, run.definition.databases[database]!.tables).finally(() => live.end());
       const done = { tables, notHeld, conflicts: conflicts.length, conflictFile, counts };
-      await run.control.keep(reappliedKey(run.epoch, database), done);
+      // Verification asks this crossing; whichever goes on asks the one that moved the data.
+      for (const its of new Set([run.epoch, epoch])) await run.control.keep(reappliedKey(its, database), done);
       if (conflictFile !== null)
         run.log("warning", `${conflicts.length} rows of ${database} clash with what was restored and were left out: ${conflictFile}`);
       return done;
     },
     (done) => done,
   );
+}
+
+/** Rows of an export that the live data has again. */
+export async function rowsPutBack({ control }: Pick<Run, "control">, epoch: number, database: string): Promise<number> {
+  const tables = Object.values((await control.kept<Reapplied>(reappliedKey(epoch, database)))?.tables ?? {});
+  return tables.reduce((sum, { inserted, updated, deleted, alreadySo }) => sum + inserted + updated + deleted + alreadySo, 0);
 }
 
 function keepConflicts(file: string, conflicts: PutBack["conflicts"]): string | null {

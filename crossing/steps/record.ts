@@ -9,6 +9,7 @@ import { exportsOf } from "../exports.ts";
 import { movedData } from "../moved-data.ts";
 import { applyRetention } from "../retention.ts";
 import { step, type Run } from "../run.ts";
+import { rowsPutBack } from "./reapply.ts";
 
 export type Exported = ExportFile;
 
@@ -34,7 +35,8 @@ export async function record(
       );
       exported.push(...files);
       // The other files hold the same rows in another form.
-      setAside[database] = files.filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
+      const since = files.filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
+      setAside[database] = since - (await rowsPutBack(run, epoch, database));
     }
   }
   await step(

@@ -6,10 +6,11 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Snapshot } from "../../../control/record.ts";
 import { sqlite } from "../../../crossing/engines/sqlite/engine.ts";
+import { movedData } from "../../../crossing/moved-data.ts";
 import type { DataAction } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
 import { bringData } from "../../../crossing/steps/data.ts";
-import { countsAfterReapply, reappliedKey, type Reapplied } from "../../../crossing/steps/reapply.ts";
+import { countsAfterReapply, reappliedKey, rowsPutBack, type Reapplied } from "../../../crossing/steps/reapply.ts";
 import { all, withFile } from "../../../sqlite/database.ts";
 import { begin, DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";
 
@@ -112,6 +113,27 @@ test("what services did with the rows is not undone by a run that is started aga
   sql("DELETE FROM orders WHERE id = 3; UPDATE orders SET label = 'later' WHERE id = 1");
   expect(await brought(run)).toEqual(done);
   expect(orders()).toEqual([{ id: 1, label: "later" }]);
+});
+
+test("a crossing that goes on where one failed before anything was put back puts it back; only what was not counts as lost", async () => {
+  const run = await started();
+  await sqlite.close(run, DATABASE);
+  await sqlite.cutOver(run, DATABASE, RESTORE, snapshot);
+  // Its pins changed meanwhile, and the data is where they say.
+  const next = await stand.run(4);
+  await begin(next, planOf({ kind: "none" }));
+  await sqlite.close(next, DATABASE);
+  for (const again of ["first", "again"]) {
+    await bringData(next, DATABASE, PINS, planOf({ kind: "none" }), "reapply");
+    expect(await countsAfterReapply(next, 4), again).toEqual(PUT_BACK.counts);
+  }
+  await sqlite.admit(next, DATABASE, "everybody");
+  expect(orders()).toEqual(AFTER);
+  const { epoch } = await movedData(next, DATABASE);
+  expect(epoch).toBe(3);
+  const exported = (await next.control.exports(3)).filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
+  // The order of nobody's, and the note that has no table.
+  expect(exported - (await rowsPutBack(next, epoch, DATABASE))).toBe(2);
 });
 
 test("a file that was too damaged to be compared is set aside, nothing is put back, and that is said", async () => {
