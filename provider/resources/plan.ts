@@ -38,7 +38,8 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
     return { inputs: { ...inputs, crossing, reached: false, preview: null } };
   }
   const settled = facts.last?.crossing === crossing && facts.last.state === "open";
-  const refused = settled ? [] : await refusedFor(inputs, definition, facts);
+  const moved = old !== null && old.site.target !== inputs.site.target;
+  const refused = !settled ? await refusedFor(inputs, definition, facts) : moved ? await cannotRun(inputs, definition) : [];
   if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
@@ -57,6 +58,15 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 async function refusedFor({ site, pins, freeze, violations }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
   return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations))];
+}
+
+/** Nothing changes but where the components run: what the other target cannot run is found before they stop on this one. */
+async function cannotRun({ site, pins }: Inputs, definition: SystemDefinition): Promise<string[]> {
+  const target = targetOf(site, definition);
+  const reasons: string[] = [];
+  for (const [name, pin] of Object.entries(pins.components))
+    await target.check(name, pin).catch((error: unknown) => void reasons.push((error as Error).message));
+  return reasons;
 }
 
 /** An update without reach fails here, before anything stops. */

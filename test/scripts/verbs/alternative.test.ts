@@ -73,7 +73,7 @@ async function project(): Promise<string> {
   return folder;
 }
 
-test("a rollback that fails as a process is finished as a container of the image by digest", { timeout: 120_000 }, async () => {
+test("a rollback that fails as a process is finished as a container of the image by digest", { timeout: 240_000 }, async () => {
   const folder = await project();
   const opened = (): Promise<OpenStack> => openStack(stackFile("test", folder));
   engine.up = async (runId) => {
@@ -136,6 +136,13 @@ test("a rollback that fails as a process is finished as a container of the image
     expect(docker.named("test-api")).toMatchObject({ running: false });
     expect(observeProcess(processFolder(site), "api")).toMatchObject({ running: true, release: "v1" });
     expect(await served()).toBe(200);
+    docker.set({ images: [], pullable: [] });
+    const refused = await to({ path: ["target"], value: "docker" });
+    expect(refused).toMatchObject({
+      refused: true,
+      failure: expect.stringMatching(/^image registry.example.* is not on this machine/) as string,
+    });
+    expect(observeProcess(processFolder(site), "api").running).toBe(true);
     // Release and target at once: what runs on the target that is left is stopped before anything else happens.
     docker.set({ images: [IMAGE.v2] });
     expect(await to({ path: ["release"], value: "v2" }, { path: ["target"], value: "docker" })).toMatchObject({ ok: true, failure: null });
