@@ -2,8 +2,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Difference } from "../postgres/comparison.ts";
 import { Conflict } from "../postgres/reapply-passes.ts";
-import { bound, first, quote, run } from "./database.ts";
+import { bound, first, quote } from "./database.ts";
 import type { Columns, Reference, Target } from "./reapply-target.ts";
+import { write } from "./reapply-write.ts";
 import { sameValue, textOf, valueOf, type StorageClass, type Value } from "./values.ts";
 
 type Row = Record<string, Value>;
@@ -131,53 +132,6 @@ function hasParent(db: DatabaseSync, { parent, columns, references }: Reference,
 function describe({ parent, columns, references }: Reference, row: Row): string {
   const values = columns.map((column) => `${column} ${textOf(row[column] ?? null)}`).join(", ");
   return `${values}: ${parent} has no such ${references.join(", ")}`;
-}
-
-/** How many rows were written. What concerns the one row is a conflict; anything else (disk, memory, damage) ends the whole. */
-function write(db: DatabaseSync, text: string, values: readonly unknown[]): number {
-  try {
-    return run(db, text, values);
-  } catch (error) {
-    if (!db.isTransaction) throw new TransactionEndedError(error as Error);
-    throw conflictOf(error as Error, text) ?? error;
-  }
-}
-
-const [SQL_ERROR, TOO_BIG, CONSTRAINT, MISMATCH] = [1, 18, 19, 20];
-const [FOREIGN_KEY, TRIGGER, DATA_TYPE] = [787, 1811, 3091];
-
-export function isForeignKey(error: unknown): boolean {
-  return (error as { errcode?: number }).errcode === FOREIGN_KEY;
-}
-
-function conflictOf(error: Error, text: string): Conflict | null {
-  const { errcode = 0, message } = error as Error & { errcode?: number };
-  if (isForeignKey(error)) return new Conflict(text.startsWith("DELETE") ? "still referenced" : "missing parent", message);
-  if (errcode === TRIGGER) return new Conflict("refused", message);
-  if (errcode === DATA_TYPE) return new Conflict("value not held", message);
-  switch (errcode & 0xff) {
-    case CONSTRAINT:
-      return new Conflict("constraint violated", message);
-    case TOO_BIG:
-    case MISMATCH:
-      return new Conflict("value not held", message);
-    // A foreign key to no table, a function that only the system itself has.
-    case SQL_ERROR:
-      return new Conflict("refused", message);
-    default:
-      return null;
-  }
-}
-
-/** A trigger that rolls back, or a foreign key that waits for the commit and is broken by a trigger: no row can be told to be the cause. */
-export class TransactionEndedError extends Error {
-  constructor(cause: Error) {
-    super(
-      `nothing was put back: the live file's own rules ended the transaction (${cause.message}). Set backout:carry to "export", which keeps the rows as files`,
-      { cause },
-    );
-    this.name = "TransactionEndedError";
-  }
 }
 
 function found({ db }: Live, target: Target, key: Value[]): Row | null {

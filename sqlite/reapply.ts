@@ -5,8 +5,9 @@ import { ExportDamagedError } from "../postgres/export-errors.ts";
 import { Conflict, notHeldOf, putBackInOrder, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "../postgres/reapply-passes.ts";
 import { first } from "./database.ts";
 import { readExport } from "./export.ts";
-import { isForeignKey, reapplyRow, TransactionEndedError } from "./reapply-row.ts";
+import { reapplyRow } from "./reapply-row.ts";
 import { Columns, readLiveSchema } from "./reapply-target.ts";
+import { isForeignKey, TransactionEndedError } from "./reapply-write.ts";
 
 export interface ReapplyOptions {
   /** Session in the live file, not in a transaction; nobody else has one. */

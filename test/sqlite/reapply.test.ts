@@ -9,7 +9,7 @@ import { TooManyConflictsError, type ReapplyConflict } from "../../postgres/reap
 import { compareFiles } from "../../sqlite/comparison.ts";
 import { all, openFile } from "../../sqlite/database.ts";
 import { exportDifferences } from "../../sqlite/export.ts";
-import { TransactionEndedError } from "../../sqlite/reapply-row.ts";
+import { TransactionEndedError } from "../../sqlite/reapply-write.ts";
 import { reapply } from "../../sqlite/reapply.ts";
 
 let folder: string;
