@@ -9,7 +9,7 @@ import type { CrossingPlan, DataAction, DatabasePlan } from "../../../crossing/p
 import type { Run } from "../../../crossing/run.ts";
 import type { Pins } from "../../../declared/pins.ts";
 import { endpointOf, type Server, type Site } from "../../../declared/site.ts";
-import type { connect} from "../../../postgres/connection.ts";
+import type { connect } from "../../../postgres/connection.ts";
 import { withSession } from "../../../postgres/connection.ts";
 import type { SystemDefinition } from "../../../systems/definition.ts";
 
