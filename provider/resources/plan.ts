@@ -14,6 +14,7 @@ import { UnreachableError } from "../../postgres/unreachable.ts";
 import { endpointOf } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
+import { loadComing } from "./coming.ts";
 import { nextCrossing } from "./fence.ts";
 
 interface Inputs {
@@ -39,11 +40,21 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   }
   const settled = facts.last?.crossing === crossing && facts.last.state === "open";
   const moved = old !== null && old.site.target !== inputs.site.target;
+  const told = settled && old?.crossing === crossing;
+  // Beside the refusals: both only look.
+  const previewing = told ? null : previewed(inputs, definition, facts, old);
+  previewing?.catch(() => undefined);
   const refused = !settled ? await refusedFor(inputs, definition, facts) : moved ? await cannotRun(inputs, definition) : [];
   if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
-  if (settled && old?.crossing === crossing) return { inputs: { ...inputs, crossing, reached: true, preview: old.preview } };
+  if (previewing === null) return { inputs: { ...inputs, crossing, reached: true, preview: old?.preview ?? null } };
+  const { preview, lines } = await previewing;
+  for (const { severity, line } of lines) call.log(severity, line);
+  return { inputs: { ...inputs, crossing, reached: true, preview } };
+}
+
+async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
   const { previewCrossing, previewLines } = await import("../../crossing/preview.ts");
   const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, {
     exact: inputs.exact,
@@ -51,8 +62,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
     reached: facts.reach.kind === "reached",
     ...(old === null ? {} : { before: old.site }),
   });
-  for (const { severity, line } of previewLines(preview)) call.log(severity, line);
-  return { inputs: { ...inputs, crossing, reached: true, preview } };
+  return { preview, lines: previewLines(preview) };
 }
 
 async function refusedFor({ site, pins, freeze, violations }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
@@ -71,6 +81,7 @@ async function cannotRun({ site, pins }: Inputs, definition: SystemDefinition): 
 
 /** An update without reach fails here, before anything stops. */
 async function plan({ site, pins }: Inputs): Promise<Values> {
+  loadComing();
   const definition = await definitionOf(site);
   const facts = await look(site, definition);
   if (facts.reach.kind === "unreachable") throw outOfReach(site, `${facts.reach.reason}. Nothing was stopped`);
