@@ -9,6 +9,9 @@ let lastEndedAt = -Infinity;
 /** How long the answer to a call may take to leave. */
 const ANSWER_MS = 250;
 
+/** The same where the end was asked for afterwards: the engine asks when it has its answers. */
+const ANSWERED_MS = 50;
+
 /** Marks an operation as in flight, so that the provider does not end in the middle of it. */
 export async function inFlight<T>(work: () => Promise<T>): Promise<T> {
   operations++;
@@ -17,20 +20,21 @@ export async function inFlight<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     operations--;
     lastEndedAt = performance.now();
-    endWhenIdle();
+    endWhenIdle(ANSWER_MS);
   }
 }
 
-function endWhenIdle(): void {
+function endWhenIdle(graceMs: number): void {
   if (!ending || operations > 0) return;
   const answeredMs = performance.now() - lastEndedAt;
-  if (answeredMs >= ANSWER_MS) process.exit(0);
-  setTimeout(endWhenIdle, ANSWER_MS - answeredMs);
+  if (answeredMs >= graceMs) process.exit(0);
+  setTimeout(() => endWhenIdle(graceMs), graceMs - answeredMs);
 }
 
 export function end(): void {
+  if (ending) return;
   ending = true;
-  endWhenIdle();
+  endWhenIdle(ANSWERED_MS);
 }
 
 /** Ends on SIGINT, SIGTERM and when the parent is gone. */

@@ -13,17 +13,14 @@ import type { SqlSession } from "../systems/sql-session.ts";
 
 export async function captureBaseline(run: Run, from: Pins | null): Promise<Baseline> {
   const store = run.definition.flags;
-  const flags =
-    store === undefined ? {} : await inLive(run, store.database, (session) => readFlags(session, store), false).catch(() => ({}));
-  return {
-    at: new Date().toISOString(),
-    release: from?.release ?? "",
-    counts: {},
-    latencyMs: await latency(run),
-    flags,
-    objects: await recordObjects(run.site, run.definition),
-    migrations: await migrationsNow(run),
-  };
+  const at = new Date().toISOString();
+  const latencyMs = await latency(run);
+  const [flags, objects, migrations] = await Promise.all([
+    store === undefined ? {} : inLive(run, store.database, (session) => readFlags(session, store), false).catch(() => ({})),
+    recordObjects(run.site, run.definition),
+    migrationsNow(run),
+  ]);
+  return { at, release: from?.release ?? "", counts: {}, latencyMs, flags, objects, migrations };
 }
 
 /** What the copies of this crossing hold afterwards: the snapshot it takes, and the quarantine it leaves. */
