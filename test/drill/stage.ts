@@ -44,7 +44,7 @@ export interface Stage {
   /** Tokens given so far are not valid any more. */
   forgetTokens(): void;
   readonly logins: number;
-  witness(settings?: Record<string, unknown>): Promise<Witness>;
+  witness(settings?: { journalFile?: string } & Record<string, unknown>): Promise<Witness>;
   remove(): Promise<void>;
 }
 
@@ -113,7 +113,7 @@ export async function setStage(): Promise<Stage> {
         ...settings,
       };
       await writeFile(configFile, JSON.stringify(config));
-      const witness = startWitness(configFile, stage.journalFile);
+      const witness = startWitness(configFile, config.journalFile);
       running.push(witness);
       return witness;
     },
