@@ -1,6 +1,7 @@
 import { check, failed, passed } from "../../outcome.ts";
 import { sample } from "./sample.ts";
 
+const REQUESTS = 200;
 const ERROR_SHARE_LIMIT = 0.001;
 const MEDIAN_LIMIT_MS = 500;
 
@@ -8,7 +9,7 @@ export const latencyAndErrorRate = check(
   "latency-and-error-rate",
   "8 Error rate below 0.1 %, responses faster than 500 ms",
   async (context) => {
-    const { requests, errors, medianMs } = await sample(context);
+    const { requests, errors, medianMs } = await sample(context, REQUESTS);
     const before = context.baseline?.latencyMs;
     const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before == null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
     const figures = { requests, errors, medianMs };

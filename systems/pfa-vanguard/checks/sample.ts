@@ -4,7 +4,6 @@ import type { Burst } from "../../client.ts";
 import { isCritical } from "../../kit/log.ts";
 import { session } from "./session.ts";
 
-const REQUESTS = 200;
 const WIDTH = 4;
 
 export interface Sample extends Burst {
@@ -17,18 +16,18 @@ export interface Sample extends Burst {
 
 const samples = new WeakMap<CheckContext, Promise<Sample>>();
 
-/** The backend under 200 requests: taken once for all checks of a run that judge it. @throws AnswerError */
-export function sample(context: CheckContext): Promise<Sample> {
-  const taken = samples.get(context) ?? take(context);
+/** The backend under so many requests: taken once for all checks of a run that judge it. @throws AnswerError */
+export function sample(context: CheckContext, requests: number): Promise<Sample> {
+  const taken = samples.get(context) ?? take(context, requests);
   samples.set(context, taken);
   return taken;
 }
 
-async function take(context: CheckContext): Promise<Sample> {
+async function take(context: CheckContext, requests: number): Promise<Sample> {
   const criticalLines = async (): Promise<number> => (await context.errorLog("backend", 100)).filter(isCritical).length;
   const before = await context.observe("backend");
   const linesBefore = await criticalLines();
-  const answers = await burst(context, await session(context), REQUESTS, WIDTH);
+  const answers = await burst(context, await session(context), requests, WIDTH);
   const { running, pid } = await context.observe("backend");
   const interrupted = !running || pid !== before.pid ? "the backend was restarted or ended while it was watched" : null;
   return { ...answers, alerts: Math.max(0, (await criticalLines()) - linesBefore), interrupted, pid };

@@ -2,6 +2,8 @@ import { rssBytes } from "../api.ts";
 import { check, failed, passed } from "../../outcome.ts";
 import { sample } from "./sample.ts";
 
+/** Of a watch's every look; in a verification the requests of the check before are looked at. */
+const REQUESTS = 50;
 const ERROR_SHARE_LIMIT = 0.005;
 const RSS_LIMIT_BYTES = 512 * 1024 * 1024;
 
@@ -10,7 +12,7 @@ export const watchSample = check(
   "watch-sample",
   "10 A sample of the watch: errors, times, memory, restarts, new error lines",
   async (context) => {
-    const { requests, errors, medianMs, alerts, interrupted, pid } = await sample(context);
+    const { requests, errors, medianMs, alerts, interrupted, pid } = await sample(context, REQUESTS);
     const rss = await rssBytes(context);
     const figures = { requests, errors, medianMs, rssBytes: rss, alerts };
     const detail = `${errors} errors in ${requests} requests, ${Math.round(rss / 2 ** 20)} MiB resident, process ${pid ?? "?"}`;
