@@ -74,6 +74,10 @@ test("frozen, nothing newer is deployed: not by the verb, not by the engine; not
 });
 
 test("killed and started again, the watch goes on where it was, says the gap, changes nothing, and lifts the freeze", async () => {
+  // A session reports what it did last after ten idle seconds.
+  const busy =
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state_change > now() - interval '11 s'";
+  await until("what was written before is counted", async () => (await stand.sql(busy)).length === 0, 60_000);
   const before = await stand.sql("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) AS writes, count(*) FROM pg_stat_user_tables");
   const running = spawn(
     process.execPath,
