@@ -39,16 +39,13 @@ export async function look(site: Site, definition: SystemDefinition, crossing?: 
     const last = await control.lastCrossing();
     if (last !== null && last.crossing === crossing && last.state === "open")
       return { reach: { kind: "reached" }, ...NOTHING, last, lastOpen: last };
-    const catalogue = await control.catalogued();
-    return {
-      reach: { kind: "reached" },
-      last,
-      lastOpen: await control.lastOpenCrossing(),
-      snapshots: await control.readySnapshots(),
-      catalogue,
-      setAside: await migrationsSetAside(control, catalogue),
-      databases: await databaseFacts(site, definition, control),
+    const recorded = async (from: ControlRecord) => {
+      const catalogue = await from.catalogued();
+      const setAside = await migrationsSetAside(from, catalogue);
+      return { lastOpen: await from.lastOpenCrossing(), snapshots: await from.readySnapshots(), catalogue, setAside };
     };
+    const [record, databases] = await Promise.all([recorded(control), databaseFacts(site, definition, control)]);
+    return { reach: { kind: "reached" }, last, ...record, databases };
   } catch (error) {
     // A missing password file means that the embedded server is not there yet or is being made.
     if (error instanceof UnreachableError || (error as NodeJS.ErrnoException).code === "ENOENT")

@@ -20,7 +20,7 @@ import { clientOf } from "./session.ts";
 export async function armedCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const ready = await readyCopy(run, snapshot);
   if (ready !== null) return ready;
-  return run.control.whileArming(async () => (await readyCopy(run, snapshot)) ?? arm(run, snapshot));
+  return run.control.whileArming(async () => (await readyCopy(run, snapshot)) ?? makeArmed(run, snapshot));
 }
 
 /** An armed copy that nobody wrote to since it was verified: the server has counted no session in it. */
@@ -118,8 +118,23 @@ async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promi
   return true;
 }
 
+/** In the background, where nobody waits. */
+export function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  return makeArmed(run, snapshot, () => settle(run));
+}
+
+/** Writes what was copied to disk: every DROP DATABASE of a later update would wait for it. A server of somebody else's is left alone. */
+async function settle({ site, control }: Keeping): Promise<void> {
+  if (site.server?.embedded !== true) return;
+  await clientOf(control).query("CHECKPOINT");
+}
+
 /** Restores a copy of the snapshot beside the live database and verifies it. */
-export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+async function makeArmed(
+  run: Keeping,
+  snapshot: Snapshot,
+  copied: () => Promise<void> = () => Promise.resolve(),
+): Promise<CatalogueDatabase> {
   const client = clientOf(run.control);
   for (const left of await copiesOf(run.control, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const base = liveName(run.site, snapshot.database);
@@ -140,6 +155,7 @@ export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDa
     epoch: snapshot.epoch,
   };
   await catalogue(client, { ...entry, verified: null });
+  await copied();
   if (!(await verifyCopy(run, snapshot, name))) {
     const differences = compareManifests(
       snapshot.manifest as unknown as Manifest,
