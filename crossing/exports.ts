@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Site } from "../declared/site.ts";
+import { manifestPath } from "../postgres/export-file.ts";
 import { baseSnapshot } from "./at-risk.ts";
 import { engineOf, type ExportFile } from "./engine.ts";
 import type { DataAction } from "./plan.ts";
@@ -16,7 +17,7 @@ export function exportFolder(site: Pick<Site, "home">, runId: string, database: 
 
 /** Whether the export of a run came to its end. There is none of data that could not be read or has no snapshot to be compared with. */
 export function isExported(folder: string, runId: string): boolean {
-  return existsSync(join(folder, `${runId}.manifest.json`));
+  return existsSync(manifestPath(folder, runId));
 }
 
 /** Exports under way in this process; null: it did not come to an end, and the record makes it again. */

@@ -5,7 +5,7 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ComparedRows } from "./comparison.ts";
 import type { ExportedFile } from "./export.ts";
-import { ExportDamagedError, ExportIncompleteError } from "./export-errors.ts";
+import { ExportDamagedError, ExportIncompleteError, ExportRunIdError } from "./export-errors.ts";
 import { CsvCounter, linesOf, parseJsonLine } from "./export-format.ts";
 
 const FLUSH_CHARACTERS = 256 * 1024;
@@ -92,6 +92,12 @@ export async function readFacts(path: string, kind: "jsonl" | "csv"): Promise<Fi
   else for await (const line of linesOf(hashed())) ops[parseJsonLine("", line).op]++;
   const rows = kind === "csv" ? csv.records - 1 : ops.insert + ops.update + ops.delete;
   return { sha256: hash.digest("hex"), rows, ops };
+}
+
+/** Written last: an export without it is not complete. @throws ExportRunIdError */
+export function manifestPath(folder: string, runId: string): string {
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(runId)) throw new ExportRunIdError(runId);
+  return join(folder, `${runId}.manifest.json`);
 }
 
 /** What the names of a table's files begin with. Names of tables may hold anything, a slash included. */

@@ -5,7 +5,7 @@ import type { Client } from "pg";
 import { comparePlanned, inSnapshots, type ComparedRows, type TableComparison } from "./comparison.ts";
 import { planTables, readShapes, type TablePlan } from "./comparison-shape.ts";
 import { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError } from "./export-errors.ts";
-import { countedFiles, stemOf, verifyFiles, WholeFile } from "./export-file.ts";
+import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "./export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "./export-format.ts";
 
 export { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError };
@@ -50,11 +50,6 @@ export interface ExportManifest {
   tables: Record<string, ExportedTable>;
   /** Paths relative to the manifest's folder. */
   files: ExportedFile[];
-}
-
-export function manifestPath(folder: string, runId: string): string {
-  if (!/^[A-Za-z0-9][\w.-]*$/.test(runId)) throw new ExportRunIdError(runId);
-  return join(folder, `${runId}.manifest.json`);
 }
 
 /**

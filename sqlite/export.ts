@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { ComparedRows } from "../postgres/comparison.ts";
 import type { ExportedFile } from "../postgres/export.ts";
-import { countedFiles, stemOf, verifyFiles, WholeFile } from "../postgres/export-file.ts";
+import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "../postgres/export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
 import { comparePlanned, inSnapshots } from "./comparison.ts";
 import { isDamaged } from "./database.ts";
@@ -56,10 +56,6 @@ export async function exportDifferences(request: ExportRequest): Promise<ExportM
   await file.write(`${JSON.stringify(manifest, null, 2)}\n`);
   await file.commit();
   return absolute(manifest, folder);
-}
-
-function manifestPath(folder: string, runId: string): string {
-  return join(folder, `${runId}.manifest.json`);
 }
 
 /** A complete export, every file of it read again; null where the run has none. @throws ExportDamagedError */

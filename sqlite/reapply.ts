@@ -1,7 +1,7 @@
 /** Puts rows of an export back into the live file where its older schema can hold them. */
-import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { ExportDamagedError } from "../postgres/export-errors.ts";
+import { manifestPath } from "../postgres/export-file.ts";
 import { Conflict, notHeldOf, putBackInOrder, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "../postgres/reapply-passes.ts";
 import { first } from "./database.ts";
 import { readExport } from "./export.ts";
@@ -35,7 +35,7 @@ export interface ReapplyResult {
 export async function reapply({ live, folder, runId, conflictLimit = 10_000, beforeCommit }: ReapplyOptions): Promise<ReapplyResult> {
   const manifest = await readExport(folder, runId);
   if (manifest === null)
-    throw new ExportDamagedError(runId, join(folder, `${runId}.manifest.json`), "there is no manifest, so the export is not complete");
+    throw new ExportDamagedError(runId, manifestPath(folder, runId), "there is no manifest, so the export is not complete");
   const files = manifest.files.filter(({ kind }) => kind === "jsonl");
   const exported = Object.fromEntries(Object.entries(manifest.tables).filter(([name]) => files.some(({ table }) => table === name)));
   const checks = first<{ foreign_keys: number }>(live, "PRAGMA foreign_keys")?.foreign_keys === 1;

@@ -10,10 +10,10 @@ import {
   ExportIncompleteError,
   ExportRunIdError,
   ExportTakenError,
-  manifestPath,
   readManifest,
   verifyExport,
 } from "../../postgres/export.ts";
+import { manifestPath } from "../../postgres/export-file.ts";
 import { CsvCounter, csvRow, linesOf } from "../../postgres/export-format.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";
 
