@@ -1,5 +1,5 @@
 /** Every reason not to begin a crossing, found before anything stops. */
-import { targetOf } from "../components/targets/index.ts";
+import { cannotRun } from "../components/targets/index.ts";
 import type { Pins } from "../declared/pins.ts";
 import { openControl } from "../control/open.ts";
 import type { Site } from "../declared/site.ts";
@@ -19,7 +19,7 @@ export async function refusals(
   facts: Facts,
   violations: "refuse" | "quarantine" = "refuse",
 ): Promise<string[]> {
-  const reasons: string[] = [];
+  const reasons = await cannotRun(site, definition, pins);
   const collect = async (work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -27,8 +27,6 @@ export async function refusals(
       reasons.push((error as Error).message);
     }
   };
-  const target = targetOf(site, definition);
-  for (const [name, pin] of Object.entries(pins.components)) await collect(() => target.check(name, pin));
   for (const [database, pin] of Object.entries(pins.data)) {
     if (pin.kind === "quarantine" && facts.databases[database]?.lineage.quarantine !== pin.name) {
       const quarantines = facts.catalogue

@@ -1,4 +1,5 @@
 /** The targets by name. */
+import type { Pins } from "../../declared/pins.ts";
 import type { Site } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { DockerTarget } from "./docker.ts";
@@ -7,6 +8,15 @@ import type { Target } from "./target.ts";
 
 export function targetOf(site: Site, definition: SystemDefinition): Target {
   return site.target === "docker" ? new DockerTarget(site, definition) : new ProcessTarget(site, definition);
+}
+
+/** Why pinned components cannot run where a site has them, one reason each; empty: they can. Starts nothing. */
+export async function cannotRun(site: Site, definition: SystemDefinition, pins: Pick<Pins, "components">): Promise<string[]> {
+  const target = targetOf(site, definition);
+  const reasons: string[] = [];
+  for (const [component, pin] of Object.entries(pins.components))
+    await target.check(component, pin).catch((error: unknown) => void reasons.push((error as Error).message));
+  return reasons;
 }
 
 /** Components that cannot be stopped where they ran before: they may run in two places. */

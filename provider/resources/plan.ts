@@ -2,7 +2,7 @@
  * Takes pins and ledger; every refusal, rows at risk and the estimate are here, before anything stops: in an update the check of a later
  * resource runs when its turn comes, that is, after the fence. Touches nothing.
  */
-import { targetOf } from "../../components/targets/index.ts";
+import { cannotRun, targetOf } from "../../components/targets/index.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look, type Facts } from "../../crossing/look.ts";
@@ -44,7 +44,12 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   // Beside the refusals: both only look.
   const previewing = told ? null : previewed(inputs, definition, facts, old);
   previewing?.catch(() => undefined);
-  const refused = !settled ? await refusedFor(inputs, definition, facts) : moved ? await cannotRun(inputs, definition) : [];
+  // Where nothing changes but the target, what it cannot run is found before the components stop on the other.
+  const refused = !settled
+    ? await refusedFor(inputs, definition, facts)
+    : moved
+      ? await cannotRun(inputs.site, definition, inputs.pins)
+      : [];
   if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
@@ -68,15 +73,6 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
 async function refusedFor({ site, pins, freeze, violations }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
   return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations))];
-}
-
-/** Nothing changes but where the components run: what the other target cannot run is found before they stop on this one. */
-async function cannotRun({ site, pins }: Inputs, definition: SystemDefinition): Promise<string[]> {
-  const target = targetOf(site, definition);
-  const reasons: string[] = [];
-  for (const [name, pin] of Object.entries(pins.components))
-    await target.check(name, pin).catch((error: unknown) => void reasons.push((error as Error).message));
-  return reasons;
 }
 
 /** An update without reach fails here, before anything stops. */
