@@ -5,6 +5,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../connection.ts";
 import { compareManifests, captureManifest, type Manifest } from "../manifest.ts";
@@ -69,8 +70,9 @@ export async function restoreInPlace(at: InPlace, folder: string, record: Restor
         `--dbname=${connectionString(database)}`,
       ],
       endpoint,
-      ["pipe", "ignore", "pipe"],
+      ["pipe", "pipe", "pipe"],
     );
+    const reached = heard(psql.stdout!, DONE);
     let said = "";
     for (const stream of [script.stderr!, psql.stderr!])
       stream.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-8_000)));
@@ -83,7 +85,8 @@ export async function restoreInPlace(at: InPlace, folder: string, record: Restor
     // Without its COMMIT the transaction is taken back when psql ends.
     if (made === 0) {
       await write(psql.stdin!, [...afterStatements(facts), ...record.statements].join(";\n") + ";\n");
-      await record.beforeCommit?.();
+      await write(psql.stdin!, `\\echo ${DONE}\n`);
+      if (await reached) await record.beforeCommit?.();
       await write(psql.stdin!, "COMMIT;\n");
     }
     psql.stdin!.end();
@@ -91,6 +94,18 @@ export async function restoreInPlace(at: InPlace, folder: string, record: Restor
     if (made !== 0 || code !== 0) throw new InPlaceRestoreError(database, said.trim() || `the tools ended with ${made} and ${code}`);
   });
   return { restoreMs: performance.now() - startedAt, refreshed: facts.filledViews };
+}
+
+/** What psql is told to say when it has done everything but the commit. */
+const DONE = "backout: restored, not committed";
+
+/** True as soon as the stream says the line, false when it ends without it; what else it says is read and left. */
+function heard(stream: Readable, line: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: stream });
+    lines.on("line", (said) => said === line && resolve(true));
+    lines.once("close", () => resolve(false));
+  });
 }
 
 /** A dump's script empties the search path: what views and their functions name without a schema would not be found. */
