@@ -1,14 +1,15 @@
 import * as pulumi from "./pulumi.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface ConstraintsArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   /** The declared state, resolved. */
-  pins: pulumi.Input<Pins>;
+  pins: pulumi.Input<JsonText<Pins>>;
   /** What becomes of rows that violate a constraint that is enforced again: `refuse` stops there, `quarantine` moves them to a side table. */
   violations: pulumi.Input<"refuse" | "quarantine">;
 }

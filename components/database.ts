@@ -1,16 +1,17 @@
 import * as pulumi from "./pulumi.ts";
 import type { DatabasePlan } from "../crossing/plan.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface DatabaseArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   /** The declared state, resolved. */
-  pins: pulumi.Input<Pins>;
+  pins: pulumi.Input<JsonText<Pins>>;
   /** Name in the definition. */
   database: pulumi.Input<string>;
   /** What is to be done with it. */

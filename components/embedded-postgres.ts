@@ -1,9 +1,10 @@
 import * as pulumi from "./pulumi.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface EmbeddedPostgresArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
 }
 
 /** The embedded PostgreSQL server. It outlives every update and is stopped and removed by `destroy`. */

@@ -1,14 +1,15 @@
 import * as pulumi from "./pulumi.ts";
 import type { CrossingPlan } from "../crossing/plan.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface FenceArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** The declared state, resolved. */
-  pins: pulumi.Input<Pins>;
+  pins: pulumi.Input<JsonText<Pins>>;
   /** `refuse`: rows written since are counted again inside the fence, and any stops the crossing. */
   carry: pulumi.Input<Carry>;
   /** Incident and reason, for the record. */

@@ -1,9 +1,10 @@
 import * as pulumi from "./pulumi.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface FlagsArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   flags: pulumi.Input<globalThis.Record<string, boolean>>;

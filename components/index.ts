@@ -14,6 +14,7 @@ export { Snapshots, type SnapshotsArgs } from "./snapshots.ts";
 export { TrafficGate, type TrafficGateArgs } from "./traffic-gate.ts";
 export { Verification, type VerificationArgs } from "./verification.ts";
 export { DeclaredStateError, DeclaredStateErrors } from "../declared/errors.ts";
+export { jsonText, type JsonText } from "../declared/json-text.ts";
 export { parseDeclared } from "../declared/parse.ts";
 export { resolvePins, type Pins } from "../declared/pins.ts";
 export type { Declared } from "../declared/schema.ts";

@@ -1,13 +1,14 @@
 import * as pulumi from "./pulumi.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Carry, Freeze } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface PlanArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** The declared state, resolved. */
-  pins: pulumi.Input<Pins>;
+  pins: pulumi.Input<JsonText<Pins>>;
   /** Count rows at risk one by one instead of estimating large tables from statistics. */
   exact: pulumi.Input<boolean>;
   /** What becomes of rows written since. */

@@ -1,10 +1,11 @@
 import * as pulumi from "./pulumi.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Declared } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface RecordArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   backups: pulumi.Input<Declared["backups"]>;

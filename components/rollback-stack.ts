@@ -1,4 +1,5 @@
 import * as pulumi from "./pulumi.ts";
+import { jsonText, type JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Declared } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
@@ -48,11 +49,12 @@ export class RollbackStack extends pulumi.ComponentResource {
 
   constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {
     super("backout:index:RollbackStack", name, {}, opts);
-    const { definition, declared, pins } = args;
-    const site = withSecret(args.site);
+    const { definition, declared } = args;
+    const site = siteText(args.site);
+    const pins = jsonText(args.pins);
     const after = (...resources: pulumi.Resource[]): pulumi.CustomResourceOptions => ({ parent: this, dependsOn: resources });
 
-    const server = site.server?.embedded === true ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
+    const server = args.site.server?.embedded === true ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
     const gate = new TrafficGate("gate", { site }, { parent: this });
     const exact = declared.exact || process.env["BACKOUT_EXACT"] === "1";
     const { violations } = declared;
@@ -61,7 +63,7 @@ export class RollbackStack extends pulumi.ComponentResource {
       { site, pins, exact, violations, carry: declared.carry, freeze: declared.freeze ?? null },
       after(...server, gate),
     );
-    const declarations = declarationsOf(site, definition, pins, after(plan));
+    const declarations = declarationsOf(args.site, definition, args.pins, after(plan));
     const fence = new Fence(
       "fence",
       { site, pins, carry: declared.carry, reason: process.env["BACKOUT_REASON"] ?? null },
@@ -80,14 +82,14 @@ export class RollbackStack extends pulumi.ComponentResource {
         ? []
         : [new Constraints("constraints", { site, epoch, pins, violations }, after(snapshots, ...databases))];
     const data = [snapshots, ...databases, ...constraints];
-    const flags = new Flags("flags", { site, epoch, flags: pins.flags }, after(...data));
-    const components = Object.entries(pins.components).map(
+    const flags = new Flags("flags", { site, epoch, flags: args.pins.flags }, after(...data));
+    const components = Object.entries(args.pins.components).map(
       ([component, pin]) => new Component(component, { site, epoch, component, pin }, after(...data)),
     );
     const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...components));
     const verification = new Verification("verification", { site, epoch, pins }, after(resume));
-    const open = new Open("open", { site, epoch, maintenance: pins.maintenance }, after(verification));
-    new Record("record", { site, epoch, backups: declared.backups, arm: declared.arm, pinned: pinnedNames(pins) }, after(open));
+    const open = new Open("open", { site, epoch, maintenance: args.pins.maintenance }, after(verification));
+    new Record("record", { site, epoch, backups: declared.backups, arm: declared.arm, pinned: pinnedNames(args.pins) }, after(open));
 
     this.epoch = epoch;
     this.data = databases.map((database) => database.lineage);
@@ -95,12 +97,10 @@ export class RollbackStack extends pulumi.ComponentResource {
   }
 }
 
-/** The server's password goes to the provider as a secret: encrypted in the state file, shown nowhere. */
-function withSecret(site: Site): Site {
-  const { server } = site;
-  if (server?.password === undefined) return site;
-  const { password } = server;
-  return { ...site, server: { ...server, password: pulumi.secret(password) as unknown as string } };
+/** With the server's password in it, a secret as a whole: encrypted in the state file, shown nowhere. */
+function siteText(site: Site): pulumi.Input<JsonText<Site>> {
+  const text = jsonText(site);
+  return site.server?.password === undefined ? text : pulumi.secret(text);
 }
 
 function pinnedNames(pins: Pins): string[] {

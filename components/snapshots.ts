@@ -1,10 +1,11 @@
 import * as pulumi from "./pulumi.ts";
 import type { CrossingPlan } from "../crossing/plan.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface SnapshotsArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   /** Names, and whether each is automatic. */

@@ -1,9 +1,10 @@
 import * as pulumi from "./pulumi.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface TrafficGateArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
 }
 
 /** The traffic gate in front of the system: one listener per public component. */

@@ -1,14 +1,15 @@
 import * as pulumi from "./pulumi.ts";
+import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
 
 export interface VerificationArgs {
   /** Where the stack lives. */
-  site: pulumi.Input<Site>;
+  site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   /** The declared state, resolved. */
-  pins: pulumi.Input<Pins>;
+  pins: pulumi.Input<JsonText<Pins>>;
 }
 
 /** The system's own checks; while one fails the gate stays closed. */

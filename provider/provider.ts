@@ -3,7 +3,7 @@ import type { provider } from "@pulumi/pulumi";
 import type { Log } from "../crossing/run.ts";
 import { inFlight } from "./lifetime.ts";
 import { UNKNOWN, type Call, type Resource, type Values } from "./resource.ts";
-import { containsUnknown, secretPaths, unwrap, wrap } from "./wire.ts";
+import { closed, containsUnknown, opened } from "./wire.ts";
 
 /** `urn:pulumi:<stack>::<project>::<parent$type>::<name>` */
 export function typeOf(urn: string): string {
@@ -24,24 +24,24 @@ export class BackoutProvider implements provider.Provider {
 
   async check(urn: string, olds: Values, news: Values): Promise<provider.CheckResult> {
     const resource = await this.resource(urn);
-    const inputs = unwrap(news) as Values;
+    const inputs = opened(news);
     // What is not known yet cannot be judged; the update checks again with everything known.
     if (resource.check === undefined || containsUnknown(inputs)) return { inputs: news };
-    const old = Object.keys(olds).length === 0 ? null : (unwrap(olds) as Values);
+    const old = Object.keys(olds).length === 0 ? null : opened(olds);
     const answer = await resource.check(inputs, old, this.callOf(urn));
-    return { inputs: wrap(answer.inputs, secretPaths(news)), failures: answer.failures ?? [] };
+    return { inputs: closed(answer.inputs, news), failures: answer.failures ?? [] };
   }
 
   async diff(_id: string, urn: string, olds: Values, news: Values): Promise<provider.DiffResult> {
-    const inputs = unwrap(news) as Values;
+    const inputs = opened(news);
     if (containsUnknown(inputs)) return { changes: true };
-    return { changes: await (await this.resource(urn)).diff(unwrap(olds) as Values, inputs, this.callOf(urn)) };
+    return { changes: await (await this.resource(urn)).diff(opened(olds), inputs, this.callOf(urn)) };
   }
 
   async create(urn: string, inputs: Values): Promise<provider.CreateResult> {
     return inFlight(async () => {
       const resource = await this.resource(urn);
-      const values = known(unwrap(inputs) as Values);
+      const values = known(opened(inputs));
       const outs = await resource.create(values, this.callOf(urn));
       return { id: urn.split("::").at(-1) ?? urn, outs: complete(values, outs, inputs) };
     });
@@ -50,8 +50,8 @@ export class BackoutProvider implements provider.Provider {
   async update(_id: string, urn: string, olds: Values, news: Values): Promise<provider.UpdateResult> {
     return inFlight(async () => {
       const resource = await this.resource(urn);
-      const values = known(unwrap(news) as Values);
-      const outs = await resource.update(unwrap(olds) as Values, values, this.callOf(urn));
+      const values = known(opened(news));
+      const outs = await resource.update(opened(olds), values, this.callOf(urn));
       return { outs: complete(values, outs, news) };
     });
   }
@@ -62,7 +62,7 @@ export class BackoutProvider implements provider.Provider {
   }
 
   async delete(_id: string, urn: string, props: Values): Promise<void> {
-    await inFlight(async () => (await this.resource(urn)).delete?.(unwrap(props) as Values, this.callOf(urn)));
+    await inFlight(async () => (await this.resource(urn)).delete?.(opened(props), this.callOf(urn)));
   }
 
   /** Functions a program may call: `getVersion`, answered before the resources are loaded. */
@@ -94,5 +94,5 @@ function complete(values: Values, outs: Values, original: Values): Values {
   const all = Object.fromEntries(
     Object.entries({ ...values, ...outs }).map(([key, value]) => [key, value === undefined || value === UNKNOWN ? null : value]),
   );
-  return wrap(all, secretPaths(original)) as Values;
+  return closed(all, original);
 }

@@ -55,15 +55,29 @@ describe("values on the wire", () => {
   });
 });
 
+const readFrom = (site: unknown): Values => (site === undefined ? {} : { read: (site as { stack: string }).stack });
+
 describe("what a resource returns", () => {
   const thing: Resource = {
     token: "backout:index:Thing",
     diff: async () => Promise.resolve(false),
     create: async (inputs) =>
-      Promise.resolve({ nothing: undefined, later: UNKNOWN, deep: { nothing: undefined, kept: 1 }, echo: inputs["password"] }),
+      Promise.resolve({
+        nothing: undefined,
+        later: UNKNOWN,
+        deep: { nothing: undefined, kept: 1 },
+        echo: inputs["password"],
+        ...readFrom(inputs["site"]),
+      }),
     update: async () => Promise.resolve({ nothing: undefined }),
   };
-  const provider = new BackoutProvider("0", [thing], () => () => undefined);
+  /** Adds to its inputs what it found in the text it was given. */
+  const checked: Resource = {
+    ...thing,
+    token: "backout:index:Checked",
+    check: async (inputs) => Promise.resolve({ inputs: { ...inputs, found: (inputs["site"] as { ports: { a: number } }).ports.a } }),
+  };
+  const provider = new BackoutProvider("0", [thing, checked], () => () => undefined);
   const urn = urnOf("Thing");
   const inputs: Values = { password: secret("hunter2"), size: 1 };
 
@@ -72,6 +86,19 @@ describe("what a resource returns", () => {
     expect(created).toMatchObject({ id: "thing" });
     expect(created.outs).toEqual({ password: secret("hunter2"), size: 1, nothing: null, later: null, deep: { kept: 1 }, echo: "hunter2" });
     expect(await provider.update("id", urn, inputs, inputs)).toEqual({ outs: { ...inputs, nothing: null } });
+  });
+
+  it("a text is read as what it says, and goes back as it came, also one that is secret", async () => {
+    const site = '{ "stack":"dev" , "ports": {"b":1,"a":2} }';
+    for (const given of [site, secret(site)]) {
+      const created = await provider.create(urn, { site: given, password: secret("hunter2") });
+      expect(created.outs).toMatchObject({ site: given, password: secret("hunter2"), read: "dev" });
+      expect((await provider.check(urnOf("Checked"), {}, { site: given })).inputs).toEqual({ site: given, found: 2 });
+    }
+    expect((await provider.check(urnOf("Checked"), {}, { site: { ports: { a: 3 } } })).inputs).toEqual({
+      site: { ports: { a: 3 } },
+      found: 3,
+    });
   });
 
   it("without a check of its own the inputs go back as they came", async () => {

@@ -7,6 +7,7 @@ import { disconnect } from "@pulumi/pulumi/runtime/settings.js";
 import { RollbackStack } from "../../../components/rollback-stack.ts";
 import type { Values } from "../../../provider/resource.ts";
 import { RESOURCES } from "../../../provider/resources/index.ts";
+import { opened } from "../../../provider/wire.ts";
 import type { OpenStack } from "../../../scripts/stack.ts";
 
 export interface Registered {
@@ -70,7 +71,7 @@ export async function update({ definition, declared, pins, site }: OpenStack, st
   try {
     await setMocks(
       {
-        newResource: async ({ type, name, inputs }) => ({ id: name, state: await apply(type, name, inputs as Values) }),
+        newResource: async ({ type, name, inputs }) => ({ id: name, state: await apply(type, name, opened(inputs as Values)) }),
         call: () => ({}),
       },
       "shop",
