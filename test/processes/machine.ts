@@ -1,11 +1,12 @@
 /** Real processes for tests: programs as text, ended by their pid whatever a test does. */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
+import { writeAtomically } from "../../processes/atomic-file.ts";
 import { runningNames, stopProcess } from "../../processes/process.ts";
 import type { ProcessSpec } from "../../processes/process.ts";
 
@@ -50,7 +51,8 @@ export function freePort(): Promise<number> {
 /** A spec whose program is this text. */
 export function program(folder: string, text: string, changes: Partial<ProcessSpec> = {}): ProcessSpec {
   mkdirSync(join(folder, "program"), { recursive: true });
-  writeFileSync(join(folder, "program", "main.mjs"), text);
+  // In one step: the same program started a moment ago may be reading it.
+  writeAtomically(join(folder, "program", "main.mjs"), text);
   return {
     name: "service",
     folder: join(folder, "program"),
