@@ -7,6 +7,7 @@ import type { Log } from "../../systems/kit/log.ts";
 import { startLoop } from "../../systems/kit/loop.ts";
 import { startServer, type TestServer } from "../postgres/embedded.ts";
 import { connect } from "../../postgres/connection.ts";
+import { fenceDatabase } from "../../postgres/fence.ts";
 
 const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -122,8 +123,8 @@ describe("database", () => {
     const writing = Promise.allSettled([writer(), writer(), writer()]);
     for (let swap = 0; swap < 8; swap++) {
       await sleep(60);
-      await server.control.query("ALTER DATABASE live ALLOW_CONNECTIONS false");
-      await server.control.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname IN ('live', 'copy')");
+      // Also ends who was let in a moment ago and is not to be seen yet: in its way, a rename would fail.
+      await fenceDatabase(server.control, "live");
       await server.control.query(
         "BEGIN; ALTER DATABASE live RENAME TO aside; ALTER DATABASE copy RENAME TO live; ALTER DATABASE aside RENAME TO copy; COMMIT",
       );
