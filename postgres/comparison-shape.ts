@@ -8,6 +8,12 @@ export interface ColumnShape {
   type: string;
   /** Computed by the server from other columns; cannot be written. */
   generated: boolean;
+  /** Number of the column in its table: one that was dropped and added again has another. */
+  place: number;
+  /** What rows written before the column was added have in it, as text. */
+  missing: string | null;
+  /** Its text depends on nothing but what is stored in the row. */
+  stored: boolean;
 }
 
 export interface TableShape {
@@ -20,6 +26,8 @@ export interface TableShape {
   columns: ColumnShape[];
   /** Columns of the primary key in key order; empty without one. */
   primaryKey: string[];
+  /** File the rows are in; a new one whenever the table is written anew. Null where row versions cannot be told from it. */
+  file: number | null;
 }
 
 /** A table was named that neither database has. */
@@ -41,12 +49,15 @@ const NOT_DATA = new Set(["_prisma_migrations", "supabase_migrations.schema_migr
 const SHAPES = `
   SELECT n.nspname AS schema, c.relname AS "table", c.relkind = 'p' AS partitioned,
          coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
-                                                     'generated', a.attgenerated <> '') ORDER BY a.attnum)
-                     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
+                                                     'generated', a.attgenerated <> '', 'place', a.attnum, 'missing', a.attmissingval::text,
+                                                     'stored', a.atttypid < 16384 AND a.attgenerated <> 'v' AND t.typname !~ '^_?reg')
+                                    ORDER BY a.attnum)
+                     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
          coalesce((SELECT json_agg(a.attname ORDER BY k.place)
                      FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place), pg_attribute a
                     WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts
-                      AND a.attrelid = c.oid AND a.attnum = k.attnum), '[]') AS key
+                      AND a.attrelid = c.oid AND a.attnum = k.attnum), '[]') AS key,
+         CASE WHEN c.relkind = 'r' AND pg_snapshot_xmax(pg_current_snapshot()) < '4294967296' THEN pg_relation_filenode(c.oid)::int8::float8 END AS file
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
@@ -58,6 +69,7 @@ interface ShapeRow {
   partitioned: boolean;
   columns: ColumnShape[];
   key: string[];
+  file: number | null;
 }
 
 /** Every ordinary and partitioned table of a database by its name, `public` first. */
@@ -79,6 +91,7 @@ function shapeOf(row: ShapeRow): TableShape {
     source: row.partitioned ? identifier : `ONLY ${identifier}`,
     columns: row.columns,
     primaryKey: row.key,
+    file: row.file,
   };
 }
 
@@ -96,6 +109,8 @@ export interface TablePlan {
   droppedColumns: string[];
   /** Columns compared by text although their type differs. */
   retypedColumns: string[];
+  /** Whether equal row versions (place in the file, transaction that wrote it) are equal rows: see `sharesVersions`. */
+  versions: boolean;
 }
 
 /**
@@ -119,7 +134,22 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
     newColumns: [...currentTypes.keys()].filter((column) => !baseTypes.has(column)),
     droppedColumns: [...baseTypes.keys()].filter((column) => !currentTypes.has(column)),
     retypedColumns: compared.filter((column) => baseTypes.get(column) !== currentTypes.get(column)),
+    versions: base !== null && current !== null && key.length > 0 && sharesVersions(base, current, compared),
   };
+}
+
+/**
+ * A copy made page by page has its rows where the original has them, and a server gives out the number of a transaction once: under one key, the
+ * same place and the same transaction are the same row. Where these numbers have come round once, where a column was dropped and added again, or
+ * where the text of a value depends on more than the row (an enum's labels), content alone tells; where the table was written anew, every place
+ * has changed, and content tells sooner.
+ */
+function sharesVersions(base: TableShape, current: TableShape, compared: string[]): boolean {
+  if (base.file === null || base.file !== current.file) return false;
+  return compared.every((name) => {
+    const [was, is] = [base, current].map(({ columns }) => columns.find((column) => column.name === name)!);
+    return was!.stored && is!.stored && was!.place === is!.place && was!.type === is!.type && was!.missing === is!.missing;
+  });
 }
 
 function sameKey(base: TableShape, current: TableShape): string[] {
