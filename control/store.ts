@@ -53,6 +53,7 @@ CREATE TABLE IF NOT EXISTS holder (one boolean PRIMARY KEY DEFAULT true CHECK (o
 
 /** "back"+"out" as a number: the key of the advisory lock. */
 const LOCK = 0x6261636b;
+const NO_SUCH_DATABASE = "3D000";
 /** "arm" as a number. */
 const ARMING_LOCK = 0x61726d;
 
@@ -64,17 +65,12 @@ export class ControlStore implements ControlRecord {
 
   /** Opens the control database, creating it where it is absent. */
   static async create(endpoint: Endpoint, name: string): Promise<ControlStore> {
-    await withSession(endpoint, "postgres", async (client) => {
-      // Until the session ends: two that make it at once would get in each other's way.
-      await client.query("SELECT pg_advisory_lock($1)", [LOCK + 1]);
-      const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
-      if (rowCount === 0) await client.query(`CREATE DATABASE ${quote(name)}`);
-      const { rows } = await client.query<{ open: boolean }>("SELECT has_database_privilege('public', $1, 'CONNECT') AS open", [name]);
-      if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
-    });
-    const client = await connect(endpoint, name);
+    const client = await connectOrMake(endpoint, name);
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
+    // Also where whoever made it was killed before.
+    const { rows } = await client.query<{ open: boolean }>("SELECT has_database_privilege('public', $1, 'CONNECT') AS open", [name]);
+    if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
     return new ControlStore(client);
@@ -111,7 +107,7 @@ export class ControlStore implements ControlRecord {
       await client.end();
       return null;
     } catch (error) {
-      if ((error as { code?: string }).code === "3D000") return null;
+      if ((error as { code?: string }).code === NO_SUCH_DATABASE) return null;
       throw error;
     }
   }
@@ -318,6 +314,21 @@ interface CrossingRow {
   failure: string | null;
   baseline: Baseline | null;
   reason: string | null;
+}
+
+async function connectOrMake(endpoint: Endpoint, name: string): Promise<Client> {
+  try {
+    return await connect(endpoint, name);
+  } catch (error) {
+    if ((error as { code?: string }).code !== NO_SUCH_DATABASE) throw error;
+  }
+  await withSession(endpoint, "postgres", async (client) => {
+    // Until the session ends: two that make it at once would get in each other's way.
+    await client.query("SELECT pg_advisory_lock($1)", [LOCK + 1]);
+    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${quote(name)}`);
+  });
+  return connect(endpoint, name);
 }
 
 function crossingOfRow(row: CrossingRow): Crossing {

@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../control/record.ts";
@@ -44,6 +45,8 @@ export function armInBackground(site: Site, policy: "deploy" | "always" | "never
     stdio: ["ignore", log, log],
     env: { ...process.env, ...(password === undefined ? {} : { BACKOUT_SERVER_PASSWORD: password }) },
   });
+  // Nobody waits for it: neither the update that ends now nor the services should.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   child.unref();
   closeSync(log);
 }

@@ -88,6 +88,9 @@ export interface TakenCopy {
 export interface DatabaseEngine {
   readonly name: "postgres" | "sqlite";
 
+  /** Loads what it changes data with: whoever is about to will need it soon. */
+  load(at: Pick<Looking, "site">): Promise<unknown>;
+
   // Looking: touches nothing.
   facts(at: Looking, database: string): Promise<DatabaseFacts>;
   lineage(at: Looking, database: string): Promise<Lineage>;

@@ -161,13 +161,17 @@ function touchesData(plan: DatabasePlan): boolean {
   return plan.action.kind !== "none" || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep");
 }
 
+let numerically: Intl.Collator | undefined;
+
 /** v3.10.0 comes after v3.9.0. */
 export function compareReleases(a: string, b: string): number {
+  // Made when it is first needed: that takes a while.
+  numerically ??= new Intl.Collator("en", { numeric: true });
   // The version counts before the words around it: phase-3.0.0 comes after v2.4.0.
   const [left, right] = [a, b].map((release) => /\d+(?:\.\d+)+/.exec(release)?.[0]);
-  const versions = left === undefined || right === undefined ? 0 : new Intl.Collator("en", { numeric: true }).compare(left, right);
+  const versions = left === undefined || right === undefined ? 0 : numerically.compare(left, right);
   if (versions !== 0) return versions;
-  return new Intl.Collator("en", { numeric: true }).compare(a, b);
+  return numerically.compare(a, b);
 }
 
 function componentChanges(from: Pins | null, to: Pins): ComponentChange[] {

@@ -4,7 +4,7 @@ import { StillRunningError } from "./errors.ts";
 import { isAlive, lookUp, signal, signalGroup } from "./identity.ts";
 import type { ProcessIdentity } from "./identity.ts";
 
-const POLL_MS = 15;
+const POLL_MS = 5;
 /** How long a killed process may take to be gone (it may sit in uninterruptible input or output). Milliseconds. */
 const KILL_WAIT_MS = 15_000;
 

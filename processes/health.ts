@@ -75,7 +75,7 @@ export async function waitHealthy(options: HealthOptions): Promise<{ waitedMs: n
       errors,
     );
   };
-  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.3, 250)) {
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.2, 250)) {
     if (!options.isAlive()) {
       // The exit event arrives a turn of the event loop after the process has become a zombie.
       await sleep(20);

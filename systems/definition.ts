@@ -235,6 +235,8 @@ export interface CheckDefinition {
   title: string;
   /** It writes (and removes what it wrote): no part of a watch, which must not change what it watches. */
   writes?: true;
+  /** It does nothing but ask over HTTP: it runs together with those next to it that say so, too. */
+  asks?: true;
   /** Checks run in this order; a check that writes comes after those that count. */
   run(context: CheckContext): Promise<{ status: CheckStatus; detail: string; figures?: Figures }>;
 }

@@ -12,6 +12,11 @@ export function writingCheck(...given: Parameters<typeof check>): CheckDefinitio
   return { ...check(...given), writes: true };
 }
 
+/** A check that does nothing but ask over HTTP. */
+export function askingCheck(...given: Parameters<typeof check>): CheckDefinition {
+  return { ...check(...given), asks: true };
+}
+
 /** A check that failed to find out is a failed check, whatever was thrown. */
 export function check(id: string, title: string, run: (context: CheckContext) => Promise<Outcome>): CheckDefinition {
   return {

@@ -14,8 +14,8 @@ import type { SqlSession } from "../systems/sql-session.ts";
 export async function captureBaseline(run: Run, from: Pins | null): Promise<Baseline> {
   const store = run.definition.flags;
   const at = new Date().toISOString();
-  const latencyMs = await latency(run);
-  const [flags, objects, migrations] = await Promise.all([
+  const [latencyMs, flags, objects, migrations] = await Promise.all([
+    latency(run),
     store === undefined ? {} : inLive(run, store.database, (session) => readFlags(session, store), false).catch(() => ({})),
     recordObjects(run.site, run.definition),
     migrationsNow(run),

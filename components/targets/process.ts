@@ -2,9 +2,8 @@
 import type { ComponentPin } from "../../declared/pins.ts";
 import { processFolder, type Site } from "../../declared/site.ts";
 import { verifyArtefact, type Artefact } from "../../processes/artefact.ts";
-import { waitHealthy } from "../../processes/health.ts";
-import { confirmStopped, errorLines, observeProcess, startProcess, stopProcess } from "../../processes/process.ts";
-import type { ComponentDefinition, SystemDefinition } from "../../systems/definition.ts";
+import { confirmStopped, errorLines, observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
 import { componentOf, configHash, environmentOf, portOf } from "./starting.ts";
 import { folderOf, StaticTarget } from "./static.ts";
 import type { Observation, Target } from "./target.ts";
@@ -50,7 +49,8 @@ export class ProcessTarget implements Target {
     const observed = await this.observe(component);
     if (observed.running && !observed.asPinned(pin)) await this.stop(component);
     const port = portOf(this.site, component);
-    const { state } = await startProcess(processFolder(this.site), {
+    const folder = processFolder(this.site);
+    const { state } = await startProcess(folder, {
       name: component,
       folder: this.folder(component, pin).path,
       command: [process.execPath, "--disable-warning=ExperimentalWarning", definition.entry ?? "main.ts"],
@@ -59,7 +59,14 @@ export class ProcessTarget implements Target {
       configHash: configHash(this.site, component, pin),
       port,
     });
-    if (definition.health !== undefined) await this.untilHealthy(component, definition.health, port);
+    if (definition.health !== undefined) {
+      const { path, body, timeoutMs } = definition.health;
+      await waitProcessHealthy(folder, component, {
+        url: `http://127.0.0.1:${port}${path}`,
+        ...(body === undefined ? {} : { body }),
+        timeoutMs,
+      });
+    }
     return state;
   }
 
@@ -79,18 +86,6 @@ export class ProcessTarget implements Target {
 
   private folder(component: string, pin: ComponentPin): Artefact {
     return folderOf(this.site, component, pin, "the process target runs a release folder");
-  }
-
-  private async untilHealthy(component: string, health: NonNullable<ComponentDefinition["health"]>, port: number): Promise<void> {
-    const folder = processFolder(this.site);
-    await waitHealthy({
-      name: component,
-      url: `http://127.0.0.1:${port}${health.path}`,
-      ...(health.body === undefined ? {} : { body: health.body }),
-      timeoutMs: health.timeoutMs,
-      isAlive: () => observeProcess(folder, component).running,
-      errorLines: (lines) => errorLines(folder, component, lines),
-    });
   }
 }
 

@@ -5,7 +5,7 @@
 import { cannotRun, targetOf } from "../../components/targets/index.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
-import { look, type Facts } from "../../crossing/look.ts";
+import { look, reachOf, type Facts } from "../../crossing/look.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import type { Carry, Freeze } from "../../declared/schema.ts";
@@ -76,14 +76,16 @@ async function refusedFor({ site, pins, freeze, violations }: Inputs, definition
 }
 
 /** An update without reach fails here, before anything stops. */
-async function plan({ site, pins }: Inputs): Promise<Values> {
-  loadComing();
+async function plan({ site, pins, reached }: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
-  const facts = await look(site, definition);
-  if (facts.reach.kind === "unreachable") throw outOfReach(site, `${facts.reach.reason}. Nothing was stopped`);
+  loadComing(site, definition);
+  if (!reached) {
+    const reach = await reachOf(site, definition);
+    if (reach.kind === "unreachable") throw outOfReach(site, `${reach.reason}. Nothing was stopped`);
+  }
   const target = targetOf(site, definition);
   await failpoint("plan.before");
-  for (const [name, pin] of Object.entries(pins.components)) await target.check(name, pin);
+  await Promise.all(Object.entries(pins.components).map(([name, pin]) => target.check(name, pin)));
   await failpoint("plan.after");
   return { plannedAt: new Date().toISOString() };
 }

@@ -34,5 +34,5 @@ export function emergencyHeaders(secret: (name: string) => string): Record<strin
 
 /** Reads `count` times, `width` at a time, or as often as fits into five seconds. */
 export function burst(access: Access, token: string, path: string, count: number, width: number): Promise<Burst> {
-  return burstOf(() => request(access, token, path), count, width);
+  return burstOf(access, { component: "app", path, token }, { count, width });
 }

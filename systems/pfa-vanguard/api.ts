@@ -37,7 +37,7 @@ export async function list(access: Access, token: string, more: Record<string, s
 
 /** Reads `count` times, `width` at a time, or as often as fits into five seconds. */
 export function burst(access: Access, token: string, count: number, width: number): Promise<Burst> {
-  return burstOf(() => request(access, token, listPath({ limit: "20" })), count, width);
+  return burstOf(access, { component: "backend", path: listPath({ limit: "20" }), token }, { count, width });
 }
 
 export async function rssBytes(access: Pick<Access, "url" | "fetch">): Promise<number> {

@@ -1,6 +1,8 @@
 /** The system as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
 import { WebSocket } from "ws";
-import { bodyOf, burstOf, logIn, send, type Access as ClientAccess, type Burst } from "../client.ts";
+import { bodyOf, burstOf, logIn, send, type Access, type Burst } from "../client.ts";
+
+export type { Access };
 
 export const API = "radiation-monitoring";
 export const FEED = "websocket-service";
@@ -10,12 +12,6 @@ export const TEST_USER_SECRET = "test-user-password";
 export const PERSONNEL_PATH = "/api/radiation/personnel";
 export const DEVICES_PATH = "/api/radiation/devices";
 export const IMPORTS_PATH = "/api/radiation/csv-imports";
-
-/** How to reach it. */
-export interface Access extends ClientAccess {
-  /** Needed by a WebSocket while the gate is closed. */
-  passHeaders?: Record<string, string>;
-}
 
 /** @throws AnswerError */
 export async function getJson<T>(access: Pick<Access, "url" | "fetch">, path: string, component = API): Promise<T> {
@@ -94,8 +90,8 @@ export async function listen(access: Pick<Access, "url" | "passHeaders">): Promi
 }
 
 /** Reads personnel `count` times, `width` at a time, or as often as fits into five seconds. */
-export function burst(access: Pick<Access, "url" | "fetch">, count: number, width: number): Promise<Burst> {
-  return burstOf(() => access.fetch(`${access.url(API)}${PERSONNEL_PATH}?limit=20`), count, width);
+export function burst(access: Pick<Access, "url" | "passHeaders">, count: number, width: number): Promise<Burst> {
+  return burstOf(access, { component: API, path: `${PERSONNEL_PATH}?limit=20`, token: null }, { count, width });
 }
 
 /** What each component says of itself. */

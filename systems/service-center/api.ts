@@ -44,6 +44,6 @@ export async function page(access: Access, path: string): Promise<string> {
 }
 
 /** Reads over and over, `width` at a time, however long it takes. */
-export function burst(access: Access, token: string, requests: number, width: number): Promise<Burst> {
-  return burstOf(() => send(access, "app", token, "/api/tickets"), requests, width, Infinity);
+export function burst(access: Access, token: string, count: number, width: number): Promise<Burst> {
+  return burstOf(access, { component: "app", path: "/api/tickets", token }, { count, width, limitMs: Infinity });
 }

@@ -1,11 +1,13 @@
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { accessTo } from "../../verification/data-access.ts";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
 import type { Baseline, CheckContext } from "../../systems/definition.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
+import { whileAnswering } from "./answering-server.ts";
 import { api, countOf, logIn, makeStand, MIGRATIONS, secret, type Program, type Site, type Stand, type TestDatabase } from "./stand.ts";
 
 let stand: Stand;
@@ -217,20 +219,22 @@ describe("each fails on its opposite", () => {
   });
 
   test("latency-and-error-rate: one failing request of 200, slow ones", async () => {
-    let asked = 0;
-    const failing = answering((url) => (url.includes("pfa-data") && ++asked === 77 ? Response.json({}, { status: 500 }) : null));
-    expect(await run("latency-and-error-rate", failing)).toMatchObject({
-      status: "failed",
-      detail: expect.stringContaining("1 errors in 200") as string,
-    });
-    const slow: Partial<CheckContext> = {
-      fetch: async (url, init) => {
-        if (!url.includes("pfa-data")) return fetch(url, init);
-        await new Promise((resolve) => setTimeout(resolve, asked++ % 20 === 0 ? 0 : 510));
-        return Response.json({ rows: [] });
-      },
+    const judged = (answer: (asked: number, response: ServerResponse) => void) =>
+      whileAnswering(answer, (url) =>
+        run("latency-and-error-rate", {
+          url: () => url,
+          fetch: (asked, init) => fetch(`${backend.url}${new URL(asked).pathname}`, init),
+        }),
+      );
+    const one = { status: "failed", detail: expect.stringContaining("1 errors in 200") as string };
+    expect(await judged((asked, response) => void response.writeHead(asked === 77 ? 500 : 200).end("{}"))).toMatchObject(one);
+    const cut = (asked: number, response: ServerResponse): void => {
+      if (asked === 77) response.writeHead(200, { "content-length": 10 }).write("{", () => response.destroy());
+      else response.end("{}");
     };
-    expect((await run("latency-and-error-rate", slow)).status).toBe("failed");
+    expect(await judged(cut)).toMatchObject(one);
+    const slowly = (asked: number, response: ServerResponse): void => void setTimeout(() => response.end("{}"), asked % 20 === 0 ? 0 : 510);
+    expect(await judged(slowly)).toMatchObject({ status: "failed", detail: expect.stringContaining("the limit is 500 ms") as string });
   });
 
   test("uat: a filter that shows other rows, a sort that does not, an export that is none", async () => {

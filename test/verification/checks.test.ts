@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { CheckContext, CheckDefinition, SystemDefinition } from "../../systems/definition.ts";
 import { checksFor, runChecks } from "../../verification/checks.ts";
 import { definition as pfa } from "../declared/sample.ts";
@@ -57,5 +57,28 @@ describe("the checks of a system", () => {
   it("only those asked for", async () => {
     expect((await runChecks(definition, ["count"], {} as CheckContext)).map(({ name }) => name)).toEqual(["count"]);
     expect(await runChecks(definition, [], {} as CheckContext)).toEqual([]);
+  });
+
+  it("those that only ask together with their neighbours that do, and the results in their order", async () => {
+    let asked = 0;
+    const asking = (id: string): CheckDefinition => ({
+      ...check(id, async () => {
+        asked += 1;
+        // None could end if one waited for another.
+        await vi.waitUntil(() => asked === 2);
+        return { status: "passed", detail: id };
+      }),
+      asks: true,
+    });
+    const checks = [
+      asking("first"),
+      asking("second"),
+      check("alone", async () => Promise.resolve({ status: "passed", detail: String(asked) })),
+    ];
+    expect(await runChecks({ ...pfa, checks }, ["first", "second", "alone"], {} as CheckContext)).toEqual([
+      { name: "first", status: "passed", detail: "first" },
+      { name: "second", status: "passed", detail: "second" },
+      { name: "alone", status: "passed", detail: "2" },
+    ]);
   });
 });

@@ -20,8 +20,7 @@ import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } 
 import { dumpFolder, inDatabase, withScratch } from "./places.ts";
 import { enter } from "./record.ts";
 
-export const inPlace: DatabaseEngine = {
-  name: "postgres",
+export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation" | "fileOfCopy" | "load"> = {
   facts,
   lineage,
   refuseUnfenceable,
@@ -53,9 +52,6 @@ export const inPlace: DatabaseEngine = {
     return { session: postgresSession(client), end: () => client.end().catch(() => undefined) };
   },
   rowsSince: (run, database, snapshot) => countRows(run, database, snapshot, withoutForce),
-  driver: () => "in-place",
-  snapshotLocation: ({ site }, database, name, generation) =>
-    dumpFolder(site, derivedName(liveName(site, database), `_${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}`)),
   takeSnapshot: (run, snapshot, again) =>
     inDatabase(run.site, snapshot.database, async (client) => {
       if (again) await removeDump(snapshot.location).catch(() => undefined);
@@ -69,7 +65,6 @@ export const inPlace: DatabaseEngine = {
     withScratch(keeping.site, snapshot.database, [snapshot.location], ([client]) => work(postgresSession(client!))),
   inCopy: (keeping, copy, work) =>
     withScratch(keeping.site, copy.database, [dumpFolder(keeping.site, copy.name)], ([client]) => work(postgresSession(client!))),
-  fileOfCopy: () => null,
   dropCopy: async ({ site, control }, copy) => {
     if (copy.role === "quarantine") await removeDump(dumpFolder(site, copy.name));
     await control.forgetDatabase(copy.oid);

@@ -3,14 +3,12 @@ import type { Client } from "pg";
 import { catalogued, liveLineage } from "../../../control/catalogue.ts";
 import type { ControlRecord, Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName } from "../../../declared/site.ts";
-import { compareDatabases } from "../../../postgres/comparison.ts";
 import { withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
 import { approximateRows, estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../../../postgres/statistics.ts";
 import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
 import { changesOf, type AtRisk, type Looking, type RowsAtRisk } from "../../engine.ts";
 import type { Run } from "../../run.ts";
-import { withCopy } from "./arming.ts";
 import { clientOf } from "./session.ts";
 
 type Controlled = Looking & { control: ControlRecord };
@@ -62,6 +60,7 @@ function only<T>(values: Record<string, T>, tables: string[]): Record<string, T>
 export async function rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
   const current = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
   try {
+    const { withCopy } = await import("./arming.ts");
     return await withCopy(run, snapshot, (base) => compareTables(base, current, run.definition.databases[database]!.tables));
   } finally {
     await current.end().catch(() => undefined);
@@ -76,5 +75,6 @@ async function countOpen(run: Controlled, database: string, snapshot: Snapshot):
 }
 
 async function compareTables(base: Client, current: Client, tables: string[]): Promise<RowsAtRisk> {
+  const { compareDatabases } = await import("../../../postgres/comparison.ts");
   return changesOf(await compareDatabases(base, current, tables));
 }

@@ -1,57 +1,78 @@
-/** What a crossing does with a live PostgreSQL database: by renaming it, or in place where its server is declared so. */
-import { serverOf } from "../../../declared/site.ts";
+/**
+ * What a crossing does with a live PostgreSQL database: by renaming it, or in place where its server is declared so. What looks is loaded at once,
+ * what changes anything when it is needed: every preview looks, and so does every update that has nothing to do.
+ */
+import { join } from "node:path";
+import { liveName, serverOf } from "../../../declared/site.ts";
+import { derivedName } from "../../../postgres/names.ts";
 import type { DatabaseEngine, Looking } from "../../engine.ts";
-import { inPlace } from "../in-place/engine.ts";
-import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
-import { rowsAtRisk, rowsSince } from "./at-risk.ts";
-import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
-import { admit, close, keepProperties } from "./fence.ts";
-import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./looking.ts";
+import { rowsAtRisk } from "./at-risk.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable } from "./looking.ts";
+import type { renaming as Renaming } from "./renaming.ts";
 import { openLive } from "./session.ts";
-import { removeSnapshot, snapshotLocation, takeSnapshot } from "./snapshots.ts";
 
-/** Databases that backout may rename: copies lie beside the live one. */
-const renaming: DatabaseEngine = {
-  name: "postgres",
-  facts,
-  lineage,
-  refuseUnfenceable: refuseAllUnfenceable,
-  requireRoom,
-  liveBytes,
-  copyBytes,
-  rowsAtRisk,
-  keepProperties,
-  close,
-  admit,
-  openLive,
-  rowsSince,
-  driver: ({ site }) => serverOf(site).driver,
-  snapshotLocation,
-  takeSnapshot,
-  removeSnapshot,
-  arm,
-  inSnapshot,
-  inCopy: inQuarantine,
-  fileOfCopy: () => null,
-  dropCopy,
-  make,
-  cutOver,
-  migrate,
-  exportReplaced,
-  exportSince,
-  putBack,
-};
+const looking = { facts, lineage, refuseUnfenceable: refuseAllUnfenceable, liveBytes, copyBytes, rowsAtRisk, openLive };
 
-/** Each method by the driver of the site it is asked for. */
-function byDriver<K extends Exclude<keyof DatabaseEngine, "name">>(method: K): DatabaseEngine[K] {
-  const chosen = (...given: unknown[]): unknown => {
-    const { site } = given[0] as Pick<Looking, "site">;
-    const engine = site.server?.driver === "in-place" ? inPlace : renaming;
-    return (engine[method] as (...same: unknown[]) => unknown)(...given);
-  };
-  return chosen as DatabaseEngine[K];
+/** Where a copy lies: a database beside the live one, or files at the stack's home. */
+function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
+  const live = liveName(site, database);
+  const suffix = `_${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}`;
+  switch (serverOf(site).driver) {
+    case "in-place":
+      return join(site.home, "dumps", derivedName(live, suffix));
+    case "dump":
+      return join(site.home, "dumps", `${live}${suffix}`);
+    case "template":
+      return derivedName(live, `${suffix}_pristine`);
+  }
 }
 
-const METHODS = Object.keys(renaming).filter((key) => key !== "name") as Exclude<keyof DatabaseEngine, "name">[];
+const isInPlace = ({ site }: Pick<Looking, "site">): boolean => site.server?.driver === "in-place";
+const renaming = async () => (await import("./renaming.ts")).renaming;
+const inPlace = async () => (await import("../in-place/engine.ts")).inPlace;
 
-export const postgres = { name: "postgres", ...Object.fromEntries(METHODS.map((method) => [method, byDriver(method)])) } as DatabaseEngine;
+type Methods = Awaited<ReturnType<typeof inPlace>>;
+
+/** A method by the driver of the site it is asked for. */
+function byDriver<K extends keyof Methods>(method: K, otherwise: () => Promise<Partial<Methods>>): Methods[K] {
+  const chosen = async (...given: unknown[]): Promise<unknown> => {
+    const methods: Partial<Methods> = isInPlace(given[0] as Looking) ? await inPlace() : await otherwise();
+    return (methods[method] as (...same: unknown[]) => unknown)(...given);
+  };
+  return chosen as Methods[K];
+}
+
+const looks = <K extends keyof typeof looking>(method: K): Methods[K] => byDriver<K>(method, () => Promise.resolve(looking));
+const changes = <K extends keyof typeof Renaming>(method: K): Methods[K] => byDriver<K>(method, renaming);
+
+export const postgres: DatabaseEngine = {
+  name: "postgres",
+  load: (at) => (isInPlace(at) ? inPlace() : renaming()),
+  facts: looks("facts"),
+  lineage: looks("lineage"),
+  refuseUnfenceable: looks("refuseUnfenceable"),
+  requireRoom: changes("requireRoom"),
+  liveBytes: looks("liveBytes"),
+  copyBytes: looks("copyBytes"),
+  rowsAtRisk: looks("rowsAtRisk"),
+  keepProperties: changes("keepProperties"),
+  close: changes("close"),
+  admit: changes("admit"),
+  openLive: looks("openLive"),
+  rowsSince: changes("rowsSince"),
+  driver: ({ site }) => serverOf(site).driver,
+  snapshotLocation,
+  takeSnapshot: changes("takeSnapshot"),
+  removeSnapshot: changes("removeSnapshot"),
+  arm: changes("arm"),
+  inSnapshot: changes("inSnapshot"),
+  inCopy: changes("inCopy"),
+  fileOfCopy: () => null,
+  dropCopy: changes("dropCopy"),
+  make: changes("make"),
+  cutOver: changes("cutOver"),
+  migrate: changes("migrate"),
+  exportReplaced: changes("exportReplaced"),
+  exportSince: changes("exportSince"),
+  putBack: changes("putBack"),
+};

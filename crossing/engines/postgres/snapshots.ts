@@ -1,21 +1,13 @@
 /** Snapshots of a PostgreSQL database, by the driver its server is declared to have. */
-import { join } from "node:path";
 import type { Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName } from "../../../declared/site.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
-import { derivedName } from "../../../postgres/names.ts";
 import { requireSpace } from "../../../postgres/space.ts";
 import { quickStatistics } from "../../../postgres/statistics.ts";
-import type { Keeping, Looking, TakenCopy } from "../../engine.ts";
+import type { Keeping, TakenCopy } from "../../engine.ts";
 import type { Run } from "../../run.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
 import { clientOf } from "./session.ts";
-
-export function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
-  const live = liveName(site, database);
-  const suffix = `${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}`;
-  return declaredDriver(site) === "dump" ? join(site.home, "dumps", `${live}_${suffix}`) : derivedName(live, `_${suffix}_pristine`);
-}
 
 export async function takeSnapshot({ site, control }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {
   const client = clientOf(control);

@@ -31,6 +31,7 @@ export const sqlite: DatabaseEngine = {
   admit,
   openLive,
   rowsSince,
+  load: () => Promise.resolve(),
   driver: () => "backup",
   snapshotLocation,
   takeSnapshot,

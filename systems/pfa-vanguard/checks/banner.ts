@@ -1,5 +1,5 @@
 import { AnswerError } from "../../client.ts";
-import { check, failed, passed, skipped } from "../../outcome.ts";
+import { askingCheck, failed, passed, skipped } from "../../outcome.ts";
 
 interface Shown {
   mode?: string;
@@ -7,7 +7,7 @@ interface Shown {
 }
 
 /** What the page shows its users above everything else. */
-export const banner = check("banner", "The page shows the declared maintenance message", async (context) => {
+export const banner = askingCheck("banner", "The page shows the declared maintenance message", async (context) => {
   const site = context.url("frontend");
   const response = await context.fetch(`${site}/__backout/maintenance`);
   const text = await response.text();

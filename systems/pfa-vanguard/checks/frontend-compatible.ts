@@ -1,19 +1,21 @@
 import { AnswerError, request } from "../api.ts";
-import { check, failed, passed } from "../../outcome.ts";
+import { askingCheck, failed, passed } from "../../outcome.ts";
 import { session } from "./session.ts";
 
 /** The frontend says in `version.json` what it cannot do without; the backend that runs has to answer it. */
-export const frontendCompatible = check("frontend-compatible", "The backend answers what the frontend asks", async (context) => {
+export const frontendCompatible = askingCheck("frontend-compatible", "The backend answers what the frontend asks", async (context) => {
   const file = await context.fetch(`${context.url("frontend")}/version.json`);
   if (file.status !== 200) throw new AnswerError("GET /version.json", file.status, await file.text());
   const { version, requires } = (await file.json()) as { version?: string; requires?: string[] };
   if (requires === undefined || requires.length === 0) return failed("version.json does not say what the frontend requires");
   const token = await session(context);
-  for (const path of requires) {
-    // Whether it is answered, not all of it.
-    const response = await request(context, token, `${path}&limit=20`);
-    const text = await response.text();
-    if (response.status !== 200) throw new AnswerError(`GET ${path}`, response.status, text);
-  }
+  await Promise.all(
+    requires.map(async (path) => {
+      // Whether it is answered, not all of it.
+      const response = await request(context, token, `${path}&limit=20`);
+      const text = await response.text();
+      if (response.status !== 200) throw new AnswerError(`GET ${path}`, response.status, text);
+    }),
+  );
   return passed(`backend ${context.releases["backend"] ?? "?"} answers all ${requires.length} requests of frontend ${version ?? "?"}`);
 });

@@ -1,6 +1,6 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { askingCheck, failed, passed } from "../../outcome.ts";
 
-export const health = check("health", "1 Health endpoints of backend and database answer healthy", async (context) => {
+export const health = askingCheck("health", "1 Health endpoints of backend and database answer healthy", async (context) => {
   const seen: string[] = [];
   for (const path of ["/health", "/health/db"]) {
     const response = await context.fetch(`${context.url("backend")}${path}`);

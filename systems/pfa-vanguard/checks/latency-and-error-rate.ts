@@ -1,11 +1,11 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { askingCheck, failed, passed } from "../../outcome.ts";
 import { sample } from "./sample.ts";
 
 const REQUESTS = 200;
 const ERROR_SHARE_LIMIT = 0.001;
 const MEDIAN_LIMIT_MS = 500;
 
-export const latencyAndErrorRate = check(
+export const latencyAndErrorRate = askingCheck(
   "latency-and-error-rate",
   "8 Error rate below 0.1 %, responses faster than 500 ms",
   async (context) => {

@@ -1,7 +1,7 @@
 import { login as logIn, TEST_USER } from "../api.ts";
-import { check, passed } from "../../outcome.ts";
+import { askingCheck, passed } from "../../outcome.ts";
 
-export const login = check("login", "2 Login answers with a token", async (context) => {
+export const login = askingCheck("login", "2 Login answers with a token", async (context) => {
   await logIn(context);
   return passed(`${TEST_USER} was given a token`);
 });

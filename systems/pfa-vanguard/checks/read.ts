@@ -1,8 +1,8 @@
 import { list, ORGANIZATION } from "../api.ts";
-import { check, failed, passed } from "../../outcome.ts";
+import { askingCheck, failed, passed } from "../../outcome.ts";
 import { session } from "./session.ts";
 
-export const read = check("read", "3 Reading answers with data", async (context) => {
+export const read = askingCheck("read", "3 Reading answers with data", async (context) => {
   const rows = await list(context, await session(context));
   const total = context.baseline?.counts["pfa_records"] ?? 0;
   // An organization without rows proves nothing where the system has some.

@@ -6,6 +6,7 @@ import { radiationHealth } from "../../../systems/radiation-health/definition.ts
 import { seed } from "../../../systems/radiation-health/seed.ts";
 import { applyMigration, rollBackMigration } from "../../../postgres/migrations.ts";
 import { accessTo } from "../../../verification/data-access.ts";
+import { whileAnswering } from "../answering-server.ts";
 import { countOf, type TestDatabase } from "../stand.ts";
 import { checkContext, makeStand, MIGRATIONS, OWNER, type Programs, type Stand } from "./stand.ts";
 
@@ -122,19 +123,18 @@ describe("each fails on its opposite", () => {
   });
 
   test("response-time and error-rate: their limits are 500 ms and 5 %", async () => {
-    const slow: Partial<CheckContext> = {
-      fetch: async () => {
-        await new Promise((resolve) => setTimeout(resolve, 510));
-        return Response.json({});
-      },
-    };
-    expect(await run("response-time", slow)).toMatchObject(failsWith("the limit is 500 ms"));
-    const failing = (every: number) => {
-      let asked = 0;
-      return answering(() => (++asked % every === 0 ? Response.json({}, { status: 500 }) : null));
-    };
-    expect(await run("error-rate", failing(12))).toMatchObject(failsWith(/8 errors in 100 requests; the limit is 5 %/));
-    expect((await run("error-rate", failing(20))).status).toBe("passed");
+    const slow = await whileAnswering(
+      (_asked, response) => void setTimeout(() => response.end("{}"), 510),
+      (url) => run("response-time", { url: () => url }),
+    );
+    expect(slow).toMatchObject(failsWith("the limit is 500 ms"));
+    const failing = (every: number) =>
+      whileAnswering(
+        (asked, response) => void response.writeHead(asked % every === 0 ? 500 : 200).end("{}"),
+        (url) => run("error-rate", { url: () => url }),
+      );
+    expect(await failing(12)).toMatchObject(failsWith(/8 errors in 100 requests; the limit is 5 %/));
+    expect((await failing(20)).status).toBe("passed");
   });
 
   test("memory and connections: 95 % of the limit, a pool nobody gets a session of", async () => {
