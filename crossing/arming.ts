@@ -45,10 +45,18 @@ export function armInBackground(site: Site, policy: "deploy" | "always" | "never
     stdio: ["ignore", log, log],
     env: { ...process.env, ...(password === undefined ? {} : { BACKOUT_SERVER_PASSWORD: password }) },
   });
-  // Nobody waits for it: neither the update that ends now nor the services should.
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  stepBack(child.pid);
   child.unref();
   closeSync(log);
+}
+
+/** The services, and the update that ends now, come first: nobody waits for it. */
+function stepBack(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Not allowed here: it is done at the same priority.
+  }
 }
 
 /** The password goes by the environment, not into a file. */

@@ -26,8 +26,8 @@ export interface TableShape {
   columns: ColumnShape[];
   /** Columns of the primary key in key order; empty without one. */
   primaryKey: string[];
-  /** File the rows are in; a new one whenever the table is written anew. Null where row versions cannot be told from it. */
-  file: number | null;
+  /** File the rows are in, and on which server; a new one whenever the table is written anew. Null where it tells nothing of row versions. */
+  file: string | null;
 }
 
 /** A table was named that neither database has. */
@@ -57,7 +57,8 @@ const SHAPES = `
                      FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place), pg_attribute a
                     WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts
                       AND a.attrelid = c.oid AND a.attnum = k.attnum), '[]') AS key,
-         CASE WHEN c.relkind = 'r' AND pg_snapshot_xmax(pg_current_snapshot()) < '4294967296' THEN pg_relation_filenode(c.oid)::int8::float8 END AS file
+         CASE WHEN c.relkind = 'r' AND pg_snapshot_xmax(pg_current_snapshot()) < '4294967296'
+              THEN concat_ws('@', pg_relation_filenode(c.oid), extract(epoch FROM pg_postmaster_start_time())) END AS file
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
@@ -69,7 +70,7 @@ interface ShapeRow {
   partitioned: boolean;
   columns: ColumnShape[];
   key: string[];
-  file: number | null;
+  file: string | null;
 }
 
 /** Every ordinary and partitioned table of a database by its name, `public` first. */
@@ -139,8 +140,8 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
 }
 
 /**
- * A copy made page by page has its rows where the original has them, and a server gives out the number of a transaction once: under one key, the
- * same place and the same transaction are the same row. Where these numbers have come round once, where a column was dropped and added again, or
+ * A copy made page by page has its rows where the original has them, and one server gives out the number of a transaction once: under one key,
+ * the same place and the same transaction are the same row. Where these numbers have come round once, where a column was dropped and added again, or
  * where the text of a value depends on more than the row (an enum's labels), content alone tells; where the table was written anew, every place
  * has changed, and content tells sooner.
  */
