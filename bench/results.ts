@@ -82,7 +82,11 @@ export function claims(results: readonly Result[]): Claim[] {
   const longer = (name: BenchName, limit: number, what: string): Claim[] =>
     results
       .filter((result) => result.name === name && result.peer !== null)
-      .map(({ ours, peer }) => ({ text: `${what} at most ${limit} s longer: ${rounded(ours - peer!)} s`, holds: ours - peer! <= limit }));
+      .map(({ samples }) => {
+        // Turn by turn: what is measured one right after the other was measured on an equally fast machine.
+        const seconds = rounded(median(samples.ours.map((ours, turn) => ours - samples.peer[turn]!)));
+        return { text: `${what} at most ${limit} s longer: ${seconds} s, the median of all turns`, holds: seconds <= limit };
+      });
   return [
     ...cutOver,
     ...longer("rollback-up", MOST.overNoop, "a rollback than a no-op update"),

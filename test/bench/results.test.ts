@@ -59,6 +59,12 @@ describe("claims", () => {
   it("hold where every size is within it", () => {
     expect(claims([resultOf(armed), ...updates(5.9, 4, 3.1)]).map(({ holds }) => holds)).toEqual([true, true, true]);
   });
+  it("compare what was measured one right after the other: a machine that slows down from turn to turn is no slower update", () => {
+    const drifting = { name: "rollback-up", rows: 1, against: "no-op", ours: [3.9, 5.9, 9.5], peer: [2, 4, 7.4] } as const;
+    expect(claims([resultOf({ ...drifting, ours: [...drifting.ours], peer: [...drifting.peer] })])).toEqual([
+      { text: "a rollback than a no-op update at most 2 s longer: 1.9 s, the median of all turns", holds: true },
+    ]);
+  });
   it("are not made of what was not measured", () => {
     expect(claims([])).toEqual([]);
   });
