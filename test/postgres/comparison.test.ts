@@ -351,6 +351,13 @@ test("rows of two servers that count alike are told apart", async () => {
   }
 }, 60_000);
 
+test("a column that each side was given by itself is told by its content", async () => {
+  const { base, current } = await twins("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2)", "");
+  await base.query("ALTER TABLE a ADD COLUMN n int DEFAULT 1");
+  await current.query("ALTER TABLE a ADD COLUMN n int DEFAULT 2");
+  expect(await found(base, current, "a")).toEqual(["update 1", "update 2"]);
+});
+
 test("a label of an enum that is called otherwise marks its rows", async () => {
   const { base, current } = await twins(
     "CREATE TYPE colour AS ENUM ('red', 'blue'); CREATE TABLE a (id int PRIMARY KEY, c colour); INSERT INTO a VALUES (1, 'red'), (2, 'blue')",
