@@ -27,37 +27,25 @@ export interface Facts {
   setAside?: Record<string, RecordedMigrations>;
 }
 
-type Found = Omit<Facts, "reach">;
-
-const NOTHING: Found = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {} };
+const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {} };
 
 /** @param crossing hash of the pins: where they are the ones that are open already, nothing more is looked at. */
 export async function look(site: Site, definition: SystemDefinition, crossing?: string): Promise<Facts> {
-  return inReach(site, definition, async (control) => {
-    if (control === null) return { ...NOTHING, databases: await databaseFacts(site, definition, null) };
-    const last = await control.lastCrossing();
-    if (last !== null && last.crossing === crossing && last.state === "open") return { ...NOTHING, last, lastOpen: last };
-    const recorded = async () => {
-      const catalogue = await control.catalogued();
-      const setAside = await migrationsSetAside(control, catalogue);
-      return { lastOpen: await control.lastOpenCrossing(), snapshots: await control.readySnapshots(), catalogue, setAside };
-    };
-    const [record, databases] = await Promise.all([recorded(), databaseFacts(site, definition, control)]);
-    return { last, ...record, databases };
-  });
-}
-
-/** Whether the data is in reach, and nothing more. */
-export async function reachOf(site: Site, definition: SystemDefinition): Promise<Reach> {
-  return (await inReach(site, definition, () => Promise.resolve(NOTHING))).reach;
-}
-
-async function inReach(site: Site, definition: SystemDefinition, work: (control: ControlRecord | null) => Promise<Found>): Promise<Facts> {
   if (await nothingMade(site, definition)) return { reach: { kind: "absent" }, ...NOTHING };
   let control: ControlRecord | null = null;
   try {
     control = await openControl(site, definition);
-    return { reach: { kind: "reached" }, ...(await work(control)) };
+    if (control === null) return { reach: { kind: "reached" }, ...NOTHING, databases: await databaseFacts(site, definition, null) };
+    const last = await control.lastCrossing();
+    if (last !== null && last.crossing === crossing && last.state === "open")
+      return { reach: { kind: "reached" }, ...NOTHING, last, lastOpen: last };
+    const recorded = async (from: ControlRecord) => {
+      const catalogue = await from.catalogued();
+      const setAside = await migrationsSetAside(from, catalogue);
+      return { lastOpen: await from.lastOpenCrossing(), snapshots: await from.readySnapshots(), catalogue, setAside };
+    };
+    const [record, databases] = await Promise.all([recorded(control), databaseFacts(site, definition, control)]);
+    return { reach: { kind: "reached" }, last, ...record, databases };
   } catch (error) {
     // A missing password file means that the embedded server is not there yet or is being made.
     if (error instanceof UnreachableError || (error as NodeJS.ErrnoException).code === "ENOENT")

@@ -109,6 +109,11 @@ export function liveFile(site: Pick<Site, "home" | "files">, database: string): 
   return site.files[database] ?? join(site.home, "data", `${database}.db`);
 }
 
+/** Folder of a dump: a snapshot's, or a quarantine's by its name. */
+export function dumpFolder(site: Pick<Site, "home">, name: string): string {
+  return join(site.home, "dumps", name);
+}
+
 /** The control file of a stack without a server. */
 export function controlFile(site: Pick<Site, "home">): string {
   return join(site.home, "control", "control.db");

@@ -48,7 +48,8 @@ export type OnDifference = (difference: Difference) => void | Promise<void>;
 /**
  * Compares one table of a pristine snapshot (`base`) with a later state of it (`current`). Digests by bucket of the key are compared first, of
  * row versions where both come from one file and else of content; only rows of differing buckets travel, in the order of their keys.
- * `onDifference` is awaited for every differing row. Neither session may be in a transaction. Columns that only one side has are not compared (see `newColumns`).
+ * `onDifference` is awaited for every differing row. Neither session may be in a transaction. Columns that only one side has are not compared (see
+ * `newColumns`).
  * @throws UnknownTableError when neither side has the table.
  * @example const { inserted, deleted } = await compareTable(snapshot, quarantine, "orders");
  */

@@ -105,7 +105,7 @@ export interface Read {
 
 /**
  * Reads `count` times, `width` at a time, or as often as fits into `limitMs`: five seconds unless given. Not through `fetch`, whose own work would
- * be half of what is measured.
+ * be a third of what is measured.
  */
 export async function burstOf(
   { url, passHeaders }: Pick<Access, "url" | "passHeaders">,

@@ -5,7 +5,7 @@
 import { cannotRun, targetOf } from "../../components/targets/index.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
-import { look, reachOf, type Facts } from "../../crossing/look.ts";
+import { look, type Facts } from "../../crossing/look.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import type { Carry, Freeze } from "../../declared/schema.ts";
@@ -80,7 +80,7 @@ async function plan({ site, pins, reached }: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
   loadComing(site, definition);
   if (!reached) {
-    const reach = await reachOf(site, definition);
+    const { reach } = await look(site, definition);
     if (reach.kind === "unreachable") throw outOfReach(site, `${reach.reason}. Nothing was stopped`);
   }
   const target = targetOf(site, definition);

@@ -60,8 +60,8 @@ describe("claims", () => {
     expect(claims([resultOf(armed), ...updates(5.9, 4, 3.1)]).map(({ holds }) => holds)).toEqual([true, true, true]);
   });
   it("compare what was measured one right after the other: a machine that slows down from turn to turn is no slower update", () => {
-    const drifting = { name: "rollback-up", rows: 1, against: "no-op", ours: [3.9, 5.9, 9.5], peer: [2, 4, 7.4] } as const;
-    expect(claims([resultOf({ ...drifting, ours: [...drifting.ours], peer: [...drifting.peer] })])).toEqual([
+    const drifting: Measured = { name: "rollback-up", rows: 1, against: "no-op", ours: [3.9, 5.9, 9.5], peer: [2, 4, 7.4] };
+    expect(claims([resultOf(drifting)])).toEqual([
       { text: "a rollback than a no-op update at most 2 s longer: 1.9 s, the median of all turns", holds: true },
     ]);
   });

@@ -1,7 +1,7 @@
 /** The data of a database that can be neither renamed nor left: set aside as a dump, replaced in one transaction, migrated. Inside the fence. */
 import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
-import { endpointOf, liveName, OWNER_ROLE, secretOf, serverOf, SERVICES_ROLE, type Site } from "../../../declared/site.ts";
+import { dumpFolder, endpointOf, liveName, OWNER_ROLE, secretOf, serverOf, SERVICES_ROLE, type Site } from "../../../declared/site.ts";
 import { quote } from "../../../postgres/connection.ts";
 import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
 import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
@@ -20,7 +20,7 @@ import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
 import { lineage } from "./looking.ts";
-import { dumpFolder, inDatabase, withScratch } from "./places.ts";
+import { inDatabase, withScratch } from "./places.ts";
 import { dumpStatements, liveStatement } from "./record.ts";
 
 /** A hosted database is the provider's to make. */

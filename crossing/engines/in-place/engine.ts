@@ -1,6 +1,6 @@
 /** What a crossing does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
 import type { Client } from "pg";
-import { liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
+import { dumpFolder, liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
 import { compareDatabases } from "../../../postgres/comparison.ts";
 import { connect, qualified } from "../../../postgres/connection.ts";
@@ -17,7 +17,7 @@ import { saveProperties, savedProperties } from "../postgres/properties-record.t
 import { clientOf } from "../postgres/session.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
-import { dumpFolder, inDatabase, withScratch } from "./places.ts";
+import { inDatabase, withScratch } from "./places.ts";
 import { enter } from "./record.ts";
 
 export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation" | "fileOfCopy" | "load"> = {

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
 import type { Snapshot } from "../../../control/record.ts";
-import { liveName } from "../../../declared/site.ts";
+import { dumpFolder, liveName } from "../../../declared/site.ts";
 import { UnreachableError } from "../../../postgres/connection.ts";
 import { dumpBytes } from "../../../postgres/in-place/dump.ts";
 import { readExtent } from "../../../postgres/in-place/extent.ts";
@@ -17,7 +17,7 @@ import type { Looking } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
 import { clientOf } from "../postgres/session.ts";
-import { dumpFolder, inDatabase } from "./places.ts";
+import { inDatabase } from "./places.ts";
 
 export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
   const { site, definition } = at;

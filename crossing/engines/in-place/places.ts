@@ -12,11 +12,6 @@ export async function inDatabase<T>(site: Site, database: string, work: (client:
   return withSession(endpointOf(site), liveName(site, database), work);
 }
 
-/** Folder of a dump: a snapshot's, or a quarantine's by its name. */
-export function dumpFolder(site: Site, name: string): string {
-  return join(site.home, "dumps", name);
-}
-
 /**
  * Runs `work` with a session in each of these dumps, restored on an embedded server of backout's own that exists for as long as that takes.
  * `undefined` stands for no dump.

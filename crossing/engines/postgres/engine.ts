@@ -2,16 +2,15 @@
  * What a crossing does with a live PostgreSQL database: by renaming it, or in place where its server is declared so. What looks is loaded at once,
  * what changes anything when it is needed: every preview looks, and so does every update that has nothing to do.
  */
-import { join } from "node:path";
-import { liveName, serverOf } from "../../../declared/site.ts";
+import { dumpFolder, liveName, serverOf } from "../../../declared/site.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import type { DatabaseEngine, Looking } from "../../engine.ts";
 import { rowsAtRisk } from "./at-risk.ts";
-import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable } from "./looking.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./looking.ts";
 import type { renaming as Renaming } from "./renaming.ts";
 import { openLive } from "./session.ts";
 
-const looking = { facts, lineage, refuseUnfenceable: refuseAllUnfenceable, liveBytes, copyBytes, rowsAtRisk, openLive };
+const looking = { facts, lineage, refuseUnfenceable: refuseAllUnfenceable, requireRoom, liveBytes, copyBytes, rowsAtRisk, openLive };
 
 /** Where a copy lies: a database beside the live one, or files at the stack's home. */
 function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
@@ -19,9 +18,9 @@ function snapshotLocation({ site }: Looking, database: string, name: string, gen
   const suffix = `_${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}`;
   switch (serverOf(site).driver) {
     case "in-place":
-      return join(site.home, "dumps", derivedName(live, suffix));
+      return dumpFolder(site, derivedName(live, suffix));
     case "dump":
-      return join(site.home, "dumps", `${live}${suffix}`);
+      return dumpFolder(site, `${live}${suffix}`);
     case "template":
       return derivedName(live, `${suffix}_pristine`);
   }
@@ -51,7 +50,7 @@ export const postgres: DatabaseEngine = {
   facts: looks("facts"),
   lineage: looks("lineage"),
   refuseUnfenceable: looks("refuseUnfenceable"),
-  requireRoom: changes("requireRoom"),
+  requireRoom: looks("requireRoom"),
   liveBytes: looks("liveBytes"),
   copyBytes: looks("copyBytes"),
   rowsAtRisk: looks("rowsAtRisk"),

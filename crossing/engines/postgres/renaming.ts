@@ -3,11 +3,9 @@ import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
 import { rowsSince } from "./at-risk.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { admit, close, keepProperties } from "./fence.ts";
-import { requireRoom } from "./looking.ts";
 import { removeSnapshot, takeSnapshot } from "./snapshots.ts";
 
 export const renaming = {
-  requireRoom,
   keepProperties,
   close,
   admit,

@@ -1,4 +1,5 @@
 import { AnswerError, request } from "../api.ts";
+import { bodyOf } from "../../client.ts";
 import { askingCheck, failed, passed } from "../../outcome.ts";
 import { session } from "./session.ts";
 
@@ -10,12 +11,8 @@ export const frontendCompatible = askingCheck("frontend-compatible", "The backen
   if (requires === undefined || requires.length === 0) return failed("version.json does not say what the frontend requires");
   const token = await session(context);
   await Promise.all(
-    requires.map(async (path) => {
-      // Whether it is answered, not all of it.
-      const response = await request(context, token, `${path}&limit=20`);
-      const text = await response.text();
-      if (response.status !== 200) throw new AnswerError(`GET ${path}`, response.status, text);
-    }),
+    // Whether it is answered, not all of it.
+    requires.map(async (path) => bodyOf(`GET ${path}`, await request(context, token, `${path}&limit=20`))),
   );
   return passed(`backend ${context.releases["backend"] ?? "?"} answers all ${requires.length} requests of frontend ${version ?? "?"}`);
 });

@@ -1,4 +1,5 @@
-import { AnswerError, list, listPath, request } from "../api.ts";
+import { list, listPath, request } from "../api.ts";
+import { bodyOf } from "../../client.ts";
 import type { CheckContext } from "../../definition.ts";
 import { askingCheck, failed, passed } from "../../outcome.ts";
 import { session } from "./session.ts";
@@ -27,7 +28,5 @@ export const uat = askingCheck("uat", "9 A user can log in, view, filter, sort a
 async function exportCsv(context: CheckContext, token: string): Promise<{ csv: string; type: string }> {
   const path = listPath({ format: "csv", limit: "50" });
   const response = await request(context, token, path);
-  const csv = await response.text();
-  if (response.status !== 200) throw new AnswerError(`GET ${path}`, response.status, csv);
-  return { csv, type: response.headers.get("content-type") ?? "" };
+  return { csv: await bodyOf(`GET ${path}`, response), type: response.headers.get("content-type") ?? "" };
 }
