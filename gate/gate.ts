@@ -44,11 +44,7 @@ const LOOK_EVERY_MS = 100;
  * @throws GatePortError
  */
 export async function openGate(config: GateConfig, onChange: (state: GateState | null) => void = () => undefined): Promise<Gate> {
-  const destinations: Destination[] = [];
-  const traffic = new Traffic(config.stateFile, (state) => {
-    if (state?.mode !== "open") destinations.forEach((each) => each.release?.());
-    onChange(state);
-  });
+  const traffic = new Traffic(config.stateFile, onChange);
   traffic.state();
   const servers: Server[] = [];
   const ports: Record<string, number> = {};
@@ -58,10 +54,8 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
   };
   try {
     for (const listener of config.listeners) {
-      const destination = destinationOf(listener);
-      destinations.push(destination);
       const exceptions = [...config.readOnlyAllow, ...listener.readOnlyAllow];
-      await open(listener.component, listener.port, createListener(traffic, listener.component, exceptions, destination));
+      await open(listener.component, listener.port, createListener(traffic, listener.component, exceptions, destinationOf(listener)));
     }
     if (config.controlPort !== undefined) await open("__control", config.controlPort, createListener(traffic, "__control", [], null));
   } catch (error) {
@@ -79,7 +73,6 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
       await Promise.race([Promise.all(closed), sleep(config.shutdownGraceMs, undefined, { ref: false })]);
       clearInterval(idle);
       servers.forEach((server) => server.closeAllConnections());
-      destinations.forEach((each) => each.release?.());
     },
   };
 }

@@ -11,8 +11,6 @@ import type { Traffic } from "./traffic.ts";
 export interface Destination {
   handle(request: IncomingMessage, response: ServerResponse): void;
   upgrade?(request: IncomingMessage, socket: Socket, head: Buffer): void;
-  /** Called when the gate closes or ends: connections kept for later are of no use then. */
-  release?(): void;
 }
 
 const OWN_PREFIX = "/__backout/";

@@ -1,5 +1,5 @@
 /** Hands admitted requests and WebSockets to a component on 127.0.0.1. */
-import { Agent, ServerResponse } from "node:http";
+import { ServerResponse } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
@@ -7,9 +7,9 @@ import { jsonAnswer, send, sendRaw } from "./answers.ts";
 import type { Destination } from "./listener.ts";
 
 export function proxyTo(component: string, upstreamPort: number): Destination {
-  const agent = new Agent({ keepAlive: true });
-  const target = `http://127.0.0.1:${upstreamPort}`;
-  const proxy = createProxyServer({ target, agent, xfwd: true });
+  // A connection of its own for every request: one that is kept may be given up by the component just when a request goes out on it, and
+  // nobody could tell whether that request was carried out.
+  const proxy = createProxyServer({ target: `http://127.0.0.1:${upstreamPort}`, agent: false, xfwd: true });
   const unavailable = jsonAnswer(502, { error: "unavailable", message: `${component} does not answer` });
 
   proxy.on("error", (_error, request, response) => {
@@ -39,9 +39,6 @@ export function proxyTo(component: string, upstreamPort: number): Destination {
       settle(proxy.web(request, response));
     },
     upgrade: (request, socket, head) => settle(proxy.ws(request, socket, {}, head)),
-    release: () => {
-      for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
-    },
   };
 }
 

@@ -22,6 +22,5 @@ export function routed(otherwise: Destination, routes: Route[]): Destination {
       if (destination.upgrade === undefined) socket.destroy();
       else destination.upgrade(request, socket, head);
     },
-    release: () => [otherwise, ...routes.map(({ destination }) => destination)].forEach((each) => each.release?.()),
   };
 }

@@ -88,7 +88,20 @@ export interface Burst {
   requests: number;
   /** Answers of 500 and more, and none at all. */
   errors: number;
+  /** What came instead of the first answer that counts as an error. */
+  firstError: string | null;
   medianMs: number;
+}
+
+/** `2 errors in 200 requests (the first: answered 502)` */
+export function errorsInWords({ requests, errors, firstError }: Omit<Burst, "medianMs">): string {
+  return `${errors} errors in ${requests} requests${firstError === null ? "" : ` (the first: ${firstError})`}`;
+}
+
+/** The errors and the median, beside the one of before where that is known. */
+export function burstInWords(burst: Burst, beforeMs: number | null | undefined): string {
+  const before = beforeMs == null ? "" : ` (before: ${beforeMs.toFixed(1)} ms)`;
+  return `${errorsInWords(burst)}, median ${burst.medianMs.toFixed(1)} ms${before}`;
 }
 
 /** Enough to know a slow system by. */
@@ -117,19 +130,25 @@ export async function burstOf(
   const until = performance.now() + limitMs;
   const durations: number[] = [];
   let errors = 0;
+  let firstError: string | null = null;
   let left = count;
   const reader = async (): Promise<void> => {
     while (left > 0 && performance.now() < until) {
       left -= 1;
       const startedAt = performance.now();
-      const status = await statusOf(`${url(component)}${path}`, headers, agent).catch(() => null);
+      const error = await statusOf(`${url(component)}${path}`, headers, agent).then(
+        (status) => (status >= 500 ? `answered ${status}` : null),
+        ({ message }: Error) => message,
+      );
       durations.push(performance.now() - startedAt);
-      if (status === null || status >= 500) errors += 1;
+      if (error === null) continue;
+      errors += 1;
+      firstError ??= error;
     }
   };
   await Promise.all(Array.from({ length: width }, reader)).finally(() => agent.destroy());
   const sorted = durations.sort((a, b) => a - b);
-  return { requests: sorted.length, errors, medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0 };
+  return { requests: sorted.length, errors, firstError, medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0 };
 }
 
 /** The status of an answer that has come as a whole. */

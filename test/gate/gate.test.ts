@@ -9,7 +9,19 @@ import { gateCommand } from "../../gate/command.ts";
 import { GateUnreachableError, askGate, inFlight, waitDrained } from "../../gate/drain.ts";
 import { readGateState } from "../../gate/state.ts";
 import { startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
-import { ask, echo, freePorts, gateRuns, keepAlive, newFolder, openSocket, startGate, startUpstream, until } from "./stand.ts";
+import {
+  ask,
+  echo,
+  freePorts,
+  gateRuns,
+  keepAlive,
+  newFolder,
+  openSocket,
+  startForgetful,
+  startGate,
+  startUpstream,
+  until,
+} from "./stand.ts";
 import type { Upstream } from "./stand.ts";
 
 const proxied = (upstream: Upstream, component = "backend") => ({ kind: "proxy" as const, component, upstreamPort: upstream.port });
@@ -173,6 +185,18 @@ test("a component that does not answer gives 502, and its restart is noticed", a
   await once(upstream.server, "listening");
   expect((await ask(`${url}/plants`)).status).toBe(200);
   expect(gate.errors()).toEqual([]);
+});
+
+test("a connection that the component gives up just then costs no request, and none is sent twice", async () => {
+  const component = await startForgetful();
+  const gate = await startGate([{ kind: "proxy", component: "backend", upstreamPort: component.port }]);
+  const agent = keepAlive();
+  for (const method of ["GET", "GET", "POST", "POST", "GET"])
+    expect(await ask(`${gate.urls[0]}/plants`, { method, agent, ...(method === "POST" ? { body: "x" } : {}) })).toMatchObject({
+      status: 200,
+      body: "done",
+    });
+  expect(component.seen).toEqual(["GET /plants", "GET /plants", "POST /plants", "POST /plants", "GET /plants"]);
 });
 
 test("an answer that breaks off is not passed on as whole, and the gate lives on", async () => {

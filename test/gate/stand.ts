@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Socket } from "node:net";
+import { createServer as createTcpServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
@@ -67,6 +67,25 @@ export async function startUpstream(name: string, waiting: ServerResponse[] = []
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, seen, sockets, server };
+}
+
+/** A component that ends a connection it has answered on as soon as it is asked again there: what meets who asks just when it is given up. */
+export async function startForgetful(): Promise<{ port: number; seen: string[] }> {
+  const seen: string[] = [];
+  const server = createTcpServer((socket) => {
+    let answered = false;
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk) => {
+      if (answered) return void socket.resetAndDestroy();
+      answered = true;
+      seen.push(chunk.toString("utf8").split(" HTTP/")[0] ?? "");
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleaning.push(() => server.close());
+  return { port: (server.address() as AddressInfo).port, seen };
 }
 
 export async function freePorts(count: number): Promise<number[]> {

@@ -226,13 +226,17 @@ describe("each fails on its opposite", () => {
           fetch: (asked, init) => fetch(`${backend.url}${new URL(asked).pathname}`, init),
         }),
       );
-    const one = { status: "failed", detail: expect.stringContaining("1 errors in 200") as string };
-    expect(await judged((asked, response) => void response.writeHead(asked === 77 ? 500 : 200).end("{}"))).toMatchObject(one);
+    const one = (why: string) => ({
+      status: "failed",
+      detail: expect.stringContaining(`1 errors in 200 requests (the first: ${why})`) as string,
+    });
+    const failing = (asked: number, response: ServerResponse): void => void response.writeHead(asked === 77 ? 500 : 200).end("{}");
+    expect(await judged(failing)).toMatchObject(one("answered 500"));
     const cut = (asked: number, response: ServerResponse): void => {
       if (asked === 77) response.writeHead(200, { "content-length": 10 }).write("{", () => response.destroy());
       else response.end("{}");
     };
-    expect(await judged(cut)).toMatchObject(one);
+    expect(await judged(cut)).toMatchObject(one("aborted"));
     const slowly = (asked: number, response: ServerResponse): void => void setTimeout(() => response.end("{}"), asked % 20 === 0 ? 0 : 510);
     expect(await judged(slowly)).toMatchObject({ status: "failed", detail: expect.stringContaining("the limit is 500 ms") as string });
   });

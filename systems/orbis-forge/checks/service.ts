@@ -1,7 +1,7 @@
 /** Checks of the service as its users see it. */
 import type { CheckContext } from "../../definition.ts";
 import { ADMIN, burst, EXPORT_PATH, IMPORT_PATH, login as logIn, request, rows, TEST_USER } from "../api.ts";
-import { AnswerError } from "../../client.ts";
+import { AnswerError, burstInWords } from "../../client.ts";
 import { check, failed, passed, skipped } from "../../outcome.ts";
 
 export const health = check("health", "/health answers healthy", async (context) => {
@@ -122,10 +122,11 @@ export const stableLoad = check(
   "stable-load",
   "Stable under normal load: errors below 0.1 %, response times near the baseline",
   async (context) => {
-    const { requests, errors, medianMs } = await burst(context, await logIn(context), "/api/projects?limit=20", REQUESTS, 4);
+    const taken = await burst(context, await logIn(context), "/api/projects?limit=20", REQUESTS, 4);
+    const { requests, errors, medianMs } = taken;
     const before = context.baseline?.latencyMs ?? null;
     const limitMs = Math.max(UNNOTICED_MS, (before ?? 0) * TIMES_BASELINE);
-    const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before === null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
+    const detail = burstInWords(taken, before);
     const figures = { requests, errors, medianMs };
     if (requests === 0 || errors / requests >= ERROR_SHARE_LIMIT) return { ...failed(`${detail}; the limit is 0.1 %`), figures };
     if (medianMs > limitMs) return { ...failed(`${detail}; the limit is ${limitMs.toFixed(0)} ms`), figures };

@@ -1,3 +1,4 @@
+import { burstInWords } from "../../client.ts";
 import { askingCheck, failed, passed } from "../../outcome.ts";
 import { sample } from "./sample.ts";
 
@@ -9,9 +10,9 @@ export const latencyAndErrorRate = askingCheck(
   "latency-and-error-rate",
   "8 Error rate below 0.1 %, responses faster than 500 ms",
   async (context) => {
-    const { requests, errors, medianMs } = await sample(context, REQUESTS);
-    const before = context.baseline?.latencyMs;
-    const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before == null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
+    const taken = await sample(context, REQUESTS);
+    const { requests, errors, medianMs } = taken;
+    const detail = burstInWords(taken, context.baseline?.latencyMs);
     const figures = { requests, errors, medianMs };
     if (errors / requests >= ERROR_SHARE_LIMIT) return failed(`${detail}; the limit is 0.1 %`, figures);
     if (medianMs >= MEDIAN_LIMIT_MS) return failed(`${detail}; the limit is ${MEDIAN_LIMIT_MS} ms`, figures);

@@ -1,4 +1,5 @@
 import { rssBytes } from "../api.ts";
+import { errorsInWords } from "../../client.ts";
 import { check, failed, passed } from "../../outcome.ts";
 import { sample } from "./sample.ts";
 
@@ -12,10 +13,11 @@ export const watchSample = check(
   "watch-sample",
   "10 A sample of the watch: errors, times, memory, restarts, new error lines",
   async (context) => {
-    const { requests, errors, medianMs, alerts, interrupted, pid } = await sample(context, REQUESTS);
+    const taken = await sample(context, REQUESTS);
+    const { requests, errors, medianMs, alerts, interrupted, pid } = taken;
     const rss = await rssBytes(context);
     const figures = { requests, errors, medianMs, rssBytes: rss, alerts };
-    const detail = `${errors} errors in ${requests} requests, ${Math.round(rss / 2 ** 20)} MiB resident, process ${pid ?? "?"}`;
+    const detail = `${errorsInWords(taken)}, ${Math.round(rss / 2 ** 20)} MiB resident, process ${pid ?? "?"}`;
     if (interrupted !== null) return failed(`${interrupted}: ${detail}`, figures);
     if (errors / requests >= ERROR_SHARE_LIMIT) return failed(`${detail}; the limit is 0.5 %`, figures);
     if (rss >= RSS_LIMIT_BYTES) return failed(`${detail}; the limit is ${RSS_LIMIT_BYTES / 2 ** 20} MiB`, figures);

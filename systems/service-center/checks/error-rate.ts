@@ -1,3 +1,4 @@
+import { burstInWords } from "../../client.ts";
 import { burst, login } from "../api.ts";
 import { check, failed, passed } from "./outcome.ts";
 
@@ -7,9 +8,9 @@ const MEDIAN_LIMIT_MS = 3000;
 
 /** A sample: what a watch adds up over its time. */
 export const errorRate = check("error-rate", "Fewer than 5 % of requests fail, responses are faster than 3 s", async (context) => {
-  const { requests, errors, medianMs } = await burst(context, await login(context), REQUESTS, 4);
-  const before = context.baseline?.latencyMs;
-  const detail = `${errors} errors in ${requests} requests, median ${medianMs.toFixed(1)} ms${before == null ? "" : ` (before: ${before.toFixed(1)} ms)`}`;
+  const taken = await burst(context, await login(context), REQUESTS, 4);
+  const { requests, errors, medianMs } = taken;
+  const detail = burstInWords(taken, context.baseline?.latencyMs);
   const figures = { requests, errors, medianMs };
   if (errors / requests > ERROR_SHARE_LIMIT || medianMs > MEDIAN_LIMIT_MS) return { ...failed(detail), figures };
   return { ...passed(detail), figures };

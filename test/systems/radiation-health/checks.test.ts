@@ -133,7 +133,7 @@ describe("each fails on its opposite", () => {
         (asked, response) => void response.writeHead(asked % every === 0 ? 500 : 200).end("{}"),
         (url) => run("error-rate", { url: () => url }),
       );
-    expect(await failing(12)).toMatchObject(failsWith(/8 errors in 100 requests; the limit is 5 %/));
+    expect(await failing(12)).toMatchObject(failsWith(/8 errors in 100 requests \(the first: answered 500\); the limit is 5 %/));
     expect((await failing(20)).status).toBe("passed");
   });
 
