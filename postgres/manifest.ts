@@ -1,8 +1,9 @@
 /** What is in a database, small enough to keep and exact enough to compare: rows and checksum of each table, and every object by its definition. */
 import type pg from "pg";
+import type { ExtensionRelation } from "./manifest-differences.ts";
 import { quote } from "./connection.ts";
 
-export { compareManifests } from "./manifest-differences.ts";
+export { compareManifests, compareRestored, type ExtensionRelation } from "./manifest-differences.ts";
 export { estimateChanges, quickStatistics } from "./statistics.ts";
 
 export interface TableManifest {
@@ -25,6 +26,7 @@ export interface Manifest {
   /** `rows` is `null` where it was never filled. */
   materializedViews: Record<string, { rows: number | null; populated: boolean }>;
   views: Record<string, string>;
+  /** Hash of the definition; a body that the server keeps parsed has no text of its own, so that it is kept as it is shown. */
   functions: Record<string, string>;
   extensions: Record<string, string>;
   /** `table.column` → type, nullability, default. */
@@ -65,7 +67,7 @@ const DEFINITIONS = {
     FROM pg_policies p JOIN pg_namespace n ON n.nspname = p.schemaname WHERE ${USER_SCHEMAS}`,
   views: `SELECT ${NAME("c.relname")} AS name, pg_get_viewdef(c.oid) AS value
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('v', 'm') AND ${USER_SCHEMAS}`,
-  functions: `SELECT ${NAME("f.proname")} || '(' || pg_get_function_identity_arguments(f.oid) || ')' AS name, md5(pg_get_functiondef(f.oid)) AS value
+  functions: `SELECT ${NAME("f.proname")} || '(' || pg_get_function_identity_arguments(f.oid) || ')' AS name, CASE WHEN to_jsonb(f) ->> 'prosqlbody' IS NULL THEN md5(pg_get_functiondef(f.oid)) ELSE pg_get_functiondef(f.oid) END AS value
     FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE f.prokind IN ('f', 'p') AND ${USER_SCHEMAS}
     AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')`,
   extensions: `SELECT e.extname AS name, e.extversion AS value FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE NOT (n.nspname = ANY ($1::text[]))`,
@@ -83,12 +85,16 @@ interface Relation {
   name: string;
   kind: "r" | "p" | "m";
   populated: boolean;
+  /** Columns by name where the table inherits some: a dump brings those back first, wherever they stood. Null: in the order they stand in. */
+  columns: string[] | null;
   enabled: boolean;
   forced: boolean;
 }
 
 const RELATIONS_SQL = `
   SELECT n.nspname AS schema, c.relname AS relation, ${NAME("c.relname")} AS name, c.relkind::text AS kind, c.relispopulated AS populated,
+    CASE WHEN NOT c.relispartition AND EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = c.oid) THEN
+      ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname) END AS columns,
     c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'm') AND ${USER_SCHEMAS} ORDER BY name`;
 
@@ -123,6 +129,16 @@ export async function captureManifest(
   });
 }
 
+/** Tables and views that belong to an extension. */
+export async function extensionRelations(client: pg.Client): Promise<ExtensionRelation[]> {
+  const { rows } = await client.query<ExtensionRelation>(
+    `SELECT ${NAME("c.relname")} AS name, e.extname AS extension FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+     JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'`,
+  );
+  return rows;
+}
+
 /** A partitioned table counts through its partitions, unless it is asked for by name. */
 function chosen(ordinary: Relation[], tables: readonly string[] | undefined): Relation[] {
   if (tables === undefined) return ordinary.filter(({ kind }) => kind === "r");
@@ -151,10 +167,12 @@ async function readDefinitions(client: pg.Client, sql: string, excluded: readonl
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
 }
 
-export function countSql({ schema, relation, kind }: Pick<Relation, "schema" | "relation" | "kind">): string {
+function countSql({ schema, relation, kind, columns }: Relation): string {
   // The alias must not be the name of a column: that would win over the row.
   const source = `${kind === "r" ? "ONLY " : ""}${quote(schema)}.${quote(relation)} AS "backout whole row"`;
-  return `SELECT count(*)::float8 AS rows, coalesce(sum(hashtextextended("backout whole row"::text, 0)::numeric), 0)::text AS checksum FROM ${source}`;
+  const row =
+    columns === null ? '"backout whole row"' : `ROW(${columns.map((column) => `"backout whole row".${quote(column)}`).join(", ")})`;
+  return `SELECT count(*)::float8 AS rows, coalesce(sum(hashtextextended(${row}::text, 0)::numeric), 0)::text AS checksum FROM ${source}`;
 }
 
 async function countTables(client: pg.Client, relations: Relation[]): Promise<Record<string, TableManifest>> {

@@ -94,13 +94,10 @@ async function snapshotBaseline(run: Run): Promise<Baseline | null> {
     );
     if (snapshot === undefined) continue;
     const tables = (snapshot.manifest as { tables?: Record<string, { rows: number }> } | null)?.tables;
-    // The snapshot's own content is the truth; counts of the baseline were taken a moment before the fence closed.
-    if (tables !== undefined && snapshot.baseline !== null)
-      return {
-        ...snapshot.baseline,
-        counts: Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [table.replace(/^public\./, ""), Number(rows)])),
-      };
-    return snapshot.baseline;
+    if (tables === undefined || snapshot.baseline === null) return snapshot.baseline;
+    const held = Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [table.replace(/^public\./, ""), Number(rows)]));
+    // What an older record says of a dump was read from what the dump was restored to: where rows were counted in the fence, that is the truth.
+    return { ...snapshot.baseline, counts: snapshot.driver === "dump" ? { ...held, ...snapshot.baseline.counts } : held };
   }
   return null;
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../connection.ts";
-import { compareManifests, captureManifest, type Manifest } from "../manifest.ts";
+import { captureManifest, compareRestored, type Manifest } from "../manifest.ts";
 import { readDump, type InPlace, type InPlaceFacts } from "./dump.ts";
 import { InPlaceRestoreError } from "./errors.ts";
 import { clearStatements, readExtent } from "./extent.ts";
@@ -167,7 +167,7 @@ export async function differencesFrom(at: Pick<InPlace, "client">, folder: strin
   const { leftAlone } = await readExtent(at.client);
   const now = await withoutForce(at.client, () => captureManifest(at.client, undefined, { excludeSchemas: leftAlone }));
   // Both sides were looked at with the force lifted.
-  return compareManifests(facts.content, now, COMPARED);
+  return compareRestored(facts.content, now, [], COMPARED);
 }
 
 function write(stream: Writable, text: string): Promise<void> {

@@ -5,12 +5,13 @@ import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName } from "../../../declared/site.ts";
 import { quote, withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
-import { captureManifest, compareManifests, type Manifest } from "../../../postgres/manifest.ts";
+import { captureManifest, compareManifests, compareRestored, extensionRelations, type Manifest } from "../../../postgres/manifest.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { requireSpace } from "../../../postgres/space.ts";
 import { postgresSession } from "../../../postgres/sql-session.ts";
 import { quickStatistics } from "../../../postgres/statistics.ts";
 import type { SqlSession } from "../../../systems/sql-session.ts";
+import { countTables } from "../../../verification/baseline.ts";
 import { copiesOf } from "../../arming.ts";
 import { CopyDiffersError, type Keeping } from "../../engine.ts";
 import { driverFor, type DriverName } from "./drivers.ts";
@@ -29,7 +30,7 @@ async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDat
     if (copy.verified === null) continue;
     if (await untouched(clientOf(run.control), copy)) return copy;
     run.log("warning", `armed copy ${copy.name} was written to since it was verified: it is verified again`);
-    if (await verifyCopy(run, snapshot, copy.name)) return copy;
+    if ((await verifyCopy(run, snapshot, copy.name)).length === 0) return copy;
     await dropCopy(run, copy);
   }
   return null;
@@ -57,16 +58,42 @@ async function sessionsSettled(client: Client, name: string, before: number | nu
   return sessionsEver(client, name);
 }
 
-/** Content hash of the snapshot, taken once from a copy nobody writes to. */
-async function manifestOf(run: Keeping, snapshot: Snapshot, copy: string): Promise<Manifest> {
+/** What the pristine copy of a snapshot holds, read once: nobody writes to it. */
+async function pristineManifest(run: Keeping, snapshot: Snapshot): Promise<Manifest> {
   if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
-  const manifest =
-    snapshot.driver === "template"
-      ? await withSession(endpointOf(run.site), snapshot.location, (client) => captureManifest(client))
-      : await insideCopy(run, copy, (client) => captureManifest(client));
-  await run.control.setManifest(snapshot.id, manifest);
+  return keepManifest(run, snapshot, await withSession(endpointOf(run.site), snapshot.location, (client) => captureManifest(client)));
+}
+
+async function keepManifest({ control }: Keeping, snapshot: Snapshot, manifest: Manifest): Promise<Manifest> {
+  await control.setManifest(snapshot.id, manifest);
   snapshot.manifest = manifest as unknown as Record<string, unknown>;
   return manifest;
+}
+
+/** How a copy differs from what its snapshot held; empty where it does not. */
+async function differencesOf(run: Keeping, snapshot: Snapshot, expected: Manifest | null, copy: Client): Promise<string[]> {
+  const actual = await captureManifest(copy);
+  if (expected === null) return unrecordedDifferences(run, snapshot, copy, actual);
+  return snapshot.driver === "template"
+    ? compareManifests(expected, actual)
+    : compareRestored(expected, actual, await extensionRelations(copy));
+}
+
+/**
+ * A dump from before its content was recorded when it was taken: only the rows that were counted in the fence then can be asked for. What the
+ * first copy holds is kept, so that later ones are compared with that at least.
+ */
+async function unrecordedDifferences(run: Keeping, snapshot: Snapshot, copy: Client, actual: Manifest): Promise<string[]> {
+  const { tables } = run.definition.databases[snapshot.database]!;
+  const counted = snapshot.baseline?.counts ?? {};
+  const held = await countTables(postgresSession(copy), tables);
+  const differences = tables
+    .filter((table) => counted[table] !== undefined && counted[table] !== held[table])
+    .map((table) =>
+      held[table] === undefined ? `table ${table} is missing` : `table ${table} has rows ${held[table]}, expected ${counted[table]}`,
+    );
+  if (differences.length === 0) await keepManifest(run, snapshot, actual);
+  return differences;
 }
 
 /** A copy accepts no connections until it is cut over to: nobody can change what was verified. */
@@ -102,20 +129,22 @@ export async function inSnapshot<T>(run: Keeping, snapshot: Snapshot, work: (ses
   return withCopy(run, snapshot, (client) => work(postgresSession(client)));
 }
 
-async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promise<boolean> {
-  const expected = await manifestOf(run, snapshot, name);
+/** Compares a copy with what its snapshot held, and marks it as verified where they are equal. @returns how they differ */
+async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promise<string[]> {
+  const expected =
+    snapshot.driver === "template" ? await pristineManifest(run, snapshot) : (snapshot.manifest as unknown as Manifest | null);
   const before = await sessionsEver(clientOf(run.control), name);
-  const { actual, statistics } = await insideCopy(run, name, async (client) => ({
-    actual: await captureManifest(client),
+  const { differences, statistics } = await insideCopy(run, name, async (client) => ({
+    differences: await differencesOf(run, snapshot, expected, client),
     statistics: await quickStatistics(client, name),
   }));
-  if (compareManifests(expected, actual).length > 0) return false;
+  if (differences.length > 0) return differences;
   const sessions = await sessionsSettled(clientOf(run.control), name, before);
   await clientOf(run.control).query(
     "UPDATE databases SET verified = $2 WHERE oid = (SELECT oid::bigint FROM pg_database WHERE datname = $1)",
     [name, JSON.stringify({ ...statistics, sessions })],
   );
-  return true;
+  return [];
 }
 
 /** In the background, where nobody waits. */
@@ -156,11 +185,8 @@ async function makeArmed(
   };
   await catalogue(client, { ...entry, verified: null });
   await copied();
-  if (!(await verifyCopy(run, snapshot, name))) {
-    const differences = compareManifests(
-      snapshot.manifest as unknown as Manifest,
-      await insideCopy(run, name, (session) => captureManifest(session)),
-    );
+  const differences = await verifyCopy(run, snapshot, name);
+  if (differences.length > 0) {
     await dropCopy(
       run,
       (await copiesOf(run.control, snapshot)).find((copy) => copy.name === name)!,

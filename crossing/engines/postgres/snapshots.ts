@@ -1,7 +1,9 @@
 /** Snapshots of a PostgreSQL database, by the driver its server is declared to have. */
+import type { Client } from "pg";
 import type { Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName } from "../../../declared/site.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
+import { captureManifest } from "../../../postgres/manifest.ts";
 import { requireSpace } from "../../../postgres/space.ts";
 import { quickStatistics } from "../../../postgres/statistics.ts";
 import type { Keeping, TakenCopy } from "../../engine.ts";
@@ -16,11 +18,44 @@ export async function takeSnapshot({ site, control }: Run, snapshot: Snapshot, a
   const driver = driverFor(site, client, name);
   await driver.check();
   const inside = await sessionInside(endpointOf(site), client, live);
-  const statistics = await quickStatistics(inside, live).finally(() => inside.end());
-  if (again) await driver.remove({ driver: name, location: snapshot.location });
-  await requireSpace(client, endpointOf(site), await driver.spaceNeededBytes({ database: live }));
-  const kept = await driver.take(live, snapshot.location);
-  return { manifest: null, statistics, sizeBytes: await driver.sizeBytes(kept) };
+  try {
+    const statistics = await quickStatistics(inside, live);
+    if (again) await driver.remove({ driver: name, location: snapshot.location });
+    await requireSpace(client, endpointOf(site), await driver.spaceNeededBytes({ database: live }));
+    // A template is copied only while nobody is in it; its copy can be read at any time, a dump only by restoring it.
+    if (name === "template") await inside.end();
+    const [kept, manifest] = await both(
+      driver.take(live, snapshot.location),
+      name === "template" ? Promise.resolve(null) : contentOf(inside, client),
+    );
+    return { manifest, statistics, sizeBytes: await driver.sizeBytes(kept) };
+  } finally {
+    await inside.end().catch(() => undefined);
+  }
+}
+
+/** What the live database holds, to compare every copy of it with. Nobody writes inside the fence, so that the dump holds the same. */
+async function contentOf(inside: Client, control: Client): Promise<unknown> {
+  await withoutOwnSettings(inside, control);
+  return captureManifest(inside);
+}
+
+/** A copy has none of the settings of the database it is a copy of: with them, values would be shown otherwise, or reading would time out. */
+async function withoutOwnSettings(inside: Client, control: Client): Promise<void> {
+  const { rows: own } = await inside.query<{ name: string }>(
+    "SELECT name FROM pg_settings WHERE source IN ('database', 'database user') AND context IN ('user', 'superuser')",
+  );
+  const { rows } = await control.query<{ name: string; value: string }>(
+    "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name",
+    [own.map(({ name }) => name)],
+  );
+  for (const { name, value } of rows) await inside.query("SELECT set_config($1, $2, false)", [name, value]);
+}
+
+/** Waits for both also where one fails: neither goes on behind the other's back. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 export async function removeSnapshot({ site, control }: Keeping, snapshot: Snapshot): Promise<void> {

@@ -11,7 +11,7 @@ import type { Pins } from "../../../declared/pins.ts";
 import { endpointOf, type Server, type Site } from "../../../declared/site.ts";
 import type { connect } from "../../../postgres/connection.ts";
 import { withSession } from "../../../postgres/connection.ts";
-import type { SystemDefinition } from "../../../systems/definition.ts";
+import type { Baseline, SystemDefinition } from "../../../systems/definition.ts";
 
 export const DATABASE = "shop";
 export const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
@@ -48,6 +48,8 @@ export interface Stand {
   run(epoch: number): Promise<Run>;
   /** Runs statements as the administrative role; in place that is the owner. */
   sql<Row extends object>(text: string): Promise<Row[]>;
+  /** Made at epoch 1, then closed and snapshotted at epoch 2. */
+  snapshotted(kept?: { prepare?: () => Promise<unknown>; baseline?: Baseline | null }): Promise<{ run: Run; snapshot: Snapshot }>;
   /** Snapshotted at epoch 2, then written to by users, then closed for epoch 3. */
   left(): Promise<{ run: Run; snapshot: Snapshot }>;
   /** Cut over to the snapshot: what was live is set aside. */
@@ -80,10 +82,11 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
   };
   const sql: Stand["sql"] = async <Row extends object>(text: string) =>
     withSession(endpointOf(site), DATABASE, async (client) => (await client.query<Row>(text)).rows);
-  const left: Stand["left"] = async () => {
+  const snapshotted: Stand["snapshotted"] = async ({ prepare, baseline = null } = {}) => {
     const first = await run(1);
     await make(first);
     await sql(SCHEMA);
+    await prepare?.();
     const second = await run(2);
     await postgres.keepProperties(second, DATABASE, true);
     await postgres.close(second, DATABASE);
@@ -91,7 +94,11 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
       { database: DATABASE, name: "before-v2", driver: postgres.driver(second), epoch: 2, release: "v1", automatic: true },
       (generation) => postgres.snapshotLocation(second, DATABASE, "before-v2", generation),
     );
-    await second.control.finishSnapshot(begun.id, { ...(await postgres.takeSnapshot(second, begun, false)), baseline: null });
+    await second.control.finishSnapshot(begun.id, { ...(await postgres.takeSnapshot(second, begun, false)), baseline });
+    return { run: second, snapshot: (await second.control.readySnapshots())[0]! };
+  };
+  const left: Stand["left"] = async () => {
+    const { run: second } = await snapshotted();
     await postgres.admit(second, DATABASE, "everybody");
     await sql(SINCE);
     const third = await run(3);
@@ -107,6 +114,7 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     said,
     run,
     sql,
+    snapshotted,
     left,
     cutOver: async () => {
       const { run: third, snapshot } = await left();

@@ -124,6 +124,35 @@ describe.skipIf(missing !== null)("a database whose owner may not rename it", ()
     await superuser.end();
   });
 
+  test("what a restore brings back in other words is no difference", async () => {
+    const client = await hosted.database("worded");
+    await client.query("CREATE TABLE tickets (kind varchar(9) CONSTRAINT known CHECK (kind IN ('request', 'fault')))");
+    await closeInPlace(client);
+    const dump = join(folder, "worded");
+    const { content } = await takeDump({ client, endpoint: hosted.endpoint }, dump);
+    await restoreInPlace({ client, endpoint: hosted.endpoint }, dump, { statements: [] });
+    expect((await captureManifest(client)).constraints["tickets.known"]).not.toBe(content.constraints["tickets.known"]);
+    expect(await differencesFrom({ client }, dump)).toEqual([]);
+    await client.query("ALTER TABLE tickets DROP CONSTRAINT known, ADD CONSTRAINT known CHECK (kind IN ('request', 'defect'))");
+    expect(await differencesFrom({ client }, dump)).toEqual([expect.stringContaining("constraint tickets.known is")]);
+  });
+
+  test("an index that was never finished is left out, and that is no difference after the commit", async () => {
+    const client = await hosted.database("unfinished");
+    await client.query("CREATE TABLE tickets (number int); INSERT INTO tickets VALUES (1), (1)");
+    await expect(client.query("CREATE UNIQUE INDEX CONCURRENTLY broken ON tickets (number)")).rejects.toThrow(
+      "could not create unique index",
+    );
+    await closeInPlace(client);
+    const dump = join(folder, "unfinished");
+    const { content } = await takeDump({ client, endpoint: hosted.endpoint }, dump);
+    expect(content.indexes["broken"]).toContain("INVALID");
+    await restoreInPlace({ client, endpoint: hosted.endpoint }, dump, { statements: [] });
+    expect(await differencesFrom({ client }, dump)).toEqual([]);
+    await client.query("INSERT INTO tickets VALUES (2)");
+    expect(await differencesFrom({ client }, dump)).toEqual([expect.stringContaining("tickets")]);
+  });
+
   test("a restore brings back rows, policies, triggers, views, sequences, owners and grants, and takes away what came since", async () => {
     const client = await hosted.database("live");
     await client.query(SCHEMA);
