@@ -57,7 +57,7 @@ const SHAPES = `
                      FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place), pg_attribute a
                     WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts
                       AND a.attrelid = c.oid AND a.attnum = k.attnum), '[]') AS key,
-         CASE WHEN c.relkind = 'r' AND pg_snapshot_xmax(pg_current_snapshot()) < '4294967296'
+         CASE WHEN c.relkind = 'r' AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'heap') AND pg_snapshot_xmax(pg_current_snapshot()) < '4294967296'
               THEN concat_ws('@', pg_relation_filenode(c.oid), extract(epoch FROM pg_postmaster_start_time())) END AS file
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'

@@ -86,7 +86,7 @@ export async function bodyOf(request: string, response: Response): Promise<strin
 
 export interface Burst {
   requests: number;
-  /** Answers of 500 and more, and none at all. */
+  /** Answers of 500 and more, redirects, and none at all. */
   errors: number;
   /** What came instead of the first answer that counts as an error. */
   firstError: string | null;
@@ -137,7 +137,8 @@ export async function burstOf(
       left -= 1;
       const startedAt = performance.now();
       const error = await statusOf(`${url(component)}${path}`, headers, agent).then(
-        (status) => (status >= 500 ? `answered ${status}` : null),
+        // A redirect is not followed, so that nobody knows whether something good lies behind it.
+        (status) => (status >= 500 || (status >= 300 && status < 400) ? `answered ${status}` : null),
         ({ message }: Error) => message,
       );
       durations.push(performance.now() - startedAt);
@@ -147,18 +148,22 @@ export async function burstOf(
     }
   };
   await Promise.all(Array.from({ length: width }, reader)).finally(() => agent.destroy());
+  if (durations.length === 0) throw new Error(`no request was made to ${path}: nothing can be said of it`);
   const sorted = durations.sort((a, b) => a - b);
   return { requests: sorted.length, errors, firstError, medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0 };
 }
 
-/** The status of an answer that has come as a whole. */
+/** The status of an answer that has come as a whole. @throws where none has */
 function statusOf(url: string, headers: Record<string, string>, agent: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent, headers, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) }, (response) => {
-      response.once("end", () => resolve(response.statusCode ?? 0));
+      response.once("end", () => resolve(response.statusCode!));
       response.once("error", reject);
       response.resume();
     });
     request.once("error", reject);
+    // An offer to change the protocol ends the request without a word.
+    request.once("upgrade", (_response, socket) => socket.destroy());
+    request.once("close", () => reject(new Error("the connection was closed without an answer")));
   });
 }
