@@ -1,8 +1,9 @@
 /** A run works its way through the phases of one crossing; every step is journalled where the data is. */
 import type { ControlRecord } from "../control/record.ts";
+import { upCommand } from "../declared/commands.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
-import { failpoint } from "./failpoints.ts";
+import { failpoint, stepPoint } from "./failpoints.ts";
 import { usersAreOut } from "./gate.ts";
 import type { Phase } from "./phases.ts";
 
@@ -22,13 +23,15 @@ export class StepFailedError extends Error {
   readonly phase: Phase;
   readonly step: string;
   readonly gateClosed: boolean;
-  constructor(phase: Phase, step: string, gateClosed: boolean, cause: unknown) {
+  constructor(site: Site, phase: Phase, step: string, cause: unknown) {
+    const gateClosed = usersAreOut(site);
+    const up = `\`${upCommand(site)}\``;
     const reason = cause instanceof Error ? cause.message : String(cause);
     super(
       `${phase}: ${step} failed: ${reason}\n` +
         (gateClosed
-          ? "The gate stays closed: users get 503 until verification has passed. Mend the cause and run `pulumi up` again, it goes on from here; or pin the previous release and run `pulumi up`."
-          : "Nothing was closed. Mend the cause and run `pulumi up` again."),
+          ? `The gate stays closed: users get 503 until verification has passed. Mend the cause and run ${up} again, it goes on from here; or pin the previous release and run ${up}.`
+          : `Nothing was closed. Mend the cause and run ${up} again.`),
       { cause },
     );
     this.name = "StepFailedError";
@@ -52,16 +55,16 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
   await run.control.note({ ...entry, status: "started" });
   const startedAt = performance.now();
   try {
-    await failpoint(`${phase}.before`);
+    for (const point of [`${phase}.before`, stepPoint(phase, name, "before")]) await failpoint(point);
     const result = await work();
-    await failpoint(`${phase}.after`);
+    for (const point of [stepPoint(phase, name, "after"), `${phase}.after`]) await failpoint(point);
     const durationMs = performance.now() - startedAt;
     await run.control.note({ ...entry, status: "finished", durationMs, detail: detail?.(result) });
     run.log("info", `${phase}: ${name} (${Math.round(durationMs)} ms)`);
     return result;
   } catch (error) {
     if (error instanceof RefusedError) throw error;
-    const failed = new StepFailedError(phase, name, usersAreOut(run.site), error);
+    const failed = new StepFailedError(run.site, phase, name, error);
     // The server itself may be what died.
     await run.control
       .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })

@@ -1,5 +1,7 @@
 /** Opens: everybody may connect to the data again, and users get what maintenance says. Only after verification has passed. */
+import { upCommand } from "../../declared/commands.ts";
 import type { Maintenance } from "../../declared/pins.ts";
+import type { Site } from "../../declared/site.ts";
 import { setGate } from "../gate.ts";
 import { liftProtections } from "../protections.ts";
 import { step, type Run } from "../run.ts";
@@ -7,8 +9,8 @@ import { admitEverybody } from "./reopen.ts";
 
 /** Nothing is opened that was not verified. */
 export class NotVerifiedError extends Error {
-  constructor(epoch: number, state: string) {
-    super(`crossing ${epoch} is "${state}", not verified: the gate stays closed; run \`pulumi up\` again`);
+  constructor(site: Site, epoch: number, state: string) {
+    super(`crossing ${epoch} is "${state}", not verified: the gate stays closed; run \`${upCommand(site)}\` again`);
     this.name = "NotVerifiedError";
   }
 }
@@ -16,7 +18,7 @@ export class NotVerifiedError extends Error {
 export async function open(run: Run, maintenance: Maintenance): Promise<{ openedAt: string }> {
   const crossing = await run.control.crossing(run.epoch);
   if (crossing === null || (crossing.state !== "verified" && crossing.state !== "open"))
-    throw new NotVerifiedError(run.epoch, crossing?.state ?? "unknown");
+    throw new NotVerifiedError(run.site, run.epoch, crossing?.state ?? "unknown");
   if (maintenance.mode === "off") await liftProtections(run, "open");
   await step(run, "open", maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`, async () => {
     if (crossing.plan.fenceData) await admitEverybody(run);

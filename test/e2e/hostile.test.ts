@@ -1,4 +1,4 @@
-/** Writers that do not want to stop, at the fence of a restore: every acknowledged row is in live, quarantine or export. */
+/** Writers that do not want to stop, at the fence of a restore: every acknowledged write is in live, quarantine or export. */
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpointOf, serverHome, servicesUrl } from "../../declared/site.ts";
@@ -6,7 +6,7 @@ import { connect } from "../../postgres/connection.ts";
 import { stopServer } from "../../postgres/server.ts";
 import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/database.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
-import { makeStand, pause, PINS, until, type Stand } from "./stand.ts";
+import { expectNothingLost, makeStand, pause, PINS, until, type Stand } from "./stand.ts";
 
 const COLUMNS = "pfa_records (pfa_id, organization_id, category, description)";
 const INSERT = `INSERT INTO ${COLUMNS} VALUES ($1, 'org-rio', 'Equipment', 'hostile')`;
@@ -102,12 +102,13 @@ test("a reconnecting pool and a superuser in a loop: the restore goes through, n
   const snapshot = await forward();
   await stand.insertWell(MARK);
   const writers = [pool("POOL"), superuser("ROOT")];
-  const user = stand.writer();
-  await user.another();
+  const user = await stand.witness();
+  await user.acknowledged(20);
   await until("everybody writes", () => writers.every(({ acknowledged }) => acknowledged.length > 10));
   try {
     await stand.upWell(PINS.restore(snapshot));
-    await user.another();
+    await user.acknowledged(5);
+    expectNothingLost(await user.judgement((await stand.last())!.epoch));
   } finally {
     await user.stop();
     for (const writer of writers) await writer.stop();
@@ -115,7 +116,7 @@ test("a reconnecting pool and a superuser in a loop: the restore goes through, n
   for (const { refused } of writers) expect(refused, "it was there when the fence closed").toBeGreaterThan(0);
   expect(await stand.version()).toBe("v3.0.0");
   expect(stand.gate()?.mode).toBe("open");
-  expect(await stand.lost([...user.acknowledged, ...writers.flatMap(({ acknowledged }) => acknowledged)])).toEqual([]);
+  expect(await stand.lost([...writers.flatMap(({ acknowledged }) => acknowledged)])).toEqual([]);
   expect(await stand.sql("SELECT FROM pfa_records WHERE pfa_id LIKE 'POOL-%' OR pfa_id LIKE 'ROOT-%'")).toEqual([]);
 });
 
@@ -188,13 +189,16 @@ setInterval(() => void database.transaction(async (session) => {
   await stand.upWell([await ledgerEntry(release, "v4.0.1", SYNC_MIGRATION), ...PINS.forward, { path: ["release"], value: "v4.0.1" }]);
   const { worker } = stand.pids();
   await stand.insertWell(MARK);
+  const user = await stand.witness();
+  await user.acknowledged(20);
   const written = async () =>
     (await stand.sql<{ id: string }>("SELECT pfa_id AS id FROM pfa_records WHERE pfa_id LIKE 'STUBBORN-%'")).map(({ id }) => id);
   while ((await written()).length < 5) await pause(50);
   const acknowledged = await written();
   const last = (await stand.snapshots()).at(-1)!;
   expect(last.name).toBe("before-v4.0.1");
-  const { output } = await stand.upWell(PINS.restore(`${last.name}@${last.generation}`));
+  const { output } = await stand.upWell(PINS.restore(`${last.name}@${last.generation}`)).finally(() => user.stop());
+  expectNothingLost(await user.judgement((await stand.last())!.epoch));
   expect(output).toMatch(/stopped worker \(killed\)/);
   expect(() => process.kill(worker!, 0)).toThrow();
   expect(await stand.version()).toBe("v3.0.0");

@@ -1,11 +1,13 @@
 /** A stack of its own for one test file: the real engine, a real server, real processes, in a temporary folder. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type pg from "pg";
+import { expect } from "vitest";
 import { openControl } from "../../control/open.ts";
 import type { CatalogueDatabase, Crossing, JournalEntry, Snapshot } from "../../control/record.ts";
 import type { ControlStore } from "../../control/store.ts";
@@ -15,6 +17,9 @@ import type { Lineage } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { endpointOf, gateStateFile, liveName, processFolder, secretOf, serverHome, type Site } from "../../declared/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
+import { outsideOf } from "../../drill/outside.ts";
+import { judgementOf, readJournal, startWitness, stopWitness, untilSeen } from "../../drill/witness-process.ts";
+import type { Judgement } from "../../drill/witness/judge.ts";
 import { readGateState, type GateState } from "../../gate/state.ts";
 import { withSession } from "../../postgres/connection.ts";
 import { sessionInside } from "../../postgres/fence.ts";
@@ -41,6 +46,31 @@ export interface Update {
 }
 
 export type Victim = "cli" | "provider" | "postgres";
+
+/** An update that stands at a failpoint. */
+export interface Standing {
+  /** Process id of the provider that stands there. */
+  provider: number;
+  /** Process id of the CLI. */
+  cli: number;
+  kill(victim: Victim): void;
+  /** Lets whoever is still there go on. */
+  go(): void;
+  /** The CLI has ended. */
+  exited: Promise<void>;
+  /** What the engine says, once nobody holds its output open any more. */
+  output: Promise<string>;
+}
+
+/** An update ended without coming to its failpoint. */
+export class NotReachedError extends Error {
+  readonly code: number | null;
+  constructor(point: string, code: number | null, output: string) {
+    super(`the update ended with ${code} without reaching ${point}:\n${output}`);
+    this.name = "NotReachedError";
+    this.code = code;
+  }
+}
 
 export interface Interrupted {
   /** Process id of the provider that stood at the failpoint. */
@@ -90,7 +120,15 @@ export async function makeStand({ system = SYSTEM, release = "v3.0.0", edits = [
   const opened = await openStack(stackFile(stack.stack, folder));
   const site: Site = { ...opened.site, home: stack.home };
   const stand = { stack, site, definition: opened.definition, folder, engine };
-  return { ...stand, ...engineOf(stand), ...databasesOf(stand), ...trafficOf(stand), ...processesOf(stand), destroy: () => destroy(stand) };
+  return {
+    ...stand,
+    ...engineOf(stand),
+    ...databasesOf(stand),
+    ...trafficOf(stand),
+    ...witnessOf(stand),
+    ...processesOf(stand),
+    destroy: () => destroy(stand),
+  };
 }
 
 interface Base {
@@ -143,6 +181,44 @@ function engineOf({ stack, engine, site }: Base) {
       env: { ...process.env, ...stack.environment, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
+  /** Starts an update and waits until it stands at a failpoint. */
+  const hold = async (point: string, edits: PinEdit[], runId: string): Promise<Standing> => {
+    await select();
+    mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder);
+    pin(edits);
+    const points = await mkdtemp(join(stack.folder, "failpoint-"));
+    const environment = {
+      ...process.env,
+      ...stack.environment,
+      BACKOUT_FAILPOINT: point,
+      BACKOUT_FAILPOINT_FOLDER: points,
+      BACKOUT_RUN_ID: runId,
+    };
+    const given = ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"];
+    const running = spawn(engine.pulumi, given, { cwd: stack.folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    let code: number | null | undefined;
+    const output = Promise.all([textOf(running.stdout), textOf(running.stderr)]).then((texts) => texts.join(""));
+    const exited = new Promise<void>((resolve) =>
+      running.once("exit", (status) => {
+        code = status;
+        resolve();
+      }),
+    );
+    const reached = join(points, `${point}.reached`);
+    await until(`the update stands at ${point}`, () => existsSync(reached) || code !== undefined);
+    if (!existsSync(reached)) throw new NotReachedError(point, code ?? null, await output);
+    await until("the provider has said who it is", () => readFileSync(reached, "utf8") !== "");
+    const provider = Number(readFileSync(reached, "utf8"));
+    const pidOf = { cli: () => running.pid!, provider: () => provider, postgres: () => observeServer(serverHome(site)).pid! };
+    return {
+      provider,
+      cli: running.pid!,
+      kill: (victim) => void process.kill(pidOf[victim](), "SIGKILL"),
+      go: () => writeFileSync(join(points, `${point}.go`), ""),
+      exited,
+      output,
+    };
+  };
   return {
     text,
     pin,
@@ -154,6 +230,7 @@ function engineOf({ stack, engine, site }: Base) {
       pin(edits);
       return pulumi(["preview", "--diff", ...more]);
     },
+    hold,
     /**
      * Starts an update, waits until it stands at a failpoint, kills with SIGKILL, lets whoever survived go on, and waits for the CLI to end.
      * @param edits pins that are written first.
@@ -165,46 +242,20 @@ function engineOf({ stack, engine, site }: Base) {
       edits: PinEdit[] = [],
       runId = `interrupted-${++interruptions}`,
     ): Promise<Interrupted> => {
-      await select();
-      mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder);
-      pin(edits);
-      const points = await mkdtemp(join(stack.folder, "failpoint-"));
-      const environment = {
-        ...process.env,
-        ...stack.environment,
-        BACKOUT_FAILPOINT: point,
-        BACKOUT_FAILPOINT_FOLDER: points,
-        BACKOUT_RUN_ID: runId,
-      };
-      const running = spawn(
-        engine.pulumi,
-        ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive", "--color", "never"],
-        {
-          cwd: stack.folder,
-          env: environment,
-          stdio: ["ignore", "pipe", "pipe"],
-        },
-      );
-      let ended = false;
-      const output = Promise.all([textOf(running.stdout), textOf(running.stderr)]).then((texts) => texts.join(""));
-      const exited = new Promise<void>((resolve) =>
-        running.once("exit", () => {
-          ended = true;
-          resolve();
-        }),
-      );
-      const reached = join(points, `${point}.reached`);
-      await until(`the update stands at ${point}`, () => existsSync(reached) || ended);
-      if (!existsSync(reached)) throw new Error(`the update ended without reaching ${point}:\n${await output}`);
-      await until("the provider has said who it is", () => readFileSync(reached, "utf8") !== "");
-      const provider = Number(readFileSync(reached, "utf8"));
-      const pid = victim === "cli" ? running.pid! : victim === "provider" ? provider : observeServer(serverHome(site)).pid!;
-      process.kill(pid, "SIGKILL");
-      if (victim === "cli") await exited;
-      writeFileSync(join(points, `${point}.go`), "");
-      await exited;
+      const standing = await hold(point, edits, runId);
+      standing.kill(victim);
+      if (victim === "cli") await standing.exited;
+      standing.go();
+      await standing.exited;
       // Who outlives the CLI holds its output open.
-      return { provider, output: victim === "cli" ? "" : await output };
+      return { provider: standing.provider, output: victim === "cli" ? "" : await standing.output };
+    },
+    /** `npm run pulumi -- <command> … --stack …`, as a user types it; standard error is part of the output. */
+    typed: async (command: string, ...more: string[]): Promise<{ code: number; output: string }> => {
+      const script = join(PROJECT, "scripts", "pulumi.ts");
+      const running = child(process.execPath, ["--disable-warning=ExperimentalWarning", script, command, "--stack", stack.stack, ...more]);
+      const { code, stdout, stderr } = await ended(running);
+      return { code, output: stdout + stderr };
     },
     removeStaleLocks: (): string[] => mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder),
     /** `backout <verb> … --stack … --json` */
@@ -218,14 +269,7 @@ function engineOf({ stack, engine, site }: Base) {
         stack.stack,
         "--json",
       ]);
-      const [stdout, stderr, code] = await Promise.all([
-        textOf(running.stdout),
-        textOf(running.stderr),
-        new Promise<number>((resolve, reject) => {
-          running.once("error", reject);
-          running.once("close", (status) => resolve(status ?? -1));
-        }),
-      ]);
+      const { code, stdout, stderr } = await ended(running);
       return { code, json: parsed<T>(stdout, stderr), stderr };
     },
   };
@@ -242,6 +286,18 @@ function parsed<T>(stdout: string, stderr: string): T {
   } catch (error) {
     throw new Error(`standard output is not one JSON document: ${stdout.slice(0, 500)}\n${stderr.slice(-2000)}`, { cause: error });
   }
+}
+
+async function ended(running: ChildProcessByStdio<null, Readable, Readable>): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [stdout, stderr, code] = await Promise.all([
+    textOf(running.stdout),
+    textOf(running.stderr),
+    new Promise<number>((resolve, reject) => {
+      running.once("error", reject);
+      running.once("close", (status) => resolve(status ?? -1));
+    }),
+  ]);
+  return { code, stdout, stderr };
 }
 
 export async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
@@ -389,52 +445,67 @@ function trafficOf({ site }: Base) {
     frontendVersion: async (): Promise<string> =>
       ((await (await ask("/version.json", {}, "frontend")).json()) as { version: string }).version,
     gate: (): GateState | null => readGateState(gateStateFile(site)),
-    writer: () => startWriter(login, insert),
   };
 }
 
-export interface Writer {
-  acknowledged: string[];
-  /** Resolves once another write has been acknowledged. */
-  another(): Promise<void>;
-  stop(): Promise<string[]>;
+/** The drill's witness at work. */
+export interface Watched {
+  /** Resolves once `more` further writes have been acknowledged. */
+  acknowledged(more: number): Promise<void>;
+  stop(): Promise<void>;
+  /** Stops it and has it judge: live, what the crossing set aside, and what it exported. */
+  judgement(epoch: number): Promise<Judgement>;
 }
 
-let writers = 0;
-
-/** A client that never stops inserting; it remembers what was acknowledged. */
-function startWriter(login: () => Promise<string>, insert: (token: string, id: string) => Promise<Response>): Writer {
-  const acknowledged: string[] = [];
-  const writer = ++writers;
-  let going = true;
-  const work = (async () => {
-    let token = "";
-    for (let serial = 1; going; serial++) {
-      const id = `W-${process.pid}-${writer}-${String(serial).padStart(6, "0")}`;
-      try {
-        if (token === "") token = await login();
-        const response = await insert(token, id);
-        await response.arrayBuffer();
-        if (response.status === 200) acknowledged.push(id);
-        else if (response.status === 401) token = "";
-      } catch {
-        // Refused or cut off: not acknowledged.
-      }
-      await pause(10);
-    }
-  })();
+/** The drill's witness: a process of its own with its own HTTP and SQL, that remembers every acknowledged insert, update and delete. */
+function witnessOf(stand: Base) {
+  const { folder, site, definition } = stand;
   return {
-    acknowledged,
-    another: async () => {
-      const before = acknowledged.length;
-      await until("another write is acknowledged", () => acknowledged.length > before);
-    },
-    stop: async () => {
-      going = false;
-      await work;
-      return acknowledged;
+    /** Judges one restore: begin one for each. */
+    witness: async (): Promise<Watched> => {
+      const own = await mkdtemp(join(folder, "witness-"));
+      const script = definition.drill.witness;
+      const run = await startWitness(own, script, `http://127.0.0.1:${site.ports[script.component]}`, (name) => secretOf(site, name));
+      return {
+        acknowledged: async (more) => {
+          const enough = readJournal(run).acknowledgedAt.length + more;
+          if (await untilSeen(run, ({ acknowledgedAt }) => acknowledgedAt.length >= enough, 60_000)) return;
+          throw new Error(`the witness did not have ${more} more writes acknowledged`);
+        },
+        stop: () => stopWitness(run),
+        judgement: async (epoch) => {
+          await stopWitness(run);
+          const outside = await outsideOf(stand);
+          const quarantines = (await outside.quarantines(epoch)).map(({ place }) => place);
+          const exported = await databasesOf(stand).exports(epoch);
+          return outside.withDoors(quarantines, () =>
+            judgementOf(run, {
+              live: outside.addressOf(Object.values(outside.live)[0]!),
+              quarantines: quarantines.map((place) => outside.addressOf(place)),
+              exports: exported.map(({ path }) => path).filter((path) => path.endsWith(".jsonl")),
+            }),
+          );
+        },
+      };
     },
   };
+}
+
+/** What the witness has to say where nothing went wrong: every write it was promised is there with its content, in the exports, too. */
+export function expectNothingLost(judgement: Judgement): void {
+  const { lost, wrong, resurrected, problems, acknowledged, accountedFor } = judgement;
+  expect({ lost, wrong, resurrected, problems, missing: judgement.exports.missing }).toEqual({
+    lost: [],
+    wrong: [],
+    resurrected: [],
+    problems: [],
+    missing: [],
+  });
+  expect(accountedFor.nowhere).toBe(0);
+  // A witness that was promised nothing has nothing to say.
+  expect(Math.min(acknowledged.inserts, acknowledged.updates, acknowledged.deletes), JSON.stringify(acknowledged)).toBeGreaterThan(0);
+  expect(accountedFor.quarantine, JSON.stringify(judgement.databases)).toBeGreaterThan(0);
+  expect(judgement.exports.found).toBeGreaterThan(0);
 }
 
 /** What runs on this machine. */
@@ -450,7 +521,12 @@ function processesOf({ site }: Base) {
 }
 
 /** Everything the stack made goes; what the engine leaves behind is ended by hand. */
-async function destroy({ stack, site }: Base): Promise<void> {
+async function destroy({ stack, site, folder }: Base): Promise<void> {
+  for (const name of readdirSync(folder).filter((entry) => entry.startsWith("witness-")))
+    await stopWitness({ folder: join(folder, name), journalFile: "" });
+  // Where a test failed, somebody may still stand at a failpoint.
+  for (const file of filesBelow(stack.folder).filter((path) => path.endsWith(".reached")))
+    writeFileSync(file.replace(/\.reached$/, ".go"), "");
   const { PULUMI_BACKEND_URL: backend } = stack.environment;
   mendFileBackend(backend, stack.stack, stack.folder);
   await runPulumi({

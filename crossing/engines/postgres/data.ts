@@ -79,12 +79,12 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
     await putBackProperties(run, database);
     return null;
   }
+  const startedAt = performance.now();
   const replacement = await replacementFor(run, database, action, snapshot);
   const quarantine = derivedName(live, `_quarantine_${epoch}`);
   await fenceDatabase(client, replacement.name, { timeoutMs: 30_000, retryMs: 20 });
   await fenceDatabase(client, live, { timeoutMs: 30_000, retryMs: 20 });
   await assertFenced(client, live);
-  const startedAt = performance.now();
   await swapDatabases(client, {
     live,
     replacement: replacement.name,
@@ -100,8 +100,10 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
         epoch,
         verified: replacement.verified,
       });
+      await failpoint("data.swap-renamed");
     },
   });
+  await failpoint("data.swap-committed");
   await putBackProperties(run, database);
   const session = await sessionInside(endpointOf(run.site), client, live);
   await session.query("SELECT 1");
