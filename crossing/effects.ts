@@ -7,14 +7,17 @@ import { hasTable } from "./tables.ts";
 export interface EffectCount {
   component: string;
   title: string;
-  rows: number;
+  /** Null: they could not be counted. */
+  rows: number | null;
+  /** Why not; absent where they were counted. */
+  unknown?: string;
 }
 
 export async function effectsSince(at: Looking & { control: ControlRecord }): Promise<EffectCount[]> {
   const since = (await at.control.lastForwardAt()) ?? new Date(0).toISOString();
   const counts: EffectCount[] = [];
   for (const effect of at.definition.effects) {
-    const rows = await inLive(
+    const counted = inLive(
       at,
       effect.database,
       async (session) =>
@@ -22,8 +25,14 @@ export async function effectsSince(at: Looking & { control: ControlRecord }): Pr
           ? Number((await session.all<{ rows: number }>(effect.countSql, [since]))[0]?.rows ?? 0)
           : 0,
       false,
-    ).catch(() => 0);
-    counts.push({ component: effect.component, title: effect.title, rows });
+    );
+    const { component, title } = effect;
+    counts.push(
+      await counted.then(
+        (rows) => ({ component, title, rows }),
+        (error: Error) => ({ component, title, rows: null, unknown: error.message }),
+      ),
+    );
   }
   return counts;
 }

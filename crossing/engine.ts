@@ -51,7 +51,7 @@ export interface AtRisk {
 }
 
 export interface CutOver {
-  /** Fence confirmed closed → the database under the live name reachable. */
+  /** From the closed fence until the database under the live name is reachable: making the copy is part of it where none is armed. */
   cutOverMs: number;
   /** Name under which what was live is kept. */
   quarantine: string;

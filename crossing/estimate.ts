@@ -5,6 +5,8 @@ export interface EstimateInput {
   plan: CrossingPlan;
   /** Seconds from closing to opening of earlier crossings that were like this one, newest first. */
   earlierSeconds: number[];
+  /** Seconds that drills of the same scope took, newest first: what is gone by where there was no earlier one. */
+  rehearsedSeconds?: number[];
   /** Bytes that must be copied because a snapshot is not armed, or is still to be taken. */
   toCopyBytes: number;
 }
@@ -19,15 +21,17 @@ const COPY_BYTES_PER_SECOND = 200_000_000;
 const SECONDS_PER_START = 0.6;
 const SECONDS_OF_ENGINE = 1.5;
 
-export function estimate({ plan, earlierSeconds, toCopyBytes }: EstimateInput): Estimate {
+export function estimate({ plan, earlierSeconds, rehearsedSeconds = [], toCopyBytes }: EstimateInput): Estimate {
   const copySeconds = toCopyBytes / COPY_BYTES_PER_SECOND;
   if (!plan.closeGate) return { seconds: 0, basis: "users are not kept out" };
-  if (earlierSeconds.length > 0) {
-    const sorted = earlierSeconds.slice(0, 5).sort((a, b) => a - b);
+  const known = earlierSeconds.length > 0 ? earlierSeconds : rehearsedSeconds;
+  if (known.length > 0) {
+    const sorted = known.slice(0, 5).sort((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)]!;
+    const like = earlierSeconds.length > 0 ? "like it" : "drills of it";
     return {
       seconds: round(median + copySeconds),
-      basis: `median of the last ${sorted.length} like it${copySeconds >= 1 ? ", plus the copy" : ""}`,
+      basis: `median of the last ${sorted.length} ${like}${copySeconds >= 1 ? ", plus the copy" : ""}`,
     };
   }
   return {

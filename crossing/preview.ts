@@ -30,6 +30,8 @@ export interface CrossingPreview {
   scope: string | null;
   from: string | null;
   to: string;
+  /** It goes to an older release; absent where it does not. */
+  back?: true;
   changes: string[];
   stops: string[];
   usersKeptOut: boolean;
@@ -48,11 +50,20 @@ export interface CrossingPreview {
 /** How much longer dumping and restoring take than copying files: measured 9.0 s against 2.0 s, twice. */
 const SLOWER_IN_PLACE = 9;
 
+export interface PreviewOptions {
+  exact: boolean;
+  reached: boolean;
+  carry?: Carry;
+  before?: Pick<Site, "target">;
+  /** Seconds that drills of a scope took, newest first. */
+  rehearsed?: (scope: string | null) => number[];
+}
+
 export async function previewCrossing(
   site: Site,
   definition: SystemDefinition,
   plan: CrossingPlan,
-  { exact, reached, carry = "export", before = site }: { exact: boolean; reached: boolean; carry?: Carry; before?: Pick<Site, "target"> },
+  { exact, reached, carry = "export", before = site, rehearsed = () => [] }: PreviewOptions,
 ): Promise<CrossingPreview> {
   const control = !reached ? null : await openControl(site, definition);
   try {
@@ -84,6 +95,7 @@ export async function previewCrossing(
       scope: plan.scope,
       from: plan.fromRelease,
       to: plan.toRelease,
+      ...(!plan.forward && plan.fromRelease !== plan.toRelease ? { back: true as const } : {}),
       changes: plan.changes.map(({ component, what }) => `${component}: ${what}`),
       ...(before.target === site.target ? {} : { moves: { from: before.target, to: site.target } }),
       stops: plan.stop,
@@ -99,7 +111,12 @@ export async function previewCrossing(
               : plan.constraints.map((change) => ({ ...change, violations: null, problem: null })),
           }),
       effects: control === null || plan.forward ? [] : await effectsSince({ site, definition, control }),
-      estimate: estimate({ plan, earlierSeconds: control === null ? [] : await control.earlierSeconds(plan), toCopyBytes }),
+      estimate: estimate({
+        plan,
+        earlierSeconds: control === null ? [] : await control.earlierSeconds(plan),
+        rehearsedSeconds: plan.forward ? [] : rehearsed(plan.scope),
+        toCopyBytes,
+      }),
     };
   } finally {
     await control?.end();
@@ -166,6 +183,7 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
   for (const line of preview.schemaAhead ?? []) warn(line);
   for (const [name, database] of Object.entries(preview.databases)) {
     if (database.action !== "data stays") say(`${name}: ${database.action}`);
+    else if (preview.back === true) warn(`${name}: data stays as it is: what the newer release wrote is NOT taken back`);
     if (database.migrations.up.length > 0) say(`${name}: migrations applied: ${database.migrations.up.join(", ")}`);
     if (database.migrations.back.length > 0) say(`${name}: schema ${database.migrations.backBy}: ${database.migrations.back.join(", ")}`);
     if (database.inPlace === true)
@@ -182,7 +200,8 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
   for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
   if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);
   if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
-  for (const { component, title, rows } of preview.effects) if (rows > 0) warn(`cannot come back: ${title} (${component}): ${rows}`);
+  for (const { component, title, rows, unknown } of preview.effects)
+    if (rows !== 0) warn(`cannot come back: ${title} (${component}): ${rows ?? `unknown how many: ${unknown ?? ""}`}`);
   say(
     preview.usersKeptOut ? `users get 503 for about ${preview.estimate.seconds} s (${preview.estimate.basis})` : "users are not kept out",
   );

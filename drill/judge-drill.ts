@@ -18,8 +18,8 @@ export interface Evidence {
   before: Record<string, Contents>;
   samples: GateSample[];
   witness: WitnessRun;
-  /** Wall clock when the rollback was called, milliseconds. */
-  started: number;
+  /** Wall clock when the rollback was called, and when its command had ended. Milliseconds. */
+  period: { from: number; to: number };
   /** The preview says that users get 503 meanwhile. */
   keptOut: boolean;
   /** The scope brings data back. */
@@ -46,7 +46,7 @@ export async function judgeDrill(evidence: Evidence): Promise<Finding> {
       live: outside.addressOf(outside.live[witnessDatabase(stage)] ?? ""),
       quarantines: quarantines.filter(({ database }) => database === witnessDatabase(stage)).map(({ place }) => outside.addressOf(place)),
       exports: outcome.exported.map(({ path }) => path).filter((path) => path.endsWith(".jsonl")),
-      period: { from: evidence.started, to: evidence.started + outcome.seconds * 1000 },
+      period: evidence.period,
     });
     const rowsAtRisk = await differencesOf(stage, outside, quarantines, pristine);
     const checks = [

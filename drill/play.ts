@@ -57,7 +57,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
     const given = [...(await repairArguments(facts, stage)), ...request.carry];
     hindrance = await hinder(stage, drill.faults[request.fault]?.hinder);
     const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage, given));
-    const { outcome, samples, started } = await goBack(facts, stage, given);
+    const { outcome, samples, period } = await goBack(facts, stage, given);
     if (outcome.ok) {
       await clock.phase("back", () => untilBack(facts, stage, witness, Date.now()));
       await clock.phase("verify", () => lookAgain(facts, stage));
@@ -65,7 +65,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
     }
     await stopWitness(witness);
     // A rollback that failed must not have lost anything either.
-    facts.finding = await clock.phase("judge", () => judgeDrill({ stage, outcome, before, samples, witness, started, keptOut, restores }));
+    facts.finding = await clock.phase("judge", () => judgeDrill({ stage, outcome, before, samples, witness, period, keptOut, restores }));
     checks.push(...facts.finding.checks);
   } finally {
     await hindrance.end();
@@ -151,10 +151,10 @@ async function goBack(
   facts: DrillFacts,
   stage: Stage,
   given: string[],
-): Promise<{ outcome: CrossingOutcome; samples: GateSample[]; started: number }> {
+): Promise<{ outcome: CrossingOutcome; samples: GateSample[]; period: { from: number; to: number } }> {
   const { definition, stack } = stage;
   const { clock, request, checks, runId } = facts;
-  const started = Date.now();
+  const from = Date.now();
   const watch = watchGate(urlOf(stage, definition.drill.witness.component));
   const wish = [
     "--to",
@@ -189,16 +189,17 @@ async function goBack(
   const outcome = await clock
     .phase("rollback", work, definition.scopes[request.scope]?.budgetSeconds ?? null)
     .finally(async () => (samples = await watch.stop()));
+  const period = { from, to: Date.now() };
   facts.rollback = outcome;
   await addPhases(facts, stage, outcome);
-  const { ok, failure, from, to, seconds } = outcome;
+  const { ok, failure, to, seconds } = outcome;
   checks.push(
     ok
-      ? passed("rollback", `${from ?? "nothing"} → ${to} in ${seconds.toFixed(1)} s`)
+      ? passed("rollback", `${outcome.from ?? "nothing"} → ${to} in ${seconds.toFixed(1)} s`)
       : failed("rollback", failure ?? "it failed and does not say why"),
   );
   rehearseMessages(facts, stage, outcome);
-  return { outcome, samples, started };
+  return { outcome, samples, period };
 }
 
 /** Who would have been told what. A system without messages has nothing to rehearse. */

@@ -1,6 +1,6 @@
 /** The witness of a drill: started, watched through its journal, stopped and asked for its judgement. It is a program of its own. */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -29,7 +29,7 @@ export async function startWitness(
   const own = join(folder, "witness");
   mkdirSync(own, { recursive: true, mode: 0o700 });
   const journalFile = join(own, "journal.jsonl");
-  const loginBodyFile = join(own, "login.json");
+  const loginBodyFile = loginFile(folder);
   const body = Object.fromEntries(
     Object.entries(script.login.body).map(([field, text]) => [
       field,
@@ -51,8 +51,14 @@ export async function startWitness(
   return { folder, journalFile };
 }
 
+/** Its password goes with it: the folder may be kept. */
 export async function stopWitness({ folder }: WitnessRun): Promise<void> {
   await stopProcess(ownProcesses(folder), NAME, STOP_GRACE_MS);
+  rmSync(loginFile(folder), { force: true });
+}
+
+function loginFile(folder: string): string {
+  return join(folder, "witness", "login.json");
 }
 
 export function witnessRuns({ folder }: WitnessRun): boolean {

@@ -1,4 +1,4 @@
-/** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the control database says happened. */
+/** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the control record says happened. */
 import { readFileSync } from "node:fs";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Crossing, JournalEntry } from "../control/record.ts";
@@ -6,6 +6,9 @@ import { PHASES } from "../crossing/phases.ts";
 import type { Ended } from "../crossing/ending.ts";
 import type { Completion } from "../systems/completion.ts";
 import type { CheckResult, ScopeDefinition } from "../systems/definition.ts";
+import { upCommand } from "../declared/commands.ts";
+import { usersAreOut } from "../crossing/gate.ts";
+import { startStoppedServer } from "./embedded-server.ts";
 import { ensureStack, runPulumi, type PulumiOutcome } from "./pulumi-run.ts";
 import { type OpenStack, writeStack } from "./stack.ts";
 import { say } from "./verbs/outcome.ts";
@@ -21,6 +24,7 @@ export interface CrossingOutcome {
   ok: boolean;
   runId: string;
   epoch: number | null;
+  /** Of the last crossing; `none` before the first, `unknown` where the control record cannot be asked. */
   state: string;
   scope: string | null;
   from: string | null;
@@ -39,6 +43,8 @@ export interface CrossingOutcome {
   failure: string | null;
   /** Nothing was closed, stopped or changed. */
   refused: boolean;
+  /** The command that goes on with an update, or carries out changed pins. */
+  up: string;
 }
 
 /** Writes the pins and runs the update. A refused update leaves the stack file as it was. */
@@ -57,15 +63,22 @@ export async function cross(before: OpenStack, text: string, runId: string, reas
   return outcome;
 }
 
-function update(before: OpenStack, text: string, runId: string, reason: string | null): Promise<PulumiOutcome> {
+async function update(before: OpenStack, text: string, runId: string, reason: string | null): Promise<PulumiOutcome> {
   writeStack(before, keepSalt(before, text));
-  return runPulumi({
+  const call = {
     project: before.project,
     stack: before.stack,
     arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs"],
     environment: { BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
     onLine: progress(),
-  });
+  };
+  try {
+    return await runPulumi(call);
+  } catch (error) {
+    // There was no engine that could have changed anything.
+    writeStack(before, keepSalt(before, before.text));
+    throw error;
+  }
 }
 
 /** `stack select --create` writes the passphrase's salt into the stack file; it must survive our own edit of what we read before. */
@@ -89,12 +102,14 @@ function progress(): (line: string) => void {
 }
 
 async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code: number, output: string): Promise<CrossingOutcome> {
-  const control = await openControl(stack.site, stack.definition).catch(() => null);
+  const { control, silent } = await askControl(stack, code);
   try {
     const crossing = (await control?.lastCrossing()) ?? null;
     const ours = crossing !== null && control !== null && (await worked(control, crossing, runId));
     const journal = ours ? await control.journal(crossing.epoch) : [];
     const scope = ours && crossing.plan.scope !== null ? stack.definition.scopes[crossing.plan.scope] : undefined;
+    // Who cannot ask does not know whether anything was changed: then the pins stay.
+    const refused = code !== 0 && silent === null && (!ours || crossing.state === "refused");
     const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)
       ?.detail as { cutOverMs: number; quarantine: string } | undefined;
     const ended = journal.findLast(({ phase, step, status }) => phase === "evidence" && step === "ended" && status === "finished")
@@ -103,7 +118,7 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
       ok: code === 0,
       runId,
       epoch: crossing?.epoch ?? null,
-      state: crossing?.state ?? "none",
+      state: silent !== null ? "unknown" : (crossing?.state ?? "none"),
       scope: crossing?.plan.scope ?? null,
       from: ours ? crossing.plan.fromRelease : null,
       to: crossing?.plan.toRelease ?? stack.declared.release,
@@ -115,12 +130,39 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
       exported: ours ? await control.exports(crossing.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
-      failure: code === 0 ? null : failureOf(output),
-      refused: code !== 0 && (!ours || crossing.state === "refused"),
+      failure: code === 0 ? null : refused ? failureOf(output) : whatNext(stack, failureOf(output), silent),
+      refused,
+      up: upCommand(stack.site),
     };
   } finally {
     await control?.end();
   }
+}
+
+/** The control record, or why it says nothing. A server of our own that died in the update is started, as the next update would. */
+async function askControl(
+  { site, definition }: OpenStack,
+  code: number,
+): Promise<{ control: ControlRecord | null; silent: string | null }> {
+  try {
+    if (code !== 0) await startStoppedServer(site);
+    return { control: await openControl(site, definition), silent: null };
+  } catch (error) {
+    return { control: null, silent: (error as Error).message };
+  }
+}
+
+/** Who was interrupted, or lost the provider, has only the engine's own words. */
+function whatNext({ site }: OpenStack, failure: string, silent: string | null): string {
+  const up = upCommand(site);
+  const lines = [failure];
+  if (silent !== null)
+    lines.push(
+      `What became of it is not known: the control record does not answer (${silent}). The pins stay as they were written. Once it answers, run \`${up}\`: it goes on from where it is.`,
+    );
+  else if (!failure.includes("The gate stays closed") && usersAreOut(site))
+    lines.push(`Users are kept out now (the gate is closed). Run \`${up}\`: it goes on from where it is.`);
+  return lines.join("\n");
 }
 
 async function worked(control: ControlRecord, crossing: Crossing, runId: string): Promise<boolean> {

@@ -41,6 +41,7 @@ export async function runPulumi({
   const pass = (): void => void child.kill("SIGINT");
   process.on("SIGINT", pass);
   process.on("SIGTERM", pass);
+  process.on("SIGHUP", goOnAlone);
   const lines: string[] = [];
   const collect = async (stream: NodeJS.ReadableStream): Promise<void> => {
     for await (const line of createInterface({ input: stream })) {
@@ -61,7 +62,13 @@ export async function runPulumi({
   } finally {
     process.off("SIGINT", pass);
     process.off("SIGTERM", pass);
+    process.off("SIGHUP", goOnAlone);
   }
+}
+
+/** A terminal that is gone is no wish to stop half-way: the update ends, and the record has how. */
+function goOnAlone(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 }
 
 /** Makes the stack where it is not there yet. */

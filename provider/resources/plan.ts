@@ -61,10 +61,12 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
   const { previewCrossing, previewLines } = await import("../../crossing/preview.ts");
+  const { rehearsedSeconds } = await import("../../drill/rehearsed.ts");
   const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, {
     exact: inputs.exact,
     carry: inputs.carry,
     reached: facts.reach.kind === "reached",
+    rehearsed: (scope) => rehearsedSeconds(inputs.site.project, definition.name, scope),
     ...(old === null ? {} : { before: old.site }),
   });
   return { preview, lines: previewLines(preview) };

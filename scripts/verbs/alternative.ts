@@ -5,6 +5,7 @@
 import { stopAllAt } from "../../components/targets/index.ts";
 import { look, unfinished } from "../../crossing/look.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { commandOf } from "../../declared/commands.ts";
 import { suggestion } from "../../declared/errors.ts";
 import type { Declared } from "../../declared/schema.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
@@ -24,10 +25,11 @@ export interface Taken {
 }
 
 /** Commands by which a rollback that failed can be finished otherwise, in the order in which they are declared. Pure. */
-export function otherWays({ declared, stack }: Pick<OpenStack, "declared" | "stack">, tried?: string): string[] {
+export function otherWays({ declared, stack, project }: Pick<OpenStack, "declared" | "stack" | "project">, tried?: string): string[] {
   const left = Object.entries(declared.alternatives).slice(Object.keys(declared.alternatives).indexOf(tried ?? "") + 1);
   return left.map(
-    ([name, { title }]) => `backout rollback --stack ${stack} --alternative ${name}${title === undefined ? "" : `  (${title})`}`,
+    ([name, { title }]) =>
+      `${commandOf(project, "backout", `rollback --stack ${stack} --alternative ${name}`)}${title === undefined ? "" : `  (${title})`}`,
   );
 }
 

@@ -1,19 +1,9 @@
 /** How a verb brings a stack to changed pins: told what would happen, refused where it cannot be, asked, carried out. */
-import { question } from "zx";
-import { EMBEDDED_USER, serverHome, type Site } from "../../declared/site.ts";
+import { createInterface } from "node:readline";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { openStack, type OpenStack } from "../stack.ts";
 import { say, UsageError, VerbRefusedError } from "./outcome.ts";
 import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
-
-/** An embedded server that is down is started first, as the update would: without it nobody knows which snapshots there are. */
-export async function startStoppedServer(site: Site): Promise<void> {
-  if (site.server?.embedded !== true) return;
-  const { ensureServer, observeServer } = await import("../../postgres/server.ts");
-  if (observeServer(serverHome(site)).state !== "stopped") return;
-  say("the embedded PostgreSQL server is down: it is started");
-  await ensureServer({ home: serverHome(site), port: site.server.port, superuser: EMBEDDED_USER, log: say });
-}
 
 /** What an update to these pins would do, told. @throws VerbRefusedError where it would be refused, or nobody can know */
 export async function lookAhead(before: OpenStack, text: string, exact = false): Promise<{ after: OpenStack; preview: PreviewOutcome }> {
@@ -34,8 +24,25 @@ export function requireAllowed({ refused }: PreviewOutcome): void {
 export async function confirm(yes: boolean | undefined, stack: string): Promise<void> {
   if (yes === true) return;
   if (!process.stdin.isTTY) throw new UsageError("there is no terminal to ask on: repeat with --yes; nothing was changed");
-  const answer = await question(`Do this to ${stack}? Type yes: `);
+  const answer = await ask(`Do this to ${stack}? Type yes: `);
   if (answer.trim() !== "yes") throw new VerbRefusedError("not confirmed; nothing was changed");
+}
+
+/** On standard error, so that standard output stays the verb's. Ctrl-C and Ctrl-D are an answer, too: nothing. */
+function ask(text: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise<string>((resolve) => {
+    const unanswered = (): void => {
+      process.stderr.write("\n");
+      resolve("");
+    };
+    lines.once("SIGINT", () => lines.close());
+    lines.once("close", unanswered);
+    lines.question(text, (answer) => {
+      lines.off("close", unanswered);
+      resolve(answer);
+    });
+  }).finally(() => lines.close());
 }
 
 export interface CarriedOut {

@@ -63,10 +63,10 @@ export function addHistory(program: Command): void {
         options.json,
         () => history(options),
         ({ crossings }) => {
-          for (const { epoch, from, to, scope, state, startedAt, openedAt, reason } of crossings) {
+          for (const { epoch, from, to, scope, state, startedAt, openedAt, reason, failure } of crossings) {
             const seconds = openedAt === null ? "" : ` ${((Date.parse(openedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
             process.stdout.write(
-              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scope})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}\n`,
+              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scope})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
           }
         },

@@ -59,19 +59,20 @@ export function exitCodeOf(error: unknown): number {
 
 /**
  * Runs a verb. What it returns is printed as JSON with `--json`, and by `tell` otherwise.
- * @param ok whether the outcome counts as done; a verb that ran and found something wrong ends with 1.
+ * @param ok whether the outcome counts as done; a verb that ran and found something wrong ends with 1, one that says what would be refused with 3.
  */
 export async function finish<T>(
   json: boolean | undefined,
   work: () => Promise<T>,
   tell: (result: T) => void,
-  ok: (result: T) => boolean = () => true,
+  ok: (result: T) => boolean | "refused" = () => true,
 ): Promise<void> {
   try {
     const result = await work();
     if (json === true) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     else tell(result);
-    process.exitCode = ok(result) ? EXIT.done : EXIT.failed;
+    const verdict = ok(result);
+    process.exitCode = verdict === "refused" ? EXIT.refused : verdict ? EXIT.done : EXIT.failed;
   } catch (error) {
     const { name, message } = error as Error;
     if (json === true) process.stdout.write(`${JSON.stringify({ error: { name, message }, ...toldBy(error) }, null, 2)}\n`);

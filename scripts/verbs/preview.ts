@@ -6,6 +6,7 @@ import { previewCrossing, previewLines, type CrossingPreview } from "../../cross
 import { refusals } from "../../crossing/refusals.ts";
 import { changedLines, type LineChange } from "../../declared/edit.ts";
 import type { Freeze } from "../../declared/schema.ts";
+import { rehearsedSeconds } from "../../drill/rehearsed.ts";
 import { nextCrossing } from "../../provider/resources/fence.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { rollbackText } from "./rollback-pins.ts";
@@ -17,6 +18,8 @@ interface Options extends CommonOptions {
   component?: string;
   exact?: boolean;
   carry?: string;
+  snapshot?: string;
+  with?: string[];
 }
 
 export interface PreviewOutcome {
@@ -52,6 +55,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     reached: facts.reach.kind === "reached",
     before: before.site,
     carry: after.declared.carry,
+    rehearsed: (scope) => rehearsedSeconds(after.site.project, after.definition.name, scope),
   });
   return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview };
 }
@@ -75,12 +79,13 @@ export function addPreview(program: Command): void {
   program
     .command("preview")
     .description(
-      "tell what a rollback (--to) or the stack file as it stands would do: changes, rows at risk, what cannot come back, time; touches nothing",
+      "tell what a rollback (--scope, --to, …) or, without any of these, the stack file as it stands would do: changes, rows at risk, what cannot come back, time; touches nothing",
     )
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--to <release>", "release to go back to")
     .option("--scope <name>", "scope of the rollback; the system's default unless given")
     .option("--component <name>", "component of a scope that is for one")
+    .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
     .option(
       "--carry <what>",
@@ -94,12 +99,12 @@ export function addPreview(program: Command): void {
         async () => {
           const found = stackFile(options.stack);
           const before = await openStack(found);
-          const after =
-            options.to === undefined && options.scope === undefined ? before : await openStack(found, await rollbackText(before, options));
+          const wished = [options.to, options.scope, options.component, options.with, options.carry, options.snapshot];
+          const after = wished.every((wish) => wish === undefined) ? before : await openStack(found, await rollbackText(before, options));
           return previewOf(before, after, options.exact === true);
         },
         (outcome) => tellPreview(outcome, (line) => process.stdout.write(`${line}\n`)),
-        (outcome) => outcome.refused.length === 0,
+        ({ refused }) => (refused.length === 0 ? true : "refused"),
       );
     });
 }

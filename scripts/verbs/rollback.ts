@@ -2,10 +2,11 @@
 import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
 import type { CrossingOutcome } from "../cross.ts";
+import { startStoppedServer } from "../embedded-server.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { otherWays, takeAlternative } from "./alternative.ts";
-import { carryOut, confirm, lookAhead, reasonOf, startStoppedServer } from "./carry-out.ts";
+import { carryOut, confirm, lookAhead, reasonOf } from "./carry-out.ts";
 import { rollbackText, type RollbackWish } from "./rollback-pins.ts";
 import { finish, type CommonOptions } from "./outcome.ts";
 import type { PreviewOutcome } from "./preview.ts";

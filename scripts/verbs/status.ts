@@ -6,6 +6,7 @@ import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { runsOn, schemaAhead } from "../../crossing/schema-ahead.ts";
+import { upCommand } from "../../declared/commands.ts";
 import { gateStateFile, type Site } from "../../declared/site.ts";
 import { readGateState } from "../../gate/state.ts";
 import { clockSpeed } from "../../verification/clock.ts";
@@ -17,6 +18,8 @@ import { finish, type CommonOptions } from "./outcome.ts";
 export interface Status {
   stack: string;
   system: string;
+  /** What goes on with an unfinished crossing. */
+  up: string;
   declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
   reached: boolean;
   reason: string | null;
@@ -64,6 +67,7 @@ export async function status(options: CommonOptions): Promise<Status> {
   return {
     stack: stack.stack,
     system: definition.name,
+    up: upCommand(site),
     declared: { release: pins.release, data: pins.data, blocked: stack.declared.blocked, freeze: stack.declared.freeze ?? null },
     reached: facts.reach.kind === "reached",
     reason: facts.reach.kind === "unreachable" ? facts.reach.reason : facts.reach.kind === "absent" ? "not deployed yet" : null,
@@ -133,7 +137,7 @@ function tell(found: Status): void {
   if (found.crossing !== null) {
     const { epoch, state, from, to, unfinished: open, failure } = found.crossing;
     lines.push(
-      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? ": UNFINISHED, run `pulumi up` again" : ""}`,
+      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.up}\` again` : ""}`,
     );
   }
   lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}`);

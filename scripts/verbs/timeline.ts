@@ -17,7 +17,9 @@ export function timelineLines(outcome: CrossingOutcome): string[] {
   if (outcome.checks.length > 0) lines.push(`  ${passed} of ${outcome.checks.length} checks passed`);
   for (const { path, rows } of outcome.exported) if (path.endsWith(".jsonl")) lines.push(`  kept ${rows} rows written since: ${path}`);
   if (outcome.quarantine !== null)
-    lines.push(`  to undo: pin backout:data to quarantine:${outcome.quarantine} (and the release), then \`pulumi up\``);
+    lines.push(
+      `  to undo: pin backout:data to quarantine:${outcome.quarantine}${outcome.from === null ? "" : ` and backout:release to ${outcome.from} (not under backout:blocked any more; components that are pinned off stay off)`}, then \`${outcome.up}\``,
+    );
   if (outcome.failure !== null) lines.push(paint?.red(outcome.failure) ?? outcome.failure);
   return lines;
 }

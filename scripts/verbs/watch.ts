@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
 import type { Crossing } from "../../control/record.ts";
 import { newRunId } from "../../crossing/run-id.ts";
+import { commandOf } from "../../declared/commands.ts";
 import { editPins } from "../../declared/edit.ts";
 import { suggestion } from "../../declared/errors.ts";
 import { appendGovernance } from "../../records/governance.ts";
@@ -79,7 +80,7 @@ async function openCrossing({ site, definition, stack }: OpenStack): Promise<Cro
   if (crossing === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to watch`);
   if (crossing.state !== "open")
     throw new VerbRefusedError(
-      `crossing ${crossing.epoch} of ${stack} is "${crossing.state}", not open: finish it first (\`backout status\`)`,
+      `crossing ${crossing.epoch} of ${stack} is "${crossing.state}", not open: finish it first (\`${commandOf(site.project, "backout", `status --stack ${stack}`)}\`)`,
     );
   return crossing;
 }
@@ -94,7 +95,7 @@ function nextOf({ site, definition, stack }: OpenStack, crossing: Crossing, spee
   const next = nextWatch(definition, watchStates(site, definition, crossing, speed));
   if (next === null) return null;
   const { id, title, minutes } = next;
-  return { id, title, minutes, command: `backout watch ${id} --stack ${stack}` };
+  return { id, title, minutes, command: commandOf(site.project, "backout", `watch ${id} --stack ${stack}`) };
 }
 
 function refuseTooEarly(definition: SystemDefinition, states: WatchState[], id: string): void {

@@ -24,6 +24,17 @@ describe("how long users will be kept out", () => {
     expect(estimate({ plan: restore, earlierSeconds: [1, 1, 1, 1, 1, 600, 600, 600, 600, 600, 600], toCopyBytes: 0 }).seconds).toBe(1);
   });
 
+  it("as long as drills of it took, where there was none yet", () => {
+    expect(estimate({ plan: restore, earlierSeconds: [], rehearsedSeconds: [4, 2, 3], toCopyBytes: 0 })).toEqual({
+      seconds: 3,
+      basis: "median of the last 3 drills of it",
+    });
+    expect(estimate({ plan: restore, earlierSeconds: [9], rehearsedSeconds: [4, 2, 3], toCopyBytes: 0 })).toEqual({
+      seconds: 9,
+      basis: "median of the last 1 like it",
+    });
+  });
+
   it("plus what has to be copied now", () => {
     const copying = estimate({ plan: restore, earlierSeconds: [3], toCopyBytes: 10 * GB });
     expect(copying).toEqual({ seconds: 53, basis: "median of the last 1 like it, plus the copy" });

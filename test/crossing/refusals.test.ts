@@ -1,8 +1,8 @@
 /** Every reason not to begin, all at once, before anything stops. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Facts } from "../../crossing/look.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { resolvePins } from "../../declared/pins.ts";
@@ -96,6 +96,52 @@ describe("refused before anything stops", () => {
     ]);
     for (const schema of ["keep", "mark"]) expect(await refused({ ...down, schema }, { lastOpen: opened() }, without)).toEqual([]);
     expect(await refused(down, { lastOpen: opened() })).toEqual([]);
+  });
+
+  describe("a disk with too little room, while nobody has been stopped", () => {
+    /** The same system on a SQLite file, whose room is looked for on this machine. */
+    const pfa = definition.databases["pfa"]!;
+    const onFile: SystemDefinition = {
+      ...definition,
+      databases: { pfa: { ...pfa, engine: "sqlite", ledger: "backout" } },
+    };
+    const there = (change: Partial<Facts> = {}): Partial<Facts> => ({
+      reach: { kind: "reached" },
+      databases: { pfa: facts() },
+      ...change,
+    });
+    /** No disk has as much. */
+    const HUGE = 2 ** 60;
+    const tooLittle = [
+      expect.stringMatching(/^not enough space at .*: 1429365116108\.8 MB needed with margin, [\d.]+ MB free\. Nothing was copied/),
+    ];
+    const live = () => join(project, "live.db");
+    const pins = () => ({ server: undefined, files: { pfa: live() } });
+    beforeEach(() => writeFileSync(live(), "x".repeat(4096)));
+    afterEach(() => rmSync(live(), { force: true }));
+
+    it("for a snapshot that has no copy ready; one that has needs none", async () => {
+      const back = { ...pins(), release: "v3.0.0", data: "before-v4.0.0@1" };
+      const snapshot = { ...SNAPSHOT, id: 7, sizeBytes: HUGE };
+      const looked = there({ snapshots: [snapshot] as unknown as Facts["snapshots"], lastOpen: opened() });
+      expect(await refused(back, looked, onFile)).toEqual(tooLittle);
+      const copy = (verified: object | null) =>
+        [{ role: "armed", database: "pfa", snapshotId: 7, verified }] as unknown as Facts["catalogue"];
+      expect(await refused(back, { ...looked, catalogue: copy(null) }, onFile), "one that was never verified is none").toEqual(tooLittle);
+      expect(await refused(back, { ...looked, catalogue: copy({}) }, onFile)).toEqual([]);
+      const small = [{ ...snapshot, sizeBytes: 4096 }] as unknown as Facts["snapshots"];
+      expect(await refused(back, { ...looked, snapshots: small }, onFile)).toEqual([]);
+    });
+
+    it("for the snapshot that a deployment takes", async () => {
+      const forward = { ...pins(), release: "v4.0.0" };
+      const looked = there({ lastOpen: opened({ release: "v3.0.0" }) });
+      expect(await refused(forward, looked, onFile)).toEqual([]);
+      const { bavail, bsize } = statfsSync(project);
+      // Sparse: it takes no room itself.
+      truncateSync(live(), bavail * bsize);
+      expect(await refused(forward, looked, onFile)).toEqual([expect.stringMatching(/^not enough space at /)]);
+    });
   });
 
   it("everything at once", async () => {

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { rehearsedSeconds } from "../../drill/rehearsed.ts";
 import { median, readHistory, timings } from "../../drill/report/history.ts";
 import { markdownReport } from "../../drill/report/markdown.ts";
 import { page } from "../../drill/report/page.ts";
@@ -378,6 +379,21 @@ describe("on disk", () => {
     expect(readHistory(join(folder, "none"))).toEqual({ reports: [], warnings: [] });
     expect(timings(readHistory(folder), "some-system", "restore")).toEqual({ runs: 0, phases: {}, rollback: null, unavailable: null });
     expect(median([])).toBeNull();
+  });
+
+  test("a preview goes by the newest passed drills of the scope: how long writes were away", () => {
+    const project = mkdtempSync(join(tmpdir(), "backout-rehearsed-"));
+    symlinkSync(folder, join(project, "reports"));
+    const away = (unavailableMs: number | null) => ({ rollback: { ...rollback(), unavailableMs } });
+    for (const [day, seconds] of [1, 2, 3, 4, 5, 6].entries())
+      drill(`run-${day}`, { startedAt: `2026-01-0${day + 1}T00:00:00Z`, ...away(seconds * 1000) });
+    drill("never-back", { startedAt: "2026-01-08T00:00:00Z", ...away(null) });
+    drill("failed", { startedAt: "2026-01-09T00:00:00Z", verdict: "failed", problem: "it was cut off", ...away(90_000) });
+    drill("other-scope", { startedAt: "2026-01-09T00:00:00Z", scope: "quick", ...away(90_000) });
+    expect(rehearsedSeconds(project, "some-system", "restore")).toEqual([6, 5, 4, 3, 2]);
+    expect(rehearsedSeconds(project, "some-system", null)).toEqual([]);
+    expect(rehearsedSeconds(join(project, "none"), "some-system", "restore")).toEqual([]);
+    rmSync(project, { recursive: true });
   });
 
   test("medians and last times of the drills that are alike, by the time they started", () => {

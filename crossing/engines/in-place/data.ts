@@ -82,6 +82,7 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
   if (satisfies(now, action)) return null;
   const live = liveName(site, database);
   const quarantine = derivedName(live, `_quarantine_${epoch}`);
+  const startedAt = performance.now();
   const goal = await goalOf(run, database, action, snapshot);
   return inDatabase(site, database, async (client) => {
     const at = { client, endpoint: endpointOf(site) };
@@ -103,7 +104,7 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
       "info",
       `${database} was restored in place in ${Math.round(restoreMs)} ms; ${control === null ? "" : quarantine} is its safety dump`,
     );
-    return { cutOverMs: restoreMs, quarantine };
+    return { cutOverMs: performance.now() - startedAt, quarantine };
   });
 }
 

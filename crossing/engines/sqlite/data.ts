@@ -100,11 +100,11 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
   const live = livePath(site, database);
   const now = liveState(site, control, database);
   if (satisfies(now.lineage, action)) return null;
+  const startedAt = performance.now();
   const replacement = await replacementFor(run, database, action, snapshot);
   const quarantineName = `${database}_quarantine_${epoch}`;
   await closeFile(live);
   await closeFile(replacement.path);
-  const startedAt = performance.now();
   const saved = await savedProperties(run, database);
   const swap: Swap = {
     database,

@@ -1,0 +1,74 @@
+/** What a preview says, as lines: what a person must not overlook is a warning. */
+import { expect, test } from "vitest";
+import { previewLines, type CrossingPreview } from "../../crossing/preview.ts";
+
+const RESTORED = {
+  action: "restored from before-v2@1; what is there now goes into quarantine",
+  migrations: { up: [], back: [], backBy: "keep" },
+  atRisk: {
+    how: "counted" as const,
+    rows: { orders: { inserted: 2, updated: 1, deleted: 0 }, users: { inserted: 0, updated: 0, deleted: 0 } },
+  },
+  unknown: null,
+  armed: true,
+  putBack: null,
+};
+
+/** Of a way back, unless it is said to lead forward. */
+function lines(changes: Partial<CrossingPreview> = {}, forward = false): string[] {
+  const preview: CrossingPreview = {
+    ...(forward ? {} : { back: true }),
+    scope: "restore",
+    from: "v2",
+    to: "v1",
+    changes: ["api: v2 → v1"],
+    stops: ["worker", "api"],
+    usersKeptOut: true,
+    take: [],
+    databases: { shop: RESTORED },
+    effects: [],
+    estimate: { seconds: 2.5, basis: "median of the last 3 like it" },
+    ...changes,
+  };
+  return previewLines(preview).map(({ severity, line }) => `${severity === "warning" ? "! " : "  "}${line}`);
+}
+
+test("a restore: what changes, what is at risk, that the way is armed, and how long it takes", () => {
+  expect(lines()).toEqual([
+    "  v2 → v1 (scope restore)",
+    "  api: v2 → v1",
+    "  shop: restored from before-v2@1; what is there now goes into quarantine",
+    "  shop: the snapshot is armed: the cut-over is a rename",
+    "! shop: rows at risk (counted) in orders: 2 inserted, 1 updated, 0 deleted; kept in quarantine and export",
+    "  stops, in this order: worker, api",
+    "  users get 503 for about 2.5 s (median of the last 3 like it)",
+  ]);
+});
+
+test("a snapshot that is not armed is warned of", () => {
+  expect(lines({ databases: { shop: { ...RESTORED, armed: false } } })).toContain(
+    "! shop: the snapshot is NOT armed: it is restored while users wait",
+  );
+});
+
+test("data that stays when the release goes back is said, and nobody is told of it on the way forward", () => {
+  const stays = { shop: { ...RESTORED, action: "data stays", atRisk: null, armed: null } };
+  const said = "! shop: data stays as it is: what the newer release wrote is NOT taken back";
+  expect(lines({ databases: stays })).toContain(said);
+  expect(lines({ databases: stays }, true)).not.toContain(said);
+});
+
+test("effects that cannot come back: how many, none, or that nobody knows", () => {
+  const effect = { component: "worker", title: "orders sent to the warehouse" };
+  const told = lines({
+    effects: [
+      { ...effect, rows: 7 },
+      { ...effect, rows: 0 },
+      { ...effect, rows: null, unknown: "permission denied for table orders" },
+    ],
+  }).filter((line) => line.includes("cannot come back"));
+  expect(told).toEqual([
+    "! cannot come back: orders sent to the warehouse (worker): 7",
+    "! cannot come back: orders sent to the warehouse (worker): unknown how many: permission denied for table orders",
+  ]);
+});

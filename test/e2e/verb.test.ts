@@ -1,0 +1,184 @@
+/** `backout rollback` itself is killed, interrupted, left by its terminal, loses its database, or is asked at a terminal. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { CrossingOutcome } from "../../scripts/cross.ts";
+import { findExecutables } from "../../scripts/engine/find-executable.ts";
+import { isAlive } from "../../scripts/engine/process-table.ts";
+import { makeStand, PINS, PROJECT, textOf, until, type Stand } from "./stand.ts";
+
+const PROGRAM = [process.execPath, "--disable-warning=ExperimentalWarning", join(PROJECT, "scripts", "backout.ts")];
+const BACK = ["rollback", "--to", "v3.0.0", "--scope", "restore", "--incident", "INC-3"];
+
+let stand: Stand;
+beforeAll(async () => {
+  stand = await makeStand();
+  await stand.upWell();
+});
+afterAll(() => stand?.destroy());
+
+interface Held {
+  verb: ChildProcess;
+  /** Process id of the provider that stands at the point. */
+  provider: number;
+  /** Lets it go on, and resolves with how the verb ended. */
+  goOn: () => Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+/** A rollback that stands at a failpoint. */
+async function held(point: string): Promise<Held> {
+  const points = mkdtempSync(join(stand.stack.folder, "failpoint-"));
+  const verb = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...BACK, "--stack", stand.stack.stack, "--yes", "--json"], {
+    cwd: stand.stack.folder,
+    env: { ...process.env, ...stand.stack.environment, BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = new Promise<number | null>((resolve) => verb.once("exit", resolve));
+  const texts = Promise.all([textOf(verb.stdout), textOf(verb.stderr)]);
+  const reached = join(points, `${point}.reached`);
+  await until(`the rollback stands at ${point}`, () => existsSync(reached) && readFileSync(reached, "utf8") !== "");
+  return {
+    verb,
+    provider: Number(readFileSync(reached, "utf8")),
+    goOn: async () => {
+      writeFileSync(join(points, `${point}.go`), "");
+      const code = await ended;
+      const [stdout, stderr] = await texts;
+      return { code, stdout, stderr };
+    },
+  };
+}
+
+const back = () => stand.verb<CrossingOutcome>(BACK[0]!, ...BACK.slice(1), "--yes");
+
+/** Where every rollback of this file has to end, whatever happened to the one before. */
+async function expectBack(): Promise<void> {
+  expect(await stand.version()).toBe("v3.0.0");
+  expect(stand.gate()?.mode).toBe("open");
+  expect(await stand.last()).toMatchObject({ state: "open", failure: null });
+  expect((await stand.lineage()).snapshot?.name).toBe("before-v4.0.0");
+  expect(stand.text()).toMatch(/backout:blocked:\n +v4\.0\.0: INC-3\n/);
+  expect(existsSync(join(stand.stack.home, "lock.json"))).toBe(false);
+}
+
+describe("a rollback by its command", () => {
+  beforeEach(async () => void (await stand.upWell(PINS.forward)));
+
+  test("its database dies: the pins stay, it says what is true, and the same command goes on", async () => {
+    const { goOn } = await held("data.after");
+    process.kill(stand.pids().server!, "SIGKILL");
+    const { code, stdout, stderr } = await goOn();
+    expect(code, stderr).toBe(1);
+    const outcome = JSON.parse(stdout) as CrossingOutcome;
+    expect(outcome).toMatchObject({ ok: false, refused: false, from: "v4.0.0", to: "v3.0.0", scope: "restore" });
+    expect(outcome.failure).toMatch(/The gate stays closed|Users are kept out now \(the gate is closed\)/);
+    expect(outcome.failure).toMatch(/[rR]un `\S.* up --stack e2e`/);
+    expect(stand.gate()?.mode).toBe("closed");
+    expect(stand.text()).toMatch(/backout:release: v3\.0\.0\n/);
+    const again = await back();
+    expect(again.code, again.stderr).toBe(0);
+    await expectBack();
+  });
+
+  test("Ctrl-C: what is under way ends, it says that users are out and what to run, and the same command goes on", async () => {
+    const { verb, goOn } = await held("data.before");
+    verb.kill("SIGINT");
+    const { code, stdout, stderr } = await goOn();
+    expect(code, stderr).toBe(1);
+    const outcome = JSON.parse(stdout) as CrossingOutcome;
+    expect(outcome.refused).toBe(false);
+    expect(outcome.failure).toMatch(/Users are kept out now \(the gate is closed\)\. Run `\S.* up --stack e2e`/);
+    expect(stand.gate()?.mode).toBe("closed");
+    const again = await back();
+    expect(again.code, again.stderr).toBe(0);
+    await expectBack();
+  });
+
+  test("its terminal goes away: it is carried through", async () => {
+    const { verb, goOn } = await held("data.before");
+    verb.kill("SIGHUP");
+    const { code, stdout, stderr } = await goOn();
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, to: "v3.0.0" });
+    await expectBack();
+  });
+
+  test("SIGKILL: its lock is taken over, and the same command goes on", async () => {
+    const { verb, provider, goOn } = await held("data.before");
+    verb.kill("SIGKILL");
+    await until("the verb is gone", () => !isAlive(verb.pid!));
+    const meanwhile = await back();
+    // The update it started is still at work: the second is refused, or waits for the lock in the database.
+    await goOn().catch(() => undefined);
+    await until("the update of the killed verb has ended", () => !isAlive(provider));
+    expect(meanwhile.code, meanwhile.stderr).toBe(3);
+    const again = await back();
+    expect(again.code, again.stderr).toBe(0);
+    expect(meanwhile.stderr).toMatch(/the lock of pid \d+ \(rollback for INC-3\) is taken over: that process is dead/);
+    await expectBack();
+  });
+});
+
+const [script] = await findExecutables("script");
+
+describe("asked at a terminal", () => {
+  beforeAll(async () => void (await stand.upWell(PINS.forward)));
+  beforeEach((context) => context.skip(script === undefined, "`script` of util-linux, which makes a terminal, is not here"));
+
+  /** Runs the rollback at a terminal of its own, and types when it asks. */
+  async function typed(keys: string): Promise<{ code: number | null; shown: string }> {
+    const command = [...PROGRAM, ...BACK, "--stack", stand.stack.stack].map((word) => `'${word}'`).join(" ");
+    const terminal = spawn(script!, ["--quiet", "--return", "--command", command, "/dev/null"], {
+      cwd: stand.stack.folder,
+      env: { ...process.env, ...stand.stack.environment, TERM: "dumb" },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    let shown = "";
+    let asked = false;
+    terminal.stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+      if (asked || !shown.includes("Type yes:")) return;
+      asked = true;
+      terminal.stdin.write(keys);
+    });
+    const code = await new Promise<number | null>((resolve) => terminal.once("close", resolve));
+    expect(asked, shown).toBe(true);
+    return { code, shown };
+  }
+
+  test.each([
+    ["Ctrl-C", "\u0003"],
+    ["Ctrl-D", "\u0004"],
+    ["anything but yes", "y\r"],
+  ])("%s: not confirmed, nothing was changed, and no lock is left", async (_, keys) => {
+    const text = stand.text();
+    const pids = stand.pids();
+    const { code, shown } = await typed(keys);
+    expect(code, shown).toBe(3);
+    expect(shown).toContain("not confirmed; nothing was changed");
+    expect(stand.text()).toBe(text);
+    expect(stand.pids()).toEqual(pids);
+    expect(existsSync(join(stand.stack.home, "lock.json"))).toBe(false);
+  });
+
+  test("yes: it is carried out", async () => {
+    const { code, shown } = await typed("yes\r");
+    expect(code, shown).toBe(0);
+    await expectBack();
+  });
+});
+
+test("what would be refused ends a preview with 3, and says why", async () => {
+  const { code, json } = await stand.verb<{ refused: string[] }>(
+    "preview",
+    "--scope",
+    "restore",
+    "--to",
+    "v3.0.0",
+    "--snapshot",
+    "before-v4.0.0@99",
+  );
+  expect(code).toBe(3);
+  expect(json.refused.join()).toContain("before-v4.0.0@99");
+});
