@@ -64,16 +64,17 @@ export async function runDrill(
   const evidence = join(request.reports, runId);
   if (facts.rollback !== null) facts.rollback = { ...facts.rollback, exported: keepExports(evidence, facts.rollback.exported) };
   if (facts.finding !== null) keepJudgement(evidence, facts.finding.judgement);
-  await leave(facts, folder);
+  await leave(facts, folder, say);
   return facts;
 }
 
 /** Destroys everything the way a person would, and looks whether it is gone; what is not is removed by force. */
-async function leave(facts: DrillFacts, folder: string): Promise<void> {
+async function leave(facts: DrillFacts, folder: string, say: (line: string) => void): Promise<void> {
   const { checks, clock, request, stage } = facts;
   if (request.keep) {
     updateRecord(folder, { kept: true, phase: "kept" });
     facts.kept = true;
+    say(`kept in ${folder}`);
     return;
   }
   await clock

@@ -156,7 +156,10 @@ export async function burstOf(
 /** The status of an answer that has come as a whole. @throws where none has */
 function statusOf(url: string, headers: Record<string, string>, agent: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
+    const silence = (): void => reject(new Error("the connection was closed without an answer"));
     const request = get(url, { agent, headers, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) }, (response) => {
+      // From here on the answer itself says how it ended.
+      request.off("close", silence);
       response.once("end", () => resolve(response.statusCode!));
       response.once("error", reject);
       response.resume();
@@ -164,6 +167,6 @@ function statusOf(url: string, headers: Record<string, string>, agent: Agent): P
     request.once("error", reject);
     // An offer to change the protocol ends the request without a word.
     request.once("upgrade", (_response, socket) => socket.destroy());
-    request.once("close", () => reject(new Error("the connection was closed without an answer")));
+    request.once("close", silence);
   });
 }

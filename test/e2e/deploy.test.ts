@@ -1,12 +1,17 @@
 /** Deployments that go wrong, and what `deploy` does about them by itself. */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CrossingOutcome } from "../../scripts/cross.ts";
+import type { LockHolder } from "../../scripts/stack-lock.ts";
 import type { DeployOutcome } from "../../scripts/verbs/deploy.ts";
+import type { HistoryEntry } from "../../scripts/verbs/history.ts";
+import type { Manifest } from "../../postgres/manifest.ts";
 import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/database.ts";
 import { definitionWithMigration, ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, until, type Stand } from "./stand.ts";
+import type { Snapshot } from "../../control/record.ts";
 
 const MIGRATION = "20260101000004_notes";
 const HALF =
@@ -50,10 +55,46 @@ test("a deployment: the snapshot is taken inside the fence and armed, the baseli
     name: "before-v4.0.0",
     generation: 1,
     release: "v3.0.0",
-    baseline: { release: "v3.0.0", counts: { pfa_records: 3 } },
+    baseline: {
+      release: "v3.0.0",
+      counts: { users: expect.any(Number) as number, pfa_records: 3, pfa_modification: expect.any(Number) as number },
+      flags: { csv_export: true },
+      migrations: { pfa: { applied: ["20250601000001_initial", "20250915000002_forecast_window"], unfinished: [], unknown: [] } },
+    },
   });
   expect(snapshot?.baseline?.latencyMs).toBeGreaterThan(0);
+  await expectContentKept(snapshot!);
 });
+
+/** Rows, checksums and objects that were kept, against what the pristine copy holds. */
+async function expectContentKept({ location, baseline, manifest }: Snapshot): Promise<void> {
+  const inside = <R extends object>(text: string) => stand.sql<R & Record<string, unknown>>(text, [], location);
+  const kept = manifest as unknown as Manifest;
+  const tables = await inside<{ name: string }>("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1");
+  expect(Object.keys(kept.tables).sort()).toEqual(tables.map(({ name }) => name).sort());
+  for (const { name } of tables) {
+    const [held] = await inside<{ rows: number; checksum: string }>(
+      `SELECT count(*)::int AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS checksum FROM ${name} AS t`,
+    );
+    expect({ table: name, ...kept.tables[name] }).toEqual({ table: name, ...held });
+  }
+  expect(kept.tables["pfa_records"]).toMatchObject({ rows: ROWS.length, checksum: expect.stringMatching(/^-?[1-9]\d+$/) as string });
+  const catalogue = {
+    constraints: "SELECT conrelid::regclass || '.' || conname AS name FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+    indexes: "SELECT indexname AS name FROM pg_indexes WHERE schemaname = 'public'",
+    triggers: "SELECT tgrelid::regclass || '.' || tgname AS name FROM pg_trigger WHERE NOT tgisinternal",
+    functions:
+      "SELECT proname || '(' || pg_get_function_identity_arguments(oid) || ')' AS name FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    columns: "SELECT table_name || '.' || column_name AS name FROM information_schema.columns WHERE table_schema = 'public'",
+  } as const;
+  for (const [kind, text] of Object.entries(catalogue) as [keyof typeof catalogue, string][]) {
+    const there = (await inside<{ name: string }>(text)).map(({ name }) => name).sort();
+    expect(there.length, kind).toBeGreaterThan(0);
+    expect({ kind, names: Object.keys(kept[kind]).sort() }).toEqual({ kind, names: there });
+    expect({ kind, names: Object.keys(baseline!.objects!["pfa"]![kind]).sort() }).toEqual({ kind, names: there });
+  }
+  expect(kept.constraints["pfa_records.pfa_records_pkey"]).toMatch(/^PRIMARY KEY/);
+}
 
 describe("a migration that fails half-way", () => {
   test("the previous version runs again, on its own data", async () => {
@@ -85,6 +126,52 @@ describe("a migration that fails half-way", () => {
     expect(await stand.ids()).toEqual(ROWS);
     const generations = (await stand.snapshots()).filter(({ name }) => name === "before-v4.1.0").map(({ generation }) => generation);
     expect(generations).toEqual([1, 2]);
+  });
+
+  test("`history` has every crossing with releases, state and how long users were kept out, newest first", async () => {
+    const { code, json, stderr } = await stand.verb<{ stack: string; crossings: HistoryEntry[] }>("history");
+    expect(code, stderr).toBe(0);
+    expect(json.stack).toBe(stand.stack.stack);
+    expect(json.crossings.map(({ epoch, from, to, scope, state, failure }) => ({ epoch, from, to, scope, state, failure }))).toEqual([
+      { epoch: 5, from: "v4.0.0", to: "v4.1.0", scope: null, state: "open", failure: null },
+      { epoch: 4, from: "v4.0.0", to: "v4.0.0", scope: null, state: "open", failure: null },
+      { epoch: 3, from: "v4.0.0", to: "v4.1.0", scope: null, state: "closed", failure: "data: schema of pfa" },
+      { epoch: 2, from: "v3.0.0", to: "v4.0.0", scope: null, state: "open", failure: null },
+      { epoch: 1, from: null, to: "v3.0.0", scope: null, state: "open", failure: null },
+    ]);
+    const [last, back, stopped] = json.crossings;
+    expect([last!.runId, back!.runId, stopped!.runId]).toEqual([
+      expect.stringMatching(/^deploy-/),
+      `${stopped!.runId}-back`,
+      expect.stringMatching(/^deploy-/),
+    ]);
+    expect(back!.reason).toBe("v4.1.0 failed");
+    expect(stopped!.openedAt).toBeNull();
+    expect(stopped!.phases.map(({ name, status }) => [name, status])).toEqual([
+      ["fence", "done"],
+      ["snapshot", "done"],
+      ["data", "failed"],
+    ]);
+    for (const { epoch, runId, startedAt, openedAt, phases } of json.crossings.filter((one) => one !== stopped)) {
+      const keptOut = (Date.parse(openedAt!) - Date.parse(startedAt)) / 1000;
+      expect(keptOut, runId).toBeGreaterThan(0);
+      const before = phases.filter(({ name }) => name !== "open" && name !== "record");
+      // What failed before it installed anything had nothing to install on its way back.
+      const did: Record<number, string[]> = { 1: ["data", "install"], 4: ["data"] };
+      expect([epoch, ...before.map(({ name }) => name)]).toEqual([
+        epoch,
+        "fence",
+        ...(did[epoch] ?? ["snapshot", "data", "install"]),
+        "resume",
+        "verify",
+      ]);
+      // What users waited for is at least what was done meanwhile, by the clock of the journal.
+      const done = before.reduce((sum, { seconds }) => sum + seconds, 0);
+      expect(keptOut, `${runId}: ${JSON.stringify(phases)}`).toBeGreaterThan(done - 0.1);
+      const times = (await stand.journal(epoch)).map(({ at }) => Date.parse(at));
+      expect(Date.parse(startedAt)).toBeLessThanOrEqual(Math.min(...times));
+      expect(Date.parse(openedAt!)).toBeLessThanOrEqual(Math.max(...times));
+    }
   });
 });
 
@@ -125,7 +212,7 @@ test("`--on-failure stop` leaves the gate closed and says what to run; pinning t
   const { code, json, stderr } = await deploy("v4.2.0", "--on-failure", "stop");
   expect(code, stderr).toBe(1);
   expect(json).toMatchObject({ ok: false, rolledBack: null, refused: false });
-  expect(json.failure).toMatch(/The gate stays closed: .*pin the previous release and run `pulumi up`/);
+  expect(json.failure).toMatch(/The gate stays closed: .*pin the previous release and run `\S.* up --stack e2e`/);
   expect(stand.gate()?.mode).toBe("closed");
   expect(await stand.version()).toBeNull();
   expect((await stand.ask("/health")).status).toBe(503);
@@ -142,16 +229,44 @@ test("`--on-failure stop` leaves the gate closed and says what to run; pinning t
 
 test("two at once: the second is refused and says who holds the lock", async () => {
   const lock = join(stand.stack.home, "lock.json");
+  const points = mkdtempSync(join(stand.folder, "points-"));
+  const startedAt = Date.now();
+  Object.assign(process.env, { BACKOUT_FAILPOINT: "fence.before", BACKOUT_FAILPOINT_FOLDER: points });
   const first = stand.verb<CrossingOutcome>("rollback", "--to", "v4.0.0", "--scope", "quick", "--incident", "INC-9", "--yes");
-  await until("the first holds the lock", () => existsSync(lock));
-  const second = await stand.verb<{ error: { name: string; message: string } }>("deploy", "v4.1.0", "--yes");
-  expect(second.code).toBe(3);
-  expect(second.json.error).toMatchObject({
-    name: "StackLockedError",
-    message: expect.stringMatching(/locked by \S+@\S+ \(pid \d+\) since .*: rollback for INC-9, run rollback-/) as string,
-  });
-  const { code, stderr } = await first;
+  delete process.env["BACKOUT_FAILPOINT"];
+  delete process.env["BACKOUT_FAILPOINT_FOLDER"];
+  void first.catch(() => undefined);
+  let holder: LockHolder;
+  try {
+    await until("the first stands before its fence", () => existsSync(join(points, "fence.before.reached")));
+    const asIs = () => ({ text: stand.text(), pids: stand.pids(), lock: readFileSync(lock, "utf8") });
+    const before = asIs();
+    expect(Object.values(before.pids)).not.toContain(null);
+    holder = JSON.parse(before.lock) as LockHolder;
+    expect(holder).toMatchObject({ host: hostname(), user: userInfo().username, what: "rollback for INC-9" });
+    expect(readFileSync(`/proc/${holder.pid}/cmdline`, "utf8").split("\0")).toEqual(expect.arrayContaining(["rollback", "INC-9"]));
+    expect(Date.parse(holder.since)).toBeGreaterThanOrEqual(startedAt);
+    for (const second of [
+      ["rollback", "--to", "v3.0.0", "--scope", "restore", "--incident", "INC-10"],
+      ["deploy", "v4.1.0"],
+    ]) {
+      const [verb, ...more] = second as [string, ...string[]];
+      const { code, json } = await stand.verb<{ error: { name: string; message: string } }>(verb, ...more, "--yes");
+      expect([verb, code]).toEqual([verb, 3]);
+      const { user, host, pid, since, runId } = holder;
+      expect(json.error).toEqual({
+        name: "StackLockedError",
+        message: `e2e is locked by ${user}@${host} (pid ${pid}) since ${since}: rollback for INC-9, run ${runId}. Wait for it to end.`,
+      });
+      expect(asIs()).toEqual(before);
+    }
+  } finally {
+    writeFileSync(join(points, "fence.before.go"), "");
+    await first.catch(() => undefined);
+  }
+  const { code, json, stderr } = await first;
   expect(code, stderr).toBe(0);
+  expect(json.runId).toBe(holder.runId);
   expect(await stand.version()).toBe("v4.0.0");
   expect(existsSync(lock)).toBe(false);
 });

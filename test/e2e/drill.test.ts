@@ -1,14 +1,17 @@
 /** Whole drills: one that passes and leaves nothing, what is left of killed ones, and each planted bug, which must turn the drill red. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { controlName, endpointOf, gateStateFile, liveName, type Site } from "../../declared/site.ts";
 import { readGateState, writeGateState } from "../../gate/state.ts";
 import { quote, withSession } from "../../postgres/connection.ts";
 import { hashFolder } from "../../processes/artefact.ts";
+import { openStack, stackFile } from "../../scripts/stack.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { makeProject, still, type DrillProject } from "./drill-stand.ts";
+import { leaksIn, leaksInFiles, secretsOf } from "./secret-values.ts";
 import { filesBelow, pause, PROJECT } from "./stand.ts";
 
 let project: DrillProject | null = null;
@@ -28,6 +31,48 @@ function withFault(change: string): string {
   );
 }
 
+const SECRETS = ["database", "database-owner", "jwt", "pems-token", "server password", "test-user-password"];
+
+/** The one drill that stands now. */
+async function standing({ drills, left }: DrillProject): Promise<{ folder: string; site: Site }> {
+  const folder = join(drills, left()[0]!);
+  const { stack } = JSON.parse(readFileSync(join(folder, "drill.json"), "utf8")) as { stack: string };
+  return { folder, site: { ...(await openStack(stackFile(stack, folder))).site, home: join(folder, "home") } };
+}
+
+/** Exactly what is promised of `--json`: a key that is missing or new is seen, as is one that holds something else. */
+function expectShape(json: unknown): void {
+  const seconds = z.number().nonnegative();
+  const count = z.int().nonnegative();
+  const status = z.enum(["passed", "failed", "skipped"]);
+  const shape = z.strictObject({
+    runId: z.string(),
+    system: z.string(),
+    target: z.string(),
+    scope: z.string(),
+    fault: z.string(),
+    verdict: z.enum(["passed", "failed"]),
+    seconds,
+    phases: z.array(z.strictObject({ name: z.string(), seconds, budgetSeconds: seconds.nullable(), status })).min(1),
+    rollback: z
+      .strictObject({
+        from: z.string(),
+        to: z.string(),
+        data: z.string(),
+        seconds,
+        cutOverMs: z.number().nullable(),
+        unavailableMs: z.number().nullable(),
+        rowsAtRisk: z.record(z.string(), z.strictObject({ inserted: count, updated: count, deleted: count })),
+        rowsLost: count,
+        exported: z.array(z.strictObject({ path: z.string(), sha256: z.string(), rows: count })),
+      })
+      .nullable(),
+    checks: z.array(z.strictObject({ name: z.string(), status, detail: z.string() })).min(1),
+    report: z.string(),
+  });
+  expect(shape.safeParse(json).error?.issues ?? []).toEqual([]);
+}
+
 const sql = (site: Site, database: string, text: string, values: unknown[] = []): Promise<{ rows: Record<string, unknown>[] }> =>
   withSession(endpointOf(site), database, (client) => client.query<Record<string, unknown>>(text, values));
 
@@ -39,24 +84,14 @@ describe("a drill", () => {
     const seen = project.sight();
     // Server, gate, backend, worker, stand-in and witness at least.
     expect(seen.processes.length).toBeGreaterThanOrEqual(6);
+    const known = secretsOf((await standing(project)).site);
+    expect([...known.keys()].sort()).toEqual(SECRETS);
     const { code, stdout, stderr } = await running.ended;
     const json = JSON.parse(stdout) as Record<string, never>;
     expect({ code, stderr: code === 0 ? "" : stderr + stdout }).toEqual({ code: 0, stderr: "" });
     expect(still(seen)).toEqual([]);
     expect(project.left()).toEqual([]);
-    expect(Object.keys(json)).toEqual([
-      "runId",
-      "system",
-      "target",
-      "scope",
-      "fault",
-      "verdict",
-      "seconds",
-      "phases",
-      "rollback",
-      "checks",
-      "report",
-    ]);
+    expectShape(json);
     expect(json).toMatchObject({
       system: "pfa-vanguard",
       target: "process",
@@ -77,8 +112,7 @@ describe("a drill", () => {
       report: string;
       runId: string;
     };
-    for (const phase of phases) expect(Object.keys(phase)).toEqual(["name", "seconds", "budgetSeconds", "status"]);
-    for (const check of checks) expect(Object.keys(check)).toEqual(["name", "status", "detail"]);
+    for (const list of [phases, checks]) expect(list.length).toBeGreaterThan(5);
     expect(rollback.cutOverMs).toBeGreaterThan(0);
     expect(rollback.unavailableMs).toBeGreaterThan(0);
     expect(rollback.rowsAtRisk["pfa_records"]?.inserted).toBeGreaterThan(0);
@@ -86,9 +120,55 @@ describe("a drill", () => {
     for (const { path, sha256 } of rollback.exported) expect(createHash("sha256").update(readFileSync(path)).digest("hex")).toBe(sha256);
     expect(report).toBe(join(project.folder, "reports", runId, "report.html"));
     expect(readdirSync(join(report, ".."))).toEqual(["exports", "report.html", "report.json", "report.md", "witness.json"]);
+    expect(leaksInFiles(filesBelow(join(report, "..")), known)).toEqual([]);
+    expect([stdout, stderr].flatMap((text) => leaksIn("an output", text, known))).toEqual([]);
+    // Tokens and keys that nobody keeps in a file.
     const secrets = /password|BEGIN|eyJ/i;
     for (const file of ["report.json", "report.md", "report.html", "witness.json"])
       expect(readFileSync(join(report, "..", file), "utf8")).not.toMatch(secrets);
+  });
+
+  test("kept when that is asked for: the stack stands, and nothing in it but its secrets' own files knows them; `--clean` removes it", async () => {
+    project = await makeProject();
+    const { code, json, stdout, stderr, failed } = await project.drill(["--keep"]);
+    expect({ code, failed }, stderr).toEqual({ code: 0, failed: [] });
+    expectShape(json);
+    expect(json.phases.map(({ name }) => name)).not.toContain("destroy");
+    expect(json.checks.map(({ name }) => name)).not.toContain("nothing-left");
+    expect(project.left()).toEqual([json.runId]);
+    const seen = project.sight();
+    const { folder, site } = await standing(project);
+    // Server, gate, backend and stand-in at least.
+    expect(still(seen).length).toBeGreaterThanOrEqual(6);
+    const health = await fetch(`http://127.0.0.1:${site.ports["backend"]}/health`, { signal: AbortSignal.timeout(5_000) });
+    expect([health.status, ((await health.json()) as { version: string }).version]).toEqual([200, "v3.0.0"]);
+
+    const known = secretsOf(site);
+    expect([...known.keys()].sort()).toEqual(SECRETS);
+    const own = [join(site.home, "secrets"), join(site.home, "postgres")];
+    const files = filesBelow(folder).filter((file) => own.every((place) => !file.startsWith(place)));
+    for (const expected of [
+      "/home/records/",
+      "/home/exports/",
+      "/home/processes/",
+      "/home/arming/",
+      "/.pulumi/history/",
+      "/stand-ins/",
+      "/drill.json",
+    ])
+      expect(
+        files.some((file) => file.includes(expected)),
+        `${expected} in ${files.join("\n")}`,
+      ).toBe(true);
+    expect(leaksInFiles([...files, ...filesBelow(join(project.folder, "reports"))], known)).toEqual([]);
+    expect([stdout, stderr].flatMap((text) => leaksIn("an output", text, known))).toEqual([]);
+
+    const cleaned = await project.start(["--clean"]).ended;
+    expect([cleaned.code, JSON.parse(cleaned.stdout)], cleaned.stderr).toEqual([0, { removed: [json.runId], running: [] }]);
+    expect(still(seen)).toEqual([]);
+    expect(project.left()).toEqual([]);
+    expect(existsSync(json.report), "the report stays").toBe(true);
+    expect(JSON.parse((await project.start(["--clean"]).ended).stdout)).toEqual({ removed: [], running: [] });
   });
 
   test("told of a fault or scope there is not, starts nothing", async () => {

@@ -6,20 +6,29 @@ import type { RowChanges } from "../../crossing/at-risk.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
 import { OWNER_ROLE } from "../../declared/site.ts";
 import type { CrossingOutcome } from "../../scripts/cross.ts";
+import type { HistoryEntry } from "../../scripts/verbs/history.ts";
+import type { Status } from "../../scripts/verbs/status.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/database.ts";
-import { makeStand, pause, PINS, type Stand } from "./stand.ts";
+import { planPems, type Pems } from "./pems.ts";
+import { makeStand, pause, PINS, until, type Stand } from "./stand.ts";
 
 let stand: Stand;
+let pems: Pems;
 let serial = 0;
 /** Never the same row twice, however often the data goes back. */
 const fresh = (): string => `R-${String(++serial).padStart(4, "0")}`;
 
 beforeAll(async () => {
-  stand = await makeStand();
+  pems = await planPems();
+  stand = await makeStand({ edits: [pems.edit] });
+  await pems.begin(stand);
   await stand.upWell();
   await stand.insertWell("BASE-1", "BASE-2", "BASE-3");
 });
-afterAll(() => stand?.destroy());
+afterAll(async () => {
+  await pems?.end();
+  await stand?.destroy();
+});
 
 /** v4.0.0 with everything running; resolves with the snapshot that was taken on the way. */
 async function forward(): Promise<string> {
@@ -32,10 +41,36 @@ async function newest(): Promise<string | null> {
   return last === undefined ? null : `${last.name}@${last.generation}`;
 }
 
-async function atRisk(): Promise<Record<string, RowChanges>> {
+async function lookedAhead(): Promise<CrossingPreview> {
   const { json } = await stand.verb<{ preview: CrossingPreview; refused: string[] }>("preview");
   expect(json.refused).toEqual([]);
-  return json.preview.databases["pfa"]!.atRisk?.rows ?? {};
+  return json.preview;
+}
+
+async function atRisk(): Promise<Record<string, RowChanges>> {
+  return (await lookedAhead()).databases["pfa"]!.atRisk?.rows ?? {};
+}
+
+/** What a plain preview says in its own lines, warnings too; the engine's own are among them. */
+function told(output: string): string[] {
+  return output.split("\n").map((line) => line.replace(/^warning: /, "").trimEnd());
+}
+
+/** Until the worker has pushed whatever waits, changes of these records too; resolves with how many pushes PEMS has seen since the way forward. */
+async function untilPushed(...ids: string[]): Promise<number> {
+  await until("the queue is pushed", async () => (await stand.sql("SELECT FROM pfa_write_queue WHERE status <> 'pushed'")).length === 0);
+  const since = await stand.control((store) => store.lastForwardAt());
+  const pushed = pems.pushedSince(since!);
+  expect(pushed, "really pushed").toEqual(expect.arrayContaining(ids));
+  return pushed.length;
+}
+
+/** How long users were kept out by each rollback of scope `restore`, newest first. */
+async function secondsOfRestores(): Promise<number[]> {
+  const { json } = await stand.verb<{ crossings: HistoryEntry[] }>("history");
+  return json.crossings
+    .filter(({ scope, openedAt }) => scope === "restore" && openedAt !== null)
+    .map(({ startedAt, openedAt }) => (Date.parse(openedAt!) - Date.parse(startedAt)) / 1000);
 }
 
 async function migration(): Promise<{ applied: boolean; rolledBack: boolean }> {
@@ -133,10 +168,27 @@ describe("scopes", () => {
     const [inserted, before] = [fresh(), await stand.ids()];
     await stand.insertWell(inserted);
     await stand.update("BASE-1", "changed since");
+    const pushed = await untilPushed(inserted, "BASE-1");
     const preview = await stand.preview(PINS.restore(snapshot));
     expect(preview.code, preview.output).toBe(0);
-    expect(preview.output).toMatch(/rows at risk \(counted\) in pfa_records: 1 inserted, 1 updated, 0 deleted/);
-    expect(preview.output).toMatch(/the snapshot is armed/);
+    expect(told(preview.output)).toEqual(
+      expect.arrayContaining([
+        "v4.0.0 → v3.0.0 (scope restore)",
+        "worker: v4.0.0 → v3.0.0, configuration, stopped",
+        "backend: v4.0.0 → v3.0.0",
+        "frontend: v4.0.0 → v3.0.0",
+        `pfa: restored from ${snapshot}; what is there now goes into quarantine`,
+        "pfa: the snapshot is armed: the cut-over is a rename",
+        "pfa: rows at risk (counted) in pfa_records: 1 inserted, 1 updated, 0 deleted; kept in quarantine and export",
+        "stops, in this order: worker, backend",
+        `cannot come back: rows already pushed to the PEMS API (worker): ${pushed}`,
+        // Drills of this project, where there were some, know it better than what stops.
+        expect.stringMatching(
+          /^users get 503 for about [1-9]\d*(\.\d)? s \((no earlier one like it; from what stops and what is copied|median of the last [1-5] drills of it)\)$/,
+        ),
+      ]),
+    );
+    expect(preview.output).not.toMatch(/NOT armed/);
     expect(await stand.version(), "a preview changes nothing").toBe("v4.0.0");
 
     await stand.upWell();
@@ -261,7 +313,14 @@ describe("back and forth", () => {
     expect(await stand.ids()).toEqual(expect.arrayContaining([one, two]));
     await stand.insertWell(four);
     stand.pin(PINS.restore(second));
-    expect(records(await atRisk())).toEqual({ inserted: 1, updated: 0, deleted: 0 });
+    const { databases, estimate } = await lookedAhead();
+    expect(records(databases["pfa"]!.atRisk!.rows)).toEqual({ inserted: 1, updated: 0, deleted: 0 });
+    const took = await secondsOfRestores();
+    expect(estimate.basis).toBe(`median of the last ${took.length} like it`);
+    // Rounded up to a tenth, and what there may be to copy is small.
+    const median = took.sort((a, b) => a - b)[Math.floor(took.length / 2)]!;
+    expect(estimate.seconds).toBeGreaterThanOrEqual(median);
+    expect(estimate.seconds).toBeLessThan(median + 1);
     await stand.upWell();
     const back = await stand.ids();
     expect(back).toEqual(expect.arrayContaining([one, two]));
@@ -284,7 +343,20 @@ describe("back and forth", () => {
   });
 
   test("`carry: refuse` is counted again inside the fence: everything runs again, the stack file is as it was, exit 3", async () => {
-    const snapshot = await forward();
+    await stand.upWell([...PINS.forward, { path: ["arm"], value: "never" }]);
+    const snapshot = (await newest())!;
+    const asDeployed = stand.text();
+    const preview = await stand.preview(PINS.restore(snapshot));
+    expect(preview.code, preview.output).toBe(0);
+    expect(told(preview.output)).toEqual(
+      expect.arrayContaining([
+        `pfa: restored from ${snapshot}; what is there now goes into quarantine`,
+        "pfa: the snapshot is NOT armed: it is restored while users wait",
+        "pfa: no rows at risk (counted)",
+      ]),
+    );
+    expect(preview.output).not.toMatch(/is armed/);
+    stand.write(asDeployed);
     await stand.upWell([{ path: ["carry"], value: "refuse" }]);
     const row = fresh();
     await stand.insertWell(row);
@@ -314,7 +386,7 @@ describe("back and forth", () => {
     expect((await stand.up()).code, "the pins of before are still in force").toBe(0);
     expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
 
-    const allowed = await stand.up([...PINS.restore(snapshot), { path: ["carry"], value: "export" }]);
+    const allowed = await stand.up([...PINS.restore(snapshot), { path: ["carry"], value: "export" }, { path: ["arm"], value: undefined }]);
     expect(allowed.code, allowed.output).toBe(0);
     expect(await stand.version()).toBe("v3.0.0");
     expect(await stand.lost([row])).toEqual([]);
@@ -350,6 +422,58 @@ describe("what surrounds the data", () => {
     expect(await properties()).toEqual(before);
     await stand.upWell([{ path: ["data"], value: `quarantine:${(await stand.quarantines()).at(-1)!.name}` }]);
     expect(await properties()).toEqual(before);
+  });
+
+  test("`status` tells each copy as it is on the server: snapshots with armed or not, quarantines, bytes", async () => {
+    await stand.untilArmed();
+    const onServer = async () =>
+      new Map(
+        (
+          await stand.sql<{ name: string; bytes: string }>(
+            "SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database WHERE datname LIKE 'pfa\\_%' AND datname NOT LIKE '%\\_backout'",
+            [],
+            "postgres",
+          )
+        ).map(({ name, bytes }) => [name, Number(bytes)] as const),
+      );
+    const armedCopies = (names: Iterable<string>, id: number) => [...names].filter((name) => name.startsWith(`pfa_armed_${id}_`));
+    const look = async () => {
+      const before = await onServer();
+      const { code, json, stderr } = await stand.verb<Status>("status");
+      const after = await onServer();
+      expect(code, stderr).toBe(0);
+      expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+      const kept = await stand.snapshots();
+      expect(json.snapshots).toEqual(
+        kept.map(({ id, name, generation, takenAt, sizeBytes }) => ({
+          name: `${name}@${generation}`,
+          database: "pfa",
+          takenAt,
+          armed: armedCopies(before.keys(), id).length > 0,
+          sizeBytes,
+        })),
+      );
+      for (const { sizeBytes } of json.snapshots) expect(sizeBytes).toBeGreaterThan(1_000_000);
+      const quarantines = [...before.keys()].filter((name) => name.startsWith("pfa_quarantine_"));
+      expect(quarantines.length).toBeGreaterThan(0);
+      expect(json.quarantines.map(({ name }) => name).sort()).toEqual(quarantines.sort());
+      // A copy that nobody writes to may still be tidied up by the server, and grows then.
+      const between = (bytes: number, least: number, most: number): void => {
+        expect(bytes).toBeGreaterThanOrEqual(least);
+        expect(bytes).toBeLessThanOrEqual(most);
+      };
+      for (const { name, database, createdAt, sizeBytes } of json.quarantines) {
+        between(sizeBytes, before.get(name)!, after.get(name)!);
+        expect({ database, at: Date.parse(createdAt) }).toEqual({ database: "pfa", at: expect.any(Number) as number });
+      }
+      const sum = (sizes: Map<string, number>): number => [...sizes.values()].reduce((all, bytes) => all + bytes, 0);
+      between(json.copiesBytes, sum(before), sum(after));
+      return { kept, names: [...after.keys()], json };
+    };
+    const { kept, names, json } = await look();
+    expect(json.snapshots.at(-1)?.armed).toBe(true);
+    for (const copy of armedCopies(names, kept.at(-1)!.id)) await stand.sql(`DROP DATABASE ${copy}`, [], "postgres");
+    expect((await look()).json.snapshots.at(-1)?.armed, "its copy was dropped").toBe(false);
   });
 
   test("retention drops what exceeds the declared numbers, never what the live data descends from or what was just set aside", async () => {

@@ -1,12 +1,14 @@
 /** The database's passwords are in no state, backup, history, log, record, export, report, output or argument list. */
-import { readdirSync, readFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { endpointOf, serverHome } from "../../declared/site.ts";
-import { passwordOf } from "../../postgres/connection.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { serverHome } from "../../declared/site.ts";
+import { withSession } from "../../postgres/connection.ts";
 import { layoutOf } from "../../postgres/server-home.ts";
 import { serverFolder } from "../../postgres/server.ts";
-import { filesBelow, makeStand, pause, PINS, succeeded, type Stand } from "./stand.ts";
+import { missingDebianServer, startDebianServer, type DebianServer } from "../postgres/drivers/debian-server.ts";
+import { argumentListsDuring, leaksIn, leaksInFiles, secretsOf } from "./secret-values.ts";
+import { filesBelow, makeStand, PINS, succeeded, type Stand, type Update } from "./stand.ts";
 
 let stand: Stand;
 beforeAll(async () => {
@@ -14,54 +16,14 @@ beforeAll(async () => {
 });
 afterAll(() => stand?.destroy());
 
-/** By name; each as it is, as part of a connection string, and as JSON and base64 would show it. */
-function secrets(): Map<string, string[]> {
-  const folder = join(stand.stack.home, "secrets");
-  const values = readdirSync(folder).map((name): [string, string] => [name, readFileSync(join(folder, name), "utf8").trim()]);
-  values.push(["server password", passwordOf(endpointOf(stand.site))!]);
-  return new Map(
-    values.map(([name, value]) => [
-      name,
-      [...new Set([value, encodeURIComponent(value), Buffer.from(value).toString("base64").replace(/=+$/, "")])],
-    ]),
-  );
-}
-
-function leaksIn(where: string, text: string, known: Map<string, string[]>): string[] {
-  return [...known].flatMap(([name, forms]) => (forms.some((form) => text.includes(form)) ? [`${name} in ${where}`] : []));
-}
-
-function argumentLists(): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        return [readFileSync(`/proc/${pid}/cmdline`, "utf8")];
-      } catch {
-        return [];
-      }
-    });
-}
-
 test("deployed, failed, rolled back, previewed, reported: no secret anywhere but in its own file", async () => {
-  const seen = new Set<string>();
-  let going = true;
-  const watch = (async () => {
-    while (going) {
-      for (const line of argumentLists()) seen.add(line);
-      await pause(10);
-    }
-  })();
   const outputs: string[] = [];
-  const say = async (
-    run: Promise<{ output: string; code: number; counts: Record<string, number>; seconds: number }>,
-    well = true,
-  ): Promise<void> => {
+  const say = async (run: Promise<Update>, well = true): Promise<void> => {
     const update = await run;
     if (well) succeeded(update);
     outputs.push(update.output);
   };
-  try {
+  const seen = await argumentListsDuring(async () => {
     await say(stand.up());
     await stand.insertWell("S-1");
     await say(stand.up(PINS.forward));
@@ -78,20 +40,16 @@ test("deployed, failed, rolled back, previewed, reported: no secret anywhere but
     await say(stand.pulumi(["stack", "history", "--json"]));
     await say(stand.pulumi(["stack", "export"]));
     await say(stand.up([{ path: ["server", "port"], value: 1 }]), false);
-  } finally {
-    going = false;
-    await watch;
-  }
-  const known = secrets();
+  });
+  const known = secretsOf(stand.site);
   expect([...known.keys()].sort()).toEqual(["database", "database-owner", "jwt", "pems-token", "server password", "test-user-password"]);
   expect(
-    [...seen].some((line) => line.includes("pulumi")),
+    seen.some((line) => line.includes("pulumi")),
     "argument lists were seen at all",
   ).toBe(true);
-  expect([...seen].flatMap((line) => leaksIn("an argument list", line, known))).toEqual([]);
+  expect(seen.flatMap((line) => leaksIn("an argument list", line, known))).toEqual([]);
   expect(outputs.flatMap((text) => leaksIn("an output", text, known))).toEqual([]);
-  const own = [join(stand.stack.home, "secrets"), join(stand.stack.home, "postgres")];
-  const files = filesBelow(stand.folder).filter((file) => own.every((folder) => !file.startsWith(folder)));
+  const files = filesOutsideSecrets(stand);
   files.push(layoutOf(serverFolder(serverHome(stand.site))).log);
   for (const expected of [
     "/.backout/state/.pulumi/stacks/",
@@ -106,5 +64,54 @@ test("deployed, failed, rolled back, previewed, reported: no secret anywhere but
       files.some((file) => file.includes(expected)),
       expected,
     ).toBe(true);
-  expect(files.flatMap((file) => leaksIn(file, readFileSync(file, "latin1"), known))).toEqual([]);
+  expect(leaksInFiles(files, known)).toEqual([]);
+});
+
+/** Everything the stand keeps, but for its secrets' own files and the server's. */
+function filesOutsideSecrets({ folder, stack }: Stand): string[] {
+  const own = [join(stack.home, "secrets"), join(stack.home, "postgres")];
+  return filesBelow(folder).filter((file) => own.every((place) => !file.startsWith(place)));
+}
+
+describe("a server of somebody else's, with dumps", () => {
+  const missing = missingDebianServer();
+  const password = randomBytes(24).toString("base64url");
+  let server: DebianServer | undefined;
+  let external: Stand | undefined;
+  beforeAll(async () => {
+    if (missing !== null) return;
+    server = await startDebianServer();
+    const { host, port, user } = server.endpoint;
+    await withSession(server.endpoint, "postgres", (client) => client.query(`ALTER ROLE ${user} PASSWORD '${password}'`));
+    process.env["BACKOUT_SERVER_PASSWORD"] = password;
+    external = await makeStand({ edits: [{ path: ["server"], value: { host, port, user, driver: "dump" } }] });
+  });
+  afterAll(async () => {
+    await external?.destroy();
+    await server?.stop();
+    delete process.env["BACKOUT_SERVER_PASSWORD"];
+  });
+
+  test("pg_dump and pg_restore are told no password as an argument, and nothing keeps it", async (context) => {
+    if (missing !== null) return context.skip(missing);
+    const outputs: string[] = [];
+    const there = external!;
+    const seen = await argumentListsDuring(async () => {
+      outputs.push((await there.upWell()).output, (await there.upWell(PINS.forward)).output);
+      await there.untilArmed();
+    });
+    const known = secretsOf(there.site);
+    expect(known.get("server password")).toContain(password);
+    for (const tool of ["pg_dump", "pg_restore"])
+      expect(
+        seen.some((line) => line.split("\0")[0]!.endsWith(`/${tool}`) && line.includes(`--port=${server!.endpoint.port}`)),
+        `${tool} was seen at work`,
+      ).toBe(true);
+    expect(seen.flatMap((line) => leaksIn("an argument list", line, known))).toEqual([]);
+    expect(outputs.flatMap((text) => leaksIn("an output", text, known))).toEqual([]);
+    const files = filesOutsideSecrets(there);
+    const [snapshot] = await there.snapshots();
+    expect(files.some((file) => file.startsWith(snapshot!.location))).toBe(true);
+    expect(leaksInFiles(files, known)).toEqual([]);
+  });
 });

@@ -150,6 +150,15 @@ describe("each fails on its opposite", () => {
     expect((await run("count", { baseline: one, open: true })).status).toBe("passed");
   });
 
+  test("count: a baseline that counted neither table shows nothing, and says so", async () => {
+    for (const counts of [{}, { users: 3 }] as Record<string, number>[])
+      for (const open of [false, true])
+        expect(await run("count", { baseline: { ...baseline, counts }, open })).toEqual({
+          status: "skipped",
+          detail: "neither pfa_records nor pfa_modification was counted before",
+        });
+  });
+
   test("count does not count what an interrupted verification left behind", async () => {
     const call = api(backend, await logIn(backend));
     await call("POST", "/api/pfa-data", {

@@ -107,6 +107,10 @@ describe("each fails on its opposite", () => {
     const earlier = { ...baseline, at: "2020-01-01T00:00:00Z", counts: { dose_readings: baseline.counts["dose_readings"]! - 1 } };
     expect((await run("count", { baseline: earlier })).status).toBe("passed");
     expect((await run("count", { baseline: null })).status).toBe("skipped");
+    expect(await run("count", { baseline: { ...earlier, counts: { users: 3 } } })).toMatchObject({
+      status: "skipped",
+      detail: "none of radiation_personnel, dose_readings, alerts was counted before",
+    });
     expect((await run("count", { ...before({ alerts: 1_000_000 }), open: true })).status).toBe("passed");
   });
 
