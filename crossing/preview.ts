@@ -55,8 +55,8 @@ export interface PreviewOptions {
   reached: boolean;
   carry?: Carry;
   before?: Pick<Site, "target">;
-  /** Seconds that drills of a scope took, newest first. */
-  rehearsed?: (scope: string | null) => number[];
+  /** Seconds that drills of a scope took, newest first; only asked where no crossing was like it. */
+  rehearsed?: (project: string, system: string, scope: string | null) => number[];
 }
 
 export async function previewCrossing(
@@ -91,6 +91,7 @@ export async function previewCrossing(
         putBack: carry === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
       };
     }
+    const earlierSeconds = control === null ? [] : await control.earlierSeconds(plan);
     return {
       scope: plan.scope,
       from: plan.fromRelease,
@@ -113,8 +114,8 @@ export async function previewCrossing(
       effects: control === null || plan.forward ? [] : await effectsSince({ site, definition, control }),
       estimate: estimate({
         plan,
-        earlierSeconds: control === null ? [] : await control.earlierSeconds(plan),
-        rehearsedSeconds: plan.forward ? [] : rehearsed(plan.scope),
+        earlierSeconds,
+        rehearsedSeconds: plan.forward || earlierSeconds.length > 0 ? [] : rehearsed(site.project, definition.name, plan.scope),
         toCopyBytes,
       }),
     };

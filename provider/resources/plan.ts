@@ -66,7 +66,7 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
     exact: inputs.exact,
     carry: inputs.carry,
     reached: facts.reach.kind === "reached",
-    rehearsed: (scope) => rehearsedSeconds(inputs.site.project, definition.name, scope),
+    rehearsed: rehearsedSeconds,
     ...(old === null ? {} : { before: old.site }),
   });
   return { preview, lines: previewLines(preview) };

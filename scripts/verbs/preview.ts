@@ -55,7 +55,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     reached: facts.reach.kind === "reached",
     before: before.site,
     carry: after.declared.carry,
-    rehearsed: (scope) => rehearsedSeconds(after.site.project, after.definition.name, scope),
+    rehearsed: rehearsedSeconds,
   });
   return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview };
 }

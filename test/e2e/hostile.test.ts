@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpointOf, serverHome, servicesUrl } from "../../declared/site.ts";
 import { connect } from "../../postgres/connection.ts";
 import { stopServer } from "../../postgres/server.ts";
-import { isAlive, startOf } from "../../scripts/engine/process-table.ts";
+import { isAlive, lookUp } from "../../processes/identity.ts";
 import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/database.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
 import { expectNothingLost, makeStand, pause, PINS, until, type Stand } from "./stand.ts";
@@ -189,7 +189,7 @@ setInterval(() => void database.transaction(async (session) => {
   });
   await stand.upWell([await ledgerEntry(release, "v4.0.1", SYNC_MIGRATION), ...PINS.forward, { path: ["release"], value: "v4.0.1" }]);
   const { worker } = stand.pids();
-  const started = startOf(worker!);
+  const stubborn = lookUp(worker!)!;
   await stand.insertWell(MARK);
   const user = await stand.witness();
   await user.acknowledged(20);
@@ -203,7 +203,7 @@ setInterval(() => void database.transaction(async (session) => {
   expectNothingLost(await user.judgement((await stand.last())!.epoch));
   expect(output).toMatch(/stopped worker \(killed\)/);
   // An id may have gone to another process since, and a dead one keeps it until it is reaped.
-  expect(isAlive(worker!) && startOf(worker!) === started, "the stubborn worker still runs").toBe(false);
+  expect(isAlive(stubborn), "the stubborn worker still runs").toBe(false);
   expect(await stand.version()).toBe("v3.0.0");
   expect(await written()).toEqual([]);
   expect(await stand.lost(acknowledged)).toEqual([]);

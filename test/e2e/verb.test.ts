@@ -62,6 +62,13 @@ async function expectBack(): Promise<void> {
   expect(existsSync(join(stand.stack.home, "lock.json"))).toBe(false);
 }
 
+/** The same command again ends where it should have ended. */
+async function expectGoesOn(): Promise<void> {
+  const again = await back();
+  expect(again.code, again.stderr).toBe(0);
+  await expectBack();
+}
+
 describe("a rollback by its command", () => {
   beforeEach(async () => void (await stand.upWell(PINS.forward)));
 
@@ -76,9 +83,7 @@ describe("a rollback by its command", () => {
     expect(outcome.failure).toMatch(/[rR]un `\S.* up --stack e2e`/);
     expect(stand.gate()?.mode).toBe("closed");
     expect(stand.text()).toMatch(/backout:release: v3\.0\.0\n/);
-    const again = await back();
-    expect(again.code, again.stderr).toBe(0);
-    await expectBack();
+    await expectGoesOn();
   });
 
   test("Ctrl-C: what is under way ends, it says that users are out and what to run, and the same command goes on", async () => {
@@ -90,9 +95,7 @@ describe("a rollback by its command", () => {
     expect(outcome.refused).toBe(false);
     expect(outcome.failure).toMatch(/Users are kept out now \(the gate is closed\)\. Run `\S.* up --stack e2e`/);
     expect(stand.gate()?.mode).toBe("closed");
-    const again = await back();
-    expect(again.code, again.stderr).toBe(0);
-    await expectBack();
+    await expectGoesOn();
   });
 
   test("its terminal goes away: it is carried through", async () => {
