@@ -1,6 +1,8 @@
 /** The control record of a stack: in a database beside its live PostgreSQL ones, in a file where there is no server. Only what is needed is loaded. */
 import { existsSync } from "node:fs";
+import { upCommand } from "../declared/commands.ts";
 import { controlFile, controlName, endpointOf, liveFile, liveName, serverHome, type Site } from "../declared/site.ts";
+import { UnreachableError } from "../postgres/unreachable.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { ControlRecord } from "./record.ts";
 
@@ -15,11 +17,22 @@ export async function createControl(site: Site, definition: SystemDefinition): P
 
 /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
 export async function openControl(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
+  if (await nothingMade(site, definition)) return null;
   if (site.server === undefined) return (await import("./file.ts")).ControlFile.open(controlFile(site));
   const { ControlStore } = await import("./store.ts");
-  return site.server.driver === "in-place"
-    ? ControlStore.openInside(endpointOf(site), firstLive(site, definition))
-    : ControlStore.open(endpointOf(site), controlName(site, definition));
+  try {
+    return site.server.driver === "in-place"
+      ? await ControlStore.openInside(endpointOf(site), firstLive(site, definition))
+      : await ControlStore.open(endpointOf(site), controlName(site, definition));
+  } catch (error) {
+    if (error instanceof UnreachableError && (await isDown(site)))
+      error.helps(`the embedded server is down, \`${upCommand(site)}\` starts it`);
+    throw error;
+  }
+}
+
+async function isDown(site: Site): Promise<boolean> {
+  return site.server?.embedded === true && (await import("../postgres/server.ts")).observeServer(serverHome(site)).state === "stopped";
 }
 
 /** Where it is, in words: equal for equal places. */

@@ -23,4 +23,9 @@ export class UnreachableError extends Error {
     this.endpoint = endpoint;
     this.database = database;
   }
+
+  /** Adds what helps, where somebody further out knows it. */
+  helps(what: string): void {
+    this.message += `: ${what}`;
+  }
 }

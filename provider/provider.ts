@@ -10,6 +10,25 @@ export function typeOf(urn: string): string {
   return urn.split("::")[2]?.split("$").at(-1) ?? "";
 }
 
+/**
+ * A resource that could not be made, but may have started something: by these fields the engine keeps it in its state, so that `destroy`
+ * ends what was started and the next update goes on with an update.
+ */
+class HalfMadeError extends Error {
+  readonly id: string;
+  /** As outputs are: every secret wrapped. */
+  readonly properties: Values;
+  readonly reasons: readonly string[];
+
+  constructor(cause: Error, id: string, properties: Values) {
+    super(cause.message, { cause });
+    this.name = "HalfMadeError";
+    this.id = id;
+    this.properties = properties;
+    this.reasons = [cause.message];
+  }
+}
+
 export class BackoutProvider implements provider.Provider {
   readonly version: string;
   private readonly resources: Promise<ReadonlyMap<string, Resource>>;
@@ -42,8 +61,12 @@ export class BackoutProvider implements provider.Provider {
     return inFlight(async () => {
       const resource = await this.resource(urn);
       const values = known(opened(inputs));
-      const outs = await resource.create(values, this.callOf(urn));
-      return { id: urn.split("::").at(-1) ?? urn, outs: complete(values, outs, inputs) };
+      const id = urn.split("::").at(-1) ?? urn;
+      try {
+        return { id, outs: complete(values, await resource.create(values, this.callOf(urn)), inputs) };
+      } catch (error) {
+        throw resource.delete === undefined ? error : new HalfMadeError(error as Error, id, complete(values, {}, inputs));
+      }
     });
   }
 

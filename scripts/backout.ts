@@ -75,4 +75,7 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  // Who reads documents gets one for this, too; the words are on standard error.
+  if (error.exitCode !== 0 && process.argv.includes("--json"))
+    process.stdout.write(`${JSON.stringify({ error: { name: "UsageError", message: error.message.replace(/^error: /, "") } }, null, 2)}\n`);
 }

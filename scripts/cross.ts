@@ -95,7 +95,7 @@ function progress(): (line: string) => void {
     // What Plan says was told before anything began.
     const found = /backout:index:(?!Plan)\w+ \S+ (?:updating|creating|deleting)[^)]*\) (.+)$/.exec(line)?.[1];
     const text = found?.replace(/^\[diff: [^\]]*\];?\s*/, "").trim();
-    if (text === undefined || text === "" || said.has(text)) return;
+    if (text === undefined || text === "" || text === "error: 1 error occurred:" || said.has(text)) return;
     said.add(text);
     say(`  ${text}`);
   };
@@ -199,7 +199,8 @@ const HEADING = /^(?:backout|pulumi):\S+ \(.*\):$|^(?:error|warning): |^(?:Outpu
 
 /** The engine's error lines, without its own frame around them. */
 function failureOf(output: string): string {
-  const lines = output.split("\n");
+  // The reasons of what could not be made come as a list, of one.
+  const lines = output.replace(/^(\s*error: )1 error occurred:\n\s*\* /gm, "$1").split("\n");
   const at = lines.findIndex((line) => /^Diagnostics:/.test(line));
   const said = (at === -1 ? lines : lines.slice(at + 1)).map((line) => line.trim());
   const errors: string[] = [];

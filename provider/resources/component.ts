@@ -2,6 +2,7 @@
 import { targetOf } from "../../components/targets/index.ts";
 import { step } from "../../crossing/run.ts";
 import { canonical, type ComponentPin } from "../../declared/pins.ts";
+import { definitionOf } from "../../declared/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { CrossingInputs } from "./inputs.ts";
@@ -28,4 +29,10 @@ export const component: Resource<Inputs> = {
   diff: async (old, inputs) => Promise.resolve(canonical(old.pin) !== canonical(inputs.pin)),
   create: install,
   update: async (_old, inputs, call) => install(inputs, call),
+  /** Stopped it was by then, unless a first Resume was killed before the engine knew of it. */
+  delete: async ({ site, component: name }, call) => {
+    await targetOf(site, await definitionOf(site))
+      .stop(name)
+      .catch((error: unknown) => call.log("warning", `${name} may still run: ${(error as Error).message}`));
+  },
 };

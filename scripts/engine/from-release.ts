@@ -20,7 +20,8 @@ export async function engineFromRelease(root: string, log: Log): Promise<void> {
   const installer = fileURLToPath(
     new URL(import.meta.url.endsWith(".ts") ? "./install-release.ts" : "./install-release.js", import.meta.url),
   );
-  const env = { ...process.env, TMPDIR: scratch, CURL_HOME: scratch };
+  // The installer is fetched by Node, which heeds HTTPS_PROXY only when told to; what it downloads by curl, which always does.
+  const env = { NODE_USE_ENV_PROXY: "1", ...process.env, TMPDIR: scratch, CURL_HOME: scratch };
   try {
     await withProgress(log, `Installing the official release of Pulumi ${ENGINE_VERSION}`, () =>
       run(process.execPath, [installer, root], { env, limitMs: DOWNLOAD_LIMIT_MS }),

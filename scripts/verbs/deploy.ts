@@ -51,6 +51,8 @@ export async function deploy(release: string, options: Options): Promise<DeployO
     const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
     const text = editPins(entered, [...tagEdits(before, options.tag), ...deployEdits(before.definition, release)]);
     const { after, preview } = await lookAhead(before, text);
+    for (const [flag, enabled] of Object.entries(after.declared.flags))
+      say(`! flag ${flag} stays ${enabled ? "on" : "off"}, as pinned under backout:flags`);
     const list = await listBefore({ stack: before, after, from: preview.preview?.from ?? null, release, runId, options });
     const outcome = await carryOut({ before, text, runId, reason: options.reason ?? null, yes: options.yes });
     if (outcome.ok) {

@@ -62,7 +62,8 @@ export function addHistory(program: Command): void {
       finish(
         options.json,
         () => history(options),
-        ({ crossings }) => {
+        ({ stack, crossings }) => {
+          if (crossings.length === 0) process.stdout.write(`${stack} is not deployed yet: there are no crossings\n`);
           for (const { epoch, from, to, scope, state, startedAt, openedAt, reason, failure } of crossings) {
             const seconds = openedAt === null ? "" : ` ${((Date.parse(openedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
             process.stdout.write(

@@ -65,7 +65,7 @@ export function tellPreview(outcome: PreviewOutcome, print: (line: string) => vo
   for (const line of outcome.lines.removed.filter((text) => text.trim() !== "")) print(paint?.red(`- ${line}`) ?? `- ${line}`);
   for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(paint?.green(`+ ${line}`) ?? `+ ${line}`);
   if (outcome.unknown !== null) {
-    const line = `! data at risk is unknown, and an update would fail before anything stops: ${outcome.unknown}`;
+    const line = `! data at risk is unknown, and an update without reach fails before anything stops: ${outcome.unknown}`;
     print(paint?.yellow(line) ?? line);
   }
   if (outcome.freeze !== null) print(paint?.yellow(`! ${showFreeze(outcome.freeze)}`) ?? `! ${showFreeze(outcome.freeze)}`);
@@ -100,7 +100,9 @@ export function addPreview(program: Command): void {
           const found = stackFile(options.stack);
           const before = await openStack(found);
           const wished = [options.to, options.scope, options.component, options.with, options.carry, options.snapshot];
-          const after = wished.every((wish) => wish === undefined) ? before : await openStack(found, await rollbackText(before, options));
+          const after = wished.every((wish) => wish === undefined)
+            ? before
+            : await openStack(found, await rollbackText(before, { ...options, assume: true }));
           return previewOf(before, after, options.exact === true);
         },
         (outcome) => tellPreview(outcome, (line) => process.stdout.write(`${line}\n`)),

@@ -26,6 +26,8 @@ export interface RollbackWish {
   carry?: string;
   /** Exact snapshot instead of the newest one taken before the release that is left. */
   snapshot?: string;
+  /** Only to be looked at: where nobody can say which snapshots exist, the one that a deployment takes is assumed. */
+  assume?: boolean;
 }
 
 /** The stack file as a rollback would leave it. */
@@ -51,7 +53,7 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
     scope,
     to,
     at: new Date().toISOString(),
-    snapshots: data === "snapshot" || reads.length > 0 ? await snapshotsBefore(stack, to, wish.snapshot) : {},
+    snapshots: data === "snapshot" || reads.length > 0 ? await snapshotsBefore(stack, to, wish) : {},
     with: argumentsOf(wish.with ?? []),
     block:
       wish.block === false || to === declared.release
@@ -91,10 +93,15 @@ function previousRelease(current: string, releases: string[]): string {
 }
 
 /** The newest snapshot taken before the release that is left, with its generation: exact, so that it means the same tomorrow. */
-async function snapshotsBefore(stack: OpenStack, to: string, wished: string | undefined): Promise<Record<string, string>> {
-  const facts = await look(stack.site, stack.definition);
-  if (facts.reach.kind !== "reached")
-    throw new VerbRefusedError("the database cannot be reached, so it is not known which snapshots exist; nothing was changed");
+async function snapshotsBefore(
+  stack: OpenStack,
+  to: string,
+  { snapshot: wished, assume = false }: RollbackWish,
+): Promise<Record<string, string>> {
+  const { reach, snapshots } = await look(stack.site, stack.definition);
+  if (reach.kind === "absent") throw new VerbRefusedError(`${stack.stack} is not deployed yet: there is no snapshot to go back to`);
+  if (reach.kind === "unreachable" && !assume)
+    throw new VerbRefusedError(`it is not known which snapshots exist: ${reach.reason}; nothing was changed`);
   const name = `before-${stack.declared.release}`;
   return Object.fromEntries(
     Object.keys(stack.definition.databases).map((database) => {
@@ -102,9 +109,10 @@ async function snapshotsBefore(stack: OpenStack, to: string, wished: string | un
       // A rollback that is gone on with: the release that is left is not pinned any more, but what it goes back to is.
       const pin = stack.pins.data[database];
       if (to === stack.declared.release && pin?.kind === "snapshot") return [database, showDataPin(pin)];
-      const newest = facts.snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === name).at(-1);
+      if (reach.kind === "unreachable") return [database, name];
+      const newest = snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === name).at(-1);
       if (newest === undefined) {
-        const there = facts.snapshots
+        const there = snapshots
           .filter((snapshot) => snapshot.database === database)
           .map((snapshot) => `${snapshot.name}@${snapshot.generation}`);
         throw new VerbRefusedError(

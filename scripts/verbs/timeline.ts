@@ -13,8 +13,9 @@ export function timelineLines(outcome: CrossingOutcome): string[] {
     );
   if (outcome.cutOverMs !== null) lines.push(`  data cut over in ${outcome.cutOverMs} ms; what was live is ${outcome.quarantine}`);
   for (const { name, status, detail } of outcome.checks) if (status !== "passed") lines.push(`  check ${name}: ${status}: ${detail}`);
-  const passed = outcome.checks.filter(({ status }) => status === "passed").length;
-  if (outcome.checks.length > 0) lines.push(`  ${passed} of ${outcome.checks.length} checks passed`);
+  const count = (which: string): number => outcome.checks.filter(({ status }) => status === which).length;
+  const skipped = count("skipped") === 0 ? "" : `, ${count("skipped")} skipped`;
+  if (outcome.checks.length > 0) lines.push(`  ${count("passed")} of ${outcome.checks.length} checks passed${skipped}`);
   for (const { path, rows } of outcome.exported) if (path.endsWith(".jsonl")) lines.push(`  kept ${rows} rows written since: ${path}`);
   if (outcome.quarantine !== null)
     lines.push(

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { CrossingOutcome } from "../../scripts/cross.ts";
 import { findExecutables } from "../../scripts/engine/find-executable.ts";
 import { isAlive } from "../../scripts/engine/process-table.ts";
+import type { PreviewOutcome } from "../../scripts/verbs/preview.ts";
 import { makeStand, PINS, PROJECT, textOf, until, type Stand } from "./stand.ts";
 
 const PROGRAM = [process.execPath, "--disable-warning=ExperimentalWarning", join(PROJECT, "scripts", "backout.ts")];
@@ -184,4 +185,48 @@ test("what would be refused ends a preview with 3, and says why", async () => {
   );
   expect(code).toBe(3);
   expect(json.refused.join()).toContain("before-v4.0.0@99");
+});
+
+describe("its server is dead", () => {
+  const starts = /the embedded server is down, `\S.* up --stack e2e` starts it/;
+  beforeAll(async () => {
+    await stand.upWell(PINS.forward);
+    process.kill(stand.pids().server!, "SIGKILL");
+    await until("the server is gone", () => stand.pids().server === null);
+  });
+
+  test("verbs that only look say what starts it", async () => {
+    for (const verb of ["verify", "history", "watch"]) {
+      const { code, json } = await stand.verb<{ error: { message: string } }>(verb);
+      expect([verb, code]).toEqual([verb, 1]);
+      expect(json.error.message).toMatch(starts);
+    }
+    expect(await stand.verb("status")).toMatchObject({
+      code: 0,
+      json: { reached: false, reason: expect.stringMatching(starts) as string },
+    });
+  });
+
+  test("a preview of a scope shows its pins, and says what is not known", async () => {
+    const text = stand.text();
+    const { code, json } = await stand.verb<PreviewOutcome>("preview", "--scope", "restore");
+    expect(code).toBe(0);
+    expect(json).toMatchObject({ reached: false, unknown: expect.stringMatching(starts) as string, refused: [], preview: null });
+    expect(json.lines.added).toEqual(expect.arrayContaining(["  backout:release: v3.0.0", "  backout:data: before-v4.0.0"]));
+    expect(stand.text()).toBe(text);
+    expect(stand.pids().server).toBeNull();
+  });
+
+  test("and so it does", async () => {
+    expect((await stand.upWell()).counts).toMatchObject({ updated: 1 });
+    expect((await stand.verb("verify")).code).toBe(0);
+  });
+});
+
+test("a deployment leaves pinned flags as they are, and says so", async () => {
+  stand.pin([{ path: ["flags", "csv_export"], value: true }]);
+  const { code, stderr } = await stand.verb("deploy", "v4.0.0", "--yes");
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain("flag csv_export stays on, as pinned under backout:flags");
+  expect(stand.text()).toMatch(/backout:flags:\n +csv_export: true\n/);
 });

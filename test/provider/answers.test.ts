@@ -10,6 +10,7 @@ import { hashFolder } from "../../processes/artefact.ts";
 import { RESOURCES } from "../../provider/resources/index.ts";
 import { declaredOf, definition } from "../declared/sample.ts";
 import {
+  keptOf,
   secret,
   siteAt,
   startEngine,
@@ -106,6 +107,20 @@ describe("secrets", () => {
     const updated = await provider.update(TRAFFIC_GATE, whole, whole);
     expect(updated["site"]).toEqual(whole.site);
     expect(plainText(updated)).not.toContain(PASSWORD);
+  });
+
+  it("what could not be made, but has something to be ended, is kept by the engine with them wrapped", async () => {
+    const failed = async (type: string): Promise<unknown> =>
+      provider.create(urnOf(type), { ...inputs(), pins, epoch: 1 }).then(
+        () => expect.unreachable(`${type} was made`),
+        (error: unknown) => error,
+      );
+    const kept = keptOf(await failed("Resume"));
+    expect(kept).toMatchObject({ id: "resume", properties: { epoch: 1, site: { server: { password: secret(PASSWORD) } } } });
+    expect(kept?.reasons).toEqual([expect.stringContaining("127.0.0.1")]);
+    expect(plainText(kept)).not.toContain(PASSWORD);
+    // What leaves nothing running is forgotten: the next update makes it.
+    expect(keptOf(await failed("Verification"))).toBeNull();
   });
 
   it("the log lines of all this are without", () => {

@@ -35,6 +35,12 @@ interface Struct {
 }
 
 const provider = require("@pulumi/pulumi/proto/provider_pb.js") as Record<string, MessageOf>;
+const statuses = require("@pulumi/pulumi/proto/status_pb.js") as {
+  Status: { deserializeBinary(bytes: Uint8Array): { getDetailsList(): { getValue_asU8(): Uint8Array }[] } };
+};
+const initFailed = provider["ErrorResourceInitFailed"] as unknown as {
+  deserializeBinary(bytes: Uint8Array): { getId(): string; getProperties(): Struct; getReasonsList(): string[] };
+};
 const empty = require("google-protobuf/google/protobuf/empty_pb.js") as { Empty: MessageOf };
 const struct = require("google-protobuf/google/protobuf/struct_pb.js") as { Struct: { fromJavaScript(values: Values): Struct } };
 const clients = require("@pulumi/pulumi/proto/provider_grpc_pb.js") as {
@@ -199,6 +205,15 @@ async function conversation(
     },
   };
   return Promise.resolve(provide);
+}
+
+/** What the engine keeps of a resource that could not be made; null: it forgets it. */
+export function keptOf(error: unknown): { id: string; properties: Values; reasons: string[] } | null {
+  const [packed] = (error as grpc.ServiceError).metadata.get("grpc-status-details-bin");
+  if (packed === undefined) return null;
+  const details = statuses.Status.deserializeBinary(packed as Buffer).getDetailsList();
+  const kept = initFailed.deserializeBinary(details[0]!.getValue_asU8());
+  return { id: kept.getId(), properties: kept.getProperties().toJavaScript(), reasons: kept.getReasonsList() };
 }
 
 export function isAlive(pid: number): boolean {

@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ENGINE_VERSION } from "../../../scripts/engine/version.ts";
 import { allowedWays, UnknownWayError } from "../../../scripts/engine/ways.ts";
+import { releasePeer, withoutReleasePeer } from "./release-peer.ts";
 import { environment, runScript, scratch, script, standInGo, standInPulumi } from "./scratch.ts";
 
 describe("the ways to the engine", () => {
@@ -48,6 +50,37 @@ describe("the ways to the engine", () => {
     const { code, stderr } = await runScript("setup.ts", [], { cwd: here.project, env });
     expect(code).toBe(1);
     expect(stderr).toContain('says it is "segmentation fault"');
+    expect(await readdir(here.cache)).toEqual([]);
+  });
+
+  it("installs the official release through the user's proxy, keeps it, and leaves nothing else behind", async (context) => {
+    const missing = await withoutReleasePeer();
+    if (missing !== null) return context.skip(missing);
+    const here = await scratch();
+    const peer = await releasePeer(here, ENGINE_VERSION);
+    const env = environment(here, { BACKOUT_ENGINE_WAYS: "release", ...peer.env });
+    const { code, stdout, stderr } = await runScript("setup.ts", ["--json"], { cwd: here.project, env });
+    expect(stderr).toContain(`Installing the official release of Pulumi ${ENGINE_VERSION}`);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ engine: { version: ENGINE_VERSION, way: "release" } });
+    const release = `/releases/sdk/pulumi-v${ENGINE_VERSION}-linux-x64.tar.gz`;
+    expect(peer.asked).toEqual(["/install.sh", release]);
+    expect(await readdir(here.cache)).toEqual([expect.not.stringContaining(".making-")]);
+
+    const again = await runScript("setup.ts", ["--json"], { cwd: here.project, env });
+    expect(again.code).toBe(0);
+    expect(peer.asked).toHaveLength(2);
+  });
+
+  it("does not take a release of another version for the one it asked for", async (context) => {
+    const missing = await withoutReleasePeer();
+    if (missing !== null) return context.skip(missing);
+    const here = await scratch();
+    const peer = await releasePeer(here, "3.199.0");
+    const env = environment(here, { BACKOUT_ENGINE_WAYS: "release", ...peer.env });
+    const { code, stderr } = await runScript("setup.ts", [], { cwd: here.project, env });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/release +.*404/s);
     expect(await readdir(here.cache)).toEqual([]);
   });
 
