@@ -160,6 +160,11 @@ export function servicesUrl(site: Site, database: string): string {
   return `postgresql://${SERVICES_ROLE}:${encodeURIComponent(secretOf(site, "database"))}@${host}:${port}/${encodeURIComponent(liveName(site, database))}`;
 }
 
+/** Where the traffic gate's process is kept account of, under the name `gate`. */
+export function gateFolder(site: Site): string {
+  return join(site.home, "gate");
+}
+
 export function gateStateFile(site: Pick<Site, "home">): string {
   return join(site.home, "gate", "state.json");
 }

@@ -169,14 +169,14 @@ async function worked(control: ControlRecord, crossing: Crossing, runId: string)
   return crossing.runId === runId || (await control.journal(crossing.epoch)).some((entry) => entry.runId === runId);
 }
 
-/** Seconds per phase: from the first start to the last end of its steps. */
+/** Seconds per phase: from the first start to the last end of its steps, in each run that worked at it; what lay between runs is nobody's work. */
 export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: ScopeDefinition | undefined): PhaseTime[] {
   return PHASES.flatMap((name) => {
     const entries = journal.filter(({ phase, step }) => phase === name && step !== "results");
-    const first = entries[0];
     const last = entries.at(-1);
-    if (first === undefined || last === undefined) return [];
-    const seconds = round((Date.parse(last.at) - Date.parse(first.at)) / 1000);
+    if (last === undefined) return [];
+    const runs = [...Map.groupBy(entries, ({ runId }) => runId).values()];
+    const seconds = round(runs.reduce((sum, run) => sum + Date.parse(run.at(-1)!.at) - Date.parse(run[0]!.at), 0) / 1000);
     const budgetSeconds = scope?.phaseBudgets[name] ?? null;
     const failed = last.status === "failed" || last.status === "started";
     return [

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { gateCommand } from "../../gate/command.ts";
 import type { GateConfigInput } from "../../gate/config.ts";
 import { canonical } from "../../declared/pins.ts";
-import { definitionOf, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
+import { definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
 import { observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -16,10 +16,6 @@ interface Inputs {
 }
 
 const NAME = "gate";
-
-function folderOf(site: Site): string {
-  return join(site.home, "gate");
-}
 
 export function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
   return {
@@ -47,19 +43,19 @@ function hashOf(config: GateConfigInput): string {
 
 async function ensure({ site }: Inputs): Promise<Values> {
   const config = gateConfig(site, await definitionOf(site));
-  const observed = observeProcess(folderOf(site), NAME);
-  if (observed.running && observed.configHash !== hashOf(config)) await stopProcess(folderOf(site), NAME, 5_000);
+  const observed = observeProcess(gateFolder(site), NAME);
+  if (observed.running && observed.configHash !== hashOf(config)) await stopProcess(gateFolder(site), NAME, 5_000);
   const port = config.listeners[0]!.port;
-  const { record } = await startProcess(folderOf(site), {
+  const { record } = await startProcess(gateFolder(site), {
     name: NAME,
-    folder: folderOf(site),
-    command: gateCommand(join(folderOf(site), "config.json"), config),
+    folder: gateFolder(site),
+    command: gateCommand(join(gateFolder(site), "config.json"), config),
     environment: {},
     release: "gate",
     configHash: hashOf(config),
     port,
   });
-  await waitProcessHealthy(folderOf(site), NAME, {
+  await waitProcessHealthy(gateFolder(site), NAME, {
     url: `http://127.0.0.1:${port}/__backout/gate`,
     body: `"pid":${record.pid}`,
     timeoutMs: 10_000,
@@ -70,13 +66,13 @@ async function ensure({ site }: Inputs): Promise<Values> {
 export const trafficGate: Resource<Inputs> = {
   token: "backout:index:TrafficGate",
   diff: async (_old, { site }) => {
-    const { running, configHash } = observeProcess(folderOf(site), NAME);
+    const { running, configHash } = observeProcess(gateFolder(site), NAME);
     return !running || configHash !== hashOf(gateConfig(site, await definitionOf(site)));
   },
   create: ensure,
   update: async (_old, inputs) => ensure(inputs),
   delete: async ({ site }) => {
-    await stopProcess(folderOf(site), NAME, 5_000);
+    await stopProcess(gateFolder(site), NAME, 5_000);
     // A gate made later starts closed.
     rmSync(gateStateFile(site), { force: true });
   },

@@ -1,12 +1,17 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
 import type { Command } from "commander";
+import { constraintDrift } from "../../crossing/constraint-drift.ts";
+import { drift } from "../../crossing/drift.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look } from "../../crossing/look.ts";
 import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { changedLines, type LineChange } from "../../declared/edit.ts";
+import { crossingOf } from "../../declared/pins.ts";
+import { gateFolder } from "../../declared/site.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { rehearsedSeconds } from "../../drill/rehearsed.ts";
+import { observeProcess } from "../../processes/process.ts";
 import { nextCrossing } from "../../provider/resources/fence.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { rollbackText } from "./rollback-pins.ts";
@@ -33,7 +38,11 @@ export interface PreviewOutcome {
   refused: string[];
   /** Nothing newer may be deployed afterwards; null: nothing is frozen. */
   freeze: Freeze | null;
-  /** Null where the database cannot be reached. */
+  /** What is declared is what was opened last: there is no crossing to be made. */
+  settled: boolean;
+  /** Where it is settled: what is otherwise than declared and put right by an update, in words. */
+  drifted: string[];
+  /** Null where the database cannot be reached, where it would be refused, and where it is settled. */
   preview: CrossingPreview | null;
 }
 
@@ -41,23 +50,36 @@ export interface PreviewOutcome {
 export async function previewOf(before: OpenStack, after: OpenStack, exact: boolean): Promise<PreviewOutcome> {
   const lines = changedLines(before.text, after.text);
   const freeze = after.declared.freeze ?? null;
-  const facts = await look(after.site, after.definition);
-  if (facts.reach.kind === "unreachable")
-    return { stack: after.stack, lines, reached: false, unknown: facts.reach.reason, refused: [], freeze, preview: null };
+  const told = { stack: after.stack, lines, reached: true, unknown: null, refused: [], freeze, settled: false, drifted: [], preview: null };
+  const { site, definition, pins } = after;
+  const facts = await look(site, definition);
+  if (facts.reach.kind === "unreachable") return { ...told, reached: false, unknown: facts.reach.reason };
+  if (facts.last?.state === "open" && facts.last.crossing === crossingOf(pins) && before.site.target === site.target)
+    return { ...told, settled: true, drifted: await driftOf(after) };
   const refused = [
-    ...frozen(freeze, facts, after.pins, after.stack),
-    ...(await refusals(after.site, after.definition, after.pins, facts, after.declared.violations)),
+    ...frozen(freeze, facts, pins, after.stack),
+    ...(await refusals(site, definition, pins, facts, after.declared.violations)),
   ];
-  if (refused.length > 0) return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview: null };
-  const { plan } = nextCrossing(facts, after.definition, after.pins);
-  const preview = await previewCrossing(after.site, after.definition, plan, {
+  if (refused.length > 0) return { ...told, refused };
+  const { plan } = nextCrossing(facts, definition, pins);
+  const preview = await previewCrossing(site, definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",
     before: before.site,
     carry: after.declared.carry,
     rehearsed: rehearsedSeconds,
   });
-  return { stack: after.stack, lines, reached: true, unknown: null, refused, freeze, preview };
+  return { ...told, preview };
+}
+
+async function driftOf(stack: OpenStack): Promise<string[]> {
+  const { site, definition, pins } = stack;
+  const running = observeProcess(gateFolder(site), "gate").running;
+  return [
+    ...(running ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),
+    ...(await drift(stack, pins)).map((component) => `${component} does not run as pinned: \`up\` puts it right`),
+    ...(await constraintDrift(site, definition, pins)),
+  ];
 }
 
 export function tellPreview(outcome: PreviewOutcome, print: (line: string) => void): void {
@@ -70,6 +92,8 @@ export function tellPreview(outcome: PreviewOutcome, print: (line: string) => vo
   }
   if (outcome.freeze !== null) print(paint?.yellow(`! ${showFreeze(outcome.freeze)}`) ?? `! ${showFreeze(outcome.freeze)}`);
   for (const reason of outcome.refused) print(paint?.red(`refused: ${reason}`) ?? `refused: ${reason}`);
+  if (outcome.settled) print("  nothing to change: this is how the stack was opened last");
+  for (const line of outcome.drifted) print(paint?.yellow(`! ${line}`) ?? `! ${line}`);
   if (outcome.preview !== null)
     for (const { severity, line } of previewLines(outcome.preview))
       print(severity === "warning" ? (paint?.yellow(`! ${line}`) ?? `! ${line}`) : `  ${line}`);

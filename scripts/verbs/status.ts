@@ -7,7 +7,8 @@ import { enginesOf } from "../../crossing/engine.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { runsOn, schemaAhead } from "../../crossing/schema-ahead.ts";
 import { upCommand } from "../../declared/commands.ts";
-import { gateStateFile, type Site } from "../../declared/site.ts";
+import { gateFolder, gateStateFile, type Site } from "../../declared/site.ts";
+import { observeProcess } from "../../processes/process.ts";
 import { readGateState } from "../../gate/state.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates, type WatchState } from "../../verification/watches-due.ts";
@@ -18,7 +19,7 @@ import { finish, type CommonOptions } from "./outcome.ts";
 export interface Status {
   stack: string;
   system: string;
-  /** What goes on with an unfinished crossing. */
+  /** The update that goes on with an unfinished crossing, and starts what is down. */
   up: string;
   declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
   reached: boolean;
@@ -32,7 +33,8 @@ export interface Status {
     failure: string | null;
     openedAt: string | null;
   } | null;
-  gate: { mode: string; message: string } | null;
+  /** `running`: there is a process that lets anybody through. */
+  gate: { mode: string; message: string; running: boolean } | null;
   components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; armed: boolean; sizeBytes: number | null }[];
   /** Components that run on a schema that is too new for them: they went back, their database did not. */
@@ -83,7 +85,7 @@ export async function status(options: CommonOptions): Promise<Status> {
             failure: facts.last.failure,
             openedAt: facts.last.openedAt,
           },
-    gate: gate === null ? null : { mode: gate.mode, message: gate.message },
+    gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: observeProcess(gateFolder(site), "gate").running },
     components,
     snapshots: facts.snapshots.map(({ id, name, generation, database, takenAt, sizeBytes }) => ({
       name: `${name}@${generation}`,
@@ -140,7 +142,8 @@ function tell(found: Status): void {
       `  crossing ${epoch}: ${from ?? "nothing"} → ${to}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.up}\` again` : ""}`,
     );
   }
-  lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}`);
+  const down = found.gate?.running === false ? `, but its process is NOT RUNNING, nobody gets through: \`${found.up}\` starts it` : "";
+  lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}${down}`);
   for (const { name, running, release, pid, asPinned } of found.components)
     lines.push(
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,

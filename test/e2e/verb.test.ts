@@ -223,6 +223,23 @@ describe("its server is dead", () => {
   });
 });
 
+test("where nothing changes a preview says so, and what does not run, the gate as well; an update starts it", async () => {
+  const previewed = async () => (await stand.verb<PreviewOutcome>("preview")).json;
+  expect(await previewed()).toMatchObject({ reached: true, settled: true, drifted: [], refused: [], preview: null });
+  for (const name of ["gate", "worker"] as const) {
+    process.kill(stand.pids()[name]!, "SIGKILL");
+    await until(`${name} is gone`, () => stand.pids()[name] === null);
+  }
+  expect(await stand.verb("status")).toMatchObject({ json: { gate: { mode: "open", running: false } } });
+  expect((await previewed()).drifted).toEqual([
+    expect.stringMatching(/^the traffic gate does not run/) as string,
+    expect.stringMatching(/^worker does not run as pinned/) as string,
+  ]);
+  expect((await stand.upWell()).counts).toMatchObject({ updated: 2 });
+  expect((await previewed()).drifted).toEqual([]);
+  expect(await stand.verb("status")).toMatchObject({ json: { gate: { mode: "open", running: true } } });
+});
+
 test("a deployment leaves pinned flags as they are, and says so", async () => {
   stand.pin([{ path: ["flags", "csv_export"], value: true }]);
   const { code, stderr } = await stand.verb("deploy", "v4.0.0", "--yes");
