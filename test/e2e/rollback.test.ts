@@ -184,7 +184,7 @@ describe("scopes", () => {
         `cannot come back: rows already pushed to the PEMS API (worker): ${pushed}`,
         // Drills of this project, where there were some, know it better than what stops.
         expect.stringMatching(
-          /^users get 503 for about [1-9]\d*(\.\d)? s \((no earlier one like it; from what stops and what is copied|median of the last [1-5] drills of it)\)$/,
+          /^users get 503 for about (?!0(?:\.0)? s)\d+(?:\.\d)? s \((no earlier one like it; from what stops and what is copied|median of the last [1-5] drills of it)\)$/,
         ),
       ]),
     );
@@ -457,17 +457,19 @@ describe("what surrounds the data", () => {
       const quarantines = [...before.keys()].filter((name) => name.startsWith("pfa_quarantine_"));
       expect(quarantines.length).toBeGreaterThan(0);
       expect(json.quarantines.map(({ name }) => name).sort()).toEqual(quarantines.sort());
-      // A copy that nobody writes to may still be tidied up by the server, and grows then.
-      const between = (bytes: number, least: number, most: number): void => {
-        expect(bytes).toBeGreaterThanOrEqual(least);
-        expect(bytes).toBeLessThanOrEqual(most);
+      // A copy that nobody writes to may still be tidied up by the server, and grows then; and in each database a file of the server's own
+      // (pg_internal.init, some 150 kB of 8 MB) comes and goes with sessions and what they invalidate.
+      const OWN = 200_000;
+      const between = (bytes: number, least: number, most: number, databases: number): void => {
+        expect(bytes).toBeGreaterThanOrEqual(Math.min(least, most) - databases * OWN);
+        expect(bytes).toBeLessThanOrEqual(Math.max(least, most) + databases * OWN);
       };
       for (const { name, database, createdAt, sizeBytes } of json.quarantines) {
-        between(sizeBytes, before.get(name)!, after.get(name)!);
+        between(sizeBytes, before.get(name)!, after.get(name)!, 1);
         expect({ database, at: Date.parse(createdAt) }).toEqual({ database: "pfa", at: expect.any(Number) as number });
       }
       const sum = (sizes: Map<string, number>): number => [...sizes.values()].reduce((all, bytes) => all + bytes, 0);
-      between(json.copiesBytes, sum(before), sum(after));
+      between(json.copiesBytes, sum(before), sum(after), before.size);
       return { kept, names: [...after.keys()], json };
     };
     const { kept, names, json } = await look();
