@@ -212,7 +212,7 @@ export interface CheckContext extends DataAccess {
   dataRestored: boolean;
   /** True where users could write between the baseline and now (`backout verify` on an open system): counts may have grown. */
   open: boolean;
-  /** Last `lines` lines of a component's error log written since it was last started. */
+  /** Of the last `lines` lines of a component's error log those written since it, and the server of its database, were last started. */
   errorLog(component: string, lines: number): Promise<string[]>;
   /** Declared feature flags and maintenance. */
   flags: Record<string, boolean>;

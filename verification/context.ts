@@ -10,6 +10,7 @@ import type { Run } from "../crossing/run.ts";
 import type { HeldProtection } from "../systems/protection.ts";
 import type { Baseline, CheckContext } from "../systems/definition.ts";
 import { openData } from "./data-access.ts";
+import { linesSince, serverUpSince } from "./lines-since.ts";
 
 export type OpenedContext = CheckContext & { end(): Promise<void> };
 
@@ -29,6 +30,7 @@ export async function openContext(
   const undone = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
   const data = openData(site, { readOnly });
   const pass = verifierPass(site);
+  let upSince: Promise<number | null> | undefined;
   return {
     url: (component) => `http://127.0.0.1:${site.ports[component]}`,
     fetch: (url, init) =>
@@ -48,7 +50,12 @@ export async function openContext(
     baseline: restored ? await restoredBaseline(run) : undone ? null : (crossing?.baseline ?? null),
     dataRestored: restored,
     open,
-    errorLog: (component, lines) => target.errorLog(component, lines),
+    errorLog: async (component, lines) => {
+      const written = await target.errorLog(component, lines);
+      if (written.length === 0) return written;
+      upSince ??= serverUpSince(site.server !== undefined, definition, data);
+      return linesSince(written, (await upSince) ?? 0);
+    },
     flags: pins.flags,
     constraints: pins.constraints ?? {},
     maintenance: pins.maintenance,

@@ -9,6 +9,7 @@ import { stepPoint } from "../../crossing/failpoints.ts";
 import { PHASES, type Phase } from "../../crossing/phases.ts";
 import type { PinEdit } from "../../declared/edit.ts";
 import { isAlive } from "../../scripts/engine/process-table.ts";
+import { listPath } from "../../systems/pfa-vanguard/api.ts";
 import { expectNothingLost, makeStand, NotReachedError, PINS, until, type Stand, type Victim } from "./stand.ts";
 
 /**
@@ -244,6 +245,28 @@ describe("a restore", () => {
       },
       WALK_MS,
     );
+
+  test("postgres killed while requests are on their way: what the backend wrote about it does not count once the server is back", async () => {
+    const begun = await forward();
+    try {
+      const token = await stand.login();
+      const standing = await stand.hold("verify.before", PINS.restore(begun.snapshot), "asked-meanwhile");
+      standing.kill("postgres");
+      await until("the server is gone", () => stand.pids().server === null);
+      const backend = `http://127.0.0.1:${stand.site.ports["backend-upstream"]}`;
+      // Its sessions outlive the server for a moment.
+      await until("the backend has lost it", async () => (await fetch(`${backend}/health/db`)).status >= 500);
+      const read = { headers: { authorization: `Bearer ${token}` } };
+      for (let count = 0; count < 3; count++) expect((await fetch(`${backend}${listPath({})}`, read)).status).toBeGreaterThanOrEqual(500);
+      standing.go();
+      await standing.exited;
+      expect(stand.gate()?.mode).toBe("closed");
+      await stand.upWell();
+      await expectRestored(begun);
+    } finally {
+      await begun.watched.stop();
+    }
+  });
 
   test("provider killed when the worker has stopped and the backend has not", async () => {
     const begun = await forward();
