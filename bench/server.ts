@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
-import { takeFreePorts } from "../drill/ephemeral-stack.ts";
+import { takeFreePorts } from "../drill/ports.ts";
 import type { Endpoint } from "../postgres/connection.ts";
 import { findClientTools, type ClientTools } from "../postgres/drivers/client-tools.ts";
 import { runAs, serverRunner } from "../postgres/run-as.ts";

@@ -1,8 +1,9 @@
 /** What a crossing does to the traffic gate. The gate's state file says what users get; the crossing's record says why. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { observeProcess } from "../processes/process.ts";
 import { newPass, readGateState, writeGateState, type GateMode } from "../gate/state.ts";
-import { gatePassFile, gateStateFile } from "../declared/site.ts";
+import { GATE_PROCESS, gateFolder, gatePassFile, gateStateFile } from "../declared/site.ts";
 import type { Maintenance } from "../declared/pins.ts";
 import type { Run } from "./run.ts";
 
@@ -29,6 +30,11 @@ function write(run: Run, mode: GateMode, maintenance: Maintenance): void {
     passHash,
     maintenance,
   });
+}
+
+/** Whether the gate's process runs; without it nobody gets through, whatever its state says. */
+export function gateRuns(site: Run["site"]): boolean {
+  return observeProcess(gateFolder(site), GATE_PROCESS).running;
 }
 
 /** Whether users get exactly what `maintenance` says. */

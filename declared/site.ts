@@ -160,16 +160,19 @@ export function servicesUrl(site: Site, database: string): string {
   return `postgresql://${SERVICES_ROLE}:${encodeURIComponent(secretOf(site, "database"))}@${host}:${port}/${encodeURIComponent(liveName(site, database))}`;
 }
 
-/** Where the traffic gate's process is kept account of, under the name `gate`. */
-export function gateFolder(site: Site): string {
+/** Name under which the traffic gate's process is kept account of. */
+export const GATE_PROCESS = "gate";
+
+/** Where the traffic gate's process is kept account of, with its state. */
+export function gateFolder(site: Pick<Site, "home">): string {
   return join(site.home, "gate");
 }
 
 export function gateStateFile(site: Pick<Site, "home">): string {
-  return join(site.home, "gate", "state.json");
+  return join(gateFolder(site), "state.json");
 }
 export function gatePassFile(site: Pick<Site, "home">): string {
-  return join(site.home, "gate", "pass");
+  return join(gateFolder(site), "pass");
 }
 export function processFolder(site: Pick<Site, "home">): string {
   return join(site.home, "processes");

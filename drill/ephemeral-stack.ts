@@ -6,12 +6,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { editPins, type PinEdit } from "../declared/edit.ts";
-import { isPortFree } from "../processes/ports.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { engineEnvironment } from "../scripts/engine/environment.ts";
 import { fileBackend } from "../scripts/engine/file-backend.ts";
 import { prepareProject } from "../scripts/engine/project.ts";
 import { stackFolder } from "../scripts/stack.ts";
+import { takeFreePorts } from "./ports.ts";
 
 export interface EphemeralStack {
   /** Project folder: state, passphrase, stack file and home are all in it. */
@@ -113,17 +113,4 @@ function alternativePorts(alternatives: unknown): string[][] {
     ...Object.keys(ports).map((port) => [name, "ports", port]),
     ...(fresh === undefined ? [] : [[name, "fresh", "serverPort"]]),
   ]);
-}
-
-/** Below the range from which the kernel takes ports for outgoing connections: nobody gets one of these by chance. */
-const PORTS = { from: 18_000, to: 32_000 };
-
-/** Ports nobody listens on, all different. */
-export async function takeFreePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
-    if (await isPortFree(port)) ports.add(port);
-  }
-  return [...ports];
 }

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { gateFolder, processFolder } from "../declared/site.ts";
 import { observeServer, removeServer } from "../postgres/server.ts";
 import { end } from "../processes/end.ts";
 import { findByEnvironment, lookUp } from "../processes/identity.ts";
@@ -25,7 +26,7 @@ export function ownProcesses(folder: string): string {
 
 export function foldersOf(folder: string): DrillFolders {
   const home = join(folder, "home");
-  return { home, server: join(home, "postgres"), processes: [join(home, "processes"), join(home, "gate"), ownProcesses(folder)] };
+  return { home, server: join(home, "postgres"), processes: [processFolder({ home }), gateFolder({ home }), ownProcesses(folder)] };
 }
 
 /** What lives or lies of a drill, in words; empty when nothing does. */

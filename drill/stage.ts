@@ -8,7 +8,8 @@ import type { Engine } from "../scripts/engine/engine.ts";
 import { openStack, stackFile, type OpenStack } from "../scripts/stack.ts";
 import type { DrillContext, SystemDefinition } from "../systems/definition.ts";
 import { openData } from "../verification/data-access.ts";
-import { makeEphemeralStack, takeFreePorts, type EphemeralStack } from "./ephemeral-stack.ts";
+import { makeEphemeralStack, type EphemeralStack } from "./ephemeral-stack.ts";
+import { takeFreePorts } from "./ports.ts";
 import type { DrillRequest } from "./request.ts";
 import { planStandIns, standInFolder, startStandIns, type StandIn } from "./stand-ins.ts";
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:net";
 import { startProcess } from "../processes/process.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
-import { takeFreePorts } from "./ephemeral-stack.ts";
+import { takeFreePorts } from "./ports.ts";
 import { ownProcesses } from "./remove.ts";
 
 export interface StandIn {

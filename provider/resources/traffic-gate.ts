@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { gateCommand } from "../../gate/command.ts";
 import type { GateConfigInput } from "../../gate/config.ts";
 import { canonical } from "../../declared/pins.ts";
-import { definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
+import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
 import { observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -14,8 +14,6 @@ import type { Resource, Values } from "../resource.ts";
 interface Inputs {
   site: Site;
 }
-
-const NAME = "gate";
 
 export function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
   return {
@@ -43,11 +41,11 @@ function hashOf(config: GateConfigInput): string {
 
 async function ensure({ site }: Inputs): Promise<Values> {
   const config = gateConfig(site, await definitionOf(site));
-  const observed = observeProcess(gateFolder(site), NAME);
-  if (observed.running && observed.configHash !== hashOf(config)) await stopProcess(gateFolder(site), NAME, 5_000);
+  const observed = observeProcess(gateFolder(site), GATE_PROCESS);
+  if (observed.running && observed.configHash !== hashOf(config)) await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
   const port = config.listeners[0]!.port;
   const { record } = await startProcess(gateFolder(site), {
-    name: NAME,
+    name: GATE_PROCESS,
     folder: gateFolder(site),
     command: gateCommand(join(gateFolder(site), "config.json"), config),
     environment: {},
@@ -55,7 +53,7 @@ async function ensure({ site }: Inputs): Promise<Values> {
     configHash: hashOf(config),
     port,
   });
-  await waitProcessHealthy(gateFolder(site), NAME, {
+  await waitProcessHealthy(gateFolder(site), GATE_PROCESS, {
     url: `http://127.0.0.1:${port}/__backout/gate`,
     body: `"pid":${record.pid}`,
     timeoutMs: 10_000,
@@ -66,13 +64,13 @@ async function ensure({ site }: Inputs): Promise<Values> {
 export const trafficGate: Resource<Inputs> = {
   token: "backout:index:TrafficGate",
   diff: async (_old, { site }) => {
-    const { running, configHash } = observeProcess(gateFolder(site), NAME);
+    const { running, configHash } = observeProcess(gateFolder(site), GATE_PROCESS);
     return !running || configHash !== hashOf(gateConfig(site, await definitionOf(site)));
   },
   create: ensure,
   update: async (_old, inputs) => ensure(inputs),
   delete: async ({ site }) => {
-    await stopProcess(gateFolder(site), NAME, 5_000);
+    await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
     // A gate made later starts closed.
     rmSync(gateStateFile(site), { force: true });
   },

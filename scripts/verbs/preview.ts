@@ -3,15 +3,14 @@ import type { Command } from "commander";
 import { constraintDrift } from "../../crossing/constraint-drift.ts";
 import { drift } from "../../crossing/drift.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
+import { gateRuns } from "../../crossing/gate.ts";
 import { look } from "../../crossing/look.ts";
 import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { changedLines, type LineChange } from "../../declared/edit.ts";
 import { crossingOf } from "../../declared/pins.ts";
-import { gateFolder } from "../../declared/site.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { rehearsedSeconds } from "../../drill/rehearsed.ts";
-import { observeProcess } from "../../processes/process.ts";
 import { nextCrossing } from "../../provider/resources/fence.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { rollbackText } from "./rollback-pins.ts";
@@ -74,9 +73,8 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
 
 async function driftOf(stack: OpenStack): Promise<string[]> {
   const { site, definition, pins } = stack;
-  const running = observeProcess(gateFolder(site), "gate").running;
   return [
-    ...(running ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),
+    ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),
     ...(await drift(stack, pins)).map((component) => `${component} does not run as pinned: \`up\` puts it right`),
     ...(await constraintDrift(site, definition, pins)),
   ];

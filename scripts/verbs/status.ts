@@ -2,13 +2,13 @@
 import type { Command } from "commander";
 import { targetOf } from "../../components/targets/index.ts";
 import { showFreeze } from "../../crossing/freeze.ts";
+import { gateRuns } from "../../crossing/gate.ts";
 import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { runsOn, schemaAhead } from "../../crossing/schema-ahead.ts";
 import { upCommand } from "../../declared/commands.ts";
-import { gateFolder, gateStateFile, type Site } from "../../declared/site.ts";
-import { observeProcess } from "../../processes/process.ts";
+import { gateStateFile, type Site } from "../../declared/site.ts";
 import { readGateState } from "../../gate/state.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates, type WatchState } from "../../verification/watches-due.ts";
@@ -85,7 +85,7 @@ export async function status(options: CommonOptions): Promise<Status> {
             failure: facts.last.failure,
             openedAt: facts.last.openedAt,
           },
-    gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: observeProcess(gateFolder(site), "gate").running },
+    gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: gateRuns(site) },
     components,
     snapshots: facts.snapshots.map(({ id, name, generation, database, takenAt, sizeBytes }) => ({
       name: `${name}@${generation}`,

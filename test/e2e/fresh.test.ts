@@ -1,7 +1,7 @@
 /** The worst case: the rollback failed, and a new environment is made from the snapshot, with a stack, a home and a server of its own. */
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { takeFreePorts } from "../../drill/ephemeral-stack.ts";
+import { takeFreePorts } from "../../drill/ports.ts";
 import { runPulumi } from "../../scripts/pulumi-run.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import { makeStand, PINS, type Stand } from "./stand.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolvePins, type Pins } from "../../declared/pins.ts";
 import type { Site } from "../../declared/site.ts";
-import { takeFreePorts } from "../../drill/ephemeral-stack.ts";
+import { takeFreePorts } from "../../drill/ports.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { RESOURCES } from "../../provider/resources/index.ts";
 import { declaredOf, definition } from "../declared/sample.ts";

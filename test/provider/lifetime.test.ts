@@ -4,7 +4,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlin
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { takeFreePorts } from "../../drill/ephemeral-stack.ts";
+import { takeFreePorts } from "../../drill/ports.ts";
 import { observeProcess, stopProcess } from "../../processes/process.ts";
 import {
   EXECUTABLE,
