@@ -190,23 +190,25 @@ describe("after a restore", () => {
       period: { from: restoredAt - 1000, to: restoredAt + 60_000 },
     });
 
-  /** Rows of the quarantine that the restored database does not have, and the other way round. */
-  const onlyIn = async (one: string, other: string): Promise<{ id: string; body: string }[]> => {
-    const known = new Set((await stage.sql(other, "SELECT id FROM notes")).rows.map((row: { id: string }) => row.id));
-    return ((await stage.sql(one, "SELECT id, body FROM notes")).rows as { id: string; body: string }[]).filter(
-      (row) => !known.has(row.id),
+  const bodies = async (database: string): Promise<Map<string, string>> =>
+    new Map(
+      ((await stage.sql(database, "SELECT id, body FROM notes")).rows as { id: string; body: string }[]).map((row) => [row.id, row.body]),
     );
+
+  /**
+   * Rows of the quarantine that the restored database does not have, and the other way round, in the order in which they were written: whether
+   * the last ones of a database are missing in it, or it left service before them, is open where an export has them.
+   */
+  const onlyIn = async (one: string, other: string): Promise<{ id: string; body: string }[]> => {
+    const [there, known] = [await bodies(one), await bodies(other)];
+    return [...rows.keys()].flatMap((id) => (there.has(id) && !known.has(id) ? [{ id, body: there.get(id)! }] : []));
   };
 
   /** Nothing in doubt, and not deleted since. */
   const isKept = (id: string): boolean => rows.get(id)?.every((version) => version.ackAt !== null && version.value !== null) ?? false;
 
   async function exportFile(omit = 0): Promise<string> {
-    const read = async (database: string): Promise<Map<string, string>> =>
-      new Map(
-        ((await stage.sql(database, "SELECT id, body FROM notes")).rows as { id: string; body: string }[]).map((row) => [row.id, row.body]),
-      );
-    const [before, after] = [await read("snapshot"), await read("quarantine0")];
+    const [before, after] = [await bodies("snapshot"), await bodies("quarantine0")];
     const lines: object[] = [];
     for (const [id, body] of after) {
       const earlier = before.get(id);
