@@ -21,3 +21,4 @@ const stack = new RollbackStack(definition.name, { declared, site, definition, p
 
 export const epoch = stack.epoch;
 export const data = stack.data;
+export const quarantines = stack.quarantines;

@@ -20,11 +20,14 @@ export interface DatabaseArgs {
   carry: pulumi.Input<Carry>;
 }
 
+export type ByDatabase<T> = Record<string, T>;
+
 /** One live database: which data it stands on and which schema it has. Never replaced. */
 export class Database extends pulumi.CustomResource {
   declare readonly lineage: pulumi.Output<unknown>;
   /** Milliseconds from the fence confirmed closed to the new database reachable; null where nothing was cut over. */
   declare readonly cutOverMs: pulumi.Output<number | null>;
+  /** Under which name what was live has been set aside; null where nothing was cut over. */
   declare readonly quarantine: pulumi.Output<string | null>;
   declare readonly migrated: pulumi.Output<unknown>;
 

@@ -6,7 +6,7 @@ import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { Component } from "./component.ts";
 import { Constraints } from "./constraints.ts";
-import { Database } from "./database.ts";
+import { Database, type ByDatabase } from "./database.ts";
 import { EmbeddedPostgres } from "./embedded-postgres.ts";
 import { Fence } from "./fence.ts";
 import { Flags } from "./flags.ts";
@@ -46,6 +46,8 @@ export interface RollbackStackArgs {
 export class RollbackStack extends pulumi.ComponentResource {
   readonly epoch: pulumi.Output<number>;
   readonly data: pulumi.Output<unknown>[];
+  /** By database: under which name the last crossing set aside what was live, to be pinned as `quarantine:<name>`; null where it did not. */
+  readonly quarantines: ByDatabase<pulumi.Output<string | null>>;
 
   constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {
     super("backout:index:RollbackStack", name, {}, opts);
@@ -72,7 +74,8 @@ export class RollbackStack extends pulumi.ComponentResource {
     const { epoch } = fence;
     const snapshots = new Snapshots("snapshots", { site, epoch, take: fence.plan.take }, after(fence));
     const databases: Database[] = [];
-    for (const database of Object.keys(definition.databases)) {
+    const names = Object.keys(definition.databases);
+    for (const database of names) {
       const plan = fence.plan.databases.apply((plans) => plans[database]!);
       // One after another: their cut-overs are transactions of one session.
       databases.push(new Database(database, { site, epoch, pins, database, plan, carry: declared.carry }, after(snapshots, ...databases)));
@@ -93,6 +96,7 @@ export class RollbackStack extends pulumi.ComponentResource {
 
     this.epoch = epoch;
     this.data = databases.map((database) => database.lineage);
+    this.quarantines = Object.fromEntries(names.map((database, index) => [database, databases[index]!.quarantine]));
     this.registerOutputs({ epoch });
   }
 }

@@ -37,9 +37,20 @@ const nameOf = (urn: string): string => urn.split("::").at(-1)!;
 const key = ({ type, name }: Pick<Registered, "type" | "name">): string => `${type.split(":").at(-1)!} ${name}`;
 const valueOf = <T>(output: Output<T>): Promise<T> => new Promise((resolve) => output.apply(resolve));
 
+async function valuesOf<T>(outputs: Record<string, Output<T>>): Promise<Record<string, T>> {
+  return Object.fromEntries(
+    await Promise.all(Object.entries(outputs).map(async ([name, output]) => [name, await valueOf(output)] as const)),
+  );
+}
+
 /** What the provider answers: inputs, and the outputs the rest of the graph uses. */
 function answer(type: string, inputs: Record<string, unknown>, args: RollbackStackArgs): Record<string, unknown> {
-  if (type === "backout:index:Database") return { ...inputs, lineage: { snapshot: null, quarantine: inputs["database"] } };
+  if (type === "backout:index:Database")
+    return {
+      ...inputs,
+      lineage: { snapshot: null, quarantine: inputs["database"] },
+      quarantine: `${String(inputs["database"])}_set_aside`,
+    };
   if (type !== "backout:index:Fence") return inputs;
   const { definition, pins } = args;
   const facts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] };
@@ -80,7 +91,11 @@ async function registered(change: Record<string, unknown> = {}, definition: Syst
     false,
   );
   const stack = new RollbackStack("shop", args);
-  const outputs = { epoch: await valueOf(stack.epoch), data: await Promise.all(stack.data.map(valueOf)) };
+  const outputs = {
+    epoch: await valueOf(stack.epoch),
+    data: await Promise.all(stack.data.map(valueOf)),
+    quarantines: await valuesOf(stack.quarantines),
+  };
   await disconnect();
   vi.restoreAllMocks();
   return { all: all.filter(({ type }) => !type.startsWith("pulumi:")), outputs, args };
@@ -113,7 +128,7 @@ describe("the graph of one update", () => {
     const types = RESOURCES.map(({ token }) => token).filter((token) => token !== "backout:index:Constraints");
     expect([...new Set(own.map(({ type }) => type))].sort()).toEqual(types.sort());
     expect(new Set(own.map(({ parent }) => parent))).toEqual(new Set(["shop"]));
-    expect(outputs).toEqual({ epoch: 7, data: [{ snapshot: null, quarantine: "pfa" }] });
+    expect(outputs).toEqual({ epoch: 7, data: [{ snapshot: null, quarantine: "pfa" }], quarantines: { pfa: "pfa_set_aside" } });
   });
 
   it("the order is explicit: everything waits for all of the step before", async () => {
@@ -145,6 +160,7 @@ describe("the graph of one update", () => {
     // One after another: the cut-over of each is a transaction in the session they share.
     expect(all.find(({ name }) => name === "audit")!.after).toEqual(["fence", "pfa", "snapshots"]);
     expect(outputs.data).toHaveLength(2);
+    expect(outputs.quarantines).toEqual({ pfa: "pfa_set_aside", audit: "audit_set_aside" });
   });
 
   it("images are fetched before anything is fenced", async () => {
