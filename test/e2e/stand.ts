@@ -15,7 +15,17 @@ import { catalogued, liveLineage, readySnapshots } from "../../control/catalogue
 import { toArm } from "../../crossing/arming.ts";
 import type { Lineage } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { endpointOf, gateStateFile, liveName, processFolder, secretOf, serverHome, type Site } from "../../declared/site.ts";
+import {
+  GATE_PROCESS,
+  endpointOf,
+  gateFolder,
+  gateStateFile,
+  liveName,
+  processFolder,
+  secretOf,
+  serverHome,
+  type Site,
+} from "../../declared/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
 import { outsideOf } from "../../drill/outside.ts";
 import { judgementOf, readJournal, startWitness, stopWitness, untilSeen } from "../../drill/witness-process.ts";
@@ -510,10 +520,9 @@ export function expectNothingLost(judgement: Judgement): void {
 
 /** What runs on this machine. */
 function processesOf({ site }: Base) {
-  const gateFolder = join(site.home, "gate");
   const pids = (): Record<"server" | "gate" | "backend" | "worker", number | null> => ({
     server: observeServer(serverHome(site)).pid,
-    gate: observeProcess(gateFolder, "gate").pid,
+    gate: observeProcess(gateFolder(site), GATE_PROCESS).pid,
     backend: observeProcess(processFolder(site), "backend").pid,
     worker: observeProcess(processFolder(site), "worker").pid,
   });
@@ -535,7 +544,7 @@ async function destroy({ stack, site, folder }: Base): Promise<void> {
     arguments: ["destroy", "--yes", "--skip-preview"],
     environment: stack.environment,
   }).catch(() => undefined);
-  for (const folder of [processFolder(site), join(site.home, "gate")])
+  for (const folder of [processFolder(site), gateFolder(site)])
     for (const name of existsSync(folder) ? runningNames(folder) : []) await stopProcess(folder, name, 1_000);
   await removeServer(serverHome(site)).catch(() => undefined);
   await rm(stack.folder, { recursive: true, force: true });

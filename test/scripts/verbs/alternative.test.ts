@@ -5,7 +5,7 @@ import { expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { ControlFile } from "../../../control/file.ts";
 import { editPins, type PinEdit } from "../../../declared/edit.ts";
-import { controlFile, definitionOf, processFolder, type Site } from "../../../declared/site.ts";
+import { GATE_PROCESS, controlFile, definitionOf, gateFolder, processFolder, type Site } from "../../../declared/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
 import type { PulumiOutcome } from "../../../scripts/pulumi-run.ts";
@@ -152,6 +152,6 @@ test("a rollback that fails as a process is finished as a container of the image
     expect(observeProcess(processFolder(site), "api").running).toBe(false);
   } finally {
     await stopProcess(processFolder(site), "api", 2_000).catch(() => undefined);
-    if (existsSync(join(site.home, "gate"))) await stopProcess(join(site.home, "gate"), "gate", 5_000);
+    if (existsSync(gateFolder(site))) await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
   }
 });
