@@ -418,5 +418,7 @@ export interface SystemDefinition {
   /** Message of the gate while it is closed for a crossing. */
   maintenanceMessage: string;
   retryAfterSeconds: number;
+  /** How long requests under way may take to finish after the gate has closed and before their services stop. Seconds. @default 5 */
+  drainSeconds?: number;
   drill: DrillDefinition;
 }

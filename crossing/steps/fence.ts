@@ -6,7 +6,8 @@ import { targetOf } from "../../components/targets/index.ts";
 import { captureBaseline, countInside } from "../../verification/baseline.ts";
 import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../records/configuration.ts";
 import { captureEvidence } from "../evidence.ts";
-import { closeGate, setGate } from "../gate.ts";
+import { waitDrained } from "../../gate/drain.ts";
+import { closeGate, gateRuns, setGate } from "../gate.ts";
 import { countSince } from "../at-risk.ts";
 import { engineOf } from "../engine.ts";
 import type { CrossingPlan } from "../plan.ts";
@@ -42,6 +43,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   // While everything still runs: afterwards nobody answers any more.
   await captureEvidence(run, "protect");
   await putProtections(run, "fence", plan);
+  await drain(run, plan);
   await step(
     run,
     "fence",
@@ -99,6 +101,31 @@ async function keepProperties(run: Run, everythingOpen: boolean): Promise<void> 
 function protectGate(run: Run, plan: CrossingPlan, maintenance: Maintenance): void {
   if (plan.closeGate) closeGate(run, maintenance);
   else if (plan.maintenanceChanged && maintenance.mode !== "off") setGate(run, maintenance);
+}
+
+/** How long requests under way may take to finish before their services stop, unless the definition says otherwise. Seconds. */
+const DRAIN_SECONDS = 5;
+
+/** Lets the requests finish that came in before the gate closed. What takes longer than the limit ends with its service, and that is told. */
+async function drain(run: Run, plan: CrossingPlan): Promise<void> {
+  const component = Object.values(run.definition.listeners)[0]?.component;
+  if (component === undefined || !plan.closeGate || plan.stop.length === 0 || !gateRuns(run.site)) return;
+  const limitSeconds = run.definition.drainSeconds ?? DRAIN_SECONDS;
+  await step(
+    run,
+    "fence",
+    "drain",
+    async () => {
+      const url = `http://127.0.0.1:${run.site.ports[component]}`;
+      // A gate that does not answer lets nobody through either.
+      const report = await waitDrained(url, { epoch: run.epoch, timeoutMs: limitSeconds * 1000 }).catch((error: Error) => error);
+      if (report instanceof Error) run.log("warning", `requests under way are not waited for: ${report.message}`);
+      else if (!report.drained)
+        run.log("warning", `${report.inFlight} requests are still under way after ${limitSeconds} s: they end with their services`);
+      return report instanceof Error ? { failure: report.message } : report;
+    },
+    (report) => report,
+  );
 }
 
 async function stopAll(run: Run, plan: CrossingPlan, left?: Site): Promise<string[]> {
