@@ -144,7 +144,7 @@ async function lookAtRisk(
 function rowsPutBack({ rows }: AtRisk, snapshot: Snapshot | null): number {
   const held = (snapshot?.manifest as { tables?: object } | null)?.tables;
   return Object.entries(rows)
-    .filter(([table]) => held === undefined || table in held || `public.${table}` in held)
+    .filter(([table]) => held === undefined || table in held)
     .reduce((sum, [, { inserted, updated, deleted }]) => sum + inserted + updated + deleted, 0);
 }
 

@@ -1,6 +1,7 @@
 /** What the rows of a database are, by the drill's own look: a sum over the hashes of all rows of each table, in any order. */
 import { readFile } from "node:fs/promises";
 import pg from "pg";
+import { canonicalTable } from "../postgres/identifiers.ts";
 
 /** How the drill reaches a server: its own sessions, not the toolkit's. */
 export interface Address {
@@ -41,7 +42,7 @@ export async function readContents(client: pg.Client, without = ""): Promise<Con
         `SELECT count(*)::text AS rows, coalesce(sum(${HASH}), 0)::text AS sum FROM ${name} t WHERE $1 = '' OR strpos(t::text, $1) = 0`,
         [without],
       );
-      contents[name.replace(/^public\./, "")] = { rows: Number(rows[0]?.rows), sum: rows[0]?.sum ?? "" };
+      contents[canonicalTable(name)] = { rows: Number(rows[0]?.rows), sum: rows[0]?.sum ?? "" };
     }
     return contents;
   } finally {

@@ -1,6 +1,6 @@
 /** What two copies of a table have in common, and so how they can be compared. */
 import type { Client } from "pg";
-import { quote } from "./connection.ts";
+import { canonicalTable, formatTable, quote } from "./identifiers.ts";
 
 export interface ColumnShape {
   name: string;
@@ -17,7 +17,7 @@ export interface ColumnShape {
 }
 
 export interface TableShape {
-  /** `table` in `public`, `schema.table` elsewhere. */
+  /** As `formatTable` writes it. */
   name: string;
   schema: string;
   table: string;
@@ -76,17 +76,13 @@ interface ShapeRow {
 /** Every ordinary and partitioned table of a database by its name, `public` first. */
 export async function readShapes(client: Client): Promise<Map<string, TableShape>> {
   const { rows } = await client.query<ShapeRow>(SHAPES);
-  return new Map(rows.map((row) => [shortName(row), shapeOf(row)]));
-}
-
-function shortName(row: ShapeRow): string {
-  return row.schema === "public" ? row.table : `${row.schema}.${row.table}`;
+  return new Map(rows.map((row) => [formatTable(row), shapeOf(row)]));
 }
 
 function shapeOf(row: ShapeRow): TableShape {
   const identifier = `${quote(row.schema)}.${quote(row.table)}`;
   return {
-    name: shortName(row),
+    name: formatTable(row),
     schema: row.schema,
     table: row.table,
     source: row.partitioned ? identifier : `ONLY ${identifier}`,
@@ -172,7 +168,7 @@ export function planTables(
   absent: string[];
 } {
   const known = [...new Set([...current.keys(), ...base.keys()])];
-  const wanted = [...new Set(tables?.map((table) => table.replace(/^public\./, "")) ?? known.filter((table) => !NOT_DATA.has(table)))];
+  const wanted = [...new Set(tables?.map(canonicalTable) ?? known.filter((table) => !NOT_DATA.has(table)))];
   const exists = (table: string) => base.has(table) || current.has(table);
   return {
     plans: wanted.filter(exists).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null)),

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import { UnreachableError, type Endpoint } from "./unreachable.ts";
 
-export { qualified, quote } from "./identifiers.ts";
+export { canonicalTable, formatTable, parseTable, qualified, quote, TableNameError } from "./identifiers.ts";
 export { UnreachableError, type Endpoint };
 
 /** Every session renders values alike, so that text and hashes of the same row are equal in two sessions. */

@@ -3,7 +3,7 @@
  * and nothing is left that refers to what is gone.
  */
 import type { Client } from "pg";
-import { qualified, quote } from "./connection.ts";
+import { formatTable, parseTable, qualified, quote, tableNameSql } from "./identifiers.ts";
 import { ownerOf } from "./constraints.ts";
 import { derivedName } from "./names.ts";
 import { atomically } from "./transaction.ts";
@@ -22,8 +22,8 @@ interface Reference {
 }
 
 export function sideTable(table: string, epoch: number): string {
-  const dot = table.lastIndexOf(".");
-  return `${table.slice(0, dot + 1)}${derivedName(table.slice(dot + 1), `_quarantine_${epoch}`)}`;
+  const name = parseTable(table);
+  return formatTable({ ...name, table: derivedName(name.table, `_quarantine_${epoch}`) });
 }
 
 /** The session must not be in a transaction. @param condition over the row `r`. Already so: moves what is still there, which is nothing. */
@@ -70,7 +70,7 @@ async function setAside(client: Client, table: string, marks: string, epoch: num
   const columns = await columnsOf(client, table);
   await client.query(`CREATE TABLE IF NOT EXISTS ${qualified(into)} (LIKE ${qualified(table)})`);
   await client.query(`ALTER TABLE ${qualified(into)} OWNER TO ${quote(await ownerOf(client, table))}`);
-  const wayBack = `INSERT INTO ${table} (${columns.join(", ")}) OVERRIDING SYSTEM VALUE SELECT ${columns.join(", ")} FROM ${into};`;
+  const wayBack = `INSERT INTO ${qualified(table)} (${columns.join(", ")}) OVERRIDING SYSTEM VALUE SELECT ${columns.join(", ")} FROM ${qualified(into)};`;
   await client.query(
     `COMMENT ON TABLE ${qualified(into)} IS ${client.escapeLiteral(`Rows of ${table} that were set aside: ${why}. Mended, they go back by: ${wayBack}`)}`,
   );
@@ -93,13 +93,13 @@ async function columnsOf(client: Client, table: string): Promise<string[]> {
 }
 
 async function referencesTo(client: Client, table: string): Promise<Reference[]> {
-  const { rows } = await client.query<{ child: string; columns: string[]; others: string[] }>(
-    `SELECT n.nspname || '.' || t.relname AS child,
+  const { rows } = await client.query<Reference>(
+    `SELECT ${tableNameSql("n.nspname", "t.relname")} AS child,
        (SELECT array_agg(a.attname::text ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY k (number, place) JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number) AS columns,
        (SELECT array_agg(a.attname::text ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k (number, place) JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number) AS others
      FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
      WHERE c.contype = 'f' AND c.confrelid = to_regclass($1) AND c.conparentid = 0 ORDER BY 1`,
     [qualified(table)],
   );
-  return rows.map(({ child, columns, others }) => ({ child: child.replace(/^public\./, ""), columns, others }));
+  return rows;
 }

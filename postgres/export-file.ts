@@ -100,9 +100,17 @@ export function manifestPath(folder: string, runId: string): string {
   return join(folder, `${runId}.manifest.json`);
 }
 
-/** What the names of a table's files begin with. Names of tables may hold anything, a slash included. */
+/** Names of an export's other files. */
+const TAKEN = new Set(["manifest", "conflicts", "tables"]);
+
+/**
+ * What the names of a table's files begin with: the table's own name where that can only mean this table, on a file system that ignores capitals,
+ * too, and else what can be read of it with a hash of the whole. Names of tables may hold anything, a slash included, and be too long for a file.
+ */
 export function stemOf(runId: string, table: string): string {
-  return `${runId}.${encodeURIComponent(table).replaceAll("*", "%2A")}`;
+  if (/^[a-z0-9_][a-z0-9_.]{0,99}$/.test(table) && !TAKEN.has(table)) return `${runId}.${table}`;
+  const hash = createHash("sha256").update(table).digest("hex").slice(0, 16);
+  return `${runId}.${table.replaceAll(/[^A-Za-z0-9_.]+/g, "-").slice(0, 60)}~${hash}`;
 }
 
 /** Reads the two files of a table back and counts again; their paths are relative to `folder`. @throws ExportIncompleteError */

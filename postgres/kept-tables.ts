@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createHash } from "node:crypto";
 import type { Client } from "pg";
 import { qualified, quote } from "./connection.ts";
-import { WholeFile } from "./export-file.ts";
+import { stemOf, WholeFile } from "./export-file.ts";
 import { linesOf } from "./export-format.ts";
 
 export interface KeptTable {
@@ -52,7 +52,7 @@ export async function keepTables(client: Client, tables: readonly string[], fold
   for (const table of tables) {
     await client.query(`LOCK TABLE ${qualified(table)} IN ACCESS EXCLUSIVE MODE`);
     const columns = await columnsOf(client, table);
-    const path = join(folder, `${runId}.${encodeURIComponent(table)}.jsonl`);
+    const path = join(folder, `${stemOf(runId, table)}.jsonl`);
     const rows = await writeRows(client, table, columns, path);
     const sha256 = await prove(client, table, columns, path, rows);
     kept.push({ table, path, sha256, rows, columns, definitions: await definitionsOf(client, table) });

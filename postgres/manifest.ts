@@ -1,7 +1,7 @@
 /** What is in a database, small enough to keep and exact enough to compare: rows and checksum of each table, and every object by its definition. */
 import type pg from "pg";
 import type { ExtensionRelation } from "./manifest-differences.ts";
-import { quote } from "./connection.ts";
+import { canonicalTable, partSql, quote, tableNameSql } from "./identifiers.ts";
 
 export { compareManifests, compareRestored, type ExtensionRelation } from "./manifest-differences.ts";
 export { estimateChanges, quickStatistics } from "./statistics.ts";
@@ -13,7 +13,7 @@ export interface TableManifest {
 }
 
 export interface Manifest {
-  /** By table; schema-qualified outside `public`, as everywhere below. */
+  /** By table, named as everywhere: schema-qualified outside `public`. */
   tables: Record<string, TableManifest>;
   /** Last value; `null` before the first. */
   sequences: Record<string, string | null>;
@@ -49,20 +49,19 @@ export class TableMissingError extends Error {
 }
 
 const USER_SCHEMAS = `n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND NOT (n.nspname = ANY ($1::text[]))`;
-const NAME = (relation: string, schema = "n"): string =>
-  `CASE ${schema}.nspname WHEN 'public' THEN ${relation} ELSE ${schema}.nspname || '.' || ${relation} END`;
+const NAME = (relation: string): string => tableNameSql("n.nspname", relation);
 
 /** Each yields `name` and `value`; `$1` are the schemas left out. */
 const DEFINITIONS = {
-  sequences: `SELECT CASE schemaname WHEN 'public' THEN sequencename ELSE schemaname || '.' || sequencename END AS name, last_value::text AS value
+  sequences: `SELECT ${tableNameSql("schemaname", "sequencename")} AS name, last_value::text AS value
     FROM pg_sequences WHERE NOT (schemaname = ANY ($1::text[]))`,
-  constraints: `SELECT ${NAME("c.relname")} || '.' || k.conname AS name, pg_get_constraintdef(k.oid) AS value
+  constraints: `SELECT ${NAME("c.relname")} || '.' || ${partSql("k.conname")} AS name, pg_get_constraintdef(k.oid) AS value
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${USER_SCHEMAS}`,
   indexes: `SELECT ${NAME("c.relname")} AS name, pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' END AS value
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${USER_SCHEMAS}`,
-  triggers: `SELECT ${NAME("c.relname")} || '.' || t.tgname AS name, pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' ENABLED ' || t.tgenabled::text END AS value
+  triggers: `SELECT ${NAME("c.relname")} || '.' || ${partSql("t.tgname")} AS name, pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' ENABLED ' || t.tgenabled::text END AS value
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND ${USER_SCHEMAS}`,
-  policies: `SELECT ${NAME("p.tablename")} || '.' || p.policyname AS name,
+  policies: `SELECT ${NAME("p.tablename")} || '.' || ${partSql("p.policyname")} AS name,
       concat_ws(' ', p.permissive, p.cmd, 'TO', array_to_string(p.roles, ','), 'USING', p.qual, 'CHECK', p.with_check) AS value
     FROM pg_policies p JOIN pg_namespace n ON n.nspname = p.schemaname WHERE ${USER_SCHEMAS}`,
   views: `SELECT ${NAME("c.relname")} AS name, pg_get_viewdef(c.oid) AS value
@@ -71,7 +70,7 @@ const DEFINITIONS = {
     FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE f.prokind IN ('f', 'p') AND ${USER_SCHEMAS}
     AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')`,
   extensions: `SELECT e.extname AS name, e.extversion AS value FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE NOT (n.nspname = ANY ($1::text[]))`,
-  columns: `SELECT ${NAME("c.relname")} || '.' || a.attname AS name, concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+  columns: `SELECT ${NAME("c.relname")} || '.' || ${partSql("a.attname")} AS name, concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
       CASE WHEN a.attidentity <> '' THEN 'IDENTITY ' || a.attidentity::text END,
       CASE WHEN a.attgenerated <> '' THEN 'GENERATED ' || a.attgenerated::text ELSE 'DEFAULT' END || ' ' || pg_get_expr(d.adbin, d.adrelid)) AS value
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -143,7 +142,8 @@ export async function extensionRelations(client: pg.Client): Promise<ExtensionRe
 function chosen(ordinary: Relation[], tables: readonly string[] | undefined): Relation[] {
   if (tables === undefined) return ordinary.filter(({ kind }) => kind === "r");
   return tables.map((table) => {
-    const found = ordinary.find(({ name, schema, relation }) => name === table || `${schema}.${relation}` === table);
+    const wanted = canonicalTable(table);
+    const found = ordinary.find(({ name }) => name === wanted);
     if (found === undefined) throw new TableMissingError(table);
     return found;
   });

@@ -1,6 +1,6 @@
 /** Rows with keys of their own leave sequences behind, and the first write afterwards would fail. */
 import type { Client } from "pg";
-import { quote } from "./connection.ts";
+import { quote, tableNameSql } from "./identifiers.ts";
 
 export interface SequenceMove {
   sequence: string;
@@ -21,7 +21,7 @@ const SEQUENCES = `
          JOIN pg_class t ON t.oid = u."table" JOIN pg_namespace tn ON tn.oid = t.relnamespace
          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = u.attnum
    WHERE a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AND t.relkind IN ('r', 'p') AND NOT t.relispartition
-     AND ($1::text[] IS NULL OR CASE WHEN tn.nspname = 'public' THEN t.relname ELSE tn.nspname || '.' || t.relname END = ANY ($1))
+     AND ($1::text[] IS NULL OR ${tableNameSql("tn.nspname", "t.relname")} = ANY ($1))
    ORDER BY 1, 2, 3`;
 
 interface Used {

@@ -2,7 +2,7 @@
 import type { Client } from "pg";
 import type { ExportedTable } from "./export.ts";
 import { readShapes, type TableShape } from "./comparison-shape.ts";
-import { quote } from "./connection.ts";
+import { quote, tableNameSql } from "./identifiers.ts";
 import { parentsFirst } from "./reapply-passes.ts";
 
 /** A table of the live database as the rows of an export meet it. */
@@ -54,8 +54,8 @@ export function targetOf(name: string, exported: ExportedTable, shape: TableShap
 }
 
 const FOREIGN_KEYS = `
-  SELECT CASE WHEN cn.nspname = 'public' THEN c.relname ELSE cn.nspname || '.' || c.relname END AS child,
-         CASE WHEN pn.nspname = 'public' THEN p.relname ELSE pn.nspname || '.' || p.relname END AS parent,
+  SELECT ${tableNameSql("cn.nspname", "c.relname")} AS child,
+         ${tableNameSql("pn.nspname", "p.relname")} AS parent,
          quote_ident(cn.nspname) || '.' || quote_ident(c.relname) AS identifier,
          k.confdeltype IN ('c', 'n', 'd') AS follows,
          (SELECT json_agg(a.attname ORDER BY x.place) FROM unnest(k.conkey) WITH ORDINALITY x(attnum, place)

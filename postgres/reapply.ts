@@ -1,6 +1,7 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
 import type { Client } from "pg";
 import type { Difference } from "./comparison.ts";
+import { canonicalTable } from "./identifiers.ts";
 import { readManifest, verifyExport, type ExportedFile, type ExportedTable } from "./export.ts";
 import {
   Conflict,
@@ -87,7 +88,7 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
 }
 
 function chosen(tables: Record<string, ExportedTable>, files: ExportedFile[], wanted?: readonly string[]): Record<string, ExportedTable> {
-  const names = new Set(wanted?.map((table) => table.replace(/^public\./, "")) ?? Object.keys(tables));
+  const names = new Set(wanted?.map(canonicalTable) ?? Object.keys(tables));
   return Object.fromEntries(Object.entries(tables).filter(([name]) => names.has(name) && files.some(({ table }) => table === name)));
 }
 

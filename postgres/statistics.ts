@@ -1,5 +1,6 @@
 /** How many rows changed, estimated from the server's counters: cheap at any size, and known not to be exact. */
 import type pg from "pg";
+import { tableNameSql } from "./identifiers.ts";
 
 export interface Changes {
   inserted: number;
@@ -19,7 +20,7 @@ export interface Statistics {
   /** When the server's own counters were last set to zero, as happens in crash recovery. */
   serverReset: string | null;
   database: Changes;
-  /** By table; schema-qualified outside `public`. */
+  /** By table. */
   tables: Record<string, TableCounters>;
 }
 
@@ -27,7 +28,7 @@ export interface Statistics {
 export type EstimatedChanges = Record<string, Changes | "unknown"> | "unknown";
 
 const TABLES_SQL = `
-  SELECT CASE schemaname WHEN 'public' THEN relname ELSE schemaname || '.' || relname END AS name, relid AS oid,
+  SELECT ${tableNameSql("schemaname", "relname")} AS name, relid AS oid,
     n_tup_ins::float8 AS inserted, n_tup_upd::float8 AS updated, n_tup_del::float8 AS deleted
   FROM pg_stat_user_tables ORDER BY 1`;
 

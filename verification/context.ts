@@ -2,6 +2,7 @@
 import { secretOf } from "../declared/site.ts";
 import type { Pins } from "../declared/pins.ts";
 import { actionsDone } from "../crossing/action.ts";
+import { canonicalTable } from "../postgres/identifiers.ts";
 import { verifierPass } from "../crossing/gate.ts";
 import { targetOf } from "../components/targets/index.ts";
 import { countsAfterReapply } from "../crossing/steps/reapply.ts";
@@ -102,7 +103,7 @@ async function snapshotBaseline(run: Run): Promise<Baseline | null> {
     if (snapshot === undefined) continue;
     const tables = (snapshot.manifest as { tables?: Record<string, { rows: number }> } | null)?.tables;
     if (tables === undefined || snapshot.baseline === null) return snapshot.baseline;
-    const held = Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [table.replace(/^public\./, ""), Number(rows)]));
+    const held = Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [canonicalTable(table), Number(rows)]));
     // What an older record says of a dump was read from what the dump was restored to: where rows were counted in the fence, that is the truth.
     return { ...snapshot.baseline, counts: snapshot.driver === "dump" ? { ...held, ...snapshot.baseline.counts } : held };
   }

@@ -33,15 +33,15 @@ afterAll(async () => {
 });
 
 it("finds what is there", async () => {
-  expect(await presentTables(client, ["empty", 'odd "name', "nowhere"])).toEqual(["empty", 'odd "name']);
+  expect(await presentTables(client, ["empty", '"odd ""name"', "nowhere"])).toEqual(["empty", '"odd ""name"']);
 });
 
 it("keeps every row in the server's own text, with what it needs to live in again", async () => {
   await client.query("BEGIN");
-  const kept = await keepTables(client, ['odd "name', "empty"], folder, "run-1");
+  const kept = await keepTables(client, ['"odd ""name"', "empty"], folder, "run-1");
   await client.query("COMMIT");
   expect(kept.map(({ table, rows }) => [table, rows])).toEqual([
-    ['odd "name', 5003],
+    ['"odd ""name"', 5003],
     ["empty", 0],
   ]);
   const text = readFileSync(kept[0]!.path);

@@ -52,7 +52,7 @@ async function changed(statement: string): Promise<string[]> {
 
 it("holds every kind of object", () => {
   expect(before.tables["parent"]?.rows).toBe(50);
-  expect(Object.keys(before.tables)).toEqual(['Odd.Name.a "b', "parent", "parts_2025", "side.child"].sort());
+  expect(Object.keys(before.tables)).toEqual(['"Odd.Name"."a ""b"', "parent", "parts_2025", "side.child"].sort());
   expect(before.sequences).toEqual({ parent_id_seq: "50" });
   expect(before.constraints["side.child.child_parent"]).toMatch(/NOT VALID$/);
   expect(before.rowSecurity).toEqual({ "side.child": { enabled: true, forced: false } });

@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { dumpFolder, liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
 import { compareDatabases } from "../../../postgres/comparison.ts";
-import { connect, qualified } from "../../../postgres/connection.ts";
+import { canonicalTable, connect, qualified } from "../../../postgres/connection.ts";
 import { dumpBytes, readDump, removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
 import { admitInPlace, closeInPlace } from "../../../postgres/in-place/fence.ts";
 import { forcedTables, putForceBack, withoutForce } from "../../../postgres/in-place/forced-rls.ts";
@@ -130,8 +130,8 @@ async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: st
 
 /** Those of `tables` that do not show their owner every row. The force cannot be lifted while users are in. */
 async function hiddenTables(client: Client, tables: readonly string[]): Promise<string[]> {
-  const forced = (await forcedTables(client)).map((name) => name.replaceAll('"', "").replace(/^public\./, ""));
-  return tables.filter((table) => forced.includes(table.replace(/^public\./, "")));
+  const forced = (await forcedTables(client)).map(canonicalTable);
+  return tables.filter((table) => forced.includes(canonicalTable(table)));
 }
 
 /** The live database against the dump, restored on a scratch server. @param reading how the live tables are read */

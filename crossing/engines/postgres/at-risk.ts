@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { catalogued, liveLineage } from "../../../control/catalogue.ts";
 import type { ControlRecord, Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName } from "../../../declared/site.ts";
-import { withSession } from "../../../postgres/connection.ts";
+import { canonicalTable, withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
 import { approximateRows, estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../../../postgres/statistics.ts";
 import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
@@ -51,9 +51,8 @@ async function statisticsBefore(run: Controlled, live: string, snapshot: Snapsho
 }
 
 function only<T>(values: Record<string, T>, tables: string[]): Record<string, T> {
-  return Object.fromEntries(
-    Object.entries(values).filter(([table]) => tables.includes(table) || tables.includes(table.replace(/^public\./, ""))),
-  );
+  const wanted = new Set(tables.map(canonicalTable));
+  return Object.fromEntries(Object.entries(values).filter(([table]) => wanted.has(table)));
 }
 
 /** Counts row by row inside the fence. */
