@@ -1,14 +1,11 @@
 /** How backout's administrative role reaches a PostgreSQL server. */
 import { readFileSync } from "node:fs";
 import pg from "pg";
+import { SESSION_OPTIONS, settle } from "./session-settings.ts";
 import { UnreachableError, type Endpoint } from "./unreachable.ts";
 
 export { canonicalTable, formatTable, parseTable, qualified, quote, TableNameError } from "./identifiers.ts";
 export { UnreachableError, type Endpoint };
-
-/** Every session renders values alike, so that text and hashes of the same row are equal in two sessions. */
-export const PINNED_SETTINGS =
-  "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c search_path=public -c client_min_messages=warning";
 
 export const APPLICATION_NAME = "backout";
 
@@ -18,34 +15,51 @@ export function passwordOf(endpoint: Endpoint): string | undefined {
   return readFileSync(endpoint.passwordFile, "utf8").split("\n")[0];
 }
 
+export interface SessionOptions {
+  /** For looking only: what is kept is not written to by mistake. @default false */
+  readOnly?: boolean;
+}
+
 /**
  * An administrative session. The caller ends it.
  * @throws UnreachableError when the server is down, refuses the role, or does not have the database (`code` is the SQLSTATE then).
  */
-export async function connect(endpoint: Endpoint, database: string): Promise<pg.Client> {
+export async function connect(endpoint: Endpoint, database: string, { readOnly = false }: SessionOptions = {}): Promise<pg.Client> {
+  let client: pg.Client;
   try {
-    const client = new pg.Client({
+    client = new pg.Client({
       host: endpoint.host,
       port: endpoint.port,
       user: endpoint.user,
       password: passwordOf(endpoint),
       database,
       application_name: APPLICATION_NAME,
-      options: PINNED_SETTINGS,
+      options: readOnly ? `${SESSION_OPTIONS} -c default_transaction_read_only=on` : SESSION_OPTIONS,
       connectionTimeoutMillis: 10_000,
     });
     // Without a listener an ended idle connection crashes the process.
     client.on("error", () => undefined);
     await client.connect();
+  } catch (error) {
+    throw new UnreachableError(endpoint, database, error);
+  }
+  try {
+    await settle(client);
     return client;
   } catch (error) {
+    await client.end().catch(() => undefined);
     throw new UnreachableError(endpoint, database, error);
   }
 }
 
 /** Runs `work` with a session that is ended afterwards, whatever happens. */
-export async function withSession<T>(endpoint: Endpoint, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = await connect(endpoint, database);
+export async function withSession<T>(
+  endpoint: Endpoint,
+  database: string,
+  work: (client: pg.Client) => Promise<T>,
+  options: SessionOptions = {},
+): Promise<T> {
+  const client = await connect(endpoint, database, options);
   try {
     return await work(client);
   } finally {

@@ -8,6 +8,7 @@ import type { Endpoint } from "../connection.ts";
 import { allowConnections, isSuperuser, limitConnections } from "../fence.ts";
 import { readProperties } from "../properties.ts";
 import type { DatabaseProperties } from "../properties.ts";
+import { toolOptions } from "../session-settings.ts";
 import { databaseSizeBytes } from "../space.ts";
 import { findClientTools } from "./client-tools.ts";
 import type { ClientTools } from "./client-tools.ts";
@@ -60,7 +61,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       await rm(making, { recursive: true, force: true });
       await mkdir(dirname(folder), { recursive: true });
       await reachableToTools(control, source, async () => {
-        await runTool(found.pgDump, dumpArguments(endpoint, source, making, jobs), endpoint);
+        await runTool(found, found.pgDump, dumpArguments(endpoint, source, making, jobs), endpoint);
         await writeManifest(making, await describeDump(options, source, making, found));
       });
       await rename(making, folder);
@@ -71,7 +72,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       const manifest = await verifyDump(location);
       await makeComplete(control, database, async (making) => {
         await control.query(createStatement(making, manifest));
-        await runTool(found.pgRestore, restoreArguments(endpoint, making, location, jobs), endpoint);
+        await runTool(found, found.pgRestore, restoreArguments(endpoint, making, location, jobs), endpoint);
         await allowConnections(control, making, false);
         await limitConnections(control, making, -1);
       });
@@ -180,7 +181,7 @@ async function describeDump(
 }
 
 /** The password goes through the environment, which only the same user can read. */
-function runTool(program: string, args: string[], endpoint: Endpoint): Promise<void> {
+function runTool({ version }: ClientTools, program: string, args: string[], endpoint: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     const password = passwordOf(endpoint);
     const child = spawn(program, args, {
@@ -188,6 +189,7 @@ function runTool(program: string, args: string[], endpoint: Endpoint): Promise<v
         PATH: process.env["PATH"] ?? "",
         LC_ALL: "C",
         PGAPPNAME: APPLICATION_NAME,
+        PGOPTIONS: toolOptions(Number.parseInt(version, 10)),
         ...(password === undefined ? {} : { PGPASSWORD: password }),
       },
       stdio: ["ignore", "ignore", "pipe"],

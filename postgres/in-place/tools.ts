@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Client } from "pg";
 import { APPLICATION_NAME, passwordOf, type Endpoint } from "../connection.ts";
+import { toolOptions } from "../session-settings.ts";
 import { ClientToolsMissingError, findClientTools, type ClientTools } from "../drivers/client-tools.ts";
 import { DumpToolError } from "../drivers/dump.ts";
 
@@ -24,6 +25,7 @@ export function startTool(program: string, args: readonly string[], endpoint: En
       LC_ALL: "C",
       PGAPPNAME: APPLICATION_NAME,
       PGCLIENTENCODING: "UTF8",
+      PGOPTIONS: toolOptions(),
       ...(password === undefined ? {} : { PGPASSWORD: password }),
     },
     stdio,

@@ -61,7 +61,11 @@ async function sessionsSettled(client: Client, name: string, before: number | nu
 /** What the pristine copy of a snapshot holds, read once: nobody writes to it. */
 async function pristineManifest(run: Keeping, snapshot: Snapshot): Promise<Manifest> {
   if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
-  return keepManifest(run, snapshot, await withSession(endpointOf(run.site), snapshot.location, (client) => captureManifest(client)));
+  return keepManifest(
+    run,
+    snapshot,
+    await withSession(endpointOf(run.site), snapshot.location, (client) => captureManifest(client), { readOnly: true }),
+  );
 }
 
 async function keepManifest({ control }: Keeping, snapshot: Snapshot, manifest: Manifest): Promise<Manifest> {
@@ -108,7 +112,7 @@ async function insideCopy<T>(run: Keeping, name: string, work: (client: Client) 
 
 /** Reads what the snapshot held: from the pristine copy, or, where the snapshot is a dump, from an armed one. */
 export async function withCopy<T>(run: Keeping, snapshot: Snapshot, work: (client: Client) => Promise<T>): Promise<T> {
-  if (snapshot.driver === "template") return withSession(endpointOf(run.site), snapshot.location, work);
+  if (snapshot.driver === "template") return withSession(endpointOf(run.site), snapshot.location, work, { readOnly: true });
   const client = clientOf(run.control);
   const copy = await armedCopy(run, snapshot);
   const before = await sessionsEver(client, copy.name);

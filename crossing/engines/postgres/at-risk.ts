@@ -69,7 +69,9 @@ export async function rowsSince(run: Run, database: string, snapshot: Snapshot):
 async function countOpen(run: Controlled, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
   const endpoint = endpointOf(run.site);
   return withSession(endpoint, liveName(run.site, database), (current) =>
-    withSession(endpoint, snapshot.location, (base) => compareTables(base, current, run.definition.databases[database]!.tables)),
+    withSession(endpoint, snapshot.location, (base) => compareTables(base, current, run.definition.databases[database]!.tables), {
+      readOnly: true,
+    }),
   );
 }
 

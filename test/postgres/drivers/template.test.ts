@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { connect } from "../../../postgres/connection.ts";
+import pg from "pg";
+import { connect, passwordOf } from "../../../postgres/connection.ts";
 import { NotASnapshotError, SnapshotExistsError, SourceBusyError } from "../../../postgres/drivers/driver.ts";
 import { unfinishedDatabases } from "../../../postgres/drivers/making.ts";
 import { copyStatement, FILE_COPY_FROM_BYTES, templateDriver } from "../../../postgres/drivers/template.ts";
@@ -39,10 +40,20 @@ it("takes a pristine copy and restores it equal, as often as wanted", async () =
   expect(await driver.sizeBytes(snapshot)).toBeGreaterThan(250_000);
   expect(await driver.spaceNeededBytes({ database: live })).toBeGreaterThan(await driver.sizeBytes(snapshot));
 
-  const pristine = await connect(server.endpoint, "whole_pristine");
+  const pristine = await connect(server.endpoint, "whole_pristine", { readOnly: true });
   expect(compareManifests(expected, await captureManifest(pristine))).toEqual([]);
   await expect(pristine.query("DELETE FROM note")).rejects.toMatchObject({ code: "25006" });
   await pristine.end();
+  const user = new pg.Client({
+    host: "127.0.0.1",
+    port: server.port,
+    user: "backout",
+    password: passwordOf(server.endpoint)!,
+    database: "whole_pristine",
+  });
+  await user.connect();
+  await expect(user.query("DELETE FROM note")).rejects.toMatchObject({ code: "25006" });
+  await user.end();
   for (const name of ["whole_1", "whole_2"]) {
     expect(await driver.restoreTo(snapshot, name)).toEqual({ database: name, notes: [] });
     expect(await readProperties(server.control, name)).toMatchObject({ allowConnections: false, connectionLimit: -1, settings: [] });
