@@ -1,12 +1,12 @@
 /** The end of a run, well or badly: figures, the system's own account, evidence. */
 import { join } from "node:path";
 import { completionOf } from "../records/completion.ts";
-import { appendGovernance } from "../records/governance.ts";
 import type { Completion } from "../systems/completion.ts";
 import type { RunFacts } from "../systems/evidence.ts";
 import { openContext } from "../verification/context.ts";
 import { writeAccountLine, writeAccountRow } from "./account.ts";
 import { closeEvidence } from "./evidence.ts";
+import { governanceOf, recordGovernance } from "./governance.ts";
 import { inLive } from "./inside.ts";
 import type { Run } from "./run.ts";
 import { runFacts } from "./run-facts.ts";
@@ -32,7 +32,7 @@ export async function endFailedRun(run: Run, failure: string): Promise<void> {
   const before = await runFacts(run, { failure, setAside: {}, completion: null });
   const targets = run.definition.completion?.targets;
   const facts = { ...before, completion: before.rollback && targets !== undefined ? completionOf(false, targets, {}) : null };
-  appendGovernance(join(run.site.home, "records", "governance.jsonl"), {
+  await recordGovernance(governanceOf(run), {
     runId: run.runId,
     epoch: run.epoch,
     event: `${facts.forward ? "deployment" : "rollback"}-failed`,

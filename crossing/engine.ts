@@ -125,6 +125,8 @@ export interface DatabaseEngine {
   /** Keeps the live database as it is, inside the fence. @param again an attempt before was interrupted: its copy cannot be told from a good one */
   takeSnapshot(run: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy>;
   removeSnapshot(run: Keeping, snapshot: Snapshot): Promise<void>;
+  /** How what lies there differs from what was kept, one sentence each; empty where it does not. Reads all of it. */
+  snapshotProblems(keeping: Keeping, snapshot: Snapshot): Promise<string[]>;
   /** Restores a copy of the snapshot beside the live database and verifies it. */
   arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase>;
   /** Reads what the snapshot held. */

@@ -1,4 +1,7 @@
-/** The governance log: JSON Lines, each line chained to the one before by its hash, so that a change or a gap is seen. */
+/**
+ * The governance log: JSON Lines, each line chained to the one before by its hash, so that a change or a gap is seen. How far it went when it was
+ * last written to is kept apart from it, in the control record, so that lines missing at its end are seen, too.
+ */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -12,7 +15,7 @@ export interface GovernanceEntry {
 /** Appends one entry; the same run, epoch and event a second time is not written again. Returns the line's hash. */
 export function appendGovernance(file: string, entry: GovernanceEntry): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const text = textOf(file);
   const lines = linesOf(text);
   const same = lines.find(({ body }) => body?.runId === entry.runId && body.event === entry.event && body["epoch"] === entry["epoch"]);
   if (same !== undefined) return same.hash;
@@ -23,14 +26,42 @@ export function appendGovernance(file: string, entry: GovernanceEntry): string {
   return hash;
 }
 
+/** How far a log goes: number of its lines, and hash of the last. */
+export interface ChainHead {
+  lines: number;
+  hash: string;
+}
+
+export function chainHead(file: string): ChainHead {
+  const lines = linesOf(textOf(file));
+  return { lines: lines.length, hash: lines.at(-1)?.hash ?? "" };
+}
+
+/**
+ * What is wrong with a log, one sentence each; empty where nothing is.
+ * @param head how far it went when it was last written to; null where nobody knows. It may have gone on since.
+ */
+export function chainProblems(file: string, head: ChainHead | null): string[] {
+  const lines = linesOf(textOf(file));
+  const problems = brokenLinks(file).map((line) => `line ${line} was changed, or a line before it was added or removed`);
+  if (head === null || head.lines === 0) return problems;
+  if (lines.length < head.lines) return [...problems, `it has ${lines.length} lines and had ${head.lines}: lines at its end are missing`];
+  const there = lines[head.lines - 1]!.hash === head.hash;
+  return there || problems.length > 0 ? problems : [`line ${head.lines} is another than the one that was written`];
+}
+
 /** Line numbers (from 1) at which the chain is broken. */
 export function brokenLinks(file: string): number[] {
   let previous = "";
-  return linesOf(existsSync(file) ? readFileSync(file, "utf8") : "").flatMap(({ hash, body }, index) => {
+  return linesOf(textOf(file)).flatMap(({ hash, body }, index) => {
     const broken = body === null || body.previous !== previous || sha256(JSON.stringify(body)) !== hash;
     previous = hash;
     return broken ? [index + 1] : [];
   });
+}
+
+function textOf(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
 interface Line {

@@ -1,11 +1,10 @@
 /** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
-import { join } from "node:path";
 import type { Declared } from "../../declared/schema.ts";
-import { appendGovernance } from "../../records/governance.ts";
 import { armInBackground } from "../arming.ts";
 import { endRun } from "../ending.ts";
 import type { ExportFile } from "../engine.ts";
 import { exportsOf } from "../exports.ts";
+import { governanceOf, recordGovernance } from "../governance.ts";
 import { movedData } from "../moved-data.ts";
 import { applyRetention } from "../retention.ts";
 import { step, type Run } from "../run.ts";
@@ -46,22 +45,20 @@ export async function record(
     () => applyRetention(run, keep, pinned),
     (dropped) => ({ dropped }),
   );
-  await step(run, "record", "governance log", async () =>
-    Promise.resolve(
-      appendGovernance(join(run.site.home, "records", "governance.jsonl"), {
-        runId: crossing.runId,
-        epoch: run.epoch,
-        event: crossing.plan.forward ? "deployment" : "rollback",
-        system: run.definition.name,
-        stack: run.site.stack,
-        from: crossing.plan.fromRelease,
-        to: crossing.plan.toRelease,
-        scope: crossing.plan.scope,
-        reason: crossing.reason,
-        success: true,
-        exported,
-      }),
-    ),
+  await step(run, "record", "governance log", () =>
+    recordGovernance(governanceOf(run), {
+      runId: crossing.runId,
+      epoch: run.epoch,
+      event: crossing.plan.forward ? "deployment" : "rollback",
+      system: run.definition.name,
+      stack: run.site.stack,
+      from: crossing.plan.fromRelease,
+      to: crossing.plan.toRelease,
+      scope: crossing.plan.scope,
+      reason: crossing.reason,
+      success: true,
+      exported,
+    }),
   );
   await step(
     run,

@@ -1,13 +1,12 @@
 /** `backout action`: a step that is only taken when a rollback has proved good, confirmed by its own name, and once. */
 import { hostname } from "node:os";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
 import type { ControlRecord } from "../../control/record.ts";
 import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../../crossing/action.ts";
+import { recordGovernance } from "../../crossing/governance.ts";
 import { newRunId } from "../../crossing/run-id.ts";
 import { suggestion } from "../../declared/errors.ts";
-import { appendGovernance } from "../../records/governance.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates } from "../../verification/watches-due.ts";
 import { withStackLock } from "../stack-lock.ts";
@@ -69,7 +68,7 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
       if (refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
       const run = { site, definition, control, epoch: facts.crossing!.epoch, runId, log: (_severity: string, line: string) => say(line) };
       const done = await carryOut(run, id);
-      note(stack, id, run.epoch, runId, done);
+      await note(stack, control, { id, epoch: run.epoch, runId }, done);
       const kept = done.kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
       return { stack: stack.stack, action: id, runId, ...done, kept };
     } finally {
@@ -91,12 +90,16 @@ async function factsOf(
   }
 }
 
-function note({ site, definition, stack }: OpenStack, id: string, epoch: number, runId: string, done: ActionDone): void {
-  if (done.alreadySo) return;
-  const { detail, kept } = done;
+async function note(
+  { site, definition, stack }: OpenStack,
+  control: ControlRecord,
+  { id, epoch, runId }: { id: string; epoch: number; runId: string },
+  { alreadySo, detail, kept }: ActionDone,
+): Promise<void> {
+  if (alreadySo) return;
   const files = kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
   const entry = { runId, epoch, event: "action", system: definition.name, stack, action: id, success: true, detail, kept: files };
-  appendGovernance(join(site.home, "records", "governance.jsonl"), entry);
+  await recordGovernance({ site, control, warn: (message) => say(`! ${message}`) }, entry);
 }
 
 function tell({ action: id, alreadySo, detail, kept }: ActionOutcome): void {

@@ -6,7 +6,7 @@ import { deploymentList, ListIncompleteError, listLines, type ListedItem } from 
 import { lookBeforeDeployment } from "../../deployment/look.ts";
 import type { PinEdit } from "../../declared/edit.ts";
 import { suggestion } from "../../declared/errors.ts";
-import { appendGovernance } from "../../records/governance.ts";
+import { recordOutsideRun } from "../../crossing/governance.ts";
 import type { DeploymentItem } from "../../systems/deployment.ts";
 import type { OpenStack } from "../stack.ts";
 import { say, UsageError, VerbRefusedError } from "./outcome.ts";
@@ -46,16 +46,8 @@ export async function listBefore({ stack, after, from, release, runId, options }
   if (list.some(({ status }) => status === "missing")) throw new ListIncompleteError(release, list);
   say("before the deployment:");
   listLines(list).forEach(say);
-  appendGovernance(join(site.home, "records", "governance.jsonl"), {
-    runId,
-    event: "before-deployment",
-    system: definition.name,
-    stack: site.stack,
-    from,
-    to: release,
-    reason,
-    list,
-  });
+  const entry = { runId, event: "before-deployment", system: definition.name, stack: site.stack, from, to: release, reason, list };
+  await recordOutsideRun({ site, definition, warn: (message) => say(`! ${message}`) }, entry);
   return list;
 }
 

@@ -1,12 +1,20 @@
-/** `backout history`: the crossings of a stack, newest first, from the control database. */
+/** `backout history`: the crossings of a stack, newest first, from the control record; with `--verify`, whether what was kept is as it was recorded. */
 import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
+import { verifyRecords, type RecordsVerified } from "../../crossing/verify-records.ts";
 import { phaseTimes, type PhaseTime } from "../cross.ts";
 import { openStack, stackFile } from "../stack.ts";
-import { finish, UsageError, type CommonOptions } from "./outcome.ts";
+import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 
 interface Options extends CommonOptions {
   limit: string;
+  /** Compare what was kept with what was recorded of it. */
+  verify?: boolean;
+}
+
+export interface HistoryVerified extends RecordsVerified {
+  stack: string;
+  ok: boolean;
 }
 
 export interface HistoryEntry {
@@ -51,15 +59,42 @@ export async function history(options: Options): Promise<{ stack: string; crossi
   }
 }
 
+export async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
+  const { site, definition, stack } = await openStack(stackFile(options.stack));
+  const control = await openControl(site, definition);
+  if (control === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to verify`);
+  try {
+    const verified = await verifyRecords({ site, definition, control, log: (_severity, line) => say(line) });
+    return { stack, ok: verified.problems.length === 0, ...verified };
+  } finally {
+    await control.end();
+  }
+}
+
+function tellVerified({ checked, problems }: HistoryVerified): void {
+  for (const { what, where, problem } of problems) process.stdout.write(`${what} ${where}: ${problem}\n`);
+  const { lines, evidence, exports, snapshots } = checked;
+  const compared = `${lines} lines of the governance log, ${evidence} evidence folders, ${exports} exported files, ${snapshots} snapshots`;
+  process.stdout.write(`${compared}: ${problems.length === 0 ? "all as recorded" : `${problems.length} differ from what was recorded`}\n`);
+}
+
 export function addHistory(program: Command): void {
   program
     .command("history")
     .description("crossings of the stack, newest first")
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("-n, --limit <number>", "how many", "20")
+    .option("--verify", "compare the governance log, evidence, exports and snapshots with what was recorded of them")
     .option("--json", "one JSON document on standard output")
-    .action(async (options: Options) =>
-      finish(
+    .action(async (options: Options) => {
+      if (options.verify === true)
+        return finish(
+          options.json,
+          () => verifyHistory(options),
+          tellVerified,
+          ({ ok }) => ok,
+        );
+      return finish(
         options.json,
         () => history(options),
         ({ stack, crossings }) => {
@@ -71,6 +106,6 @@ export function addHistory(program: Command): void {
             );
           }
         },
-      ),
-    );
+      );
+    });
 }

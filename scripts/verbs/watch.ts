@@ -1,13 +1,12 @@
 /** `backout watch`: looks at a system again and again after a crossing, goes on where it was interrupted, and says whether all stayed well. */
-import { join } from "node:path";
 import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
 import type { Crossing } from "../../control/record.ts";
+import { recordOutsideRun } from "../../crossing/governance.ts";
 import { newRunId } from "../../crossing/run-id.ts";
 import { commandOf } from "../../declared/commands.ts";
 import { editPins } from "../../declared/edit.ts";
 import { suggestion } from "../../declared/errors.ts";
-import { appendGovernance } from "../../records/governance.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { carryThrough } from "../../verification/watch.ts";
@@ -67,7 +66,7 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
     carryThrough({ site, definition, crossing, watch: chosen, runId, speed, say }),
   );
   const passed = record.end?.state === "passed";
-  if (!already) note(stack, record);
+  if (!already) await note(stack, record);
   const lifted = passed && (await liftFreeze(stack, chosen));
   return { ...told(stack, record, already), lifted, next: nextOf(stack, crossing, speed) };
 }
@@ -107,8 +106,8 @@ function refuseTooEarly(definition: SystemDefinition, states: WatchState[], id: 
     );
 }
 
-function note({ site, definition, stack }: OpenStack, { begin, end, polls, gaps }: WatchRecord): void {
-  appendGovernance(join(site.home, "records", "governance.jsonl"), {
+async function note({ site, definition, stack }: OpenStack, { begin, end, polls, gaps }: WatchRecord): Promise<void> {
+  const entry = {
     runId: begin.runId,
     epoch: begin.epoch,
     event: "watch",
@@ -120,7 +119,8 @@ function note({ site, definition, stack }: OpenStack, { begin, end, polls, gaps 
     polls: polls.length,
     gaps: gaps.length,
     speed: begin.speed,
-  });
+  };
+  await recordOutsideRun({ site, definition, warn: (message) => say(`! ${message}`) }, entry);
 }
 
 async function liftFreeze({ site, stack }: OpenStack, id: string): Promise<boolean> {

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { appendGovernance, brokenLinks } from "../../records/governance.ts";
+import { appendGovernance, brokenLinks, chainHead, chainProblems } from "../../records/governance.ts";
 
 let folder: string;
 let file: string;
@@ -103,5 +103,20 @@ describe("the governance log", () => {
 
   it("no log, nothing broken", () => {
     expect(brokenLinks(file)).toEqual([]);
+  });
+
+  it("sees that lines at its end are missing, or are others, by what is kept of its end", () => {
+    write(4);
+    const head = chainHead(file);
+    expect(chainProblems(file, head)).toEqual([]);
+    write(5);
+    expect(chainProblems(file, head), "it may have gone on").toEqual([]);
+    rewrite((all) => all.slice(0, 3));
+    expect(brokenLinks(file), "the chain alone does not show it").toEqual([]);
+    expect(chainProblems(file, head)).toEqual(["it has 3 lines and had 4: lines at its end are missing"]);
+    appendGovernance(file, { runId: "run-9", epoch: 9, event: "rollback" });
+    expect(chainProblems(file, head)).toEqual(["line 4 is another than the one that was written"]);
+    rewrite(() => []);
+    expect(chainProblems(file, head)).toEqual(["it has 0 lines and had 4: lines at its end are missing"]);
   });
 });

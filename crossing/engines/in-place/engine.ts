@@ -60,6 +60,11 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
       return { manifest: content, statistics, sizeBytes: await dumpBytes(snapshot.location) };
     }),
   removeSnapshot: async (_run, snapshot) => void (await removeDump(snapshot.location)),
+  snapshotProblems: (_keeping, { location }) =>
+    readDump(location).then(
+      () => [],
+      (error: Error) => [error.message],
+    ),
   arm,
   inSnapshot: (keeping, snapshot, work) =>
     withScratch(keeping.site, snapshot.database, [snapshot.location], ([client]) => work(postgresSession(client!))),

@@ -63,6 +63,7 @@ export const postgres: DatabaseEngine = {
   snapshotLocation,
   takeSnapshot: changes("takeSnapshot"),
   removeSnapshot: changes("removeSnapshot"),
+  snapshotProblems: changes("snapshotProblems"),
   arm: changes("arm"),
   inSnapshot: changes("inSnapshot"),
   inCopy: changes("inCopy"),

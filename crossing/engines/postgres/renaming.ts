@@ -3,7 +3,7 @@ import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
 import { rowsSince } from "./at-risk.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { admit, close, keepProperties } from "./fence.ts";
-import { removeSnapshot, takeSnapshot } from "./snapshots.ts";
+import { removeSnapshot, snapshotProblems, takeSnapshot } from "./snapshots.ts";
 
 export const renaming = {
   keepProperties,
@@ -12,6 +12,7 @@ export const renaming = {
   rowsSince,
   takeSnapshot,
   removeSnapshot,
+  snapshotProblems,
   arm,
   inSnapshot,
   inCopy: inQuarantine,

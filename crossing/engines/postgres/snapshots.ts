@@ -2,8 +2,10 @@
 import type { Client } from "pg";
 import type { Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName } from "../../../declared/site.ts";
+import { withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
-import { captureManifest } from "../../../postgres/manifest.ts";
+import { verifyDump } from "../../../postgres/drivers/dump-manifest.ts";
+import { captureManifest, compareManifests, type Manifest } from "../../../postgres/manifest.ts";
 import { requireSpace } from "../../../postgres/space.ts";
 import { quickStatistics } from "../../../postgres/statistics.ts";
 import type { Keeping, TakenCopy } from "../../engine.ts";
@@ -61,4 +63,23 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
 export async function removeSnapshot({ site, control }: Keeping, snapshot: Snapshot): Promise<void> {
   const driver = snapshot.driver as DriverName;
   await driverFor(site, clientOf(control), driver).remove({ driver, location: snapshot.location });
+}
+
+/** A dump's files against their hashes, a pristine copy's rows against what was hashed when it was first armed. */
+export async function snapshotProblems({ site, control }: Keeping, { driver, location, manifest }: Snapshot): Promise<string[]> {
+  if (driver !== "template") return problemOf(() => verifyDump(location));
+  const { rowCount } = await clientOf(control).query("SELECT FROM pg_database WHERE datname = $1", [location]);
+  if (rowCount === 0) return [`the database ${location} is gone`];
+  // Not hashed yet: that is done when it is armed.
+  if (manifest === null) return [];
+  return withSession(endpointOf(site), location, async (client) =>
+    compareManifests(manifest as unknown as Manifest, await captureManifest(client)),
+  );
+}
+
+async function problemOf(work: () => Promise<unknown>): Promise<string[]> {
+  return work().then(
+    () => [],
+    (error: Error) => [error.message],
+  );
 }

@@ -87,6 +87,16 @@ function verifyCopy(
   return [];
 }
 
+/** The pristine file: there, sound, and with the content that was recorded when it was first armed. */
+export async function snapshotProblems(_keeping: Keeping, { location, manifest }: Snapshot): Promise<string[]> {
+  if (!existsSync(location)) return Promise.resolve([`the file ${location} is gone`]);
+  const problems = withFile(location, { immutable: true }, (db) => {
+    const damage = problemsOf(db);
+    return damage.length > 0 || manifest === null ? damage : compareManifests(manifest as unknown as Manifest, captureManifest(db));
+  });
+  return Promise.resolve(problems);
+}
+
 /** Restores a copy of the snapshot beside the live file and verifies it. */
 export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   for (const left of await copiesOf(run.control, snapshot)) if (left.verified === null) await dropCopy(run, left);

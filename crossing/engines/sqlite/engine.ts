@@ -1,6 +1,6 @@
 /** What a crossing does with a live SQLite file. */
 import type { DatabaseEngine } from "../../engine.ts";
-import { arm, dropCopy, fileOfCopy, inCopy, inSnapshot } from "./arming.ts";
+import { arm, dropCopy, fileOfCopy, inCopy, inSnapshot, snapshotProblems } from "./arming.ts";
 import {
   cutOver,
   exportReplaced,
@@ -36,6 +36,7 @@ export const sqlite: DatabaseEngine = {
   snapshotLocation,
   takeSnapshot,
   removeSnapshot,
+  snapshotProblems,
   arm,
   inSnapshot,
   inCopy,
