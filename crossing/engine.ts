@@ -96,6 +96,10 @@ export interface DatabaseEngine {
   lineage(at: Looking, database: string): Promise<Lineage>;
   /** What would make the fence or the cut-over fail later on. @throws with what it is and what to do */
   refuseUnfenceable(at: Looking, databases: readonly string[]): Promise<void>;
+  /** What a copy needs to be brought back, and is not there. @throws with what it is and what to do */
+  refuseRestore(at: Looking, database: string, copy: { snapshot: Snapshot } | { quarantine: string }): Promise<void>;
+  /** Why a snapshot whose copy was verified is not armed all the same: what it would replace is not what it was tried on. Null: it is. */
+  notArmedBecause(at: Looking & { control: ControlRecord }, snapshot: Snapshot): Promise<string | null>;
   /** Whether copies of these live databases can be taken and these snapshots be restored. @throws where tools or space are missing */
   requireRoom(at: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void>;
   /** Bytes of a live database; 0 where it is not there. */

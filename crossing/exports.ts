@@ -8,7 +8,8 @@ import type { Site } from "../declared/site.ts";
 import { manifestPath } from "../postgres/export-file.ts";
 import { baseSnapshot } from "./at-risk.ts";
 import { engineOf, type ExportFile } from "./engine.ts";
-import type { DataAction } from "./plan.ts";
+import type { Snapshot } from "../control/record.ts";
+import type { DataAction, Lineage } from "./plan.ts";
 import type { Run } from "./run.ts";
 
 export function exportFolder(site: Pick<Site, "home">, runId: string, database: string): string {
@@ -54,16 +55,23 @@ async function exportRows(run: Run, database: string, action: DataAction): Promi
     (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
   );
   if (quarantine === undefined) return [];
-  const snapshot =
-    action.kind === "restore" ? await baseSnapshot(run, database, action) : await snapshotOf(run, database, quarantine.lineage.snapshot);
+  const snapshot = await exportBase(run, database, action, quarantine.lineage);
   if (snapshot === null) return [];
-  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
-  const folder = exportFolder(run.site, runId, database);
+  const { folder, runId } = await exportPlace(run, database);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return (await engineOf(run.definition, database)).exportSince(run, quarantine, snapshot, folder, runId);
 }
 
-async function snapshotOf(run: Run, database: string, lineage: { name: string; generation: number } | null) {
-  if (lineage === null) return null;
-  return baseSnapshot(run, database, { kind: "restore", snapshot: lineage.name, generation: lineage.generation, again: 0 });
+/** Where the export of the run's crossing lies: the run that began it gave it its name. */
+export async function exportPlace(run: Run, database: string): Promise<{ folder: string; runId: string }> {
+  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
+  return { folder: exportFolder(run.site, runId, database), runId };
+}
+
+/** What "since" is measured against: the snapshot that is restored, or, for an undo, the one that what is set aside descends from. Null: none. */
+export async function exportBase(run: Run, database: string, action: DataAction, setAside: Lineage): Promise<Snapshot | null> {
+  if (action.kind === "restore") return baseSnapshot(run, database, action);
+  if (setAside.snapshot === null) return null;
+  const { name, generation } = setAside.snapshot;
+  return baseSnapshot(run, database, { kind: "restore", snapshot: name, generation, again: 0 });
 }

@@ -6,10 +6,10 @@ import type { Site } from "../declared/site.ts";
 import { downScript, planScript, upScript } from "../postgres/migrations/script.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { enginesOf, QuarantineMissingError } from "./engine.ts";
+import { engineOf, enginesOf, QuarantineMissingError, type Looking } from "./engine.ts";
 import { planFrom, type Facts } from "./look.ts";
 import { migrationsOf, recordedMigrations } from "./migrations.ts";
-import type { CrossingPlan } from "./plan.ts";
+import type { CrossingPlan, DataAction } from "./plan.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 
 export async function refusals(
@@ -56,6 +56,8 @@ export async function refusals(
   reasons.push(...schemasNotTaken(definition, pins, planned, facts));
   if (facts.reach.kind === "reached") {
     await collect(() => unfenceable(site, definition, planned, facts));
+    for (const [database, { action }] of Object.entries(planned.databases))
+      await collect(() => unrestorable({ site, definition, control: null }, database, action, facts));
     await collect(() => room(site, definition, planned, facts));
     await collect(async () => {
       reasons.push(...constraintRefusals(planned, await previewedConstraints(site, definition, planned), violations));
@@ -110,6 +112,17 @@ async function unfenceable(site: Site, definition: SystemDefinition, plan: Cross
       { site, definition, control: null },
       databases.filter((database) => facts.databases[database]?.exists === true),
     );
+}
+
+/** What could not be brought back would fail the crossing there, too. */
+async function unrestorable(at: Looking, database: string, action: DataAction, facts: Facts): Promise<void> {
+  const engine = await engineOf(at.definition, database);
+  if (action.kind === "undo" && facts.catalogue.some(({ role, name }) => role === "quarantine" && name === action.quarantine))
+    await engine.refuseRestore(at, database, { quarantine: action.quarantine });
+  if (action.kind !== "restore") return;
+  const { snapshot: name, generation } = action;
+  const snapshot = facts.snapshots.find((one) => one.database === database && one.name === name && one.generation === generation);
+  if (snapshot !== undefined) await engine.refuseRestore(at, database, { snapshot });
 }
 
 async function room(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {

@@ -10,10 +10,11 @@ import { readProperties } from "../properties.ts";
 import { databaseSizeBytes } from "../space.ts";
 import { readExtent, type Extent } from "./extent.ts";
 import { withoutForce } from "./forced-rls.ts";
+import { readSurroundings, type Surroundings } from "./surroundings.ts";
 import { connectionString, runTool, serverArguments, toolsOf } from "./tools.ts";
 
 /** What a dump does not carry by itself. */
-export interface InPlaceFacts extends Extent {
+export interface InPlaceFacts extends Extent, Surroundings {
   /** Content, as it was when it was dumped: what a restore is compared with. */
   content: Manifest;
   /** Tables whose policies count for their owner, too: forced again at the end of a restore. */
@@ -35,7 +36,7 @@ export interface InPlace {
 
 /**
  * Writes the dump into `folder`, under another name until it is complete; what an interrupted attempt left is removed first.
- * @throws SnapshotExistsError, ForeignObjectsError, ClientToolsMissingError, DumpToolError
+ * @throws SnapshotExistsError, ClientToolsMissingError, DumpToolError
  */
 export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFacts> {
   const { client, endpoint, jobs = 2 } = at;
@@ -46,13 +47,14 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
   await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
   const database = (await client.query<{ name: string }>("SELECT current_database() AS name")).rows[0]!.name;
   const extent = await readExtent(client);
+  const surroundings = await readSurroundings(client, extent);
   const facts = await withoutForce(client, async (forced): Promise<InPlaceFacts> => {
     await runTool(
       tools.pgDump,
       [
         "--no-password",
         "--format=directory",
-        "--no-blobs",
+        "--blobs",
         `--jobs=${jobs}`,
         `--file=${making}`,
         ...extent.leftAlone.map((schema) => `--exclude-schema="${schema.replaceAll('"', '""')}"`),
@@ -62,7 +64,7 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
       endpoint,
     );
     const content = await captureManifest(client, undefined, { excludeSchemas: extent.leftAlone });
-    return { ...extent, content, forced, filledViews: await filledViews(client, extent) };
+    return { ...extent, ...surroundings, content, forced, filledViews: await filledViews(client, extent) };
   });
   await writeFile(join(making, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
   await writeManifest(making, await describe(client, database, making, tools.version, facts));

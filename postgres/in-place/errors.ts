@@ -16,16 +16,17 @@ export class ForeignSessionError extends Error {
   }
 }
 
-/** Objects in a schema that would be restored belong to somebody else: they could not be made again. */
-export class ForeignObjectsError extends Error {
-  readonly objects: string[];
-  constructor(objects: string[]) {
-    super(
-      `${objects.length} object(s) in the schemas to restore belong to roles this one is no member of: ${objects.slice(0, 5).join(", ")}. ` +
-        "Nothing was changed; give them to the owner of the rest, or move them to a schema of their own",
-    );
-    this.name = "ForeignObjectsError";
-    this.objects = objects;
+/** The database holds, or lacks, something for which a restore could not bring it back exactly. Nothing was changed. */
+export class DriverRefusedError extends Error {
+  readonly database: string;
+  readonly reasons: string[];
+  constructor(database: string, reasons: string[]) {
+    const shown = reasons.slice(0, 10);
+    const more = reasons.length > shown.length ? `; and ${reasons.length - shown.length} more` : "";
+    super(`"${database}" could not be restored in place: ${shown.join("; ")}${more}. Nothing was changed`);
+    this.name = "DriverRefusedError";
+    this.database = database;
+    this.reasons = reasons;
   }
 }
 

@@ -40,7 +40,9 @@ export async function withoutForce<T>(client: Client, work: (tables: string[]) =
 
 /** What a killed run left lifted is forced again; a table that is gone by then is passed over. */
 export async function putForceBack(client: Client): Promise<string[]> {
-  await client.query(MAKE);
+  // Only where it is not there: others' event triggers hear of every attempt.
+  const { rows: found } = await client.query<{ there: boolean }>("SELECT to_regclass($1) IS NOT NULL AS there", [RECORD]);
+  if (found[0]?.there !== true) await client.query(MAKE);
   return atomically(client, async () => {
     const { rows } = await client.query<{ name: string }>(`DELETE FROM ${RECORD} WHERE to_regclass(name) IS NOT NULL RETURNING name`);
     for (const { name } of rows) await client.query(`ALTER TABLE ${name} FORCE ROW LEVEL SECURITY`);

@@ -8,13 +8,17 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../connection.ts";
+import type { Client } from "pg";
+import { quote, withSession } from "../connection.ts";
 import { captureManifest, compareRestored, type Manifest } from "../manifest.ts";
 import { readDump, type InPlace, type InPlaceFacts } from "./dump.ts";
 import { InPlaceRestoreError } from "./errors.ts";
-import { clearStatements, readExtent } from "./extent.ts";
+import { readExtent } from "./extent.ts";
 import { assertClosed } from "./fence.ts";
+import { refuseUnfitting } from "./obstacles.ts";
 import { putForceBack, withoutForce } from "./forced-rls.ts";
-import { chosenEntries, connectionString, ended, runTool, serverArguments, startTool, toolsOf } from "./tools.ts";
+import { framing, type Framing } from "./framing.ts";
+import { chosenEntries, connectionString, ended, runTool, serverArguments, startTool, toolsOf, type Choice } from "./tools.ts";
 
 export interface InPlaceRestored {
   /** Time of the whole transaction. */
@@ -44,20 +48,58 @@ export interface RestoreRecord {
 }
 
 /**
- * @throws NotFencedError, DamagedDumpError, ForeignObjectsError: nothing was changed. @throws InPlaceRestoreError: taken back as a whole
+ * @throws NotFencedError, DamagedDumpError, DriverRefusedError: nothing was changed. @throws InPlaceRestoreError: taken back as a whole
  */
 export async function restoreInPlace(at: InPlace, folder: string, record: RestoreRecord): Promise<InPlaceRestored> {
-  const { client, endpoint } = at;
+  const { client } = at;
   await putForceBack(client);
   await assertClosed(client);
   const facts = await readDump(folder);
-  const tools = await toolsOf(client, at.toolFolders);
+  await refuseUnfitting(client, facts);
+  const startedAt = performance.now();
+  await inOneTransaction(at, folder, facts, [], await framing(client, facts), async ({ write, done }) => {
+    await write(record.statements);
+    if (await done()) await record.beforeCommit?.();
+    await write(["COMMIT"]);
+  });
+  return { restoreMs: performance.now() - startedAt, refreshed: facts.filledViews };
+}
+
+/**
+ * Does everything a restore does but for the rows, in the same database and as the same role, and takes it back. Inside the fence: it locks all tables.
+ * @throws DriverRefusedError, InPlaceRestoreError: the snapshot could not be brought back into what is there now
+ */
+export async function tryInPlace(at: InPlace, folder: string): Promise<void> {
+  await putForceBack(at.client);
+  await assertClosed(at.client);
+  const facts = await readDump(folder);
+  await refuseUnfitting(at.client, facts);
+  await inOneTransaction(at, folder, facts, ["--schema-only"], await framing(at.client, facts), async ({ write, done }) => {
+    await done();
+    await write(["ROLLBACK"]);
+  });
+}
+
+interface Transaction {
+  write: (statements: readonly string[]) => Promise<void>;
+  /** True when everything so far was done, false when it failed. */
+  done: () => Promise<boolean>;
+}
+
+async function inOneTransaction(
+  { client, endpoint, toolFolders }: InPlace,
+  folder: string,
+  facts: InPlaceFacts,
+  options: readonly string[],
+  { before, after, publications }: Framing,
+  end: (transaction: Transaction) => Promise<void>,
+): Promise<void> {
+  const tools = await toolsOf(client, toolFolders);
   const { rows } = await client.query<{ name: string }>("SELECT current_database() AS name");
   const database = rows[0]!.name;
-  const clear = await clearStatements(client, await readExtent(client));
-  const startedAt = performance.now();
-  await withEntries(tools.pgRestore, endpoint, folder, "restore", async (list) => {
-    const script = startTool(tools.pgRestore, [`--use-list=${list}`, "--file=-", folder], endpoint, ["ignore", "pipe", "pipe"]);
+  const choice: Choice = { purpose: "restore", without: facts.extensionTables, publications };
+  await withEntries(tools.pgRestore, endpoint, folder, choice, async (list) => {
+    const script = startTool(tools.pgRestore, [...options, `--use-list=${list}`, "--file=-", folder], endpoint, ["ignore", "pipe", "pipe"]);
     const psql = startTool(
       tools.psql,
       [
@@ -65,6 +107,7 @@ export async function restoreInPlace(at: InPlace, folder: string, record: Restor
         "--quiet",
         "--no-password",
         "--set=ON_ERROR_STOP=1",
+        "--output=/dev/null",
         "--file=-",
         ...serverArguments(endpoint),
         `--dbname=${connectionString(database)}`,
@@ -79,21 +122,25 @@ export async function restoreInPlace(at: InPlace, folder: string, record: Restor
     // What psql does not read any more has nowhere to go: its own end says why.
     psql.stdin!.on("error", () => undefined);
     const [scriptEnded, psqlEnded] = [ended(script), ended(psql)];
-    await write(psql.stdin!, ["BEGIN", "SET LOCAL client_min_messages = warning", ...clear].join(";\n") + ";\n");
+    const send = (statements: readonly string[]): Promise<void> => write(psql.stdin!, statements.map((one) => `${one};\n`).join(""));
+    await send(["BEGIN", "SET LOCAL client_min_messages = warning", ...before]);
     await pour(script.stdout!, psql.stdin!);
     const made = await scriptEnded;
     // Without its COMMIT the transaction is taken back when psql ends.
     if (made === 0) {
-      await write(psql.stdin!, [...afterStatements(facts), ...record.statements].join(";\n") + ";\n");
-      await write(psql.stdin!, `\\echo ${DONE}\n`);
-      if (await reached) await record.beforeCommit?.();
-      await write(psql.stdin!, "COMMIT;\n");
+      await send(["RESET search_path", ...after]);
+      await end({
+        write: send,
+        done: async () => {
+          await write(psql.stdin!, `\\echo ${DONE}\n`);
+          return reached;
+        },
+      });
     }
     psql.stdin!.end();
     const code = await psqlEnded;
     if (made !== 0 || code !== 0) throw new InPlaceRestoreError(database, said.trim() || `the tools ended with ${made} and ${code}`);
   });
-  return { restoreMs: performance.now() - startedAt, refreshed: facts.filledViews };
 }
 
 /** What psql is told to say when it has done everything but the commit. */
@@ -108,23 +155,14 @@ function heard(stream: Readable, line: string): Promise<boolean> {
   });
 }
 
-/** A dump's script empties the search path: what views and their functions name without a schema would not be found. */
-function afterStatements({ filledViews, forced }: InPlaceFacts): string[] {
-  return [
-    "RESET search_path",
-    ...filledViews.map((view) => `REFRESH MATERIALIZED VIEW ${view}`),
-    ...forced.map((table) => `ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`),
-  ];
-}
-
 async function withEntries(
   pgRestore: string,
   endpoint: Endpoint,
   folder: string,
-  purpose: "restore" | "compare",
+  choice: Choice,
   work: (list: string) => Promise<void>,
 ): Promise<void> {
-  const entries = chosenEntries(await runTool(pgRestore, ["--list", folder], endpoint), purpose);
+  const entries = chosenEntries(await runTool(pgRestore, ["--list", folder], endpoint), choice);
   const place = await mkdtemp(join(tmpdir(), "backout-entries-"));
   try {
     const list = join(place, "entries");
@@ -135,15 +173,17 @@ async function withEntries(
   }
 }
 
-/** Restores a dump into an empty database of another server, to be read and compared: without roles, policies and triggers. */
+/** Restores the rows of a dump into an empty database of another server, to be read and compared: without roles, policies and triggers. */
 export async function restoreForReading(
   at: Pick<InPlace, "client" | "endpoint" | "toolFolders">,
   folder: string,
   target: { endpoint: Endpoint; database: string },
 ): Promise<void> {
   const tools = await toolsOf(at.client, at.toolFolders);
-  await readDump(folder);
-  await withEntries(tools.pgRestore, target.endpoint, folder, "compare", async (list) => {
+  const facts = await readDump(folder);
+  await withSession(target.endpoint, target.database, (client) => provide(client, facts));
+  const choice: Choice = { purpose: "read", without: [...facts.extensionTables, ...facts.unreadable] };
+  await withEntries(tools.pgRestore, target.endpoint, folder, choice, async (list) => {
     await runTool(
       tools.pgRestore,
       [
@@ -159,6 +199,17 @@ export async function restoreForReading(
       target.endpoint,
     );
   });
+}
+
+/** What others provide where the dump comes from: schemas, extensions, and functions by which defaults and constraints are computed. */
+async function provide(client: Client, { schemas, extensions, functions }: InPlaceFacts): Promise<void> {
+  const needed = new Set([...schemas, ...extensions.map(({ schema }) => schema), ...functions.map(({ schema }) => schema)]);
+  for (const schema of needed) await client.query(`CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`);
+  for (const { name, schema } of extensions)
+    await client.query(`CREATE EXTENSION IF NOT EXISTS ${quote(name)} SCHEMA ${quote(schema)} CASCADE`);
+  await client.query("SET check_function_bodies = off");
+  // One that needs more of others than this is missed where something needs it.
+  for (const { definition } of functions) await client.query(definition).catch(() => undefined);
 }
 
 /** How the database differs from what was dumped; empty when it does not. Inside the fence. */

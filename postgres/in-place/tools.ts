@@ -59,16 +59,33 @@ export function connectionString(database: string): string {
   return `dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
-/** Entries of a dump that are left out: they belong to the server or its provider, or are done otherwise (views are filled at the end). */
+/** Entries of a dump that are left out: they belong to the server or its provider, or are brought back otherwise. */
 const NEVER =
-  /^\d+; \d+ \d+ (EXTENSION|COMMENT - EXTENSION|SCHEMA - public|ACL - SCHEMA public|COMMENT - SCHEMA public|PUBLICATION|SUBSCRIPTION|EVENT TRIGGER|MATERIALIZED VIEW DATA) /;
-/** What a comparison does not need and another server may not have the roles for. */
-const NOT_TO_COMPARE = /^\d+; \d+ \d+ (POLICY|ROW SECURITY|TRIGGER|ACL|DEFAULT ACL|RULE) /;
+  /^\d+; \d+ \d+ (EXTENSION|COMMENT - EXTENSION|ACL - FOREIGN|SCHEMA|ACL - SCHEMA|COMMENT - SCHEMA public|SERVER|COMMENT - SERVER|USER MAPPING|FOREIGN DATA WRAPPER|PUBLICATION TABLES IN SCHEMA|SUBSCRIPTION|EVENT TRIGGER|COMMENT - EVENT TRIGGER|DEFAULT ACL|MATERIALIZED VIEW DATA) /;
+/** What reading rows does not need, and what another server may not have the roles, tables and servers for. */
+const NOT_TO_READ =
+  /^\d+; \d+ \d+ (POLICY|ROW SECURITY|TRIGGER|ACL|DEFAULT ACL|RULE|FK CONSTRAINT|FOREIGN TABLE|PUBLICATION|PUBLICATION TABLE|COMMENT|STATISTICS|SECURITY LABEL) /;
+
+export interface Choice {
+  purpose: "restore" | "read";
+  /** Objects to leave out, as catalog and OID: `1259 16500`. */
+  without: readonly string[];
+  /** Publications that are there already. */
+  publications?: readonly string[];
+}
+
+/** OIDs of catalogs. */
+const [PG_CLASS, PG_PUBLICATION] = ["1259", "6104"];
 
 /** The table of contents a script is made from. */
-export function chosenEntries(list: string, purpose: "restore" | "compare"): string {
-  return list
-    .split("\n")
-    .filter((line) => !line.startsWith(";") && !NEVER.test(line) && !(purpose === "compare" && NOT_TO_COMPARE.test(line)))
-    .join("\n");
+export function chosenEntries(list: string, { purpose, without, publications = [] }: Choice): string {
+  const chosen = (line: string): boolean => {
+    const [, catalog, oid] = /^\d+; (\d+) (\d+) /.exec(line) ?? [];
+    if (catalog === undefined || NEVER.test(line)) return false;
+    // The rows of a table go by its OID alone.
+    if (without.includes(`${catalog === "0" ? PG_CLASS : catalog} ${oid}`)) return false;
+    if (purpose === "read") return !NOT_TO_READ.test(line);
+    return catalog !== PG_PUBLICATION || !publications.some((name) => line.includes(` PUBLICATION - ${name} `));
+  };
+  return list.split("\n").filter(chosen).join("\n");
 }

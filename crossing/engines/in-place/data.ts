@@ -1,7 +1,8 @@
 /** The data of a database that can be neither renamed nor left: set aside as a dump, replaced in one transaction, migrated. Inside the fence. */
+import { mkdirSync, rmSync } from "node:fs";
 import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
-import { dumpFolder, endpointOf, liveName, ownerRole, secretOf, serverOf, servicesRole, type Site } from "../../../declared/site.ts";
+import { dumpFolder, endpointOf, liveName, OWNER_ROLE, secretOf, serverOf, SERVICES_ROLE, type Site } from "../../../declared/site.ts";
 import { quote } from "../../../postgres/connection.ts";
 import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
 import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
@@ -11,10 +12,11 @@ import { differencesFrom, restoreInPlace } from "../../../postgres/in-place/rest
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { reapply } from "../../../postgres/reapply.ts";
-import { ensureRole, hasRights, servicesGrantStatements } from "../../../postgres/roles.ts";
+import { ensureRole, servicesGrantStatements } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import type { Client } from "pg";
 import { CopyDiffersError, quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { exportBase, exportPlace } from "../../exports.ts";
 import { failpoint } from "../../failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
@@ -22,6 +24,7 @@ import type { Run } from "../../run.ts";
 import { lineage } from "./looking.ts";
 import { inDatabase, withScratch } from "./places.ts";
 import { dumpStatements, liveStatement } from "./record.ts";
+import { tryAndKeep } from "./trial.ts";
 
 /** A hosted database is the provider's to make. */
 export class HostedDatabaseMissingError extends Error {
@@ -41,39 +44,49 @@ export async function make({ site }: Run, database: string): Promise<void> {
 
 /** Roles of backout's own beside the owner, who becomes a member of both so that it may work for them. Who connects is left to the fence. */
 async function prepareRoles(client: Client, site: Site, live: string): Promise<void> {
-  await ensureRole(client, { name: ownerRole(site), login: false, password: secretOf(site, "database-owner") });
-  await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
+  await ensureRole(client, { name: OWNER_ROLE, login: false, password: secretOf(site, "database-owner") });
+  await ensureRole(client, { name: SERVICES_ROLE, login: true, password: secretOf(site, "database") });
   const { rows } = await client.query<{ role: string }>(
     "SELECT rolname AS role FROM pg_roles WHERE rolname = ANY ($1) AND NOT pg_has_role(current_user, oid, 'MEMBER')",
-    [[ownerRole(site), servicesRole(site)]],
+    [[OWNER_ROLE, SERVICES_ROLE]],
   );
   for (const { role } of rows) await client.query(`GRANT ${quote(role)} TO CURRENT_USER`);
   await client.query(
-    `GRANT CREATE ON DATABASE ${quote(live)} TO ${quote(ownerRole(site))}; GRANT CREATE, USAGE ON SCHEMA public TO ${quote(ownerRole(site))}`,
+    `GRANT CREATE ON DATABASE ${quote(live)} TO ${quote(OWNER_ROLE)}; GRANT CREATE, USAGE ON SCHEMA public TO ${quote(OWNER_ROLE)}`,
   );
 }
 
-export async function migrate({ site, definition }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+export async function migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+  const { site, definition } = run;
   const live = liveName(site, database);
   return inDatabase(site, database, async (client) => {
     await prepareRoles(client, site, live);
     const { ledger, refreshViews: refresh } = definition.databases[database]!;
     const known = migrationsOf(definition, database);
     const { up, back } = migrationsToRun(known, await appliedMigrations(client, ledger, known), pins.needs[database], plan);
-    for (const migration of up) await applyMigration(client, migration, { owner: ownerRole(site) });
+    for (const migration of up) await applyMigration(client, migration, { owner: OWNER_ROLE });
     if (plan.backBy === "down") {
       assertCanGoDown(back);
-      for (const migration of back) await rollBackMigration(client, migration, { owner: ownerRole(site) });
+      for (const migration of back) await rollBackMigration(client, migration, { owner: OWNER_ROLE });
     } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
     // The fence stands: who may connect is granted when it opens.
-    const grants = servicesGrantStatements({ database: live, owner: ownerRole(site), role: servicesRole(site) }).filter(
+    const grants = servicesGrantStatements({ database: live, owner: OWNER_ROLE, role: SERVICES_ROLE }).filter(
       (one) => !one.startsWith("GRANT CONNECT"),
     );
-    if (!(await hasRights(client, { database: live, owner: ownerRole(site), role: servicesRole(site) })))
-      await client.query(grants.join(";\n"));
+    await client.query(grants.join(";\n"));
     if (refresh === true) await refreshViews(client);
+    await tryAgain(run, client, database);
     return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
   });
+}
+
+/** The schema is another one now: whether the snapshot taken before can be brought back into it is seen while users are out anyway. */
+async function tryAgain(run: Run, client: Client, database: string): Promise<void> {
+  const taken = (await run.control.readySnapshots()).filter((snapshot) => snapshot.database === database && snapshot.epoch === run.epoch);
+  for (const snapshot of taken) {
+    const problem = await tryAndKeep(run, client, snapshot);
+    if (problem !== null) run.log("warning", `${snapshot.name}@${snapshot.generation} of ${database} is not armed: ${problem}`);
+  }
 }
 
 /** The safety dump is the quarantine and the way back; the restore, the catalogue and the lineage are one transaction. */
@@ -85,13 +98,18 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
   const quarantine = derivedName(live, `_quarantine_${epoch}`);
   const startedAt = performance.now();
   const goal = await goalOf(run, database, action, snapshot);
-  return inDatabase(site, database, async (client) => {
-    const at = { client, endpoint: endpointOf(site) };
+  await inDatabase(site, database, async (client) => {
     await closeInPlace(client);
     // An attempt that was killed left a dump of this same state, or half of one.
     await removeDump(dumpFolder(site, quarantine)).catch(() => undefined);
-    await takeDump(at, dumpFolder(site, quarantine));
-    await failpoint("in-place.set-aside");
+    await takeDump({ client, endpoint: endpointOf(site) }, dumpFolder(site, quarantine));
+  });
+  await failpoint("in-place.set-aside");
+  // What cannot be exported is not replaced: until here the data is as it was.
+  await exportBefore(run, { name: quarantine, database, lineage: now }, action);
+  await failpoint("in-place.exported");
+  return inDatabase(site, database, async (client) => {
+    const at = { client, endpoint: endpointOf(site) };
     const { restoreMs } = await restoreInPlace(at, goal.folder, {
       statements: [
         ...dumpStatements({ name: quarantine, database, role: "quarantine", lineage: now, snapshotId: null, epoch }),
@@ -125,6 +143,21 @@ async function goalOf(
   return { folder: snapshot.location, lineage: { snapshot: { name, generation, again: action.again }, quarantine: null } };
 }
 
+/** The rows written since, as files, made anew: an attempt before may have met other data. */
+async function exportBefore(
+  run: Run,
+  setAside: Pick<CatalogueDatabase, "name" | "database" | "lineage">,
+  action: DataAction,
+): Promise<void> {
+  const { database } = setAside;
+  const base = await exportBase(run, database, action, setAside.lineage);
+  if (base === null) return;
+  const { folder, runId } = await exportPlace(run, database);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await exportSince(run, setAside, base, folder, runId);
+}
+
 /** The dump is read on a scratch server. Policies that bind the owner are lifted: rows they hide would count as taken away. */
 export async function exportReplaced({ site, definition }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
   const { database } = safety;
@@ -139,7 +172,7 @@ export async function exportReplaced({ site, definition }: Run, safety: Snapshot
 
 export async function exportSince(
   { site, definition }: Run,
-  quarantine: CatalogueDatabase,
+  quarantine: Pick<CatalogueDatabase, "name" | "database">,
   snapshot: Snapshot,
   folder: string,
   runId: string,

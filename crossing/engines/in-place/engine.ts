@@ -1,6 +1,6 @@
 /** What a crossing does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
 import type { Client } from "pg";
-import { admittedWith, dumpFolder, endpointOf, liveName } from "../../../declared/site.ts";
+import { dumpFolder, liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
 import { compareDatabases } from "../../../postgres/comparison.ts";
 import { canonicalTable, connect, qualified } from "../../../postgres/connection.ts";
@@ -16,14 +16,27 @@ import { changesOf, type AtRisk, type DatabaseEngine, type Keeping, type Looking
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
 import { clientOf } from "../postgres/session.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
-import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseRestore, refuseUnfenceable, requireRoom } from "./looking.ts";
 import { inDatabase, withScratch } from "./places.ts";
 import { enter } from "./record.ts";
+import { notArmedBecause, tryAndKeep } from "./trial.ts";
+
+/** A dump was taken and could not be brought back. The data is as it was. */
+export class UselessSnapshotError extends Error {
+  readonly problem: string;
+  constructor({ name, generation, database }: Snapshot, problem: string) {
+    super(`the snapshot ${name}@${generation} of ${database} could not be brought back, so there is no way back from here: ${problem}`);
+    this.name = "UselessSnapshotError";
+    this.problem = problem;
+  }
+}
 
 export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation" | "fileOfCopy" | "load"> = {
   facts,
   lineage,
   refuseUnfenceable,
+  refuseRestore,
+  notArmedBecause,
   requireRoom,
   liveBytes,
   copyBytes,
@@ -45,7 +58,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   admit: async (run, database, whom) => {
     const saved = await savedProperties(clientOf(run.control), database);
     if (saved === null) return;
-    await inDatabase(run.site, database, (client) => admitInPlace(client, whom, { ...admittedWith(run.site), saved }));
+    await inDatabase(run.site, database, (client) => admitInPlace(client, whom, { servicesRole: SERVICES_ROLE, saved }));
   },
   openLive: async ({ site }, database) => {
     const client = await connect(endpointOf(site), liveName(site, database));
@@ -57,6 +70,9 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
       if (again) await removeDump(snapshot.location).catch(() => undefined);
       const statistics = await quickStatistics(client, liveName(run.site, snapshot.database));
       const { content } = await takeDump({ client, endpoint: endpointOf(run.site) }, snapshot.location);
+      // What cannot be brought back is no way back: nothing has been changed yet.
+      const problem = await tryAndKeep(run, client, snapshot);
+      if (problem !== null) throw new UselessSnapshotError(snapshot, problem);
       return { manifest: content, statistics, sizeBytes: await dumpBytes(snapshot.location) };
     }),
   removeSnapshot: async (_run, snapshot) => void (await removeDump(snapshot.location)),

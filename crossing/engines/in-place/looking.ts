@@ -5,9 +5,11 @@ import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
 import type { Snapshot } from "../../../control/record.ts";
 import { dumpFolder, liveName } from "../../../declared/site.ts";
 import { UnreachableError } from "../../../postgres/connection.ts";
-import { dumpBytes } from "../../../postgres/in-place/dump.ts";
-import { readExtent } from "../../../postgres/in-place/extent.ts";
+import { dumpBytes, readDump } from "../../../postgres/in-place/dump.ts";
 import { refuseUnclosable } from "../../../postgres/in-place/fence.ts";
+import { readExtent } from "../../../postgres/in-place/extent.ts";
+import { refuseUnfitting, refuseUnrestorable } from "../../../postgres/in-place/obstacles.ts";
+import { readSurroundings } from "../../../postgres/in-place/surroundings.ts";
 import { toolsOf } from "../../../postgres/in-place/tools.ts";
 import { appliedMigrations } from "../../../postgres/migrations.ts";
 import { databaseSizeBytes, freeAt, judgeSpace } from "../../../postgres/space.ts";
@@ -18,6 +20,7 @@ import { ledgerFacts, migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
 import { clientOf } from "../postgres/session.ts";
 import { inDatabase } from "./places.ts";
+import { refuseUnreadable } from "./scratch.ts";
 
 export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
   const { site, definition } = at;
@@ -47,9 +50,21 @@ export async function refuseUnfenceable({ site }: Looking, databases: readonly s
   for (const database of databases)
     await inDatabase(site, database, async (client) => {
       await toolsOf(client);
-      await readExtent(client);
+      await refuseUnrestorable(client);
+      await refuseUnreadable(liveName(site, database), await readSurroundings(client, await readExtent(client)));
       await refuseUnclosable(client);
     });
+}
+
+/** What a dump needs and is not there, here or where it is read. @throws DriverRefusedError, DamagedDumpError */
+export async function refuseRestore(
+  { site }: Looking,
+  database: string,
+  copy: { snapshot: Snapshot } | { quarantine: string },
+): Promise<void> {
+  const facts = await readDump("snapshot" in copy ? copy.snapshot.location : dumpFolder(site, copy.quarantine));
+  await inDatabase(site, database, (client) => refuseUnfitting(client, facts));
+  await refuseUnreadable(liveName(site, database), facts);
 }
 
 /** Dumps lie on backout's own machine. What is restored takes the place of what is there. */

@@ -1,8 +1,12 @@
 /** Embedded servers to read dumps on: each use has one of its own, so that a preview disturbs no arming, and none outlives its use. */
-import { mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EMBEDDED_USER, type Site } from "../../../declared/site.ts";
+import { findBinaries } from "../../../postgres/binaries.ts";
 import type { Endpoint } from "../../../postgres/connection.ts";
+import { DriverRefusedError } from "../../../postgres/in-place/errors.ts";
+import type { Surroundings } from "../../../postgres/in-place/surroundings.ts";
+import { serverRunner } from "../../../postgres/run-as.ts";
 import { lookUp } from "../../../processes/identity.ts";
 import { freePortNow } from "../../../processes/ports.ts";
 
@@ -37,4 +41,23 @@ function isLeft(name: string): boolean {
 /** When a process started, as part of a file's name; null where there is none. */
 function startOf(pid: number): string | null {
   return lookUp(pid)?.startTime.replaceAll(/[^A-Za-z0-9]+/g, "-") ?? null;
+}
+
+/** Rows are read on a server of backout's own: what it could not hold would fail the export. @throws DriverRefusedError */
+export async function refuseUnreadable(
+  database: string,
+  { extensions, foreignTypes }: Pick<Surroundings, "extensions" | "foreignTypes">,
+): Promise<void> {
+  const { folder } = await findBinaries(serverRunner());
+  const files = join(folder, "..", "share", "postgresql", "extension");
+  const reasons = [
+    ...extensions
+      .filter(({ name }) => !existsSync(join(files, `${name}.control`)))
+      .map(
+        ({ name }) =>
+          `something of ours needs extension "${name}", which backout's own server, where rows are compared and exported, does not have`,
+      ),
+    ...foreignTypes.map((column) => `column ${column} is of a type in somebody else's schema: its rows could not be compared and exported`),
+  ];
+  if (reasons.length > 0) throw new DriverRefusedError(database, reasons);
 }

@@ -10,7 +10,20 @@ import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom
 import type { renaming as Renaming } from "./renaming.ts";
 import { openLive } from "./session.ts";
 
-const looking = { facts, lineage, refuseUnfenceable: refuseAllUnfenceable, requireRoom, liveBytes, copyBytes, rowsAtRisk, openLive };
+const nothing = (): Promise<void> => Promise.resolve();
+const never = (): Promise<null> => Promise.resolve(null);
+const looking = {
+  facts,
+  lineage,
+  refuseUnfenceable: refuseAllUnfenceable,
+  refuseRestore: nothing,
+  notArmedBecause: never,
+  requireRoom,
+  liveBytes,
+  copyBytes,
+  rowsAtRisk,
+  openLive,
+};
 
 /** Where a copy lies: a database beside the live one, or files at the stack's home. */
 function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
@@ -50,6 +63,8 @@ export const postgres: DatabaseEngine = {
   facts: looks("facts"),
   lineage: looks("lineage"),
   refuseUnfenceable: looks("refuseUnfenceable"),
+  refuseRestore: looks("refuseRestore"),
+  notArmedBecause: looks("notArmedBecause"),
   requireRoom: looks("requireRoom"),
   liveBytes: looks("liveBytes"),
   copyBytes: looks("copyBytes"),

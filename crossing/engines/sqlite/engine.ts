@@ -22,6 +22,9 @@ export const sqlite: DatabaseEngine = {
   facts,
   lineage,
   refuseUnfenceable,
+  // A file takes another's place whatever is in it.
+  refuseRestore: () => Promise.resolve(),
+  notArmedBecause: () => Promise.resolve(null),
   requireRoom,
   liveBytes,
   copyBytes,
