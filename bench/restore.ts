@@ -6,7 +6,7 @@ import { ControlStore } from "../control/store.ts";
 import { isArmed } from "../crossing/arming.ts";
 import type { PinEdit } from "../declared/edit.ts";
 import { deployEdits, scopeEdits } from "../declared/scope.ts";
-import { controlName, endpointOf, liveName, OWNER_ROLE, servicesUrl } from "../declared/site.ts";
+import { controlName, endpointOf, liveName, ownerRole, servicesUrl } from "../declared/site.ts";
 import { qualified, quote, withSession } from "../postgres/connection.ts";
 import { accessTo } from "../verification/data-access.ts";
 import { manualWay, type ManualWay } from "./manual-restore.ts";
@@ -85,7 +85,7 @@ async function prepare(stack: BenchStack, rows: number, say: RestoreOptions["say
   await withSession(endpointOf(site), liveName(site, database), async (client) => {
     await definition.drill.seed(accessTo(client), rows);
     // Made by the owner, so that the services' role may write to it.
-    await client.query(`SET ROLE ${quote(OWNER_ROLE)}`);
+    await client.query(`SET ROLE ${quote(ownerRole(site))}`);
     await client.query(`CREATE TABLE ${qualified(TABLE)} (at timestamptz NOT NULL)`);
   });
   return database;

@@ -104,6 +104,8 @@ export const serverSchema = z.union([
     embedded: z.literal(true),
     port,
     driver: z.enum(["template", "dump"]).default("template"),
+    /** Roles of components that do not use backout's: let in with it, before users are. */
+    admits: z.array(name).optional(),
     /** Name of the live database on the server, by database of the definition; its own name unless given. */
     databases: z.record(name, name).default({}),
   }),
@@ -113,6 +115,8 @@ export const serverSchema = z.union([
     port: port.default(5432),
     /** backout's administrative role. */
     user: name,
+    /** Roles of components that do not use backout's: let in with it, before users are. */
+    admits: z.array(name).optional(),
     passwordFile: z.string().optional(),
     /** `in-place`: for a hosted database that cannot be renamed, by its owner. */
     driver: z.enum(["template", "dump", "in-place"]).default("dump"),
@@ -125,6 +129,15 @@ export const declaredSchema = z.strictObject({
   system: name,
   /** Module that exports the system's definition, relative to the project; absent for the systems that come with backout. */
   definition: name.optional(),
+  /** Name under which home and roles of the stack are kept; the stack's own unless given. After `pulumi stack rename`: the one of before. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits and `. _ -`, as the name of a stack is")
+    .optional(),
+  /** Take over live databases that somebody else made and uses: named here, their owner and grants stay as they are. */
+  adopt: z.boolean().default(false),
+  /** Id of the stack whose record this one takes over; the refusal that asks for it names it. */
+  takeOver: name.optional(),
   target: z.enum(["process", "docker"]).default("process"),
   /** Needed where the system has a PostgreSQL database, and only there. */
   server: serverSchema.optional(),

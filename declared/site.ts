@@ -5,6 +5,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { controlDatabaseName } from "../control/name.ts";
 import type { Endpoint } from "../postgres/connection.ts";
+import { derivedName } from "../postgres/names.ts";
 import { serverRunner } from "../postgres/run-as.ts";
 import { layoutOf, locate } from "../postgres/server-home.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
@@ -15,6 +16,8 @@ export type Server = ServerDeclaration & { password?: string };
 
 export interface Site {
   stack: string;
+  /** Name under which home and roles of the stack are kept. @default the stack's own */
+  name?: string;
   system: string;
   /** Absolute path of the module that exports `definition`; null for the systems that come with backout. */
   module: string | null;
@@ -30,19 +33,43 @@ export interface Site {
   incident?: Record<string, string>;
   /** File of each SQLite database, absolute, by database of the definition; those that are not named lie in `home`. */
   files: Record<string, string>;
+  /** Live databases that others made and use may be taken over. @default false */
+  adopt?: boolean;
+  /** Id of the stack whose record may be taken over. */
+  takeOver?: string;
 }
 
 /** Superuser of the embedded server. */
 export const EMBEDDED_USER = "backout";
-/** Role of the components: reads and writes rows, owns nothing. */
-export const SERVICES_ROLE = "backout_services";
-/** Role that owns the live database and everything in it. */
-export const OWNER_ROLE = "backout_owner";
+type Named = Pick<Site, "stack" | "system" | "name">;
+
+/** Role of the stack's components: reads and writes rows, owns nothing. Of one stack alone: another stack on the same server has its own. */
+export function servicesRole(site: Named): string {
+  return derivedName(roleBase(site), "_services");
+}
+
+/** Role that owns the live databases that the stack made, and everything in them. */
+export function ownerRole(site: Named): string {
+  return derivedName(roleBase(site), "_owner");
+}
+
+/** Who is let in before users are: the components' role, and those that components have of their own. */
+export function admittedWith(site: Site): { servicesRole: string; admits: readonly string[] } {
+  return { servicesRole: servicesRole(site), admits: site.server?.admits ?? [] };
+}
+
+function roleBase({ stack, system, name = stack }: Named): string {
+  return ["backout", ...new Set([system, name])]
+    .join("_")
+    .replaceAll(/[^A-Za-z0-9_]/g, "_")
+    .toLowerCase();
+}
 
 export function siteOf(declared: Declared, stack: string, project: string): Site {
-  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", stack);
+  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", declared.name ?? stack);
   return {
     stack,
+    ...(declared.name === undefined ? {} : { name: declared.name }),
     system: declared.system,
     module: declared.definition === undefined ? null : resolve(project, declared.definition),
     project,
@@ -52,6 +79,8 @@ export function siteOf(declared: Declared, stack: string, project: string): Site
     ports: declared.ports,
     incident: declared.incident,
     files: Object.fromEntries(Object.entries(declared.files).map(([database, path]) => [database, resolve(project, path)])),
+    ...(declared.adopt ? { adopt: true } : {}),
+    ...(declared.takeOver === undefined ? {} : { takeOver: declared.takeOver }),
   };
 }
 
@@ -157,7 +186,7 @@ export function databaseUrl(site: Site, definition: SystemDefinition, database: 
 /** Connection string of the components for one PostgreSQL database. */
 export function servicesUrl(site: Site, database: string): string {
   const { host, port } = endpointOf(site);
-  return `postgresql://${SERVICES_ROLE}:${encodeURIComponent(secretOf(site, "database"))}@${host}:${port}/${encodeURIComponent(liveName(site, database))}`;
+  return `postgresql://${servicesRole(site)}:${encodeURIComponent(secretOf(site, "database"))}@${host}:${port}/${encodeURIComponent(liveName(site, database))}`;
 }
 
 /** Name under which the traffic gate's process is kept account of. */

@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
+import { DESTROY_DATA } from "../crossing/destroy.ts";
 import { editPins, type PinEdit } from "../declared/edit.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { engineEnvironment } from "../scripts/engine/environment.ts";
@@ -55,7 +56,7 @@ export async function makeEphemeralStack({ project, stack, folder, name, engine,
   writeFileSync(file, editPins(withoutSalt(source), [...(await freePorts(source)), ...edits]));
   const home = join(folder, "home");
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const environment = { ...engineEnvironment(engine, folder), ...own(folder, home) };
+  const environment = { ...engineEnvironment(engine, folder), ...own(folder, home), [DESTROY_DATA]: `drop:${name}` };
   await prepareProject(folder, { ...environment, PULUMI_BACKEND_URL: undefined, PULUMI_CONFIG_PASSPHRASE_FILE: undefined });
   return { folder, stack: name, file, home, environment };
 }

@@ -5,12 +5,13 @@ import { connect, quote } from "./connection.ts";
 import type { Endpoint } from "./connection.ts";
 import { FenceTimeoutError, NotFencedError, PreparedTransactionError, ReplicationInUseError } from "./fence-errors.ts";
 import type { PreparedTransaction } from "./fence-errors.ts";
-import { applyProperties, readProperties } from "./properties.ts";
+import { applyProperties, isSuperuser, readProperties } from "./properties.ts";
 import type { DatabaseGrant, DatabaseProperties } from "./properties.ts";
 import { databaseOid, describeSession, sessionsIn, signalSessions, startingIn } from "./sessions.ts";
 import type { Session } from "./sessions.ts";
 
 export * from "./fence-errors.ts";
+export { isSuperuser };
 
 export interface FenceOptions {
   /** How long sessions may take to end. @default 30000 */
@@ -122,34 +123,43 @@ export async function assertFenced(control: pg.Client, database: string, spared:
 }
 
 export interface Admission {
-  /** The services' own role; the only one that may connect at the stage `services`, besides superusers. */
+  /** The services' own role, which may connect at the stage `services`. */
   servicesRole: string;
+  /** Roles that services have of their own: let in with it. @default none */
+  admits?: readonly string[];
   /** The properties the database had before it was fenced for the first time in this crossing. */
   saved: DatabaseProperties;
 }
 
 /** Opens a database stage by stage. Sessions already open are not ended: to go back a stage, fence first. Already so: changes nothing. */
-export async function admit(control: pg.Client, database: string, stage: Stage, { servicesRole, saved }: Admission): Promise<void> {
+export async function admit(
+  control: pg.Client,
+  database: string,
+  stage: Stage,
+  { servicesRole, admits = [], saved }: Admission,
+): Promise<void> {
   if (stage === "nobody") return allowConnections(control, database, false);
   const current = await readProperties(control, database);
-  const grants = stage === "services" ? servicesOnly(saved.grants, servicesRole) : saved.grants;
-  await applyProperties(control, database, {
-    ...current,
-    owner: saved.owner,
-    connectionLimit: saved.connectionLimit,
-    grants,
-    allowConnections: true,
-  });
+  const { owner, connectionLimit } = saved;
+  const grants =
+    stage === "services"
+      ? { grants: servicesOnly(saved.grants, servicesRole, ...admits), acl: undefined }
+      : { grants: saved.grants, acl: saved.acl };
+  await applyProperties(control, database, { ...current, owner, connectionLimit, ...grants, allowConnections: true });
 }
 
-/** The saved grants without anybody's CONNECT but the services'. */
-export function servicesOnly(grants: readonly DatabaseGrant[], servicesRole: string): DatabaseGrant[] {
+/** The saved grants without anybody's CONNECT but these roles'. */
+export function servicesOnly(grants: readonly DatabaseGrant[], ...roles: readonly string[]): DatabaseGrant[] {
   const others = grants
     .map((grant) => ({ ...grant, privileges: grant.privileges.filter((privilege) => privilege !== "CONNECT") }))
     .filter(({ privileges }) => privileges.length > 0);
-  const own = others.find(({ grantee, grantable }) => grantee === servicesRole && !grantable);
-  if (own === undefined) return [...others, { grantee: servicesRole, privileges: ["CONNECT"], grantable: false }];
-  return others.map((grant) => (grant === own ? { ...own, privileges: [...own.privileges, "CONNECT"].sort() } : grant));
+  return roles.reduce(withConnect, others);
+}
+
+function withConnect(grants: DatabaseGrant[], role: string): DatabaseGrant[] {
+  const own = grants.find(({ grantee, grantable }) => grantee === role && !grantable);
+  if (own === undefined) return [...grants, { grantee: role, privileges: ["CONNECT"], grantable: false }];
+  return grants.map((grant) => (grant === own ? { ...own, privileges: [...new Set([...own.privileges, "CONNECT"])].sort() } : grant));
 }
 
 /**
@@ -185,11 +195,6 @@ export async function sessionInside(
     await client.end().catch(() => undefined);
     throw error;
   }
-}
-
-export async function isSuperuser(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ super: boolean }>("SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user");
-  return rows[0]?.super === true;
 }
 
 export async function allowConnections(control: pg.Client, database: string, allowed: boolean): Promise<void> {

@@ -21,11 +21,15 @@ export interface DatabaseSetting {
 export interface DatabaseProperties {
   owner: string;
   grants: DatabaseGrant[];
+  /** The grants as the catalogue holds them, `null`: those every database begins with, never written out. Absent: only `grants` count. */
+  acl?: string | null;
   settings: DatabaseSetting[];
   /** -1: no limit. */
   connectionLimit: number;
   comment: string | null;
   allowConnections: boolean;
+  /** Whether everybody who may create databases may copy it. Absent: no. */
+  isTemplate?: boolean;
   encoding: string;
   collate: string;
   ctype: string;
@@ -60,6 +64,7 @@ export class DatabaseMissingError extends Error {
 
 const PROPERTIES_SQL = `
   SELECT pg_get_userbyid(d.datdba) AS owner, d.datconnlimit AS "connectionLimit", d.datallowconn AS "allowConnections",
+    d.datistemplate AS "isTemplate", d.datacl::text AS acl,
     shobj_description(d.oid, 'pg_database') AS comment, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
     CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END AS provider,
     coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale, to_jsonb(d) ->> 'datcollversion' AS recorded
@@ -114,10 +119,17 @@ export async function applyProperties(client: pg.Client, database: string, prope
   const current = await readProperties(client, database);
   const differences = fixedDifferences(current, properties);
   if (differences.length > 0) throw new PropertyMismatchError(database, differences);
-  const statements = propertyStatements(database, current, properties);
+  const all = propertyStatements(database, current, properties);
+  // Whoever may not write the catalogue grants the same rights, by the owner and in another order.
+  const statements = (await isSuperuser(client)) ? all : all.filter((statement) => !statement.startsWith(WRITE_ACL));
   // One simple query is one transaction where the caller has none open.
   if (statements.length > 0) await client.query(statements.join(";\n"));
   return statements;
+}
+
+export async function isSuperuser(client: Pick<pg.Client, "query">): Promise<boolean> {
+  const { rows } = await client.query<{ super: boolean }>("SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user");
+  return rows[0]?.super === true;
 }
 
 /** The properties of the database that was live, put on the one that is live now. Whether connections are allowed stays as it is. */
@@ -138,11 +150,14 @@ export function propertyStatements(database: string, current: DatabaseProperties
   if (current.owner !== wanted.owner) statements.push(`${alter} OWNER TO ${quote(wanted.owner)}`);
   if (current.owner !== wanted.owner || !sameGrants(current.grants, wanted.grants))
     statements.push(...grantStatements(database, current, wanted));
+  if (wanted.acl !== undefined && (statements.length > 0 || current.acl !== wanted.acl))
+    statements.push(aclStatement(database, wanted.acl));
   statements.push(...settingStatements(database, current.settings, wanted.settings));
   if (current.connectionLimit !== wanted.connectionLimit) statements.push(`${alter} CONNECTION LIMIT ${wanted.connectionLimit}`);
   if (current.comment !== wanted.comment) {
     statements.push(`COMMENT ON DATABASE ${quote(database)} IS ${wanted.comment === null ? "NULL" : pg.escapeLiteral(wanted.comment)}`);
   }
+  if ((current.isTemplate ?? false) !== (wanted.isTemplate ?? false)) statements.push(`${alter} IS_TEMPLATE ${wanted.isTemplate ?? false}`);
   if (current.allowConnections !== wanted.allowConnections) statements.push(`${alter} ALLOW_CONNECTIONS ${wanted.allowConnections}`);
   return statements;
 }
@@ -165,6 +180,14 @@ function grantStatements(database: string, current: DatabaseProperties, wanted: 
         `GRANT ${privileges.join(", ")} ${on} TO ${name(grantee)}${grantable ? " WITH GRANT OPTION" : ""}`,
     ),
   ];
+}
+
+const WRITE_ACL = "UPDATE pg_catalog.pg_database SET datacl";
+
+/** No GRANT leads back to grants that were never written out, nor to their order or to who granted them. */
+function aclStatement(database: string, acl: string | null): string {
+  const value = acl === null ? "NULL" : `${pg.escapeLiteral(acl)}::aclitem[]`;
+  return `${WRITE_ACL} = ${value} WHERE datname = ${pg.escapeLiteral(database)}`;
 }
 
 function settingStatements(database: string, current: DatabaseSetting[], wanted: DatabaseSetting[]): string[] {

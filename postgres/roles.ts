@@ -96,6 +96,47 @@ export interface ServicesGrant {
   schema?: string;
 }
 
+/**
+ * Whose role makes and changes objects in the database that `client` is in: whoever owns its tables, or most of them; where there are none, its
+ * owner. In a database that somebody else made, the two may differ.
+ */
+export async function ownerOfObjects(client: pg.Client, schema = "public"): Promise<string> {
+  const { rows } = await client.query<{ owner: string }>(
+    `SELECT coalesce(
+       (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
+        WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p')
+          AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+        GROUP BY c.relowner ORDER BY count(*) DESC, c.relowner LIMIT 1),
+       (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()))::text AS owner`,
+    [quote(schema)],
+  );
+  return rows[0]!.owner;
+}
+
+/**
+ * The same, but only where the role has no rights in the database at all: what was taken from it since stays taken. Rights belong to the data, so
+ * that a database that was restored is asked itself.
+ */
+export async function grantServicesOnce(client: pg.Client, grant: ServicesGrant): Promise<Ensured> {
+  if (await hasRights(client, grant)) return "already";
+  await grantServices(client, grant);
+  return "created";
+}
+
+/** Whether the role has any right in the database: its schema, its tables, or those to come. */
+export async function hasRights(client: pg.Client, { role, schema = "public" }: ServicesGrant): Promise<boolean> {
+  const { rows } = await client.query<{ has: boolean }>(
+    `SELECT EXISTS (
+       SELECT 1 FROM pg_roles r WHERE r.rolname = $1 AND (
+         EXISTS (SELECT 1 FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = $2 AND a.grantee = r.oid)
+         OR EXISTS (SELECT 1 FROM pg_default_acl d, aclexplode(d.defaclacl) a WHERE a.grantee = r.oid)
+         OR EXISTS (SELECT 1 FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = to_regnamespace($3) AND a.grantee = r.oid)
+       )) AS has`,
+    [role, schema, quote(schema)],
+  );
+  return rows[0]?.has === true;
+}
+
 /** Lets the services' role read and write rows, and nothing else, also in tables made later by the owner. `client` is a session in the database. */
 export async function grantServices(client: pg.Client, grant: ServicesGrant): Promise<void> {
   await client.query(servicesGrantStatements(grant).join(";\n"));

@@ -85,7 +85,12 @@ export class BackoutProvider implements provider.Provider {
   }
 
   async delete(_id: string, urn: string, props: Values): Promise<void> {
-    await inFlight(async () => (await this.resource(urn)).delete?.(opened(props), this.callOf(urn)));
+    await inFlight(async () => {
+      const resource = await this.resource(urn);
+      const values = opened(props);
+      await resource.beforeDelete?.(values, this.callOf(urn));
+      await resource.delete?.(values, this.callOf(urn));
+    });
   }
 
   /** Functions a program may call: `getVersion`, answered before the resources are loaded. */

@@ -29,6 +29,8 @@ export interface Resource<I = Values> {
   diff(old: I, inputs: I, call: Call): Promise<boolean>;
   create(inputs: I, call: Call): Promise<Values>;
   update(old: I, inputs: I, call: Call): Promise<Values>;
+  /** Called before anything of this kind is deleted, to refuse that: for what goes only when the whole stack does. */
+  beforeDelete?(values: I, call: Call): Promise<void>;
   delete?(values: I, call: Call): Promise<void>;
   /** Names of inputs whose values are secret: they are wrapped again in outputs. */
   secrets?: readonly string[];

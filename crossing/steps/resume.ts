@@ -21,7 +21,9 @@ export class WrongReleaseError extends Error {
 
 export async function resume(run: Run, pins: Pins): Promise<Record<string, string>> {
   const crossing = await run.control.crossing(run.epoch);
-  if (crossing?.plan.fenceData === true) await step(run, "resume", "let the services in", () => admitServices(run));
+  // What is open is open to everybody: a service that is started again there takes nothing from anybody.
+  if (crossing?.plan.fenceData === true && crossing.state !== "open")
+    await step(run, "resume", "let the services in", () => admitServices(run));
   const target = targetOf(run.site, run.definition);
   const states: Record<string, string> = {};
   for (const component of ordered(run.definition).reverse()) {

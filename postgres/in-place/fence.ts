@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { APPLICATION_NAME, quote } from "../connection.ts";
-import { preparedTransactions, servicesOnly, type FenceOptions, type FenceOutcome } from "../fence.ts";
+import { preparedTransactions, servicesOnly, type Admission, type FenceOptions, type FenceOutcome } from "../fence.ts";
 import { NotFencedError, PreparedTransactionError } from "../fence-errors.ts";
 import { readProperties, type DatabaseGrant, type DatabaseProperties } from "../properties.ts";
 import { describeSession, signalSessions, type Session } from "../sessions.ts";
@@ -122,13 +122,13 @@ export async function assertClosed(client: Client): Promise<void> {
 export async function admitInPlace(
   client: Client,
   stage: "services" | "everybody",
-  { servicesRole, saved }: { servicesRole: string; saved: DatabaseProperties },
+  { servicesRole, admits = [], saved }: Admission,
 ): Promise<void> {
   const database = await ownName(client);
   const { grants, owner } = await readProperties(client, database);
   const wanted =
     stage === "everybody"
       ? saved.grants
-      : [...servicesOnly(saved.grants, servicesRole), { grantee: owner, privileges: ["CONNECT"], grantable: false }];
+      : [...servicesOnly(saved.grants, servicesRole, ...admits), { grantee: owner, privileges: ["CONNECT"], grantable: false }];
   await setGrants(client, database, wanted, grants);
 }

@@ -1,6 +1,8 @@
-/** The embedded PostgreSQL server: made and started when absent or down, left running by every update, stopped and removed by destroy. */
+/** The embedded PostgreSQL server: made and started when absent or down, left running by every update, stopped by destroy, and removed with all it holds where that is said. */
 import { EMBEDDED_USER, serverHome, serverOf, type Site } from "../../declared/site.ts";
+import { leaveServer } from "../../crossing/destroy.ts";
 import type { Call, Resource, Values } from "../resource.ts";
+import { leavingOf } from "./leaving.ts";
 
 interface Inputs {
   site: Site;
@@ -37,5 +39,5 @@ export const embeddedPostgres: Resource<Inputs> = {
   },
   create: ensure,
   update: async (_old, inputs, call) => ensure(inputs, call),
-  delete: async ({ site }) => void (await (await servers()).removeServer(serverHome(site))),
+  delete: async ({ site }) => leaveServer(site, await leavingOf(site)),
 };

@@ -11,6 +11,7 @@ import type { Carry } from "../../declared/schema.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
+import { beforeDelete } from "./leaving.ts";
 
 interface Inputs {
   site: Site;
@@ -23,15 +24,22 @@ interface Inputs {
   plan: CrossingPlan;
 }
 
-/** The crossing that leads to `pins`: the recorded one where it is the same, else the next. */
+/**
+ * The crossing that leads to `pins`: the recorded one where it is the same, else the next.
+ * @param made whether the engine knows of this stack. One that was destroyed while its data was kept begins again with nothing but that.
+ */
 export function nextCrossing(
   facts: Facts,
   definition: SystemDefinition,
   pins: Pins,
+  made: boolean,
 ): { epoch: number; crossing: string; plan: CrossingPlan } {
   const crossing = crossingOf(pins);
-  if (facts.last !== null && facts.last.crossing === crossing) return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
-  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(facts, definition, pins) };
+  const again = !made && facts.last?.state === "open";
+  if (facts.last !== null && facts.last.crossing === crossing && !again)
+    return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
+  const from = again ? { ...facts, lastOpen: null } : facts;
+  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(from, definition, pins) };
 }
 
 async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values> {
@@ -42,9 +50,10 @@ async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values>
 
 export const fence: Resource<Inputs> = {
   token: "backout:index:Fence",
+  beforeDelete,
   check: async (inputs, old) => {
     const definition = await definitionOf(inputs.site);
-    const facts = await look(inputs.site, definition, crossingOf(inputs.pins));
+    const facts = await look(inputs.site, definition, old === null ? undefined : crossingOf(inputs.pins));
     // Out of reach, the record cannot be asked: a preview then shows what the pins alone say.
     if (facts.reach.kind === "unreachable" && old !== null) {
       const crossing = crossingOf(inputs.pins);
@@ -61,7 +70,7 @@ export const fence: Resource<Inputs> = {
           });
       return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, crossing, plan } };
     }
-    const inputsNow = { ...inputs, ...nextCrossing(facts, definition, inputs.pins) };
+    const inputsNow = { ...inputs, ...nextCrossing(facts, definition, inputs.pins, old !== null) };
     if (old !== null && facts.last === null)
       return { inputs: inputsNow, failures: [{ property: "site", reason: elsewhere(inputs.site, definition, old) }] };
     return { inputs: inputsNow };

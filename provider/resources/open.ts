@@ -4,6 +4,7 @@ import type { Maintenance } from "../../declared/pins.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { CrossingInputs } from "./inputs.ts";
+import { beforeDelete } from "./leaving.ts";
 
 interface Inputs extends CrossingInputs {
   maintenance: Maintenance;
@@ -16,6 +17,7 @@ async function run({ site, epoch, maintenance }: Inputs, call: Call): Promise<Va
 
 export const open: Resource<Inputs> = {
   token: "backout:index:Open",
+  beforeDelete,
   diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || !gateIsAsDeclared(inputs.site, inputs.maintenance)),
   create: run,
   update: async (_old, inputs, call) => run(inputs, call),

@@ -4,6 +4,7 @@
  */
 import { cannotRun, targetOf } from "../../components/targets/index.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
+import { dropFiles } from "../../crossing/destroy.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look, type Facts } from "../../crossing/look.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
@@ -16,6 +17,7 @@ import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
 import { loadComing } from "./coming.ts";
 import { nextCrossing } from "./fence.ts";
+import { beforeDelete, leavingOf } from "./leaving.ts";
 
 interface Inputs {
   site: Site;
@@ -33,14 +35,14 @@ interface Inputs {
 async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<CheckAnswer<Inputs>> {
   const definition = await definitionOf(inputs.site);
   const crossing = crossingOf(inputs.pins);
-  const facts = await look(inputs.site, definition, crossing);
+  const facts = await look(inputs.site, definition, old === null ? undefined : crossing);
   if (facts.reach.kind === "unreachable") {
     call.log("warning", `the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`);
     return { inputs: { ...inputs, crossing, reached: false, preview: null } };
   }
-  const settled = facts.last?.crossing === crossing && facts.last.state === "open";
+  const settled = old !== null && facts.last?.crossing === crossing && facts.last.state === "open";
   const moved = old !== null && old.site.target !== inputs.site.target;
-  const told = settled && old?.crossing === crossing;
+  const told = settled && old.crossing === crossing;
   // Beside the refusals: both only look.
   const previewing = told ? null : previewed(inputs, definition, facts, old);
   previewing?.catch(() => undefined);
@@ -62,7 +64,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
   const { previewCrossing, previewLines } = await import("../../crossing/preview.ts");
   const { rehearsedSeconds } = await import("../../drill/rehearsed.ts");
-  const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins).plan, {
+  const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins, old !== null).plan, {
     exact: inputs.exact,
     carry: inputs.carry,
     reached: facts.reach.kind === "reached",
@@ -100,10 +102,15 @@ function outOfReach(site: Site, reason: string): Error {
 
 export const planResource: Resource<Inputs> = {
   token: "backout:index:Plan",
+  beforeDelete,
   check,
   diff: async (old, inputs) =>
     Promise.resolve(old.crossing !== inputs.crossing || !inputs.reached || old.site.target !== inputs.site.target),
   create: plan,
   update: async (_old, inputs) => plan(inputs),
+  /** Its components are gone by then. A server goes with what it holds. */
+  delete: async ({ site }, call) => {
+    if (site.server === undefined && (await leavingOf(site)) === "drop") await dropFiles(site, await definitionOf(site), call.log);
+  },
 };
 export { planResource as plan };

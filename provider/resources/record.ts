@@ -4,6 +4,7 @@ import type { Declared } from "../../declared/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { CrossingInputs } from "./inputs.ts";
+import { beforeDelete } from "./leaving.ts";
 
 interface Inputs extends CrossingInputs {
   backups: Declared["backups"];
@@ -19,6 +20,7 @@ async function run({ site, epoch, backups, arm, pinned }: Inputs, call: Call): P
 
 export const record: Resource<Inputs> = {
   token: "backout:index:Record",
+  beforeDelete,
   diff: async (old, inputs) =>
     Promise.resolve(old.epoch !== inputs.epoch || old.arm !== inputs.arm || canonical(old.backups) !== canonical(inputs.backups)),
   create: run,

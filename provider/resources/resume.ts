@@ -6,6 +6,7 @@ import { stopAllAt, targetOf } from "../../components/targets/index.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { PinnedInputs } from "./inputs.ts";
+import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
   const { resume: resumeAll } = await import("../../crossing/steps/resume.ts");
@@ -14,6 +15,7 @@ async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Val
 
 export const resume: Resource<PinnedInputs> = {
   token: "backout:index:Resume",
+  beforeDelete,
   diff: async (old, inputs) =>
     old.epoch !== inputs.epoch || (await drift({ site: inputs.site, definition: await definitionOf(inputs.site) }, inputs.pins)).length > 0,
   create: run,

@@ -10,6 +10,7 @@ import { currentFolder } from "../../processes/static-site.ts";
 import { observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import type { Resource, Values } from "../resource.ts";
+import { beforeDelete } from "./leaving.ts";
 
 interface Inputs {
   site: Site;
@@ -63,6 +64,7 @@ async function ensure({ site }: Inputs): Promise<Values> {
 
 export const trafficGate: Resource<Inputs> = {
   token: "backout:index:TrafficGate",
+  beforeDelete,
   diff: async (_old, { site }) => {
     const { running, configHash } = observeProcess(gateFolder(site), GATE_PROCESS);
     return !running || configHash !== hashOf(gateConfig(site, await definitionOf(site)));

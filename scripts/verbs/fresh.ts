@@ -10,7 +10,7 @@ import type { Keeping } from "../../crossing/engine.ts";
 import type { Facts } from "../../crossing/look.ts";
 import { migrationsOf } from "../../crossing/migrations.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { EMBEDDED_USER, endpointOf, liveName, OWNER_ROLE, secretOf, serverHome, SERVICES_ROLE } from "../../declared/site.ts";
+import { EMBEDDED_USER, endpointOf, liveName, ownerRole, secretOf, serverHome, servicesRole } from "../../declared/site.ts";
 import type { Snapshot } from "../../control/record.ts";
 import { connect, withSession } from "../../postgres/connection.ts";
 import { applyMigration } from "../../postgres/migrations.ts";
@@ -106,9 +106,9 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
   const { site, definition, pins } = fresh;
   const live = liveName(site, database);
   await withSession(endpointOf(site), "postgres", async (client) => {
-    await ensureRole(client, { name: OWNER_ROLE, login: false, password: secretOf(site, "database-owner") });
-    await ensureRole(client, { name: SERVICES_ROLE, login: true, password: secretOf(site, "database") });
-    await ensureDatabase(client, { name: live, owner: OWNER_ROLE });
+    await ensureRole(client, { name: ownerRole(site), login: false, password: secretOf(site, "database-owner") });
+    await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
+    await ensureDatabase(client, { name: live, owner: ownerRole(site) });
   });
   const target = await connect(endpointOf(site), live);
   const control = await openControl(failed.site, failed.definition);
@@ -116,8 +116,8 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
   try {
     const known = migrationsOf(definition, database);
     const needed = known.findIndex(({ name }) => name === pins.needs[database]);
-    for (const migration of known.slice(0, needed + 1)) await applyMigration(target, migration, { owner: OWNER_ROLE });
-    await grantServices(target, { database: live, owner: OWNER_ROLE, role: SERVICES_ROLE });
+    for (const migration of known.slice(0, needed + 1)) await applyMigration(target, migration, { owner: ownerRole(site) });
+    await grantServices(target, { database: live, owner: ownerRole(site), role: servicesRole(site) });
     const keeping: Keeping = { site: failed.site, definition: failed.definition, control, log: (_severity, message) => say(message) };
     const rows = await withCopy(keeping, snapshot, (source) => transferRows(source, target));
     if (definition.databases[database]!.refreshViews === true) await refreshViews(target);

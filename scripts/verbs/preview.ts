@@ -60,7 +60,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     ...(await refusals(site, definition, pins, facts, after.declared.violations)),
   ];
   if (refused.length > 0) return { ...told, refused };
-  const { plan } = nextCrossing(facts, definition, pins);
+  const { plan } = nextCrossing(facts, definition, pins, true);
   const preview = await previewCrossing(site, definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",

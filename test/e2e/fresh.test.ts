@@ -21,7 +21,7 @@ afterAll(async () => {
       project: stand.stack.folder,
       stack: `${stand.stack.stack}-fresh`,
       arguments: ["destroy", "--yes", "--skip-preview"],
-      environment: { ...stand.stack.environment, BACKOUT_HOME: home },
+      environment: { ...stand.stack.environment, BACKOUT_HOME: home, BACKOUT_DESTROY_DATA: `drop:${stand.stack.stack}-fresh` },
     });
     if (code !== 0) throw new Error(output);
   }

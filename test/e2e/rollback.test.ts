@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RowChanges } from "../../crossing/at-risk.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
-import { OWNER_ROLE } from "../../declared/site.ts";
+import { ownerRole } from "../../declared/site.ts";
 import type { CrossingOutcome } from "../../scripts/cross.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import type { Status } from "../../scripts/verbs/status.ts";
@@ -425,7 +425,7 @@ describe("what surrounds the data", () => {
         "postgres",
       );
     const before = await properties();
-    expect(before[0]).toMatchObject({ owner: OWNER_ROLE, limit: 77, comment: "kept over a restore", allowed: true });
+    expect(before[0]).toMatchObject({ owner: ownerRole(stand.site), limit: 77, comment: "kept over a restore", allowed: true });
     await stand.upWell(PINS.restore(snapshot));
     expect(await properties()).toEqual(before);
     await stand.upWell([{ path: ["data"], value: `quarantine:${(await stand.quarantines()).at(-1)!.name}` }]);

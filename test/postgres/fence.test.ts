@@ -159,6 +159,24 @@ describe("opening", () => {
     );
   });
 
+  it("lets the roles in that services have of their own: the owner too, and nobody else", async () => {
+    const live = await server.database("owned");
+    await server.control.query("ALTER DATABASE owned OWNER TO lead");
+    const saved = await readProperties(server.control, live);
+    await fenceDatabase(server.control, live);
+    const may = (user: string): Promise<boolean> =>
+      connect(as(user), live).then(
+        (client) => client.end().then(() => true),
+        () => false,
+      );
+    for (const admits of [[], ["lead"]]) {
+      await admit(server.control, live, "services", { servicesRole: "services", admits, saved });
+      expect([await may("services"), await may("lead"), await may("analyst")]).toEqual([true, admits.length > 0, false]);
+    }
+    await admit(server.control, live, "everybody", { servicesRole: "services", admits: ["lead"], saved });
+    expect(await readProperties(server.control, live)).toEqual(saved);
+  });
+
   it("gives backout a session of its own in a fenced database, while others try to get in", async () => {
     const live = await server.database("inside");
     await fenceDatabase(server.control, live);

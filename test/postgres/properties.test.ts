@@ -11,6 +11,7 @@ import {
   settingValue,
   splitNames,
 } from "../../postgres/properties.ts";
+import { admit, fenceDatabase } from "../../postgres/fence.ts";
 import { startServer } from "./embedded.ts";
 import type { TestServer } from "./embedded.ts";
 
@@ -111,3 +112,65 @@ it("takes lists of names apart as the server puts them together", () => {
     }),
   );
 });
+
+const ROLES = ["the owner", "reader", "Mixed-Case", "other"];
+
+/** Grants somebody may have given: NULL where none was ever written out, granted by others than the owner, taken from PUBLIC. */
+const acls = fc.record({
+  owner: fc.constantFrom("backout", ...ROLES),
+  limit: fc.constantFrom(-1, 0, 7),
+  template: fc.boolean(),
+  statements: fc.array(
+    fc.oneof(
+      fc
+        .tuple(fc.constantFrom("CONNECT", "TEMPORARY", "CREATE", "ALL"), fc.constantFrom(...ROLES), fc.boolean())
+        .map(
+          ([privilege, role, grantable]) => `GRANT ${privilege} ON DATABASE guarded TO "${role}"${grantable ? " WITH GRANT OPTION" : ""}`,
+        ),
+      fc.constantFrom("CONNECT", "TEMPORARY", "ALL").map((privilege) => `REVOKE ${privilege} ON DATABASE guarded FROM PUBLIC`),
+      fc
+        .tuple(fc.constantFrom(...ROLES), fc.constantFrom(...ROLES))
+        .map(([by, to]) => `SET ROLE "${by}"; GRANT CONNECT ON DATABASE guarded TO "${to}"; RESET ROLE`),
+    ),
+    { maxLength: 6 },
+  ),
+});
+
+it(
+  "gives grants back exactly as the catalogue held them, after every stage of the fence, whoever granted them",
+  { timeout: 60_000 },
+  async () => {
+    const { control } = server;
+    const held = async (): Promise<unknown> =>
+      (
+        await control.query(
+          "SELECT datacl::text, datdba::regrole::text AS owner, datconnlimit, datallowconn, datistemplate FROM pg_database WHERE datname = 'guarded'",
+        )
+      ).rows[0];
+    await fc.assert(
+      fc.asyncProperty(acls, fc.constantFrom("everybody", "services"), async ({ owner, limit, template, statements }, stage) => {
+        await server.database("guarded");
+        try {
+          await control.query(`ALTER DATABASE guarded OWNER TO "${owner}"`);
+          await control.query(`ALTER DATABASE guarded CONNECTION LIMIT ${limit} IS_TEMPLATE ${template}`);
+          for (const statement of statements) await control.query(statement).catch(() => control.query("RESET ROLE"));
+          const before = await held();
+          const saved = await readProperties(control, "guarded");
+          await fenceDatabase(control, "guarded");
+          // As often as attempts fail and are run again.
+          for (const to of [stage, "services", "everybody"] as const)
+            await admit(control, "guarded", to, { servicesRole: "reader", admits: ["other"], saved });
+          expect(await held()).toEqual(before);
+        } finally {
+          await control.query("ALTER DATABASE guarded IS_TEMPLATE false; ");
+          await control.query("DROP DATABASE guarded WITH (FORCE)");
+        }
+      }),
+      { numRuns: 12 },
+    );
+    const { rows } = await control.query(
+      "SELECT count(*)::int AS left FROM pg_shdepend WHERE dbid = 0 AND classid = 'pg_database'::regclass AND deptype = 'a' AND objid NOT IN (SELECT oid FROM pg_database)",
+    );
+    expect(rows).toEqual([{ left: 0 }]);
+  },
+);

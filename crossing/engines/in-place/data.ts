@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
-import { dumpFolder, endpointOf, liveName, OWNER_ROLE, secretOf, serverOf, SERVICES_ROLE, type Site } from "../../../declared/site.ts";
+import { dumpFolder, endpointOf, liveName, ownerRole, secretOf, serverOf, servicesRole, type Site } from "../../../declared/site.ts";
 import { quote } from "../../../postgres/connection.ts";
 import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
 import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
@@ -12,7 +12,7 @@ import { differencesFrom, restoreInPlace } from "../../../postgres/in-place/rest
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { reapply } from "../../../postgres/reapply.ts";
-import { ensureRole, servicesGrantStatements } from "../../../postgres/roles.ts";
+import { ensureRole, hasRights, servicesGrantStatements } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import type { Client } from "pg";
 import { CopyDiffersError, quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
@@ -44,15 +44,15 @@ export async function make({ site }: Run, database: string): Promise<void> {
 
 /** Roles of backout's own beside the owner, who becomes a member of both so that it may work for them. Who connects is left to the fence. */
 async function prepareRoles(client: Client, site: Site, live: string): Promise<void> {
-  await ensureRole(client, { name: OWNER_ROLE, login: false, password: secretOf(site, "database-owner") });
-  await ensureRole(client, { name: SERVICES_ROLE, login: true, password: secretOf(site, "database") });
+  await ensureRole(client, { name: ownerRole(site), login: false, password: secretOf(site, "database-owner") });
+  await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
   const { rows } = await client.query<{ role: string }>(
     "SELECT rolname AS role FROM pg_roles WHERE rolname = ANY ($1) AND NOT pg_has_role(current_user, oid, 'MEMBER')",
-    [[OWNER_ROLE, SERVICES_ROLE]],
+    [[ownerRole(site), servicesRole(site)]],
   );
   for (const { role } of rows) await client.query(`GRANT ${quote(role)} TO CURRENT_USER`);
   await client.query(
-    `GRANT CREATE ON DATABASE ${quote(live)} TO ${quote(OWNER_ROLE)}; GRANT CREATE, USAGE ON SCHEMA public TO ${quote(OWNER_ROLE)}`,
+    `GRANT CREATE ON DATABASE ${quote(live)} TO ${quote(ownerRole(site))}; GRANT CREATE, USAGE ON SCHEMA public TO ${quote(ownerRole(site))}`,
   );
 }
 
@@ -64,16 +64,17 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
     const { ledger, refreshViews: refresh } = definition.databases[database]!;
     const known = migrationsOf(definition, database);
     const { up, back } = migrationsToRun(known, await appliedMigrations(client, ledger, known), pins.needs[database], plan);
-    for (const migration of up) await applyMigration(client, migration, { owner: OWNER_ROLE });
+    for (const migration of up) await applyMigration(client, migration, { owner: ownerRole(site) });
     if (plan.backBy === "down") {
       assertCanGoDown(back);
-      for (const migration of back) await rollBackMigration(client, migration, { owner: OWNER_ROLE });
+      for (const migration of back) await rollBackMigration(client, migration, { owner: ownerRole(site) });
     } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
     // The fence stands: who may connect is granted when it opens.
-    const grants = servicesGrantStatements({ database: live, owner: OWNER_ROLE, role: SERVICES_ROLE }).filter(
+    const grants = servicesGrantStatements({ database: live, owner: ownerRole(site), role: servicesRole(site) }).filter(
       (one) => !one.startsWith("GRANT CONNECT"),
     );
-    await client.query(grants.join(";\n"));
+    if (!(await hasRights(client, { database: live, owner: ownerRole(site), role: servicesRole(site) })))
+      await client.query(grants.join(";\n"));
     if (refresh === true) await refreshViews(client);
     await tryAgain(run, client, database);
     return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };

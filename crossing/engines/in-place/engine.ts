@@ -1,6 +1,6 @@
 /** What a crossing does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
 import type { Client } from "pg";
-import { dumpFolder, liveName, SERVICES_ROLE, endpointOf } from "../../../declared/site.ts";
+import { admittedWith, dumpFolder, endpointOf, liveName } from "../../../declared/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
 import { compareDatabases } from "../../../postgres/comparison.ts";
 import { canonicalTable, connect, qualified } from "../../../postgres/connection.ts";
@@ -58,7 +58,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   admit: async (run, database, whom) => {
     const saved = await savedProperties(clientOf(run.control), database);
     if (saved === null) return;
-    await inDatabase(run.site, database, (client) => admitInPlace(client, whom, { servicesRole: SERVICES_ROLE, saved }));
+    await inDatabase(run.site, database, (client) => admitInPlace(client, whom, { ...admittedWith(run.site), saved }));
   },
   openLive: async ({ site }, database) => {
     const client = await connect(endpointOf(site), liveName(site, database));

@@ -214,6 +214,12 @@ async function withoutOrphans(client: Client, base: string): Promise<Set<string>
 }
 
 export async function dropCopy({ control }: Keeping, copy: CatalogueDatabase): Promise<void> {
+  // What is set aside is as it was live; a template is not dropped.
+  await clientOf(control)
+    .query(`ALTER DATABASE ${quote(copy.name)} IS_TEMPLATE false`)
+    .catch((error: { code?: string }) => {
+      if (error.code !== "3D000") throw error;
+    });
   await clientOf(control).query(`DROP DATABASE IF EXISTS ${quote(copy.name)} WITH (FORCE)`);
   await control.forgetDatabase(copy.oid);
 }

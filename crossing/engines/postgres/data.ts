@@ -2,7 +2,7 @@
 import { catalogue, liveLineage } from "../../../control/catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
-import { endpointOf, liveName, OWNER_ROLE, secretOf, SERVICES_ROLE, type Site } from "../../../declared/site.ts";
+import { endpointOf, liveName, ownerRole, secretOf, servicesRole, type Site } from "../../../declared/site.ts";
 import { connect } from "../../../postgres/connection.ts";
 import { swapDatabases } from "../../../postgres/cut-over.ts";
 import { exportDifferences } from "../../../postgres/export.ts";
@@ -10,7 +10,8 @@ import { assertFenced, fenceDatabase, sessionInside } from "../../../postgres/fe
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { reapply } from "../../../postgres/reapply.ts";
-import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
+import { ensureDatabase, ensureRole, grantServicesOnce, ownerOfObjects } from "../../../postgres/roles.ts";
+import { findDatabase } from "../../../postgres/sessions.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
 import { failpoint } from "../../failpoints.ts";
@@ -21,16 +22,16 @@ import { armedCopy, withCopy } from "./arming.ts";
 import { putBackProperties } from "./fence.ts";
 import { clientOf } from "./session.ts";
 
-async function ensureRoles(site: Site, client: ReturnType<typeof clientOf>): Promise<void> {
-  await ensureRole(client, { name: OWNER_ROLE, login: false, password: secretOf(site, "database-owner") });
-  await ensureRole(client, { name: SERVICES_ROLE, login: true, password: secretOf(site, "database") });
+async function ensureServices(site: Site, client: ReturnType<typeof clientOf>): Promise<void> {
+  await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
 }
 
 export async function make(run: Run, database: string): Promise<void> {
   const client = clientOf(run.control);
   const live = liveName(run.site, database);
-  await ensureRoles(run.site, client);
-  await ensureDatabase(client, { name: live, owner: OWNER_ROLE });
+  await ensureRole(client, { name: ownerRole(run.site), login: false, password: secretOf(run.site, "database-owner") });
+  await ensureServices(run.site, client);
+  await ensureDatabase(client, { name: live, owner: ownerRole(run.site) });
   await catalogue(client, {
     name: live,
     database,
@@ -46,6 +47,8 @@ export async function migrate({ site, definition, control }: Run, database: stri
   const client =
     plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(control), live);
   try {
+    await ensureServices(site, clientOf(control));
+    const owner = await ownerOfObjects(client);
     const known = migrationsOf(definition, database);
     const { up, back } = migrationsToRun(
       known,
@@ -53,12 +56,12 @@ export async function migrate({ site, definition, control }: Run, database: stri
       pins.needs[database],
       plan,
     );
-    for (const migration of up) await applyMigration(client, migration, { owner: OWNER_ROLE });
+    for (const migration of up) await applyMigration(client, migration, { owner });
     if (plan.backBy === "down") {
       assertCanGoDown(back);
-      for (const migration of back) await rollBackMigration(client, migration, { owner: OWNER_ROLE });
+      for (const migration of back) await rollBackMigration(client, migration, { owner });
     } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
-    await grantServices(client, { database: live, owner: OWNER_ROLE, role: SERVICES_ROLE });
+    await grantServicesOnce(client, { database: live, owner, role: servicesRole(site) });
     if (definition.databases[database]!.refreshViews === true) await refreshViews(client);
     return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
   } finally {
@@ -75,13 +78,13 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
   const client = clientOf(run.control);
   const live = liveName(run.site, database);
   const now = await liveLineage(client, live);
+  const quarantine = derivedName(live, `_quarantine_${epoch}`);
   if (satisfies(now.lineage, action)) {
-    await putBackProperties(run, database);
+    await putBackProperties(run, database, (await findDatabase(client, quarantine)) === null ? undefined : quarantine);
     return null;
   }
   const startedAt = performance.now();
   const replacement = await replacementFor(run, database, action, snapshot);
-  const quarantine = derivedName(live, `_quarantine_${epoch}`);
   await fenceDatabase(client, replacement.name, { timeoutMs: 30_000, retryMs: 20 });
   await fenceDatabase(client, live, { timeoutMs: 30_000, retryMs: 20 });
   await assertFenced(client, live);
@@ -104,7 +107,7 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
     },
   });
   await failpoint("data.swap-committed");
-  await putBackProperties(run, database);
+  await putBackProperties(run, database, quarantine);
   const session = await sessionInside(endpointOf(run.site), client, live);
   await session.query("SELECT 1");
   const cutOverMs = performance.now() - startedAt;

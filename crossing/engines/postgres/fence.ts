@@ -1,5 +1,5 @@
 /** The fence of a PostgreSQL database: connections refused, sessions ended; opened again in stages, with what it had before put back. */
-import { liveName, SERVICES_ROLE } from "../../../declared/site.ts";
+import { admittedWith, liveName } from "../../../declared/site.ts";
 import { admit as admitStage, fenceDatabase, type FenceOutcome } from "../../../postgres/fence.ts";
 import { applyProperties, readProperties } from "../../../postgres/properties.ts";
 import type { Run } from "../../run.ts";
@@ -14,10 +14,13 @@ export async function keepProperties(run: Run, database: string, everythingOpen:
   if (properties !== null) await saveProperties(client, database, properties);
 }
 
-export async function putBackProperties(run: Run, database: string): Promise<void> {
+/** On what is live now, and on what was set aside: an attempt before may have left it half open. Connections to both stay refused. */
+export async function putBackProperties(run: Run, database: string, quarantine?: string): Promise<void> {
   const client = clientOf(run.control);
   const saved = await savedProperties(client, database);
-  if (saved !== null) await applyProperties(client, liveName(run.site, database), { ...saved, allowConnections: false });
+  if (saved === null) return;
+  for (const name of [liveName(run.site, database), ...(quarantine === undefined ? [] : [quarantine])])
+    await applyProperties(client, name, { ...saved, allowConnections: false });
 }
 
 export async function close(run: Run, database: string): Promise<FenceOutcome> {
@@ -27,5 +30,5 @@ export async function close(run: Run, database: string): Promise<FenceOutcome> {
 export async function admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void> {
   const client = clientOf(run.control);
   const saved = await savedProperties(client, database);
-  if (saved !== null) await admitStage(client, liveName(run.site, database), whom, { servicesRole: SERVICES_ROLE, saved });
+  if (saved !== null) await admitStage(client, liveName(run.site, database), whom, { ...admittedWith(run.site), saved });
 }

@@ -100,7 +100,7 @@ describe("with a Docker daemon", () => {
     expect(await target.resume("api", v1)).toBe("started");
     expect(await health(site)).toMatchObject({
       release: "v1",
-      database: `postgresql://backout_services:${secretOf(site, "database")}@host.docker.internal:5432/shop`,
+      database: `postgresql://backout_shop_shop_test_services:${secretOf(site, "database")}@host.docker.internal:5432/shop`,
       host: "tcp://elsewhere.example:2375",
     });
     const first = await target.observe("api");

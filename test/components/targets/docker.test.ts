@@ -218,7 +218,7 @@ describe("resume", () => {
       HOST: "0.0.0.0",
       PORT: String(site.ports["api"]),
       RELEASE: "v1",
-      DATABASE_URL: `postgresql://backout_services:${password}@host.docker.internal:5432/shop`,
+      DATABASE_URL: `postgresql://backout_shop_shop_test_services:${password}@host.docker.internal:5432/shop`,
       TOKEN: token,
       DOCKER_HOST: "tcp://elsewhere.example:2375",
     });
