@@ -63,3 +63,11 @@ function failureOf(verb: string, code: number, json: unknown, stderr: string): s
   const reason = said?.error?.message ?? said?.failure ?? refused ?? stderr.trim().split("\n").slice(-6).join("\n");
   return `\`backout ${verb}\` ended with ${code}: ${reason}`;
 }
+
+/** Whether there is such a verb. */
+export async function hasVerb(verb: string): Promise<boolean> {
+  const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const program = fileURLToPath(new URL(`../scripts/backout.${suffix}`, import.meta.url));
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, verb, "--help"], { stdio: "ignore" });
+  return new Promise((resolve) => child.once("error", () => resolve(false)).once("close", (code) => resolve(code === 0)));
+}

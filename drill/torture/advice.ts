@@ -1,0 +1,35 @@
+/** The command a message advises, as a person would take it from the words. Pure. */
+
+export interface Advised {
+  tool: "backout" | "pulumi";
+  /** What follows the tool's name. */
+  words: string[];
+}
+
+/** Looking changes nothing: a message that names such a verb does not advise it as the way on. */
+const LOOKING = ["status", "preview", "history", "verify", "watch", "drill"];
+
+/** The first command in backquotes that would change something; null where there is none. */
+export function advisedIn(text: string): Advised | null {
+  for (const [, quoted = ""] of text.matchAll(/`([^`]+)`/g)) {
+    const command = commandIn(quoted);
+    if (command !== null && !LOOKING.includes(command.words[0] ?? "")) return command;
+  }
+  return null;
+}
+
+/** `npm run pulumi -- up …`, `npx backout rollback …`, `backout undo …`; null for anything else. */
+export function commandIn(line: string): Advised | null {
+  const found = /^(?:npm run (?:-s |--silent )?|npx )?(backout|pulumi)(?: --)? (.+)$/.exec(line.trim());
+  if (found === null) return null;
+  const [, tool, rest] = found as unknown as [string, Advised["tool"], string];
+  const words = [...rest.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? "");
+  return { tool, words };
+}
+
+/** Somebody else works on it, so the message says: to wait is all there is to do. */
+export function advisesToWait(text: string): boolean {
+  return /\bis locked by\b|Wait for it to end|the stack is currently locked|currently being updated|is still (?:at work|working)/i.test(
+    text,
+  );
+}

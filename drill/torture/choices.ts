@@ -1,0 +1,99 @@
+/** What happens in one round: an action, and who is killed when. Pure: the same seed, round and state of the system make the same choices. */
+import type { SystemDefinition } from "../../systems/definition.ts";
+import { PHASES } from "../../crossing/phases.ts";
+import type { Dice } from "./dice.ts";
+
+/** `exits`: at once; `stops`: two seconds after its start; `stranger`: it says that it is another release. */
+export const DEFECTS = ["exits", "stops", "stranger"] as const;
+export type Defect = (typeof DEFECTS)[number];
+
+export type Way = "verb" | "pins";
+
+export type Action =
+  | { kind: "deploy"; by: Way }
+  /** A release that cannot run: the deployment goes back by itself. */
+  | { kind: "failing-deploy"; defect: Defect }
+  | { kind: "rollback"; scope: string; by: Way }
+  | { kind: "undo"; by: Way };
+
+export const VICTIMS = ["verb", "cli", "host", "provider", "service", "gate", "postgres", "arming", "retention"] as const;
+export type Victim = (typeof VICTIMS)[number];
+
+export interface Kill {
+  victim: Victim;
+  /** So long after the command was begun, or when the provider stands at a point of a phase. */
+  moment: { afterMs: number } | { point: string };
+  /** In the same command as the kill before it. */
+  together: boolean;
+}
+
+export interface Choices {
+  action: Action;
+  kills: Kill[];
+  /** After a command that was killed without a word: the same command again, or what status advises. */
+  again: boolean;
+}
+
+export interface State {
+  /** Whether the newer release of the drill is pinned. */
+  forward: boolean;
+  /** Whether the last rollback set data aside that nobody wrote over. */
+  undoable: boolean;
+  /** The undo as a verb. */
+  undoVerb: boolean;
+}
+
+export const MOST_KILLS = 3;
+/** An action takes some seconds; what comes later hits a service, the gate, the server or the arming. Milliseconds. */
+const LATEST_MS = 9_000;
+
+/** Scopes that can be had without arguments: neither for one component, nor a repair. */
+export function plainScopes({ scopes }: SystemDefinition): string[] {
+  return Object.entries(scopes).flatMap(([name, { pins }]) =>
+    pins.component === undefined && typeof pins.data !== "object" && pins.constraints === undefined ? [name] : [],
+  );
+}
+
+export function choose(dice: Dice, definition: SystemDefinition, state: State): Choices {
+  const action = actionOf(dice, definition, state);
+  const kills = Array.from({ length: dice.chance(0.1) ? 0 : dice.between(1, MOST_KILLS) }, (_, index) => killOf(dice, definition, index));
+  return { action, kills, again: dice.chance(0.5) };
+}
+
+function actionOf(dice: Dice, definition: SystemDefinition, { forward, undoable, undoVerb }: State): Action {
+  const by = (): Way => dice.pick(["verb", "pins"] as const);
+  if (dice.chance(0.2)) return { kind: "failing-deploy", defect: dice.pick(DEFECTS) };
+  if (forward) return { kind: "rollback", scope: dice.pick(plainScopes(definition)), by: by() };
+  if (undoable && dice.chance(0.4)) return { kind: "undo", by: undoVerb ? by() : "pins" };
+  return { kind: "deploy", by: by() };
+}
+
+function killOf(dice: Dice, definition: SystemDefinition, index: number): Kill {
+  const onServer = Object.values(definition.databases).some(({ engine }) => engine === "postgres");
+  const victim = dice.pick(VICTIMS.filter((one) => onServer || one !== "postgres"));
+  const together = index > 0 && dice.chance(0.2);
+  const when = dice.pick(["before", "after"] as const);
+  if (victim === "retention")
+    return { victim, moment: { point: dice.pick([`record.retention.${when}`, "record.before", "record.after"]) }, together };
+  // An arming process is there once an update has ended.
+  const early = victim === "arming" ? LATEST_MS / 3 : 200;
+  const atPoint = victim !== "arming" && dice.chance(0.3);
+  return { victim, moment: atPoint ? { point: `${dice.pick(PHASES)}.${when}` } : { afterMs: dice.between(early, LATEST_MS) }, together };
+}
+
+export function showAction(action: Action): string {
+  switch (action.kind) {
+    case "deploy":
+      return `deploy by ${action.by}`;
+    case "failing-deploy":
+      return `deploy of a release that ${action.defect === "stranger" ? "answers for another" : action.defect}`;
+    case "rollback":
+      return `rollback by scope ${action.scope}, by ${action.by}`;
+    case "undo":
+      return `undo by ${action.by}`;
+  }
+}
+
+export function showKill({ victim, moment }: Kill): string {
+  return `${victim} ${"point" in moment ? `at ${moment.point}` : `after ${(moment.afterMs / 1000).toFixed(1)} s`}`;
+}

@@ -1,0 +1,69 @@
+/** Whether the system is as it is declared: by status, by what answers at each port, by the gate. */
+import type { Status } from "../../scripts/verbs/status.ts";
+import { versionIn } from "../look-outside.ts";
+import { pinsNow, urlOf, type Stage } from "../stage.ts";
+import { runVerb } from "../verbs.ts";
+
+export interface Seen {
+  /** What is not as declared, in words; empty: everything is. */
+  wrong: string[];
+  status: Status | null;
+  /** Release that is pinned now. */
+  release: string;
+  /** Whether users may write. */
+  open: boolean;
+}
+
+export async function lookAtAll(stage: Stage): Promise<Seen> {
+  const { pins } = await pinsNow(stage);
+  const { json, failure } = await runVerb<Status>(stage.stack, "status", []);
+  const status = json !== null && "stack" in json ? json : null;
+  const open = pins.maintenance.mode === "off";
+  const seen = { status, release: pins.release, open };
+  if (status === null) return { ...seen, wrong: [failure ?? "status says nothing"] };
+  const wrong = [...toldBy(status, pins.maintenance.mode)];
+  for (const [component, pin] of Object.entries(pins.components)) {
+    const answers = await answerOf(stage, component, pins.maintenance.mode !== "full");
+    if (answers === undefined) continue;
+    const wanted = pin.run || stage.definition.components[component]?.kind === "static" ? pin.release : null;
+    if (answers !== wanted) wrong.push(`${component}: pinned is ${wanted ?? "off"}, and ${answers ?? "nobody"} answers`);
+  }
+  return { ...seen, wrong };
+}
+
+const MODES = { off: "open", "read-only": "read-only", full: "closed" } as const;
+
+/** What status itself says is not so. */
+function toldBy({ reached, reason, crossing, gate, components }: Status, maintenance: keyof typeof MODES): string[] {
+  const wrong: string[] = [];
+  if (!reached) wrong.push(`the database is not reached: ${reason ?? "status does not say why"}`);
+  else if (crossing === null) wrong.push("nothing is deployed");
+  else if (crossing.unfinished || crossing.state !== "open")
+    wrong.push(`crossing ${crossing.epoch} is ${crossing.state}${crossing.failure === null ? "" : `, failed at ${crossing.failure}`}`);
+  if (gate === null || !gate.running) wrong.push("the gate does not run");
+  else if (gate.mode !== MODES[maintenance]) wrong.push(`the gate is ${gate.mode}, maintenance is ${maintenance}`);
+  for (const { name, asPinned } of components) if (!asPinned) wrong.push(`${name} is not as pinned`);
+  return wrong;
+}
+
+/** Release that answers, at the component's own port and, where users are let in, through the gate; null: nobody; undefined: it has no port. */
+async function answerOf(stage: Stage, component: string, usersIn: boolean): Promise<string | null | undefined> {
+  const { definition, site } = stage;
+  const { kind, health } = definition.components[component]!;
+  const behindGate = Object.hasOwn(definition.listeners, component);
+  const own = behindGate ? site.ports[`${component}-upstream`] : site.ports[component];
+  const path = health?.path ?? "/";
+  if (kind === "static") return usersIn && behindGate ? versionIn(await textAt(`${urlOf(stage, component)}/`), true) : undefined;
+  if (health === undefined || own === undefined) return undefined;
+  const direct = versionIn(await textAt(`http://127.0.0.1:${own}${path}`), false);
+  if (!behindGate || !usersIn || direct === null) return direct;
+  return versionIn(await textAt(`${urlOf(stage, component)}${path}`), false);
+}
+
+async function textAt(url: string): Promise<string | null> {
+  try {
+    return await (await fetch(url, { signal: AbortSignal.timeout(5000) })).text();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,289 @@
+/** One round: a witness writes, something is done to the system, somebody is killed, and the advised command is run until all is as declared. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { deployEdits, scopeEdits } from "../../declared/scope.ts";
+import { secretOf } from "../../declared/site.ts";
+import type { Status } from "../../scripts/verbs/status.ts";
+import { outsideOf } from "../outside.ts";
+import { pinsNow, urlOf, type Stage } from "../stage.ts";
+import { judgementOf, readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "../witness-process.ts";
+import type { Judgement } from "../witness/judge.ts";
+import { advisedIn, advisesToWait, commandIn, type Advised } from "./advice.ts";
+import { brokenRelease } from "./broken.ts";
+import { showAction, showKill, type Action, type Choices, type Kill } from "./choices.ts";
+import { run, show, type Ran } from "./command.ts";
+import type { Dice } from "./dice.ts";
+import { exportsOf } from "./memory.ts";
+import { lockedOut } from "./outsiders.ts";
+import { killNow, pidsOf, workersOf } from "./victims.ts";
+import { lookAtAll, type Seen } from "./look.ts";
+
+export interface Round {
+  kills: number;
+  /** What is not as declared after the last try; empty: converged. */
+  wrong: string[];
+  acknowledged: number;
+  /** Findings of the witness: writes that are nowhere, content that is wrong, deleted rows that are back. */
+  lost: string[];
+  lockedOut: string[];
+  /** Release that is pinned in the end. */
+  release: string;
+  epoch: number;
+  journalFile: string;
+}
+
+/** Commands in a round, the action included. */
+const MOST_COMMANDS = 10;
+const WRITES = 10;
+const WRITES_LIMIT_MS = 20_000;
+const WAIT_MS = 3_000;
+/** What was killed may be noticed a moment later; what is started takes a moment. Milliseconds. */
+const SETTLES_MS = 15_000;
+
+export async function playRound(
+  stage: Stage,
+  number: number,
+  { action, kills, again }: Choices,
+  dice: Dice,
+  say: (line: string) => void,
+): Promise<Round> {
+  const before = await lookAtAll(stage);
+  const witness = await beginWitness(stage, number);
+  try {
+    if (before.open) await untilSeen(witness, ({ acknowledgedAt }) => acknowledgedAt.length >= WRITES, WRITES_LIMIT_MS);
+    say(`  ${showAction(action)}; to be killed: ${kills.map(showKill).join(", ") || "nobody"}`);
+    const { seen, killed, done } = await untilDeclared(
+      stage,
+      await begin(stage, number, action, before.status),
+      [...kills],
+      again,
+      dice,
+      say,
+    );
+    const wrong = seen.wrong.length > 0 ? seen.wrong : wrongGoal(stage, action, before.release, seen.release, done);
+    if (wrong.length === 0 && seen.open) {
+      const enough = readJournal(witness).acknowledgedAt.length + WRITES / 2;
+      if (!(await untilSeen(witness, ({ acknowledgedAt }) => acknowledgedAt.length >= enough, WRITES_LIMIT_MS)))
+        wrong.push("users are let in, and the witness's writes are not answered");
+    }
+    await untilQuiet(stage);
+    const out = await untilNone(() => lockedOut(stage));
+    const epoch = seen.status?.crossing?.epoch ?? before.status?.crossing?.epoch ?? 0;
+    const judgement = await judge(stage, witness, before.status?.crossing?.epoch ?? 0, epoch);
+    writeFileSync(join(witness.folder, "judgement.json"), JSON.stringify(judgement, null, 2));
+    const { inserts, updates, deletes } = judgement.acknowledged;
+    for (const problem of judgement.problems) say(`  the witness remarks: ${problem}`);
+    if (judgement.exports.missing.length > 0)
+      say(`  ${judgement.exports.missing.length} changes are in no export, though the quarantine holds them`);
+    return {
+      kills: killed,
+      wrong,
+      acknowledged: inserts + updates + deletes,
+      lost: foundLost(judgement),
+      lockedOut: out,
+      release: seen.release,
+      epoch,
+      journalFile: witness.journalFile,
+    };
+  } finally {
+    await stopWitness(witness);
+  }
+}
+
+function beginWitness(stage: Stage, number: number): Promise<WitnessRun> {
+  const { witness } = stage.definition.drill;
+  return startWitness(join(stage.folder, `round-${number}`), witness, urlOf(stage, witness.component), (name) =>
+    secretOf(stage.site, name),
+  );
+}
+
+function foundLost({ lost, wrong, resurrected, accountedFor }: Judgement): string[] {
+  const found = [
+    ...lost.map(({ id, op, at }) => `${op} of ${id}, acknowledged ${at}, is nowhere`),
+    ...wrong.map(
+      ({ id, database, expected, found, why }) => `${id} in ${database} is ${found ?? "not there"} and not ${expected ?? "gone"}: ${why}`,
+    ),
+    ...resurrected.map(({ id, database, deletedAt }) => `${id} is in ${database} again, although deleted ${deletedAt}`),
+  ];
+  return found.length === 0 && accountedFor.nowhere > 0 ? [`${accountedFor.nowhere} acknowledged writes are nowhere`] : found;
+}
+
+/** Writes what a person would into the stack file first, and says what is typed. */
+async function begin(stage: Stage, number: number, action: Action, status: Status | null): Promise<Advised> {
+  const { definition, stack } = stage;
+  const { from, to } = definition.drill;
+  const { text, declared } = await pinsNow(stage);
+  const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text, edits));
+  // Whoever deploys a release again has mended it, and lifts what keeps it out.
+  const lifted: PinEdit[] = ["blocked", "freeze"].map((key) => ({ path: [key as "blocked"], value: undefined }));
+  const skip = (definition.deployment?.before ?? []).includes("trial-rollback") ? ["--skip", "trial-rollback"] : [];
+  const up: Advised = { tool: "pulumi", words: ["up"] };
+  switch (action.kind) {
+    case "deploy":
+      pin(action.by === "verb" ? lifted : [...lifted, ...deployEdits(definition, from)]);
+      return action.by === "pins" ? up : { tool: "backout", words: ["deploy", from, "--reason", "torture", ...skip] };
+    case "failing-deploy": {
+      const name = `broken-${number}`;
+      pin([...lifted, await brokenRelease(stage, name, action.defect)]);
+      return { tool: "backout", words: ["deploy", name, "--reason", "torture", ...skip] };
+    }
+    case "rollback": {
+      if (action.by === "verb") return { tool: "backout", words: ["rollback", "--scope", action.scope, "--reason", "torture"] };
+      const restarts = Object.fromEntries(Object.entries(declared.components).map(([name, { restart = 0 }]) => [name, restart]));
+      pin(scopeEdits(definition, { scope: action.scope, to, snapshots: snapshotsFor(status, from), block: null, restarts }));
+      return up;
+    }
+    case "undo": {
+      if (action.by === "verb") return { tool: "backout", words: ["undo", "--reason", "torture"] };
+      const names = Object.fromEntries((status?.quarantines ?? []).map(({ database, name }) => [database, `quarantine:${name}`]));
+      const data = Object.values(names).length === 1 ? Object.values(names)[0] : names;
+      pin([...lifted, ...deployEdits(definition, from), { path: ["data"], value: data }]);
+      return up;
+    }
+  }
+}
+
+/** The newest snapshot before the release, by database. */
+function snapshotsFor(status: Status | null, release: string): Record<string, string> {
+  const own = (status?.snapshots ?? []).filter(({ name }) => name.startsWith(`before-${release}@`));
+  return Object.fromEntries(own.map(({ database, name }) => [database, name]));
+}
+
+interface Ended {
+  seen: Seen;
+  killed: number;
+  /** The action's own command ended well. */
+  done: boolean;
+}
+
+async function untilDeclared(
+  stage: Stage,
+  first: Advised,
+  kills: Kill[],
+  again: boolean,
+  dice: Dice,
+  say: (line: string) => void,
+): Promise<Ended> {
+  let command = first;
+  let killed = 0;
+  let done = false;
+  for (let count = 1; ; count++) {
+    const ran = await run(stage, command, nextKills(kills), dice);
+    killed += ran.killed.length;
+    say(`  ${count}. ${show(command)}: ${endOf(ran)}${ran.killed.map((kill) => `, killed: ${kill}`).join("")}`);
+    if (command === first && ran.code === 0) done = true;
+    killed += killIdle(stage, ran.missed, dice, say);
+    const seen = await untilSettled(stage, ran.code === 0);
+    const over = count >= MOST_COMMANDS || ran.overtime;
+    if (seen.wrong.length === 0 && (kills.length === 0 || over)) return { seen, killed, done };
+    if (over)
+      return {
+        seen: { ...seen, wrong: [...seen.wrong, ran.overtime ? `${show(command)} did not end` : `after ${count} commands`] },
+        killed,
+        done,
+      };
+    if (seen.wrong.length === 0) {
+      // All is well, and somebody is still to be killed: an update that changes nothing is as good as any.
+      command = { tool: "pulumi", words: ["up"] };
+      continue;
+    }
+    if (advisesToWait(messageOf(ran))) await sleep(WAIT_MS);
+    else command = nextCommand(ran, command, seen, again);
+    say(`     ${seen.wrong.join("; ")}`);
+  }
+}
+
+/** The next one, and those that are to come with it. */
+function nextKills(kills: Kill[]): Kill[] {
+  const next = kills.splice(0, 1);
+  while (kills[0]?.together === true) next.push(kills.shift()!);
+  return next;
+}
+
+/** Who was to be killed in a command that was over before is killed now, where somebody is still there. */
+function killIdle(stage: Stage, missed: readonly Kill[], dice: Dice, say: (line: string) => void): number {
+  let killed = 0;
+  for (const kill of missed) {
+    if (!["service", "gate", "postgres", "arming"].includes(kill.victim)) continue;
+    const pids = pidsOf(kill.victim, stage, null);
+    if (pids.length === 0 || !killNow(dice.pick(pids))) continue;
+    say(`     killed: ${kill.victim}, while nothing ran`);
+    killed += 1;
+  }
+  return killed;
+}
+
+async function untilSettled(stage: Stage, well: boolean): Promise<Seen> {
+  // Whoever outlived a killed command ends what it does.
+  await untilQuiet(stage);
+  const until = Date.now() + (well ? SETTLES_MS / 3 : 1_000);
+  for (;;) {
+    const seen = await lookAtAll(stage);
+    if (seen.wrong.length === 0 || Date.now() > until) return seen;
+    await sleep(500);
+  }
+}
+
+async function untilQuiet(stage: Stage): Promise<void> {
+  const until = Date.now() + SETTLES_MS;
+  while (workersOf(stage.stack.home).length > 0 && Date.now() < until) await sleep(200);
+}
+
+async function untilNone(look: () => Promise<string[]>): Promise<string[]> {
+  const until = Date.now() + SETTLES_MS / 3;
+  for (;;) {
+    const found = await look();
+    if (found.length === 0 || Date.now() > until) return found;
+    await sleep(500);
+  }
+}
+
+function nextCommand(ran: Ran, command: Advised, { status, wrong }: Seen, again: boolean): Advised {
+  // Who was killed says nothing: run it again, or ask status.
+  if (ran.code === null && again) return command;
+  const advised = ran.code === null ? null : advisedIn(messageOf(ran));
+  return advised ?? commandIn(status?.up ?? "") ?? advisedIn(wrong.join("\n")) ?? command;
+}
+
+/** What a person reads at the end. */
+function messageOf({ json, said }: Ran): string {
+  const told = json as { failure?: string | null; error?: { message?: string }; rolledBack?: { failure?: string | null } | null } | null;
+  return [told?.rolledBack?.failure, told?.failure, told?.error?.message].find((text) => typeof text === "string") ?? said;
+}
+
+function endOf(ran: Ran): string {
+  if (ran.overtime) return "did not end";
+  if (ran.code === 0) return "done";
+  const lines = messageOf(ran).trim().split("\n");
+  const line = ran.json === null ? (lines.findLast((one) => one.includes("error:")) ?? lines.at(-1)) : lines[0];
+  return ran.code === null ? "killed" : `ended with ${ran.code} (${(line ?? "").trim().slice(0, 160)})`;
+}
+
+/** The release that is pinned in the end is one that the action can have led to, and the one it was for where it ended well. */
+function wrongGoal({ definition }: Stage, action: Action, before: string, now: string, done: boolean): string[] {
+  const { from, to } = definition.drill;
+  const wished =
+    action.kind === "failing-deploy"
+      ? before
+      : action.kind === "rollback"
+        ? definition.scopes[action.scope]?.pins.release === "to"
+          ? to
+          : before
+        : from;
+  const allowed = done || action.kind === "failing-deploy" ? [wished] : [wished, before];
+  return allowed.includes(now) ? [] : [`the round was to end with ${allowed.join(" or ")}, and ${now} is pinned`];
+}
+
+async function judge(stage: Stage, witness: WitnessRun, before: number, after: number): Promise<Judgement> {
+  await stopWitness(witness);
+  const epochs = Array.from({ length: Math.max(0, after - before) }, (_, index) => before + index + 1);
+  const outside = await outsideOf(stage);
+  const places = (await Promise.all(epochs.map((epoch) => outside.quarantines(epoch)))).flat().map(({ place }) => place);
+  const live = Object.values(outside.live)[0]!;
+  const exports = await exportsOf(stage, epochs);
+  return outside.withDoors(places, () =>
+    judgementOf(witness, { live: outside.addressOf(live), quarantines: places.map((place) => outside.addressOf(place)), exports }),
+  );
+}

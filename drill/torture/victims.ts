@@ -1,0 +1,69 @@
+/** Who can be killed: found by what runs, not by what should. */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { GATE_PROCESS, gateFolder, processFolder, serverHome } from "../../declared/site.ts";
+import { observeServer } from "../../postgres/server.ts";
+import { findByEnvironment } from "../../processes/identity.ts";
+import { observeProcess } from "../../processes/process.ts";
+import type { Stage } from "../stage.ts";
+import type { Victim } from "./choices.ts";
+
+/** Process ids of whoever can be this victim now. @param verb process of the command itself. */
+export function pidsOf(victim: Victim, { stack, site, definition }: Stage, verb: number | null): number[] {
+  switch (victim) {
+    case "verb":
+      return verb === null ? [] : [verb];
+    case "cli":
+      return working(stack.home, ([program]) => basename(program ?? "") === "pulumi");
+    case "host":
+      return working(stack.home, (words) =>
+        words.some((word) => basename(word) === "pulumi-language-nodejs" || word.includes("@pulumi/pulumi/cmd/run")),
+      );
+    case "provider":
+    case "retention":
+      return working(stack.home, (words) => words.some((word) => /\bprovider\/main\.[tj]s$/.test(word)));
+    case "arming":
+      return working(stack.home, (words) => words.some((word) => /\barm-main\.[tj]s$/.test(word)));
+    case "gate":
+      return present(observeProcess(gateFolder(site), GATE_PROCESS).pid);
+    case "postgres":
+      return site.server === undefined ? [] : present(observeServer(serverHome(site)).pid);
+    case "service":
+      return Object.entries(definition.components).flatMap(([name, { kind }]) =>
+        kind === "static" ? [] : present(observeProcess(processFolder(site), name).pid),
+      );
+  }
+}
+
+/** SIGKILL; false where it had ended. */
+export function killNow(pid: number): boolean {
+  try {
+    process.kill(pid, "SIGKILL");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Everything that still works on the stack: commands, engines, providers, background work. */
+export function workersOf(home: string): number[] {
+  return working(home, (words) => words.some((word) => /backout|pulumi/.test(basename(word)) || /\/(provider|scripts)\//.test(word)));
+}
+
+function working(home: string, is: (words: string[]) => boolean): number[] {
+  return findByEnvironment("BACKOUT_HOME", home).flatMap(({ pid, value }) =>
+    value === home && pid !== process.pid && is(commandLine(pid)) ? [pid] : [],
+  );
+}
+
+function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
+}
+
+function present(pid: number | null): number[] {
+  return pid === null ? [] : [pid];
+}
