@@ -1,6 +1,7 @@
 /** Edits pins in a stack file as a person would: only the lines that change, comments and order kept. */
 import { isDeepStrictEqual } from "node:util";
 import { isMap, parseDocument, type Document } from "yaml";
+import { configOf, documentOf } from "./stack-text.ts";
 import { NAMESPACE } from "./errors.ts";
 
 /** One pin to set (or, with `undefined`, to remove), by path below the namespace: `["components", "worker", "run"]`. */
@@ -14,9 +15,9 @@ export interface LineChange {
   added: string[];
 }
 
-/** The stack file with the edits applied. */
+/** The stack file with the edits applied. @throws StackFileError */
 export function editPins(text: string, edits: PinEdit[]): string {
-  const document = parseDocument(text);
+  const { document } = documentOf(text);
   for (const { path, value } of edits) {
     const [key, ...rest] = path;
     const full = ["config", `${NAMESPACE}:${key}`, ...rest];
@@ -78,10 +79,13 @@ export function changedLines(before: string, after: string): LineChange {
   return { removed: surplus(before, after), added: surplus(after, before) };
 }
 
-/** Raw configuration of a stack file: full keys to values. Encrypted values are left out. */
-export function rawConfig(text: string): Record<string, unknown> {
-  const parsed = (parseDocument(text).toJS() ?? {}) as { config?: Record<string, unknown> };
+/**
+ * Raw configuration of a stack file: full keys to values. Encrypted values are left out.
+ * @param file what the text is called in errors.
+ * @throws StackFileError
+ */
+export function rawConfig(text: string, file?: string): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(parsed.config ?? {}).filter(([, value]) => !(typeof value === "object" && value !== null && "secure" in value)),
+    Object.entries(configOf(text, file)).filter(([, value]) => !(typeof value === "object" && value !== null && "secure" in value)),
   );
 }

@@ -3,12 +3,16 @@
 /** Namespace of the stack's configuration. */
 export const NAMESPACE = "backout";
 
+/** By this mark Pulumi knows an error of a program whose message says all: it shows that alone, without a stack trace. */
+export const TOLD_WHOLE = true;
+
 /** A key of the stack's configuration holds something that is not allowed. */
 export class DeclaredStateError extends Error {
   /** Key with path, e.g. `backout:releases.v3.0.0.components.backend.sha256`. */
   readonly key: string;
   readonly value: unknown;
   readonly allowed: string;
+  readonly __pulumiRunError = TOLD_WHOLE;
   constructor(key: string, value: unknown, allowed: string) {
     super(`${key}: ${show(value)} is not allowed: ${allowed}`);
     this.name = "DeclaredStateError";
@@ -27,6 +31,7 @@ function show(value: unknown): string {
 /** Several things are wrong at once: all are told, so that one edit mends them. */
 export class DeclaredStateErrors extends Error {
   readonly errors: DeclaredStateError[];
+  readonly __pulumiRunError = TOLD_WHOLE;
   constructor(errors: DeclaredStateError[]) {
     super(errors.map((error) => error.message).join("\n"));
     this.name = "DeclaredStateErrors";

@@ -24,7 +24,7 @@ export function parseDeclared(raw: Record<string, unknown>): Declared {
     } else values[key] = isText(key) ? value : decode(value);
   }
   const parsed = declaredSchema.safeParse(values);
-  if (!parsed.success) errors.push(...parsed.error.issues.flatMap((issue) => describe(issue, values)));
+  if (!parsed.success) errors.push(...described(parsed.error.issues, { schema: declaredSchema, values, under: `${NAMESPACE}:` }));
   if (errors.length > 0 || !parsed.success) throw new DeclaredStateErrors(errors);
   return parsed.data;
 }
@@ -61,37 +61,50 @@ function isText(key: string): boolean {
   return forms(schema).every(({ _zod: { def } }) => def.type === "string" || def.type === "enum");
 }
 
-/** Keys that are known at a path of the configuration. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
+/** Keys that are known at a path. */
+function knownKeys(root: Schema, path: readonly PropertyKey[]): string[] {
   const inside = (schema: Schema): { shape?: Record<string, Schema>; valueType?: Schema } => schema._zod.def as object;
   const at = path.reduce<Schema[]>(
     (schemas, step) => schemas.flatMap(forms).flatMap((one) => inside(one).shape?.[String(step)] ?? inside(one).valueType ?? []),
-    [declaredSchema],
+    [root],
   );
   return [...new Set(at.flatMap(forms).flatMap((schema) => Object.keys(inside(schema).shape ?? {})))];
 }
 
 type Issue = z.core.$ZodIssue;
 
-function describe(issue: Issue, values: unknown): DeclaredStateError[] {
+/** What was looked at, and under which key it is known. */
+interface Looked {
+  schema: Schema;
+  values: unknown;
+  /** What stands before the path: `backout:`. */
+  under: string;
+}
+
+/** What a schema finds wrong, each with its key, its value and what is allowed. */
+export function described(issues: readonly Issue[], looked: Looked): DeclaredStateError[] {
+  return issues.flatMap((issue) => describe(issue, looked));
+}
+
+function describe(issue: Issue, looked: Looked): DeclaredStateError[] {
   // Of several forms the one that got furthest says most.
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     const deepest = [...issue.errors].sort((a, b) => Number(isOtherForm(a)) - Number(isOtherForm(b)) || depth(b) - depth(a))[0];
     if (deepest !== undefined && deepest.length > 0)
-      return deepest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, values));
+      return deepest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, looked));
   }
   // A word may stand for a map: `maintenance: off`.
   const at = issue.path.reduce<unknown>(
     (value, step) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[step] : value),
-    values,
+    looked.values,
   );
   const key = issue.path.map(String).join(".");
-  if (issue.code !== "unrecognized_keys") return [new DeclaredStateError(`${NAMESPACE}:${key}`, shown(key, at), allowed(issue))];
-  const known = knownKeys(issue.path);
+  if (issue.code !== "unrecognized_keys") return [new DeclaredStateError(`${looked.under}${key}`, shown(key, at), allowed(issue))];
+  const known = knownKeys(looked.schema, issue.path);
   return issue.keys.map(
     (unknown) =>
       new DeclaredStateError(
-        `${NAMESPACE}:${key}.${unknown}`,
+        `${looked.under}${key === "" ? "" : `${key}.`}${unknown}`,
         shown(unknown, (at as Record<string, unknown>)[unknown]),
         `unknown key; known are ${known.join(", ")}${suggestion(unknown, known)}`,
       ),

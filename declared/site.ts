@@ -10,6 +10,8 @@ import { serverRunner } from "../postgres/run-as.ts";
 import { layoutOf, locate } from "../postgres/server-home.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { loadSystem } from "../systems/registry.ts";
+import { checkDefinition } from "./definition.ts";
+import { DeclaredStateError, DeclaredStateErrors } from "./errors.ts";
 import type { Declared, ServerDeclaration } from "./schema.ts";
 
 export type Server = ServerDeclaration & { password?: string };
@@ -94,11 +96,23 @@ export function serverOf(site: Pick<Site, "server" | "system">): Server {
   return site.server;
 }
 
+/** @throws DeclaredStateErrors for a definition that cannot be loaded, or that is wrong */
 export async function definitionOf(site: Pick<Site, "system" | "module">): Promise<SystemDefinition> {
-  if (site.module === null) return loadSystem(site.system);
-  const loaded = (await import(pathToFileURL(site.module).href)) as { definition?: SystemDefinition };
-  if (loaded.definition === undefined) throw new Error(`${site.module} must export \`definition\`, the definition of ${site.system}`);
-  return loaded.definition;
+  if (site.module === null) return checkDefinition(await loadSystem(site.system));
+  return checkDefinition(await definitionIn(site.module));
+}
+
+async function definitionIn(module: string): Promise<unknown> {
+  const fail = (allowed: string): never => {
+    throw new DeclaredStateErrors([new DeclaredStateError("backout:definition", module, allowed)]);
+  };
+  let loaded: { definition?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(module).href)) as { definition?: unknown };
+  } catch (error) {
+    return fail(existsSync(module) ? `it cannot be loaded: ${(error as Error).message}` : "there is no such file");
+  }
+  return loaded.definition ?? fail("must be a module that exports `definition`");
 }
 
 export function serverHome(site: Site): string {

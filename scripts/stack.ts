@@ -65,7 +65,7 @@ export function stackFile(stack: string | undefined, from?: string): StackFile {
 
 /** @param text instead of what the file holds: to look at pins before they are written. */
 export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
-  const raw = rawConfig(text);
+  const raw = rawConfig(text, found.file);
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password });
   const site = siteOf(declared, found.stack, programFolder(found.project));

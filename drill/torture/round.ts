@@ -177,22 +177,29 @@ async function untilDeclared(
     killed += killIdle(stage, ran.missed, dice, say);
     const seen = await untilSettled(stage, ran.code === 0);
     const over = count >= MOST_COMMANDS || ran.overtime;
-    if (seen.wrong.length === 0 && (kills.length === 0 || over)) return { seen, killed, done };
+    const well = seen.wrong.length === 0;
+    if (well && (over || (kills.length === 0 && endedWell(ran)))) return { seen, killed, done };
     if (over)
       return {
         seen: { ...seen, wrong: [...seen.wrong, ran.overtime ? `${show(command)} did not end` : `after ${count} commands`] },
         killed,
         done,
       };
-    if (seen.wrong.length === 0) {
+    if (well && endedWell(ran)) {
       // All is well, and somebody is still to be killed: an update that changes nothing is as good as any.
       command = { tool: "pulumi", words: ["up"] };
       continue;
     }
     if (advisesToWait(messageOf(ran))) await sleep(WAIT_MS);
     else command = nextCommand(ran, command, seen, again);
-    say(`     ${seen.wrong.join("; ")}`);
+    if (!well) say(`     ${seen.wrong.join("; ")}`);
   }
+}
+
+/** Done, gone back by itself, or refused with nothing changed: nothing is left for the advised command to do. */
+function endedWell({ code, json }: Ran): boolean {
+  const { rolledBack } = (json ?? {}) as { rolledBack?: { ok?: boolean } | null };
+  return code === 0 || code === 3 || rolledBack?.ok === true;
 }
 
 /** The next one, and those that are to come with it. */

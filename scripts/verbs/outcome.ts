@@ -37,6 +37,7 @@ export function colour(): typeof chalk | null {
 const REFUSALS = [
   "DeclaredStateErrors",
   "DeclaredStateError",
+  "StackFileError",
   "SnapshotPinError",
   "RefusedError",
   "VerbRefusedError",

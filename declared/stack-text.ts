@@ -1,0 +1,69 @@
+/** The text of a stack file as YAML: one document, a map, with a map under `config`; anything else is told with its line. */
+import { isMap, LineCounter, parseDocument, type Document } from "yaml";
+import { TOLD_WHOLE } from "./errors.ts";
+
+/** A stack file cannot be read as YAML, or holds something else than a stack's configuration. */
+export class StackFileError extends Error {
+  readonly file: string;
+  /** Counted from 1; null where it is the file as a whole. */
+  readonly line: number | null;
+  readonly __pulumiRunError = TOLD_WHOLE;
+  constructor(file: string, line: number | null, problem: string) {
+    super(`${file}${line === null ? "" : `, line ${line}`}: ${problem}`);
+    this.name = "StackFileError";
+    this.file = file;
+    this.line = line;
+  }
+}
+
+interface Read {
+  document: Document;
+  /** What it holds. */
+  value: unknown;
+}
+
+/** What is told of an error, by the parser's code; its own words otherwise. */
+const PROBLEMS: Record<string, string> = {
+  DUPLICATE_KEY: "a key stands there twice: remove one of them",
+  MULTIPLE_DOCS: "a second document begins: a stack file is one document, remove `---` and what does not belong to it",
+  TAB_AS_INDENT: "a tab is used to indent: use blanks",
+};
+
+/**
+ * @param file what the text is called in errors.
+ * @throws StackFileError for text that is not one YAML document
+ */
+export function documentOf(text: string, file = "the stack file"): Read {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = [...document.errors, ...document.warnings];
+  if (error !== undefined) {
+    const { line } = lines.linePos(error.pos[0]);
+    throw new StackFileError(file, line, PROBLEMS[error.code] ?? `this is no YAML: ${firstSentence(error.message)}`);
+  }
+  try {
+    return { document, value: document.toJS() as unknown };
+  } catch (error) {
+    // Anchors that stand for anchors.
+    throw new StackFileError(
+      file,
+      null,
+      `it cannot be unfolded: ${firstSentence((error as Error).message)}; write the values out instead of aliases`,
+    );
+  }
+}
+
+/** What stands under `config`: full keys to values. @throws StackFileError */
+export function configOf(text: string, file = "the stack file"): Record<string, unknown> {
+  const { document, value } = documentOf(text, file);
+  if (value === null || value === undefined) return {};
+  if (!isMap(document.contents)) throw new StackFileError(file, null, "must be a map with the configuration under `config`");
+  const config = document.get("config", true);
+  if (config === undefined || (value as { config?: unknown }).config == null) return {};
+  if (!isMap(config)) throw new StackFileError(file, null, "`config` must be a map of keys such as `backout:release`");
+  return (value as { config: Record<string, unknown> }).config;
+}
+
+function firstSentence(message: string): string {
+  return message.split("\n")[0]!.replace(/\.$/, "");
+}
