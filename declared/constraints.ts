@@ -3,13 +3,14 @@ import type { ConstraintState } from "../systems/constraint.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { PinEdit } from "./edit.ts";
 import { suggestion } from "./errors.ts";
+import { own } from "./own.ts";
 import type { Declared } from "./schema.ts";
 
 type Fail = (key: string, value: unknown, allowed: string) => void;
 
 export function resolveConstraints(declared: Declared, definition: SystemDefinition, fail: Fail): Record<string, ConstraintState> {
   const described = definition.constraints ?? {};
-  const ledger = declared.releases[declared.release]?.constraints ?? {};
+  const ledger = own(declared.releases, declared.release)?.constraints ?? {};
   const check = (key: string, states: Record<string, ConstraintState>): void => {
     for (const [name, state] of Object.entries(states)) {
       const reason = refusal(definition, name, state);
@@ -21,7 +22,7 @@ export function resolveConstraints(declared: Declared, definition: SystemDefinit
     Object.entries(declared.constraints).map(([name, pin]) => [name, typeof pin === "string" ? pin : pin.state]),
   );
   check("constraints", pinned);
-  return Object.fromEntries(Object.keys(described).map((name) => [name, pinned[name] ?? ledger[name] ?? "enforced"]));
+  return Object.fromEntries(Object.keys(described).map((name) => [name, own(pinned, name) ?? own(ledger, name) ?? "enforced"]));
 }
 
 /** Text that is pinned in place of what a constraint said before, by name. */
@@ -48,7 +49,7 @@ function refusal(definition: SystemDefinition, name: string, state: ConstraintSt
 
 /** The edits a person would make: a pin that says what the release says anyway is taken out. */
 export function constraintEdits(declared: Declared, changes: Record<string, { state: ConstraintState; definition?: string }>): PinEdit[] {
-  const ledger = declared.releases[declared.release]?.constraints ?? {};
+  const ledger = own(declared.releases, declared.release)?.constraints ?? {};
   return Object.entries(changes).map(([name, { state, definition }]) => {
     if (definition !== undefined) return { path: ["constraints", name], value: { state, definition } };
     return { path: ["constraints", name], value: state === (ledger[name] ?? "enforced") ? undefined : state };

@@ -54,7 +54,7 @@ const database = z.strictObject({
   migrations: z.array(z.strictObject({ name, path: name })),
   ledger: z.enum(["prisma", "supabase", "backout"]),
   tables: names,
-  principalTable: name,
+  principalTable: z.string(),
   appendOnly: names.optional(),
   newerSchema: z.literal("breaks").optional(),
   refreshViews: z.literal(true).optional(),
@@ -99,15 +99,18 @@ const definitionSchema = z.strictObject({
   maintenanceMessage: name,
   retryAfterSeconds: z.number().int().min(0, "must not be negative"),
   drainSeconds: seconds.optional(),
-  drill: z.looseObject({
-    from: name,
-    to: name,
-    defaultFault: name,
-    faults: mapOf(z.looseObject({ scope: name })),
-    seed: work,
-    witness: z.looseObject({ component: name, table: name, key: name, value: name }),
-    standIns: mapOf(z.looseObject({ entry: name })),
-  }),
+  // Only who drills needs it.
+  drill: z
+    .looseObject({
+      from: name,
+      to: name,
+      defaultFault: name,
+      faults: mapOf(z.looseObject({ scope: name })),
+      seed: work,
+      witness: z.looseObject({ component: name, table: name, key: name, value: name }),
+      standIns: mapOf(z.looseObject({ entry: name })),
+    })
+    .optional(),
 } satisfies For<SystemDefinition>);
 
 /** Under which keys of the errors a definition is known. */
@@ -206,7 +209,7 @@ function wrongDatabase({ folder }: SystemDefinition, database: string, described
   tables.forEach((table, index) => {
     if (tables.indexOf(table) !== index) fail(`${path}.tables.${index}`, table, "stands there twice: remove one");
   });
-  among(fail, "table", tables)(`${path}.principalTable`, principalTable);
+  if (tables.length > 0) among(fail, "table", tables)(`${path}.principalTable`, principalTable);
 }
 
 function wrongUses(system: SystemDefinition, fail: Fail): void {
@@ -220,13 +223,14 @@ function wrongUses(system: SystemDefinition, fail: Fail): void {
   });
   system.protections?.forEach(({ database }, index) => isDatabase(`protections.${index}.database`, database));
   for (const [id, { database }] of Object.entries(system.actions ?? {})) isDatabase(`actions.${id}.database`, database);
-  const { drill } = system;
-  among(fail, "listener", Object.keys(system.listeners))("drill.witness.component", drill.witness.component);
-  among(fail, "fault", Object.keys(drill.faults))("drill.defaultFault", drill.defaultFault);
   const isScope = among(fail, "scope", Object.keys(system.scopes));
-  for (const [fault, { scope }] of Object.entries(drill.faults)) isScope(`drill.faults.${fault}.scope`, scope);
   isScope("defaultScope", system.defaultScope);
   isScope("partialMigrationScope", system.partialMigrationScope);
+  const { drill } = system as Partial<SystemDefinition>;
+  if (drill === undefined) return;
+  among(fail, "listener", Object.keys(system.listeners))("drill.witness.component", drill.witness.component);
+  among(fail, "fault", Object.keys(drill.faults))("drill.defaultFault", drill.defaultFault);
+  for (const [fault, { scope }] of Object.entries(drill.faults)) isScope(`drill.faults.${fault}.scope`, scope);
 }
 
 const pinsSchema = z.strictObject({

@@ -5,6 +5,7 @@ import type { SystemDefinition } from "../systems/definition.ts";
 import type { ConstraintState } from "../systems/constraint.ts";
 import { declaredDefinitions, resolveConstraints } from "./constraints.ts";
 import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./errors.ts";
+import { own } from "./own.ts";
 import { wrongRepair } from "./repairs.ts";
 import type { Artefact, DataPinText, Declared } from "./schema.ts";
 
@@ -66,20 +67,21 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   const fail = (key: string, value: unknown, allowed: string): void =>
     void errors.push(new DeclaredStateError(`backout:${key}`, value, allowed));
   requirePlaces(declared, definition, fail);
+  requirePorts(declared, definition, fail);
   const releases = Object.keys(declared.releases);
   const known = (key: string, release: string): boolean => {
     if (!releases.includes(release)) {
       fail(key, release, `not in the ledger backout:releases, which has ${releases.join(", ")}${suggestion(release, releases)}`);
       return false;
     }
-    const incident = declared.blocked[release];
+    const incident = own(declared.blocked, release);
     if (incident !== undefined)
       fail(key, release, `blocked by ${incident}; once it is mended, remove ${release} from backout:blocked to lift the block`);
     return incident === undefined;
   };
   known("release", declared.release);
   for (const name of Object.keys(declared.components))
-    if (!(name in definition.components))
+    if (!Object.hasOwn(definition.components, name))
       fail(
         `components.${name}`,
         name,
@@ -87,13 +89,13 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
       );
   const components: Record<string, ComponentPin> = {};
   for (const name of Object.keys(definition.components)) {
-    const pin = declared.components[name] ?? {};
+    const pin = own(declared.components, name) ?? {};
     const release = pin.release ?? declared.release;
     if (pin.release !== undefined && !known(`components.${name}.release`, pin.release)) continue;
-    const artefact = declared.releases[release]?.components[name];
+    const artefact = own(own(declared.releases, release)?.components, name);
     if (artefact === undefined) {
-      if (release in declared.releases)
-        fail(`releases.${release}.components`, Object.keys(declared.releases[release]!.components), `lacks ${name}`);
+      const entry = own(declared.releases, release);
+      if (entry !== undefined) fail(`releases.${release}.components`, Object.keys(entry.components), `lacks ${name}`);
       continue;
     }
     components[name] = { release, run: pin.run !== "off", config: { ...artefact.config, ...pin.config }, artefact };
@@ -106,7 +108,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   for (const database of databases) {
     const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
     for (const release of pinnedReleases) {
-      const needed = declared.releases[release]?.schema[database];
+      const needed = own(own(declared.releases, release)?.schema, database);
       if (needed === undefined) continue;
       if (!migrations.includes(needed))
         fail(`releases.${release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
@@ -135,7 +137,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     needs,
     ...(made === undefined ? {} : { runsOn: made }),
     schema: declared.schema,
-    flags: { ...declared.releases[declared.release]?.flags, ...declared.flags },
+    flags: { ...own(declared.releases, declared.release)?.flags, ...declared.flags },
     ...(definition.constraints === undefined ? {} : { constraints }),
     ...(Object.keys(definitions).length === 0 ? {} : { definitions }),
     maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
@@ -169,6 +171,50 @@ function requirePlaces(
       );
 }
 
+/** Which ports a system has: of each listener, and of whatever listens behind it; a worker has one where it has a health endpoint. */
+function portsOf({ components, listeners }: SystemDefinition): { required: string[]; known: string[] } {
+  const behind = Object.values(listeners).flatMap(({ component, routes = {} }) => [component, ...Object.values(routes)]);
+  const upstreams = [...new Set(behind)].filter((name) => own(components, name)?.kind !== "static").map((name) => `${name}-upstream`);
+  const alone = Object.entries(components).filter(([name, { kind }]) => kind !== "static" && !behind.includes(name));
+  const required = [
+    ...Object.keys(listeners),
+    ...upstreams,
+    ...alone.flatMap(([name, { health }]) => (health === undefined ? [] : [name])),
+  ];
+  return { required, known: [...required, ...alone.map(([name]) => name), ...behind.map((name) => `${name}-upstream`)] };
+}
+
+/** Every port that is needed, none that nobody has, and no two the same: a gate that cannot listen keeps everybody out. */
+function requirePorts(
+  declared: Declared,
+  definition: SystemDefinition,
+  fail: (key: string, value: unknown, allowed: string) => void,
+): void {
+  const { required, known } = portsOf(definition);
+  const names = [...new Set(known)];
+  const strangers = (key: string, ports: Record<string, number>): void => {
+    for (const name of Object.keys(ports))
+      if (!names.includes(name))
+        fail(
+          `${key}.${name}`,
+          ports[name],
+          `nothing of ${definition.name} has this port, only ${names.join(", ")}${suggestion(name, names)}`,
+        );
+  };
+  strangers("ports", declared.ports);
+  for (const [alternative, { ports }] of Object.entries(declared.alternatives)) strangers(`alternatives.${alternative}.ports`, ports);
+  for (const name of required)
+    if (own(declared.ports, name) === undefined)
+      fail(`ports.${name}`, undefined, `${definition.name} needs it: give a free port from 1 to 65535`);
+  const taken = new Map<number, string>();
+  const server = declared.server?.embedded === true ? ([["server.port", declared.server.port]] as const) : [];
+  for (const [key, port] of [...server, ...Object.entries(declared.ports).map(([name, port]) => [`ports.${name}`, port] as const)]) {
+    const other = taken.get(port);
+    if (other !== undefined) fail(key, port, `backout:${other} has this port already: give each its own`);
+    taken.set(port, key);
+  }
+}
+
 function resolveData(
   declared: Declared["data"],
   databases: string[],
@@ -180,7 +226,7 @@ function resolveData(
       if (!databases.includes(database))
         fail(`data.${database}`, database, `no such database, only ${databases.join(", ")}${suggestion(database, databases)}`);
   return Object.fromEntries(
-    databases.map((database) => [database, parseDataPin(isMap ? (declared[database] ?? "current") : (declared as DataPinText))]),
+    databases.map((database) => [database, parseDataPin(isMap ? (own(declared, database) ?? "current") : (declared as DataPinText))]),
   );
 }
 

@@ -2,6 +2,7 @@
 import { suggestion } from "../declared/errors.ts";
 import { UsageError } from "../scripts/verbs/outcome.ts";
 import type { OpenStack } from "../scripts/stack.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
 
 export interface DrillWish {
   fault?: string;
@@ -33,7 +34,9 @@ const DEFAULT_ROWS = 10_000;
 
 /** @throws UsageError naming what there is. */
 export function requestOf(source: OpenStack, wish: DrillWish, reports: string): DrillRequest {
-  const { drill, scopes, name } = source.definition;
+  const { scopes, name } = source.definition;
+  const { drill } = source.definition as Partial<SystemDefinition>;
+  if (drill === undefined) throw new UsageError(`${name} cannot be drilled: its definition has no \`drill\``);
   const fault = wish.fault ?? drill.defaultFault;
   const described = Object.hasOwn(drill.faults, fault) ? drill.faults[fault] : undefined;
   const faults = Object.keys(drill.faults);

@@ -1,13 +1,13 @@
 /** The stack a verb works on: its project, file, declared state, definition and engine. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { rawConfig } from "../declared/edit.ts";
 import { suggestion } from "../declared/errors.ts";
 import { parseDeclared } from "../declared/parse.ts";
 import { resolvePins, type Pins } from "../declared/pins.ts";
 import type { Declared } from "../declared/schema.ts";
 import { definitionOf, siteOf, type Site } from "../declared/site.ts";
+import { documentOf } from "../declared/stack-text.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { findProject } from "./engine/project.ts";
@@ -42,15 +42,19 @@ export class StackNotFoundError extends Error {
 }
 
 export function stackFolder(project: string): string {
-  const yaml = parse(readFileSync(join(project, "Pulumi.yaml"), "utf8")) as { stackConfigDir?: string };
-  return join(project, yaml.stackConfigDir ?? ".");
+  return join(project, projectOf(project).stackConfigDir ?? ".");
 }
 
 /** Folder of the program, to which paths of the ledger are relative: where `main` of Pulumi.yaml lies. */
 export function programFolder(project: string): string {
-  const { main } = parse(readFileSync(join(project, "Pulumi.yaml"), "utf8")) as { main?: string };
+  const { main } = projectOf(project);
   if (main === undefined || !main.startsWith("/")) return project;
   return main.endsWith(".ts") || main.endsWith(".js") ? join(main, "..") : main;
+}
+
+function projectOf(project: string): { stackConfigDir?: string; main?: string } {
+  const file = join(project, "Pulumi.yaml");
+  return documentOf(readFileSync(file, "utf8"), file).value ?? {};
 }
 
 export function stackFile(stack: string | undefined, from?: string): StackFile {

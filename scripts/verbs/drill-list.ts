@@ -1,8 +1,8 @@
 /** What can be drilled: stacks of the project by system, their faults and scopes. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { suggestion } from "../../declared/errors.ts";
+import { configOf } from "../../declared/stack-text.ts";
 import { openStack, stackFile, stackFolder, type OpenStack } from "../stack.ts";
 import { UsageError } from "./outcome.ts";
 
@@ -12,8 +12,8 @@ export function declaredSystems(project: string): { stack: string; system: strin
   const names = existsSync(folder) ? readdirSync(folder).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? []) : [];
   const systems = new Map<string, string>();
   for (const stack of names.sort()) {
-    const { config } = parse(readFileSync(join(folder, `Pulumi.${stack}.yaml`), "utf8")) as { config?: Record<string, unknown> };
-    const system = config?.["backout:system"];
+    const file = join(folder, `Pulumi.${stack}.yaml`);
+    const system = configOf(readFileSync(file, "utf8"), file)["backout:system"];
     if (typeof system === "string" && !systems.has(system)) systems.set(system, stack);
   }
   return [...systems].map(([system, stack]) => ({ system, stack }));

@@ -1,11 +1,10 @@
 /** A system of one service, whose build can be made to fail on this machine: read by path, as somebody else's system is. */
-import { join } from "node:path";
 import type { CheckContext, EnvironmentContext, SystemDefinition } from "../../../systems/definition.ts";
 
 export const definition = {
   name: "shop",
   title: "Shop",
-  folder: join(import.meta.dirname, "shop"),
+  folder: import.meta.dirname,
   components: {
     api: {
       kind: "service",
@@ -22,7 +21,16 @@ export const definition = {
   listeners: { api: { component: "api" } },
   secrets: [],
   effects: [],
-  scopes: {},
+  scopes: {
+    application: {
+      title: "Application",
+      useWhen: "The release fails",
+      budgetSeconds: 60,
+      phaseBudgets: {},
+      pins: { release: "to" },
+      checks: ["answers"],
+    },
+  },
   defaultScope: "application",
   checks: [
     {
