@@ -4,7 +4,7 @@ import { step } from "../../crossing/run.ts";
 import { canonical, type ComponentPin } from "../../declared/pins.ts";
 import { definitionOf } from "../../declared/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runOf } from "../session.ts";
+import { runFor } from "../crossing-run.ts";
 import type { CrossingInputs } from "./inputs.ts";
 
 interface Inputs extends CrossingInputs {
@@ -13,7 +13,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function install({ site, epoch, component: name, pin }: Inputs, call: Call): Promise<Values> {
-  const run = await runOf(site, epoch, call);
+  const run = await runFor({ site, epoch, what: name }, call, ({ components }) => components[name], pin);
   const installed = await step(
     run,
     "install",

@@ -1,7 +1,7 @@
 /** Constraints as declared. Has something to do in every crossing, and whenever the catalogue says otherwise than the pins. */
 import { definitionOf } from "../../declared/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runOf } from "../session.ts";
+import { runFor } from "../crossing-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 
 interface Inputs extends PinnedInputs {
@@ -10,7 +10,9 @@ interface Inputs extends PinnedInputs {
 
 async function set({ site, epoch, pins, violations }: Inputs, call: Call): Promise<Values> {
   const { setConstraints } = await import("../../crossing/steps/constraints.ts");
-  return { done: await setConstraints(await runOf(site, epoch, call), pins, violations) };
+  return {
+    done: await setConstraints(await runFor({ site, epoch, what: "constraints" }, call, (recorded) => recorded, pins), pins, violations),
+  };
 }
 
 export const constraints: Resource<Inputs> = {

@@ -2,7 +2,7 @@
 import type { DatabasePlan } from "../../crossing/plan.ts";
 import type { Carry } from "../../declared/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runOf } from "../session.ts";
+import { runFor } from "../crossing-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 
 interface Inputs extends PinnedInputs {
@@ -13,7 +13,9 @@ interface Inputs extends PinnedInputs {
 
 async function bring({ site, epoch, database, pins, plan, carry }: Inputs, call: Call): Promise<Values> {
   const { bringData } = await import("../../crossing/steps/data.ts");
-  return { ...(await bringData(await runOf(site, epoch, call), database, pins, plan, carry)) };
+  return {
+    ...(await bringData(await runFor({ site, epoch, what: database }, call, (recorded) => recorded, pins), database, pins, plan, carry)),
+  };
 }
 
 export const database: Resource<Inputs> = {

@@ -1,6 +1,6 @@
 /** Feature flags as declared; the values before are saved first. */
 import type { Call, Resource, Values } from "../resource.ts";
-import { runOf } from "../session.ts";
+import { runFor } from "../crossing-run.ts";
 import type { CrossingInputs } from "./inputs.ts";
 
 interface Inputs extends CrossingInputs {
@@ -9,7 +9,7 @@ interface Inputs extends CrossingInputs {
 
 async function set({ site, epoch, flags: declared }: Inputs, call: Call): Promise<Values> {
   const { setFlags } = await import("../../crossing/steps/flags.ts");
-  return setFlags(await runOf(site, epoch, call), declared);
+  return setFlags(await runFor({ site, epoch, what: "flags" }, call, ({ flags }) => flags, declared), declared);
 }
 
 export const flags: Resource<Inputs> = {

@@ -2,7 +2,7 @@
 import { gateIsAsDeclared } from "../../crossing/gate.ts";
 import type { Maintenance } from "../../declared/pins.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runOf } from "../session.ts";
+import { runFor } from "../crossing-run.ts";
 import type { CrossingInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
@@ -12,7 +12,7 @@ interface Inputs extends CrossingInputs {
 
 async function run({ site, epoch, maintenance }: Inputs, call: Call): Promise<Values> {
   const { open: openGate } = await import("../../crossing/steps/open.ts");
-  return openGate(await runOf(site, epoch, call), maintenance);
+  return openGate(await runFor({ site, epoch, what: "maintenance" }, call, (pins) => pins.maintenance, maintenance), maintenance);
 }
 
 export const open: Resource<Inputs> = {

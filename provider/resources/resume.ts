@@ -4,13 +4,13 @@ import { ordered } from "../../crossing/plan.ts";
 import { definitionOf } from "../../declared/site.ts";
 import { stopAllAt, targetOf } from "../../components/targets/index.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runOf } from "../session.ts";
+import { runFor } from "../crossing-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
   const { resume: resumeAll } = await import("../../crossing/steps/resume.ts");
-  return { components: await resumeAll(await runOf(site, epoch, call), pins) };
+  return { components: await resumeAll(await runFor({ site, epoch, what: "resume" }, call, (recorded) => recorded, pins), pins) };
 }
 
 export const resume: Resource<PinnedInputs> = {

@@ -1,12 +1,12 @@
 /** The system's own checks. While one fails nothing after this resource runs, and the gate stays closed. */
 import type { Call, Resource, Values } from "../resource.ts";
-import { runOf } from "../session.ts";
+import { runFor } from "../crossing-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
   const { verify } = await import("../../crossing/steps/verify.ts");
-  return { checks: await verify(await runOf(site, epoch, call), pins) };
+  return { checks: await verify(await runFor({ site, epoch, what: "verification" }, call, (recorded) => recorded, pins), pins) };
 }
 
 export const verification: Resource<PinnedInputs> = {

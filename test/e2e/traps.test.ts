@@ -230,6 +230,37 @@ test("8 check is not free: rows are compared when a pin changes, and not otherwi
   await until("the comparison is counted", async () => (await sessionsIn(location)) > before);
 });
 
+describe("9 an update of one resource", () => {
+  test.each([
+    ["a service", "**frontend", [{ path: ["components", "frontend", "release"], value: "v3.0.0" }], "frontend"],
+    ["what runs", "**resume", [{ path: ["components", "worker", "run"], value: "off" }], "resume"],
+  ] satisfies [string, string, PinEdit[], string][])("%s is refused: it would pass the fence by", async (_what, target, edits, what) => {
+    await stand.upWell(PINS.forward);
+    const before = stand.pids();
+    stand.pin(edits);
+    const { code, output } = await stand.pulumi(["up", "--yes", "--skip-preview", "--target", target]);
+    expect(code).not.toBe(0);
+    expect(output).toContain(`${what} is pinned otherwise than in crossing`);
+    expect(output).toMatch(/Nothing was changed\. Run `.*pulumi.* up --stack e2e` without --target/);
+    expect(stand.pids()).toEqual(before);
+    expect(await stand.frontendVersion()).toBe("v4.0.0");
+    await stand.upWell(PINS.forward);
+    await settled("v4.0.0");
+  });
+
+  test("the data stays as it is", async () => {
+    await stand.upWell(PINS.forward);
+    const row = fresh();
+    await stand.insertWell(row);
+    await stand.pulumi(["up", "--yes", "--skip-preview", "--target", "**pfa"]);
+    stand.pin(PINS.restore(await newest()));
+    await stand.pulumi(["up", "--yes", "--skip-preview", "--target", "**pfa"]);
+    expect(await stand.ids()).toContain(row);
+    await stand.upWell(PINS.forward);
+    await settled("v4.0.0");
+  });
+});
+
 describe("nothing to do", () => {
   beforeAll(() => stand.untilArmed());
 
