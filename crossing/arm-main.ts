@@ -2,8 +2,7 @@
 import { readFileSync } from "node:fs";
 import { openControl } from "../control/open.ts";
 import { definitionOf, type Site } from "../declared/site.ts";
-import { toArm } from "./arming.ts";
-import { engineOf } from "./engine.ts";
+import { armAndKeep, toArm } from "./arming.ts";
 
 const { site, policy } = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as { site: Site; policy: "deploy" | "always" };
 const definition = await definitionOf(site);
@@ -13,9 +12,11 @@ if (control !== null) {
   try {
     await control.whileArming(async () => {
       for (const snapshot of await toArm(control, policy)) {
-        const engine = await engineOf(definition, snapshot.database);
-        const copy = await engine.arm({ site, definition, control, log: (_severity, message) => say(message) }, snapshot);
-        say(`${snapshot.name}@${snapshot.generation} of ${snapshot.database} is armed: ${copy.name}`);
+        const named = `${snapshot.name}@${snapshot.generation} of ${snapshot.database}`;
+        await armAndKeep({ site, definition, control, log: (_severity, message) => say(message) }, snapshot).then(
+          (copy) => say(`${named} is armed: ${copy.name}`),
+          (error: unknown) => say(`${named} is not armed: ${(error as Error).message}`),
+        );
       }
     });
   } finally {

@@ -9,9 +9,77 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../control/record.ts";
 import type { Site } from "../declared/site.ts";
+import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
+import { baseSnapshot } from "./at-risk.ts";
+import { engineOf, type Keeping, type Looking } from "./engine.ts";
+import type { CrossingPlan } from "./plan.ts";
+import { step, type Run } from "./run.ts";
 
 export async function isArmed(control: ControlRecord, snapshot: Snapshot): Promise<boolean> {
   return (await copiesOf(control, snapshot)).some(({ verified }) => verified !== null);
+}
+
+/** Whether the way back is ready, and why not. */
+export interface Readiness {
+  armed: boolean;
+  /** Null where it is armed, and where nothing has tried to arm it. */
+  reason: string | null;
+}
+
+export async function readinessOf(at: Looking & { control: ControlRecord }, snapshot: Snapshot): Promise<Readiness> {
+  const copied = await isArmed(at.control, snapshot);
+  const reason = copied
+    ? await (await engineOf(at.definition, snapshot.database)).notArmedBecause(at, snapshot)
+    : await attemptSaid(at.control, snapshot);
+  return { armed: copied && reason === null, reason };
+}
+
+/** What is known of the last attempt to arm a snapshot. */
+type Attempt = { began: ProcessIdentity } | { failed: string };
+
+const attemptKey = (snapshot: Snapshot): string => `arming: ${snapshot.id}`;
+
+async function attemptSaid(control: ControlRecord, snapshot: Snapshot): Promise<string | null> {
+  const attempt = await control.kept<Attempt>(attemptKey(snapshot));
+  if (attempt === null) return null;
+  if ("failed" in attempt) return attempt.failed;
+  return isAlive(attempt.began) ? "its copy is being made and verified right now" : "making its copy was interrupted";
+}
+
+/** Arms a snapshot; what becomes of it is kept, so that status and previews can tell. */
+export async function armAndKeep(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const { control } = keeping;
+  await control.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
+  try {
+    const copy = await (await engineOf(keeping.definition, snapshot.database)).arm(keeping, snapshot);
+    await control.forget(attemptKey(snapshot));
+    return copy;
+  } catch (error) {
+    await control.keep(attemptKey(snapshot), { failed: (error as Error).message } satisfies Attempt);
+    throw error;
+  }
+}
+
+function identityOf(pid: number): ProcessIdentity {
+  return { pid, startTime: lookUp(pid)?.startTime ?? "" };
+}
+
+/**
+ * Makes the copies that the cut-over will consume while users are still in: afterwards they would wait for them. What cannot be copied beside the
+ * live database is left to the cut-over.
+ */
+export async function armBefore(run: Run, databases: CrossingPlan["databases"]): Promise<void> {
+  for (const [database, { action }] of Object.entries(databases)) {
+    if (action.kind !== "restore" || (await engineOf(run.definition, database)).driver(run) === "in-place") continue;
+    const snapshot = await baseSnapshot(run, database, action);
+    if (snapshot === null || (await isArmed(run.control, snapshot))) continue;
+    await step(run, "fence", `copy of ${snapshot.name}@${snapshot.generation} of ${database}`, () =>
+      run.control.whileArming(async () => {
+        // Whoever was at it in the background may have finished meanwhile.
+        if (!(await isArmed(run.control, snapshot))) await armAndKeep(run, snapshot);
+      }),
+    );
+  }
 }
 
 export async function copiesOf(control: ControlRecord, snapshot: Snapshot): Promise<CatalogueDatabase[]> {

@@ -7,7 +7,7 @@ export interface EstimateInput {
   earlierSeconds: number[];
   /** Seconds that drills of the same scope took, newest first: what is gone by where there was no earlier one. */
   rehearsedSeconds?: number[];
-  /** Bytes that must be copied because a snapshot is not armed, or is still to be taken. */
+  /** Bytes that must be copied while users are out: snapshots that are still to be taken, data that is replaced in place. */
   toCopyBytes: number;
 }
 
@@ -21,8 +21,13 @@ const COPY_BYTES_PER_SECOND = 200_000_000;
 const SECONDS_PER_START = 0.6;
 const SECONDS_OF_ENGINE = 1.5;
 
+/** Seconds that a copy of this size takes. */
+export function copySeconds(bytes: number): number {
+  return round(bytes / COPY_BYTES_PER_SECOND);
+}
+
 export function estimate({ plan, earlierSeconds, rehearsedSeconds = [], toCopyBytes }: EstimateInput): Estimate {
-  const copySeconds = toCopyBytes / COPY_BYTES_PER_SECOND;
+  const copying = toCopyBytes / COPY_BYTES_PER_SECOND;
   if (!plan.closeGate) return { seconds: 0, basis: "users are not kept out" };
   const known = earlierSeconds.length > 0 ? earlierSeconds : rehearsedSeconds;
   if (known.length > 0) {
@@ -30,12 +35,12 @@ export function estimate({ plan, earlierSeconds, rehearsedSeconds = [], toCopyBy
     const median = sorted[Math.floor(sorted.length / 2)]!;
     const like = earlierSeconds.length > 0 ? "like it" : "drills of it";
     return {
-      seconds: round(median + copySeconds),
-      basis: `median of the last ${sorted.length} ${like}${copySeconds >= 1 ? ", plus the copy" : ""}`,
+      seconds: round(median + copying),
+      basis: `median of the last ${sorted.length} ${like}${copying >= 1 ? ", plus the copy" : ""}`,
     };
   }
   return {
-    seconds: round(SECONDS_OF_ENGINE + plan.stop.length * SECONDS_PER_START + copySeconds),
+    seconds: round(SECONDS_OF_ENGINE + plan.stop.length * SECONDS_PER_START + copying),
     basis: "no earlier one like it; from what stops and what is copied",
   };
 }

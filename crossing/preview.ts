@@ -1,9 +1,9 @@
 /** What a crossing would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
-import { isArmed } from "./arming.ts";
+import { readinessOf } from "./arming.ts";
 import { constraintLines, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { atRisk, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
-import { estimate, type Estimate } from "./estimate.ts";
+import { copySeconds, estimate, type Estimate } from "./estimate.ts";
 import type { CrossingPlan, DataAction } from "./plan.ts";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Snapshot } from "../control/record.ts";
@@ -20,6 +20,10 @@ export interface DatabasePreview {
   /** Why it is not known. */
   unknown: string | null;
   armed: boolean | null;
+  /** Why it is not armed; absent where it is, and where nothing is known. */
+  notArmed?: string;
+  /** Seconds that making the copy takes, before users are kept out; absent: it is there. */
+  copyFirstSeconds?: number;
   /** It is replaced where it stands, in one transaction: users wait for as long as a restore takes. */
   inPlace?: true;
   /** Rows written since that are put back, at most; null: none are, or it is not known. */
@@ -71,13 +75,13 @@ export async function previewCrossing(
     let toCopyBytes = 0;
     for (const [name, database] of Object.entries(plan.databases)) {
       const snapshot = control === null ? null : await snapshotFor(control, name, database.action);
-      const armed = snapshot === null || control === null ? null : await isArmed(control, snapshot);
+      const ready = snapshot === null || control === null ? null : await readinessOf({ site, definition, control }, snapshot);
+      const armed = ready?.armed ?? null;
       const inPlace = (await engineOf(definition, name)).driver({ site, definition, control }) === "in-place";
       const replaced = database.action.kind === "restore" || database.action.kind === "undo";
       // The safety dump first, then the restore.
       if (inPlace && replaced && reached)
         toCopyBytes += SLOWER_IN_PLACE * (await (await engineOf(definition, name)).liveBytes({ site, definition, control }, name));
-      if (armed === false) toCopyBytes += snapshot?.sizeBytes ?? 0;
       if (reached && plan.take.length > 0 && database.action.kind === "none")
         toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, control }, name);
       const looked = control === null ? null : await lookAtRisk(site, definition, control, name, database.action, exact);
@@ -87,6 +91,8 @@ export async function previewCrossing(
         atRisk: looked?.rows ?? null,
         unknown: looked?.unknown ?? null,
         armed,
+        ...(ready?.reason == null ? {} : { notArmed: ready.reason }),
+        ...(armed === false && !inPlace ? { copyFirstSeconds: copySeconds(snapshot?.sizeBytes ?? 0) } : {}),
         ...(inPlace && replaced ? { inPlace } : {}),
         putBack: carry === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
       };
@@ -190,7 +196,7 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
     if (database.inPlace === true)
       warn(`${name}: replaced where it stands, in one transaction, after a safety dump: slower than a rename, and users wait meanwhile`);
     else if (database.armed === true) say(`${name}: the snapshot is armed: the cut-over is a rename`);
-    if (database.armed === false && database.inPlace !== true) warn(`${name}: the snapshot is NOT armed: it is restored while users wait`);
+    if (database.armed === false) warn(`${name}: ${notArmedLine(database)}`);
     if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
     if (database.atRisk !== null) for (const line of riskLines(name, database.atRisk)) warn(line);
     if (database.putBack != null)
@@ -207,6 +213,12 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
     preview.usersKeptOut ? `users get 503 for about ${preview.estimate.seconds} s (${preview.estimate.basis})` : "users are not kept out",
   );
   return lines;
+}
+
+function notArmedLine({ notArmed, copyFirstSeconds, inPlace }: DatabasePreview): string {
+  const because = notArmed === undefined ? "" : ` (${notArmed})`;
+  if (inPlace === true) return `whether the snapshot can be brought back was not tried on what is there now${because}`;
+  return `the snapshot is NOT armed${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until \`backout status\` says armed`;
 }
 
 function riskLines(database: string, { rows, how }: AtRisk): string[] {

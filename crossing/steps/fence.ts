@@ -5,6 +5,7 @@ import type { Site } from "../../declared/site.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { captureBaseline, countInside } from "../../verification/baseline.ts";
 import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../records/configuration.ts";
+import { armBefore } from "../arming.ts";
 import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../gate/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
@@ -29,6 +30,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const { control, epoch } = run;
   const before = await control.lastCrossing();
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
+  await armBefore(run, plan.databases);
   await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await keepCurrentConfiguration(run, pins);
   await step(run, "fence", "protect", async () => {

@@ -1,6 +1,8 @@
 /** `backout status`: what is, at one look: release, gate, components, snapshots and whether they are armed, quarantines, disk. */
 import type { Command } from "commander";
 import { targetOf } from "../../components/targets/index.ts";
+import { openControl } from "../../control/open.ts";
+import { readinessOf, type Readiness } from "../../crossing/arming.ts";
 import { showFreeze } from "../../crossing/freeze.ts";
 import { gateRuns } from "../../crossing/gate.ts";
 import { look, unfinished, type Facts } from "../../crossing/look.ts";
@@ -36,7 +38,7 @@ export interface Status {
   /** `running`: there is a process that lets anybody through. */
   gate: { mode: string; message: string; running: boolean } | null;
   components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
-  snapshots: { name: string; database: string; takenAt: string; armed: boolean; sizeBytes: number | null }[];
+  snapshots: { name: string; database: string; takenAt: string; armed: boolean; notArmed: string | null; sizeBytes: number | null }[];
   /** Components that run on a schema that is too new for them: they went back, their database did not. */
   schemaAhead: string[];
   quarantines: { name: string; database: string; createdAt: string; sizeBytes: number }[];
@@ -65,6 +67,7 @@ export async function status(options: CommonOptions): Promise<Status> {
     });
   }
   const sizes = facts.reach.kind === "reached" ? await copySizes(site, definition) : new Map<string, number>();
+  const ready = await readiness(stack, facts);
   const copies = facts.catalogue.filter(({ role }) => role !== "live");
   return {
     stack: stack.stack,
@@ -91,7 +94,8 @@ export async function status(options: CommonOptions): Promise<Status> {
       name: `${name}@${generation}`,
       database,
       takenAt,
-      armed: facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === id && entry.verified !== null),
+      armed: ready.get(id)?.armed ?? false,
+      notArmed: ready.get(id)?.reason ?? null,
       sizeBytes,
     })),
     schemaAhead: aheadOf(stack, facts, Object.fromEntries(components.map(({ name, release }) => [name, release]))),
@@ -103,6 +107,19 @@ export async function status(options: CommonOptions): Promise<Status> {
       copies.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0) +
       facts.snapshots.reduce((sum, { location, sizeBytes }) => sum + (sizes.get(location) ?? sizeBytes ?? 0), 0),
   };
+}
+
+/** By snapshot. */
+async function readiness({ site, definition }: OpenStack, { snapshots }: Facts): Promise<Map<number, Readiness>> {
+  const control = snapshots.length === 0 ? null : await openControl(site, definition);
+  const found = new Map<number, Readiness>();
+  if (control === null) return found;
+  try {
+    for (const snapshot of snapshots) found.set(snapshot.id, await readinessOf({ site, definition, control }, snapshot));
+  } finally {
+    await control.end();
+  }
+  return found;
 }
 
 function watchesOf({ site, definition }: OpenStack, last: Facts["last"]): Status["watches"] {
@@ -149,8 +166,10 @@ function tell(found: Status): void {
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
     );
   for (const line of found.schemaAhead) lines.push(`  SCHEMA TOO NEW: ${line}`);
-  for (const { name, database, armed, takenAt } of found.snapshots)
-    lines.push(`  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}`);
+  for (const { name, database, armed, notArmed, takenAt } of found.snapshots)
+    lines.push(
+      `  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}${notArmed === null ? "" : `: ${notArmed}`}`,
+    );
   for (const { name, createdAt, sizeBytes } of found.quarantines) lines.push(`  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}`);
   for (const { id, state, polls, of } of found.watches)
     lines.push(`  watch ${id}: ${state}${of === null ? "" : `, ${polls} of ${of} polls`}`);

@@ -45,9 +45,15 @@ test("a restore: what changes, what is at risk, that the way is armed, and how l
   ]);
 });
 
-test("a snapshot that is not armed is warned of", () => {
-  expect(lines({ databases: { shop: { ...RESTORED, armed: false } } })).toContain(
-    "! shop: the snapshot is NOT armed: it is restored while users wait",
+test("a snapshot that is not armed is warned of, with the reason, and its copy is made before users are kept out", () => {
+  const unarmed = { ...RESTORED, armed: false, notArmed: "its copy differs", copyFirstSeconds: 12 };
+  expect(lines({ databases: { shop: unarmed } })).toContain(
+    "! shop: the snapshot is NOT armed (its copy differs): its copy is made first, in about 12 s, while users are in; or wait until `backout status` says armed",
+  );
+  expect(
+    lines({ databases: { shop: { ...RESTORED, armed: false, inPlace: true, notArmed: "the schema changed since it was tried" } } }),
+  ).toContain(
+    "! shop: whether the snapshot can be brought back was not tried on what is there now (the schema changed since it was tried)",
   );
 });
 

@@ -2,6 +2,7 @@
 import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
 import type { Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName, type Site } from "../../../declared/site.ts";
+import { requireCollations } from "../../../postgres/collation.ts";
 import { UnreachableError, withSession } from "../../../postgres/connection.ts";
 import { refuseUnfenceable } from "../../../postgres/fence.ts";
 import { appliedMigrations } from "../../../postgres/migrations.ts";
@@ -75,6 +76,10 @@ export async function refuseAllUnfenceable({ site, control }: Looking, databases
 export async function requireRoom({ site }: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
   await withSession(endpointOf(site), "postgres", async (client) => {
     await driverFor(site, client, declaredDriver(site)).check();
+    await requireCollations(client, [
+      ...copiedBy(site, copies),
+      ...unarmed.flatMap(({ driver, location }) => (driver === "dump" ? [BLANK] : [location])),
+    ]);
     const { rows } = await client.query<{ bytes: string }>(
       "SELECT coalesce(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY($1)",
       [copies.map((database) => liveName(site, database))],
@@ -82,6 +87,14 @@ export async function requireRoom({ site }: Looking, copies: readonly string[], 
     const needBytes = Number(rows[0]?.bytes) + unarmed.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
     await requireSpace(client, endpointOf(site), needBytes);
   });
+}
+
+/** What a dump is restored from. */
+const BLANK = "template0";
+
+/** Databases that taking snapshots of these copies: dumps are read. */
+function copiedBy(site: Site, databases: readonly string[]): string[] {
+  return declaredDriver(site) === "dump" ? [] : databases.map((database) => liveName(site, database));
 }
 
 export async function liveBytes({ site }: Looking, database: string): Promise<number> {
