@@ -20,5 +20,6 @@ await provider.running;
 const stack = new RollbackStack(definition.name, { declared, site, definition, pins });
 
 export const epoch = stack.epoch;
+export const stackId = stack.stackId;
 export const data = stack.data;
 export const quarantines = stack.quarantines;

@@ -45,6 +45,8 @@ export interface RollbackStackArgs {
  */
 export class RollbackStack extends pulumi.ComponentResource {
   readonly epoch: pulumi.Output<number>;
+  /** By which the stack is known beside its data, whatever it or its folder is called. */
+  readonly stackId: pulumi.Output<string>;
   readonly data: pulumi.Output<unknown>[];
   /** By database: under which name the last crossing set aside what was live, to be pinned as `quarantine:<name>`; null where it did not. */
   readonly quarantines: ByDatabase<pulumi.Output<string | null>>;
@@ -95,6 +97,7 @@ export class RollbackStack extends pulumi.ComponentResource {
     new Record("record", { site, epoch, backups: declared.backups, arm: declared.arm, pinned: pinnedNames(args.pins) }, after(open));
 
     this.epoch = epoch;
+    this.stackId = gate.stackId;
     this.data = databases.map((database) => database.lineage);
     this.quarantines = Object.fromEntries(names.map((database, index) => [database, databases[index]!.quarantine]));
     this.registerOutputs({ epoch });

@@ -10,8 +10,10 @@ export interface TrafficGateArgs {
 /** The traffic gate in front of the system: one listener per public component. */
 export class TrafficGate extends pulumi.CustomResource {
   declare readonly pid: pulumi.Output<number>;
+  /** By which the stack is known, whatever it or its folder is called. */
+  declare readonly stackId: pulumi.Output<string>;
 
   constructor(name: string, args: TrafficGateArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:TrafficGate", name, { ...args, pid: undefined }, opts);
+    super("backout:index:TrafficGate", name, { ...args, pid: undefined, stackId: undefined }, opts);
   }
 }

@@ -1,4 +1,6 @@
 /** The catalogue of a control file: snapshots with generations, and the files (live, armed, quarantined) by identity; swaps that have begun. */
+import { realpathSync } from "node:fs";
+import { dirname, relative, resolve, sep } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Lineage } from "../crossing/plan.ts";
 import { all, atomically, first, run } from "../sqlite/database.ts";
@@ -31,6 +33,26 @@ export interface FileEntry extends Pick<CatalogueDatabase, "name" | "database" |
   verified?: Record<string, unknown> | null;
 }
 
+/** The stack's home: the control file lies in a folder of its own in it. */
+function homesOf(db: DatabaseSync): string[] {
+  const home = dirname(dirname(db.location()!));
+  return [...new Set([home, realpathSync(home)])];
+}
+
+/** What lies in the home is known by its place in it: a home may be moved. */
+function kept(db: DatabaseSync, path: string): string {
+  const home = homesOf(db).find((folder) => path.startsWith(folder + sep));
+  return home === undefined ? path : relative(home, path);
+}
+
+function placed(db: DatabaseSync, path: string): string {
+  return resolve(homesOf(db)[0]!, path);
+}
+
+function snapshotAt(db: DatabaseSync, row: SnapshotRow): Snapshot {
+  return snapshotOfRow({ ...row, location: placed(db, row.location) });
+}
+
 function enter(db: DatabaseSync, entry: FileEntry): void {
   run(
     db,
@@ -39,18 +61,28 @@ function enter(db: DatabaseSync, entry: FileEntry): void {
      ON CONFLICT (identity) DO UPDATE SET name = excluded.name, path = excluded.path, database = excluded.database, role = excluded.role,
        lineage = excluded.lineage, snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, verified = excluded.verified,
        created_at = CASE WHEN databases.role = excluded.role THEN databases.created_at ELSE excluded.created_at END`,
-    [entry.identity, entry.name, entry.path, entry.database, entry.role, entry.lineage, entry.snapshotId, entry.epoch, entry.verified],
+    [
+      entry.identity,
+      entry.name,
+      kept(db, entry.path),
+      entry.database,
+      entry.role,
+      entry.lineage,
+      entry.snapshotId,
+      entry.epoch,
+      entry.verified,
+    ],
   );
 }
 
 export const fileCatalogue = {
   readySnapshots(db: DatabaseSync): Snapshot[] {
-    return all<SnapshotRow>(db, "SELECT * FROM snapshots WHERE state = 'ready' ORDER BY id").map(snapshotOfRow);
+    return all<SnapshotRow>(db, "SELECT * FROM snapshots WHERE state = 'ready' ORDER BY id").map((row) => snapshotAt(db, row));
   },
 
   snapshotOfEpoch(db: DatabaseSync, database: string, name: string, epoch: number): Snapshot | null {
     const row = first<SnapshotRow>(db, "SELECT * FROM snapshots WHERE database = $1 AND name = $2 AND epoch = $3", [database, name, epoch]);
-    return row === null ? null : snapshotOfRow(row);
+    return row === null ? null : snapshotAt(db, row);
   },
 
   beginSnapshot(db: DatabaseSync, snapshot: NewSnapshot, location: (generation: number) => string): Snapshot {
@@ -66,9 +98,9 @@ export const fileCatalogue = {
         db,
         `INSERT INTO snapshots (database, name, generation, driver, location, epoch, release, automatic, state, taken_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'making', ${NOW}) RETURNING *`,
-        [database, name, generation, driver, location(generation), epoch, release, automatic],
+        [database, name, generation, driver, kept(db, location(generation)), epoch, release, automatic],
       );
-      return snapshotOfRow(row!);
+      return snapshotAt(db, row!);
     });
   },
 
@@ -77,9 +109,9 @@ export const fileCatalogue = {
     return this.entries(db).map(databaseOfRow);
   },
   entries(db: DatabaseSync): DatabaseRow[] {
-    return all<DatabaseRow>(db, "SELECT * FROM databases ORDER BY created_at, oid").filter(
-      ({ path, identity }) => identityOf(path) === identity,
-    );
+    return all<DatabaseRow>(db, "SELECT * FROM databases ORDER BY created_at, oid")
+      .map((row) => ({ ...row, path: placed(db, row.path) }))
+      .filter(({ path, identity }) => identityOf(path) === identity);
   },
 
   enter,

@@ -4,6 +4,7 @@ import { upCommand } from "../declared/commands.ts";
 import { controlFile, controlName, endpointOf, liveFile, liveName, serverHome, type Site } from "../declared/site.ts";
 import { UnreachableError } from "../postgres/unreachable.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
+import { requireHome, requireOwn } from "./identity.ts";
 import type { ControlRecord } from "./record.ts";
 
 /** Opens it, making it where it is absent. */
@@ -15,8 +16,24 @@ export async function createControl(site: Site, definition: SystemDefinition): P
     : ControlStore.create(endpointOf(site), controlName(site, definition));
 }
 
-/** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
+/**
+ * Opens it for looking only; null where there is none yet.
+ * @throws UnreachableError when the server does not answer, ForeignStackError where it is another stack's
+ */
 export async function openControl(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
+  requireHome(site);
+  const control = await openAny(site, definition);
+  if (control === null) return null;
+  try {
+    await requireOwn(control, site);
+    return control;
+  } catch (error) {
+    await control.end();
+    throw error;
+  }
+}
+
+async function openAny(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
   if (await nothingMade(site, definition)) return null;
   if (site.server === undefined) return (await import("./file.ts")).ControlFile.open(controlFile(site));
   const { ControlStore } = await import("./store.ts");

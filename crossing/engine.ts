@@ -109,6 +109,9 @@ export interface DatabaseEngine {
   /** Rows written since the snapshot while the live database is open: counted, or estimated where counting would take long. */
   rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk>;
 
+  /** Makes the components' own role what the stack's secrets say. */
+  ensureServices(at: Looking & { control: ControlRecord }): Promise<void>;
+
   // The fence, and its stages.
   /** Keeps what a copy of the database does not carry: owner, grants, settings; mode of a file. `everythingOpen`: nothing is closed now. */
   keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void>;

@@ -1,7 +1,9 @@
 /** The provider's hold on a system while it works: one locked control record for the life of the process. */
 import { hostname } from "node:os";
+import { claimRecord } from "../control/identity.ts";
 import { controlPlace, createControl } from "../control/open.ts";
 import type { ControlRecord } from "../control/record.ts";
+import { enginesOf } from "../crossing/engine.ts";
 import type { Run } from "../crossing/run.ts";
 import { definitionOf, type Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
@@ -45,10 +47,16 @@ async function hold(site: Site, definition: SystemDefinition): Promise<Held> {
   control.onLost(() => (session.broken = true));
   try {
     await control.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
+    if (await claimRecord(control, site)) await letServicesIn(site, definition, control);
   } catch (error) {
     session.broken = true;
     await control.end();
     throw error;
   }
   return session;
+}
+
+/** A record that was another stack's: its services' role has a password that this one does not know. */
+async function letServicesIn(site: Site, definition: SystemDefinition, control: ControlRecord): Promise<void> {
+  for (const { engine } of await enginesOf(definition)) await engine.ensureServices({ site, definition, control });
 }

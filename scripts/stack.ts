@@ -1,6 +1,7 @@
 /** The stack a verb works on: its project, file, declared state, definition and engine. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { identityAt, rememberId, requireNotRenamed } from "../control/identity.ts";
 import { rawConfig } from "../declared/edit.ts";
 import { suggestion } from "../declared/errors.ts";
 import { parseDeclared } from "../declared/parse.ts";
@@ -57,10 +58,14 @@ function projectOf(project: string): { stackConfigDir?: string; main?: string } 
   return documentOf(readFileSync(file, "utf8"), file).value ?? {};
 }
 
+function stacksIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []) : [];
+}
+
 export function stackFile(stack: string | undefined, from?: string): StackFile {
   const project = findProject(from);
   const folder = stackFolder(project);
-  const known = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []) : [];
+  const known = stacksIn(folder);
   const chosen = stack ?? (known.length === 1 ? known[0] : undefined);
   if (chosen === undefined || !known.includes(chosen)) throw new StackNotFoundError(chosen, known, folder);
   const file = join(folder, `Pulumi.${chosen}.yaml`);
@@ -73,8 +78,20 @@ export async function openStack(found: StackFile, text: string = found.text): Pr
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password });
   const site = siteOf(declared, found.stack, programFolder(found.project));
+  await knowOwnId(found, site);
   const definition = await definitionOf(site);
   return { ...found, text, declared, definition, site, pins: resolvePins(declared, definition) };
+}
+
+/** On a machine where the stack has no home yet, the engine's state knows which record is its own. @throws ForeignStackError where it was renamed */
+async function knowOwnId({ project, stack, text }: StackFile, site: Site): Promise<void> {
+  if (identityAt(site.home) !== null) return;
+  requireNotRenamed(site, stacksIn(stackFolder(project)));
+  if (site.server === undefined || site.server.embedded || !/^(?:encryptionsalt|secretsprovider):/m.test(text)) return;
+  const { runPulumi } = await import("./pulumi-run.ts");
+  const { code, output } = await runPulumi({ project, stack, arguments: ["stack", "output", "stackId"] });
+  const id = output.trim();
+  if (code === 0 && /^[0-9a-f-]{36}$/.test(id)) rememberId(site.home, id);
 }
 
 export function writeStack(found: StackFile, text: string): void {

@@ -1,6 +1,7 @@
 /** The embedded PostgreSQL server: made and started when absent or down, left running by every update, stopped by destroy, and removed with all it holds where that is said. */
 import { EMBEDDED_USER, serverHome, serverOf, type Site } from "../../declared/site.ts";
 import { leaveServer } from "../../crossing/destroy.ts";
+import { foreignFailures } from "../foreign.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { leavingOf } from "./leaving.ts";
 
@@ -25,7 +26,9 @@ async function ensure({ site }: Inputs, call: Call): Promise<Values> {
 
 export const embeddedPostgres: Resource<Inputs> = {
   token: "backout:index:EmbeddedPostgres",
-  check: async (inputs) => {
+  check: async (inputs, old) => {
+    const foreign = await foreignFailures(inputs.site, old?.site);
+    if (foreign.length > 0) return { inputs, failures: foreign };
     const { state, port } = (await servers()).observeServer(serverHome(inputs.site));
     const declared = serverOf(inputs.site).port;
     if (state !== "running" || port === declared) return { inputs };

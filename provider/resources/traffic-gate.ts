@@ -1,7 +1,8 @@
 /** The traffic gate's process: in front of the system for as long as the stack exists. Its state file outlives it; without one it is closed. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import { identityAt, ownIdentity, rememberId } from "../../control/identity.ts";
 import { gateCommand } from "../../gate/command.ts";
 import type { GateConfigInput } from "../../gate/config.ts";
 import { canonical } from "../../declared/pins.ts";
@@ -9,11 +10,14 @@ import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder,
 import { currentFolder } from "../../processes/static-site.ts";
 import { observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
+import { foreignFailures } from "../foreign.ts";
 import type { Resource, Values } from "../resource.ts";
 import { beforeDelete } from "./leaving.ts";
 
 interface Inputs {
   site: Site;
+  /** Id of the stack, added by check: what the stack's home does not know on this machine the engine's state does. */
+  stackId: string;
 }
 
 export function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
@@ -40,7 +44,9 @@ function hashOf(config: GateConfigInput): string {
   return createHash("sha256").update(canonical(config)).digest("hex").slice(0, 16);
 }
 
-async function ensure({ site }: Inputs): Promise<Values> {
+async function ensure({ site, stackId }: Inputs): Promise<Values> {
+  rememberId(site.home, stackId);
+  ownIdentity(site);
   const config = gateConfig(site, await definitionOf(site));
   const observed = observeProcess(gateFolder(site), GATE_PROCESS);
   if (observed.running && observed.configHash !== hashOf(config)) await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
@@ -65,7 +71,14 @@ async function ensure({ site }: Inputs): Promise<Values> {
 export const trafficGate: Resource<Inputs> = {
   token: "backout:index:TrafficGate",
   beforeDelete,
-  diff: async (_old, { site }) => {
+  // Before anything of the stack is made or started.
+  check: async (inputs, old) => {
+    const stackId = identityAt(inputs.site.home)?.id ?? old?.stackId ?? randomUUID();
+    rememberId(inputs.site.home, stackId);
+    return { inputs: { ...inputs, stackId }, failures: await foreignFailures(inputs.site, old?.site) };
+  },
+  diff: async (old, { site, stackId }) => {
+    if (old.stackId !== stackId) return true;
     const { running, configHash } = observeProcess(gateFolder(site), GATE_PROCESS);
     return !running || configHash !== hashOf(gateConfig(site, await definitionOf(site)));
   },

@@ -44,6 +44,7 @@ const REFUSALS = [
   "ListIncompleteError",
   "StackLockedError",
   "LockedError",
+  "ForeignStackError",
 ];
 const USAGE = ["UsageError", "StackNotFoundError", "UnknownScopeError", "NoProjectError", "UnknownSystemError", "ScopeComponentError"];
 

@@ -1,12 +1,12 @@
 /** The control file: what the control database is for systems whose databases are all files. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fileCatalogue } from "../../control/file-catalogue.ts";
 import { ControlFile } from "../../control/file.ts";
 import { LockedError } from "../../control/record.ts";
-import type { CrossingPlan } from "../../crossing/plan.ts";
+import { NO_LINEAGE, type CrossingPlan } from "../../crossing/plan.ts";
 import { unfinished } from "../../crossing/look.ts";
 import type { Pins } from "../../declared/pins.ts";
 import { identityOf } from "../../sqlite/identity.ts";
@@ -130,4 +130,36 @@ describe("the control file", () => {
     expect(order).toEqual(["first begins", "first ends", "second"]);
     await other.end();
   });
+});
+
+it("a home that was moved by hand has its quarantines and snapshots where it is now", async () => {
+  const [before, after] = [join(folder, "home"), join(folder, "moved")];
+  const own = await ControlFile.create(join(before, "control", "control.db"));
+  const [quarantine, elsewhere] = [join(before, "data", "set-aside.db"), join(folder, "elsewhere.db")];
+  mkdirSync(join(before, "data"));
+  for (const [name, file] of [
+    ["set-aside", quarantine],
+    ["elsewhere", elsewhere],
+  ] as const) {
+    writeFileSync(file, name);
+    fileCatalogue.enter(own.db, {
+      identity: identityOf(file)!,
+      name,
+      path: file,
+      database: "shop",
+      role: "quarantine",
+      lineage: NO_LINEAGE,
+      snapshotId: null,
+      epoch: 1,
+    });
+  }
+  const facts = { database: "shop", name: "before-v2", driver: "backup", epoch: 1, release: "v1", automatic: true };
+  const { id } = await own.beginSnapshot(facts, (generation) => join(before, "snapshots", `${generation}.db`));
+  await own.finishSnapshot(id, { manifest: null, statistics: null, baseline: null, sizeBytes: 1 });
+  await own.end();
+  renameSync(before, after);
+  const found = (await ControlFile.open(join(after, "control", "control.db")))!;
+  expect(fileCatalogue.entries(found.db).map(({ path }) => path)).toEqual([join(after, "data", "set-aside.db"), elsewhere]);
+  expect((await found.readySnapshots())[0]!.location).toBe(join(after, "snapshots", "1.db"));
+  await found.end();
 });

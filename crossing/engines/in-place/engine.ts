@@ -14,6 +14,7 @@ import { approximateRows, estimateChanges, quickStatistics, type Statistics } fr
 import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
 import { changesOf, type AtRisk, type DatabaseEngine, type Keeping, type Looking, type RowsAtRisk } from "../../engine.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
+import { ensureServices } from "../postgres/roles.ts";
 import { clientOf } from "../postgres/session.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseRestore, refuseUnfenceable, requireRoom } from "./looking.ts";
@@ -41,6 +42,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   liveBytes,
   copyBytes,
   rowsAtRisk,
+  ensureServices: async ({ site, control }) => ensureServices(site, clientOf(control)),
   keepProperties: async (run, database, everythingOpen) => {
     const client = clientOf(run.control);
     if (!everythingOpen && (await savedProperties(client, database)) !== null) return;

@@ -20,11 +20,8 @@ import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
 import { armedCopy, withCopy } from "./arming.ts";
 import { putBackProperties } from "./fence.ts";
+import { ensureServices } from "./roles.ts";
 import { clientOf } from "./session.ts";
-
-async function ensureServices(site: Site, client: ReturnType<typeof clientOf>): Promise<void> {
-  await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
-}
 
 export async function make(run: Run, database: string): Promise<void> {
   const client = clientOf(run.control);

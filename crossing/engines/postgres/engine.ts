@@ -69,6 +69,7 @@ export const postgres: DatabaseEngine = {
   liveBytes: looks("liveBytes"),
   copyBytes: looks("copyBytes"),
   rowsAtRisk: looks("rowsAtRisk"),
+  ensureServices: changes("ensureServices"),
   keepProperties: changes("keepProperties"),
   close: changes("close"),
   admit: changes("admit"),

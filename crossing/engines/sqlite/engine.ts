@@ -29,6 +29,8 @@ export const sqlite: DatabaseEngine = {
   liveBytes,
   copyBytes,
   rowsAtRisk,
+  // Files have no roles.
+  ensureServices: () => Promise.resolve(),
   keepProperties,
   close,
   admit,

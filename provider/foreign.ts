@@ -1,0 +1,26 @@
+/** Whether the stack lives here and its record is its own: asked once a process, before anything of it is made or started. */
+import { ForeignStackError, requireHome } from "../control/identity.ts";
+import { openControl } from "../control/open.ts";
+import { definitionOf, type Site } from "../declared/site.ts";
+
+const asked = new Map<string, Promise<string | null>>();
+
+/** @param before where it lived when it was last deployed */
+export async function foreignFailures(site: Site, before?: Site): Promise<{ property: string; reason: string }[]> {
+  const key = JSON.stringify([site, before]);
+  const asking = asked.get(key) ?? ask(site, before);
+  asked.set(key, asking);
+  const reason = await asking;
+  return reason === null ? [] : [{ property: "", reason }];
+}
+
+/** A record out of reach says nothing: that is told where the data is asked for. */
+async function ask(site: Site, before?: Site): Promise<string | null> {
+  try {
+    requireHome(site, before);
+    await (await openControl(site, await definitionOf(site)))?.end();
+    return null;
+  } catch (error) {
+    return error instanceof ForeignStackError ? error.message : null;
+  }
+}
