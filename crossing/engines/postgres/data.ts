@@ -2,7 +2,7 @@
 import { catalogue, liveLineage } from "../../../control/catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
-import { endpointOf, liveName, ownerRole, secretOf, servicesRole, type Site } from "../../../declared/site.ts";
+import { endpointOf, liveName, ownerRole, secretOf, servicesRole } from "../../../declared/site.ts";
 import { connect } from "../../../postgres/connection.ts";
 import { swapDatabases } from "../../../postgres/cut-over.ts";
 import { exportDifferences } from "../../../postgres/export.ts";
