@@ -5,6 +5,7 @@
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../control/record.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
+import type { NotHeld } from "../postgres/reapply-result.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { SqlSession } from "../systems/sql-session.ts";
 import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "./plan.ts";
@@ -70,11 +71,11 @@ export interface ExportFile {
 
 /** Rows of an export that the live database holds again. */
 export interface PutBack {
-  /** By table; `alreadySo`: differences the live data already had. */
-  tables: Record<string, RowChanges & { alreadySo: number; conflicts: number }>;
-  conflicts: { table: string; op: string; key: unknown; reason: string; detail: string }[];
-  /** What the live schema has no place for: rows by table, columns by table. It stays in the export. */
-  notHeld: { tables: Record<string, number>; columns: Record<string, string[]> };
+  /** By table; `alreadySo`: differences the live data already had; `notHeld`: in columns alone that the live table lacks. */
+  tables: Record<string, RowChanges & { alreadySo: number; notHeld: number; conflicts: number }>;
+  /** JSON Lines, one per row that was left out; null: none. */
+  conflictFile: string | null;
+  notHeld: NotHeld;
 }
 
 /** What a snapshot is made from: taken inside the fence. */

@@ -1,25 +1,20 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
 import type { Client } from "pg";
-import type { Difference } from "./comparison.ts";
 import { canonicalTable } from "./identifiers.ts";
 import { readManifest, verifyExport, type ExportedFile, type ExportedTable } from "./export.ts";
-import {
-  Conflict,
-  notHeldOf,
-  putBackInOrder,
-  TooManyConflictsError,
-  type ConflictReason,
-  type NotHeld,
-  type ReapplyConflict,
-  type ReapplyCounts,
-} from "./reapply-passes.ts";
-import { reapplyRow } from "./reapply-row.ts";
+import { classify } from "./reapply-classify.ts";
+import { conflictPath, countsOf, writeConflicts } from "./reapply-conflicts.ts";
+import { decide, mark, type Sql } from "./reapply-decide.ts";
+import { NotRestoredError, quietly, UnguardedReapplyError } from "./reapply-quiet.ts";
+import { notHeldOf, type ConflictReason, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "./reapply-result.ts";
 import { advanceSequences, type SequenceMove } from "./reapply-sequences.ts";
-import { assertGuarded, readLiveSchema, UnguardedReapplyError } from "./reapply-target.ts";
+import { stage, type Staged } from "./reapply-stage.ts";
+import { readLiveSchema, type LiveReference } from "./reapply-target.ts";
+import { writeAll } from "./reapply-write.ts";
 
 export {
   advanceSequences,
-  TooManyConflictsError,
+  NotRestoredError,
   UnguardedReapplyError,
   type ConflictReason,
   type ReapplyConflict,
@@ -35,10 +30,6 @@ export interface ReapplyOptions {
   runId: string;
   /** Default: every exported table. */
   tables?: readonly string[];
-  /** `report`: rows in conflict are left as they are in the live database and reported; the others are put back. */
-  onConflict?: "report";
-  /** More conflicts than this and nothing is put back. Default 10,000. */
-  conflictLimit?: number;
   /** Does everything and takes it back: counts and conflicts without a change. Sequences are left alone. */
   dryRun?: boolean;
   /** Runs when everything is done and nothing is kept yet. */
@@ -47,77 +38,72 @@ export interface ReapplyOptions {
 
 export interface ReapplyResult {
   tables: Record<string, ReapplyCounts>;
-  conflicts: ReapplyConflict[];
+  /** JSON Lines beside the export, a `ReapplyConflict` each: rows that are left as they are in the live database. Null: none. */
+  conflictFile: string | null;
   notHeld: NotHeld;
   sequences: SequenceMove[];
 }
 
 /**
- * Inserts and updates parents first, then deletes children first, each row under a savepoint, all in one transaction with every trigger and
- * foreign key at work. What fails is tried again after the rest, until nothing more succeeds; what is left is reported. A second run finds
- * the rows "already so".
- * @throws UnguardedReapplyError when foreign keys are not checked. @throws ExportDamagedError when the export is not whole.
- * @throws TooManyConflictsError. Any other error, a lost connection for one, puts nothing back.
+ * What was exported is what is there afterwards: rows are written a statement a table, in one transaction, with users' triggers switched off (what they
+ * did is in the export) and every foreign key checked. What clashes with the live data is left out and reported. A second run finds the rows
+ * "already so".
+ * @throws ExportDamagedError when the export is not whole. @throws UnguardedReapplyError, NotRestoredError. Any error puts nothing back.
  */
 export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
-  const { live, folder, runId } = options;
+  const { live, folder, runId, dryRun = false } = options;
   const files = (await verifyExport(folder, runId)).filter(({ kind }) => kind === "jsonl");
   const exported = chosen((await readManifest(folder, runId))!.tables, files, options.tables);
-  await assertGuarded(live);
   await live.query("BEGIN");
   try {
-    // A constraint that waits for the commit could no longer be told apart by row.
-    await live.query("SET CONSTRAINTS ALL IMMEDIATE");
-    const schema = await readLiveSchema(live, exported);
-    const put = await putBackInOrder({
-      runId,
-      order: schema.order,
-      keyless: (table) => exported[table]!.key.length === 0,
-      files,
-      conflictLimit: options.conflictLimit ?? 10_000,
-      attempt: (table, difference) => underSavepoint(live, difference.op, () => reapplyRow(live, schema.targets.get(table)!, difference)),
+    const { targets, order, references, without } = await readLiveSchema(live, exported);
+    const tables = await quietly(live, { targets: [...targets.values()], references }, async () => {
+      const staged: Staged[] = [];
+      for (const [number, name] of order.entries())
+        staged.push(await stage(live, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
+      for (const one of staged) await classify(live, one);
+      await write(live, staged, references);
+      return staged;
     });
-    const sequences = options.dryRun === true ? [] : await advanceSequences(live, schema.order);
+    const sql = sqlOf(live);
+    const counts: Record<string, ReapplyCounts> = {};
+    for (const table of tables) counts[table.name] = await countsOf(sql, table);
+    const conflictFile = await writeConflicts(sql, tables, conflictPath(folder, runId));
+    const sequences = dryRun ? [] : await advanceSequences(live, order);
     await options.beforeCommit?.();
-    await live.query(options.dryRun === true ? "ROLLBACK" : "COMMIT");
-    return { ...put, notHeld: notHeldOf(exported, schema.without, schema.targets.values()), sequences };
+    await live.query(dryRun ? "ROLLBACK" : "COMMIT");
+    return { tables: counts, conflictFile, notHeld: notHeldOf(exported, without, targets.values()), sequences };
   } catch (error) {
     await live.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
 }
 
-function chosen(tables: Record<string, ExportedTable>, files: ExportedFile[], wanted?: readonly string[]): Record<string, ExportedTable> {
-  const names = new Set(wanted?.map(canonicalTable) ?? Object.keys(tables));
-  return Object.fromEntries(Object.entries(tables).filter(([name]) => names.has(name) && files.some(({ table }) => table === name)));
-}
-
-async function underSavepoint<T>(live: Client, op: Difference["op"], work: () => Promise<T>): Promise<T | Conflict> {
-  await live.query("SAVEPOINT row");
-  try {
-    const result = await work();
-    await live.query("RELEASE SAVEPOINT row");
-    return result;
-  } catch (error) {
-    const conflict = error instanceof Conflict ? error : conflictOf(error, op);
-    if (conflict === null) throw error;
-    await live.query("ROLLBACK TO SAVEPOINT row; RELEASE SAVEPOINT row");
-    return conflict;
+/** Rows that are refused when they are written may be what others rest on: then all is taken back and decided again without them. */
+async function write(live: Client, staged: readonly Staged[], references: readonly LiveReference[]): Promise<void> {
+  const sql = sqlOf(live);
+  const tables = new Map(staged.map((table) => [table.name, table]));
+  for (;;) {
+    await decide({ sql, tables, references });
+    await live.query("SAVEPOINT written");
+    const refused = await writeAll({ live, tables: staged, references });
+    if (refused.length === 0) return;
+    await live.query("ROLLBACK TO SAVEPOINT written; RELEASE SAVEPOINT written");
+    for (const { table, line, conflict } of refused) await mark(sql, tables.get(table)!, [line], conflict.reason, conflict.message);
   }
 }
 
-/** What concerns the one row is a conflict; anything else (connection, disk, deadlock, privileges) ends the whole. */
-function conflictOf(error: unknown, op: Difference["op"]): Conflict | null {
-  const {
-    code = "",
-    message = "",
-    detail,
-    constraint,
-  } = error as { code?: string; message?: string; detail?: string; constraint?: string };
-  const text = [message, detail].filter(Boolean).join(": ");
-  if (code === "23503") return new Conflict(op === "delete" ? "still referenced" : "missing parent", text);
-  if (code.startsWith("23")) return new Conflict("constraint violated", constraint === undefined ? text : `${constraint}: ${text}`);
-  if (code.startsWith("22")) return new Conflict("value not held", text);
-  if (code === "P0001" || code === "428C9" || code.startsWith("44") || code.startsWith("09")) return new Conflict("refused", text);
-  return null;
+function sqlOf(live: Client): Sql {
+  return {
+    run: async (text, values = []) => (await live.query(text, [...values])).rowCount ?? 0,
+    all: async <Row>(text: string, values: readonly unknown[] = []) => (await live.query(text, [...values])).rows as Row[],
+    textOf: (values) => `ROW(${values.join(", ")})::text`,
+    among: (line, parameter) => `${line} IN (SELECT x::int8 FROM json_array_elements_text(${parameter}::json) x)`,
+    index: () => Promise.resolve(),
+  };
+}
+
+function chosen(tables: Record<string, ExportedTable>, files: ExportedFile[], wanted?: readonly string[]): Record<string, ExportedTable> {
+  const names = new Set(wanted?.map(canonicalTable) ?? Object.keys(tables));
+  return Object.fromEntries(Object.entries(tables).filter(([name]) => names.has(name) && files.some(({ table }) => table === name)));
 }

@@ -1,6 +1,7 @@
-/** What the live file can take back: its tables, their order, and the values they can hold. */
+/** What the live file can take back: its tables, their keys, and the values they can hold. */
 import type { DatabaseSync } from "node:sqlite";
-import { parentsFirst } from "../postgres/reapply-passes.ts";
+import type { ReferenceKey, UniqueKey } from "../postgres/reapply-decide.ts";
+import { parentsFirst } from "../postgres/reapply-result.ts";
 import { all, openFile, quote } from "./database.ts";
 import type { ExportManifest } from "./export.ts";
 import { readShapes, type TableShape } from "./shape.ts";
@@ -8,37 +9,29 @@ import { affinityOf, sameValue, type Affinity, type Value } from "./values.ts";
 
 export type ExportedTable = ExportManifest["tables"][string];
 
-/** A foreign key, with both tables quoted. */
-export interface Reference {
-  child: string;
-  parent: string;
-  columns: string[];
-  references: string[];
-  /** A delete, or a change of what is referred to, would be followed by the child's rows. */
-  follows: { deletes: boolean; updates: boolean };
-  toItself: boolean;
-}
-
 /** A table of the live file as the rows of an export meet it. */
 export interface Target {
   name: string;
   identifier: string;
+  /** Columns of the live table that can be written, with the affinity of each. */
+  writable: Map<string, Affinity>;
   /** Columns the export and the live table share and that can be written. */
   held: string[];
   /** Columns of the export the live table lacks; their values stay in the export. */
   notHeld: string[];
+  /** Columns of the live table the export lacks. */
+  defaulted: string[];
   /** Empty where rows were exported as a multiset. */
   key: string[];
   /** What tells one row of the live table from every other. */
   address: string[];
+  /** Name of the row's number, where it is no column and the table has one: rows keep it. */
+  rowNumber: string | null;
   /** Declared types of the exported columns. */
   types: Map<string, string>;
   /** Held columns that make something else of some values than the exported ones did. */
   retyped: Map<string, { from: Affinity; to: Affinity }>;
-  parents: Reference[];
-  children: Reference[];
-  /** Where the table says what becomes of rows in its way: they are not to be replaced, nor the whole transaction to be ended. */
-  orAbort: "" | " OR ABORT";
+  uniques: UniqueKey[];
 }
 
 export interface LiveSchema {
@@ -47,105 +40,115 @@ export interface LiveSchema {
   without: string[];
   /** Targets, parents before children. */
   order: string[];
+  references: ReferenceKey[];
 }
 
 export function readLiveSchema(live: DatabaseSync, exported: Record<string, ExportedTable>): LiveSchema {
   const shapes = readShapes(live);
-  const keys = foreignKeys(live, shapes);
+  const references = foreignKeys(live, shapes);
   const targets = new Map<string, Target>();
   for (const [name, table] of Object.entries(exported)) {
-    const target = targetOf(live, name, table, shapes.get(name), keys);
+    const target = targetOf(live, name, table, shapes.get(name));
     if (target !== null) targets.set(name, target);
   }
   const without = Object.keys(exported).filter((name) => !targets.has(name));
-  return { targets, without, order: parentsFirst([...targets.keys()], keys) };
+  const keys = references.map(({ child, parent }) => ({ child: child.name, parent: parent.name }));
+  return { targets, without, order: parentsFirst([...targets.keys()], keys), references };
 }
 
-/** Null where the live file has no such table or not its key columns. */
-function targetOf(
-  live: DatabaseSync,
-  name: string,
-  exported: ExportedTable,
-  shape: TableShape | undefined,
-  keys: ForeignKey[],
-): Target | null {
+/** Null where the live file has no such table, not its key columns, or none of its columns. */
+function targetOf(live: DatabaseSync, name: string, exported: ExportedTable, shape: TableShape | undefined): Target | null {
   if (shape === undefined) return null;
-  const writable = new Map(shape.columns.filter(({ generated }) => !generated).map((column) => [column.name, column.type]));
+  const writable = new Map(shape.columns.filter(({ generated }) => !generated).map((column) => [column.name, affinityOf(column.type)]));
   if (!exported.key.every((column) => writable.has(column))) return null;
   const known = new Set(shape.columns.map((column) => column.name));
-  const held = exported.columns.filter((column) => writable.has(column.name));
-  const definition = all<{ sql: string }>(live, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = $1", [name])[0]!.sql;
+  const [here, names] = [exported.columns.filter((column) => writable.has(column.name)), exported.columns.map((column) => column.name)];
+  if (here.length === 0) return null;
+  const number = rowNumberOf(live, shape);
   return {
     name,
-    identifier: tableName(name),
-    held: held.map((column) => column.name),
-    notHeld: exported.columns.map((column) => column.name).filter((column) => !known.has(column)),
+    identifier: `main.${quote(name)}`,
+    writable,
+    held: here.map((column) => column.name),
+    notHeld: names.filter((column) => !known.has(column)),
+    defaulted: [...writable.keys()].filter((column) => !names.includes(column)),
     key: exported.key,
-    address: exported.key.length > 0 ? exported.key : addressOf(live, shape),
+    address: number === null ? shape.primaryKey : [number],
+    rowNumber: number !== null && !isRowNumber(live, shape) ? number : null,
     types: new Map(exported.columns.map((column) => [column.name, column.type])),
     retyped: new Map(
-      held
-        .map((column) => [column.name, { from: affinityOf(column.type), to: affinityOf(writable.get(column.name)!) }] as const)
+      here
+        .map((column) => [column.name, { from: affinityOf(column.type), to: writable.get(column.name)! }] as const)
         .filter(([, { from, to }]) => from !== to),
     ),
-    parents: keys.filter((key) => key.of.child === name).map(({ reference }) => reference),
-    children: keys.filter((key) => key.of.parent === name).map(({ reference }) => reference),
-    orAbort: /\bON\s+CONFLICT\b/i.test(definition) ? " OR ABORT" : "",
+    uniques: uniquesOf(live, shape, exported.key),
   };
 }
 
-function tableName(name: string): string {
-  return `main.${quote(name)}`;
-}
-
-/** The row's number under a name that no column has; tables without one have a primary key. */
-function addressOf(live: DatabaseSync, shape: TableShape): string[] {
+/** Of the row under a name that no column has; null where there is none. */
+function rowNumberOf(live: DatabaseSync, shape: TableShape): string | null {
   const [{ wr } = { wr: 0 }] = all<{ wr: number }>(live, "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = $1", [
     shape.name,
   ]);
   const taken = new Set(shape.columns.map(({ name }) => name.toLowerCase()));
-  const number = ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name));
-  return wr === 1 || number === undefined ? shape.primaryKey : [number];
+  return wr === 1 ? null : (["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? null);
 }
 
-interface ForeignKey {
-  child: string;
-  parent: string;
-  of: { child: string; parent: string };
-  reference: Reference;
+/** The key is the row's number itself: it has no index of its own. */
+function isRowNumber(live: DatabaseSync, { name, primaryKey }: TableShape): boolean {
+  return primaryKey.length === 1 && all(live, "SELECT 1 FROM pragma_index_list($1) WHERE origin = 'pk'", [name]).length === 0;
+}
+
+/** What is unique by an expression, or among some rows alone, is found out by trying. */
+function uniquesOf(live: DatabaseSync, shape: TableShape, key: readonly string[]): UniqueKey[] {
+  const indexes = all<{ name: string }>(live, 'SELECT name FROM pragma_index_list($1) WHERE "unique" = 1 AND partial = 0', [shape.name]);
+  const uniques = indexes.map(({ name }) => ({
+    name,
+    parts: all<{ name: string | null; coll: string }>(live, "SELECT name, coll FROM pragma_index_xinfo($1) WHERE key = 1 ORDER BY seqno", [
+      name,
+    ]),
+  }));
+  if (isRowNumber(live, shape)) uniques.push({ name: "the primary key", parts: [{ name: shape.primaryKey[0]!, coll: "BINARY" }] });
+  return uniques
+    .filter(({ parts }) => parts.every((part) => part.name !== null) && !sameColumns(parts, key))
+    .map(({ name, parts }) => ({
+      name,
+      keys: parts.map((part) => quote(part.name!)),
+      collations: parts.map((part) => part.coll),
+      where: null,
+      nullsEqual: false,
+    }));
+}
+
+/** Under another collation than the comparison's, two keys may be one. */
+function sameColumns(parts: readonly { name: string | null; coll: string }[], key: readonly string[]): boolean {
+  return parts.length === key.length && parts.every(({ name, coll }) => coll === "BINARY" && key.includes(name!));
 }
 
 /** Those whose parent exists. Names of tables are written in any case. */
-function foreignKeys(live: DatabaseSync, shapes: Map<string, TableShape>): ForeignKey[] {
+function foreignKeys(live: DatabaseSync, shapes: Map<string, TableShape>): ReferenceKey[] {
   const named = new Map([...shapes.keys()].map((name) => [name.toLowerCase(), name]));
-  const keys: ForeignKey[] = [];
+  const keys: ReferenceKey[] = [];
   for (const child of shapes.keys()) {
-    const rows = all<{ id: number; table: string; from: string; to: string | null; on_delete: string; on_update: string }>(
+    const rows = all<{ id: number; table: string; from: string; to: string | null }>(
       live,
-      `SELECT id, "table", "from", "to", on_delete, on_update FROM pragma_foreign_key_list($1) ORDER BY id, seq`,
+      `SELECT id, "table", "from", "to" FROM pragma_foreign_key_list($1) ORDER BY id, seq`,
       [child],
     );
     for (const parts of Map.groupBy(rows, ({ id }) => id).values()) {
-      const { table, on_delete, on_update } = parts[0]!;
-      const parent = named.get(table.toLowerCase());
+      const parent = named.get(parts[0]!.table.toLowerCase());
       if (parent === undefined) continue;
-      const references = parts.map(({ to }, place) => to ?? shapes.get(parent)!.primaryKey[place]!);
-      const reference: Reference = {
-        child: tableName(child),
-        parent: tableName(parent),
+      keys.push({
+        child: { name: child, live: `main.${quote(child)}` },
+        parent: { name: parent, live: `main.${quote(parent)}` },
         columns: parts.map(({ from }) => from),
-        references,
-        follows: { deletes: follows(on_delete), updates: follows(on_update) },
-        toItself: child === parent,
-      };
-      keys.push({ child, parent, of: { child, parent }, reference });
+        references: parts.map(({ to }, place) => to ?? shapes.get(parent)!.primaryKey[place]!),
+        // None acts while rows are put back.
+        actsOnDelete: false,
+      });
     }
   }
   return keys;
-}
-
-function follows(action: string): boolean {
-  return ["CASCADE", "SET NULL", "SET DEFAULT"].includes(action.toUpperCase());
 }
 
 /** What columns make of values, asked of SQLite itself in a file of nothing but such columns. */

@@ -1,29 +1,60 @@
-/** Writes one row that is put back, and tells what concerns the row from what ends the whole. */
+/**
+ * Writes what was decided, a statement a table. Rows that are updated are taken out and put in again under the same number: so values may change places
+ * under a unique key, and, since no foreign key acts meanwhile, nothing else notices.
+ */
 import type { DatabaseSync } from "node:sqlite";
-import { Conflict } from "../postgres/reapply-passes.ts";
-import { run } from "./database.ts";
+import { writeInBulk } from "../postgres/reapply-bulk.ts";
+import { LINE, OP, REASON } from "../postgres/reapply-decide.ts";
+import { Conflict } from "../postgres/reapply-result.ts";
+import { all, quote, run } from "./database.ts";
+import type { Staged } from "./reapply-stage.ts";
 
-/** How many rows were written. What concerns the one row is a conflict; anything else (disk, memory, damage) ends the whole. */
-export function write(db: DatabaseSync, text: string, values: readonly unknown[]): number {
-  try {
-    return run(db, text, values);
-  } catch (error) {
-    if (!db.isTransaction) throw new TransactionEndedError(error as Error);
-    throw conflictOf(error as Error, text) ?? error;
+export interface Refused {
+  table: string;
+  line: number;
+  conflict: Conflict;
+}
+
+/** @returns rows that were refused; the decision has to be made again without them, since others may rest on them */
+export async function writeAll(db: DatabaseSync, tables: readonly Staged[]): Promise<Refused[]> {
+  for (const { live, staged, place } of tables) {
+    const [there, here] = [place.map((one) => one.live).join(", "), place.map((one) => one.staged).join(", ")];
+    run(db, `DELETE FROM ${live} WHERE (${there}) IN (SELECT ${here} FROM ${staged} WHERE ${REASON} IS NULL AND ${OP} <> 'insert')`);
   }
+  const refused: Refused[] = [];
+  for (const op of ["update", "insert"] as const)
+    for (const table of tables) for (const one of await put(db, table, op)) refused.push({ table: table.name, ...one });
+  return refused;
+}
+
+async function put(db: DatabaseSync, { staged, live, place, target }: Staged, op: "update" | "insert") {
+  const numbered = op === "update" && target.rowNumber !== null;
+  const columns = (op === "update" ? [...target.writable.keys()] : target.held).map(quote);
+  const [into, from] = numbered
+    ? [
+        [quote(target.rowNumber!), ...columns],
+        [place[0]!.staged, ...columns],
+      ]
+    : [columns, columns];
+  const lines = all<{ line: number }>(db, `SELECT ${LINE} AS line FROM ${staged} WHERE ${REASON} IS NULL AND ${OP} = $1 ORDER BY 1`, [
+    op,
+  ]).map(({ line }) => line);
+  // Rows in the way are never replaced, whatever the table says becomes of them.
+  const text = `INSERT OR ABORT INTO ${live} (${into.join(", ")}) SELECT ${from.join(", ")} FROM ${staged}
+                 WHERE ${REASON} IS NULL AND ${OP} = $3 AND ${LINE} BETWEEN $1 AND $2 ORDER BY ${LINE}`;
+  return writeInBulk({
+    lines,
+    write: (first, last) => Promise.resolve(void run(db, text, [first, last, op])),
+    conflictOf,
+  });
 }
 
 const [SQL_ERROR, TOO_BIG, CONSTRAINT, MISMATCH] = [1, 18, 19, 20];
-const [FOREIGN_KEY, TRIGGER, DATA_TYPE] = [787, 1811, 3091];
+const DATA_TYPE = 3091;
 
-export function isForeignKey(error: unknown): boolean {
-  return (error as { errcode?: number }).errcode === FOREIGN_KEY;
-}
-
-function conflictOf(error: Error, text: string): Conflict | null {
+/** What concerns the one row is a conflict; anything else (disk, memory, damage) ends the whole. */
+function conflictOf(error: unknown): Conflict | null {
   const { errcode = 0, message } = error as Error & { errcode?: number };
-  if (isForeignKey(error)) return new Conflict(text.startsWith("DELETE") ? "still referenced" : "missing parent", message);
-  if (errcode === TRIGGER) return new Conflict("refused", message);
   if (errcode === DATA_TYPE) return new Conflict("value not held", message);
   switch (errcode & 0xff) {
     case CONSTRAINT:
@@ -31,21 +62,10 @@ function conflictOf(error: Error, text: string): Conflict | null {
     case TOO_BIG:
     case MISMATCH:
       return new Conflict("value not held", message);
-    // A foreign key to no table, a function that only the system itself has.
+    // A function that only the system itself has.
     case SQL_ERROR:
       return new Conflict("refused", message);
     default:
       return null;
-  }
-}
-
-/** A trigger that rolls back, or a foreign key that waits for the commit and is broken by a trigger: no row can be told to be the cause. */
-export class TransactionEndedError extends Error {
-  constructor(cause: Error) {
-    super(
-      `nothing was put back: the live file's own rules ended the transaction (${cause.message}). Set backout:carry to "export", which keeps the rows as files`,
-      { cause },
-    );
-    this.name = "TransactionEndedError";
   }
 }

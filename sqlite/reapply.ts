@@ -2,12 +2,15 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ExportDamagedError } from "../postgres/export-errors.ts";
 import { manifestPath } from "../postgres/export-file.ts";
-import { Conflict, notHeldOf, putBackInOrder, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "../postgres/reapply-passes.ts";
-import { first } from "./database.ts";
+import { conflictPath, countsOf, writeConflicts } from "../postgres/reapply-conflicts.ts";
+import { decide, mark, type ReferenceKey, type Sql } from "../postgres/reapply-decide.ts";
+import { notHeldOf, type NotHeld, type ReapplyCounts } from "../postgres/reapply-result.ts";
+import { all, first, quote, run } from "./database.ts";
 import { readExport } from "./export.ts";
-import { reapplyRow } from "./reapply-row.ts";
+import { withoutTriggers } from "./reapply-quiet.ts";
+import { contentOf, stage, type Staged } from "./reapply-stage.ts";
 import { Columns, readLiveSchema } from "./reapply-target.ts";
-import { isForeignKey, TransactionEndedError } from "./reapply-write.ts";
+import { writeAll } from "./reapply-write.ts";
 
 export interface ReapplyOptions {
   /** Session in the live file, not in a transaction; nobody else has one. */
@@ -15,24 +18,24 @@ export interface ReapplyOptions {
   /** Where the export of `runId` is. */
   folder: string;
   runId: string;
-  /** More conflicts than this and nothing is put back. Default 10,000. */
-  conflictLimit?: number;
   /** Runs when everything is done and nothing is kept yet. */
   beforeCommit?: () => Promise<void>;
 }
 
 export interface ReapplyResult {
   tables: Record<string, ReapplyCounts>;
-  conflicts: ReapplyConflict[];
+  /** JSON Lines beside the export, a `ReapplyConflict` each: rows that are left as they are in the live file. Null: none. */
+  conflictFile: string | null;
   notHeld: NotHeld;
 }
 
 /**
- * Each row under a savepoint, all in one transaction with every trigger and foreign key at work, also where the system itself does not switch them
- * on: rows without parents are reported and not put back. A second run finds the rows "already so".
- * @throws ExportDamagedError when the export is not whole. @throws TooManyConflictsError, TransactionEndedError. Any error puts nothing back.
+ * What was exported is what is there afterwards: rows are written a statement a table, in one transaction, without the file's triggers (what they did is
+ * in the export) and with every foreign key checked, also where the system itself does not switch them on. What clashes with the live data is left
+ * out and reported. A second run finds the rows "already so".
+ * @throws ExportDamagedError when the export is not whole. @throws TriggersLostError. Any error puts nothing back.
  */
-export async function reapply({ live, folder, runId, conflictLimit = 10_000, beforeCommit }: ReapplyOptions): Promise<ReapplyResult> {
+export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOptions): Promise<ReapplyResult> {
   const manifest = await readExport(folder, runId);
   if (manifest === null)
     throw new ExportDamagedError(runId, manifestPath(folder, runId), "there is no manifest, so the export is not complete");
@@ -40,48 +43,57 @@ export async function reapply({ live, folder, runId, conflictLimit = 10_000, bef
   const exported = Object.fromEntries(Object.entries(manifest.tables).filter(([name]) => files.some(({ table }) => table === name)));
   const checks = first<{ foreign_keys: number }>(live, "PRAGMA foreign_keys")?.foreign_keys === 1;
   const columns = new Columns();
-  // Only outside a transaction can they be switched.
-  live.exec("PRAGMA foreign_keys = ON; BEGIN IMMEDIATE");
+  const staged: Staged[] = [];
+  // Only outside a transaction can they be switched. No key acts or is asked row by row: all of them are looked at before anything is written.
+  live.exec("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE");
   try {
-    const schema = readLiveSchema(live, exported);
-    const put = await putBackInOrder({
-      runId,
-      order: schema.order,
-      keyless: (table) => exported[table]!.key.length === 0,
-      files,
-      conflictLimit,
-      attempt: (table, difference) =>
-        Promise.resolve(underSavepoint(live, () => reapplyRow({ db: live, columns }, schema.targets.get(table)!, difference))),
+    const { targets, order, references, without } = readLiveSchema(live, exported);
+    await withoutTriggers(live, order, async () => {
+      for (const [number, name] of order.entries())
+        staged.push(await stage(live, columns, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
+      await write(live, staged, references);
     });
+    const sql = sqlOf(live);
+    const counts: Record<string, ReapplyCounts> = {};
+    for (const table of staged) counts[table.name] = await countsOf(sql, table);
+    const conflictFile = await writeConflicts(sql, staged, conflictPath(folder, runId));
     await beforeCommit?.();
-    commit(live);
-    return { ...put, notHeld: notHeldOf(exported, schema.without, schema.targets.values()) };
+    for (const table of staged) live.exec(`DROP TABLE ${table.staged}`);
+    live.exec("COMMIT");
+    return { tables: counts, conflictFile, notHeld: notHeldOf(exported, without, targets.values()) };
   } catch (error) {
     if (live.isTransaction) live.exec("ROLLBACK");
     throw error;
   } finally {
     columns.close();
-    if (!checks) live.exec("PRAGMA foreign_keys = OFF");
+    if (checks) live.exec("PRAGMA foreign_keys = ON");
   }
 }
 
-function commit(live: DatabaseSync): void {
-  try {
-    live.exec("COMMIT");
-  } catch (error) {
-    throw isForeignKey(error) ? new TransactionEndedError(error as Error) : error;
+/** Rows that are refused when they are written may be what others rest on: then all is taken back and decided again without them. */
+async function write(live: DatabaseSync, staged: readonly Staged[], references: readonly ReferenceKey[]): Promise<void> {
+  const sql = sqlOf(live);
+  const tables = new Map(staged.map((table) => [table.name, table]));
+  for (;;) {
+    await decide({ sql, tables, references });
+    live.exec("SAVEPOINT written");
+    const refused = await writeAll(live, staged);
+    if (refused.length === 0) return live.exec("RELEASE written");
+    live.exec("ROLLBACK TO written; RELEASE written");
+    for (const { table, line, conflict } of refused) await mark(sql, tables.get(table)!, [line], conflict.reason, conflict.message);
   }
 }
 
-function underSavepoint<T>(live: DatabaseSync, work: () => T): T | Conflict {
-  live.exec("SAVEPOINT one_row");
-  try {
-    const result = work();
-    live.exec("RELEASE one_row");
-    return result;
-  } catch (error) {
-    if (!(error instanceof Conflict)) throw error;
-    live.exec("ROLLBACK TO one_row; RELEASE one_row");
-    return error;
-  }
+function sqlOf(live: DatabaseSync): Sql {
+  return {
+    run: (text, values) => Promise.resolve(run(live, text, values)),
+    all: <Row>(text: string, values?: readonly unknown[]) => Promise.resolve(all<Row>(live, text, values)),
+    textOf: contentOf,
+    among: (line, parameter) => `${line} IN (SELECT value FROM json_each(${parameter}))`,
+    index: (staged, columns) => {
+      const name = quote(`${staged} by ${columns.join(", ")}`);
+      live.exec(`CREATE INDEX IF NOT EXISTS temp.${name} ON ${staged.replace("temp.", "")} (${columns.join(", ")})`);
+      return Promise.resolve();
+    },
+  };
 }

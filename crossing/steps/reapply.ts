@@ -3,8 +3,6 @@
  * nobody is let in yet: users and checks see all of it or none, and no row of theirs can come between. Costs time that users wait; the preview
  * tells how many rows it is.
  */
-import { appendFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { countTables } from "../../verification/baseline.ts";
 import { engineOf, type PutBack } from "../engine.ts";
 import type { Moved } from "../moved-data.ts";
@@ -56,15 +54,14 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
         );
         return { tables: {}, notHeld: { tables: {}, columns: {} }, conflicts: 0, conflictFile: null, counts: {} };
       }
-      const { tables, conflicts, notHeld } = await engine.putBack(run, database, folder, runId);
-      const conflictFile = keepConflicts(join(folder, `${runId}.conflicts.jsonl`), conflicts);
+      const { tables, conflictFile, notHeld } = await engine.putBack(run, database, folder, runId);
       const live = await engine.openLive(run, database, true);
       const counts = await countTables(live.session, run.definition.databases[database]!.tables).finally(() => live.end());
-      const done = { tables, notHeld, conflicts: conflicts.length, conflictFile, counts };
+      const conflicts = Object.values(tables).reduce((sum, table) => sum + table.conflicts, 0);
+      const done = { tables, notHeld, conflicts, conflictFile, counts };
       // Verification asks this crossing; whichever goes on asks the one that moved the data.
       for (const its of new Set([run.epoch, epoch])) await run.control.keep(reappliedKey(its, database), done);
-      if (conflictFile !== null)
-        run.log("warning", `${conflicts.length} rows of ${database} clash with what was restored and were left out: ${conflictFile}`);
+      for (const line of leftOut(database, done)) run.log("warning", line);
       return done;
     },
     (done) => done,
@@ -77,12 +74,32 @@ export async function rowsPutBack({ control }: Pick<Run, "control">, epoch: numb
   return tables.reduce((sum, { inserted, updated, deleted, alreadySo }) => sum + inserted + updated + deleted + alreadySo, 0);
 }
 
-function keepConflicts(file: string, conflicts: PutBack["conflicts"]): string | null {
-  rmSync(file, { force: true });
-  if (conflicts.length === 0) return null;
-  writeFileSync(file, "", { mode: 0o600 });
-  for (const conflict of conflicts) appendFileSync(file, `${JSON.stringify(conflict)}\n`);
-  return file;
+/** What of an export is not in the live data again, in words. */
+export function leftOut(database: string, { tables, notHeld, conflicts, conflictFile }: Omit<Reapplied, "counts">): string[] {
+  const lines: string[] = [];
+  if (conflicts > 0)
+    lines.push(
+      `${count(conflicts)} of ${database} ${conflicts === 1 ? "clashes" : "clash"} with what was restored and ${conflicts === 1 ? "was" : "were"} left out: ${conflictFile}`,
+    );
+  for (const [table, rows] of Object.entries(notHeld.tables))
+    lines.push(
+      `${count(rows)} of ${database}: ${table} ${rows === 1 ? "is" : "are"} in the export only: the restored schema cannot hold the table`,
+    );
+  for (const [table, columns] of Object.entries(notHeld.columns)) {
+    const alone = tables[table]?.notHeld ?? 0;
+    lines.push(
+      `${database}: ${table}: the restored schema has no column ${columns.join(", ")}: its values are in the export only${alone === 0 ? "" : `; ${count(alone)} differ in nothing else`}`,
+    );
+  }
+  for (const [table, columns] of Object.entries(notHeld.defaulted ?? {}))
+    lines.push(
+      `${database}: ${table}: rows that were put back have no value of their own in ${columns.join(", ")}: the newer schema has no such column`,
+    );
+  return lines;
+}
+
+function count(rows: number): string {
+  return `${rows} ${rows === 1 ? "row" : "rows"}`;
 }
 
 /** Rows per table that verification has to find after rows were put back; empty where none were. */

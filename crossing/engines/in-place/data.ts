@@ -194,9 +194,9 @@ export async function putBack({ site, definition }: Run, database: string, folde
   return inDatabase(site, database, async (live) => {
     await assertClosed(live);
     return withoutForce(live, async () => {
-      const { tables, conflicts, notHeld } = await reapply({ live, folder, runId, beforeCommit: () => failpoint("data.put-back") });
+      const { tables, conflictFile, notHeld } = await reapply({ live, folder, runId, beforeCommit: () => failpoint("data.put-back") });
       if (definition.databases[database]!.refreshViews === true) await refreshViews(live);
-      return { tables, conflicts, notHeld };
+      return { tables, conflictFile, notHeld };
     });
   });
 }

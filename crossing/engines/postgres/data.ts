@@ -158,14 +158,14 @@ export async function exportSince(
 export async function putBack(run: Run, database: string, folder: string, runId: string): Promise<PutBack> {
   const live = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
   try {
-    const { tables, conflicts, notHeld } = await reapply({
+    const { tables, conflictFile, notHeld } = await reapply({
       live,
       folder,
       runId,
       beforeCommit: () => failpoint("data.put-back"),
     });
     if (run.definition.databases[database]!.refreshViews === true) await refreshViews(live);
-    return { tables, conflicts, notHeld };
+    return { tables, conflictFile, notHeld };
   } finally {
     await live.end().catch(() => undefined);
   }
