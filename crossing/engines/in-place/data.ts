@@ -2,8 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
-import { dumpFolder, endpointOf, liveName, ownerRole, secretOf, serverOf, servicesRole, type Site } from "../../../declared/site.ts";
-import { quote } from "../../../postgres/connection.ts";
+import { dumpFolder, endpointOf, liveName, ownerRole, serverOf, servicesRole } from "../../../declared/site.ts";
 import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
 import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
 import { assertClosed, closeInPlace } from "../../../postgres/in-place/fence.ts";
@@ -12,7 +11,7 @@ import { differencesFrom, restoreInPlace } from "../../../postgres/in-place/rest
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { reapply } from "../../../postgres/reapply.ts";
-import { ensureRole, hasRights, servicesGrantStatements } from "../../../postgres/roles.ts";
+import { hasRights, servicesGrantStatements } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import type { Client } from "pg";
 import { CopyDiffersError, quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
@@ -24,6 +23,7 @@ import type { Run } from "../../run.ts";
 import { lineage } from "./looking.ts";
 import { inDatabase, withScratch } from "./places.ts";
 import { dumpStatements, liveStatement } from "./record.ts";
+import { prepareRoles } from "./roles.ts";
 import { tryAndKeep } from "./trial.ts";
 
 /** A hosted database is the provider's to make. */
@@ -40,20 +40,6 @@ export class HostedDatabaseMissingError extends Error {
 
 export async function make({ site }: Run, database: string): Promise<void> {
   await Promise.reject(new HostedDatabaseMissingError(liveName(site, database), endpointOf(site).user));
-}
-
-/** Roles of backout's own beside the owner, who becomes a member of both so that it may work for them. Who connects is left to the fence. */
-async function prepareRoles(client: Client, site: Site, live: string): Promise<void> {
-  await ensureRole(client, { name: ownerRole(site), login: false, password: secretOf(site, "database-owner") });
-  await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
-  const { rows } = await client.query<{ role: string }>(
-    "SELECT rolname AS role FROM pg_roles WHERE rolname = ANY ($1) AND NOT pg_has_role(current_user, oid, 'MEMBER')",
-    [[ownerRole(site), servicesRole(site)]],
-  );
-  for (const { role } of rows) await client.query(`GRANT ${quote(role)} TO CURRENT_USER`);
-  await client.query(
-    `GRANT CREATE ON DATABASE ${quote(live)} TO ${quote(ownerRole(site))}; GRANT CREATE, USAGE ON SCHEMA public TO ${quote(ownerRole(site))}`,
-  );
 }
 
 export async function migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {

@@ -20,6 +20,7 @@ import { ledgerFacts, migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
 import { clientOf } from "../postgres/session.ts";
 import { inDatabase } from "./places.ts";
+import { refuseRoles } from "./roles.ts";
 import { refuseUnreadable } from "./scratch.ts";
 
 export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
@@ -50,6 +51,7 @@ export async function refuseUnfenceable({ site }: Looking, databases: readonly s
   for (const database of databases)
     await inDatabase(site, database, async (client) => {
       await toolsOf(client);
+      await refuseRoles(client, site, database);
       await refuseUnrestorable(client);
       await refuseUnreadable(liveName(site, database), await readSurroundings(client, await readExtent(client)));
       await refuseUnclosable(client);
