@@ -6,13 +6,14 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 
 // The provider starts while the rest is loaded.
 const provider = await startProvider();
-const { allConfig, getStack } = await import("./components/pulumi.ts");
+const { allConfig, getStack, isConfigSecret } = await import("./components/pulumi.ts");
 const { RollbackStack } = await import("./components/rollback-stack.ts");
 const { parseDeclared } = await import("./declared/parse.ts");
 const { resolvePins } = await import("./declared/pins.ts");
+const { secretKeys } = await import("./declared/secret-config.ts");
 const { definitionOf, siteOf } = await import("./declared/site.ts");
 
-const declared = parseDeclared(allConfig());
+const declared = parseDeclared(allConfig(), secretKeys(isConfigSecret));
 const site = siteOf(declared, getStack(), process.env["BACKOUT_PROJECT"] ?? process.cwd());
 const definition = await definitionOf(site);
 const pins = resolvePins(declared, definition);

@@ -1,6 +1,9 @@
 import * as pulumi from "./pulumi.ts";
 import { jsonText, type JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
+import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../declared/secret-config.ts";
+import { keepSalt } from "../declared/seal.ts";
+import { makeSecrets } from "../declared/secrets.ts";
 import type { Declared } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
@@ -16,6 +19,7 @@ import { Record } from "./record.ts";
 import { Resume } from "./resume.ts";
 import { Snapshots } from "./snapshots.ts";
 import { declarationsOf } from "./targets/declarations.ts";
+import { withSetup } from "./targets/setup.ts";
 import { TrafficGate } from "./traffic-gate.ts";
 import { Verification } from "./verification.ts";
 
@@ -54,8 +58,13 @@ export class RollbackStack extends pulumi.ComponentResource {
   constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {
     super("backout:index:RollbackStack", name, {}, opts);
     const { definition, declared } = args;
-    const site = siteText(args.site);
-    const pins = jsonText(args.pins);
+    if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
+    const secret = secretKeys(pulumi.isConfigSecret);
+    requireNoOtherSecrets(secret);
+    const hidden = hideSecretConfig(args.pins, args.site, secret);
+    const pinned = withSetup(hidden.pins, hidden.site, definition);
+    const site = siteText(hidden.site, secret.length > 0);
+    const pins = jsonText(pinned);
     const after = (...resources: pulumi.Resource[]): pulumi.CustomResourceOptions => ({ parent: this, dependsOn: resources });
 
     const server = args.site.server?.embedded === true ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
@@ -88,7 +97,7 @@ export class RollbackStack extends pulumi.ComponentResource {
         : [new Constraints("constraints", { site, epoch, pins, violations }, after(snapshots, ...databases))];
     const data = [snapshots, ...databases, ...constraints];
     const flags = new Flags("flags", { site, epoch, flags: args.pins.flags }, after(...data));
-    const components = Object.entries(args.pins.components).map(
+    const components = Object.entries(pinned.components).map(
       ([component, pin]) => new Component(component, { site, epoch, component, pin }, after(...data)),
     );
     const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...components));
@@ -104,10 +113,16 @@ export class RollbackStack extends pulumi.ComponentResource {
   }
 }
 
-/** With the server's password in it, a secret as a whole: encrypted in the state file, shown nowhere. */
-function siteText(site: Site): pulumi.Input<JsonText<Site>> {
+/** An update starts components with them, and the next one compares: a preview makes nothing. */
+function keepForUpdates(site: Site, definition: SystemDefinition): void {
+  keepSalt(site);
+  makeSecrets(site, definition);
+}
+
+/** With a password or secret configuration in it, a secret as a whole: encrypted in the state file, shown nowhere. */
+function siteText(site: Site, secret: boolean): pulumi.Input<JsonText<Site>> {
   const text = jsonText(site);
-  return site.server?.password === undefined ? text : pulumi.secret(text);
+  return secret || site.server?.password !== undefined ? pulumi.secret(text) : text;
 }
 
 function pinnedNames(pins: Pins): string[] {

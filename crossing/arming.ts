@@ -127,9 +127,9 @@ function stepBack(pid: number | undefined): void {
   }
 }
 
-/** The password goes by the environment, not into a file. */
+/** The password goes by the environment, not into a file; what components are configured with is not needed. */
 function withoutPassword(site: Site): { bare: Site; password: string | undefined } {
-  const { server, ...rest } = site;
+  const { server, secretConfig: _unneeded, ...rest } = site;
   if (server === undefined) return { bare: rest, password: undefined };
   const { password, ...declared } = server;
   return { bare: { ...rest, server: declared }, password };

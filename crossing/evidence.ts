@@ -2,7 +2,8 @@
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { targetOf } from "../components/targets/index.ts";
-import { liveFile, secretOf } from "../declared/site.ts";
+import { definedSecret } from "../declared/secrets.ts";
+import { liveFile } from "../declared/site.ts";
 import {
   archiveTo,
   linkInto,
@@ -107,7 +108,7 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
         headers: { ...headers, "x-backout-pass": verifierPass(run.site) },
         signal: AbortSignal.timeout(TIMEOUT_MS),
       }),
-    secret: (name) => secretOf(run.site, name),
+    secret: (name) => definedSecret(run.site, run.definition, name),
     errorLog: (component, lines) => targetOf(run.site, run.definition).errorLog(component, lines),
     backup: (database, file) => backupOf(run, database, join(folder, file)),
     path: (file) => join(folder, file),

@@ -1,5 +1,5 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
-import { canonical, showDataPin, type ComponentPin, type DataPin, type Pins } from "../declared/pins.ts";
+import { canonical, showDataPin, type ComponentPin, type ComponentSetup, type DataPin, type Pins } from "../declared/pins.ts";
 import type { ConstraintState } from "../systems/constraint.ts";
 import { schemaAhead } from "./schema-ahead.ts";
 import type { ComponentScope, ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
@@ -190,7 +190,20 @@ function difference(old: ComponentPin | undefined, pin: ComponentPin): string[] 
   if (canonical(old.config) !== canonical(pin.config)) what.push("configuration");
   if (old.run !== pin.run) what.push(pin.run ? "started" : "stopped");
   if (old.restart !== pin.restart && what.length === 0) what.push("restarted");
+  // Another release or configuration brings another environment.
+  if (what.length === 0 && pin.run) what.push(...setupChanges(old.setup, pin.setup));
   return what;
+}
+
+/** Names only: values are nowhere. */
+function setupChanges(old: ComponentSetup | undefined, now: ComponentSetup | undefined): string[] {
+  if (old === undefined || now === undefined) return [];
+  return (["environment", "definition"] as const).flatMap((part) => {
+    const names = [...new Set([...Object.keys(old[part]), ...Object.keys(now[part])])].filter(
+      (name) => old[part][name] !== now[part][name],
+    );
+    return names.length === 0 ? [] : [`${part} changed: ${names.sort().join(", ")}`];
+  });
 }
 
 function planDatabase(name: string, input: PlanInput, forward: boolean): DatabasePlan {
@@ -361,7 +374,13 @@ function componentFits(
   const config =
     asked?.config === undefined ? from.config : asked.config === "ledger" ? recorded : withRecorded(from.config, recorded, asked.config);
   const { restart } = asked?.restart === true ? to : from;
-  return difference({ ...from, run: to.run, config, ...(restart === undefined ? {} : { restart }) }, to).length === 0;
+  const { setup } = to;
+  return (
+    difference(
+      { ...from, run: to.run, config, ...(restart === undefined ? {} : { restart }), ...(setup === undefined ? {} : { setup }) },
+      to,
+    ).length === 0
+  );
 }
 
 /** `config` with the recorded values of these keys. */

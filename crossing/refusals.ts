@@ -1,5 +1,6 @@
 /** Every reason not to begin a crossing, found before anything stops. */
 import { cannotRun } from "../components/targets/index.ts";
+import { setupRefusals } from "../components/targets/setup.ts";
 import type { Pins } from "../declared/pins.ts";
 import { openControl } from "../control/open.ts";
 import type { Site } from "../declared/site.ts";
@@ -19,7 +20,7 @@ export async function refusals(
   facts: Facts,
   violations: "refuse" | "quarantine" = "refuse",
 ): Promise<string[]> {
-  const reasons = await cannotRun(site, definition, pins);
+  const reasons = [...setupRefusals(site, definition, pins), ...(await cannotRun(site, definition, pins))];
   const collect = async (work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();

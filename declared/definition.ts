@@ -78,7 +78,9 @@ const definitionSchema = z.strictObject({
   stopOrder: names,
   databases: mapOf(database),
   listeners: mapOf(listener),
-  secrets: z.array(z.union([name, some])),
+  secrets: mapOf(
+    z.strictObject({ generate: z.literal(true, "must be `true`: leave it out for a secret that must be given").optional() }),
+  ).optional(),
   flags: z.strictObject({ database: name, readSql: name, writeSql: name, requiresTable: name }).optional(),
   constraints: mapOf(some).optional(),
   constraintRecords: some.optional(),
@@ -99,6 +101,7 @@ const definitionSchema = z.strictObject({
   maintenanceMessage: name,
   retryAfterSeconds: z.number().int().min(0, "must not be negative"),
   drainSeconds: seconds.optional(),
+  settleSeconds: seconds.optional(),
   // Only who drills needs it.
   drill: z
     .looseObject({

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isMap, parseDocument, type Document } from "yaml";
 import { configOf, documentOf } from "./stack-text.ts";
 import { NAMESPACE } from "./errors.ts";
+import { requireNoReference } from "./secret-config.ts";
 
 /** One pin to set (or, with `undefined`, to remove), by path below the namespace: `["components", "worker", "run"]`. */
 export interface PinEdit {
@@ -19,6 +20,7 @@ export interface LineChange {
 export function editPins(text: string, edits: PinEdit[]): string {
   const { document } = documentOf(text);
   for (const { path, value } of edits) {
+    requireNoReference(path, value);
     const [key, ...rest] = path;
     const full = ["config", `${NAMESPACE}:${key}`, ...rest];
     if (value !== undefined) makeMaps(document, full.slice(0, -1));
@@ -80,12 +82,31 @@ export function changedLines(before: string, after: string): LineChange {
 }
 
 /**
- * Raw configuration of a stack file: full keys to values. Encrypted values are left out.
+ * Raw configuration of a stack file: full keys to values. What is encrypted is as `plain` has it, and left out where it has nothing.
  * @param file what the text is called in errors.
  * @throws StackFileError
  */
-export function rawConfig(text: string, file?: string): Record<string, unknown> {
+export function rawConfig(text: string, file?: string, plain: ReadonlyMap<string, string> = new Map()): Record<string, unknown> {
+  return decrypted(configOf(text, file), plain) as Record<string, unknown>;
+}
+
+function decrypted(value: unknown, plain: ReadonlyMap<string, string>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((inner) => decrypted(inner, plain));
+  const { secure } = value as { secure?: unknown };
+  if (typeof secure === "string") return plain.get(secure);
   return Object.fromEntries(
-    Object.entries(configOf(text, file)).filter(([, value]) => !(typeof value === "object" && value !== null && "secure" in value)),
+    Object.entries(value)
+      .map(([key, inner]) => [key, decrypted(inner, plain)])
+      .filter(([, inner]) => inner !== undefined),
   );
+}
+
+/** Full keys of which something is encrypted. @throws StackFileError */
+export function encryptedKeys(text: string, file?: string): string[] {
+  const holds = (value: unknown): boolean =>
+    typeof value === "object" &&
+    value !== null &&
+    (typeof (value as { secure?: unknown }).secure === "string" || Object.values(value).some(holds));
+  return Object.entries(configOf(text, file)).flatMap(([key, value]) => (holds(value) ? [key] : []));
 }

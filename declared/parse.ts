@@ -5,9 +5,10 @@ import { CONFIG_KEYS, declaredSchema, type Declared } from "./schema.ts";
 
 /**
  * @param raw configuration as stored: full keys (`backout:release`) to values, objects either as such or as JSON text.
+ * @param secret keys without namespace of which something is encrypted: no error shows a value of theirs.
  * @throws DeclaredStateErrors
  */
-export function parseDeclared(raw: Record<string, unknown>): Declared {
+export function parseDeclared(raw: Record<string, unknown>, secret: readonly string[] = []): Declared {
   const values: Record<string, unknown> = {};
   const errors: DeclaredStateError[] = [];
   for (const [fullKey, value] of Object.entries(raw)) {
@@ -24,7 +25,12 @@ export function parseDeclared(raw: Record<string, unknown>): Declared {
     } else values[key] = isText(key) ? value : decode(value);
   }
   const parsed = declaredSchema.safeParse(values);
-  if (!parsed.success) errors.push(...described(parsed.error.issues, { schema: declaredSchema, values, under: `${NAMESPACE}:` }));
+  if (!parsed.success)
+    errors.push(
+      ...described(parsed.error.issues, { schema: declaredSchema, values, under: `${NAMESPACE}:` }).map((error) =>
+        withoutValue(error, secret),
+      ),
+    );
   if (errors.length > 0 || !parsed.success) throw new DeclaredStateErrors(errors);
   return parsed.data;
 }
@@ -43,6 +49,11 @@ function decode(value: unknown): unknown {
 /** What is encrypted in the stack file is not told in plain text, not even under a mistyped key. */
 function shown(key: string, value: unknown): unknown {
   return /pass|secret|token/i.test(key) && value !== undefined ? "(not shown)" : value;
+}
+
+function withoutValue(error: DeclaredStateError, secret: readonly string[]): DeclaredStateError {
+  const inside = secret.some((key) => error.key === `${NAMESPACE}:${key}` || error.key.startsWith(`${NAMESPACE}:${key}.`));
+  return inside && error.value !== undefined ? new DeclaredStateError(error.key, "(not shown)", error.allowed) : error;
 }
 
 type Schema = z.core.$ZodType;

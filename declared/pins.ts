@@ -34,6 +34,16 @@ export interface ComponentPin {
   artefact: Artefact;
   /** How often it was asked to start anew; absent: never. */
   restart?: number;
+  /** What else it is started with; absent: not known (recorded by an earlier version), and what runs counts as unchanged. */
+  setup?: ComponentSetup;
+}
+
+/** What a component is started with besides its pin. Never a value of its environment. */
+export interface ComponentSetup {
+  /** Salted hash of each variable's value, by name. */
+  environment: Record<string, string>;
+  /** What its definition says of how it runs, by name. */
+  definition: Record<string, string>;
 }
 
 export type Maintenance = { mode: "off" | "read-only" | "full"; message: string };

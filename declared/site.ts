@@ -1,7 +1,7 @@
 /** Where a stack lives: its folder, server, ports and definition. Every resource of the provider and every verb starts from one. */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { controlDatabaseName } from "../control/name.ts";
 import type { Endpoint } from "../postgres/connection.ts";
@@ -39,6 +39,8 @@ export interface Site {
   adopt?: boolean;
   /** Id of the stack whose record may be taken over. */
   takeOver?: string;
+  /** Values of secret configuration by the references that stand for them in the pins; never kept in a record or a file. */
+  secretConfig?: Record<string, string>;
 }
 
 /** Superuser of the embedded server. */
@@ -172,17 +174,15 @@ export function artefactFolder(site: Site, path: string): string {
 }
 
 /**
- * A secret by name: environment variable `BACKOUT_SECRET_<NAME>`, else a file only its owner can read, made on first use.
- * It is never written to state, logs or argument lists.
+ * A secret by name: as the environment gives it, else from a file only its owner can read, made on first use. For backout's own; those of a
+ * definition are asked of secrets.ts. It is never written to state, logs or argument lists.
  */
 export function secretOf(site: Pick<Site, "home">, name: string): string {
-  const variable = `BACKOUT_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
-  const given = process.env[variable];
-  if (given !== undefined) return given;
-  const folder = join(site.home, "secrets");
-  const file = join(folder, name);
+  const given = givenSecret(name);
+  if (given !== null) return given;
+  const file = secretFile(site, name);
   if (!existsSync(file)) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     try {
       writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600, flag: "wx" });
     } catch (error) {
@@ -190,6 +190,25 @@ export function secretOf(site: Pick<Site, "home">, name: string): string {
     }
   }
   return readFileSync(file, "utf8").trim();
+}
+
+export function secretVariable(name: string): string {
+  return `BACKOUT_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
+}
+
+/** As the environment gives it. An empty variable gives nothing: it is what a missing one of a pipeline looks like. */
+export function givenSecret(name: string): string | null {
+  return process.env[secretVariable(name)] || null;
+}
+
+/** As its file has it; null where there is none. */
+export function keptSecret(site: Pick<Site, "home">, name: string): string | null {
+  const file = secretFile(site, name);
+  return existsSync(file) ? readFileSync(file, "utf8").trim() || null : null;
+}
+
+export function secretFile(site: Pick<Site, "home">, name: string): string {
+  return join(site.home, "secrets", name);
 }
 
 /** How components reach one database: a connection string, or the absolute path of a SQLite file. */

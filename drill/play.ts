@@ -2,7 +2,7 @@
  * The drill as a story: the older release with data, the newer one, a client that writes all the time, a fault that shows, back, and everything
  * looked at from outside.
  */
-import { secretOf } from "../declared/site.ts";
+import { definedSecret } from "../declared/secrets.ts";
 import type { CrossingOutcome } from "../scripts/cross.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import type { DeployOutcome } from "../scripts/verbs/deploy.ts";
@@ -49,7 +49,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
       const { armed } = await deploy(stage, drill.from);
       if (restores) checks.push(armedCheck(armed));
     });
-  const secret = (wanted: string): string => secretOf(stage.site, wanted);
+  const secret = (wanted: string): string => definedSecret(stage.site, stage.definition, wanted);
   const witness = await startWitness(folder, drill.witness, urlOf(stage, drill.witness.component), secret);
   let hindrance: Hindrance = NO_HINDRANCE;
   try {

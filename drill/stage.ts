@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { targetOf } from "../components/targets/index.ts";
 import type { PinEdit } from "../declared/edit.ts";
-import { secretOf, type Site } from "../declared/site.ts";
+import { definedSecret } from "../declared/secrets.ts";
+import type { Site } from "../declared/site.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { openStack, stackFile, type OpenStack } from "../scripts/stack.ts";
 import type { DrillContext, SystemDefinition } from "../systems/definition.ts";
@@ -31,7 +32,7 @@ export async function setStage({ source, scope }: DrillRequest, folder: string, 
   const stack = await makeEphemeralStack({ project, stack: source.stack, folder, name, engine, edits });
   const opened = await openStack(stackFile(stack.stack, folder));
   const site: Site = { ...opened.site, home: stack.home };
-  await startStandIns(folder, opened.definition, standIns, (secret) => secretOf(site, secret));
+  await startStandIns(folder, opened.definition, standIns, (secret) => definedSecret(site, opened.definition, secret));
   return { folder, stack, site, definition: opened.definition };
 }
 
@@ -108,7 +109,7 @@ export async function withContext<T>(stage: Stage, work: (context: DrillContext)
       url: (component) => urlOf(stage, component),
       database: data.database,
       sqlite: data.sqlite,
-      secret: (name) => secretOf(site, name),
+      secret: (name) => definedSecret(site, definition, name),
       observe: (component) => target.observe(component),
       runs: (component) => pins.components[component]?.run ?? false,
       home: site.home,

@@ -81,7 +81,7 @@ export async function waitHealthy(options: HealthOptions): Promise<{ waitedMs: n
       await sleep(20);
       throw fail(false);
     }
-    const { healthy, answer } = await look().catch((error: unknown) => ({ healthy: false, answer: reasonOf(error) }));
+    const { healthy, answer } = await answered(look());
     lastAnswer = answer;
     if (healthy && options.isAlive()) return { waitedMs: Math.round(performance.now() - began), answer };
     if (performance.now() - began >= options.timeoutMs) throw fail(options.isAlive());
@@ -103,6 +103,15 @@ export function waitProcessHealthy(
     exitState: () => (record === null ? null : exitStateOf(record)),
     errorLines: (lines) => errorLines(stateFolder, name, lines),
   });
+}
+
+/** One look at a health endpoint. Never throws. */
+export function askHealth(url: string, body: string | undefined): Promise<HealthAnswer> {
+  return answered(ask(url, body));
+}
+
+async function answered(look: Promise<HealthAnswer>): Promise<HealthAnswer> {
+  return look.catch((error: unknown) => ({ healthy: false, answer: reasonOf(error) }));
 }
 
 async function ask(url: string, body: string | undefined): Promise<HealthAnswer> {

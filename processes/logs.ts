@@ -39,11 +39,19 @@ function rotate(file: string, aboveBytes: number): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > aboveBytes) renameSync(file, `${file}.1`);
 }
 
-/** The last `lines` lines that the process wrote to its error log since it was last started, oldest first. */
-export function errorLines(stateFolder: string, name: string, lines: number): string[] {
+/** The last `lines` lines that the process wrote to its error log since it was last started, and since `mark`, oldest first. */
+export function errorLines(stateFolder: string, name: string, lines: number, mark = 0): string[] {
   const record = readRecord(stateFolder, name);
-  const file = record?.errorFile ?? join(stateFolder, `${name}.err.log`);
-  return lastLines(file, lines, record?.errorOffset ?? 0);
+  return lastLines(errorFile(stateFolder, name), lines, Math.max(record?.errorOffset ?? 0, mark));
+}
+
+/** Size of the error log now, bytes. */
+export function errorLogBytes(stateFolder: string, name: string): number {
+  return statSync(errorFile(stateFolder, name), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function errorFile(stateFolder: string, name: string): string {
+  return readRecord(stateFolder, name)?.errorFile ?? join(stateFolder, `${name}.err.log`);
 }
 
 /** The last lines of a file, read backwards and never before byte `from`; a file shorter than `from` was truncated and is read whole. */

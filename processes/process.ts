@@ -3,9 +3,9 @@
  * process table and the markers each time.
  */
 export { AnotherRunningError, PortTakenError, StartError, StillRunningError } from "./errors.ts";
-export { NeverHealthyError, waitHealthy, waitProcessHealthy } from "./health.ts";
+export { askHealth, NeverHealthyError, waitHealthy, waitProcessHealthy } from "./health.ts";
 export type { HealthAnswer, HealthOptions } from "./health.ts";
-export { errorLines } from "./logs.ts";
+export { errorLines, errorLogBytes } from "./logs.ts";
 export { observeProcess, runningNames } from "./observe.ts";
 export type { ProcessObservation } from "./observe.ts";
 export type { ProcessRecord } from "./record.ts";

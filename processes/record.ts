@@ -11,6 +11,8 @@ const recordSchema = z.object({
   startTime: z.string(),
   release: z.string(),
   configHash: z.string(),
+  /** What else it was started with, hashed; absent: nobody said. */
+  setupHash: z.string().nullish(),
   port: z.number().int().nullable(),
   /** ISO 8601. */
   startedAt: z.string(),

@@ -26,6 +26,8 @@ export interface ProcessSpec {
   release: string;
   /** Hash of everything else that must lead to a restart when it changes. */
   configHash: string;
+  /** Kept with the record for whoever compares. */
+  setupHash?: string | null;
   /** The port it will listen on; checked to be free. */
   port: number | null;
 }
@@ -82,6 +84,7 @@ async function launch(stateFolder: string, spec: ProcessSpec): Promise<ProcessRe
       startTime: live?.startTime ?? "gone before it was seen",
       release: spec.release,
       configHash: spec.configHash,
+      setupHash: spec.setupHash ?? null,
       port: spec.port,
       startedAt: new Date().toISOString(),
       logFile: logs.logFile,

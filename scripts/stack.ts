@@ -1,17 +1,20 @@
 /** The stack a verb works on: its project, file, declared state, definition and engine. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { withSetup } from "../components/targets/setup.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../control/identity.ts";
-import { rawConfig } from "../declared/edit.ts";
+import { encryptedKeys, rawConfig } from "../declared/edit.ts";
 import { suggestion } from "../declared/errors.ts";
 import { parseDeclared } from "../declared/parse.ts";
 import { resolvePins, type Pins } from "../declared/pins.ts";
 import type { Declared } from "../declared/schema.ts";
+import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../declared/secret-config.ts";
 import { definitionOf, siteOf, type Site } from "../declared/site.ts";
 import { documentOf } from "../declared/stack-text.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { findProject } from "./engine/project.ts";
+import { secretValues } from "./secret-values.ts";
 
 export interface StackFile {
   project: string;
@@ -74,13 +77,17 @@ export function stackFile(stack: string | undefined, from?: string): StackFile {
 
 /** @param text instead of what the file holds: to look at pins before they are written. */
 export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
-  const raw = rawConfig(text, found.file);
+  const encrypted = encryptedKeys(text, found.file);
+  const secret = secretKeys((key) => encrypted.includes(key));
+  requireNoOtherSecrets(secret);
+  const raw = rawConfig(text, found.file, await secretValues(found));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
-  const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password });
-  const site = siteOf(declared, found.stack, programFolder(found.project));
-  await knowOwnId(found, site);
-  const definition = await definitionOf(site);
-  return { ...found, text, declared, definition, site, pins: resolvePins(declared, definition) };
+  const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
+  const bare = siteOf(declared, found.stack, programFolder(found.project));
+  await knowOwnId(found, bare);
+  const definition = await definitionOf(bare);
+  const { site, pins } = hideSecretConfig(resolvePins(declared, definition), bare, secret);
+  return { ...found, text, declared, definition, site, pins: withSetup(pins, site, definition) };
 }
 
 /** On a machine where the stack has no home yet, the engine's state knows which record is its own. @throws ForeignStackError where it was renamed */

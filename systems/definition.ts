@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
+import type { Counting } from "./counting.ts";
 import type { CompletionDefinition } from "./completion.ts";
 import type { DeploymentDefinition } from "./deployment.ts";
 import type { ConstraintDefinition, ConstraintRecords, ConstraintState } from "./constraint.ts";
@@ -12,6 +13,7 @@ import type { SchemaObjects } from "../verification/schema-objects.ts";
 import type { PolicyDefinition } from "./policy.ts";
 import type { HeldProtection, ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
+import type { SecretDefinition } from "./secret.ts";
 
 /** Where a component runs and how it is driven. */
 export type ComponentKind =
@@ -210,9 +212,14 @@ export interface CheckContext extends DataAccess {
   baseline: Baseline | null;
   /** True where the data was restored from a snapshot by the crossing under verification. */
   dataRestored: boolean;
-  /** True where users could write between the baseline and now (`backout verify` on an open system): counts may have grown. */
+  /** True where users could write between the baseline and now (`backout verify` on an open system). */
   open: boolean;
-  /** Of the last `lines` lines of a component's error log those written since it, and the server of its database, were last started. */
+  /** How rows are compared with the baseline's: by who could have written since. */
+  counting: Counting;
+  /**
+   * Of the last `lines` lines of a component's error log those written since it, and the server of its database, were last started; of one that the
+   * crossing under verification left running, those written since this attempt began.
+   */
   errorLog(component: string, lines: number): Promise<string[]>;
   /** Declared feature flags and maintenance. */
   flags: Record<string, boolean>;
@@ -388,8 +395,13 @@ export interface SystemDefinition {
   stopOrder: string[];
   databases: Record<string, DatabaseDefinition>;
   listeners: Record<string, ListenerDefinition>;
-  /** Secrets the components need besides the database's: generated once per stack for the embedded default. */
-  secrets: string[];
+  /** Secrets the components and the checks need besides the database's, by name; one that is not set is refused before anything stops. */
+  secrets?: Record<string, SecretDefinition>;
+  /**
+   * How long every service must have run, healthy and without a new start, before users are let in, counted from its start while the checks go on.
+   * Default: 3 s for a deployment, 1 s on the way back to a release that ran before.
+   */
+  settleSeconds?: number;
   flags?: FlagStoreDefinition;
   /** By name, in the order in which constraints of the same priority are dropped. */
   constraints?: Record<string, ConstraintDefinition>;

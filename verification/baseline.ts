@@ -6,7 +6,7 @@ import type { Run } from "../crossing/run.ts";
 import { readFlags } from "../crossing/steps/flags.ts";
 import { hasTable, tableSql } from "../crossing/tables.ts";
 import type { Pins } from "../declared/pins.ts";
-import { secretOf } from "../declared/site.ts";
+import { definedSecret } from "../declared/secrets.ts";
 import type { Baseline, RecordedMigrations } from "../systems/definition.ts";
 import { recordObjects } from "./recorded-objects.ts";
 import type { SqlSession } from "../systems/sql-session.ts";
@@ -62,7 +62,7 @@ async function latency({ site, definition }: Run): Promise<number | null> {
     const read = await definition.readProbe({
       url: (component) => `http://127.0.0.1:${site.ports[component]}`,
       fetch: (url, init) => fetch(url, { signal: AbortSignal.timeout(1000), ...init }),
-      secret: (name) => secretOf(site, name),
+      secret: (name) => definedSecret(site, definition, name),
     });
     const times: number[] = [];
     for (let probe = 0; probe < PROBES; probe++) {

@@ -1,10 +1,13 @@
 /** What the checks see: the system through the gate with the verifier's pass, its data, and what was recorded before. */
-import { secretOf } from "../declared/site.ts";
+import { plainConfig } from "../declared/secret-config.ts";
+import { definedSecret } from "../declared/secrets.ts";
 import type { Pins } from "../declared/pins.ts";
 import { actionsDone } from "../crossing/action.ts";
 import { canonicalTable } from "../postgres/identifiers.ts";
 import { verifierPass } from "../crossing/gate.ts";
 import { targetOf } from "../components/targets/index.ts";
+import type { Target } from "../components/targets/target.ts";
+import type { Crossing } from "../control/record.ts";
 import { countsAfterReapply } from "../crossing/steps/reapply.ts";
 import { originalsOf } from "../crossing/originals.ts";
 import type { Run } from "../crossing/run.ts";
@@ -18,11 +21,12 @@ export type OpenedContext = CheckContext & { end(): Promise<void> };
 /**
  * @param open users can write while the checks run (`backout verify` on an open system).
  * @param readOnly sessions refuse to write: for watches, which change nothing.
+ * @param attempt it verifies the crossing: of services that were not started by it, what they wrote to their logs before is not its doing.
  */
 export async function openContext(
   run: Run,
   pins: Pins,
-  { open, readOnly = false }: { open: boolean; readOnly?: boolean },
+  { open, readOnly = false, attempt = false }: { open: boolean; readOnly?: boolean; attempt?: boolean },
 ): Promise<OpenedContext> {
   const { site, definition, control } = run;
   const target = targetOf(site, definition);
@@ -31,6 +35,7 @@ export async function openContext(
   const undone = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
   const data = openData(site, { readOnly });
   const pass = verifierPass(site);
+  const earlier = attempt ? await earlierLines(target, pins, crossing) : {};
   let upSince: Promise<number | null> | undefined;
   return {
     url: (component) => `http://127.0.0.1:${site.ports[component]}`,
@@ -45,14 +50,15 @@ export async function openContext(
     sqlite: data.sqlite,
     releases: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.release])),
     running: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.run])),
-    secret: (name) => secretOf(site, name),
-    configuration: (component) => pins.components[component]?.config ?? {},
+    secret: (name) => definedSecret(site, definition, name),
+    configuration: (component) => plainConfig(site, pins.components[component]?.config ?? {}),
     recorded: await recordedObjects(run, pins, crossing?.baseline ?? null),
     baseline: restored ? await restoredBaseline(run) : undone ? null : (crossing?.baseline ?? null),
     dataRestored: restored,
     open,
+    counting: open ? "any" : restored || crossing?.plan.fenceData !== false ? "exact" : "at least",
     errorLog: async (component, lines) => {
-      const written = await target.errorLog(component, lines);
+      const written = (await target.errorLog(component, lines, earlier[component])).slice(-lines);
       if (written.length === 0) return written;
       upSince ??= serverUpSince(site.server !== undefined, definition, data);
       return linesSince(written, (await upSince) ?? 0);
@@ -66,6 +72,12 @@ export async function openContext(
     ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(control) }),
     end: data.end,
   };
+}
+
+/** How far the logs of services that this crossing did not stop had come when the attempt began. */
+async function earlierLines(target: Target, pins: Pins, crossing: Crossing | null): Promise<Record<string, number>> {
+  const kept = Object.entries(pins.components).filter(([component, { run }]) => run && crossing?.plan.stop.includes(component) === false);
+  return Object.fromEntries(await Promise.all(kept.map(async ([component]) => [component, await target.errorMark(component)] as const)));
 }
 
 /**

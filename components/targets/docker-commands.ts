@@ -6,6 +6,7 @@ export const LABELS = {
   component: "backout.component",
   release: "backout.release",
   config: "backout.config",
+  setup: "backout.setup",
 } as const;
 
 export interface ContainerSpec {
@@ -15,6 +16,8 @@ export interface ContainerSpec {
   component: string;
   release: string;
   configHash: string;
+  /** What else it is started with, hashed; null: not known. */
+  setupHash: string | null;
   /** Image by digest or id. */
   image: string;
   /** Port the component listens on in the container, published as the same port of 127.0.0.1; null publishes nothing. */
@@ -35,6 +38,7 @@ export function createArguments(spec: ContainerSpec, envFile: string | null): st
     [LABELS.component]: spec.component,
     [LABELS.release]: spec.release,
     [LABELS.config]: spec.configHash,
+    ...(spec.setupHash === null ? {} : { [LABELS.setup]: spec.setupHash }),
   };
   const { passed } = splitEnvironment(spec.environment);
   return [

@@ -16,6 +16,10 @@ export interface Container {
   exitCode: number;
   /** RFC 3339. */
   createdAt: string;
+  /** Of its last start, RFC 3339. */
+  startedAt: string;
+  /** How often the daemon has started it again by itself. */
+  restarts: number;
 }
 
 const inspected = z.array(
@@ -24,18 +28,20 @@ const inspected = z.array(
     Name: z.string(),
     Image: z.string(),
     Created: z.string(),
+    RestartCount: z.number().default(0),
     Config: z.object({ Image: z.string(), Labels: z.record(z.string(), z.string()).nullish() }),
     State: z.object({
       Running: z.boolean(),
       Restarting: z.boolean().default(false),
       Pid: z.number(),
       ExitCode: z.number(),
+      StartedAt: z.string().optional(),
     }),
   }),
 );
 
 export function parseContainers(text: string): Container[] {
-  return inspected.parse(JSON.parse(text)).map(({ Id, Name, Image, Created, Config, State }) => ({
+  return inspected.parse(JSON.parse(text)).map(({ Id, Name, Image, Created, RestartCount, Config, State }) => ({
     id: Id,
     name: Name.replace(/^\//, ""),
     image: Config.Image,
@@ -45,6 +51,8 @@ export function parseContainers(text: string): Container[] {
     pid: State.Pid > 0 ? State.Pid : null,
     exitCode: State.ExitCode,
     createdAt: Created,
+    startedAt: State.StartedAt ?? Created,
+    restarts: RestartCount,
   }));
 }
 

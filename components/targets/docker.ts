@@ -24,7 +24,7 @@ import {
 } from "./docker-errors.ts";
 import { untilHealthy } from "./docker-health.ts";
 import { imageOf, makePresent } from "./docker-images.ts";
-import { componentOf, configHash, environmentOf, portOf } from "./starting.ts";
+import { componentOf, configHash, environmentOf, isSetUpAs, portOf, setupHash } from "./starting.ts";
 import { StaticTarget } from "./static.ts";
 import type { Observation, Target } from "./target.ts";
 
@@ -116,14 +116,23 @@ export class DockerTarget implements Target {
       running: seen?.running ?? false,
       release: seen?.labels[commands.LABELS.release] ?? null,
       pid: seen?.pid ?? null,
+      identity: seen?.running === true ? `${seen.id}/${seen.startedAt}/${seen.restarts}` : null,
+      startedAtMs: seen?.running === true ? Date.parse(seen.startedAt) : null,
       asPinned: (pin) => seen !== undefined && this.isAsPinned(seen, pin),
     };
   }
 
-  async errorLog(component: string, lines: number): Promise<string[]> {
+  async errorLog(component: string, lines: number, since = 0): Promise<string[]> {
     if (this.isStatic(component)) return this.statics.errorLog();
     const container = (await containersOf(this.site.stack, component)).find(({ name }) => name === this.containerName(component));
-    return container === undefined ? [] : lastErrorLines(commands.logsArguments(container.id), lines);
+    if (container === undefined) return [];
+    if (since === 0) return lastErrorLines(commands.logsArguments(container.id), lines);
+    return (await lastErrorLines(commands.logsArguments(container.id), Number.MAX_SAFE_INTEGER)).slice(since).slice(-lines);
+  }
+
+  /** In lines. */
+  async errorMark(component: string): Promise<number> {
+    return this.isStatic(component) ? this.statics.errorMark() : (await this.errorLog(component, Number.MAX_SAFE_INTEGER)).length;
   }
 
   /** Puts a new container in the place of `slot` and starts it. Killed anywhere in between, the next run takes it up again. */
@@ -168,6 +177,7 @@ export class DockerTarget implements Target {
       component,
       release: pin.release,
       configHash: configHash(this.site, component, pin),
+      setupHash: setupHash(pin),
       image: imageOf(component, pin),
       port: this.port(component),
       // A published port does not reach a program that listens on its container's loopback.
@@ -181,6 +191,7 @@ export class DockerTarget implements Target {
     return (
       labels[commands.LABELS.release] === pin.release &&
       labels[commands.LABELS.config] === configHash(this.site, component, pin) &&
+      isSetUpAs(pin, labels[commands.LABELS.setup]) &&
       isMadeOf(container, pin.artefact.image ?? "")
     );
   }

@@ -2,9 +2,17 @@
 import type { ComponentPin } from "../../declared/pins.ts";
 import { processFolder, type Site } from "../../declared/site.ts";
 import { verifyArtefact, type Artefact } from "../../processes/artefact.ts";
-import { confirmStopped, errorLines, observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
+import {
+  confirmStopped,
+  errorLines,
+  errorLogBytes,
+  observeProcess,
+  startProcess,
+  stopProcess,
+  waitProcessHealthy,
+} from "../../processes/process.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
-import { componentOf, configHash, environmentOf, portOf } from "./starting.ts";
+import { componentOf, configHash, environmentOf, isSetUpAs, portOf, setupHash } from "./starting.ts";
 import { folderOf, StaticTarget } from "./static.ts";
 import type { Observation, Target } from "./target.ts";
 
@@ -57,6 +65,7 @@ export class ProcessTarget implements Target {
       environment: { ...forNode(), ...environmentOf(this.site, this.definition, component, pin) },
       release: pin.release,
       configHash: configHash(this.site, component, pin),
+      setupHash: setupHash(pin),
       port,
     });
     if (definition.health !== undefined) {
@@ -72,12 +81,19 @@ export class ProcessTarget implements Target {
 
   async observe(component: string): Promise<Observation> {
     if (this.isStatic(component)) return this.statics.observe(component);
-    const { running, pid, release, configHash: hash } = observeProcess(processFolder(this.site), component);
-    return { running, release, pid, asPinned: (pin) => release === pin.release && hash === configHash(this.site, component, pin) };
+    const { running, pid, release, configHash: hash, record } = observeProcess(processFolder(this.site), component);
+    const asPinned = (pin: ComponentPin): boolean =>
+      release === pin.release && hash === configHash(this.site, component, pin) && isSetUpAs(pin, record?.setupHash);
+    const identity = running ? `${record!.pid}/${record!.startTime}` : null;
+    return { running, release, pid, identity, startedAtMs: running ? Date.parse(record!.startedAt) : null, asPinned };
   }
 
-  async errorLog(component: string, lines: number): Promise<string[]> {
-    return this.isStatic(component) ? this.statics.errorLog() : errorLines(processFolder(this.site), component, lines);
+  async errorLog(component: string, lines: number, since?: number): Promise<string[]> {
+    return this.isStatic(component) ? this.statics.errorLog() : errorLines(processFolder(this.site), component, lines, since);
+  }
+
+  async errorMark(component: string): Promise<number> {
+    return this.isStatic(component) ? this.statics.errorMark() : errorLogBytes(processFolder(this.site), component);
   }
 
   private isStatic(component: string): boolean {

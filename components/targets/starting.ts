@@ -1,8 +1,10 @@
 /** What every target has to know to start a component: its definition, port, environment, and the hash of what it is started with. */
 import { createHash } from "node:crypto";
 import { canonical, type ComponentPin } from "../../declared/pins.ts";
-import { databaseUrl, endpointOf, secretOf, type Site } from "../../declared/site.ts";
-import type { ComponentDefinition, SystemDefinition } from "../../systems/definition.ts";
+import { plainConfig } from "../../declared/secret-config.ts";
+import { definedSecret } from "../../declared/secrets.ts";
+import { databaseUrl, endpointOf, type Site } from "../../declared/site.ts";
+import type { ComponentDefinition, EnvironmentContext, SystemDefinition } from "../../systems/definition.ts";
 
 export function componentOf(definition: SystemDefinition, component: string): ComponentDefinition {
   const found = definition.components[component];
@@ -15,17 +17,37 @@ export function portOf(site: Site, component: string): number {
   return site.ports[`${component}-upstream`] ?? site.ports[component] ?? 0;
 }
 
-/** What the definition asks for; nothing of the surroundings. */
+/** What the definition asks for; nothing of the surroundings. @throws SecretMissingError */
 export function environmentOf(site: Site, definition: SystemDefinition, component: string, pin: ComponentPin): Record<string, string> {
+  return environmentWith(site, definition, component, pin, {
+    port: portOf(site, component),
+    databaseUrl: (database) => databaseUrl(site, definition, database),
+    secret: (name) => definedSecret(site, definition, name),
+  });
+}
+
+/** The environment with what `context` has to say of place and secrets. */
+export function environmentWith(
+  site: Site,
+  definition: SystemDefinition,
+  component: string,
+  pin: ComponentPin,
+  context: Pick<EnvironmentContext, "port" | "databaseUrl" | "secret">,
+): Record<string, string> {
   return (
-    componentOf(definition, component).environment?.({
-      port: portOf(site, component),
-      databaseUrl: (database) => databaseUrl(site, definition, database),
-      secret: (name) => secretOf(site, name),
-      release: pin.release,
-      config: pin.config,
-    }) ?? {}
+    componentOf(definition, component).environment?.({ ...context, release: pin.release, config: plainConfig(site, pin.config) }) ?? {}
   );
+}
+
+/** What a running component was started with besides what `configHash` covers; null where a pin of an earlier version does not say. */
+export function setupHash({ setup }: ComponentPin): string | null {
+  return setup === undefined ? null : createHash("sha256").update(canonical(setup)).digest("hex").slice(0, 16);
+}
+
+/** What is not known of either is as before. */
+export function isSetUpAs(pin: ComponentPin, recorded: string | null | undefined): boolean {
+  const wanted = setupHash(pin);
+  return wanted === null || recorded == null || recorded === wanted;
 }
 
 /** What a running component must have been started with. */

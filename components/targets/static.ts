@@ -53,12 +53,18 @@ export class StaticTarget implements Target {
       running: site !== null,
       release: site?.release ?? null,
       pid: null,
+      identity: null,
+      startedAtMs: null,
       asPinned: (pin) => site !== null && site.release === pin.release && site.sha256 === pin.artefact.sha256,
     };
   }
 
   async errorLog(): Promise<string[]> {
     return [];
+  }
+
+  async errorMark(): Promise<number> {
+    return 0;
   }
 }
 

@@ -6,6 +6,10 @@ export interface Observation {
   /** Release that really runs (or, for static files, is published); null when unknown. */
   release: string | null;
   pid: number | null;
+  /** Which start of it runs: another one after every start, also by whoever keeps it running; null while it does not run, and for static files. */
+  identity: string | null;
+  /** When it was started, milliseconds since the epoch; null as above. */
+  startedAtMs: number | null;
   /** Whether what runs is exactly what `pin` asks for: release, artefact and configuration. */
   asPinned(pin: ComponentPin): boolean;
 }
@@ -23,6 +27,8 @@ export interface Target {
   /** Starts what the pin says and waits until it is healthy; what runs as pinned is left alone. */
   resume(component: string, pin: ComponentPin): Promise<string>;
   observe(component: string): Promise<Observation>;
-  /** Last lines of the component's error log since it was started. */
-  errorLog(component: string, lines: number): Promise<string[]>;
+  /** Last lines of the component's error log since it was started; with a mark, since that was made. */
+  errorLog(component: string, lines: number, since?: number): Promise<string[]>;
+  /** How far the error log has come. */
+  errorMark(component: string): Promise<number>;
 }

@@ -3,7 +3,9 @@ import type { Pins } from "../../declared/pins.ts";
 import { targetOf } from "../../components/targets/index.ts";
 import { engineOf } from "../engine.ts";
 import { ordered } from "../plan.ts";
+import { running, settleMs, staySteady } from "../../verification/steady.ts";
 import { step, type Run } from "../run.ts";
+import { STAY_UP } from "./verify.ts";
 
 /** A component runs another release than its pin says. */
 export class WrongReleaseError extends Error {
@@ -29,12 +31,24 @@ export async function resume(run: Run, pins: Pins): Promise<Record<string, strin
   for (const component of ordered(run.definition).reverse()) {
     const pin = pins.components[component];
     if (pin === undefined) continue;
-    await step(run, "resume", pin.run ? `${component} ${pin.release}` : `${component} stays off`, async () => {
-      states[component] = pin.run ? await target.resume(component, pin) : await target.stop(component);
-      const observed = await target.observe(component);
-      if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(component, pin.release, observed.release);
-    });
+    await step(
+      run,
+      "resume",
+      pin.run ? `${component} ${pin.release}` : `${component} stays off`,
+      async () => {
+        const state = pin.run ? await target.resume(component, pin) : await target.stop(component);
+        const observed = await target.observe(component);
+        if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(component, pin.release, observed.release);
+        states[component] = state;
+        return state;
+      },
+      // An attempt to verify asks what this run has started.
+      (state) => (state === "started" ? { started: component } : { state }),
+    );
   }
+  // No verification follows where users are in already.
+  if (crossing?.state === "open")
+    await step(run, "resume", STAY_UP, async () => staySteady(run, pins, await running(run, pins), settleMs(run.definition, true)));
   return states;
 }
 

@@ -3,6 +3,7 @@
  * resource runs when its turn comes, that is, after the fence. Touches nothing.
  */
 import { cannotRun, targetOf } from "../../components/targets/index.ts";
+import { secretsAsked } from "../../components/targets/setup.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
 import { dropFiles } from "../../crossing/destroy.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
@@ -10,6 +11,7 @@ import { look, type Facts } from "../../crossing/look.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import type { Carry, Freeze } from "../../declared/schema.ts";
+import { rememberGiven } from "../../declared/secrets.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
 import { UnreachableError } from "../../postgres/unreachable.ts";
 import { endpointOf } from "../../declared/site.ts";
@@ -90,6 +92,7 @@ async function plan({ site, pins, reached }: Inputs): Promise<Values> {
   const target = targetOf(site, definition);
   await failpoint("plan.before");
   await Promise.all(Object.entries(pins.components).map(([name, pin]) => target.check(name, pin)));
+  rememberGiven(site, secretsAsked(site, definition, pins));
   await failpoint("plan.after");
   return { plannedAt: new Date().toISOString() };
 }

@@ -1,5 +1,6 @@
 /** PFA Vanguard: a backend, a worker that writes to the external PEMS API, a static frontend, one PostgreSQL database. */
 import type { SystemDefinition } from "../definition.ts";
+import { generated } from "../secret.ts";
 import { actions } from "./actions.ts";
 import { list, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
@@ -22,7 +23,7 @@ export const pfaVanguard: SystemDefinition = {
   stopOrder: ["worker", "backend", "frontend"],
   databases: { pfa: pfaDatabase },
   listeners,
-  secrets: Object.values(SECRETS),
+  secrets: generated(Object.values(SECRETS)),
   flags: flagStore,
   effects,
   scopes,

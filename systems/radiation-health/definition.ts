@@ -1,5 +1,6 @@
 /** Radiation Health Monitoring: five services under one supervisor, alerts over WebSockets, one PostgreSQL database. */
 import type { SystemDefinition } from "../definition.ts";
+import { generated } from "../secret.ts";
 import { getJson, PERSONNEL_PATH } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS, STOP_ORDER } from "./components.ts";
@@ -33,7 +34,7 @@ export const radiationHealth: SystemDefinition = {
   stopOrder: STOP_ORDER,
   databases: { [DATABASE]: radiationDatabase },
   listeners,
-  secrets: Object.values(SECRETS),
+  secrets: generated(Object.values(SECRETS)),
   effects,
   scopes,
   defaultScope: "emergency",

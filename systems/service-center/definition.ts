@@ -1,5 +1,6 @@
 /** Service Center: one application with row level security, triggers and materialised views in its database; Phase 2 goes back to Phase 1. */
 import type { SystemDefinition } from "../definition.ts";
+import { generated } from "../secret.ts";
 import { listTickets, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS } from "./components.ts";
@@ -21,7 +22,7 @@ export const serviceCenter: SystemDefinition = {
   stopOrder: ["app"],
   databases: { [DATABASE]: serviceCenterDatabase },
   listeners,
-  secrets: Object.values(SECRETS),
+  secrets: generated(Object.values(SECRETS)),
   effects: [],
   scopes,
   defaultScope: "full",

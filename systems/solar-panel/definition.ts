@@ -1,5 +1,6 @@
 /** Solar Panel Production Tracking: a production line that writes into PostgreSQL, whose constraints are what is rolled back. */
 import type { SystemDefinition } from "../definition.ts";
+import { generated } from "../secret.ts";
 import { login, readPanels } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS } from "./components.ts";
@@ -21,7 +22,7 @@ export const solarPanel: SystemDefinition = {
   stopOrder: ["line"],
   databases: { [DATABASE]: solarDatabase },
   listeners,
-  secrets: Object.values(SECRETS),
+  secrets: generated(Object.values(SECRETS)),
   constraints: CONSTRAINTS,
   constraintRecords: CONSTRAINT_RECORDS,
   effects: [],

@@ -4,6 +4,7 @@ import { MockMonitor, setMocks } from "@pulumi/pulumi/runtime/mocks.js";
 import { disconnect } from "@pulumi/pulumi/runtime/settings.js";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { RollbackStack, type RollbackStackArgs } from "../../components/rollback-stack.ts";
+import { withSetup } from "../../components/targets/setup.ts";
 import { planCrossing } from "../../crossing/plan.ts";
 import { resolvePins } from "../../declared/pins.ts";
 import type { Declared } from "../../declared/schema.ts";
@@ -11,6 +12,7 @@ import { siteOf } from "../../declared/site.ts";
 import { RESOURCES } from "../../provider/resources/index.ts";
 import { secret } from "../../provider/wire.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
+import { newFolder } from "./targets/shop.ts";
 import { declaredOf, definition as pfa } from "../declared/sample.ts";
 
 interface Registered {
@@ -64,7 +66,7 @@ async function registered(change: Record<string, unknown> = {}, definition: Syst
     declared,
     definition,
     pins: resolvePins(declared, definition),
-    site: siteOf(declared, "test", "/project"),
+    site: siteOf(declared, "test", newFolder()),
   };
   const all: Registered[] = [];
   const prototype = MockMonitor.prototype as unknown as {
@@ -187,7 +189,7 @@ describe("the graph of one update", () => {
     });
     expect(inputs("backend")).toMatchObject({ component: "backend", pin: args.pins.components["backend"] });
     for (const name of ["plan", "fence", "resume", "verification"])
-      expect(JSON.parse(inputs(name)["pins"] as string), name).toEqual(args.pins);
+      expect(JSON.parse(inputs(name)["pins"] as string), name).toEqual(withSetup(args.pins, args.site, args.definition));
   });
 
   it("what the pins name is never dropped by retention", async () => {

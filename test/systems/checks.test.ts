@@ -59,6 +59,7 @@ function context(change: Partial<CheckContext> = {}): CheckContext {
     baseline,
     dataRestored: false,
     open: false,
+    counting: change.open === true ? "any" : "exact",
     errorLog: async () => lines,
     flags: { bi_directional_sync: true },
     maintenance: { mode: "off", message: "" },

@@ -16,6 +16,7 @@ const SPEC = {
   stack: "shop-test",
   component: "api",
   release: "v1",
+  setupHash: null,
   configHash: "abc",
   image: IMAGE.v1,
   port: 4100,

@@ -47,8 +47,9 @@ const components: Record<string, ComponentDefinition> = {
 
 /** Only what a target reads of a definition. */
 export function shop(changes: Partial<ComponentDefinition> = {}): SystemDefinition {
-  const definition: Pick<SystemDefinition, "name" | "components" | "databases"> = {
+  const definition: Pick<SystemDefinition, "name" | "components" | "databases" | "secrets"> = {
     name: "shop",
+    secrets: { token: { generate: true } },
     databases: { shop: { engine: "postgres", ledger: "prisma", migrations: [], tables: [], principalTable: "" } },
     components: { ...components, api: { ...components["api"]!, ...changes } },
   };

@@ -33,7 +33,6 @@ export function definitionIn(folder: string): SystemDefinition {
       },
     },
     listeners: {},
-    secrets: [],
     effects: [],
     scopes: {},
     defaultScope: "restore",

@@ -19,7 +19,6 @@ export const definition = {
   stopOrder: ["api"],
   databases: { shop: { engine: "sqlite", ledger: "backout", migrations: [], tables: [], principalTable: "" } },
   listeners: { api: { component: "api" } },
-  secrets: [],
   effects: [],
   scopes: {
     application: {

@@ -79,6 +79,7 @@ export function checkContext(program: Program, file: File, change: Partial<Check
     baseline: null,
     dataRestored: false,
     open: false,
+    counting: change.open === true ? "any" : "exact",
     errorLog: () => Promise.resolve(program.errorLines()),
     flags: {},
     maintenance: { mode: "off", message: "" },

@@ -81,6 +81,7 @@ export function checkContext(programs: Programs, database: TestDatabase, change:
     baseline: null,
     dataRestored: false,
     open: false,
+    counting: change.open === true ? "any" : "exact",
     errorLog: async (component) => Promise.resolve(programs[component]!.errorLines()),
     flags: {},
     maintenance: { mode: "off", message: "" },

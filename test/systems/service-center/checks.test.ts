@@ -46,6 +46,7 @@ function context(change: Partial<CheckContext> = {}): CheckContext {
     baseline,
     dataRestored: true,
     open: false,
+    counting: change.open === true ? "any" : "exact",
     errorLog: async () => Promise.resolve([]),
     flags: {},
     maintenance: { mode: "off", message: "" },

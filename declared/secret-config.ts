@@ -1,0 +1,86 @@
+/**
+ * Configuration of components that is encrypted in the stack file. In the pins, and so in state and records, stand references with a salted hash;
+ * the values travel with the site, which is a secret as a whole, to where a component is started.
+ */
+import { DeclaredStateError, DeclaredStateErrors, NAMESPACE } from "./errors.ts";
+import type { Pins } from "./pins.ts";
+import { seal } from "./seal.ts";
+import { CONFIG_KEYS } from "./schema.ts";
+import type { Site } from "./site.ts";
+
+const REFERENCE = /^secret:[0-9a-f]{16}$/;
+
+/** Keys below which the values of a configuration may be encrypted; nobody can tell which of them are, so all count as secret. */
+const OF_CONFIGURATION = ["components", "releases"];
+const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword"];
+
+/** Only a reference to the value is known: it was recorded when it was declared, and values are not kept. */
+export class SecretConfigUnknownError extends Error {
+  readonly key: string;
+  constructor(key: string) {
+    super(`the value of the configuration ${key} was a secret, and is kept nowhere: set it with \`pulumi config set --secret --path\``);
+    this.name = "SecretConfigUnknownError";
+    this.key = key;
+  }
+}
+
+/** Keys of the stack's configuration, without namespace, that hold something encrypted. */
+export function secretKeys(isSecret: (fullKey: string) => boolean): string[] {
+  return CONFIG_KEYS.filter((key) => isSecret(`${NAMESPACE}:${key}`));
+}
+
+/** @throws DeclaredStateErrors for what would be shown or recorded whatever the stack file says */
+export function requireNoOtherSecrets(keys: string[]): void {
+  const wrong = keys.filter((key) => !ALLOWED.includes(key));
+  if (wrong.length === 0) return;
+  throw new DeclaredStateErrors(
+    wrong.map(
+      (key) =>
+        new DeclaredStateError(
+          `${NAMESPACE}:${key}`,
+          "(a secret)",
+          `it is shown and recorded as it is: set it without --secret. Secret may be values of a component's configuration, and ${NAMESPACE}:serverPassword`,
+        ),
+    ),
+  );
+}
+
+/** Pins with references in place of every configuration value, and the site with the values, where some of them are secret. */
+export function hideSecretConfig(pins: Pins, site: Site, keys: string[]): { pins: Pins; site: Site } {
+  if (!keys.some((key) => OF_CONFIGURATION.includes(key))) return { pins, site };
+  const secretConfig: Record<string, string> = {};
+  const hide = (config: Record<string, string>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(config).map(([key, value]) => {
+        const reference = `secret:${seal(site, `${key}=${value}`)}`;
+        secretConfig[reference] = value;
+        return [key, reference];
+      }),
+    );
+  const components = Object.fromEntries(
+    Object.entries(pins.components).map(([name, { config, artefact, ...pin }]) => [
+      name,
+      { ...pin, config: hide(config), artefact: artefact.config === undefined ? artefact : { ...artefact, config: hide(artefact.config) } },
+    ]),
+  );
+  return { pins: { ...pins, components }, site: { ...site, secretConfig } };
+}
+
+/** A configuration with values in place of references. @throws SecretConfigUnknownError */
+export function plainConfig(site: Pick<Site, "secretConfig">, config: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => {
+      if (!REFERENCE.test(value)) return [key, value];
+      const plain = site.secretConfig?.[value];
+      if (plain === undefined) throw new SecretConfigUnknownError(key);
+      return [key, plain];
+    }),
+  );
+}
+
+/** What is written into a stack file holds no reference in place of a value. @throws SecretConfigUnknownError */
+export function requireNoReference(path: readonly string[], value: unknown): void {
+  if (typeof value === "string" && REFERENCE.test(value)) throw new SecretConfigUnknownError(path.join("."));
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) requireNoReference([...path, key], inner);
+}
