@@ -40,14 +40,15 @@ export function violationCondition(
   // NULL passes a CHECK.
   if (saved.kind === "check") {
     const expression = /^CHECK \(([\s\S]*)\)(?: NO INHERIT)?$/.exec(definition)?.[1];
-    if (expression !== undefined) return `((${expression}) IS FALSE)`;
+    const alone = / NO INHERIT$/.test(definition) ? ` AND ${own("r", qualified(table))}` : "";
+    if (expression !== undefined) return `((${expression}) IS FALSE${alone})`;
   }
   const reference = saved.kind === "foreign-key" ? FOREIGN_KEY.exec(definition) : null;
   if (reference !== null && !/ MATCH FULL/.test(definition)) {
     const [columns, other] = [list(reference[1]!), list(reference[3]!)];
     const given_ = columns.map((column) => `r.${column} IS NOT NULL`).join(" AND ");
     const same = columns.map((column, index) => `p.${other[index]!} = r.${column}`).join(" AND ");
-    return `(${given_} AND NOT EXISTS (SELECT FROM ${reference[2]!} p WHERE ${same}))`;
+    return `(${own("r", qualified(table))} AND ${given_} AND NOT EXISTS (SELECT FROM ${reference[2]!} p WHERE ${same} AND ${own("p", reference[2]!)}))`;
   }
   const key = saved.kind === "unique" || saved.kind === "primary-key" ? KEY.exec(definition) : null;
   if (key !== null) {
@@ -55,9 +56,17 @@ export function violationCondition(
     const equal = key[2] === undefined ? "=" : "IS NOT DISTINCT FROM";
     const same = columns.map((column) => `o.${column} ${equal} r.${column}`).join(" AND ");
     const empty = key[1] === "PRIMARY KEY" ? `${columns.map((column) => `r.${column} IS NULL`).join(" OR ")} OR ` : "";
-    return `(${empty}EXISTS (SELECT FROM ${qualified(table)} o WHERE ${same} AND o.ctid < r.ctid))`;
+    // Places repeat in partitions.
+    const other = `EXISTS (SELECT FROM ${qualified(table)} o WHERE ${same} AND ${own("o", qualified(table))} AND (o.tableoid, o.ctid) < (r.tableoid, r.ctid))`;
+    return `(${own("r", qualified(table))} AND (${empty}${other}))`;
   }
   throw new ConditionUnknownError(name, definition);
+}
+
+/** A key holds for a table and its partitions, never for tables that inherit from it. @param identifier as SQL writes it */
+function own(row: string, identifier: string): string {
+  const name = `'${identifier.replaceAll("'", "''")}'::regclass`;
+  return `(${row}.tableoid = ${name} OR EXISTS (SELECT FROM pg_class WHERE oid = ${name} AND relkind = 'p'))`;
 }
 
 function list(columns: string): string[] {

@@ -138,7 +138,7 @@ async function enforce(
   if (state === "unvalidated" && enforced) return { how: await unvalidateConstraint(client, subject, saved), quarantined: [] };
   const quarantined: Quarantined[] = [];
   const moveAway = async (condition: string): Promise<void> => {
-    const moved = await quarantineRows(client, table, condition, run.epoch, `they violate ${name}, crossing ${run.epoch}`);
+    const moved = await quarantineRows(client, table, condition, run.epoch, `violates ${name}`);
     for (const { table: from, into, rows } of moved) run.log("warning", `${rows} rows of ${from} were moved to ${into}`);
     quarantined.push(...moved);
   };

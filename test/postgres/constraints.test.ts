@@ -156,6 +156,61 @@ test("what cannot be set aside as a whole is not set aside at all", async () => 
   expect(await rows("SELECT to_regclass('boxes_quarantine_8')")).toEqual([null]);
 });
 
+test("a row is known by its table and its place: children keep their rows and columns, partitions theirs, and each row says what it violates", async () => {
+  await client.query(`
+    CREATE TABLE ip (id int PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2) STORED NOT NULL); CREATE TABLE ic (extra text, PRIMARY KEY (id)) INHERITS (ip);
+    INSERT INTO ip VALUES (1, -1); INSERT INTO ic (id, a, extra) VALUES (11, 5, 'only copy'), (12, -5, 'its own');
+    CREATE TABLE day (id int, day int, up int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); CREATE TABLE day_1 PARTITION OF day FOR VALUES FROM (0) TO (10);
+    CREATE TABLE day_2 (day int NOT NULL, up int, id int NOT NULL); ALTER TABLE day ATTACH PARTITION day_2 FOR VALUES FROM (10) TO (20);
+    CREATE TABLE seen (id int PRIMARY KEY, day_id int, day int, FOREIGN KEY (day_id, day) REFERENCES day ON DELETE SET NULL);
+    INSERT INTO day VALUES (1, 1, 1), (2, 2, -1), (1, 11, 5), (2, 12, 5), (3, 13, -1); INSERT INTO seen VALUES (1, 1, 1), (2, 3, 13)`);
+  const rule = { kind: "check" as const, definition: "CHECK ((a > 0))" };
+  expect(await quarantineRows(client, "ip", violationCondition("ip", "positive", rule), 9, "violates positive")).toEqual([
+    { table: "ic", into: "ic_quarantine_9", rows: 1 },
+    { table: "ip", into: "ip_quarantine_9", rows: 1 },
+  ]);
+  expect(await rows("SELECT id || ' ' || extra FROM ic")).toEqual(["11 only copy"]);
+  expect(await rows("SELECT id FROM ONLY ip")).toEqual([]);
+  expect(await rows("SELECT id || ' ' || a || ' ' || twice || ' ' || extra || ': ' || backout_why FROM ic_quarantine_9")).toEqual([
+    "12 -5 -10 its own: violates positive",
+  ]);
+  expect(await quarantineRows(client, "day", "r.up < 0", 9, "violates up")).toEqual([
+    { table: "day", into: "day_quarantine_9", rows: 2 },
+    { table: "seen", into: "seen_quarantine_9", rows: 1 },
+  ]);
+  expect(await rows("SELECT id || '/' || day FROM day ORDER BY day")).toEqual(["1/1", "1/11", "2/12"]);
+  expect(await rows("SELECT id || ' ' || backout_why FROM seen_quarantine_9")).toEqual(["2 refers to a row of day that violates up"]);
+  // Another rule, in the same recovery: the same side table, each row with its own reason.
+  await quarantineRows(client, "day", "r.day = 12", 9, "violates no_twelve");
+  expect(await rows("SELECT backout_why FROM day_quarantine_9 ORDER BY day")).toEqual(["violates up", "violates no_twelve", "violates up"]);
+  for (const table of ["ip", "ic", "day", "seen"]) {
+    const [comment] = (await rows(`SELECT obj_description('${table}_quarantine_9'::regclass)`)) as [string];
+    await client.query(/go back by: (.*)$/.exec(comment)![1]!);
+  }
+  expect(await rows("SELECT tableoid::regclass || ' ' || id FROM ip ORDER BY id")).toEqual(["ip 1", "ic 11", "ic 12"]);
+  expect(await rows("SELECT extra FROM ic ORDER BY id")).toEqual(["only copy", "its own"]);
+  expect(await rows("SELECT tableoid::regclass || ' ' || id || '/' || day FROM day ORDER BY day")).toEqual([
+    "day_1 1/1",
+    "day_1 2/2",
+    "day_2 1/11",
+    "day_2 2/12",
+    "day_2 3/13",
+  ]);
+});
+
+test("a key is one table's own: rows of children violate none of their parent's; equal rows in two partitions are told apart", async () => {
+  await client.query(`
+    CREATE TABLE k (id int, p int); CREATE TABLE kc () INHERITS (k); INSERT INTO k VALUES (1, 1), (1, 2); INSERT INTO kc VALUES (1, 1), (9, 9);
+    CREATE TABLE pk (id int PRIMARY KEY); CREATE TABLE pkc () INHERITS (pk); INSERT INTO pk VALUES (1); INSERT INTO pkc VALUES (2);
+    CREATE TABLE pt (id int, d int) PARTITION BY LIST (d); CREATE TABLE pt_1 PARTITION OF pt FOR VALUES IN (1); CREATE TABLE pt_2 PARTITION OF pt FOR VALUES IN (2);
+    INSERT INTO pt VALUES (1, 1), (1, 2), (2, 2)`);
+  const count = async (table: string, kind: "unique" | "foreign-key", definition: string): Promise<number> =>
+    (await findViolations(client, table, violationCondition(table, "x", { kind, definition }))).count;
+  expect(await count("k", "unique", "UNIQUE (id)")).toBe(1);
+  expect(await count("k", "foreign-key", "FOREIGN KEY (p) REFERENCES pk(id)")).toBe(1);
+  expect(await count("pt", "unique", "UNIQUE (id)")).toBe(1);
+});
+
 test("what rests on a key is named; a definition that cannot be made again is refused", async () => {
   expect(await dependents(client, "boxes", "boxes_key")).toEqual(["things.in_box"]);
   expect(await dependents(client, "boxes", "round_price")).toEqual([]);
