@@ -5,6 +5,7 @@ import type { Pins } from "../declared/pins.ts";
 import { openControl } from "../control/open.ts";
 import type { Site } from "../declared/site.ts";
 import { downScript, planScript, upScript } from "../postgres/migrations/script.ts";
+import { requireHome } from "../processes/room.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { engineOf, enginesOf, QuarantineMissingError, type Looking } from "./engine.ts";
@@ -36,6 +37,7 @@ export async function refusals(
       if (!quarantines.includes(pin.name)) reasons.push(new QuarantineMissingError(pin.name, quarantines).message);
     }
   }
+  await collect(() => requireHome(site.home));
   let plan: CrossingPlan | null = null;
   await collect(async () => {
     plan = planFrom(facts, definition, pins);
@@ -127,8 +129,9 @@ async function unrestorable(at: Looking, database: string, action: DataAction, f
 }
 
 async function room(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
-  const copies = Object.entries(plan.databases).flatMap(([database, { action }]) =>
-    plan.take.length > 0 && action.kind === "none" ? [database] : [],
+  // A copy of every database for every snapshot: whatever its data is to become.
+  const copies = plan.take.flatMap(() =>
+    Object.entries(plan.databases).flatMap(([database, { action }]) => (action.kind === "create" ? [] : [database])),
   );
   const unarmed = Object.entries(plan.databases).flatMap(([database, { action }]) => {
     if (action.kind !== "restore") return [];

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { freeAt, judgeSpace } from "../processes/disk-space.ts";
+import { requireRoomAt } from "../processes/room.ts";
 import { syncFolder } from "../processes/atomic-file.ts";
 import { withFile } from "./database.ts";
 import { BESIDE } from "./identity.ts";
@@ -36,7 +36,7 @@ export async function backUp(source: DatabaseSync, path: string): Promise<void> 
 
 /** Copies a file nobody writes to; shares its blocks where the file system can. */
 export async function copyFile(source: string, path: string): Promise<void> {
-  await requireRoom(dirname(path), statSync(source).size);
+  await requireRoomAt(dirname(path), statSync(source).size);
   await whole(path, async (making) => {
     copyFileSync(source, making, constants.COPYFILE_FICLONE);
     return Promise.resolve();
@@ -67,13 +67,6 @@ function toDisk(path: string): void {
   } finally {
     closeSync(descriptor);
   }
-}
-
-/** Room for a copy, before it is begun. @throws InsufficientSpaceError */
-export async function requireRoom(folder: string, sizeBytes: number): Promise<void> {
-  let there = folder;
-  while (!existsSync(there)) there = dirname(there);
-  judgeSpace(await freeAt(there), sizeBytes);
 }
 
 /** Removes a file with everything beside it. */

@@ -1,7 +1,9 @@
 /** Takes the snapshots a crossing needs, inside the fence: idempotent on the epoch, a new generation for every crossing. */
 import { engineOf } from "../engine.ts";
 import type { CrossingPlan } from "../plan.ts";
-import { step, type Run } from "../run.ts";
+import { InsufficientSpaceError } from "../../processes/disk-space.ts";
+import { RefusedError, step, type Run } from "../run.ts";
+import { reopenRefused } from "./reopen.ts";
 
 export interface Taken {
   database: string;
@@ -21,12 +23,20 @@ export async function takeSnapshots(run: Run, take: CrossingPlan["take"]): Promi
           run,
           "snapshot",
           `${name} of ${database}`,
-          () => takeOne(run, database, name, automatic),
+          () => takeOne(run, database, name, automatic).catch((error: unknown) => refuseWithoutRoom(run, error)),
           (snapshot) => snapshot,
         ),
       );
     }
   return taken;
+}
+
+/** The plan found enough room, and somebody has taken it since: nothing of the data was changed, so that everything runs again. */
+async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
+  const plan = (await run.control.crossing(run.epoch))?.plan;
+  if (!(error instanceof InsufficientSpaceError) || plan === undefined) throw error;
+  await reopenRefused(run, plan);
+  throw new RefusedError(`${error.message}. Everything runs again`);
 }
 
 async function takeOne(run: Run, database: string, name: string, automatic: boolean): Promise<Taken> {

@@ -2,15 +2,26 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Facts } from "../../crossing/look.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { resolvePins } from "../../declared/pins.ts";
 import { siteOf } from "../../declared/site.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { hashFolder } from "../../processes/artefact.ts";
+import type * as DiskSpace from "../../processes/disk-space.ts";
+import type { FreeSpace } from "../../processes/disk-space.ts";
 import { declaredOf } from "../declared/sample.ts";
 import { definition, facts, SNAPSHOT } from "./sample.ts";
+
+const disk = vi.hoisted(() => ({ freeBytes: null as number | null }));
+vi.mock("../../processes/disk-space.ts", async (original) => {
+  const real = await original<typeof DiskSpace>();
+  const freeAt = (path: string): Promise<FreeSpace> =>
+    disk.freeBytes === null ? real.freeAt(path) : Promise.resolve({ known: true, freeBytes: disk.freeBytes, path });
+  return { ...real, freeAt };
+});
+afterEach(() => void (disk.freeBytes = null));
 
 let project: string;
 beforeAll(async () => {
@@ -60,6 +71,11 @@ describe("refused before anything stops", () => {
       expect.stringMatching(/worker v4\.0\.0 is not there: no folder .*nowhere/),
       expect.stringMatching(/frontend v4\.0\.0 in .* is not what was recorded: expected sha256 (0f){32}/),
     ]);
+  });
+
+  it("a home without room for the record of a crossing", async () => {
+    disk.freeBytes = 4096;
+    expect(await refused({})).toEqual([expect.stringMatching(/^not enough space at \S+: 32\.0 MB needed with margin, 0\.0 MB free/)]);
   });
 
   it("an image where the target runs folders", async () => {

@@ -1,5 +1,4 @@
 /** What is true of databases in place: facts, sizes, what would hinder the fence. Touches nothing. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
 import type { Snapshot } from "../../../control/record.ts";
@@ -12,7 +11,8 @@ import { refuseUnfitting, refuseUnrestorable } from "../../../postgres/in-place/
 import { readSurroundings } from "../../../postgres/in-place/surroundings.ts";
 import { toolsOf } from "../../../postgres/in-place/tools.ts";
 import { appliedMigrations } from "../../../postgres/migrations.ts";
-import { databaseSizeBytes, freeAt, judgeSpace } from "../../../postgres/space.ts";
+import { databaseSizeBytes } from "../../../postgres/space.ts";
+import { requireRoomAt } from "../../../processes/room.ts";
 import { constraintStates } from "../../constraint-drift.ts";
 import { openControl } from "../../../control/open.ts";
 import type { Looking } from "../../engine.ts";
@@ -73,8 +73,7 @@ export async function refuseRestore(
 export async function requireRoom(at: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
   let bytes = 0;
   for (const database of [...copies, ...unarmed.map((snapshot) => snapshot.database)]) bytes += await liveBytes(at, database);
-  mkdirSync(join(at.site.home, "dumps"), { recursive: true, mode: 0o700 });
-  judgeSpace(await freeAt(join(at.site.home, "dumps")), bytes);
+  await requireRoomAt(join(at.site.home, "dumps"), bytes);
 }
 
 export async function liveBytes({ site }: Looking, database: string): Promise<number> {

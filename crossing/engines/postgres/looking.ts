@@ -1,10 +1,13 @@
 /** What is true of PostgreSQL databases: facts, sizes, room for copies. Touches nothing. */
+import { join } from "node:path";
+import type { Client } from "pg";
 import { liveLineage, NO_LINEAGE } from "../../../control/catalogue.ts";
 import type { Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName, type Site } from "../../../declared/site.ts";
 import { requireCollations } from "../../../postgres/collation.ts";
 import { UnreachableError, withSession } from "../../../postgres/connection.ts";
 import { refuseUnfenceable } from "../../../postgres/fence.ts";
+import { requireRoomAt } from "../../../processes/room.ts";
 import { appliedMigrations } from "../../../postgres/migrations.ts";
 import { databaseSizeBytes, requireSpace } from "../../../postgres/space.ts";
 import type { SystemDefinition } from "../../../systems/definition.ts";
@@ -12,7 +15,7 @@ import type { Looking } from "../../engine.ts";
 import { constraintStates } from "../../constraint-drift.ts";
 import { ledgerFacts, migrationsOf } from "../../migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../plan.ts";
-import { declaredDriver, driverFor } from "./drivers.ts";
+import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
 import { clientOf } from "./session.ts";
 
 export async function facts({ site, definition, control }: Looking, database: string): Promise<DatabaseFacts> {
@@ -75,17 +78,22 @@ export async function refuseAllUnfenceable({ site, control }: Looking, databases
 
 export async function requireRoom({ site }: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
   await withSession(endpointOf(site), "postgres", async (client) => {
-    await driverFor(site, client, declaredDriver(site)).check();
+    const name = declaredDriver(site);
+    const driver = driverFor(site, client, name);
+    await driver.check();
     await requireCollations(client, [
       ...copiedBy(site, copies),
-      ...unarmed.flatMap(({ driver, location }) => (driver === "dump" ? [BLANK] : [location])),
+      ...unarmed.flatMap(({ driver: its, location }) => (its === "dump" ? [BLANK] : [location])),
     ]);
-    const { rows } = await client.query<{ bytes: string }>(
-      "SELECT coalesce(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY($1)",
-      [copies.map((database) => liveName(site, database))],
-    );
-    const needBytes = Number(rows[0]?.bytes) + unarmed.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
-    await requireSpace(client, endpointOf(site), needBytes);
+    // By the drivers' own estimates, which are asked again where the copies are made.
+    let takenBytes = 0;
+    for (const database of copies) takenBytes += await driver.spaceNeededBytes({ database: liveName(site, database) });
+    let restoredBytes = 0;
+    for (const { driver: its, location } of unarmed) {
+      const kept = { driver: its as DriverName, location };
+      restoredBytes += await driverFor(site, client, kept.driver).spaceNeededBytes({ snapshot: kept });
+    }
+    await requireRoomFor(site, client, name, takenBytes, restoredBytes);
   });
 }
 
@@ -95,6 +103,18 @@ const BLANK = "template0";
 /** Databases that taking snapshots of these copies: dumps are read. */
 function copiedBy(site: Site, databases: readonly string[]): string[] {
   return declaredDriver(site) === "dump" ? [] : databases.map((database) => liveName(site, database));
+}
+
+/** A dump is written into the stack's home, every other copy by the server. @throws InsufficientSpaceError */
+export async function requireRoomFor(
+  site: Site,
+  client: Client,
+  driver: DriverName,
+  takenBytes: number,
+  restoredBytes: number,
+): Promise<void> {
+  if (driver === "dump") await requireRoomAt(join(site.home, "dumps"), takenBytes);
+  await requireSpace(client, endpointOf(site), restoredBytes + (driver === "dump" ? 0 : takenBytes));
 }
 
 export async function liveBytes({ site }: Looking, database: string): Promise<number> {

@@ -6,11 +6,11 @@ import { withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
 import { verifyDump } from "../../../postgres/drivers/dump-manifest.ts";
 import { captureManifest, compareManifests, type Manifest } from "../../../postgres/manifest.ts";
-import { requireSpace } from "../../../postgres/space.ts";
 import { quickStatistics } from "../../../postgres/statistics.ts";
 import type { Keeping, TakenCopy } from "../../engine.ts";
 import type { Run } from "../../run.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
+import { requireRoomFor } from "./looking.ts";
 import { clientOf } from "./session.ts";
 
 export async function takeSnapshot({ site, control }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {
@@ -23,7 +23,7 @@ export async function takeSnapshot({ site, control }: Run, snapshot: Snapshot, a
   try {
     const statistics = await quickStatistics(inside, live);
     if (again) await driver.remove({ driver: name, location: snapshot.location });
-    await requireSpace(client, endpointOf(site), await driver.spaceNeededBytes({ database: live }));
+    await requireRoomFor(site, client, name, await driver.spaceNeededBytes({ database: live }), 0);
     // A template is copied only while nobody is in it; its copy can be read at any time, a dump only by restoring it.
     if (name === "template") await inside.end();
     const [kept, manifest] = await both(

@@ -5,7 +5,8 @@ import { fileCatalogue, type Swap } from "../../../control/file-catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
 import { assertCanGoDown } from "../../../postgres/migrations/plan.ts";
-import { backUp, removeFile, requireRoom } from "../../../sqlite/copy.ts";
+import { requireRoomAt } from "../../../processes/room.ts";
+import { backUp, removeFile } from "../../../sqlite/copy.ts";
 import { compareFiles } from "../../../sqlite/comparison.ts";
 import { first, isDamaged, openFile, withFile } from "../../../sqlite/database.ts";
 import { exportDifferences } from "../../../sqlite/export.ts";
@@ -35,6 +36,7 @@ import type { Run } from "../../run.ts";
 import { armedCopy, inPristine, writable } from "./arming.ts";
 import { keepMadeProperties, savedProperties } from "./fence.ts";
 import { ledgerOf } from "./ledger.ts";
+import { bytesOf } from "./looking.ts";
 import { copyPath, fileOf, livePath, pathOfCopy } from "./places.ts";
 import { liveState, settle } from "./swaps.ts";
 
@@ -67,7 +69,7 @@ export async function takeSnapshot({ site }: Run, snapshot: Snapshot, again: boo
   const live = livePath(site, snapshot.database);
   if (again) removeFile(snapshot.location);
   return insideFile(live, async (db) => {
-    await requireRoom(dirname(snapshot.location), statSync(live).size);
+    await requireRoomAt(dirname(snapshot.location), bytesOf(live));
     await backUp(db, snapshot.location);
     return { manifest: null, statistics: null, sizeBytes: statSync(snapshot.location).size };
   });

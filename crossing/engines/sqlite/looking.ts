@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileCatalogue } from "../../../control/file-catalogue.ts";
 import type { Snapshot } from "../../../control/record.ts";
 import { processFolder, type Site } from "../../../declared/site.ts";
-import { requireRoom as requireRoomAt } from "../../../sqlite/copy.ts";
+import { requireRoomAt } from "../../../processes/room.ts";
 import { isBusy, isDamaged, withFile } from "../../../sqlite/database.ts";
 import { refuseStrangers } from "../../../sqlite/fence.ts";
 import { BESIDE } from "../../../sqlite/identity.ts";
@@ -83,7 +83,7 @@ export async function copyBytes({ site, definition, control }: Looking): Promise
 }
 
 /** With its log; 0 where there is none. */
-function bytesOf(path: string): number {
+export function bytesOf(path: string): number {
   return [path, ...BESIDE.map((suffix) => path + suffix)].reduce(
     (sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0),
     0,
