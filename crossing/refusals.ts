@@ -1,6 +1,7 @@
 /** Every reason not to begin a crossing, found before anything stops. */
 import { cannotRun } from "../components/targets/index.ts";
 import { setupRefusals } from "../components/targets/setup.ts";
+import { printable } from "../declared/errors.ts";
 import type { Pins } from "../declared/pins.ts";
 import { openControl } from "../control/open.ts";
 import type { Site } from "../declared/site.ts";
@@ -43,7 +44,7 @@ export async function refusals(
     plan = planFrom(facts, definition, pins);
     return Promise.resolve();
   });
-  if (plan === null) return reasons;
+  if (plan === null) return reasons.map(printable);
   const planned: CrossingPlan = plan;
   for (const [database, { up, back, backBy }] of Object.entries(planned.databases)) {
     const known = migrationsOf(definition, database);
@@ -66,7 +67,7 @@ export async function refusals(
       reasons.push(...constraintRefusals(planned, await previewedConstraints(site, definition, planned), violations));
     });
   }
-  return reasons;
+  return reasons.map(printable);
 }
 
 /** Of data of which nothing is recorded nothing can be said: the data step looks at it again. */

@@ -14,7 +14,7 @@ export class DeclaredStateError extends Error {
   readonly allowed: string;
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(key: string, value: unknown, allowed: string) {
-    super(`${key}: ${show(value)} is not allowed: ${allowed}`);
+    super(printable(`${key}: ${show(value)} is not allowed: ${allowed}`));
     this.name = "DeclaredStateError";
     this.key = key;
     this.value = value;
@@ -22,9 +22,21 @@ export class DeclaredStateError extends Error {
   }
 }
 
+const LONGEST_WORD = 300;
+
+/**
+ * Text from people as it can be told: what moves a terminal's cursor or turns its text around stands there as its number, and words nobody can
+ * read to the end are cut. Lines stay.
+ */
+export function printable(text: string): string {
+  return text
+    .replaceAll(/[^\P{C}\n\u{200d}]|[\u2028\u2029]/gu, (odd) => `\\u${odd.codePointAt(0)!.toString(16).padStart(4, "0")}`)
+    .replaceAll(/\S+/g, (word) => (word.length > LONGEST_WORD ? `${word.slice(0, LONGEST_WORD / 2)}…` : word));
+}
+
 function show(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = typeof value === "string" ? `"${value}"` : JSON.stringify(value);
+  const text = typeof value === "string" ? `"${value}"` : (JSON.stringify(value) ?? `a ${typeof value}`);
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }
 

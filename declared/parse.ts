@@ -1,6 +1,7 @@
 /** From raw stack configuration to validated declared state; every error names the key, the value and what is allowed. */
 import type { z } from "zod";
 import { DeclaredStateError, DeclaredStateErrors, NAMESPACE, suggestion } from "./errors.ts";
+import { own } from "./own.ts";
 import { CONFIG_KEYS, declaredSchema, type Declared } from "./schema.ts";
 
 /**
@@ -76,7 +77,7 @@ function isText(key: string): boolean {
 function knownKeys(root: Schema, path: readonly PropertyKey[]): string[] {
   const inside = (schema: Schema): { shape?: Record<string, Schema>; valueType?: Schema } => schema._zod.def as object;
   const at = path.reduce<Schema[]>(
-    (schemas, step) => schemas.flatMap(forms).flatMap((one) => inside(one).shape?.[String(step)] ?? inside(one).valueType ?? []),
+    (schemas, step) => schemas.flatMap(forms).flatMap((one) => own(inside(one).shape, String(step)) ?? inside(one).valueType ?? []),
     [root],
   );
   return [...new Set(at.flatMap(forms).flatMap((schema) => Object.keys(inside(schema).shape ?? {})))];

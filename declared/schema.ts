@@ -1,7 +1,11 @@
 /** The declared state: keys of namespace `backout` in `stacks/Pulumi.<stack>.yaml`, their types and what is allowed. */
 import { z } from "zod";
 
-const name = z.string().min(1);
+/** Nothing that a terminal takes for a command, or that nobody sees. */
+const name = z
+  .string()
+  .min(1)
+  .regex(/^\P{C}*$/u, "must hold no control characters");
 
 /** YAML writes `off` and `on` as words or as booleans, depending on who parsed it. */
 const onOff = z.preprocess((value) => (value === true ? "on" : value === false ? "off" : value), z.enum(["on", "off"]));

@@ -1,6 +1,6 @@
 /** The text of a stack file as YAML: one document, a map, with a map under `config`; anything else is told with its line. */
 import { isMap, LineCounter, parseDocument, type Document } from "yaml";
-import { TOLD_WHOLE } from "./errors.ts";
+import { printable, TOLD_WHOLE } from "./errors.ts";
 
 /** A stack file cannot be read as YAML, or holds something else than a stack's configuration. */
 export class StackFileError extends Error {
@@ -9,7 +9,7 @@ export class StackFileError extends Error {
   readonly line: number | null;
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(file: string, line: number | null, problem: string) {
-    super(`${file}${line === null ? "" : `, line ${line}`}: ${problem}`);
+    super(printable(`${file}${line === null ? "" : `, line ${line}`}: ${problem}`));
     this.name = "StackFileError";
     this.file = file;
     this.line = line;
@@ -39,18 +39,27 @@ export function documentOf(text: string, file = "the stack file"): Read {
   const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) {
     const { line } = lines.linePos(error.pos[0]);
-    throw new StackFileError(file, line, PROBLEMS[error.code] ?? `this is no YAML: ${firstSentence(error.message)}`);
+    throw new StackFileError(file, line, PROBLEMS[error.code] ?? inWords(error.message));
   }
+  return { document, value: valueOf(document, file) };
+}
+
+function valueOf(document: Document, file: string): unknown {
   try {
-    return { document, value: document.toJS() as unknown };
+    const value: unknown = document.toJS();
+    // An anchor may stand for what it is a part of.
+    JSON.stringify(value);
+    return value;
   } catch (error) {
-    // Anchors that stand for anchors.
-    throw new StackFileError(
-      file,
-      null,
-      `it cannot be unfolded: ${firstSentence((error as Error).message)}; write the values out instead of aliases`,
-    );
+    throw new StackFileError(file, null, inWords((error as Error).message));
   }
+}
+
+function inWords(message: string): string {
+  if (/call stack/.test(message)) return "it is nested too deeply";
+  if (/circular/.test(message)) return "an anchor stands for something that it is a part of: write the value out";
+  if (/alias/i.test(message)) return `${firstSentence(message)}: write the values out instead of aliases`;
+  return `this is no YAML: ${firstSentence(message)}`;
 }
 
 /** What stands under `config`: full keys to values. @throws StackFileError */

@@ -1,10 +1,11 @@
 /** `npm run torture`: a system is tortured on a stack of its own; see drill/torture/. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError } from "commander";
 import { removeDrill, removeLeftovers } from "../drill/remove.ts";
-import { anySeed } from "../drill/torture/dice.ts";
+import { anySeed } from "../drill/dice.ts";
 import { isWell, torture, type TortureResult } from "../drill/torture/torture.ts";
 import { ensureEngine } from "./engine/engine.ts";
 import { findProject } from "./engine/project.ts";
+import { positive } from "./positive.ts";
 import { stackOf } from "./verbs/drill-list.ts";
 import { EXIT, exitCodeOf, say } from "./verbs/outcome.ts";
 
@@ -14,12 +15,6 @@ interface Options {
   seed?: string;
   json?: boolean;
   keep?: boolean;
-}
-
-function positive(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError("must be a whole number from 1");
-  return count;
 }
 
 async function main({ system, rounds, seed = anySeed(), json, keep = false }: Options): Promise<void> {

@@ -13,6 +13,8 @@ export const SYSTEM_NAMES: readonly string[] = Object.keys(SYSTEMS);
 
 export class UnknownSystemError extends Error {
   readonly system: string;
+  /** Pulumi shows the message alone. */
+  readonly __pulumiRunError = true;
   constructor(system: string) {
     super(
       `there is no system "${system}"; known are ${SYSTEM_NAMES.join(", ")}. A system of your own is named by its module: set backout:definition`,

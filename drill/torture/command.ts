@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Stage } from "../stage.ts";
 import type { Advised } from "./advice.ts";
 import { showKill, type Kill } from "./choices.ts";
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../dice.ts";
 import { killNow, pidsOf } from "./victims.ts";
 
 export interface Ran {

@@ -14,7 +14,7 @@ import { advisedIn, advisesToWait, commandIn, type Advised } from "./advice.ts";
 import { brokenRelease } from "./broken.ts";
 import { showAction, showKill, type Action, type Choices, type Kill } from "./choices.ts";
 import { run, show, type Ran } from "./command.ts";
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../dice.ts";
 import { exportsOf } from "./memory.ts";
 import { lockedOut } from "./outsiders.ts";
 import { killNow, pidsOf, workersOf } from "./victims.ts";

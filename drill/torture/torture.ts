@@ -14,7 +14,7 @@ import { setStage, type Stage } from "../stage.ts";
 import { hasVerb, runVerb } from "../verbs.ts";
 import { choose } from "./choices.ts";
 import { logOf } from "./command.ts";
-import { diceOf } from "./dice.ts";
+import { diceOf } from "../dice.ts";
 import { lookAtAll } from "./look.ts";
 import { missingAtTheEnd } from "./memory.ts";
 import { letOutsidersIn } from "./outsiders.ts";

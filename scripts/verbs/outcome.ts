@@ -1,5 +1,6 @@
 /** How every verb ends: exit code, one JSON document with `--json`, progress on standard error. */
 import { chalk } from "zx";
+import { printable } from "../../declared/errors.ts";
 
 /** 0 done, 1 failed, 2 wrong usage, 3 refused by policy or safety. */
 export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
@@ -76,7 +77,8 @@ export async function finish<T>(
     const verdict = ok(result);
     process.exitCode = verdict === "refused" ? EXIT.refused : verdict ? EXIT.done : EXIT.failed;
   } catch (error) {
-    const { name, message } = error as Error;
+    const { name } = error as Error;
+    const message = printable((error as Error).message);
     if (json === true) process.stdout.write(`${JSON.stringify({ error: { name, message }, ...toldBy(error) }, null, 2)}\n`);
     else say(colour()?.red(message) ?? message);
     process.exitCode = exitCodeOf(error);

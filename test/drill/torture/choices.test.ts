@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { advisedIn, advisesToWait } from "../../../drill/torture/advice.ts";
 import { choose, MOST_KILLS, plainScopes, VICTIMS } from "../../../drill/torture/choices.ts";
-import { diceOf } from "../../../drill/torture/dice.ts";
+import { diceOf } from "../../../drill/dice.ts";
 import { loadSystem } from "../../../systems/registry.ts";
 
 const onServer = await loadSystem("pfa-vanguard");
