@@ -1,6 +1,6 @@
 /** Rows of tables that only ever grow (audit trails) outlive a restore: those written since are put into the data that takes over. */
 import { quote } from "../postgres/connection.ts";
-import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
+import type { ExactValue, SqlSession } from "../systems/sql-session.ts";
 import { engineOf } from "./engine.ts";
 import { inLive } from "./inside.ts";
 import type { Run } from "./run.ts";
@@ -9,7 +9,7 @@ import { columnsOf, hasTable, keyOf, tableSql } from "./tables.ts";
 /** Rows read at a time. */
 const PAGE = 500;
 
-type Row = Record<string, SqlValue>;
+type Row = Record<string, ExactValue>;
 
 /** A second time there is nothing left to do. @returns rows put in */
 export async function carryOver(from: SqlSession, to: SqlSession, table: string): Promise<number> {
@@ -22,8 +22,8 @@ export async function carryOver(from: SqlSession, to: SqlSession, table: string)
   const list = columns.map(quote).join(", ");
   const insert = `INSERT INTO ${tableSql(to, table)} (${list}) VALUES (${columns.map((_, index) => `$${index + 1}`).join(", ")}) ON CONFLICT DO NOTHING`;
   let carried = 0;
-  for (let after: SqlValue = null; ;) {
-    const rows: Row[] = await from.all<Row>(
+  for (let after: ExactValue = null; ;) {
+    const rows: Row[] = await from.exact<Row>(
       `SELECT ${list} FROM ${tableSql(from, table)} ${after === null ? "" : `WHERE ${quote(key)} > $1`} ORDER BY ${quote(key)} LIMIT ${PAGE}`,
       after === null ? [] : [after],
     );
@@ -36,6 +36,11 @@ export async function carryOver(from: SqlSession, to: SqlSession, table: string)
     if (last === undefined || rows.length < PAGE) return carried;
     after = last[key] ?? null;
   }
+}
+
+async function staysBehind(from: SqlSession, to: SqlSession, table: string): Promise<string[]> {
+  const there = await columnsOf(to, table);
+  return (await columnsOf(from, table)).filter((column) => !there.includes(column));
 }
 
 /** From what this crossing set aside into what is live now. What is too damaged to be read stands in quarantine all the same. */
@@ -52,7 +57,15 @@ export async function carryOverRecords(run: Run, database: string): Promise<Reco
     ).inCopy(run, quarantine, (from) =>
       inLive(run, database, (to) =>
         to.transaction(async () => {
-          for (const table of tables) carried[table] = await carryOver(from, to, table);
+          for (const table of tables) {
+            carried[table] = await carryOver(from, to, table);
+            const behind = carried[table] === 0 ? [] : await staysBehind(from, to, table);
+            if (behind.length > 0)
+              run.log(
+                "warning",
+                `${database}: ${table}: the restored schema has no column ${behind.join(", ")}: its values are in the export only`,
+              );
+          }
         }),
       ),
     );

@@ -1,6 +1,7 @@
 /** A session of the neutral kind in a PostgreSQL database that is open already. */
 import type { Client } from "pg";
-import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
+import type { ExactValue, SqlSession, SqlValue } from "../systems/sql-session.ts";
+import { AS_TEXT } from "./comparison-rows.ts";
 import { atomically } from "./transaction.ts";
 
 export function postgresSession(client: Client): SqlSession {
@@ -8,6 +9,8 @@ export function postgresSession(client: Client): SqlSession {
     engine: "postgres",
     all: async <Row extends Record<string, unknown>>(sql: string, values: readonly SqlValue[] = []) =>
       (await client.query<Row>(sql, [...values])).rows,
+    exact: async <Row extends Record<string, ExactValue>>(text: string, values: readonly ExactValue[] = []) =>
+      (await client.query<Row>({ text, values: [...values], types: AS_TEXT })).rows,
     run: async (sql, values = []) => (await client.query(sql, [...values])).rowCount ?? 0,
     transaction: (work) =>
       atomically(client, async () => {

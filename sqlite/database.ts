@@ -67,6 +67,13 @@ export function all<T = Record<string, unknown>>(db: DatabaseSync, sql: string, 
   return prepared(db, sql).all(bound(values)) as T[];
 }
 
+/** As `all`, with every integer as a bigint: one beyond 2^53 cannot be read as a number at all. */
+export function exact<T = Record<string, unknown>>(db: DatabaseSync, sql: string, values: readonly unknown[] = []): T[] {
+  const statement = prepared(db, sql);
+  statement.setReadBigInts(true);
+  return statement.all(bound(values)) as T[];
+}
+
 export function first<T = Record<string, unknown>>(db: DatabaseSync, sql: string, values: readonly unknown[] = []): T | null {
   return (prepared(db, sql).get(bound(values)) as T | undefined) ?? null;
 }

@@ -1,13 +1,15 @@
 /** A session of the neutral kind in a SQLite file that is open already. */
 import type { DatabaseSync } from "node:sqlite";
-import type { SqlSession, SqlValue } from "../systems/sql-session.ts";
-import { all, first, run } from "./database.ts";
+import type { ExactValue, SqlSession, SqlValue } from "../systems/sql-session.ts";
+import { exact, first, run } from "./database.ts";
 
 export function sqliteSession(database: DatabaseSync): SqlSession {
   return {
     engine: "sqlite",
     all: async <Row extends Record<string, unknown>>(sql: string, values: readonly SqlValue[] = []) =>
-      Promise.resolve(all<Row>(database, sql, values)),
+      Promise.resolve(exact<Row>(database, sql, values).map(readable)),
+    exact: async <Row extends Record<string, ExactValue>>(sql: string, values: readonly ExactValue[] = []) =>
+      Promise.resolve(exact<Row>(database, sql, values)),
     run: async (sql, values = []) => Promise.resolve(run(database, sql, values)),
     transaction: async (work) => {
       const checks = first<{ foreign_keys: number }>(database, "PRAGMA foreign_keys")?.foreign_keys === 1;
@@ -27,4 +29,13 @@ export function sqliteSession(database: DatabaseSync): SqlSession {
       }
     },
   };
+}
+
+/** Integers as numbers, but for those that a number would round. */
+function readable<Row extends Record<string, unknown>>(row: Row): Row {
+  const entries = Object.entries(row).map(([name, value]) => [
+    name,
+    typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value,
+  ]);
+  return Object.fromEntries(entries) as Row;
 }

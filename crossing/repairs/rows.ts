@@ -1,7 +1,7 @@
 /** The repair every database has: rows named one by one go back to what they were in a snapshot. */
 import { quote } from "../../postgres/identifiers.ts";
 import type { RepairContext, RowsChanged } from "../../systems/repair.ts";
-import type { SqlSession, SqlValue } from "../../systems/sql-session.ts";
+import type { ExactValue, SqlSession } from "../../systems/sql-session.ts";
 import { columnsOf, hasTable, keyOf, tableSql } from "../tables.ts";
 
 export interface RowName {
@@ -48,7 +48,7 @@ export async function restoreRows({ live, snapshot, tables, arguments: given }: 
   return changed;
 }
 
-type Row = Record<string, SqlValue>;
+type Row = Record<string, ExactValue>;
 
 async function restoreRow(
   live: SqlSession,
@@ -92,12 +92,15 @@ async function restoreRow(
   return "updated";
 }
 
-function same(one: SqlValue | undefined, other: SqlValue | undefined): boolean {
-  return JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
+function same(one: ExactValue | undefined, other: ExactValue | undefined): boolean {
+  // An integer beyond 2^53 is no number, and JSON has no text for it.
+  const text = (value: ExactValue | undefined): string =>
+    JSON.stringify(value ?? null, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
+  return text(one) === text(other);
 }
 
 async function rowOf(session: SqlSession, table: string, column: string, key: string): Promise<Row | null> {
   const type = session.engine === "postgres" ? "text" : "TEXT";
-  const rows = await session.all<Row>(`SELECT * FROM ${tableSql(session, table)} WHERE CAST(${quote(column)} AS ${type}) = $1`, [key]);
+  const rows = await session.exact<Row>(`SELECT * FROM ${tableSql(session, table)} WHERE CAST(${quote(column)} AS ${type}) = $1`, [key]);
   return rows[0] ?? null;
 }

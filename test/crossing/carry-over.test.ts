@@ -26,3 +26,19 @@ test("columns the older schema lacks stay behind, and without the table there is
   expect(await restored.all("SELECT * FROM logs")).toEqual([{ id: 1, action: "a", reason: "r" }]);
   expect(await carryOver(newer, memory("CREATE TABLE other (id)").session, "logs")).toBe(0);
 });
+
+test("every value comes over as it was: integers beyond 2^53, numbers that are whole, bytes; a key may be as large", async () => {
+  const table = "CREATE TABLE logs (id INTEGER PRIMARY KEY, v)";
+  const setAside = memory(
+    `${table}; INSERT INTO logs VALUES (9007199254740993, 9007199254740995), (9007199254740994, 1), (9007199254740995, 1.0), (9007199254740996, x'00ff')`,
+  );
+  const restored = memory(table);
+  expect(await carryOver(setAside.session, restored.session, "logs")).toBe(4);
+  expect(await restored.session.all("SELECT CAST(id AS TEXT) AS id, quote(v) AS v, typeof(v) AS t FROM logs ORDER BY logs.id")).toEqual([
+    { id: "9007199254740993", v: "9007199254740995", t: "integer" },
+    { id: "9007199254740994", v: "1", t: "integer" },
+    { id: "9007199254740995", v: "1.0", t: "real" },
+    { id: "9007199254740996", v: "X'00FF'", t: "blob" },
+  ]);
+  expect(await restored.session.all("SELECT max(id) AS id, 7 AS seven FROM logs")).toEqual([{ id: 9007199254740996n, seven: 7 }]);
+});
