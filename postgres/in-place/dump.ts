@@ -5,9 +5,10 @@ import type { Client } from "pg";
 import type { Endpoint } from "../connection.ts";
 import { SnapshotExistsError } from "../drivers/driver.ts";
 import { DamagedDumpError, hashFiles, readManifest, verifyDump, writeManifest, type DumpManifest } from "../drivers/dump-manifest.ts";
-import { captureManifest, type Manifest } from "../manifest.ts";
+import type { Manifest } from "../manifest.ts";
 import { readProperties } from "../properties.ts";
 import { databaseSizeBytes } from "../space.ts";
+import { captureContent } from "./content.ts";
 import { readExtent, type Extent } from "./extent.ts";
 import { withoutForce } from "./forced-rls.ts";
 import { readSurroundings, type Surroundings } from "./surroundings.ts";
@@ -58,18 +59,28 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
         `--jobs=${jobs}`,
         `--file=${making}`,
         ...extent.leftAlone.map((schema) => `--exclude-schema="${schema.replaceAll('"', '""')}"`),
+        // They stay as they are, and this role may not be allowed to read them.
+        ...(await extensionTables(client)).map((table) => `--exclude-table-data=${table}`),
         ...serverArguments(endpoint),
         `--dbname=${connectionString(database)}`,
       ],
       endpoint,
     );
-    const content = await captureManifest(client, undefined, { excludeSchemas: extent.leftAlone });
+    const content = await captureContent(client, extent);
     return { ...extent, ...surroundings, content, forced, filledViews: await filledViews(client, extent) };
   });
   await writeFile(join(making, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
   await writeManifest(making, await describe(client, database, making, tools.version, facts));
   await rename(making, folder);
   return facts;
+}
+
+async function extensionTables(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** In the order in which they were made, so that one that reads another comes after it. */

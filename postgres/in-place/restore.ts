@@ -10,9 +10,10 @@ import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../connection.ts";
 import type { Client } from "pg";
 import { quote, withSession } from "../connection.ts";
-import { captureManifest, compareRestored, type Manifest } from "../manifest.ts";
+import { compareRestored, type Manifest } from "../manifest.ts";
 import { readDump, type InPlace, type InPlaceFacts } from "./dump.ts";
 import { InPlaceRestoreError } from "./errors.ts";
+import { captureContent } from "./content.ts";
 import { readExtent } from "./extent.ts";
 import { assertClosed } from "./fence.ts";
 import { refuseUnfitting } from "./obstacles.ts";
@@ -215,8 +216,8 @@ async function provide(client: Client, { schemas, extensions, functions }: InPla
 /** How the database differs from what was dumped; empty when it does not. Inside the fence. */
 export async function differencesFrom(at: Pick<InPlace, "client">, folder: string): Promise<string[]> {
   const facts = await readDump(folder);
-  const { leftAlone } = await readExtent(at.client);
-  const now = await withoutForce(at.client, () => captureManifest(at.client, undefined, { excludeSchemas: leftAlone }));
+  const extent = await readExtent(at.client);
+  const now = await withoutForce(at.client, () => captureContent(at.client, extent));
   // Both sides were looked at with the force lifted.
   return compareRestored(facts.content, now, [], COMPARED);
 }

@@ -10,10 +10,13 @@ import { DriverRefusedError } from "../../../postgres/in-place/errors.ts";
 import { closeInPlace } from "../../../postgres/in-place/fence.ts";
 import { putForceBack } from "../../../postgres/in-place/forced-rls.ts";
 import { refuseUnfitting, refuseUnrestorable } from "../../../postgres/in-place/obstacles.ts";
+import { readExtent } from "../../../postgres/in-place/extent.ts";
+import { readSurroundings } from "../../../postgres/in-place/surroundings.ts";
+import { refuseUnreadable } from "../../../crossing/engines/in-place/scratch.ts";
 import { restoreForReading, restoreInPlace, tryInPlace } from "../../../postgres/in-place/restore.ts";
-import { connectionString, runTool, serverArguments, toolsOf } from "../../../postgres/in-place/tools.ts";
 import { missingDebianServer } from "../drivers/debian-server.ts";
 import { startServer, type TestServer } from "../embedded.ts";
+import { toldBy } from "../told.ts";
 import { startHosted, type Hosted } from "./hosted.ts";
 
 const missing = missingDebianServer();
@@ -38,14 +41,7 @@ async function live(provided = "", own = ""): Promise<Live> {
   return { name, owner, superuser };
 }
 
-/** Everything that is in a database, as the server's own tool tells it to a superuser. */
-async function told({ name, superuser }: Live): Promise<string[]> {
-  const { pgDump } = await toolsOf(superuser);
-  const endpoint = hosted.server.endpoint;
-  const args = ["--no-password", "--blobs", "--exclude-schema=backout_control", ...serverArguments(endpoint)];
-  const text = await runTool(pgDump, [...args, `--dbname=${connectionString(name)}`], endpoint);
-  return text.split("\n").filter((line) => line !== "" && !/^--|^\\(un)?restrict/.test(line));
-}
+const told = ({ name, superuser }: Live): Promise<string[]> => toldBy(hosted.server.endpoint, superuser, name);
 
 /** Dumped, changed, restored: is as it was. @param as whose way in the restore takes */
 async function backAgain(at: Live, since: { own?: string; provided?: string }, as: Endpoint = hosted.endpoint): Promise<void> {
@@ -194,6 +190,15 @@ describe.skipIf(missing !== null)("what the driver in-place carries", () => {
     });
   });
 
+  test("rows of an extension's own tables stay as they are", async () => {
+    const at = await live(
+      `CREATE EXTENSION tablefunc; CREATE TABLE public.settings (name text); ALTER EXTENSION tablefunc ADD TABLE public.settings;
+       UPDATE pg_extension SET extconfig = ARRAY['public.settings'::regclass::oid], extcondition = ARRAY[''] WHERE extname = 'tablefunc'; INSERT INTO public.settings VALUES ('provided')`,
+      "CREATE TABLE t (i int)",
+    );
+    await backAgain(at, { own: "INSERT INTO t VALUES (1)" });
+  });
+
   test("large objects, by number and content", async () => {
     const at = await live(
       "",
@@ -285,5 +290,26 @@ describe.skipIf(missing !== null)("what the driver in-place refuses by name", ()
     await expect(refuseUnfitting(at.owner, facts)).rejects.toThrow('the snapshot needs extension "citext", which is not installed');
     await at.superuser.query(`ALTER DATABASE ${at.name} OWNER TO other`);
     expect(await refused(at)).toContain("this role does not own the database");
+  });
+
+  test("a subscription", async () => {
+    const at = await live();
+    await at.superuser.query(
+      "CREATE SUBSCRIPTION far CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false, slot_name = NONE, enabled = false)",
+    );
+    expect(await refused(at)).toContain('subscription "far" writes into this database');
+    await at.superuser.query("DROP SUBSCRIPTION far");
+  });
+
+  test("a column whose type lies in a schema of others", async () => {
+    const at = await live(
+      "CREATE SCHEMA auth; GRANT USAGE ON SCHEMA auth TO hosted; CREATE TYPE auth.level AS ENUM ('a')",
+      "CREATE TABLE t (level auth.level)",
+    );
+    const { foreignTypes } = await readSurroundings(at.owner, await readExtent(at.owner));
+    expect(foreignTypes).toEqual(["t.level (auth.level)"]);
+    await expect(refuseUnreadable(at.name, { extensions: [{ name: "of_nobody", schema: "public" }], foreignTypes })).rejects.toThrow(
+      /something of ours needs extension "of_nobody".*column t\.level \(auth\.level\) is of a type in somebody else's schema/,
+    );
   });
 });
