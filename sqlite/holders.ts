@@ -1,5 +1,5 @@
 /** Who has a file open: a handle that outlives a swap would write into the file that was set aside, or worse, into its successor's log. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { BESIDE, realPath } from "./identity.ts";
 
 export interface Holder {
@@ -17,24 +17,32 @@ export class FileHeldError extends Error {
       holders.length === 0
         ? "a process that cannot be seen from here"
         : holders.map(({ pid, command }) => `${command || "a process"} (pid ${pid})`).join(", ");
-    super(`${path} is held open by ${who}: end it, then run \`pulumi up\` again. Nothing of the data was changed`);
+    super(`${path} is held open by ${who}: end it, then run the same command again. Nothing of the data was changed`);
     this.name = "FileHeldError";
     this.path = path;
     this.holders = holders;
   }
 }
 
-/** Processes other than this one that have one of the files, or a file beside it, open. Linux only; elsewhere none are found and only the locks tell. */
+/**
+ * Processes other than this one that have one of the files, or a file beside it, open, under whatever name: a hard link or a mount leads to the same
+ * file. Linux only; elsewhere none are found and only the locks tell.
+ */
 export function holdersOf(...paths: string[]): Holder[] {
   if (process.platform !== "linux") return [];
-  const names = new Set(paths.map(realPath).flatMap((path) => [path, ...BESIDE.map((suffix) => path + suffix)]));
+  const files = new Set(
+    paths
+      .map(realPath)
+      .flatMap((path) => [path, ...BESIDE.map((suffix) => path + suffix)])
+      .flatMap((path) => fileAt(path) ?? []),
+  );
   return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid && holds(entry, names))
+    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid && holds(entry, files))
     .map((entry) => ({ pid: Number(entry), command: commandOf(entry) }));
 }
 
 /** Processes that end meanwhile, and those of other users, cannot be looked into. */
-function holds(pid: string, names: Set<string>): boolean {
+function holds(pid: string, files: Set<string>): boolean {
   let descriptors: string[];
   try {
     descriptors = readdirSync(`/proc/${pid}/fd`);
@@ -42,12 +50,26 @@ function holds(pid: string, names: Set<string>): boolean {
     return false;
   }
   return descriptors.some((descriptor) => {
+    const path = `/proc/${pid}/fd/${descriptor}`;
     try {
-      return names.has(readlinkSync(`/proc/${pid}/fd/${descriptor}`));
+      // Sockets and pipes have no path, and are most of what is open.
+      if (!readlinkSync(path).startsWith("/")) return false;
     } catch {
       return false;
     }
+    const file = fileAt(path);
+    return file !== null && files.has(file);
   });
+}
+
+/** Device and inode; null where there is no file. */
+function fileAt(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null;
+  }
 }
 
 function commandOf(pid: string): string {

@@ -1,6 +1,17 @@
 /** A SQLite file through crossings: made, snapshotted, armed, cut over, undone, exported; killed at every point of the swap. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -183,18 +194,23 @@ describe("a file through crossings", () => {
 });
 
 describe("what would destroy data is refused", () => {
-  it("a stranger's handle, by pid and program, before and inside the fence", async () => {
-    const { run } = await left();
-    const child = await holder();
-    try {
-      await expect(sqlite.refuseUnfenceable(run, [DATABASE])).rejects.toThrow(new RegExp(`held open by .*\\(pid ${child.pid}\\)`));
-      await expect(sqlite.close(run, DATABASE)).rejects.toThrow(new RegExp(`held open by .*\\(pid ${child.pid}\\)`));
-      expect(orders()).toHaveLength(2);
-    } finally {
-      await ended(child);
-    }
-    await sqlite.refuseUnfenceable(run, [DATABASE]);
-  });
+  it.each(["its own name", "another name: a hard link"])(
+    "a stranger's handle by %s, with pid and program, before and inside the fence",
+    async (how) => {
+      const { run } = await left();
+      const link = join(dirname(dirname(stand.live)), "linked.db");
+      if (how !== "its own name") linkSync(stand.live, link);
+      const child = await holder(how === "its own name" ? stand.live : link);
+      try {
+        await expect(sqlite.refuseUnfenceable(run, [DATABASE])).rejects.toThrow(new RegExp(`held open by .*\\(pid ${child.pid}\\)`));
+        await expect(sqlite.close(run, DATABASE)).rejects.toThrow(new RegExp(`held open by .*\\(pid ${child.pid}\\)`));
+        expect(orders()).toHaveLength(2);
+      } finally {
+        await ended(child);
+      }
+      await sqlite.refuseUnfenceable(run, [DATABASE]);
+    },
+  );
 
   it("a writer who comes while the fence stands", async () => {
     const { run } = await left();
@@ -345,11 +361,11 @@ async function killedAt(point: string): Promise<void> {
 }
 
 /** A process that has the file open and writes nothing. */
-async function holder(): Promise<ChildProcess> {
+async function holder(file: string): Promise<ChildProcess> {
   const script = join(dirname(stand.live), "holder.cjs");
   writeFileSync(
     script,
-    `const { DatabaseSync } = require("node:sqlite"); const db = new DatabaseSync(${JSON.stringify(stand.live)}); db.prepare("SELECT count(*) FROM customers").get(); console.log("open"); setInterval(() => db, 1000);`,
+    `const { DatabaseSync } = require("node:sqlite"); const db = new DatabaseSync(${JSON.stringify(file)}); db.prepare("SELECT count(*) FROM customers").get(); console.log("open"); setInterval(() => db, 1000);`,
   );
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script], { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((resolve) => child.stdout.once("data", resolve));
