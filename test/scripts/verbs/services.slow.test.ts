@@ -67,7 +67,9 @@ export const definition = {
   stopOrder: ["worker", "api"],
   databases: { shop: { engine: "sqlite", ledger: "backout", migrations: [{ name: "1_items", path: "1_items" }], tables: ["items"], principalTable: "items" } },
   listeners: { api: { component: "api" } },
-  effects: [], scopes: {}, defaultScope: "application",
+  effects: [], defaultScope: "application",
+  scopes: { application: { title: "The application", useWhen: "it is broken", budgetSeconds: 60, phaseBudgets: {}, pins: { release: "to" },
+    checks: ["answers", "count", "error-log"] } },
   checks: [
     { id: "answers", title: "The API answers", run: async (context) => {
       const { status } = await context.fetch(context.url("api") + "/");
