@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { DESTROY_DATA } from "../crossing/destroy.ts";
-import { editPins, type PinEdit } from "../declared/edit.ts";
+import { editPins, encryptedKeys, type PinEdit } from "../declared/edit.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { engineEnvironment } from "../scripts/engine/environment.ts";
 import { fileBackend } from "../scripts/engine/file-backend.ts";
@@ -53,10 +53,16 @@ export async function makeEphemeralStack({ project, stack, folder, name, engine,
   writeFileSync(join(folder, "Pulumi.yaml"), stringify(imitation));
   const source = readFileSync(join(stackFolder(project), `Pulumi.${stack}.yaml`), "utf8");
   const file = join(folder, "stacks", `Pulumi.${name}.yaml`);
-  writeFileSync(file, editPins(withoutSalt(source), [...(await freePorts(source)), ...edits]));
+  const encrypted = encryptedKeys(source).length > 0;
+  writeFileSync(file, editPins(encrypted ? source : withoutSalt(source), [...(await freePorts(source)), ...edits]));
   const home = join(folder, "home");
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const environment = { ...engineEnvironment(engine, folder), ...own(folder, home), [DESTROY_DATA]: `drop:${name}` };
+  const environment = {
+    ...engineEnvironment(engine, folder),
+    ...own(folder, home),
+    [DESTROY_DATA]: `drop:${name}`,
+    ...(encrypted ? passphraseOf(engine, project) : {}),
+  };
   await prepareProject(folder, { ...environment, PULUMI_BACKEND_URL: undefined, PULUMI_CONFIG_PASSPHRASE_FILE: undefined });
   return { folder, stack: name, file, home, environment };
 }
@@ -67,6 +73,12 @@ interface ProjectFile {
   runtime: string | { name: string; options?: Record<string, unknown> };
   stackConfigDir?: string;
   plugins?: { providers?: { name: string; path: string }[] };
+}
+
+/** What is encrypted in the file that is copied is read with what it was encrypted with. */
+function passphraseOf(engine: Engine, project: string): NodeJS.ProcessEnv {
+  const { PULUMI_CONFIG_PASSPHRASE: phrase, PULUMI_CONFIG_PASSPHRASE_FILE: phraseFile } = engineEnvironment(engine, project);
+  return { PULUMI_CONFIG_PASSPHRASE: phrase, PULUMI_CONFIG_PASSPHRASE_FILE: phraseFile };
 }
 
 /** Whatever backend and passphrase the user works with, an ephemeral stack has its own. */

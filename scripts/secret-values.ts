@@ -34,12 +34,15 @@ export async function secretValues(file: File): Promise<Map<string, string>> {
 async function ask({ project, stack }: File, config: unknown): Promise<Map<string, string>> {
   const engine = await ensureEngine({ log: say });
   await prepareProject(project);
-  const { stdout } = await run(engine.pulumi, ["config", "--show-secrets", "--json", "--stack", stack, "--non-interactive"], {
-    cwd: project,
-    env: engineEnvironment(engine, project),
-  }).catch((error: unknown) => {
-    throw new NotDecryptedError(stack, (error as CommandFailedError).lastLines());
-  });
+  const pulumi = (...given: string[]) =>
+    run(engine.pulumi, [...given, "--stack", stack, "--non-interactive"], { cwd: project, env: engineEnvironment(engine, project) });
+  const show = () => pulumi("config", "--show-secrets", "--json");
+  const { stdout } = await show()
+    // A clone, or a copy, whose state does not know the stack yet: making it is what an update would do first.
+    .catch((error: CommandFailedError) =>
+      error.stderr.includes("no stack named") ? pulumi("stack", "select", "--create").then(show) : Promise.reject(error),
+    )
+    .catch((error: CommandFailedError) => Promise.reject(new NotDecryptedError(stack, error.lastLines())));
   const told = JSON.parse(stdout) as Record<string, { value?: string; objectValue?: unknown }>;
   const plain = Object.fromEntries(Object.entries(told).map(([key, { value, objectValue }]) => [key, objectValue ?? value]));
   const values = new Map<string, string>();

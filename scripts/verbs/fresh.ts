@@ -9,7 +9,7 @@ import { withCopy } from "../../crossing/engines/postgres/arming.ts";
 import type { Keeping } from "../../crossing/engine.ts";
 import type { Facts } from "../../crossing/look.ts";
 import { migrationsOf } from "../../crossing/migrations.ts";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { editPins, encryptedKeys, type PinEdit } from "../../declared/edit.ts";
 import { EMBEDDED_USER, endpointOf, liveName, ownerRole, secretOf, serverHome, servicesRole } from "../../declared/site.ts";
 import type { Snapshot } from "../../control/record.ts";
 import { connect, withSession } from "../../postgres/connection.ts";
@@ -44,7 +44,7 @@ export async function freshEnvironment(
   const home = ownHome(failed, name);
   if (existsSync(file) || existsSync(home))
     throw new VerbRefusedError(`${file} or ${home} is there already: a fresh environment begins with neither; nothing was changed`);
-  const text = editPins(withoutSalt(failed.text), freshEdits(alternative));
+  const text = editPins(encryptedKeys(failed.text).length > 0 ? failed.text : withoutSalt(failed.text), freshEdits(alternative));
   say(
     `a new environment "${stack}" is made from ${Object.values(snapshots)
       .map(({ name: of, generation }) => `${of}@${generation}`)
