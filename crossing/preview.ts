@@ -123,6 +123,7 @@ export async function previewCrossing(
         earlierSeconds,
         rehearsedSeconds: plan.forward || earlierSeconds.length > 0 ? [] : rehearsed(site.project, definition.name, plan.scope),
         toCopyBytes,
+        toPutBackRows: Object.values(databases).reduce((sum, { putBack }) => sum + (putBack ?? 0), 0),
       }),
     };
   } finally {

@@ -9,6 +9,7 @@ export async function classify(live: Client, staged: Staged): Promise<void> {
   await (staged.target.key.length === 0 ? byCopies(live, staged) : byKey(live, staged));
   await live.query(`CREATE INDEX ON ${staged.staged} (${PLACE.row}); ANALYZE ${staged.staged}`);
   await markRefused(live, staged);
+  await markWithoutObject(live, staged);
 }
 
 async function byKey(live: Client, { staged, before, hadColumns, target }: Staged): Promise<void> {
@@ -91,6 +92,22 @@ async function markRefused(live: Client, { staged, target }: Staged): Promise<vo
       )
       .catch(() => live.query("ROLLBACK TO SAVEPOINT rule"));
     await live.query("RELEASE SAVEPOINT rule");
+  }
+}
+
+/** Rows that point at large objects: an export holds no content of theirs, and one that is not in the live database would be pointed at in vain. */
+async function markWithoutObject(live: Client, { staged, target }: Staged): Promise<void> {
+  const points = target.shape.columns.filter(({ name, type }) => target.held.includes(name) && /^(?:oid|(?:.*\.)?lo)$/.test(type));
+  for (const { name } of points) {
+    const column = quote(name);
+    // A number may be that of something else.
+    const known = ["pg_largeobject_metadata", "pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_roles"];
+    const unknown = known.map((catalogue) => `NOT EXISTS (SELECT FROM ${catalogue} o WHERE o.oid = s.${column}::oid)`).join(" AND ");
+    const unchanged = `s.${OP} = 'update' AND EXISTS (SELECT FROM ${target.shape.source} t WHERE t.tableoid = s.${PLACE.table} AND t.ctid = s.${PLACE.row} AND t.${column} = s.${column})`;
+    await live.query(
+      `UPDATE ${staged} s SET ${REASON} = 'missing parent', ${DETAIL} = ${literal(`${name}: there is no large object `)} || s.${column}::text || ' in the live database: what it held is in the quarantine only'
+        WHERE s.${REASON} IS NULL AND s.${OP} <> 'delete' AND s.${column}::oid <> 0 AND ${unknown} AND NOT (${unchanged})`,
+    );
   }
 }
 

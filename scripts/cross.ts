@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Crossing, JournalEntry } from "../control/record.ts";
 import { PHASES } from "../crossing/phases.ts";
+import { reappliedBy, type ReappliedTold } from "../crossing/steps/reapply.ts";
 import type { Ended } from "../crossing/ending.ts";
 import type { Completion } from "../systems/completion.ts";
 import type { CheckResult, ScopeDefinition } from "../systems/definition.ts";
@@ -35,6 +36,8 @@ export interface CrossingOutcome {
   phases: PhaseTime[];
   checks: CheckResult[];
   exported: { path: string; sha256: string; rows: number }[];
+  /** With `carry: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. */
+  putBack: ReappliedTold[];
   /** How it went by the system's own targets; null where it has none, or is a deployment. */
   completion: Completion | null;
   /** Folder of the evidence; null where the system declares none. */
@@ -128,6 +131,7 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
       phases: phaseTimes(journal, scope),
       checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
       exported: ours ? await control.exports(crossing.epoch) : [],
+      putBack: ours ? await reappliedBy({ control, definition: stack.definition }, crossing.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
       failure: code === 0 ? null : refused ? failureOf(output) : whatNext(stack, failureOf(output), silent),

@@ -74,8 +74,27 @@ export async function rowsPutBack({ control }: Pick<Run, "control">, epoch: numb
   return tables.reduce((sum, { inserted, updated, deleted, alreadySo }) => sum + inserted + updated + deleted + alreadySo, 0);
 }
 
+/** What a crossing put back into a database, and what not. */
+export interface ReappliedTold extends Omit<Reapplied, "counts"> {
+  database: string;
+  /** What is not in the live data again, in words. */
+  leftOut: string[];
+}
+
+/** Of every database that rows were put back into. */
+export async function reappliedBy({ control, definition }: Pick<Run, "control" | "definition">, epoch: number): Promise<ReappliedTold[]> {
+  const all: ReappliedTold[] = [];
+  for (const database of Object.keys(definition.databases)) {
+    const done = await control.kept<Reapplied>(reappliedKey(epoch, database));
+    if (done === null) continue;
+    const { tables, notHeld, conflicts, conflictFile } = done;
+    all.push({ database, tables, notHeld, conflicts, conflictFile, leftOut: leftOut(database, done) });
+  }
+  return all;
+}
+
 /** What of an export is not in the live data again, in words. */
-export function leftOut(database: string, { tables, notHeld, conflicts, conflictFile }: Omit<Reapplied, "counts">): string[] {
+function leftOut(database: string, { tables, notHeld, conflicts, conflictFile }: Omit<Reapplied, "counts">): string[] {
   const lines: string[] = [];
   if (conflicts > 0)
     lines.push(

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
 import { verifyRecords, type RecordsVerified } from "../../crossing/verify-records.ts";
+import { reappliedBy, type ReappliedTold } from "../../crossing/steps/reapply.ts";
 import { phaseTimes, type PhaseTime } from "../cross.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
@@ -29,6 +30,8 @@ export interface HistoryEntry {
   reason: string | null;
   failure: string | null;
   phases: PhaseTime[];
+  /** With `carry: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. Absent: none were. */
+  putBack?: ReappliedTold[];
 }
 
 export async function history(options: Options): Promise<{ stack: string; crossings: HistoryEntry[] }> {
@@ -39,7 +42,8 @@ export async function history(options: Options): Promise<{ stack: string; crossi
   if (control === null) return { stack, crossings: [] };
   try {
     const crossings: HistoryEntry[] = [];
-    for (const { epoch, runId, plan, state, startedAt, openedAt, reason, failure } of await control.crossings(limit))
+    for (const { epoch, runId, plan, state, startedAt, openedAt, reason, failure } of await control.crossings(limit)) {
+      const putBack = await reappliedBy({ control, definition }, epoch);
       crossings.push({
         epoch,
         runId,
@@ -52,7 +56,9 @@ export async function history(options: Options): Promise<{ stack: string; crossi
         reason,
         failure,
         phases: phaseTimes(await control.journal(epoch), plan.scope === null ? undefined : definition.scopes[plan.scope]),
+        ...(putBack.length === 0 ? {} : { putBack }),
       });
+    }
     return { stack, crossings };
   } finally {
     await control.end();
@@ -99,11 +105,12 @@ export function addHistory(program: Command): void {
         () => history(options),
         ({ stack, crossings }) => {
           if (crossings.length === 0) process.stdout.write(`${stack} is not deployed yet: there are no crossings\n`);
-          for (const { epoch, from, to, scope, state, startedAt, openedAt, reason, failure } of crossings) {
+          for (const { epoch, from, to, scope, state, startedAt, openedAt, reason, failure, putBack = [] } of crossings) {
             const seconds = openedAt === null ? "" : ` ${((Date.parse(openedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
             process.stdout.write(
               `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scope})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
+            for (const { leftOut } of putBack) for (const line of leftOut) process.stdout.write(`      ${line}\n`);
           }
         },
       );

@@ -17,6 +17,14 @@ export function timelineLines(outcome: CrossingOutcome): string[] {
   const skipped = count("skipped") === 0 ? "" : `, ${count("skipped")} skipped`;
   if (outcome.checks.length > 0) lines.push(`  ${count("passed")} of ${outcome.checks.length} checks passed${skipped}`);
   for (const { path, rows } of outcome.exported) if (path.endsWith(".jsonl")) lines.push(`  kept ${rows} rows written since: ${path}`);
+  for (const { database, tables, leftOut } of outcome.putBack) {
+    const sum = (count: (table: (typeof tables)[string]) => number): number =>
+      Object.values(tables).reduce((all, table) => all + count(table), 0);
+    lines.push(
+      `  put back into ${database}: ${sum(({ inserted }) => inserted)} inserted, ${sum(({ updated }) => updated)} updated, ${sum(({ deleted }) => deleted)} deleted, ${sum(({ alreadySo }) => alreadySo)} were there already`,
+      ...leftOut.map((line) => `  ${line}`),
+    );
+  }
   if (outcome.quarantine !== null)
     lines.push(
       `  to undo: pin backout:data to quarantine:${outcome.quarantine}${outcome.from === null ? "" : ` and backout:release to ${outcome.from} (not under backout:blocked any more; components that are pinned off stay off)`}, then \`${outcome.up}\``,

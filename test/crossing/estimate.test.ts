@@ -40,6 +40,16 @@ describe("how long users will be kept out", () => {
     expect(copying).toEqual({ seconds: 53, basis: "median of the last 1 like it, plus the copy" });
   });
 
+  it("plus the rows that are put back before users are let in", () => {
+    const putting = { plan: restore, toCopyBytes: 0, toPutBackRows: 20_000 };
+    expect(estimate({ ...putting, earlierSeconds: [3] })).toEqual({
+      seconds: 7,
+      basis: "median of the last 1 like it, plus the rows that are put back",
+    });
+    expect(estimate({ ...putting, earlierSeconds: [] }).basis).toMatch(/, plus the rows that are put back$/);
+    expect(estimate({ ...putting, toPutBackRows: 100, earlierSeconds: [3] }).basis).toBe("median of the last 1 like it");
+  });
+
   it("without experience, from what stops and what is copied, and it says so", () => {
     const first = estimate({ plan: restore, earlierSeconds: [], toCopyBytes: 0 });
     expect(first.basis).toContain("no earlier one like it");

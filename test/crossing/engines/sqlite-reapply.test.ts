@@ -10,8 +10,10 @@ import { movedData } from "../../../crossing/moved-data.ts";
 import type { DataAction } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
 import { bringData } from "../../../crossing/steps/data.ts";
-import { countsAfterReapply, reappliedKey, rowsPutBack, type Reapplied } from "../../../crossing/steps/reapply.ts";
+import { countsAfterReapply, reappliedBy, reappliedKey, rowsPutBack, type Reapplied } from "../../../crossing/steps/reapply.ts";
 import { all, withFile } from "../../../sqlite/database.ts";
+import type { CrossingOutcome } from "../../../scripts/cross.ts";
+import { timelineLines } from "../../../scripts/verbs/timeline.ts";
 import { begin, DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";
 
 const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
@@ -69,6 +71,28 @@ async function brought(run: Run): Promise<Reapplied> {
   return (await run.control.kept<Reapplied>(reappliedKey(3, DATABASE)))!;
 }
 
+const NOTHING: CrossingOutcome = {
+  ok: true,
+  runId: "r-1",
+  epoch: 3,
+  state: "open",
+  scope: null,
+  from: "v2",
+  to: "v1",
+  seconds: 1,
+  cutOverMs: null,
+  quarantine: null,
+  phases: [],
+  checks: [],
+  exported: [],
+  putBack: [],
+  completion: null,
+  evidence: null,
+  failure: null,
+  refused: false,
+  up: "pulumi up",
+};
+
 const PUT_BACK = {
   tables: {
     orders: { inserted: 1, updated: 1, deleted: 1, alreadySo: 0, conflicts: 1 },
@@ -102,6 +126,15 @@ test("killed with everything put back and nothing kept: nothing of it has happen
     { table: "orders", op: "insert", key: { id: "4" }, reason: "missing parent", detail: expect.stringContaining("customer 77") as string },
   ]);
   expect(stand.said.join("\n")).toMatch(/1 row of shop clashes with what was restored and was left out/);
+  expect(stand.said.join("\n")).toMatch(/1 row of shop: notes is in the export only/);
+  // Whoever asks later is told the same, by table and in words.
+  const [told] = await reappliedBy(run, 3);
+  expect(told).toMatchObject({ database: DATABASE, conflicts: 1, conflictFile: done.conflictFile, notHeld: { tables: { notes: 1 } } });
+  expect(told!.leftOut).toHaveLength(2);
+  const lines = timelineLines({ ...NOTHING, putBack: [told!] }).join("\n");
+  expect(lines).toMatch(
+    /put back into shop: 3003 inserted, 1 updated, 1 deleted, 0 were there already\n.*1 row of shop clashes.*\n.*notes is in the export only/,
+  );
   const kept = (await run.control.exports(3)).map(({ path }) => readFileSync(path, "utf8")).join("");
   for (const text of ["nobody's", "three", "\\\\x00ff"]) expect(kept).toContain(text);
 });
