@@ -41,3 +41,19 @@ export class InPlaceRestoreError extends Error {
     this.output = output;
   }
 }
+
+/** The restore was kept, and what stands there now is not what was dumped. */
+export class InPlaceDiffersError extends Error {
+  readonly database: string;
+  readonly safety: string;
+  readonly differences: string[];
+  constructor(database: string, safety: string, differences: string[]) {
+    super(
+      `what stands in "${database}" now differs from its snapshot: ${differences.slice(0, 5).join("; ")}. Users stay out; what was there is in ${safety}: pin backout:data to quarantine:${safety} to bring it back`,
+    );
+    this.name = "InPlaceDiffersError";
+    this.database = database;
+    this.safety = safety;
+    this.differences = differences;
+  }
+}

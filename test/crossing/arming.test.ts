@@ -32,6 +32,9 @@ test("why a snapshot is not armed is known; what is missing is copied while user
   await expect(armAndKeep(run, snapshot)).rejects.toThrow(/collation/);
   expect(await readinessOf(run, snapshot)).toMatchObject({ armed: false, reason: expect.stringMatching(/collation/) as string });
   await recorded("NULL");
+  const arming = armAndKeep(run, snapshot);
+  expect(await readinessOf(run, snapshot)).toEqual({ armed: false, reason: "its copy is being made and verified right now" });
+  await postgres.dropCopy(run, await arming);
   await armBefore(run, { [DATABASE]: planOf(RESTORE) });
   expect(await readinessOf(run, snapshot)).toEqual({ armed: true, reason: null });
   const copies = async () => (await run.control.catalogued()).filter(({ role }) => role === "armed").map(({ name }) => name);

@@ -5,6 +5,7 @@ import type { Pins } from "../../../declared/pins.ts";
 import { dumpFolder, endpointOf, liveName, ownerRole, serverOf, servicesRole } from "../../../declared/site.ts";
 import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
 import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
+import { InPlaceDiffersError } from "../../../postgres/in-place/errors.ts";
 import { assertClosed, closeInPlace } from "../../../postgres/in-place/fence.ts";
 import { withoutForce } from "../../../postgres/in-place/forced-rls.ts";
 import { differencesFrom, restoreInPlace } from "../../../postgres/in-place/restore.ts";
@@ -14,7 +15,7 @@ import { reapply } from "../../../postgres/reapply.ts";
 import { hasRights, servicesGrantStatements } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import type { Client } from "pg";
-import { CopyDiffersError, quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
 import { exportBase, exportPlace } from "../../exports.ts";
 import { failpoint } from "../../failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
@@ -105,7 +106,7 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
       beforeCommit: () => failpoint("in-place.before-commit"),
     });
     const differences = await differencesFrom(at, goal.folder);
-    if (differences.length > 0) throw new CopyDiffersError(live, differences);
+    if (differences.length > 0) throw new InPlaceDiffersError(live, quarantine, differences);
     run.log(
       "info",
       `${database} was restored in place in ${Math.round(restoreMs)} ms; ${control === null ? "" : quarantine} is its safety dump`,

@@ -51,7 +51,7 @@ export interface Stand {
   /** Made at epoch 1, then closed and snapshotted at epoch 2. */
   snapshotted(kept?: { prepare?: () => Promise<unknown>; baseline?: Baseline | null }): Promise<{ run: Run; snapshot: Snapshot }>;
   /** Snapshotted at epoch 2, then written to by users, then closed for epoch 3. */
-  left(): Promise<{ run: Run; snapshot: Snapshot }>;
+  left(kept?: Parameters<Stand["snapshotted"]>[0]): Promise<{ run: Run; snapshot: Snapshot }>;
   /** Cut over to the snapshot: what was live is set aside. */
   cutOver(): Promise<Run>;
   end(): Promise<void>;
@@ -97,8 +97,8 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     await second.control.finishSnapshot(begun.id, { ...(await postgres.takeSnapshot(second, begun, false)), baseline });
     return { run: second, snapshot: (await second.control.readySnapshots())[0]! };
   };
-  const left: Stand["left"] = async () => {
-    const { run: second } = await snapshotted();
+  const left: Stand["left"] = async (kept) => {
+    const { run: second } = await snapshotted(kept);
     await postgres.admit(second, DATABASE, "everybody");
     await sql(SINCE);
     const third = await run(3);

@@ -80,7 +80,7 @@ async function refused(at: Live): Promise<string> {
   return (error as Error).message;
 }
 
-describe.skipIf(missing !== null)("what the driver in-place carries", () => {
+describe.skipIf(missing !== null)("what the driver in-place carries", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     hosted = await startHosted();
     scratch = await startServer();
@@ -212,7 +212,7 @@ describe.skipIf(missing !== null)("what the driver in-place carries", () => {
   });
 });
 
-describe.skipIf(missing !== null)("what the driver in-place refuses by name", () => {
+describe.skipIf(missing !== null)("what the driver in-place refuses by name", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     hosted = await startHosted();
     scratch = await startServer();

@@ -14,7 +14,7 @@ import { DATABASE, makeStand, PINS, planOf, RESTORE, type Stand } from "../postg
 
 const missing = missingDebianServer();
 
-describe.skipIf(missing !== null)("a database in place", () => {
+describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, () => {
   let hosted: Hosted;
   let stand: Stand;
   const admin = async <Row extends object>(text: string, database = "postgres"): Promise<Row[]> =>
@@ -85,6 +85,33 @@ describe.skipIf(missing !== null)("a database in place", () => {
     await postgres.admit(run, DATABASE, "services");
     await postgres.admit(run, DATABASE, "everybody");
     expect(acl(await grants())).toEqual(acl(before));
+  });
+
+  test("rows with an extension's types and functions, beside foreign tables, are counted, exported and replaced", async () => {
+    await admin(
+      `CREATE EXTENSION citext; CREATE SCHEMA extensions; CREATE EXTENSION "uuid-ossp" SCHEMA extensions; GRANT USAGE ON SCHEMA extensions TO hosted;
+       CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO hosted`,
+      DATABASE,
+    );
+    const { run, snapshot } = await stand.left({
+      prepare: () =>
+        stand.sql(
+          `CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw; CREATE USER MAPPING FOR hosted SERVER far; CREATE FOREIGN TABLE ft (i int) SERVER far;
+           CREATE TABLE mails (id uuid PRIMARY KEY DEFAULT extensions.uuid_generate_v4(), address citext); INSERT INTO mails (address) VALUES ('A@x')`,
+        ),
+    });
+    run.definition.databases[DATABASE]!.tables.push("mails");
+    await postgres.refuseUnfenceable(run, [DATABASE]);
+    await postgres.refuseRestore(run, DATABASE, { snapshot });
+    await stand.sql("INSERT INTO mails (address) VALUES ('B@x'); UPDATE mails SET address = 'a@X' WHERE address = 'a@x'");
+    expect((await postgres.rowsSince(run, DATABASE, snapshot))["mails"]).toEqual({ inserted: 1, updated: 1, deleted: 0 });
+    await postgres.cutOver(run, DATABASE, RESTORE, snapshot);
+    expect(await stand.sql("SELECT address FROM mails")).toEqual([{ address: "A@x" }]);
+    expect(
+      readFileSync(join(exportFolder(stand.site, "run-3", DATABASE), "run-3.mails.jsonl"), "utf8")
+        .trim()
+        .split("\n"),
+    ).toHaveLength(2);
   });
 
   test("armed is what was tried in the live database as it is; a schema that changed since says so", async () => {
