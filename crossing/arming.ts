@@ -39,11 +39,27 @@ type Attempt = { began: ProcessIdentity } | { failed: string };
 
 const attemptKey = (snapshot: Snapshot): string => `arming: ${snapshot.id}`;
 
-async function attemptSaid(control: ControlRecord, snapshot: Snapshot): Promise<string | null> {
+/** What became of the last attempt to arm a snapshot; `none`: nobody has begun. */
+export type AttemptState = { state: "none" | "working" | "ended" } | { state: "failed"; reason: string };
+
+export async function attemptAt(control: ControlRecord, snapshot: Snapshot): Promise<AttemptState> {
   const attempt = await control.kept<Attempt>(attemptKey(snapshot));
-  if (attempt === null) return null;
-  if ("failed" in attempt) return attempt.failed;
-  return isAlive(attempt.began) ? "its copy is being made and verified right now" : "making its copy was interrupted";
+  if (attempt === null) return { state: "none" };
+  return "failed" in attempt ? { state: "failed", reason: attempt.failed } : { state: isAlive(attempt.began) ? "working" : "ended" };
+}
+
+async function attemptSaid(control: ControlRecord, snapshot: Snapshot): Promise<string | null> {
+  const attempt = await attemptAt(control, snapshot);
+  switch (attempt.state) {
+    case "none":
+      return null;
+    case "failed":
+      return attempt.reason;
+    case "working":
+      return "its copy is being made and verified right now";
+    case "ended":
+      return "making its copy was interrupted";
+  }
 }
 
 /** Arms a snapshot; what becomes of it is kept, so that status and previews can tell. */

@@ -1,6 +1,7 @@
 /** A scope is a name for a set of pins: the edits a person would make. Pure. */
 import type { ComponentScope, SystemDefinition } from "../systems/definition.ts";
 import { suggestion } from "./errors.ts";
+import { own } from "./own.ts";
 import type { PinEdit } from "./edit.ts";
 import { repairsOf } from "./repairs.ts";
 import type { RepairPinText } from "./schema.ts";
@@ -66,7 +67,7 @@ function askedOf(
 
 export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): PinEdit[] {
   const { scope, to, snapshots, with: given, block, at, restarts = {} } = target;
-  const found = definition.scopes[scope];
+  const found = own(definition.scopes, scope);
   if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
   const { pins } = found;
   const edits: PinEdit[] = [];

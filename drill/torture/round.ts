@@ -177,7 +177,7 @@ async function untilDeclared(
     killed += killIdle(stage, ran.missed, dice, say);
     const seen = await untilSettled(stage, ran.code === 0);
     const over = count >= MOST_COMMANDS || ran.overtime;
-    const well = seen.wrong.length === 0;
+    const well = seen.wrong.length === 0 && !ran.overtime;
     if (well && (over || (kills.length === 0 && endedWell(ran)))) return { seen, killed, done };
     if (over)
       return {

@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
 import { openControl } from "../../control/open.ts";
-import { toArm } from "../../crossing/arming.ts";
+import { untilArmed } from "../../crossing/await-arming.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { deployEdits, scopeEdits } from "../../declared/scope.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -56,7 +56,7 @@ export async function deploy(release: string, options: Options): Promise<DeployO
     const list = await listBefore({ stack: before, after, from: preview.preview?.from ?? null, release, runId, options });
     const outcome = await carryOut({ before, text, runId, reason: options.reason ?? null, yes: options.yes });
     if (outcome.ok) {
-      const armed = options.wait === false ? false : await untilArmed(after);
+      const armed = options.wait === false ? false : await untilReady(after);
       const verified = armed
         ? Object.entries(await snapshotsOf(after, outcome.epoch)).map(([database, name]) => `${name} of ${database}`)
         : [];
@@ -134,20 +134,10 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
 }
 
 /** Deploying is done when the way back is ready. */
-async function untilArmed(stack: OpenStack): Promise<boolean> {
-  if (stack.declared.arm === "never") return false;
-  const control = await openControl(stack.site, stack.definition);
+async function untilReady(stack: OpenStack): Promise<boolean> {
+  const control = stack.declared.arm === "never" ? null : await openControl(stack.site, stack.definition);
   if (control === null) return false;
-  try {
-    for (let look = 0; look < 1200; look++) {
-      if ((await toArm(control, stack.declared.arm)).length === 0) return (await control.readySnapshots()).length > 0;
-      if (look % 40 === 39) say("  the snapshot is being armed…");
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-    return false;
-  } finally {
-    await control.end();
-  }
+  return untilArmed(control, stack.site, stack.declared.arm, say).finally(() => control.end());
 }
 
 export function addDeploy(program: Command): void {

@@ -2,6 +2,7 @@
 import { look } from "../../crossing/look.ts";
 import { compareReleases } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { own } from "../../declared/own.ts";
 import { repairsOf } from "../../declared/repairs.ts";
 import { showDataPin } from "../../declared/pins.ts";
 import { scopeEdits } from "../../declared/scope.ts";
@@ -39,10 +40,10 @@ export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promi
   const { declared, definition } = stack;
   const scope = wish.scope ?? definition.defaultScope;
   const releases = Object.keys(declared.releases);
-  const to = wish.to ?? (goesBack(definition.scopes[scope]) ? previousRelease(declared.release, releases) : declared.release);
+  const to = wish.to ?? (goesBack(own(definition.scopes, scope)) ? previousRelease(declared.release, releases) : declared.release);
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
-  const data = definition.scopes[scope]?.pins.data;
+  const data = own(definition.scopes, scope)?.pins.data;
   const reads = Object.keys(definition.databases).filter(
     (database) => typeof data === "object" && repairsOf(definition, database)[data.repair]?.readsSnapshot === true,
   );

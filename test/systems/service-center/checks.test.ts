@@ -78,6 +78,15 @@ test("all pass on a system that is back at Phase 1, and leave nothing behind", a
   expect(await run("counts")).toMatch(/service_tickets 200 \(before: 200\)/);
 });
 
+test("a role that reads one table for its reports is no way into the others", async () => {
+  await stand.admin.query("CREATE ROLE reports LOGIN; GRANT SELECT ON service_tickets TO reports; GRANT reports TO CURRENT_USER");
+  try {
+    expect(await run("rls-isolation")).toMatch(/^passed: .*reports/);
+  } finally {
+    await stand.admin.query("DROP OWNED BY reports; DROP ROLE reports");
+  }
+});
+
 describe("a planted bug turns its check red", () => {
   test.each([
     [
