@@ -113,6 +113,13 @@ export interface DatabaseEngine {
   /** Makes the components' own role what the stack's secrets say. */
   ensureServices(at: Looking & { control: ControlRecord }): Promise<void>;
 
+  /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @param applied what its ledger says */
+  foreign(at: Looking, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]>;
+  /** What a cut-over leaves with the database that was live, in words. */
+  leftBehind(at: Looking, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]>;
+  /** Where the stack ends: the live database as its users have it. */
+  giveBack(at: Looking & { control: ControlRecord }, database: string): Promise<void>;
+
   // The fence, and its stages.
   /** Keeps what a copy of the database does not carry: owner, grants, settings; mode of a file. `everythingOpen`: nothing is closed now. */
   keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void>;

@@ -9,7 +9,7 @@ import { openControl } from "../control/open.ts";
 import type { ControlRecord, Snapshot } from "../control/record.ts";
 import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
-import { engineOf } from "./engine.ts";
+import { engineOf, type Looking } from "./engine.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 
 export interface DatabasePreview {
@@ -26,6 +26,8 @@ export interface DatabasePreview {
   copyFirstSeconds?: number;
   /** It is replaced where it stands, in one transaction: users wait for as long as a restore takes. */
   inPlace?: true;
+  /** What stays with the database that is set aside, in words. Absent: nothing does. */
+  leftBehind?: string[];
   /** Rows written since that are put back, at most; null: none are, or it is not known. */
   putBack: number | null;
 }
@@ -94,6 +96,7 @@ export async function previewCrossing(
         ...(ready?.reason == null ? {} : { notArmed: ready.reason }),
         ...(armed === false && !inPlace ? { copyFirstSeconds: copySeconds(snapshot?.sizeBytes ?? 0) } : {}),
         ...(inPlace && replaced ? { inPlace } : {}),
+        leftBehind: control === null ? [] : await leftBehind({ site, definition, control }, name, database.action, snapshot),
         putBack: carry === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
       };
     }
@@ -129,6 +132,11 @@ export async function previewCrossing(
   } finally {
     await control?.end();
   }
+}
+
+/** A database that refuses connections is asked in its fence. */
+async function leftBehind(at: Looking, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
+  return (await engineOf(at.definition, database)).leftBehind(at, database, action, snapshot).catch(() => []);
 }
 
 async function lookAtRisk(
@@ -198,6 +206,7 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
       warn(`${name}: replaced where it stands, in one transaction, after a safety dump: slower than a rename, and users wait meanwhile`);
     else if (database.armed === true) say(`${name}: the snapshot is armed: the cut-over is a rename`);
     if (database.armed === false) warn(`${name}: ${notArmedLine(database)}`);
+    for (const line of database.leftBehind ?? []) warn(`${name}: ${line}`);
     if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
     if (database.atRisk !== null) for (const line of riskLines(name, database.atRisk)) warn(line);
     if (database.putBack != null)

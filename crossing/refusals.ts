@@ -59,6 +59,9 @@ export async function refusals(
   }
   reasons.push(...schemasNotTaken(definition, pins, planned, facts));
   if (facts.reach.kind === "reached") {
+    await collect(async () => {
+      reasons.push(...(await foreignTo(site, definition, planned, facts)));
+    });
     await collect(() => unfenceable(site, definition, planned, facts));
     for (const [database, { action }] of Object.entries(planned.databases))
       await collect(() => unrestorable({ site, definition, control: null }, database, action, facts));
@@ -106,6 +109,25 @@ async function previewedConstraints(site: Site, definition: SystemDefinition, pl
   if (plan.constraints === undefined || plan.constraints.length === 0) return [];
   const control = await openControl(site, definition);
   return previewConstraints(site, definition, control, plan).finally(() => control?.end());
+}
+
+/** What belongs to others is told before anybody is kept out of it. */
+async function foreignTo(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<string[]> {
+  const there = Object.entries(plan.databases).filter(([database]) => facts.databases[database]?.exists === true);
+  if (there.length === 0) return [];
+  const control = await openControl(site, definition);
+  try {
+    const reasons: string[] = [];
+    for (const [database, planned] of there)
+      reasons.push(
+        ...(await (
+          await engineOf(definition, database)
+        ).foreign({ site, definition, control }, database, planned, facts.databases[database]!.applied)),
+      );
+    return reasons;
+  } finally {
+    await control?.end();
+  }
 }
 
 /** What could not be fenced would fail the crossing when users are out already. */

@@ -162,8 +162,8 @@ export function propertyStatements(database: string, current: DatabaseProperties
   return statements;
 }
 
-function sameGrants(left: DatabaseGrant[], right: DatabaseGrant[]): boolean {
-  const text = (grants: DatabaseGrant[]): string =>
+export function sameGrants(left: readonly DatabaseGrant[], right: readonly DatabaseGrant[]): boolean {
+  const text = (grants: readonly DatabaseGrant[]): string =>
     JSON.stringify(grants.map(({ grantee, privileges, grantable }) => [grantee ?? "", [...privileges].sort(), grantable]).sort());
   return text(left) === text(right);
 }

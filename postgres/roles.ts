@@ -117,10 +117,31 @@ export async function ownerOfObjects(client: pg.Client, schema = "public"): Prom
  * The same, but only where the role has no rights in the database at all: what was taken from it since stays taken. Rights belong to the data, so
  * that a database that was restored is asked itself.
  */
-export async function grantServicesOnce(client: pg.Client, grant: ServicesGrant): Promise<Ensured> {
+export async function grantServicesOnce(client: pg.Client, grant: ServicesGrant, { connect = true } = {}): Promise<Ensured> {
   if (await hasRights(client, grant)) return "already";
-  await grantServices(client, grant);
+  const statements = servicesGrantStatements(grant).filter((statement) => connect || !statement.startsWith("GRANT CONNECT"));
+  await client.query(statements.join(";\n"));
   return "created";
+}
+
+/** Takes back what `grantServices` gave, the right to connect aside. */
+export async function revokeServices(client: pg.Client, grant: ServicesGrant): Promise<void> {
+  const statements = servicesGrantStatements(grant)
+    .filter((statement) => !statement.startsWith("GRANT CONNECT"))
+    .map((statement) => statement.replace(/\bGRANT /, "REVOKE ").replace(/ TO (?=[^ ]+$)/, " FROM "));
+  await client.query(statements.join(";\n"));
+}
+
+/** Drops a role nothing belongs to and nothing was granted to; any other stays. */
+export async function dropRole(client: pg.Client, role: string): Promise<"dropped" | "stays"> {
+  try {
+    await client.query(`DROP ROLE IF EXISTS ${quote(role)}`);
+    return "dropped";
+  } catch (error) {
+    // 2BP01: there is something left of it. 42501: not ours to drop.
+    if (!["2BP01", "42501"].includes((error as { code?: string }).code ?? "")) throw error;
+    return "stays";
+  }
 }
 
 /** Whether the role has any right in the database: its schema, its tables, or those to come. */

@@ -4,7 +4,10 @@
  */
 import { look, planFrom, type Facts } from "../../crossing/look.ts";
 import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
-import { controlPlace } from "../../control/open.ts";
+import { releaseRecord } from "../../control/identity.ts";
+import { controlPlace, openControl } from "../../control/open.ts";
+import { enginesOf } from "../../crossing/engine.ts";
+import { UnreachableError } from "../../postgres/unreachable.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
 import type { Carry } from "../../declared/schema.ts";
@@ -78,7 +81,25 @@ export const fence: Resource<Inputs> = {
   diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.crossing !== inputs.crossing),
   create: async (inputs, call) => close(inputs, call),
   update: async (old, inputs, call) => close(inputs, call, old.site),
+  delete: giveBack,
 };
+
+/** Where the databases are a server's of somebody else, they are open again, with the owner and the grants they had; the record is nobody's. */
+async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
+  if (site.server === undefined || site.server.embedded) return;
+  const definition = await definitionOf(site);
+  try {
+    const control = await openControl(site, definition);
+    await control?.end();
+    if (control === null) return;
+    const run = await runOf(site, epoch, call);
+    for (const { engine, databases } of await enginesOf(definition)) for (const database of databases) await engine.giveBack(run, database);
+    await releaseRecord(run.control);
+  } catch (error) {
+    if (!(error instanceof UnreachableError)) throw error;
+    call.log("warning", `the databases could not be given back, and may be closed: ${error.message}`);
+  }
+}
 
 /** The state knows a crossing, but the data has no record of any: another server or another database is declared than the one with the data. */
 function elsewhere(site: Site, definition: SystemDefinition, old: Inputs): string {

@@ -14,6 +14,7 @@ import { approximateRows, estimateChanges, quickStatistics, type Statistics } fr
 import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
 import { changesOf, type AtRisk, type DatabaseEngine, type Keeping, type Looking, type RowsAtRisk } from "../../engine.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
+import { foreign, giveBack, leftBehind, takenOver } from "../postgres/foreign.ts";
 import { ensureServices } from "../postgres/roles.ts";
 import { clientOf } from "../postgres/session.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
@@ -42,6 +43,9 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   liveBytes,
   copyBytes,
   rowsAtRisk,
+  foreign,
+  leftBehind,
+  giveBack,
   ensureServices: async ({ site, control }) => ensureServices(site, clientOf(control)),
   keepProperties: async (run, database, everythingOpen) => {
     const client = clientOf(run.control);
@@ -49,7 +53,12 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
     await saveProperties(
       client,
       database,
-      await inDatabase(run.site, database, (live) => readProperties(live, liveName(run.site, database))),
+      await takenOver(
+        run.site,
+        run.control,
+        database,
+        await inDatabase(run.site, database, (live) => readProperties(live, liveName(run.site, database))),
+      ),
     );
   },
   close: (run, database) =>

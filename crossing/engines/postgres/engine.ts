@@ -6,6 +6,7 @@ import { dumpFolder, liveName, serverOf } from "../../../declared/site.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import type { DatabaseEngine, Looking } from "../../engine.ts";
 import { rowsAtRisk } from "./at-risk.ts";
+import { foreign, giveBack, leftBehind } from "./foreign.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./looking.ts";
 import type { renaming as Renaming } from "./renaming.ts";
 import { openLive } from "./session.ts";
@@ -13,6 +14,9 @@ import { openLive } from "./session.ts";
 const nothing = (): Promise<void> => Promise.resolve();
 const never = (): Promise<null> => Promise.resolve(null);
 const looking = {
+  foreign,
+  leftBehind,
+  giveBack,
   facts,
   lineage,
   refuseUnfenceable: refuseAllUnfenceable,
@@ -70,6 +74,9 @@ export const postgres: DatabaseEngine = {
   copyBytes: looks("copyBytes"),
   rowsAtRisk: looks("rowsAtRisk"),
   ensureServices: changes("ensureServices"),
+  foreign: looks("foreign"),
+  leftBehind: looks("leftBehind"),
+  giveBack: looks("giveBack"),
   keepProperties: changes("keepProperties"),
   close: changes("close"),
   admit: changes("admit"),

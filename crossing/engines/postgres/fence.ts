@@ -3,6 +3,7 @@ import { admittedWith, liveName } from "../../../declared/site.ts";
 import { admit as admitStage, fenceDatabase, type FenceOutcome } from "../../../postgres/fence.ts";
 import { applyProperties, readProperties } from "../../../postgres/properties.ts";
 import type { Run } from "../../run.ts";
+import { takenOver } from "./foreign.ts";
 import { saveProperties, savedProperties } from "./properties-record.ts";
 import { clientOf } from "./session.ts";
 
@@ -11,7 +12,7 @@ export async function keepProperties(run: Run, database: string, everythingOpen:
   const client = clientOf(run.control);
   if (!everythingOpen && (await savedProperties(client, database)) !== null) return;
   const properties = await readProperties(client, liveName(run.site, database)).catch(() => null);
-  if (properties !== null) await saveProperties(client, database, properties);
+  if (properties !== null) await saveProperties(client, database, await takenOver(run.site, run.control, database, properties));
 }
 
 /** On what is live now, and on what was set aside: an attempt before may have left it half open. Connections to both stay refused. */

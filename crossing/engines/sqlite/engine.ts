@@ -29,7 +29,10 @@ export const sqlite: DatabaseEngine = {
   liveBytes,
   copyBytes,
   rowsAtRisk,
-  // Files have no roles.
+  // Files have no roles, and nobody but the process that closes one keeps it closed.
+  foreign: () => Promise.resolve([]),
+  leftBehind: () => Promise.resolve([]),
+  giveBack: () => Promise.resolve(),
   ensureServices: () => Promise.resolve(),
   keepProperties,
   close,
