@@ -7,7 +7,7 @@ import { FenceTimeoutError, NotFencedError, PreparedTransactionError, Replicatio
 import type { PreparedTransaction } from "./fence-errors.ts";
 import { applyProperties, isSuperuser, readProperties } from "./properties.ts";
 import type { DatabaseGrant, DatabaseProperties } from "./properties.ts";
-import { databaseOid, describeSession, sessionsIn, signalSessions, startingIn } from "./sessions.ts";
+import { databaseOid, describeInterrupted, describeSession, isInterrupted, sessionsIn, signalSessions, startingIn } from "./sessions.ts";
 import type { Session } from "./sessions.ts";
 
 export * from "./fence-errors.ts";
@@ -26,6 +26,10 @@ export interface FenceOutcome {
   /** Always 0: a prepared transaction refuses the fence. */
   preparedTransactions: number;
   waitedMs: number;
+  /** Sessions that were ended in the middle of a transaction, in words: what they had not committed is taken back. */
+  takenBack: string[];
+  /** Logical slots nobody reads from: they follow the database. */
+  slots: string[];
 }
 
 /** Who may connect. */
@@ -41,14 +45,27 @@ export async function fenceDatabase(control: pg.Client, database: string, option
   const oid = await databaseOid(control, database);
   await refuseUnfenceable(control, database);
   await allowConnections(control, database, false);
-  const endedSessions = await endSessions(control, database, oid, [], options);
+  const interrupted = new Map<number, string>();
+  const endedSessions = await endSessions(control, database, oid, [], options, (session) => {
+    if (isInterrupted(session)) interrupted.set(session.pid, describeInterrupted(session));
+  });
   const late = await preparedTransactions(control, database);
   if (late.length > 0) {
     // Prepared between the look and the refusal. It can only be ended by somebody who can connect.
     await allowConnections(control, database, true);
     throw new PreparedTransactionError(database, late);
   }
-  return { endedSessions, preparedTransactions: 0, waitedMs: Date.now() - started };
+  const slots = await control.query<{ name: string }>(
+    "SELECT slot_name::text AS name FROM pg_replication_slots WHERE database = $1 ORDER BY 1",
+    [database],
+  );
+  return {
+    endedSessions,
+    preparedTransactions: 0,
+    waitedMs: Date.now() - started,
+    takenBack: [...interrupted.values()],
+    slots: slots.rows.map(({ name }) => name),
+  };
 }
 
 /** What would make a fence or a rename fail later on: refused before anything is stopped. @throws PreparedTransactionError, ReplicationInUseError */
@@ -83,6 +100,7 @@ export async function endSessions(
   oid: number,
   spared: readonly number[],
   { timeoutMs = 30_000, retryMs = 20 }: FenceOptions = {},
+  onEnding: (session: Session) => void = () => undefined,
 ): Promise<number> {
   const started = Date.now();
   const ended = new Set<number>();
@@ -94,6 +112,7 @@ export async function endSessions(
     const left = [...starting, ...sessions];
     if (left.length === 0) return ended.size;
     if (Date.now() - started > timeoutMs) throw new FenceTimeoutError(database, left, Date.now() - started);
+    for (const session of sessions) onEnding(session);
     await signalSessions(control, sessions);
     for (const { pid } of sessions) ended.add(pid);
     await sleep(retryMs);

@@ -96,19 +96,24 @@ export interface ServicesGrant {
   schema?: string;
 }
 
-/**
- * Whose role makes and changes objects in the database that `client` is in: whoever owns its tables, or most of them; where there are none, its
- * owner. In a database that somebody else made, the two may differ.
- */
-export async function ownerOfObjects(client: pg.Client, schema = "public"): Promise<string> {
+/** Whoever owns the tables of the database that `client` is in, or most of them; null where there are none. */
+export async function ownerOfTables(client: pg.Client, schema = "public"): Promise<string | null> {
   const { rows } = await client.query<{ owner: string }>(
-    `SELECT coalesce(
-       (SELECT pg_get_userbyid(c.relowner) FROM pg_class c
-        WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p')
-          AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-        GROUP BY c.relowner ORDER BY count(*) DESC, c.relowner LIMIT 1),
-       (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()))::text AS owner`,
+    `SELECT pg_get_userbyid(c.relowner)::text AS owner FROM pg_class c
+     WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p')
+       AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+     GROUP BY c.relowner ORDER BY count(*) DESC, c.relowner LIMIT 1`,
     [quote(schema)],
+  );
+  return rows[0]?.owner ?? null;
+}
+
+/** Whose role makes and changes objects there: in a database that somebody else made, its owner and that of its tables may differ. */
+export async function ownerOfObjects(client: pg.Client): Promise<string> {
+  const owner = await ownerOfTables(client);
+  if (owner !== null) return owner;
+  const { rows } = await client.query<{ owner: string }>(
+    "SELECT pg_get_userbyid(datdba)::text AS owner FROM pg_database WHERE datname = current_database()",
   );
   return rows[0]!.owner;
 }
@@ -122,6 +127,10 @@ export async function grantServicesOnce(client: pg.Client, grant: ServicesGrant,
   const statements = servicesGrantStatements(grant).filter((statement) => connect || !statement.startsWith("GRANT CONNECT"));
   await client.query(statements.join(";\n"));
   return "created";
+}
+
+export async function grantConnect(client: pg.Client, { database, role }: Pick<ServicesGrant, "database" | "role">): Promise<void> {
+  await client.query(`GRANT CONNECT ON DATABASE ${quote(database)} TO ${quote(role)}`);
 }
 
 /** Takes back what `grantServices` gave, the right to connect aside. */
@@ -145,7 +154,7 @@ export async function dropRole(client: pg.Client, role: string): Promise<"droppe
 }
 
 /** Whether the role has any right in the database: its schema, its tables, or those to come. */
-export async function hasRights(client: pg.Client, { role, schema = "public" }: ServicesGrant): Promise<boolean> {
+async function hasRights(client: pg.Client, { role, schema = "public" }: ServicesGrant): Promise<boolean> {
   const { rows } = await client.query<{ has: boolean }>(
     `SELECT EXISTS (
        SELECT 1 FROM pg_roles r WHERE r.rolname = $1 AND (

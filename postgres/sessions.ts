@@ -9,10 +9,23 @@ export interface Session {
   /** `client backend`, `walsender`, `logical replication worker`, a background worker's own name, `starting`, … */
   kind: string;
   state: string | null;
+  /** Since when it is in its transaction; null or absent: in none. */
+  since?: Date | null;
+}
+
+/** What is not committed goes with its session. */
+export function isInterrupted({ since, kind }: Session): boolean {
+  return since != null && kind === "client backend";
+}
+
+/** Whose work is taken back when the session ends, since when, and what it was doing. */
+export function describeInterrupted({ pid, user, application, state, since }: Session): string {
+  const whose = `${user ?? "?"}${application === "" ? "" : ` (${application})`}`;
+  return `${whose}, pid ${pid}, ${state ?? "in a transaction"} since ${since!.toISOString()}`;
 }
 
 const SESSIONS_SQL = `
-  SELECT pid, usename AS user, application_name AS application, backend_type AS kind, state FROM pg_stat_activity
+  SELECT pid, usename AS user, application_name AS application, backend_type AS kind, state, xact_start AS since FROM pg_stat_activity
   WHERE datid = $1 AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker' ORDER BY pid`;
 
 /** A session that is being opened holds this lock until it shows in pg_stat_activity; whether connections are allowed it has checked before that. */

@@ -146,7 +146,12 @@ async function stopAll(run: Run, plan: CrossingPlan, left?: Site): Promise<strin
 async function closeData(run: Run, plan: CrossingPlan): Promise<Record<string, unknown>> {
   if (!plan.fenceData) return {};
   const closed: Record<string, unknown> = {};
-  for (const database of existing(run, plan)) closed[database] = await (await engineOf(run.definition, database)).close(run, database);
+  for (const database of existing(run, plan)) {
+    const outcome = await (await engineOf(run.definition, database)).close(run, database);
+    closed[database] = outcome;
+    const { takenBack = [] } = outcome as { takenBack?: readonly string[] };
+    for (const who of takenBack) run.log("warning", `${database}: ended in the middle of a transaction, which is taken back: ${who}`);
+  }
   return closed;
 }
 

@@ -8,7 +8,7 @@ import { APPLICATION_NAME, quote } from "../connection.ts";
 import { preparedTransactions, servicesOnly, type Admission, type FenceOptions, type FenceOutcome } from "../fence.ts";
 import { NotFencedError, PreparedTransactionError } from "../fence-errors.ts";
 import { readProperties, type DatabaseGrant, type DatabaseProperties } from "../properties.ts";
-import { describeSession, signalSessions, type Session } from "../sessions.ts";
+import { describeInterrupted, describeSession, isInterrupted, signalSessions, type Session } from "../sessions.ts";
 import { ForeignSessionError } from "./errors.ts";
 
 /** Sessions of others in this database. A session this role may not end is told by `endable`. */
@@ -18,7 +18,7 @@ interface Foreign extends Session {
 
 /** Kind and name of other roles' sessions are hidden from an ordinary role; what the server itself works on has no user. */
 const SESSIONS = `
-  SELECT a.pid, a.usename AS user, a.application_name AS application, a.backend_type AS kind, a.state,
+  SELECT a.pid, a.usename AS user, a.application_name AS application, a.backend_type AS kind, a.state, a.xact_start AS since,
     coalesce(NOT r.rolsuper AND (pg_has_role(current_user, r.oid, 'USAGE') OR pg_has_role(current_user, 'pg_signal_backend', 'USAGE')), false)
       OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS endable
   FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
@@ -85,6 +85,7 @@ export async function closeInPlace(client: Client, { timeoutMs = 30_000, retryMs
   const before = await readProperties(client, database);
   await setGrants(client, database, ownerOnly(before), before.grants);
   const ended = new Set<number>();
+  const interrupted = new Map<number, string>();
   let quiet = 0;
   for (;;) {
     const sessions = await foreignSessions(client);
@@ -96,6 +97,7 @@ export async function closeInPlace(client: Client, { timeoutMs = 30_000, retryMs
       await setGrants(client, database, before.grants, (await readProperties(client, database)).grants);
       throw new ForeignSessionError(database, stuck.length > 0 ? stuck : sessions);
     }
+    for (const session of sessions) if (isInterrupted(session)) interrupted.set(session.pid, describeInterrupted(session));
     await signalSessions(client, sessions);
     for (const { pid } of sessions) ended.add(pid);
     await sleep(retryMs);
@@ -105,7 +107,13 @@ export async function closeInPlace(client: Client, { timeoutMs = 30_000, retryMs
     await setGrants(client, database, before.grants, (await readProperties(client, database)).grants);
     throw new PreparedTransactionError(database, late);
   }
-  return { endedSessions: ended.size, preparedTransactions: 0, waitedMs: Date.now() - started };
+  return {
+    endedSessions: ended.size,
+    preparedTransactions: 0,
+    waitedMs: Date.now() - started,
+    takenBack: [...interrupted.values()],
+    slots: [],
+  };
 }
 
 /** @throws NotFencedError */

@@ -62,6 +62,19 @@ describe("fencing", () => {
     await pool.end();
   });
 
+  it("names whose transaction was taken back, since when, and slots nobody reads from", async () => {
+    const live = await server.database("interrupted");
+    const program = await connect(as("services"), live);
+    await program.query("SET application_name TO 'nightly import'");
+    await program.query("BEGIN");
+    await program.query("SELECT 1");
+    const idle = await connect(as("analyst"), live);
+    await idle.query("SELECT 1");
+    const { takenBack, endedSessions } = await fenceDatabase(server.control, live);
+    expect(endedSessions).toBe(2);
+    expect(takenBack).toEqual([expect.stringMatching(/^services \(nightly import\), pid \d+, idle in transaction since \d{4}-.*Z$/)]);
+  });
+
   it("refuses prepared transactions before anybody is kept out", async () => {
     const live = await server.database("prepared");
     const client = await connect(server.endpoint, live);

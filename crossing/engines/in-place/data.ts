@@ -12,7 +12,7 @@ import { differencesFrom, restoreInPlace } from "../../../postgres/in-place/rest
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { reapply } from "../../../postgres/reapply.ts";
-import { hasRights, servicesGrantStatements } from "../../../postgres/roles.ts";
+import { grantServicesOnce, ownerOfTables } from "../../../postgres/roles.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import type { Client } from "pg";
 import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
@@ -48,20 +48,17 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
   const live = liveName(site, database);
   return inDatabase(site, database, async (client) => {
     await prepareRoles(client, site, live);
+    const owner = (await ownerOfTables(client)) ?? ownerRole(site);
     const { ledger, refreshViews: refresh } = definition.databases[database]!;
     const known = migrationsOf(definition, database);
     const { up, back } = migrationsToRun(known, await appliedMigrations(client, ledger, known), pins.needs[database], plan);
-    for (const migration of up) await applyMigration(client, migration, { owner: ownerRole(site) });
+    for (const migration of up) await applyMigration(client, migration, { owner });
     if (plan.backBy === "down") {
       assertCanGoDown(back);
-      for (const migration of back) await rollBackMigration(client, migration, { owner: ownerRole(site) });
+      for (const migration of back) await rollBackMigration(client, migration, { owner });
     } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
     // The fence stands: who may connect is granted when it opens.
-    const grants = servicesGrantStatements({ database: live, owner: ownerRole(site), role: servicesRole(site) }).filter(
-      (one) => !one.startsWith("GRANT CONNECT"),
-    );
-    if (!(await hasRights(client, { database: live, owner: ownerRole(site), role: servicesRole(site) })))
-      await client.query(grants.join(";\n"));
+    await grantServicesOnce(client, { database: live, owner, role: servicesRole(site) }, { connect: false });
     if (refresh === true) await refreshViews(client);
     await tryAgain(run, client, database);
     return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };

@@ -8,7 +8,7 @@ import { controlName, endpointOf, liveName, ownerRole, servicesRole, type Site }
 import { UnreachableError, withSession } from "../../../postgres/connection.ts";
 import { describeInspection, followers, inspect, publications, refusedByTriggers, type Inspection } from "../../../postgres/inspection.ts";
 import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../../../postgres/properties.ts";
-import { dropRole, grantServicesOnce, ownerOfObjects, revokeServices } from "../../../postgres/roles.ts";
+import { dropRole, grantConnect, grantServicesOnce, ownerOfObjects, ownerOfTables, revokeServices } from "../../../postgres/roles.ts";
 import type { Looking } from "../../engine.ts";
 import type { DataAction, DatabasePlan } from "../../plan.ts";
 import { savedProperties } from "./properties-record.ts";
@@ -85,10 +85,7 @@ async function requireNobodys({ site, definition }: Looking, live: string): Prom
     return { records: rows.map(({ name }) => name), oid: Number(found.rows[0]?.oid) };
   });
   const inside = await ControlStore.openInside(endpoint, live).catch(() => null);
-  await inside
-    ?.kept("stack")
-    .then(() => requireOwn(inside, site))
-    .finally(() => inside.end());
+  if (inside !== null) await requireOwn(inside, site).finally(() => inside.end());
   for (const name of records) {
     if (name === controlName(site, definition)) continue;
     const other = await ControlStore.open(endpoint, name).catch(() => null);
@@ -124,13 +121,13 @@ export async function takenOver(
   if (await isKnown(control, database, live)) return properties;
   await control.keepFirst(foundKey(database), properties);
   await ensureServices(site, client);
-  await withSession(endpointOf(site), live, async (inside) =>
-    grantServicesOnce(
-      inside,
-      { database: live, owner: await ownerOfObjects(inside), role: servicesRole(site) },
-      { connect: !isOpenToAll(properties) },
-    ),
-  );
+  await withSession(endpointOf(site), live, async (inside) => {
+    const grant = { database: live, role: servicesRole(site) };
+    if (!isOpenToAll(properties)) await grantConnect(inside, grant);
+    const owner = await ownerOfTables(inside);
+    // Whoever makes the first table grants what is in it.
+    if (owner !== null) await grantServicesOnce(inside, { ...grant, owner }, { connect: false });
+  });
   return readProperties(client, live);
 }
 

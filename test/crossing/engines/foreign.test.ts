@@ -99,7 +99,7 @@ async function held(name: string) {
       "SELECT relname, relacl::text AS acl, relowner::regrole::text AS owner FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
     ),
   ).then(
-    (found) => found.rows,
+    (found) => found.rows as unknown[],
     () => "closed",
   );
   return { database: rows[0] as Record<string, unknown>, rights };
@@ -130,7 +130,7 @@ describe("a live database that somebody else made", () => {
     const program = await shop("foreign");
     await admin("CREATE ROLE deployer LOGIN PASSWORD 'deployer'");
     const site = siteOf("foreign", { adopt: true });
-    site.server = { ...site.server!, embedded: false, host: "127.0.0.1", user: "deployer", password: "deployer" } as Site["server"];
+    site.server = { ...site.server!, embedded: false, host: "127.0.0.1", user: "deployer", password: "deployer" };
     const reasons = await postgres.foreign({ site, definition, control: null }, "shop", NONE, []);
     for (const needed of ['GRANT "shopapp" TO "deployer"', 'ALTER ROLE "deployer" CREATEROLE', 'ALTER ROLE "deployer" CREATEDB'])
       expect(reasons.join()).toContain(needed);
