@@ -14,7 +14,8 @@ import { countInside } from "./baseline.ts";
 export async function beginAttempt(run: Run, pins: Pins, crossing: Crossing): Promise<void> {
   if (crossing.state === "open") return;
   const journal = await run.control.journal(run.epoch);
-  if (journal.some(({ phase, status, runId }) => phase === "verify" && status === "failed" && runId !== run.runId)) {
+  // One that was killed while it verified has not said that it failed.
+  if (journal.some(({ phase, status, runId }) => runId !== run.runId && (status === "failed" || phase === "verify"))) {
     await setFlags(run, pins.flags);
     // Where users are still served, what is read of the logs begins with this attempt instead.
     if (usersAreOut(run.site)) await startAgain(run, pins, startedBy(run, journal));
