@@ -1,5 +1,6 @@
 /** Every reason not to begin a crossing, found before anything stops. */
 import { cannotRun } from "../components/targets/index.ts";
+import { takenPorts, toRun } from "../components/targets/taken-ports.ts";
 import { setupRefusals } from "../components/targets/setup.ts";
 import { printable } from "../declared/errors.ts";
 import type { Pins } from "../declared/pins.ts";
@@ -15,12 +16,14 @@ import { migrationsOf, recordedMigrations } from "./migrations.ts";
 import type { CrossingPlan, DataAction } from "./plan.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 
+/** @param left the stack as it was: its components may run on another target. */
 export async function refusals(
   site: Site,
   definition: SystemDefinition,
   pins: Pins,
   facts: Facts,
   violations: "refuse" | "quarantine" = "refuse",
+  left?: Site,
 ): Promise<string[]> {
   const reasons = [...setupRefusals(site, definition, pins), ...(await cannotRun(site, definition, pins))];
   const collect = async (work: () => Promise<unknown>): Promise<void> => {
@@ -39,6 +42,8 @@ export async function refusals(
     }
   }
   await collect(() => requireHome(site.home));
+  // What still runs where the components ran before may have the ports until it is stopped.
+  if (left === undefined || left.target === site.target) reasons.push(...(await takenPorts(site, definition, toRun(pins))));
   let plan: CrossingPlan | null = null;
   await collect(async () => {
     plan = planFrom(facts, definition, pins);

@@ -4,6 +4,8 @@
  */
 import { cannotRun, targetOf } from "../../components/targets/index.ts";
 import { secretsAsked } from "../../components/targets/setup.ts";
+import { takenPorts, toRun } from "../../components/targets/taken-ports.ts";
+import { drift } from "../../crossing/drift.ts";
 import { failpoint } from "../../crossing/failpoints.ts";
 import { dropFiles } from "../../crossing/destroy.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
@@ -50,10 +52,10 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   previewing?.catch(() => undefined);
   // Where nothing changes but the target, what it cannot run is found before the components stop on the other.
   const refused = !settled
-    ? await refusedFor(inputs, definition, facts)
+    ? await refusedFor(inputs, definition, facts, old?.site)
     : moved
       ? await cannotRun(inputs.site, definition, inputs.pins)
-      : [];
+      : await takenPorts(inputs.site, definition, await toStart(inputs, definition));
   if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
@@ -76,9 +78,20 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
   return { preview, lines: previewLines(preview) };
 }
 
-async function refusedFor({ site, pins, freeze, violations }: Inputs, definition: SystemDefinition, facts: Facts): Promise<string[]> {
+/** Components that an update starts although nothing else of it has anything to do. */
+async function toStart({ site, pins }: Inputs, definition: SystemDefinition): Promise<string[]> {
+  const drifted = await drift({ site, definition }, pins);
+  return toRun(pins).filter((component) => drifted.includes(component));
+}
+
+async function refusedFor(
+  { site, pins, freeze, violations }: Inputs,
+  definition: SystemDefinition,
+  facts: Facts,
+  left: Site | undefined,
+): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
-  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations))];
+  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations, left))];
 }
 
 /** An update without reach fails here, before anything stops. */

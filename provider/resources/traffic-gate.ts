@@ -12,6 +12,7 @@ import { observeProcess, startProcess, stopProcess, waitProcessHealthy } from ".
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { foreignFailures } from "../foreign.ts";
 import type { Resource, Values } from "../resource.ts";
+import { takenListeners, takenPorts } from "../../components/targets/taken-ports.ts";
 import { beforeDelete } from "./leaving.ts";
 
 interface Inputs {
@@ -68,6 +69,24 @@ async function ensure({ site, stackId }: Inputs): Promise<Values> {
   return { pid: record.pid };
 }
 
+/** A gate that starts, or moves, finds its own ports free, and those it will send requests to. */
+async function portFailures(site: Site, before: Site | undefined): Promise<{ property: string; reason: string }[]> {
+  if (await runsAs(site)) return [];
+  const definition = await definitionOf(site);
+  const moved = before !== undefined && before.target !== site.target;
+  const reasons = [
+    ...(await takenListeners(site, definition)),
+    ...(moved ? [] : await takenPorts(site, definition, Object.keys(definition.components))),
+  ];
+  return reasons.map((reason) => ({ property: "", reason }));
+}
+
+/** Whether it runs with the listeners that are declared. */
+async function runsAs(site: Site): Promise<boolean> {
+  const { running, configHash } = observeProcess(gateFolder(site), GATE_PROCESS);
+  return running && configHash === hashOf(gateConfig(site, await definitionOf(site)));
+}
+
 export const trafficGate: Resource<Inputs> = {
   token: "backout:index:TrafficGate",
   beforeDelete,
@@ -75,12 +94,13 @@ export const trafficGate: Resource<Inputs> = {
   check: async (inputs, old) => {
     const stackId = identityAt(inputs.site.home)?.id ?? old?.stackId ?? randomUUID();
     rememberId(inputs.site.home, stackId);
-    return { inputs: { ...inputs, stackId }, failures: await foreignFailures(inputs.site, old?.site) };
+    const failures = await foreignFailures(inputs.site, old?.site);
+    if (failures.length === 0) failures.push(...(await portFailures(inputs.site, old?.site)));
+    return { inputs: { ...inputs, stackId }, failures };
   },
   diff: async (old, { site, stackId }) => {
     if (old.stackId !== stackId) return true;
-    const { running, configHash } = observeProcess(gateFolder(site), GATE_PROCESS);
-    return !running || configHash !== hashOf(gateConfig(site, await definitionOf(site)));
+    return !(await runsAs(site));
   },
   create: ensure,
   update: async (_old, inputs) => ensure(inputs),

@@ -57,7 +57,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     return { ...told, settled: true, drifted: await driftOf(after) };
   const refused = [
     ...frozen(freeze, facts, pins, after.stack),
-    ...(await refusals(site, definition, pins, facts, after.declared.violations)),
+    ...(await refusals(site, definition, pins, facts, after.declared.violations, before.site)),
   ];
   if (refused.length > 0) return { ...told, refused };
   const { plan } = nextCrossing(facts, definition, pins, true);
