@@ -113,7 +113,9 @@ async function describe(client: Client, database: string, folder: string, versio
 export async function readDump(folder: string): Promise<InPlaceFacts> {
   await verifyDump(folder);
   try {
-    return JSON.parse(await readFile(join(folder, FACTS), "utf8")) as InPlaceFacts;
+    const facts = JSON.parse(await readFile(join(folder, FACTS), "utf8")) as Partial<InPlaceFacts>;
+    if (facts.grants === undefined) throw new Error("it was written by an older version, which kept less than a restore needs");
+    return facts as InPlaceFacts;
   } catch (error) {
     throw new DamagedDumpError(folder, [`${FACTS} cannot be read (${(error as Error).message})`]);
   }

@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LockedError, type Snapshot } from "../../../control/record.ts";
-import { toArm } from "../../../crossing/arming.ts";
+import { armBefore, readinessOf, toArm } from "../../../crossing/arming.ts";
 import { baseSnapshot } from "../../../crossing/at-risk.ts";
 import { sqlite } from "../../../crossing/engines/sqlite/engine.ts";
 import { copiesFolder } from "../../../crossing/engines/sqlite/places.ts";
@@ -340,6 +340,18 @@ describe("killed in the middle of the cut-over", () => {
 const points = (): string => join(stand.folder, "points");
 
 /** A process that cuts over and waits at the point. */
+describe("a snapshot that is not armed", () => {
+  it("is copied before anybody is kept out, once; what is live stays open", async () => {
+    const { run, snapshot } = await left();
+    expect(await readinessOf(run, snapshot)).toEqual({ armed: false, reason: null });
+    await armBefore(run, { [DATABASE]: planOf(RESTORE) });
+    await armBefore(run, { [DATABASE]: planOf(RESTORE) });
+    expect(await readinessOf(run, snapshot)).toEqual({ armed: true, reason: null });
+    expect((await run.control.catalogued()).filter(({ role }) => role === "armed")).toHaveLength(1);
+    sql("INSERT INTO notes VALUES ('still open', NULL)");
+  });
+});
+
 async function heldAt(point: string): Promise<ChildProcess> {
   mkdirSync(points(), { recursive: true });
   const child = program("sqlite-child.ts", [stand.folder, "3", JSON.stringify(RESTORE)], {
