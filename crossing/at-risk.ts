@@ -1,10 +1,48 @@
 /** Data at risk: rows written since the data a pin goes back to, per table. */
 import type { ControlRecord, Snapshot } from "../control/record.ts";
-import { engineOf, type AtRisk, type Looking, type RowsAtRisk } from "./engine.ts";
+import type { NotCompared } from "../postgres/comparison-beyond.ts";
+import { engineOf, type AtRisk, type Looking, type RowChanges } from "./engine.ts";
 import type { DataAction } from "./plan.ts";
 import type { Run } from "./run.ts";
 
 export type { AtRisk, RowChanges, RowsAtRisk } from "./engine.ts";
+
+/** A comparison as it is told. */
+export interface Compared {
+  tables: Readonly<Record<string, RowChanges & { droppedColumns?: string[]; renamedColumns?: Record<string, string> }>>;
+  notCompared: NotCompared[];
+}
+
+/** @param order tables of the definition: they come first */
+export function countedRisk({ tables, notCompared }: Compared, order: readonly string[]): AtRisk {
+  const rows = Object.entries(tables).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }] as const);
+  return { rows: inOrder(rows, order), how: "counted", unknown: {}, notCompared, notes: columnNotes(tables) };
+}
+
+/** The definition's tables first, in its order; the others as they came. */
+export function inOrder<T>(found: readonly (readonly [table: string, value: T])[], order: readonly string[]): Record<string, T> {
+  const place = (table: string): number => (order.includes(table) ? order.indexOf(table) : order.length);
+  return Object.fromEntries([...found].sort(([one], [other]) => place(one) - place(other)));
+}
+
+/** Columns that a restore brings back under the name they had. */
+export function columnNotes(tables: Compared["tables"]): string[] {
+  return Object.entries(tables).flatMap(([table, { droppedColumns = [], renamedColumns = {} }]) => [
+    ...(droppedColumns.length === 0 ? [] : [`${table}: ${droppedColumns.join(", ")}, dropped since, comes back as it was`]),
+    ...Object.entries(renamedColumns).map(([was, is]) => `${table}: ${is} is called ${was} again`),
+  ]);
+}
+
+/** What `carry: refuse` refuses for, in words; empty: nothing can be lost. */
+export function losses({ rows, unknown, notCompared }: AtRisk): string[] {
+  return [
+    ...Object.entries(rows)
+      .filter(([, { inserted, updated, deleted }]) => inserted + updated + deleted > 0)
+      .map(([table, { inserted, updated, deleted }]) => `${table} +${inserted} ~${updated} -${deleted}`),
+    ...Object.entries(unknown).map(([table, why]) => `${table}: unknown, ${why}`),
+    ...notCompared.filter(({ mayBeLost }) => mayBeLost).map(({ kind, name, why }) => `${kind} ${name}, which is not compared: ${why}`),
+  ];
+}
 
 /** Up to this many rows counting takes no longer than a person notices. */
 export const COUNT_UP_TO_ROWS = 20_000;
@@ -26,8 +64,8 @@ export async function atRisk(run: Controlled, database: string, action: DataActi
   return snapshot === null ? null : (await engineOf(run.definition, database)).rowsAtRisk(run, database, snapshot, exact);
 }
 
-/** Counts row by row inside the fence. */
-export async function countSince(run: Run, database: string, action: DataAction): Promise<RowsAtRisk> {
+/** Counts row by row inside the fence; null where there is nothing to compare with. */
+export async function countSince(run: Run, database: string, action: DataAction): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
-  return snapshot === null ? {} : (await engineOf(run.definition, database)).rowsSince(run, database, snapshot);
+  return snapshot === null ? null : (await engineOf(run.definition, database)).rowsSince(run, database, snapshot);
 }

@@ -5,6 +5,7 @@
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../control/record.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
+import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import type { NotHeld } from "../postgres/reapply-result.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { SqlSession } from "../systems/sql-session.ts";
@@ -39,16 +40,17 @@ export interface RowChanges {
 }
 export type RowsAtRisk = Record<string, RowChanges>;
 
-/** Of a comparison only how many rows changed, by table. */
-export function changesOf(compared: Readonly<Record<string, RowChanges>>): RowsAtRisk {
-  return Object.fromEntries(
-    Object.entries(compared).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }]),
-  );
-}
-
 export interface AtRisk {
+  /** Every table, those of the definition first. */
   rows: RowsAtRisk;
+  /** `estimated`: from the server's counters. */
   how: "counted" | "estimated";
+  /** Tables of which nobody can tell without counting, each with the reason. */
+  unknown: Record<string, string>;
+  /** What is in no count and in no export. */
+  notCompared: NotCompared[];
+  /** What else a restore brings back or leaves, in words. */
+  notes: string[];
 }
 
 export interface CutOver {
@@ -130,7 +132,7 @@ export interface DatabaseEngine {
   /** A session in the live database; `fenced`: the only one there is. `as it is`: from inside the fence exactly where it stands. */
   openLive(at: Looking, database: string, fenced: boolean | "as it is"): Promise<LiveSession>;
   /** Rows written since the snapshot, counted one by one inside the fence. */
-  rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<RowsAtRisk>;
+  rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk>;
 
   // Snapshots and armed copies.
   /** Name of the driver a snapshot taken now is made by. */

@@ -9,12 +9,16 @@ import { openControl } from "../control/open.ts";
 import type { ControlRecord, Snapshot } from "../control/record.ts";
 import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
+import { LARGE_OBJECTS } from "../postgres/comparison-beyond.ts";
 import { engineOf, type Looking } from "./engine.ts";
+import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 
 export interface DatabasePreview {
   action: string;
   migrations: { up: string[]; back: string[]; backBy: string };
+  /** Tables that the definition lists and no release has; absent: none. */
+  unknownTables?: string[];
   /** Null: nothing is set aside, or nothing to compare with. */
   atRisk: AtRisk | null;
   /** Why it is not known. */
@@ -90,6 +94,7 @@ export async function previewCrossing(
       databases[name] = {
         action: describeAction(database.action),
         migrations: { up: database.up, back: database.back, backBy: database.backBy },
+        ...(reached ? await unknownTables({ site, definition, control }, name) : {}),
         atRisk: looked?.rows ?? null,
         unknown: looked?.unknown ?? null,
         armed,
@@ -187,9 +192,14 @@ export function describeAction(action: DataAction): string {
   }
 }
 
+interface Line {
+  severity: "info" | "warning";
+  line: string;
+}
+
 /** The preview as lines: what a person must know first comes first. */
-export function previewLines(preview: CrossingPreview): { severity: "info" | "warning"; line: string }[] {
-  const lines: { severity: "info" | "warning"; line: string }[] = [];
+export function previewLines(preview: CrossingPreview): Line[] {
+  const lines: Line[] = [];
   const say = (line: string): void => void lines.push({ severity: "info", line });
   const warn = (line: string): void => void lines.push({ severity: "warning", line });
   say(`${preview.from ?? "nothing"} → ${preview.to}${preview.scope === null ? "" : ` (scope ${preview.scope})`}`);
@@ -202,13 +212,15 @@ export function previewLines(preview: CrossingPreview): { severity: "info" | "wa
     else if (preview.back === true) warn(`${name}: data stays as it is: what the newer release wrote is NOT taken back`);
     if (database.migrations.up.length > 0) say(`${name}: migrations applied: ${database.migrations.up.join(", ")}`);
     if (database.migrations.back.length > 0) say(`${name}: schema ${database.migrations.backBy}: ${database.migrations.back.join(", ")}`);
+    for (const table of database.unknownTables ?? [])
+      warn(`${name}: "tables" of the definition lists ${table}, which neither the database nor a migration has: correct the name`);
     if (database.inPlace === true)
       warn(`${name}: replaced where it stands, in one transaction, after a safety dump: slower than a rename, and users wait meanwhile`);
     else if (database.armed === true) say(`${name}: the snapshot is armed: the cut-over is a rename`);
     if (database.armed === false) warn(`${name}: ${notArmedLine(database)}`);
     for (const line of database.leftBehind ?? []) warn(`${name}: ${line}`);
     if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
-    if (database.atRisk !== null) for (const line of riskLines(name, database.atRisk)) warn(line);
+    if (database.atRisk !== null) lines.push(...riskLines(name, database.atRisk));
     if (database.putBack != null)
       say(
         `${name}: up to ${database.putBack} of these rows are put back before users are let in (carry: reapply); what clashes is left out and told`,
@@ -231,11 +243,27 @@ function notArmedLine({ notArmed, copyFirstSeconds, inPlace }: DatabasePreview):
   return `the snapshot is NOT armed${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until \`backout status\` says armed`;
 }
 
-function riskLines(database: string, { rows, how }: AtRisk): string[] {
+function riskLines(database: string, { rows, how, unknown, notCompared, notes }: AtRisk): Line[] {
   const touched = Object.entries(rows).filter(([, table]) => table.inserted + table.updated + table.deleted > 0);
-  if (touched.length === 0) return [`${database}: no rows at risk (${how})`];
-  return touched.map(
-    ([table, { inserted, updated, deleted }]) =>
-      `${database}: rows at risk (${how}) in ${table}: ${inserted} inserted, ${updated} updated, ${deleted} deleted; kept in quarantine and export`,
-  );
+  const lines: Line[] = touched.map(([table, { inserted, updated, deleted }]) => ({
+    severity: "warning",
+    line: `${database}: rows at risk (${how}) in ${shown(table)}: ${inserted} inserted, ${updated} updated, ${deleted} deleted; kept in quarantine and export`,
+  }));
+  for (const [table, why] of Object.entries(unknown))
+    lines.push({ severity: "warning", line: `${database}: rows at risk in ${shown(table)} are unknown: ${why}; --exact counts them` });
+  for (const { kind, name, why, mayBeLost } of notCompared)
+    lines.push({ severity: mayBeLost ? "warning" : "info", line: `${database}: not compared and in no export: ${kind} ${name}: ${why}` });
+  if (lines.every(({ severity }) => severity === "info"))
+    lines.unshift({
+      severity: "info",
+      line:
+        how === "counted"
+          ? `${database}: no rows at risk (counted)`
+          : `${database}: the server's counters tell of no row written since (estimated); --exact counts`,
+    });
+  return [...lines, ...notes.map((note): Line => ({ severity: "info", line: `${database}: ${note}` }))];
+}
+
+function shown(table: string): string {
+  return table === LARGE_OBJECTS ? "large objects (pieces of 64 KB)" : table;
 }

@@ -1,5 +1,7 @@
 /** What tables look like, asked the same way of every engine. */
-import { qualified, quote } from "../postgres/identifiers.ts";
+import { IS_DATA, NOT_DATA, READABLE } from "../postgres/comparison-shape.ts";
+import { canonicalTable, qualified, quote, tableNameSql } from "../postgres/identifiers.ts";
+import { LEDGERS } from "../sqlite/shape.ts";
 import type { SqlSession } from "../systems/sql-session.ts";
 
 /** Quoted for a statement, with its schema where the engine has schemas. */
@@ -14,6 +16,23 @@ export async function hasTable(session: SqlSession, table: string): Promise<bool
       : await session.all("SELECT 1 AS found FROM sqlite_schema WHERE type = 'table' AND name = $1", [table]);
   return rows.length > 0;
 }
+
+/** Every table with rows of its own, partitions as their root: the listed ones that are there first, in their order. Ledgers of migrations are none. */
+export async function tablesOf(session: SqlSession, listed: readonly string[] = []): Promise<string[]> {
+  const found =
+    session.engine === "postgres"
+      ? (await session.all<{ name: string }>(DATA_TABLES)).filter(({ name }) => !NOT_DATA.has(name))
+      : (await session.all<{ name: string }>(FILE_TABLES)).filter(({ name }) => !LEDGERS.includes(name));
+  const names = new Set(found.map(({ name }) => name));
+  const first = listed.map((table) => (session.engine === "postgres" ? canonicalTable(table) : table)).filter((table) => names.has(table));
+  return [...new Set([...first, ...names])];
+}
+
+const DATA_TABLES = `SELECT ${tableNameSql("n.nspname", "c.relname")} AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE ${IS_DATA} AND ${READABLE} ORDER BY n.nspname = 'public' DESC, 1`;
+
+const FILE_TABLES =
+  "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
 
 /** Columns that can be written. */
 export async function columnsOf(session: SqlSession, table: string): Promise<string[]> {

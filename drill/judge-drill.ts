@@ -48,7 +48,7 @@ export async function judgeDrill(evidence: Evidence): Promise<Finding> {
       exports: outcome.exported.map(({ path }) => path).filter((path) => path.endsWith(".jsonl")),
       period: evidence.period,
     });
-    const rowsAtRisk = await differencesOf(stage, outside, quarantines, pristine);
+    const rowsAtRisk = await differencesOf(outside, quarantines, pristine);
     const checks = [
       keptOut ? gateCheck(times, samples, seen.acknowledgedAt) : skipped("gate-closed-until-verified", "this scope keeps no users out"),
       ...(restores ? await restoreChecks(evidence, outside, judgement, { quarantines, pristine, rowsAtRisk }, seen.prefix) : []),
@@ -78,7 +78,6 @@ async function pristines(stage: Stage, outside: Outside): Promise<Record<string,
 }
 
 async function differencesOf(
-  stage: Stage,
   outside: Outside,
   quarantines: readonly Quarantine[],
   pristine: Record<string, string>,
@@ -87,8 +86,7 @@ async function differencesOf(
   for (const { place, database } of quarantines) {
     const base = pristine[database];
     if (base === undefined || !(await outside.exists(place))) continue;
-    const tables = stage.definition.databases[database]?.tables ?? [];
-    Object.assign(counts, await outside.differences(base, place, tables));
+    Object.assign(counts, await outside.differences(base, place));
   }
   return counts;
 }
@@ -131,7 +129,7 @@ async function onlyAdded({ definition }: Stage, outside: Outside, database: stri
   const { account } = definition;
   const growing = [...(definition.databases[database]?.appendOnly ?? []), ...(account?.database === database ? [account.table] : [])];
   if (growing.length === 0 || base === undefined) return [];
-  const counts = await outside.differences(base, outside.live[database] ?? "", growing);
+  const counts = await outside.differences(base, outside.live[database] ?? "");
   return growing.filter((table) => counts[table]?.updated === 0 && counts[table].deleted === 0);
 }
 

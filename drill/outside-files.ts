@@ -18,7 +18,7 @@ export function filesOutside({ site, definition }: Stage): Outside {
   return {
     live: Object.fromEntries(Object.keys(definition.databases).map((database) => [database, liveFile(site, database)])),
     contents: async (place, without = "") => Promise.resolve(looking(place, (db) => contentsOf(db, without))),
-    differences: async (base, current, tables) => differencesOf(base, current, tables),
+    differences: differencesOf,
     exists: async (place) => Promise.resolve(existsSync(place)),
     quarantines: async (epoch) =>
       Promise.resolve(
@@ -86,12 +86,26 @@ function contentsOf(db: DatabaseSync, without: string): Contents {
   return contents;
 }
 
-function columnsOf(db: DatabaseSync, table: string): { name: string; key: boolean }[] {
-  const rows = db.prepare("SELECT name, pk > 0 AS key FROM pragma_table_info(?) ORDER BY name").all(table) as {
+interface Column {
+  name: string;
+  key: boolean;
+  /** What a row has in it that nobody gave a value. */
+  usual: Cell;
+}
+
+function columnsOf(db: DatabaseSync, table: string): Column[] {
+  const rows = db.prepare("SELECT name, pk > 0 AS key, dflt_value AS usual FROM pragma_table_info(?) ORDER BY name").all(table) as {
     name: string;
     key: number;
+    usual: string | null;
   }[];
-  return rows.map(({ name, key }) => ({ name, key: key === 1 }));
+  return rows.map(({ name, key, usual }) => ({ name, key: key === 1, usual: usual === null ? null : valueOf(db, usual) }));
+}
+
+function valueOf(db: DatabaseSync, literal: string): Cell {
+  const statement = db.prepare(`SELECT ${literal} AS value`);
+  statement.setReadBigInts(true);
+  return (statement.get() as { value: Cell }).value;
 }
 
 function* cellsOf(db: DatabaseSync, table: string, columns: readonly { name: string }[]): Generator<Cell[]> {
@@ -109,16 +123,21 @@ function md5(cells: readonly Cell[]): string {
   return createHash("md5").update(JSON.stringify(told)).digest("hex");
 }
 
-async function differencesOf(base: string, current: string, tables: readonly string[]): Promise<Record<string, Counts>> {
+/** Ledgers of migrations are the releases', not the users'. */
+const LEDGERS = ["_prisma_migrations", "_backout_migrations"];
+
+async function differencesOf(base: string, current: string): Promise<Record<string, Counts>> {
   const counts: Record<string, Counts> = {};
+  const tables = new Set([...looking(base, tablesOf), ...looking(current, tablesOf)].filter((table) => !LEDGERS.includes(table)));
   for (const table of tables) {
     const [before, after] = [looking(base, (db) => columnsOf(db, table)), looking(current, (db) => columnsOf(db, table))];
     if (before.length + after.length === 0) continue;
     const shared = after.filter(({ name }) => before.some((other) => other.name === name));
     const common = before.length === 0 ? after : after.length === 0 ? before : shared;
+    const added = before.length === 0 ? [] : after.filter(({ name }) => !before.some((other) => other.name === name));
     counts[table] = await countMerged(
-      hashed(base, table, before.length === 0 ? [] : common),
-      hashed(current, table, after.length === 0 ? [] : common),
+      hashed(base, table, before.length === 0 ? [] : common, []),
+      hashed(current, table, after.length === 0 ? [] : common, added),
     );
   }
   return counts;
@@ -128,13 +147,18 @@ async function differencesOf(base: string, current: string, tables: readonly str
 async function* hashed(
   path: string,
   table: string,
-  columns: readonly { name: string; key: boolean }[],
+  columns: readonly Column[],
+  added: readonly Column[],
 ): AsyncGenerator<{ key: string; content: string }, undefined> {
   const keys = columns.flatMap(({ key }, place) => (key ? [place] : []));
   const rows = looking(path, (db) =>
-    [...cellsOf(db, table, columns)].map((cells) => {
-      const content = md5(cells);
-      return { key: keys.length === 0 ? content : md5(keys.map((place) => cells[place] ?? null)), content };
+    [...cellsOf(db, table, [...columns, ...added])].map((cells) => {
+      // What came since counts where it was filled in.
+      const filled = added.flatMap(({ usual }, place) =>
+        usual === cells[columns.length + place] ? [] : [cells[columns.length + place] ?? null],
+      );
+      const shared = columns.length === 0 ? [] : cells.slice(0, columns.length);
+      return { key: md5(keys.length === 0 ? shared : keys.map((place) => cells[place] ?? null)), content: md5([...shared, ...filled]) };
     }),
   );
   yield* rows.sort((one, other) => (one.key < other.key ? -1 : one.key > other.key ? 1 : 0));

@@ -20,8 +20,8 @@ export function serverOutside({ site, definition }: Stage): Outside {
   return {
     live: Object.fromEntries(Object.keys(definition.databases).map((database) => [database, liveName(site, database)])),
     contents: (place, without) => inDatabase(address, place, (client) => readContents(client, without)),
-    differences: (base, current, tables) =>
-      inDatabase(address, base, (before) => inDatabase(address, current, (after) => countDifferences(before, after, tables))),
+    differences: (base, current) =>
+      inDatabase(address, base, (before) => inDatabase(address, current, (after) => countDifferences(before, after))),
     exists: (place) => databaseExists(address, place),
     quarantines: async (epoch) => (await quarantinesOf(address, control, epoch)).map((found) => ({ ...found, place: found.name })),
     pristine: (database, pin) => pristineOf(address, control, database, pin),

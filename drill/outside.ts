@@ -24,7 +24,8 @@ export interface Outside {
   live: Record<string, string>;
   /** Rows and content of every table. `without`: rows that hold this text anywhere are left out. */
   contents(place: string, without?: string): Promise<Contents>;
-  differences(base: string, current: string, tables: readonly string[]): Promise<Record<string, Counts>>;
+  /** Per table of either. */
+  differences(base: string, current: string): Promise<Record<string, Counts>>;
   exists(place: string): Promise<boolean>;
   quarantines(epoch: number): Promise<Quarantine[]>;
   /** What a restore went back to; null where the snapshot cannot be looked into. */

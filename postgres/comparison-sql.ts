@@ -1,24 +1,42 @@
 /** The queries of a comparison. Both sides get the same expressions, so equal rows have equal text and equal hashes. */
 import { quote } from "./connection.ts";
-import type { TablePlan, TableShape } from "./comparison-shape.ts";
+import { columnOf, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
 /**
  * Parentheses and commas of a row's text are escaped by the server, so different values never have the same text. Works for types without
  * equality (json, xml, point).
  */
-function rowText(columns: readonly string[]): string {
-  return `ROW(${columns.map((column) => `t.${quote(column)}`).join(", ")})::text`;
+function rowText(values: readonly string[]): string {
+  return `ROW(${values.join(", ")})::text`;
 }
 
-/** What rows are matched and sorted by: the key, or the whole row where there is none. */
-export function matchText(plan: TablePlan): string {
-  return rowText(plan.by === "primary key" ? plan.key : plan.compared);
+function columns(plan: TablePlan, side: TableShape, names: readonly string[]): string[] {
+  return names.map((name) => `t.${quote(columnOf(plan, side, name))}`);
+}
+
+/** What a row holds, comparable on both sides: columns of both, and what was filled into those that the current side alone has. */
+function content(plan: TablePlan, side: TableShape): string {
+  return rowText([...columns(plan, side, plan.compared), ...plan.newColumns.map((name) => filled(plan, side, name))]);
+}
+
+/** NULL where nobody filled the column in, as on the side that does not have it. */
+function filled(plan: TablePlan, side: TableShape, name: string): string {
+  const column = side === plan.base ? undefined : side.columns.find((one) => one.name === name);
+  if (column === undefined || column.generated) return "NULL::text";
+  const text = `t.${quote(name)}::text`;
+  const differs = column.unfilled.map((value) => `${text} IS DISTINCT FROM ${value}`).join(" AND ");
+  return `CASE WHEN ${differs} THEN coalesce('=' || ${text}, 'NULL') END`;
+}
+
+/** What rows are matched and sorted by: the key, or, where there is none, everything that both sides have. */
+function matchText(plan: TablePlan, side: TableShape): string {
+  return plan.by === "primary key" ? rowText(columns(plan, side, plan.key)) : rowText(columns(plan, side, plan.compared));
 }
 
 /** Of which bucket a row is. A key of one column needs no brackets, which take as long as all the rest. */
-function bucketOf(plan: TablePlan): string {
-  const [only] = plan.key;
-  const text = only !== undefined && plan.key.length === 1 ? `t.${quote(only)}::text` : matchText(plan);
+function bucketOf(plan: TablePlan, side: TableShape): string {
+  const [only] = columns(plan, side, plan.key);
+  const text = only !== undefined && plan.key.length === 1 ? `${only}::text` : matchText(plan, side);
   return `(${hash(text)} & $1::bigint)::int`;
 }
 
@@ -34,8 +52,8 @@ const VERSION = "t.ctid::text || t.xmin::text";
  * where these tell whether rows are equal, which takes a third of the time, else of their content.
  */
 export function bucketSql(plan: TablePlan, side: TableShape): string {
-  const told = plan.versions ? VERSION : rowText(plan.compared);
-  return `SELECT ${bucketOf(plan)}, count(*)::text, sum(${hash(told)})::text
+  const told = plan.versions ? VERSION : content(plan, side);
+  return `SELECT ${bucketOf(plan, side)}, count(*)::text, sum(${hash(told)})::text
             FROM ${side.source} t GROUP BY 1`;
 }
 
@@ -44,11 +62,11 @@ export function bucketSql(plan: TablePlan, side: TableShape): string {
  * the side; ordered by the bytes of the matching text, whatever the collation of the database.
  */
 export function streamSql(plan: TablePlan, side: TableShape, withRows: boolean): string {
-  const columns = withRows ? side.columns.map((column) => `, t.${quote(column.name)}`).join("") : "";
-  return `SELECT ${matchText(plan)}, ${hash(rowText(plan.compared))}::text${columns}
+  const cells = withRows ? side.columns.map((column) => `, t.${quote(column.name)}`).join("") : "";
+  return `SELECT ${matchText(plan, side)}, ${hash(content(plan, side))}::text${cells}
             FROM ${side.source} t
-           WHERE ${bucketOf(plan)} = ANY ($2::int[])
-           ORDER BY convert_to(${matchText(plan)}, 'UTF8')`;
+           WHERE ${bucketOf(plan, side)} = ANY ($2::int[])
+           ORDER BY convert_to(${matchText(plan, side)}, 'UTF8')`;
 }
 
 export function countSql(side: TableShape): string {

@@ -1,10 +1,11 @@
 /** Which rows were inserted, updated and deleted between two databases that descend from each other. */
 import type { Client } from "pg";
 import { bucketCount, bucketSql, countSql, PAGES, streamSql } from "./comparison-sql.ts";
+import { planEverything, type NotCompared, type SequenceMoves } from "./comparison-beyond.ts";
 import { AS_TEXT, differences, RowStream, textRow, type Pair, type TextRow } from "./comparison-rows.ts";
-import { planTables, readShapes, UnknownTableError, type TablePlan, type TableShape } from "./comparison-shape.ts";
+import { columnOf, planTables, readShapes, UnknownTableError, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
-export { UnknownTableError, type TextRow };
+export { UnknownTableError, type NotCompared, type SequenceMoves, type TextRow };
 
 export interface Difference {
   table: string;
@@ -28,16 +29,21 @@ export interface ComparedRows {
   inserted: number;
   updated: number;
   deleted: number;
-  /** `multiset`: the sides share no primary key, so an updated row counts as one deleted and one inserted. */
+  /**
+   * `multiset`: the sides share no primary key, so an updated row counts as one deleted and one inserted; updated are those in which only a new
+   * column was filled in.
+   */
   by: "primary key" | "multiset";
   key: string[];
 }
 
 export interface TableComparison extends ComparedRows {
   exists: "both" | "base only" | "current only" | "neither";
-  /** Columns of the current side alone; they are exported, but a difference in them alone is none. */
+  /** Columns of the current side alone: a row counts as updated where a value was filled in. */
   newColumns: string[];
   droppedColumns: string[];
+  /** Base side's name of a column → the current side's, where it was renamed. */
+  renamedColumns: Record<string, string>;
   /** Columns whose type differs; compared by their text, so a rewriting change of type marks every row whose text changed. */
   retypedColumns: string[];
   rows: { base: number; current: number };
@@ -48,8 +54,7 @@ export type OnDifference = (difference: Difference) => void | Promise<void>;
 /**
  * Compares one table of a pristine snapshot (`base`) with a later state of it (`current`). Digests by bucket of the key are compared first, of
  * row versions where both come from one file and else of content; only rows of differing buckets travel, in the order of their keys.
- * `onDifference` is awaited for every differing row. Neither session may be in a transaction. Columns that only one side has are not compared (see
- * `newColumns`).
+ * `onDifference` is awaited for every differing row. Neither session may be in a transaction.
  * @throws UnknownTableError when neither side has the table.
  * @example const { inserted, deleted } = await compareTable(snapshot, quarantine, "orders");
  */
@@ -73,9 +78,30 @@ export async function compareDatabases(
 ): Promise<Record<string, TableComparison>> {
   return inSnapshots(base, current, async () => {
     const { plans, absent } = planTables(await readShapes(base), await readShapes(current), tables);
-    const result: Record<string, TableComparison> = Object.fromEntries(absent.map((table) => [table, { ...NOTHING }]));
-    for (const plan of plans) result[plan.name] = await comparePlanned(base, current, plan);
-    return result;
+    const result = new Map(absent.map((table): [string, TableComparison] => [table, { ...NOTHING }]));
+    for (const plan of plans) result.set(plan.name, await comparePlanned(base, current, plan));
+    return Object.fromEntries(result);
+  });
+}
+
+export interface DatabaseComparison {
+  tables: Record<string, TableComparison>;
+  /** What could not be compared, by name. */
+  notCompared: NotCompared[];
+  /** Sequences that moved. */
+  sequences: SequenceMoves;
+}
+
+/**
+ * Compares everything in two databases, one consistent state per side.
+ * @param leftAlone schemas that a restore does not reach
+ */
+export async function compareEverything(base: Client, current: Client, leftAlone?: readonly string[]): Promise<DatabaseComparison> {
+  return inSnapshots(base, current, async () => {
+    const { plans, notCompared, sequences } = await planEverything(base, current, leftAlone);
+    const tables: [string, TableComparison][] = [];
+    for (const plan of plans) tables.push([plan.name, await comparePlanned(base, current, plan)]);
+    return { tables: Object.fromEntries(tables), notCompared, sequences };
   });
 }
 
@@ -118,6 +144,7 @@ const NOTHING: TableComparison = {
   exists: "neither",
   newColumns: [],
   droppedColumns: [],
+  renamedColumns: {},
   retypedColumns: [],
   rows: { base: 0, current: 0 },
 };
@@ -130,10 +157,22 @@ class Tally {
   constructor(plan: TablePlan, onDifference: OnDifference | undefined) {
     this.plan = plan;
     this.onDifference = onDifference;
-    const { by, key, newColumns, droppedColumns, retypedColumns } = plan;
+    const { by, key, newColumns, droppedColumns, renamedColumns, retypedColumns } = plan;
     const exists = plan.base === null ? "current only" : plan.current === null ? "base only" : "both";
     const rows = { base: 0, current: 0 };
-    this.result = { inserted: 0, updated: 0, deleted: 0, by, key, exists, newColumns, droppedColumns, retypedColumns, rows };
+    this.result = {
+      inserted: 0,
+      updated: 0,
+      deleted: 0,
+      by,
+      key,
+      exists,
+      newColumns,
+      droppedColumns,
+      renamedColumns,
+      retypedColumns,
+      rows,
+    };
   }
 
   /** The first two cells are the matching text and the hash. */
@@ -144,9 +183,14 @@ class Tally {
     const { by, key, name } = this.plan;
     const before = pair.before && textRow(columnsOf(this.plan.base), pair.before.slice(2));
     const row = pair.after && textRow(columnsOf(this.plan.current), pair.after.slice(2));
-    const keyed = by === "primary key" ? Object.fromEntries(key.map((column) => [column, (row ?? before)?.[column] ?? null])) : null;
+    const keyed = by === "primary key" ? Object.fromEntries(key.map((column) => [column, valueIn(this.plan, row, before, column)])) : null;
     await this.onDifference({ table: name, op, key: keyed, before, row, ...(by === "multiset" && { copies: pair.copies }) });
   }
+}
+
+function valueIn(plan: TablePlan, row: TextRow | null, before: TextRow | null, column: string): string | null {
+  if (row !== null) return row[column] ?? null;
+  return before?.[plan.base === null ? column : columnOf(plan, plan.base, column)] ?? null;
 }
 
 function columnsOf(side: TableShape | null): string[] {

@@ -2,7 +2,15 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
-import { comparePlanned, inSnapshots, type ComparedRows, type TableComparison } from "./comparison.ts";
+import {
+  comparePlanned,
+  inSnapshots,
+  type ComparedRows,
+  type NotCompared,
+  type SequenceMoves,
+  type TableComparison,
+} from "./comparison.ts";
+import { planEverything } from "./comparison-beyond.ts";
 import { planTables, readShapes, type TablePlan } from "./comparison-shape.ts";
 import { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError } from "./export-errors.ts";
 import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "./export-file.ts";
@@ -15,8 +23,10 @@ export interface ExportOptions {
   base: Client;
   /** Session in the quarantine or the live database. Neither session may be in a transaction. */
   current: Client;
-  /** Default: every table but the ledger of migrations. Tables that neither side has are left out. */
+  /** Default: everything but the ledger of migrations. Tables that neither side has are left out. */
   tables?: readonly string[];
+  /** Schemas that a restore does not reach. */
+  leftAlone?: readonly string[];
   /** Made when absent, readable by its owner only. */
   folder: string;
   /** Begins every file name: letters, digits, `.`, `_`, `-`. */
@@ -33,7 +43,7 @@ export interface ExportedFile {
   kind: "jsonl" | "csv";
 }
 
-export interface ExportedTable extends ComparedRows, Pick<TableComparison, "exists"> {
+export interface ExportedTable extends ComparedRows, Pick<TableComparison, "exists" | "newColumns" | "droppedColumns" | "renamedColumns"> {
   /** Columns of the exported rows with their types. */
   columns: { name: string; type: string }[];
 }
@@ -48,6 +58,10 @@ export interface ExportManifest {
   /** Tables that were asked for; null for all. */
   requested: string[] | null;
   tables: Record<string, ExportedTable>;
+  /** What is in no file, by name; absent in exports from before. */
+  notCompared?: NotCompared[];
+  /** Sequences that moved, with their last values; absent in exports from before. */
+  sequences?: SequenceMoves;
   /** Paths relative to the manifest's folder. */
   files: ExportedFile[];
 }
@@ -73,12 +87,15 @@ export async function exportDifferences(options: ExportOptions): Promise<Exporte
   const manifest: ExportManifest = { format: 1, runId, at: new Date().toISOString(), ...databases, requested: null, tables: {}, files: [] };
   if (tables !== undefined) manifest.requested = [...tables];
   await inSnapshots(base, current, async () => {
-    const { plans } = planTables(await readShapes(base), await readShapes(current), tables);
+    const everything = await planEverything(base, current, options.leftAlone);
+    const plans = tables === undefined ? everything.plans : planTables(await readShapes(base), await readShapes(current), tables).plans;
+    const exported: [string, ExportedTable][] = [];
     for (const plan of plans) {
       const { table, files } = await exportTable(options, plan);
-      manifest.tables[plan.name] = table;
+      exported.push([plan.name, table]);
       manifest.files.push(...files);
     }
+    Object.assign(manifest, { tables: Object.fromEntries(exported), notCompared: everything.notCompared, sequences: everything.sequences });
   });
   const file = await WholeFile.begin(path);
   await file.write(`${JSON.stringify(manifest, null, 2)}\n`);
@@ -142,8 +159,9 @@ async function exportTable(options: ExportOptions, plan: TablePlan): Promise<{ t
       await jsonl.write(jsonLine(difference));
       if (difference.row !== null) await csv.write(csvRow(difference.op, names, difference.row));
     });
-    const { inserted, updated, deleted, by, key, exists } = found;
-    const table = { inserted, updated, deleted, by, key, exists, columns };
+    const { rows: _counted, retypedColumns: _retyped, ...told } = found;
+    const table = { ...told, columns };
+    const { inserted, updated, deleted } = table;
     if (inserted + updated + deleted === 0) return { table, files: [] };
     await jsonl.commit();
     await csv.commit();

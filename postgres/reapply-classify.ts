@@ -50,6 +50,8 @@ async function byKey(live: Client, { staged, before, hadColumns, target }: Stage
 
 /** Without a key only the number of equal rows can be put right; `copies` is what it must be at least, or at most for a delete. */
 async function byCopies(live: Client, { staged, hadColumns, target }: Staged): Promise<void> {
+  // Only what the live table has no column for changed.
+  await live.query(`UPDATE ${staged} SET ${REASON} = 'not held' WHERE ${OP} = 'update' AND ${REASON} IS NULL`);
   const compared = target.held.filter((column) => hadColumns === null || hadColumns.has(column));
   const content = (row: string): string => `ROW(${compared.map((column) => `${row}.${quote(column)}`).join(", ")})::text`;
   await live.query(

@@ -1,5 +1,6 @@
 /** How many rows changed, estimated from the server's counters: cheap at any size, and known not to be exact. */
 import type pg from "pg";
+import { CONTROL_SCHEMA } from "./in-place/control-schema.ts";
 import { tableNameSql } from "./identifiers.ts";
 
 export interface Changes {
@@ -10,6 +11,10 @@ export interface Changes {
 
 export interface TableCounters extends Changes {
   oid: number;
+  /** The file its rows are in: another one as soon as the table is emptied or written anew at once. Absent in records from before; null for none. */
+  file?: number | null;
+  /** The table whose partition it is; absent where it is none. */
+  root?: string;
 }
 
 export interface Statistics {
@@ -24,13 +29,20 @@ export interface Statistics {
   tables: Record<string, TableCounters>;
 }
 
-/** Per table, or for all of them where nothing can be said. */
-export type EstimatedChanges = Record<string, Changes | "unknown"> | "unknown";
+export interface Estimate {
+  tables: Record<string, Changes>;
+  /** Tables of which the counters tell nothing, each with the reason. */
+  unknown: Record<string, string>;
+}
 
 const TABLES_SQL = `
-  SELECT ${tableNameSql("schemaname", "relname")} AS name, relid AS oid,
+  SELECT ${tableNameSql("s.schemaname", "s.relname")} AS name, s.relid AS oid, pg_relation_filenode(s.relid)::bigint::float8 AS file,
+    CASE WHEN c.relispartition THEN ${tableNameSql("rn.nspname", "r.relname")} END AS root,
     n_tup_ins::float8 AS inserted, n_tup_upd::float8 AS updated, n_tup_del::float8 AS deleted
-  FROM pg_stat_user_tables ORDER BY 1`;
+  FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid
+    LEFT JOIN pg_class r ON r.oid = pg_partition_root(s.relid) LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
+  WHERE (s.schemaname !~ '^pg_' AND s.schemaname NOT IN ('information_schema', '${CONTROL_SCHEMA}')) OR s.relid = 'pg_catalog.pg_largeobject'::regclass
+  ORDER BY 1`;
 
 const DATABASE_SQL = `
   SELECT d.datid AS oid, d.stats_reset::text AS reset, b.stats_reset::text AS "serverReset",
@@ -45,37 +57,72 @@ export async function quickStatistics(client: pg.Client, database: string): Prom
   ]);
   const row = rows[0];
   if (row === undefined) throw new Error(`there are no statistics of a database "${database}"`);
-  const tables = await client.query<TableCounters & { name: string }>(TABLES_SQL);
+  const tables = await client.query<TableCounters & { name: string; root: string | null }>(TABLES_SQL);
   const { oid, reset, serverReset, ...counters } = row;
   return {
     databaseOid: oid,
     statsReset: reset,
     serverReset,
     database: counters,
-    tables: Object.fromEntries(tables.rows.map(({ name, ...table }) => [name, table])),
+    tables: Object.fromEntries(tables.rows.map(({ name, root, ...table }) => [name, root === null ? table : { ...table, root }])),
   };
 }
 
-/**
- * What changed between two readings. `unknown` wherever counters may have been lost in between: a crash, a reset, another database, a table made anew.
- * Rolled-back rows are counted and TRUNCATE is not: an estimate.
- */
-export function estimateChanges(before: Statistics, after: Statistics): EstimatedChanges {
-  const sameCounters =
-    before.databaseOid === after.databaseOid &&
-    before.statsReset === after.statsReset &&
-    before.serverReset === after.serverReset &&
-    grew(before.database, after.database);
-  if (!sameCounters) return "unknown";
-  const names = [...new Set([...Object.keys(before.tables), ...Object.keys(after.tables)])].sort();
-  return Object.fromEntries(names.map((name) => [name, tableChanges(before.tables[name], after.tables[name])]));
+/** Nothing can be said from the counters: why. */
+export class CountersLostError extends Error {
+  constructor(why: string) {
+    super(`the server's counters tell nothing: ${why}`);
+    this.name = "CountersLostError";
+  }
 }
 
-function tableChanges(before: TableCounters | undefined, after: TableCounters | undefined): Changes | "unknown" {
-  if (after === undefined) return "unknown";
-  if (before === undefined) return { inserted: after.inserted, updated: after.updated, deleted: after.deleted };
-  if (before.oid !== after.oid || !grew(before, after)) return "unknown";
-  return { inserted: after.inserted - before.inserted, updated: after.updated - before.updated, deleted: after.deleted - before.deleted };
+/**
+ * What changed between two readings, partitions as their root. `unknown` where counters do not tell: a table that was emptied, written anew or dropped.
+ * Rolled-back rows are counted: an estimate.
+ * @throws CountersLostError after a crash or a reset, or of another database
+ */
+export function estimateChanges(before: Statistics, after: Statistics): Estimate {
+  if (before.databaseOid !== after.databaseOid) throw new CountersLostError("they are another database's");
+  const reset =
+    before.statsReset !== after.statsReset || before.serverReset !== after.serverReset || !grew(before.database, after.database);
+  if (reset) throw new CountersLostError("they were reset since, as happens in a crash");
+  const tables = new Map<string, Changes>();
+  const unknown = new Map<string, string>();
+  const earlier = new Map(Object.entries(before.tables).map(([name, counters]) => [counters.oid, { name, ...counters }]));
+  for (const [own, now] of Object.entries(after.tables)) {
+    const name = now.root ?? own;
+    const was = earlier.get(now.oid);
+    earlier.delete(now.oid);
+    const why = was === undefined ? null : whyUnknown(was, now);
+    if (why !== null) unknown.set(name, why);
+    tables.set(name, sum(tables.get(name), difference(was, now)));
+  }
+  for (const { name, root } of earlier.values())
+    unknown.set(root ?? name, root === undefined ? "it was dropped" : `its partition ${name} was dropped`);
+  for (const name of unknown.keys()) tables.delete(name);
+  return { tables: Object.fromEntries([...tables].sort()), unknown: Object.fromEntries(unknown) };
+}
+
+function whyUnknown(was: TableCounters, now: TableCounters): string | null {
+  if (!grew(was, now)) return "its counters were reset";
+  if (was.file === undefined) return "it is not recorded whether it was emptied since";
+  return was.file === now.file ? null : "it was emptied or written anew at once (TRUNCATE, ALTER TABLE, VACUUM FULL)";
+}
+
+function difference(was: Changes | undefined, now: Changes): Changes {
+  return {
+    inserted: now.inserted - (was?.inserted ?? 0),
+    updated: now.updated - (was?.updated ?? 0),
+    deleted: now.deleted - (was?.deleted ?? 0),
+  };
+}
+
+function sum(one: Changes | undefined, other: Changes): Changes {
+  return {
+    inserted: (one?.inserted ?? 0) + other.inserted,
+    updated: (one?.updated ?? 0) + other.updated,
+    deleted: (one?.deleted ?? 0) + other.deleted,
+  };
 }
 
 function grew(before: Changes, after: Changes): boolean {

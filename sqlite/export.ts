@@ -2,20 +2,22 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import type { ComparedRows } from "../postgres/comparison.ts";
+import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import type { ExportedFile } from "../postgres/export.ts";
 import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "../postgres/export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
-import { comparePlanned, inSnapshots } from "./comparison.ts";
+import { comparePlanned, inSnapshots, planEverything, type TableComparison } from "./comparison.ts";
 import { isDamaged } from "./database.ts";
-import { planTables, readShapes, type TablePlan } from "./shape.ts";
+import type { TablePlan } from "./shape.ts";
 
 export interface ExportManifest {
   format: 1;
   engine: "sqlite";
   runId: string;
   at: string;
-  tables: Record<string, ComparedRows & { columns: { name: string; type: string }[] }>;
+  tables: Record<string, TableComparison & { columns: { name: string; type: string }[] }>;
+  /** What is in no file, by name; absent in exports from before. */
+  notCompared?: NotCompared[];
   /** Tables that could not be read to their end, and why: their file is damaged. */
   unreadable: Record<string, string>;
   /** Paths relative to the manifest's folder. */
@@ -25,7 +27,6 @@ export interface ExportManifest {
 export interface ExportRequest {
   base: DatabaseSync;
   current: DatabaseSync;
-  tables: readonly string[];
   folder: string;
   runId: string;
 }
@@ -35,7 +36,7 @@ export interface ExportRequest {
  * verified and returned. @throws ExportIncompleteError when a file holds other counts than were found, ExportDamagedError when one changed
  */
 export async function exportDifferences(request: ExportRequest): Promise<ExportManifest> {
-  const { base, current, tables, folder, runId } = request;
+  const { base, current, folder, runId } = request;
   const path = manifestPath(folder, runId);
   const existing = await readExport(folder, runId);
   if (existing !== null) return existing;
@@ -45,12 +46,14 @@ export async function exportDifferences(request: ExportRequest): Promise<ExportM
     engine: "sqlite",
     runId,
     at: new Date().toISOString(),
-    tables: {},
+    tables: Object.create(null) as ExportManifest["tables"],
     unreadable: {},
     files: [],
   };
   await inSnapshots(base, current, async () => {
-    for (const plan of planTables(readShapes(base), readShapes(current), tables)) await exportTable(request, plan, manifest);
+    const { plans, notCompared } = await planEverything(base, current);
+    manifest.notCompared = notCompared;
+    for (const plan of plans) await exportTable(request, plan, manifest);
   });
   const file = await WholeFile.begin(path);
   await file.write(`${JSON.stringify(manifest, null, 2)}\n`);
@@ -82,7 +85,8 @@ async function exportTable({ base, current, folder, runId }: ExportRequest, plan
   const found = { inserted: 0, updated: 0, deleted: 0 };
   try {
     await csv.write(csvHeader(names));
-    let table: ComparedRows = { ...found, by: plan.by, key: plan.key };
+    const { by, key, droppedColumns, renamedColumns } = plan;
+    let table: TableComparison = { ...found, by, key, newColumns: plan.added.map(({ name }) => name), droppedColumns, renamedColumns };
     try {
       table = await comparePlanned(base, current, plan, async (difference) => {
         found[difference.op === "insert" ? "inserted" : difference.op === "update" ? "updated" : "deleted"]++;

@@ -7,7 +7,7 @@ import { DETAIL, LINE, OP, REASON, type StagedTable } from "../postgres/reapply-
 import { Conflict } from "../postgres/reapply-result.ts";
 import { bound, quote } from "./database.ts";
 import type { Columns, Target } from "./reapply-target.ts";
-import { sameValue, textOf, valueOf, type Affinity, type StorageClass, type Value } from "./values.ts";
+import { InvalidText, sameValue, textOf, valueOf, type Affinity, type StorageClass, type Value } from "./values.ts";
 
 type Row = Record<string, Value>;
 
@@ -155,6 +155,8 @@ function held(columns: Columns, target: Target, row: Record<string, string | nul
     const value = valueOf(row[column]!, target.types.get(column) ?? "", classes?.[column] as StorageClass | undefined);
     const change = target.retyped.get(column);
     const kept = change === undefined ? value : columns.held(value, change);
+    if (kept instanceof InvalidText)
+      throw new Conflict("value not held", `${column}: ${textOf(kept)} is text that is no UTF-8: it stays in the export`);
     if (kept === undefined)
       throw new Conflict("value not held", `${column}: value ${textOf(value)} does not come back from a ${change!.to} column as it was`);
     result[column] = kept;
@@ -182,6 +184,7 @@ function byCopies(db: DatabaseSync, { staged, target }: Staged, had: Set<string>
   db.exec(`
     CREATE TABLE temp.backout_copies AS SELECT ${addresses}, ${content} AS content, row_number() OVER (PARTITION BY ${content}) AS number FROM ${target.identifier};
     CREATE INDEX temp.backout_copied ON backout_copies (content, number);
+    UPDATE ${staged} SET ${REASON} = 'not held' WHERE ${OP} = 'update' AND ${REASON} IS NULL;
     UPDATE ${staged} AS s SET ${REASON} = 'already so' WHERE ${REASON} IS NULL AND ${OP} = 'insert'
        AND (SELECT count(*) FROM temp.backout_copies c WHERE c.content = ${contentOfRow}) >= ${COPIES};
     CREATE TABLE temp.backout_doomed AS SELECT ${LINE} AS line, ${content} AS content, ${COPIES} + row_number() OVER (PARTITION BY ${content} ORDER BY ${LINE}) AS number

@@ -5,7 +5,7 @@ import { parentsFirst } from "../postgres/reapply-result.ts";
 import { all, openFile, quote } from "./database.ts";
 import type { ExportManifest } from "./export.ts";
 import { readShapes, type TableShape } from "./shape.ts";
-import { affinityOf, sameValue, type Affinity, type Value } from "./values.ts";
+import { affinityOf, InvalidText, sameValue, type Affinity, type Value } from "./values.ts";
 
 export type ExportedTable = ExportManifest["tables"][string];
 
@@ -166,6 +166,7 @@ export class Columns {
   }
 
   kept(value: Value, affinity: Affinity): Value {
+    if (value instanceof InvalidText) return value;
     const statement = this.db.prepare(`INSERT INTO made (${affinity}) VALUES ($1) RETURNING ${affinity} AS value`);
     statement.setReadBigInts(true);
     return (statement.get({ $1: value }) as { value: Value }).value;

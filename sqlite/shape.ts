@@ -1,12 +1,18 @@
 /** The tables of a file, and how two states of one can be compared. */
 import type { DatabaseSync } from "node:sqlite";
-import { all } from "./database.ts";
+import type { NotCompared } from "../postgres/comparison-beyond.ts";
+import { all, openFile, quote } from "./database.ts";
+import type { Value } from "./values.ts";
 
 export interface ColumnShape {
   name: string;
   /** As declared; empty where none is. */
   type: string;
   generated: boolean;
+  /** Number of the column in its table. */
+  place: number;
+  /** Expression of the default; null: none. */
+  default: string | null;
 }
 
 export interface TableShape {
@@ -14,33 +20,103 @@ export interface TableShape {
   columns: ColumnShape[];
   /** In key order; empty without one. */
   primaryKey: string[];
+  /** A name of the row's number that no column has; null where rows have none. */
+  rowNumber: string | null;
 }
 
 /** The ledgers of migrations describe the schema, not the users' data: they are compared only when they are named. */
 export const LEDGERS = ["_prisma_migrations", "_backout_migrations"];
 
-/** Ordinary tables by name; SQLite's own and those of virtual tables left out. */
-export function readShapes(db: DatabaseSync): Map<string, TableShape> {
-  const tables = all<{ name: string }>(
-    db,
-    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
-  );
-  return new Map(tables.map(({ name }) => [name, shapeOf(db, name)]));
+/** Modules whose tables give back what was written to them, unless they are told to keep no content of their own. */
+const READABLE_MODULES = ["fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"];
+
+interface Listed {
+  name: string;
+  type: "table" | "virtual" | "shadow" | "view";
+  wr: number;
+  sql: string;
 }
 
-function shapeOf(db: DatabaseSync, table: string): TableShape {
-  const columns = all<{ name: string; type: string; pk: number; hidden: number }>(
+function listed(db: DatabaseSync): Listed[] {
+  return all<Listed>(
     db,
-    "SELECT name, type, pk, hidden FROM pragma_table_xinfo($1) WHERE hidden <> 1 ORDER BY cid",
+    `SELECT l.name, l.type, l.wr, s.sql FROM pragma_table_list l JOIN main.sqlite_schema s ON s.name = l.name AND s.type = 'table'
+      WHERE l.schema = 'main' AND l.type IN ('table', 'virtual', 'shadow') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY l.name`,
+  );
+}
+
+/** Ordinary tables by name; SQLite's own and those of virtual tables left out. */
+export function readShapes(db: DatabaseSync): Map<string, TableShape> {
+  return new Map(
+    listed(db)
+      .filter(({ type }) => type === "table")
+      .map((table) => [table.name, shapeOf(db, table)]),
+  );
+}
+
+/** Virtual tables that give back the rows written to them: read as tables whose key is the row's number. */
+export function readVirtualShapes(db: DatabaseSync): Map<string, TableShape> {
+  return new Map(
+    listed(db)
+      .filter((table) => table.type === "virtual" && contentOf(table) === "own")
+      .map((table): [string, TableShape] => {
+        const shape = shapeOf(db, table);
+        const number = { name: "rowid", type: "INTEGER", generated: false, place: -1, default: null };
+        return [table.name, { ...shape, columns: [number, ...shape.columns], primaryKey: ["rowid"], rowNumber: "rowid" }];
+      }),
+  );
+}
+
+function moduleOf({ sql }: Listed): string {
+  return (/\bUSING\s+["'`[]?(\w+)/i.exec(sql)?.[1] ?? "").toLowerCase();
+}
+
+/** Whose rows a virtual table shows: its own, another table's, or none that can be read. */
+function contentOf(table: Listed): "own" | "another's" | "none" {
+  const module = moduleOf(table);
+  if (!READABLE_MODULES.includes(module)) return "none";
+  const content = /[(,]\s*content\s*=\s*(?:'([^']*)'|"([^"]*)"|([^\s,)]*))/i.exec(table.sql);
+  if (!module.startsWith("fts") || content === null) return "own";
+  return (content[1] ?? content[2] ?? content[3] ?? "") === "" ? "none" : "another's";
+}
+
+/** Virtual tables that cannot be read, each with the tables its module keeps it in. */
+export function unreadTables(db: DatabaseSync): (Omit<NotCompared, "mayBeLost"> & { kept: TableShape[] })[] {
+  const tables = listed(db);
+  return tables
+    .filter((table) => table.type === "virtual" && contentOf(table) === "none")
+    .map((table) => {
+      const module = moduleOf(table);
+      const why = READABLE_MODULES.includes(module)
+        ? "it keeps an index without the text it was made of"
+        : `only its module ${module} can read it`;
+      // Of a module that is not loaded they are listed as tables, and compared as such.
+      const kept = tables.filter(({ name, type }) => type === "shadow" && name.startsWith(`${table.name}_`));
+      return { name: table.name, kind: "virtual table", why, kept: kept.map((one) => shapeOf(db, one)) };
+    });
+}
+
+function shapeOf(db: DatabaseSync, { name: table, wr }: Listed): TableShape {
+  const columns = all<{ cid: number; name: string; type: string; pk: number; hidden: number; default: string | null }>(
+    db,
+    `SELECT cid, name, type, pk, hidden, dflt_value AS "default" FROM pragma_table_xinfo($1) WHERE hidden <> 1 ORDER BY cid`,
     [table],
   );
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
   return {
     name: table,
-    columns: columns.map(({ name, type, hidden }) => ({ name, type, generated: hidden > 1 })),
+    columns: columns.map((column) => ({
+      name: column.name,
+      type: column.type,
+      generated: column.hidden > 1,
+      place: column.cid,
+      default: column.default,
+    })),
     primaryKey: columns
       .filter(({ pk }) => pk > 0)
       .sort((a, b) => a.pk - b.pk)
       .map(({ name }) => name),
+    rowNumber: wr === 1 ? null : (["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? null),
   };
 }
 
@@ -50,9 +126,15 @@ export interface TablePlan {
   base: TableShape | null;
   current: TableShape | null;
   by: "primary key" | "multiset";
+  /** As the current side calls them, like all columns below. */
   key: string[];
-  /** Columns both sides have: only these are compared. */
+  /** Columns both sides have. */
   compared: string[];
+  /** Columns of the current side alone, and what a row has in each that nobody gave a value: a row with another value is another row. */
+  added: { name: string; unfilled: Value }[];
+  droppedColumns: string[];
+  /** Of the base side's name of a column the current side's, where they differ. */
+  renamedColumns: Record<string, string>;
 }
 
 /** Tables that neither side has (yet) are left out: a definition names those of every release. */
@@ -62,17 +144,59 @@ export function planTables(base: Map<string, TableShape>, current: Map<string, T
   return wanted.filter((table) => known.includes(table)).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null));
 }
 
-function planTable(base: TableShape | null, current: TableShape | null): TablePlan {
+export function planTable(base: TableShape | null, current: TableShape | null): TablePlan {
   const [before, after] = [base ?? current!, current ?? base!];
-  const sameKey = before.primaryKey.join("\0") === after.primaryKey.join("\0");
-  const key = sameKey ? after.primaryKey : [];
-  const columns = new Set(after.columns.map(({ name }) => name));
+  const renamed = renamedColumns(before, after);
+  const was = before.columns.map(({ name }) => renamed.get(name) ?? name);
+  const is = new Set(after.columns.map(({ name }) => name));
+  const wasKey = before.primaryKey.map((name) => renamed.get(name) ?? name);
+  const key = wasKey.join("\0") === after.primaryKey.join("\0") ? after.primaryKey : [];
   return {
     name: after.name,
     base,
     current,
     by: key.length > 0 ? "primary key" : "multiset",
     key,
-    compared: before.columns.map(({ name }) => name).filter((name) => columns.has(name)),
+    compared: was.filter((name) => is.has(name)),
+    added: after.columns
+      .filter(({ name, generated }) => !generated && !was.includes(name))
+      .map((column) => ({ name: column.name, unfilled: defaultOf(column) })),
+    droppedColumns: was.filter((name) => !is.has(name)),
+    renamedColumns: Object.fromEntries(renamed),
   };
+}
+
+/** Base side's name → current side's: the column at the same place, of the same type, that has another name on each side. */
+function renamedColumns(base: TableShape, current: TableShape): Map<string, string> {
+  const has = (side: TableShape, name: string): boolean => side.columns.some((column) => column.name === name);
+  return new Map(
+    base.columns
+      .filter(({ name }) => !has(current, name))
+      .flatMap(({ name, place, type }) => {
+        const now = current.columns.find((column) => column.place === place && column.type === type && !has(base, column.name));
+        return now === undefined ? [] : [[name, now.name] as const];
+      }),
+  );
+}
+
+/** What a side of the plan calls a column that the current side calls `name`. */
+export function columnOf(plan: TablePlan, side: TableShape, name: string): string {
+  if (side !== plan.base) return name;
+  return Object.entries(plan.renamedColumns).find(([, now]) => now === name)?.[0] ?? name;
+}
+
+/** As a column of this type keeps it; what no default says is NULL. */
+function defaultOf(column: ColumnShape): Value {
+  if (column.default === null) return null;
+  const db = openFile(":memory:");
+  try {
+    db.exec(`CREATE TABLE made (${quote("made")} ${column.type} DEFAULT (${column.default}), other)`);
+    const statement = db.prepare("INSERT INTO made (other) VALUES (1) RETURNING made AS value");
+    statement.setReadBigInts(true);
+    return (statement.get() as { value: Value }).value;
+  } catch {
+    return null;
+  } finally {
+    db.close();
+  }
 }

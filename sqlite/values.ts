@@ -1,20 +1,32 @@
 /** Values as SQLite keeps them: five storage classes, one order, one text. */
 
-/** Integers are bigints, so that none is rounded. */
-export type Value = null | bigint | number | string | Uint8Array;
+/** Text whose bytes are no UTF-8: a string would hold something else. */
+export class InvalidText {
+  readonly bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
 
-const RANKS = { object: 0, bigint: 1, number: 1, string: 2 } as const;
+/** Integers are bigints, so that none is rounded. */
+export type Value = null | bigint | number | string | InvalidText | Uint8Array;
 
 function rank(value: Value): number {
   if (value === null) return 0;
-  return value instanceof Uint8Array ? 3 : RANKS[typeof value as keyof typeof RANKS];
+  if (value instanceof Uint8Array) return 3;
+  return typeof value === "string" || value instanceof InvalidText ? 2 : 1;
+}
+
+function bytesOf(text: string | InvalidText): Uint8Array {
+  return typeof text === "string" ? Buffer.from(text) : text.bytes;
 }
 
 /** SQLite's own order under the collation BINARY of a UTF-8 file: null, numbers, text by its bytes, blobs. */
 export function compareValues(a: Value, b: Value): number {
   const ranks = rank(a) - rank(b);
   if (ranks !== 0) return ranks;
-  if (typeof a === "string" && typeof b === "string") return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (typeof a === "string" || a instanceof InvalidText)
+    return a === b ? 0 : Buffer.compare(bytesOf(a), bytesOf(b as string | InvalidText));
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
   if (a === null || b === null) return 0;
   return a < b ? -1 : a > b ? 1 : 0;
@@ -22,18 +34,20 @@ export function compareValues(a: Value, b: Value): number {
 
 /** Equal also in storage class: 1 and 1.0 are not. */
 export function sameValue(a: Value, b: Value): boolean {
+  if (a instanceof InvalidText) return b instanceof InvalidText && Buffer.compare(a.bytes, b.bytes) === 0;
   return a === b || (a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0);
 }
 
-/** Reals keep their point, blobs are `\x` and hex digits: lossless together with the column's type and what `classToNote` says. */
+/** Reals keep their point, blobs and invalid text are `\x` and hex digits: lossless together with the column's type and what `classToNote` says. */
 export function textOf(value: Value): string | null {
   if (value === null) return null;
+  if (value instanceof InvalidText) return textOf(value.bytes);
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
   if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) < 1e15 ? `${value}.0` : String(value);
   return String(value);
 }
 
-export type StorageClass = "integer" | "real" | "text" | "blob";
+export type StorageClass = "integer" | "real" | "text" | "invalid text" | "blob";
 
 export type Affinity = "text" | "real" | "numeric" | "none";
 
@@ -45,8 +59,13 @@ export function affinityOf(type: string): Affinity {
   return /REAL|FLOA|DOUB/i.test(type) ? "real" : "numeric";
 }
 
+export function classNameOf(value: Value): StorageClass | "null" {
+  return value === null ? "null" : classOf(value);
+}
+
 function classOf(value: Exclude<Value, null>): StorageClass {
   if (value instanceof Uint8Array) return "blob";
+  if (value instanceof InvalidText) return "invalid text";
   return typeof value === "bigint" ? "integer" : typeof value === "number" ? "real" : "text";
 }
 
@@ -60,6 +79,8 @@ export function valueOf(text: string | null, type: string, noted?: StorageClass)
       return Number(text);
     case "blob":
       return Buffer.from(text.slice(2), "hex");
+    case "invalid text":
+      return new InvalidText(Buffer.from(text.slice(2), "hex"));
     case "text":
       return text;
   }

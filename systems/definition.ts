@@ -88,7 +88,10 @@ export interface DatabaseDefinition {
   migrations: MigrationDefinition[];
   /** Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`; `supabase`: `supabase_migrations.schema_migrations`; `backout`: `_backout_migrations` of a SQLite file. */
   ledger: "prisma" | "supabase" | "backout";
-  /** Tables whose rows are counted as data at risk, parents before children. */
+  /**
+   * Tables that users know by name, parents before children: they come first wherever tables are told. Every other table of the database is counted,
+   * compared and exported as well.
+   */
   tables: string[];
   /** Tables of which one names the number users care for (verification compares it by name). */
   principalTable: string;

@@ -12,7 +12,7 @@ export interface RepairContext {
   live: SqlSession;
   /** The snapshot that the pin names, for reading; null where the repair reads none. */
   snapshot: SqlSession | null;
-  /** Tables of the definition, parents before children. */
+  /** Every table of the live database; those of the definition first, parents before children. */
   tables: string[];
   /** As pinned. */
   arguments: Record<string, string>;

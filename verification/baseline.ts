@@ -4,7 +4,7 @@ import { inLive } from "../crossing/inside.ts";
 import { recordedMigrations } from "../crossing/migrations.ts";
 import type { Run } from "../crossing/run.ts";
 import { readFlags } from "../crossing/steps/flags.ts";
-import { hasTable, tableSql } from "../crossing/tables.ts";
+import { hasTable, tablesOf, tableSql } from "../crossing/tables.ts";
 import type { Pins } from "../declared/pins.ts";
 import { definedSecret } from "../declared/secrets.ts";
 import type { Baseline, RecordedMigrations } from "../systems/definition.ts";
@@ -36,8 +36,11 @@ async function migrationsNow(run: Run): Promise<Record<string, RecordedMigration
 /** Counts every table where nothing writes any more, and keeps the figures in the crossing's record. */
 export async function countInside(run: Run, fenced: boolean): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const [database, { tables }] of Object.entries(run.definition.databases))
-    Object.assign(counts, await inLive(run, database, (session) => countTables(session, tables), fenced));
+  for (const [database, { tables }] of Object.entries(run.definition.databases)) {
+    const found = await inLive(run, database, async (session) => countTables(session, await tablesOf(session, tables)), fenced);
+    // Of two databases with a table of one name the one that lists it is meant.
+    for (const [table, rows] of Object.entries(found)) if (tables.includes(table) || !(table in counts)) counts[table] = rows;
+  }
   await run.control.setCounts(run.epoch, counts);
   return counts;
 }

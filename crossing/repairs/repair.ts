@@ -7,6 +7,7 @@ import type { SqlSession } from "../../systems/sql-session.ts";
 import { inLive, inSnapshot } from "../inside.ts";
 import type { DataAction } from "../plan.ts";
 import type { Run } from "../run.ts";
+import { tablesOf } from "../tables.ts";
 
 type Repair = Extract<DataAction, { kind: "repair" }>;
 
@@ -47,11 +48,11 @@ export async function repair(run: Run, database: string, action: Repair): Promis
   if (done !== null) return done;
   const work = (snapshot: SqlSession | null): Promise<Record<string, RowsChanged>> =>
     inLive(run, database, (live) =>
-      live.transaction(() =>
+      live.transaction(async () =>
         definition.run({
           live,
           snapshot,
-          tables: run.definition.databases[database]!.tables,
+          tables: await tablesOf(live, run.definition.databases[database]!.tables),
           arguments: action.with,
           project: run.site.project,
         }),

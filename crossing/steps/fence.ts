@@ -9,7 +9,7 @@ import { armBefore } from "../arming.ts";
 import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../gate/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
-import { countSince } from "../at-risk.ts";
+import { countSince, losses } from "../at-risk.ts";
 import { engineOf } from "../engine.ts";
 import type { CrossingPlan } from "../plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
@@ -167,16 +167,12 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
       () => countSince(run, database, action),
       (rows) => rows,
     );
-    const rows = Object.values(counted).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
-    if (rows === 0) continue;
+    const lost = counted === null ? [] : losses(counted);
+    if (lost.length === 0) continue;
+    const rows = Object.values(counted!.rows).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
     await reopenRefused(run, plan);
     throw new RefusedError(
-      `backout:carry is "refuse" and ${rows} rows of ${database} were written since (${Object.entries(counted)
-        .filter(([, table]) => table.inserted + table.updated + table.deleted > 0)
-        .map(([table, { inserted, updated, deleted }]) => `${table} +${inserted} ~${updated} -${deleted}`)
-        .join(
-          ", ",
-        )}). Nothing was changed and everything runs again. Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`,
+      `backout:carry is "refuse" and ${rows > 0 ? `${rows} rows of ${database} were` : `something in ${database} may have been`} written since (${lost.join(", ")}). Nothing was changed and everything runs again. Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`,
     );
   }
 }

@@ -8,6 +8,7 @@ import { engineOf, type PutBack } from "../engine.ts";
 import type { Moved } from "../moved-data.ts";
 import { step, type Run } from "../run.ts";
 import { exportFolder, exportsOf, isExported } from "../exports.ts";
+import { tablesOf } from "../tables.ts";
 
 /** What is kept of it in the control record, for verification and for whoever asks later. */
 export interface Reapplied {
@@ -56,7 +57,10 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
       }
       const { tables, conflictFile, notHeld } = await engine.putBack(run, database, folder, runId);
       const live = await engine.openLive(run, database, true);
-      const counts = await countTables(live.session, run.definition.databases[database]!.tables).finally(() => live.end());
+      const listed = run.definition.databases[database]!.tables;
+      const counts = await tablesOf(live.session, listed)
+        .then((names) => countTables(live.session, names))
+        .finally(() => live.end());
       const conflicts = Object.values(tables).reduce((sum, table) => sum + table.conflicts, 0);
       const done = { tables, notHeld, conflicts, conflictFile, counts };
       // Verification asks this crossing; whichever goes on asks the one that moved the data.

@@ -7,6 +7,9 @@ const RESTORED = {
   migrations: { up: [], back: [], backBy: "keep" },
   atRisk: {
     how: "counted" as const,
+    unknown: {},
+    notCompared: [],
+    notes: [],
     rows: { orders: { inserted: 2, updated: 1, deleted: 0 }, users: { inserted: 0, updated: 0, deleted: 0 } },
   },
   unknown: null,

@@ -236,6 +236,46 @@ test("a column added with a default marks no row; added, dropped and retyped col
   expect(result).toMatchObject({ updated: 1, newColumns: ["added"], droppedColumns: ["gone"], retypedColumns: ["id", "n"] });
 });
 
+test("a value that was filled into a column the base lacks is a difference; the default and what the column was added with are none", async () => {
+  const { base, current } = await twins(
+    `CREATE TABLE customer (id int PRIMARY KEY, name text); INSERT INTO customer SELECT g, 'n' || g FROM generate_series(1, 6) g;
+     CREATE TABLE rewritten (id int PRIMARY KEY); INSERT INTO rewritten VALUES (1), (2)`,
+    `ALTER TABLE customer ADD COLUMN phone text, ADD COLUMN state text NOT NULL DEFAULT 'new', ADD COLUMN score numeric(10, 2) DEFAULT 0, ADD COLUMN at timestamptz DEFAULT now();
+     ALTER TABLE customer ALTER COLUMN state DROP DEFAULT;
+     UPDATE customer SET phone = '+43' WHERE id = 1; UPDATE customer SET state = 'seen' WHERE id = 2; UPDATE customer SET score = NULL WHERE id = 3;
+     UPDATE customer SET name = name WHERE id = 4; INSERT INTO customer (id, name, state) VALUES (7, 'n7', 'new');
+     ALTER TABLE rewritten ADD COLUMN twice int GENERATED ALWAYS AS (id * 2) STORED, ADD COLUMN size numeric(4, 1) NOT NULL DEFAULT 3; UPDATE rewritten SET size = 4 WHERE id = 2`,
+  );
+  const found = await differencesOf(base, current, "customer");
+  expect(found.map(({ op, key }) => `${op} ${key!["id"]}`).sort()).toEqual(["insert 7", "update 1", "update 3", ...["update 2"]].sort());
+  expect(found.find(({ key }) => key!["id"] === "1")!.row).toMatchObject({ phone: "+43", state: "new" });
+  expect((await differencesOf(base, current, "rewritten")).map(({ row }) => row)).toEqual([{ id: "2", twice: "4", size: "4.0" }]);
+});
+
+test("a renamed column is the same column: only what was changed in it counts, also where it is the key or there is no key", async () => {
+  const { base, current } = await twins(
+    `CREATE TABLE person (id int PRIMARY KEY, name text, born date); INSERT INTO person SELECT g, 'n' || g FROM generate_series(1, 5) g;
+     CREATE TABLE bag (a text, b text); INSERT INTO bag VALUES ('x', 'y'), ('x', 'y'), ('z', 'y')`,
+    `ALTER TABLE person RENAME COLUMN name TO full_name; ALTER TABLE person RENAME COLUMN id TO number; ALTER TABLE person ADD COLUMN alias text;
+     UPDATE person SET full_name = 'changed' WHERE number = 2; DELETE FROM person WHERE number = 3; UPDATE person SET alias = 'a' WHERE number = 4;
+     ALTER TABLE bag RENAME COLUMN a TO label; ALTER TABLE bag ADD COLUMN c int; DELETE FROM bag WHERE label = 'z'; UPDATE bag SET c = 1 WHERE ctid = '(0,1)'`,
+  );
+  expect(await compareDatabases(base, current)).toMatchObject({
+    person: {
+      by: "primary key",
+      key: ["number"],
+      inserted: 0,
+      updated: 2,
+      deleted: 1,
+      renamedColumns: { id: "number", name: "full_name" },
+      newColumns: ["alias"],
+    },
+    bag: { by: "multiset", inserted: 0, updated: 1, deleted: 1, renamedColumns: { a: "label" } },
+  });
+  const deleted = (await differencesOf(base, current, "person")).find(({ op }) => op === "delete")!;
+  expect(deleted).toMatchObject({ key: { number: "3" }, before: { id: "3", name: "n3" } });
+});
+
 test("new and dropped tables count as a whole, partitions through their root, views and the ledger of migrations not at all", async () => {
   const { base, current } = await twins(
     `CREATE TABLE dropped (id int PRIMARY KEY); INSERT INTO dropped VALUES (1), (2);

@@ -4,6 +4,7 @@ import type { CatalogueDatabase, Snapshot } from "../../../control/record.ts";
 import type { Pins } from "../../../declared/pins.ts";
 import { dumpFolder, endpointOf, liveName, ownerRole, serverOf, servicesRole } from "../../../declared/site.ts";
 import { exportDifferences, readManifest, verifyExport } from "../../../postgres/export.ts";
+import { readExtent } from "../../../postgres/in-place/extent.ts";
 import { removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
 import { InPlaceDiffersError } from "../../../postgres/in-place/errors.ts";
 import { assertClosed, closeInPlace } from "../../../postgres/in-place/fence.ts";
@@ -144,19 +145,21 @@ async function exportBefore(
 }
 
 /** The dump is read on a scratch server. Policies that bind the owner are lifted: rows they hide would count as taken away. */
-export async function exportReplaced({ site, definition }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
+export async function exportReplaced({ site }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
   const { database } = safety;
-  const tables = definition.databases[database]!.tables;
   if ((await readManifest(folder, runId)) !== null) return verifyExport(folder, runId);
   return inDatabase(site, database, (base) =>
     withScratch(site, database, [safety.location], ([current]) =>
-      withoutForce(base, () => exportDifferences({ base, current: current!, tables, folder, runId })),
+      withoutForce(base, async () => {
+        const { leftAlone } = await readExtent(base);
+        return exportDifferences({ base, current: current!, leftAlone, folder, runId });
+      }),
     ),
   );
 }
 
 export async function exportSince(
-  { site, definition }: Run,
+  { site }: Run,
   quarantine: Pick<CatalogueDatabase, "name" | "database">,
   snapshot: Snapshot,
   folder: string,
@@ -166,7 +169,7 @@ export async function exportSince(
   // The databases of a scratch server are others every time: an export that is complete is the one.
   if ((await readManifest(folder, runId)) !== null) return verifyExport(folder, runId);
   return withScratch(site, quarantine.database, [snapshot.location, dumpFolder(site, quarantine.name)], ([base, current]) =>
-    exportDifferences({ base: base!, current: current!, tables: definition.databases[quarantine.database]!.tables, folder, runId }),
+    exportDifferences({ base: base!, current: current!, folder, runId }),
   );
 }
 

@@ -2,17 +2,26 @@
 import type { Client } from "pg";
 import { admittedWith, dumpFolder, endpointOf, liveName } from "../../../declared/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../control/record.ts";
-import { compareDatabases } from "../../../postgres/comparison.ts";
-import { canonicalTable, connect, qualified } from "../../../postgres/connection.ts";
+import { compareEverything } from "../../../postgres/comparison.ts";
+import { canonicalTable, connect, parseTable, qualified } from "../../../postgres/connection.ts";
 import { dumpBytes, readDump, removeDump, takeDump } from "../../../postgres/in-place/dump.ts";
 import { admitInPlace, closeInPlace } from "../../../postgres/in-place/fence.ts";
+import { readExtent } from "../../../postgres/in-place/extent.ts";
 import { forcedTables, putForceBack, withoutForce } from "../../../postgres/in-place/forced-rls.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { readProperties } from "../../../postgres/properties.ts";
 import { postgresSession } from "../../../postgres/sql-session.ts";
-import { approximateRows, estimateChanges, quickStatistics, type Statistics } from "../../../postgres/statistics.ts";
-import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
-import { changesOf, type AtRisk, type DatabaseEngine, type Keeping, type Looking, type RowsAtRisk } from "../../engine.ts";
+import {
+  approximateRows,
+  CountersLostError,
+  estimateChanges,
+  quickStatistics,
+  type Estimate,
+  type Statistics,
+} from "../../../postgres/statistics.ts";
+import { countedRisk, COUNT_UP_TO_ROWS } from "../../at-risk.ts";
+import type { AtRisk, DatabaseEngine, Keeping, Looking } from "../../engine.ts";
+import { estimated } from "../postgres/at-risk.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
 import { foreign, giveBack, leftBehind, takenOver } from "../postgres/foreign.ts";
 import { ensureServices } from "../postgres/roles.ts";
@@ -138,32 +147,34 @@ async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatab
 }
 
 async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
-  const { tables } = at.definition.databases[database]!;
   const live = liveName(at.site, database);
-  const [rows, now, hidden] = await inDatabase(
-    at.site,
-    database,
-    async (client) => [await approximateRows(client), await quickStatistics(client, live), await hiddenTables(client, tables)] as const,
-  );
-  if (hidden.length > 0 || (!exact && rows > COUNT_UP_TO_ROWS)) {
-    const before = snapshot.statistics as unknown as Statistics | null;
-    const changes = before === null ? "unknown" : estimateChanges(before, now);
-    if (changes !== "unknown") {
-      const known = Object.entries(changes).filter(([table]) => tables.includes(table));
-      if (known.every(([, change]) => change !== "unknown")) return { rows: Object.fromEntries(known) as RowsAtRisk, how: "estimated" };
-    }
-  }
-  if (hidden.length > 0)
-    throw new Error(
-      `policies hide rows of ${hidden.join(", ")} from their own owner: they are counted inside the fence only, and the server's counters were reset`,
-    );
-  return { rows: await countRows(at, database, snapshot), how: "counted" };
+  return inDatabase(at.site, database, async (client) => {
+    const [rows, now, { leftAlone }] = [await approximateRows(client), await quickStatistics(client, live), await readExtent(client)];
+    // The force cannot be lifted while users are in.
+    const hidden = (await forcedTables(client)).map(canonicalTable);
+    if (hidden.length === 0 && (exact || rows <= COUNT_UP_TO_ROWS)) return countRows(at, database, snapshot);
+    const estimate = estimateOf(snapshot, now);
+    if (hidden.length === 0 && (estimate === null || Object.keys(estimate.unknown).length > 0)) return countRows(at, database, snapshot);
+    if (estimate === null)
+      throw new Error(
+        `policies hide rows of ${hidden.join(", ")} from their own owner: they are counted inside the fence only, and the server's counters were reset`,
+      );
+    const told = await estimated(estimate, at.definition.databases[database]!.tables, null, client);
+    const within = <T>(found: Record<string, T>): Record<string, T> =>
+      Object.fromEntries(Object.entries(found).filter(([table]) => !leftAlone.includes(parseTable(table).schema)));
+    return { ...told, rows: within(told.rows), unknown: within(told.unknown) };
+  });
 }
 
-/** Those of `tables` that do not show their owner every row. The force cannot be lifted while users are in. */
-async function hiddenTables(client: Client, tables: readonly string[]): Promise<string[]> {
-  const forced = (await forcedTables(client)).map(canonicalTable);
-  return tables.filter((table) => forced.includes(canonicalTable(table)));
+/** Null where the counters tell nothing. */
+function estimateOf({ statistics }: Snapshot, now: Statistics): Estimate | null {
+  if (statistics === null) return null;
+  try {
+    return estimateChanges(statistics as unknown as Statistics, now);
+  } catch (error) {
+    if (error instanceof CountersLostError) return null;
+    throw error;
+  }
 }
 
 /** The live database against the dump, restored on a scratch server. @param reading how the live tables are read */
@@ -171,11 +182,14 @@ async function countRows(
   { site, definition }: Looking,
   database: string,
   snapshot: Snapshot,
-  reading: (client: Client, count: () => Promise<RowsAtRisk>) => Promise<RowsAtRisk> = (_client, count) => count(),
-): Promise<RowsAtRisk> {
+  reading: (client: Client, count: () => Promise<AtRisk>) => Promise<AtRisk> = (_client, count) => count(),
+): Promise<AtRisk> {
   return withScratch(site, database, [snapshot.location], ([base]) =>
     inDatabase(site, database, async (current) =>
-      reading(current, async () => changesOf(await compareDatabases(base!, current, definition.databases[database]!.tables))),
+      reading(current, async () => {
+        const { leftAlone } = await readExtent(current);
+        return countedRisk(await compareEverything(base!, current, leftAlone), definition.databases[database]!.tables);
+      }),
     ),
   );
 }

@@ -3,11 +3,18 @@ import type { Client } from "pg";
 import { catalogued, liveLineage } from "../../../control/catalogue.ts";
 import type { ControlRecord, Snapshot } from "../../../control/record.ts";
 import { endpointOf, liveName } from "../../../declared/site.ts";
-import { canonicalTable, withSession } from "../../../postgres/connection.ts";
+import { withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
-import { approximateRows, estimateChanges, quickStatistics, type EstimatedChanges, type Statistics } from "../../../postgres/statistics.ts";
-import { COUNT_UP_TO_ROWS } from "../../at-risk.ts";
-import { changesOf, type AtRisk, type Looking, type RowsAtRisk } from "../../engine.ts";
+import {
+  approximateRows,
+  CountersLostError,
+  estimateChanges,
+  quickStatistics,
+  type Estimate,
+  type Statistics,
+} from "../../../postgres/statistics.ts";
+import { columnNotes, countedRisk, COUNT_UP_TO_ROWS, inOrder } from "../../at-risk.ts";
+import type { AtRisk, Looking } from "../../engine.ts";
 import type { Run } from "../../run.ts";
 import { clientOf } from "./session.ts";
 
@@ -15,33 +22,36 @@ type Controlled = Looking & { control: ControlRecord };
 
 export async function rowsAtRisk(run: Controlled, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
   const live = liveName(run.site, database);
-  const [statistics, rows] = await withSession(
-    endpointOf(run.site),
-    live,
-    async (client) => [await quickStatistics(client, live), await approximateRows(client)] as const,
-  );
-  const readable = snapshot.driver === "template";
-  if (!readable || (!exact && rows > COUNT_UP_TO_ROWS)) {
-    const before = await statisticsBefore(run, live, snapshot);
-    const estimated = before === null ? null : known(estimateChanges(before, statistics));
-    if (estimated !== null) return { rows: only(estimated, run.definition.databases[database]!.tables), how: "estimated" };
-    if (!readable) throw new Error("the server's counters were reset, and counting would mean restoring the dump");
-  }
-  return { rows: await countOpen(run, database, snapshot), how: "counted" };
+  return withSession(endpointOf(run.site), live, async (current) => {
+    const [now, rows] = [await quickStatistics(current, live), await approximateRows(current)];
+    const readable = snapshot.driver === "template";
+    if (exact || (readable && rows <= COUNT_UP_TO_ROWS)) return countOpen(run, database, snapshot, current);
+    const estimate = await estimateSince(run, live, snapshot, now);
+    if (readable) {
+      if (estimate instanceof CountersLostError) return countOpen(run, database, snapshot, current);
+      return withSession(endpointOf(run.site), snapshot.location, (base) => estimated(estimate, orderOf(run, database), base, current));
+    }
+    if (estimate instanceof CountersLostError) throw new Error(`${estimate.message}; --exact counts, on a copy restored from the dump`);
+    return estimated(estimate, orderOf(run, database), null, current);
+  });
 }
 
-/** Null where the counters of any table were lost. */
-function known(changes: EstimatedChanges): RowsAtRisk | null {
-  if (changes === "unknown") return null;
-  const rows: RowsAtRisk = {};
-  for (const [table, change] of Object.entries(changes)) {
-    if (change === "unknown") return null;
-    rows[table] = change;
-  }
-  return rows;
+function orderOf({ definition }: Looking, database: string): string[] {
+  return definition.databases[database]!.tables;
 }
 
 /** Counters only compare within one database: the snapshot's own where the live one is what it was taken from, else the armed copy's. */
+async function estimateSince(run: Controlled, live: string, snapshot: Snapshot, now: Statistics): Promise<Estimate | CountersLostError> {
+  const before = await statisticsBefore(run, live, snapshot);
+  if (before === null) return new CountersLostError("none were read when the data was as it is in the snapshot");
+  try {
+    return estimateChanges(before, now);
+  } catch (error) {
+    if (error instanceof CountersLostError) return error;
+    throw error;
+  }
+}
+
 async function statisticsBefore(run: Controlled, live: string, snapshot: Snapshot): Promise<Statistics | null> {
   const { oid } = await liveLineage(clientOf(run.control), live);
   const taken = snapshot.statistics as unknown as Statistics | null;
@@ -50,32 +60,46 @@ async function statisticsBefore(run: Controlled, live: string, snapshot: Snapsho
   return entry?.snapshotId === snapshot.id ? (entry.verified as unknown as Statistics | null) : null;
 }
 
-function only<T>(values: Record<string, T>, tables: string[]): Record<string, T> {
-  const wanted = new Set(tables.map(canonicalTable));
-  return Object.fromEntries(Object.entries(values).filter(([table]) => wanted.has(table)));
+/** What the counters do not tell is counted where the snapshot can be read. @param base null: it cannot */
+export async function estimated({ tables, unknown }: Estimate, order: string[], base: Client | null, current: Client): Promise<AtRisk> {
+  const { NOT_DATA } = await import("../../../postgres/comparison-shape.ts");
+  const data = <T>(found: Record<string, T>): [string, T][] => Object.entries(found).filter(([table]) => !NOT_DATA.has(table));
+  const { planEverything, unreadTables } = await import("../../../postgres/comparison-beyond.ts");
+  if (base === null) {
+    const notCompared = await unreadTables(current);
+    return { rows: inOrder(data(tables), order), how: "estimated", unknown: Object.fromEntries(data(unknown)), notCompared, notes: [] };
+  }
+  const { compareDatabases, inSnapshots } = await import("../../../postgres/comparison.ts");
+  const { plans, notCompared } = await inSnapshots(base, current, () => planEverything(base, current));
+  const counted = await compareDatabases(
+    base,
+    current,
+    data(unknown).map(([table]) => table),
+  );
+  const known = countedRisk({ tables: counted, notCompared }, []);
+  const rows = inOrder([...data(tables), ...Object.entries(known.rows)], order);
+  const columns = Object.fromEntries(plans.map((plan) => [plan.name, { inserted: 0, updated: 0, deleted: 0, ...plan }]));
+  return { rows, how: "estimated", unknown: {}, notCompared, notes: columnNotes(columns) };
 }
 
 /** Counts row by row inside the fence. */
-export async function rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
+export async function rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk> {
   const current = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
   try {
     const { withCopy } = await import("./arming.ts");
-    return await withCopy(run, snapshot, (base) => compareTables(base, current, run.definition.databases[database]!.tables));
+    return await withCopy(run, snapshot, (base) => compare(base, current, orderOf(run, database)));
   } finally {
     await current.end().catch(() => undefined);
   }
 }
 
-async function countOpen(run: Controlled, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
-  const endpoint = endpointOf(run.site);
-  return withSession(endpoint, liveName(run.site, database), (current) =>
-    withSession(endpoint, snapshot.location, (base) => compareTables(base, current, run.definition.databases[database]!.tables), {
-      readOnly: true,
-    }),
-  );
+/** A dump is read by restoring it: the copy is the armed one, and stays. */
+async function countOpen(run: Controlled, database: string, snapshot: Snapshot, current: Client): Promise<AtRisk> {
+  const { withCopy } = await import("./arming.ts");
+  return withCopy({ ...run, log: () => undefined }, snapshot, (base) => compare(base, current, orderOf(run, database)));
 }
 
-async function compareTables(base: Client, current: Client, tables: string[]): Promise<RowsAtRisk> {
-  const { compareDatabases } = await import("../../../postgres/comparison.ts");
-  return changesOf(await compareDatabases(base, current, tables));
+async function compare(base: Client, current: Client, order: string[]): Promise<AtRisk> {
+  const { compareEverything } = await import("../../../postgres/comparison.ts");
+  return countedRisk(await compareEverything(base, current), order);
 }

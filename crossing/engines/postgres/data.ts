@@ -136,9 +136,8 @@ async function replacementFor(run: Run, database: string, action: DataAction, sn
 }
 
 export async function exportReplaced(run: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
-  const { tables } = run.definition.databases[safety.database]!;
   const base = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, safety.database));
-  return withCopy(run, safety, (current) => exportDifferences({ base, current, tables, folder, runId })).finally(() => base.end());
+  return withCopy(run, safety, (current) => exportDifferences({ base, current, folder, runId })).finally(() => base.end());
 }
 
 export async function exportSince(
@@ -148,10 +147,9 @@ export async function exportSince(
   folder: string,
   runId: string,
 ): Promise<ExportFile[]> {
-  const { tables } = run.definition.databases[quarantine.database]!;
   // Nobody may change what is set aside: it accepts no connections.
   const current = await sessionInside(endpointOf(run.site), clientOf(run.control), quarantine.name);
-  return withCopy(run, snapshot, (base) => exportDifferences({ base, current, tables, folder, runId })).finally(() => current.end());
+  return withCopy(run, snapshot, (base) => exportDifferences({ base, current, folder, runId })).finally(() => current.end());
 }
 
 /** In one transaction with every foreign key at work; rows that clash with what is there are left out and told. */

@@ -7,7 +7,7 @@ import type { Pins } from "../../../declared/pins.ts";
 import { assertCanGoDown } from "../../../postgres/migrations/plan.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
 import { backUp, removeFile } from "../../../sqlite/copy.ts";
-import { compareFiles } from "../../../sqlite/comparison.ts";
+import { compareEverything } from "../../../sqlite/comparison.ts";
 import { first, isDamaged, openFile, withFile } from "../../../sqlite/database.ts";
 import { exportDifferences } from "../../../sqlite/export.ts";
 import { closeFile, insideFile, whileUnwritten } from "../../../sqlite/fence.ts";
@@ -16,7 +16,6 @@ import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } 
 import { reapply } from "../../../sqlite/reapply.ts";
 import { giveOwnership, swapFiles } from "../../../sqlite/swap.ts";
 import {
-  changesOf,
   quarantineOf,
   satisfies,
   type AtRisk,
@@ -26,9 +25,9 @@ import {
   type Looking,
   type Migrated,
   type PutBack,
-  type RowsAtRisk,
   type TakenCopy,
 } from "../../engine.ts";
+import { countedRisk } from "../../at-risk.ts";
 import { failpoint } from "../../failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../plan.ts";
@@ -160,23 +159,22 @@ export async function rowsAtRisk({ site, definition }: Looking, database: string
   const current = openFile(livePath(site, database), { readOnly: true });
   try {
     const { tables } = definition.databases[database]!;
-    return { rows: await inPristine(snapshot, async (base) => changesOf(await compareFiles(base, current, tables))), how: "counted" };
+    return await inPristine(snapshot, async (base) => countedRisk(await compareEverything(base, current), tables));
   } finally {
     current.close();
   }
 }
 
-export async function rowsSince({ site, definition }: Run, database: string, snapshot: Snapshot): Promise<RowsAtRisk> {
+export async function rowsSince({ site, definition }: Run, database: string, snapshot: Snapshot): Promise<AtRisk> {
   const { tables } = definition.databases[database]!;
   return insideFile(livePath(site, database), (current) =>
-    inPristine(snapshot, async (base) => changesOf(await compareFiles(base, current, tables))),
+    inPristine(snapshot, async (base) => countedRisk(await compareEverything(base, current), tables)),
   );
 }
 
-export async function exportReplaced({ site, definition }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
-  const { tables } = definition.databases[safety.database]!;
+export async function exportReplaced({ site }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
   const { files } = await insideFile(livePath(site, safety.database), (base) =>
-    inPristine(safety, (current) => exportDifferences({ base, current, tables, folder, runId })),
+    inPristine(safety, (current) => exportDifferences({ base, current, folder, runId })),
   );
   return files;
 }
@@ -188,11 +186,10 @@ export async function exportSince(
   folder: string,
   runId: string,
 ): Promise<ExportFile[]> {
-  const { tables } = run.definition.databases[quarantine.database]!;
   const path = pathOfCopy(run.control, quarantine.oid);
   const current = openFile(path, { immutable: true });
   try {
-    const { files, unreadable } = await inPristine(snapshot, (base) => exportDifferences({ base, current, tables, folder, runId }));
+    const { files, unreadable } = await inPristine(snapshot, (base) => exportDifferences({ base, current, folder, runId }));
     for (const [table, why] of Object.entries(unreadable))
       run.log("warning", `${table} could not be read to its end (${why}): what could is exported, the rest is in ${path} only`);
     return files;

@@ -104,7 +104,7 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
     await postgres.refuseUnfenceable(run, [DATABASE]);
     await postgres.refuseRestore(run, DATABASE, { snapshot });
     await stand.sql("INSERT INTO mails (address) VALUES ('B@x'); UPDATE mails SET address = 'a@X' WHERE address = 'a@x'");
-    expect((await postgres.rowsSince(run, DATABASE, snapshot))["mails"]).toEqual({ inserted: 1, updated: 1, deleted: 0 });
+    expect((await postgres.rowsSince(run, DATABASE, snapshot)).rows["mails"]).toEqual({ inserted: 1, updated: 1, deleted: 0 });
     await postgres.cutOver(run, DATABASE, RESTORE, snapshot);
     expect(await stand.sql("SELECT address FROM mails")).toEqual([{ address: "A@x" }]);
     expect(
