@@ -8,17 +8,19 @@ export type TextRow = Record<string, string | null>;
 /** Hands every value over as the server rendered it: no rounding, no time zone, nothing lost on the way back. */
 export const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value };
 
-const BATCH_ROWS = 1_000;
+/** Rows asked for at a time: as many as this many characters hold, judged by the largest row of the batch before. */
+const BATCH = { rows: 1_000, first: 4, growth: 8, characters: 8_000_000 };
 
 export type Cells = (string | null)[];
 
-/** A query's rows one after another; `head` is the row it stands on, null at the end. Never more than one batch in memory. */
+/** A query's rows one after another; `head` is the row it stands on, null at the end. Never more than one batch in memory, and of large rows few. */
 export class RowStream {
   head: Cells | null = null;
   private readonly cursor: Cursor<Cells>;
   private batch: Cells[] = [];
   private place = 0;
   private ended = false;
+  private rows = BATCH.first;
 
   constructor(client: Client, text: string, values: unknown[]) {
     this.cursor = client.query(new Cursor<Cells>(text, values, { rowMode: "array", types: AS_TEXT }));
@@ -26,7 +28,8 @@ export class RowStream {
 
   async advance(): Promise<void> {
     if (this.place >= this.batch.length && !this.ended) {
-      this.batch = await this.cursor.read(BATCH_ROWS);
+      this.batch = await this.cursor.read(this.rows);
+      this.rows = nextRows(this.rows, this.batch);
       this.place = 0;
       this.ended = this.batch.length === 0;
     }
@@ -37,6 +40,15 @@ export class RowStream {
   close(): void {
     this.cursor.close().catch(() => undefined);
   }
+}
+
+function nextRows(rows: number, batch: readonly Cells[]): number {
+  const largest = batch.reduce((most, cells) => Math.max(most, sizeOf(cells)), 1);
+  return Math.max(1, Math.min(BATCH.rows, rows * BATCH.growth, Math.floor(BATCH.characters / largest)));
+}
+
+function sizeOf(cells: Cells): number {
+  return cells.reduce((sum, cell) => sum + (cell?.length ?? 0), 0);
 }
 
 /** A difference: the cells of one side or of both. */

@@ -175,3 +175,18 @@ test("CSV records are counted with line breaks inside quotes", () => {
   for (const byte of Buffer.from(record.repeat(3))) counter.add(Buffer.from([byte]));
   expect(counter.records).toBe(3);
 });
+
+test("large rows are exported a few at a time: memory does not grow with their number", { timeout: 120_000 }, async () => {
+  const client = await server.create("large");
+  await client.query("CREATE TABLE large (id int PRIMARY KEY, t text)");
+  await client.end();
+  const now = await server.create("large_now", "large");
+  await now.query("INSERT INTO large SELECT g, repeat(md5(g::text), 32768) FROM generate_series(1, 150) g");
+  const before = process.memoryUsage().rss;
+  let most = 0;
+  const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 20);
+  const files = await exportDifferences({ base: await server.open("large"), current: now, folder, runId: "large" });
+  clearInterval(watch);
+  expect(files.map(({ rows }) => rows)).toEqual([150, 150]);
+  expect((most - before) / 1e6).toBeLessThan(250);
+});
