@@ -270,9 +270,9 @@ describe("an attempt to verify judges what it caused", () => {
 
   test("of a service that the crossing leaves alone nothing counts that it wrote before", async () => {
     writeFileSync(join(processFolder((await opened()).site), "worker.err.log"), "an error of yesterday\n", { flag: "a" });
-    say("another.ts", definitionText(folder, `${URL}, EXTRA: "2"`));
-    const worker = await pid("worker");
-    expect(await up({ path: ["definition"], value: "another.ts" })).toMatchObject({ ok: true, failure: null });
+    const { worker, api } = { worker: await pid("worker"), api: await pid("api") };
+    expect(await up({ path: ["components", "api", "restart"], value: 1 })).toMatchObject({ ok: true, failure: null });
+    expect(await pid("api")).not.toBe(api);
     expect(await pid("worker")).toBe(worker);
   });
 
