@@ -41,7 +41,7 @@ export class ForeignStackError extends Error {
 }
 
 function foreign(site: Site, owner: Identity): ForeignStackError {
-  const name = owner.name === nameOf(site) ? "" : ` and backout:name: ${owner.name}`;
+  const name = owner.name === nameOf(site) ? "" : ` and backout:keptAs: ${owner.name}`;
   return new ForeignStackError(
     `the databases of ${site.stack} belong to stack "${owner.stack}" of ${owner.project} on ${owner.host}, since ${owner.since}: nothing was touched. ` +
       `Work there; or, where that one is gone, end its services, set backout:takeOver: ${owner.id}${name} here, and run again`,
@@ -51,7 +51,7 @@ function foreign(site: Site, owner: Identity): ForeignStackError {
 
 function renamed(site: Site, owner: Identity): ForeignStackError {
   return new ForeignStackError(
-    `stack "${site.stack}" is kept under the name "${owner.name}" (its roles, and its home ${owner.home}): nothing was touched. Set backout:name: ${owner.name} in its file, and run again`,
+    `stack "${site.stack}" is kept under the name "${owner.name}" (its roles, and its home ${owner.home}): nothing was touched. Set backout:keptAs: ${owner.name} in its file, and run again`,
     owner,
   );
 }

@@ -134,7 +134,7 @@ export const declaredSchema = z.strictObject({
   /** Module that exports the system's definition, relative to the project; absent for the systems that come with backout. */
   definition: name.optional(),
   /** Name under which home and roles of the stack are kept; the stack's own unless given. After `pulumi stack rename`: the one of before. */
-  name: z
+  keptAs: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits and `. _ -`, as the name of a stack is")
     .optional(),

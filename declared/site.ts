@@ -70,10 +70,10 @@ function roleBase({ stack, system, name = stack }: Named): string {
 }
 
 export function siteOf(declared: Declared, stack: string, project: string): Site {
-  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", declared.name ?? stack);
+  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", declared.keptAs ?? stack);
   return {
     stack,
-    ...(declared.name === undefined ? {} : { name: declared.name }),
+    ...(declared.keptAs === undefined ? {} : { name: declared.keptAs }),
     system: declared.system,
     module: declared.definition === undefined ? null : resolve(project, declared.definition),
     project,

@@ -71,7 +71,7 @@ describe("a record", () => {
     const renamed = siteIn("first", "production");
     rememberId(renamed.home, id);
     await expect(requireOwn(record, renamed)).rejects.toThrow('stack "production" is kept under the name "prod"');
-    await expect(requireOwn(record, renamed)).rejects.toThrow("Set backout:name: prod");
+    await expect(requireOwn(record, renamed)).rejects.toThrow("Set backout:keptAs: prod");
     await claimRecord(record, siteIn("first", "production", { name: "prod" }));
     expect(identityAt(prod.home)).toMatchObject({ id, stack: "production", name: "prod" });
   });
@@ -110,8 +110,8 @@ describe("a home", () => {
     const before = siteIn("first", "staging");
     ownIdentity(before);
     const now = siteIn("first", "production");
-    expect(() => requireHome(now, before)).toThrow("Set backout:name: staging");
-    expect(() => requireNotRenamed(now, ["production"])).toThrow("Set backout:name: staging");
+    expect(() => requireHome(now, before)).toThrow("Set backout:keptAs: staging");
+    expect(() => requireNotRenamed(now, ["production"])).toThrow("Set backout:keptAs: staging");
     expect(() => requireNotRenamed(now, ["production", "staging"])).not.toThrow();
     const named = siteIn("first", "production", { name: "staging" });
     expect(() => requireHome(named, before)).not.toThrow();

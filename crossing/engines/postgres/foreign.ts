@@ -57,10 +57,12 @@ export async function foreign(at: Looking, database: string, plan: DatabasePlan,
 function adoption(site: Site, live: string, found: Inspection, plan: DatabasePlan, applied: readonly string[]): string[] {
   const { user } = endpointOf(site);
   const { superuser, createdb, createrole, asOwner } = found.may;
+  // In place its own refusals ask for roles, which somebody else may have made.
+  const inPlace = site.server?.driver === "in-place";
   const needs = [
     ...(superuser || asOwner ? [] : [`GRANT "${found.owner}" TO "${user}"`]),
-    ...(superuser || createrole ? [] : [`ALTER ROLE "${user}" CREATEROLE`]),
-    ...(superuser || createdb || site.server?.driver === "in-place" ? [] : [`ALTER ROLE "${user}" CREATEDB`]),
+    ...(superuser || createrole || inPlace ? [] : [`ALTER ROLE "${user}" CREATEROLE`]),
+    ...(superuser || createdb || inPlace ? [] : [`ALTER ROLE "${user}" CREATEDB`]),
   ];
   const missing = needs.length === 0 ? "" : `; ${user} still needs: ${needs.join("; ")}`;
   if (site.adopt !== true)
