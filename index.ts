@@ -23,4 +23,5 @@ const stack = new RollbackStack(definition.name, { declared, site, definition, p
 export const epoch = stack.epoch;
 export const stackId = stack.stackId;
 export const data = stack.data;
+export const snapshots = stack.snapshots;
 export const quarantines = stack.quarantines;

@@ -1,5 +1,5 @@
 import * as pulumi from "./pulumi.ts";
-import type { DatabasePlan } from "../crossing/plan.ts";
+import type { DatabasePlan, Lineage } from "../crossing/plan.ts";
 import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Carry } from "../declared/schema.ts";
@@ -24,7 +24,7 @@ export type ByDatabase<T> = Record<string, T>;
 
 /** One live database: which data it stands on and which schema it has. Never replaced. */
 export class Database extends pulumi.CustomResource {
-  declare readonly lineage: pulumi.Output<unknown>;
+  declare readonly lineage: pulumi.Output<Lineage>;
   /** Milliseconds from the fence confirmed closed to the new database reachable; null where nothing was cut over. */
   declare readonly cutOverMs: pulumi.Output<number | null>;
   /** Under which name what was live has been set aside; null where nothing was cut over. */

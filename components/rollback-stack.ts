@@ -1,4 +1,5 @@
 import * as pulumi from "./pulumi.ts";
+import type { Lineage } from "../crossing/plan.ts";
 import { jsonText, type JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../declared/secret-config.ts";
@@ -51,7 +52,10 @@ export class RollbackStack extends pulumi.ComponentResource {
   readonly epoch: pulumi.Output<number>;
   /** By which the stack is known beside its data, whatever it or its folder is called. */
   readonly stackId: pulumi.Output<string>;
-  readonly data: pulumi.Output<unknown>[];
+  /** By database: what it descends from, as a pin names it; `current` where it is no copy of anything. */
+  readonly data: ByDatabase<pulumi.Output<string>>;
+  /** Snapshots that the last crossing which took any has taken, with their generations, and of which database. */
+  readonly snapshots: pulumi.Output<string[]>;
   /** By database: under which name the last crossing set aside what was live, to be pinned as `quarantine:<name>`; null where it did not. */
   readonly quarantines: ByDatabase<pulumi.Output<string | null>>;
 
@@ -107,10 +111,18 @@ export class RollbackStack extends pulumi.ComponentResource {
 
     this.epoch = epoch;
     this.stackId = gate.stackId;
-    this.data = databases.map((database) => database.lineage);
+    this.data = Object.fromEntries(names.map((database, index) => [database, databases[index]!.lineage.apply(lineageText)]));
+    this.snapshots = snapshots.taken.apply((taken) =>
+      taken.map(({ database, name, generation }) => `${name}@${generation} of ${database}`),
+    );
     this.quarantines = Object.fromEntries(names.map((database, index) => [database, databases[index]!.quarantine]));
     this.registerOutputs({ epoch });
   }
+}
+
+function lineageText({ snapshot, quarantine }: Lineage): string {
+  if (quarantine !== null) return `quarantine:${quarantine}`;
+  return snapshot === null ? "current" : `${snapshot.name}@${snapshot.generation}`;
 }
 
 /** An update starts components with them, and the next one compares: a preview makes nothing. */

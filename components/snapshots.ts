@@ -1,5 +1,6 @@
 import * as pulumi from "./pulumi.ts";
 import type { CrossingPlan } from "../crossing/plan.ts";
+import type { Taken } from "../crossing/steps/snapshot.ts";
 import type { JsonText } from "../declared/json-text.ts";
 import type { Site } from "../declared/site.ts";
 
@@ -14,7 +15,7 @@ export interface SnapshotsArgs {
 
 /** Takes the snapshots the crossing needs, inside the fence. */
 export class Snapshots extends pulumi.CustomResource {
-  declare readonly taken: pulumi.Output<unknown[]>;
+  declare readonly taken: pulumi.Output<Taken[]>;
 
   constructor(name: string, args: SnapshotsArgs, opts?: pulumi.CustomResourceOptions) {
     super("backout:index:Snapshots", name, { ...args, taken: undefined }, opts);

@@ -4,10 +4,10 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { DatabaseSync } from "node:sqlite";
 import type { CrossingPlan } from "../crossing/plan.ts";
-import { all, first, hasTable, isBusy, openFile, run } from "../sqlite/database.ts";
+import { fileLock, type FileLock } from "../processes/file-lock.ts";
+import { all, first, hasTable, openFile, run } from "../sqlite/database.ts";
 import type { Baseline } from "../systems/definition.ts";
 import { fileCatalogue } from "./file-catalogue.ts";
 import { crossingOfRow, entryOfRow, type CrossingRow, type JournalRow } from "./file-rows.ts";
@@ -31,7 +31,7 @@ const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 export class ControlFile implements ControlRecord {
   readonly path: string;
   readonly db: DatabaseSync;
-  private held: DatabaseSync | null = null;
+  private held: FileLock | null = null;
 
   private constructor(path: string, db: DatabaseSync) {
     this.path = path;
@@ -58,23 +58,28 @@ export class ControlFile implements ControlRecord {
 
   async end(): Promise<void> {
     if (this.db.isOpen) this.db.close();
-    if (this.held?.isOpen === true) this.held.close();
+    this.held?.release();
+    this.held = null;
     return Promise.resolve();
   }
   /** A file is not lost while it is open. */
   onLost(): void {}
 
   async lock(who: Record<string, unknown>, waitMs: number): Promise<void> {
-    this.held = await holdLock(`${this.path}.lock`, waitMs, () => first<{ who: string }>(this.db, "SELECT who FROM holder")?.who);
+    this.held = await fileLock(`${this.path}.lock`, waitMs);
+    if (this.held === null) {
+      const who = first<{ who: string }>(this.db, "SELECT who FROM holder")?.who;
+      throw new LockedError(who === undefined ? "unknown" : (JSON.parse(who) as unknown));
+    }
     run(this.db, "INSERT INTO holder (one, who) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET who = excluded.who", [who]);
   }
 
   async whileArming<T>(work: () => Promise<T>): Promise<T> {
-    const lock = await holdLock(`${this.path}.arming`, Infinity, () => undefined);
+    const lock = await fileLock(`${this.path}.arming`);
     try {
       return await work();
     } finally {
-      lock.close();
+      lock?.release();
     }
   }
 
@@ -145,8 +150,10 @@ export class ControlFile implements ControlRecord {
   async earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
     const rows = all<{ seconds: number }>(
       this.db,
-      `SELECT (julianday(opened_at) - julianday(started_at)) * 86400.0 AS seconds FROM crossings
-       WHERE opened_at IS NOT NULL AND plan->>'$.scope' IS $1 AND plan->>'$.forward' = $2 AND plan->>'$.fenceData' = $3
+      // Of each run from its first step to its last: what lay between an interruption and the next run was nobody's work.
+      `SELECT coalesce((SELECT sum(worked) FROM (SELECT (julianday(max(at)) - julianday(min(at))) * 86400.0 AS worked FROM journal
+         WHERE journal.epoch = crossings.epoch AND at <= opened_at GROUP BY run_id)), (julianday(opened_at) - julianday(started_at)) * 86400.0) AS seconds
+       FROM crossings WHERE opened_at IS NOT NULL AND plan->>'$.scope' IS $1 AND plan->>'$.forward' = $2 AND plan->>'$.fenceData' = $3
          AND plan->>'$.fromRelease' IS NOT NULL
        ORDER BY epoch DESC LIMIT 5`,
       [plan.scope, plan.forward, plan.fenceData],
@@ -220,28 +227,5 @@ export class ControlFile implements ControlRecord {
   private async write(sql: string, values: readonly unknown[]): Promise<void> {
     run(this.db, sql, values);
     return Promise.resolve();
-  }
-}
-
-/**
- * A lock that dies with its process: an exclusive transaction on a file of its own. Tried again and again without blocking, so that the
- * process goes on answering.
- */
-async function holdLock(path: string, waitMs: number, holder: () => string | undefined): Promise<DatabaseSync> {
-  const until = Date.now() + waitMs;
-  const lock = openFile(path, { timeoutMs: 0 });
-  for (;;) {
-    try {
-      lock.exec("BEGIN EXCLUSIVE");
-      return lock;
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      if (Date.now() >= until) {
-        lock.close();
-        const who = holder();
-        throw new LockedError(who === undefined ? "unknown" : (JSON.parse(who) as unknown));
-      }
-    }
-    await sleep(100);
   }
 }

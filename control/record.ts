@@ -134,7 +134,7 @@ export interface ControlRecord {
   setRecorded(epoch: number): Promise<void>;
   note(entry: JournalEntry): Promise<void>;
   journal(epoch: number): Promise<(JournalEntry & { at: string })[]>;
-  /** Seconds from start to opening of crossings like this one, newest first. */
+  /** Seconds that runs worked until crossings like this one opened, newest first; what lay between an interrupted run and the next is left out. */
   earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]>;
   /** Start of the last crossing to a newer release, ISO 8601; null where there was none. */
   lastForwardAt(): Promise<string | null>;

@@ -246,8 +246,10 @@ export class ControlStore implements ControlRecord {
 
   async earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
     const { rows } = await this.client.query<{ seconds: string }>(
-      `SELECT extract(epoch FROM opened_at - started_at) AS seconds FROM crossings
-       WHERE opened_at IS NOT NULL AND (plan->>'scope') IS NOT DISTINCT FROM $1 AND (plan->>'forward')::boolean = $2 AND (plan->>'fenceData')::boolean = $3
+      // Of each run from its first step to its last: what lay between an interruption and the next run was nobody's work.
+      `SELECT coalesce((SELECT sum(worked) FROM (SELECT extract(epoch FROM max(at) - min(at)) AS worked FROM journal
+         WHERE journal.epoch = crossings.epoch AND at <= opened_at GROUP BY run_id) AS runs), extract(epoch FROM opened_at - started_at)) AS seconds
+       FROM crossings WHERE opened_at IS NOT NULL AND (plan->>'scope') IS NOT DISTINCT FROM $1 AND (plan->>'forward')::boolean = $2 AND (plan->>'fenceData')::boolean = $3
          AND plan->>'fromRelease' IS NOT NULL
        ORDER BY epoch DESC LIMIT 5`,
       [plan.scope, plan.forward, plan.fenceData],

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Client } from "pg";
 import type { Crossing } from "../control/record.ts";
 import type { Pins } from "../declared/pins.ts";
-import { endpointOf, liveName } from "../declared/site.ts";
+import { commandOf } from "../declared/commands.ts";
+import { endpointOf, liveName, type Site } from "../declared/site.ts";
 import { qualified, withSession } from "../postgres/connection.ts";
 import { keepTables, presentTables, type KeptTable } from "../postgres/kept-tables.ts";
 import { appliedMigrations, isApplied, markRolledBack } from "../postgres/migrations.ts";
@@ -14,6 +15,7 @@ import { migrationsOf } from "./migrations.ts";
 import type { Run } from "./run.ts";
 
 export interface ActionFacts {
+  site: Pick<Site, "project" | "stack">;
   /** The last crossing; null: nothing was deployed. */
   crossing: Pick<Crossing, "plan" | "state" | "epoch" | "pins"> | null;
   /** Watches after it. */
@@ -23,7 +25,7 @@ export interface ActionFacts {
 }
 
 /** Why an action may not be done now, all reasons at once; empty: it may. Pure. */
-export function actionRefusals(definition: SystemDefinition, id: string, { crossing, watches, pins }: ActionFacts): string[] {
+export function actionRefusals(definition: SystemDefinition, id: string, { site, crossing, watches, pins }: ActionFacts): string[] {
   const { after, watches: wanted, database, migration } = definition.actions![id]!;
   if (crossing === null) return [`${id}: nothing was deployed yet`];
   const reasons: string[] = [];
@@ -38,7 +40,9 @@ export function actionRefusals(definition: SystemDefinition, id: string, { cross
       // A watch that does not follow this scope is not waited for.
       const found = watches.find((one) => one.id === watch);
       if (found !== undefined && found.state !== "passed")
-        reasons.push(`${id}: the watch ${watch} is ${found.state}, it has to pass first: \`backout watch ${watch}\``);
+        reasons.push(
+          `${id}: the watch ${watch} is ${found.state}, it has to pass first: \`${commandOf(site.project, "backout", `watch ${watch} --stack ${site.stack}`)}\``,
+        );
     }
   if (migration !== undefined)
     for (const needing of new Set([crossing.pins, pins].filter((one) => needs(definition, one, database, migration)).map(releasesOf)))

@@ -7,6 +7,7 @@ import { copySeconds, estimate, type Estimate } from "./estimate.ts";
 import type { CrossingPlan, DataAction } from "./plan.ts";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Snapshot } from "../control/record.ts";
+import type { Maintenance } from "../declared/pins.ts";
 import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 import { LARGE_OBJECTS } from "../postgres/comparison-beyond.ts";
@@ -45,6 +46,8 @@ export interface CrossingPreview {
   changes: string[];
   stops: string[];
   usersKeptOut: boolean;
+  /** What users get once it is done; absent: everything. */
+  maintenance?: Maintenance;
   take: string[];
   databases: Record<string, DatabasePreview>;
   /** Absent where the system has none. */
@@ -65,6 +68,8 @@ export interface PreviewOptions {
   reached: boolean;
   carry?: Carry;
   before?: Pick<Site, "target">;
+  /** As pinned. */
+  maintenance?: Maintenance;
   /** Seconds that drills of a scope took, newest first; only asked where no crossing was like it. */
   rehearsed?: (project: string, system: string, scope: string | null) => number[];
 }
@@ -73,7 +78,7 @@ export async function previewCrossing(
   site: Site,
   definition: SystemDefinition,
   plan: CrossingPlan,
-  { exact, reached, carry = "export", before = site, rehearsed = () => [] }: PreviewOptions,
+  { exact, reached, carry = "export", before = site, maintenance, rehearsed = () => [] }: PreviewOptions,
 ): Promise<CrossingPreview> {
   const control = !reached ? null : await openControl(site, definition);
   try {
@@ -115,6 +120,7 @@ export async function previewCrossing(
       ...(before.target === site.target ? {} : { moves: { from: before.target, to: site.target } }),
       stops: plan.stop,
       usersKeptOut: plan.closeGate,
+      ...(maintenance === undefined || maintenance.mode === "off" ? {} : { maintenance }),
       take: plan.take.map(({ name }) => name),
       ...(plan.schemaAhead === undefined ? {} : { schemaAhead: plan.schemaAhead }),
       databases,
@@ -231,16 +237,23 @@ export function previewLines(preview: CrossingPreview): Line[] {
   if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
   for (const { component, title, rows, unknown } of preview.effects)
     if (rows !== 0) warn(`cannot come back: ${title} (${component}): ${rows ?? `unknown how many: ${unknown ?? ""}`}`);
-  say(
-    preview.usersKeptOut ? `users get 503 for about ${preview.estimate.seconds} s (${preview.estimate.basis})` : "users are not kept out",
-  );
+  const { usersKeptOut, estimate: lasts, maintenance } = preview;
+  if (usersKeptOut) say(`users get 503 for about ${lasts.seconds} s (${lasts.basis})`);
+  else if (maintenance?.mode !== "full") say("users are not kept out");
+  if (maintenance !== undefined) warn(maintenanceLine(maintenance));
   return lines;
 }
 
 function notArmedLine({ notArmed, copyFirstSeconds, inPlace }: DatabasePreview): string {
   const because = notArmed === undefined ? "" : ` (${notArmed})`;
   if (inPlace === true) return `whether the snapshot can be brought back was not tried on what is there now${because}`;
-  return `the snapshot is NOT armed${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until \`backout status\` says armed`;
+  return `the snapshot is NOT armed${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until status says that it is armed`;
+}
+
+/** What users get for as long as maintenance is pinned. */
+export function maintenanceLine({ mode, message }: Maintenance): string {
+  const what = mode === "full" ? "users are kept out (503)" : "users can read and not write (writes get 503)";
+  return `maintenance ${mode}: ${what} until backout:maintenance is lifted${message === "" ? "" : `; they read: ${message}`}`;
 }
 
 function riskLines(database: string, { rows, how, unknown, notCompared, notes }: AtRisk): Line[] {

@@ -1,10 +1,17 @@
-/** What a person types next, as it works where the project stands: by the npm scripts of this repository, or by the tools' own names. */
+/** What a person types next, as it works where the project stands: by the npm scripts of the project where it has them, else through npx. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** @param project folder of the Pulumi project. @returns e.g. `npm run pulumi -- up --stack shop` */
 export function commandOf(project: string, tool: "pulumi" | "backout", words: string): string {
-  return scriptsOf(project).includes(tool) ? `npm run ${tool} -- ${words}` : `${tool} ${words}`;
+  if (scriptsOf(project).includes(tool)) return `npm run ${tool} -- ${words}`;
+  // A package's command is on no path but npx's; Pulumi's is its own.
+  return tool === "backout" ? `npx backout ${words}` : `${tool} ${words}`;
+}
+
+/** A drill has a script of its own where the project gives it one. */
+export function drillCommand(project: string, words: string): string {
+  return scriptsOf(project).includes("drill") ? `npm run drill -- ${words}` : commandOf(project, "backout", `drill ${words}`);
 }
 
 /** The update that goes on, or carries out changed pins. */

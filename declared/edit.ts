@@ -81,6 +81,14 @@ export function changedLines(before: string, after: string): LineChange {
   return { removed: surplus(before, after), added: surplus(after, before) };
 }
 
+/** The edits, each of a whole key, that lead from one text to the other. */
+export function changedPins(before: string, after: string): PinEdit[] {
+  const [was, is] = [configOf(before), configOf(after)];
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])]
+    .filter((key) => !isDeepStrictEqual(was[key], is[key]))
+    .map((key) => ({ path: [key.slice(NAMESPACE.length + 1)], value: is[key] }));
+}
+
 /**
  * Raw configuration of a stack file: full keys to values. What is encrypted is as `plain` has it, and left out where it has nothing.
  * @param file what the text is called in errors.

@@ -14,6 +14,11 @@ const REFERENCE = /^secret:[0-9a-f]{16}$/;
 const OF_CONFIGURATION = ["components", "releases"];
 const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword"];
 
+/** Whether a recorded value of a configuration is a reference. */
+export function isReference(value: string | undefined): boolean {
+  return value !== undefined && REFERENCE.test(value);
+}
+
 /** Only a reference to the value is known: it was recorded when it was declared, and values are not kept. */
 export class SecretConfigUnknownError extends Error {
   readonly key: string;

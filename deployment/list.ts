@@ -22,6 +22,8 @@ export interface ListedItem {
 /** What was found, by item. */
 export interface DeploymentFacts {
   system: string;
+  /** What rehearses a rollback of it, as it is typed here. */
+  drill: string;
   /** Release that would be left, and the one that is to come. */
   from: string;
   to: string;
@@ -100,8 +102,8 @@ function judge(id: DeploymentItem, { trialWithinHours }: DeploymentDefinition, f
   }
 }
 
-function judgeTrial(hours: number, { trial, now, system }: DeploymentFacts): Judged {
-  const how = `run \`backout drill ${system}\`, or repeat with --trial to have it run now`;
+function judgeTrial(hours: number, { trial, now, system, drill }: DeploymentFacts): Judged {
+  const how = `run \`${drill}\`, or repeat with --trial to have it run now`;
   if (trial === null) return missing(`no rollback of ${system} was rehearsed and passed`, how);
   const ageHours = (now - trial.at) / HOUR_MS;
   const when = `${trial.runId}, ${ageHours.toFixed(1)} hours ago`;

@@ -1,4 +1,5 @@
 /** Finds what the list before a deployment asks about. Writes the copy of the configuration, and nothing else. */
+import { drillCommand } from "../declared/commands.ts";
 import type { Artefact } from "../declared/schema.ts";
 import type { Declared } from "../declared/schema.ts";
 import type { Pins } from "../declared/pins.ts";
@@ -29,6 +30,7 @@ export function lookBeforeDeployment(question: DeploymentQuestion): DeploymentFa
   const left = declared.releases[from];
   return {
     system: definition.name,
+    drill: drillCommand(site.project, definition.name),
     from,
     to,
     verifies: declared.arm !== "never",

@@ -22,7 +22,7 @@ export class GateUnreachableError extends Error {
 
   constructor(url: string, cause: unknown) {
     super(
-      `the traffic gate does not answer at ${url}: ${cause instanceof Error ? cause.message : String(cause)}; start it again with \`backout status\` or the same command`,
+      `the traffic gate does not answer at ${url}: ${cause instanceof Error ? cause.message : String(cause)}; the same command again starts it`,
       { cause },
     );
     this.name = "GateUnreachableError";

@@ -17,7 +17,7 @@ export class ArtefactMissingError extends Error {
 
   constructor(artefact: Artefact) {
     super(
-      `${titleOf(artefact)} is not there: no folder ${artefact.path} (expected sha256 ${artefact.sha256}); put it back, or run ${deployCommand(artefact)}`,
+      `${titleOf(artefact)} is not there: no folder ${artefact.path} (expected sha256 ${artefact.sha256}); put it back, or enter it anew by ${deployCommand(artefact)}`,
     );
     this.name = "ArtefactMissingError";
     this.artefact = artefact;
@@ -31,7 +31,7 @@ export class ArtefactChangedError extends Error {
   constructor(artefact: Artefact, actual: string) {
     super(
       `${titleOf(artefact)} in ${artefact.path} is not what was recorded: expected sha256 ${artefact.sha256}, actual ${actual}; ` +
-        `put the recorded files back, or record these as a release of their own with ${deployCommand(artefact)}`,
+        `put the recorded files back, or record these as a release of their own by ${deployCommand(artefact)}`,
     );
     this.name = "ArtefactChangedError";
     this.artefact = artefact;
@@ -101,5 +101,5 @@ function titleOf({ component, release }: Artefact): string {
 }
 
 function deployCommand({ release }: Artefact): string {
-  return release === undefined ? "`backout deploy`" : `\`backout deploy ${release}\``;
+  return release === undefined ? "the verb `deploy` with --from" : `the verb \`deploy ${release}\` with --from`;
 }

@@ -15,6 +15,8 @@ import { addPreview } from "./verbs/preview.ts";
 import { addRecover } from "./verbs/recover.ts";
 import { addRollback } from "./verbs/rollback.ts";
 import { addStatus } from "./verbs/status.ts";
+import { addUnblock } from "./verbs/unblock.ts";
+import { addUndo } from "./verbs/undo.ts";
 import { addWatch } from "./verbs/watch.ts";
 import { addVerify } from "./verbs/verify.ts";
 
@@ -44,6 +46,12 @@ function addSetup(program: Command): void {
     });
 }
 
+// Who is read no more, as by `history | head`, or whose terminal is gone, ends what it does: in silence.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+  });
+
 const program = new Command("backout")
   .description("Getting back from a deployment that went wrong: a rollback is a stack update that pins the previous release and its data.")
   .version(version())
@@ -57,6 +65,8 @@ for (const add of [
   addStatus,
   addPreview,
   addRollback,
+  addUndo,
+  addUnblock,
   addVerify,
   addWatch,
   addAction,

@@ -1,5 +1,5 @@
 /** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the control record says happened. */
-import { readFileSync } from "node:fs";
+import { keepIntent, keptIntent, type Intent } from "../control/intent.ts";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Crossing, JournalEntry } from "../control/record.ts";
 import { PHASES } from "../crossing/phases.ts";
@@ -10,8 +10,9 @@ import type { CheckResult, ScopeDefinition } from "../systems/definition.ts";
 import { upCommand } from "../declared/commands.ts";
 import { usersAreOut } from "../crossing/gate.ts";
 import { startStoppedServer } from "./embedded-server.ts";
+import { followEvents, type Said } from "./event-log.ts";
 import { ensureStack, runPulumi, type PulumiOutcome } from "./pulumi-run.ts";
-import { type OpenStack, writeStack } from "./stack.ts";
+import { type OpenStack, StackChangedError, writeStack } from "./stack.ts";
 import { say } from "./verbs/outcome.ts";
 
 export interface PhaseTime {
@@ -23,6 +24,8 @@ export interface PhaseTime {
 
 export interface CrossingOutcome {
   ok: boolean;
+  /** The stack was as it was to be: nothing was stopped, and there is no new crossing. */
+  unchanged: boolean;
   runId: string;
   epoch: number | null;
   /** Of the last crossing; `none` before the first, `unknown` where the control record cannot be asked. */
@@ -50,61 +53,104 @@ export interface CrossingOutcome {
   up: string;
 }
 
-/** Writes the pins and runs the update. A refused update leaves the stack file as it was. */
-export async function cross(before: OpenStack, text: string, runId: string, reason: string | null): Promise<CrossingOutcome> {
+export interface Crossed {
+  runId: string;
+  reason: string | null;
+  /** Kept before anything is written, so that the next verb knows whose pins these are; absent: what is kept goes on to hold. */
+  intent?: Omit<Intent, "after">;
+}
+
+/** Writes the pins and runs the update. A refused update leaves the stack file as it was. @throws StackChangedError */
+export async function cross(before: OpenStack, text: string, { runId, reason, intent }: Crossed): Promise<CrossingOutcome> {
   // Selecting costs as much as a start of the engine; a file without the mark of a stack that was made belongs to none.
   if (!/^(?:encryptionsalt|secretsprovider):/m.test(before.text)) await ensureStack(before.project, before.stack);
   const startedAt = performance.now();
-  let ran = await update(before, text, runId, reason);
-  if (ran.code !== 0 && /^error: no stack named /m.test(ran.output)) {
-    await ensureStack(before.project, before.stack);
-    ran = await update(before, text, runId, reason);
+  const was = await begin(before, intent);
+  let written: OpenStack | null = null;
+  const undo = async (): Promise<void> => {
+    if (written !== null) putBack(written, before.text);
+    if (intent !== undefined) await withControl(before, (control) => keepIntent(control, was.intent));
+  };
+  let ran: PulumiOutcome;
+  try {
+    written = writeStack(before, text);
+    ran = await update(before, runId, reason);
+    if (ran.code !== 0 && /^error: no stack named /m.test(ran.output)) {
+      await ensureStack(before.project, before.stack);
+      ran = await update(before, runId, reason);
+    }
+  } catch (error) {
+    // There was no engine that could have changed anything.
+    await undo();
+    throw error;
   }
-  const { code, output } = ran;
-  const outcome = await outcomeOf(before, runId, (performance.now() - startedAt) / 1000, code, output);
-  if (outcome.refused) writeStack(before, keepSalt(before, before.text));
+  const outcome = await outcomeOf(before, { runId, was: was.last }, (performance.now() - startedAt) / 1000, ran);
+  if (outcome.refused) await undo();
   return outcome;
 }
 
-async function update(before: OpenStack, text: string, runId: string, reason: string | null): Promise<PulumiOutcome> {
-  writeStack(before, keepSalt(before, text));
-  const call = {
-    project: before.project,
-    stack: before.stack,
-    arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs"],
-    environment: { BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
-    onLine: progress(),
-  };
+/** What somebody wrote meanwhile stays, and is told. */
+function putBack(written: OpenStack, text: string): void {
   try {
-    return await runPulumi(call);
+    writeStack(written, text);
   } catch (error) {
-    // There was no engine that could have changed anything.
-    writeStack(before, keepSalt(before, before.text));
-    throw error;
+    if (!(error instanceof StackChangedError)) throw error;
+    say(`! ${error.message}`);
   }
 }
 
-/** `stack select --create` writes the passphrase's salt into the stack file; it must survive our own edit of what we read before. */
-function keepSalt(stack: OpenStack, text: string): string {
-  if (/^encryptionsalt:/m.test(text)) return text;
-  const salt = /^encryptionsalt:.*$/m.exec(readFileSync(stack.file, "utf8"));
-  return salt === null ? text : `${text.trimEnd()}\n${salt[0]}\n`;
+/** What is true before: the last crossing, and whose pins stand in the stack file. */
+async function begin(
+  stack: OpenStack,
+  intent: Omit<Intent, "after"> | undefined,
+): Promise<{ last: Crossing | null; intent: Intent | null }> {
+  const was = await withControl(stack, async (control) => {
+    const last = await control.lastCrossing();
+    const kept = await keptIntent(control);
+    if (intent !== undefined) await keepIntent(control, { ...intent, after: last?.epoch ?? 0 });
+    return { last, intent: kept };
+  });
+  return was ?? { last: null, intent: null };
 }
 
-/** Of the engine's lines only ours, each once: phases, warnings, errors. */
-function progress(): (line: string) => void {
-  const said = new Set<string>();
-  return (line) => {
-    // What Plan says was told before anything began.
-    const found = /backout:index:(?!Plan)\w+ \S+ (?:updating|creating|deleting)[^)]*\) (.+)$/.exec(line)?.[1];
-    const text = found?.replace(/^\[diff: [^\]]*\];?\s*/, "").trim();
-    if (text === undefined || text === "" || text === "error: 1 error occurred:" || said.has(text)) return;
-    said.add(text);
-    say(`  ${text}`);
-  };
+/** Where there is no record yet there is nothing that could be mistaken. */
+async function withControl<T>({ site, definition }: OpenStack, work: (control: ControlRecord) => Promise<T>): Promise<T | null> {
+  const control = await openControl(site, definition).catch(() => null);
+  return control === null ? null : work(control).finally(() => control.end());
 }
 
-async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code: number, output: string): Promise<CrossingOutcome> {
+async function update({ project, stack }: OpenStack, runId: string, reason: string | null): Promise<PulumiOutcome> {
+  const events = followEvents(progress);
+  try {
+    return await runPulumi({
+      project,
+      stack,
+      arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs", ...events.arguments],
+      environment: { ...events.environment, BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
+    });
+  } finally {
+    events.end();
+  }
+}
+
+/** Nothing is to be done: the stack is as it was opened last. */
+export async function unchanged(stack: OpenStack, runId: string): Promise<CrossingOutcome> {
+  const last = await withControl(stack, (control) => control.lastCrossing());
+  return outcomeOf(stack, { runId, was: last }, 0, { code: 0, output: "" });
+}
+
+/** Of what is said only what our own resources say: phases, warnings. What Plan says was told before anything began, and a failure is told at the end. */
+function progress({ urn, severity, message }: Said): void {
+  if (severity === "debug" || severity === "error" || !/backout:index:(?!Plan::)\w+::/.test(urn)) return;
+  for (const line of message.split("\n")) if (line.trim() !== "") say(`  ${severity === "warning" ? "! " : ""}${line}`);
+}
+
+async function outcomeOf(
+  stack: OpenStack,
+  { runId, was }: { runId: string; was: Crossing | null },
+  seconds: number,
+  { code, output }: PulumiOutcome,
+): Promise<CrossingOutcome> {
   const { control, silent } = await askControl(stack, code);
   try {
     const crossing = (await control?.lastCrossing()) ?? null;
@@ -117,18 +163,20 @@ async function outcomeOf(stack: OpenStack, runId: string, seconds: number, code:
       ?.detail as { cutOverMs: number; quarantine: string } | undefined;
     const ended = journal.findLast(({ phase, step, status }) => phase === "evidence" && step === "ended" && status === "finished")
       ?.detail as Ended | undefined;
+    const settled = isDone(was) && was?.epoch === crossing?.epoch;
     return {
       ok: code === 0,
+      unchanged: code === 0 && settled,
       runId,
       epoch: crossing?.epoch ?? null,
       state: silent !== null ? "unknown" : (crossing?.state ?? "none"),
       scope: crossing?.plan.scope ?? null,
-      from: ours ? crossing.plan.fromRelease : null,
+      from: ours || settled ? crossing!.plan.fromRelease : null,
       to: crossing?.plan.toRelease ?? stack.declared.release,
       seconds: round(seconds),
       cutOverMs: cut === undefined ? null : Math.round(cut.cutOverMs * 10) / 10,
       quarantine: cut?.quarantine ?? null,
-      phases: phaseTimes(journal, scope),
+      phases: phaseTimes(journal, scope, isDone(crossing)),
       checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
       exported: ours ? await control.exports(crossing.epoch) : [],
       putBack: ours ? await reappliedBy({ control, definition: stack.definition }, crossing.epoch) : [],
@@ -169,12 +217,21 @@ function whatNext({ site }: OpenStack, failure: string, silent: string | null): 
   return lines.join("\n");
 }
 
+/** Users are in, and the record is closed. */
+export function isDone(crossing: Pick<Crossing, "state" | "recordedAt"> | null): boolean {
+  return crossing?.state === "open" && crossing.recordedAt !== null;
+}
+
 async function worked(control: ControlRecord, crossing: Crossing, runId: string): Promise<boolean> {
   return crossing.runId === runId || (await control.journal(crossing.epoch)).some((entry) => entry.runId === runId);
 }
 
-/** Seconds per phase: from the first start to the last end of its steps, in each run that worked at it; what lay between runs is nobody's work. */
-export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: ScopeDefinition | undefined): PhaseTime[] {
+/**
+ * Seconds per phase: from the first start to the last end of its steps, in each run that worked at it; what lay between runs is nobody's work.
+ * @param done whether the crossing is: of one that was interrupted between two steps the last phase is not.
+ */
+export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: ScopeDefinition | undefined, done = true): PhaseTime[] {
+  const reached = journal.findLast(({ step }) => step !== "results")?.phase;
   return PHASES.flatMap((name) => {
     const entries = journal.filter(({ phase, step }) => phase === name && step !== "results");
     const last = entries.at(-1);
@@ -182,7 +239,7 @@ export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: Sc
     const runs = [...Map.groupBy(entries, ({ runId }) => runId).values()];
     const seconds = round(runs.reduce((sum, run) => sum + Date.parse(run.at(-1)!.at) - Date.parse(run[0]!.at), 0) / 1000);
     const budgetSeconds = scope?.phaseBudgets[name] ?? null;
-    const failed = last.status === "failed" || last.status === "started";
+    const failed = last.status === "failed" || last.status === "started" || (!done && name === reached);
     return [
       {
         name,

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { ensureEngine, engineEnvironment } from "./engine/engine.ts";
 import { mendFileBackend } from "./engine/file-backend.ts";
 import { prepareProject } from "./engine/project.ts";
+import { newSaltLines, saltedFiles } from "./salt.ts";
 import { say } from "./verbs/outcome.ts";
 
 export interface PulumiOutcome {
@@ -71,8 +72,10 @@ function goOnAlone(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 }
 
-/** Makes the stack where it is not there yet. */
+/** Makes the stack where it is not there yet; what that adds to a file which may be under version control is told. */
 export async function ensureStack(project: string, stack: string): Promise<void> {
+  const salted = saltedFiles(project);
   const { code, output } = await runPulumi({ project, stack, arguments: ["stack", "select", "--create"] });
   if (code !== 0) throw new Error(`the stack ${stack} could not be selected: ${output}`);
+  newSaltLines(project, salted).forEach(say);
 }

@@ -6,6 +6,7 @@ import { folderOf, mendFileBackend } from "./engine/file-backend.ts";
 import { toStandardError } from "./engine/progress.ts";
 import { findProject, prepareProject } from "./engine/project.ts";
 import { run } from "./engine/run.ts";
+import { newSaltLines, saltedFiles } from "./salt.ts";
 
 /** Commands, with their other names, that what a killed one leaves in the state would stop, or the next one after them. */
 const MENDED_FOR = ["up", "update", "preview", "pre", "refresh", "destroy", "down", "dn"];
@@ -17,7 +18,10 @@ async function main(given: string[]): Promise<number> {
   await prepareProject(project);
   const env = engineEnvironment(engine, project);
   if (given.some((argument) => MENDED_FOR.includes(argument))) await mend(given, engine, project, env);
-  return attend(engine.pulumi, given, { cwd: project, env });
+  const salted = saltedFiles(project);
+  const code = await attend(engine.pulumi, given, { cwd: project, env });
+  newSaltLines(project, salted).forEach(toStandardError);
+  return code;
 }
 
 /** Run again is what somebody does whose command was killed: `pulumi cancel` first would be one more thing to know at night. */

@@ -1,15 +1,15 @@
-/** One verb at a time per stack: the lock says who holds it, since when and why. A lock whose process is dead is taken over. */
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** One verb at a time per stack: the lock says who holds it, since when and why. That of a process that died is nobody's. */
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
-import { dirname, join } from "node:path";
-import { isAlive, startOf } from "./engine/process-table.ts";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Site } from "../declared/site.ts";
+import { writeAtomically } from "../processes/atomic-file.ts";
+import { fileLock } from "../processes/file-lock.ts";
 import { say } from "./verbs/outcome.ts";
 
 export interface LockHolder {
   pid: number;
-  /** Start of the process, so that a reused pid is not mistaken for it. */
-  startedAt: string;
   host: string;
   user: string;
   since: string;
@@ -20,66 +20,60 @@ export interface LockHolder {
 /** Another verb works on the stack. */
 export class StackLockedError extends Error {
   readonly holder: LockHolder;
-  constructor(stack: string, holder: LockHolder, file: string) {
+  constructor(stack: string, holder: LockHolder) {
     super(
-      `${stack} is locked by ${holder.user}@${holder.host} (pid ${holder.pid}) since ${holder.since}: ${holder.what}, run ${holder.runId}. ` +
-        `Wait for it to end${holder.host === hostname() ? "" : `; if it is known to be dead, remove ${file}`}.`,
+      `${stack} is locked by ${holder.user}@${holder.host} (pid ${holder.pid}) since ${holder.since}: ${holder.what}, run ${holder.runId}. Wait for it to end.`,
     );
     this.name = "StackLockedError";
     this.holder = holder;
   }
 }
 
-export async function withStackLock<T>(site: Site, what: string, runId: string, work: () => Promise<T>): Promise<T> {
+/** Enough for the one before to have let go of it. */
+const PATIENCE_MS = 200;
+
+/** @throws StackLockedError */
+export async function withStackLock<T>(
+  site: Pick<Site, "home" | "stack">,
+  what: string,
+  runId: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  mkdirSync(site.home, { recursive: true, mode: 0o700 });
   const file = join(site.home, "lock.json");
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const mine: LockHolder = {
-    pid: process.pid,
-    startedAt: startOf(process.pid),
-    host: hostname(),
-    user: userInfo().username,
-    since: new Date().toISOString(),
-    what,
-    runId,
-  };
-  for (;;) {
+  const lock = await fileLock(join(site.home, "lock.held"), PATIENCE_MS, 25);
+  if (lock === null) throw new StackLockedError(site.stack, await holderOf(file));
+  try {
+    const dead = read(file);
+    if (dead !== null) say(`the lock of pid ${dead.pid} (${dead.what}) is taken over: that process is dead`);
+    const { username: user } = userInfo();
+    const mine: LockHolder = { pid: process.pid, host: hostname(), user, since: new Date().toISOString(), what, runId };
+    writeAtomically(file, JSON.stringify(mine));
     try {
-      place(file, mine);
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      takeOverDead(site, file);
+      return await work();
+    } finally {
+      rmSync(file, { force: true });
     }
-  }
-  try {
-    return await work();
   } finally {
-    rmSync(file, { force: true });
+    lock.release();
   }
 }
 
-/** Linked into place whole: a lock that can be seen says who holds it. */
-function place(file: string, holder: LockHolder): void {
-  const written = `${file}.${holder.pid}`;
-  writeFileSync(written, JSON.stringify(holder), { mode: 0o600 });
-  try {
-    linkSync(written, file);
-  } finally {
-    rmSync(written, { force: true });
+/** Whoever has just taken it says so a moment later. */
+async function holderOf(file: string): Promise<LockHolder> {
+  for (let look = 0; look < 20; look++) {
+    const holder = read(file);
+    if (holder !== null) return holder;
+    await sleep(25);
   }
+  const unknown = "unknown";
+  return { pid: 0, host: unknown, user: unknown, since: unknown, what: "it does not say", runId: unknown };
 }
 
-function takeOverDead(site: Site, file: string): void {
-  let holder: LockHolder;
+function read(file: string): LockHolder | null {
   try {
-    holder = JSON.parse(readFileSync(file, "utf8")) as LockHolder;
+    return JSON.parse(readFileSync(file, "utf8")) as LockHolder;
   } catch {
-    // Removed in the meantime.
-    rmSync(file, { force: true });
-    return;
+    return null;
   }
-  const sameProcess = holder.host !== hostname() || (isAlive(holder.pid) && startOf(holder.pid) === holder.startedAt);
-  if (sameProcess) throw new StackLockedError(site.stack, holder, file);
-  say(`the lock of pid ${holder.pid} (${holder.what}) is taken over: that process is dead`);
-  rmSync(file, { force: true });
 }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withSetup } from "../components/targets/setup.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../control/identity.ts";
-import { encryptedKeys, rawConfig } from "../declared/edit.ts";
+import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../declared/edit.ts";
 import { suggestion } from "../declared/errors.ts";
 import { parseDeclared } from "../declared/parse.ts";
 import { resolvePins, type Pins } from "../declared/pins.ts";
@@ -101,6 +101,42 @@ async function knowOwnId({ project, stack, text }: StackFile, site: Site): Promi
   if (code === 0 && /^[0-9a-f-]{36}$/.test(id)) rememberId(site.home, id);
 }
 
-export function writeStack(found: StackFile, text: string): void {
-  writeAtomically(found.file, text, 0o644);
+/** Somebody changed the stack file since it was read: what they wrote is not written over. */
+export class StackChangedError extends Error {
+  readonly file: string;
+  constructor(file: string, { removed, added }: LineChange) {
+    super(
+      [`${file} was changed meanwhile, so it was not written; look at it and run the same command again:`]
+        .concat(removed.map((line) => `- ${line}`))
+        .concat(added.map((line) => `+ ${line}`))
+        .join("\n"),
+    );
+    this.name = "StackChangedError";
+    this.file = file;
+  }
+}
+
+/**
+ * Writes the stack file, where it still says what was read. @returns the file as it is now.
+ * @throws StackChangedError
+ */
+export function writeStack<T extends StackFile>(found: T, text: string): T {
+  const there = existsSync(found.file) ? readFileSync(found.file, "utf8") : null;
+  if (there !== null && withoutSalt(there) !== withoutSalt(found.text))
+    throw new StackChangedError(found.file, changedLines(withoutSalt(found.text), withoutSalt(there)));
+  const written = keepSalt(there ?? "", text);
+  writeAtomically(found.file, written, 0o644);
+  return { ...found, text: written };
+}
+
+/** The engine writes the passphrase's salt into the stack file when it makes the stack; it must survive an edit of what was read before. */
+const SALT = /^encryptionsalt:.*\n?/m;
+
+function withoutSalt(text: string): string {
+  return text.replace(SALT, "").trimEnd();
+}
+
+function keepSalt(there: string, text: string): string {
+  const salt = SALT.exec(there)?.[0].trimEnd();
+  return SALT.test(text) || salt === undefined ? text : `${text.trimEnd()}\n${salt}\n`;
 }

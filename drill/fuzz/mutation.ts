@@ -6,6 +6,7 @@ import { resolvePins } from "../../declared/pins.ts";
 import { deployEdits } from "../../declared/scope.ts";
 import { configOf } from "../../declared/stack-text.ts";
 import { openStack, type OpenStack } from "../../scripts/stack.ts";
+import { standingOf } from "../../scripts/standing.ts";
 import { previewOf } from "../../scripts/verbs/preview.ts";
 import { rollbackText, type RollbackWish } from "../../scripts/verbs/rollback-pins.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -62,7 +63,7 @@ const rolledBack =
   (words: (name: string) => string[], wish: (name: string) => RollbackWish): Question =>
   (name) => ({
     words: words(name),
-    after: async (before) => openStack(before, await rollbackText(before, { ...wish(name), assume: true })),
+    after: async (before) => openStack(before, await rollbackText(before, { ...wish(name), assume: true }, await standingOf(before))),
   });
 
 /** Where a verb takes a name. */

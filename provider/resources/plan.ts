@@ -71,6 +71,7 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
   const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins, old !== null).plan, {
     exact: inputs.exact,
     carry: inputs.carry,
+    maintenance: inputs.pins.maintenance,
     reached: facts.reach.kind === "reached",
     rehearsed: rehearsedSeconds,
     ...(old === null ? {} : { before: old.site }),

@@ -6,12 +6,14 @@ import type { ControlRecord } from "../../control/record.ts";
 import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../../crossing/action.ts";
 import { recordGovernance } from "../../crossing/governance.ts";
 import { newRunId } from "../../crossing/run-id.ts";
+import { commandOf } from "../../declared/commands.ts";
 import { suggestion } from "../../declared/errors.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates } from "../../verification/watches-due.ts";
 import { withStackLock } from "../stack-lock.ts";
+import { requireSettled, standingOf } from "../standing.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
-import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 
 interface Options extends CommonOptions {
   confirm?: string;
@@ -21,6 +23,8 @@ export interface ActionListed {
   id: string;
   title: string;
   why: string;
+  /** How it is done, as it is typed here. */
+  how: string;
   /** Why it may not be done now; empty: it may. */
   refused: string[];
 }
@@ -41,6 +45,7 @@ export async function listActions(options: CommonOptions): Promise<{ stack: stri
     id,
     title,
     why,
+    how: commandOf(stack.project, "backout", `action ${id} --confirm ${id} --stack ${stack.stack}`),
     refused: actionRefusals(stack.definition, id, facts),
   }));
   return { stack: stack.stack, actions };
@@ -59,6 +64,7 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
   return withStackLock(before.site, `action ${id}`, runId, async () => {
     const stack = await openStack(stackFile(options.stack));
     const { site, definition } = stack;
+    requireSettled(await standingOf(stack), null);
     const control = await openControl(site, definition);
     if (control === null) throw new VerbRefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
     try {
@@ -84,7 +90,7 @@ async function factsOf(
   const control = opened ?? (await openControl(site, definition));
   try {
     const crossing = (await control?.lastCrossing()) ?? null;
-    return { crossing, watches: crossing === null ? [] : watchStates(site, definition, crossing, clockSpeed()), pins };
+    return { site, crossing, watches: crossing === null ? [] : watchStates(site, definition, crossing, clockSpeed()), pins };
   } finally {
     if (opened === undefined) await control?.end();
   }
@@ -105,15 +111,15 @@ async function note(
 function tell({ action: id, alreadySo, detail, kept }: ActionOutcome): void {
   const lines = [`${id}: ${alreadySo ? `already so: ${detail}` : detail}`];
   for (const { table, rows, path } of kept) lines.push(`  kept ${rows} rows of ${table}: ${path}`);
-  process.stdout.write(`${lines.join("\n")}\n`);
+  print(`${lines.join("\n")}\n`);
 }
 
 function tellList({ actions }: { actions: ActionListed[] }): void {
-  if (actions.length === 0) process.stdout.write("the system has no such steps\n");
-  for (const { id, title, why, refused } of actions) {
-    process.stdout.write(`${id}: ${title}\n  ${why}\n`);
-    if (refused.length === 0) process.stdout.write(`  may be done now: backout action ${id} --confirm ${id}\n`);
-    for (const reason of refused) process.stdout.write(`  not now: ${reason}\n`);
+  if (actions.length === 0) print("the system has no such steps\n");
+  for (const { id, title, why, how, refused } of actions) {
+    print(`${id}: ${title}\n  ${why}\n`);
+    if (refused.length === 0) print(`  may be done now: ${how}\n`);
+    for (const reason of refused) print(`  not now: ${reason}\n`);
   }
 }
 

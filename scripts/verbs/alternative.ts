@@ -72,6 +72,6 @@ export async function takeAlternative(
   // What the failed attempt has half started would run in two places.
   for (const { component, reason } of await stopAllAt(before.site, before.definition))
     say(`${component} may still run on ${before.site.target}, which could not stop it: ${reason}`);
-  const outcome = await cross(before, text, runId, reason);
+  const outcome = await cross(before, text, { runId, reason });
   return { outcome, preview, stack: after };
 }

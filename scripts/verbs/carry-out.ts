@@ -1,8 +1,13 @@
 /** How a verb brings a stack to changed pins: told what would happen, refused where it cannot be, asked, carried out. */
 import { createInterface } from "node:readline";
-import { cross, type CrossingOutcome } from "../cross.ts";
+import type { Intent } from "../../control/intent.ts";
+import { changedPins, rawConfig } from "../../declared/edit.ts";
+import { NAMESPACE } from "../../declared/errors.ts";
+import { crossingOf } from "../../declared/pins.ts";
+import { cross, unchanged, type CrossingOutcome } from "../cross.ts";
+import { goesOnWith, type Standing } from "../standing.ts";
 import { openStack, type OpenStack } from "../stack.ts";
-import { say, UsageError, VerbRefusedError } from "./outcome.ts";
+import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
 import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
 
 /** What an update to these pins would do, told. @throws VerbRefusedError where it would be refused, or nobody can know */
@@ -25,7 +30,7 @@ export async function confirm(yes: boolean | undefined, stack: string): Promise<
   if (yes === true) return;
   if (!process.stdin.isTTY) throw new UsageError("there is no terminal to ask on: repeat with --yes; nothing was changed");
   const answer = await ask(`Do this to ${stack}? Type yes: `);
-  if (answer.trim() !== "yes") throw new VerbRefusedError("not confirmed; nothing was changed");
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new VerbRefusedError("not confirmed; nothing was changed");
 }
 
 /** On standard error, so that standard output stays the verb's. Ctrl-C and Ctrl-D are an answer, too: nothing. */
@@ -47,23 +52,63 @@ function ask(text: string): Promise<string> {
 
 export interface CarriedOut {
   before: OpenStack;
-  /** The stack file as it is to be. */
-  text: string;
+  /** As it is to be. */
+  after: OpenStack;
+  preview: PreviewOutcome;
+  standing: Standing;
   runId: string;
   reason: string | null;
   /** Whether asking is left out. */
   yes: boolean | undefined;
+  /** What was asked for, for whoever comes after an interruption. */
+  asked: Asked;
+}
+
+export interface Asked extends Pick<Intent, "verb" | "goal" | "failed"> {
+  /** What follows `backout`, without `--stack`. */
+  words: string;
 }
 
 /** Asks, then brings the stack there. @throws VerbRefusedError where the update was refused before it changed anything */
-export async function carryOut({ before, text, runId, reason, yes }: CarriedOut): Promise<CrossingOutcome> {
+export async function carryOut({ before, after, preview, standing, runId, reason, yes, asked }: CarriedOut): Promise<CrossingOutcome> {
+  const done = standing.pending === null && preview.settled && preview.drifted.length === 0;
+  if (done && before.text === after.text) return unchanged(before, runId);
+  // Of what is gone on with the words of before stand.
+  const intent = goesOnWith(standing, after) ? {} : { intent: intentOf(before, after, asked, runId, reason) };
   await confirm(yes, before.stack);
-  const outcome = await cross(before, text, runId, reason);
+  const outcome = await cross(before, after.text, { runId, reason, ...intent });
   if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
   return outcome;
 }
 
-/** Incident and reason as the record has them: one line, or null. */
+/** Keys that a verb may set and no crossing records. */
+const BESIDE_PINS = ["freeze", "blocked", "carry", "violations", "scope"];
+
+export function intentOf(
+  before: OpenStack,
+  after: OpenStack,
+  { words, ...asked }: Asked,
+  runId: string,
+  reason: string | null,
+): Omit<Intent, "after"> {
+  const said = rawConfig(before.text);
+  return {
+    ...asked,
+    command: `${words} --stack ${before.stack}`,
+    runId,
+    reason,
+    crossing: crossingOf(after.pins),
+    edits: changedPins(before.text, after.text),
+    before: Object.fromEntries(BESIDE_PINS.map((key) => [key, said[`${NAMESPACE}:${key}`] ?? null])),
+  };
+}
+
+/** Incident and reason as the record has them: one line that can be printed, or null. */
 export function reasonOf({ incident, reason }: { incident?: string; reason?: string }): string | null {
-  return [incident, reason].filter((text) => text !== undefined).join(": ") || null;
+  return escaped([incident, reason].filter((text) => text !== undefined).join(": ")) || null;
+}
+
+/** A word as a shell takes it for one. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

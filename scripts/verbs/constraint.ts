@@ -3,14 +3,16 @@ import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
 import { constraintEdits } from "../../declared/constraints.ts";
 import { editPins } from "../../declared/edit.ts";
+import { canonical } from "../../declared/pins.ts";
 import type { ConstraintState } from "../../systems/constraint.ts";
 import type { CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
+import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../standing.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { startStoppedServer } from "../embedded-server.ts";
-import { carryOut, lookAhead, reasonOf } from "./carry-out.ts";
+import { carryOut, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
-import { finish, UsageError, type CommonOptions } from "./outcome.ts";
+import { finish, print, UsageError, type CommonOptions } from "./outcome.ts";
 import type { PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 
@@ -19,6 +21,7 @@ interface Options extends CommonOptions {
   definition?: string;
   incident?: string;
   reason?: string;
+  anew?: boolean;
   yes?: boolean;
 }
 
@@ -42,8 +45,15 @@ export async function pinConstraints(
   const runId = newRunId("constraint");
   return withStackLock(before.site, `constraint ${action} ${names.join(" ")}`, runId, async () => {
     await startStoppedServer(before.site);
-    const { preview } = await lookAhead(before, text);
-    const outcome = await carryOut({ before, text, runId, reason: reasonOf(options), yes: options.yes });
+    const standing = await standingOf(before);
+    requireDeployed(before, standing);
+    const goal = canonical({ action, names, ...change });
+    const begun = options.anew === true ? null : askedBefore(standing, "constraint", goal);
+    if (begun === null) requireSettled(standing, options.anew);
+    const { after, preview } = await lookAhead(before, begun === null ? text : textOf(before, begun));
+    const words = ["constraint", action, ...names.map(quoted), ...(options.unvalidated === true ? ["--unvalidated"] : [])].join(" ");
+    const asked = { verb: "constraint" as const, goal, words };
+    const outcome = await carryOut({ before, after, preview, standing, runId, reason: reasonOf(options), yes: options.yes, asked });
     return { ...outcome, preview };
   });
 }
@@ -52,9 +62,7 @@ function tellRows({ constraints }: { constraints: ConstraintRow[] }): void {
   for (const { name, table, risk, priority, declared, found, offered } of constraints) {
     const state =
       found === null ? `declared ${declared}, not seen` : found === declared ? found : `${found}, declared ${declared}: DRIFTED`;
-    process.stdout.write(
-      `${String(priority)}  ${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "; recovery is offered" : ""}\n`,
-    );
+    print(`${String(priority)}  ${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "; recovery is offered" : ""}\n`);
   }
 }
 
@@ -77,6 +85,7 @@ export function addConstraint(program: Command): void {
       .option("-s, --stack <name>", "stack (the only one there is, unless given)")
       .option("--incident <id>", "incident, for the record")
       .option("--reason <text>", "reason, for the record")
+      .option("--anew", "give up what is unfinished")
       .option("-y, --yes", "do not ask")
       .option("--json", "one JSON document on standard output, progress on standard error");
     if (action === "enforce")

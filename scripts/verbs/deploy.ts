@@ -1,23 +1,27 @@
 /** `backout deploy`: ledger entry, snapshot in the fence, armed copy, baseline; pinned back by itself when the update or its verification fails. */
+import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
+import type { Intent } from "../../control/intent.ts";
 import { openControl } from "../../control/open.ts";
 import { untilArmed } from "../../crossing/await-arming.ts";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { deployEdits, scopeEdits } from "../../declared/scope.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { changedPins, editPins, type PinEdit } from "../../declared/edit.ts";
+import { crossingOf } from "../../declared/pins.ts";
+import { deployEdits } from "../../declared/scope.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled, type ListedItem } from "../../deployment/list.ts";
-import { carryOut, lookAhead } from "./carry-out.ts";
+import { carryOut, intentOf, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { listBefore, tagEdits } from "./deploy-list.ts";
 import { cross, type CrossingOutcome } from "../cross.ts";
 import { startStoppedServer } from "../embedded-server.ts";
 import { withStackLock } from "../stack-lock.ts";
-import { openStack, programFolder, stackFile, type OpenStack, type StackFile } from "../stack.ts";
-import { finish, say, type CommonOptions } from "./outcome.ts";
+import { askedBefore, requireReach, requireSettled, standingOf, textOf, type Standing } from "../standing.ts";
+import { openStack, programFolder, stackFile, type OpenStack } from "../stack.ts";
+import { finish, print, say, UsageError, type CommonOptions } from "./outcome.ts";
 import { timelineLines } from "./timeline.ts";
 import { nextLine, watchAfter, type NextWatch } from "./watch.ts";
+import { wayBackEdits } from "./way-back.ts";
 
 interface Options extends CommonOptions {
   from?: string;
@@ -30,6 +34,7 @@ interface Options extends CommonOptions {
   tag?: string;
   trial?: boolean;
   reports?: string;
+  anew?: boolean;
 }
 
 export interface DeployOutcome extends CrossingOutcome {
@@ -43,65 +48,98 @@ export interface DeployOutcome extends CrossingOutcome {
 }
 
 export async function deploy(release: string, options: Options): Promise<DeployOutcome> {
-  const found = stackFile(options.stack);
-  const before = await openStack(found);
+  const before = await openStack(stackFile(options.stack));
+  await requireFolders(before, options.from);
   const runId = newRunId("deploy");
   return withStackLock(before.site, `deploy ${release}`, runId, async () => {
     await startStoppedServer(before.site);
-    const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
-    const text = editPins(entered, [...tagEdits(before, options.tag), ...deployEdits(before.definition, release)]);
-    const { after, preview } = await lookAhead(before, text);
-    for (const [flag, enabled] of Object.entries(after.declared.flags))
-      say(`! flag ${flag} stays ${enabled ? "on" : "off"}, as pinned under backout:flags`);
-    const list = await listBefore({ stack: before, after, from: preview.preview?.from ?? null, release, runId, options });
-    const outcome = await carryOut({ before, text, runId, reason: options.reason ?? null, yes: options.yes });
-    if (outcome.ok) {
-      const armed = options.wait === false ? false : await untilReady(after);
-      const verified = armed
-        ? Object.entries(await snapshotsOf(after, outcome.epoch)).map(([database, name]) => `${name} of ${database}`)
-        : [];
-      return { ...outcome, rolledBack: null, armed, before: settled(list, verified), nextWatch: await watchAfter(after) };
-    }
-    const stopped = { ...outcome, armed: false, before: list };
-    if (options.onFailure === "stop" || outcome.from === null) return { ...stopped, rolledBack: null, nextWatch: null };
-    say(`${release} failed (${outcome.failure?.split("\n")[0] ?? ""}); going back to ${outcome.from}`);
-    const rolledBack = await goBack(found, { ...before, text: entered }, release, outcome, runId);
-    return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
+    const standing = await standingOf(before);
+    requireReach(standing);
+    const begun = options.anew === true ? null : askedBefore(standing, "deploy", release);
+    if (begun?.failed !== undefined) {
+      if (standing.pending !== null) return goOnBack(before, standing, begun, release, options, runId);
+    } else requireSettled(standing, options.anew, (other) => other.forward);
+    return goForward(before, standing, release, options, runId);
   });
 }
 
-/**
- * What goes back besides the pins of before: the data, to the snapshot the failed deployment took; or, where its migrations failed half-way and
- * the system says so, the schema alone, by the scope for that. Pure.
- */
-export function wayBackEdits(
-  definition: SystemDefinition,
-  release: string,
-  failed: Pick<CrossingOutcome, "failure" | "phases" | "from">,
-  taken: Record<string, string>,
-  runId: string,
-): PinEdit[] {
-  const blocked: PinEdit = { path: ["blocked", release], value: `${runId}: ${failed.failure?.split("\n")[0] ?? "failed"}` };
-  // A deployment does nothing else to the data than to migrate it.
-  const halfMigrated = failed.phases.some(({ name, status }) => name === "data" && status === "failed");
-  const scope = definition.partialMigrationScope;
-  if (halfMigrated && scope !== undefined && failed.from !== null)
-    return [...scopeEdits(definition, { scope, to: failed.from, snapshots: taken, block: null }), blocked];
-  const names = Object.values(taken);
-  return names.length === 0 ? [blocked] : [blocked, { path: ["data"], value: names.length === 1 ? names[0] : taken }];
+async function goForward(before: OpenStack, standing: Standing, release: string, options: Options, runId: string): Promise<DeployOutcome> {
+  const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
+  const deployed = editPins(entered, deployEdits(before.definition, release));
+  const resumed = standing.pending?.crossing?.crossing === crossingOf((await openStack(before, deployed)).pins);
+  // What has begun was allowed to, and has its tag.
+  const text = resumed ? deployed : editPins(deployed, tagEdits(before, options.tag));
+  const { after, preview } = await lookAhead(before, text);
+  for (const [flag, enabled] of Object.entries(after.declared.flags))
+    say(`! flag ${flag} stays ${enabled ? "on" : "off"}, as pinned under backout:flags`);
+  const from = resumed || preview.settled ? null : (preview.preview?.from ?? null);
+  const list = await listBefore({ stack: before, after, from, release, runId, options });
+  const asked = { verb: "deploy" as const, goal: release, words: `deploy ${quoted(release)}` };
+  const outcome = await carryOut({ before, after, preview, standing, runId, reason: reasonOf(options), yes: options.yes, asked });
+  if (outcome.ok) {
+    const armed = options.wait === false ? false : await untilReady(after);
+    const verified = armed
+      ? Object.entries(await snapshotsOf(after, outcome.epoch)).map(([database, name]) => `${name} of ${database}`)
+      : [];
+    return { ...outcome, rolledBack: null, armed, before: settled(list, verified), nextWatch: await watchAfter(after) };
+  }
+  const stopped = { ...outcome, armed: false, before: list };
+  if (options.onFailure === "stop" || outcome.from === null) return { ...stopped, rolledBack: null, nextWatch: null };
+  const rolledBack = await goBack({ ...before, text: entered }, text, release, outcome, runId);
+  return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
 }
 
-/** The pins of before, the data of the snapshot the failed deployment took, and the release blocked; the ledger keeps what was entered. */
+/**
+ * To the pins that opened last by the record, whatever the stack file said when this began; the release is blocked, and the ledger keeps what was
+ * entered. What somebody wrote into the stack file meanwhile stays.
+ */
 async function goBack(
-  found: StackFile,
   before: OpenStack,
+  deployed: string,
   release: string,
   failed: CrossingOutcome,
   runId: string,
 ): Promise<CrossingOutcome> {
-  const text = editPins(before.text, wayBackEdits(before.definition, release, failed, await snapshotsOf(before, failed.epoch), runId));
-  const now = await openStack({ ...found, text: before.text });
-  return cross(now, text, `${runId}-back`, `${release} failed`);
+  const found = stackFile(before.stack, before.project);
+  const now = await openStack(found);
+  const { lastOpen, snapshots } = await standingOf(now);
+  if (lastOpen === null) return failed;
+  const reason = failed.failure?.split("\n")[0] ?? "failed";
+  say(`${release} failed (${reason}); going back to ${lastOpen.pins.release}, which opened last`);
+  const block = { release, incident: `${runId}: ${reason}` };
+  // A deployment does nothing else to the data than to migrate it.
+  const halfMigrated = failed.phases.some(({ name, status }) => name === "data" && status === "failed");
+  // Where nobody wrote to it since, and it was what had opened, the file ends as it was, with its comments.
+  const untouched = crossingOf(before.pins) === lastOpen.crossing && changedPins(found.text, deployed).length === 0;
+  const base = untouched ? await openStack(found, before.text) : now;
+  const way = { definition: now.definition, declared: base.declared, pins: base.pins, goal: lastOpen, snapshots, block, halfMigrated };
+  const after = await openStack(found, editPins(base.text, wayBackEdits(way)));
+  const asked = { verb: "deploy" as const, goal: release, words: `deploy ${quoted(release)}`, failed: reason };
+  const own = { runId: `${runId}-back`, reason: `${release} failed` };
+  return cross(now, after.text, { ...own, intent: intentOf(now, after, asked, own.runId, own.reason) });
+}
+
+/** The way back of a deployment that was interrupted on it. */
+async function goOnBack(
+  before: OpenStack,
+  standing: Standing,
+  begun: Intent,
+  release: string,
+  options: Options,
+  runId: string,
+): Promise<DeployOutcome> {
+  say(`${release} failed (${begun.failed ?? ""}): its way back is gone on with`);
+  const { after, preview } = await lookAhead(before, textOf(before, begun));
+  const asked = {
+    verb: begun.verb,
+    goal: begun.goal,
+    words: `deploy ${quoted(release)}`,
+    ...(begun.failed === undefined ? {} : { failed: begun.failed }),
+  };
+  const rolledBack = await carryOut({ before, after, preview, standing, runId, reason: begun.reason, yes: options.yes, asked });
+  const failure = `${release} failed: ${begun.failed ?? ""}`;
+  const stopped = { ...rolledBack, ok: false, unchanged: false, failure, rolledBack, armed: false, before: [] };
+  return { ...stopped, nextWatch: rolledBack.ok ? await watchAfter(after) : null };
 }
 
 async function snapshotsOf(stack: OpenStack, epoch: number | null): Promise<Record<string, string>> {
@@ -115,6 +153,16 @@ async function snapshotsOf(stack: OpenStack, epoch: number | null): Promise<Reco
   } finally {
     await control.end();
   }
+}
+
+/** @throws UsageError naming what is missing */
+async function requireFolders({ definition }: OpenStack, from: string | undefined): Promise<void> {
+  if (from === undefined) return;
+  const isFolder = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isDirectory() === true;
+  if (!(await isFolder(from))) throw new UsageError(`--from ${from}: there is no such folder; nothing was changed`);
+  for (const component of Object.keys(definition.components))
+    if (!(await isFolder(join(from, component))))
+      throw new UsageError(`--from ${from}: it has no folder "${component}", and needs one for each component; nothing was changed`);
 }
 
 /** Hashes the folders `<from>/<component>` into the ledger. */
@@ -149,6 +197,7 @@ export function addDeploy(program: Command): void {
     .option("--schema <migration>", "with --from: newest migration the release needs; the system's newest unless given")
     .option("--on-failure <what>", "rollback or stop", "rollback")
     .option("--tag <name>", "name under which version control knows the release that is left: recorded in the ledger")
+    .option("--anew", "give up what is unfinished")
     .option("--trial", "rehearse a rollback first")
     .option("--skip <item...>", "leave out what the system asks for before a deployment; needs --reason")
     .option("--reports <folder>", "folder of the drills' reports (default: reports/ of the project)")
@@ -161,9 +210,9 @@ export function addDeploy(program: Command): void {
         options.json,
         () => deploy(release, options),
         (outcome) => {
-          process.stdout.write(`${[...listLines(outcome.before), ...timelineLines(outcome)].join("\n")}\n`);
-          if (outcome.rolledBack !== null) process.stdout.write(`went back:\n${timelineLines(outcome.rolledBack).join("\n")}\n`);
-          if (outcome.nextWatch !== null) process.stdout.write(`${nextLine(outcome.nextWatch)}\n`);
+          print(`${[...listLines(outcome.before), ...timelineLines(outcome)].join("\n")}\n`);
+          if (outcome.rolledBack !== null) print(`went back:\n${timelineLines(outcome.rolledBack).join("\n")}\n`);
+          if (outcome.nextWatch !== null) print(`${nextLine(outcome.nextWatch)}\n`);
         },
         ({ ok }) => ok,
       ),

@@ -5,7 +5,7 @@ import { inMilliseconds, inSeconds, oneLine } from "../../drill/report/words.ts"
 import { wantsColor } from "../../drill/report/summary.ts";
 import { requestOf, type DrillWish } from "../../drill/request.ts";
 import type { OpenStack } from "../stack.ts";
-import { UsageError } from "./outcome.ts";
+import { print, UsageError } from "./outcome.ts";
 import { listed } from "./drill-list.ts";
 import { drillEach } from "./drilling.ts";
 
@@ -95,5 +95,5 @@ export function tableLines({ drills }: AllDrilled, color: boolean): string[] {
 }
 
 export function tellAll(all: AllDrilled): void {
-  process.stdout.write(`${tableLines(all, wantsColor(process.stdout)).join("\n")}\n`);
+  print(`${tableLines(all, wantsColor(process.stdout)).join("\n")}\n`);
 }

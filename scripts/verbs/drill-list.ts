@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suggestion } from "../../declared/errors.ts";
 import { configOf } from "../../declared/stack-text.ts";
 import { openStack, stackFile, stackFolder, type OpenStack } from "../stack.ts";
-import { UsageError } from "./outcome.ts";
+import { print, UsageError } from "./outcome.ts";
 
 /** The first stack of each system that the project declares, by system. */
 export function declaredSystems(project: string): { stack: string; system: string }[] {
@@ -87,5 +87,5 @@ export function tellList({ systems, drills }: Listed): void {
       lines.push(`  ${name.padEnd(24)} ${`${Math.round(budgetSeconds / 6) / 10} min`.padStart(14)} ${title}`);
   }
   lines.push(`${drills.length} drills with --all`);
-  process.stdout.write(`${lines.join("\n")}\n`);
+  print(`${lines.join("\n")}\n`);
 }

@@ -6,12 +6,13 @@ import { knownDrills } from "../../drill/record.ts";
 import { removeFinished } from "../../drill/remove.ts";
 import { summary, wantsColor } from "../../drill/report/summary.ts";
 import { requestOf, type DrillWish } from "../../drill/request.ts";
+import { commandOf, drillCommand } from "../../declared/commands.ts";
 import { findProject } from "../engine/project.ts";
 import type { OpenStack } from "../stack.ts";
 import { allPassed, drillAll, tellAll } from "./drill-all.ts";
 import { listed, stackOf, stacksOf, tellList } from "./drill-list.ts";
 import { drillEach, InterruptedError, type Drilled } from "./drilling.ts";
-import { finish, say } from "./outcome.ts";
+import { finish, print, say } from "./outcome.ts";
 
 interface Options extends DrillWish {
   json?: boolean;
@@ -29,13 +30,13 @@ async function drill(source: OpenStack, options: Options): Promise<Drilled> {
 }
 
 function tell({ report, kept }: Drilled): void {
-  process.stdout.write(summary(report, { color: wantsColor(process.stdout) }));
+  print(summary(report, { color: wantsColor(process.stdout) }));
   if (kept === null) return;
   const { folder, stack } = kept;
-  process.stdout.write(
+  print(
     `\nThe stack was kept in ${folder}\n` +
-      `  look:    cd ${folder} && BACKOUT_HOME=${join(folder, "home")} npm run backout -- status --stack ${stack}\n` +
-      `  remove:  npm run drill -- --clean\n`,
+      `  look:    cd ${folder} && BACKOUT_HOME=${join(folder, "home")} ${commandOf(findProject(), "backout", `status --stack ${stack}`)}\n` +
+      `  remove:  ${drillCommand(findProject(), "--clean")}\n`,
   );
 }
 
@@ -61,7 +62,7 @@ export function addDrill(program: Command): void {
         return finish(
           options.json,
           async () => ({ removed: await removeFinished(project(), say), running: knownDrills(project()).map(({ folder }) => folder) }),
-          ({ removed }) => process.stdout.write(removed.length === 0 ? "nothing to remove\n" : `removed ${removed.join(", ")}\n`),
+          ({ removed }) => print(removed.length === 0 ? "nothing to remove\n" : `removed ${removed.join(", ")}\n`),
         );
       if (options.list === true) return finish(options.json, async () => listed(await stacksOf(project(), system)), tellList);
       let interruption: InterruptedError | null = null;

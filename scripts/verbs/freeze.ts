@@ -5,8 +5,9 @@ import { showFreeze } from "../../crossing/freeze.ts";
 import { editPins } from "../../declared/edit.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { withStackLock } from "../stack-lock.ts";
+import { standingOf } from "../standing.ts";
 import { openStack, stackFile, writeStack } from "../stack.ts";
-import { finish, UsageError, type CommonOptions } from "./outcome.ts";
+import { finish, print, say, UsageError, type CommonOptions } from "./outcome.ts";
 
 interface Options extends CommonOptions {
   reason?: string;
@@ -27,7 +28,11 @@ export async function freeze(options: Options): Promise<FreezeOutcome> {
   const { site, stack } = await openStack(stackFile(options.stack));
   return withStackLock(site, lift === true ? "lift the freeze" : "freeze", newRunId("freeze"), async () => {
     const found = stackFile(options.stack);
-    const { declared } = await openStack(found);
+    const now = await openStack(found);
+    const { declared } = now;
+    // It moves nothing: what is unfinished goes on under it as without it.
+    const { pending } = await standingOf(now).catch(() => ({ pending: null }));
+    if (pending !== null) say(`! ${pending.title}. To go on with it run \`${pending.command}\``);
     if (lift === true && declared.freeze === undefined) return { stack, freeze: null, already: true };
     const wanted =
       lift === true ? undefined : { reason: reason!, since: new Date().toISOString(), ...(until === undefined ? {} : { until }) };
@@ -41,7 +46,7 @@ export async function freeze(options: Options): Promise<FreezeOutcome> {
 
 function tell({ stack, freeze: now, already }: FreezeOutcome): void {
   const said = now === null ? (already ? "nothing is frozen: already so" : "lifted: newer releases may be deployed") : showFreeze(now);
-  process.stdout.write(`${stack}: ${said}\n`);
+  print(`${stack}: ${said}\n`);
 }
 
 export function addFreeze(program: Command): void {

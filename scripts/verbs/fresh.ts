@@ -62,7 +62,7 @@ export async function freshEnvironment(
   await ensureServer({ home: serverHome(fresh.site), port: alternative.fresh!.serverPort, superuser: EMBEDDED_USER, log: say });
   for (const [database, snapshot] of Object.entries(snapshots)) await fill(failed, fresh, database, snapshot);
   const preview = await previewOf(fresh, fresh, false);
-  const outcome = await cross(fresh, text, runId, reason);
+  const outcome = await cross(fresh, text, { runId, reason });
   return { outcome, preview, stack: fresh };
 }
 

@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
 import { verifyRecords, type RecordsVerified } from "../../crossing/verify-records.ts";
 import { reappliedBy, type ReappliedTold } from "../../crossing/steps/reapply.ts";
-import { phaseTimes, type PhaseTime } from "../cross.ts";
+import { isDone, phaseTimes, type PhaseTime } from "../cross.ts";
 import { openStack, stackFile } from "../stack.ts";
-import { finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 
 interface Options extends CommonOptions {
   limit: string;
@@ -42,7 +42,7 @@ export async function history(options: Options): Promise<{ stack: string; crossi
   if (control === null) return { stack, crossings: [] };
   try {
     const crossings: HistoryEntry[] = [];
-    for (const { epoch, runId, plan, state, startedAt, openedAt, reason, failure } of await control.crossings(limit)) {
+    for (const { epoch, runId, plan, state, startedAt, openedAt, recordedAt, reason, failure } of await control.crossings(limit)) {
       const putBack = await reappliedBy({ control, definition }, epoch);
       crossings.push({
         epoch,
@@ -55,7 +55,11 @@ export async function history(options: Options): Promise<{ stack: string; crossi
         openedAt,
         reason,
         failure,
-        phases: phaseTimes(await control.journal(epoch), plan.scope === null ? undefined : definition.scopes[plan.scope]),
+        phases: phaseTimes(
+          await control.journal(epoch),
+          plan.scope === null ? undefined : definition.scopes[plan.scope],
+          isDone({ state, recordedAt }),
+        ),
         ...(putBack.length === 0 ? {} : { putBack }),
       });
     }
@@ -78,10 +82,10 @@ export async function verifyHistory(options: CommonOptions): Promise<HistoryVeri
 }
 
 function tellVerified({ checked, problems }: HistoryVerified): void {
-  for (const { what, where, problem } of problems) process.stdout.write(`${what} ${where}: ${problem}\n`);
+  for (const { what, where, problem } of problems) print(`${what} ${where}: ${problem}\n`);
   const { lines, evidence, exports, snapshots } = checked;
   const compared = `${lines} lines of the governance log, ${evidence} evidence folders, ${exports} exported files, ${snapshots} snapshots`;
-  process.stdout.write(`${compared}: ${problems.length === 0 ? "all as recorded" : `${problems.length} differ from what was recorded`}\n`);
+  print(`${compared}: ${problems.length === 0 ? "all as recorded" : `${problems.length} differ from what was recorded`}\n`);
 }
 
 export function addHistory(program: Command): void {
@@ -104,13 +108,13 @@ export function addHistory(program: Command): void {
         options.json,
         () => history(options),
         ({ stack, crossings }) => {
-          if (crossings.length === 0) process.stdout.write(`${stack} is not deployed yet: there are no crossings\n`);
+          if (crossings.length === 0) print(`${stack} is not deployed yet: there are no crossings\n`);
           for (const { epoch, from, to, scope, state, startedAt, openedAt, reason, failure, putBack = [] } of crossings) {
             const seconds = openedAt === null ? "" : ` ${((Date.parse(openedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
-            process.stdout.write(
+            print(
               `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scope})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
-            for (const { leftOut } of putBack) for (const line of leftOut) process.stdout.write(`      ${line}\n`);
+            for (const { leftOut } of putBack) for (const line of leftOut) print(`      ${line}\n`);
           }
         },
       );

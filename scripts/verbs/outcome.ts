@@ -28,7 +28,24 @@ export interface CommonOptions {
 
 /** Progress for a person; standard output stays free for the one JSON document. */
 export function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${shown(line)}\n`);
+}
+
+/** What a verb has to tell, on standard output. */
+export function print(text: string): void {
+  process.stdout.write(shown(text));
+}
+
+/** Of control characters only ends of lines, tabs, and the colours that were put on here: a reason or a name may hold any. */
+export function shown(text: string): string {
+  return text.replaceAll(/\u001b\[\d{1,2}m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (found) =>
+    found.length > 1 && colour() !== null ? found : escaped(found),
+  );
+}
+
+/** Control characters as a person can read them. */
+export function escaped(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 export function colour(): typeof chalk | null {
@@ -44,6 +61,7 @@ const REFUSALS = [
   "VerbRefusedError",
   "ListIncompleteError",
   "StackLockedError",
+  "StackChangedError",
   "LockedError",
   "ForeignStackError",
 ];

@@ -1,20 +1,22 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
+import { relative } from "node:path";
 import type { Command } from "commander";
 import { constraintDrift } from "../../crossing/constraint-drift.ts";
 import { drift } from "../../crossing/drift.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { gateRuns } from "../../crossing/gate.ts";
 import { look } from "../../crossing/look.ts";
-import { previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
+import { maintenanceLine, previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { changedLines, type LineChange } from "../../declared/edit.ts";
-import { crossingOf } from "../../declared/pins.ts";
+import { crossingOf, type Maintenance } from "../../declared/pins.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { rehearsedSeconds } from "../../drill/rehearsed.ts";
 import { nextCrossing } from "../../provider/resources/fence.ts";
+import { standingOf } from "../standing.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { rollbackText } from "./rollback-pins.ts";
-import { colour, finish, type CommonOptions } from "./outcome.ts";
+import { colour, finish, print, type CommonOptions } from "./outcome.ts";
 
 interface Options extends CommonOptions {
   to?: string;
@@ -28,6 +30,8 @@ interface Options extends CommonOptions {
 
 export interface PreviewOutcome {
   stack: string;
+  /** The stack file, relative to the project. */
+  file: string;
   /** Lines of the stack file that would change. */
   lines: LineChange;
   reached: boolean;
@@ -35,6 +39,7 @@ export interface PreviewOutcome {
   unknown: string | null;
   /** Why it would be refused; empty when it would not. */
   refused: string[];
+  maintenance: Maintenance;
   /** Nothing newer may be deployed afterwards; null: nothing is frozen. */
   freeze: Freeze | null;
   /** What is declared is what was opened last: there is no crossing to be made. */
@@ -49,7 +54,20 @@ export interface PreviewOutcome {
 export async function previewOf(before: OpenStack, after: OpenStack, exact: boolean): Promise<PreviewOutcome> {
   const lines = changedLines(before.text, after.text);
   const freeze = after.declared.freeze ?? null;
-  const told = { stack: after.stack, lines, reached: true, unknown: null, refused: [], freeze, settled: false, drifted: [], preview: null };
+  const file = relative(after.project, after.file);
+  const told = {
+    stack: after.stack,
+    file,
+    lines,
+    reached: true,
+    unknown: null,
+    refused: [],
+    maintenance: after.pins.maintenance,
+    freeze,
+    settled: false,
+    drifted: [],
+    preview: null,
+  };
   const { site, definition, pins } = after;
   const facts = await look(site, definition);
   if (facts.reach.kind === "unreachable") return { ...told, reached: false, unknown: facts.reach.reason };
@@ -66,6 +84,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     reached: facts.reach.kind === "reached",
     before: before.site,
     carry: after.declared.carry,
+    maintenance: pins.maintenance,
     rehearsed: rehearsedSeconds,
   });
   return { ...told, preview };
@@ -82,19 +101,20 @@ async function driftOf(stack: OpenStack): Promise<string[]> {
 
 export function tellPreview(outcome: PreviewOutcome, print: (line: string) => void): void {
   const paint = colour();
+  const warn = (line: string): void => print(paint?.yellow(`! ${line}`) ?? `! ${line}`);
   for (const line of outcome.lines.removed.filter((text) => text.trim() !== "")) print(paint?.red(`- ${line}`) ?? `- ${line}`);
   for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(paint?.green(`+ ${line}`) ?? `+ ${line}`);
-  if (outcome.unknown !== null) {
-    const line = `! data at risk is unknown, and an update without reach fails before anything stops: ${outcome.unknown}`;
-    print(paint?.yellow(line) ?? line);
-  }
-  if (outcome.freeze !== null) print(paint?.yellow(`! ${showFreeze(outcome.freeze)}`) ?? `! ${showFreeze(outcome.freeze)}`);
+  if (outcome.unknown !== null)
+    warn(`data at risk is unknown, and an update without reach fails before anything stops: ${outcome.unknown}`);
+  if (outcome.freeze !== null) warn(showFreeze(outcome.freeze));
   for (const reason of outcome.refused) print(paint?.red(`refused: ${reason}`) ?? `refused: ${reason}`);
   if (outcome.settled) print("  nothing to change: this is how the stack was opened last");
-  for (const line of outcome.drifted) print(paint?.yellow(`! ${line}`) ?? `! ${line}`);
+  if (outcome.settled && outcome.maintenance.mode !== "off") warn(maintenanceLine(outcome.maintenance));
+  for (const line of outcome.drifted) warn(line);
   if (outcome.preview !== null)
     for (const { severity, line } of previewLines(outcome.preview))
-      print(severity === "warning" ? (paint?.yellow(`! ${line}`) ?? `! ${line}`) : `  ${line}`);
+      if (severity === "warning") warn(line);
+      else print(`  ${line}`);
 }
 
 export function addPreview(program: Command): void {
@@ -124,10 +144,10 @@ export function addPreview(program: Command): void {
           const wished = [options.to, options.scope, options.component, options.with, options.carry, options.snapshot];
           const after = wished.every((wish) => wish === undefined)
             ? before
-            : await openStack(found, await rollbackText(before, { ...options, assume: true }));
+            : await openStack(found, await rollbackText(before, { ...options, assume: true }, await standingOf(before)));
           return previewOf(before, after, options.exact === true);
         },
-        (outcome) => tellPreview(outcome, (line) => process.stdout.write(`${line}\n`)),
+        (outcome) => tellPreview(outcome, (line) => print(`${line}\n`)),
         ({ refused }) => (refused.length === 0 ? true : "refused"),
       );
     });

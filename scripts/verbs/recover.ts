@@ -5,14 +5,17 @@ import { constraintDrift } from "../../crossing/constraint-drift.ts";
 import { openControl } from "../../control/open.ts";
 import { constraintEdits } from "../../declared/constraints.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { canonical } from "../../declared/pins.ts";
 import { tellViolations } from "../../postgres/constraint-violations.ts";
 import type { CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
+import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../standing.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../stack.ts";
 import { startStoppedServer } from "../embedded-server.ts";
-import { carryOut, lookAhead } from "./carry-out.ts";
+import { carryOut, lookAhead, quoted } from "./carry-out.ts";
 import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
-import { finish, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { finish, print, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { previewOf } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 
 interface Options extends CommonOptions {
@@ -20,6 +23,7 @@ interface Options extends CommonOptions {
   quarantine?: boolean;
   assess?: boolean;
   reason?: string;
+  anew?: boolean;
   yes?: boolean;
 }
 
@@ -48,6 +52,10 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
   const runId = newRunId("recover");
   return withStackLock(before.site, "recover", runId, async () => {
     await startStoppedServer(before.site);
+    const standing = await standingOf(before);
+    requireDeployed(before, standing);
+    const goal = canonical(options.constraint ?? null);
+    if (options.assess !== true && askedBefore(standing, "recover", goal) === null) requireSettled(standing, options.anew, hasFailed);
     const rows = await constraintRows(before);
     if (rows.some((row) => row.found === null)) throw new VerbRefusedError("the database cannot be reached; nothing was changed");
     const names = candidates(before, rows, options.constraint);
@@ -57,9 +65,11 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
     if (options.assess === true || names.length === 0) return nothing;
     const plain = editPins(before.text, recoveryEdits(before, names));
     const text = options.quarantine === true ? editPins(plain, [{ path: ["violations"], value: "quarantine" }]) : plain;
-    // Where only the catalogue differs from the pins there is no new crossing to preview.
-    const { after } = plain === before.text ? { after: await openStack(before, text) } : await lookAhead(before, text);
-    const crossing = await carryOut({ before, text, runId, reason: options.reason ?? "recovery of constraints", yes: options.yes });
+    const { after, preview } = await ahead(before, text, plain === before.text);
+    const words = ["recover", ...(options.constraint ?? []).flatMap((name) => ["--constraint", quoted(name)])].join(" ");
+    const asked = { verb: "recover" as const, goal, words };
+    const reason = options.reason ?? "recovery of constraints";
+    const crossing = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     // What was asked for once is no standing order.
     if (crossing.ok && options.quarantine === true) {
       const now = stackFile(options.stack);
@@ -73,6 +83,13 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
     const left = await constraintDrift(after.site, after.definition, after.pins);
     return { ...nothing, crossing, recovered: await stepsOf(after, runId, crossing.epoch), left };
   });
+}
+
+/** Where only the catalogue differs from the pins there is no new crossing to be told of. */
+async function ahead(before: OpenStack, text: string, same: boolean): ReturnType<typeof lookAhead> {
+  if (!same) return lookAhead(before, text);
+  const after = await openStack(before, text);
+  return { after, preview: await previewOf(before, after, false) };
 }
 
 /** The pin as it stood: written out, or not there at all. */
@@ -134,10 +151,10 @@ function tellReadiness({ candidates: names, assessments }: Readiness, print: (li
 function tell(outcome: RecoverOutcome): void {
   if (outcome.crossing === null) return;
   for (const { name, table, how, quarantined } of outcome.recovered) {
-    process.stdout.write(`${name} on ${table}: ${how}\n`);
-    for (const { table: from, into, rows } of quarantined) process.stdout.write(`  ${rows} rows of ${from} set aside in ${into}\n`);
+    print(`${name} on ${table}: ${how}\n`);
+    for (const { table: from, into, rows } of quarantined) print(`  ${rows} rows of ${from} set aside in ${into}\n`);
   }
-  for (const line of outcome.left) process.stdout.write(`${line}\n`);
+  for (const line of outcome.left) print(`${line}\n`);
   tellTimeline(outcome.crossing);
 }
 
@@ -150,6 +167,7 @@ export function addRecover(program: Command): void {
     .option("--quarantine", "move rows that violate a constraint to <table>_quarantine_<n>, with what refers to them")
     .option("--assess", "only tell what stands in the way; change nothing")
     .option("--reason <text>", "reason, for the record")
+    .option("--anew", "give up what is unfinished")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (options: Options) =>

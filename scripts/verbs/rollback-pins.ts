@@ -1,16 +1,19 @@
 /** The pins of a rollback: which release, which snapshot, what is blocked. */
-import { look } from "../../crossing/look.ts";
+import type { Crossing } from "../../control/record.ts";
 import { compareReleases } from "../../crossing/plan.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { own } from "../../declared/own.ts";
 import { repairsOf } from "../../declared/repairs.ts";
-import { showDataPin } from "../../declared/pins.ts";
+import { canonical, crossingOf, showDataPin } from "../../declared/pins.ts";
+import { recordedEdits } from "../../declared/recorded-pins.ts";
 import { scopeEdits } from "../../declared/scope.ts";
 import type { Carry } from "../../declared/schema.ts";
 import { suggestion } from "../../declared/errors.ts";
 import type { ScopeDefinition } from "../../systems/definition.ts";
-import type { OpenStack } from "../stack.ts";
-import { UsageError, VerbRefusedError } from "./outcome.ts";
+import { openStack, type OpenStack } from "../stack.ts";
+import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "../standing.ts";
+import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
+import { wayBackEdits } from "./way-back.ts";
 
 export interface RollbackWish {
   to?: string;
@@ -27,43 +30,110 @@ export interface RollbackWish {
   carry?: string;
   /** Exact snapshot instead of the newest one taken before the release that is left. */
   snapshot?: string;
+  /** Neither go on with what was begun, nor take what is done for done. */
+  anew?: boolean;
   /** Only to be looked at: where nobody can say which snapshots exist, the one that a deployment takes is assumed. */
   assume?: boolean;
 }
 
-/** The stack file as a rollback would leave it. */
-export async function rollbackText(stack: OpenStack, wish: RollbackWish): Promise<string> {
-  return editPins(stack.text, await rollbackEdits(stack, wish));
+/** The stack file as a rollback would leave it. @throws UsageError, VerbRefusedError */
+export async function rollbackText(stack: OpenStack, wish: RollbackWish, standing: Standing): Promise<string> {
+  requireMeant(stack, wish);
+  const { reach, lastOpen, pending } = standing;
+  if (reach.kind === "unreachable" && wish.assume !== true)
+    throw new VerbRefusedError(`it is not known which snapshots exist: ${reach.reason}; nothing was changed`);
+  if (reach.kind !== "unreachable" && lastOpen === null)
+    throw new VerbRefusedError(
+      pending === null
+        ? `${stack.stack} is not deployed yet: there is nothing to go back from`
+        : `${pending.title}: it is the first, so there is nothing to go back to; run \`${pending.command}\``,
+    );
+  const begun = wish.anew === true ? null : askedBefore(standing, "rollback", goalOf(wish));
+  if (begun !== null) return textOf(stack, begun);
+  // Of a deployment that goes back by itself already, that is the way back.
+  if (pending?.intent?.failed !== undefined && isPlain(wish)) return textOf(stack, pending.intent);
+  if (pending?.forward === true && lastOpen !== null && isPlain(wish)) {
+    say(`! ${pending.title}; this goes back to ${lastOpen.pins.release}, which opened last`);
+    const block = wish.block === false ? null : { release: pending.release, incident: incidentOf(wish) };
+    return editPins(stack.text, wayBackEdits({ ...stack, goal: lastOpen, snapshots: standing.snapshots, block, halfMigrated: false }));
+  }
+  const text = editPins(baseOf(stack, wish, standing), rollbackEdits(stack, wish, standing));
+  const crossing = crossingOf((await openStack(stack, text)).pins);
+  // Whoever edited the same pins by hand and was interrupted means the same.
+  if (pending?.crossing?.crossing !== crossing) requireSettled(standing, wish.anew, (other) => other.forward || hasFailed(other));
+  if (lastOpen !== null && pending === null && lastOpen.crossing !== crossing) requireOlder(stack, wish, lastOpen);
+  return text;
 }
 
-export async function rollbackEdits(stack: OpenStack, wish: RollbackWish): Promise<PinEdit[]> {
+/** What runs already cannot be gone back to. @throws VerbRefusedError */
+function requireOlder({ definition }: OpenStack, { to, scope, snapshot }: RollbackWish, { epoch, openedAt, pins }: Crossing): void {
+  const found = own(definition.scopes, scope ?? definition.defaultScope);
+  if (to !== pins.release || snapshot !== undefined || !goesBack(found)) return;
+  const data = found?.pins.data === "snapshot" ? ", or the snapshot that is to be restored with --snapshot" : "";
+  throw new VerbRefusedError(
+    `${to} is what runs: it opened last (crossing ${epoch}, ${openedAt}). Name an older release with --to${data}; nothing was changed`,
+  );
+}
+
+/** Equal for wishes that lead to the same; who asks, why, and how it is told is no part of it. */
+export function goalOf({ to, scope, component, with: given, carry, snapshot }: RollbackWish): string {
+  return canonical({ to, scope, component, with: given, carry, snapshot });
+}
+
+function isPlain({ to, scope, component, with: given, carry, snapshot }: RollbackWish): boolean {
+  return [to, scope, component, given, carry, snapshot].every((wish) => wish === undefined);
+}
+
+/** What the edits are made to: where something is half done, its pins are not those that anybody goes back from. */
+function baseOf({ text, declared, definition, pins }: OpenStack, wish: RollbackWish, { pending, lastOpen }: Standing): string {
+  const moves = goesBack(own(definition.scopes, wish.scope ?? definition.defaultScope));
+  return pending === null || lastOpen === null || !moves ? text : editPins(text, recordedEdits(declared, lastOpen.pins, pins));
+}
+
+function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing): PinEdit[] {
   const { declared, definition } = stack;
+  const { pending, lastOpen } = standing;
   const scope = wish.scope ?? definition.defaultScope;
+  const found = own(definition.scopes, scope);
   const releases = Object.keys(declared.releases);
-  const to = wish.to ?? (goesBack(own(definition.scopes, scope)) ? previousRelease(declared.release, releases) : declared.release);
+  const open = lastOpen?.pins.release ?? declared.release;
+  // A deployment that did not open is left for what opened last; anything else for what came before that.
+  const left = pending?.forward === true ? pending.release : open;
+  const to = wish.to ?? (!goesBack(found) ? declared.release : left === open ? previousRelease(open, releases) : open);
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
-  const data = own(definition.scopes, scope)?.pins.data;
+  const data = found?.pins.data;
   const reads = Object.keys(definition.databases).filter(
     (database) => typeof data === "object" && repairsOf(definition, database)[data.repair]?.readsSnapshot === true,
   );
-  const carry = wish.carry;
-  if (carry !== undefined && !CARRIES.includes(carry))
-    throw new UsageError(`--carry "${carry}" is not one of ${CARRIES.join(", ")}${suggestion(carry, CARRIES)}`);
   const edits = scopeEdits(definition, {
     scope,
     to,
     at: new Date().toISOString(),
-    snapshots: data === "snapshot" || reads.length > 0 ? await snapshotsBefore(stack, to, wish) : {},
+    snapshots: data === "snapshot" || reads.length > 0 ? snapshotsBefore(stack, { left, to }, wish, standing) : {},
     with: argumentsOf(wish.with ?? []),
-    block:
-      wish.block === false || to === declared.release
-        ? null
-        : { release: declared.release, incident: wish.incident ?? wish.reason ?? "rolled back" },
+    block: wish.block === false || to === left ? null : { release: left, incident: incidentOf(wish) },
     ...(wish.component === undefined ? {} : { component: wish.component }),
     restarts: Object.fromEntries(Object.entries(declared.components).map(([name, { restart }]) => [name, restart ?? 0])),
   });
-  return carry === undefined ? edits : [...edits, { path: ["carry"], value: carry }];
+  return wish.carry === undefined ? edits : [...edits, { path: ["carry"], value: wish.carry }];
+}
+
+function incidentOf({ incident, reason }: RollbackWish): string {
+  return escaped(incident ?? reason ?? "rolled back");
+}
+
+/** @throws UsageError for what cannot be meant */
+function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
+  const { carry } = wish;
+  const scope = wish.scope ?? definition.defaultScope;
+  if (carry === undefined) return;
+  if (!CARRIES.includes(carry)) throw new UsageError(`--carry "${carry}" is not one of ${CARRIES.join(", ")}${suggestion(carry, CARRIES)}`);
+  const data = own(definition.scopes, scope)?.pins.data;
+  if (carry !== "export" && own(definition.scopes, scope) !== undefined && data !== "snapshot")
+    throw new UsageError(
+      `--carry ${carry}: scope "${scope}" restores no data, so there are no rows to ${carry === "refuse" ? "refuse it for" : "put back"}: leave it away`,
+    );
 }
 
 const CARRIES: string[] = ["export", "reapply", "refuse"] satisfies Carry[];
@@ -94,22 +164,19 @@ function previousRelease(current: string, releases: string[]): string {
 }
 
 /** The newest snapshot taken before the release that is left, with its generation: exact, so that it means the same tomorrow. */
-async function snapshotsBefore(
-  stack: OpenStack,
-  to: string,
-  { snapshot: wished, assume = false }: RollbackWish,
-): Promise<Record<string, string>> {
-  const { reach, snapshots } = await look(stack.site, stack.definition);
-  if (reach.kind === "absent") throw new VerbRefusedError(`${stack.stack} is not deployed yet: there is no snapshot to go back to`);
-  if (reach.kind === "unreachable" && !assume)
-    throw new VerbRefusedError(`it is not known which snapshots exist: ${reach.reason}; nothing was changed`);
-  const name = `before-${stack.declared.release}`;
+function snapshotsBefore(
+  { definition, pins }: OpenStack,
+  { left, to }: { left: string; to: string },
+  { snapshot: wished }: RollbackWish,
+  { reach, snapshots }: Standing,
+): Record<string, string> {
+  const name = `before-${left}`;
   return Object.fromEntries(
-    Object.keys(stack.definition.databases).map((database) => {
+    Object.keys(definition.databases).map((database) => {
       if (wished !== undefined) return [database, wished];
-      // A rollback that is gone on with: the release that is left is not pinned any more, but what it goes back to is.
-      const pin = stack.pins.data[database];
-      if (to === stack.declared.release && pin?.kind === "snapshot") return [database, showDataPin(pin)];
+      // What is gone back to already stands on its snapshot.
+      const pin = pins.data[database];
+      if (to === left && pin?.kind === "snapshot") return [database, showDataPin(pin)];
       if (reach.kind === "unreachable") return [database, name];
       const newest = snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === name).at(-1);
       if (newest === undefined) {

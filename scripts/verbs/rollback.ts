@@ -4,13 +4,15 @@ import { newRunId } from "../../crossing/run-id.ts";
 import type { CrossingOutcome } from "../cross.ts";
 import { startStoppedServer } from "../embedded-server.ts";
 import { withStackLock } from "../stack-lock.ts";
+import { standingOf } from "../standing.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { otherWays, takeAlternative } from "./alternative.ts";
-import { carryOut, confirm, lookAhead, reasonOf } from "./carry-out.ts";
-import { rollbackText, type RollbackWish } from "./rollback-pins.ts";
-import { finish, type CommonOptions } from "./outcome.ts";
+import { carryOut, confirm, lookAhead, quoted, reasonOf } from "./carry-out.ts";
+import { goalOf, rollbackText, type RollbackWish } from "./rollback-pins.ts";
+import { finish, print, type CommonOptions } from "./outcome.ts";
 import type { PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
+import { undoLines, undoOf, type Undo } from "./undo.ts";
 import { nextLine, tellWatch, watch, watchAfter, type NextWatch, type WatchOutcome } from "./watch.ts";
 
 interface Options extends CommonOptions, RollbackWish {
@@ -28,6 +30,8 @@ export interface RollbackOutcome extends CrossingOutcome {
   nextWatch: NextWatch | null;
   /** The watch that `--watch` carried through; null: none. */
   watched: WatchOutcome | null;
+  /** How it is taken back; null where it did not succeed. */
+  undo: Undo | null;
   /** Commands by which it can be finished otherwise, in the order in which they are declared; empty where it did not fail. */
   otherWays: string[];
 }
@@ -52,20 +56,39 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
         preview: taken.preview,
         nextWatch: taken.outcome.ok ? await watchAfter(taken.stack) : null,
         watched: null,
+        undo: taken.outcome.ok && taken.stack.stack === before.stack ? await undoOf(before) : null,
         otherWays: taken.outcome.ok ? [] : otherWays(before, options.alternative),
       };
     }
-    const text = await rollbackText(before, options);
+    const standing = await standingOf(before);
+    const text = await rollbackText(before, options, standing);
     const { after, preview } = await lookAhead(before, text, options.exact);
-    const outcome = await carryOut({ before, text, runId, reason, yes: options.yes });
+    const asked = { verb: "rollback" as const, goal: goalOf(options), words: wordsOf(options) };
+    const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     return {
       ...outcome,
       preview,
       nextWatch: outcome.ok ? await watchAfter(after) : null,
       watched: null,
+      undo: outcome.ok ? await undoOf(before) : null,
       otherWays: outcome.ok ? [] : otherWays(after),
     };
   });
+}
+
+/** As typed, but for who is asked, why, and how it is told. */
+function wordsOf({ to, scope, component, snapshot, with: given, carry, block }: Options): string {
+  const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [`--${name} ${quoted(value)}`]);
+  return [
+    "rollback",
+    ...option("to", to),
+    ...option("scope", scope),
+    ...option("component", component),
+    ...option("snapshot", snapshot),
+    ...(given ?? []).flatMap((one) => option("with", one)),
+    ...option("carry", carry),
+    ...(block === false ? ["--no-block"] : []),
+  ].join(" ");
 }
 
 export function addRollback(program: Command): void {
@@ -87,6 +110,7 @@ export function addRollback(program: Command): void {
       "rows written since: export, reapply (put back what the older schema holds) or refuse; as declared unless given",
     )
     .option("--exact", "count rows at risk one by one, also in large tables")
+    .option("--anew", "give up what is unfinished, and take what is done for not done")
     .option("--watch", "begin the watch that comes next at once")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
@@ -96,9 +120,10 @@ export function addRollback(program: Command): void {
         () => rollback(options),
         (outcome) => {
           tellTimeline(outcome);
-          if (outcome.otherWays.length > 0) process.stdout.write(`Other ways to finish it:\n  ${outcome.otherWays.join("\n  ")}\n`);
+          if (outcome.undo !== null) print(`${undoLines(outcome.undo, outcome.preview.file, outcome.up).join("\n")}\n`);
+          if (outcome.otherWays.length > 0) print(`Other ways to finish it:\n  ${outcome.otherWays.join("\n  ")}\n`);
           if (outcome.watched !== null) tellWatch(outcome.watched);
-          else if (outcome.nextWatch !== null) process.stdout.write(`${nextLine(outcome.nextWatch)}\n`);
+          else if (outcome.nextWatch !== null) print(`${nextLine(outcome.nextWatch)}\n`);
         },
         ({ ok, watched }) => ok && watched?.passed !== false,
       ),

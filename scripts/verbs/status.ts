@@ -7,6 +7,8 @@ import { showFreeze } from "../../crossing/freeze.ts";
 import { gateRuns } from "../../crossing/gate.ts";
 import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
+import { maintenanceLine } from "../../crossing/preview.ts";
+import type { Maintenance } from "../../declared/pins.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { runsOn, schemaAhead } from "../../crossing/schema-ahead.ts";
 import { upCommand } from "../../declared/commands.ts";
@@ -16,7 +18,7 @@ import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates, type WatchState } from "../../verification/watches-due.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
-import { finish, type CommonOptions } from "./outcome.ts";
+import { finish, print, type CommonOptions } from "./outcome.ts";
 
 export interface Status {
   stack: string;
@@ -36,7 +38,7 @@ export interface Status {
     openedAt: string | null;
   } | null;
   /** `running`: there is a process that lets anybody through. */
-  gate: { mode: string; message: string; running: boolean } | null;
+  gate: { mode: string; message: string; running: boolean; maintenance: Maintenance } | null;
   components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; armed: boolean; notArmed: string | null; sizeBytes: number | null }[];
   /** Components that run on a schema that is too new for them: they went back, their database did not. */
@@ -88,7 +90,7 @@ export async function status(options: CommonOptions): Promise<Status> {
             failure: facts.last.failure,
             openedAt: facts.last.openedAt,
           },
-    gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: gateRuns(site) },
+    gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: gateRuns(site), maintenance: gate.maintenance },
     components,
     snapshots: facts.snapshots.map(({ id, name, generation, database, takenAt, sizeBytes }) => ({
       name: `${name}@${generation}`,
@@ -161,6 +163,7 @@ function tell(found: Status): void {
   }
   const down = found.gate?.running === false ? `, but its process is NOT RUNNING, nobody gets through: \`${found.up}\` starts it` : "";
   lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}${down}`);
+  if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);
   for (const { name, running, release, pid, asPinned } of found.components)
     lines.push(
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
@@ -176,7 +179,7 @@ function tell(found: Status): void {
   lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);
   if (found.declared.freeze !== null) lines.push(`  ${showFreeze(found.declared.freeze)}`);
   for (const [release, incident] of Object.entries(found.declared.blocked)) lines.push(`  ${release} is blocked: ${incident}`);
-  process.stdout.write(`${lines.join("\n")}\n`);
+  print(`${lines.join("\n")}\n`);
 }
 
 export function addStatus(program: Command): void {

@@ -1,9 +1,10 @@
 /** What a crossing did, for a person: phases against budget, checks, what was kept, what to do next. */
 import type { CrossingOutcome } from "../cross.ts";
-import { colour } from "./outcome.ts";
+import { colour, print } from "./outcome.ts";
 
 export function timelineLines(outcome: CrossingOutcome): string[] {
   const paint = colour();
+  if (outcome.unchanged) return [`unchanged: ${outcome.to} is what opened last (crossing ${outcome.epoch}); nothing was stopped`];
   const lines = [
     `${outcome.from ?? "nothing"} → ${outcome.to}${outcome.scope === null ? "" : ` (${outcome.scope})`} in ${outcome.seconds.toFixed(1)} s, run ${outcome.runId}`,
   ];
@@ -25,14 +26,10 @@ export function timelineLines(outcome: CrossingOutcome): string[] {
       ...leftOut.map((line) => `  ${line}`),
     );
   }
-  if (outcome.quarantine !== null)
-    lines.push(
-      `  to undo: pin backout:data to quarantine:${outcome.quarantine}${outcome.from === null ? "" : ` and backout:release to ${outcome.from} (not under backout:blocked any more; components that are pinned off stay off)`}, then \`${outcome.up}\``,
-    );
   if (outcome.failure !== null) lines.push(paint?.red(outcome.failure) ?? outcome.failure);
   return lines;
 }
 
 export function tellTimeline(outcome: CrossingOutcome): void {
-  process.stdout.write(`${timelineLines(outcome).join("\n")}\n`);
+  print(`${timelineLines(outcome).join("\n")}\n`);
 }

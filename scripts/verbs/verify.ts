@@ -1,39 +1,50 @@
 /** `backout verify`: the system's checks against what runs, without an update. */
 import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
+import type { ControlRecord } from "../../control/record.ts";
 import { newRunId } from "../../crossing/run-id.ts";
+import { suggestion } from "../../declared/errors.ts";
 import type { CheckResult } from "../../systems/definition.ts";
 import { checksFor, runChecks } from "../../verification/checks.ts";
 import { openContext } from "../../verification/context.ts";
-import { openStack, stackFile } from "../stack.ts";
-import { colour, finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { openStack, stackFile, type OpenStack } from "../stack.ts";
+import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 
 interface Options extends CommonOptions {
   check?: string[];
 }
 
 export async function verifyStack(options: Options): Promise<{ stack: string; passed: boolean; checks: CheckResult[] }> {
-  const { site, definition, pins, stack } = await openStack(stackFile(options.stack));
-  const control = await openControl(site, definition);
-  const crossing = (await control?.lastCrossing()) ?? null;
-  if (control === null || crossing === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to verify`);
-  const known = definition.checks.map(({ id }) => id);
-  for (const id of options.check ?? []) if (!known.includes(id)) throw new UsageError(`check "${id}" is not one of ${known.join(", ")}`);
-  const run = {
-    site,
-    definition,
-    control,
-    epoch: crossing.epoch,
-    runId: newRunId("verify"),
-    log: (_severity: string, line: string) => say(line),
-  };
+  const opened = await openStack(stackFile(options.stack));
+  const known = opened.definition.checks.map(({ id }) => id);
+  for (const id of options.check ?? [])
+    if (!known.includes(id)) throw new UsageError(`check "${id}" is not one of ${known.join(", ")}${suggestion(id, known)}`);
+  const control = await openControl(opened.site, opened.definition);
+  if (control === null) throw notDeployed(opened);
+  try {
+    return await checked(opened, control, options.check);
+  } finally {
+    // A session that is left open keeps the process from ending.
+    await control.end();
+  }
+}
+
+function notDeployed({ stack }: OpenStack): VerbRefusedError {
+  return new VerbRefusedError(`${stack} is not deployed yet: there is nothing to verify`);
+}
+
+async function checked(opened: OpenStack, control: ControlRecord, only: string[] | undefined) {
+  const { site, definition, pins, stack } = opened;
+  const crossing = await control.lastCrossing();
+  if (crossing === null) throw notDeployed(opened);
+  const log = (_severity: string, line: string): void => say(line);
+  const run = { site, definition, control, epoch: crossing.epoch, runId: newRunId("verify"), log };
   const context = await openContext(run, pins, { open: true });
   try {
-    const checks = await runChecks(definition, options.check ?? checksFor(definition, crossing.plan.scope), context);
+    const checks = await runChecks(definition, only ?? checksFor(definition, crossing.plan.scope), context);
     return { stack, passed: checks.every(({ status }) => status !== "failed"), checks };
   } finally {
     await context.end();
-    await control.end();
   }
 }
 
@@ -51,7 +62,7 @@ export function addVerify(program: Command): void {
         ({ checks }) => {
           const paint = colour();
           for (const { name, status, detail } of checks)
-            process.stdout.write(`${status === "failed" ? (paint?.red(status) ?? status) : status}  ${name}: ${detail}\n`);
+            print(`${status === "failed" ? (paint?.red(status) ?? status) : status}  ${name}: ${detail}\n`);
         },
         ({ passed }) => passed,
       ),

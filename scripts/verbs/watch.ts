@@ -7,7 +7,6 @@ import { newRunId } from "../../crossing/run-id.ts";
 import { commandOf } from "../../declared/commands.ts";
 import { editPins } from "../../declared/edit.ts";
 import { suggestion } from "../../declared/errors.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
 import { clockSpeed } from "../../verification/clock.ts";
 import { carryThrough } from "../../verification/watch.ts";
 import { watchesFolder, type WatchGap, type WatchRecord } from "../../verification/watch-record.ts";
@@ -15,7 +14,7 @@ import type { Poll } from "../../verification/watch-rule.ts";
 import { nextWatch, watchStates, type WatchState } from "../../verification/watches-due.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../stack.ts";
-import { colour, finish, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 
 export interface NextWatch {
   id: string;
@@ -58,7 +57,7 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
   const states = watchStates(site, definition, crossing, speed);
   const chosen = id ?? nextWatch(definition, states)?.id;
   if (chosen === undefined) return nothingDue(stack, crossing, states, speed);
-  refuseTooEarly(definition, states, chosen);
+  refuseTooEarly(stack, states, chosen);
   const already = states.find((state) => state.id === chosen)?.state === "passed";
   const runId = newRunId("watch");
   // Whoever deploys or rolls back meanwhile may: the watch notices and ends. Only two watches at once are kept apart.
@@ -97,12 +96,12 @@ function nextOf({ site, definition, stack }: OpenStack, crossing: Crossing, spee
   return { id, title, minutes, command: commandOf(site.project, "backout", `watch ${id} --stack ${stack}`) };
 }
 
-function refuseTooEarly(definition: SystemDefinition, states: WatchState[], id: string): void {
+function refuseTooEarly({ definition, project, stack }: OpenStack, states: WatchState[], id: string): void {
   const follows = definition.watches![id]!.follows;
   const before = states.find((state) => state.id === follows);
   if (before !== undefined && before.state !== "passed")
     throw new VerbRefusedError(
-      `the watch ${id} comes after ${before.id}, which is ${before.state}: run \`backout watch ${before.id}\` first`,
+      `the watch ${id} comes after ${before.id}, which is ${before.state}: run \`${commandOf(project, "backout", `watch ${before.id} --stack ${stack}`)}\` first`,
     );
 }
 
@@ -173,7 +172,7 @@ export function tellWatch(outcome: WatchOutcome): void {
     lines.push(`  record: ${record ?? ""}`);
   }
   if (next !== null) lines.push(nextLine(next));
-  process.stdout.write(`${lines.join("\n")}${lines.length > 0 ? "\n" : ""}`);
+  print(`${lines.join("\n")}${lines.length > 0 ? "\n" : ""}`);
 }
 
 export function nextLine({ title, minutes, command }: NextWatch): string {

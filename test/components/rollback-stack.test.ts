@@ -53,6 +53,7 @@ function answer(type: string, inputs: Record<string, unknown>, args: RollbackSta
       lineage: { snapshot: null, quarantine: inputs["database"] },
       quarantine: `${String(inputs["database"])}_set_aside`,
     };
+  if (type === "backout:index:Snapshots") return { ...inputs, taken: [{ database: "pfa", name: "before-v4.0.0", generation: 2 }] };
   if (type !== "backout:index:Fence") return inputs;
   const { definition, pins } = args;
   const facts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] };
@@ -95,7 +96,8 @@ async function registered(change: Record<string, unknown> = {}, definition: Syst
   const stack = new RollbackStack("shop", args);
   const outputs = {
     epoch: await valueOf(stack.epoch),
-    data: await Promise.all(stack.data.map(valueOf)),
+    data: await valuesOf(stack.data),
+    snapshots: await valueOf(stack.snapshots),
     quarantines: await valuesOf(stack.quarantines),
   };
   await disconnect();
@@ -130,7 +132,12 @@ describe("the graph of one update", () => {
     const types = RESOURCES.map(({ token }) => token).filter((token) => token !== "backout:index:Constraints");
     expect([...new Set(own.map(({ type }) => type))].sort()).toEqual(types.sort());
     expect(new Set(own.map(({ parent }) => parent))).toEqual(new Set(["shop"]));
-    expect(outputs).toEqual({ epoch: 7, data: [{ snapshot: null, quarantine: "pfa" }], quarantines: { pfa: "pfa_set_aside" } });
+    expect(outputs).toEqual({
+      epoch: 7,
+      data: { pfa: "quarantine:pfa" },
+      snapshots: ["before-v4.0.0@2 of pfa"],
+      quarantines: { pfa: "pfa_set_aside" },
+    });
   });
 
   it("the order is explicit: everything waits for all of the step before", async () => {
@@ -161,7 +168,8 @@ describe("the graph of one update", () => {
       expect(all.find((one) => one.name === name)!.after).toEqual(["audit", "fence", "pfa", "snapshots"]);
     // One after another: the cut-over of each is a transaction in the session they share.
     expect(all.find(({ name }) => name === "audit")!.after).toEqual(["fence", "pfa", "snapshots"]);
-    expect(outputs.data).toHaveLength(2);
+    expect(outputs.data).toEqual({ pfa: "quarantine:pfa", audit: "quarantine:audit" });
+    expect(outputs.snapshots).toEqual(["before-v4.0.0@2 of pfa"]);
     expect(outputs.quarantines).toEqual({ pfa: "pfa_set_aside", audit: "audit_set_aside" });
   });
 

@@ -78,6 +78,23 @@ describe("the control file", () => {
     ]);
   });
 
+  it("a crossing took what its runs worked at it, not what lay between them; a run after it opened counts for nothing", async () => {
+    const own = await ControlFile.create(join(folder, "worked.db"));
+    const plan = { scope: "full", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as CrossingPlan;
+    await own.beginCrossing({ epoch: 1, crossing: "a", pins: {} as Pins, plan, runId: "killed", reason: null });
+    await own.setState(1, "open");
+    const at = (runId: string, seconds: number): void =>
+      own.db.exec(
+        `INSERT INTO journal (epoch, run_id, phase, step, status, at) VALUES (1, '${runId}', 'data', 'work', 'finished', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '${seconds - 1000} seconds'))`,
+      );
+    own.db.exec("UPDATE crossings SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1000 seconds')");
+    for (const seconds of [0, 2]) at("killed", seconds);
+    for (const seconds of [900, 903.5]) at("again", seconds);
+    for (const seconds of [1010, 1020]) at("later", seconds);
+    expect(await own.earlierSeconds(plan)).toEqual([expect.closeTo(5.5, 1)]);
+    await own.end();
+  });
+
   it("snapshots get the next generation; what is kept first stays, what is kept last replaces", async () => {
     const fresh = { database: "shop", name: "before-v2", driver: "backup", epoch: 1, release: "v1", automatic: true };
     const first = await control.beginSnapshot(fresh, (generation) => `/snapshots/${generation}.db`);

@@ -8,6 +8,7 @@ import { afterScope, plan } from "./sample.ts";
 const back = (scope: string, change: Partial<ActionFacts> = {}): ActionFacts => {
   const pins = afterScope(scope);
   return {
+    site: { project: "/nowhere", stack: "shop" },
     crossing: { epoch: 3, state: "open", plan: plan(pins), pins },
     watches: [{ id: "quick", state: "passed" }],
     pins,
@@ -24,7 +25,7 @@ describe("dropping what the older release leaves unused", () => {
 
   it.each(["due", "going", "failed"] as const)("not while the watch is %s", (state) => {
     expect(refused(back("quick", { watches: [{ id: "quick", state }] }))).toEqual([
-      expect.stringMatching(new RegExp(`watch quick is ${state}.*backout watch quick`)),
+      expect.stringMatching(new RegExp(`watch quick is ${state}.*npx backout watch quick --stack shop`)),
     ]);
   });
 

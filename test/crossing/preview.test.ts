@@ -51,7 +51,7 @@ test("a restore: what changes, what is at risk, that the way is armed, and how l
 test("a snapshot that is not armed is warned of, with the reason, and its copy is made before users are kept out", () => {
   const unarmed = { ...RESTORED, armed: false, notArmed: "its copy differs", copyFirstSeconds: 12 };
   expect(lines({ databases: { shop: unarmed } })).toContain(
-    "! shop: the snapshot is NOT armed (its copy differs): its copy is made first, in about 12 s, while users are in; or wait until `backout status` says armed",
+    "! shop: the snapshot is NOT armed (its copy differs): its copy is made first, in about 12 s, while users are in; or wait until status says that it is armed",
   );
   expect(
     lines({ databases: { shop: { ...RESTORED, armed: false, inPlace: true, notArmed: "the schema changed since it was tried" } } }),
@@ -80,4 +80,19 @@ test("effects that cannot come back: how many, none, or that nobody knows", () =
     "! cannot come back: orders sent to the warehouse (worker): 7",
     "! cannot come back: orders sent to the warehouse (worker): unknown how many: permission denied for table orders",
   ]);
+});
+
+test("pinned maintenance is told for what it is: users stay out, or cannot write, and what they read", () => {
+  const full = lines({ usersKeptOut: false, maintenance: { mode: "full", message: "Back at 6" } });
+  expect(full.at(-1)).toBe("! maintenance full: users are kept out (503) until backout:maintenance is lifted; they read: Back at 6");
+  expect(full.join("\n")).not.toContain("users are not kept out");
+  const readOnly = lines({ usersKeptOut: false, maintenance: { mode: "read-only", message: "" } });
+  expect(readOnly.at(-1)).toBe(
+    "! maintenance read-only: users can read and not write (writes get 503) until backout:maintenance is lifted",
+  );
+});
+
+test("no rows at risk is no warning", () => {
+  const none = { ...RESTORED, atRisk: { ...RESTORED.atRisk, rows: { orders: { inserted: 0, updated: 0, deleted: 0 } } } };
+  expect(lines({ databases: { shop: none } })).toContain("  shop: no rows at risk (counted)");
 });

@@ -14,7 +14,7 @@ function project(content: string | null): string {
 test("where the project has a script for the tool, that is what is typed", () => {
   const own = project(JSON.stringify({ scripts: { pulumi: "node scripts/pulumi.ts" } }));
   expect(upCommand({ project: own, stack: "shop" })).toBe("npm run pulumi -- up --stack shop");
-  expect(commandOf(own, "backout", "status --stack shop")).toBe("backout status --stack shop");
+  expect(commandOf(own, "backout", "status --stack shop")).toBe("npx backout status --stack shop");
 });
 
 test.each([

@@ -15,6 +15,7 @@ const HOUR_MS = 3_600_000;
 const ALL: DeploymentDefinition = { before: [...DEPLOYMENT_ITEMS], trialWithinHours: 24 };
 const FACTS: DeploymentFacts = {
   system: "shop",
+  drill: "npx backout drill shop",
   from: "v1.0.0",
   to: "v1.1.0",
   verifies: true,

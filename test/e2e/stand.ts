@@ -37,6 +37,7 @@ import { observeServer, removeServer } from "../../postgres/server.ts";
 import { observeProcess, runningNames, stopProcess } from "../../processes/process.ts";
 import { ensureEngine, type Engine } from "../../scripts/engine/engine.ts";
 import { mendFileBackend } from "../../scripts/engine/file-backend.ts";
+import { isAlive } from "../../scripts/engine/process-table.ts";
 import { runPulumi } from "../../scripts/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/stack.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
@@ -266,6 +267,25 @@ function engineOf({ stack, engine, site }: Base) {
       const running = child(process.execPath, ["--disable-warning=ExperimentalWarning", script, command, "--stack", stack.stack, ...more]);
       const { code, stdout, stderr } = await ended(running);
       return { code, output: stdout + stderr };
+    },
+    /** Starts a verb, waits until its update stands at a failpoint, and kills it, its engine and the provider with SIGKILL. */
+    killVerb: async (point: string, verb: string, ...more: string[]): Promise<void> => {
+      const points = await mkdtemp(join(stack.folder, "failpoint-"));
+      const script = join(PROJECT, "scripts", "backout.ts");
+      const running = child(
+        process.execPath,
+        ["--disable-warning=ExperimentalWarning", script, verb, ...more, "--stack", stack.stack, "--json"],
+        { BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points },
+      );
+      const output = Promise.all([textOf(running.stdout), textOf(running.stderr)]).then((texts) => texts.join(""));
+      const reached = join(points, `${point}.reached`);
+      const there = (): boolean => existsSync(reached) && readFileSync(reached, "utf8") !== "";
+      await until(`${verb} stands at ${point}`, () => there() || running.exitCode !== null, 120_000);
+      if (!there()) throw new NotReachedError(point, running.exitCode, await output);
+      const provider = Number(readFileSync(reached, "utf8"));
+      const engines = readFileSync(`/proc/${running.pid!}/task/${running.pid!}/children`, "utf8").trim().split(" ").map(Number);
+      for (const pid of [running.pid!, ...engines, provider]) process.kill(pid, "SIGKILL");
+      await until("all of them are gone", () => ![running.pid!, ...engines, provider].some(isAlive));
     },
     removeStaleLocks: (): string[] => mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder),
     /** `backout <verb> … --stack … --json` */

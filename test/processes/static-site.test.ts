@@ -59,10 +59,10 @@ test("an artefact that is missing or changed is refused, with both hashes and th
   const changed = verifyArtefact({ path, sha256, component: "backend", release: "v1" });
   await expect(changed).rejects.toThrow(ArtefactChangedError);
   await expect(changed).rejects.toThrow(
-    new RegExp(`backend v1.*expected sha256 ${sha256}, actual ${await hashFolder(path)}.*backout deploy v1`),
+    new RegExp(`backend v1.*expected sha256 ${sha256}, actual ${await hashFolder(path)}.*the verb .deploy v1.`),
   );
   await expect(verifyArtefact({ path: join(folder, "none"), sha256 })).rejects.toThrow(ArtefactMissingError);
-  await expect(verifyArtefact({ path: join(path, "main.ts"), sha256 })).rejects.toThrow(/backout deploy/);
+  await expect(verifyArtefact({ path: join(path, "main.ts"), sha256 })).rejects.toThrow(/the verb `deploy`/);
 });
 
 test("publishing is repeatable, goes back, and keeps every version", async () => {

@@ -3,7 +3,7 @@ import { environment, runScript, scratch } from "./engine/scratch.ts";
 
 describe("npm run backout, called in a way that cannot be meant", () => {
   it.each([
-    ["an unknown verb", ["undo", "--json"], "unknown command 'undo'"],
+    ["an unknown verb", ["undue", "--json"], "unknown command 'undue'"],
     ["an unknown option", ["status", "--json", "--nope"], "unknown option '--nope'"],
     ["an argument that is missing", ["deploy", "--json"], "missing required argument 'release'"],
     ["a stack that does not exist", ["status", "--json", "--stack", "nowhere"], "nowhere"],

@@ -73,6 +73,7 @@ async function brought(run: Run): Promise<Reapplied> {
 
 const NOTHING: CrossingOutcome = {
   ok: true,
+  unchanged: false,
   runId: "r-1",
   epoch: 3,
   state: "open",

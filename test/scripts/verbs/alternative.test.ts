@@ -87,7 +87,7 @@ test("a rollback that fails as a process is finished as a container of the image
   const docker = fakeDocker();
   const to = async (...edits: PinEdit[]) => {
     const before = await opened();
-    return cross(before, editPins(before.text, edits), `run-${Math.random()}`, null);
+    return cross(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
   };
   const latest = async () => {
     const control = await ControlFile.create(controlFile(site));
@@ -104,8 +104,8 @@ test("a rollback that fails as a process is finished as a container of the image
     expect(failed).toMatchObject({ ok: false, refused: false, failure: expect.stringMatching(/^resume: api v1 failed/) as string });
     expect(await served()).toBe(503);
     expect(otherWays(await opened()).map((way) => way.split("  ")[0])).toEqual([
-      "backout rollback --stack test --alternative tag",
-      "backout rollback --stack test --alternative container",
+      "npx backout rollback --stack test --alternative tag",
+      "npx backout rollback --stack test --alternative container",
     ]);
     expect(otherWays(await opened(), "tag")).toHaveLength(1);
 

@@ -148,7 +148,7 @@ async function project(): Promise<void> {
 /** What a person does with the stack file and `up`. */
 async function up(...edits: PinEdit[]) {
   const before = await opened();
-  return cross(before, editPins(before.text, edits), `run-${Math.random()}`, null);
+  return cross(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
 }
 const release = (value: string): PinEdit => ({ path: ["release"], value });
 const served = async (): Promise<number> => (await fetch(`http://127.0.0.1:${(await opened()).site.ports["api"]}/`)).status;

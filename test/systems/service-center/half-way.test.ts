@@ -13,7 +13,8 @@ import { resolvePins, type Pins } from "../../../declared/pins.ts";
 import { deployEdits, scopeEdits } from "../../../declared/scope.ts";
 import { siteOf } from "../../../declared/site.ts";
 import { alternativeEdits } from "../../../scripts/verbs/alternative.ts";
-import { wayBackEdits } from "../../../scripts/verbs/deploy.ts";
+import type { Snapshot } from "../../../control/record.ts";
+import { wayBackEdits } from "../../../scripts/verbs/way-back.ts";
 import { freshEdits } from "../../../scripts/verbs/fresh.ts";
 import { DATABASE } from "../../../systems/service-center/database.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
@@ -90,20 +91,25 @@ test("where the fence of the failed deployment still stands, nobody has read the
 });
 
 test("a deployment whose migrations failed half-way goes back by down scripts, any other one to its snapshot", () => {
-  const failed = (name: string) => ({
-    from: "phase-1",
-    failure: `${name}: it failed`,
-    phases: [{ name, seconds: 1, budgetSeconds: null, status: "failed" as const }],
-  });
-  const taken = { [DATABASE]: "before-phase-2@1" };
-  const edits = (name: string) =>
-    Object.fromEntries(
-      wayBackEdits(serviceCenter, "phase-2", failed(name), taken, "run").map(({ path, value }) => [path.join("."), value]),
-    );
-  expect(edits("data")).toMatchObject({ release: "phase-1", data: "current", schema: "down", "blocked.phase-2": "run: data: it failed" });
-  expect(edits("verify")).toEqual({ data: "before-phase-2@1", "blocked.phase-2": "run: verify: it failed" });
+  const snapshot = { id: 1, database: DATABASE, name: "before-phase-2", generation: 1, epoch: 2, automatic: true } as Snapshot;
+  const block = { release: "phase-2", incident: "run: it failed" };
+  const edits = (halfMigrated: boolean, system = serviceCenter) => {
+    const way = {
+      definition: system,
+      declared: declared(),
+      pins: pins(),
+      goal: { epoch: 1, pins: pins() },
+      snapshots: [snapshot],
+      block,
+      halfMigrated,
+    };
+    return Object.fromEntries(wayBackEdits(way).map(({ path, value }) => [path.join("."), value]));
+  };
+  expect(edits(true)).toMatchObject({ release: "phase-1", data: "current", schema: "down", "blocked.phase-2": "run: it failed" });
+  const restored = { release: "phase-1", data: "before-phase-2@1", schema: "keep", "blocked.phase-2": "run: it failed" };
+  expect(edits(false)).toMatchObject(restored);
   const { partialMigrationScope: _none, ...plain } = serviceCenter;
-  expect(wayBackEdits(plain, "phase-2", failed("data"), taken, "run")).toHaveLength(2);
+  expect(edits(true, plain)).toMatchObject(restored);
 });
 
 test("alternatives change where the application runs, and nothing of the pins", () => {

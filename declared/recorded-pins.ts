@@ -1,0 +1,70 @@
+/** Puts pins that were recorded back into a stack file. Pure. */
+import { constraintEdits } from "./constraints.ts";
+import type { PinEdit } from "./edit.ts";
+import type { DataPin, Pins } from "./pins.ts";
+import { isReference, SecretConfigUnknownError } from "./secret-config.ts";
+import type { DataPinText, Declared } from "./schema.ts";
+
+/**
+ * The edits after which the stack file asks for `pins`, whatever it asks for now; what says the same in other words is left alone.
+ * @param asked what it asks for now
+ * @throws SecretConfigUnknownError
+ */
+export function recordedEdits(declared: Declared, pins: Pins, asked: Pins): PinEdit[] {
+  const edits: PinEdit[] = [{ path: ["release"], value: pins.release }];
+  for (const [name, pin] of Object.entries(pins.components)) {
+    const now = declared.components[name] ?? {};
+    const release = pin.release === pins.release ? undefined : pin.release;
+    if (now.release !== release) edits.push({ path: ["components", name, "release"], value: release });
+    if ((now.run !== "off") !== pin.run) edits.push({ path: ["components", name, "run"], value: pin.run ? undefined : "off" });
+    if (now.restart !== pin.restart) edits.push({ path: ["components", name, "restart"], value: pin.restart });
+    const came = declared.releases[pin.release]?.components[name]?.config;
+    for (const [key, value] of differing(now.config, came, pin.config)) {
+      if (!isReference(pin.config[key])) edits.push({ path: ["components", name, "config", key], value });
+      // What the release came with comes back with it.
+      else if (now.config?.[key] !== undefined && asked.components[name]?.config[key] !== pin.config[key])
+        throw new SecretConfigUnknownError(`components.${name}.config.${key}`);
+    }
+  }
+  edits.push({ path: ["data"], value: dataText(pins.data) }, { path: ["schema"], value: pins.schema });
+  const { flags: came } = declared.releases[pins.release] ?? {};
+  for (const [flag, value] of differing(declared.flags, came, pins.flags)) edits.push({ path: ["flags", flag], value });
+  edits.push(...constraintPins(declared, pins));
+  const { mode, message } = pins.maintenance;
+  if (declared.maintenance.mode !== mode || (declared.maintenance.message ?? "") !== message)
+    edits.push({ path: ["maintenance"], value: mode === "off" ? "off" : message === "" ? { mode } : { mode, message } });
+  return edits;
+}
+
+/** What has to be written, or taken out, so that what is written over what the release came with is what is wanted. */
+function differing<T>(written: Record<string, T> = {}, came: Record<string, T> = {}, wanted: Record<string, T>): [string, T | undefined][] {
+  const keys = new Set([...Object.keys(written), ...Object.keys(wanted)]);
+  return [...keys]
+    .filter((key) => (written[key] ?? came[key]) !== wanted[key])
+    .map((key) => [key, came[key] === wanted[key] ? undefined : wanted[key]]);
+}
+
+function constraintPins(declared: Declared, { release, constraints = {}, definitions = {} }: Pins): PinEdit[] {
+  const changes = Object.entries(constraints).map(([name, state]) => {
+    const definition = definitions[name];
+    return [name, definition === undefined ? { state } : { state, definition }] as const;
+  });
+  return constraintEdits({ ...declared, release }, Object.fromEntries(changes));
+}
+
+/** As a person writes it: one pin where there is one database, or none that differs. */
+export function dataText(data: Record<string, DataPin>): DataPinText | Record<string, DataPinText> {
+  const texts = Object.entries(data).map(([database, pin]) => [database, pinText(pin)] as const);
+  if (texts.length === 1) return texts[0]![1];
+  return texts.every(([, text]) => text === "current") ? "current" : Object.fromEntries(texts);
+}
+
+function pinText(pin: DataPin): DataPinText {
+  if (pin.kind === "current") return "current";
+  if (pin.kind === "quarantine") return `quarantine:${pin.name}`;
+  const snapshot = pin.kind === "repair" ? pin.snapshot : pin;
+  const named = snapshot === null ? {} : { snapshot: `${snapshot.name}${snapshot.generation === null ? "" : `@${snapshot.generation}`}` };
+  const again = pin.again > 0 ? { again: pin.again } : {};
+  if (pin.kind === "repair") return { repair: pin.repair, with: pin.with, ...named, ...again };
+  return pin.again > 0 ? { snapshot: named.snapshot!, again: pin.again } : named.snapshot!;
+}

@@ -1,0 +1,78 @@
+/**
+ * A lock between processes that the kernel holds: an exclusive transaction on a file of its own. It ends with its process, however that ends, so
+ * there is no dead one's lock to be taken over, and nobody's end takes away another's. The file stays: it is empty, and its name means nothing.
+ */
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface FileLock {
+  release(): void;
+}
+
+/** @returns null where another process, or another part of this one, holds it. */
+export function tryFileLock(path: string): FileLock | null {
+  for (;;) {
+    make(path);
+    const before = identityOf(path);
+    const held = hold(path);
+    if (held === null) return null;
+    // A folder may be removed with the lock in it: then this is the lock of a file that nobody else will ever open.
+    if (before !== null && before === identityOf(path)) return { release: () => held.close() };
+    held.close();
+  }
+}
+
+/**
+ * Tries again and again without blocking, so that the process goes on answering.
+ * @returns null where it was not to be had within `waitMs`.
+ */
+export async function fileLock(path: string, waitMs = Infinity, everyMs = 100): Promise<FileLock | null> {
+  const until = Date.now() + waitMs;
+  for (;;) {
+    const held = tryFileLock(path);
+    if (held !== null) return held;
+    if (Date.now() >= until) return null;
+    await sleep(everyMs);
+  }
+}
+
+/** Opened only where it is not there: whoever closes a file gives up all locks that its process has on it. */
+function make(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (existsSync(path)) return;
+  try {
+    writeFileSync(path, "", { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if (!["EEXIST", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
+function identityOf(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}:${found.birthtimeNs}`;
+}
+
+const BUSY = 5;
+const CANNOT_OPEN = 14;
+
+interface Held {
+  close(): void;
+}
+
+/** @returns null where it is held; a hold of nothing where the folder has just been removed. */
+function hold(path: string): Held | null {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  let file: InstanceType<typeof DatabaseSync> | null = null;
+  try {
+    file = new DatabaseSync(path, { timeout: 0 });
+    file.exec("BEGIN EXCLUSIVE");
+    return file;
+  } catch (error) {
+    file?.close();
+    const code = ((error as { errcode?: number }).errcode ?? 0) % 256;
+    if (code === BUSY) return null;
+    if (code === CANNOT_OPEN && !existsSync(path)) return { close: () => undefined };
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+/** `backout unblock`: a release that was left may be deployed again. Changes one key of the stack file and nothing that runs. */
+import type { Command } from "commander";
+import { newRunId } from "../../crossing/run-id.ts";
+import { editPins, rawConfig } from "../../declared/edit.ts";
+import { suggestion } from "../../declared/errors.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { openStack, stackFile, writeStack } from "../stack.ts";
+import { finish, print, UsageError, type CommonOptions } from "./outcome.ts";
+
+export interface UnblockOutcome {
+  stack: string;
+  release: string;
+  /** Why it was blocked; null: it was not. */
+  reason: string | null;
+  /** What is still blocked, with why. */
+  blocked: Record<string, string>;
+}
+
+export async function unblock(release: string, options: CommonOptions): Promise<UnblockOutcome> {
+  const read = () => {
+    const found = stackFile(options.stack);
+    return { found, text: editPins(found.text, [{ path: ["blocked", release], value: undefined }]) };
+  };
+  // As it will be: with its block the stack file may be one that is refused.
+  const first = read();
+  const { site } = await openStack(first.found, first.text);
+  return withStackLock(site, `unblock ${release}`, newRunId("unblock"), async () => {
+    const { found, text } = read();
+    const was = (rawConfig(found.text)["backout:blocked"] ?? {}) as Record<string, string>;
+    const { declared, stack } = await openStack(found, text);
+    const known = [...new Set([...Object.keys(was), ...Object.keys(declared.releases)])];
+    if (!known.includes(release))
+      throw new UsageError(`release "${release}" is not one of ${known.join(", ")}${suggestion(release, known)}`);
+    const reason = was[release] ?? null;
+    if (reason !== null) writeStack(found, text);
+    return { stack, release, reason, blocked: declared.blocked };
+  });
+}
+
+function tell({ stack, release, reason, blocked }: UnblockOutcome): void {
+  const said = reason === null ? "is not blocked: unchanged" : `may be deployed again; it was blocked by ${reason}`;
+  const left = Object.entries(blocked).map(([name, why]) => `  ${name} stays blocked: ${why}`);
+  print(`${[`${stack}: ${release} ${said}`, ...left].join("\n")}\n`);
+}
+
+export function addUnblock(program: Command): void {
+  program
+    .command("unblock <release>")
+    .description("let a release be deployed again that a rollback or a failed deployment has blocked; says why it was")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--json", "one JSON document on standard output")
+    .action(async (release: string, options: CommonOptions) => finish(options.json, () => unblock(release, options), tell));
+}

@@ -1,0 +1,93 @@
+/** The pins that take a rollback back: what was open before it by the record, on the data that it set aside. */
+import { isDeepStrictEqual } from "node:util";
+import type { Intent } from "../../control/intent.ts";
+import { openControl } from "../../control/open.ts";
+import type { Crossing } from "../../control/record.ts";
+import { editPins, rawConfig, type PinEdit } from "../../declared/edit.ts";
+import { NAMESPACE } from "../../declared/errors.ts";
+import type { DataPin } from "../../declared/pins.ts";
+import { dataText, recordedEdits } from "../../declared/recorded-pins.ts";
+import type { Standing } from "../standing.ts";
+import type { OpenStack } from "../stack.ts";
+import { VerbRefusedError } from "./outcome.ts";
+
+/** The stack file as the undo of the last rollback would leave it, finished or not. @throws VerbRefusedError where there is none */
+export async function undoText(stack: OpenStack, standing: Standing): Promise<string> {
+  const { pending, lastOpen, intent } = standing;
+  if (lastOpen === null) throw new VerbRefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
+  if (pending?.forward === true)
+    throw new VerbRefusedError(`${pending.title}: it is no rollback. To go back from it run \`rollback\`; nothing was changed`);
+  // Nothing but the stack file was changed.
+  if (pending !== null && pending.crossing === null)
+    return editPins(stack.text, [...recordedEdits(stack.declared, lastOpen.pins, stack.pins), ...besideEdits(stack, pending.intent!)]);
+  const back = pending?.crossing ?? lastOpen;
+  const own = intent?.crossing === back.crossing ? intent : null;
+  requireRollback(back, own);
+  const before = await openedBefore(stack, back.epoch);
+  if (before === null) throw new VerbRefusedError(`nothing had opened before crossing ${back.epoch}: there is nothing to go back to`);
+  const data = Object.fromEntries(
+    Object.keys(stack.definition.databases).map((database) => [database, dataBefore(database, back, before, standing)]),
+  );
+  return editPins(stack.text, [
+    ...recordedEdits(stack.declared, before.pins, stack.pins),
+    { path: ["data"], value: dataText(data) },
+    ...(own === null ? [] : besideEdits(stack, own)),
+    ...runningReleases(before).map((release): PinEdit => ({ path: ["blocked", release], value: undefined })),
+  ]);
+}
+
+function requireRollback({ epoch, plan, pins }: Crossing, intent: Intent | null): void {
+  const { fromRelease, toRelease, forward, scope } = plan;
+  const crossing = `crossing ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}`;
+  if (intent?.failed !== undefined)
+    throw new VerbRefusedError(
+      `the last that was done is the way back of a deployment that failed (${crossing}): it never opened, so there is nothing to take back`,
+    );
+  const undoes = Object.values(pins.data).some(({ kind }) => kind === "quarantine");
+  const isRollback =
+    intent === null ? fromRelease !== null && (!forward || scope !== null || undoes) : ["rollback", "undo"].includes(intent.verb);
+  if (!isRollback) throw new VerbRefusedError(`the last that was done is no rollback (${crossing}): there is nothing to take back`);
+}
+
+async function openedBefore({ site, definition }: OpenStack, epoch: number): Promise<Crossing | null> {
+  const control = await openControl(site, definition);
+  if (control === null) return null;
+  const crossings = await control.crossings(epoch + 1).finally(async () => control.end());
+  return crossings.find((crossing) => crossing.epoch < epoch && crossing.openedAt !== null) ?? null;
+}
+
+/** @throws VerbRefusedError where it is not kept any more */
+function dataBefore(database: string, back: Crossing, before: Crossing, { catalogue, snapshots }: Standing): DataPin {
+  const plan = back.plan.databases[database];
+  const replaced = plan?.action.kind === "restore" || plan?.action.kind === "undo";
+  const inPlace = plan?.action.kind === "repair" || (plan?.backBy === "down" && plan.back.length > 0);
+  // Several attempts may have set something aside: the first set aside what was open before.
+  const aside = catalogue.find((entry) => entry.role === "quarantine" && entry.database === database && entry.epoch > before.epoch);
+  if (aside !== undefined) return { kind: "quarantine", name: aside.name };
+  const taken = snapshots.find((snapshot) => snapshot.database === database && snapshot.epoch === back.epoch);
+  if (inPlace && taken !== undefined) return { kind: "snapshot", name: taken.name, generation: taken.generation, again: 0 };
+  if ((inPlace || replaced) && back.state === "open")
+    throw new VerbRefusedError(
+      `what ${database} was before crossing ${back.epoch} is not kept any more, so it cannot come back; nothing was changed`,
+    );
+  return before.pins.data[database] ?? { kind: "current" };
+}
+
+function runningReleases({ pins }: Crossing): string[] {
+  return [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])];
+}
+
+/** What the verb set besides pins, as it was; what somebody set otherwise since stays. */
+function besideEdits({ text }: OpenStack, { before, edits }: Intent): PinEdit[] {
+  const now = rawConfig(text);
+  return edits.flatMap(({ path: [key], value }) => {
+    if (!(key in before)) return [];
+    const was = before[key] ?? undefined;
+    const is = now[`${NAMESPACE}:${key}`];
+    if (isDeepStrictEqual(is, value)) return [{ path: [key], value: was } satisfies PinEdit];
+    if (key !== "blocked") return [];
+    const earlier = Object.keys(was ?? {});
+    const added = Object.keys(value ?? {}).filter((release) => !earlier.includes(release));
+    return added.map((release): PinEdit => ({ path: ["blocked", release], value: undefined }));
+  });
+}

@@ -1,0 +1,93 @@
+/** `backout undo`: takes the last rollback back, previewed and asked for as that was. */
+import type { Command } from "commander";
+import { newRunId } from "../../crossing/run-id.ts";
+import { commandOf } from "../../declared/commands.ts";
+import { changedLines, type LineChange } from "../../declared/edit.ts";
+import type { CrossingOutcome } from "../cross.ts";
+import { startStoppedServer } from "../embedded-server.ts";
+import { withStackLock } from "../stack-lock.ts";
+import { askedBefore, requireDeployed, standingOf, textOf } from "../standing.ts";
+import { openStack, stackFile, type OpenStack } from "../stack.ts";
+import { carryOut, lookAhead, reasonOf } from "./carry-out.ts";
+import { finish, print, type CommonOptions } from "./outcome.ts";
+import type { PreviewOutcome } from "./preview.ts";
+import { tellTimeline } from "./timeline.ts";
+import { undoText } from "./undo-pins.ts";
+
+interface Options extends CommonOptions {
+  incident?: string;
+  reason?: string;
+  anew?: boolean;
+  exact?: boolean;
+  yes?: boolean;
+}
+
+export interface Undo {
+  /** What takes it back, as it is typed here. */
+  command: string;
+  /** The lines of the stack file that do the same, with an update. */
+  lines: LineChange;
+}
+
+export interface UndoOutcome extends CrossingOutcome {
+  preview: PreviewOutcome;
+  undo: Undo | null;
+}
+
+export async function undo(options: Options): Promise<UndoOutcome> {
+  const before = await openStack(stackFile(options.stack));
+  const runId = newRunId("undo");
+  const reason = reasonOf(options);
+  return withStackLock(before.site, "undo", runId, async () => {
+    await startStoppedServer(before.site);
+    const standing = await standingOf(before);
+    requireDeployed(before, standing);
+    const begun = options.anew === true ? null : askedBefore(standing, "undo", "");
+    const text = begun === null ? await undoText(before, standing) : textOf(before, begun);
+    const { after, preview } = await lookAhead(before, text, options.exact);
+    const asked = { verb: "undo" as const, goal: "", words: "undo" };
+    const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
+    return { ...outcome, preview, undo: outcome.ok ? await undoOf(before, " --anew") : null };
+  });
+}
+
+/** How what was done last is taken back; null where it cannot be. */
+export async function undoOf({ stack, project }: OpenStack, more = ""): Promise<Undo | null> {
+  const now = await openStack(stackFile(stack, project));
+  const text = await undoText(now, await standingOf(now)).catch(() => null);
+  if (text === null) return null;
+  return { command: commandOf(project, "backout", `undo --stack ${stack}${more}`), lines: changedLines(now.text, text) };
+}
+
+export function undoLines({ command, lines: { removed, added } }: Undo, file: string, up: string): string[] {
+  return [
+    `to take it back: ${command}`,
+    `or, the same by hand, in ${file}, then ${up}:`,
+    ...removed.filter((line) => line.trim() !== "").map((line) => `  - ${line}`),
+    ...added.filter((line) => line.trim() !== "").map((line) => `  + ${line}`),
+  ];
+}
+
+export function addUndo(program: Command): void {
+  program
+    .command("undo")
+    .description("take the last rollback back: release, data, what runs, flags, freeze, block, as they were before it")
+    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("--anew", "also where the last that was done is an undo: that is taken back then")
+    .option("--incident <id>", "incident, for the record")
+    .option("--reason <text>", "reason, for the record")
+    .option("--exact", "count rows at risk one by one, also in large tables")
+    .option("-y, --yes", "do not ask")
+    .option("--json", "one JSON document on standard output, progress on standard error")
+    .action(async (options: Options) =>
+      finish(
+        options.json,
+        () => undo(options),
+        (outcome) => {
+          tellTimeline(outcome);
+          if (outcome.undo !== null) print(`${undoLines(outcome.undo, outcome.preview.file, outcome.up).join("\n")}\n`);
+        },
+        ({ ok }) => ok,
+      ),
+    );
+}

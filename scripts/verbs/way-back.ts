@@ -1,0 +1,46 @@
+/** The way back from a deployment that did not open: the pins that opened last, with the data as it was before anything was tried. Pure. */
+import type { Crossing, Snapshot } from "../../control/record.ts";
+import type { PinEdit } from "../../declared/edit.ts";
+import type { DataPin, Pins } from "../../declared/pins.ts";
+import { dataText, recordedEdits } from "../../declared/recorded-pins.ts";
+import { scopeEdits } from "../../declared/scope.ts";
+import type { Declared } from "../../declared/schema.ts";
+import type { SystemDefinition } from "../../systems/definition.ts";
+
+export interface WayBack {
+  definition: SystemDefinition;
+  declared: Declared;
+  /** What the stack file asks for now. */
+  pins: Pins;
+  /** What opened last. */
+  goal: Pick<Crossing, "epoch" | "pins">;
+  snapshots: readonly Snapshot[];
+  /** Release that did not open, and why it may not come back; null: it may. */
+  block: { release: string; incident: string } | null;
+  /** Its migrations failed half-way. */
+  halfMigrated: boolean;
+}
+
+export function wayBackEdits({ definition, declared, pins: asked, goal, snapshots, block, halfMigrated }: WayBack): PinEdit[] {
+  const { pins } = goal;
+  const taken = takenSince(goal.epoch, snapshots);
+  const blocked: PinEdit[] = block === null ? [] : [{ path: ["blocked", block.release], value: block.incident }];
+  // Whatever stands in the way of the goal itself would refuse it.
+  const recorded = [...recordedEdits(declared, pins, asked), { path: ["blocked", pins.release], value: undefined } satisfies PinEdit];
+  const scope = definition.partialMigrationScope;
+  if (halfMigrated && scope !== undefined) {
+    const names = Object.fromEntries(Object.entries(taken).map(([database, { name, generation }]) => [database, `${name}@${generation}`]));
+    return [...recorded, ...scopeEdits(definition, { scope, to: pins.release, snapshots: names, block: null }), ...blocked];
+  }
+  const restored = Object.entries(taken).map(([database, { name, generation }]): [string, DataPin] => [
+    database,
+    { kind: "snapshot", name, generation, again: 0 },
+  ]);
+  return [...recorded, { path: ["data"], value: dataText({ ...pins.data, ...Object.fromEntries(restored) }) }, ...blocked];
+}
+
+/** By database: the first snapshot taken before a deployment since the epoch. Nothing opened since, so nobody has written since. */
+export function takenSince(epoch: number, snapshots: readonly Snapshot[]): Record<string, Snapshot> {
+  const taken = snapshots.filter((snapshot) => snapshot.epoch > epoch && snapshot.automatic && snapshot.name.startsWith("before-"));
+  return Object.fromEntries(taken.toSorted((a, b) => b.id - a.id).map((snapshot) => [snapshot.database, snapshot]));
+}
