@@ -23,6 +23,8 @@ export interface Staged extends StagedTable {
   /** Columns that rows had before; null: none of them had a before. */
   hadColumns: Set<string> | null;
   path: string;
+  /** How many rows it has. */
+  lines: number;
 }
 
 /** Rows and characters sent at a time. */
@@ -79,6 +81,7 @@ export async function stage(live: Client, target: Target, path: string, number: 
     before,
     hadColumns,
     path,
+    lines: line,
   };
 }
 

@@ -114,7 +114,8 @@ async function replace(live: Client, table: Staged): Promise<void> {
     await live.query(
       `WITH gone AS (DELETE FROM ${target.shape.source} t USING ${staged} s WHERE ${samePlace(table, "s", "t")} AND ${its} RETURNING 1)
        INSERT INTO ${target.identifier} (${columns.join(", ")}) OVERRIDING SYSTEM VALUE
-       SELECT ${columns.map((column) => `s.${column}`).join(", ")} FROM ${staged} s, (SELECT count(*) FROM gone) g WHERE ${its} AND s.${OP} = 'update'`,
+       SELECT ${columns.map((column) => `s.${column}`).join(", ")} FROM ${staged} s
+        WHERE (SELECT count(*) FROM gone) >= 0 AND ${its} AND s.${OP} = 'update'`,
     );
     await live.query("RELEASE SAVEPOINT swaps");
   } catch (error) {

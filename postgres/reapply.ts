@@ -61,6 +61,7 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
       const staged: Staged[] = [];
       for (const [number, name] of order.entries())
         staged.push(await stage(live, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
+      await joinAtOnce(live, staged);
       for (const one of staged) await classify(live, one);
       await write(live, staged, references);
       return staged;
@@ -77,6 +78,14 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     await live.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
+}
+
+/** So many rows are looked up one by one sooner than everything is read once. */
+const LOOKED_UP_ROWS = 1_000;
+
+/** The server cannot know how many staged rows are left, and takes them for few: row by row, two large tables would never come to an end. */
+async function joinAtOnce(live: Client, staged: readonly Staged[]): Promise<void> {
+  if (staged.some(({ lines }) => lines > LOOKED_UP_ROWS)) await live.query("SET LOCAL enable_nestloop = off");
 }
 
 /** Rows that are refused when they are written may be what others rest on: then all is taken back and decided again without them. */

@@ -220,8 +220,8 @@ test("rows of a table without a key are put right with as many statements for ma
     sent.push(await statements(found.live, () => reapply({ live: found.live, folder: stand.folder, runId: found.runId })));
     expect((await exact(found)).tables["m"]).toMatchObject({ ...EQUAL, alreadySo: rows + 1 });
   }
-  // Rows travel a thousand at a time.
-  expect(sent[1]! - sent[0]!).toBeLessThanOrEqual(23);
+  // Rows travel a thousand at a time, and for many the server is told to join them at once.
+  expect(sent[1]! - sent[0]!).toBeLessThanOrEqual(24);
 });
 
 test("a row that points at a large object which is not there is left out and told; one whose object is there comes back", async () => {
