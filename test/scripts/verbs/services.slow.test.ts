@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { ControlFile } from "../../../control/file.ts";
 import { editPins, type PinEdit } from "../../../declared/edit.ts";
@@ -98,8 +98,9 @@ let folder: string;
 let state: State;
 const opened = (): Promise<OpenStack> => openStack(stackFile("test", folder));
 
-afterAll(async () => {
-  for (const site of sites) {
+// Before the folder goes, by which they are found.
+afterEach(async () => {
+  for (const site of sites.splice(0)) {
     for (const name of ["api", "worker"]) await stopProcess(processFolder(site), name, 2_000).catch(() => undefined);
     if (existsSync(gateFolder(site))) await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
   }
