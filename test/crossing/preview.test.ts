@@ -1,5 +1,6 @@
 /** What a preview says, as lines: what a person must not overlook is a warning. */
 import { expect, test } from "vitest";
+import { losses, type AtRisk } from "../../crossing/at-risk.ts";
 import { previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 
 const RESTORED = {
@@ -95,4 +96,36 @@ test("pinned maintenance is told for what it is: users stay out, or cannot write
 test("no rows at risk is no warning", () => {
   const none = { ...RESTORED, atRisk: { ...RESTORED.atRisk, rows: { orders: { inserted: 0, updated: 0, deleted: 0 } } } };
   expect(lines({ databases: { shop: none } })).toContain("  shop: no rows at risk (counted)");
+});
+
+test("what is not known and what is not compared is named, and no estimate says that there is nothing", () => {
+  const nothing = { rows: {}, unknown: {}, notCompared: [], notes: [] };
+  const told = (atRisk: Partial<AtRisk>) =>
+    lines({ databases: { shop: { ...RESTORED, atRisk: { ...nothing, how: "estimated", ...atRisk } } } });
+  expect(told({ how: "counted" })).toContain("  shop: no rows at risk (counted)");
+  expect(told({})).toContain("  shop: the server's counters tell of no row written since (estimated); --exact counts");
+  expect(told({ unknown: { orders: "it was dropped" } })).toContain(
+    "! shop: rows at risk in orders are unknown: it was dropped; --exact counts them",
+  );
+  const bare = { name: "bare", kind: "virtual table", why: "no text", mayBeLost: true };
+  const named = told({ how: "counted", notCompared: [bare, { ...bare, name: "far", kind: "foreign table", mayBeLost: false }] });
+  expect(named).toContain("! shop: not compared and in no export: virtual table bare: no text");
+  expect(named).toContain("  shop: not compared and in no export: foreign table far: no text");
+  expect(named.join()).not.toContain("no rows at risk");
+});
+
+test("a table that the definition lists and no release has is told", () => {
+  expect(lines({ databases: { shop: { ...RESTORED, unknownTables: ["ordrs"] } } })).toContain(
+    '! shop: "tables" of the definition lists ordrs, which neither the database nor a migration has: correct the name',
+  );
+});
+
+test("carry: refuse refuses for rows of any table, for what is unknown, and for what is not compared and may be lost", () => {
+  const nothing: AtRisk = { rows: { a: { inserted: 0, updated: 0, deleted: 0 } }, how: "counted", unknown: {}, notCompared: [], notes: [] };
+  const bare = { name: "bare", kind: "virtual table", why: "no text", mayBeLost: true };
+  expect(losses(nothing)).toEqual([]);
+  expect(losses({ ...nothing, notCompared: [{ ...bare, mayBeLost: false }] })).toEqual([]);
+  expect(
+    losses({ ...nothing, notCompared: [bare], unknown: { o: "it was dropped" }, rows: { x: { inserted: 1, updated: 0, deleted: 2 } } }),
+  ).toEqual(["x +1 ~0 -2", "o: unknown, it was dropped", "virtual table bare, which is not compared: no text"]);
 });
