@@ -41,11 +41,18 @@ export function imageOf(component: string, { release, artefact: { image } }: Com
   return image;
 }
 
+/** An image that is here, or that names a registry to pull it from. Pulls nothing. @throws ImageUndeclaredError, ImageMissingError, DockerUnreachableError */
+export async function requireObtainable(component: string, pin: ComponentPin): Promise<void> {
+  const image = imageOf(component, pin);
+  if (!image.includes("@") && !(await isPresent(image)))
+    throw new ImageMissingError(component, pin.release, image, "an id names no registry to pull it from");
+}
+
 /** @throws ImageUndeclaredError, ImageMissingError, DockerUnreachableError */
 export async function makePresent(component: string, pin: ComponentPin): Promise<"already here" | "pulled"> {
   const image = imageOf(component, pin);
   if (await isPresent(image)) return "already here";
-  if (!image.includes("@")) throw new ImageMissingError(component, pin.release, image, "an id names no registry to pull it from");
+  await requireObtainable(component, pin);
   try {
     await docker(pullArguments(image), { timeoutMs: PULL_TIMEOUT_MS });
   } catch (error) {

@@ -23,7 +23,7 @@ import {
   ServerOutOfReachError,
 } from "./docker-errors.ts";
 import { untilHealthy } from "./docker-health.ts";
-import { imageOf, makePresent } from "./docker-images.ts";
+import { imageOf, makePresent, requireObtainable } from "./docker-images.ts";
 import { componentOf, configHash, environmentOf, isSetUpAs, portOf, setupHash } from "./starting.ts";
 import { StaticTarget } from "./static.ts";
 import type { Observation, Target } from "./target.ts";
@@ -44,6 +44,7 @@ export class DockerTarget implements Target {
   }
 
   /**
+   * An image that a registry may have counts as there: it is pulled by `prepare`.
    * @throws ImageUndeclaredError, DatabaseFileOutOfReachError, PortUndeclaredError, DockerUnreachableError, ServerOutOfReachError,
    * ContainerNameTakenError, ImageMissingError
    */
@@ -59,7 +60,13 @@ export class DockerTarget implements Target {
     if (this.site.server?.embedded === true && definition.databases.length > 0 && loopbackIsApart(platform))
       throw new ServerOutOfReachError(component);
     await this.slot(component, await containersOf(this.site.stack, component));
-    await makePresent(component, pin);
+    await requireObtainable(component, pin);
+  }
+
+  /** @throws as `check` */
+  async prepare(component: string, pin: ComponentPin): Promise<void> {
+    await this.check(component, pin);
+    if (!this.isStatic(component)) await makePresent(component, pin);
   }
 
   async install(component: string, pin: ComponentPin): Promise<string> {
@@ -159,14 +166,14 @@ export class DockerTarget implements Target {
     for (const container of old) if (container !== keep) await docker(commands.removeArguments(container.id));
   }
 
-  /** The container that has the component's name. @throws ContainerNameTakenError where it is somebody else's. */
+  /** The container that has the component's name. @throws ContainerNameTakenError where that, or the name of the next one, is somebody else's. */
   private async slot(component: string, containers: Container[]): Promise<Container | null> {
-    const name = this.containerName(component);
-    const own = containers.find((container) => container.name === name);
-    if (own !== undefined) return own;
-    const foreign = await containerNamed(name);
-    if (foreign !== null) throw new ContainerNameTakenError(name, foreign.id);
-    return null;
+    for (const name of [this.containerName(component), this.nextName(component)]) {
+      if (containers.some((container) => container.name === name)) continue;
+      const foreign = await containerNamed(name);
+      if (foreign !== null) throw new ContainerNameTakenError(name, foreign.id);
+    }
+    return containers.find(({ name }) => name === this.containerName(component)) ?? null;
   }
 
   private spec(component: string, pin: ComponentPin): commands.ContainerSpec {

@@ -35,6 +35,10 @@ export class ProcessTarget implements Target {
     await verifyArtefact(this.folder(component, pin));
   }
 
+  async prepare(component: string, pin: ComponentPin): Promise<void> {
+    await this.check(component, pin);
+  }
+
   async install(component: string, pin: ComponentPin): Promise<string> {
     if (this.isStatic(component)) return this.statics.install(component, pin);
     await this.check(component, pin);

@@ -29,6 +29,10 @@ export class StaticTarget implements Target {
     await verifyArtefact(folderOf(this.site, component, pin, "a static component is published from a release folder"));
   }
 
+  async prepare(component: string, pin: ComponentPin): Promise<void> {
+    await this.check(component, pin);
+  }
+
   async install(component: string, pin: ComponentPin): Promise<string> {
     const artefact = folderOf(this.site, component, pin, "a static component is published from a release folder");
     await verifyArtefact(artefact);

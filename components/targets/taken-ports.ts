@@ -6,12 +6,13 @@ import { findByEnvironment } from "../../processes/identity.ts";
 import { holderOf, isPortFree } from "../../processes/ports.ts";
 import { MARKER, markerPrefix } from "../../processes/record.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
-import { targetOf } from "./index.ts";
+import { outOfReach, targetOf } from "./index.ts";
 import { portOf } from "./starting.ts";
 
 /** Of components that are to run. One sentence each. */
 export async function takenPorts(site: Site, definition: SystemDefinition, components: readonly string[]): Promise<string[]> {
   const reasons: string[] = [];
+  if ((await outOfReach(site, definition)) !== null) return reasons;
   for (const component of components) {
     const port = portOf(site, component);
     if (port === 0 || definition.components[component]?.kind === "static") continue;

@@ -17,8 +17,10 @@ export interface Observation {
 /** What a target does at the time of an update. Every method is idempotent and says "already so". */
 export interface Target {
   name: string;
-  /** Checks that everything the pin needs exists and is what was released, before anything stops. @throws with the name and the fix. */
+  /** Checks that everything the pin needs exists and is what was released. Only looks, in previews too. @throws with the name and the fix. */
   check(component: string, pin: ComponentPin): Promise<void>;
+  /** Checks, and fetches what is not on this machine yet, before anything stops. @throws as `check` */
+  prepare(component: string, pin: ComponentPin): Promise<void>;
   /** Puts the pinned artefact in place without starting it. */
   install(component: string, pin: ComponentPin): Promise<string>;
   stop(component: string): Promise<string>;

@@ -2,7 +2,7 @@
  * Takes pins and ledger; every refusal, rows at risk and the estimate are here, before anything stops: in an update the check of a later
  * resource runs when its turn comes, that is, after the fence. Touches nothing.
  */
-import { cannotRun, targetOf } from "../../components/targets/index.ts";
+import { cannotRun, outOfReach as targetOutOfReach, prepareAll } from "../../components/targets/index.ts";
 import { secretsAsked } from "../../components/targets/setup.ts";
 import { takenPorts, toRun } from "../../components/targets/taken-ports.ts";
 import { drift } from "../../crossing/drift.ts";
@@ -56,6 +56,8 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
     : moved
       ? await cannotRun(inputs.site, definition, inputs.pins)
       : await takenPorts(inputs.site, definition, await toStart(inputs, definition));
+  const unseen = await targetOutOfReach(inputs.site, definition);
+  if (unseen !== null) call.log("warning", `nobody can say what runs, and an update would be refused: ${unseen}`);
   if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
@@ -81,6 +83,7 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
 
 /** Components that an update starts although nothing else of it has anything to do. */
 async function toStart({ site, pins }: Inputs, definition: SystemDefinition): Promise<string[]> {
+  if ((await targetOutOfReach(site, definition)) !== null) return [];
   const drifted = await drift({ site, definition }, pins);
   return toRun(pins).filter((component) => drifted.includes(component));
 }
@@ -103,9 +106,8 @@ async function plan({ site, pins, reached }: Inputs): Promise<Values> {
     const { reach } = await look(site, definition);
     if (reach.kind === "unreachable") throw outOfReach(site, `${reach.reason}. Nothing was stopped`);
   }
-  const target = targetOf(site, definition);
   await failpoint("plan.before");
-  await Promise.all(Object.entries(pins.components).map(([name, pin]) => target.check(name, pin)));
+  await prepareAll(site, definition, pins);
   rememberGiven(site, secretsAsked(site, definition, pins));
   await failpoint("plan.after");
   return { plannedAt: new Date().toISOString() };

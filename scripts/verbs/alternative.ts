@@ -2,7 +2,7 @@
  * Another way to finish a rollback that failed. Its pins stand already and its snapshot is untouched: what changes is where the components run,
  * or, in the worst case, everything around the data.
  */
-import { stopAllAt } from "../../components/targets/index.ts";
+import { prepareAll, stopAllAt } from "../../components/targets/index.ts";
 import { look, unfinished } from "../../crossing/look.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { commandOf } from "../../declared/commands.ts";
@@ -69,6 +69,10 @@ export async function takeAlternative(
   tellPreview(preview, say);
   requireAllowed(preview);
   await confirm();
+  // Fetched while what runs still runs.
+  await prepareAll(after.site, after.definition, after.pins).catch((error: Error) => {
+    throw new VerbRefusedError(`refused, nothing was changed:\n${error.message}`);
+  });
   // What the failed attempt has half started would run in two places.
   for (const { component, reason } of await stopAllAt(before.site, before.definition))
     say(`${component} may still run on ${before.site.target}, which could not stop it: ${reason}`);

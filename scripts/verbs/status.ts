@@ -1,6 +1,6 @@
 /** `backout status`: what is, at one look: release, gate, components, snapshots and whether they are armed, quarantines, disk. */
 import type { Command } from "commander";
-import { targetOf } from "../../components/targets/index.ts";
+import { outOfReach, targetOf } from "../../components/targets/index.ts";
 import { openControl } from "../../control/open.ts";
 import { readinessOf, type Readiness } from "../../crossing/arming.ts";
 import { showFreeze } from "../../crossing/freeze.ts";
@@ -39,7 +39,10 @@ export interface Status {
   } | null;
   /** `running`: there is a process that lets anybody through. */
   gate: { mode: string; message: string; running: boolean; maintenance: Maintenance } | null;
-  components: { name: string; running: boolean; release: string | null; pid: number | null; asPinned: boolean }[];
+  /** Why nobody can say what runs; null where that is known. */
+  unseen: string | null;
+  /** `running`: null where nobody can say. */
+  components: { name: string; running: boolean | null; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; armed: boolean; notArmed: string | null; sizeBytes: number | null }[];
   /** Components that run on a schema that is too new for them: they went back, their database did not. */
   schemaAhead: string[];
@@ -56,9 +59,14 @@ export async function status(options: CommonOptions): Promise<Status> {
   const facts = await look(site, definition);
   const target = targetOf(site, definition);
   const gate = readGateState(gateStateFile(site));
-  const components = [];
+  const unseen = await outOfReach(site, definition);
+  const components: Status["components"] = [];
   for (const [name, pin] of Object.entries(pins.components)) {
-    const observed = await target.observe(name);
+    const observed = unseen === null ? await target.observe(name) : null;
+    if (observed === null) {
+      components.push({ name, running: null, release: null, pid: null, asPinned: false });
+      continue;
+    }
     const { running, release, pid } = observed;
     components.push({
       name,
@@ -92,6 +100,7 @@ export async function status(options: CommonOptions): Promise<Status> {
           },
     gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: gateRuns(site), maintenance: gate.maintenance },
     components,
+    unseen,
     snapshots: facts.snapshots.map(({ id, name, generation, database, takenAt, sizeBytes }) => ({
       name: `${name}@${generation}`,
       database,
@@ -164,7 +173,8 @@ function tell(found: Status): void {
   const down = found.gate?.running === false ? `, but its process is NOT RUNNING, nobody gets through: \`${found.up}\` starts it` : "";
   lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}${down}`);
   if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);
-  for (const { name, running, release, pid, asPinned } of found.components)
+  if (found.unseen !== null) lines.push(`  what runs is not known: ${found.unseen}`);
+  for (const { name, running, release, pid, asPinned } of found.components.filter(({ running }) => running !== null))
     lines.push(
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
     );

@@ -95,7 +95,7 @@ describe("with a Docker daemon", () => {
     const site = await newSite({ stack: STACK });
     const target = new DockerTarget(site, shop());
     const [v1, v2] = [pinOf("v1", importImage("v1")), pinOf("v2", importImage("v2"))];
-    await target.check("api", v1);
+    await target.prepare("api", v1);
     expect(await target.install("api", v1)).toBe("v1 already here");
     expect(await target.resume("api", v1)).toBe("started");
     expect(await health(site)).toMatchObject({

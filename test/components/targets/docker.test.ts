@@ -16,7 +16,8 @@ import {
   PortUndeclaredError,
   ServerOutOfReachError,
 } from "../../../components/targets/docker-errors.ts";
-import { targetOf } from "../../../components/targets/index.ts";
+import { cannotRun, outOfReach, targetOf } from "../../../components/targets/index.ts";
+import { takenPorts, toRun } from "../../../components/targets/taken-ports.ts";
 import { secretOf } from "../../../declared/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { NeverHealthyError, PortTakenError } from "../../../processes/process.ts";
@@ -62,7 +63,7 @@ describe("check", () => {
   it("names the image that is neither here nor in the registry, and the fix", async () => {
     fakeDocker();
     const target = new DockerTarget(await newSite(), shop());
-    const failed = target.check("api", pinOf("v1", IMAGE.v1));
+    const failed = target.prepare("api", pinOf("v1", IMAGE.v1));
     await expect(failed).rejects.toThrow(ImageMissingError);
     await expect(failed).rejects.toThrow(new RegExp(`image ${IMAGE.v1} of api v1 .*manifest unknown.*docker login`, "s"));
   });
@@ -115,10 +116,29 @@ describe("check", () => {
     expect(docker.state().containers).toEqual([foreign]);
   });
 
-  it("pulls what is missing, once; install says that it is here", async () => {
+  it("finds the name of the next container taken before anything stops", async () => {
+    fakeDocker({ images: all, containers: [{ ...foreign, name: "shop-test-api-next" }] });
+    const target = new DockerTarget(await newSite(), shop());
+    await expect(target.check("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(/shop-test-api-next/);
+  });
+
+  it("is no reason to refuse a preview where no daemon answers; nobody can say what runs then", async () => {
+    fakeDocker({ down: true });
+    const site = await newSite();
+    const components = { api: pinOf("v1", IMAGE.v1) };
+    expect(await cannotRun(site, shop(), { components })).toEqual([]);
+    expect(await takenPorts(site, shop(), toRun({ components }))).toEqual([]);
+    expect(await outOfReach(site, shop())).toMatch(/did not reach a Docker daemon/);
+    fakeDocker();
+    expect(await outOfReach(site, shop())).toBeNull();
+  });
+
+  it("pulls what is missing, once, and not in a preview; install says that it is here", async () => {
     const docker = fakeDocker({ pullable: [IMAGE.v1] });
     const target = new DockerTarget(await newSite(), shop());
     await target.check("api", pinOf("v1", IMAGE.v1));
+    expect(words(docker)).not.toContain("pull");
+    await target.prepare("api", pinOf("v1", IMAGE.v1));
     expect(await target.install("api", pinOf("v1", IMAGE.v1))).toBe("v1 already here");
     expect(words(docker).filter((word) => word === "pull")).toHaveLength(1);
   });
