@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { anySeed } from "../drill/dice.ts";
 import { fuzz, type Finding, type FuzzResult } from "../drill/fuzz/fuzz.ts";
+import { ranNow, writeFuzzed } from "../drill/reliability.ts";
 import { ensureEngine } from "./engine/engine.ts";
 import { findProject } from "./engine/project.ts";
 import { positive } from "./positive.ts";
@@ -14,6 +15,7 @@ interface Options {
   mutations: number;
   seed?: string;
   json?: boolean;
+  write?: boolean;
 }
 
 /** How many of a hundred mutations are also asked of the verbs. */
@@ -21,7 +23,7 @@ const VERBS_PER_CENT = 2;
 const MOST_VERBS = 40;
 const UPDATES = 4;
 
-async function main({ mutations, seed = anySeed(), json }: Options): Promise<void> {
+async function main({ mutations, seed = anySeed(), json, write }: Options): Promise<void> {
   const project = findProject();
   const sources = await stacksOf(project, undefined);
   const engine = await ensureEngine({ log: say });
@@ -30,6 +32,7 @@ async function main({ mutations, seed = anySeed(), json }: Options): Promise<voi
   const { findings, ...result } = await fuzz(wish, engine, say);
   if (findings.length > 0) say(`seed ${seed}: what was asked lies in ${keep(project, seed, findings)}`);
   if (!isWell(result)) say(`again: npm run fuzz -- --mutations ${mutations} --seed ${seed}`);
+  if (write === true) writeFuzzed(project, { ...ranNow(project), seed, ...result });
   process.stdout.write(json === true ? `${JSON.stringify(result)}\n` : `${summary(result)}\n`);
   process.exitCode = isWell(result) ? EXIT.done : EXIT.failed;
 }
@@ -55,6 +58,7 @@ const program = new Command("fuzz")
   .description("give damaged stack files, names and definitions to the program and the verbs: one clean answer each, nothing touched")
   .option("--mutations <number>", "how many", positive, 2000)
   .option("--seed <text>", "makes the same mutations as the run that had it")
+  .option("--write", "write the figures into docs/reliability.md")
   .option("--json", "one JSON document on standard output, progress on standard error")
   .exitOverride()
   .action(main);

@@ -1,5 +1,6 @@
 /** `npm run torture`: a system is tortured on a stack of its own; see drill/torture/. */
 import { Command, CommanderError } from "commander";
+import { ranNow, writeTortured } from "../drill/reliability.ts";
 import { removeDrill, removeLeftovers } from "../drill/remove.ts";
 import { anySeed } from "../drill/dice.ts";
 import { isWell, torture, type TortureResult } from "../drill/torture/torture.ts";
@@ -15,9 +16,10 @@ interface Options {
   seed?: string;
   json?: boolean;
   keep?: boolean;
+  write?: boolean;
 }
 
-async function main({ system, rounds, seed = anySeed(), json, keep = false }: Options): Promise<void> {
+async function main({ system, rounds, seed = anySeed(), json, keep = false, write }: Options): Promise<void> {
   const project = findProject();
   const source = await stackOf(project, system);
   await removeLeftovers(project, say);
@@ -29,6 +31,7 @@ async function main({ system, rounds, seed = anySeed(), json, keep = false }: Op
       void Promise.all([...folders].map((folder) => removeDrill(folder))).finally(() => process.exit(130));
     });
   const { kept: _kept, ...result } = await torture({ source, rounds, seed, keep }, engine, say, (folder) => folders.add(folder));
+  if (write === true) writeTortured(project, { ...ranNow(project), seed, system: source.definition.name, ...result });
   process.stdout.write(json === true ? `${JSON.stringify(result)}\n` : `${summary(result)}\n`);
   process.exitCode = isWell(result) ? EXIT.done : EXIT.failed;
 }
@@ -43,6 +46,7 @@ const program = new Command("torture")
   .option("--rounds <number>", "how many rounds", positive, 10)
   .option("--seed <text>", "makes the same choices as the run that had it")
   .option("--keep", "leave the stack standing, also where all went well")
+  .option("--write", "write the figures into docs/reliability.md")
   .option("--json", "one JSON document on standard output, progress on standard error")
   .exitOverride()
   .action(main);
