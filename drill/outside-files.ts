@@ -1,7 +1,7 @@
 /** The drill's own look into SQLite files: its own sessions and its own simple SQL, sharing nothing with the toolkit's. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { liveFile } from "../declared/site.ts";
 import type { Contents } from "./contents.ts";
@@ -15,6 +15,8 @@ export function filesOutside({ site, definition }: Stage): Outside {
   const control = join(site.home, "control", "control.db");
   const rowsIn = <Row>(path: string, sql: string, ...values: (string | number)[]): Row[] =>
     looking(path, (db) => db.prepare(sql).all(...values) as Row[]);
+  // The record names what lies in the stack's home from there: a home may be moved.
+  const placeOf = (path: string): string => resolve(site.home, path);
   return {
     live: Object.fromEntries(Object.keys(definition.databases).map((database) => [database, liveFile(site, database)])),
     contents: async (place, without = "") => Promise.resolve(looking(place, (db) => contentsOf(db, without))),
@@ -26,13 +28,13 @@ export function filesOutside({ site, definition }: Stage): Outside {
           control,
           "SELECT name, database, path AS place FROM databases WHERE role = 'quarantine' AND epoch = ? ORDER BY name",
           epoch,
-        ),
+        ).map((found) => ({ ...found, place: placeOf(found.place) })),
       ),
     pristine: async (database, pin) => {
       const [name, generation] = pin.split("@");
       const sql = "SELECT location FROM snapshots WHERE database = ? AND name = ? AND generation = ?";
       const [found] = rowsIn<{ location: string }>(control, sql, database, name ?? "", Number(generation ?? 1));
-      return Promise.resolve(found?.location ?? null);
+      return Promise.resolve(found === undefined ? null : placeOf(found.location));
     },
     journalTimes: async (epoch) => {
       const sql = "SELECT phase, step, status, at FROM journal WHERE epoch = ? ORDER BY id";
