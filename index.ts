@@ -8,17 +8,21 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 const provider = await startProvider();
 const { allConfig, getStack, isConfigSecret } = await import("./components/pulumi.ts");
 const { RollbackStack } = await import("./components/rollback-stack.ts");
+const { declaredOrder, STACKS_VARIABLE } = await import("./declared/ledger.ts");
+const { stackFolderAbove } = await import("./declared/stack-folder.ts");
 const { parseDeclared } = await import("./declared/parse.ts");
 const { resolvePins } = await import("./declared/pins.ts");
 const { secretKeys } = await import("./declared/secret-config.ts");
 const { definitionOf, siteOf } = await import("./declared/site.ts");
 
 const declared = parseDeclared(allConfig(), secretKeys(isConfigSecret));
+const stacks = process.env[STACKS_VARIABLE] ?? stackFolderAbove(process.cwd());
+const order = declaredOrder(stacks, getStack(), Object.keys(declared.releases));
 const site = siteOf(declared, getStack(), process.env["BACKOUT_PROJECT"] ?? process.cwd());
 const definition = await definitionOf(site);
 const pins = resolvePins(declared, definition);
 await provider.running;
-const stack = new RollbackStack(definition.name, { declared, site, definition, pins });
+const stack = new RollbackStack(definition.name, { declared, order, site, definition, pins });
 
 export const epoch = stack.epoch;
 export const stackId = stack.stackId;

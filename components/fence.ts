@@ -1,5 +1,5 @@
 import * as pulumi from "./pulumi.ts";
-import type { CrossingPlan } from "../crossing/plan.ts";
+import type { Asked, CrossingPlan } from "../crossing/plan.ts";
 import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Carry } from "../declared/schema.ts";
@@ -14,6 +14,8 @@ export interface FenceArgs {
   carry: pulumi.Input<Carry>;
   /** Incident and reason, for the record. */
   reason: pulumi.Input<string | null>;
+  /** Releases, oldest first, and the scope the pins are those of. */
+  asked: pulumi.Input<Asked>;
 }
 
 /** Protects, stops, confirms stopped and closes the data. Computes the epoch everything after it takes as input. */

@@ -1,4 +1,5 @@
 import * as pulumi from "./pulumi.ts";
+import type { Asked } from "../crossing/plan.ts";
 import type { JsonText } from "../declared/json-text.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Carry, Freeze } from "../declared/schema.ts";
@@ -17,6 +18,8 @@ export interface PlanArgs {
   freeze: pulumi.Input<Freeze | null>;
   /** What becomes of rows that violate a constraint that is to be enforced. */
   violations: pulumi.Input<"refuse" | "quarantine">;
+  /** Releases, oldest first, and the scope the pins are those of. */
+  asked: pulumi.Input<Asked>;
 }
 
 /** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */

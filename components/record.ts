@@ -12,6 +12,8 @@ export interface RecordArgs {
   arm: pulumi.Input<Declared["arm"]>;
   /** Snapshots and quarantines a pin names. */
   pinned: pulumi.Input<string[]>;
+  /** Releases, oldest first; null: not known. */
+  order: pulumi.Input<readonly string[] | null>;
 }
 
 /** The record of a crossing: exports, retention, governance, and the next armed copy. */

@@ -33,6 +33,8 @@ export interface RollbackStackArgs {
   pins: Pins;
   /** Where the stack lives, as `siteOf` returns it. */
   site: Site;
+  /** Releases in the ledger's order, oldest first, as `declaredOrder` returns it; null or absent: the record of what opened decides. */
+  order?: readonly string[] | null;
 }
 
 /**
@@ -69,6 +71,7 @@ export class RollbackStack extends pulumi.ComponentResource {
     const pinned = withSetup(hidden.pins, hidden.site, definition);
     const site = siteText(hidden.site, secret.length > 0);
     const pins = jsonText(pinned);
+    const asked = { order: args.order ?? null, scope: declared.scope ?? null };
     const after = (...resources: pulumi.Resource[]): pulumi.CustomResourceOptions => ({ parent: this, dependsOn: resources });
 
     const server = args.site.server?.embedded === true ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
@@ -77,13 +80,13 @@ export class RollbackStack extends pulumi.ComponentResource {
     const { violations } = declared;
     const plan = new Plan(
       "plan",
-      { site, pins, exact, violations, carry: declared.carry, freeze: declared.freeze ?? null },
+      { site, pins, exact, violations, carry: declared.carry, freeze: declared.freeze ?? null, asked },
       after(...server, gate),
     );
     const declarations = declarationsOf(args.site, definition, args.pins, after(plan));
     const fence = new Fence(
       "fence",
-      { site, pins, carry: declared.carry, reason: process.env["BACKOUT_REASON"] ?? null },
+      { site, pins, carry: declared.carry, reason: process.env["BACKOUT_REASON"] ?? null, asked },
       after(plan, ...declarations),
     );
     const { epoch } = fence;
@@ -107,7 +110,11 @@ export class RollbackStack extends pulumi.ComponentResource {
     const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...components));
     const verification = new Verification("verification", { site, epoch, pins }, after(resume));
     const open = new Open("open", { site, epoch, maintenance: args.pins.maintenance }, after(verification));
-    new Record("record", { site, epoch, backups: declared.backups, arm: declared.arm, pinned: pinnedNames(args.pins) }, after(open));
+    new Record(
+      "record",
+      { site, epoch, backups: declared.backups, arm: declared.arm, pinned: pinnedNames(args.pins), order: asked.order },
+      after(open),
+    );
 
     this.epoch = epoch;
     this.stackId = gate.stackId;
@@ -142,6 +149,7 @@ function pinnedNames(pins: Pins): string[] {
     if (pin.kind === "current") return [];
     if (pin.kind === "quarantine") return [pin.name];
     const snapshot = pin.kind === "repair" ? pin.snapshot : pin;
-    return snapshot === null || snapshot.generation === null ? [] : [`${snapshot.name}@${snapshot.generation}`];
+    if (snapshot === null) return [];
+    return [snapshot.generation === null ? snapshot.name : `${snapshot.name}@${snapshot.generation}`];
   });
 }

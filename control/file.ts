@@ -8,6 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { CrossingPlan } from "../crossing/plan.ts";
 import { fileLock, type FileLock } from "../processes/file-lock.ts";
 import { all, first, hasTable, openFile, run } from "../sqlite/database.ts";
+import type { Pins } from "../declared/pins.ts";
 import type { Baseline } from "../systems/definition.ts";
 import { fileCatalogue } from "./file-catalogue.ts";
 import { crossingOfRow, entryOfRow, type CrossingRow, type JournalRow } from "./file-rows.ts";
@@ -21,6 +22,7 @@ import {
   type ExportRecord,
   type JournalEntry,
   type NewSnapshot,
+  type Opening,
   type Snapshot,
   type SnapshotFacts,
 } from "./record.ts";
@@ -94,6 +96,11 @@ export class ControlFile implements ControlRecord {
   }
   async crossings(limit: number): Promise<Crossing[]> {
     return Promise.resolve(all<CrossingRow>(this.db, "SELECT * FROM crossings ORDER BY epoch DESC LIMIT $1", [limit]).map(crossingOfRow));
+  }
+  async openings(): Promise<Opening[]> {
+    const sql = "SELECT epoch, pins FROM crossings WHERE opened_at IS NOT NULL ORDER BY epoch";
+    const rows = all<{ epoch: number; pins: string }>(this.db, sql);
+    return Promise.resolve(rows.map(({ epoch, pins }) => ({ epoch, pins: JSON.parse(pins) as Pins })));
   }
   private async crossingWhere(where: string, values: unknown[]): Promise<Crossing | null> {
     const row = first<CrossingRow>(this.db, `SELECT * FROM crossings WHERE ${where}`, values);

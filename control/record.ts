@@ -27,6 +27,9 @@ export interface Crossing {
   reason: string | null;
 }
 
+/** A crossing that opened. */
+export type Opening = Pick<Crossing, "epoch" | "pins">;
+
 export type DatabaseRole = "live" | "quarantine" | "armed" | "pristine";
 
 export interface CatalogueDatabase {
@@ -124,6 +127,8 @@ export interface ControlRecord {
   crossing(epoch: number): Promise<Crossing | null>;
   /** Newest first. */
   crossings(limit: number): Promise<Crossing[]>;
+  /** Those that opened, oldest first. */
+  openings(): Promise<Opening[]>;
   /** The first word about a crossing: written before anything is stopped. The same epoch again: goes on where it was. */
   beginCrossing(crossing: Pick<Crossing, "epoch" | "crossing" | "pins" | "plan" | "runId" | "reason">): Promise<void>;
   setState(epoch: number, state: CrossingState): Promise<void>;

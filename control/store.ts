@@ -27,6 +27,7 @@ import {
   type ExportRecord,
   type JournalEntry,
   type NewSnapshot,
+  type Opening,
   type Snapshot,
   type SnapshotFacts,
 } from "./record.ts";
@@ -156,6 +157,10 @@ export class ControlStore implements ControlRecord {
   async crossings(limit: number): Promise<Crossing[]> {
     const { rows } = await this.client.query<CrossingRow>(`SELECT * FROM crossings ORDER BY epoch DESC LIMIT $1`, [limit]);
     return rows.map(crossingOfRow);
+  }
+  async openings(): Promise<Opening[]> {
+    const { rows } = await this.client.query<Opening>("SELECT epoch, pins FROM crossings WHERE opened_at IS NOT NULL ORDER BY epoch");
+    return rows;
   }
   private async crossingWhere(where: string, values: unknown[]): Promise<Crossing | null> {
     const { rows } = await this.client.query<CrossingRow>(`SELECT * FROM crossings WHERE ${where}`, values);

@@ -1,6 +1,6 @@
 /** Which constraints change in a crossing, and in which order. Pure. */
 import { RISK_RANK, type ConstraintDefinition, type ConstraintRisk, type ConstraintState } from "../systems/constraint.ts";
-import type { ScopePins, SystemDefinition } from "../systems/definition.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
 import type { DatabasePlan, PlanInput } from "./plan.ts";
 
 /** Snapshot that is taken before a constraint of HIGH risk is dropped. */
@@ -56,18 +56,4 @@ export function loosens({ from, to }: ConstraintChange): boolean {
 
 export function needsSnapshot({ risk, to }: ConstraintChange): boolean {
   return to === "dropped" && risk === "HIGH";
-}
-
-/** Whether the way from one set of constraints to another is what a scope asks for. */
-export function constraintsFit(
-  asked: ScopePins["constraints"],
-  release: boolean,
-  from: Record<string, ConstraintState>,
-  to: Record<string, ConstraintState>,
-): boolean {
-  // A release comes with a set of its own.
-  if (asked === "release" || (asked === undefined && release)) return true;
-  const states = asked ?? {};
-  const names = release ? Object.keys(states) : Object.keys(to);
-  return names.every((name) => to[name] === (states[name] ?? from[name] ?? to[name]));
 }

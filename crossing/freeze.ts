@@ -1,17 +1,18 @@
 /** The change freeze: while it is set nothing newer is deployed. It is no pin, so that setting and lifting it stops and fences nothing. Pure. */
+import { standsAfter } from "../declared/ledger.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Freeze } from "../declared/schema.ts";
 import { crossingOf } from "../declared/pins.ts";
-import type { Facts } from "./look.ts";
-import { compareReleases } from "./plan.ts";
+import { orderOf, type Facts } from "./look.ts";
+import type { Asked } from "./plan.ts";
 
 export function showFreeze({ reason, since, until }: Freeze): string {
   return `changes are frozen${since === undefined ? "" : ` since ${since}`}: ${reason}${until === undefined ? "" : ` (until the watch ${until} has passed)`}`;
 }
 
-/** Components, and the stack itself, that would run something newer than they do. */
-export function newer(from: Pins, to: Pins): string[] {
-  const later = (old: string | undefined, now: string): boolean => old !== undefined && compareReleases(now, old) > 0;
+/** Components, and the stack itself, that would run something newer than they do. @param order every release that is known, oldest first */
+export function newer(order: readonly string[], from: Pins, to: Pins): string[] {
+  const later = (old: string | undefined, now: string): boolean => old !== undefined && standsAfter(order, now, old);
   return [
     ...(later(from.release, to.release) ? [`release ${from.release} → ${to.release}`] : []),
     ...Object.entries(to.components)
@@ -21,9 +22,15 @@ export function newer(from: Pins, to: Pins): string[] {
 }
 
 /** Why a crossing to `to` is refused; empty where it is not. A crossing that has begun already goes on, and every way back stays open. */
-export function frozen(freeze: Freeze | null, facts: Pick<Facts, "last" | "lastOpen">, to: Pins, stack: string): string[] {
+export function frozen(
+  freeze: Freeze | null,
+  facts: Pick<Facts, "last" | "lastOpen" | "opened">,
+  to: Pins,
+  asked: Asked,
+  stack: string,
+): string[] {
   if (freeze === null || facts.lastOpen === null || facts.last?.crossing === crossingOf(to)) return [];
-  const what = newer(facts.lastOpen.pins, to);
+  const what = newer(orderOf(facts, asked), facts.lastOpen.pins, to);
   if (what.length === 0) return [];
   return [`${what.join(", ")} is refused: ${showFreeze(freeze)}. To lift it run \`backout freeze --lift --stack ${stack}\``];
 }

@@ -1,12 +1,13 @@
 /** Looks at what is true, touching nothing: the facts a plan is made from. */
 import { nothingMade, openControl } from "../control/open.ts";
-import type { CatalogueDatabase, ControlRecord, Crossing, Snapshot } from "../control/record.ts";
+import type { CatalogueDatabase, ControlRecord, Crossing, Opening, Snapshot } from "../control/record.ts";
+import { releaseOrder } from "../declared/ledger.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Site } from "../declared/site.ts";
 import { UnreachableError } from "../postgres/unreachable.ts";
 import type { RecordedMigrations, SystemDefinition } from "../systems/definition.ts";
 import { engineOf } from "./engine.ts";
-import { planCrossing, type CrossingPlan, type DatabaseFacts } from "./plan.ts";
+import { planCrossing, type Asked, type CrossingPlan, type DatabaseFacts } from "./plan.ts";
 
 export type Reach =
   /** The server answers; the files can be read. */
@@ -23,11 +24,13 @@ export interface Facts {
   snapshots: Snapshot[];
   catalogue: CatalogueDatabase[];
   databases: Record<string, DatabaseFacts>;
+  /** Crossings that opened, oldest first. */
+  opened: Opening[];
   /** What is recorded of the migrations of each quarantine, by its name; those of which nothing is are left out. */
   setAside?: Record<string, RecordedMigrations>;
 }
 
-const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {} };
+const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {}, opened: [] };
 
 /** @param crossing hash of the pins: where they are the ones that are open already, nothing more is looked at. */
 export async function look(site: Site, definition: SystemDefinition, crossing?: string): Promise<Facts> {
@@ -42,7 +45,8 @@ export async function look(site: Site, definition: SystemDefinition, crossing?: 
     const recorded = async (from: ControlRecord) => {
       const catalogue = await from.catalogued();
       const setAside = await migrationsSetAside(from, catalogue);
-      return { lastOpen: await from.lastOpenCrossing(), snapshots: await from.readySnapshots(), catalogue, setAside };
+      const [lastOpen, snapshots, opened] = [await from.lastOpenCrossing(), await from.readySnapshots(), await from.openings()];
+      return { lastOpen, snapshots, catalogue, setAside, opened };
     };
     const [record, databases] = await Promise.all([recorded(control), databaseFacts(site, definition, control)]);
     return { reach: { kind: "reached" }, last, ...record, databases };
@@ -57,15 +61,27 @@ export async function look(site: Site, definition: SystemDefinition, crossing?: 
 }
 
 /** The crossing from what is true to these pins. @throws what `planCrossing` does */
-export function planFrom(facts: Facts, definition: SystemDefinition, pins: Pins): CrossingPlan {
+export function planFrom(facts: Facts, definition: SystemDefinition, pins: Pins, asked: Asked): CrossingPlan {
+  const begun = unfinished(facts.last);
   return planCrossing({
     definition,
     from: facts.lastOpen?.pins ?? null,
     to: pins,
-    unfinished: unfinished(facts.last),
+    unfinished: begun,
+    begun: begun ? facts.last?.pins.release : undefined,
+    order: orderOf(facts, asked),
+    scope: asked.scope,
     databases: facts.databases,
     snapshots: facts.snapshots,
   });
+}
+
+/** Every release that is known, oldest first. */
+export function orderOf({ opened }: Pick<Facts, "opened">, { order }: Asked): string[] {
+  return releaseOrder(
+    order,
+    opened.map(({ pins }) => pins.release),
+  );
 }
 
 /** A crossing that neither opened nor was refused: nothing is known to be as its pins say. */

@@ -1,9 +1,19 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
-import { canonical, showDataPin, type ComponentPin, type ComponentSetup, type DataPin, type Pins } from "../declared/pins.ts";
+import { standsAfter } from "../declared/ledger.ts";
+import {
+  canonical,
+  showDataPin,
+  type ComponentPin,
+  type ComponentSetup,
+  type DataPin,
+  type Pins,
+  type ScopePin,
+} from "../declared/pins.ts";
 import type { ConstraintState } from "../systems/constraint.ts";
 import { schemaAhead } from "./schema-ahead.ts";
-import type { ComponentScope, ScopeDefinition, SystemDefinition } from "../systems/definition.ts";
-import { BEFORE_DROP, constraintsFit, loosens, needsSnapshot, planConstraints, type ConstraintChange } from "./constraint-plan.ts";
+import type { SystemDefinition } from "../systems/definition.ts";
+import { recordedScope } from "./recorded-scope.ts";
+import { BEFORE_DROP, loosens, needsSnapshot, planConstraints, type ConstraintChange } from "./constraint-plan.ts";
 
 /** What is true of one database now. */
 export interface DatabaseFacts {
@@ -48,6 +58,8 @@ export interface DatabasePlan {
   /** Migrations to take back, newest first, and how. */
   back: string[];
   backBy: "keep" | "mark" | "down";
+  /** Snapshot that is pinned and that the data descends from already, so that nothing is restored; absent where the pin is no new one. */
+  descends?: { name: string; generation: number; again: number };
 }
 
 export interface ComponentChange {
@@ -58,11 +70,18 @@ export interface ComponentChange {
 }
 
 export interface CrossingPlan {
-  /** Name of the scope whose pins these are, where one fits. */
+  /** The declared scope; null where none is, or the pins contradict it. */
   scope: string | null;
+  /** The one component the scope is for; absent: it is for none in particular. */
+  component?: string;
+  /** How the pins contradict the declared scope, in words; absent: they do not. */
+  misfit?: string;
+  /** The release goes to one that stands after the one that is left in the ledger. */
   forward: boolean;
-  /** Release that is left; null on the first deployment. */
+  /** Release that opened last, and is left; null on the first deployment. */
   fromRelease: string | null;
+  /** Release of a crossing that was begun since and never opened; absent: there is none, or it is the one that opened last. */
+  begun?: string;
   toRelease: string;
   changes: ComponentChange[];
   /** Components to stop, in order. Each is confirmed stopped before the next step. */
@@ -84,6 +103,14 @@ export interface CrossingPlan {
   schemaAhead?: string[];
 }
 
+/** What is declared besides the pins. It moves nothing by itself, so that it is no part of a crossing's identity. */
+export interface Asked {
+  /** The ledger's order, oldest first; null where it cannot be known: the record of what opened decides then. */
+  order: readonly string[] | null;
+  /** Which scope the pins are those of; null: none is declared. */
+  scope: ScopePin | null;
+}
+
 export interface PlanInput {
   definition: SystemDefinition;
   /** Pins of the last crossing that opened; null on the first deployment. */
@@ -91,6 +118,11 @@ export interface PlanInput {
   to: Pins;
   /** The last crossing has not opened: nothing is known to be as its pins say. */
   unfinished: boolean;
+  /** Release of the last crossing where that has not opened. */
+  begun?: string | undefined;
+  /** Every release that is known, oldest first. */
+  order: readonly string[];
+  scope: ScopePin | null;
   databases: Record<string, DatabaseFacts>;
   /** Snapshots that exist, to see which declared ones are missing and to resolve a name to its generation. */
   snapshots: { database: string; name: string; generation: number }[];
@@ -126,8 +158,8 @@ function appliedAfterwards(input: PlanInput, databases: Record<string, DatabaseP
 }
 
 export function planCrossing(input: PlanInput): CrossingPlan {
-  const { definition, from, to, unfinished } = input;
-  const forward = from === null || compareReleases(to.release, from.release) > 0;
+  const { definition, from, to, unfinished, order, begun } = input;
+  const forward = from === null || standsAfter(order, to.release, from.release);
   const changes = componentChanges(from, to);
   const databases = Object.fromEntries(Object.keys(definition.databases).map((name) => [name, planDatabase(name, input, forward)]));
   const constraints = planConstraints(input, databases);
@@ -139,9 +171,10 @@ export function planCrossing(input: PlanInput): CrossingPlan {
     Object.values(definition.listeners).flatMap(({ component, routes }) => [component, ...Object.values(routes ?? {})]),
   );
   return {
-    scope: from === null ? null : recogniseScope(definition, from, to),
+    ...recordedScope(input),
     forward,
     fromRelease: from?.release ?? null,
+    ...(begun === undefined || begun === from?.release ? {} : { begun }),
     toRelease: to.release,
     changes,
     stop,
@@ -159,19 +192,6 @@ export function planCrossing(input: PlanInput): CrossingPlan {
 
 function touchesData(plan: DatabasePlan): boolean {
   return plan.action.kind !== "none" || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep");
-}
-
-let numerically: Intl.Collator | undefined;
-
-/** v3.10.0 comes after v3.9.0. */
-export function compareReleases(a: string, b: string): number {
-  // Made when it is first needed: that takes a while.
-  numerically ??= new Intl.Collator("en", { numeric: true });
-  // The version counts before the words around it: phase-3.0.0 comes after v2.4.0.
-  const [left, right] = [a, b].map((release) => /\d+(?:\.\d+)+/.exec(release)?.[0]);
-  const versions = left === undefined || right === undefined ? 0 : numerically.compare(left, right);
-  if (versions !== 0) return versions;
-  return numerically.compare(a, b);
 }
 
 function componentChanges(from: Pins | null, to: Pins): ComponentChange[] {
@@ -222,7 +242,14 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   const maybe = facts.unread === true && input.to.schema !== "keep";
   const back =
     forward || !stays ? [] : beyond.filter((migration) => maybe || facts.applied.includes(migration) || facts.failed.includes(migration));
-  return { action, up, back, backBy: input.to.schema };
+  const descends = action.kind === "none" ? descendsAlready(name, pin, input) : null;
+  return { action, up, back, backBy: input.to.schema, ...(descends === null ? {} : { descends }) };
+}
+
+/** A snapshot that is pinned anew and asks for nothing. */
+function descendsAlready(database: string, pin: DataPin, { databases, from }: PlanInput): Lineage["snapshot"] {
+  if (pin.kind !== "snapshot" || canonical(from?.data[database]) === canonical(pin)) return null;
+  return databases[database]?.lineage.snapshot ?? null;
 }
 
 function dataAction(database: string, pin: DataPin, { databases, from, snapshots }: PlanInput): DataAction {
@@ -277,9 +304,10 @@ function snapshotsToTake(
     .map(([name]) => name);
   if (existing.length === 0) return [];
   const take: CrossingPlan["take"] = [];
-  const keepsData = existing.every((name) => databases[name]!.action.kind === "none");
-  if (forward && input.from !== null && input.from.release !== input.to.release && keepsData)
-    take.push({ name: `before-${input.to.release}`, automatic: true });
+  const stays = existing.filter((name) => databases[name]!.action.kind === "none");
+  const deploys = forward && input.from !== null && stays.length === existing.length;
+  // Whichever way the release goes: what migrations do to data in place is taken back by nothing else.
+  if (deploys || stays.some((name) => databases[name]!.up.length > 0)) take.push({ name: `before-${input.to.release}`, automatic: true });
   // Data changed in place has no quarantine to go back to.
   for (const name of existing) {
     const { action } = databases[name]!;
@@ -315,76 +343,4 @@ function stopList(
 export function ordered(definition: SystemDefinition): string[] {
   const rest = Object.keys(definition.components).filter((name) => !definition.stopOrder.includes(name));
   return [...definition.stopOrder, ...rest];
-}
-
-/** The scope whose pins turn `from` into `to`, if there is one. */
-export function recogniseScope(definition: SystemDefinition, from: Pins, to: Pins): string | null {
-  const fitting = Object.entries(definition.scopes).filter(([, scope]) => fits(scope, from, to));
-  // The scope that pins most says most.
-  return fitting.sort(([, a], [, b]) => weight(b) - weight(a))[0]?.[0] ?? null;
-}
-
-function weight(scope: ScopeDefinition): number {
-  return JSON.stringify(scope.pins).length;
-}
-
-function fits(scope: ScopeDefinition, from: Pins, to: Pins): boolean {
-  const { pins } = scope;
-  const release = pins.release === "to";
-  if (release ? compareReleases(to.release, from.release) >= 0 : to.release !== from.release) return false;
-  if (pins.schema !== undefined && pins.schema !== to.schema) return false;
-  if (!Object.entries(to.data).every(([database, pin]) => dataFits(pins.data, from.data[database], pin))) return false;
-  // A release brings flags of its own.
-  const flags = new Set(release ? Object.keys(pins.flags ?? {}) : [...Object.keys(from.flags), ...Object.keys(to.flags)]);
-  if ([...flags].some((flag) => to.flags[flag] !== (pins.flags?.[flag] ?? from.flags[flag]))) return false;
-  if (!constraintsFit(pins.constraints, release, from.constraints ?? {}, to.constraints ?? {})) return false;
-  if (
-    pins.maintenance === undefined
-      ? canonical(from.maintenance) !== canonical(to.maintenance)
-      : pins.maintenance.mode !== to.maintenance.mode
-  )
-    return false;
-  // Any component may be the one that was named.
-  const named = pins.component === undefined ? [pins.components] : Object.keys(to.components).map((name) => ({ [name]: pins.component! }));
-  return named.some((asked) =>
-    Object.entries(to.components).every(([name, pin]) => componentFits(asked?.[name], release, from.components[name], pin, to.release)),
-  );
-}
-
-function dataFits(asked: ScopeDefinition["pins"]["data"], from: DataPin | undefined, to: DataPin): boolean {
-  if (asked === "snapshot") return to.kind === "snapshot" && canonical(from) !== canonical(to);
-  if (typeof asked === "object") return to.kind === "repair" && to.repair === asked.repair && canonical(from) !== canonical(to);
-  return to.kind === "current" || canonical(from) === canonical(to);
-}
-
-function componentFits(
-  asked: ComponentScope | undefined,
-  everything: boolean,
-  from: ComponentPin | undefined,
-  to: ComponentPin,
-  release: string,
-): boolean {
-  if (from === undefined) return false;
-  if (asked?.run === undefined ? from.run !== to.run : (asked.run === "on") !== to.run) return false;
-  if (asked?.restart === true && (to.restart ?? 0) <= (from.restart ?? 0)) return false;
-  const recorded = to.artefact.config ?? {};
-  if (asked?.config === "ledger" && canonical(to.config) !== canonical(recorded)) return false;
-  if (everything) return to.release === release;
-  if (asked?.release === "to") return compareReleases(to.release, from.release) < 0;
-  const config =
-    asked?.config === undefined ? from.config : asked.config === "ledger" ? recorded : withRecorded(from.config, recorded, asked.config);
-  const { restart } = asked?.restart === true ? to : from;
-  const { setup } = to;
-  return (
-    difference(
-      { ...from, run: to.run, config, ...(restart === undefined ? {} : { restart }), ...(setup === undefined ? {} : { setup }) },
-      to,
-    ).length === 0
-  );
-}
-
-/** `config` with the recorded values of these keys. */
-function withRecorded(config: Record<string, string>, recorded: Record<string, string>, keys: readonly string[]): Record<string, string> {
-  const among = ([key]: [string, string]): boolean => keys.includes(key);
-  return Object.fromEntries([...Object.entries(config).filter((one) => !among(one)), ...Object.entries(recorded).filter(among)]);
 }

@@ -5,6 +5,7 @@ import { atRisk, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
 import { copySeconds, estimate, type Estimate } from "./estimate.ts";
 import type { CrossingPlan, DataAction } from "./plan.ts";
+import { scopeText } from "./recorded-scope.ts";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Snapshot } from "../control/record.ts";
 import type { Maintenance } from "../declared/pins.ts";
@@ -35,10 +36,18 @@ export interface DatabasePreview {
   leftBehind?: string[];
   /** Rows written since that are put back, at most; null: none are, or it is not known. */
   putBack: number | null;
+  /** Snapshot that is pinned and was restored before, so that nothing is restored, and what `again` restores it once more; absent: none. */
+  descends?: { snapshot: string; again: number };
 }
 
 export interface CrossingPreview {
   scope: string | null;
+  /** The one component the scope is for; absent: it is for none in particular. */
+  component?: string;
+  /** How the pins contradict the declared scope, in words; absent: they do not. */
+  misfit?: string;
+  /** Release of a crossing that was begun after `from` and never opened; absent: none. */
+  begun?: string;
   from: string | null;
   to: string;
   /** It goes to an older release; absent where it does not. */
@@ -86,6 +95,7 @@ export async function previewCrossing(
     let toCopyBytes = 0;
     for (const [name, database] of Object.entries(plan.databases)) {
       const snapshot = control === null ? null : await snapshotFor(control, name, database.action);
+      const { descends } = database;
       const ready = snapshot === null || control === null ? null : await readinessOf({ site, definition, control }, snapshot);
       const armed = ready?.armed ?? null;
       const inPlace = (await engineOf(definition, name)).driver({ site, definition, control }) === "in-place";
@@ -105,6 +115,7 @@ export async function previewCrossing(
         armed,
         ...(ready?.reason == null ? {} : { notArmed: ready.reason }),
         ...(armed === false && !inPlace ? { copyFirstSeconds: copySeconds(snapshot?.sizeBytes ?? 0) } : {}),
+        ...(descends === undefined ? {} : { descends: { snapshot: `${descends.name}@${descends.generation}`, again: descends.again + 1 } }),
         ...(inPlace && replaced ? { inPlace } : {}),
         leftBehind: control === null ? [] : await leftBehind({ site, definition, control }, name, database.action, snapshot),
         putBack: carry === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
@@ -113,6 +124,9 @@ export async function previewCrossing(
     const earlierSeconds = control === null ? [] : await control.earlierSeconds(plan);
     return {
       scope: plan.scope,
+      ...(plan.component === undefined ? {} : { component: plan.component }),
+      ...(plan.misfit === undefined ? {} : { misfit: plan.misfit }),
+      ...(plan.begun === undefined ? {} : { begun: plan.begun }),
       from: plan.fromRelease,
       to: plan.toRelease,
       ...(!plan.forward && plan.fromRelease !== plan.toRelease ? { back: true as const } : {}),
@@ -208,7 +222,10 @@ export function previewLines(preview: CrossingPreview): Line[] {
   const lines: Line[] = [];
   const say = (line: string): void => void lines.push({ severity: "info", line });
   const warn = (line: string): void => void lines.push({ severity: "warning", line });
-  say(`${preview.from ?? "nothing"} → ${preview.to}${preview.scope === null ? "" : ` (scope ${preview.scope})`}`);
+  const begun = preview.begun === undefined ? "" : `, then ${preview.begun}, which never opened`;
+  const scope = preview.scope === null ? "" : ` (scope ${scopeText(preview.scope, preview.component)})`;
+  say(`${preview.from ?? "nothing"}${begun} → ${preview.to}${scope}`);
+  if (preview.misfit !== undefined) warn(preview.misfit);
   for (const change of preview.changes) say(change);
   if (preview.moves !== undefined)
     say(`target: ${preview.moves.from} → ${preview.moves.to}; components stop on the one before they start on the other`);
@@ -216,6 +233,10 @@ export function previewLines(preview: CrossingPreview): Line[] {
   for (const [name, database] of Object.entries(preview.databases)) {
     if (database.action !== "data stays") say(`${name}: ${database.action}`);
     else if (preview.back === true) warn(`${name}: data stays as it is: what the newer release wrote is NOT taken back`);
+    if (database.descends !== undefined)
+      warn(
+        `${name}: nothing is restored: the data descends from ${database.descends.snapshot} already; to restore it once more pin {snapshot: ${database.descends.snapshot}, again: ${database.descends.again}}`,
+      );
     if (database.migrations.up.length > 0) say(`${name}: migrations applied: ${database.migrations.up.join(", ")}`);
     if (database.migrations.back.length > 0) say(`${name}: schema ${database.migrations.backBy}: ${database.migrations.back.join(", ")}`);
     for (const table of database.unknownTables ?? [])

@@ -13,7 +13,7 @@ import { constraintRefusals, previewConstraints, type ConstraintPreview } from "
 import { engineOf, enginesOf, QuarantineMissingError, type Looking } from "./engine.ts";
 import { planFrom, type Facts } from "./look.ts";
 import { migrationsOf, recordedMigrations } from "./migrations.ts";
-import type { CrossingPlan, DataAction } from "./plan.ts";
+import type { Asked, CrossingPlan, DataAction } from "./plan.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 
 /** @param left the stack as it was: its components may run on another target. */
@@ -22,6 +22,7 @@ export async function refusals(
   definition: SystemDefinition,
   pins: Pins,
   facts: Facts,
+  asked: Asked,
   violations: "refuse" | "quarantine" = "refuse",
   left?: Site,
 ): Promise<string[]> {
@@ -46,7 +47,7 @@ export async function refusals(
   if (left === undefined || left.target === site.target) reasons.push(...(await takenPorts(site, definition, toRun(pins))));
   let plan: CrossingPlan | null = null;
   await collect(async () => {
-    plan = planFrom(facts, definition, pins);
+    plan = planFrom(facts, definition, pins, asked);
     return Promise.resolve();
   });
   if (plan === null) return reasons.map(printable);

@@ -1,55 +1,145 @@
-/** What may be dropped: never the last good one, never one that a pin names, never the copy something else is measured against. */
-import type { CatalogueDatabase, Snapshot } from "../control/record.ts";
+/**
+ * What may be dropped: never the last good one, never one that a pin names or that a release that runs goes back to, never the copy something else
+ * is measured against. Releases that opened are counted; what failed deployments left is counted apart, so that they drop nothing but their own.
+ */
+import type { CatalogueDatabase, Opening, Snapshot } from "../control/record.ts";
+import { releaseOrder } from "../declared/ledger.ts";
 import type { Declared } from "../declared/schema.ts";
 import { engineOf } from "./engine.ts";
 import type { Run } from "./run.ts";
+import { releaseBefore, snapshotLeft } from "./way-back.ts";
 
 export interface Droppable {
   snapshots: Snapshot[];
   databases: CatalogueDatabase[];
 }
 
-/** Pure: what exceeds the declared numbers. `pinned` holds `name@generation` and quarantine names. */
+/** What has to be known besides the copies themselves. */
+export interface Keeping {
+  /** `name@generation` of snapshots, their name alone where that is pinned, and names of quarantines. */
+  pinned: readonly string[];
+  /** The crossing that ends now: what it set aside stays. */
+  epoch: number;
+  opened: readonly Opening[];
+  /** Every release that is known, oldest first. */
+  order: readonly string[];
+  /** Releases that are pinned. */
+  releases: readonly string[];
+  /** Quarantines to which no user ever wrote, by name: of deployments that never opened. */
+  unopened: readonly string[];
+}
+
+/** Pure: what exceeds the declared numbers. */
 export function beyondRetention(
-  snapshots: Snapshot[],
-  catalogue: CatalogueDatabase[],
+  snapshots: readonly Snapshot[],
+  catalogue: readonly CatalogueDatabase[],
   keep: Declared["backups"],
-  pinned: string[],
-  epoch: number,
+  keeping: Keeping,
 ): Droppable {
+  const { pinned, epoch, unopened } = keeping;
   const quarantines = byDatabase(catalogue.filter(({ role }) => role === "quarantine")).flatMap((list) =>
-    list.slice(0, Math.max(0, list.length - keep.quarantines)).filter(({ name, epoch: made }) => !pinned.includes(name) && made !== epoch),
+    [true, false]
+      .flatMap((written) =>
+        beyond(
+          list.filter(({ name }) => unopened.includes(name) !== written),
+          keep.quarantines,
+          ({ oid }) => oid,
+        ),
+      )
+      .filter(({ name, epoch: made }) => !pinned.includes(name) && made !== epoch),
   );
   const remaining = catalogue.filter((entry) => !quarantines.includes(entry));
-  const needed = new Set(
+  const measured = new Set(
     remaining.flatMap(({ role, lineage }) =>
       (role === "live" || role === "quarantine") && lineage.snapshot !== null
         ? [`${lineage.snapshot.name}@${lineage.snapshot.generation}`]
         : [],
     ),
   );
-  const dropped = byDatabase(snapshots.filter(({ automatic }) => automatic)).flatMap((list) =>
-    list
-      .slice(0, Math.max(0, list.length - keep.keep))
-      .filter(({ name, generation }) => !pinned.includes(`${name}@${generation}`) && !needed.has(`${name}@${generation}`)),
-  );
+  const dropped = byDatabase(snapshots.filter(({ automatic }) => automatic)).flatMap((list) => {
+    const wayBack = goneBackTo(list, keeping);
+    return [true, false]
+      .flatMap((good) =>
+        beyond(
+          list.filter((one) => ledToOpening(one, keeping.opened) === good),
+          keep.keep,
+          rolloutOf(keeping.opened),
+        ),
+      )
+      .filter((one) => {
+        const exact = `${one.name}@${one.generation}`;
+        return !pinned.includes(one.name) && !pinned.includes(exact) && !measured.has(exact) && !wayBack.includes(one);
+      });
+  });
   const armed = catalogue.filter(({ role, snapshotId }) => role === "armed" && dropped.some(({ id }) => id === snapshotId));
   return { snapshots: dropped, databases: [...quarantines, ...armed] };
 }
 
-function byDatabase<T extends { database: string }>(entries: T[]): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const entry of entries) groups.set(entry.database, [...(groups.get(entry.database) ?? []), entry]);
-  return [...groups.values()];
+/** All but the newest `count`; what belongs together counts once. */
+function beyond<T>(list: readonly T[], count: number, of: (entry: T) => number): T[] {
+  const kept = [...new Set(list.map(of))].slice(-count);
+  return list.filter((entry) => !kept.includes(of(entry)));
 }
 
-export async function applyRetention(run: Run, keep: Declared["backups"], pinned: string[]): Promise<string[]> {
-  const { control, definition } = run;
-  const { snapshots, databases } = beyondRetention(await control.readySnapshots(), await control.catalogued(), keep, pinned, run.epoch);
+/** The crossing in which the attempts that took the snapshot ended. */
+function rolloutOf(opened: readonly Opening[]): (snapshot: Snapshot) => number {
+  return ({ epoch }) => opened.find((opening) => opening.epoch >= epoch)?.epoch ?? epoch;
+}
+
+/** Whether what it was taken for opened, at once or in a later attempt; not, where the release of before was opened again instead. */
+function ledToOpening({ epoch, release }: Snapshot, opened: readonly Opening[]): boolean {
+  const ended = opened.find((opening) => opening.epoch >= epoch);
+  return ended === undefined || ended.epoch === epoch || ended.pins.release !== release;
+}
+
+/** What the pinned releases go back to, and what the ones before them would. */
+function goneBackTo(snapshots: readonly Snapshot[], { opened, order, releases }: Keeping): Snapshot[] {
+  const before = (release: string): string[] => [releaseBefore(opened, order, release) ?? []].flat();
+  const goals = releases.flatMap(before);
+  return [...goals, ...goals.flatMap(before)].flatMap((goal) => snapshotLeft(opened, snapshots, goal) ?? []);
+}
+
+function byDatabase<T extends { database: string }>(entries: readonly T[]): T[][] {
+  return [...Map.groupBy(entries, ({ database }) => database).values()];
+}
+
+/** @param order the ledger's; null: not known */
+export async function applyRetention(
+  run: Run,
+  keep: Declared["backups"],
+  pinned: readonly string[],
+  order: readonly string[] | null,
+): Promise<string[]> {
+  const { control, definition, epoch } = run;
+  const [opened, catalogue] = [await control.openings(), await control.catalogued()];
+  const pins = (await control.crossing(epoch))?.pins;
+  const { snapshots, databases } = beyondRetention(await control.readySnapshots(), catalogue, keep, {
+    pinned,
+    epoch,
+    opened,
+    order: releaseOrder(
+      order,
+      opened.map(({ pins: { release } }) => release),
+    ),
+    releases: pins === undefined ? [] : [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])],
+    unopened: await neverWritten(run, catalogue),
+  });
   for (const copy of databases) await (await engineOf(definition, copy.database)).dropCopy(run, copy);
   for (const snapshot of snapshots) {
     await control.removeSnapshot(snapshot.id);
     await (await engineOf(definition, snapshot.database)).removeSnapshot(run, snapshot);
   }
   return [...databases.map(({ name }) => name), ...snapshots.map(({ name, generation }) => `${name}@${generation}`)];
+}
+
+/** Quarantines of data that was set aside before anybody was let in to it. */
+async function neverWritten({ control }: Pick<Run, "control">, catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const { name, epoch } of catalogue.filter(({ role }) => role === "quarantine")) {
+    let before = await control.crossing(epoch - 1);
+    // What was refused changed nothing.
+    while (before?.state === "refused") before = await control.crossing(before.epoch - 1);
+    if (before !== null && before.openedAt === null) names.push(name);
+  }
+  return names;
 }

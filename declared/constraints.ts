@@ -47,11 +47,13 @@ function refusal(definition: SystemDefinition, name: string, state: ConstraintSt
   return null;
 }
 
-/** The edits a person would make: a pin that says what the release says anyway is taken out. */
+/** The edits a person would make: a pin that says what the release says anyway is taken out, and with it the scope, of which these are none. */
 export function constraintEdits(declared: Declared, changes: Record<string, { state: ConstraintState; definition?: string }>): PinEdit[] {
+  if (Object.keys(changes).length === 0) return [];
   const ledger = own(declared.releases, declared.release)?.constraints ?? {};
-  return Object.entries(changes).map(([name, { state, definition }]) => {
+  const edits = Object.entries(changes).map(([name, { state, definition }]): PinEdit => {
     if (definition !== undefined) return { path: ["constraints", name], value: { state, definition } };
     return { path: ["constraints", name], value: state === (ledger[name] ?? "enforced") ? undefined : state };
   });
+  return [...edits, { path: ["scope"], value: undefined }];
 }

@@ -111,6 +111,8 @@ function describe(issue: Issue, looked: Looked): DeclaredStateError[] {
     looked.values,
   );
   const key = issue.path.map(String).join(".");
+  if (issue.code === "invalid_key")
+    return [new DeclaredStateError(`${looked.under}${key}`, issue.path.at(-1), issue.issues[0]?.message ?? issue.message)];
   if (issue.code !== "unrecognized_keys") return [new DeclaredStateError(`${looked.under}${key}`, shown(key, at), allowed(issue))];
   const known = knownKeys(looked.schema, issue.path);
   return issue.keys.map(
@@ -139,7 +141,8 @@ function allowed(issue: Issue): string {
     case "invalid_value":
       return `must be ${issue.values.map((value) => `\`${String(value)}\``).join(" or ")}`;
     case "invalid_type":
-      return `must be ${NAMES[issue.expected] ?? `a ${issue.expected}`}`;
+      // A schema of ours may say it better.
+      return issue.message.startsWith("Invalid input") ? `must be ${NAMES[issue.expected] ?? `a ${issue.expected}`}` : issue.message;
     default:
       return issue.message;
   }

@@ -46,6 +46,12 @@ export interface ComponentSetup {
   definition: Record<string, string>;
 }
 
+/** A scope, with the component where it is for one. */
+export interface ScopePin {
+  name: string;
+  component?: string | undefined;
+}
+
 export type Maintenance = { mode: "off" | "read-only" | "full"; message: string };
 export type SchemaPolicy = "keep" | "mark" | "down";
 
@@ -108,7 +114,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
       if (entry !== undefined) fail(`releases.${release}.components`, Object.keys(entry.components), `lacks ${name}`);
       continue;
     }
-    components[name] = { release, run: pin.run !== "off", config: { ...artefact.config, ...pin.config }, artefact };
+    components[name] = { release, run: pin.run !== "off", config: configOf(artefact.config, pin.config), artefact };
     if (pin.restart !== undefined) components[name].restart = pin.restart;
   }
   const databases = Object.keys(definition.databases);
@@ -134,6 +140,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     declared.releases,
     Object.fromEntries(Object.entries(components).map(([name, pin]) => [name, pin.release])),
   );
+  requireScope(declared, definition, fail);
   const data = resolveData(declared.data, databases, fail);
   const constraints = resolveConstraints(declared, definition, fail);
   for (const [database, pin] of Object.entries(data))
@@ -153,6 +160,14 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
     snapshots: [...declared.backups.snapshots].sort(),
   };
+}
+
+/** What the ledger recorded, with what is declared over it; `null` takes a setting away. */
+export function configOf(
+  recorded: Record<string, string> = {},
+  over: Readonly<Record<string, string | null>> = {},
+): Record<string, string> {
+  return Object.fromEntries(Object.entries({ ...recorded, ...over }).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
 }
 
 /** A server exactly where a database needs one, files only for databases that are files. */
@@ -223,6 +238,26 @@ function requirePorts(
     if (other !== undefined) fail(key, port, `backout:${other} has this port already: give each its own`);
     taken.set(port, key);
   }
+}
+
+/** A scope that there is, for one component exactly where it is for one. */
+function requireScope(
+  { scope }: Declared,
+  definition: SystemDefinition,
+  fail: (key: string, value: unknown, allowed: string) => void,
+): void {
+  if (scope === undefined) return;
+  const known = Object.keys(definition.scopes);
+  const components = Object.keys(definition.components);
+  const { name, component } = scope;
+  if (!known.includes(name))
+    return fail("scope", name, `${definition.name} has no such scope, only ${known.join(", ")}${suggestion(name, known)}`);
+  const forOne = definition.scopes[name]!.pins.component !== undefined;
+  if (component === undefined) {
+    if (forOne) fail("scope", name, `it is for one component: write {name: ${name}, component: <one of ${components.join(", ")}>}`);
+  } else if (!forOne) fail("scope.component", component, `${name} says itself which components it is for: write the scope's name alone`);
+  else if (!components.includes(component))
+    fail("scope.component", component, `not one of ${components.join(", ")}${suggestion(component, components)}`);
 }
 
 function resolveData(

@@ -11,7 +11,10 @@ import type { DataPinText, Declared } from "./schema.ts";
  * @throws SecretConfigUnknownError
  */
 export function recordedEdits(declared: Declared, pins: Pins, asked: Pins): PinEdit[] {
-  const edits: PinEdit[] = [{ path: ["release"], value: pins.release }];
+  const edits: PinEdit[] = [
+    { path: ["release"], value: pins.release },
+    { path: ["scope"], value: undefined },
+  ];
   for (const [name, pin] of Object.entries(pins.components)) {
     const now = declared.components[name] ?? {};
     const release = pin.release === pins.release ? undefined : pin.release;
@@ -19,7 +22,7 @@ export function recordedEdits(declared: Declared, pins: Pins, asked: Pins): PinE
     if ((now.run !== "off") !== pin.run) edits.push({ path: ["components", name, "run"], value: pin.run ? undefined : "off" });
     if (now.restart !== pin.restart) edits.push({ path: ["components", name, "restart"], value: pin.restart });
     const came = declared.releases[pin.release]?.components[name]?.config;
-    for (const [key, value] of differing(now.config, came, pin.config)) {
+    for (const [key, value] of differing<string | null>(now.config, came, pin.config)) {
       if (!isReference(pin.config[key])) edits.push({ path: ["components", name, "config", key], value });
       // What the release came with comes back with it.
       else if (now.config?.[key] !== undefined && asked.components[name]?.config[key] !== pin.config[key])

@@ -7,6 +7,15 @@ const name = z
   .min(1)
   .regex(/^\P{C}*$/u, "must hold no control characters");
 
+/** What a release may be called: it becomes part of names of files, databases and snapshots, and of commands that people type. */
+export const RELEASE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
+const releaseName = z
+  .string({ error: ({ input }) => (input === undefined ? undefined : "must be text: write the release's name in quotes") })
+  .regex(
+    RELEASE_NAME,
+    "a release's name has letters, digits and . _ + - only, begins with a letter or digit, and is 100 characters long at most: rename it",
+  );
+
 /** YAML writes `off` and `on` as words or as booleans, depending on who parsed it. */
 const onOff = z.preprocess((value) => (value === true ? "on" : value === false ? "off" : value), z.enum(["on", "off"]));
 
@@ -54,8 +63,9 @@ export const ledgerReleaseSchema = z.strictObject({
 });
 
 export const componentPinSchema = z.strictObject({
-  release: name.optional(),
-  config: z.record(name, z.string()).optional(),
+  release: releaseName.optional(),
+  /** Over what the ledger recorded; `null` takes away what it did. */
+  config: z.record(name, z.string().nullable()).optional(),
   run: onOff.optional(),
   /** Raised by one, the component is started anew although nothing else of it changes. */
   restart: z.number().int().min(1, "counts from 1").optional(),
@@ -64,7 +74,7 @@ export const componentPinSchema = z.strictObject({
 const snapshotName = z
   .string()
   .regex(
-    /^(?:current|[a-z0-9][a-z0-9._-]*(?:@[1-9][0-9]*)?|quarantine:[A-Za-z0-9_.-]+)$/i,
+    /^(?:current|[a-z0-9][a-z0-9._+-]*(?:@[1-9][0-9]*)?|quarantine:\S(?:.*\S)?)$/i,
     "must be `current`, a snapshot (`before-v4.0.0` or, exactly, `before-v4.0.0@2`) or `quarantine:<database>`",
   );
 const again = z.number().int().min(1, "counts from 1");
@@ -99,6 +109,12 @@ export const freezeSchema = z.preprocess(
     .optional(),
 );
 export type Freeze = NonNullable<z.infer<typeof freezeSchema>>;
+
+/** Which scope the pins are those of; with the component, where the scope is for one. */
+export const scopeSchema = z.preprocess(
+  (value) => (value === "" || value === null ? undefined : typeof value === "string" ? { name: value } : value),
+  z.strictObject({ name, component: name.optional() }).optional(),
+);
 
 const port = z.number().int().min(1).max(65535);
 
@@ -151,8 +167,9 @@ export const declaredSchema = z.strictObject({
   ports: z.record(name, port).default({}),
   /** File of each SQLite database, relative to the project. */
   files: z.record(name, name).default({}),
-  releases: z.record(name, ledgerReleaseSchema).refine((releases) => Object.keys(releases).length > 0, "needs at least one release"),
-  release: name,
+  releases: z.record(releaseName, ledgerReleaseSchema).refine((releases) => Object.keys(releases).length > 0, "needs at least one release"),
+  release: releaseName,
+  scope: scopeSchema,
   components: z.record(name, componentPinSchema).default({}),
   data: z.union([dataPinSchema, z.record(name, dataPinSchema)]).default("current"),
   schema: z.enum(["keep", "mark", "down"]).default("keep"),
@@ -177,7 +194,7 @@ export const declaredSchema = z.strictObject({
       /** How many quarantined databases to keep. */
       quarantines: z.number().int().min(1).default(3),
       /** Snapshots to exist besides the automatic ones. */
-      snapshots: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i)).default([]),
+      snapshots: z.array(z.string().regex(/^[a-z0-9][a-z0-9._+-]*$/i)).default([]),
     })
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
   arm: z.enum(["deploy", "always", "never"]).default("deploy"),
@@ -199,7 +216,7 @@ export const declaredSchema = z.strictObject({
     .default({}),
   /** What only people know of the incident, for the record: commander, team, trigger, affected users. */
   incident: z.record(name, z.string()).default({}),
-  blocked: z.record(name, z.string()).default({}),
+  blocked: z.record(releaseName, z.string()).default({}),
   freeze: freezeSchema,
   /** Count data at risk row by row in every preview instead of from statistics. */
   exact: z.boolean().default(false),

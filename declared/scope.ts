@@ -30,6 +30,11 @@ export interface ScopeTarget {
   at?: string;
   /** The one component the scope is for; only for scopes that need it. */
   component?: string;
+  /**
+   * What changes in what is declared over the recorded settings of a component, so that they are as before: `null` takes a recorded one away,
+   * undefined leaves it as recorded. Of a component that is left out everything that is declared over them goes.
+   */
+  overrides?: Readonly<Record<string, Readonly<Record<string, string | null | undefined>>>>;
   /** How often each component was asked to start anew before. */
   restarts?: Record<string, number>;
 }
@@ -53,7 +58,7 @@ export class ScopeComponentError extends Error {
 }
 
 /** What the scope asks of each component. @throws ScopeComponentError */
-function askedOf(
+export function askedOf(
   definition: SystemDefinition,
   { scope, component }: Pick<ScopeTarget, "scope" | "component">,
 ): Record<string, ComponentScope> {
@@ -66,21 +71,21 @@ function askedOf(
 }
 
 export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): PinEdit[] {
-  const { scope, to, snapshots, with: given, block, at, restarts = {} } = target;
+  const { scope, to, snapshots, with: given, block, at, component: one, overrides = {}, restarts = {} } = target;
   const found = own(definition.scopes, scope);
   if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
   const { pins } = found;
+  const asked = askedOf(definition, target);
   const edits: PinEdit[] = [];
   if (pins.release === "to") {
     edits.push({ path: ["release"], value: to });
     for (const component of Object.keys(definition.components))
       edits.push({ path: ["components", component, "release"], value: undefined });
   }
-  for (const [component, pin] of Object.entries(askedOf(definition, target))) {
+  for (const [component, pin] of Object.entries(asked)) {
     if (pin.release === "to") edits.push({ path: ["components", component, "release"], value: to });
     if (pin.run !== undefined) edits.push({ path: ["components", component, "run"], value: pin.run });
-    if (pin.config === "ledger") edits.push({ path: ["components", component, "config"], value: undefined });
-    else for (const key of pin.config ?? []) edits.push({ path: ["components", component, "config", key], value: undefined });
+    edits.push(...configEdits(component, pin.config, overrides[component]));
     if (pin.restart === true) edits.push({ path: ["components", component, "restart"], value: (restarts[component] ?? 0) + 1 });
   }
   if (pins.data === "snapshot") {
@@ -99,8 +104,21 @@ export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): P
   if (pins.maintenance !== undefined)
     edits.push({ path: ["maintenance"], value: pins.maintenance.mode === "off" ? "off" : { ...pins.maintenance } });
   if (pins.freeze !== undefined) edits.push({ path: ["freeze"], value: { ...pins.freeze, ...(at === undefined ? {} : { since: at }) } });
+  edits.push({ path: ["scope"], value: one === undefined ? scope : { name: scope, component: one } });
   if (block !== null && pins.release === "to") edits.push({ path: ["blocked", block.release], value: block.incident });
   return edits;
+}
+
+/** One line for each setting, so that what stays, an encrypted one for example, stays as it is written. */
+function configEdits(
+  component: string,
+  asked: ComponentScope["config"],
+  changes: Readonly<Record<string, string | null | undefined>> | undefined,
+): PinEdit[] {
+  if (asked === undefined) return [];
+  const edit = (key: string): PinEdit => ({ path: ["components", component, "config", key], value: changes?.[key] });
+  if (asked !== "ledger") return asked.filter((key) => changes === undefined || key in changes).map(edit);
+  return changes === undefined ? [{ path: ["components", component, "config"], value: undefined }] : Object.keys(changes).map(edit);
 }
 
 function repairPin(
@@ -121,7 +139,7 @@ function repairPin(
   return databases.length === 1 && pins[0] !== undefined ? pins[0][1] : Object.fromEntries(pins);
 }
 
-/** The pins of a deployment: the release for every component, everything running, nothing in maintenance, the data as it is. */
+/** The pins of a deployment: the release for every component, everything running, nothing in maintenance, the data as it is, no scope. */
 export function deployEdits(definition: SystemDefinition, release: string): PinEdit[] {
   const edits: PinEdit[] = [{ path: ["release"], value: release }];
   for (const component of Object.keys(definition.components)) {
@@ -130,5 +148,6 @@ export function deployEdits(definition: SystemDefinition, release: string): PinE
     edits.push({ path: ["components", component, "restart"], value: undefined });
   }
   edits.push({ path: ["data"], value: "current" }, { path: ["schema"], value: "keep" }, { path: ["maintenance"], value: "off" });
+  edits.push({ path: ["scope"], value: undefined });
   return edits;
 }

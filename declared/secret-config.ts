@@ -57,7 +57,7 @@ export function hideSecretConfig(pins: Pins, site: Site, keys: string[]): { pins
   const hide = (config: Record<string, string>): Record<string, string> =>
     Object.fromEntries(
       Object.entries(config).map(([key, value]) => {
-        const reference = `secret:${seal(site, `${key}=${value}`)}`;
+        const reference = referenceTo(site, key, value);
         secretConfig[reference] = value;
         return [key, reference];
       }),
@@ -81,6 +81,22 @@ export function plainConfig(site: Pick<Site, "secretConfig">, config: Record<str
       return [key, plain];
     }),
   );
+}
+
+/** The value that a reference stands for, where it is among what is declared now; null where it is not. Anything else stands for itself. */
+export function revealed(
+  site: Pick<Site, "home">,
+  key: string,
+  value: string,
+  among: readonly Readonly<Record<string, string | null>>[],
+): string | null {
+  if (!REFERENCE.test(value)) return value;
+  const fits = (known: string | null | undefined): known is string => known != null && value === referenceTo(site, key, known);
+  return among.map((config) => config[key]).find(fits) ?? null;
+}
+
+function referenceTo(site: Pick<Site, "home">, key: string, value: string): string {
+  return `secret:${seal(site, `${key}=${value}`)}`;
 }
 
 /** What is written into a stack file holds no reference in place of a value. @throws SecretConfigUnknownError */

@@ -7,11 +7,11 @@ import { isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { DESTROY_DATA } from "../crossing/destroy.ts";
 import { editPins, encryptedKeys, type PinEdit } from "../declared/edit.ts";
+import { stackFolder } from "../declared/stack-folder.ts";
 import type { Engine } from "../scripts/engine/engine.ts";
 import { engineEnvironment } from "../scripts/engine/environment.ts";
 import { fileBackend } from "../scripts/engine/file-backend.ts";
 import { prepareProject } from "../scripts/engine/project.ts";
-import { stackFolder } from "../scripts/stack.ts";
 import { takeFreePorts } from "./ports.ts";
 
 export interface EphemeralStack {

@@ -1,7 +1,7 @@
 /** The engine writes a salt into a stack's file when it makes the stack, which may be under version control: that is told, not hidden. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { stackFolder } from "./stack.ts";
+import { stackFolder } from "../declared/stack-folder.ts";
 
 /** Stack files of the project that have one. */
 export function saltedFiles(project: string): string[] {

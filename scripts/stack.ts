@@ -5,14 +5,17 @@ import { withSetup } from "../components/targets/setup.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../control/identity.ts";
 import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../declared/edit.ts";
 import { suggestion } from "../declared/errors.ts";
+import { ledgerOrder } from "../declared/ledger.ts";
 import { parseDeclared } from "../declared/parse.ts";
 import { resolvePins, type Pins } from "../declared/pins.ts";
 import type { Declared } from "../declared/schema.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../declared/secret-config.ts";
 import { definitionOf, siteOf, type Site } from "../declared/site.ts";
 import { documentOf } from "../declared/stack-text.ts";
+import { stackFolder } from "../declared/stack-folder.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
+import type { Asked } from "../crossing/plan.ts";
 import { findProject } from "./engine/project.ts";
 import { secretValues } from "./secret-values.ts";
 
@@ -26,6 +29,8 @@ export interface StackFile {
 
 export interface OpenStack extends StackFile {
   declared: Declared;
+  /** What is declared besides the pins: the ledger's order, and the scope the pins are those of. */
+  asked: Asked;
   definition: SystemDefinition;
   site: Site;
   pins: Pins;
@@ -45,10 +50,6 @@ export class StackNotFoundError extends Error {
   }
 }
 
-export function stackFolder(project: string): string {
-  return join(project, projectOf(project).stackConfigDir ?? ".");
-}
-
 /** Folder of the program, to which paths of the ledger are relative: where `main` of Pulumi.yaml lies. */
 export function programFolder(project: string): string {
   const { main } = projectOf(project);
@@ -56,7 +57,7 @@ export function programFolder(project: string): string {
   return main.endsWith(".ts") || main.endsWith(".js") ? join(main, "..") : main;
 }
 
-function projectOf(project: string): { stackConfigDir?: string; main?: string } {
+function projectOf(project: string): { main?: string } {
   const file = join(project, "Pulumi.yaml");
   return documentOf(readFileSync(file, "utf8"), file).value ?? {};
 }
@@ -80,14 +81,16 @@ export async function openStack(found: StackFile, text: string = found.text): Pr
   const encrypted = encryptedKeys(text, found.file);
   const secret = secretKeys((key) => encrypted.includes(key));
   requireNoOtherSecrets(secret);
+  const order = ledgerOrder(text, found.file);
   const raw = rawConfig(text, found.file, await secretValues(found));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
   const bare = siteOf(declared, found.stack, programFolder(found.project));
   await knowOwnId(found, bare);
   const definition = await definitionOf(bare);
+  const asked = { order, scope: declared.scope ?? null };
   const { site, pins } = hideSecretConfig(resolvePins(declared, definition), bare, secret);
-  return { ...found, text, declared, definition, site, pins: withSetup(pins, site, definition) };
+  return { ...found, text, declared, asked, definition, site, pins: withSetup(pins, site, definition) };
 }
 
 /** On a machine where the stack has no home yet, the engine's state knows which record is its own. @throws ForeignStackError where it was renamed */

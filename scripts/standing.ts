@@ -1,7 +1,7 @@
 /** Where a stack stands by its record, which a stack file alone cannot say: what opened last, what was begun and is not done, and who began it. */
 import { keptIntent, type Intent } from "../control/intent.ts";
 import { openControl } from "../control/open.ts";
-import type { CatalogueDatabase, Crossing, Snapshot } from "../control/record.ts";
+import type { CatalogueDatabase, Crossing, Snapshot, Opening } from "../control/record.ts";
 import { look, type Reach } from "../crossing/look.ts";
 import { commandOf, upCommand } from "../declared/commands.ts";
 import { editPins } from "../declared/edit.ts";
@@ -16,6 +16,8 @@ export interface Standing {
   /** The one that opened last: what a way back leads to. */
   lastOpen: Crossing | null;
   snapshots: Snapshot[];
+  /** Crossings that opened, oldest first. */
+  opened: Opening[];
   catalogue: CatalogueDatabase[];
   /** Of the verb that wrote pins last. */
   intent: Intent | null;
@@ -40,8 +42,8 @@ export interface Pending {
 
 export async function standingOf(stack: OpenStack): Promise<Standing> {
   const { site, definition } = stack;
-  const { reach, last, lastOpen, snapshots, catalogue } = await look(site, definition);
-  const nothing = { reach, last, lastOpen, snapshots, catalogue, intent: null, pending: null };
+  const { reach, last, lastOpen, snapshots, catalogue, opened } = await look(site, definition);
+  const nothing = { reach, last, lastOpen, snapshots, catalogue, opened, intent: null, pending: null };
   if (reach.kind !== "reached") return nothing;
   const control = await openControl(site, definition);
   const intent = control === null ? null : await keptIntent(control).finally(() => control.end());

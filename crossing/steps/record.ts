@@ -17,6 +17,7 @@ export async function record(
   keep: Declared["backups"],
   arm: Declared["arm"],
   pinned: string[],
+  order: readonly string[] | null = null,
 ): Promise<{ exported: Exported[] }> {
   const crossing = await run.control.crossing(run.epoch);
   if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
@@ -42,7 +43,7 @@ export async function record(
     run,
     "record",
     "retention",
-    () => applyRetention(run, keep, pinned),
+    () => applyRetention(run, keep, pinned, order),
     (dropped) => ({ dropped }),
   );
   await step(run, "record", "governance log", () =>
@@ -55,6 +56,7 @@ export async function record(
       from: crossing.plan.fromRelease,
       to: crossing.plan.toRelease,
       scope: crossing.plan.scope,
+      ...(crossing.plan.component === undefined ? {} : { component: crossing.plan.component }),
       reason: crossing.reason,
       success: true,
       exported,

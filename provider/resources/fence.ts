@@ -3,11 +3,12 @@
  * backwards when an update fails half-way, and without one a gate that was closed by a failed crossing would never open again.
  */
 import { look, planFrom, type Facts } from "../../crossing/look.ts";
-import { planCrossing, type CrossingPlan } from "../../crossing/plan.ts";
+import { planCrossing, type Asked, type CrossingPlan } from "../../crossing/plan.ts";
 import { releaseRecord } from "../../control/identity.ts";
 import { controlPlace, openControl } from "../../control/open.ts";
 import { enginesOf } from "../../crossing/engine.ts";
 import { UnreachableError } from "../../postgres/unreachable.ts";
+import { releaseOrder } from "../../declared/ledger.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import { definitionOf, type Site } from "../../declared/site.ts";
 import type { Carry } from "../../declared/schema.ts";
@@ -21,6 +22,8 @@ interface Inputs {
   pins: Pins;
   carry: Carry;
   reason: string | null;
+  /** Releases, oldest first, and the scope the pins are those of. */
+  asked: Asked;
   /** Added by check. */
   epoch: number;
   crossing: string;
@@ -35,6 +38,7 @@ export function nextCrossing(
   facts: Facts,
   definition: SystemDefinition,
   pins: Pins,
+  asked: Asked,
   made: boolean,
 ): { epoch: number; crossing: string; plan: CrossingPlan } {
   const crossing = crossingOf(pins);
@@ -42,7 +46,7 @@ export function nextCrossing(
   if (facts.last !== null && facts.last.crossing === crossing && !again)
     return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
   const from = again ? { ...facts, lastOpen: null } : facts;
-  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(from, definition, pins) };
+  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(from, definition, pins, asked) };
 }
 
 async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values> {
@@ -68,12 +72,14 @@ export const fence: Resource<Inputs> = {
             from: old.pins,
             to: inputs.pins,
             unfinished: false,
+            order: releaseOrder(inputs.asked.order, [old.pins.release]),
+            scope: inputs.asked.scope,
             databases: assumed(definition),
             snapshots: named(inputs.pins),
           });
       return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, crossing, plan } };
     }
-    const inputsNow = { ...inputs, ...nextCrossing(facts, definition, inputs.pins, old !== null) };
+    const inputsNow = { ...inputs, ...nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null) };
     if (old !== null && facts.last === null)
       return { inputs: inputsNow, failures: [{ property: "site", reason: elsewhere(inputs.site, definition, old) }] };
     return { inputs: inputsNow };

@@ -10,6 +10,7 @@ import { failpoint } from "../../crossing/failpoints.ts";
 import { dropFiles } from "../../crossing/destroy.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look, type Facts } from "../../crossing/look.ts";
+import type { Asked } from "../../crossing/plan.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import type { Carry, Freeze } from "../../declared/schema.ts";
@@ -30,6 +31,8 @@ interface Inputs {
   carry: Carry;
   freeze: Freeze | null;
   violations: "refuse" | "quarantine";
+  /** Releases, oldest first, and the scope the pins are those of. */
+  asked: Asked;
   /** Added by check. */
   crossing: string;
   reached: boolean;
@@ -70,7 +73,8 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
   const { previewCrossing, previewLines } = await import("../../crossing/preview.ts");
   const { rehearsedSeconds } = await import("../../drill/rehearsed.ts");
-  const preview = await previewCrossing(inputs.site, definition, nextCrossing(facts, definition, inputs.pins, old !== null).plan, {
+  const { plan } = nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null);
+  const preview = await previewCrossing(inputs.site, definition, plan, {
     exact: inputs.exact,
     carry: inputs.carry,
     maintenance: inputs.pins.maintenance,
@@ -89,13 +93,16 @@ async function toStart({ site, pins }: Inputs, definition: SystemDefinition): Pr
 }
 
 async function refusedFor(
-  { site, pins, freeze, violations }: Inputs,
+  { site, pins, freeze, violations, asked }: Inputs,
   definition: SystemDefinition,
   facts: Facts,
   left: Site | undefined,
 ): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
-  return [...frozen(freeze ?? null, facts, pins, site.stack), ...(await refusals(site, definition, pins, facts, violations, left))];
+  return [
+    ...frozen(freeze ?? null, facts, pins, asked, site.stack),
+    ...(await refusals(site, definition, pins, facts, asked, violations, left)),
+  ];
 }
 
 /** An update without reach fails here, before anything stops. */

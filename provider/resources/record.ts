@@ -11,11 +11,13 @@ interface Inputs extends CrossingInputs {
   arm: Declared["arm"];
   /** Snapshots and quarantines a pin names. */
   pinned: string[];
+  /** Releases, oldest first; null: not known. */
+  order: readonly string[] | null;
 }
 
-async function run({ site, epoch, backups, arm, pinned }: Inputs, call: Call): Promise<Values> {
+async function run({ site, epoch, backups, arm, pinned, order }: Inputs, call: Call): Promise<Values> {
   const { record: keep } = await import("../../crossing/steps/record.ts");
-  return keep(await runOf(site, epoch, call), backups, arm, pinned);
+  return keep(await runOf(site, epoch, call), backups, arm, pinned, order ?? null);
 }
 
 export const record: Resource<Inputs> = {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { parse } from "yaml";
+import { STACKS_VARIABLE } from "../../declared/ledger.ts";
+import { stackFolderAbove } from "../../declared/stack-folder.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import type { Engine } from "./engine.ts";
 import { fileBackend } from "./file-backend.ts";
@@ -19,6 +21,7 @@ export function engineEnvironment(engine: Engine, project: string): NodeJS.Proce
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: join(cacheFolder(), "node"),
     ...own,
+    [STACKS_VARIABLE]: stackFolderAbove(project),
     ...backend(own, project),
     ...passphrase(own, project),
     ...(engine.way === "build" ? languageOptions(project) : {}),

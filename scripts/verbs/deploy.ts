@@ -8,6 +8,9 @@ import { openControl } from "../../control/open.ts";
 import { untilArmed } from "../../crossing/await-arming.ts";
 import { changedPins, editPins, type PinEdit } from "../../declared/edit.ts";
 import { crossingOf } from "../../declared/pins.ts";
+import { commandOf } from "../../declared/commands.ts";
+import { orderOf } from "../../crossing/look.ts";
+import { standsAfter } from "../../declared/ledger.ts";
 import { deployEdits } from "../../declared/scope.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled, type ListedItem } from "../../deployment/list.ts";
@@ -18,7 +21,7 @@ import { startStoppedServer } from "../embedded-server.ts";
 import { withStackLock } from "../stack-lock.ts";
 import { askedBefore, requireReach, requireSettled, standingOf, textOf, type Standing } from "../standing.ts";
 import { openStack, programFolder, stackFile, type OpenStack } from "../stack.ts";
-import { finish, print, say, UsageError, type CommonOptions } from "./outcome.ts";
+import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 import { timelineLines } from "./timeline.ts";
 import { nextLine, watchAfter, type NextWatch } from "./watch.ts";
 import { wayBackEdits } from "./way-back.ts";
@@ -69,6 +72,7 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   const resumed = standing.pending?.crossing?.crossing === crossingOf((await openStack(before, deployed)).pins);
   // What has begun was allowed to, and has its tag.
   const text = resumed ? deployed : editPins(deployed, tagEdits(before, options.tag));
+  refuseBackwards(await openStack(before, text), release, standing);
   const { after, preview } = await lookAhead(before, text);
   for (const [flag, enabled] of Object.entries(after.declared.flags))
     say(`! flag ${flag} stays ${enabled ? "on" : "off"}, as pinned under backout:flags`);
@@ -87,6 +91,15 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   if (options.onFailure === "stop" || outcome.from === null) return { ...stopped, rolledBack: null, nextWatch: null };
   const rolledBack = await goBack({ ...before, text: entered }, text, release, outcome, runId);
   return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
+}
+
+/** Deploying goes forward only: what goes back keeps more, and is asked otherwise. @throws VerbRefusedError */
+function refuseBackwards({ project, stack, asked }: OpenStack, release: string, standing: Standing): void {
+  const running = standing.lastOpen?.pins.release;
+  if (running === undefined || !standsAfter(orderOf(standing, asked), running, release)) return;
+  throw new VerbRefusedError(
+    `${release} stands before ${running}, which runs, in the ledger backout:releases: going back is \`${commandOf(project, "backout", `rollback --stack ${stack} --to ${release}`)}\`; nothing was changed`,
+  );
 }
 
 /**

@@ -2,8 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suggestion } from "../../declared/errors.ts";
+import { stackFolder } from "../../declared/stack-folder.ts";
 import { configOf } from "../../declared/stack-text.ts";
-import { openStack, stackFile, stackFolder, type OpenStack } from "../stack.ts";
+import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { print, UsageError } from "./outcome.ts";
 
 /** The first stack of each system that the project declares, by system. */

@@ -11,6 +11,7 @@ import type { Facts } from "../../crossing/look.ts";
 import { migrationsOf } from "../../crossing/migrations.ts";
 import { editPins, encryptedKeys, type PinEdit } from "../../declared/edit.ts";
 import { EMBEDDED_USER, endpointOf, liveName, ownerRole, secretOf, serverHome, servicesRole } from "../../declared/site.ts";
+import { stackFolder } from "../../declared/stack-folder.ts";
 import type { Snapshot } from "../../control/record.ts";
 import { connect, withSession } from "../../postgres/connection.ts";
 import { applyMigration } from "../../postgres/migrations.ts";
@@ -19,7 +20,7 @@ import { ensureServer } from "../../postgres/server.ts";
 import { transferRows } from "../../postgres/transfer.ts";
 import { refreshViews } from "../../verification/integrity.ts";
 import { cross } from "../cross.ts";
-import { openStack, stackFolder, writeStack, type OpenStack } from "../stack.ts";
+import { openStack, writeStack, type OpenStack } from "../stack.ts";
 import type { Alternative, Taken } from "./alternative.ts";
 import { say, VerbRefusedError } from "./outcome.ts";
 import { previewOf } from "./preview.ts";
@@ -89,6 +90,8 @@ export function freshEdits({ target, ports, fresh }: Alternative): PinEdit[] {
   return [
     { path: ["data"], value: "current" },
     { path: ["schema"], value: "keep" },
+    // What is made anew goes back to nothing.
+    { path: ["scope"], value: undefined },
     { path: ["alternatives"], value: undefined },
     // An alternative that was tried before may have left another one.
     ...(target === undefined ? [] : [{ path: ["target"], value: target } satisfies PinEdit]),

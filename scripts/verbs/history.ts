@@ -1,6 +1,7 @@
 /** `backout history`: the crossings of a stack, newest first, from the control record; with `--verify`, whether what was kept is as it was recorded. */
 import type { Command } from "commander";
 import { openControl } from "../../control/open.ts";
+import { scopeText } from "../../crossing/recorded-scope.ts";
 import { verifyRecords, type RecordsVerified } from "../../crossing/verify-records.ts";
 import { reappliedBy, type ReappliedTold } from "../../crossing/steps/reapply.ts";
 import { isDone, phaseTimes, type PhaseTime } from "../cross.ts";
@@ -24,6 +25,10 @@ export interface HistoryEntry {
   from: string | null;
   to: string;
   scope: string | null;
+  /** The one component the scope is for; null: it is for none in particular. */
+  component: string | null;
+  /** Release of a crossing that was begun before this one and never opened; null: none. */
+  begun: string | null;
   state: string;
   startedAt: string;
   openedAt: string | null;
@@ -50,6 +55,8 @@ export async function history(options: Options): Promise<{ stack: string; crossi
         from: plan.fromRelease,
         to: plan.toRelease,
         scope: plan.scope,
+        component: plan.component ?? null,
+        begun: plan.begun ?? null,
         state,
         startedAt,
         openedAt,
@@ -109,10 +116,10 @@ export function addHistory(program: Command): void {
         () => history(options),
         ({ stack, crossings }) => {
           if (crossings.length === 0) print(`${stack} is not deployed yet: there are no crossings\n`);
-          for (const { epoch, from, to, scope, state, startedAt, openedAt, reason, failure, putBack = [] } of crossings) {
+          for (const { epoch, from, begun, to, scope, component, state, startedAt, openedAt, reason, failure, putBack = [] } of crossings) {
             const seconds = openedAt === null ? "" : ` ${((Date.parse(openedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
             print(
-              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scope})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
+              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
             for (const { leftOut } of putBack) for (const line of leftOut) print(`      ${line}\n`);
           }

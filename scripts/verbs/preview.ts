@@ -68,17 +68,17 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     drifted: [],
     preview: null,
   };
-  const { site, definition, pins } = after;
+  const { site, definition, pins, asked } = after;
   const facts = await look(site, definition);
   if (facts.reach.kind === "unreachable") return { ...told, reached: false, unknown: facts.reach.reason };
   if (facts.last?.state === "open" && facts.last.crossing === crossingOf(pins) && before.site.target === site.target)
     return { ...told, settled: true, drifted: await driftOf(after) };
   const refused = [
-    ...frozen(freeze, facts, pins, after.stack),
-    ...(await refusals(site, definition, pins, facts, after.declared.violations, before.site)),
+    ...frozen(freeze, facts, pins, asked, after.stack),
+    ...(await refusals(site, definition, pins, facts, asked, after.declared.violations, before.site)),
   ];
   if (refused.length > 0) return { ...told, refused };
-  const { plan } = nextCrossing(facts, definition, pins, true);
+  const { plan } = nextCrossing(facts, definition, pins, asked, true);
   const preview = await previewCrossing(site, definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",

@@ -1,15 +1,18 @@
 /** The pins of a rollback: which release, which snapshot, what is blocked. */
 import type { Crossing } from "../../control/record.ts";
-import { compareReleases } from "../../crossing/plan.ts";
+import { orderOf } from "../../crossing/look.ts";
+import { releaseBefore, settingsBefore, snapshotLeft } from "../../crossing/way-back.ts";
+import { standsAfter } from "../../declared/ledger.ts";
+import { revealed } from "../../declared/secret-config.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
 import { own } from "../../declared/own.ts";
 import { repairsOf } from "../../declared/repairs.ts";
 import { canonical, crossingOf, showDataPin } from "../../declared/pins.ts";
 import { recordedEdits } from "../../declared/recorded-pins.ts";
-import { scopeEdits } from "../../declared/scope.ts";
+import { askedOf, scopeEdits } from "../../declared/scope.ts";
 import type { Carry } from "../../declared/schema.ts";
 import { suggestion } from "../../declared/errors.ts";
-import type { ScopeDefinition } from "../../systems/definition.ts";
+import type { ScopeDefinition, SystemDefinition } from "../../systems/definition.ts";
 import { openStack, type OpenStack } from "../stack.ts";
 import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "../standing.ts";
 import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
@@ -99,21 +102,20 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
   const open = lastOpen?.pins.release ?? declared.release;
   // A deployment that did not open is left for what opened last; anything else for what came before that.
   const left = pending?.forward === true ? pending.release : open;
-  const to = wish.to ?? (!goesBack(found) ? declared.release : left === open ? previousRelease(open, releases) : open);
+  const to = wish.to ?? (!goesBack(found) ? declared.release : left === open ? previousRelease(stack, open, standing) : open);
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
-  const data = found?.pins.data;
-  const reads = Object.keys(definition.databases).filter(
-    (database) => typeof data === "object" && repairsOf(definition, database)[data.repair]?.readsSnapshot === true,
-  );
+  if (standsAfter(orderOf(standing, stack.asked), to, left) && standsAfter(orderOf(standing, stack.asked), to, open))
+    throw new UsageError(`--to "${to}" stands after ${left} in the ledger: going forward is \`backout deploy ${to}\``);
+  const target = { scope, ...(wish.component === undefined ? {} : { component: wish.component }) };
   const edits = scopeEdits(definition, {
-    scope,
+    ...target,
     to,
     at: new Date().toISOString(),
-    snapshots: data === "snapshot" || reads.length > 0 ? snapshotsBefore(stack, { left, to }, wish, standing) : {},
+    snapshots: readsSnapshot(definition, found) ? snapshotsBefore(stack, { left, to }, wish, standing) : {},
     with: argumentsOf(wish.with ?? []),
     block: wish.block === false || to === left ? null : { release: left, incident: incidentOf(wish) },
-    ...(wish.component === undefined ? {} : { component: wish.component }),
+    overrides: overridesBefore(stack, target, to, standing),
     restarts: Object.fromEntries(Object.entries(declared.components).map(([name, { restart }]) => [name, restart ?? 0])),
   });
   return wish.carry === undefined ? edits : [...edits, { path: ["carry"], value: wish.carry }];
@@ -156,38 +158,94 @@ function argumentsOf(given: readonly string[]): Record<string, string> {
   );
 }
 
-function previousRelease(current: string, releases: string[]): string {
-  const older = releases.filter((release) => compareReleases(release, current) < 0).sort(compareReleases);
-  const previous = older.at(-1);
-  if (previous === undefined) throw new UsageError(`there is no release before ${current} in the ledger: name the goal with --to`);
+/** @throws UsageError where there is none */
+function previousRelease({ declared, asked }: OpenStack, current: string, standing: Standing): string {
+  const order = orderOf(standing, asked).filter((release) => release in declared.releases);
+  const previous = releaseBefore(standing.opened, order, current, Object.keys(declared.blocked));
+  if (previous === null) throw new UsageError(`there is no release before ${current} that is not blocked: name the goal with --to`);
   return previous;
 }
 
-/** The newest snapshot taken before the release that is left, with its generation: exact, so that it means the same tomorrow. */
+/** Whether the scope brings the data back from a snapshot, or mends it by a repair that reads one. */
+function readsSnapshot(definition: SystemDefinition, scope: ScopeDefinition | undefined): boolean {
+  const data = scope?.pins.data;
+  if (typeof data !== "object") return data === "snapshot";
+  return Object.keys(definition.databases).some((database) => repairsOf(definition, database)[data.repair]?.readsSnapshot === true);
+}
+
+/** The snapshot taken when the goal was left, with its generation: exact, so that it means the same tomorrow. */
 function snapshotsBefore(
-  { definition, pins }: OpenStack,
+  { definition, pins, asked }: OpenStack,
   { left, to }: { left: string; to: string },
   { snapshot: wished }: RollbackWish,
-  { reach, snapshots }: Standing,
+  { reach, snapshots, opened }: Standing,
 ): Record<string, string> {
-  const name = `before-${left}`;
+  // Where the release stays, the data goes back to before it came.
+  const goal = to === left ? releaseBefore(opened, orderOf({ opened }, asked), to) : to;
   return Object.fromEntries(
     Object.keys(definition.databases).map((database) => {
       if (wished !== undefined) return [database, wished];
       // What is gone back to already stands on its snapshot.
       const pin = pins.data[database];
       if (to === left && pin?.kind === "snapshot") return [database, showDataPin(pin)];
-      if (reach.kind === "unreachable") return [database, name];
-      const newest = snapshots.filter((snapshot) => snapshot.database === database && snapshot.name === name).at(-1);
-      if (newest === undefined) {
-        const there = snapshots
-          .filter((snapshot) => snapshot.database === database)
-          .map((snapshot) => `${snapshot.name}@${snapshot.generation}`);
-        throw new VerbRefusedError(
-          `there is no snapshot "${name}" of ${database}; there are ${there.join(", ") || "none"}: name one with --snapshot`,
-        );
-      }
-      return [database, `${name}@${newest.generation}`];
+      if (reach.kind === "unreachable") return [database, `before-${left}`];
+      const own = snapshots.filter((snapshot) => snapshot.database === database);
+      const found = goal === null ? null : snapshotLeft(opened, own, goal);
+      if (found === null) throw new VerbRefusedError(nothingKept(definition, database, goal, own));
+      return [database, `${found.name}@${found.generation}`];
     }),
   );
+}
+
+function nothingKept(definition: SystemDefinition, database: string, left: string | null, own: Standing["snapshots"]): string {
+  const what = left === null ? "no release was left before this one" : `no snapshot was taken when ${left} was left`;
+  const there = own.map(({ name, generation }) => `${name}@${generation}`).join(", ");
+  const others = Object.entries(definition.scopes).flatMap(([name, scope]) => (readsSnapshot(definition, scope) ? [] : [name]));
+  return (
+    `${database} cannot go back: ${what}. There ${there === "" ? "is no snapshot at all" : `are ${there}: name one with --snapshot`}; ` +
+    `scopes that need none: ${others.join(", ") || "none"}. Nothing was changed`
+  );
+}
+
+/** What changes in what is declared over the ledger's settings, so that they are as they were before. */
+function overridesBefore(
+  { declared, definition, pins, site }: OpenStack,
+  target: { scope: string; component?: string },
+  to: string,
+  { opened }: Standing,
+): Record<string, Record<string, string | null | undefined>> {
+  const scope = own(definition.scopes, target.scope);
+  if (scope === undefined) return {};
+  const asked = askedOf(definition, target);
+  const before = settingsBefore(opened, pins, to, asked);
+  if (before === null) return {};
+  const ledgers = (name: string) => Object.values(declared.releases).map((release) => release.components[name]?.config ?? {});
+  return Object.fromEntries(
+    Object.keys(asked).map((name) => {
+      const goes = scope.pins.release === "to" || asked[name]?.release === "to";
+      const release = goes ? to : pins.components[name]?.release;
+      const recorded = (release === undefined ? undefined : declared.releases[release]?.components[name]?.config) ?? {};
+      const over = declared.components[name]?.config ?? {};
+      const wanted = Object.fromEntries(
+        Object.entries(before[name] ?? {}).map(([key, value]) => {
+          const known = revealed(site, key, value, [over, ...ledgers(name)]);
+          if (known === null)
+            say(`! ${key} of ${name} was a secret before, which is kept nowhere: it becomes what the ledger recorded; set it by hand`);
+          return [key, known ?? recorded[key]];
+        }),
+      );
+      return [name, changesOf(recorded, over, wanted)];
+    }),
+  );
+}
+
+function changesOf(
+  recorded: Record<string, string>,
+  over: Record<string, string | null>,
+  wanted: Record<string, string | undefined>,
+): Record<string, string | null | undefined> {
+  const asWanted = (key: string): string | null | undefined =>
+    wanted[key] === recorded[key] ? undefined : (wanted[key] ?? (key in recorded ? null : undefined));
+  const keys = new Set([...Object.keys(recorded), ...Object.keys(over), ...Object.keys(wanted)]);
+  return Object.fromEntries([...keys].filter((key) => over[key] !== asWanted(key)).map((key) => [key, asWanted(key)]));
 }

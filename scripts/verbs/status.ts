@@ -9,6 +9,7 @@ import { look, unfinished, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
 import { maintenanceLine } from "../../crossing/preview.ts";
 import type { Maintenance } from "../../declared/pins.ts";
+import { scopeText } from "../../crossing/recorded-scope.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { runsOn, schemaAhead } from "../../crossing/schema-ahead.ts";
 import { upCommand } from "../../declared/commands.ts";
@@ -33,6 +34,10 @@ export interface Status {
     state: string;
     from: string | null;
     to: string;
+    /** As recorded; null: none is. */
+    scope: string | null;
+    /** The one component the scope is for; null: it is for none in particular. */
+    component: string | null;
     unfinished: boolean;
     failure: string | null;
     openedAt: string | null;
@@ -94,6 +99,8 @@ export async function status(options: CommonOptions): Promise<Status> {
             state: facts.last.state,
             from: facts.last.plan.fromRelease,
             to: facts.last.plan.toRelease,
+            scope: facts.last.plan.scope,
+            component: facts.last.plan.component ?? null,
             unfinished: unfinished(facts.last),
             failure: facts.last.failure,
             openedAt: facts.last.openedAt,
@@ -165,9 +172,9 @@ function tell(found: Status): void {
   const lines = [`${found.stack} (${found.system}): pinned to ${found.declared.release}`];
   if (found.reason !== null) lines.push(`  ${found.reason}`);
   if (found.crossing !== null) {
-    const { epoch, state, from, to, unfinished: open, failure } = found.crossing;
+    const { epoch, state, from, to, scope, component, unfinished: open, failure } = found.crossing;
     lines.push(
-      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.up}\` again` : ""}`,
+      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.up}\` again` : ""}`,
     );
   }
   const down = found.gate?.running === false ? `, but its process is NOT RUNNING, nobody gets through: \`${found.up}\` starts it` : "";

@@ -58,7 +58,11 @@ function answer(type: string, inputs: Record<string, unknown>, args: RollbackSta
   const { definition, pins } = args;
   const facts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] };
   const databases = Object.fromEntries(Object.keys(definition.databases).map((name) => [name, facts]));
-  return { ...inputs, epoch: 7, plan: planCrossing({ definition, from: null, to: pins, unfinished: false, databases, snapshots: [] }) };
+  return {
+    ...inputs,
+    epoch: 7,
+    plan: planCrossing({ definition, from: null, to: pins, unfinished: false, order: [], scope: null, databases, snapshots: [] }),
+  };
 }
 
 async function registered(change: Record<string, unknown> = {}, definition: SystemDefinition = pfa) {
@@ -190,7 +194,10 @@ describe("the graph of one update", () => {
     const inputs = (name: string) => all.find((one) => one.name === name)!.inputs;
     for (const { name } of all.filter(({ name }) => !["shop", "server", "gate", "plan", "fence"].includes(name)))
       expect(inputs(name), name).toMatchObject({ epoch: 7 });
-    expect(inputs("snapshots")["take"]).toEqual([{ name: "audit", automatic: false }]);
+    expect(inputs("snapshots")["take"]).toEqual([
+      { name: "before-v4.0.0", automatic: true },
+      { name: "audit", automatic: false },
+    ]);
     expect(inputs("pfa")).toMatchObject({
       database: "pfa",
       plan: { action: { kind: "none" }, up: args.definition.databases["pfa"]!.migrations.map(({ name }) => name) },

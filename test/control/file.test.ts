@@ -56,6 +56,7 @@ describe("the control file", () => {
     expect(await control.crossing(1)).toMatchObject({ failure: "verify: 14 checks", baseline: { ...baseline, counts: { users: 3 } } });
     await control.setState(1, "open");
     const opened = (await control.lastOpenCrossing())!;
+    expect(await control.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
     expect([opened.failure, unfinished(opened)]).toEqual([null, false]);
     await control.setState(1, "open");
     expect((await control.crossing(1))!.openedAt).toBe(opened.openedAt);

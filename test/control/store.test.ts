@@ -88,6 +88,7 @@ describe("crossings", () => {
     for (const state of ["closed", "verified", "open"] as const) await store.setState(1, state);
     await store.setRecorded(1);
     const opened = (await store.lastOpenCrossing())!;
+    expect(await store.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
     expect(opened).toMatchObject({ epoch: 1, state: "open", failure: null });
     expect([opened.openedAt, opened.recordedAt].every((at) => at !== null)).toBe(true);
     expect(unfinished(opened)).toBe(false);

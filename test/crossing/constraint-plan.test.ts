@@ -23,11 +23,25 @@ const pinsOf = (constraints: unknown = {}, system: SystemDefinition = definition
   resolvePins(declaredOf(editPins(text, [{ path: ["constraints"], value: constraints }])), system);
 const ENFORCED = Object.fromEntries(Object.keys(definition.constraints!).map((name): [string, ConstraintState] => [name, "enforced"]));
 
-function plan(to: Pins, found: Record<string, ConstraintState> = ENFORCED, from: Pins = pinsOf()): CrossingPlan {
+function plan(
+  to: Pins,
+  found: Record<string, ConstraintState> = ENFORCED,
+  from: Pins = pinsOf(),
+  scope: string | null = null,
+): CrossingPlan {
   const applied = definition.databases["solar"]!.migrations.map(({ name }) => name);
   const facts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied, failed: [], constraints: found };
   const snapshots = [{ database: "solar", name: "before-v2.0.0", generation: 1 }];
-  return planCrossing({ definition, from, to, unfinished: false, databases: { solar: facts }, snapshots });
+  return planCrossing({
+    definition,
+    from,
+    to,
+    unfinished: false,
+    order: ["v1.0.0", "v2.0.0"],
+    scope: scope === null ? null : { name: scope },
+    databases: { solar: facts },
+    snapshots,
+  });
 }
 const afterScope = (scope: string): Pins =>
   resolvePins(
@@ -44,7 +58,7 @@ test.each([
 ])(
   "scope %s drops its set in the recorded order, the line stopped and the data closed; HIGH risk has a snapshot first",
   (scope, names, take) => {
-    const planned = plan(afterScope(scope));
+    const planned = plan(afterScope(scope), ENFORCED, pinsOf(), scope);
     expect(planned).toMatchObject({ scope, forward: false, stop: ["line"], fenceData: true, closeGate: true });
     expect(planned.constraints!.map(({ name, from, to }) => [name, from, to])).toEqual(names.map((name) => [name, "enforced", "dropped"]));
     expect(planned.take.map(({ name }) => name)).toEqual(take);
@@ -81,7 +95,7 @@ test("what the catalogue says counts, not the pins of before", () => {
 test("a release is a set of constraints; restore takes the set of the release it goes back to", () => {
   const restored = afterScope("restore");
   expect(restored.constraints).toEqual({ ...ENFORCED, station_progression: "dropped", mo_completion: "dropped" });
-  expect(plan(restored)).toMatchObject({ scope: "restore", constraints: [], fenceData: true });
+  expect(plan(restored, ENFORCED, pinsOf(), "restore")).toMatchObject({ scope: "restore", constraints: [], fenceData: true });
   expect(pinsOf().constraints).toEqual(ENFORCED);
 });
 

@@ -9,31 +9,32 @@ import type { SystemDefinition } from "../../systems/definition.ts";
 import { declaredOf, definition, pinsOf, STACK } from "../declared/sample.ts";
 
 const FREEZE = { reason: "rollback in progress", since: "2026-01-01T00:00:00.000Z" };
-const at = (release: string): Pick<Facts, "last" | "lastOpen"> => {
+const asked = { order: ["v3.0.0", "v4.0.0"], scope: null };
+const at = (release: string): Pick<Facts, "last" | "lastOpen" | "opened"> => {
   const pins = pinsOf({ release });
   const crossing = { pins, crossing: crossingOf(pins), state: "open" } as Facts["lastOpen"];
-  return { last: crossing, lastOpen: crossing };
+  return { last: crossing, lastOpen: crossing, opened: [{ epoch: 1, pins }] };
 };
 
 describe("change freeze", () => {
   it("refuses a newer release and a newer component, says why and how to lift it", () => {
-    const [refused, ...more] = frozen(FREEZE, at("v3.0.0"), pinsOf(), "shop");
+    const [refused, ...more] = frozen(FREEZE, at("v3.0.0"), pinsOf(), asked, "shop");
     expect(more).toEqual([]);
     expect(refused).toContain("v3.0.0 → v4.0.0");
     expect(refused).toContain("rollback in progress");
     expect(refused).toContain("backout freeze --lift --stack shop");
     const apart = pinsOf({ release: "v3.0.0", components: { frontend: { release: "v4.0.0" } } });
-    expect(frozen(FREEZE, at("v3.0.0"), apart, "shop")).toEqual([expect.stringContaining("frontend v3.0.0 → v4.0.0")]);
+    expect(frozen(FREEZE, at("v3.0.0"), apart, asked, "shop")).toEqual([expect.stringContaining("frontend v3.0.0 → v4.0.0")]);
   });
 
   it("leaves open: the way back, what is not frozen, a first deployment, and a crossing that has begun", () => {
-    expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ release: "v3.0.0" }), "shop")).toEqual([]);
-    expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ components: { worker: { run: "off" } } }), "shop")).toEqual([]);
-    expect(frozen(null, at("v3.0.0"), pinsOf(), "shop")).toEqual([]);
-    expect(frozen(FREEZE, { last: null, lastOpen: null }, pinsOf(), "shop")).toEqual([]);
+    expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ release: "v3.0.0" }), asked, "shop")).toEqual([]);
+    expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ components: { worker: { run: "off" } } }), asked, "shop")).toEqual([]);
+    expect(frozen(null, at("v3.0.0"), pinsOf(), asked, "shop")).toEqual([]);
+    expect(frozen(FREEZE, { last: null, lastOpen: null, opened: [] }, pinsOf(), asked, "shop")).toEqual([]);
     const begun = { ...at("v3.0.0"), last: { crossing: crossingOf(pinsOf()), state: "closing" } as Facts["last"] };
-    expect(frozen(FREEZE, begun, pinsOf(), "shop")).toEqual([]);
-    expect(newer(pinsOf(), pinsOf())).toEqual([]);
+    expect(frozen(FREEZE, begun, pinsOf(), asked, "shop")).toEqual([]);
+    expect(newer(asked.order, pinsOf(), pinsOf())).toEqual([]);
   });
 
   it("is no part of a crossing's identity", () => {

@@ -1,11 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { editPins } from "../../declared/edit.ts";
 import type { Pins } from "../../declared/pins.ts";
-import { deployEdits } from "../../declared/scope.ts";
-import { compareReleases, ordered, planCrossing, recogniseScope, resolveSnapshot, SnapshotPinError } from "../../crossing/plan.ts";
+import { ordered, planCrossing, resolveSnapshot, SnapshotPinError } from "../../crossing/plan.ts";
 import { parseDataPin } from "../../declared/pins.ts";
-import { declaredOf, pinsOf, STACK } from "../declared/sample.ts";
+import { declaredOf, pinsOf } from "../declared/sample.ts";
 import { afterScope, asJsonb, definition, facts, MIGRATIONS, plan, recorded, SNAPSHOT } from "./sample.ts";
 
 const [, FORECAST, SYNC] = MIGRATIONS as [string, string, string];
@@ -21,7 +19,7 @@ describe("what each scope of a rollback takes", () => {
     ["backend", { stop: ["worker", "backend"], fenceData: false, closeGate: true, back: [], backBy: "keep", action: "none" }],
     ["frontend", { stop: [], fenceData: false, closeGate: false, back: [], backBy: "keep", action: "none" }],
   ])("%s", (scope, { stop, fenceData, closeGate, back, backBy, action }) => {
-    const planned = plan(afterScope(scope));
+    const planned = plan(afterScope(scope), { scope: { name: scope } });
     expect(planned).toMatchObject({ scope, forward: false, stop, fenceData, closeGate, take: [], fromRelease: "v4.0.0" });
     expect(planned.databases["pfa"]).toMatchObject({ action: { kind: action }, up: [], back, backBy });
     expect(planned.off).toEqual(scope === "frontend" ? [] : ["worker"]);
@@ -145,15 +143,32 @@ describe("deploying", () => {
   });
 
   it.each([
-    ["v3.10.0", "v3.9.0", 1],
-    ["v3.9.0", "v3.10.0", -1],
-    ["v4.0.0", "v4.0.0", 0],
-    ["v10.0.0", "v9.9.9", 1],
-    ["2025.11.28", "2025.6.1", 1],
-    ["phase-3.0.0", "v2.4.0", 1],
-    ["v2.4.0", "phase-3.0.0", -1],
-  ])("%s against %s", (a, b, sign) => {
-    expect(Math.sign(compareReleases(a, b))).toBe(sign);
+    ["phase-3.1.0-rc.1", "phase-3.1.0"],
+    ["v4.0.0+build.7", "v4.0.0"],
+    ["v4.0.0", "v4.0.0-hotfix1"],
+    ["v4.0.0", "2026.10"],
+    ["v4.0.0", "123"],
+    ["v3.0.0", "2f9c1d0"],
+    ["2f9c1d0", "abc1234"],
+    ["main-120", "main-99"],
+  ])("%s → %s is forward where the ledger says so, whatever the names look like", (older, newer) => {
+    const release = (name: string): Pins => ({ ...recorded({ release: "v3.0.0" }), release: name });
+    const at = { from: release(older), databases: { pfa: facts({ applied: MIGRATIONS.slice(0, 2) }) }, snapshots: [] };
+    const order = [older, newer];
+    expect(plan(release(newer), { ...at, order })).toMatchObject({ forward: true, take: [{ name: `before-${newer}`, automatic: true }] });
+    expect(plan(release(older), { ...at, from: release(newer), order })).toMatchObject({ forward: false, take: [] });
+  });
+
+  it("a snapshot comes first whenever migrations will run on data that is there, whichever way the release goes", () => {
+    const behind = { databases: { pfa: facts({ applied: MIGRATIONS.slice(0, 2) }) } };
+    // A rollback restored the data and failed in its verification; then the newer release is pinned again.
+    const again = plan(pinsOf(), { ...behind, unfinished: true, begun: "v3.0.0" });
+    expect(again).toMatchObject({ forward: false, fromRelease: "v4.0.0", begun: "v3.0.0", take: [{ name: "before-v4.0.0" }] });
+    // One component apart at the newer release.
+    const apart = pinsOf({ release: "v3.0.0", components: { frontend: { release: "v4.0.0" } } });
+    expect(plan(apart, { ...behind, from: recorded({ release: "v3.0.0" }) }).take).toEqual([{ name: "before-v3.0.0", automatic: true }]);
+    // Data that was there before backout was.
+    expect(plan(pinsOf(), { ...behind, from: null, snapshots: [] }).take).toEqual([{ name: "before-v4.0.0", automatic: true }]);
   });
 });
 
@@ -212,6 +227,19 @@ describe("data pins", () => {
   it("a name alone stands for its only generation", () => {
     expect(action("before-v4.0.0")).toEqual(restore);
     expect(action("before-v4.0.0", descends())).toEqual({ kind: "none" });
+  });
+
+  it("a snapshot that is pinned anew and restored already is said to be: `again` restores it once more", () => {
+    const pinned = (from: unknown) =>
+      plan(pinsOf({ data: "before-v4.0.0@1" }), { from: recorded({ data: from }), databases: { pfa: descends(1) } }).databases["pfa"]!
+        .descends;
+    expect(action({ snapshot: "before-v4.0.0@1", again: 1 }, descends(1))).toEqual({ kind: "none" });
+    expect(pinned("current")).toBeUndefined();
+    const said = (from: unknown) =>
+      plan(pinsOf({ data: "before-v4.0.0@1" }), { from: recorded({ data: from }), databases: { pfa: descends() } }).databases["pfa"]!
+        .descends;
+    expect(said("current")).toEqual({ name: "before-v4.0.0", generation: 1, again: 0 });
+    expect(said("before-v4.0.0@1")).toBeUndefined();
   });
 
   it("the same snapshot again", () => {
@@ -279,47 +307,6 @@ describe("after a crossing that did not open", () => {
   });
 });
 
-describe("which scope a change of pins is", () => {
-  const scopeOf = (to: Pins, from = recorded()) => recogniseScope(definition, from, to);
-
-  it.each(Object.keys(definition.scopes))("%s, from v4.0.0 and again on top of a stopped worker", (scope) => {
-    expect(scopeOf(afterScope(scope))).toBe(scope);
-    if (scope !== "worker" && scope !== "frontend")
-      expect(scopeOf(afterScope(scope), recorded({ components: { worker: { run: "off" } } }))).toBe(scope);
-  });
-
-  it("restore, when the data goes to another snapshot than it stands on", () => {
-    expect(scopeOf(afterScope("restore"), recorded({ data: "before-v3.9.0@1" }))).toBe("restore");
-  });
-
-  it.each<[string, Record<string, unknown>]>([
-    ["nothing", {}],
-    ["maintenance alone", { maintenance: "read-only" }],
-    ["a flag alone", { flags: { other: true } }],
-    ["configuration alone", { components: { backend: { config: { LIMIT: "2" } } } }],
-    ["a restore of the same release", { data: "before-v4.0.0@1" }],
-    ["an undo", { data: `quarantine:${QUARANTINE}` }],
-    ["a rollback with the worker running", { release: "v3.0.0" }],
-    ["a frontend rollback with the backend off", { components: { frontend: { release: "v3.0.0" }, backend: { run: "off" } } }],
-    ["the worker off without telling users", { components: { worker: { run: "off" } } }],
-    ["a down migration", { release: "v3.0.0", schema: "down", components: { worker: { run: "off" } } }],
-  ])("none, so that every check runs: %s", (_what, change) => {
-    expect(scopeOf(pinsOf(change))).toBeNull();
-  });
-
-  it("none for a deployment, be it with the worker off", () => {
-    const from = recorded({ release: "v3.0.0" });
-    expect(scopeOf(pinsOf(), from)).toBeNull();
-    expect(scopeOf(pinsOf({ components: { worker: { run: "off" } } }), from)).toBeNull();
-    expect(
-      scopeOf(
-        pinsOf({}, editPins(STACK, deployEdits(definition, "v4.0.0"))),
-        recorded({ components: { frontend: { release: "v3.0.0" } } }),
-      ),
-    ).toBeNull();
-  });
-});
-
 describe("whatever is pinned", () => {
   const change = fc.record(
     {
@@ -348,10 +335,16 @@ describe("whatever is pinned", () => {
     applied: fc.integer({ min: 0, max: 3 }).map((count) => MIGRATIONS.slice(0, count)),
     failed: fc.subarray([SYNC]),
   });
+  const order = ["v3.0.0", "v4.0.0"];
   const crossing = fc.tuple(fc.option(change), change, here, fc.boolean()).map(([before, after, pfa, unfinished]) => {
     const from = before === null ? null : recorded(before);
     const to = pinsOf(after);
-    return { from, to, pfa, planned: planCrossing({ definition, from, to, unfinished, databases: { pfa }, snapshots: [SNAPSHOT] }) };
+    return {
+      from,
+      to,
+      pfa,
+      planned: planCrossing({ definition, from, to, unfinished, order, scope: null, databases: { pfa }, snapshots: [SNAPSHOT] }),
+    };
   });
   const always = (holds: (made: ReturnType<typeof plan>, all: { from: Pins | null; to: Pins; pfa: ReturnType<typeof facts> }) => void) =>
     fc.assert(
@@ -417,6 +410,8 @@ describe("whatever is pinned", () => {
         from: asJsonb(to) as Pins,
         to,
         unfinished: false,
+        order,
+        scope: null,
         databases: { pfa: done },
         snapshots: [SNAPSHOT, { ...SNAPSHOT, name: "audit" }],
       });

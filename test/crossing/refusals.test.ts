@@ -46,11 +46,18 @@ const seen: Facts = {
   snapshots: [],
   catalogue: [],
   databases: { pfa: facts() },
+  opened: [],
 };
 
 function refused(change: Record<string, unknown>, looked: Partial<Facts> = {}, system: SystemDefinition = definition): Promise<string[]> {
   const declared = declaredOf({ releases: ledger, ...change });
-  return refusals(siteOf(declared, "test", project), system, resolvePins(declared, system), { ...seen, ...looked });
+  return refusals(
+    siteOf(declared, "test", project),
+    system,
+    resolvePins(declared, system),
+    { ...seen, ...looked },
+    { order: ["v3.0.0", "v4.0.0"], scope: null },
+  );
 }
 const opened = (change: Record<string, unknown> = {}) =>
   ({ state: "open", pins: resolvePins(declaredOf({ releases: ledger, ...change }), definition) }) as Facts["lastOpen"];

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { CatalogueDatabase, DatabaseRole, Snapshot } from "../../control/record.ts";
-import { beyondRetention } from "../../crossing/retention.ts";
+import type { CatalogueDatabase, DatabaseRole, Opening, Snapshot } from "../../control/record.ts";
+import { beyondRetention, type Keeping } from "../../crossing/retention.ts";
+import { releaseBefore, snapshotLeft } from "../../crossing/way-back.ts";
 
 function snapshot(id: number, change: Partial<Snapshot> = {}): Snapshot {
   return {
@@ -39,15 +40,18 @@ function entry(oid: number, role: DatabaseRole, change: Partial<CatalogueDatabas
   };
 }
 
+const opening = (epoch: number, release: string): Opening => ({ epoch, pins: { release } as Opening["pins"] });
 const from = (name: string) => ({ snapshot: { name, generation: 1, again: 0 }, quarantine: null });
 const names = (
   keep: { keep: number; quarantines: number },
   snapshots: Snapshot[],
   catalogue: CatalogueDatabase[] = [],
   pinned: string[] = [],
-  epoch = 99,
+  change: Partial<Keeping> = {},
 ) => {
-  const beyond = beyondRetention(snapshots, catalogue, { snapshots: [], ...keep }, pinned, epoch);
+  const opened = [...new Set(snapshots.map(({ epoch }) => epoch))].map((epoch) => opening(epoch, `v${epoch}`));
+  const keeping = { pinned, epoch: 99, opened, order: [], releases: [], unopened: [], ...change };
+  const beyond = beyondRetention(snapshots, catalogue, { snapshots: [], ...keep }, keeping);
   return { snapshots: beyond.snapshots.map(({ name }) => name), databases: beyond.databases.map(({ name }) => name) };
 };
 
@@ -98,12 +102,78 @@ describe("what may be dropped", () => {
 
   it("never what this very crossing set aside", () => {
     expect(
-      names({ keep: 1, quarantines: 1 }, [], [entry(1, "quarantine", { epoch: 7 }), entry(2, "quarantine", { epoch: 7 })], [], 7).databases,
+      names({ keep: 1, quarantines: 1 }, [], [entry(1, "quarantine", { epoch: 7 }), entry(2, "quarantine", { epoch: 7 })], [], { epoch: 7 })
+        .databases,
     ).toEqual([]);
   });
 
   it("each database for itself", () => {
     expect(names({ keep: 1, quarantines: 1 }, [snapshot(1), snapshot(2, { database: "audit" })]).snapshots).toEqual([]);
+  });
+
+  it("failed deployments never evict what a release that opened was left with", () => {
+    // v2 opened; v3 was tried four times, and each time v2 was opened again on the snapshot.
+    const tried = [4, 6, 8, 10];
+    const snapshots = [
+      snapshot(2),
+      ...tried.map((epoch, index) => snapshot(epoch, { name: "before-v3", generation: index + 1, release: "v2" })),
+    ];
+    const opened = [opening(1, "v1"), opening(2, "v2"), ...tried.map((epoch) => opening(epoch + 1, "v2"))];
+    const live = [entry(1, "live", { lineage: { snapshot: { name: "before-v3", generation: 4, again: 0 }, quarantine: null } })];
+    const keeping: Keeping = { pinned: [], epoch: 11, opened, order: ["v1", "v2", "v3"], releases: ["v2"], unopened: [] };
+    for (const keep of [1, 3]) {
+      const { snapshots: dropped } = beyondRetention(snapshots, live, { keep, quarantines: 1, snapshots: [] }, keeping);
+      expect(dropped.map(({ name, generation }) => `${name}@${generation}`)).toEqual(
+        [1, 2, 3].slice(0, 4 - keep).map((n) => `before-v3@${n}`),
+      );
+    }
+    const written = [entry(3, "quarantine", { epoch: 3 }), ...tried.map((epoch) => entry(epoch, "quarantine", { epoch: epoch + 1 }))];
+    const unopened = written.slice(1).map(({ name }) => name);
+    const { databases } = beyondRetention([], written, { keep: 1, quarantines: 1, snapshots: [] }, { ...keeping, unopened });
+    expect(databases.map(({ oid }) => oid)).toEqual([4, 6, 8]);
+  });
+
+  it("attempts of one rollout count once, and the first of them, which found the data as it was left, stays", () => {
+    const snapshots = [2, 3, 4, 5].map((epoch) => snapshot(epoch, { name: "before-v2", generation: epoch - 1, release: "v1" }));
+    const opened = [opening(1, "v1"), opening(5, "v2")];
+    expect(names({ keep: 1, quarantines: 1 }, snapshots, [], [], { opened }).snapshots).toEqual([]);
+  });
+
+  it("never what a pinned release, or the one before it, goes back to", () => {
+    const order = ["v1", "v2", "v3", "v4", "v5", "v6"];
+    const opened = [1, 2, 3, 4, 5, 6].map((epoch) => opening(epoch, `v${epoch}`));
+    const snapshots = [2, 3, 4, 5, 6].map((epoch) => snapshot(epoch));
+    const dropped = (...releases: string[]) => names({ keep: 1, quarantines: 1 }, snapshots, [], [], { opened, order, releases }).snapshots;
+    expect(dropped("v6")).toEqual(["before-v2", "before-v3", "before-v4"]);
+    expect(dropped("v6", "v4")).toEqual(["before-v2"]);
+  });
+
+  it("whatever was deployed, failed and taken back: the way back of what runs, and of what ran before it, stays", () => {
+    const step = fc.record({ release: fc.constantFrom("v1", "v2", "v3", "v4", "v5"), opens: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 14 }), fc.integer({ min: 1, max: 3 }), (steps, keep) => {
+        const order = ["v1", "v2", "v3", "v4", "v5"];
+        const opened = [opening(1, "v1")];
+        let snapshots: Snapshot[] = [];
+        steps.forEach(({ release, opens }, index) => {
+          const epoch = index + 2;
+          const running = opened.at(-1)!.pins.release;
+          const generation = snapshots.filter(({ name }) => name === `before-${release}`).length + 1;
+          if (release > running) snapshots = [...snapshots, snapshot(epoch, { name: `before-${release}`, generation, release: running })];
+          if (!opens) return;
+          opened.push(opening(epoch, release));
+          const before = releaseBefore(opened, order, release);
+          const [needed, newest] = [before === null ? null : snapshotLeft(opened, snapshots, before), snapshots.at(-1)];
+          const keeping = { pinned: [], epoch, opened, order, releases: [release], unopened: [] };
+          const dropped = beyondRetention(snapshots, [], { keep, quarantines: 1, snapshots: [] }, keeping).snapshots;
+          expect(dropped).not.toContain(newest);
+          if (needed !== null) expect(dropped).not.toContain(needed);
+          // As if nothing had ever been dropped.
+          snapshots = snapshots.filter((one) => !dropped.includes(one));
+          if (before !== null && needed !== null) expect(snapshotLeft(opened, snapshots, before)).toBe(needed);
+        });
+      }),
+    );
   });
 
   it("never the last good one, whatever there is", () => {
@@ -121,7 +191,19 @@ describe("what may be dropped", () => {
         const catalogue = others.map((one, index) =>
           entry(index + 1, one.role, { ...one, snapshotId: one.role === "armed" ? index + 1 : null }),
         );
-        const beyond = beyondRetention(all, catalogue, { keep, quarantines, snapshots: [] }, [], 99);
+        const beyond = beyondRetention(
+          all,
+          catalogue,
+          { keep, quarantines, snapshots: [] },
+          {
+            pinned: [],
+            epoch: 99,
+            opened: all.map(({ epoch }) => opening(epoch, `v${epoch}`)),
+            order: [],
+            releases: [],
+            unopened: [],
+          },
+        );
         for (const database of ["pfa", "audit"]) {
           const mine = all.filter((one) => one.database === database && one.automatic);
           const left = mine.filter((one) => !beyond.snapshots.includes(one));

@@ -37,6 +37,8 @@ export function plan(to: Pins, change: Partial<PlanInput> = {}): CrossingPlan {
     from: recorded(),
     to,
     unfinished: false,
+    order: ["v1.0.0", "v3.0.0", "v4.0.0"],
+    scope: null,
     databases: { pfa: facts() },
     snapshots: [SNAPSHOT],
     ...change,

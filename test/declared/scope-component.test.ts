@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { changedLines, editPins, type PinEdit } from "../../declared/edit.ts";
 import { deployEdits, ScopeComponentError, scopeEdits, type ScopeTarget } from "../../declared/scope.ts";
-import { recogniseScope } from "../../crossing/plan.ts";
 import { configHash } from "../../components/targets/starting.ts";
+import { resolvePins } from "../../declared/pins.ts";
 import { siteOf } from "../../declared/site.ts";
 import { configurationChanges } from "../../records/configuration.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../systems/definition.ts";
@@ -31,21 +31,25 @@ const OVERRIDES: PinEdit[] = [
 const overridden = editPins(STACK, OVERRIDES);
 const after = (name: string, target: Partial<ScopeTarget> = {}, text = overridden): string =>
   editPins(text, scopeEdits(system, { scope: name, to: "v3.0.0", snapshots: {}, block: null, ...target }));
-const known = (text: string, from = overridden) => recogniseScope(system, pinsOf({}, from), pinsOf({}, text));
+const pinsIn = (text: string, change = {}) => resolvePins(declaredOf(change, text), system);
+const added = (name: string, component?: string) =>
+  component === undefined ? [`  backout:scope: ${name}`] : ["  backout:scope:", `    name: ${name}`, `    component: ${component}`];
 
 describe("a scope for one component", () => {
   it("raises the counter of that one alone, every time", () => {
     const once = after("service", { component: "worker" });
-    expect(changedLines(overridden, once)).toEqual({ removed: [], added: ["      restart: 1"] });
+    expect(changedLines(overridden, once)).toEqual({ removed: [], added: ["      restart: 1", ...added("service", "worker")] });
     const twice = after("service", { component: "worker", restarts: { worker: 1 } }, once);
     expect(changedLines(once, twice)).toEqual({ removed: ["      restart: 1"], added: ["      restart: 2"] });
-    expect([known(once), known(twice, once), known(once, once)]).toEqual(["service", "service", expect.not.stringMatching("service")]);
+    expect(declaredOf({}, twice).scope).toEqual({ name: "service", component: "worker" });
   });
 
   it("takes that one alone to the earlier release", () => {
     const text = after("service-release", { component: "worker" });
-    expect(changedLines(overridden, text)).toEqual({ removed: [], added: ["      release: v3.0.0"] });
-    expect(known(text)).toBe("service-release");
+    expect(changedLines(overridden, text)).toEqual({
+      removed: [],
+      added: ["      release: v3.0.0", ...added("service-release", "worker")],
+    });
   });
 
   it("needs one that there is; other scopes take none", () => {
@@ -59,28 +63,29 @@ describe("a scope for one component", () => {
     const pin = pinsOf().components["worker"]!;
     const hashes = [pin, { ...pin, restart: 1 }, { ...pin, restart: 2 }].map((one) => configHash(site, "worker", one));
     expect(new Set(hashes).size).toBe(3);
-    expect(known(editPins(overridden, deployEdits(system, "v4.0.0")))).toBeNull();
+    expect(declaredOf({}, editPins(after("service", { component: "worker" }), deployEdits(system, "v4.0.0"))).scope).toBeUndefined();
   });
 });
 
 describe("recorded configuration comes back", () => {
   it("for the keys that are named, or for everything; each component that is named starts anew", () => {
     const some = after("settings");
-    expect(changedLines(overridden, some)).toEqual({ removed: ['        POOL: "1"'], added: ["      restart: 1"] });
-    expect(pinsOf({}, some).components["backend"]!.config).toEqual({ LEVEL: "debug" });
+    expect(changedLines(overridden, some)).toEqual({ removed: ['        POOL: "1"'], added: ["      restart: 1", ...added("settings")] });
+    expect(pinsIn(some).components["backend"]!.config).toEqual({ LEVEL: "debug" });
     const all = after("environment");
-    expect([pinsOf({}, all).components["backend"]!.config, pinsOf({}, all).components["worker"]!.config]).toEqual([{}, {}]);
-    expect([known(some), known(all)]).toEqual(["settings", "environment"]);
-    expect([configurationChanges(pinsOf({}, overridden), pinsOf({}, all)), configurationChanges(pinsOf({}, all), pinsOf({}, all))]).toEqual(
-      [true, false],
-    );
+    expect([pinsIn(all).components["backend"]!.config, pinsIn(all).components["worker"]!.config]).toEqual([{}, {}]);
+    expect([configurationChanges(pinsIn(overridden), pinsIn(all)), configurationChanges(pinsIn(all), pinsIn(all))]).toEqual([true, false]);
   });
 
-  it("a restart that leaves other overrides is not taken for it", () => {
-    const text = editPins(overridden, [
-      { path: ["components", "backend", "restart"], value: 1 },
-      { path: ["components", "worker", "restart"], value: 1 },
-    ]);
-    expect(known(text)).toBeNull();
+  it("as it was before, where that was otherwise than the ledger records: a setting of the ledger's own is taken away", () => {
+    const overrides = { backend: { POOL: "2", LEVEL: null }, worker: { LEVEL: undefined } };
+    const some = after("settings", { overrides });
+    expect(changedLines(overridden, some).added).toContain('        POOL: "2"');
+    expect(pinsIn(some).components["backend"]!.config).toEqual({ POOL: "2", LEVEL: "debug" });
+    const { releases } = declaredOf();
+    releases["v4.0.0"]!.components["backend"]!.config = { LEVEL: "info", OTHER: "1" };
+    const all = pinsIn(after("environment", { overrides }), { releases });
+    expect(all.components["backend"]!.config).toEqual({ POOL: "2", OTHER: "1" });
+    expect(all.components["worker"]!.config).toEqual({});
   });
 });

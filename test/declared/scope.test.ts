@@ -31,7 +31,7 @@ describe("each scope is the lines a person would write", () => {
     ["backend", [], ["  backout:components:", "    backend:", "      release: v3.0.0", "    worker:", "      run: off"]],
     ["frontend", [], ["  backout:components:", "    frontend:", "      release: v3.0.0"]],
   ])("%s", (scope, removed, added) => {
-    expect(changedLines(STACK, rollback(scope))).toEqual({ removed, added });
+    expect(changedLines(STACK, rollback(scope))).toEqual({ removed, added: [...added, `  backout:scope: ${scope}`] });
   });
 
   it("every scope of the system is in this table", () => {

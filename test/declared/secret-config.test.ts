@@ -4,7 +4,7 @@ import { editPins, encryptedKeys, rawConfig } from "../../declared/edit.ts";
 import { DeclaredStateErrors } from "../../declared/errors.ts";
 import { parseDeclared } from "../../declared/parse.ts";
 import { crossingOf } from "../../declared/pins.ts";
-import { hideSecretConfig, plainConfig, requireNoOtherSecrets, SecretConfigUnknownError } from "../../declared/secret-config.ts";
+import { hideSecretConfig, plainConfig, requireNoOtherSecrets, revealed, SecretConfigUnknownError } from "../../declared/secret-config.ts";
 import { siteOf } from "../../declared/site.ts";
 import { newFolder } from "../components/targets/shop.ts";
 import { pinsOf, declaredOf, STACK } from "./sample.ts";
@@ -59,4 +59,14 @@ test("what is shown and recorded anyway cannot be a secret; no error tells a val
   };
   expect(said([])).toContain("hush-hush");
   expect(said(["components"])).toMatch(/^backout:components\.worker\.config\.MODE: "\(not shown\)" is not allowed: must be a string$/);
+});
+
+test("what a reference stands for is found among what is declared now, and nowhere else", () => {
+  const home = newFolder();
+  const site = { ...siteOf(declaredOf(), "test", home), home };
+  const pins = pinsOf({ components: { worker: { config: { MODE: "sk_live" } } } });
+  const reference = hideSecretConfig(pins, site, ["components"]).pins.components["worker"]!.config["MODE"]!;
+  expect(revealed(site, "MODE", reference, [{ MODE: null }, { OTHER: "sk_live" }, { MODE: "sk_live" }])).toBe("sk_live");
+  expect(revealed(site, "MODE", reference, [{ MODE: "another" }])).toBeNull();
+  expect(revealed(site, "MODE", "plain", [])).toBe("plain");
 });

@@ -155,6 +155,7 @@ describe("scopes", () => {
       { path: ["release"], value: "v3.0.0" },
       { path: ["components", "worker", "run"], value: "off" },
       { path: ["schema"], value: "mark" },
+      { path: ["scope"], value: "full" },
     ]);
     expect((await stand.last())?.plan.scope).toBe("full");
     expect(await migration()).toEqual({ applied: false, rolledBack: true });
@@ -257,7 +258,8 @@ describe("scopes", () => {
       { path: ["components", "backend", "release"], value: "v3.0.0" },
       { path: ["components", "worker", "run"], value: "off" },
     ]);
-    expect((await stand.last())?.plan).toMatchObject({ scope: "backend", stop: ["worker", "backend"], fenceData: false });
+    // Nobody wrote which scope it is: none is guessed, and every check ran.
+    expect((await stand.last())?.plan).toMatchObject({ scope: null, stop: ["worker", "backend"], fenceData: false });
     expect(await stand.version()).toBe("v3.0.0");
     expect(await stand.frontendVersion()).toBe("v4.0.0");
     expect(stand.pids().worker).toBeNull();
@@ -281,7 +283,12 @@ describe("scopes", () => {
         await pause(5);
       }
     })();
-    await stand.upWell([{ path: ["components", "frontend", "release"], value: "v3.0.0" }]).finally(() => (going = false));
+    await stand
+      .upWell([
+        { path: ["components", "frontend", "release"], value: "v3.0.0" },
+        { path: ["scope"], value: "frontend" },
+      ])
+      .finally(() => (going = false));
     await watch;
     expect((await stand.last())?.plan).toMatchObject({ scope: "frontend", stop: [], closeGate: false, fenceData: false });
     expect(stand.pids()).toEqual(before);

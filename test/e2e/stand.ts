@@ -601,10 +601,12 @@ export const PINS = {
     { path: ["maintenance"], value: undefined },
     { path: ["carry"], value: undefined },
     { path: ["blocked"], value: undefined },
+    { path: ["scope"], value: undefined },
   ],
   restore: (snapshot: string) => [
     { path: ["release"], value: "v3.0.0" },
     { path: ["components", "worker", "run"], value: "off" },
     { path: ["data"], value: snapshot },
+    { path: ["scope"], value: "restore" },
   ],
 } satisfies { forward: PinEdit[]; restore: (snapshot: string) => PinEdit[] };

@@ -25,6 +25,8 @@ import {
 const PASSWORD = "correct-horse-battery-staple";
 const TRAFFIC_GATE = urnOf("TrafficGate", "gate");
 const PLAN = urnOf("Plan");
+/** Nothing is declared besides the pins. */
+const asked = { order: ["v3.0.0", "v4.0.0"], scope: null } as unknown;
 
 let folder: string;
 let engine: FakeEngine;
@@ -83,7 +85,7 @@ describe("secrets", () => {
   const inputs = (): Values => ({ site: external(secret(PASSWORD)) });
 
   it("check unwraps them for its own use and wraps them again", async () => {
-    const { inputs: checked, failures } = await provider.check(PLAN, {}, { ...inputs(), pins, exact: false });
+    const { inputs: checked, failures } = await provider.check(PLAN, {}, { ...inputs(), pins, exact: false, asked });
     expect(failures).toEqual([]);
     // What check adds shows that it ran with the value, not with its wrapper.
     expect(checked).toMatchObject({ reached: false, site: { server: { password: secret(PASSWORD) } } });
@@ -171,7 +173,7 @@ describe("refusals", () => {
     const broken = structuredClone(pins);
     broken.components["backend"]!.artefact.path = join(folder, "nowhere");
     broken.components["worker"]!.artefact.sha256 = "00".repeat(32);
-    const { failures } = await provider.check(PLAN, {}, { site, pins: broken, exact: false });
+    const { failures } = await provider.check(PLAN, {}, { site, pins: broken, exact: false, asked });
     expect(failures.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/^the artefact of backend v4\.0\.0 is not there: no folder .*nowhere/),
       expect.stringMatching(/^the artefact of worker v4\.0\.0 in .* is not what was recorded: expected sha256 0{64}/),
@@ -186,7 +188,7 @@ describe("refusals", () => {
 
   it("without reach a preview works and warns, an update is refused before anything stops", async () => {
     const before = engine.lines.length;
-    const news = { site: external(secret(PASSWORD)), pins, exact: false } as Values;
+    const news = { site: external(secret(PASSWORD)), pins, exact: false, asked } as Values;
     const { inputs } = await provider.check(PLAN, {}, news);
     await settled(before + 1);
     expect(engine.lines.slice(before)).toEqual([
@@ -199,7 +201,7 @@ describe("refusals", () => {
 describe("log lines", () => {
   it("stand beside the resource they are of, in the order they were said", async () => {
     const before = engine.lines.length;
-    await provider.check(PLAN, {}, { site, pins, exact: false });
+    await provider.check(PLAN, {}, { site, pins, exact: false, asked });
     await settled(before + 6);
     const lines = engine.lines.slice(before);
     expect(new Set(lines.map(({ urn }) => urn))).toEqual(new Set([PLAN]));

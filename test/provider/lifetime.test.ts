@@ -117,7 +117,11 @@ describe("the provider's end", () => {
     };
     const server = { embedded: false, host: "127.0.0.1", port: ports[4]!, user: "admin", driver: "dump", databases: {} };
     const site = siteAt(home(), ports, { server } as never);
-    await Promise.all(["1", "2", "3", "4"].map((name) => provider.check(urnOf("Plan", name), {}, { site, pins, exact: false })));
+    await Promise.all(
+      ["1", "2", "3", "4"].map((name) =>
+        provider.check(urnOf("Plan", name), {}, { site, pins, exact: false, asked: { order: null, scope: null } }),
+      ),
+    );
     const killer = await endAsEngine();
     expect(await provider.exited).toEqual({ code: 0, signal: null });
     clearTimeout(killer);

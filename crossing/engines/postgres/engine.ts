@@ -5,6 +5,7 @@
 import { dumpFolder, liveName, serverOf } from "../../../declared/site.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import type { DatabaseEngine, Looking } from "../../engine.ts";
+import { snapshotPlace } from "../../snapshot-place.ts";
 import { rowsAtRisk } from "./at-risk.ts";
 import { foreign, giveBack, leftBehind } from "./foreign.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./looking.ts";
@@ -32,7 +33,7 @@ const looking = {
 /** Where a copy lies: a database beside the live one, or files at the stack's home. */
 function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
   const live = liveName(site, database);
-  const suffix = `_${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}`;
+  const suffix = `_${snapshotPlace(name, generation)}`;
   switch (serverOf(site).driver) {
     case "in-place":
       return dumpFolder(site, derivedName(live, suffix));

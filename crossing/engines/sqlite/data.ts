@@ -32,6 +32,7 @@ import { failpoint } from "../../failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../migrations.ts";
 import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
+import { snapshotPlace } from "../../snapshot-place.ts";
 import { armedCopy, inPristine, writable } from "./arming.ts";
 import { keepMadeProperties, savedProperties } from "./fence.ts";
 import { ledgerOf } from "./ledger.ts";
@@ -61,7 +62,7 @@ export async function make(run: Run, database: string): Promise<void> {
 }
 
 export function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
-  return join(site.home, "snapshots", `${database}_${name.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${generation}.db`);
+  return join(site.home, "snapshots", `${database}_${snapshotPlace(name, generation)}.db`);
 }
 
 export async function takeSnapshot({ site }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {

@@ -25,7 +25,16 @@ const PINS = pinsOf(pinOf("v1", undefined));
 
 function changes(from: Pins, to: Pins, definition: SystemDefinition) {
   const whole = { ...definition, databases: {}, stopOrder: [], listeners: {}, scopes: {} };
-  const { changes, stop } = planCrossing({ definition: whole, from, to, unfinished: false, databases: {}, snapshots: [] });
+  const { changes, stop } = planCrossing({
+    definition: whole,
+    from,
+    to,
+    unfinished: false,
+    databases: {},
+    order: [],
+    scope: null,
+    snapshots: [],
+  });
   return { what: changes.map(({ component, what }) => `${component}: ${what}`), stop };
 }
 

@@ -189,9 +189,13 @@ describe("a file through crossings", () => {
     const { run } = await cutOver(3);
     const { run: fourth } = await cutOver(4, { kind: "undo", quarantine: "shop_quarantine_3" });
     const entries = await fourth.control.catalogued();
-    const none = { keep: 1, quarantines: 0, snapshots: [] } as never;
-    expect(beyondRetention([snapshot], entries, none, [], 4).databases).toEqual([]);
-    const [dropped] = beyondRetention([snapshot], entries, none, [], 5).databases;
+    const one = { keep: 1, quarantines: 1, snapshots: [] };
+    const newer = { ...entries.find(({ role }) => role === "quarantine")!, oid: Number.MAX_SAFE_INTEGER, name: "newer", epoch: 9 };
+    const beyond = (epoch: number) =>
+      beyondRetention([snapshot], [...entries, newer], one, { pinned: [], epoch, opened: [], order: [], releases: [], unopened: [] })
+        .databases;
+    expect(beyond(4)).toEqual([]);
+    const [dropped] = beyond(5);
     await sqlite.dropCopy(fourth, dropped!);
     expect(readdirSync(copiesFolder(stand.site, DATABASE))).toEqual([]);
     await sqlite.removeSnapshot(run, snapshot);

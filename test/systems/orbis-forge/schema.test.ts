@@ -67,7 +67,15 @@ const schemaTo = async (run: Run, pins: Pins, kind: "create" | "none"): Promise<
 
 /** What preview and update say alike: both ask this check before anything is touched. */
 async function refusals(pins: Pins): Promise<string[]> {
-  const inputs = { site, pins, exact: false, carry: "export" as const, freeze: null, violations: "refuse" as const };
+  const inputs = {
+    site,
+    pins,
+    exact: false,
+    carry: "export" as const,
+    freeze: null,
+    violations: "refuse" as const,
+    asked: { order: null, scope: null },
+  };
   const { failures } = await planResource.check!({ ...inputs, crossing: "", reached: false, preview: null }, null, {
     urn: "plan",
     log: () => undefined,

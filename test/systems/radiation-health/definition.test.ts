@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PHASES } from "../../../crossing/phases.ts";
-import { ordered, recogniseScope } from "../../../crossing/plan.ts";
+import { ordered } from "../../../crossing/plan.ts";
 import { editPins, rawConfig } from "../../../declared/edit.ts";
 import { parseDeclared } from "../../../declared/parse.ts";
 import { resolvePins, type Pins } from "../../../declared/pins.ts";
 import { deployEdits, scopeEdits } from "../../../declared/scope.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
+import { recordedScope } from "../../../crossing/recorded-scope.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { policy } from "../../../systems/radiation-health/policy.ts";
 
@@ -46,8 +47,10 @@ describe("scopes", () => {
     for (const [scope, { pins }] of Object.entries(scopes)) {
       const component = pins.component === undefined ? {} : { component: "websocket-service" };
       const target = { scope, to: "v1.8.0", snapshots: { radiation_health: "before-v1.9.0@1" }, block: null, ...component };
-      const after = pinsOf(editPins(overridden, scopeEdits(radiationHealth, target)));
-      expect(recogniseScope(radiationHealth, pinsOf(overridden), after)).toBe(scope);
+      const text = editPins(overridden, scopeEdits(radiationHealth, target));
+      const [after, declared] = [pinsOf(text), parseDeclared(rawConfig(text)).scope!];
+      const question = { definition: radiationHealth, scope: declared, from: pinsOf(overridden), to: after, unfinished: false };
+      expect(recordedScope({ ...question, order: ["v1.8.0", "v1.9.0"] })).toEqual({ scope, ...component });
       restarted[scope] = Object.entries(after.components).flatMap(([name, { restart }]) => (restart === undefined ? [] : [name]));
     }
     expect(restarted).toEqual({

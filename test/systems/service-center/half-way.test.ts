@@ -34,13 +34,22 @@ const scope = (name: string): PinEdit[] => [
   ...scopeEdits(serviceCenter, { scope: name, to: "phase-1", snapshots: { [DATABASE]: "before-phase-2@1" }, block: null }),
 ];
 
-function plan(from: Pins, to: Pins, facts: Partial<DatabaseFacts>, unfinished = false) {
+function plan(from: Pins, to: Pins, facts: Partial<DatabaseFacts>, unfinished = false, scope: string | null = null) {
   const database: DatabaseFacts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied: ORDER, failed: [], ...facts };
-  return planCrossing({ definition: serviceCenter, from, to, unfinished, databases: { [DATABASE]: database }, snapshots: [SNAPSHOT] });
+  return planCrossing({
+    definition: serviceCenter,
+    from,
+    to,
+    unfinished,
+    order: ["phase-1", "phase-2"],
+    scope: scope === null ? null : { name: scope },
+    databases: { [DATABASE]: database },
+    snapshots: [SNAPSHOT],
+  });
 }
 
 test("the application alone going back is told in the plan, and is no surprise to status", () => {
-  const planned = plan(pins(PHASE_2), pins(scope("application")), {});
+  const planned = plan(pins(PHASE_2), pins(scope("application")), {}, false, "application");
   expect(planned.scope).toBe("application");
   expect(planned.schemaAhead).toEqual([
     expect.stringMatching(/^app is made for service_center up to 20250701000002_ticket_summary, which has 20251020000003/),
@@ -52,7 +61,7 @@ test("the application alone going back is told in the plan, and is no surprise t
 });
 
 test("application and database together leave nothing ahead: restored, or taken back newest first after a safety copy", () => {
-  const full = plan(pins(PHASE_2), pins(scope("full")), {});
+  const full = plan(pins(PHASE_2), pins(scope("full")), {}, false, "full");
   expect(full).toMatchObject({ scope: "full", fenceData: true, closeGate: true, stop: ["app"] });
   expect(full.schemaAhead).toBeUndefined();
   expect(full.databases[DATABASE]!.action).toMatchObject({ kind: "restore", snapshot: "before-phase-2", generation: 1 });
@@ -73,9 +82,12 @@ test("a snapshot that was taken of Phase 2 is refused for Phase 1, in the plan",
   const snapshots = [snapshot("before-phase-2", ORDER.slice(0, 2)), snapshot("nightly", ORDER)];
   const databases = { [DATABASE]: { exists: true, lineage: { snapshot: null, quarantine: null }, applied: ORDER, failed: [] } };
   const lastOpen = { state: "open", pins: pins(PHASE_2) } as Facts["lastOpen"];
-  const facts: Facts = { reach: { kind: "absent" }, last: null, lastOpen, snapshots, catalogue: [], databases };
+  const facts: Facts = { reach: { kind: "absent" }, last: null, lastOpen, snapshots, catalogue: [], databases, opened: [] };
   const refused = (name: string) =>
-    refusals(siteOf(declared(), "test", PROJECT), serviceCenter, pins([...scope("full"), { path: ["data"], value: `${name}@1` }]), facts);
+    refusals(siteOf(declared(), "test", PROJECT), serviceCenter, pins([...scope("full"), { path: ["data"], value: `${name}@1` }]), facts, {
+      order: ["phase-1", "phase-2"],
+      scope: null,
+    });
   expect(await refused("before-phase-2")).toEqual([]);
   expect(await refused("nightly")).toEqual([
     expect.stringMatching(
@@ -85,7 +97,8 @@ test("a snapshot that was taken of Phase 2 is refused for Phase 1, in the plan",
 });
 
 test("where the fence of the failed deployment still stands, nobody has read the ledger: all that may be there goes back", () => {
-  const planned = plan(pins(), pins(scope("partial-migration")), { applied: [], unread: true }, true);
+  const planned = plan(pins(), pins(scope("partial-migration")), { applied: [], unread: true }, true, "partial-migration");
+  expect(planned.scope).toBe("partial-migration");
   expect(planned.databases[DATABASE]).toMatchObject({ back: ORDER.slice(2).reverse(), backBy: "down" });
   expect(plan(pins(), pins(scope("full")), { applied: [], unread: true }, true).databases[DATABASE]!.back).toEqual([]);
 });
