@@ -5,6 +5,7 @@ import { z } from "zod";
 const name = z
   .string()
   .min(1)
+  .max(1000, "must be at most 1000 characters")
   .regex(/^\P{C}*$/u, "must hold no control characters");
 
 /** What a release may be called: it becomes part of names of files, databases and snapshots, and of commands that people type. */

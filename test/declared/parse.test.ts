@@ -25,6 +25,8 @@ describe("what is refused, by key, value and what is allowed", () => {
     ["an unknown way to carry rows", { carry: "lose" }, "backout:carry", "lose", /`export` or `reapply` or `refuse`/],
     ["an unknown arming", { arm: "maybe" }, "backout:arm", "maybe", /`deploy` or `always` or `never`/],
     ["no release", { release: undefined }, "backout:release", undefined, /must be a string/],
+    ["a system that nobody reads to the end", { system: "x".repeat(1001) }, "backout:system", "x".repeat(1001), /at most 1000 characters/],
+    ["a system with a cursor's command in it", { system: "\u001b[2J" }, "backout:system", "\u001b[2J", /no control characters/],
     ["no ledger", { releases: undefined }, "backout:releases", undefined, /must be a map/],
     ["an empty ledger", { releases: {} }, "backout:releases", {}, /at least one release/],
     ["a list for a map", { flags: ["sync"] }, "backout:flags", ["sync"], /must be a map/],
