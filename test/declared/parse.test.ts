@@ -25,8 +25,6 @@ describe("what is refused, by key, value and what is allowed", () => {
     ["an unknown way to carry rows", { carry: "lose" }, "backout:carry", "lose", /`export` or `reapply` or `refuse`/],
     ["an unknown arming", { arm: "maybe" }, "backout:arm", "maybe", /`deploy` or `always` or `never`/],
     ["no release", { release: undefined }, "backout:release", undefined, /must be a string/],
-    ["a system that nobody reads to the end", { system: "x".repeat(1001) }, "backout:system", "x".repeat(1001), /at most 1000 characters/],
-    ["a system with a cursor's command in it", { system: "\u001b[2J" }, "backout:system", "\u001b[2J", /no control characters/],
     ["no ledger", { releases: undefined }, "backout:releases", undefined, /must be a map/],
     ["an empty ledger", { releases: {} }, "backout:releases", {}, /at least one release/],
     ["a list for a map", { flags: ["sync"] }, "backout:flags", ["sync"], /must be a map/],
@@ -253,4 +251,11 @@ describe("did you mean", () => {
     expect(suggestion("xyz", ["release", "worker"])).toBe("");
     expect(suggestion("anything", [])).toBe("");
   });
+});
+
+it("a name that nobody reads to the end, or that a terminal takes for a command, is refused, and told so that it does nothing", () => {
+  const [long] = errorsOf({ system: "x".repeat(1001) });
+  expect(long?.message).toMatch(/^backout:system: "x+… is not allowed: must be at most 1000 characters$/);
+  const [command] = errorsOf({ system: "\u001b[2J" });
+  expect(command?.message).toBe('backout:system: "\\u001b[2J" is not allowed: must hold no control characters');
 });
