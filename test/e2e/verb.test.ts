@@ -154,7 +154,7 @@ describe("asked at a terminal", () => {
   test.each([
     ["Ctrl-C", "\u0003"],
     ["Ctrl-D", "\u0004"],
-    ["anything but yes", "y\r"],
+    ["anything but yes or y", "no\r"],
   ])("%s: not confirmed, nothing was changed, and no lock is left", async (_, keys) => {
     const text = stand.text();
     const pids = stand.pids();
@@ -166,8 +166,8 @@ describe("asked at a terminal", () => {
     expect(existsSync(join(stand.stack.home, "lock.json"))).toBe(false);
   });
 
-  test("yes: it is carried out", async () => {
-    const { code, shown } = await typed("yes\r");
+  test("y, or yes: it is carried out", async () => {
+    const { code, shown } = await typed("y\r");
     expect(code, shown).toBe(0);
     await expectBack();
   });
