@@ -1,4 +1,7 @@
 /** The provider's hold on a system: one locked session, shared by the resources of one update. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LockedError } from "../../control/record.ts";
 import { ControlStore } from "../../control/store.ts";
@@ -7,18 +10,20 @@ import { runOf } from "../../provider/session.ts";
 import { startServer, type TestServer } from "../postgres/embedded.ts";
 import { siteAt } from "./provider-process.ts";
 
+const home = mkdtempSync(join(tmpdir(), "backout-session-"));
 let server: TestServer;
 let site: Site;
 beforeAll(async () => {
   server = await startServer();
   const { host, port, user, passwordFile } = server.endpoint as { host: string; port: number; user: string; passwordFile: string };
-  site = siteAt("/nowhere", [1, 2, 3, 4, 5], {
+  site = siteAt(home, [1, 2, 3, 4, 5], {
     server: { embedded: false, host, port, user, passwordFile, driver: "template", databases: {} },
   });
 });
 afterAll(async () => {
   await (await runOf(site, 1, call)).control.end();
   await server?.remove();
+  rmSync(home, { recursive: true, force: true });
 });
 
 const call = { urn: "urn", log: (): void => undefined };
