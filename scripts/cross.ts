@@ -272,7 +272,8 @@ function failureOf(output: string): string {
     // A message may have empty lines of its own; what follows it begins with a heading.
     for (let next = index + 1; next < said.length && !HEADING.test(said[next]!); next++) if (said[next] !== "") errors.push(said[next]!);
   }
-  return [...new Set(errors)].join("\n") || lines.slice(-5).join("\n");
+  const last = lines.slice(-5).join("\n").trim();
+  return [...new Set(errors)].join("\n") || last || "the engine ended without a word, as one that is killed does: run the same command again";
 }
 
 function round(seconds: number): number {
