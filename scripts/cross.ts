@@ -273,7 +273,9 @@ function failureOf(output: string): string {
     for (let next = index + 1; next < said.length && !HEADING.test(said[next]!); next++) if (said[next] !== "") errors.push(said[next]!);
   }
   const last = lines.slice(-5).join("\n").trim();
-  return [...new Set(errors)].join("\n") || last || "the engine ended without a word, as one that is killed does: run the same command again";
+  return (
+    [...new Set(errors)].join("\n") || last || "the engine ended without a word, as one that is killed does: run the same command again"
+  );
 }
 
 function round(seconds: number): number {
