@@ -13,7 +13,7 @@ import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts"
 import { baseSnapshot } from "./at-risk.ts";
 import { engineOf, type Keeping, type Looking } from "./engine.ts";
 import type { CrossingPlan } from "./plan.ts";
-import { step, type Run } from "./run.ts";
+import { StepFailedError, type Run } from "./run.ts";
 
 export async function isArmed(control: ControlRecord, snapshot: Snapshot): Promise<boolean> {
   return (await copiesOf(control, snapshot)).some(({ verified }) => verified !== null);
@@ -89,12 +89,18 @@ export async function armBefore(run: Run, databases: CrossingPlan["databases"]):
     if (action.kind !== "restore" || (await engineOf(run.definition, database)).driver(run) === "in-place") continue;
     const snapshot = await baseSnapshot(run, database, action);
     if (snapshot === null || (await isArmed(run.control, snapshot))) continue;
-    await step(run, "fence", `copy of ${snapshot.name}@${snapshot.generation} of ${database}`, () =>
-      run.control.whileArming(async () => {
+    const name = `copy of ${snapshot.name}@${snapshot.generation} of ${database}`;
+    const startedAt = performance.now();
+    // No step of the crossing's: that begins when something is kept from users.
+    await run.control
+      .whileArming(async () => {
         // Whoever was at it in the background may have finished meanwhile.
         if (!(await isArmed(run.control, snapshot))) await armAndKeep(run, snapshot);
-      }),
-    );
+      })
+      .catch((error: unknown) => {
+        throw new StepFailedError(run.site, "fence", name, error);
+      });
+    run.log("info", `before the fence: ${name} (${Math.round(performance.now() - startedAt)} ms)`);
   }
 }
 

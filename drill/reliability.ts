@@ -69,7 +69,7 @@ Figures of the last long runs. The commands below make them anew and write this 
 
 ## Torture
 
-    npm run torture -- --system pfa-vanguard --rounds 50 --write
+    npm run torture -- --system <system> --rounds 50 --write
 
 Each round deploys, deploys a release that cannot run, rolls back by some scope or undoes a rollback, by verb or by pins, on a stack of its own.
 Up to three times somebody is killed with SIGKILL at a random moment: the verb, the Pulumi CLI, the language host, the provider, a service, the

@@ -9,7 +9,7 @@ const back = (scope: string, change: Partial<ActionFacts> = {}): ActionFacts => 
   const pins = afterScope(scope);
   return {
     site: { project: "/nowhere", stack: "shop" },
-    crossing: { epoch: 3, state: "open", plan: plan(pins), pins },
+    crossing: { epoch: 3, state: "open", plan: plan(pins, { scope: { name: scope } }), pins },
     watches: [{ id: "quick", state: "passed" }],
     pins,
     ...change,
