@@ -1,12 +1,12 @@
 /** From what a drill found out to its report, and to what `backout drill --json` prints. */
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, platform, release as kernel } from "node:os";
+import { availableParallelism, hostname, platform, release as kernel, userInfo } from "node:os";
 import { basename, join } from "node:path";
 import type { Engine } from "../scripts/engine/engine.ts";
 import type { CrossingOutcome } from "../scripts/cross.ts";
 import type { Counts } from "./differences.ts";
 import { readHistory, timings } from "./report/history.ts";
-import type { DrillReport, DrillReportInput } from "./report/schema.ts";
+import type { DrillPhase, DrillReport, DrillReportInput } from "./report/schema.ts";
 import { writeReport } from "./report/write.ts";
 import type { Judgement } from "./witness/judge.ts";
 import type { DrillFacts } from "./facts.ts";
@@ -44,7 +44,7 @@ export function reportOf(facts: DrillFacts, engine: Engine): DrillReport {
     fault: request.fault,
     verdict: wrong || lost > 0 || facts.finding === null || facts.faultSeen === null ? "failed" : "passed",
     seconds: clock.seconds,
-    phases: clock.phases,
+    phases: clock.phases.map((phase) => withParts(phase, clock.phases)),
     rollback: rollbackOf(facts),
     checks: facts.checks,
     startedAt,
@@ -56,10 +56,17 @@ export function reportOf(facts: DrillFacts, engine: Engine): DrillReport {
       "rows before": String(request.rows),
       Node: process.versions.node,
       Pulumi: engine.version,
+      by: `${userInfo().username} on ${hostname()}`,
       machine: `${platform()} ${kernel()}, ${availableParallelism()} processors`,
     },
   };
   return writeReport(request.reports, input).report;
+}
+
+/** A phase with parts of its own, `rollback: verify`, has not passed where one of them failed. */
+function withParts(phase: DrillPhase, all: readonly DrillPhase[]): DrillPhase {
+  const failedPart = all.some(({ name, status }) => name.startsWith(`${phase.name}: `) && status === "failed");
+  return failedPart ? { ...phase, status: "failed" } : phase;
 }
 
 function rollbackOf({ rollback, finding, data }: DrillFacts): DrillReportInput["rollback"] {

@@ -1,6 +1,6 @@
 /** The report as one self-contained page: no script, nothing fetched, readable in the dark, on paper and without colours. */
 import { drawing } from "./drawing.ts";
-import { earlierTimes, isOverBudget } from "./schema.ts";
+import { earlierTimes, isOverBudget, reasonsToFail } from "./schema.ts";
 import type { DrillReport } from "./schema.ts";
 import { html, inMilliseconds, inSeconds, ofBudget } from "./words.ts";
 
@@ -10,7 +10,7 @@ const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 64rem; padding: 2rem 1.25rem; background: var(--back); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.soft, .note { color: var(--soft); } .status { font-weight: 600; } .is-passed { color: var(--passed); } .is-failed { color: var(--failed); } .is-skipped { color: var(--soft); }
+.soft, .note { color: var(--soft); } .status { font-weight: 600; white-space: nowrap; } .is-passed { color: var(--passed); } .is-failed { color: var(--failed); } .is-skipped { color: var(--soft); }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 1rem 0; } dl div { border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .75rem; }
 dt { color: var(--soft); font-size: .85rem; } dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
@@ -18,6 +18,8 @@ td { white-space: pre-line; } td.figure, th.figure { text-align: right; font-var
 svg { width: 100%; min-width: 40rem; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--text); } svg text.note { fill: var(--soft); }
 svg .grid { stroke: var(--line); } svg .away { fill: var(--away); } svg .budget { fill: none; stroke: var(--soft); stroke-dasharray: 3 2; } svg .beyond { fill: none; stroke: var(--soft); }
 svg .passed { fill: var(--passed); } svg .failed { fill: var(--failed); } svg .skipped { fill: var(--skipped); }
+.why { border-left: .25rem solid var(--failed); padding: .25rem .75rem; }
+@media (max-width: 40rem) { body { padding: 1rem .75rem; } svg { min-width: 34rem; } thead { position: absolute; clip-path: inset(50%); } tr { display: block; border-bottom: 1px solid var(--line); padding: .35rem 0; } td, td.figure { display: grid; grid-template-columns: 7rem 1fr; gap: .5rem; border: 0; padding: .15rem 0; text-align: left; white-space: pre-line; } td::before { content: attr(data-label); color: var(--soft); } }
 @media print { :root { --back: #fff; --text: #000; --soft: #444; --line: #bbb; } body { max-width: none; padding: 0; font-size: 10pt; } h2 { break-after: avoid; } tr, svg, dl div { break-inside: avoid; } .wide { overflow: visible; } svg { min-width: 0; } * { print-color-adjust: exact; } }
 `.trim();
 
@@ -30,7 +32,11 @@ function status(value: keyof typeof MARKS, more = ""): string {
 function table(head: string[], rows: string[][], figures: readonly number[] = []): string {
   if (rows.length === 0) return '<p class="soft">None.</p>';
   const kind = (index: number): string => (figures.includes(index) ? ' class="figure"' : "");
-  const body = rows.map((row) => `<tr>${row.map((cell, index) => `<td${kind(index)}>${cell}</td>`).join("")}</tr>`);
+  // On a narrow screen each row is a card, whose cells say themselves what they are.
+  const label = (index: number): string => ` data-label="${html(head[index] ?? "")}"`;
+  const body = rows.map(
+    (row) => `<tr>${row.map((cell, index) => `<td${kind(index)}${label(index)}><span>${cell}</span></td>`).join("")}</tr>`,
+  );
   return [
     '<div class="wide"><table>',
     `<thead><tr>${head.map((cell, index) => `<th scope="col"${kind(index)}>${html(cell)}</th>`).join("")}</tr></thead>`,
@@ -56,7 +62,9 @@ function rollbackSection(report: DrillReport): string {
       ["writes unavailable for", inMilliseconds(rollback.unavailableMs)],
       ["rows lost", String(rollback.rowsLost)],
     ]),
+    `<p class="soft">“Rollback took” is the verb's own time, from its lock until users were in again; the phase “rollback” below adds starting the verb and reading what it said.</p>`,
     "<h2>Rows at risk</h2>",
+    '<p class="soft">Rows that differed from the snapshot when the drill looked. The files below hold what was written until the fence closed, and every row once in each format.</p>',
     table(
       ["table", "inserted", "updated", "deleted"],
       Object.entries(rollback.rowsAtRisk).map(([name, rows]) => [html(name), `${rows.inserted}`, `${rows.updated}`, `${rows.deleted}`]),
@@ -76,6 +84,7 @@ function phaseRows(report: DrillReport): string[][] {
     const earlier = earlierTimes(report, phase.name);
     return [
       html(phase.name),
+      phase.atSeconds === undefined ? "" : html(clockAt(report, phase.atSeconds)),
       status(phase.status, isOverBudget(phase) ? ", over budget" : ""),
       inSeconds(phase.seconds),
       phase.budgetSeconds === null ? "none" : inSeconds(phase.budgetSeconds),
@@ -83,6 +92,20 @@ function phaseRows(report: DrillReport): string[][] {
       earlier === undefined ? "" : html(`${inSeconds(earlier.medianSeconds)} (${earlier.runs}), last ${inSeconds(earlier.lastSeconds)}`),
     ];
   });
+}
+
+/** Time of day of an instant of the drill, UTC. */
+function clockAt({ startedAt }: DrillReport, seconds: number): string {
+  return new Date(Date.parse(startedAt) + seconds * 1000).toISOString().slice(11, 19);
+}
+
+/** Why a drill failed, before everything else. */
+function why(report: DrillReport): string[] {
+  const reasons = report.verdict === "passed" ? [] : reasonsToFail(report).map(({ message }) => message);
+  const of = (message: string): string => report.checks.find(({ name }) => message === `check "${name}" failed`)?.detail ?? "";
+  if (reasons.length === 0) return [];
+  const items = reasons.map((message) => `<li>${html(message)}${of(message) === "" ? "" : `: ${html(of(message))}`}</li>`);
+  return ['<div class="why">', "<strong>Why it failed</strong>", `<ul>${items.join("")}</ul>`, "</div>"];
 }
 
 export function page(report: DrillReport): string {
@@ -103,13 +126,13 @@ export function page(report: DrillReport): string {
     "<main>",
     `<h1>Drill ${html(report.runId)}: ${status(report.verdict)}</h1>`,
     `<p class="soft">${html(`${report.system} on target ${report.target}, scope ${report.scope}, ${fault}. Started ${report.startedAt}, took ${inSeconds(report.seconds)}.`)}</p>`,
-    ...(report.problem === null ? [] : [`<p><strong>Problem:</strong> ${html(report.problem)}</p>`]),
+    ...why(report),
     rollbackSection(report),
     "<h2>Timeline</h2>",
     '<p class="soft">Bars are to scale. A dashed frame is the phase’s documented budget; an arrow: it ends beyond the drawing.</p>',
     `<div class="wide">${drawing(report)}</div>`,
     "<h2>Phases</h2>",
-    table(["phase", "status", "time", "budget", "used", "earlier median (drills)"], phaseRows(report), [2, 3, 4]),
+    table(["phase", "at (UTC)", "status", "time", "budget", "used", "earlier median (drills)"], phaseRows(report), [1, 3, 4, 5]),
     "<h2>Checks</h2>",
     table(
       ["check", "status", "detail"],

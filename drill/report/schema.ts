@@ -73,8 +73,8 @@ const fields = z.object({
   environment: z.record(z.string(), z.string()).default({}),
 });
 
-/** What contradicts a report that says it passed; empty: nothing. */
-function reasonsToFail(report: z.infer<typeof fields>): { path: (string | number)[]; message: string }[] {
+/** What contradicts a report that says it passed, and why one failed; empty: nothing. */
+export function reasonsToFail(report: z.infer<typeof fields>): { path: (string | number)[]; message: string }[] {
   const reasons: { path: (string | number)[]; message: string }[] = [];
   const because = (message: string, ...path: (string | number)[]): void => void reasons.push({ path, message });
   report.checks.forEach((check, index) => check.status === "failed" && because(`check "${check.name}" failed`, "checks", index));

@@ -169,6 +169,21 @@ describe("the page", () => {
     expect(page(late)).toContain("✗ failed, over budget");
   });
 
+  test("a failed drill says why before everything else; times are of the day, cells say what they are", () => {
+    const checks = [
+      { name: "health", status: "passed" as const, detail: "200 in 3 ms" },
+      { name: "no-lost-rows", status: "failed" as const, detail: "row 7 is <nowhere>" },
+    ];
+    const text = page(parseReport(sample({ verdict: "failed", checks })));
+    assertWellFormed(text);
+    expect(text).toContain("<li>check &quot;no-lost-rows&quot; failed: row 7 is &lt;nowhere&gt;</li>");
+    expect(text.indexOf("Why it failed")).toBeLessThan(text.indexOf("<h2>Rollback</h2>"));
+    expect(page(report())).not.toContain("Why it failed");
+    // Ten seconds after the start, 03:04:05.
+    expect(text).toMatch(/data-label="phase"><span>data<\/span><\/td><td class="figure" data-label="at \(UTC\)"><span>03:04:15</);
+    expect(text).toMatch(/@media \(max-width: 40rem\)/);
+  });
+
   test.each(HOSTILE)("keeps hostile text as text: %j", (text) => {
     const hostile = parseReport(everywhere(text));
     const made = page(hostile);
