@@ -25,6 +25,7 @@ const COLUMNS = `
     coalesce(quote_literal((a.attmissingval::text::text[])[1]), '(' || substring(pg_get_expr(d.adbin, d.adrelid) FROM '^(''[^'']*''|[0-9.]+|true|false)') || ')::text', 'NULL') AS usual
   FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname`;
 
 /** Ledgers of migrations are the releases', not the users'. */
