@@ -6,7 +6,7 @@ import { seal } from "../../declared/seal.ts";
 import { suggestion } from "../../declared/errors.ts";
 import { heldSecret, missingSecrets } from "../../declared/secrets.ts";
 import { canonical, type ComponentPin, type ComponentSetup, type Pins } from "../../declared/pins.ts";
-import { liveName, type Site } from "../../declared/site.ts";
+import type { Site } from "../../declared/site.ts";
 import type { ComponentDefinition, SystemDefinition } from "../../systems/definition.ts";
 import { environmentWith } from "./starting.ts";
 
@@ -45,7 +45,7 @@ interface Evaluated {
 }
 
 /**
- * Its environment wherever it runs: ports and the address of the server are the place, which targets compare for themselves. The password of the
+ * Its environment wherever it runs: ports, the address of the server and the name of a database there are the place, which targets compare for themselves. The password of the
  * services' role is backout's own.
  */
 function evaluate(site: Site, definition: SystemDefinition, component: string, pin: ComponentPin): Evaluated {
@@ -55,9 +55,7 @@ function evaluate(site: Site, definition: SystemDefinition, component: string, p
       port: 0,
       databaseUrl: (name) => {
         databases.add(name);
-        return definition.databases[name]?.engine === "sqlite"
-          ? `/data/${name}.db`
-          : `postgresql://services@database/${liveName(site, name)}`;
+        return definition.databases[name]?.engine === "sqlite" ? `/data/${name}.db` : `postgresql://services@database/${name}`;
       },
       secret: (name) => {
         secrets.add(name);

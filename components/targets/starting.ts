@@ -66,5 +66,6 @@ export function configHash(site: Site, component: string, pin: ComponentPin): st
 function serverPlace(site: Site): string {
   if (site.server === undefined) return Object.values(site.files).join(", ");
   const { host, port } = endpointOf(site);
-  return `${host}:${port}`;
+  const named = Object.entries(site.server.databases).map(([database, name]) => `/${database}=${name}`);
+  return `${host}:${port}${named.sort().join("")}`;
 }

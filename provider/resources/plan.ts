@@ -49,7 +49,8 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   }
   const settled = old !== null && facts.last?.crossing === crossing && facts.last.state === "open";
   const moved = old !== null && old.site.target !== inputs.site.target;
-  const told = settled && old.crossing === crossing;
+  // Of a crossing that is open there is nothing to be told, unless it is to run somewhere else.
+  const told = settled && (!moved || old.crossing === crossing);
   // Beside the refusals: both only look.
   const previewing = told ? null : previewed(inputs, definition, facts, old);
   previewing?.catch(() => undefined);
