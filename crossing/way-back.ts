@@ -60,8 +60,8 @@ export function snapshotLeft<S extends Pick<Snapshot, "epoch" | "automatic">>(
 }
 
 /**
- * The settings in force before, of every component: those the goal had when it was open last; where the release stays, those of before they last
- * changed. Null: the record has none.
+ * The settings in force before, of each component that is asked: those the goal had when it was open last; where the release stays, those of before
+ * they came to be what they are for the first time, so that what an earlier rollback of them has undone does not come back. Null: the record has none.
  * @param now as declared
  * @param goal release that is gone back to; the one that is declared where none is
  * @param asked components whose settings are to come back, by name
@@ -72,13 +72,22 @@ export function settingsBefore(
   goal: string,
   asked: Readonly<Record<string, ComponentScope>>,
 ): Record<string, Record<string, string>> | null {
-  const differs = ({ pins }: Opening): boolean =>
-    Object.entries(asked).some(([name, { config }]) => {
-      const [then, today] = [pins, now].map((one) => chosen(one.components[name]?.config ?? {}, config));
-      return config !== undefined && canonical(then) !== canonical(today);
-    });
-  const found = opened.findLast(goal === now.release ? differs : ({ pins }) => pins.release === goal);
-  return found === undefined ? null : Object.fromEntries(Object.entries(found.pins.components).map(([name, { config }]) => [name, config]));
+  const configOf = ({ components }: Pins, name: string): Record<string, string> => components[name]?.config ?? {};
+  if (goal !== now.release) {
+    const found = opened.findLast(({ pins }) => pins.release === goal);
+    return found === undefined
+      ? null
+      : Object.fromEntries(Object.keys(found.pins.components).map((name) => [name, configOf(found.pins, name)]));
+  }
+  let any = false;
+  const before = Object.entries(asked).map(([name, { config }]): [string, Record<string, string>] => {
+    const of = (pins: Pins): string => canonical(chosen(configOf(pins, name), config));
+    const since = opened.findIndex(({ pins }) => of(pins) === of(now));
+    const found = config === undefined ? undefined : opened.slice(0, since === -1 ? opened.length : since).at(-1);
+    any ||= found !== undefined;
+    return [name, configOf(found?.pins ?? now, name)];
+  });
+  return any ? Object.fromEntries(before) : null;
 }
 
 function chosen(config: Record<string, string>, keys: ComponentScope["config"]): Record<string, string> {

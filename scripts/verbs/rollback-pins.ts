@@ -51,7 +51,9 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
         ? `${stack.stack} is not deployed yet: there is nothing to go back from`
         : `${pending.title}: it is the first, so there is nothing to go back to; run \`${pending.command}\``,
     );
-  const begun = wish.anew === true ? null : askedBefore(standing, "rollback", goalOf(wish));
+  // Whoever asks for a restart once more, after it is done, wants one more.
+  const onceMore = wish.anew === true || (pending === null && restarts(stack.definition, wish.scope));
+  const begun = onceMore ? null : askedBefore(standing, "rollback", goalOf(wish));
   if (begun !== null) return textOf(stack, begun);
   // Of a deployment that goes back by itself already, that is the way back.
   if (pending?.intent?.failed !== undefined && isPlain(wish)) return textOf(stack, pending.intent);
@@ -248,4 +250,10 @@ function changesOf(
     wanted[key] === recorded[key] ? undefined : (wanted[key] ?? (key in recorded ? null : undefined));
   const keys = new Set([...Object.keys(recorded), ...Object.keys(over), ...Object.keys(wanted)]);
   return Object.fromEntries([...keys].filter((key) => over[key] !== asWanted(key)).map((key) => [key, asWanted(key)]));
+}
+
+/** Whether a scope starts services anew although nothing else of them changes. */
+function restarts({ scopes, defaultScope }: SystemDefinition, scope: string | undefined): boolean {
+  const pins = scopes[scope ?? defaultScope]?.pins;
+  return [pins?.component, ...Object.values(pins?.components ?? {})].some((asked) => asked?.restart === true);
 }
