@@ -62,10 +62,15 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
     const block = wish.block === false ? null : { release: pending.release, incident: incidentOf(wish) };
     return editPins(stack.text, wayBackEdits({ ...stack, goal: lastOpen, snapshots: standing.snapshots, block, halfMigrated: false }));
   }
-  const text = editPins(baseOf(stack, wish, standing), rollbackEdits(stack, wish, standing));
+  const mayBegin = (other: NonNullable<Standing["pending"]>): boolean => other.forward || hasFailed(other);
+  const text = tryOr(
+    () => editPins(baseOf(stack, wish, standing), rollbackEdits(stack, wish, standing)),
+    // What is on its way is said before what this one lacks.
+    () => requireSettled(standing, wish.anew, mayBegin),
+  );
   const crossing = crossingOf((await openStack(stack, text)).pins);
   // Whoever edited the same pins by hand and was interrupted means the same.
-  if (pending?.crossing?.crossing !== crossing) requireSettled(standing, wish.anew, (other) => other.forward || hasFailed(other));
+  if (pending?.crossing?.crossing !== crossing) requireSettled(standing, wish.anew, mayBegin);
   if (lastOpen !== null && pending === null && lastOpen.crossing !== crossing) requireOlder(stack, wish, lastOpen);
   return text;
 }
@@ -250,6 +255,15 @@ function changesOf(
     wanted[key] === recorded[key] ? undefined : (wanted[key] ?? (key in recorded ? null : undefined));
   const keys = new Set([...Object.keys(recorded), ...Object.keys(over), ...Object.keys(wanted)]);
   return Object.fromEntries([...keys].filter((key) => over[key] !== asWanted(key)).map((key) => [key, asWanted(key)]));
+}
+
+function tryOr<T>(work: () => T, otherwise: () => void): T {
+  try {
+    return work();
+  } catch (error) {
+    otherwise();
+    throw error;
+  }
 }
 
 /** Whether a scope starts services anew although nothing else of them changes. */
