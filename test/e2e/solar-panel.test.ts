@@ -75,7 +75,7 @@ test("dropped one by one after a snapshot, killed in the middle: the next `up` c
   // What a person would write; the update is killed after the first drop was committed.
   const written = text().replace(
     /(  backout:violations:)/,
-    "  backout:constraints:\n    workflow_progression: dropped\n    station_progression: dropped\n$1",
+    "  backout:scope: critical\n  backout:constraints:\n    workflow_progression: dropped\n    station_progression: dropped\n$1",
   );
   writeFileSync(stack.file, written);
   const child = spawn("pulumi", ["up", "--yes", "--skip-preview", "--stack", stack.stack, "--non-interactive"], {
