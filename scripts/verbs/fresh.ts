@@ -92,6 +92,8 @@ export function freshEdits({ target, ports, fresh }: Alternative): PinEdit[] {
     { path: ["schema"], value: "keep" },
     // What is made anew goes back to nothing.
     { path: ["scope"], value: undefined },
+    // Its data is there before its record is: brought from the snapshot by this verb.
+    { path: ["adopt"], value: true },
     { path: ["alternatives"], value: undefined },
     // An alternative that was tried before may have left another one.
     ...(target === undefined ? [] : [{ path: ["target"], value: target } satisfies PinEdit]),
