@@ -125,7 +125,7 @@ export class StackChangedError extends Error {
  */
 export function writeStack<T extends StackFile>(found: T, text: string): T {
   const there = existsSync(found.file) ? readFileSync(found.file, "utf8") : null;
-  if (there !== null && withoutSalt(there) !== withoutSalt(found.text))
+  if (there !== null && asRead(there) !== asRead(found.text))
     throw new StackChangedError(found.file, changedLines(withoutSalt(found.text), withoutSalt(there)));
   const written = keepSalt(there ?? "", text);
   writeAtomically(found.file, written, 0o644);
@@ -137,6 +137,11 @@ const SALT = /^encryptionsalt:.*\n?/m;
 
 function withoutSalt(text: string): string {
   return text.replace(SALT, "").trimEnd();
+}
+
+/** The engine, when it writes the salt, also puts the truth values and numbers that stand as they are into quotes. */
+function asRead(text: string): string {
+  return withoutSalt(text).replaceAll(/: "(true|false|-?\d+(?:\.\d+)?)"$/gm, ": $1");
 }
 
 function keepSalt(there: string, text: string): string {
