@@ -1,4 +1,5 @@
-/** What a traffic gate listens on. Written once before it starts; what changes at run time is in the state file. */
+/** What a traffic gate listens on. Read when it starts, and again when it is told so; what users get is in the state file. */
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 
@@ -59,6 +60,11 @@ export class GateConfigError extends Error {
 
 export function parseGateConfig(value: unknown): GateConfig {
   return configSchema.parse(value);
+}
+
+/** Equal for two configurations by which a gate would do the same. */
+export function configurationId(config: GateConfig): string {
+  return createHash("sha256").update(JSON.stringify(config)).digest("hex").slice(0, 16);
 }
 
 /** @throws GateConfigError */

@@ -13,6 +13,10 @@ const reportSchema = z.object({
   streams: z.number().int(),
   /** `inFlight` by component. */
   components: z.record(z.string(), z.number().int()),
+  /** Id of its configuration; absent where the gate is of an earlier backout, which cannot change it. */
+  configuration: z.string().optional(),
+  /** How often it was told to take another one, whether it could or not. */
+  changes: z.number().int().optional(),
 });
 
 export type GateReport = z.infer<typeof reportSchema>;

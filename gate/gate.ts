@@ -2,9 +2,10 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { GateConfigError, configurationId } from "./config.ts";
 import type { GateConfig, GateListener } from "./config.ts";
 import { createListener } from "./listener.ts";
-import type { Destination } from "./listener.ts";
+import type { Destination, Served } from "./listener.ts";
 import { proxyTo } from "./proxy.ts";
 import { routed } from "./routes.ts";
 import { serveFolder } from "./static.ts";
@@ -31,10 +32,27 @@ export class GatePortError extends Error {
 
 export interface Gate {
   /** Port each component is reached at; `__control` for the control listener. */
-  ports: Record<string, number>;
+  readonly ports: Record<string, number>;
+  /**
+   * Listens as another configuration says. A port that both have takes requests all the time; where one of the others cannot be opened,
+   * nothing changes.
+   * @throws GatePortError, GateConfigError
+   */
+  change(config: GateConfig): Promise<void>;
   /** Takes no new requests, ends streams, lets requests under way finish. */
   close(): Promise<void>;
 }
+
+/** A port that is open. */
+interface Listening {
+  host: string;
+  port: number;
+  server: Server;
+  served: Served;
+}
+
+/** What a port is to be opened for. */
+type Wanted = Omit<Listening, "server">;
 
 /** How soon a changed state reaches streams while no request comes in. Milliseconds. */
 const LOOK_EVERY_MS = 100;
@@ -46,35 +64,67 @@ const LOOK_EVERY_MS = 100;
 export async function openGate(config: GateConfig, onChange: (state: GateState | null) => void = () => undefined): Promise<Gate> {
   const traffic = new Traffic(config.stateFile, onChange);
   traffic.state();
-  const servers: Server[] = [];
-  const ports: Record<string, number> = {};
-  const open = async (component: string, port: number, server: Server) => {
-    ports[component] = await listen(server, component, port, config.host);
-    servers.push(server);
+  const facts = { configuration: configurationId(config), changes: 0 };
+  const open = (wanted: Wanted) => openListener(wanted, (served) => createListener(traffic, served, () => facts));
+  let current = { config, listening: await openAll(config, [], open) };
+  const change = async (next: GateConfig): Promise<void> => {
+    if (next.stateFile !== config.stateFile) throw new GateConfigError(next.stateFile, `this gate is told by ${config.stateFile}`);
+    const before = current.listening;
+    current = { config: next, listening: await openAll(next, before, open) };
+    facts.configuration = configurationId(next);
+    const gone = before.filter((each) => !current.listening.includes(each));
+    void closeAll(gone, next.shutdownGraceMs);
   };
-  try {
-    for (const listener of config.listeners) {
-      const exceptions = [...config.readOnlyAllow, ...listener.readOnlyAllow];
-      await open(listener.component, listener.port, createListener(traffic, listener.component, exceptions, destinationOf(listener)));
-    }
-    if (config.controlPort !== undefined) await open("__control", config.controlPort, createListener(traffic, "__control", [], null));
-  } catch (error) {
-    servers.forEach((server) => server.close());
-    throw error;
-  }
   const looking = setInterval(() => traffic.state(), LOOK_EVERY_MS);
   return {
-    ports,
+    get ports() {
+      return Object.fromEntries(current.listening.map(({ served, port }) => [served.component, port]));
+    },
+    change: (next) => change(next).finally(() => (facts.changes += 1)),
     async close() {
       clearInterval(looking);
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      const closed = closeAll(current.listening, current.config.shutdownGraceMs);
       traffic.endStreams();
-      const idle = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), 20);
-      await Promise.race([Promise.all(closed), sleep(config.shutdownGraceMs, undefined, { ref: false })]);
-      clearInterval(idle);
-      servers.forEach((server) => server.closeAllConnections());
+      await closed;
     },
   };
+}
+
+/** The open ones of `before` that are wanted still, and new ones for the rest. Only when all are open do any serve something else. */
+async function openAll(config: GateConfig, before: Listening[], open: (wanted: Wanted) => Promise<Listening>): Promise<Listening[]> {
+  const wanted = wantedBy(config);
+  const listening: Listening[] = [];
+  try {
+    for (const each of wanted) {
+      const kept = before.find(({ host, port }) => host === each.host && port === each.port);
+      listening.push(kept !== undefined && !listening.includes(kept) ? kept : await open(each));
+    }
+  } catch (error) {
+    listening.filter((each) => !before.includes(each)).forEach(({ server }) => server.close());
+    throw error;
+  }
+  listening.forEach((each, index) => Object.assign(each.served, wanted[index]?.served));
+  return listening;
+}
+
+function wantedBy(config: GateConfig): Wanted[] {
+  const { host, controlPort } = config;
+  const wanted = config.listeners.map((listener) => {
+    const exceptions = [...config.readOnlyAllow, ...listener.readOnlyAllow];
+    return { host, port: listener.port, served: { component: listener.component, exceptions, destination: destinationOf(listener) } };
+  });
+  if (controlPort === undefined) return wanted;
+  return [...wanted, { host, port: controlPort, served: { component: "__control", exceptions: [], destination: null } }];
+}
+
+/** Takes nothing new; requests under way may finish. */
+async function closeAll(listening: Listening[], graceMs: number): Promise<void> {
+  const servers = listening.map(({ server }) => server);
+  const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+  const idle = setInterval(() => servers.forEach((server) => server.closeIdleConnections()), 20);
+  await Promise.race([Promise.all(closed), sleep(graceMs, undefined, { ref: false })]);
+  clearInterval(idle);
+  servers.forEach((server) => server.closeAllConnections());
 }
 
 function destinationOf(listener: GateListener): Destination {
@@ -86,9 +136,10 @@ function destinationOf(listener: GateListener): Destination {
   );
 }
 
-function listen(server: Server, component: string, port: number, host: string): Promise<number> {
+function openListener({ host, port, served }: Wanted, create: (served: Served) => Server): Promise<Listening> {
+  const server = create(served);
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new GatePortError(component, port, host, error)));
-    server.listen({ port, host, exclusive: true }, () => resolve((server.address() as AddressInfo).port));
+    server.once("error", (error) => reject(new GatePortError(served.component, port, host, error)));
+    server.listen({ port, host, exclusive: true }, () => resolve({ host, port: (server.address() as AddressInfo).port, server, served }));
   });
 }

@@ -13,20 +13,31 @@ export interface Destination {
   upgrade?(request: IncomingMessage, socket: Socket, head: Buffer): void;
 }
 
+/** What a listener does with requests; another configuration puts other values into it while the port stays open. */
+export interface Served {
+  component: string;
+  exceptions: ReadOnlyException[];
+  /** Null for a listener that answers `/__backout/…` and nothing else. */
+  destination: Destination | null;
+}
+
+/** Of the gate as a whole, for its own report. */
+export interface GateFacts {
+  /** Id of its configuration. */
+  configuration: string;
+  /** How often it was told to take another one, whether it could or not. */
+  changes: number;
+}
+
 const OWN_PREFIX = "/__backout/";
 
-/** @param destination absent for a listener that answers `/__backout/…` and nothing else. */
-export function createListener(
-  traffic: Traffic,
-  component: string,
-  exceptions: ReadOnlyException[],
-  destination: Destination | null,
-): Server {
+export function createListener(traffic: Traffic, served: Served, factsOfGate: () => GateFacts): Server {
   // Other upgrades (h2c, which some clients offer with every request) are ordinary requests.
   const shouldUpgradeCallback = (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket";
   const server = createServer({ shouldUpgradeCallback }, (request, response) => {
+    const { component, exceptions, destination } = served;
     const path = pathOf(request);
-    if (destination === null || path.startsWith(OWN_PREFIX)) return answerOwn(traffic, path, request, response);
+    if (destination === null || path.startsWith(OWN_PREFIX)) return answerOwn(traffic, factsOfGate(), path, request, response);
     const facts = { method: request.method ?? "", path, upgrade: false, pass: takePass(request) };
     const decision = traffic.decide(facts, exceptions);
     if (decision.action === "refuse") return send(request, response, refusalAnswer(decision, request.headers.accept));
@@ -39,6 +50,7 @@ export function createListener(
     destination.handle(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    const { component, exceptions, destination } = served;
     socket.on("error", () => socket.destroy());
     const facts = { method: request.method ?? "", path: pathOf(request), upgrade: true, pass: takePass(request) };
     const decision = traffic.decide(facts, exceptions);
@@ -60,13 +72,13 @@ function followEventStream(response: ServerResponse, follow: () => () => void): 
   }) as typeof response.writeHead;
 }
 
-function answerOwn(traffic: Traffic, path: string, request: IncomingMessage, response: ServerResponse): void {
+function answerOwn(traffic: Traffic, gate: GateFacts, path: string, request: IncomingMessage, response: ServerResponse): void {
   const state = traffic.state();
   const reads = request.method === "GET" || request.method === "HEAD";
   if (reads && path === `${OWN_PREFIX}maintenance`) return send(request, response, jsonAnswer(200, maintenanceBanner(state)));
   if (reads && path === `${OWN_PREFIX}gate`) {
     const own = { mode: state?.mode ?? "closed", epoch: state?.epoch ?? null, stateReadable: state !== null, pid: process.pid };
-    return send(request, response, jsonAnswer(200, { ...own, ...traffic.counts() }));
+    return send(request, response, jsonAnswer(200, { ...own, ...traffic.counts(), ...gate }));
   }
   send(request, response, jsonAnswer(404, { error: "not found" }));
 }

@@ -1,4 +1,7 @@
-/** The traffic gate as a process: `main.ts <config.json>`. Ends on SIGTERM; exit code 1 and one line on standard error where it cannot start. */
+/**
+ * The traffic gate as a process: `main.ts <config.json>`. Reads that file again on SIGHUP and ends on SIGTERM; exit code 1 and one line on
+ * standard error where it cannot start, the line alone where it cannot change and goes on as it was.
+ */
 import { GateConfigError, readGateConfig } from "./config.ts";
 import { GatePortError, openGate } from "./gate.ts";
 
@@ -6,10 +9,24 @@ async function main(): Promise<void> {
   const file = process.argv[2];
   if (file === undefined) throw new GateConfigError("(none)", "name the configuration file as first argument");
   const config = readGateConfig(file);
-  const gate = await openGate(config, (state) => {
+  const opening = openGate(config, (state) => {
     const what = state === null ? `closed: no usable state in ${config.stateFile}` : `${state.mode}, epoch ${state.epoch}`;
     console.log(`${new Date().toISOString()} ${what}`);
   });
+  // From the first listener on, or the signal would end the process.
+  let changing: Promise<unknown> = opening;
+  process.on("SIGHUP", () => {
+    changing = changing.then(async () => {
+      const gate = await opening;
+      try {
+        await gate.change(readGateConfig(file));
+        console.log(`${new Date().toISOString()} listening ${JSON.stringify(gate.ports)}`);
+      } catch (error) {
+        console.error(saidOf(error));
+      }
+    });
+  });
+  const gate = await opening;
   console.log(`${new Date().toISOString()} listening ${JSON.stringify(gate.ports)}`);
   let ending = false;
   const end = () => {
@@ -21,10 +38,13 @@ async function main(): Promise<void> {
   process.on("SIGINT", end);
 }
 
+function saidOf(error: unknown): unknown {
+  return error instanceof GatePortError || error instanceof GateConfigError ? error.message : error;
+}
+
 try {
   await main();
 } catch (error) {
-  const known = error instanceof GatePortError || error instanceof GateConfigError;
-  console.error(known ? error.message : error);
+  console.error(saidOf(error));
   process.exit(1);
 }

@@ -8,6 +8,7 @@ export type { HealthAnswer, HealthOptions } from "./health.ts";
 export { errorLines, errorLogBytes } from "./logs.ts";
 export { observeProcess, runningNames } from "./observe.ts";
 export type { ProcessObservation } from "./observe.ts";
+export { recordChange } from "./record.ts";
 export type { ProcessRecord } from "./record.ts";
 export { exitStateOf, startProcess } from "./start.ts";
 export type { ExitState, ProcessSpec } from "./start.ts";

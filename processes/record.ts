@@ -64,6 +64,12 @@ export function writeRecord(stateFolder: string, record: ProcessRecord): void {
   writeAtomically(recordFile(stateFolder, record.name), `${JSON.stringify(record, null, 2)}\n`);
 }
 
+/** What a process does by now that took another configuration without being started again. */
+export function recordChange(stateFolder: string, name: string, changed: Pick<ProcessRecord, "configHash" | "port">): void {
+  const record = readRecord(stateFolder, name);
+  if (record !== null) writeRecord(stateFolder, { ...record, ...changed });
+}
+
 function recordFile(stateFolder: string, name: string): string {
   return join(stateFolder, `${name}.json`);
 }

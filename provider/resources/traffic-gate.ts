@@ -3,12 +3,13 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createHash, randomUUID } from "node:crypto";
 import { identityAt, ownIdentity, rememberId } from "../../control/identity.ts";
+import { changeGate } from "../../gate/change.ts";
 import { gateCommand } from "../../gate/command.ts";
 import type { GateConfigInput } from "../../gate/config.ts";
 import { canonical } from "../../declared/pins.ts";
 import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
-import { observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
+import { errorLines, observeProcess, recordChange, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { foreignFailures } from "../foreign.ts";
 import type { Resource, Values } from "../resource.ts";
@@ -49,13 +50,13 @@ async function ensure({ site, stackId }: Inputs): Promise<Values> {
   rememberId(site.home, stackId);
   ownIdentity(site);
   const config = gateConfig(site, await definitionOf(site));
-  const observed = observeProcess(gateFolder(site), GATE_PROCESS);
-  if (observed.running && observed.configHash !== hashOf(config)) await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
+  const changed = await changedPid(site, config);
+  if (changed !== null) return { pid: changed };
   const port = config.listeners[0]!.port;
   const { record } = await startProcess(gateFolder(site), {
     name: GATE_PROCESS,
     folder: gateFolder(site),
-    command: gateCommand(join(gateFolder(site), "config.json"), config),
+    command: gateCommand(configFile(site), config),
     environment: {},
     release: "gate",
     configHash: hashOf(config),
@@ -67,6 +68,28 @@ async function ensure({ site, stackId }: Inputs): Promise<Values> {
     timeoutMs: 10_000,
   });
   return { pid: record.pid };
+}
+
+/**
+ * The process that runs already and has taken the configuration: users would be refused while another one starts, and for good if it could
+ * not. Null: one has to be started.
+ */
+async function changedPid(site: Site, config: GateConfigInput): Promise<number | null> {
+  const folder = gateFolder(site);
+  const { pid, record, configHash } = observeProcess(folder, GATE_PROCESS);
+  if (pid === null || configHash === hashOf(config)) return null;
+  const lastError = () => errorLines(folder, GATE_PROCESS, 1).at(-1) ?? "it does not say why";
+  const ports = record?.port == null ? [] : [record.port];
+  if (await changeGate({ pid, ports, configFile: configFile(site), lastError }, config)) {
+    recordChange(folder, GATE_PROCESS, { configHash: hashOf(config), port: config.listeners[0]!.port });
+    return pid;
+  }
+  await stopProcess(folder, GATE_PROCESS, 5_000);
+  return null;
+}
+
+function configFile(site: Site): string {
+  return join(gateFolder(site), "config.json");
 }
 
 /** A gate that starts, or moves, finds its own ports free, and those it will send requests to. */
