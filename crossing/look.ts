@@ -89,6 +89,11 @@ export function unfinished(last: Crossing | null): boolean {
   return last !== null && last.state !== "open" && last.state !== "refused";
 }
 
+/** Users are in, and the record is closed. */
+export function isDone(crossing: Pick<Crossing, "state" | "recordedAt"> | null): boolean {
+  return crossing?.state === "open" && crossing.recordedAt !== null;
+}
+
 /** A quarantine holds what was live when its crossing began. */
 async function migrationsSetAside(control: ControlRecord, catalogue: CatalogueDatabase[]): Promise<Record<string, RecordedMigrations>> {
   const found: Record<string, RecordedMigrations> = {};

@@ -2,6 +2,7 @@
 import { keepIntent, keptIntent, type Intent } from "../control/intent.ts";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Crossing, JournalEntry } from "../control/record.ts";
+import { isDone } from "../crossing/look.ts";
 import { PHASES } from "../crossing/phases.ts";
 import { reappliedBy, type ReappliedTold } from "../crossing/steps/reapply.ts";
 import type { Ended } from "../crossing/ending.ts";
@@ -182,7 +183,12 @@ async function outcomeOf(
       putBack: ours ? await reappliedBy({ control, definition: stack.definition }, crossing.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
-      failure: code === 0 ? null : refused ? failureOf(output) : whatNext(stack, failureOf(output), silent),
+      failure:
+        code === 0
+          ? null
+          : refused
+            ? failureOf(output)
+            : whatNext(stack, failureOf(output), { silent, opened: crossing?.state === "open" }),
       refused,
       up: upCommand(stack.site),
     };
@@ -205,7 +211,7 @@ async function askControl(
 }
 
 /** Who was interrupted, or lost the provider, has only the engine's own words. */
-function whatNext({ site }: OpenStack, failure: string, silent: string | null): string {
+function whatNext({ site }: OpenStack, failure: string, { silent, opened }: { silent: string | null; opened: boolean }): string {
   const up = upCommand(site);
   const lines = [failure];
   if (silent !== null)
@@ -214,12 +220,9 @@ function whatNext({ site }: OpenStack, failure: string, silent: string | null): 
     );
   else if (!failure.includes("The gate stays closed") && usersAreOut(site))
     lines.push(`Users are kept out now (the gate is closed). Run \`${up}\`: it goes on from where it is.`);
+  else if (opened && !failure.includes(up))
+    lines.push(`It has opened: users are let in. What comes after that was interrupted. Run \`${up}\`: it goes on from where it is.`);
   return lines.join("\n");
-}
-
-/** Users are in, and the record is closed. */
-export function isDone(crossing: Pick<Crossing, "state" | "recordedAt"> | null): boolean {
-  return crossing?.state === "open" && crossing.recordedAt !== null;
 }
 
 async function worked(control: ControlRecord, crossing: Crossing, runId: string): Promise<boolean> {

@@ -2,7 +2,7 @@
 import { keptIntent, type Intent } from "../control/intent.ts";
 import { openControl } from "../control/open.ts";
 import type { CatalogueDatabase, Crossing, Snapshot, Opening } from "../control/record.ts";
-import { look, type Reach } from "../crossing/look.ts";
+import { isDone, look, type Reach } from "../crossing/look.ts";
 import { commandOf, upCommand } from "../declared/commands.ts";
 import { editPins } from "../declared/edit.ts";
 import { crossingOf, type Pins } from "../declared/pins.ts";
@@ -64,7 +64,7 @@ export function pendingOf(
     const title = `\`${command(intent)}\` (run ${intent.runId}) has written its pins and was interrupted before anything was stopped`;
     return { intent, crossing: null, forward: !isBack(intent), release: pins.release, title, command: command(intent) };
   }
-  if (last === null || last.state === "refused" || (last.state === "open" && last.recordedAt !== null)) return null;
+  if (last === null || last.state === "refused" || isDone(last)) return null;
   const own = ofLast ? intent : null;
   const { fromRelease, toRelease, forward } = last.plan;
   const how = last.failure === null ? "" : `, failed at ${last.failure}`;

@@ -16,7 +16,8 @@ export async function beginAttempt(run: Run, pins: Pins, crossing: Crossing): Pr
   const journal = await run.control.journal(run.epoch);
   // One that was killed while it verified has not said that it failed.
   if (journal.some(({ phase, status, runId }) => runId !== run.runId && (status === "failed" || phase === "verify"))) {
-    await setFlags(run, pins.flags);
+    // The services have been let in: the fence must not be closed on them.
+    await setFlags(run, pins.flags, "as it is");
     // Where users are still served, what is read of the logs begins with this attempt instead.
     if (usersAreOut(run.site)) await startAgain(run, pins, startedBy(run, journal));
   }

@@ -4,10 +4,15 @@ import { inLive } from "../inside.ts";
 import { step, type Run } from "../run.ts";
 import { hasTable } from "../tables.ts";
 
-export async function setFlags(run: Run, flags: Record<string, boolean>): Promise<{ before: Record<string, boolean> }> {
+/** @param fenced whether the fence of the run's crossing stands; by its plan unless given. */
+export async function setFlags(
+  run: Run,
+  flags: Record<string, boolean>,
+  fenced?: boolean | "as it is",
+): Promise<{ before: Record<string, boolean> }> {
   const store = run.definition.flags;
   if (store === undefined || Object.keys(flags).length === 0) return { before: {} };
-  const fenced = (await run.control.crossing(run.epoch))?.plan.fenceData === true;
+  const stands = fenced ?? (await run.control.crossing(run.epoch))?.plan.fenceData === true;
   return inLive(
     run,
     store.database,
@@ -19,7 +24,7 @@ export async function setFlags(run: Run, flags: Record<string, boolean>): Promis
         () => write(session, store, flags),
         (done) => ({ ...done, flags }),
       ),
-    fenced,
+    stands,
   );
 }
 

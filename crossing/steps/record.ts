@@ -1,4 +1,5 @@
 /** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
+import type { Crossing } from "../../control/record.ts";
 import type { Declared } from "../../declared/schema.ts";
 import { armInBackground } from "../arming.ts";
 import { endRun } from "../ending.ts";
@@ -12,6 +13,9 @@ import { rowsPutBack } from "./reapply.ts";
 
 export type Exported = ExportFile;
 
+/** Crossings that were interrupted one after another; nobody makes more of them. */
+const LOOK_BACK = 20;
+
 export async function record(
   run: Run,
   keep: Declared["backups"],
@@ -21,9 +25,40 @@ export async function record(
 ): Promise<{ exported: Exported[] }> {
   const crossing = await run.control.crossing(run.epoch);
   if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
+  // Before retention: what an interrupted one set aside may be in no export yet.
+  for (const earlier of await leftOpen(run)) {
+    const before = { ...run, epoch: earlier.epoch };
+    await close(before, earlier, await exportMoved(before, earlier));
+  }
+  const moved = await exportMoved(run, crossing);
+  await step(
+    run,
+    "record",
+    "retention",
+    () => applyRetention(run, keep, pinned, order),
+    (dropped) => ({ dropped }),
+  );
+  await close(run, crossing, moved);
+  armInBackground(run.site, arm);
+  return { exported: moved.exported };
+}
+
+/** Crossings that opened, were interrupted before their record was closed, and were followed by this one; oldest first. */
+async function leftOpen({ control, epoch }: Run): Promise<Crossing[]> {
+  const earlier = (await control.crossings(LOOK_BACK)).filter((one) => one.epoch < epoch);
+  return earlier.filter(({ state, recordedAt }) => state === "open" && recordedAt === null).sort((a, b) => a.epoch - b.epoch);
+}
+
+interface MovedData {
+  exported: Exported[];
+  /** Rows that are in the live data no more, by database. */
+  setAside: Record<string, number>;
+}
+
+async function exportMoved(run: Run, { plan }: Crossing): Promise<MovedData> {
   const exported: Exported[] = [];
   const setAside: Record<string, number> = {};
-  for (const database of Object.keys(crossing.plan.databases)) {
+  for (const database of Object.keys(plan.databases)) {
     const { epoch, action } = await movedData(run, database);
     if (action.kind === "restore" || action.kind === "undo") {
       const files = await step(
@@ -39,25 +74,22 @@ export async function record(
       setAside[database] = since - (await rowsPutBack(run, epoch, database));
     }
   }
-  await step(
-    run,
-    "record",
-    "retention",
-    () => applyRetention(run, keep, pinned, order),
-    (dropped) => ({ dropped }),
-  );
+  return { exported, setAside };
+}
+
+async function close(run: Run, { runId, plan, reason }: Crossing, { exported, setAside }: MovedData): Promise<void> {
   await step(run, "record", "governance log", () =>
     recordGovernance(governanceOf(run), {
-      runId: crossing.runId,
+      runId,
       epoch: run.epoch,
-      event: crossing.plan.forward ? "deployment" : "rollback",
+      event: plan.forward ? "deployment" : "rollback",
       system: run.definition.name,
       stack: run.site.stack,
-      from: crossing.plan.fromRelease,
-      to: crossing.plan.toRelease,
-      scope: crossing.plan.scope,
-      ...(crossing.plan.component === undefined ? {} : { component: crossing.plan.component }),
-      reason: crossing.reason,
+      from: plan.fromRelease,
+      to: plan.toRelease,
+      scope: plan.scope,
+      ...(plan.component === undefined ? {} : { component: plan.component }),
+      reason,
       success: true,
       exported,
     }),
@@ -70,6 +102,4 @@ export async function record(
     (ended) => ended,
   );
   await run.control.setRecorded(run.epoch);
-  armInBackground(run.site, arm);
-  return { exported };
 }

@@ -88,7 +88,9 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
     return { ...outcome, rolledBack: null, armed, before: settled(list, verified), nextWatch: await watchAfter(after) };
   }
   const stopped = { ...outcome, armed: false, before: list };
-  if (options.onFailure === "stop" || outcome.from === null) return { ...stopped, rolledBack: null, nextWatch: null };
+  // What has opened has passed verification, and users write to it: there is nothing to go back from.
+  if (options.onFailure === "stop" || outcome.from === null || outcome.state === "open")
+    return { ...stopped, rolledBack: null, nextWatch: null };
   const rolledBack = await goBack({ ...before, text: entered }, text, release, outcome, runId);
   return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
 }

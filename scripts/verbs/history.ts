@@ -4,7 +4,8 @@ import { openControl } from "../../control/open.ts";
 import { scopeText } from "../../crossing/recorded-scope.ts";
 import { verifyRecords, type RecordsVerified } from "../../crossing/verify-records.ts";
 import { reappliedBy, type ReappliedTold } from "../../crossing/steps/reapply.ts";
-import { isDone, phaseTimes, type PhaseTime } from "../cross.ts";
+import { isDone } from "../../crossing/look.ts";
+import { phaseTimes, type PhaseTime } from "../cross.ts";
 import { openStack, stackFile } from "../stack.ts";
 import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 

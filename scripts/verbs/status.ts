@@ -5,7 +5,7 @@ import { openControl } from "../../control/open.ts";
 import { readinessOf, type Readiness } from "../../crossing/arming.ts";
 import { showFreeze } from "../../crossing/freeze.ts";
 import { gateRuns } from "../../crossing/gate.ts";
-import { look, unfinished, type Facts } from "../../crossing/look.ts";
+import { isDone, look, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
 import { maintenanceLine } from "../../crossing/preview.ts";
 import type { Maintenance } from "../../declared/pins.ts";
@@ -38,6 +38,7 @@ export interface Status {
     scope: string | null;
     /** The one component the scope is for; null: it is for none in particular. */
     component: string | null;
+    /** Also where users are let in, and the record is not closed. */
     unfinished: boolean;
     failure: string | null;
     openedAt: string | null;
@@ -101,7 +102,7 @@ export async function status(options: CommonOptions): Promise<Status> {
             to: facts.last.plan.toRelease,
             scope: facts.last.plan.scope,
             component: facts.last.plan.component ?? null,
-            unfinished: unfinished(facts.last),
+            unfinished: facts.last.state !== "refused" && !isDone(facts.last),
             failure: facts.last.failure,
             openedAt: facts.last.openedAt,
           },

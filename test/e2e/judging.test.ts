@@ -42,7 +42,8 @@ test("services that could not connect fill their logs and fail the update; once 
   const role = servicesRole(stand.site);
   const limit = (connections: number) => stand.sql(`ALTER ROLE ${role} CONNECTION LIMIT ${connections}`, [], "postgres");
   await limit(0);
-  const failed = await stand.up(PINS.forward);
+  // With a flag: it is written into the data again, where the services have been let in.
+  const failed = await stand.up([...PINS.forward, { path: ["flags"], value: { bi_directional_sync: false } }]);
   expect(failed.code).not.toBe(0);
   expect(failed.output).toMatch(/The gate stays closed/);
   await limit(-1);

@@ -1,4 +1,5 @@
 /** Verbs that are killed with their engine, and typed again: each goes on with what it began, and its goal is what opened last by the record. */
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stepPoint } from "../../crossing/failpoints.ts";
 import type { CrossingOutcome } from "../../scripts/cross.ts";
@@ -124,6 +125,30 @@ describe("PostgreSQL", () => {
     expect(stand.text()).not.toContain("INC-2");
     expect(await stand.verb("unblock", "v4.0.0")).toMatchObject({ code: 0, json: { reason: null } });
     expect((await stand.verb("unblock", "v9")).code).toBe(2);
+  });
+
+  test("a deployment that loses its provider once it has opened stays: nothing is blocked, and the advised update ends it", async () => {
+    const lost = await stand.verbLosingProvider<DeployOutcome>("record.before", "deploy", "v4.0.0", "--yes");
+    expect(lost.code, lost.stderr).toBe(1);
+    expect(lost.json).toMatchObject({ ok: false, rolledBack: null, refused: false, state: "open" });
+    expect(lost.json.failure).toMatch(/It has opened: users are let in\. .*Run `\S.* up --stack e2e`/);
+    expect(stand.text()).not.toContain("backout:blocked");
+    expect(await stand.version()).toBe("v4.0.0");
+    expect((await stand.verb("status")).json).toMatchObject({ crossing: { state: "open", unfinished: true } });
+    expect((await stand.typed("up", "--yes", "--skip-preview")).code).toBe(0);
+    expect((await stand.verb("status")).json).toMatchObject({ crossing: { state: "open", unfinished: false } });
+    expect(await stand.verb("deploy", "v4.0.0", "--yes")).toMatchObject({ code: 0, json: { unchanged: true } });
+  });
+
+  test("a restore whose record was not closed, followed by something else: the next update exports what it set aside", async () => {
+    await stand.insertWell("N-1");
+    const lost = await stand.verbLosingProvider<RollbackOutcome>("record.before", "rollback", "--scope", "restore", "--yes");
+    expect(lost.json.failure, lost.stderr).toMatch(/It has opened: users are let in/);
+    const { epoch } = (await stand.last())!;
+    await stand.upWell(PINS.forward);
+    const exported = (await stand.exports(epoch)).find(({ path }) => /pfa_records[^/]*\.jsonl$/.test(path));
+    expect(readFileSync(exported!.path, "utf8")).toContain('"N-1"');
+    expect(await stand.control((control) => control.crossing(epoch))).toMatchObject({ recordedAt: expect.any(String) as string });
   });
 
   describe("a deployment whose release is bad", () => {

@@ -230,6 +230,19 @@ function engineOf({ stack, engine, site }: Base) {
       output,
     };
   };
+  /** Starts a verb and waits until its update stands at a failpoint. */
+  const holdVerb = async (point: string, verb: string, more: string[]) => {
+    const points = await mkdtemp(join(stack.folder, "failpoint-"));
+    const script = join(PROJECT, "scripts", "backout.ts");
+    const given = ["--disable-warning=ExperimentalWarning", script, verb, ...more, "--stack", stack.stack, "--json"];
+    const running = child(process.execPath, given, { BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points });
+    const output = ended(running);
+    const reached = join(points, `${point}.reached`);
+    const there = (): boolean => existsSync(reached) && readFileSync(reached, "utf8") !== "";
+    await until(`${verb} stands at ${point}`, () => there() || running.exitCode !== null, 120_000);
+    if (!there()) throw new NotReachedError(point, running.exitCode, Object.values(await output).join("\n"));
+    return { running, output, provider: Number(readFileSync(reached, "utf8")) };
+  };
   return {
     text,
     pin,
@@ -270,22 +283,17 @@ function engineOf({ stack, engine, site }: Base) {
     },
     /** Starts a verb, waits until its update stands at a failpoint, and kills it, its engine and the provider with SIGKILL. */
     killVerb: async (point: string, verb: string, ...more: string[]): Promise<void> => {
-      const points = await mkdtemp(join(stack.folder, "failpoint-"));
-      const script = join(PROJECT, "scripts", "backout.ts");
-      const running = child(
-        process.execPath,
-        ["--disable-warning=ExperimentalWarning", script, verb, ...more, "--stack", stack.stack, "--json"],
-        { BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points },
-      );
-      const output = Promise.all([textOf(running.stdout), textOf(running.stderr)]).then((texts) => texts.join(""));
-      const reached = join(points, `${point}.reached`);
-      const there = (): boolean => existsSync(reached) && readFileSync(reached, "utf8") !== "";
-      await until(`${verb} stands at ${point}`, () => there() || running.exitCode !== null, 120_000);
-      if (!there()) throw new NotReachedError(point, running.exitCode, await output);
-      const provider = Number(readFileSync(reached, "utf8"));
+      const { running, provider } = await holdVerb(point, verb, more);
       const engines = readFileSync(`/proc/${running.pid!}/task/${running.pid!}/children`, "utf8").trim().split(" ").map(Number);
       for (const pid of [running.pid!, ...engines, provider]) process.kill(pid, "SIGKILL");
       await until("all of them are gone", () => ![running.pid!, ...engines, provider].some(isAlive));
+    },
+    /** Runs a verb whose provider is killed at a failpoint of its update. */
+    verbLosingProvider: async <T = Record<string, unknown>>(point: string, verb: string, ...more: string[]): Promise<VerbResult<T>> => {
+      const { provider, output } = await holdVerb(point, verb, more);
+      process.kill(provider, "SIGKILL");
+      const { code, stdout, stderr } = await output;
+      return { code, json: parsed<T>(stdout, stderr), stderr };
     },
     removeStaleLocks: (): string[] => mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder),
     /** `backout <verb> … --stack … --json` */
