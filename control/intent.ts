@@ -17,9 +17,12 @@ export interface Intent {
   crossing: string;
   /** Epoch of the last crossing when it was kept; 0 where there was none. */
   after: number;
+  /** Each of a whole key. */
   edits: PinEdit[];
-  /** What the stack file said besides pins, by key, as it was before: freeze, blocked releases, and the like. */
+  /** What the stack file said of these keys before, and of freeze, blocked releases, and the like; null where it said nothing. */
   before: Record<string, unknown>;
+  /** Hash of the pins it asked for before. */
+  was?: string;
   /** Of `deploy`: it goes back, because its release failed like this. */
   failed?: string;
 }

@@ -89,6 +89,17 @@ export function changedPins(before: string, after: string): PinEdit[] {
     .map((key) => ({ path: [key.slice(NAMESPACE.length + 1)], value: is[key] }));
 }
 
+/** The edits that lead from one value to the other and leave alone, with its comments, what both have. */
+export function editsBetween(path: PinEdit["path"], is: unknown, wanted: unknown): PinEdit[] {
+  if (isDeepStrictEqual(is, wanted)) return [];
+  if (!isPlainMap(is) || !isPlainMap(wanted)) return [{ path, value: wanted }];
+  return [...new Set([...Object.keys(is), ...Object.keys(wanted)])].flatMap((key) => editsBetween([...path, key], is[key], wanted[key]));
+}
+
+function isPlainMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !("secure" in value);
+}
+
 /**
  * Raw configuration of a stack file: full keys to values. What is encrypted is as `plain` has it, and left out where it has nothing.
  * @param file what the text is called in errors.

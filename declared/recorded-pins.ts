@@ -1,7 +1,7 @@
 /** Puts pins that were recorded back into a stack file. Pure. */
 import { constraintEdits } from "./constraints.ts";
 import type { PinEdit } from "./edit.ts";
-import type { DataPin, Pins } from "./pins.ts";
+import { canonical, configOf, type DataPin, type Pins } from "./pins.ts";
 import { isReference, SecretConfigUnknownError } from "./secret-config.ts";
 import type { DataPinText, Declared } from "./schema.ts";
 
@@ -11,25 +11,23 @@ import type { DataPinText, Declared } from "./schema.ts";
  * @throws SecretConfigUnknownError
  */
 export function recordedEdits(declared: Declared, pins: Pins, asked: Pins): PinEdit[] {
-  const edits: PinEdit[] = [
-    { path: ["release"], value: pins.release },
-    { path: ["scope"], value: undefined },
-  ];
+  const edits: PinEdit[] = [{ path: ["release"], value: pins.release }];
   for (const [name, pin] of Object.entries(pins.components)) {
     const now = declared.components[name] ?? {};
-    const release = pin.release === pins.release ? undefined : pin.release;
-    if (now.release !== release) edits.push({ path: ["components", name, "release"], value: release });
+    if ((now.release ?? pins.release) !== pin.release)
+      edits.push({ path: ["components", name, "release"], value: pin.release === pins.release ? undefined : pin.release });
     if ((now.run !== "off") !== pin.run) edits.push({ path: ["components", name, "run"], value: pin.run ? undefined : "off" });
     if (now.restart !== pin.restart) edits.push({ path: ["components", name, "restart"], value: pin.restart });
     const came = declared.releases[pin.release]?.components[name]?.config;
-    for (const [key, value] of differing<string | null>(now.config, came, pin.config)) {
+    for (const [key, value] of settings(now.config, came, pin.config)) {
       if (!isReference(pin.config[key])) edits.push({ path: ["components", name, "config", key], value });
       // What the release came with comes back with it.
       else if (now.config?.[key] !== undefined && asked.components[name]?.config[key] !== pin.config[key])
         throw new SecretConfigUnknownError(`components.${name}.config.${key}`);
     }
   }
-  edits.push({ path: ["data"], value: dataText(pins.data) }, { path: ["schema"], value: pins.schema });
+  if (canonical(asked.data) !== canonical(pins.data)) edits.push({ path: ["data"], value: dataText(pins.data) });
+  if (declared.schema !== pins.schema) edits.push({ path: ["schema"], value: pins.schema });
   const { flags: came } = declared.releases[pins.release] ?? {};
   for (const [flag, value] of differing(declared.flags, came, pins.flags)) edits.push({ path: ["flags", flag], value });
   edits.push(...constraintPins(declared, pins));
@@ -45,6 +43,19 @@ function differing<T>(written: Record<string, T> = {}, came: Record<string, T> =
   return [...keys]
     .filter((key) => (written[key] ?? came[key]) !== wanted[key])
     .map((key) => [key, came[key] === wanted[key] ? undefined : wanted[key]]);
+}
+
+/** The same of settings, of which `null` takes away one that the release came with. */
+function settings(
+  written: Record<string, string | null> = {},
+  came: Record<string, string> = {},
+  wanted: Record<string, string>,
+): [string, string | null | undefined][] {
+  const now = configOf(came, written);
+  const keys = new Set([...Object.keys(written), ...Object.keys(came), ...Object.keys(wanted)]);
+  return [...keys]
+    .filter((key) => now[key] !== wanted[key])
+    .map((key) => [key, came[key] === wanted[key] ? undefined : (wanted[key] ?? null)]);
 }
 
 function constraintPins(declared: Declared, { release, constraints = {}, definitions = {} }: Pins): PinEdit[] {

@@ -82,7 +82,7 @@ export async function openStack(found: StackFile, text: string = found.text): Pr
   const secret = secretKeys((key) => encrypted.includes(key));
   requireNoOtherSecrets(secret);
   const order = ledgerOrder(text, found.file);
-  const raw = rawConfig(text, found.file, await secretValues(found));
+  const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
   const bare = siteOf(declared, found.stack, programFolder(found.project));

@@ -1,9 +1,10 @@
 /** How a verb brings a stack to changed pins: told what would happen, refused where it cannot be, asked, carried out. */
 import { createInterface } from "node:readline";
 import type { Intent } from "../../control/intent.ts";
-import { changedPins, rawConfig } from "../../declared/edit.ts";
+import { changedPins } from "../../declared/edit.ts";
 import { NAMESPACE } from "../../declared/errors.ts";
 import { crossingOf } from "../../declared/pins.ts";
+import { configOf } from "../../declared/stack-text.ts";
 import { cross, unchanged, type CrossingOutcome } from "../cross.ts";
 import { goesOnWith, type Standing } from "../standing.ts";
 import { openStack, type OpenStack } from "../stack.ts";
@@ -74,7 +75,7 @@ export async function carryOut({ before, after, preview, standing, runId, reason
   const done = standing.pending === null && preview.settled && preview.drifted.length === 0;
   if (done && before.text === after.text) return unchanged(before, runId);
   // Of what is gone on with the words of before stand.
-  const intent = goesOnWith(standing, after) ? {} : { intent: intentOf(before, after, asked, runId, reason) };
+  const intent = goesOnWith(standing, after) ? {} : { intent: intentOf(before, after, asked, { runId, reason, standing }) };
   await confirm(yes, before.stack);
   const outcome = await cross(before, after.text, { runId, reason, ...intent });
   if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
@@ -82,24 +83,29 @@ export async function carryOut({ before, after, preview, standing, runId, reason
 }
 
 /** Keys that a verb may set and no crossing records. */
-const BESIDE_PINS = ["freeze", "blocked", "carry", "violations", "scope"];
+export const BESIDE_PINS = ["freeze", "blocked", "carry", "violations", "scope"];
 
+/** What is given up for it was never open: before it stood what stood before that. */
 export function intentOf(
   before: OpenStack,
   after: OpenStack,
   { words, ...asked }: Asked,
-  runId: string,
-  reason: string | null,
+  { runId, reason, standing }: { runId: string; reason: string | null; standing: Pick<Standing, "pending"> },
 ): Omit<Intent, "after"> {
-  const said = rawConfig(before.text);
+  const [said, says] = [configOf(before.text), configOf(after.text)];
+  const givenUp = standing.pending?.intent;
+  const changed = changedPins(before.text, after.text).map(({ path: [key] }) => key);
+  const keys = [...new Set([...changed, ...(givenUp?.edits ?? []).map(({ path: [key] }) => key)])];
+  const as = (config: Record<string, unknown>, key: string): unknown => config[`${NAMESPACE}:${key}`];
   return {
     ...asked,
     command: `${words} --stack ${before.stack}`,
     runId,
     reason,
     crossing: crossingOf(after.pins),
-    edits: changedPins(before.text, after.text),
-    before: Object.fromEntries(BESIDE_PINS.map((key) => [key, said[`${NAMESPACE}:${key}`] ?? null])),
+    edits: keys.map((key) => ({ path: [key], value: as(says, key) })),
+    before: { ...Object.fromEntries([...BESIDE_PINS, ...changed].map((key) => [key, as(said, key) ?? null])), ...givenUp?.before },
+    was: givenUp?.was ?? crossingOf(before.pins),
   };
 }
 

@@ -117,7 +117,8 @@ async function goBack(
 ): Promise<CrossingOutcome> {
   const found = stackFile(before.stack, before.project);
   const now = await openStack(found);
-  const { lastOpen, snapshots } = await standingOf(now);
+  const standing = await standingOf(now);
+  const { lastOpen, snapshots } = standing;
   if (lastOpen === null) return failed;
   const reason = failed.failure?.split("\n")[0] ?? "failed";
   say(`${release} failed (${reason}); going back to ${lastOpen.pins.release}, which opened last`);
@@ -131,7 +132,7 @@ async function goBack(
   const after = await openStack(found, editPins(base.text, wayBackEdits(way)));
   const asked = { verb: "deploy" as const, goal: release, words: `deploy ${quoted(release)}`, failed: reason };
   const own = { runId: `${runId}-back`, reason: `${release} failed` };
-  return cross(now, after.text, { ...own, intent: intentOf(now, after, asked, own.runId, own.reason) });
+  return cross(now, after.text, { ...own, intent: intentOf(now, after, asked, { ...own, standing }) });
 }
 
 /** The way back of a deployment that was interrupted on it. */

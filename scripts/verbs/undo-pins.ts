@@ -3,12 +3,14 @@ import { isDeepStrictEqual } from "node:util";
 import type { Intent } from "../../control/intent.ts";
 import { openControl } from "../../control/open.ts";
 import type { Crossing } from "../../control/record.ts";
-import { editPins, rawConfig, type PinEdit } from "../../declared/edit.ts";
+import { editPins, editsBetween, type PinEdit } from "../../declared/edit.ts";
 import { NAMESPACE } from "../../declared/errors.ts";
 import type { DataPin } from "../../declared/pins.ts";
-import { dataText, recordedEdits } from "../../declared/recorded-pins.ts";
+import { recordedEdits } from "../../declared/recorded-pins.ts";
+import { configOf } from "../../declared/stack-text.ts";
 import type { Standing } from "../standing.ts";
-import type { OpenStack } from "../stack.ts";
+import { openStack, type OpenStack } from "../stack.ts";
+import { BESIDE_PINS } from "./carry-out.ts";
 import { VerbRefusedError } from "./outcome.ts";
 
 /** The stack file as the undo of the last rollback would leave it, finished or not. @throws VerbRefusedError where there is none */
@@ -18,8 +20,7 @@ export async function undoText(stack: OpenStack, standing: Standing): Promise<st
   if (pending?.forward === true)
     throw new VerbRefusedError(`${pending.title}: it is no rollback. To go back from it run \`rollback\`; nothing was changed`);
   // Nothing but the stack file was changed.
-  if (pending !== null && pending.crossing === null)
-    return editPins(stack.text, [...recordedEdits(stack.declared, lastOpen.pins, stack.pins), ...besideEdits(stack, pending.intent!)]);
+  if (pending !== null && pending.crossing === null) return textBefore(stack, lastOpen, lastOpen.pins.data, pending.intent);
   const back = pending?.crossing ?? lastOpen;
   const own = intent?.crossing === back.crossing ? intent : null;
   requireRollback(back, own);
@@ -28,12 +29,23 @@ export async function undoText(stack: OpenStack, standing: Standing): Promise<st
   const data = Object.fromEntries(
     Object.keys(stack.definition.databases).map((database) => [database, dataBefore(database, back, before, standing)]),
   );
-  return editPins(stack.text, [
-    ...recordedEdits(stack.declared, before.pins, stack.pins),
-    { path: ["data"], value: dataText(data) },
-    ...(own === null ? [] : besideEdits(stack, own)),
-    ...runningReleases(before).map((release): PinEdit => ({ path: ["blocked", release], value: undefined })),
-  ]);
+  return textBefore(stack, before, data, own);
+}
+
+/**
+ * What the verb wrote as it was before, as far as it is known and nobody has changed it since; the pins that opened, whatever the stack file asks
+ * for otherwise.
+ */
+async function textBefore(stack: OpenStack, opened: Crossing, data: Record<string, DataPin>, own: Intent | null): Promise<string> {
+  const base = await openStack(
+    stack,
+    editPins(stack.text, [
+      ...(own === null ? [{ path: ["scope"], value: undefined } satisfies PinEdit] : keysBefore(stack, own, opened)),
+      ...runningReleases(opened).map((release): PinEdit => ({ path: ["blocked", release], value: undefined })),
+    ]),
+  );
+  const scope: PinEdit = { path: ["scope"], value: configOf(base.text)[`${NAMESPACE}:scope`] };
+  return editPins(base.text, [...recordedEdits(base.declared, { ...opened.pins, data }, base.pins), scope]);
 }
 
 function requireRollback({ epoch, plan, pins }: Crossing, intent: Intent | null): void {
@@ -77,16 +89,15 @@ function runningReleases({ pins }: Crossing): string[] {
   return [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])];
 }
 
-/** What the verb set besides pins, as it was; what somebody set otherwise since stays. */
-function besideEdits({ text }: OpenStack, { before, edits }: Intent): PinEdit[] {
-  const now = rawConfig(text);
+/** What the verb set, as it was; what somebody set otherwise since stays. Pins only where they are those that opened. */
+function keysBefore({ text }: OpenStack, { before, edits, was }: Intent, { crossing }: Crossing): PinEdit[] {
+  const now = configOf(text);
   return edits.flatMap(({ path: [key], value }) => {
-    if (!(key in before)) return [];
-    const was = before[key] ?? undefined;
-    const is = now[`${NAMESPACE}:${key}`];
-    if (isDeepStrictEqual(is, value)) return [{ path: [key], value: was } satisfies PinEdit];
+    if (!(key in before) || (was !== crossing && !BESIDE_PINS.includes(key))) return [];
+    const [is, wanted] = [now[`${NAMESPACE}:${key}`], before[key] ?? undefined];
+    if (isDeepStrictEqual(is, value)) return editsBetween([key], is, wanted);
     if (key !== "blocked") return [];
-    const earlier = Object.keys(was ?? {});
+    const earlier = Object.keys(wanted ?? {});
     const added = Object.keys(value ?? {}).filter((release) => !earlier.includes(release));
     return added.map((release): PinEdit => ({ path: ["blocked", release], value: undefined }));
   });

@@ -26,7 +26,11 @@ export function wayBackEdits({ definition, declared, pins: asked, goal, snapshot
   const taken = takenSince(goal.epoch, snapshots);
   const blocked: PinEdit[] = block === null ? [] : [{ path: ["blocked", block.release], value: block.incident }];
   // Whatever stands in the way of the goal itself would refuse it.
-  const recorded = [...recordedEdits(declared, pins, asked), { path: ["blocked", pins.release], value: undefined } satisfies PinEdit];
+  const recorded: PinEdit[] = [
+    ...recordedEdits(declared, pins, asked),
+    { path: ["scope"], value: undefined },
+    { path: ["blocked", pins.release], value: undefined },
+  ];
   const scope = definition.partialMigrationScope;
   if (halfMigrated && scope !== undefined) {
     const names = Object.fromEntries(Object.entries(taken).map(([database, { name, generation }]) => [database, `${name}@${generation}`]));

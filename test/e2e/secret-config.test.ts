@@ -20,8 +20,9 @@ beforeAll(async () => {
     edits: [{ path: ["arm"], value: "never" }],
     definition: () => `import { orbisForge } from "${PROJECT}/systems/orbis-forge/definition.ts";
 const { app } = orbisForge.components;
+const settings = { ...orbisForge.scopes.application, pins: { components: { app: { config: "ledger" } } } };
 const environment = (context) => ({ ...app.environment(context), MODE: context.config["MODE"] ?? "none" });
-export const definition = { ...orbisForge, components: { app: { ...app, environment } } };
+export const definition = { ...orbisForge, components: { app: { ...app, environment } }, scopes: { ...orbisForge.scopes, settings } };
 `,
   });
 });
@@ -82,4 +83,18 @@ test("another value is a change by name that restarts the component; the passwor
   } finally {
     process.env = environment;
   }
+});
+
+test("a rollback takes it away, the undo brings it back as it was encrypted, and it is in no output", async () => {
+  const environment = (): string => readFileSync(`/proc/${observeProcess(processFolder(stand.site), "app").pid}/environ`, "utf8");
+  const text = stand.text();
+  const back = await stand.verb("rollback", "--scope", "settings", "--yes");
+  expect(back.code, back.stderr).toBe(0);
+  expect(stand.text()).not.toMatch(/MODE:\n +secure:/);
+  expect(environment()).toMatch(/\0MODE=none\0/);
+  const undone = await stand.verb("undo", "--yes");
+  expect(undone.code, undone.stderr).toBe(0);
+  expect(environment()).toMatch(/\0MODE=another-4712\0/);
+  expect(stand.text().split("\n").sort()).toEqual(text.split("\n").sort());
+  for (const { json, stderr } of [back, undone]) expect(JSON.stringify(json) + stderr).not.toContain("another-4712");
 });
