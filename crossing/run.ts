@@ -1,6 +1,6 @@
 /** A run works its way through the phases of one crossing; every step is journalled where the data is. */
 import type { ControlRecord } from "../control/record.ts";
-import { upCommand } from "../declared/commands.ts";
+import { commandOf, upCommand } from "../declared/commands.ts";
 import type { Site } from "../declared/site.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import { failpoint, stepPoint } from "./failpoints.ts";
@@ -23,14 +23,19 @@ export class StepFailedError extends Error {
   readonly phase: Phase;
   readonly step: string;
   readonly gateClosed: boolean;
-  constructor(site: Site, phase: Phase, step: string, cause: unknown) {
+  /** @param left release that this deploys over; null: it is no deployment, or that is not known. */
+  constructor(site: Site, phase: Phase, step: string, cause: unknown, left: string | null = null) {
     const gateClosed = usersAreOut(site);
     const up = `\`${upCommand(site)}\``;
+    const back =
+      left === null
+        ? `pin the previous release and run ${up}`
+        : `go back to ${left}: \`${commandOf(site.project, "backout", `rollback --stack ${site.stack}`)}\``;
     const reason = cause instanceof Error ? cause.message : String(cause);
     super(
       `${phase}: ${step} failed: ${reason}\n` +
         (gateClosed
-          ? `The gate stays closed: users get 503 until verification has passed. Mend the cause and run ${up} again, it goes on from here; or pin the previous release and run ${up}.`
+          ? `The gate stays closed: users get 503 until verification has passed. Mend the cause and run ${up} again, it goes on from here; or ${back}.`
           : `Nothing was closed. Mend the cause and run ${up} again.`),
       { cause },
     );
@@ -64,7 +69,7 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
     return result;
   } catch (error) {
     if (error instanceof RefusedError) throw error;
-    const failed = new StepFailedError(run.site, phase, name, error);
+    const failed = new StepFailedError(run.site, phase, name, error, await deployedOver(run));
     // The server itself may be what died.
     await run.control
       .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
@@ -74,4 +79,10 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
       .catch(() => undefined);
     throw failed;
   }
+}
+
+/** Release that a deployment leaves; null: it is none, or its record cannot be asked. */
+async function deployedOver({ control, epoch }: Run): Promise<string | null> {
+  const plan = (await control.crossing(epoch).catch(() => null))?.plan;
+  return plan?.forward === true && plan.fromRelease !== plan.toRelease ? plan.fromRelease : null;
 }

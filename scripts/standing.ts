@@ -45,9 +45,14 @@ export async function standingOf(stack: OpenStack): Promise<Standing> {
   const { reach, last, lastOpen, snapshots, catalogue, opened } = await look(site, definition);
   const nothing = { reach, last, lastOpen, snapshots, catalogue, opened, intent: null, pending: null };
   if (reach.kind !== "reached") return nothing;
-  const control = await openControl(site, definition);
-  const intent = control === null ? null : await keptIntent(control).finally(() => control.end());
+  const intent = await intentKept(stack);
   return { ...nothing, intent, pending: pendingOf(stack, last, intent) };
+}
+
+/** What the verb that wrote pins last was about to do. */
+export async function intentKept({ site, definition }: OpenStack): Promise<Intent | null> {
+  const control = await openControl(site, definition);
+  return control === null ? null : keptIntent(control).finally(() => control.end());
 }
 
 /** What was begun and is not done. Pure. */

@@ -9,13 +9,12 @@ export interface Advised {
 /** Looking changes nothing: a message that names such a verb does not advise it as the way on. */
 const LOOKING = ["status", "preview", "history", "verify", "watch", "drill"];
 
-/** The first command in backquotes that would change something; null where there is none. */
-export function advisedIn(text: string): Advised | null {
-  for (const [, quoted = ""] of text.matchAll(/`([^`]+)`/g)) {
+/** The commands in backquotes that would change something, in their order. */
+export function advisedIn(text: string): Advised[] {
+  return [...text.matchAll(/`([^`]+)`/g)].flatMap(([, quoted = ""]) => {
     const command = commandIn(quoted);
-    if (command !== null && !LOOKING.includes(command.words[0] ?? "")) return command;
-  }
-  return null;
+    return command === null || LOOKING.includes(command.words[0] ?? "") ? [] : [command];
+  });
 }
 
 /** `npm run pulumi -- up …`, `npx backout rollback …`, `backout undo …`; null for anything else. */

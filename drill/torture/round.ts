@@ -1,5 +1,5 @@
 /** One round: a witness writes, something is done to the system, somebody is killed, and the advised command is run until all is as declared. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
@@ -39,6 +39,8 @@ const MOST_COMMANDS = 10;
 const WRITES = 10;
 const WRITES_LIMIT_MS = 20_000;
 const WAIT_MS = 3_000;
+/** Exit code of what says that it changed nothing. */
+const REFUSED = 3;
 /** What was killed may be noticed a moment later; what is started takes a moment. Milliseconds. */
 const SETTLES_MS = 15_000;
 
@@ -170,10 +172,17 @@ async function untilDeclared(
   let killed = 0;
   let done = false;
   for (let count = 1; ; count++) {
+    const text = readFileSync(stage.stack.file, "utf8");
     const ran = await run(stage, command, nextKills(kills), dice);
     killed += ran.killed.length;
     say(`  ${count}. ${show(command)}: ${endOf(ran)}${ran.killed.map((kill) => `, killed: ${kill}`).join("")}`);
     if (command === first && ran.code === 0) done = true;
+    if (ran.code === REFUSED && readFileSync(stage.stack.file, "utf8") !== text)
+      return {
+        seen: { ...(await lookAtAll(stage)), wrong: [`${show(command)} was refused, and has changed the stack file`] },
+        killed,
+        done,
+      };
     killed += killIdle(stage, ran.missed, dice, say);
     const seen = await untilSettled(stage, ran.code === 0);
     const over = count >= MOST_COMMANDS || ran.overtime;
@@ -199,7 +208,7 @@ async function untilDeclared(
 /** Done, gone back by itself, or refused with nothing changed: nothing is left for the advised command to do. */
 function endedWell({ code, json }: Ran): boolean {
   const { rolledBack } = (json ?? {}) as { rolledBack?: { ok?: boolean } | null };
-  return code === 0 || code === 3 || rolledBack?.ok === true;
+  return code === 0 || code === REFUSED || rolledBack?.ok === true;
 }
 
 /** The next one, and those that are to come with it. */
@@ -250,8 +259,10 @@ async function untilNone(look: () => Promise<string[]>): Promise<string[]> {
 function nextCommand(ran: Ran, command: Advised, { status, wrong }: Seen, again: boolean): Advised {
   // Who was killed says nothing: run it again, or ask status.
   if (ran.code === null && again) return command;
-  const advised = ran.code === null ? null : advisedIn(messageOf(ran));
-  return advised ?? commandIn(status?.up ?? "") ?? advisedIn(wrong.join("\n")) ?? command;
+  const advised = ran.code === null ? [] : advisedIn(messageOf(ran));
+  // What has failed by itself fails again while nothing is mended: then the other way is taken, where there is one.
+  const other = ran.killed.length > 0 ? undefined : advised.find((one) => show(one) !== show(command));
+  return other ?? advised[0] ?? commandIn(status?.pending?.command ?? status?.up ?? "") ?? advisedIn(wrong.join("\n"))[0] ?? command;
 }
 
 /** What a person reads at the end. */

@@ -19,6 +19,7 @@ import { clockSpeed } from "../../verification/clock.ts";
 import { watchStates, type WatchState } from "../../verification/watches-due.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
+import { intentKept, pendingOf } from "../standing.ts";
 import { finish, print, type CommonOptions } from "./outcome.ts";
 
 export interface Status {
@@ -26,6 +27,8 @@ export interface Status {
   system: string;
   /** The update that goes on with an unfinished crossing, and starts what is down. */
   up: string;
+  /** What was begun and is not done, and the command that goes on with it as it was begun; null: nothing. */
+  pending: { title: string; command: string } | null;
   declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
   reached: boolean;
   reason: string | null;
@@ -84,11 +87,13 @@ export async function status(options: CommonOptions): Promise<Status> {
   }
   const sizes = facts.reach.kind === "reached" ? await copySizes(site, definition) : new Map<string, number>();
   const ready = await readiness(stack, facts);
+  const pending = facts.reach.kind === "reached" ? pendingOf(stack, facts.last, await intentKept(stack)) : null;
   const copies = facts.catalogue.filter(({ role }) => role !== "live");
   return {
     stack: stack.stack,
     system: definition.name,
     up: upCommand(site),
+    pending: pending === null ? null : { title: pending.title, command: pending.command },
     declared: { release: pins.release, data: pins.data, blocked: stack.declared.blocked, freeze: stack.declared.freeze ?? null },
     reached: facts.reach.kind === "reached",
     reason: facts.reach.kind === "unreachable" ? facts.reach.reason : facts.reach.kind === "absent" ? "not deployed yet" : null,
@@ -175,9 +180,11 @@ function tell(found: Status): void {
   if (found.crossing !== null) {
     const { epoch, state, from, to, scope, component, unfinished: open, failure } = found.crossing;
     lines.push(
-      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.up}\` again` : ""}`,
+      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.pending?.command ?? found.up}\` again` : ""}`,
     );
   }
+  if (found.pending !== null && found.crossing?.unfinished !== true)
+    lines.push(`  ${found.pending.title}: run \`${found.pending.command}\` again`);
   const down = found.gate?.running === false ? `, but its process is NOT RUNNING, nobody gets through: \`${found.up}\` starts it` : "";
   lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}${down}`);
   if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);

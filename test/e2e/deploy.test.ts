@@ -212,7 +212,7 @@ test("`--on-failure stop` leaves the gate closed and says what to run; pinning t
   const { code, json, stderr } = await deploy("v4.2.0", "--on-failure", "stop");
   expect(code, stderr).toBe(1);
   expect(json).toMatchObject({ ok: false, rolledBack: null, refused: false });
-  expect(json.failure).toMatch(/The gate stays closed: .*pin the previous release and run `\S.* up --stack e2e`/);
+  expect(json.failure).toMatch(/The gate stays closed: .* or go back to v4\.1\.0: `\S.* rollback --stack e2e`/);
   expect(stand.gate()?.mode).toBe("closed");
   expect(await stand.version()).toBeNull();
   expect((await stand.ask("/health")).status).toBe(503);

@@ -134,9 +134,12 @@ describe("PostgreSQL", () => {
     expect(lost.json.failure).toMatch(/It has opened: users are let in\. .*Run `\S.* up --stack e2e`/);
     expect(stand.text()).not.toContain("backout:blocked");
     expect(await stand.version()).toBe("v4.0.0");
-    expect((await stand.verb("status")).json).toMatchObject({ crossing: { state: "open", unfinished: true } });
+    expect((await stand.verb("status")).json).toMatchObject({
+      crossing: { state: "open", unfinished: true },
+      pending: { command: expect.stringMatching(/deploy v4\.0\.0 --stack e2e$/) as string },
+    });
     expect((await stand.typed("up", "--yes", "--skip-preview")).code).toBe(0);
-    expect((await stand.verb("status")).json).toMatchObject({ crossing: { state: "open", unfinished: false } });
+    expect((await stand.verb("status")).json).toMatchObject({ crossing: { state: "open", unfinished: false }, pending: null });
     expect(await stand.verb("deploy", "v4.0.0", "--yes")).toMatchObject({ code: 0, json: { unchanged: true } });
   });
 

@@ -41,7 +41,13 @@ describe("advice", () => {
     ],
     ["the embedded server is down, `pulumi up --stack shop` starts it", { tool: "pulumi", words: ["up", "--stack", "shop"] }],
     ["remove `backout:freeze`, or look at `backout status`", null],
-  ])("%s", (text, command) => expect(advisedIn(text)).toEqual(command));
+  ])("%s", (text, command) => expect(advisedIn(text)).toEqual(command === null ? [] : [command]));
+
+  test("one way or the other: both, in their order", () =>
+    expect(advisedIn("run `npm run pulumi -- up --stack shop` again; or go back: `npm run backout -- rollback --stack shop`")).toEqual([
+      { tool: "pulumi", words: ["up", "--stack", "shop"] },
+      { tool: "backout", words: ["rollback", "--stack", "shop"] },
+    ]));
 
   test("somebody else works on it", () => {
     expect(advisesToWait("shop is locked by a@b (pid 1) since now: deploy v2, run x. Wait for it to end.")).toBe(true);
