@@ -58,6 +58,8 @@ export interface CutOver {
   cutOverMs: number;
   /** Name under which what was live is kept. */
   quarantine: string;
+  /** What others rely on and went with it, in words; absent: nothing. */
+  wentAlong?: string[];
 }
 
 export interface Migrated {

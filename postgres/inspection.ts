@@ -110,19 +110,38 @@ export async function refusedByTriggers(client: pg.Client): Promise<{ triggers: 
 /** What follows a database into quarantine and is missed by whoever relies on it. */
 export interface Followers {
   /** Logical slots nobody reads from now. */
-  slots: string[];
-  publications: string[];
+  slots: { name: string; plugin: string }[];
+  publications: Publication[];
+}
+
+export interface Publication {
+  name: string;
+  /** With their schemas. */
+  tables: string[];
 }
 
 /** @param client a session in the database */
 export async function followers(client: pg.Client): Promise<Followers> {
-  const slots = await client.query<{ name: string }>(
-    "SELECT slot_name::text AS name FROM pg_replication_slots WHERE database = current_database() AND NOT active ORDER BY 1",
+  const { rows: slots } = await client.query<{ name: string; plugin: string }>(
+    "SELECT slot_name::text AS name, plugin::text FROM pg_replication_slots WHERE database = current_database() AND NOT active ORDER BY 1",
   );
-  return { slots: slots.rows.map(({ name }) => name), publications: await publications(client) };
+  return { slots, publications: await publications(client) };
 }
 
-export async function publications(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>("SELECT pubname::text AS name FROM pg_publication ORDER BY 1");
-  return rows.map(({ name }) => name);
+export async function publications(client: pg.Client): Promise<Publication[]> {
+  const { rows } = await client.query<Publication>(
+    `SELECT p.pubname::text AS name, coalesce(array_agg(t.schemaname || '.' || t.tablename ORDER BY t.schemaname, t.tablename) FILTER (WHERE t.tablename IS NOT NULL), '{}') AS tables
+     FROM pg_publication p LEFT JOIN pg_publication_tables t USING (pubname) GROUP BY 1 ORDER BY 1`,
+  );
+  return rows;
+}
+
+/** What of these publications the others lack, in words. */
+export function lacking(those: readonly Publication[], others: readonly Publication[]): string[] {
+  return those.flatMap(({ name, tables }) => {
+    const other = others.find((each) => each.name === name);
+    if (other === undefined) return [`publication "${name}"`];
+    const missing = tables.filter((table) => !other.tables.includes(table));
+    return missing.length === 0 ? [] : [`${missing.join(", ")} in publication "${name}"`];
+  });
 }

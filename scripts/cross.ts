@@ -37,6 +37,8 @@ export interface CrossingOutcome {
   seconds: number;
   cutOverMs: number | null;
   quarantine: string | null;
+  /** Replication slots and publications that went with what was live, in words. */
+  wentAlong: string[];
   phases: PhaseTime[];
   checks: CheckResult[];
   exported: { path: string; sha256: string; rows: number }[];
@@ -161,7 +163,7 @@ async function outcomeOf(
     // Who cannot ask does not know whether anything was changed: then the pins stay.
     const refused = code !== 0 && silent === null && (!ours || crossing.state === "refused");
     const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)
-      ?.detail as { cutOverMs: number; quarantine: string } | undefined;
+      ?.detail as { cutOverMs: number; quarantine: string; wentAlong?: string[] } | undefined;
     const ended = journal.findLast(({ phase, step, status }) => phase === "evidence" && step === "ended" && status === "finished")
       ?.detail as Ended | undefined;
     const settled = isDone(was) && was?.epoch === crossing?.epoch;
@@ -177,6 +179,7 @@ async function outcomeOf(
       seconds: round(seconds),
       cutOverMs: cut === undefined ? null : Math.round(cut.cutOverMs * 10) / 10,
       quarantine: cut?.quarantine ?? null,
+      wentAlong: cut?.wentAlong ?? [],
       phases: phaseTimes(journal, scope, isDone(crossing)),
       checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
       exported: ours ? await control.exports(crossing.epoch) : [],

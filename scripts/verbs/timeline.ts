@@ -13,6 +13,7 @@ export function timelineLines(outcome: CrossingOutcome): string[] {
       `  ${name.padEnd(9)} ${seconds.toFixed(2).padStart(8)} s${budgetSeconds === null ? "" : ` of ${budgetSeconds} s`}${status === "done" ? "" : `  ${status}`}`,
     );
   if (outcome.cutOverMs !== null) lines.push(`  data cut over in ${outcome.cutOverMs} ms; what was live is ${outcome.quarantine}`);
+  for (const line of outcome.wentAlong) lines.push(`  ${line}`);
   for (const { name, status, detail } of outcome.checks) if (status !== "passed") lines.push(`  check ${name}: ${status}: ${detail}`);
   const count = (which: string): number => outcome.checks.filter(({ status }) => status === which).length;
   const skipped = count("skipped") === 0 ? "" : `, ${count("skipped")} skipped`;

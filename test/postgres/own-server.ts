@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
 import { connect, quote, type Endpoint } from "../../postgres/connection.ts";
-import { ensureServer, removeServer } from "../../postgres/server.ts";
+import { ensureServer, removeServer, stopServer } from "../../postgres/server.ts";
 
 export interface OwnServer {
   endpoint: Endpoint;
@@ -15,7 +15,8 @@ export interface OwnServer {
   remove(): Promise<void>;
 }
 
-export async function ownServer(): Promise<OwnServer> {
+/** @param settings of the server, which it is started with once more */
+export async function ownServer(settings: Record<string, string> = {}): Promise<OwnServer> {
   const folder = await mkdtemp(join(tmpdir(), "backout-postgres-"));
   const home = join(folder, "server");
   const port = await freePort();
@@ -27,6 +28,13 @@ export async function ownServer(): Promise<OwnServer> {
     sessions.push(session);
     return session;
   };
+  if (Object.keys(settings).length > 0) {
+    const first = await connect(endpoint, "postgres");
+    for (const [name, value] of Object.entries(settings)) await first.query(`ALTER SYSTEM SET ${quote(name)} = '${value}'`);
+    await first.end();
+    await stopServer(home, { mode: "fast" });
+    await ensureServer({ home, port, superuser: "backout" });
+  }
   const admin = await open("postgres");
   return {
     endpoint,

@@ -20,6 +20,7 @@ import type { DataAction, DatabasePlan, Lineage } from "../../plan.ts";
 import type { Run } from "../../run.ts";
 import { armedCopy, withCopy } from "./arming.ts";
 import { putBackProperties } from "./fence.ts";
+import { wentAlong } from "./followers.ts";
 import { ensureServices } from "./roles.ts";
 import { clientOf } from "./session.ts";
 
@@ -77,7 +78,9 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
   const now = await liveLineage(client, live);
   const quarantine = derivedName(live, `_quarantine_${epoch}`);
   if (satisfies(now.lineage, action)) {
-    await putBackProperties(run, database, (await findDatabase(client, quarantine)) === null ? undefined : quarantine);
+    const aside = (await findDatabase(client, quarantine)) === null ? undefined : quarantine;
+    await putBackProperties(run, database, aside);
+    if (aside !== undefined) await tellFollowers(run, database, aside);
     return null;
   }
   const startedAt = performance.now();
@@ -109,7 +112,13 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
   await session.query("SELECT 1");
   const cutOverMs = performance.now() - startedAt;
   await session.end();
-  return { cutOverMs, quarantine };
+  return { cutOverMs, quarantine, wentAlong: await tellFollowers(run, database, quarantine) };
+}
+
+async function tellFollowers(run: Run, database: string, quarantine: string): Promise<string[]> {
+  const told = await wentAlong(run, database, quarantine);
+  for (const line of told) run.log("warning", line);
+  return told;
 }
 
 interface Replacement {

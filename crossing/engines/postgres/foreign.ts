@@ -2,15 +2,15 @@
 import type { Client } from "pg";
 import { catalogued, liveLineage } from "../../../control/catalogue.ts";
 import { requireOwn } from "../../../control/identity.ts";
-import type { ControlRecord, Snapshot } from "../../../control/record.ts";
+import type { ControlRecord } from "../../../control/record.ts";
 import { ControlStore } from "../../../control/store.ts";
 import { controlName, endpointOf, liveName, ownerRole, servicesRole, type Site } from "../../../declared/site.ts";
 import { UnreachableError, withSession } from "../../../postgres/connection.ts";
-import { describeInspection, followers, inspect, publications, refusedByTriggers, type Inspection } from "../../../postgres/inspection.ts";
+import { describeInspection, inspect, refusedByTriggers, type Inspection } from "../../../postgres/inspection.ts";
 import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../../../postgres/properties.ts";
 import { dropRole, grantConnect, grantServicesOnce, ownerOfObjects, ownerOfTables, revokeServices } from "../../../postgres/roles.ts";
 import type { Looking } from "../../engine.ts";
-import type { DataAction, DatabasePlan } from "../../plan.ts";
+import type { DatabasePlan } from "../../plan.ts";
 import { savedProperties } from "./properties-record.ts";
 import { ensureServices } from "./roles.ts";
 import { clientOf } from "./session.ts";
@@ -159,23 +159,4 @@ export async function giveBack({ site, control }: Looking & { control: ControlRe
   );
   for (const role of own) await dropRole(client, role);
   await control.forget(foundKey(database));
-}
-
-/** What a cut-over by rename leaves with the old database, in words: told before. */
-export async function leftBehind({ site }: Looking, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
-  if (site.server?.driver === "in-place" || (action.kind !== "restore" && action.kind !== "undo")) return [];
-  const endpoint = endpointOf(site);
-  const { slots, publications: live } = await withSession(endpoint, liveName(site, database), followers);
-  const kept = snapshot?.driver === "template" ? await withSession(endpoint, snapshot.location, publications, { readOnly: true }) : null;
-  const gone = kept === null ? live : live.filter((name) => !kept.includes(name));
-  return [
-    ...slots.map(
-      (slot) =>
-        `replication slot "${slot}" follows the old database into quarantine and keeps its log there: its consumer misses what is written from now on`,
-    ),
-    ...gone.map(
-      (name) =>
-        `publication "${name}" is the old database's${kept === null ? ": it is there afterwards only if the snapshot has it" : ": the snapshot has none of that name"}`,
-    ),
-  ];
 }

@@ -214,12 +214,15 @@ describe("what is in the way of an update, or is left behind by it", () => {
     await withSession(server.endpoint, "published", (client) => client.query("CREATE PUBLICATION before FOR TABLE orders"));
     await program.end();
     await admin('CREATE DATABASE "published snapshot" TEMPLATE published');
-    await withSession(server.endpoint, "published", (client) => client.query("CREATE PUBLICATION since FOR TABLE orders"));
+    await withSession(server.endpoint, "published", (client) =>
+      client.query("CREATE PUBLICATION since FOR TABLE orders; ALTER PUBLICATION before ADD TABLE _prisma_migrations"),
+    );
     const snapshot = { driver: "template", location: "published snapshot" } as never;
     const action = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 } as const;
     const at = { site: siteOf("published"), definition, control: null };
     expect(await postgres.leftBehind(at, "shop", action, snapshot)).toEqual([
-      'publication "since" is the old database\'s: the snapshot has none of that name',
+      'public._prisma_migrations in publication "before" is the old database\'s: the snapshot lacks it',
+      'publication "since" is the old database\'s: the snapshot lacks it',
     ]);
     expect(await postgres.leftBehind(at, "shop", { kind: "none" }, null)).toEqual([]);
   });

@@ -83,6 +83,7 @@ const NOTHING: CrossingOutcome = {
   seconds: 1,
   cutOverMs: null,
   quarantine: null,
+  wentAlong: [],
   phases: [],
   checks: [],
   exported: [],
