@@ -40,7 +40,9 @@ export function losses({ rows, unknown, notCompared }: AtRisk): string[] {
       .filter(([, { inserted, updated, deleted }]) => inserted + updated + deleted > 0)
       .map(([table, { inserted, updated, deleted }]) => `${table} +${inserted} ~${updated} -${deleted}`),
     ...Object.entries(unknown).map(([table, why]) => `${table}: unknown, ${why}`),
-    ...notCompared.filter(({ mayBeLost }) => mayBeLost).map(({ kind, name, why }) => `${kind} ${name}, which is not compared: ${why}`),
+    ...notCompared
+      .filter(({ mayBeLost }) => mayBeLost)
+      .map(({ kind, name, why, compared }) => `${kind} ${name}, which is ${compared === true ? "in no export" : "not compared"}: ${why}`),
   ];
 }
 

@@ -285,8 +285,11 @@ function riskLines(database: string, { rows, how, unknown, notCompared, notes }:
   }));
   for (const [table, why] of Object.entries(unknown))
     lines.push({ severity: "warning", line: `${database}: rows at risk in ${shown(table)} are unknown: ${why}; --exact counts them` });
-  for (const { kind, name, why, mayBeLost } of notCompared)
-    lines.push({ severity: mayBeLost ? "warning" : "info", line: `${database}: not compared and in no export: ${kind} ${name}: ${why}` });
+  for (const { kind, name, why, mayBeLost, compared } of notCompared)
+    lines.push({
+      severity: mayBeLost ? "warning" : "info",
+      line: `${database}: ${compared === true ? "" : "not compared and "}in no export: ${kind} ${name}: ${why}`,
+    });
   if (lines.every(({ severity }) => severity === "info"))
     lines.unshift({
       severity: "info",

@@ -13,6 +13,8 @@ export interface NotCompared {
   why: string;
   /** Content that exists nowhere else was or may have been written since: a restore takes it away. */
   mayBeLost: boolean;
+  /** It is compared all the same: only the export does not hold it. */
+  compared?: true;
 }
 
 /** Large objects as a table: a row per 64 KB of each object, an empty one has one row, too. */
@@ -38,7 +40,7 @@ export async function largeObjects(client: Client): Promise<TableShape | "unread
   const { objects, unreadable } = rows[0]!;
   if (objects === 0) return null;
   if (unreadable > 0) return "unreadable";
-  const column = { generated: false, missing: null, stored: true, unfilled: ["NULL"] };
+  const column = { generated: false, missing: null, stored: true, wide: null, unfilled: ["NULL"] };
   return {
     name: LARGE_OBJECTS,
     schema: "pg_catalog",

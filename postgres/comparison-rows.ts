@@ -8,8 +8,8 @@ export type TextRow = Record<string, string | null>;
 /** Hands every value over as the server rendered it: no rounding, no time zone, nothing lost on the way back. */
 export const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value };
 
-/** Rows asked for at a time: as many as this many characters hold, judged by the largest row of the batch before. */
-const BATCH = { rows: 1_000, first: 4, growth: 8, characters: 8_000_000 };
+/** Rows asked for at a time: as many as this many characters hold, judged by the longest row there is and by those of the batch before. */
+const BATCH = { rows: 1_000, first: 4, growth: 8, characters: 8_000_000, most: 64_000_000 };
 
 export type Cells = (string | null)[];
 
@@ -21,14 +21,17 @@ export class RowStream {
   private place = 0;
   private ended = false;
   private rows = BATCH.first;
+  private readonly mostRows: number;
 
-  constructor(client: Client, text: string, values: unknown[]) {
+  /** @param longest bytes of the longest row's text, where it is long */
+  constructor(client: Client, text: string, values: unknown[], longest = 0) {
+    this.mostRows = Math.max(1, Math.min(BATCH.rows, Math.floor(BATCH.most / Math.max(1, longest))));
     this.cursor = client.query(new Cursor<Cells>(text, values, { rowMode: "array", types: AS_TEXT }));
   }
 
   async advance(): Promise<void> {
     if (this.place >= this.batch.length && !this.ended) {
-      this.batch = await this.cursor.read(this.rows);
+      this.batch = await this.cursor.read(Math.min(this.rows, this.mostRows));
       this.rows = nextRows(this.rows, this.batch);
       this.place = 0;
       this.ended = this.batch.length === 0;

@@ -15,6 +15,8 @@ export interface ColumnShape {
   missing: string | null;
   /** Its text depends on nothing but what is stored in the row. */
   stored: boolean;
+  /** How its size can be asked where values may be of any; null where they are small. */
+  wide: "text" | "bytea" | "other" | null;
   /** What a row has in it that nobody gave a value: `missing`, else NULL or the default, where that is a literal. SQL expressions of type text. */
   unfilled: string[];
 }
@@ -60,6 +62,7 @@ const SHAPES = `
   SELECT n.nspname AS schema, c.relname AS "table", c.relkind = 'p' AS partitioned,
          coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
                                                      'generated', a.attgenerated <> '', 'place', a.attnum, 'missing', a.attmissingval::text,
+                                                     'wide', CASE WHEN t.typlen <> -1 THEN NULL WHEN coalesce(nullif(t.typbasetype, 0), t.oid) = 17 THEN 'bytea' WHEN t.typcategory = 'S' THEN 'text' ELSE 'other' END,
                                                      'stored', a.atttypid < 16384 AND a.attgenerated <> 'v' AND t.typname !~ '^_?reg',
                                                      'usual', (a.attmissingval::text::text[])[1], 'default', pg_get_expr(d.adbin, d.adrelid))
                                     ORDER BY a.attnum)
@@ -129,6 +132,8 @@ export interface TablePlan {
   retypedColumns: string[];
   /** Whether equal row versions (place in the file, transaction that wrote it) are equal rows: see `sharesVersions`. */
   versions: boolean;
+  /** Some row of a side is too large to be exported as it is: large values are compared by their digest. */
+  large: boolean;
 }
 
 /**
@@ -160,6 +165,7 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
     renamedColumns: Object.fromEntries(renamed),
     retypedColumns: compared.filter((column) => baseTypes.get(column) !== currentTypes.get(column)),
     versions: false,
+    large: false,
   };
   return { ...plan, versions: base !== null && current !== null && key.length > 0 && sharesVersions(plan, base, current) };
 }

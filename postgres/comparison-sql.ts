@@ -1,5 +1,6 @@
 /** The queries of a comparison. Both sides get the same expressions, so equal rows have equal text and equal hashes. */
 import { quote } from "./connection.ts";
+import { digested, exportable, leftOutSql } from "./comparison-large.ts";
 import { columnOf, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
 /**
@@ -14,23 +15,29 @@ function columns(plan: TablePlan, side: TableShape, names: readonly string[]): s
   return names.map((name) => `t.${quote(columnOf(plan, side, name))}`);
 }
 
+/** As columns, with a digest in the place of a large value. */
+function values(plan: TablePlan, side: TableShape, names: readonly string[]): string[] {
+  const shapes = new Map(side.columns.map((column) => [column.name, column]));
+  return names.map((name) => columnOf(plan, side, name)).map((name) => digested(plan, shapes.get(name)!, `t.${quote(name)}`));
+}
+
 /** What a row holds, comparable on both sides: columns of both, and what was filled into those that the current side alone has. */
 function content(plan: TablePlan, side: TableShape): string {
-  return rowText([...columns(plan, side, plan.compared), ...plan.newColumns.map((name) => filled(plan, side, name))]);
+  return rowText([...values(plan, side, plan.compared), ...plan.newColumns.map((name) => filled(plan, side, name))]);
 }
 
 /** NULL where nobody filled the column in, as on the side that does not have it. */
 function filled(plan: TablePlan, side: TableShape, name: string): string {
   const column = side === plan.base ? undefined : side.columns.find((one) => one.name === name);
   if (column === undefined || column.generated) return "NULL::text";
-  const text = `t.${quote(name)}::text`;
+  const text = digested(plan, column, `t.${quote(name)}::text`);
   const differs = column.unfilled.map((value) => `${text} IS DISTINCT FROM ${value}`).join(" AND ");
   return `CASE WHEN ${differs} THEN coalesce('=' || ${text}, 'NULL') END`;
 }
 
 /** What rows are matched and sorted by: the key, or, where there is none, everything that both sides have. */
 function matchText(plan: TablePlan, side: TableShape): string {
-  return plan.by === "primary key" ? rowText(columns(plan, side, plan.key)) : rowText(columns(plan, side, plan.compared));
+  return plan.by === "primary key" ? rowText(columns(plan, side, plan.key)) : rowText(values(plan, side, plan.compared));
 }
 
 /** Of which bucket a row is. A key of one column needs no brackets, which take as long as all the rest. */
@@ -58,12 +65,12 @@ export function bucketSql(plan: TablePlan, side: TableShape): string {
 }
 
 /**
- * `$1` is the number of buckets less one, `$2` the buckets wanted. Per row its matching text, its hash, and with `withRows` every column of
- * the side; ordered by the bytes of the matching text, whatever the collation of the database.
+ * `$1` is the number of buckets less one, `$2` the buckets wanted. Per row its matching text, its hash, which columns are left out of an export,
+ * and with `withRows` every column of the side; ordered by the bytes of the matching text, whatever the collation of the database.
  */
 export function streamSql(plan: TablePlan, side: TableShape, withRows: boolean): string {
-  const cells = withRows ? side.columns.map((column) => `, t.${quote(column.name)}`).join("") : "";
-  return `SELECT ${matchText(plan, side)}, ${hash(content(plan, side))}::text${cells}
+  const cells = withRows ? side.columns.map((column) => `, ${exportable(plan, side, column)}`).join("") : "";
+  return `SELECT ${matchText(plan, side)}, ${hash(content(plan, side))}::text, ${leftOutSql(plan, side)}${cells}
             FROM ${side.source} t
            WHERE ${bucketOf(plan, side)} = ANY ($2::int[])
            ORDER BY convert_to(${matchText(plan, side)}, 'UTF8')`;

@@ -1,5 +1,6 @@
 /** Which rows were inserted, updated and deleted between two databases that descend from each other. */
 import type { Client } from "pg";
+import { leftOutOf, longestRow, ROW_BYTES, tooLargeNamed } from "./comparison-large.ts";
 import { bucketCount, bucketSql, countSql, PAGES, streamSql } from "./comparison-sql.ts";
 import { planEverything, type NotCompared, type SequenceMoves } from "./comparison-beyond.ts";
 import { AS_TEXT, differences, RowStream, textRow, type Pair, type TextRow } from "./comparison-rows.ts";
@@ -21,6 +22,8 @@ export interface Difference {
    * number a database must hold for the difference to be in it already.
    */
   copies?: number;
+  /** Columns whose values are too large to be held here: they are null in the row. */
+  tooLarge?: { before?: string[]; row?: string[] };
   /** SQLite only: storage classes of values that the declared types of the columns do not tell. */
   classes?: { before?: Record<string, string>; row?: Record<string, string> };
 }
@@ -47,6 +50,8 @@ export interface TableComparison extends ComparedRows {
   /** Columns whose type differs; compared by their text, so a rewriting change of type marks every row whose text changed. */
   retypedColumns: string[];
   rows: { base: number; current: number };
+  /** Differing rows by column whose values there are too large to be exported; absent: none. */
+  tooLarge?: Record<string, number>;
 }
 
 export type OnDifference = (difference: Difference) => void | Promise<void>;
@@ -101,8 +106,13 @@ export async function compareEverything(base: Client, current: Client, leftAlone
     const { plans, notCompared, sequences } = await planEverything(base, current, leftAlone);
     const tables: [string, TableComparison][] = [];
     for (const plan of plans) tables.push([plan.name, await comparePlanned(base, current, plan)]);
-    return { tables: Object.fromEntries(tables), notCompared, sequences };
+    return { tables: Object.fromEntries(tables), notCompared: [...notCompared, ...tooLargeIn(tables)], sequences };
   });
+}
+
+/** Values that are too large to be exported, as they are named. */
+export function tooLargeIn(tables: readonly (readonly [string, Pick<TableComparison, "tooLarge">])[]): NotCompared[] {
+  return tooLargeNamed(tables.map(([table, { tooLarge = {} }]) => [table, tooLarge]));
 }
 
 /** One consistent, read-only state on each side, so that digests and rows are of the same moment while others write. */
@@ -128,7 +138,8 @@ export async function comparePlanned(
   plan: TablePlan,
   onDifference?: OnDifference,
 ): Promise<TableComparison> {
-  const tally = new Tally(plan, onDifference);
+  const longest = Math.max(await longestRow(base, plan.base), await longestRow(current, plan.current));
+  const tally = new Tally({ ...plan, large: longest > ROW_BYTES }, longest, onDifference);
   if (plan.base === null) await wholeTable(current, plan.current!, "insert", tally);
   else if (plan.current === null) await wholeTable(base, plan.base, "delete", tally);
   else await differingBuckets(base, current, plan.base, plan.current, tally);
@@ -153,9 +164,12 @@ class Tally {
   readonly result: TableComparison;
   readonly plan: TablePlan;
   readonly onDifference: OnDifference | undefined;
+  /** Bytes of the longest row's text that is read. */
+  readonly longest: number;
 
-  constructor(plan: TablePlan, onDifference: OnDifference | undefined) {
+  constructor(plan: TablePlan, longest: number, onDifference: OnDifference | undefined) {
     this.plan = plan;
+    this.longest = Math.min(longest, ROW_BYTES);
     this.onDifference = onDifference;
     const { by, key, newColumns, droppedColumns, renamedColumns, retypedColumns } = plan;
     const exists = plan.base === null ? "current only" : plan.current === null ? "base only" : "both";
@@ -175,16 +189,28 @@ class Tally {
     };
   }
 
-  /** The first two cells are the matching text and the hash. */
+  /** The first three cells are the matching text, the hash, and what is left out. */
   async add(pair: Pair): Promise<void> {
     const op = pair.before === null ? "insert" : pair.after === null ? "delete" : "update";
     this.result[op === "insert" ? "inserted" : op === "update" ? "updated" : "deleted"]++;
+    const { by, key, name, base, current, renamedColumns } = this.plan;
+    const [had, has] = [leftOutOf(base, pair.before?.[2] ?? null), leftOutOf(current, pair.after?.[2] ?? null)];
+    for (const column of new Set([...had.map((one) => renamedColumns[one] ?? one), ...has]))
+      this.result.tooLarge = { ...this.result.tooLarge, [column]: (this.result.tooLarge?.[column] ?? 0) + 1 };
     if (this.onDifference === undefined) return;
-    const { by, key, name } = this.plan;
-    const before = pair.before && textRow(columnsOf(this.plan.base), pair.before.slice(2));
-    const row = pair.after && textRow(columnsOf(this.plan.current), pair.after.slice(2));
+    const before = pair.before && textRow(columnsOf(base), pair.before.slice(3));
+    const row = pair.after && textRow(columnsOf(current), pair.after.slice(3));
+    const tooLarge = { ...(had.length > 0 && { before: had }), ...(has.length > 0 && { row: has }) };
     const keyed = by === "primary key" ? Object.fromEntries(key.map((column) => [column, valueIn(this.plan, row, before, column)])) : null;
-    await this.onDifference({ table: name, op, key: keyed, before, row, ...(by === "multiset" && { copies: pair.copies }) });
+    await this.onDifference({
+      table: name,
+      op,
+      key: keyed,
+      before,
+      row,
+      ...(by === "multiset" && { copies: pair.copies }),
+      ...(had.length + has.length > 0 && { tooLarge }),
+    });
   }
 }
 
@@ -202,11 +228,12 @@ const ONE_BUCKET: [string, string[]] = ["0", ["0"]];
 /** A table of one side only: every row counts, so there is nothing to narrow down by digests. */
 async function wholeTable(client: Client, side: TableShape, op: "insert" | "delete", tally: Tally): Promise<void> {
   const { result } = tally;
-  if (tally.onDifference === undefined) {
+  if (tally.onDifference === undefined && !tally.plan.large) {
     const { rows } = await client.query<{ rows: string }>(countSql(side));
     result[op === "insert" ? "inserted" : "deleted"] = Number(rows[0]?.rows ?? 0);
   } else {
-    const open = () => new RowStream(client, streamSql(tally.plan, side, true), ONE_BUCKET);
+    const withRows = tally.onDifference !== undefined;
+    const open = () => new RowStream(client, streamSql(tally.plan, side, withRows), ONE_BUCKET, withRows ? tally.longest : 0);
     await (op === "insert" ? eachDifference(null, open, tally) : eachDifference(open, null, tally));
   }
   if (op === "insert") result.rows.current = result.inserted;
@@ -222,8 +249,9 @@ async function differingBuckets(base: Client, current: Client, was: TableShape, 
   const differing = [...all].filter((bucket) => before.digests.get(bucket) !== after.digests.get(bucket));
   if (differing.length === 0) return;
   const withRows = tally.onDifference !== undefined;
-  const old = () => new RowStream(base, streamSql(plan, was, withRows), [mask, differing]);
-  const now = () => new RowStream(current, streamSql(plan, is, withRows), [mask, differing]);
+  const longest = withRows ? tally.longest : 0;
+  const old = () => new RowStream(base, streamSql(plan, was, withRows), [mask, differing], longest);
+  const now = () => new RowStream(current, streamSql(plan, is, withRows), [mask, differing], longest);
   await eachDifference(old, now, tally);
 }
 

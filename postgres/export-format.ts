@@ -1,8 +1,9 @@
 /** How differences are written: one JSON document a line, and CSV after RFC 4180. Values are the server's own text. */
 import type { Difference, TextRow } from "./comparison.ts";
 
-export function jsonLine({ op, key, row, before, copies, classes }: Difference): string {
-  return `${JSON.stringify({ op, key, row, before, ...(copies !== undefined && { copies }), ...(classes !== undefined && { classes }) })}\n`;
+export function jsonLine({ op, key, row, before, copies, classes, tooLarge }: Difference): string {
+  const noted = { ...(copies !== undefined && { copies }), ...(classes !== undefined && { classes }), ...(tooLarge && { tooLarge }) };
+  return `${JSON.stringify({ op, key, row, before, ...noted })}\n`;
 }
 
 /** @throws SyntaxError for a damaged line. */

@@ -5,6 +5,7 @@ import type { Client } from "pg";
 import {
   comparePlanned,
   inSnapshots,
+  tooLargeIn,
   type ComparedRows,
   type NotCompared,
   type SequenceMoves,
@@ -43,7 +44,8 @@ export interface ExportedFile {
   kind: "jsonl" | "csv";
 }
 
-export interface ExportedTable extends ComparedRows, Pick<TableComparison, "exists" | "newColumns" | "droppedColumns" | "renamedColumns"> {
+export interface ExportedTable
+  extends ComparedRows, Pick<TableComparison, "exists" | "newColumns" | "droppedColumns" | "renamedColumns" | "tooLarge"> {
   /** Columns of the exported rows with their types. */
   columns: { name: string; type: string }[];
 }
@@ -95,7 +97,8 @@ export async function exportDifferences(options: ExportOptions): Promise<Exporte
       exported.push([plan.name, table]);
       manifest.files.push(...files);
     }
-    Object.assign(manifest, { tables: Object.fromEntries(exported), notCompared: everything.notCompared, sequences: everything.sequences });
+    const notCompared = [...everything.notCompared, ...tooLargeIn(exported)];
+    Object.assign(manifest, { tables: Object.fromEntries(exported), notCompared, sequences: everything.sequences });
   });
   const file = await WholeFile.begin(path);
   await file.write(`${JSON.stringify(manifest, null, 2)}\n`);

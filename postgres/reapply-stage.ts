@@ -110,11 +110,12 @@ async function send(live: Client, at: Sending, batch: readonly { line: number; d
   await live.query(
     `INSERT INTO ${staged} (${[LINE, OP, COPIES, REASON, DETAIL, ...lists].join(", ")})
      SELECT u.line, u.op, u.copies, ${misfit(at)}, ${values(at)}
-       FROM unnest($1::int8[], $2::text[], $3::int8[]${parameters(target, 4)}) AS u(line, op, copies${names(target)})`,
+       FROM unnest($1::int8[], $2::text[], $3::int8[], $4::text[]${parameters(target, 5)}) AS u(line, op, copies, large${names(target)})`,
     [
       batch.map(({ line }) => line),
       batch.map(({ difference }) => difference.op),
       batch.map(({ difference }) => difference.copies ?? null),
+      batch.map(({ difference }) => tooLarge(difference)),
       ...target.held.map((column) => batch.map(({ difference }) => row(difference)[column] ?? null)),
     ],
   );
@@ -150,9 +151,18 @@ function misfit({ target, converted }: Sending): string {
     const told = `${literal(`${column}: ${from} value `)} || u.v${index} || ${literal(` does not fit ${to}`)}`;
     return [{ when: `u.v${index} IS NOT NULL AND ${holds}(u.v${index}) IS NULL`, told }];
   });
-  if (misfits.length === 0) return "NULL, NULL";
-  const reason = `CASE WHEN ${misfits.map(({ when }) => `(${when})`).join(" OR ")} THEN 'value not held' END`;
-  return `${reason}, CASE ${misfits.map(({ when, told }) => `WHEN ${when} THEN ${told}`).join(" ")} END`;
+  const all = [
+    { when: "u.large IS NOT NULL", told: "u.large || ': too large to be exported: it is in what was set aside only'" },
+    ...misfits,
+  ];
+  const reason = `CASE WHEN ${all.map(({ when }) => `(${when})`).join(" OR ")} THEN 'value not held' END`;
+  return `${reason}, CASE ${all.map(({ when, told }) => `WHEN ${when} THEN ${told}`).join(" ")} END`;
+}
+
+/** Columns whose values an export has not, on either side: nobody can tell what the row is to become. */
+function tooLarge({ tooLarge: { before = [], row = [] } = {} }: Difference): string | null {
+  const columns = [...new Set([...before, ...row])];
+  return columns.length === 0 ? null : columns.join(", ");
 }
 
 function literal(text: string): string {

@@ -2,9 +2,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import { isUtf8 } from "node:buffer";
 import { setImmediate as breathe } from "node:timers/promises";
-import type { ComparedRows, Difference, OnDifference } from "../postgres/comparison.ts";
+import { tooLargeIn, type ComparedRows, type Difference, type OnDifference } from "../postgres/comparison.ts";
 import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import { quote } from "./database.ts";
+import { comparable, comparableSql, defineDigest, isLarge, leftOutSql, readableSql } from "./large.ts";
 import { columnOf, planTables, readShapes, readVirtualShapes, unreadTables, type TablePlan, type TableShape } from "./shape.ts";
 import { classNameOf, classToNote, compareValues, InvalidText, sameValue, textOf, type StorageClass, type Value } from "./values.ts";
 
@@ -14,6 +15,8 @@ export interface TableComparison extends ComparedRows {
   droppedColumns: string[];
   /** Earlier name of a column → later one, where it was renamed. */
   renamedColumns: Record<string, string>;
+  /** Differing rows by column whose values there are too large to be exported; absent: none. */
+  tooLarge?: Record<string, number>;
 }
 
 export interface FileComparison {
@@ -28,7 +31,7 @@ export async function compareEverything(base: DatabaseSync, current: DatabaseSyn
     const { plans, notCompared } = await planEverything(base, current);
     const tables: [string, TableComparison][] = [];
     for (const plan of plans) tables.push([plan.name, await comparePlanned(base, current, plan)]);
-    return { tables: Object.fromEntries(tables), notCompared };
+    return { tables: Object.fromEntries(tables), notCompared: [...notCompared, ...tooLargeIn(tables)] };
   });
 }
 
@@ -75,9 +78,15 @@ export async function inSnapshots<T>(base: DatabaseSync, current: DatabaseSync, 
 export async function comparePlanned(
   base: DatabaseSync,
   current: DatabaseSync,
-  plan: TablePlan,
+  planned: TablePlan,
   onDifference?: OnDifference,
 ): Promise<TableComparison> {
+  const sides = [
+    [base, planned.base],
+    [current, planned.current],
+  ] as const;
+  const plan = { ...planned, large: isLarge(sides) };
+  if (plan.large) for (const [db] of sides) defineDigest(db);
   const { by, key, name, droppedColumns, renamedColumns } = plan;
   const newColumns = plan.added.map((column) => column.name);
   const result: TableComparison = { inserted: 0, updated: 0, deleted: 0, by, key, newColumns, droppedColumns, renamedColumns };
@@ -90,7 +99,11 @@ export async function comparePlanned(
     const { before, after, copies } = pair;
     const op = before === null ? "insert" : after === null ? "delete" : "update";
     result[op === "insert" ? "inserted" : op === "update" ? "updated" : "deleted"]++;
+    const [had, has] = [before?.leftOut ?? [], after?.leftOut ?? []];
+    for (const column of new Set([...had.map((one) => renamedColumns[one] ?? one), ...has]))
+      result.tooLarge = { ...result.tooLarge, [column]: (result.tooLarge?.[column] ?? 0) + 1 };
     if (onDifference === undefined) continue;
+    const tooLarge = { ...(had.length > 0 && { before: had }), ...(has.length > 0 && { row: has }) };
     const [was, is] = [before?.row ?? null, after?.row ?? null];
     const classes = classesOf(types, before, after);
     await onDifference({
@@ -101,6 +114,7 @@ export async function comparePlanned(
       row: is,
       ...(copies !== null && { copies }),
       ...(classes !== null && { classes }),
+      ...(had.length + has.length > 0 && { tooLarge }),
     });
   }
   return result;
@@ -126,6 +140,8 @@ interface Row {
   compared: Value[];
   /** What was filled into columns that the current side alone has, as text; null where nothing was. */
   filled: (string | null)[];
+  /** Columns whose value is too large to be here: it is null in `row` and `cells`. */
+  leftOut: string[];
   /** Every column, as text. */
   readonly row: Record<string, string | null>;
   /** Every column. */
@@ -137,25 +153,28 @@ function* rowsOf(db: DatabaseSync, shape: TableShape | null, plan: TablePlan): G
   const names = shape.columns.map(({ name }) => name);
   const own = (columns: readonly string[]): string[] => columns.map((column) => columnOf(plan, shape, column));
   const matched = own(plan.by === "primary key" ? plan.key : plan.compared);
-  const order = matched.map((column) => `${quote(column)} COLLATE BINARY`).join(", ");
-  const cellsOf = readerOf(db, shape);
+  const digests = plan.large && plan.by === "multiset";
+  const order = matched.map((column) => `${digests ? comparableSql(column) : quote(column)} COLLATE BINARY`).join(", ");
+  const cellsOf = readerOf(db, shape, plan);
   const places = (columns: readonly string[]): number[] => columns.map((column) => names.indexOf(column));
   const [matchPlaces, comparedPlaces] = [places(matched), places(own(plan.compared))];
   const added = plan.added.map(({ name, unfilled }) => ({ place: shape === plan.base ? -1 : names.indexOf(name), unfilled }));
-  for (const cells of cellsOf(order === "" ? "" : ` ORDER BY ${order}`))
+  for (const { cells, leftOut } of cellsOf(order === "" ? "" : ` ORDER BY ${order}`)) {
+    const told = (place: number): Value => (plan.large ? comparable(cells[place] ?? null) : (cells[place] ?? null));
+    const held = (place: number): Value => (leftOut.includes(place) ? null : (cells[place] ?? null));
     yield {
-      match: matchPlaces.map((place) => cells[place] ?? null),
-      compared: comparedPlaces.map((place) => cells[place] ?? null),
-      filled: added.map(({ place, unfilled }) =>
-        place < 0 || sameValue(cells[place] ?? null, unfilled) ? null : signed(cells[place] ?? null),
-      ),
+      match: matchPlaces.map(digests ? told : (place) => cells[place] ?? null),
+      compared: comparedPlaces.map(told),
+      filled: added.map(({ place, unfilled }) => (place < 0 || sameValue(cells[place] ?? null, unfilled) ? null : signed(told(place)))),
+      leftOut: leftOut.map((place) => names[place]!),
       get row() {
-        return Object.fromEntries(names.map((name, place) => [name, textOf(cells[place] ?? null)]));
+        return Object.fromEntries(names.map((name, place) => [name, textOf(held(place))]));
       },
       get cells() {
-        return Object.fromEntries(names.map((name, place) => [name, cells[place] ?? null]));
+        return Object.fromEntries(names.map((name, place) => [name, held(place)]));
       },
     };
+  }
 }
 
 /** Told from every other value, storage class included. */
@@ -167,26 +186,48 @@ function signed(value: Value): string {
 /** What stands for bytes that are no UTF-8, in a string of SQLite's. */
 const REPLACED = "\uFFFD";
 
+interface Read {
+  cells: Value[];
+  /** Places of values of which only the digest was read. */
+  leftOut: number[];
+}
+
+const NONE: number[] = [];
+
 /** Reads whole rows. Text that may not be what the file holds is read again as bytes: by the row's number, or, where there is none, always. */
-function readerOf(db: DatabaseSync, { name, columns, rowNumber }: TableShape): (order: string) => Iterable<Value[]> {
-  const plain = columns.map((column) => quote(column.name));
-  const exact = plain.map((column) => `${column}, CASE WHEN typeof(${column}) = 'text' THEN CAST(${column} AS BLOB) END`);
-  const prepare = (list: string, rest: string) => {
-    const statement = db.prepare(`SELECT ${list} FROM main.${quote(name)}${rest}`);
+function readerOf(db: DatabaseSync, shape: TableShape, plan: TablePlan): (order: string) => Iterable<Read> {
+  const { name, columns, rowNumber } = shape;
+  const plain = columns.map((column) => (plan.large ? readableSql(plan, shape, column.name) : quote(column.name)));
+  const exact = plain.map((value) => `${value}, CASE WHEN typeof(${value}) = 'text' THEN CAST(${value} AS BLOB) END`);
+  const prepare = (list: readonly string[], rest: string) => {
+    const statement = db.prepare(
+      `SELECT ${[...list, plan.large ? leftOutSql(plan, shape) : "''"].join(", ")} FROM main.${quote(name)}${rest}`,
+    );
     statement.setReadBigInts(true);
     statement.setReturnArrays(true);
     return statement;
   };
+  const read = (cells: Value[]): Read => {
+    const places = cells.pop() as string;
+    return { cells, leftOut: places === "" ? NONE : places.split(",").map(Number) };
+  };
   if (rowNumber === null)
     return function* (order) {
-      for (const cells of prepare(exact.join(", "), order).iterate() as unknown as Iterable<Value[]>) yield withBytes(cells);
+      for (const row of prepare(exact, order).iterate() as unknown as Iterable<Value[]>) {
+        const { cells, leftOut } = read(row);
+        yield { cells: withBytes(cells), leftOut };
+      }
     };
   let again: ReturnType<typeof prepare> | null = null;
   return function* (order) {
-    for (const cells of prepare([...plain, rowNumber].join(", "), order).iterate() as unknown as Iterable<Value[]>) {
+    for (const row of prepare([...plain, rowNumber], order).iterate() as unknown as Iterable<Value[]>) {
+      const { cells, leftOut } = read(row);
       const number = cells.pop()!;
-      if (!cells.some((cell) => typeof cell === "string" && cell.includes(REPLACED))) yield cells;
-      else yield withBytes((again ??= prepare(exact.join(", "), ` WHERE ${rowNumber} = ?`)).get(number as bigint) as unknown as Value[]);
+      if (!cells.some((cell) => typeof cell === "string" && cell.includes(REPLACED))) yield { cells, leftOut };
+      else {
+        again ??= prepare(exact, ` WHERE ${rowNumber} = ?`);
+        yield { cells: withBytes(read(again.get(number as bigint) as unknown as Value[]).cells), leftOut };
+      }
     }
   };
 }

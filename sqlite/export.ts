@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { NotCompared } from "../postgres/comparison-beyond.ts";
+import { tooLargeIn } from "../postgres/comparison.ts";
 import type { ExportedFile } from "../postgres/export.ts";
 import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "../postgres/export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
@@ -54,6 +55,7 @@ export async function exportDifferences(request: ExportRequest): Promise<ExportM
     const { plans, notCompared } = await planEverything(base, current);
     manifest.notCompared = notCompared;
     for (const plan of plans) await exportTable(request, plan, manifest);
+    manifest.notCompared.push(...tooLargeIn(Object.entries(manifest.tables)));
   });
   const file = await WholeFile.begin(path);
   await file.write(`${JSON.stringify(manifest, null, 2)}\n`);

@@ -84,7 +84,9 @@ type Find = (key: Value[]) => { row: Row; at: Value[] }[];
 
 function outcomeOf(columns: Columns, target: Target, difference: Difference, find: Find | null): Outcome {
   try {
-    const { op, classes } = difference;
+    const { op, classes, tooLarge: { before: had = [], row: has = [] } = {} } = difference;
+    const missing = [...new Set([...had, ...has])].join(", ");
+    if (missing !== "") throw new Conflict("value not held", `${missing}: too large to be exported: it is in what was set aside only`);
     const row = difference.row && held(columns, target, difference.row, classes?.row);
     const before = difference.before && held(columns, target, difference.before, classes?.before);
     if (find === null) return { row: (row ?? before)!, at: null, reason: null, detail: null };

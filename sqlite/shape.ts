@@ -135,6 +135,8 @@ export interface TablePlan {
   droppedColumns: string[];
   /** Of the base side's name of a column the current side's, where they differ. */
   renamedColumns: Record<string, string>;
+  /** Some row of a side is too long to be exported as it is: large values are compared by their digest. */
+  large: boolean;
 }
 
 /** Tables that neither side has (yet) are left out: a definition names those of every release. */
@@ -163,6 +165,7 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
       .map((column) => ({ name: column.name, unfilled: defaultOf(column) })),
     droppedColumns: was.filter((name) => !is.has(name)),
     renamedColumns: Object.fromEntries(renamed),
+    large: false,
   };
 }
 

@@ -65,8 +65,14 @@ export async function estimated({ tables, unknown }: Estimate, order: string[], 
   const { NOT_DATA } = await import("../../../postgres/comparison-shape.ts");
   const data = <T>(found: Record<string, T>): [string, T][] => Object.entries(found).filter(([table]) => !NOT_DATA.has(table));
   const { planEverything, unreadTables } = await import("../../../postgres/comparison-beyond.ts");
+  const { tooLargeAmong } = await import("../../../postgres/comparison-large.ts");
+  const written = data(tables).filter(([, { inserted, updated, deleted }]) => inserted + updated + deleted > 0);
+  const large = await tooLargeAmong(
+    current,
+    [...written, ...data(unknown)].map(([table]) => table),
+  );
   if (base === null) {
-    const notCompared = await unreadTables(current);
+    const notCompared = [...(await unreadTables(current)), ...large];
     return { rows: inOrder(data(tables), order), how: "estimated", unknown: Object.fromEntries(data(unknown)), notCompared, notes: [] };
   }
   const { compareDatabases, inSnapshots } = await import("../../../postgres/comparison.ts");
@@ -79,7 +85,7 @@ export async function estimated({ tables, unknown }: Estimate, order: string[], 
   const known = countedRisk({ tables: counted, notCompared }, []);
   const rows = inOrder([...data(tables), ...Object.entries(known.rows)], order);
   const columns = Object.fromEntries(plans.map((plan) => [plan.name, { inserted: 0, updated: 0, deleted: 0, ...plan }]));
-  return { rows, how: "estimated", unknown: {}, notCompared, notes: columnNotes(columns) };
+  return { rows, how: "estimated", unknown: {}, notCompared: [...notCompared, ...large], notes: columnNotes(columns) };
 }
 
 /** Counts row by row inside the fence. */
