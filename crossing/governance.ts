@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord } from "../control/record.ts";
 import type { Site } from "../declared/site.ts";
+import { fileLock } from "../processes/file-lock.ts";
 import { appendGovernance, chainHead, chainProblems, type ChainHead, type GovernanceEntry } from "../records/governance.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 import type { Run } from "./run.ts";
@@ -31,12 +32,26 @@ export function governanceOf({ site, control, log }: Pick<Run, "site" | "control
   return { site, control, warn: (message) => log("warning", message) };
 }
 
+/** Writing an entry takes milliseconds: whoever holds the log for longer is not waited for. */
+const WAIT_MS = 30_000;
+
 /**
  * Appends an entry, after a look at what the log held when it was last written to. A log that was tampered with keeps nobody from going back: it is
- * told, and the entry itself says so, for good.
+ * told, and the entry itself says so, for good. One process at a time: two that read the same end would both be chained to it.
  */
-export async function recordGovernance({ site, control, warn }: GovernancePlace, entry: GovernanceEntry): Promise<void> {
-  const file = governanceFile(site);
+export async function recordGovernance(place: GovernancePlace, entry: GovernanceEntry): Promise<void> {
+  const file = governanceFile(place.site);
+  const lock = await fileLock(`${file}.lock`, WAIT_MS, 5);
+  if (lock === null)
+    place.warn(`another process has kept the governance log ${file} for ${WAIT_MS / 1000} s: it is written to all the same`);
+  try {
+    await append(file, place, entry);
+  } finally {
+    lock?.release();
+  }
+}
+
+async function append(file: string, { control, warn }: GovernancePlace, entry: GovernanceEntry): Promise<void> {
   const broken = chainProblems(file, control === null ? null : await governanceHead(control));
   if (broken.length > 0) warn(`the governance log ${file} is not as it was written: ${broken.join("; ")}`);
   appendGovernance(file, broken.length === 0 ? entry : { ...entry, broken });
