@@ -18,6 +18,9 @@ export interface Run {
   log: Log;
 }
 
+/** What became of a step, in a sentence that says itself what it was: "2 of 13 checks failed: …". */
+export class StepOutcomeError extends Error {}
+
 /** A step failed; says which one, whether users are kept out, and what to run next. */
 export class StepFailedError extends Error {
   readonly phase: Phase;
@@ -33,7 +36,7 @@ export class StepFailedError extends Error {
         : `go back to ${left}: \`${commandOf(site.project, "backout", `rollback --stack ${site.stack}`)}\``;
     const reason = cause instanceof Error ? cause.message : String(cause);
     super(
-      `${phase}: ${step} failed: ${reason}\n` +
+      `${phase}: ${cause instanceof StepOutcomeError ? "" : `${step} failed: `}${reason}\n` +
         (gateClosed
           ? `The gate stays closed: users get 503 until verification has passed. Mend the cause and run ${up} again, it goes on from here; or ${back}.`
           : `Nothing was closed. Mend the cause and run ${up} again.`),

@@ -41,7 +41,7 @@ async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> 
   );
   if (components.length === 0) return;
   const target = targetOf(run.site, run.definition);
-  await step(run, "verify", `start again after an attempt that failed: ${components.join(", ")}`, async () => {
+  await step(run, "verify", `start ${components.join(", ")} once more after the attempt before`, async () => {
     for (const component of components) await target.stop(component);
     await target.confirmStopped(components);
     for (const component of [...components].reverse()) await target.resume(component, pins.components[component]!);

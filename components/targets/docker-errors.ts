@@ -18,7 +18,7 @@ export class DockerCommandError extends Error {
   readonly command: string;
   readonly detail: string;
   constructor(command: string, detail: string) {
-    super(`\`${command}\` failed: ${detail}; mend that and run the same command again`);
+    super(`\`${command}\` says: ${detail}; mend that and run the same command again`);
     this.name = "DockerCommandError";
     this.command = command;
     this.detail = detail;

@@ -6,17 +6,18 @@ import { checksFor, runChecks } from "../../verification/checks.ts";
 import { openContext } from "../../verification/context.ts";
 import { running, settleMs, staySteady } from "../../verification/steady.ts";
 import { usersCanWrite } from "../gate.ts";
-import { step, type Run } from "../run.ts";
+import { step, StepOutcomeError, type Run } from "../run.ts";
 
 /** Its detail is what ran when it was verified. */
 export const STAY_UP = "services stay up";
 
 /** At least one check failed; the gate stays closed. */
-export class VerificationFailedError extends Error {
+export class VerificationFailedError extends StepOutcomeError {
   readonly failed: CheckResult[];
-  constructor(failed: CheckResult[]) {
+  /** @param checked how many there were */
+  constructor(failed: CheckResult[], checked: number) {
     super(
-      `${failed.length} ${failed.length === 1 ? "check" : "checks"} failed: ${failed.map(({ name, detail }) => `${name} (${detail})`).join("; ")}`,
+      `${failed.length} of ${checked} ${checked === 1 ? "check" : "checks"} failed: ${failed.map(({ name, detail }) => `${name} (${detail})`).join("; ")}`,
     );
     this.name = "VerificationFailedError";
     this.failed = failed;
@@ -31,7 +32,7 @@ export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
   const results = await step(
     run,
     "verify",
-    `${ids.length} checks`,
+    `${ids.length} ${ids.length === 1 ? "check" : "checks"}`,
     () => check(run, pins, ids),
     (results) => ({ passed: results.filter(({ status }) => status === "passed").length }),
   );
@@ -52,7 +53,7 @@ async function check(run: Run, pins: Pins, ids: string[]): Promise<CheckResult[]
     const results = await runChecks(run.definition, ids, context);
     await run.control.note({ epoch: run.epoch, runId: run.runId, phase: "verify", step: "results", status: "finished", detail: results });
     const failed = results.filter(({ status }) => status === "failed");
-    if (failed.length > 0) throw new VerificationFailedError(failed);
+    if (failed.length > 0) throw new VerificationFailedError(failed, results.length);
     return results;
   } finally {
     await context.end();

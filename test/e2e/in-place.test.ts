@@ -69,4 +69,12 @@ describe.skipIf(missing !== null)("a database that can be neither renamed nor le
     const exported = await stand.exports(last!.epoch);
     expect(exported.filter(({ path }) => /pfa_records.*jsonl$/.test(path)).map(({ rows }) => Number(rows))).toEqual([3]);
   });
+
+  test("`undo` brings back what was set aside in a dump, whoever asked for the rollback", async () => {
+    const { code, stderr } = await stand.verb("undo", "--yes");
+    expect(code, stderr).toBe(0);
+    expect(await stand.version()).toBe("v4.0.0");
+    expect((await stand.ids()).sort()).toEqual(["BEFORE-1", "SINCE-1", "SINCE-2", "SINCE-3"]);
+    expect(stand.pids().worker).not.toBeNull();
+  });
 });

@@ -263,8 +263,8 @@ describe("what a service is started with", () => {
 describe("an attempt to verify judges what it caused", () => {
   test("errors of the attempt that failed are not the next one's; errors that come again are", async () => {
     say("errors-v2.0.0", "1");
-    expect((await up(release("v2.0.0"))).failure).toMatch(/1 check failed: error-log/);
-    expect((await up()).failure, "the cause is still there").toMatch(/1 check failed: error-log/);
+    expect((await up(release("v2.0.0"))).failure).toMatch(/^verify: 1 of 3 checks failed: error-log \(/);
+    expect((await up()).failure, "the cause is still there").toMatch(/^verify: 1 of 3 checks failed: error-log \(/);
     unsay("errors-v2.0.0");
     expect(await up()).toMatchObject({ ok: true, failure: null });
   });
@@ -297,7 +297,7 @@ describe("an attempt to verify judges what it caused", () => {
     expect(await up()).toMatchObject({ ok: true });
     const taking = new DatabaseSync(liveFile(site, "shop"), { timeout: 5_000 });
     const timer = setInterval(() => taking.exec("DELETE FROM items WHERE id = (SELECT max(id) FROM items)"), 50);
-    expect((await up(release("v1.0.0"))).failure).toMatch(/1 check failed: count/);
+    expect((await up(release("v1.0.0"))).failure).toMatch(/^verify: 1 of 3 checks failed: count \(/);
     clearInterval(timer);
     taking.close();
     expect(await up()).toMatchObject({ ok: true, failure: null });
