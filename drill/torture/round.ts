@@ -48,10 +48,10 @@ export async function playRound(
   stage: Stage,
   number: number,
   { action, kills, again }: Choices,
+  before: Seen,
   dice: Dice,
   say: (line: string) => void,
 ): Promise<Round> {
-  const before = await lookAtAll(stage);
   const witness = await beginWitness(stage, number);
   try {
     if (before.open) await untilSeen(witness, ({ acknowledgedAt }) => acknowledgedAt.length >= WRITES, WRITES_LIMIT_MS);

@@ -82,10 +82,10 @@ export async function torture(
     for (let number = 1; number <= rounds; number++) {
       updateRecord(folder, { phase: `round ${number}` });
       const dice = diceOf(`${seed}/${number}`);
-      const { release } = await lookAtAll(stage);
-      const choices = choose(dice, definition, { forward: release === definition.drill.from, undoable, undoVerb });
+      const before = await lookAtAll(stage);
+      const choices = choose(dice, definition, { forward: before.release === definition.drill.from, undoable, undoVerb });
       say(`round ${number} of ${rounds}`);
-      const round = await playRound(stage, number, choices, dice, say);
+      const round = await playRound(stage, number, choices, before, dice, say);
       add(result, round);
       journals.push(round.journalFile);
       ({ epoch } = round);
