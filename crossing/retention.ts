@@ -6,6 +6,7 @@ import type { CatalogueDatabase, Opening, Snapshot } from "../control/record.ts"
 import { releaseOrder } from "../declared/ledger.ts";
 import type { Declared } from "../declared/schema.ts";
 import { engineOf } from "./engine.ts";
+import { dropCommand, neverWritten, onlyCopies } from "./only-copy.ts";
 import type { Run } from "./run.ts";
 import { releaseBefore, snapshotLeft } from "./way-back.ts";
 
@@ -27,6 +28,8 @@ export interface Keeping {
   releases: readonly string[];
   /** Quarantines to which no user ever wrote, by name: of deployments that never opened. */
   unopened: readonly string[];
+  /** Quarantines that hold what no export does, by name. Whoever lists one in `backups.drop` has it dropped like the others. */
+  onlyCopies: readonly string[];
 }
 
 /** Pure: what exceeds the declared numbers. */
@@ -37,6 +40,7 @@ export function beyondRetention(
   keeping: Keeping,
 ): Droppable {
   const { pinned, epoch, unopened } = keeping;
+  const held = keeping.onlyCopies.filter((name) => keep.drop?.includes(name) !== true);
   const quarantines = byDatabase(catalogue.filter(({ role }) => role === "quarantine")).flatMap((list) =>
     [true, false]
       .flatMap((written) =>
@@ -46,7 +50,7 @@ export function beyondRetention(
           ({ oid }) => oid,
         ),
       )
-      .filter(({ name, epoch: made }) => !pinned.includes(name) && made !== epoch),
+      .filter(({ name, epoch: made }) => !pinned.includes(name) && made !== epoch && !held.includes(name)),
   );
   const remaining = catalogue.filter((entry) => !quarantines.includes(entry));
   const measured = new Set(
@@ -113,7 +117,8 @@ export async function applyRetention(
   const { control, definition, epoch } = run;
   const [opened, catalogue] = [await control.openings(), await control.catalogued()];
   const pins = (await control.crossing(epoch))?.pins;
-  const { snapshots, databases } = beyondRetention(await control.readySnapshots(), catalogue, keep, {
+  const copies = await onlyCopies(run, catalogue);
+  const keeping: Keeping = {
     pinned,
     epoch,
     opened,
@@ -122,24 +127,21 @@ export async function applyRetention(
       opened.map(({ pins: { release } }) => release),
     ),
     releases: pins === undefined ? [] : [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])],
-    unopened: await neverWritten(run, catalogue),
-  });
+    unopened: await neverWritten(control, catalogue),
+    onlyCopies: [...copies.keys()],
+  };
+  const taken = await control.readySnapshots();
+  const { snapshots, databases } = beyondRetention(taken, catalogue, keep, keeping);
+  const without = beyondRetention(taken, catalogue, keep, { ...keeping, onlyCopies: [] }).databases;
+  for (const { name } of without.filter((entry) => !databases.includes(entry) && copies.has(entry.name)))
+    run.log(
+      "warning",
+      `quarantine ${name} is kept beyond backups.quarantines: no export holds ${copies.get(name)!.join(", ")}. To drop it for good: ${dropCommand(run.site, keep, name)}`,
+    );
   for (const copy of databases) await (await engineOf(definition, copy.database)).dropCopy(run, copy);
   for (const snapshot of snapshots) {
     await control.removeSnapshot(snapshot.id);
     await (await engineOf(definition, snapshot.database)).removeSnapshot(run, snapshot);
   }
   return [...databases.map(({ name }) => name), ...snapshots.map(({ name, generation }) => `${name}@${generation}`)];
-}
-
-/** Quarantines of data that was set aside before anybody was let in to it. */
-async function neverWritten({ control }: Pick<Run, "control">, catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
-  const names: string[] = [];
-  for (const { name, epoch } of catalogue.filter(({ role }) => role === "quarantine")) {
-    let before = await control.crossing(epoch - 1);
-    // What was refused changed nothing.
-    while (before?.state === "refused") before = await control.crossing(before.epoch - 1);
-    if (before !== null && before.openedAt === null) names.push(name);
-  }
-  return names;
 }

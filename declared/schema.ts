@@ -194,6 +194,8 @@ export const declaredSchema = z.strictObject({
       keep: z.number().int().min(1).default(3),
       /** How many quarantined databases to keep. */
       quarantines: z.number().int().min(1).default(3),
+      /** Quarantines beyond that number that go although they hold what no export does, by name: `status` lists them. */
+      drop: z.array(z.string()).optional(),
       /** Snapshots to exist besides the automatic ones. */
       snapshots: z.array(z.string().regex(/^[a-z0-9][a-z0-9._+-]*$/i)).default([]),
     })

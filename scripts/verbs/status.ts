@@ -7,6 +7,7 @@ import { showFreeze } from "../../crossing/freeze.ts";
 import { gateRuns } from "../../crossing/gate.ts";
 import { isDone, look, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
+import { dropCommand, onlyCopies } from "../../crossing/only-copy.ts";
 import { maintenanceLine } from "../../crossing/preview.ts";
 import type { Maintenance } from "../../declared/pins.ts";
 import { scopeText } from "../../crossing/recorded-scope.ts";
@@ -55,7 +56,8 @@ export interface Status {
   snapshots: { name: string; database: string; takenAt: string; armed: boolean; notArmed: string | null; sizeBytes: number | null }[];
   /** Components that run on a schema that is too new for them: they went back, their database did not. */
   schemaAhead: string[];
-  quarantines: { name: string; database: string; createdAt: string; sizeBytes: number }[];
+  /** `onlyCopyOf`: what no export holds of it; absent: nothing. */
+  quarantines: { name: string; database: string; createdAt: string; sizeBytes: number; onlyCopyOf?: string[]; drop?: string }[];
   /** Watches after the last crossing. */
   watches: { id: string; title: string; state: WatchState["state"]; polls: number; of: number | null }[];
   /** All copies of the data beside the live one. */
@@ -89,6 +91,7 @@ export async function status(options: CommonOptions): Promise<Status> {
   const ready = await readiness(stack, facts);
   const pending = facts.reach.kind === "reached" ? pendingOf(stack, facts.last, await intentKept(stack)) : null;
   const copies = facts.catalogue.filter(({ role }) => role !== "live");
+  const held = await heldAlone(stack, copies);
   return {
     stack: stack.stack,
     system: definition.name,
@@ -125,12 +128,23 @@ export async function status(options: CommonOptions): Promise<Status> {
     schemaAhead: aheadOf(stack, facts, Object.fromEntries(components.map(({ name, release }) => [name, release]))),
     quarantines: copies
       .filter(({ role }) => role === "quarantine")
-      .map(({ name, database, createdAt }) => ({ name, database, createdAt, sizeBytes: sizes.get(name) ?? 0 })),
+      .map(({ name, database, createdAt }) => {
+        const only = held.get(name);
+        const onlyCopy = only === undefined ? {} : { onlyCopyOf: only, drop: dropCommand(site, stack.declared.backups, name) };
+        return { name, database, createdAt, sizeBytes: sizes.get(name) ?? 0, ...onlyCopy };
+      }),
     watches: watchesOf(stack, facts.last),
     copiesBytes:
       copies.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0) +
       facts.snapshots.reduce((sum, { location, sizeBytes }) => sum + (sizes.get(location) ?? sizeBytes ?? 0), 0),
   };
+}
+
+/** Of each quarantine what it alone holds. */
+async function heldAlone({ site, definition }: OpenStack, copies: Facts["catalogue"]): Promise<Map<string, string[]>> {
+  const control = copies.some(({ role }) => role === "quarantine") ? await openControl(site, definition) : null;
+  if (control === null) return new Map();
+  return onlyCopies({ site, control }, copies).finally(() => control.end());
 }
 
 /** By snapshot. */
@@ -198,7 +212,10 @@ function tell(found: Status): void {
     lines.push(
       `  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}${notArmed === null ? "" : `: ${notArmed}`}`,
     );
-  for (const { name, createdAt, sizeBytes } of found.quarantines) lines.push(`  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}`);
+  for (const { name, createdAt, sizeBytes, onlyCopyOf, drop = "" } of found.quarantines)
+    lines.push(
+      `  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}${onlyCopyOf === undefined ? "" : `: no export holds ${onlyCopyOf.join(", ")}, so it is kept until you drop it: ${drop}`}`,
+    );
   for (const { id, state, polls, of } of found.watches)
     lines.push(`  watch ${id}: ${state}${of === null ? "" : `, ${polls} of ${of} polls`}`);
   lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);

@@ -1,7 +1,13 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CatalogueDatabase, DatabaseRole, Opening, Snapshot } from "../../control/record.ts";
-import { beyondRetention, type Keeping } from "../../crossing/retention.ts";
+import { exportFolder } from "../../crossing/exports.ts";
+import { onlyCopies } from "../../crossing/only-copy.ts";
+import { applyRetention, beyondRetention, type Keeping } from "../../crossing/retention.ts";
+import type { Run } from "../../crossing/run.ts";
 import { releaseBefore, snapshotLeft } from "../../crossing/way-back.ts";
 
 function snapshot(id: number, change: Partial<Snapshot> = {}): Snapshot {
@@ -50,7 +56,7 @@ const names = (
   change: Partial<Keeping> = {},
 ) => {
   const opened = [...new Set(snapshots.map(({ epoch }) => epoch))].map((epoch) => opening(epoch, `v${epoch}`));
-  const keeping = { pinned, epoch: 99, opened, order: [], releases: [], unopened: [], ...change };
+  const keeping = { pinned, epoch: 99, opened, order: [], releases: [], unopened: [], onlyCopies: [], ...change };
   const beyond = beyondRetention(snapshots, catalogue, { snapshots: [], ...keep }, keeping);
   return { snapshots: beyond.snapshots.map(({ name }) => name), databases: beyond.databases.map(({ name }) => name) };
 };
@@ -120,7 +126,7 @@ describe("what may be dropped", () => {
     ];
     const opened = [opening(1, "v1"), opening(2, "v2"), ...tried.map((epoch) => opening(epoch + 1, "v2"))];
     const live = [entry(1, "live", { lineage: { snapshot: { name: "before-v3", generation: 4, again: 0 }, quarantine: null } })];
-    const keeping: Keeping = { pinned: [], epoch: 11, opened, order: ["v1", "v2", "v3"], releases: ["v2"], unopened: [] };
+    const keeping: Keeping = { pinned: [], epoch: 11, opened, order: ["v1", "v2", "v3"], releases: ["v2"], unopened: [], onlyCopies: [] };
     for (const keep of [1, 3]) {
       const { snapshots: dropped } = beyondRetention(snapshots, live, { keep, quarantines: 1, snapshots: [] }, keeping);
       expect(dropped.map(({ name, generation }) => `${name}@${generation}`)).toEqual(
@@ -164,7 +170,7 @@ describe("what may be dropped", () => {
           opened.push(opening(epoch, release));
           const before = releaseBefore(opened, order, release);
           const [needed, newest] = [before === null ? null : snapshotLeft(opened, snapshots, before), snapshots.at(-1)];
-          const keeping = { pinned: [], epoch, opened, order, releases: [release], unopened: [] };
+          const keeping = { pinned: [], epoch, opened, order, releases: [release], unopened: [], onlyCopies: [] };
           const dropped = beyondRetention(snapshots, [], { keep, quarantines: 1, snapshots: [] }, keeping).snapshots;
           expect(dropped).not.toContain(newest);
           if (needed !== null) expect(dropped).not.toContain(needed);
@@ -202,6 +208,7 @@ describe("what may be dropped", () => {
             order: [],
             releases: [],
             unopened: [],
+            onlyCopies: [],
           },
         );
         for (const database of ["pfa", "audit"]) {
@@ -214,5 +221,66 @@ describe("what may be dropped", () => {
         expect(beyond.databases.filter(({ role }) => role === "live" || role === "pristine")).toEqual([]);
       }),
     );
+  });
+});
+
+describe("a quarantine that holds what no export does", () => {
+  let home: string;
+  beforeAll(() => void (home = mkdtempSync(join(tmpdir(), "backout-retention-"))));
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  const catalogue = [1, 2, 3, 4, 5].map((epoch) => entry(epoch, "quarantine", { database: "pfa" }));
+  const lost = { name: "docs, column data", kind: "values of", why: "too large", mayBeLost: true };
+
+  function exported(epoch: number, manifest: unknown): void {
+    const folder = exportFolder({ home }, `run-${epoch}`, "pfa");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `run-${epoch}.manifest.json`), JSON.stringify(manifest));
+  }
+
+  function running(said: string[]): Run {
+    const control = {
+      openings: () => Promise.resolve([]),
+      catalogued: () => Promise.resolve(catalogue),
+      readySnapshots: () => Promise.resolve([]),
+      crossing: (epoch: number) => Promise.resolve({ epoch, runId: `run-${epoch}`, state: "open", openedAt: epoch === 3 ? null : "then" }),
+    };
+    return {
+      control,
+      site: { home, project: home, stack: "prod" },
+      definition: { name: "pfa", databases: {} },
+      epoch: 9,
+      log: (_severity: string, line: string) => void said.push(line),
+    } as unknown as Run;
+  }
+
+  it("is named with what it alone holds, stays beyond the number, and goes once it is confirmed", async () => {
+    exported(1, { notCompared: [lost] });
+    exported(2, { notCompared: [{ ...lost, mayBeLost: false }] });
+    exported(5, { notCompared: [], unreadable: { visits: "malformed" } });
+    const run = running([]);
+    // Of 3 there is no export; 4 was set aside before anybody was let in to it.
+    expect([...(await onlyCopies(run, catalogue))]).toEqual([
+      ["pfa_quarantine_1", ["values of docs, column data"]],
+      ["pfa_quarantine_3", ["there is no export of it"]],
+      ["pfa_quarantine_5", ["table visits, which is damaged"]],
+    ]);
+    const keep = { keep: 1, quarantines: 1, snapshots: [] };
+    const held = { onlyCopies: ["pfa_quarantine_1", "pfa_quarantine_3", "pfa_quarantine_5"] };
+    const beyond = (drop: string[]) => names({ ...keep, drop } as typeof keep, [], catalogue, [], held).databases;
+    expect(beyond([])).toEqual(["pfa_quarantine_2", "pfa_quarantine_4"]);
+    expect(beyond(["pfa_quarantine_1"])).toEqual(["pfa_quarantine_1", "pfa_quarantine_2", "pfa_quarantine_4"]);
+  });
+
+  it("retention says why it stays, and what drops it", async () => {
+    exported(1, { notCompared: [lost] });
+    exported(5, {});
+    const said: string[] = [];
+    const keep = { keep: 1, quarantines: 3, snapshots: [], drop: ["other"] };
+    expect(await applyRetention(running(said), keep, [], null)).toEqual([]);
+    expect(said).toEqual([
+      "quarantine pfa_quarantine_1 is kept beyond backups.quarantines: no export holds values of docs, column data. " +
+        "To drop it for good: pulumi config set --stack prod --path 'backout:backups.drop[1]' pfa_quarantine_1 && pulumi up --stack prod",
+    ]);
   });
 });

@@ -192,8 +192,15 @@ describe("a file through crossings", () => {
     const one = { keep: 1, quarantines: 1, snapshots: [] };
     const newer = { ...entries.find(({ role }) => role === "quarantine")!, oid: Number.MAX_SAFE_INTEGER, name: "newer", epoch: 9 };
     const beyond = (epoch: number) =>
-      beyondRetention([snapshot], [...entries, newer], one, { pinned: [], epoch, opened: [], order: [], releases: [], unopened: [] })
-        .databases;
+      beyondRetention([snapshot], [...entries, newer], one, {
+        pinned: [],
+        epoch,
+        opened: [],
+        order: [],
+        releases: [],
+        unopened: [],
+        onlyCopies: [],
+      }).databases;
     expect(beyond(4)).toEqual([]);
     const [dropped] = beyond(5);
     await sqlite.dropCopy(fourth, dropped!);
