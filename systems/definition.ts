@@ -229,6 +229,8 @@ export interface CheckContext extends DataAccess {
   /** Declared state of each constraint. */
   constraints?: Record<string, ConstraintState>;
   maintenance: { mode: "off" | "read-only" | "full"; message: string };
+  /** Procedure that is verified; null: none, the pins are somebody's own. Absent: not known. */
+  scope?: string | null;
   /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
   schema: "keep" | "mark" | "down";
   observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;

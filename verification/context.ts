@@ -66,6 +66,7 @@ export async function openContext(
     flags: pins.flags,
     constraints: pins.constraints ?? {},
     maintenance: pins.maintenance,
+    scope: crossing?.plan.scope ?? null,
     schema: pins.schema,
     protections: await heldProtections(run),
     observe: (component) => target.observe(component),

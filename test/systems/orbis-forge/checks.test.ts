@@ -88,7 +88,11 @@ describe("what is broken is seen", () => {
   });
 
   test("maintenance that is still declared", async () => {
-    expect(await runCheck("maintenance-off", context({ maintenance: { mode: "full", message: "" } }))).toMatchObject({ status: "failed" });
+    const maintenance = { mode: "full", message: "" } as const;
+    expect(await runCheck("maintenance-off", context({ maintenance }))).toMatchObject({ status: "failed" });
+    expect(await runCheck("maintenance-off", context({ maintenance, scope: "full" }))).toMatchObject({ status: "failed" });
+    // Pinned by somebody who means it, outside a procedure.
+    expect(await runCheck("maintenance-off", context({ maintenance, scope: null }))).toMatchObject({ status: "skipped" });
   });
 
   test("another release than pinned", async () => {
