@@ -36,6 +36,8 @@ export interface HistoryEntry {
   reason: string | null;
   failure: string | null;
   phases: PhaseTime[];
+  /** Updates that worked at it: more than one where it was interrupted or failed, and gone on with. */
+  runs: number;
   /** With `carry: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. Absent: none were. */
   putBack?: ReappliedTold[];
 }
@@ -49,7 +51,7 @@ export async function history(options: Options): Promise<{ stack: string; crossi
   try {
     const crossings: HistoryEntry[] = [];
     for (const { epoch, runId, plan, state, startedAt, openedAt, recordedAt, reason, failure } of await control.crossings(limit)) {
-      const putBack = await reappliedBy({ control, definition }, epoch);
+      const [putBack, journal] = [await reappliedBy({ control, definition }, epoch), await control.journal(epoch)];
       crossings.push({
         epoch,
         runId,
@@ -63,11 +65,8 @@ export async function history(options: Options): Promise<{ stack: string; crossi
         openedAt,
         reason,
         failure,
-        phases: phaseTimes(
-          await control.journal(epoch),
-          plan.scope === null ? undefined : definition.scopes[plan.scope],
-          isDone({ state, recordedAt }),
-        ),
+        phases: phaseTimes(journal, plan.scope === null ? undefined : definition.scopes[plan.scope], isDone({ state, recordedAt })),
+        runs: new Set(journal.map((entry) => entry.runId)).size,
         ...(putBack.length === 0 ? {} : { putBack }),
       });
     }
@@ -75,6 +74,16 @@ export async function history(options: Options): Promise<{ stack: string; crossi
   } finally {
     await control.end();
   }
+}
+
+/** From its start until users were in; where several runs worked at it, what lay between them is nobody's work. */
+export function timeOf({ startedAt, openedAt, runs, phases }: Pick<HistoryEntry, "startedAt" | "openedAt" | "runs" | "phases">): string {
+  if (openedAt === null) return "";
+  const seconds = (Date.parse(openedAt) - Date.parse(startedAt)) / 1000;
+  const worked = phases.reduce((sum, phase) => sum + phase.seconds, 0);
+  return runs < 2
+    ? ` ${seconds.toFixed(1)} s`
+    : ` ${seconds.toFixed(1)} s after it was begun, ${worked.toFixed(1)} s of work in ${runs} runs`;
 }
 
 export async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
@@ -117,10 +126,10 @@ export function addHistory(program: Command): void {
         () => history(options),
         ({ stack, crossings }) => {
           if (crossings.length === 0) print(`${stack} is not deployed yet: there are no crossings\n`);
-          for (const { epoch, from, begun, to, scope, component, state, startedAt, openedAt, reason, failure, putBack = [] } of crossings) {
-            const seconds = openedAt === null ? "" : ` ${((Date.parse(openedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
+          for (const crossing of crossings) {
+            const { epoch, from, begun, to, scope, component, state, startedAt, reason, failure, putBack = [] } = crossing;
             print(
-              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}  ${state}${seconds}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
+              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}  ${state}${timeOf(crossing)}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
             for (const { leftOut } of putBack) for (const line of leftOut) print(`      ${line}\n`);
           }

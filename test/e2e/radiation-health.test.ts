@@ -68,6 +68,12 @@ const rollback = async (scope: string, ...more: string[]): Promise<CrossingOutco
   return json;
 };
 
+/** Takes the last rollback back. */
+async function undo(): Promise<void> {
+  const { code, stderr } = await stand.verb("undo", "--yes");
+  expect(code, stderr).toBe(0);
+}
+
 /** A drill that passed, as its report stands in the reports folder. */
 function passedDrill(endedAt: number): void {
   const folder = join(stand.folder, "reports", `drill-${endedAt}`);
@@ -209,6 +215,14 @@ describe("one service", () => {
     expect(stand.observe(UNTOUCHED).release).toBe("v1.8.0");
     expect(await health()).toMatchObject({ version: "v1.9.0" });
   });
+
+  test("and is brought forward alone again by the undo, with the stack file as it was", async () => {
+    const text = stand.text();
+    await undo();
+    expect(stand.observe(UNTOUCHED).release).toBe("v1.9.0");
+    await rollback("service-release", "--component", UNTOUCHED);
+    expect(stand.text()).toBe(text);
+  });
 });
 
 test("the database alone: all five are stopped in order before it is touched and run again after, readings since are kept as files", async () => {
@@ -243,4 +257,19 @@ test("the schema alone: the new tables are gone, the table of before stands, and
   expect(kinds).toEqual({ profiles: null, trends: null, thresholds: "r" });
   expect(existsSync(join(stand.site.home, "records"))).toBe(true);
   expect(filesBelow(join(stand.site.home, "records")).some((path) => path.endsWith("configuration.current.json"))).toBe(true);
+});
+
+test("the undo of the schema: tables, release and data as before it, and the stack file but for the data", async () => {
+  const tables = async (): Promise<string[]> =>
+    (await stand.sql<{ name: string }>("SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'v') AND relname !~ '^(pg_|sql_)'"))
+      .map(({ name }) => name)
+      .sort();
+  const [old, ofOld] = [stand.text(), await tables()];
+  await undo();
+  expect(await health()).toMatchObject({ version: "v1.9.0" });
+  expect(await tables()).toEqual(expect.arrayContaining(["threshold_profiles", "dose_trends"]));
+  expect(await readings()).toEqual([100, 300]);
+  await rollback("schema", "--anew");
+  expect(await tables()).toEqual(ofOld);
+  expect(stand.text().replace(/backout:data: .*/, "")).toBe(old.replace(/backout:data: .*/, ""));
 });
