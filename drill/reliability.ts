@@ -92,7 +92,8 @@ ${table(
 - locked out: clients of others that could not connect or read at the end of a round.
 
 The same seed makes the same choices: \`npm run torture -- --system <system> --rounds <rounds> --seed <seed>\`. A run that ends with a round that
-is not well leaves its stack, with the output of every command, and says how to repeat it.
+is not well leaves its stack, with the output of every command, and says how to repeat it. An interrupted run removes what it made; what one that
+was killed left is removed by the next, or by \`npm run drill -- --clean\`, as kept stacks are.
 
 ## Fuzz
 

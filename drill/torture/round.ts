@@ -44,26 +44,22 @@ const REFUSED = 3;
 /** What was killed may be noticed a moment later; what is started takes a moment. Milliseconds. */
 const SETTLES_MS = 15_000;
 
-export async function playRound(
-  stage: Stage,
-  number: number,
-  { action, kills, again }: Choices,
-  before: Seen,
-  dice: Dice,
-  say: (line: string) => void,
-): Promise<Round> {
+/** What a round is played with. */
+export interface Table {
+  /** What is, as the round begins. */
+  before: Seen;
+  dice: Dice;
+  say: (line: string) => void;
+  stopping: AbortSignal;
+}
+
+export async function playRound(stage: Stage, number: number, { action, kills, again }: Choices, table: Table): Promise<Round> {
+  const { before, say } = table;
   const witness = await beginWitness(stage, number);
   try {
     if (before.open) await untilSeen(witness, ({ acknowledgedAt }) => acknowledgedAt.length >= WRITES, WRITES_LIMIT_MS);
     say(`  ${showAction(action)}; to be killed: ${kills.map(showKill).join(", ") || "nobody"}`);
-    const { seen, killed, done } = await untilDeclared(
-      stage,
-      await begin(stage, number, action, before.status),
-      [...kills],
-      again,
-      dice,
-      say,
-    );
+    const { seen, killed, done } = await untilDeclared(stage, await begin(stage, number, action, before.status), [...kills], again, table);
     const wrong = seen.wrong.length > 0 ? seen.wrong : wrongGoal(stage, action, before.release, seen.release, done);
     if (wrong.length === 0 && seen.open) {
       const enough = readJournal(witness).acknowledgedAt.length + WRITES / 2;
@@ -160,18 +156,12 @@ interface Ended {
   done: boolean;
 }
 
-async function untilDeclared(
-  stage: Stage,
-  first: Advised,
-  kills: Kill[],
-  again: boolean,
-  dice: Dice,
-  say: (line: string) => void,
-): Promise<Ended> {
+async function untilDeclared(stage: Stage, first: Advised, kills: Kill[], again: boolean, { dice, say, stopping }: Table): Promise<Ended> {
   let command = first;
   let killed = 0;
   let done = false;
   for (let count = 1; ; count++) {
+    stopping.throwIfAborted();
     const text = readFileSync(stage.stack.file, "utf8");
     const ran = await run(stage, command, nextKills(kills), dice);
     killed += ran.killed.length;

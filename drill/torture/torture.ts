@@ -26,6 +26,8 @@ export interface TortureWish {
   seed: string;
   /** Leave the stack standing in any case. */
   keep: boolean;
+  /** No round is begun after so long. Milliseconds. */
+  limitMs: number;
 }
 
 /** What a run came to. It is well when every round converged, nothing is lost and nobody was locked out. */
@@ -55,14 +57,15 @@ export function repeatCommand({ source, seed }: TortureWish, rounds: number): st
   return `npm run torture -- --system ${source.definition.name} --rounds ${rounds} --seed ${seed}`;
 }
 
-/** Ends with the first round that is not well, and leaves the stack as that round left it. @param folderKnown told where everything is made. */
+/** Ends with the first round that is not well, and leaves the stack as that round left it. @param folderKnown told where everything is made. @throws the reason of `stopping` */
 export async function torture(
   wish: TortureWish,
   engine: Engine,
   say: (line: string) => void,
   folderKnown: (folder: string) => void,
+  stopping: AbortSignal,
 ): Promise<Tortured> {
-  const { source, rounds, seed, keep } = wish;
+  const { source, rounds, seed, keep, limitMs } = wish;
   const { definition, project } = source;
   const runId = newDrillId().replace("drill", "torture");
   const stack = `torture-${runId.slice(-4)}`;
@@ -79,13 +82,15 @@ export async function torture(
     const undoVerb = await hasVerb("undo");
     let undoable = false;
     let epoch = 0;
-    for (let number = 1; number <= rounds; number++) {
+    const until = Date.now() + limitMs;
+    for (let number = 1; number <= rounds && Date.now() < until; number++) {
+      stopping.throwIfAborted();
       updateRecord(folder, { phase: `round ${number}` });
       const dice = diceOf(`${seed}/${number}`);
       const before = await lookAtAll(stage);
       const choices = choose(dice, definition, { forward: before.release === definition.drill.from, undoable, undoVerb });
       say(`round ${number} of ${rounds}`);
-      const round = await playRound(stage, number, choices, before, dice, say);
+      const round = await playRound(stage, number, choices, { before, dice, say, stopping });
       add(result, round);
       journals.push(round.journalFile);
       ({ epoch } = round);
@@ -102,6 +107,7 @@ export async function torture(
       result.lost += missing.length;
     }
   } catch (error) {
+    stopping.throwIfAborted();
     say(`torture cannot go on: ${(error as Error).stack ?? String(error)}`);
     result.rounds = Math.max(result.rounds, result.converged + 1);
   }

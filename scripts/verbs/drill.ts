@@ -11,7 +11,8 @@ import { findProject } from "../engine/project.ts";
 import type { OpenStack } from "../stack.ts";
 import { allPassed, drillAll, tellAll } from "./drill-all.ts";
 import { listed, stackOf, stacksOf, tellList } from "./drill-list.ts";
-import { drillEach, InterruptedError, type Drilled } from "./drilling.ts";
+import { drillEach, type Drilled } from "./drilling.ts";
+import { InterruptedError } from "./interruption.ts";
 import { finish, print, say } from "./outcome.ts";
 
 interface Options extends DrillWish {

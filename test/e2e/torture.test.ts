@@ -1,33 +1,58 @@
-/** A short torture: two rounds of kills on a system in a file, by the command as it is typed. */
-import { execFile } from "node:child_process";
+/** A short torture: rounds of kills on a system in a file, by the command as it is typed. */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { TortureResult } from "../../drill/torture/torture.ts";
-import { PROJECT } from "./stand.ts";
+import { PROJECT, textOf, until } from "./stand.ts";
 
 const ROUNDS = 2;
 
-test("two rounds of torture: as declared after each, nothing lost, nobody locked out", async () => {
-  const script = join(PROJECT, "scripts", "torture.ts");
+function begin(...more: string[]) {
   const given = [
     "--disable-warning=ExperimentalWarning",
-    script,
+    join(PROJECT, "scripts", "torture.ts"),
     "--system",
     "orbis-forge",
-    "--rounds",
-    String(ROUNDS),
-    "--seed",
-    "1",
     "--json",
+    ...more,
   ];
-  const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const child = execFile(process.execPath, given, { cwd: PROJECT }, (_error, out, err) =>
-      resolve({ code: child.exitCode ?? -1, stdout: out, stderr: err }),
-    );
-  });
-  expect(code, stderr).toBe(0);
-  const result = JSON.parse(stdout) as TortureResult;
+  const child = spawn(process.execPath, given, { cwd: PROJECT, stdio: ["ignore", "pipe", "pipe"] });
+  const said = { text: "" };
+  child.stderr.on("data", (chunk: Buffer) => (said.text += chunk.toString("utf8")));
+  const stdout = textOf(child.stdout);
+  const code = new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { child, said, stdout, code };
+}
+
+test("two rounds of torture: as declared after each, nothing lost, nobody locked out", async () => {
+  const { said, stdout, code } = begin("--rounds", String(ROUNDS), "--seed", "1");
+  expect(await code, said.text).toBe(0);
+  const result = JSON.parse(await stdout) as TortureResult;
   expect(Object.keys(result)).toEqual(["rounds", "kills", "converged", "acknowledged", "lost", "lockedOut"]);
   expect(result).toMatchObject({ rounds: ROUNDS, converged: ROUNDS, lost: 0, lockedOut: 0 });
   expect(Math.min(result.kills, result.acknowledged)).toBeGreaterThan(0);
 }, 600_000);
+
+test("an interrupted torture leaves no folder and no process", async () => {
+  const { child, said, code } = begin("--rounds", "1", "--seed", "5");
+  await until("somebody is to be killed", () => said.text.includes("to be killed: "), 120_000);
+  const folder = /, in (\S+)/.exec(said.text)![1]!;
+  expect(workingIn(folder)).not.toEqual([]);
+  child.kill("SIGTERM");
+  expect(await code, said.text).toBe(143);
+  expect(said.text).toContain("interrupted by SIGTERM: everything the torture made is removed");
+  expect(workingIn(folder)).toEqual([]);
+  expect(existsSync(folder)).toBe(false);
+}, 240_000);
+
+/** Processes that know the folder, by their words or their environment. */
+function workingIn(folder: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && ["cmdline", "environ"].some((file) => readFileSync(`/proc/${pid}/${file}`, "utf8").includes(folder));
+    } catch {
+      return false;
+    }
+  });
+}
