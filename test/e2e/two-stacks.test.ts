@@ -1,24 +1,31 @@
 /** Two stacks on one server, and a second clone of one: neither knows of the other, and nobody joins what is not theirs. */
+import { cpSync, existsSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PinEdit } from "../../declared/edit.ts";
 import { servicesRole } from "../../declared/site.ts";
+import { DESTROY_DATA } from "../../crossing/destroy.ts";
 import { passwordOf } from "../../postgres/connection.ts";
 import { ownServer, type OwnServer } from "../postgres/own-server.ts";
-import { makeStand, PINS, type Stand } from "./stand.ts";
+import { runPulumi } from "../../scripts/pulumi-run.ts";
+import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 
 let server: OwnServer;
 const stands: Stand[] = [];
+const copies: string[] = [];
 beforeAll(async () => {
   server = await ownServer();
   process.env["BACKOUT_SERVER_PASSWORD"] = passwordOf(server.endpoint);
 });
 afterAll(async () => {
   for (const stand of stands) await stand.destroy();
+  for (const copy of copies) rmSync(copy, { recursive: true, force: true });
   await server.remove();
   delete process.env["BACKOUT_SERVER_PASSWORD"];
 });
 
-async function stackOn(database: string, name: string): Promise<Stand> {
+/** @param name under which it is kept; absent: its own */
+async function stackOn(database: string, name?: string): Promise<Stand> {
   const { host, port, user } = server.endpoint;
   const edits: PinEdit[] = [
     { path: ["server"], value: { host, port, user, driver: "template", databases: { pfa: database } } },
@@ -31,7 +38,7 @@ async function stackOn(database: string, name: string): Promise<Stand> {
 
 describe("on one server", () => {
   test("two stacks are deployed, answer and go back, each without the other", async () => {
-    const [one, two] = [await stackOn("one", "one"), await stackOn("two", "two")];
+    const [one, two] = [await stackOn("one"), await stackOn("two", "two")];
     expect(servicesRole(one.site)).not.toBe(servicesRole(two.site));
     await one.upWell();
     await one.insertWell("ONE-1");
@@ -50,7 +57,7 @@ describe("on one server", () => {
 
   test("a second clone on the same database is refused by plain up and by verbs: nothing of it starts, and it is told whose the record is", async () => {
     const [one] = stands;
-    const clone = await stackOn("one", "one");
+    const clone = await stackOn("one");
     const before = one!.pids();
     const update = await clone.up();
     expect(update.code).not.toBe(0);
@@ -63,5 +70,64 @@ describe("on one server", () => {
     expect(one!.pids()).toEqual(before);
     expect((await one!.last())?.state).toBe("open");
     expect((await one!.upWell()).counts["updated"] ?? 0).toBe(0);
+  });
+});
+
+describe("a stack whose folder or name changes", () => {
+  test("copied to another place, is refused there while its services run here: by plain up and by verbs", async () => {
+    const [one] = stands;
+    const before = one!.pids();
+    const copy = join(dirname(one!.stack.folder), `${one!.stack.folder.split("/").at(-1)!}-copy`);
+    cpSync(one!.stack.folder, copy, { recursive: true, verbatimSymlinks: true });
+    copies.push(copy);
+    const environment = {
+      ...one!.stack.environment,
+      BACKOUT_HOME: join(copy, "home"),
+      PULUMI_BACKEND_URL: one!.stack.environment["PULUMI_BACKEND_URL"]!.replace(one!.stack.folder, copy),
+    };
+    const { code, output } = await runPulumi({
+      project: copy,
+      stack: one!.stack.stack,
+      arguments: ["up", "--yes", "--skip-preview"],
+      environment,
+    });
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/is a copy of \S+home, where stack "e2e" has its gate and services: nothing was touched/);
+    expect(existsSync(join(copy, "home", "gate", "gate.json"))).toBe(true);
+    expect(one!.pids()).toEqual(before);
+    expect((await one!.upWell()).counts["updated"] ?? 0).toBe(0);
+  });
+
+  test("renamed, is told by the exact line how to go on, makes nothing new, and keeps its quarantines and its undo", async () => {
+    const [one] = stands;
+    const before = one!.pids();
+    const [quarantine] = await one!.quarantines();
+    succeeded(await one!.pulumi(["stack", "rename", "production"]));
+    const file = join(dirname(one!.stack.file), "Pulumi.production.yaml");
+    expect([existsSync(one!.stack.file), existsSync(file)]).toEqual([false, true]);
+    Object.assign(one!.stack, { stack: "production", file });
+    // Homes are named after their stacks.
+    Object.assign(one!.stack.environment, { [DESTROY_DATA]: "drop:production", BACKOUT_HOME: join(one!.stack.folder, "production") });
+
+    const line =
+      /stack "production" is kept under the name "e2e" .*: nothing was touched\. Set backout:keptAs: e2e in its file, and run again/;
+    const preview = await one!.pulumi(["preview"]);
+    expect(preview.code).not.toBe(0);
+    expect(preview.output).toMatch(line);
+    for (const verb of ["status", "preview"]) {
+      const { code, json } = await one!.verb<{ error: { message: string } }>(verb);
+      expect([code, json.error.message]).toEqual([3, expect.stringMatching(line)]);
+    }
+
+    one!.stack.environment["BACKOUT_HOME"] = one!.stack.home;
+    const kept = succeeded(await one!.preview([{ path: ["keptAs"], value: "e2e" }]));
+    expect(kept.counts["create"] ?? 0).toBe(0);
+    expect(kept.output).not.toMatch(/made new/);
+    await one!.upWell();
+    expect(one!.pids()).toEqual(before);
+    const { json: status } = await one!.verb<{ quarantines: { name: string }[] }>("status");
+    expect(status.quarantines.map(({ name }) => name)).toEqual([quarantine!.name]);
+    await one!.upWell([...PINS.forward, { path: ["data"], value: `quarantine:${quarantine!.name}` }]);
+    expect(await one!.ids()).toEqual(["ONE-1", "ONE-2", "ONE-3"]);
   });
 });
