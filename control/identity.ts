@@ -86,6 +86,11 @@ function idsOf(site: Site): (string | undefined)[] {
   return [identityAt(site.home)?.id, remembered.get(site.home)];
 }
 
+/** Whether what carries this id is the stack's: its own, or one that it was told to take over. */
+export function isOwnId(site: Site, id: string): boolean {
+  return idsOf(site).includes(id) || site.takeOver === id;
+}
+
 /** Makes the stack's id where it has none, and keeps where it lives now. */
 export function ownIdentity(site: Site): Identity {
   const before = identityAt(site.home);
@@ -147,7 +152,7 @@ export function requireNotRenamed(site: Site, declared: readonly string[]): void
 export async function requireOwn(control: ControlRecord, site: Site): Promise<void> {
   const claim = await control.kept<Claim>(KEY);
   if (claim === null || claim.releasedAt !== undefined) return;
-  if (!idsOf(site).includes(claim.id) && site.takeOver !== claim.id) throw foreign(site, claim);
+  if (!isOwnId(site, claim.id)) throw foreign(site, claim);
   if (claim.name !== nameOf(site)) throw renamed(site, claim);
 }
 

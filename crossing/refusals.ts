@@ -119,18 +119,15 @@ async function previewedConstraints(site: Site, definition: SystemDefinition, pl
 
 /** What belongs to others is told before anybody is kept out of it. */
 async function foreignTo(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<string[]> {
-  const there = Object.entries(plan.databases).filter(([database]) => facts.databases[database]?.exists === true);
-  if (there.length === 0) return [];
   const control = await openControl(site, definition);
   try {
     const reasons: string[] = [];
-    for (const [database, planned] of there)
-      reasons.push(
-        ...(await (
-          await engineOf(definition, database)
-        ).foreign({ site, definition, control }, database, planned, facts.databases[database]!.applied)),
-      );
-    return reasons;
+    for (const [database, planned] of Object.entries(plan.databases)) {
+      const { exists, applied } = facts.databases[database] ?? { exists: false, applied: [] };
+      if (!exists && planned.action.kind !== "create") continue;
+      reasons.push(...(await (await engineOf(definition, database)).foreign({ site, definition, control }, database, planned, applied)));
+    }
+    return [...new Set(reasons)];
   } finally {
     await control?.end();
   }

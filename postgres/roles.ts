@@ -34,6 +34,24 @@ export async function ensureRole(client: pg.Client, role: RoleDeclaration): Prom
   return "changed";
 }
 
+/** What is said of a role; null: nothing, or there is none. */
+export async function commentOfRole(client: pg.Client, role: string): Promise<string | null> {
+  const { rows } = await client.query<{ comment: string | null }>(
+    "SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = $1",
+    [role],
+  );
+  return rows[0]?.comment ?? null;
+}
+
+/** Where this role may not, it stays as it is. */
+export async function commentRole(client: pg.Client, role: string, comment: string | null): Promise<void> {
+  try {
+    await client.query(`COMMENT ON ROLE ${quote(role)} IS ${comment === null ? "NULL" : pg.escapeLiteral(comment)}`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "42501") throw error;
+  }
+}
+
 export function roleStatement(verb: "CREATE" | "ALTER", role: RoleDeclaration): string {
   const options = [
     role.login ? "LOGIN" : "NOLOGIN",

@@ -73,6 +73,20 @@ describe("on one server", () => {
   });
 });
 
+describe("another project with a stack of the same name", () => {
+  test("is told before anything of it is made, by plain up and by verbs, which line gives it roles of its own", async () => {
+    const [one] = stands;
+    const other = await stackOn("another");
+    const line = /role "backout_pfa_vanguard_e2e_services" on the server is that of stack "e2e" of .*Set backout:keptAs: e2e-2 /;
+    const update = await other.up();
+    expect([update.code === 0, update.output]).toEqual([false, expect.stringMatching(line)]);
+    const verb = await other.verb("preview");
+    expect([verb.code, JSON.stringify(verb.json).replaceAll('\\"', '"')]).toEqual([3, expect.stringMatching(line)]);
+    expect(await one!.sql("SELECT FROM pg_database WHERE datname LIKE 'another%'", [], "postgres")).toEqual([]);
+    expect((await one!.upWell()).counts["updated"] ?? 0).toBe(0);
+  });
+});
+
 describe("a stack whose folder or name changes", () => {
   test("copied to another place, is refused there while its services run here: by plain up and by verbs", async () => {
     const [one] = stands;

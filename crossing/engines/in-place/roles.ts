@@ -3,13 +3,13 @@ import type { Client } from "pg";
 import { endpointOf, liveName, ownerRole, secretOf, servicesRole, type Site } from "../../../declared/site.ts";
 import { connect, quote, UnreachableError } from "../../../postgres/connection.ts";
 import { DriverRefusedError } from "../../../postgres/in-place/errors.ts";
-import { ensureRole } from "../../../postgres/roles.ts";
+import { ensureOwnRole } from "../postgres/role-owners.ts";
 
 /** Makes both what they are to be. Who connects is left to the fence. */
 export async function prepareRoles(client: Client, site: Site, live: string): Promise<void> {
   if (await mayMakeRoles(client)) {
-    await ensureRole(client, { name: ownerRole(site), login: false, password: secretOf(site, "database-owner") });
-    await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
+    await ensureOwnRole(client, site, { name: ownerRole(site), login: false, password: secretOf(site, "database-owner") });
+    await ensureOwnRole(client, site, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
     for (const role of (await lacking(client, site)).membership) await client.query(`GRANT ${quote(role)} TO CURRENT_USER`);
   }
   await client.query(

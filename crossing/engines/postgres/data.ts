@@ -10,7 +10,7 @@ import { assertFenced, fenceDatabase, sessionInside } from "../../../postgres/fe
 import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../../../postgres/migrations.ts";
 import { derivedName } from "../../../postgres/names.ts";
 import { reapply } from "../../../postgres/reapply.ts";
-import { ensureDatabase, ensureRole, grantServicesOnce, ownerOfObjects } from "../../../postgres/roles.ts";
+import { ensureDatabase, grantServicesOnce, ownerOfObjects } from "../../../postgres/roles.ts";
 import { findDatabase } from "../../../postgres/sessions.ts";
 import { refreshViews } from "../../../verification/integrity.ts";
 import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
@@ -21,13 +21,14 @@ import type { Run } from "../../run.ts";
 import { armedCopy, withCopy } from "./arming.ts";
 import { putBackProperties } from "./fence.ts";
 import { wentAlong } from "./followers.ts";
+import { ensureOwnRole } from "./role-owners.ts";
 import { ensureServices } from "./roles.ts";
 import { clientOf } from "./session.ts";
 
 export async function make(run: Run, database: string): Promise<void> {
   const client = clientOf(run.control);
   const live = liveName(run.site, database);
-  await ensureRole(client, { name: ownerRole(run.site), login: false, password: secretOf(run.site, "database-owner") });
+  await ensureOwnRole(client, run.site, { name: ownerRole(run.site), login: false, password: secretOf(run.site, "database-owner") });
   await ensureServices(run.site, client);
   await ensureDatabase(client, { name: live, owner: ownerRole(run.site) });
   await catalogue(client, {

@@ -11,6 +11,7 @@ import { applyProperties, readProperties, sameGrants, type DatabaseProperties } 
 import { dropRole, grantConnect, grantServicesOnce, ownerOfObjects, ownerOfTables, revokeServices } from "../../../postgres/roles.ts";
 import type { Looking } from "../../engine.ts";
 import type { DatabasePlan } from "../../plan.ts";
+import { rolesOfOthers, unmarkRoles } from "./role-owners.ts";
 import { savedProperties } from "./properties-record.ts";
 import { ensureServices } from "./roles.ts";
 import { clientOf } from "./session.ts";
@@ -30,7 +31,8 @@ export async function foreign(at: Looking, database: string, plan: DatabasePlan,
   const { site, control } = at;
   const live = liveName(site, database);
   const known = control !== null && (await isKnown(control, database, live));
-  const reasons = await missingRoles(site);
+  const reasons = [...(await missingRoles(site)), ...(await rolesOfOthers(site))];
+  if (plan.action.kind === "create") return reasons;
   if (!known) await requireNobodys(at, live);
   const changesObjects =
     !known || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep") || site.server?.driver === "in-place";
@@ -138,7 +140,12 @@ function isOpenToAll({ grants }: DatabaseProperties): boolean {
 }
 
 /** The live database as its users have it: open, with their owner, limit and grants; of one that was found, without what backout gave its own roles. */
-export async function giveBack({ site, control }: Looking & { control: ControlRecord }, database: string): Promise<void> {
+export async function giveBack(at: Looking & { control: ControlRecord }, database: string): Promise<void> {
+  await giveBackLive(at, database);
+  await unmarkRoles(clientOf(at.control), at.site);
+}
+
+async function giveBackLive({ site, control }: Looking & { control: ControlRecord }, database: string): Promise<void> {
   const client: Client = clientOf(control);
   const live = liveName(site, database);
   if (!(await liveLineage(client, live)).exists) return;

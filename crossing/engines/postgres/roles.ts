@@ -1,7 +1,7 @@
 /** The components' own role on the server. */
 import type { Client } from "pg";
 import { secretOf, servicesRole, type Site } from "../../../declared/site.ts";
-import { ensureRole } from "../../../postgres/roles.ts";
+import { ensureOwnRole } from "./role-owners.ts";
 
 /** Where backout may make no roles, somebody else made it: whether it can log in is asked by the plan. */
 export async function ensureServices(site: Site, client: Client): Promise<void> {
@@ -9,5 +9,5 @@ export async function ensureServices(site: Site, client: Client): Promise<void> 
     "SELECT rolsuper OR rolcreaterole AS may FROM pg_roles WHERE rolname = current_user",
   );
   if (rows[0]?.may !== true) return;
-  await ensureRole(client, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
+  await ensureOwnRole(client, site, { name: servicesRole(site), login: true, password: secretOf(site, "database") });
 }

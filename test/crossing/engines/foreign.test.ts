@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { claimRecord } from "../../../control/identity.ts";
+import { claimRecord, identityAt } from "../../../control/identity.ts";
 import { createControl } from "../../../control/open.ts";
 import type { ControlRecord } from "../../../control/record.ts";
+import { rolesOfOthers } from "../../../crossing/engines/postgres/role-owners.ts";
 import { postgres } from "../../../crossing/engines/postgres/engine.ts";
 import type { DatabasePlan } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
@@ -187,6 +188,38 @@ describe("a live database that somebody else made", () => {
       postgres.foreign({ site: siteOf("shared", { adopt: true }), definition, control: null }, "shop", NONE, []),
     ).rejects.toThrow('belong to stack "owner"');
     await program.end();
+  });
+});
+
+describe("two stacks of one name, of two projects, on one server", () => {
+  it("share no roles: the second is refused with the line that gives it its own, until the first is gone", async () => {
+    const first = siteOf("north", { stack: "production", project: join(folder, "north"), home: join(folder, "north") });
+    const second = siteOf("south", { stack: "production", project: join(folder, "south"), home: join(folder, "south") });
+    expect(servicesRole(second)).toBe(servicesRole(first));
+    expect(await rolesOfOthers(second)).toEqual([]);
+    const run = await runOf(first);
+    await postgres.make(run, "shop");
+    expect(await rolesOfOthers(first)).toEqual([]);
+    const [reason, ...others] = await rolesOfOthers(second);
+    expect(others).toEqual([]);
+    expect(reason).toMatch(
+      /role "backout_shop_production_services" on the server is that of stack "production" of \S+north: .*Set backout:keptAs: production-2 .*, and run again/,
+    );
+    expect(await rolesOfOthers({ ...second, name: "production-2" })).toEqual([]);
+    // Taken over by name, it is its own from then on.
+    const { id } = identityAt(first.home)!;
+    expect(await rolesOfOthers({ ...second, takeOver: id })).toEqual([]);
+    await postgres.giveBack(run, "shop");
+    expect(await rolesOfOthers(second)).toEqual([]);
+  });
+
+  it("what a provider would do all the same leaves the other's password as it is", async () => {
+    const first = siteOf("east", { stack: "twin", home: join(folder, "east") });
+    const second = siteOf("west", { stack: "twin", home: join(folder, "west") });
+    await postgres.make(await runOf(first), "shop");
+    await expect(runOf(second).then((run) => postgres.make(run, "shop"))).rejects.toThrow('is that of stack "twin"');
+    const services = { ...endpointOf(first), user: servicesRole(first), password: secretOf(first, "database"), passwordFile: undefined };
+    await (await connect(services, "postgres")).end();
   });
 });
 
