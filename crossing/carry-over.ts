@@ -38,6 +38,19 @@ export async function carryOver(from: SqlSession, to: SqlSession, table: string)
   }
 }
 
+/** All of them in one transaction, without the triggers of the tables: what these did once is among the records, or in data that was set aside. */
+export async function carryTables(from: SqlSession, to: SqlSession, tables: readonly string[]): Promise<Record<string, number>> {
+  return to.transaction(async () => {
+    const there: string[] = [];
+    for (const table of tables) if (await hasTable(to, table)) there.push(table);
+    return to.quietly(there, async () => {
+      const carried: Record<string, number> = {};
+      for (const table of tables) carried[table] = await carryOver(from, to, table);
+      return carried;
+    });
+  });
+}
+
 async function staysBehind(from: SqlSession, to: SqlSession, table: string): Promise<string[]> {
   const there = await columnsOf(to, table);
   return (await columnsOf(from, table)).filter((column) => !there.includes(column));
@@ -50,28 +63,24 @@ export async function carryOverRecords(run: Run, database: string): Promise<Reco
     (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
   );
   if (tables.length === 0 || quarantine === undefined) return {};
-  const carried: Record<string, number> = {};
   try {
-    await (
-      await engineOf(run.definition, database)
-    ).inCopy(run, quarantine, (from) =>
-      inLive(run, database, (to) =>
-        to.transaction(async () => {
-          for (const table of tables) {
-            carried[table] = await carryOver(from, to, table);
-            const behind = carried[table] === 0 ? [] : await staysBehind(from, to, table);
-            if (behind.length > 0)
-              run.log(
-                "warning",
-                `${database}: ${table}: the restored schema has no column ${behind.join(", ")}: its values are in the export only`,
-              );
-          }
-        }),
-      ),
+    const engine = await engineOf(run.definition, database);
+    return await engine.inCopy(run, quarantine, (from) =>
+      inLive(run, database, async (to) => {
+        const carried = await carryTables(from, to, tables);
+        for (const table of tables) {
+          const behind = carried[table] === 0 ? [] : await staysBehind(from, to, table);
+          if (behind.length > 0)
+            run.log(
+              "warning",
+              `${database}: ${table}: the restored schema has no column ${behind.join(", ")}: its values are in the export only`,
+            );
+        }
+        return carried;
+      }),
     );
   } catch (error) {
     run.log("warning", `rows of ${tables.join(", ")} written since could not be put into the restored data: ${(error as Error).message}`);
     return {};
   }
-  return carried;
 }

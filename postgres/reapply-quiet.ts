@@ -41,7 +41,7 @@ const ACTING = `
 
 const ENABLE = { O: "ENABLE", D: "DISABLE", R: "ENABLE REPLICA", A: "ENABLE ALWAYS" } as const;
 
-async function acting(live: Client, targets: readonly Target[]): Promise<Acting[]> {
+async function acting(live: Client, targets: readonly Pick<Target, "name" | "identifier">[]): Promise<Acting[]> {
   return (await live.query<Acting>(ACTING, [targets.map(({ identifier }) => identifier)])).rows;
 }
 
@@ -52,7 +52,7 @@ function switchTo({ table, kind, name }: Acting, state: Acting["enabled"]): stri
 /** Runs `work` with all of it switched off. Inside the caller's transaction, before anything is written. @throws NotRestoredError */
 export async function quietly<T>(
   live: Client,
-  { targets, references }: { targets: readonly Target[]; references: readonly LiveReference[] },
+  { targets, references }: { targets: readonly Pick<Target, "name" | "identifier">[]; references: readonly LiveReference[] },
   work: () => Promise<T>,
 ): Promise<T> {
   await checkedForeignKeys(live);

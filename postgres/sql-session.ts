@@ -2,6 +2,8 @@
 import type { Client } from "pg";
 import type { ExactValue, SqlSession, SqlValue } from "../systems/sql-session.ts";
 import { AS_TEXT } from "./comparison-rows.ts";
+import { qualified } from "./identifiers.ts";
+import { quietly } from "./reapply-quiet.ts";
 import { atomically } from "./transaction.ts";
 
 export function postgresSession(client: Client): SqlSession {
@@ -17,5 +19,9 @@ export function postgresSession(client: Client): SqlSession {
         await client.query("SET CONSTRAINTS ALL DEFERRED");
         return work();
       }),
+    quietly: (tables, work) => {
+      const targets = tables.map((name) => ({ name, identifier: qualified(name) }));
+      return quietly(client, { targets, references: [] }, work);
+    },
   };
 }

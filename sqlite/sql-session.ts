@@ -2,6 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { ExactValue, SqlSession, SqlValue } from "../systems/sql-session.ts";
 import { exact, first, run } from "./database.ts";
+import { withoutTriggers } from "./reapply-quiet.ts";
 
 export function sqliteSession(database: DatabaseSync): SqlSession {
   return {
@@ -28,6 +29,7 @@ export function sqliteSession(database: DatabaseSync): SqlSession {
         if (!checks) database.exec("PRAGMA foreign_keys = OFF");
       }
     },
+    quietly: (tables, work) => withoutTriggers(database, tables, work),
   };
 }
 

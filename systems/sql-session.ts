@@ -17,4 +17,6 @@ export interface SqlSession {
   run(sql: string, values?: readonly ExactValue[]): Promise<number>;
   /** All of it or nothing. Foreign keys are checked at its end where the engine can wait that long. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
+  /** Inside a transaction: without the triggers and rules of these tables, which are afterwards as they were. */
+  quietly<T>(tables: readonly string[], work: () => Promise<T>): Promise<T>;
 }

@@ -1,6 +1,6 @@
 /** Records written since a snapshot are in the restored data again, each once. */
 import { expect, test } from "vitest";
-import { carryOver } from "../../crossing/carry-over.ts";
+import { carryOver, carryTables } from "../../crossing/carry-over.ts";
 import { memory } from "./memory.ts";
 
 const TABLE = "CREATE TABLE logs (id INTEGER PRIMARY KEY, action TEXT, reason TEXT)";
@@ -41,4 +41,15 @@ test("every value comes over as it was: integers beyond 2^53, numbers that are w
     { id: "9007199254740996", v: "X'00FF'", t: "blob" },
   ]);
   expect(await restored.session.all("SELECT max(id) AS id, 7 AS seven FROM logs")).toEqual([{ id: 9007199254740996n, seven: 7 }]);
+});
+
+test("triggers of the restored table do not run a second time, and are there afterwards", async () => {
+  const table = `${TABLE}; CREATE TABLE totals (n INTEGER); INSERT INTO totals VALUES (0);
+    CREATE TRIGGER counted AFTER INSERT ON logs BEGIN UPDATE totals SET n = n + 1; END`;
+  const setAside = memory(`${table}; ${rows(1, 3)}`).session;
+  const restored = memory(table).session;
+  expect(await carryTables(setAside, restored, ["logs", "absent"])).toEqual({ logs: 3, absent: 0 });
+  expect(await restored.all("SELECT n FROM totals")).toEqual([{ n: 0 }]);
+  await restored.run("INSERT INTO logs VALUES (4, 'a', 'r')");
+  expect(await restored.all("SELECT n FROM totals")).toEqual([{ n: 1 }]);
 });

@@ -2,10 +2,12 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { carryTables } from "../../crossing/carry-over.ts";
 import { compareDatabases } from "../../postgres/comparison.ts";
 import { ExportDamagedError } from "../../postgres/export.ts";
 import { advanceSequences, reapply } from "../../postgres/reapply.ts";
 import { parentsFirst } from "../../postgres/reapply-result.ts";
+import { postgresSession } from "../../postgres/sql-session.ts";
 import { conflictsOf, reapplyStand, short } from "./reapply-stand.ts";
 
 const stand = reapplyStand();
@@ -199,4 +201,19 @@ test("parents come before children whatever the foreign keys are, cycles include
       for (const { child, parent } of acyclic) expect(sorted.indexOf(parent)).toBeLessThan(sorted.indexOf(child));
     }),
   );
+});
+
+test("records that outlive a restore come over without the triggers of their table, which are afterwards as they were", async () => {
+  const { live, current } = await scene(
+    `CREATE TABLE totals (n int); INSERT INTO totals VALUES (0); CREATE TABLE logs (id int PRIMARY KEY, action text);
+     CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE totals SET n = n + 1; NEW.action := upper(NEW.action); RETURN NEW; END';
+     CREATE TRIGGER counted BEFORE INSERT ON logs FOR EACH ROW EXECUTE FUNCTION counted()`,
+    "ALTER TABLE logs DISABLE TRIGGER counted; INSERT INTO logs VALUES (1, 'signed in'), (2, 'signed out')",
+  );
+  expect(await carryTables(postgresSession(current), postgresSession(live), ["logs", "absent"])).toEqual({ logs: 2, absent: 0 });
+  expect((await live.query("SELECT n, (SELECT string_agg(action, ' ' ORDER BY id) FROM logs) AS actions FROM totals")).rows).toEqual([
+    { n: 0, actions: "signed in signed out" },
+  ]);
+  await live.query("INSERT INTO logs VALUES (3, 'again')");
+  expect((await live.query("SELECT n FROM totals")).rows).toEqual([{ n: 1 }]);
 });
