@@ -6,6 +6,7 @@ import type { TextRow } from "./comparison-rows.ts";
 import { linesOf, parseJsonLine } from "./export-format.ts";
 import { quote } from "./identifiers.ts";
 import { DETAIL, LINE, OP, REASON, type StagedTable } from "./reapply-decide.ts";
+import { differenceUnder } from "./reapply-renames.ts";
 import type { LiveUnique, Target } from "./reapply-target.ts";
 
 /** How many equal rows there have to be; rows without a key only. */
@@ -59,7 +60,7 @@ export async function stage(live: Client, target: Target, path: string, number: 
     [batch, characters] = [[], 0];
   };
   for await (const text of linesOf(createReadStream(path))) {
-    const difference = parseJsonLine(target.name, text);
+    const difference = differenceUnder(parseJsonLine(target.name, text), target.renames);
     if (difference.before !== null) hadColumns ??= new Set(Object.keys(difference.before));
     batch.push({ line: ++line, difference });
     characters += text.length;

@@ -4,6 +4,7 @@ import type { ExportedTable } from "./export.ts";
 import { readShapes, type TableShape } from "./comparison-shape.ts";
 import { quote, tableNameSql } from "./identifiers.ts";
 import type { ReferenceKey, UniqueKey } from "./reapply-decide.ts";
+import { renamesFor, tableUnder, type Renames } from "./reapply-renames.ts";
 import { parentsFirst } from "./reapply-result.ts";
 
 /** A table of the live database as the rows of an export meet it. */
@@ -14,6 +15,8 @@ export interface Target {
   identifier: string;
   /** Columns the export and the live table share and that can be written. */
   held: string[];
+  /** Columns that the export calls otherwise. */
+  renames: Renames;
   /** Columns of the export the live table lacks; their values stay in the export. */
   notHeld: string[];
   /** Columns of the live table the export lacks. */
@@ -141,8 +144,10 @@ function referenceOf({ name, child, parent, table, childLive, parentLive, acts, 
 const MOST_COLUMNS = 780;
 
 /** Null where the live database has no such table, not its key columns, or none of its columns. */
-function targetOf(rules: Rules, exported: ExportedTable, shape: TableShape | undefined): Target | null {
+function targetOf(rules: Rules, table: ExportedTable, shape: TableShape | undefined): Target | null {
   if (shape === undefined || shape.columns.length > MOST_COLUMNS) return null;
+  const renames = renamesFor(table.renamedColumns, new Set(shape.columns.map(({ name }) => name)));
+  const exported = tableUnder(table, renames);
   const types = new Map(shape.columns.map(({ name, type }) => [name, type]));
   if (!exported.key.every((column) => types.has(column))) return null;
   const writable = new Map(shape.columns.filter(({ generated }) => !generated).map((column) => [column.name, column]));
@@ -154,6 +159,7 @@ function targetOf(rules: Rules, exported: ExportedTable, shape: TableShape | und
     shape,
     identifier: `${quote(shape.schema)}.${quote(shape.table)}`,
     held: held.map((column) => column.name),
+    renames,
     notHeld: exported.columns.map((column) => column.name).filter((column) => !types.has(column)),
     defaulted: [...writable.keys()].filter((column) => !known.has(column)),
     key: exported.key,

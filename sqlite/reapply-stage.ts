@@ -4,6 +4,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Difference } from "../postgres/comparison.ts";
 import { linesOf, parseJsonLine } from "../postgres/export-format.ts";
 import { DETAIL, LINE, OP, REASON, type StagedTable } from "../postgres/reapply-decide.ts";
+import { differenceUnder } from "../postgres/reapply-renames.ts";
 import { Conflict } from "../postgres/reapply-result.ts";
 import { bound, quote } from "./database.ts";
 import type { Columns, Target } from "./reapply-target.ts";
@@ -40,7 +41,7 @@ export async function stage(db: DatabaseSync, columns: Columns, target: Target, 
   let had: Set<string> | null = null;
   let line = 0;
   for await (const text of linesOf(createReadStream(path))) {
-    const difference = parseJsonLine(target.name, text);
+    const difference = differenceUnder(parseJsonLine(target.name, text), target.renames);
     if (difference.before !== null) had ??= new Set(Object.keys(difference.before));
     const { row, at, reason, detail } = outcomeOf(columns, target, difference, find);
     const values = names.map((name) => row[name] ?? null);

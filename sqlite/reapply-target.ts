@@ -1,6 +1,7 @@
 /** What the live file can take back: its tables, their keys, and the values they can hold. */
 import type { DatabaseSync } from "node:sqlite";
 import type { ReferenceKey, UniqueKey } from "../postgres/reapply-decide.ts";
+import { renamesFor, tableUnder, type Renames } from "../postgres/reapply-renames.ts";
 import { parentsFirst } from "../postgres/reapply-result.ts";
 import { all, openFile, quote } from "./database.ts";
 import type { ExportManifest } from "./export.ts";
@@ -17,6 +18,8 @@ export interface Target {
   writable: Map<string, Affinity>;
   /** Columns the export and the live table share and that can be written. */
   held: string[];
+  /** Columns that the export calls otherwise. */
+  renames: Renames;
   /** Columns of the export the live table lacks; their values stay in the export. */
   notHeld: string[];
   /** Columns of the live table the export lacks. */
@@ -57,8 +60,10 @@ export function readLiveSchema(live: DatabaseSync, exported: Record<string, Expo
 }
 
 /** Null where the live file has no such table, not its key columns, or none of its columns. */
-function targetOf(live: DatabaseSync, name: string, exported: ExportedTable, shape: TableShape | undefined): Target | null {
+function targetOf(live: DatabaseSync, name: string, table: ExportedTable, shape: TableShape | undefined): Target | null {
   if (shape === undefined) return null;
+  const renames = renamesFor(table.renamedColumns, new Set(shape.columns.map((column) => column.name)));
+  const exported = tableUnder(table, renames);
   const writable = new Map(shape.columns.filter(({ generated }) => !generated).map((column) => [column.name, affinityOf(column.type)]));
   if (!exported.key.every((column) => writable.has(column))) return null;
   const known = new Set(shape.columns.map((column) => column.name));
@@ -70,6 +75,7 @@ function targetOf(live: DatabaseSync, name: string, exported: ExportedTable, sha
     identifier: `main.${quote(name)}`,
     writable,
     held: here.map((column) => column.name),
+    renames,
     notHeld: names.filter((column) => !known.has(column)),
     defaulted: [...writable.keys()].filter((column) => !names.includes(column)),
     key: exported.key,

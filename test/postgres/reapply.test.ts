@@ -217,3 +217,21 @@ test("records that outlive a restore come over without the triggers of their tab
   await live.query("INSERT INTO logs VALUES (3, 'again')");
   expect((await live.query("SELECT n FROM totals")).rows).toEqual([{ n: 1 }]);
 });
+
+test("a column that was renamed since takes back what was written under its newer name, a key's, too", async () => {
+  const { live, runId } = await scene(
+    `CREATE TABLE customers (id int PRIMARY KEY, name TEXT NOT NULL, town TEXT); INSERT INTO customers VALUES (1, 'Ann', 'Ulm'), (2, 'Ben', 'Bonn'), (3, 'Cy', 'Jena');
+     CREATE TABLE bare (a TEXT); INSERT INTO bare VALUES ('x')`,
+    `ALTER TABLE customers RENAME COLUMN name TO full_name; ALTER TABLE customers RENAME COLUMN id TO number; ALTER TABLE bare RENAME COLUMN a TO b;
+     UPDATE customers SET full_name = 'Ann Lee' WHERE number = 1; UPDATE customers SET town = 'Kiel' WHERE number = 2; DELETE FROM customers WHERE number = 3;
+     INSERT INTO customers VALUES (4, 'Di', 'Trier'); INSERT INTO bare VALUES ('y')`,
+  );
+  const result = await reapply({ live, folder: stand.folder, runId });
+  expect(result).toMatchObject({ notHeld: { tables: {}, columns: {} }, conflictFile: null });
+  expect((await live.query("SELECT * FROM customers ORDER BY id")).rows).toEqual([
+    { id: 1, name: "Ann Lee", town: "Ulm" },
+    { id: 2, name: "Ben", town: "Kiel" },
+    { id: 4, name: "Di", town: "Trier" },
+  ]);
+  expect((await live.query("SELECT * FROM bare ORDER BY a")).rows).toEqual([{ a: "x" }, { a: "y" }]);
+});

@@ -329,3 +329,21 @@ test("twenty thousand rows of a table without a key are put right", async () => 
   expect((await reapply({ live, folder, runId })).tables["m"]).toMatchObject({ inserted: 23_000, deleted: 1 });
   expect((await compareEverything(live, current)).tables).toMatchObject({ m: { inserted: 0, deleted: 0 } });
 });
+
+test("a column that was renamed since takes back what was written under its newer name, a key's, too", async () => {
+  const { live, runId } = await scene(
+    `CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, town TEXT); INSERT INTO customers VALUES (1, 'Ann', 'Ulm'), (2, 'Ben', 'Bonn'), (3, 'Cy', 'Jena');
+     CREATE TABLE bare (a TEXT); INSERT INTO bare VALUES ('x')`,
+    `ALTER TABLE customers RENAME COLUMN name TO full_name; ALTER TABLE customers RENAME COLUMN id TO number; ALTER TABLE bare RENAME COLUMN a TO b;
+     UPDATE customers SET full_name = 'Ann Lee' WHERE number = 1; UPDATE customers SET town = 'Kiel' WHERE number = 2; DELETE FROM customers WHERE number = 3;
+     INSERT INTO customers VALUES (4, 'Di', 'Trier'); INSERT INTO bare VALUES ('y')`,
+  );
+  const result = await reapply({ live, folder, runId });
+  expect(result).toMatchObject({ notHeld: { tables: {}, columns: {} }, conflictFile: null });
+  expect(all(live, "SELECT * FROM customers ORDER BY id")).toEqual([
+    { id: 1, name: "Ann Lee", town: "Ulm" },
+    { id: 2, name: "Ben", town: "Kiel" },
+    { id: 4, name: "Di", town: "Trier" },
+  ]);
+  expect(all(live, "SELECT * FROM bare ORDER BY a")).toEqual([{ a: "x" }, { a: "y" }]);
+});
