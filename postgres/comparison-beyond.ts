@@ -52,6 +52,7 @@ export async function largeObjects(client: Client): Promise<TableShape | "unread
       { ...column, name: "data", type: "bytea", place: 3 },
     ],
     primaryKey: ["loid", "at"],
+    anyBytes: false,
     file: null,
   };
 }

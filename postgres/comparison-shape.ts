@@ -31,6 +31,8 @@ export interface TableShape {
   columns: ColumnShape[];
   /** Columns of the primary key in key order; empty without one. */
   primaryKey: string[];
+  /** Its text may be any bytes: the database has no encoding of its own. */
+  anyBytes: boolean;
   /** File the rows are in, and on which server; a new one whenever the table is written anew. Null where it tells nothing of row versions. */
   file: string | null;
 }
@@ -59,7 +61,7 @@ export const IS_DATA = `c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.r
      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> '${CONTROL_SCHEMA}'`;
 
 const SHAPES = `
-  SELECT n.nspname AS schema, c.relname AS "table", c.relkind = 'p' AS partitioned,
+  SELECT n.nspname AS schema, c.relname AS "table", c.relkind = 'p' AS partitioned, getdatabaseencoding() = 'SQL_ASCII' AS "anyBytes",
          coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
                                                      'generated', a.attgenerated <> '', 'place', a.attnum, 'missing', a.attmissingval::text,
                                                      'wide', CASE WHEN t.typlen <> -1 THEN NULL WHEN coalesce(nullif(t.typbasetype, 0), t.oid) = 17 THEN 'bytea' WHEN t.typcategory = 'S' THEN 'text' ELSE 'other' END,
@@ -82,6 +84,7 @@ interface ShapeRow {
   schema: string;
   table: string;
   partitioned: boolean;
+  anyBytes: boolean;
   columns: (Omit<ColumnShape, "unfilled"> & { usual: string | null; default: string | null })[];
   key: string[];
   file: string | null;
@@ -102,6 +105,7 @@ function shapeOf(row: ShapeRow): TableShape {
     source: row.partitioned ? identifier : `ONLY ${identifier}`,
     columns: row.columns.map(({ usual, default: given, ...column }) => ({ ...column, unfilled: unfilled(column, usual, given) })),
     primaryKey: row.key,
+    anyBytes: row.anyBytes,
     file: row.file,
   };
 }
@@ -134,6 +138,8 @@ export interface TablePlan {
   versions: boolean;
   /** Some row of a side is too large to be exported as it is: large values are compared by their digest. */
   large: boolean;
+  /** Values travel as bytes: see `asBytes`. */
+  anyBytes: boolean;
 }
 
 /**
@@ -166,6 +172,7 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
     retypedColumns: compared.filter((column) => baseTypes.get(column) !== currentTypes.get(column)),
     versions: false,
     large: false,
+    anyBytes: was.anyBytes || is.anyBytes,
   };
   return { ...plan, versions: base !== null && current !== null && key.length > 0 && sharesVersions(plan, base, current) };
 }

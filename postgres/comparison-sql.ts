@@ -1,5 +1,6 @@
 /** The queries of a comparison. Both sides get the same expressions, so equal rows have equal text and equal hashes. */
 import { quote } from "./connection.ts";
+import { escapedSql } from "./any-bytes.ts";
 import { digested, exportable, leftOutSql } from "./comparison-large.ts";
 import { columnOf, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
@@ -69,11 +70,13 @@ export function bucketSql(plan: TablePlan, side: TableShape): string {
  * and with `withRows` every column of the side; ordered by the bytes of the matching text, whatever the collation of the database.
  */
 export function streamSql(plan: TablePlan, side: TableShape, withRows: boolean): string {
-  const cells = withRows ? side.columns.map((column) => `, ${exportable(plan, side, column)}`).join("") : "";
-  return `SELECT ${matchText(plan, side)}, ${hash(content(plan, side))}::text, ${leftOutSql(plan, side)}${cells}
+  const cell = (value: string): string => (plan.anyBytes ? escapedSql(value) : value);
+  const match = cell(matchText(plan, side));
+  const cells = withRows ? side.columns.map((column) => `, ${cell(exportable(plan, side, column))}`).join("") : "";
+  return `SELECT ${match}, ${hash(content(plan, side))}::text, ${leftOutSql(plan, side)}${cells}
             FROM ${side.source} t
            WHERE ${bucketOf(plan, side)} = ANY ($2::int[])
-           ORDER BY convert_to(${matchText(plan, side)}, 'UTF8')`;
+           ORDER BY convert_to(${match}, 'UTF8')`;
 }
 
 export function countSql(side: TableShape): string {

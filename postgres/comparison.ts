@@ -1,6 +1,7 @@
 /** Which rows were inserted, updated and deleted between two databases that descend from each other. */
 import type { Client } from "pg";
 import { leftOutOf, longestRow, ROW_BYTES, tooLargeNamed } from "./comparison-large.ts";
+import { unescaped } from "./any-bytes.ts";
 import { bucketCount, bucketSql, countSql, PAGES, streamSql } from "./comparison-sql.ts";
 import { planEverything, type NotCompared, type SequenceMoves } from "./comparison-beyond.ts";
 import { AS_TEXT, differences, RowStream, textRow, type Pair, type TextRow } from "./comparison-rows.ts";
@@ -24,7 +25,7 @@ export interface Difference {
   copies?: number;
   /** Columns whose values are too large to be held here: they are null in the row. */
   tooLarge?: { before?: string[]; row?: string[] };
-  /** SQLite only: storage classes of values that the declared types of the columns do not tell. */
+  /** What the declared types of the columns do not tell: storage classes of SQLite's values; text that is no UTF-8, in any database. */
   classes?: { before?: Record<string, string>; row?: Record<string, string> };
 }
 
@@ -198,8 +199,9 @@ class Tally {
     for (const column of new Set([...had.map((one) => renamedColumns[one] ?? one), ...has]))
       this.result.tooLarge = { ...this.result.tooLarge, [column]: (this.result.tooLarge?.[column] ?? 0) + 1 };
     if (this.onDifference === undefined) return;
-    const before = pair.before && textRow(columnsOf(base), pair.before.slice(3));
-    const row = pair.after && textRow(columnsOf(current), pair.after.slice(3));
+    const { row: before, classes: wasOf } = this.read(base, pair.before);
+    const { row, classes: isOf } = this.read(current, pair.after);
+    const classes = { ...(wasOf !== null && { before: wasOf }), ...(isOf !== null && { row: isOf }) };
     const tooLarge = { ...(had.length > 0 && { before: had }), ...(has.length > 0 && { row: has }) };
     const keyed = by === "primary key" ? Object.fromEntries(key.map((column) => [column, valueIn(this.plan, row, before, column)])) : null;
     await this.onDifference({
@@ -210,7 +212,14 @@ class Tally {
       row,
       ...(by === "multiset" && { copies: pair.copies }),
       ...(had.length + has.length > 0 && { tooLarge }),
+      ...((wasOf ?? isOf) !== null && { classes }),
     });
+  }
+
+  private read(side: TableShape | null, cells: Pair["before"]): { row: TextRow | null; classes: Record<string, string> | null } {
+    if (cells === null) return { row: null, classes: null };
+    const row = textRow(columnsOf(side), cells.slice(3));
+    return this.plan.anyBytes ? unescaped(row) : { row, classes: null };
   }
 }
 

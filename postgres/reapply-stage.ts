@@ -1,6 +1,7 @@
 /** Brings the rows of an export into temporary tables of the live database, in the types of the live tables. */
 import { createReadStream } from "node:fs";
 import type { Client } from "pg";
+import { escaped, unescapedSql } from "./any-bytes.ts";
 import type { Difference } from "./comparison.ts";
 import type { TextRow } from "./comparison-rows.ts";
 import { linesOf, parseJsonLine } from "./export-format.ts";
@@ -107,7 +108,10 @@ interface Sending {
 async function send(live: Client, at: Sending, batch: readonly { line: number; difference: Difference }[]): Promise<void> {
   const { target, staged, before } = at;
   const lists = target.held.map(quote);
-  const row = ({ row: is, before: was }: Difference): TextRow => (is ?? was)!;
+  const sent = (row: TextRow, column: string, classes?: Record<string, string>): string | null =>
+    target.shape.anyBytes ? escaped(row[column] ?? null, classes?.[column]) : (row[column] ?? null);
+  const valueOf = ({ row, before, classes }: Difference, column: string): string | null =>
+    row === null ? sent(before!, column, classes?.before) : sent(row, column, classes?.row);
   await live.query(
     `INSERT INTO ${staged} (${[LINE, OP, COPIES, REASON, DETAIL, ...lists].join(", ")})
      SELECT u.line, u.op, u.copies, ${misfit(at)}, ${values(at)}
@@ -117,7 +121,7 @@ async function send(live: Client, at: Sending, batch: readonly { line: number; d
       batch.map(({ difference }) => difference.op),
       batch.map(({ difference }) => difference.copies ?? null),
       batch.map(({ difference }) => tooLarge(difference)),
-      ...target.held.map((column) => batch.map(({ difference }) => row(difference)[column] ?? null)),
+      ...target.held.map((column) => batch.map(({ difference }) => valueOf(difference, column))),
     ],
   );
   const updates = batch.filter(({ difference }) => difference.op === "update");
@@ -125,7 +129,10 @@ async function send(live: Client, at: Sending, batch: readonly { line: number; d
   await live.query(
     `INSERT INTO ${before} (${[LINE, ...lists].join(", ")})
      SELECT u.line, ${values(at)} FROM unnest($1::int8[]${parameters(target, 2)}) AS u(line${names(target)})`,
-    [updates.map(({ line }) => line), ...target.held.map((column) => updates.map(({ difference }) => difference.before![column] ?? null))],
+    [
+      updates.map(({ line }) => line),
+      ...target.held.map((column) => updates.map(({ difference: { before, classes } }) => sent(before!, column, classes?.before))),
+    ],
   );
 }
 
@@ -137,9 +144,14 @@ function names({ held }: Target): string {
   return held.map((_, index) => `, v${index}`).join("");
 }
 
+/** A value as it was sent. SQL. */
+function given({ shape }: Target, index: number): string {
+  return shape.anyBytes ? unescapedSql(`u.v${index}`) : `u.v${index}`;
+}
+
 function values({ target, types, converted }: Sending): string {
   const value = (column: string, index: number): string =>
-    converted.has(column) ? `${converted.get(column)!}(u.v${index})` : `u.v${index}`;
+    converted.has(column) ? `${converted.get(column)!}(${given(target, index)})` : given(target, index);
   return target.held.map((column, index) => `(${value(column, index)})::${types.get(column)!}`).join(", ");
 }
 
@@ -149,8 +161,9 @@ function misfit({ target, converted }: Sending): string {
     const holds = converted.get(column);
     if (holds === undefined) return [];
     const { from, to } = target.retyped.get(column)!;
-    const told = `${literal(`${column}: ${from} value `)} || u.v${index} || ${literal(` does not fit ${to}`)}`;
-    return [{ when: `u.v${index} IS NOT NULL AND ${holds}(u.v${index}) IS NULL`, told }];
+    const value = given(target, index);
+    const told = `${literal(`${column}: ${from} value `)} || ${value} || ${literal(` does not fit ${to}`)}`;
+    return [{ when: `u.v${index} IS NOT NULL AND ${holds}(${value}) IS NULL`, told }];
   });
   const all = [
     { when: "u.large IS NOT NULL", told: "u.large || ': too large to be exported: it is in what was set aside only'" },
