@@ -1,8 +1,10 @@
 /** The change freeze: while it is set nothing newer is deployed. It is no pin, so that setting and lifting it stops and fences nothing. Pure. */
+import { commandOf } from "../declared/commands.ts";
 import { standsAfter } from "../declared/ledger.ts";
 import type { Pins } from "../declared/pins.ts";
 import type { Freeze } from "../declared/schema.ts";
 import { crossingOf } from "../declared/pins.ts";
+import type { Site } from "../declared/site.ts";
 import { orderOf, type Facts } from "./look.ts";
 import type { Asked } from "./plan.ts";
 
@@ -27,10 +29,12 @@ export function frozen(
   facts: Pick<Facts, "last" | "lastOpen" | "opened">,
   to: Pins,
   asked: Asked,
-  stack: string,
+  { project, stack }: Pick<Site, "project" | "stack">,
 ): string[] {
   if (freeze === null || facts.lastOpen === null || facts.last?.crossing === crossingOf(to)) return [];
   const what = newer(orderOf(facts, asked), facts.lastOpen.pins, to);
   if (what.length === 0) return [];
-  return [`${what.join(", ")} is refused: ${showFreeze(freeze)}. To lift it run \`backout freeze --lift --stack ${stack}\``];
+  return [
+    `${what.join(", ")} is refused: ${showFreeze(freeze)}. To lift it run \`${commandOf(project, "backout", `freeze --lift --stack ${stack}`)}\``,
+  ];
 }

@@ -23,7 +23,9 @@ export function isReference(value: string | undefined): boolean {
 export class SecretConfigUnknownError extends Error {
   readonly key: string;
   constructor(key: string) {
-    super(`the value of the configuration ${key} was a secret, and is kept nowhere: set it with \`pulumi config set --secret --path\``);
+    super(
+      `the value of the configuration ${key} was a secret, and is kept nowhere: set it again with the engine's \`config set --secret --path\``,
+    );
     this.name = "SecretConfigUnknownError";
     this.key = key;
   }

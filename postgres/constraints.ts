@@ -128,7 +128,7 @@ export interface AddStatements {
 export class DefinitionError extends Error {
   readonly constraint: string;
   constructor(constraint: string, definition: string) {
-    super(`"${definition}" of ${constraint} cannot be made again by backout: add it by hand, then run \`pulumi up\``);
+    super(`"${definition}" of ${constraint} cannot be made again by backout: add it by hand, then update the stack again`);
     this.name = "DefinitionError";
     this.constraint = constraint;
   }

@@ -33,7 +33,7 @@ export class StrangerInPlaceError extends Error {
   constructor(names: Names) {
     super(
       `a cut-over of ${names.live} was interrupted, and since then somebody put another file in its place. Nothing was changed: move that file away ` +
-        `(what was live is ${existsSync(names.quarantine) ? names.quarantine : "not where it was set aside"}), then run \`pulumi up\` again`,
+        `(what was live is ${existsSync(names.quarantine) ? names.quarantine : "not where it was set aside"}), then update the stack again`,
     );
     this.name = "StrangerInPlaceError";
     this.path = names.live;

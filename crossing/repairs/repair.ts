@@ -15,7 +15,7 @@ type Repair = Extract<DataAction, { kind: "repair" }>;
 export class NoSafetySnapshotError extends Error {
   readonly database: string;
   constructor(database: string, name: string, epoch: number) {
-    super(`no snapshot "${name}" of ${database} was taken by crossing ${epoch}: nothing was repaired; run \`pulumi up\` again`);
+    super(`no snapshot "${name}" of ${database} was taken by crossing ${epoch}: nothing was repaired`);
     this.name = "NoSafetySnapshotError";
     this.database = database;
   }

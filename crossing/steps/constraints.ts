@@ -30,7 +30,7 @@ export class NoWayBackError extends Error {
   readonly constraint: string;
   constructor(name: string, reason: string) {
     super(
-      `${name} is of HIGH risk and is not dropped: ${reason}. Pin it \`enforced\`, run \`pulumi up\`, and pin it \`dropped\` again: a snapshot is taken then`,
+      `${name} is of HIGH risk and is not dropped: ${reason}. Pin it \`enforced\`, update the stack, and pin it \`dropped\` again: a snapshot is taken then`,
     );
     this.name = "NoWayBackError";
     this.constraint = name;

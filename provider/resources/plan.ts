@@ -100,10 +100,7 @@ async function refusedFor(
   left: Site | undefined,
 ): Promise<string[]> {
   const { refusals } = await import("../../crossing/refusals.ts");
-  return [
-    ...frozen(freeze ?? null, facts, pins, asked, site.stack),
-    ...(await refusals(site, definition, pins, facts, asked, violations, left)),
-  ];
+  return [...frozen(freeze ?? null, facts, pins, asked, site), ...(await refusals(site, definition, pins, facts, asked, violations, left))];
 }
 
 /** An update without reach fails here, before anything stops. */

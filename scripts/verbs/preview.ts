@@ -74,7 +74,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   if (facts.last?.state === "open" && facts.last.crossing === crossingOf(pins) && before.site.target === site.target)
     return { ...told, settled: true, drifted: await driftOf(after) };
   const refused = [
-    ...frozen(freeze, facts, pins, asked, after.stack),
+    ...frozen(freeze, facts, pins, asked, after),
     ...(await refusals(site, definition, pins, facts, asked, after.declared.violations, before.site)),
   ];
   if (refused.length > 0) return { ...told, refused };

@@ -1,6 +1,7 @@
 /** The pins of a rollback: which release, which snapshot, what is blocked. */
 import type { Crossing } from "../../control/record.ts";
 import { orderOf } from "../../crossing/look.ts";
+import { commandOf } from "../../declared/commands.ts";
 import { releaseBefore, settingsBefore, snapshotLeft } from "../../crossing/way-back.ts";
 import { standsAfter } from "../../declared/ledger.ts";
 import { revealed } from "../../declared/secret-config.ts";
@@ -113,7 +114,9 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
   if (standsAfter(orderOf(standing, stack.asked), to, left) && standsAfter(orderOf(standing, stack.asked), to, open))
-    throw new UsageError(`--to "${to}" stands after ${left} in the ledger: going forward is \`backout deploy ${to}\``);
+    throw new UsageError(
+      `--to "${to}" stands after ${left} in the ledger: going forward is \`${commandOf(stack.project, "backout", `deploy ${to} --stack ${stack.stack}`)}\``,
+    );
   const target = { scope, ...(wish.component === undefined ? {} : { component: wish.component }) };
   const edits = scopeEdits(definition, {
     ...target,

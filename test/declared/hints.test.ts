@@ -1,0 +1,35 @@
+/** Commands that are told work where they are read: no message names a tool by a word that is on nobody's path. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const ROOMS = [
+  "components",
+  "control",
+  "crossing",
+  "declared",
+  "deployment",
+  "gate",
+  "postgres",
+  "processes",
+  "provider",
+  "scripts",
+  "sqlite",
+  "verification",
+];
+
+test("a message names commands as `commandOf` writes them", () => {
+  const files = ROOMS.flatMap((room) =>
+    readdirSync(join(ROOT, room), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => join(room, file)),
+  );
+  const bare = files.flatMap((file) =>
+    readFileSync(join(ROOT, file), "utf8")
+      .split("\n")
+      .filter((line) => /\\`(?:backout|pulumi|npm run|npx) /.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  expect(bare).toEqual([]);
+});
