@@ -50,7 +50,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
       if (restores) checks.push(armedCheck(armed));
     });
   const secret = (wanted: string): string => definedSecret(stage.site, stage.definition, wanted);
-  const witness = await startWitness(folder, drill.witness, urlOf(stage, drill.witness.component), secret);
+  const witness = await startWitness({ drill: folder }, drill.witness, urlOf(stage, drill.witness.component), secret);
   let hindrance: Hindrance = NO_HINDRANCE;
   try {
     await clock.phase("fault", () => breakIt(facts, stage, witness));

@@ -10,6 +10,9 @@ import { ownProcesses } from "./remove.ts";
 import type { Judgement, JudgeQuestion } from "./witness/judge.ts";
 
 export interface WitnessRun {
+  /** Folder of the drill or torture, whose removal ends it. */
+  drill: string;
+  /** Where it keeps what it writes down. */
   folder: string;
   journalFile: string;
 }
@@ -21,7 +24,7 @@ const WRITERS = { concurrency: 3, intervalMs: 20 };
 
 /** Starts it. Its password lies in a file only its owner can read, never among its arguments. */
 export async function startWitness(
-  folder: string,
+  { drill, folder = drill }: { drill: string; folder?: string },
   script: WitnessScript,
   baseUrl: string,
   secret: (name: string) => string,
@@ -39,7 +42,7 @@ export async function startWitness(
   writeFileSync(loginBodyFile, JSON.stringify(body), { mode: 0o600 });
   const configFile = join(own, "witness.json");
   writeFileSync(configFile, JSON.stringify({ baseUrl, script, loginBodyFile, journalFile, ...WRITERS }), { mode: 0o600 });
-  await startProcess(ownProcesses(folder), {
+  await startProcess(ownProcesses(drill), {
     name: NAME,
     folder: own,
     command: [process.execPath, "--disable-warning=ExperimentalWarning", program("main"), configFile],
@@ -48,12 +51,12 @@ export async function startWitness(
     configHash: "",
     port: null,
   });
-  return { folder, journalFile };
+  return { drill, folder, journalFile };
 }
 
 /** Its password goes with it: the folder may be kept. */
-export async function stopWitness({ folder }: WitnessRun): Promise<void> {
-  await stopProcess(ownProcesses(folder), NAME, STOP_GRACE_MS);
+export async function stopWitness({ drill, folder }: Omit<WitnessRun, "journalFile">): Promise<void> {
+  await stopProcess(ownProcesses(drill), NAME, STOP_GRACE_MS);
   rmSync(loginFile(folder), { force: true });
 }
 
@@ -61,8 +64,8 @@ function loginFile(folder: string): string {
   return join(folder, "witness", "login.json");
 }
 
-export function witnessRuns({ folder }: WitnessRun): boolean {
-  return observeProcess(ownProcesses(folder), NAME).running;
+export function witnessRuns({ drill }: WitnessRun): boolean {
+  return observeProcess(ownProcesses(drill), NAME).running;
 }
 
 /** What the drill itself reads in the journal. */

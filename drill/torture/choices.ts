@@ -37,6 +37,8 @@ export interface Choices {
 export interface State {
   /** Whether the newer release of the drill is pinned. */
   forward: boolean;
+  /** Whether users may write: where they may not, nothing can be lost. */
+  open: boolean;
   /** Whether the last rollback set data aside that nobody wrote over. */
   undoable: boolean;
   /** The undo as a verb. */
@@ -60,8 +62,9 @@ export function choose(dice: Dice, definition: SystemDefinition, state: State): 
   return { action, kills, again: dice.chance(0.5) };
 }
 
-function actionOf(dice: Dice, definition: SystemDefinition, { forward, undoable, undoVerb }: State): Action {
+function actionOf(dice: Dice, definition: SystemDefinition, { forward, open, undoable, undoVerb }: State): Action {
   const by = (): Way => dice.pick(["verb", "pins"] as const);
+  if (!open && !forward && dice.chance(0.8)) return { kind: "deploy", by: by() };
   if (dice.chance(0.2)) return { kind: "failing-deploy", defect: dice.pick(DEFECTS) };
   if (forward) return { kind: "rollback", scope: dice.pick(plainScopes(definition)), by: by() };
   if (undoable && dice.chance(0.4)) return { kind: "undo", by: undoVerb ? by() : "pins" };

@@ -92,8 +92,11 @@ export async function playRound(stage: Stage, number: number, { action, kills, a
 
 function beginWitness(stage: Stage, number: number): Promise<WitnessRun> {
   const { witness } = stage.definition.drill;
-  return startWitness(join(stage.folder, `round-${number}`), witness, urlOf(stage, witness.component), (name) =>
-    secretOf(stage.site, name),
+  return startWitness(
+    { drill: stage.folder, folder: join(stage.folder, `round-${number}`) },
+    witness,
+    urlOf(stage, witness.component),
+    (name) => secretOf(stage.site, name),
   );
 }
 

@@ -88,7 +88,12 @@ export async function torture(
       updateRecord(folder, { phase: `round ${number}` });
       const dice = diceOf(`${seed}/${number}`);
       const before = await lookAtAll(stage);
-      const choices = choose(dice, definition, { forward: before.release === definition.drill.from, undoable, undoVerb });
+      const choices = choose(dice, definition, {
+        forward: before.release === definition.drill.from,
+        open: before.open,
+        undoable,
+        undoVerb,
+      });
       say(`round ${number} of ${rounds}`);
       const round = await playRound(stage, number, choices, { before, dice, say, stopping });
       add(result, round);

@@ -503,7 +503,9 @@ function witnessOf(stand: Base) {
     witness: async (): Promise<Watched> => {
       const own = await mkdtemp(join(folder, "witness-"));
       const script = definition.drill.witness;
-      const run = await startWitness(own, script, `http://127.0.0.1:${site.ports[script.component]}`, (name) => secretOf(site, name));
+      const run = await startWitness({ drill: own }, script, `http://127.0.0.1:${site.ports[script.component]}`, (name) =>
+        secretOf(site, name),
+      );
       return {
         acknowledged: async (more) => {
           const enough = readJournal(run).acknowledgedAt.length + more;
@@ -560,7 +562,7 @@ function processesOf({ site }: Base) {
 /** Everything the stack made goes; what the engine leaves behind is ended by hand. */
 async function destroy({ stack, site, folder }: Base): Promise<void> {
   for (const name of readdirSync(folder).filter((entry) => entry.startsWith("witness-")))
-    await stopWitness({ folder: join(folder, name), journalFile: "" });
+    await stopWitness({ drill: join(folder, name), folder: join(folder, name) });
   // Where a test failed, somebody may still stand at a failpoint.
   for (const file of filesBelow(stack.folder).filter((path) => path.endsWith(".reached")))
     writeFileSync(file.replace(/\.reached$/, ".go"), "");

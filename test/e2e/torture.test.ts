@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { removeDrill } from "../../drill/remove.ts";
 import type { TortureResult } from "../../drill/torture/torture.ts";
 import { PROJECT, textOf, until } from "./stand.ts";
 
@@ -21,7 +22,7 @@ function begin(...more: string[]) {
   const said = { text: "" };
   child.stderr.on("data", (chunk: Buffer) => (said.text += chunk.toString("utf8")));
   const stdout = textOf(child.stdout);
-  const code = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const code = new Promise<number | null>((resolve) => child.once("exit", resolve));
   return { child, said, stdout, code };
 }
 
@@ -34,17 +35,23 @@ test("two rounds of torture: as declared after each, nothing lost, nobody locked
   expect(Math.min(result.kills, result.acknowledged)).toBeGreaterThan(0);
 }, 600_000);
 
-test("an interrupted torture leaves no folder and no process", async () => {
-  const { child, said, code } = begin("--rounds", "1", "--seed", "5");
-  await until("somebody is to be killed", () => said.text.includes("to be killed: "), 120_000);
-  const folder = /, in (\S+)/.exec(said.text)![1]!;
-  expect(workingIn(folder)).not.toEqual([]);
-  child.kill("SIGTERM");
-  expect(await code, said.text).toBe(143);
-  expect(said.text).toContain("interrupted by SIGTERM: everything the torture made is removed");
-  expect(workingIn(folder)).toEqual([]);
-  expect(existsSync(folder)).toBe(false);
-}, 240_000);
+test.each(["SIGTERM", "SIGKILL"] as const)(
+  "a torture ended by %s leaves nothing, or what the next one finds and removes",
+  async (signal) => {
+    const { child, said, code } = begin("--rounds", "1", "--seed", "5");
+    await until("somebody is to be killed", () => said.text.includes("to be killed: "), 120_000);
+    const folder = /, in (\S+)/.exec(said.text)![1]!;
+    expect(workingIn(folder)).not.toEqual([]);
+    child.kill(signal);
+    await code;
+    if (signal === "SIGKILL") await removeDrill(folder);
+    else expect(said.text).toContain("interrupted by SIGTERM: everything the torture made is removed");
+    expect(child.exitCode).toBe(signal === "SIGKILL" ? null : 143);
+    expect(workingIn(folder)).toEqual([]);
+    expect(existsSync(folder)).toBe(false);
+  },
+  240_000,
+);
 
 /** Processes that know the folder, by their words or their environment. */
 function workingIn(folder: string): string[] {

@@ -7,7 +7,7 @@ import { loadSystem } from "../../../systems/registry.ts";
 
 const onServer = await loadSystem("pfa-vanguard");
 const inFile = await loadSystem("orbis-forge");
-const state = { forward: false, undoable: true, undoVerb: true };
+const state = { forward: false, open: true, undoable: true, undoVerb: true };
 const rounds = (seed: string, system = onServer) =>
   Array.from({ length: 300 }, (_, round) => choose(diceOf(`${seed}/${round}`), system, state));
 
@@ -22,6 +22,11 @@ describe("choices", () => {
     expect(new Set(kills.flat().map(({ victim }) => victim))).toEqual(new Set(VICTIMS));
     expect(Math.max(...kills.map(({ length }) => length))).toBe(MOST_KILLS);
     expect(rounds("7", inFile).flatMap((choices) => choices.kills.map(({ victim }) => victim))).not.toContain("postgres");
+  });
+
+  test("where nobody may write it mostly goes forward, which lets users write again", () => {
+    const kinds = Array.from({ length: 300 }, (_, round) => choose(diceOf(`c/${round}`), onServer, { ...state, open: false }).action.kind);
+    expect(kinds.filter((kind) => kind === "deploy").length).toBeGreaterThan(200);
   });
 
   test("forward it goes back by every scope that needs no arguments, and otherwise forward again", () => {
