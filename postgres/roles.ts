@@ -159,6 +159,12 @@ export async function revokeServices(client: pg.Client, grant: ServicesGrant): P
   await client.query(statements.join(";\n"));
 }
 
+/** Takes every right on a schema from a role; one that is not there has none. */
+export async function revokeSchema(client: pg.Client, role: string, schema = "public"): Promise<void> {
+  const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [role]);
+  if (rowCount === 1) await client.query(`REVOKE ALL ON SCHEMA ${quote(schema)} FROM ${quote(role)}`);
+}
+
 /** Drops a role nothing belongs to and nothing was granted to; any other stays. */
 export async function dropRole(client: pg.Client, role: string): Promise<"dropped" | "stays"> {
   try {

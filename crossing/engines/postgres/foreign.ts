@@ -8,7 +8,15 @@ import { controlName, endpointOf, liveName, ownerRole, servicesRole, type Site }
 import { UnreachableError, withSession } from "../../../postgres/connection.ts";
 import { describeInspection, inspect, refusedByTriggers, type Inspection } from "../../../postgres/inspection.ts";
 import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../../../postgres/properties.ts";
-import { dropRole, grantConnect, grantServicesOnce, ownerOfObjects, ownerOfTables, revokeServices } from "../../../postgres/roles.ts";
+import {
+  dropRole,
+  grantConnect,
+  grantServicesOnce,
+  ownerOfObjects,
+  ownerOfTables,
+  revokeSchema,
+  revokeServices,
+} from "../../../postgres/roles.ts";
 import type { Looking } from "../../engine.ts";
 import type { DatabasePlan } from "../../plan.ts";
 import { rolesOfOthers, unmarkRoles } from "./role-owners.ts";
@@ -161,9 +169,10 @@ async function giveBackLive({ site, control }: Looking & { control: ControlRecor
   const { owner, connectionLimit } = theirs;
   await applyProperties(client, live, { ...current, owner, connectionLimit, grants, acl, allowConnections: true });
   if (found === null) return;
-  await withSession(endpointOf(site), live, async (inside) =>
-    revokeServices(inside, { database: live, owner: await ownerOfObjects(inside), role: servicesRole(site) }),
-  );
+  await withSession(endpointOf(site), live, async (inside) => {
+    await revokeServices(inside, { database: live, owner: await ownerOfObjects(inside), role: servicesRole(site) });
+    await revokeSchema(inside, ownerRole(site));
+  });
   for (const role of own) await dropRole(client, role);
   await control.forget(foundKey(database));
 }
