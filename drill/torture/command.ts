@@ -81,7 +81,11 @@ export async function run(stage: Stage, command: Advised, kills: readonly Kill[]
     for (; !ended(); await sleep(20)) {
       if (!come()) continue;
       const pids = pidsOf(kill.victim, stage, child.pid ?? null);
-      if (pids.length === 0) continue;
+      if (pids.length === 0) {
+        // Nobody comes while everything is held at the point.
+        if ("point" in moment) break;
+        continue;
+      }
       if (killNow(dice.pick(pids))) killed.push(showKill(kill));
       break;
     }
