@@ -4,6 +4,7 @@ import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import { engineOf, type AtRisk, type Looking, type RowChanges } from "./engine.ts";
 import type { DataAction } from "./plan.ts";
 import type { Run } from "./run.ts";
+import { withoutOwnFlags } from "./steps/flags.ts";
 
 export type { AtRisk, RowChanges, RowsAtRisk } from "./engine.ts";
 
@@ -63,11 +64,13 @@ export async function baseSnapshot(run: Controlled, database: string, action: Da
 /** Null where there is nothing to compare with. */
 export async function atRisk(run: Controlled, database: string, action: DataAction, exact: boolean): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
-  return snapshot === null ? null : (await engineOf(run.definition, database)).rowsAtRisk(run, database, snapshot, exact);
+  if (snapshot === null) return null;
+  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsAtRisk(run, database, snapshot, exact));
 }
 
 /** Counts row by row inside the fence; null where there is nothing to compare with. */
 export async function countSince(run: Run, database: string, action: DataAction): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
-  return snapshot === null ? null : (await engineOf(run.definition, database)).rowsSince(run, database, snapshot);
+  if (snapshot === null) return null;
+  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsSince(run, database, snapshot));
 }

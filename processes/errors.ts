@@ -14,14 +14,19 @@ export class AnotherRunningError extends Error {
   }
 }
 
+/** Of those the kernel takes one for each outgoing connection, and keeps it for a minute. */
+const OUTGOING = ", below those for outgoing connections (/proc/sys/net/ipv4/ip_local_port_range)";
+
 export class PortTakenError extends Error {
   readonly processName: string;
   readonly port: number;
   readonly holder: number | null;
 
   constructor(processName: string, port: number, holder: number | null) {
-    const who = holder === null ? "another process" : `process ${holder}`;
-    super(`"${processName}" cannot be started: port ${port} is held by ${who}; end it or declare another port`);
+    const who = holder === null ? "another process, or by a connection that took it for a moment" : `process ${holder}`;
+    super(
+      `"${processName}" cannot be started: port ${port} is held by ${who}; end it or declare another port${holder === null ? OUTGOING : ""}`,
+    );
     this.name = "PortTakenError";
     this.processName = processName;
     this.port = port;

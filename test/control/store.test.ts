@@ -18,9 +18,10 @@ import { ControlStore } from "../../control/store.ts";
 import { unfinished } from "../../crossing/look.ts";
 import { crossingOf } from "../../declared/pins.ts";
 import { quote, UnreachableError } from "../../postgres/connection.ts";
-import { freePort, startServer, type TestServer } from "../postgres/embedded.ts";
+import { startServer, type TestServer } from "../postgres/embedded.ts";
 import { pinsOf } from "../declared/sample.ts";
 import { plan } from "../crossing/sample.ts";
+import { freePort } from "../support/free-port.ts";
 
 let server: TestServer;
 let store: ControlStore;

@@ -14,6 +14,7 @@ import pg from "pg";
 import type { DatabaseAddress } from "../../drill/witness/content.ts";
 import type { Script } from "../../drill/witness/script.ts";
 import { ensureServer, removeServer } from "../../postgres/server.ts";
+import { freePort } from "../support/free-port.ts";
 
 export const SECRET = "a secret of the stage";
 
@@ -53,14 +54,6 @@ export interface Witness {
   /** Resolves when the journal holds so many more acknowledgements than now. */
   acknowledges(more: number): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 const occurrences = (file: string, text: string): number => (existsSync(file) ? readFileSync(file, "utf8").split(text).length - 1 : 0);

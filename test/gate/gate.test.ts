@@ -9,20 +9,9 @@ import { gateCommand } from "../../gate/command.ts";
 import { GateUnreachableError, askGate, inFlight, waitDrained } from "../../gate/drain.ts";
 import { readGateState } from "../../gate/state.ts";
 import { startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
-import {
-  ask,
-  echo,
-  freePorts,
-  gateRuns,
-  keepAlive,
-  newFolder,
-  openSocket,
-  startForgetful,
-  startGate,
-  startUpstream,
-  until,
-} from "./stand.ts";
+import { ask, echo, gateRuns, keepAlive, newFolder, openSocket, startForgetful, startGate, startUpstream, until } from "./stand.ts";
 import type { Upstream } from "./stand.ts";
+import { takeFreePorts } from "../../drill/ports.ts";
 
 const proxied = (upstream: Upstream, component = "backend") => ({ kind: "proxy" as const, component, upstreamPort: upstream.port });
 
@@ -216,7 +205,7 @@ test("an answer that breaks off is not passed on as whole, and the gate lives on
 
 test("the banner tells the gate's mode, or the declared maintenance while it is open", async () => {
   const upstream = await startUpstream("backend");
-  const [controlPort = 0] = await freePorts(1);
+  const [controlPort = 0] = await takeFreePorts(1);
   const gate = await startGate([proxied(upstream)], { maintenance: { mode: "read-only", message: "Sync is paused" } }, { controlPort });
   const control = `http://127.0.0.1:${controlPort}`;
   const banner = async (base: string) => JSON.parse((await ask(`${base}/__backout/maintenance`)).body) as unknown;
@@ -256,7 +245,7 @@ test("a port in use ends the gate with one line that names it, and opens none of
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   const taken = (holder.address() as AddressInfo).port;
-  const [free = 0] = await freePorts(1);
+  const [free = 0] = await takeFreePorts(1);
   const listener = (component: string, port: number) => ({ kind: "proxy" as const, component, port, upstreamPort: 9 });
   const config = { stateFile: join(folder, "state.json"), listeners: [listener("backend", free), listener("frontend", taken)] };
   const command = gateCommand(join(folder, "config.json"), config);

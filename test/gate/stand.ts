@@ -13,6 +13,7 @@ import type { GateConfigInput } from "../../gate/config.ts";
 import { newPass, writeGateState } from "../../gate/state.ts";
 import type { GateState } from "../../gate/state.ts";
 import { errorLines, observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
+import { takeFreePorts } from "../../drill/ports.ts";
 
 const cleaning: (() => unknown)[] = [];
 
@@ -88,14 +89,6 @@ export async function startForgetful(): Promise<{ port: number; seen: string[] }
   return { port: (server.address() as AddressInfo).port, seen };
 }
 
-export async function freePorts(count: number): Promise<number[]> {
-  const probes = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(probes.map((probe) => once(probe, "listening")));
-  const ports = probes.map((probe) => (probe.address() as AddressInfo).port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
-}
-
 export interface Stand {
   folder: string;
   stateFile: string;
@@ -126,7 +119,7 @@ export async function startGate(
   const { pass, passHash } = newPass();
   const write = (changes: Partial<GateState> = {}) => writeGateState(stateFile, stateWith(passHash, changes));
   if (state !== null) write(state);
-  const ports = await freePorts(listeners.length);
+  const ports = await takeFreePorts(listeners.length);
   const config = { stateFile, listeners: listeners.map((each, index) => ({ ...each, port: ports[index] ?? 0 })), ...more };
   const command = gateCommand(join(folder, "gate-config.json"), config);
   cleaning.push(() => stopProcess(folder, "gate", 5_000));

@@ -1,7 +1,5 @@
 /** A real server for one test file, in a temporary folder on a free port. */
 import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
@@ -9,6 +7,7 @@ import { connect, quote } from "../../postgres/connection.ts";
 import type { Endpoint } from "../../postgres/connection.ts";
 import { ensureServer, removeServer } from "../../postgres/server.ts";
 import type { ServerState } from "../../postgres/server.ts";
+import { freePort } from "../support/free-port.ts";
 
 export interface TestServer {
   home: string;
@@ -20,14 +19,6 @@ export interface TestServer {
   /** Makes an empty database with a name of its own. */
   database(name: string): Promise<string>;
   remove(): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 export async function startServer(): Promise<TestServer> {

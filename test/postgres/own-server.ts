@@ -1,11 +1,11 @@
 /** A PostgreSQL server of a test file's own, and databases in it by name. */
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
 import { connect, quote, type Endpoint } from "../../postgres/connection.ts";
 import { ensureServer, removeServer, stopServer } from "../../postgres/server.ts";
+import { freePort } from "../support/free-port.ts";
 
 export interface OwnServer {
   endpoint: Endpoint;
@@ -49,15 +49,4 @@ export async function ownServer(settings: Record<string, string> = {}): Promise<
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

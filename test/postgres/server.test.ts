@@ -20,7 +20,7 @@ import {
   stopServer,
 } from "../../postgres/server.ts";
 import { withHomeLock } from "../../postgres/server-lock.ts";
-import { freePort } from "./embedded.ts";
+import { freePort } from "../support/free-port.ts";
 
 let root: string;
 let home: string;

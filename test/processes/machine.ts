@@ -1,8 +1,6 @@
 /** Real processes for tests: programs as text, ended by their pid whatever a test does. */
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
@@ -38,15 +36,6 @@ afterEach(async () => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 /** A spec whose program is this text. */
 export function program(folder: string, text: string, changes: Partial<ProcessSpec> = {}): ProcessSpec {

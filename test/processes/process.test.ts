@@ -19,7 +19,8 @@ import {
   waitHealthy,
   waitProcessHealthy,
 } from "../../processes/process.ts";
-import { endLater, freePort, newFolder, program, startGroup, until } from "./machine.ts";
+import { endLater, newFolder, program, startGroup, until } from "./machine.ts";
+import { freePort } from "../support/free-port.ts";
 
 const IDLE = `setInterval(() => {}, 1000); console.error("ready");`;
 const STUBBORN = `process.on("SIGTERM", () => console.error("no")); ${IDLE}`;

@@ -1,12 +1,12 @@
 /** A small system for the tests of targets: one service, one worker without a port, one static component. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import type { ComponentPin } from "../../../declared/pins.ts";
 import type { Site } from "../../../declared/site.ts";
 import type { ComponentDefinition, SystemDefinition } from "../../../systems/definition.ts";
+import { freePort } from "../../support/free-port.ts";
 
 export const DIGEST = { v1: `sha256:${"1".repeat(64)}`, v2: `sha256:${"2".repeat(64)}`, worker: `sha256:${"3".repeat(64)}` };
 export const IMAGE = {
@@ -54,15 +54,6 @@ export function shop(changes: Partial<ComponentDefinition> = {}): SystemDefiniti
     components: { ...components, api: { ...components["api"]!, ...changes } },
   };
   return definition as SystemDefinition;
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 export async function newSite(changes: Partial<Site> = {}): Promise<Site> {

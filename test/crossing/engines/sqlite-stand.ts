@@ -113,9 +113,9 @@ export function planOf(action: DataAction, change: Partial<DatabasePlan> = {}): 
   return { action, up: [], back: [], backBy: "keep", ...change };
 }
 
-/** Notes that the crossing has begun, with the fence around the data. */
-export async function begin({ control, epoch, runId }: Run, plan: DatabasePlan): Promise<void> {
-  const crossing = { forward: false, fenceData: true, databases: { [DATABASE]: plan } } as unknown as CrossingPlan;
+/** Notes that the crossing has begun. */
+export async function begin({ control, epoch, runId }: Run, plan: DatabasePlan, fenceData = true): Promise<void> {
+  const crossing = { forward: false, fenceData, databases: { [DATABASE]: plan } } as unknown as CrossingPlan;
   await control.beginCrossing({ epoch, crossing: `crossing-${epoch}`, pins: PINS, plan: crossing, runId, reason: null });
 }
 

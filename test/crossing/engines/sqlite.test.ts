@@ -17,14 +17,15 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LockedError, type Snapshot } from "../../../control/record.ts";
 import { armBefore, readinessOf, toArm } from "../../../crossing/arming.ts";
-import { baseSnapshot } from "../../../crossing/at-risk.ts";
+import { atRisk, baseSnapshot } from "../../../crossing/at-risk.ts";
 import { sqlite } from "../../../crossing/engines/sqlite/engine.ts";
 import { copiesFolder } from "../../../crossing/engines/sqlite/places.ts";
 import { beyondRetention } from "../../../crossing/retention.ts";
 import type { DataAction } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
+import { setFlags } from "../../../crossing/steps/flags.ts";
 import { all, openFile, withFile } from "../../../sqlite/database.ts";
-import { DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";
+import { begin, DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";
 
 const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
 
@@ -107,6 +108,28 @@ describe("a file through crossings", () => {
       notes: [],
     });
     expect((await sqlite.rowsSince(run, DATABASE, snapshot)).rows).toEqual(rows);
+  });
+
+  it("a flag that the deployment set is no row at risk; one that somebody changed since, or wrote, is", async () => {
+    stand.definition.flags = {
+      database: DATABASE,
+      requiresTable: "notes",
+      readSql: "SELECT code AS name, body AS enabled FROM notes",
+      writeSql: "INSERT INTO notes VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET body = excluded.body",
+    };
+    const { run } = await left();
+    await begin(run, planOf({ kind: "none" }), false);
+    sql("DELETE FROM notes; DELETE FROM visits");
+    await setFlags(run, { sync: true, report: true });
+    const notesAtRisk = async () => {
+      const found = (await atRisk(run, DATABASE, RESTORE, true))!;
+      return [found.rows["notes"]!.inserted, found.notes] as const;
+    };
+    expect(await notesAtRisk()).toEqual([0, ["notes: not counted, as a deployment set it: sync, report"]]);
+    sql("INSERT INTO notes VALUES ('own', 1)");
+    expect((await notesAtRisk())[0]).toBe(1);
+    sql("UPDATE notes SET body = 0 WHERE code = 'sync'");
+    expect((await notesAtRisk())[0], "switched off by hand").toBe(2);
   });
 
   it("goes back to the snapshot by names alone, keeps mode, owner and log, and comes back again", async () => {

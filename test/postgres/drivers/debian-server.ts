@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { connect } from "../../../postgres/connection.ts";
 import type { Endpoint } from "../../../postgres/connection.ts";
 import { runAs, serverRunner } from "../../../postgres/run-as.ts";
-import { freePort } from "../embedded.ts";
+import { freePort } from "../../support/free-port.ts";
 
 const BIN = "/usr/lib/postgresql/15/bin";
 

@@ -13,9 +13,10 @@ import { cross } from "../../../scripts/cross.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/stack.ts";
 import { otherWays, takeAlternative } from "../../../scripts/verbs/alternative.ts";
 import { fakeDocker } from "../../components/targets/fake-docker.ts";
-import { freePort, IMAGE, newFolder } from "../../components/targets/shop.ts";
+import { IMAGE, newFolder } from "../../components/targets/shop.ts";
 import { update, type Registered, type State } from "./graph-engine.ts";
 import { PROGRAM } from "./shop.ts";
+import { freePort } from "../../support/free-port.ts";
 
 const engine = vi.hoisted(() => ({
   up: null as ((runId: string) => Promise<PulumiOutcome>) | null,

@@ -13,7 +13,8 @@ import { cross } from "../../../scripts/cross.ts";
 import type { PulumiOutcome } from "../../../scripts/pulumi-run.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/stack.ts";
 import { previewOf } from "../../../scripts/verbs/preview.ts";
-import { freePort, newFolder } from "../../components/targets/shop.ts";
+import { newFolder } from "../../components/targets/shop.ts";
+import { freePort } from "../../support/free-port.ts";
 import { update, type State } from "./graph-engine.ts";
 
 const engine = vi.hoisted(() => ({
@@ -187,13 +188,13 @@ describe("services stay up", () => {
     );
     expect(await served()).toBe(503);
     unsay("healthy-answers-v2.0.0");
-    expect(await up()).toMatchObject({ ok: true });
+    expect(await up()).toMatchObject({ ok: true, failure: null });
     say("worker-ends-v1.0.0");
     expect((await up(release("v1.0.0"))).failure).toMatch(
       /^verify: services stay up failed: worker was healthy when it was started and has ended since/,
     );
     unsay("worker-ends-v1.0.0");
-    expect(await up()).toMatchObject({ ok: true });
+    expect(await up()).toMatchObject({ ok: true, failure: null });
   });
 
   test("a crashed service that an update starts again on an open stack has to stay up, too", async () => {
@@ -201,7 +202,7 @@ describe("services stay up", () => {
     say("ends-after-ms-v1.0.0", "1000");
     expect((await up()).failure).toMatch(/^resume: services stay up failed: api was healthy when it was started and has ended since/);
     unsay("ends-after-ms-v1.0.0");
-    expect(await up()).toMatchObject({ ok: true });
+    expect(await up()).toMatchObject({ ok: true, failure: null });
     expect(await served()).toBe(200);
   });
 });
@@ -229,7 +230,7 @@ describe("what a service is started with", () => {
     expect(await up({ path: ["definition"], value: "another.ts" })).toMatchObject({ ok: true });
     expect(await pid("api")).not.toBe(before.api);
     expect([await pid("worker"), await crossings()]).toEqual([before.worker, before.epoch + 1]);
-    expect(await up()).toMatchObject({ ok: true });
+    expect(await up()).toMatchObject({ ok: true, failure: null });
     expect(await crossings(), "nothing is left to be done").toBe(before.epoch + 1);
   });
 
@@ -246,7 +247,7 @@ describe("what a service is started with", () => {
       const started = await pid("api");
       expect(started).not.toBe(before.api);
       process.env["BACKOUT_SECRET_STRIPE"] = "sk_live_456";
-      expect(await up()).toMatchObject({ ok: true });
+      expect(await up()).toMatchObject({ ok: true, failure: null });
       expect(await pid("api")).not.toBe(started);
       Reflect.deleteProperty(process.env, "BACKOUT_SECRET_STRIPE");
       expect((await up()).failure).toMatch(/BACKOUT_SECRET_STRIPE was set when this stack was last updated/);
@@ -294,7 +295,7 @@ describe("an attempt to verify judges what it caused", () => {
 
     expect(await up(release("v2.0.0"), { path: ["carry"], value: "export" })).toMatchObject({ ok: false });
     batch.close();
-    expect(await up()).toMatchObject({ ok: true });
+    expect(await up()).toMatchObject({ ok: true, failure: null });
     const taking = new DatabaseSync(liveFile(site, "shop"), { timeout: 5_000 });
     const timer = setInterval(() => taking.exec("DELETE FROM items WHERE id = (SELECT max(id) FROM items)"), 50);
     expect((await up(release("v1.0.0"))).failure).toMatch(/^verify: 1 of 3 checks failed: count \(/);

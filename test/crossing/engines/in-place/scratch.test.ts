@@ -6,7 +6,7 @@ import { withScratchServer } from "../../../../crossing/engines/in-place/scratch
 import type { Site } from "../../../../declared/site.ts";
 import { withSession } from "../../../../postgres/connection.ts";
 import { ensureServer, observeServer } from "../../../../postgres/server.ts";
-import { freePort } from "../../../postgres/embedded.ts";
+import { freePort } from "../../../support/free-port.ts";
 
 let home: string;
 beforeAll(() => void (home = mkdtempSync(join(tmpdir(), "backout-scratch-"))));
