@@ -370,7 +370,7 @@ describe("back and forth", () => {
         "pfa: no rows at risk (counted)",
       ]),
     );
-    expect(preview.output).not.toMatch(/is armed/);
+    expect(preview.output).not.toMatch(/the snapshot is armed/);
     stand.write(asDeployed);
     await stand.upWell([{ path: ["carry"], value: "refuse" }]);
     const row = fresh();
