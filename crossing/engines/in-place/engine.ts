@@ -25,6 +25,7 @@ import { estimated } from "../postgres/at-risk.ts";
 import { saveProperties, savedProperties } from "../postgres/properties-record.ts";
 import { leftBehind } from "../postgres/followers.ts";
 import { foreign, giveBack, takenOver } from "../postgres/foreign.ts";
+import { settingsThatStay, withSettings } from "../postgres/kept-settings.ts";
 import { ensureServices } from "../postgres/roles.ts";
 import { clientOf } from "../postgres/session.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
@@ -54,7 +55,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   copyBytes,
   rowsAtRisk,
   foreign,
-  leftBehind,
+  leftBehind: async (...of) => [...(await leftBehind(...of)), ...(await settingsThatStay(...of))],
   giveBack,
   ensureServices: async ({ site, control }) => ensureServices(site, clientOf(control)),
   keepProperties: async (run, database, everythingOpen) => {
@@ -89,7 +90,8 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   takeSnapshot: (run, snapshot, again) =>
     inDatabase(run.site, snapshot.database, async (client) => {
       if (again) await removeDump(snapshot.location).catch(() => undefined);
-      const statistics = await quickStatistics(client, liveName(run.site, snapshot.database));
+      const live = liveName(run.site, snapshot.database);
+      const statistics = await withSettings(client, live, await quickStatistics(client, live));
       const { content } = await takeDump({ client, endpoint: endpointOf(run.site) }, snapshot.location);
       // What cannot be brought back is no way back: nothing has been changed yet.
       const problem = await tryAndKeep(run, client, snapshot);

@@ -9,6 +9,7 @@ import { snapshotPlace } from "../../snapshot-place.ts";
 import { rowsAtRisk } from "./at-risk.ts";
 import { leftBehind } from "./followers.ts";
 import { foreign, giveBack } from "./foreign.ts";
+import { settingsThatStay } from "./kept-settings.ts";
 import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./looking.ts";
 import type { renaming as Renaming } from "./renaming.ts";
 import { openLive } from "./session.ts";
@@ -17,7 +18,7 @@ const nothing = (): Promise<void> => Promise.resolve();
 const never = (): Promise<null> => Promise.resolve(null);
 const looking = {
   foreign,
-  leftBehind,
+  leftBehind: async (...of: Parameters<typeof leftBehind>) => [...(await leftBehind(...of)), ...(await settingsThatStay(...of))],
   giveBack,
   facts,
   lineage,

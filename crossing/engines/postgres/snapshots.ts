@@ -10,6 +10,7 @@ import { quickStatistics } from "../../../postgres/statistics.ts";
 import type { Keeping, TakenCopy } from "../../engine.ts";
 import type { Run } from "../../run.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
+import { withSettings } from "./kept-settings.ts";
 import { requireRoomFor } from "./looking.ts";
 import { clientOf } from "./session.ts";
 
@@ -21,7 +22,7 @@ export async function takeSnapshot({ site, control }: Run, snapshot: Snapshot, a
   await driver.check();
   const inside = await sessionInside(endpointOf(site), client, live);
   try {
-    const statistics = await quickStatistics(inside, live);
+    const statistics = await withSettings(client, live, await quickStatistics(inside, live));
     if (again) await driver.remove({ driver: name, location: snapshot.location });
     await requireRoomFor(site, client, name, await driver.spaceNeededBytes({ database: live }), 0);
     // A template is copied only while nobody is in it; its copy can be read at any time, a dump only by restoring it.

@@ -11,7 +11,7 @@ import type { Run } from "../../../crossing/run.ts";
 import { bringData } from "../../../crossing/steps/data.ts";
 import { countsAfterReapply, reappliedKey, type Reapplied } from "../../../crossing/steps/reapply.ts";
 import type { Server } from "../../../declared/site.ts";
-import { connect, type Endpoint } from "../../../postgres/connection.ts";
+import { connect, withSession, type Endpoint } from "../../../postgres/connection.ts";
 import { ExportDamagedError } from "../../../postgres/export.ts";
 import { missingDebianServer } from "../../postgres/drivers/debian-server.ts";
 import { startHosted, type Hosted } from "../../postgres/in-place/hosted.ts";
@@ -44,6 +44,7 @@ function behaves(start: () => Promise<Kind>): void {
     await kind.clear();
   });
 
+  const asSuperuser = (sql: string) => withSession(kind.superuser, DATABASE, (client) => client.query(sql));
   const quarantine = async (run: Run): Promise<CatalogueDatabase> =>
     (await run.control.catalogued()).find(({ role }) => role === "quarantine")!;
 
@@ -61,6 +62,22 @@ function behaves(start: () => Promise<Kind>): void {
     await postgres.dropCopy(run, copy);
     await expect(names()).rejects.toThrow(new RegExp(copy.name));
     expect((await run.control.catalogued()).filter(({ role }) => role === "quarantine")).toEqual([]);
+  });
+
+  test("settings and comment that came since the snapshot stay, and are told by name before; those that did not change are not", async () => {
+    const { run, snapshot } = await stand.snapshotted({
+      prepare: async () =>
+        void (await asSuperuser(`ALTER DATABASE ${DATABASE} SET lock_timeout = '9s'; COMMENT ON DATABASE ${DATABASE} IS 'v1'`)),
+    });
+    await postgres.admit(run, DATABASE, "everybody");
+    const told = () => postgres.leftBehind(run, DATABASE, RESTORE, snapshot);
+    expect(await told()).toEqual([]);
+    await asSuperuser(`ALTER DATABASE ${DATABASE} SET app.secret = 'never shown'; CREATE ROLE nightly; ALTER ROLE nightly IN DATABASE ${DATABASE} SET work_mem = '8MB';
+      ALTER DATABASE ${DATABASE} RESET lock_timeout; COMMENT ON DATABASE ${DATABASE} IS 'v2'`);
+    expect(await told()).toEqual([
+      "settings and comment of the database stay as they are now; these are not as they were in the snapshot: app.secret, work_mem of role nightly, lock_timeout, the comment",
+    ]);
+    await asSuperuser("DROP ROLE nightly");
   });
 
   test("what a repair in place took away or changed is counted, and exported as it was before, once; a file that changed since is told", async () => {
