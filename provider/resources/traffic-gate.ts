@@ -5,7 +5,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { identityAt, ownIdentity, rememberId } from "../../control/identity.ts";
 import { changeGate } from "../../gate/change.ts";
 import { gateCommand } from "../../gate/command.ts";
-import type { GateConfigInput } from "../../gate/config.ts";
+import { readGateConfig, type GateConfigInput } from "../../gate/config.ts";
 import { canonical } from "../../declared/pins.ts";
 import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
@@ -102,6 +102,19 @@ async function portFailures(site: Site, before: Site | undefined): Promise<{ pro
     ...(moved ? [] : await takenPorts(site, definition, Object.keys(definition.components))),
   ];
   return reasons.map((reason) => ({ property: "", reason }));
+}
+
+/** What of the gate that runs is otherwise than declared, in words; nothing where none runs. */
+export async function gateChanges(site: Site): Promise<string[]> {
+  if (!observeProcess(gateFolder(site), GATE_PROCESS).running || (await runsAs(site))) return [];
+  const there = Object.fromEntries(readGateConfig(configFile(site)).listeners.map(({ component, port }) => [component, port]));
+  const moved = gateConfig(site, await definitionOf(site)).listeners.filter(({ component, port }) => there[component] !== port);
+  const lines = moved.map(({ component, port }) =>
+    there[component] === undefined
+      ? `the traffic gate does not listen for ${component} yet, on port ${port}: \`up\` puts it right`
+      : `the traffic gate listens on port ${there[component]} for ${component}, and ${port} is declared: \`up\` puts it right`,
+  );
+  return lines.length > 0 ? lines : ["the traffic gate is configured otherwise than declared: `up` puts it right"];
 }
 
 /** Whether it runs with the listeners that are declared. */

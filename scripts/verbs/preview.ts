@@ -13,6 +13,7 @@ import { crossingOf, type Maintenance } from "../../declared/pins.ts";
 import type { Freeze } from "../../declared/schema.ts";
 import { rehearsedSeconds } from "../../drill/rehearsed.ts";
 import { nextCrossing } from "../../provider/resources/fence.ts";
+import { gateChanges } from "../../provider/resources/traffic-gate.ts";
 import { standingOf } from "../standing.ts";
 import { openStack, stackFile, type OpenStack } from "../stack.ts";
 import { rollbackText } from "./rollback-pins.ts";
@@ -94,6 +95,7 @@ async function driftOf(stack: OpenStack): Promise<string[]> {
   const { site, definition, pins } = stack;
   return [
     ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),
+    ...(await gateChanges(site)),
     ...(await drift(stack, pins)).map((component) => `${component} does not run as pinned: \`up\` puts it right`),
     ...(await constraintDrift(site, definition, pins)),
   ];

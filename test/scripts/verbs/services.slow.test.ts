@@ -234,6 +234,19 @@ describe("what a service is started with", () => {
     expect(await crossings(), "nothing is left to be done").toBe(before.epoch + 1);
   });
 
+  test("another port of the gate is no crossing, and told before", async () => {
+    const [was, port] = [(await opened()).site.ports["api"]!, await freePort()];
+    const ahead = async (...edits: PinEdit[]): Promise<string[]> => {
+      const now = await opened();
+      return (await previewOf(now, await openStack(now, editPins(now.text, edits)), false)).drifted;
+    };
+    const edit: PinEdit = { path: ["ports", "api"], value: port };
+    expect(await ahead()).toEqual([]);
+    expect(await ahead(edit)).toEqual([`the traffic gate listens on port ${was} for api, and ${port} is declared: \`up\` puts it right`]);
+    expect(await up(edit)).toMatchObject({ ok: true });
+    expect(await ahead()).toEqual([]);
+  });
+
   test("a secret that is not set is refused with nothing touched; one that is rotated restarts its service and is nowhere", async () => {
     const before = { api: await pid("api"), epoch: await crossings() };
     say("asking.ts", definitionText(folder, `${URL}, KEY: context.secret("stripe")`));
