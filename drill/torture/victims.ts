@@ -47,7 +47,10 @@ export function killNow(pid: number): boolean {
 
 /** Everything that still works on the stack: commands, engines, providers, background work. */
 export function workersOf(home: string): number[] {
-  return working(home, (words) => words.some((word) => /backout|pulumi/.test(basename(word)) || /\/(provider|scripts)\//.test(word)));
+  // Pulumi's language host outlives its engine for five minutes, and does nothing.
+  const idle = (words: string[]): boolean => basename(words[0] ?? "") === "pulumi-language-nodejs";
+  const works = (word: string): boolean => /backout|pulumi/.test(basename(word)) || /\/(provider|scripts)\//.test(word);
+  return working(home, (words) => !idle(words) && words.some(works));
 }
 
 function working(home: string, is: (words: string[]) => boolean): number[] {
