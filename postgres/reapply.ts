@@ -6,6 +6,7 @@ import { classify } from "./reapply-classify.ts";
 import { conflictPath, countsOf, writeConflicts } from "./reapply-conflicts.ts";
 import { decide, mark, type Sql } from "./reapply-decide.ts";
 import { NotRestoredError, quietly, UnguardedReapplyError } from "./reapply-quiet.ts";
+import { dropIndexes, indexReferences } from "./reapply-references.ts";
 import { notHeldOf, type ConflictReason, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "./reapply-result.ts";
 import { advanceSequences, type SequenceMove } from "./reapply-sequences.ts";
 import { stage, type Staged } from "./reapply-stage.ts";
@@ -57,15 +58,18 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
   await live.query("BEGIN");
   try {
     const { targets, order, references, without } = await readLiveSchema(live, exported);
+    let indexes: string[] = [];
     const tables = await quietly(live, { targets: [...targets.values()], references }, async () => {
       const staged: Staged[] = [];
       for (const [number, name] of order.entries())
         staged.push(await stage(live, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
       await joinAtOnce(live, staged);
       for (const one of staged) await classify(live, one);
+      indexes = await indexReferences(live, staged, references);
       await write(live, staged, references);
       return staged;
     });
+    await dropIndexes(live, indexes);
     const sql = sqlOf(live);
     const counts: Record<string, ReapplyCounts> = {};
     for (const table of tables) counts[table.name] = await countsOf(sql, table);
