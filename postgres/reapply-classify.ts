@@ -107,7 +107,7 @@ async function markWithoutObject(live: Client, { staged, target }: Staged): Prom
     const unknown = known.map((catalogue) => `NOT EXISTS (SELECT FROM ${catalogue} o WHERE o.oid = s.${column}::oid)`).join(" AND ");
     const unchanged = `s.${OP} = 'update' AND EXISTS (SELECT FROM ${target.shape.source} t WHERE t.tableoid = s.${PLACE.table} AND t.ctid = s.${PLACE.row} AND t.${column} = s.${column})`;
     await live.query(
-      `UPDATE ${staged} s SET ${REASON} = 'missing parent', ${DETAIL} = ${literal(`${name}: there is no large object `)} || s.${column}::text || ' in the live database: what it held is in the quarantine only'
+      `UPDATE ${staged} s SET ${REASON} = 'missing parent', ${DETAIL} = ${literal(`${name}: there is no large object `)} || s.${column}::text || ' in the live database: what it held is in the export and the quarantine'
         WHERE s.${REASON} IS NULL AND s.${OP} <> 'delete' AND s.${column}::oid <> 0 AND ${unknown} AND NOT (${unchanged})`,
     );
   }

@@ -3,6 +3,7 @@
  * nobody is let in yet: users and checks see all of it or none, and no row of theirs can come between. Costs time that users wait; the preview
  * tells how many rows it is.
  */
+import { LARGE_OBJECTS } from "../../postgres/comparison-beyond.ts";
 import { countTables } from "../../verification/baseline.ts";
 import { engineOf, type PutBack } from "../engine.ts";
 import type { Moved } from "../moved-data.ts";
@@ -106,7 +107,9 @@ function leftOut(database: string, { tables, notHeld, conflicts, conflictFile }:
     );
   for (const [table, rows] of Object.entries(notHeld.tables))
     lines.push(
-      `${count(rows)} of ${database}: ${table} ${rows === 1 ? "is" : "are"} in the export only: the restored schema cannot hold the table`,
+      table === LARGE_OBJECTS
+        ? `${database}: large objects are not put back: ${rows} ${rows === 1 ? "piece" : "pieces"} of 64 KB that changed since ${rows === 1 ? "is" : "are"} in the export and the quarantine only`
+        : `${count(rows)} of ${database}: ${table} ${rows === 1 ? "is" : "are"} in the export only: the restored schema cannot hold the table`,
     );
   for (const [table, columns] of Object.entries(notHeld.columns)) {
     const alone = tables[table]?.notHeld ?? 0;

@@ -114,6 +114,19 @@ test("what is not known and what is not compared is named, and no estimate says 
   expect(named.join()).not.toContain("no rows at risk");
 });
 
+test("values that no export will hold are named before; large objects are told as not put back, where rows are", () => {
+  const rows = { "pg_catalog.pg_largeobject": { inserted: 1, updated: 0, deleted: 0 } };
+  const large = { name: "docs, column data", kind: "values of", why: "too large", mayBeLost: true, compared: true as const };
+  const atRisk = { ...RESTORED.atRisk, rows, notCompared: [large] };
+  const notPutBack =
+    "! shop: large objects are not put back (carry: reapply); rows that point at one that came since are left out and told";
+  const told = (putBack: number | null) => lines({ databases: { shop: { ...RESTORED, atRisk, putBack } } });
+  expect(told(null)).toContain("! shop: in no export: values of docs, column data: too large");
+  expect(told(null)).not.toContain(notPutBack);
+  expect(told(0)).toContain(notPutBack);
+  expect(losses(atRisk)).toContain("values of docs, column data, which is in no export: too large");
+});
+
 test("a table that the definition lists and no release has is told", () => {
   expect(lines({ databases: { shop: { ...RESTORED, unknownTables: ["ordrs"] } } })).toContain(
     '! shop: "tables" of the definition lists ordrs, which neither the database nor a migration has: correct the name',
