@@ -48,7 +48,7 @@ export function killNow(pid: number): boolean {
 /** Everything that still works on the stack: commands, engines, providers, background work. */
 export function workersOf(home: string): number[] {
   // Pulumi's language host outlives its engine for five minutes, and does nothing.
-  const idle = (words: string[]): boolean => basename(words[0] ?? "") === "pulumi-language-nodejs";
+  const idle = (words: string[]): boolean => basename(words[0] ?? "").startsWith("pulumi-language-nodejs");
   const works = (word: string): boolean => /backout|pulumi/.test(basename(word)) || /\/(provider|scripts)\//.test(word);
   return working(home, (words) => !idle(words) && words.some(works));
 }
