@@ -51,11 +51,25 @@ export async function pinConstraints(
     const begun = options.anew === true ? null : askedBefore(standing, "constraint", goal);
     if (begun === null) requireSettled(standing, options.anew);
     const { after, preview } = await lookAhead(before, begun === null ? text : textOf(before, begun));
-    const words = ["constraint", action, ...names.map(quoted), ...(options.unvalidated === true ? ["--unvalidated"] : [])].join(" ");
-    const asked = { verb: "constraint" as const, goal, words };
+    const asked = { verb: "constraint" as const, goal, words: constraintWords(action, names, options) };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason: reasonOf(options), yes: options.yes, asked });
     return { ...outcome, preview };
   });
+}
+
+/** What asks for the same once more. */
+export function constraintWords(
+  action: "drop" | "enforce",
+  names: readonly string[],
+  { unvalidated, definition }: Pick<Options, "unvalidated" | "definition">,
+): string {
+  return [
+    "constraint",
+    action,
+    ...names.map(quoted),
+    ...(unvalidated === true ? ["--unvalidated"] : []),
+    ...(definition === undefined ? [] : ["--definition", quoted(definition)]),
+  ].join(" ");
 }
 
 function tellRows({ constraints }: { constraints: ConstraintRow[] }): void {

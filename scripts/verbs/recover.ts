@@ -3,9 +3,12 @@ import type { Command } from "commander";
 import { newRunId } from "../../crossing/run-id.ts";
 import { constraintDrift } from "../../crossing/constraint-drift.ts";
 import { openControl } from "../../control/open.ts";
+import type { Intent } from "../../control/intent.ts";
 import { constraintEdits } from "../../declared/constraints.ts";
 import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { NAMESPACE } from "../../declared/errors.ts";
 import { canonical } from "../../declared/pins.ts";
+import { configOf } from "../../declared/stack-text.ts";
 import { tellViolations } from "../../postgres/constraint-violations.ts";
 import type { CrossingOutcome } from "../cross.ts";
 import { withStackLock } from "../stack-lock.ts";
@@ -55,31 +58,27 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
     const standing = await standingOf(before);
     requireDeployed(before, standing);
     const goal = canonical(options.constraint ?? null);
-    if (options.assess !== true && askedBefore(standing, "recover", goal) === null) requireSettled(standing, options.anew, hasFailed);
+    const begun = askedBefore(standing, "recover", goal);
+    if (options.assess !== true && begun === null) requireSettled(standing, options.anew, hasFailed);
     const rows = await constraintRows(before);
     if (rows.some((row) => row.found === null)) throw new VerbRefusedError("the database cannot be reached; nothing was changed");
     const names = candidates(before, rows, options.constraint);
     const ready = await readiness(before, names);
     tellReadiness(ready, say);
     const nothing = { stack: before.stack, readiness: ready, crossing: null, recovered: [], left: [] };
-    if (options.assess === true || names.length === 0) return nothing;
+    if (options.assess === true) return nothing;
+    const ordered = options.quarantine === true;
+    // Asked for once, it is no standing order; also where an interruption left it in the stack file.
+    const settle = (): void => (ordered ? pinViolations(before, violationsBefore(before, begun)) : undefined);
+    if (names.length === 0) settle();
+    if (names.length === 0) return nothing;
     const plain = editPins(before.text, recoveryEdits(before, names));
-    const text = options.quarantine === true ? editPins(plain, [{ path: ["violations"], value: "quarantine" }]) : plain;
+    const text = ordered ? editPins(plain, [{ path: ["violations"], value: "quarantine" }]) : plain;
     const { after, preview } = await ahead(before, text, plain === before.text);
-    const words = ["recover", ...(options.constraint ?? []).flatMap((name) => ["--constraint", quoted(name)])].join(" ");
-    const asked = { verb: "recover" as const, goal, words };
+    const asked = { verb: "recover" as const, goal, words: recoverWords(options) };
     const reason = options.reason ?? "recovery of constraints";
     const crossing = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
-    // What was asked for once is no standing order.
-    if (crossing.ok && options.quarantine === true) {
-      const now = stackFile(options.stack);
-      writeStack(
-        now,
-        editPins(now.text, [
-          { path: ["violations"], value: before.declared.violations === "refuse" ? violationsPin(before) : "quarantine" },
-        ]),
-      );
-    }
+    if (crossing.ok) settle();
     const left = await constraintDrift(after.site, after.definition, after.pins);
     return { ...nothing, crossing, recovered: await stepsOf(after, runId, crossing.epoch), left };
   });
@@ -92,9 +91,21 @@ async function ahead(before: OpenStack, text: string, same: boolean): ReturnType
   return { after, preview: await previewOf(before, after, false) };
 }
 
-/** The pin as it stood: written out, or not there at all. */
-function violationsPin({ text }: OpenStack): "refuse" | undefined {
-  return /^ *"?backout:violations"?:/m.test(text) ? "refuse" : undefined;
+/** What asks for the same once more. */
+export function recoverWords({ constraint = [], quarantine }: Pick<Options, "constraint" | "quarantine">): string {
+  const names = constraint.flatMap((name) => ["--constraint", quoted(name)]);
+  return ["recover", ...names, ...(quarantine === true ? ["--quarantine"] : [])].join(" ");
+}
+
+/** The pin as it stood before the recovery: written out, or not there at all. */
+function violationsBefore({ text }: OpenStack, begun: Intent | null): unknown {
+  return begun === null ? configOf(text)[`${NAMESPACE}:violations`] : (begun.before["violations"] ?? undefined);
+}
+
+function pinViolations({ stack, project }: OpenStack, value: unknown): void {
+  const now = stackFile(stack, project);
+  const text = editPins(now.text, [{ path: ["violations"], value }]);
+  if (text !== now.text) writeStack(now, text);
 }
 
 /** Those named; else whatever is not enforced although the release comes with it, by pin or by somebody's hand. */

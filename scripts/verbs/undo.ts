@@ -42,10 +42,12 @@ export async function undo(options: Options): Promise<UndoOutcome> {
     await startStoppedServer(before.site);
     const standing = await standingOf(before);
     requireDeployed(before, standing);
-    const begun = options.anew === true ? null : askedBefore(standing, "undo", "");
+    const goal = options.anew === true ? "anew" : "";
+    // What `--anew` has done is what it takes back the next time; what it has begun is gone on with.
+    const begun = options.anew === true && standing.pending === null ? null : askedBefore(standing, "undo", goal);
     const text = begun === null ? await undoText(before, standing) : textOf(before, begun);
     const { after, preview } = await lookAhead(before, text, options.exact);
-    const asked = { verb: "undo" as const, goal: "", words: "undo" };
+    const asked = { verb: "undo" as const, goal, words: options.anew === true ? "undo --anew" : "undo" };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     return { ...outcome, preview, undo: outcome.ok ? await undoOf(before, " --anew") : null };
   });

@@ -97,6 +97,10 @@ describe("PostgreSQL", () => {
     for (const line of back.json.undo!.lines.added) expect(stand.text()).toContain(line);
 
     expect(await stand.verb<UndoOutcome>("undo", "--yes")).toMatchObject({ code: 0, json: { unchanged: true } });
+    await stand.killVerb("plan.before", "undo", "--anew", "--yes");
+    const other = await stand.verb<Failed>("rollback", "--scope", "quick", "--yes");
+    expect(other.code).toBe(3);
+    expect(other.json.error.message).toMatch(/undo --anew --stack e2e` .*To go on with it run/);
     const again = await stand.verb<UndoOutcome>("undo", "--anew", "--yes");
     expect(again.code, again.stderr).toBe(0);
     expect(await stand.version()).toBe("v3.0.0");

@@ -13,7 +13,7 @@ import { controlFile } from "../../../declared/site.ts";
 import { intentOf } from "../../../scripts/verbs/carry-out.ts";
 import { rollbackText, type RollbackWish } from "../../../scripts/verbs/rollback-pins.ts";
 import { undoText } from "../../../scripts/verbs/undo-pins.ts";
-import { standingOf, type Standing } from "../../../scripts/standing.ts";
+import { askedBefore, standingOf, textOf, type Standing } from "../../../scripts/standing.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/stack.ts";
 import { newFolder } from "../../components/targets/shop.ts";
 
@@ -264,6 +264,25 @@ test("after one that failed and another in its place, the undo leaves every key 
   await rollback({ scope: "mark", incident: "INC-2", anew: true });
   await undo();
   expect(keys()).toEqual(was);
+});
+
+test("an undo killed when it had written its pins: another rollback is refused, typed again it is that, and taken back it leaves every key", async () => {
+  await deployed(FILES["settings taken away and added"]!);
+  await rollback({ scope: "everything", incident: "INC-1" });
+  const back = keys();
+  const [before, now] = [await stack(), await standing()];
+  const written = await undoText(before, now);
+  const asked = { verb: "undo" as const, goal: "", words: "undo" };
+  const intent = intentOf(before, await openStack(before, written), asked, { runId: "undo-1", reason: null, standing: now });
+  await keepIntent(control, { ...intent, after: now.last!.epoch });
+  write(written);
+  const after = await standing();
+  expect(after.pending).toMatchObject({ crossing: null, forward: false, intent: { verb: "undo" } });
+  await expect(rollbackText(await stack(), { scope: "mark" }, after)).rejects.toThrow(/has written its pins and was interrupted.*--anew/);
+  const again = askedBefore(after, "undo", "");
+  expect(textOf(await stack(), again!)).toBe(written);
+  write(await undoText(await stack(), after));
+  expect(keys()).toEqual(back);
 });
 
 test("what somebody set otherwise since stays", async () => {
