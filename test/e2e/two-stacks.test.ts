@@ -3,10 +3,12 @@ import { cpSync, existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PinEdit } from "../../declared/edit.ts";
-import { servicesRole } from "../../declared/site.ts";
+import { GATE_PROCESS, gateFolder, processFolder, servicesRole } from "../../declared/site.ts";
+import { identityAt } from "../../control/identity.ts";
 import { DESTROY_DATA } from "../../crossing/destroy.ts";
 import { passwordOf } from "../../postgres/connection.ts";
 import { ownServer, type OwnServer } from "../postgres/own-server.ts";
+import { runningNames, stopProcess } from "../../processes/process.ts";
 import { runPulumi } from "../../scripts/pulumi-run.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 
@@ -143,5 +145,29 @@ describe("a stack whose folder or name changes", () => {
     expect(status.quarantines.map(({ name }) => name)).toEqual([quarantine!.name]);
     await one!.upWell([...PINS.forward, { path: ["data"], value: `quarantine:${quarantine!.name}` }]);
     expect(await one!.ids()).toEqual(["ONE-1", "ONE-2", "ONE-3"]);
+  });
+});
+
+describe("a stack whose project is gone", () => {
+  test("is taken over by another clone that names it, and its database is open and as it was after destroy", async () => {
+    const [one, , clone] = stands;
+    const theirs = () =>
+      one!.sql(
+        "SELECT datdba::regrole::text AS owner, datacl::text AS acl, datconnlimit AS limit, datallowconn AS open FROM pg_database WHERE datname = 'one'",
+        [],
+        "postgres",
+      );
+    const { id } = identityAt(one!.site.home)!;
+    for (const name of runningNames(processFolder(one!.site))) await stopProcess(processFolder(one!.site), name, 5_000);
+    await stopProcess(gateFolder(one!.site), GATE_PROCESS, 5_000);
+    const before = await theirs();
+    const edits: PinEdit[] = [...PINS.forward, { path: ["keptAs"], value: "e2e" }];
+    expect((await clone!.up(edits)).output).toContain(`backout:takeOver: ${id}`);
+    await clone!.upWell([{ path: ["takeOver"], value: id }]);
+    expect(await clone!.version()).toBe("v4.0.0");
+    expect(await theirs()).toEqual(before);
+    succeeded(await clone!.pulumi(["destroy", "--yes", "--skip-preview"], { [DESTROY_DATA]: "keep" }));
+    expect(await theirs()).toEqual(before);
+    expect(await clone!.sql("SELECT count(*)::int AS rows FROM pfa_records WHERE pfa_id LIKE 'ONE-%'")).toEqual([{ rows: 3 }]);
   });
 });
