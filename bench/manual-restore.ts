@@ -19,7 +19,7 @@ export async function manualWay(server: BenchServer, source: string, folder: str
   const { endpoint, tools } = server;
   const database = `${source}_manual`;
   const dump = join(folder, "manual-dump");
-  await run(server, tools.pgDump, dumpArguments(endpoint, source, dump, JOBS));
+  await run(server, tools.pgDump, dumpArguments(endpoint, source, dump, JOBS, "UTF8"));
   const fill = async (): Promise<void> => {
     await withSession(endpoint, "postgres", async (client) => {
       for (const statement of replaceStatements(database)) await client.query(statement);

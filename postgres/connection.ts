@@ -9,6 +9,8 @@ export { UnreachableError, type Endpoint };
 
 export const APPLICATION_NAME = "backout";
 
+const UNKNOWN_SETTING = "42704";
+
 export function passwordOf(endpoint: Endpoint): string | undefined {
   if (endpoint.password !== undefined) return endpoint.password;
   if (endpoint.passwordFile === undefined) return undefined;
@@ -25,21 +27,13 @@ export interface SessionOptions {
  * @throws UnreachableError when the server is down, refuses the role, or does not have the database (`code` is the SQLSTATE then).
  */
 export async function connect(endpoint: Endpoint, database: string, { readOnly = false }: SessionOptions = {}): Promise<pg.Client> {
+  const [newer, older] = SESSION_OPTIONS.map((options) => (readOnly ? `${options} -c default_transaction_read_only=on` : options));
   let client: pg.Client;
   try {
-    client = new pg.Client({
-      host: endpoint.host,
-      port: endpoint.port,
-      user: endpoint.user,
-      password: passwordOf(endpoint),
-      database,
-      application_name: APPLICATION_NAME,
-      options: readOnly ? `${SESSION_OPTIONS} -c default_transaction_read_only=on` : SESSION_OPTIONS,
-      connectionTimeoutMillis: 10_000,
+    client = await begin(endpoint, database, newer!).catch((error: { code?: string }) => {
+      if (error.code !== UNKNOWN_SETTING) throw error;
+      return begin(endpoint, database, older!);
     });
-    // Without a listener an ended idle connection crashes the process.
-    client.on("error", () => undefined);
-    await client.connect();
   } catch (error) {
     throw new UnreachableError(endpoint, database, error);
   }
@@ -50,6 +44,23 @@ export async function connect(endpoint: Endpoint, database: string, { readOnly =
     await client.end().catch(() => undefined);
     throw new UnreachableError(endpoint, database, error);
   }
+}
+
+async function begin(endpoint: Endpoint, database: string, options: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: endpoint.host,
+    port: endpoint.port,
+    user: endpoint.user,
+    password: passwordOf(endpoint),
+    database,
+    application_name: APPLICATION_NAME,
+    options,
+    connectionTimeoutMillis: 10_000,
+  });
+  // Without a listener an ended idle connection crashes the process.
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
 }
 
 /** Runs `work` with a session that is ended afterwards, whatever happens. */

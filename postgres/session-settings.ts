@@ -15,6 +15,9 @@ const OPTIONS: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: "0",
   // What was noted has to be there after a crash.
   synchronous_commit: "on",
+  // Who works here, and for how long after something went wrong? An expected error is handled, not the session's end.
+  role: "none",
+  exit_on_error: "off",
   // Does the same text mean the same?
   search_path: "public",
   row_security: "on",
@@ -29,6 +32,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   bytea_output: "hex",
   xmlbinary: "base64",
   xmloption: "content",
+  lc_monetary: "C",
   quote_all_identifiers: "off",
   client_min_messages: "warning",
 };
@@ -45,8 +49,8 @@ const optionsOf = (settings: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`)
     .join(" ");
 
-/** As a startup packet takes them. */
-export const SESSION_OPTIONS = optionsOf(OPTIONS);
+/** As a startup packet takes them: those of servers from 14 on, where a session may be ended before it has said a word, and of older ones. */
+export const SESSION_OPTIONS = [optionsOf({ ...OPTIONS, idle_session_timeout: "0" }), optionsOf(OPTIONS)] as const;
 
 /**
  * For the client tools, as PGOPTIONS. The search path is left to their scripts: they empty it, and reset it to what users have.

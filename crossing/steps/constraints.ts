@@ -186,7 +186,8 @@ async function checkWayBack(run: Run, client: Client, name: string, { database, 
   const snapshot = await run.control.snapshotOfEpoch(database, BEFORE_DROP, run.epoch);
   if (snapshot?.state !== "ready") throw new NoWayBackError(name, `crossing ${run.epoch} has no snapshot ${BEFORE_DROP} of ${database}`);
   if (snapshot.driver !== "template") return;
-  const copy = await sessionInside(endpointOf(run.site), clientOf(run.control), snapshot.location).catch((error: Error) => {
+  // It accepts connections, and goes on to: everything that compares with it needs one.
+  const copy = await connect(endpointOf(run.site), snapshot.location, { readOnly: true }).catch((error: Error) => {
     throw new NoWayBackError(name, `the snapshot cannot be looked into: ${error.message}`);
   });
   try {

@@ -61,7 +61,8 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       await rm(making, { recursive: true, force: true });
       await mkdir(dirname(folder), { recursive: true });
       await reachableToTools(control, source, async () => {
-        await runTool(found, found.pgDump, dumpArguments(endpoint, source, making, jobs), endpoint);
+        const { encoding } = await readProperties(control, source);
+        await runTool(found, found.pgDump, dumpArguments(endpoint, source, making, jobs, encoding), endpoint);
         await writeManifest(making, await describeDump(options, source, making, found));
       });
       await rename(making, folder);
@@ -110,10 +111,12 @@ async function reachableToTools(control: pg.Client, source: string, work: () => 
   }
 }
 
-export function dumpArguments(endpoint: Endpoint, source: string, folder: string, jobs: number): string[] {
+/** @param encoding the database's own: one that a role or a database asks for may lack some of its characters */
+export function dumpArguments(endpoint: Endpoint, source: string, folder: string, jobs: number, encoding: string): string[] {
   return [
     "--no-password",
     "--format=directory",
+    `--encoding=${encoding}`,
     `--jobs=${jobs}`,
     `--file=${folder}`,
     ...serverArguments(endpoint),

@@ -51,7 +51,8 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
   const surroundings = await readSurroundings(client, extent);
   const facts = await withoutForce(client, async (forced): Promise<InPlaceFacts> => {
     await runTool(
-      tools.pgDump,
+      tools,
+      "pgDump",
       [
         "--no-password",
         "--format=directory",

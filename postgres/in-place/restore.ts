@@ -10,6 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../connection.ts";
 import type { Client } from "pg";
 import { quote, withSession } from "../connection.ts";
+import type { ClientTools } from "../drivers/client-tools.ts";
 import { compareRestored, type Manifest } from "../manifest.ts";
 import { readDump, type InPlace, type InPlaceFacts } from "./dump.ts";
 import { InPlaceRestoreError } from "./errors.ts";
@@ -99,10 +100,15 @@ async function inOneTransaction(
   const { rows } = await client.query<{ name: string }>("SELECT current_database() AS name");
   const database = rows[0]!.name;
   const choice: Choice = { purpose: "restore", without: facts.extensionTables, publications };
-  await withEntries(tools.pgRestore, endpoint, folder, choice, async (list) => {
-    const script = startTool(tools.pgRestore, [...options, `--use-list=${list}`, "--file=-", folder], endpoint, ["ignore", "pipe", "pipe"]);
+  await withEntries(tools, endpoint, folder, choice, async (list) => {
+    const script = startTool(tools, "pgRestore", [...options, `--use-list=${list}`, "--file=-", folder], endpoint, [
+      "ignore",
+      "pipe",
+      "pipe",
+    ]);
     const psql = startTool(
-      tools.psql,
+      tools,
+      "psql",
       [
         "--no-psqlrc",
         "--quiet",
@@ -157,13 +163,13 @@ function heard(stream: Readable, line: string): Promise<boolean> {
 }
 
 async function withEntries(
-  pgRestore: string,
+  tools: ClientTools,
   endpoint: Endpoint,
   folder: string,
   choice: Choice,
   work: (list: string) => Promise<void>,
 ): Promise<void> {
-  const entries = chosenEntries(await runTool(pgRestore, ["--list", folder], endpoint), choice);
+  const entries = chosenEntries(await runTool(tools, "pgRestore", ["--list", folder], endpoint), choice);
   const place = await mkdtemp(join(tmpdir(), "backout-entries-"));
   try {
     const list = join(place, "entries");
@@ -184,9 +190,10 @@ export async function restoreForReading(
   const facts = await readDump(folder);
   await withSession(target.endpoint, target.database, (client) => provide(client, facts));
   const choice: Choice = { purpose: "read", without: [...facts.extensionTables, ...facts.unreadable] };
-  await withEntries(tools.pgRestore, target.endpoint, folder, choice, async (list) => {
+  await withEntries(tools, target.endpoint, folder, choice, async (list) => {
     await runTool(
-      tools.pgRestore,
+      tools,
+      "pgRestore",
       [
         "--no-password",
         "--exit-on-error",

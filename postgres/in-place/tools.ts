@@ -16,16 +16,24 @@ export async function toolsOf(client: Client, folders?: readonly string[]): Prom
   return tools;
 }
 
-export function startTool(program: string, args: readonly string[], endpoint: Endpoint, stdio: ("ignore" | "pipe")[]): ChildProcess {
+type Tool = "pgDump" | "pgRestore" | "psql";
+
+export function startTool(
+  tools: ClientTools,
+  tool: Tool,
+  args: readonly string[],
+  endpoint: Endpoint,
+  stdio: ("ignore" | "pipe")[],
+): ChildProcess {
   const password = passwordOf(endpoint);
-  return spawn(program, args, {
+  return spawn(tools[tool], args, {
     // The password goes through the environment, which only the same user can read.
     env: {
       PATH: process.env["PATH"] ?? "",
       LC_ALL: "C",
       PGAPPNAME: APPLICATION_NAME,
       PGCLIENTENCODING: "UTF8",
-      PGOPTIONS: toolOptions(),
+      PGOPTIONS: toolOptions(Number.parseInt(tools.version, 10)),
       ...(password === undefined ? {} : { PGPASSWORD: password }),
     },
     stdio,
@@ -33,13 +41,13 @@ export function startTool(program: string, args: readonly string[], endpoint: En
 }
 
 /** Resolves with what the tool wrote to standard output. @throws DumpToolError */
-export async function runTool(program: string, args: readonly string[], endpoint: Endpoint): Promise<string> {
-  const child = startTool(program, args, endpoint, ["ignore", "pipe", "pipe"]);
+export async function runTool(tools: ClientTools, tool: Tool, args: readonly string[], endpoint: Endpoint): Promise<string> {
+  const child = startTool(tools, tool, args, endpoint, ["ignore", "pipe", "pipe"]);
   let [out, err] = ["", ""];
   child.stdout!.setEncoding("utf8").on("data", (text: string) => (out += text));
   child.stderr!.setEncoding("utf8").on("data", (text: string) => (err = (err + text).slice(-8_000)));
   const code = await ended(child);
-  if (code !== 0) throw new DumpToolError(program, code, err.trim());
+  if (code !== 0) throw new DumpToolError(tools[tool], code, err.trim());
   return out;
 }
 

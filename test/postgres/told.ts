@@ -4,8 +4,8 @@ import type { Endpoint } from "../../postgres/connection.ts";
 import { connectionString, runTool, serverArguments, toolsOf } from "../../postgres/in-place/tools.ts";
 
 export async function toldBy(superuser: Endpoint, session: pg.Client, database: string): Promise<string[]> {
-  const { pgDump } = await toolsOf(session);
+  const tools = await toolsOf(session);
   const args = ["--no-password", "--blobs", "--exclude-schema=backout_control", ...serverArguments(superuser)];
-  const text = await runTool(pgDump, [...args, `--dbname=${connectionString(database)}`], superuser);
+  const text = await runTool(tools, "pgDump", [...args, `--dbname=${connectionString(database)}`], superuser);
   return text.split("\n").filter((line) => line !== "" && !/^--|^\\(un)?restrict/.test(line));
 }

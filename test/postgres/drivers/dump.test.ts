@@ -49,7 +49,7 @@ describe("client tools", () => {
 describe("commands", () => {
   it("hold no password, and take any name", () => {
     const endpoint = { host: "h", port: 1, user: "u", password: "secret" };
-    const all = [...dumpArguments(endpoint, "a b='x'", "/f", 2), ...restoreArguments(endpoint, "d", "/f", 2)];
+    const all = [...dumpArguments(endpoint, "a b='x'", "/f", 2, "UTF8"), ...restoreArguments(endpoint, "d", "/f", 2)];
     expect(all.join(" ")).not.toContain("secret");
     expect(all).toContain("--dbname=dbname='a b=\\'x\\''");
     expect(all).toContain("--exit-on-error");
