@@ -283,7 +283,9 @@ function wrongGoal({ definition }: Stage, action: Action, before: string, now: s
           ? to
           : before
         : from;
-  const allowed = done || action.kind === "failing-deploy" ? [wished] : [wished, before];
+  // A rollback that does not suffice is followed by a wider one, where that is advised.
+  const advised = action.kind === "rollback" ? [before, to] : [before];
+  const allowed = done || action.kind === "failing-deploy" ? [wished] : [...new Set([wished, ...advised])];
   return allowed.includes(now) ? [] : [`the round was to end with ${allowed.join(" or ")}, and ${now} is pinned`];
 }
 

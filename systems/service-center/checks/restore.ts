@@ -53,7 +53,7 @@ export const phase2TablesGone = check(
       );
       if (code === null)
         return failed(
-          `${table} exists: the application is back at Phase 1 and the database is not. Roll the database back, too: backout rollback --scope full`,
+          `${table} exists: the application is back at Phase 1 and the database is not. Roll the database back, too: \`backout rollback --scope full\``,
         );
       if (code !== "42P01") return failed(`counting ${table} failed with ${code}, which does not say that it is gone`);
     }

@@ -45,6 +45,10 @@ describe("advice", () => {
       { tool: "backout", words: ["undo", "--reason", "a b"] },
     ],
     ["the embedded server is down, `pulumi up --stack shop` starts it", { tool: "pulumi", words: ["up", "--stack", "shop"] }],
+    [
+      "1 check failed: tables (the database is not back. Roll it back, too: `backout rollback --scope full`)",
+      { tool: "backout", words: ["rollback", "--scope", "full"] },
+    ],
     ["remove `backout:freeze`, or look at `backout status`", null],
   ])("%s", (text, command) => expect(advisedIn(text)).toEqual(command === null ? [] : [command]));
 
