@@ -11,6 +11,7 @@ import { runVerb, type VerbOutcome } from "../../drill/verbs.ts";
 import { withSession } from "../../postgres/connection.ts";
 import { ensureEngine } from "../../scripts/engine/engine.ts";
 import { mendFileBackend } from "../../scripts/engine/file-backend.ts";
+import { isAlive } from "../../scripts/engine/process-table.ts";
 import { runPulumi } from "../../scripts/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/stack.ts";
 import { CONSTRAINTS } from "../../systems/solar-panel/constraints.ts";
@@ -61,6 +62,23 @@ interface Outcome {
 }
 
 const verb = (name: string, ...parameters: string[]): Promise<VerbOutcome<Outcome>> => runVerb<Outcome>(stack, name, parameters);
+/** Kills a verb, its engine and the provider, as soon as its pins are written and its update begins. */
+async function killed(name: string, ...parameters: string[]): Promise<void> {
+  const points = mkdtempSync(join(folder, "points-"));
+  const script = join(PROJECT, "scripts", "backout.ts");
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script, name, ...parameters, "--stack", stack.stack], {
+    cwd: folder,
+    env: { ...process.env, ...stack.environment, BACKOUT_FAILPOINT: "data.before", BACKOUT_FAILPOINT_FOLDER: points },
+    stdio: "ignore",
+  });
+  const reached = join(points, "data.before.reached");
+  await until("the update begins", () => existsSync(reached) && readFileSync(reached, "utf8") !== "", 60_000);
+  const engines = readFileSync(`/proc/${child.pid!}/task/${child.pid!}/children`, "utf8").trim().split(" ").map(Number);
+  const all = [child.pid!, ...engines, Number(readFileSync(reached, "utf8"))];
+  for (const pid of all) process.kill(pid, "SIGKILL");
+  await until("all of them are gone", () => !all.some(isAlive));
+  rmSync(points, { recursive: true });
+}
 const sql = async (text: string): Promise<Record<string, unknown>[]> =>
   withSession(endpointOf(site), liveName(site, "solar"), async (client) => (await client.query<Record<string, unknown>>(text)).rows);
 const column = async (text: string): Promise<unknown[]> => (await sql(text)).map((row) => Object.values(row)[0]);
@@ -145,6 +163,9 @@ test("recovery goes lowest risk first, stops at the first violation with its row
   expect(stopped.json!.crossing!.failure).toMatch(/barcode_format cannot be enforced: panels has 2 rows: \{"id": 3\}, \{"id": 5\}/);
   expect(await absent()).toEqual(["barcode_format", "station_progression", "workflow_progression"]);
 
+  // What is asked for once stands in the stack file while it is done; also after an interruption it does not stay there.
+  await killed("recover", "--quarantine", "--yes");
+  expect(text()).toMatch(/violations: quarantine$/m);
   const done = await verb("recover", "--quarantine", "--yes");
   expect(done.failure).toBeNull();
   expect(done.json!.recovered.map(({ name }) => name)).toEqual(["barcode_format", "workflow_progression", "station_progression"]);
