@@ -30,6 +30,8 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const { control, epoch } = run;
   const before = await control.lastCrossing();
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
+  // An earlier attempt has begun this very crossing: what it leads to did not stand before.
+  const standing = before?.epoch === epoch ? await control.lastOpenCrossing() : before;
   await armBefore(run, plan.databases);
   await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await keepCurrentConfiguration(run, pins);
@@ -39,7 +41,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
       for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
     // A baseline of a system that is half down says nothing.
     if ((await control.crossing(epoch))?.baseline === null)
-      await control.setBaseline(epoch, await captureBaseline(run, before?.pins ?? null));
+      await control.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
   });
   // While everything still runs: afterwards nobody answers any more.
