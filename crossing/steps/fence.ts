@@ -1,4 +1,5 @@
 /** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
+import type { Crossing } from "../../control/record.ts";
 import { crossingOf, type Maintenance, type Pins } from "../../declared/pins.ts";
 import type { Carry } from "../../declared/schema.ts";
 import type { Site } from "../../declared/site.ts";
@@ -36,7 +37,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await keepCurrentConfiguration(run, pins);
   await step(run, "fence", "protect", async () => {
-    await keepProperties(run, before === null || before.state === "open" || before.state === "refused");
+    await keepProperties(run, await isOpen(run, before));
     if (plan.fenceData)
       for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
     // A baseline of a system that is half down says nothing.
@@ -94,6 +95,14 @@ async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
 
 function existing(run: Run, plan: CrossingPlan): string[] {
   return Object.keys(run.definition.databases).filter((database) => plan.databases[database]?.action.kind !== "create");
+}
+
+/** Whether nothing is closed: also where an earlier attempt at this very crossing ended before it closed the data. */
+async function isOpen({ control, epoch }: Run, before: Crossing | null): Promise<boolean> {
+  const settled = (crossing: Crossing | null): boolean => crossing === null || crossing.state === "open" || crossing.state === "refused";
+  if (before?.epoch !== epoch) return settled(before);
+  const closed = (await control.journal(epoch)).some(({ phase, step: name }) => phase === "fence" && name === "close the data");
+  return !closed && settled(await control.crossing(epoch - 1));
 }
 
 /** What a copy does not carry, as it is while nothing is closed; while something is, the record of before stays. */
