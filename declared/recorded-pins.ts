@@ -10,7 +10,7 @@ import type { DataPinText, Declared } from "./schema.ts";
  * @param asked what it asks for now
  * @throws SecretConfigUnknownError
  */
-export function recordedEdits(declared: Declared, pins: Pins, asked: Pins): PinEdit[] {
+export function recordedEdits(declared: Declared, pins: Pins, asked: Pins, unknown: UnknownSecret = refuseUnknown): PinEdit[] {
   const edits: PinEdit[] = [{ path: ["release"], value: pins.release }];
   for (const [name, pin] of Object.entries(pins.components)) {
     const now = declared.components[name] ?? {};
@@ -22,8 +22,7 @@ export function recordedEdits(declared: Declared, pins: Pins, asked: Pins): PinE
     for (const [key, value] of settings(now.config, came, pin.config)) {
       if (!isReference(pin.config[key])) edits.push({ path: ["components", name, "config", key], value });
       // What the release came with comes back with it.
-      else if (now.config?.[key] !== undefined && asked.components[name]?.config[key] !== pin.config[key])
-        throw new SecretConfigUnknownError(`components.${name}.config.${key}`);
+      else if (now.config?.[key] !== undefined && asked.components[name]?.config[key] !== pin.config[key]) unknown(name, key);
     }
   }
   if (canonical(asked.data) !== canonical(pins.data)) edits.push({ path: ["data"], value: dataText(pins.data) });
@@ -44,6 +43,13 @@ function differing<T>(written: Record<string, T> = {}, came: Record<string, T> =
     .filter((key) => (written[key] ?? came[key]) !== wanted[key])
     .map((key) => [key, came[key] === wanted[key] ? undefined : wanted[key]]);
 }
+
+/** Told of a setting whose value was another secret: it stays as it is declared now. */
+export type UnknownSecret = (component: string, key: string) => void;
+
+const refuseUnknown: UnknownSecret = (component, key) => {
+  throw new SecretConfigUnknownError(`components.${component}.config.${key}`);
+};
 
 /** The same of settings, of which `null` takes away one that the release came with. */
 function settings(

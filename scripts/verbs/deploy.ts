@@ -24,7 +24,7 @@ import { openStack, programFolder, stackFile, type OpenStack } from "../stack.ts
 import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
 import { timelineLines } from "./timeline.ts";
 import { nextLine, watchAfter, type NextWatch } from "./watch.ts";
-import { wayBackEdits } from "./way-back.ts";
+import { sayUnknown, wayBackEdits } from "./way-back.ts";
 
 interface Options extends CommonOptions {
   from?: string;
@@ -128,7 +128,8 @@ async function goBack(
   // Where nobody wrote to it since, and it was what had opened, the file ends as it was, with its comments.
   const untouched = crossingOf(before.pins) === lastOpen.crossing && changedPins(found.text, deployed).length === 0;
   const base = untouched ? await openStack(found, before.text) : now;
-  const way = { definition: now.definition, declared: base.declared, pins: base.pins, goal: lastOpen, snapshots, block, halfMigrated };
+  const { declared, pins } = base;
+  const way = { definition: now.definition, declared, pins, goal: lastOpen, snapshots, block, halfMigrated, unknown: sayUnknown };
   const after = await openStack(found, editPins(base.text, wayBackEdits(way)));
   const asked = { verb: "deploy" as const, goal: release, words: `deploy ${quoted(release)}`, failed: reason };
   const own = { runId: `${runId}-back`, reason: `${release} failed` };

@@ -12,12 +12,13 @@ import { canonical, crossingOf, showDataPin } from "../../declared/pins.ts";
 import { recordedEdits } from "../../declared/recorded-pins.ts";
 import { askedOf, scopeEdits } from "../../declared/scope.ts";
 import type { Carry } from "../../declared/schema.ts";
-import { suggestion } from "../../declared/errors.ts";
+import { NAMESPACE, suggestion } from "../../declared/errors.ts";
+import { configOf as stackConfig } from "../../declared/stack-text.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../systems/definition.ts";
 import { openStack, type OpenStack } from "../stack.ts";
 import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "../standing.ts";
 import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
-import { wayBackEdits } from "./way-back.ts";
+import { sayUnknown, wayBackEdits } from "./way-back.ts";
 
 export interface RollbackWish {
   to?: string;
@@ -61,7 +62,8 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
   if (pending?.forward === true && lastOpen !== null && isPlain(wish)) {
     say(`! ${pending.title}; this goes back to ${lastOpen.pins.release}, which opened last`);
     const block = wish.block === false ? null : { release: pending.release, incident: incidentOf(wish) };
-    return editPins(stack.text, wayBackEdits({ ...stack, goal: lastOpen, snapshots: standing.snapshots, block, halfMigrated: false }));
+    const way = { ...stack, goal: lastOpen, snapshots: standing.snapshots, block, halfMigrated: false, unknown: sayUnknown };
+    return editPins(stack.text, wayBackEdits(way));
   }
   const mayBegin = (other: NonNullable<Standing["pending"]>): boolean => other.forward || hasFailed(other);
   const text = tryOr(
@@ -98,7 +100,7 @@ function isPlain({ to, scope, component, with: given, carry, snapshot }: Rollbac
 /** What the edits are made to: where something is half done, its pins are not those that anybody goes back from. */
 function baseOf({ text, declared, definition, pins }: OpenStack, wish: RollbackWish, { pending, lastOpen }: Standing): string {
   const moves = goesBack(own(definition.scopes, wish.scope ?? definition.defaultScope));
-  return pending === null || lastOpen === null || !moves ? text : editPins(text, recordedEdits(declared, lastOpen.pins, pins));
+  return pending === null || lastOpen === null || !moves ? text : editPins(text, recordedEdits(declared, lastOpen.pins, pins, sayUnknown));
 }
 
 function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing): PinEdit[] {
@@ -128,7 +130,8 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
     overrides: overridesBefore(stack, target, to, standing),
     restarts: Object.fromEntries(Object.entries(declared.components).map(([name, { restart }]) => [name, restart ?? 0])),
   });
-  return wish.carry === undefined ? edits : [...edits, { path: ["carry"], value: wish.carry }];
+  const written = edits.map((edit) => asWritten(stack, edit));
+  return wish.carry === undefined ? written : [...written, { path: ["carry"], value: wish.carry }];
 }
 
 function incidentOf({ incident, reason }: RollbackWish): string {
@@ -247,6 +250,24 @@ function overridesBefore(
       return [name, changesOf(recorded, over, wanted)];
     }),
   );
+}
+
+/** A setting that the ledger holds encrypted stays so where it is written again. */
+function asWritten({ declared, text }: OpenStack, edit: PinEdit): PinEdit {
+  const [section, component, config, key] = edit.path;
+  if (section !== "components" || config !== "config" || component === undefined || key === undefined || typeof edit.value !== "string")
+    return edit;
+  const written = stackConfig(text)[`${NAMESPACE}:releases`] as Record<string, LedgerEntry> | undefined;
+  const cipher = Object.entries(declared.releases)
+    .filter(([, { components }]) => components[component]?.config?.[key] === edit.value)
+    .map(([release]) => written?.[release]?.components?.[component]?.config?.[key])
+    .find((value) => typeof value === "object");
+  return cipher === undefined ? edit : { ...edit, value: cipher };
+}
+
+/** As it is written: an encrypted setting is `{secure: …}`. */
+interface LedgerEntry {
+  components?: Record<string, { config?: Record<string, unknown> }>;
 }
 
 function changesOf(

@@ -1,11 +1,12 @@
-/** The way back from a deployment that did not open: the pins that opened last, with the data as it was before anything was tried. Pure. */
+/** The way back from a deployment that did not open: the pins that opened last, with the data as it was before anything was tried. */
 import type { Crossing, Snapshot } from "../../control/record.ts";
 import type { PinEdit } from "../../declared/edit.ts";
 import type { DataPin, Pins } from "../../declared/pins.ts";
-import { dataText, recordedEdits } from "../../declared/recorded-pins.ts";
+import { dataText, recordedEdits, type UnknownSecret } from "../../declared/recorded-pins.ts";
 import { scopeEdits } from "../../declared/scope.ts";
 import type { Declared } from "../../declared/schema.ts";
 import type { SystemDefinition } from "../../systems/definition.ts";
+import { say } from "./outcome.ts";
 
 export interface WayBack {
   definition: SystemDefinition;
@@ -19,15 +20,17 @@ export interface WayBack {
   block: { release: string; incident: string } | null;
   /** Its migrations failed half-way. */
   halfMigrated: boolean;
+  /** Users may be out: a secret that nobody knows any more keeps no release from coming back. */
+  unknown: UnknownSecret;
 }
 
-export function wayBackEdits({ definition, declared, pins: asked, goal, snapshots, block, halfMigrated }: WayBack): PinEdit[] {
+export function wayBackEdits({ definition, declared, pins: asked, goal, snapshots, block, halfMigrated, unknown }: WayBack): PinEdit[] {
   const { pins } = goal;
   const taken = takenSince(goal.epoch, snapshots);
   const blocked: PinEdit[] = block === null ? [] : [{ path: ["blocked", block.release], value: block.incident }];
   // Whatever stands in the way of the goal itself would refuse it.
   const recorded: PinEdit[] = [
-    ...recordedEdits(declared, pins, asked),
+    ...recordedEdits(declared, pins, asked, unknown),
     { path: ["scope"], value: undefined },
     { path: ["blocked", pins.release], value: undefined },
   ];
@@ -48,3 +51,6 @@ export function takenSince(epoch: number, snapshots: readonly Snapshot[]): Recor
   const taken = snapshots.filter((snapshot) => snapshot.epoch > epoch && snapshot.automatic && snapshot.name.startsWith("before-"));
   return Object.fromEntries(taken.toSorted((a, b) => b.id - a.id).map((snapshot) => [snapshot.database, snapshot]));
 }
+
+export const sayUnknown: UnknownSecret = (component, key) =>
+  say(`! ${key} of ${component} was another secret when that release was let in, which is kept nowhere: it stays as it is now`);

@@ -257,6 +257,27 @@ test("without anything kept of how it was done, by hand: what runs is as before,
   expect(now).toEqual(was);
 });
 
+test("a setting that another release's entry holds encrypted is written encrypted; one that was another secret keeps no release from coming back", async () => {
+  await project("  backout:release: v1\n");
+  const head = HEAD.replace("worker: { path: v1, ", "worker: { config: { MUTED: { secure: v1:hush } }, path: v1, ");
+  const with1 = (pins: string): void => write(`${head}${pins}encryptionsalt: none\n`);
+  with1("  backout:release: v1\n");
+  await up(null);
+  with1("  backout:release: v2\n");
+  await up(null);
+  const written = await rollbackText(await stack(), { scope: "settings", incident: "INC-1" }, await standing());
+  expect(written).toMatch(/MUTED:\s+secure: v1:hush/);
+  expect(written.match(/hush/g)).toHaveLength(2);
+
+  const TOKEN = (value: string): string =>
+    `  backout:release: v2\n  backout:components: { worker: { config: { TOKEN: { secure: ${value} } } } }\n`;
+  with1(TOKEN("v1:one"));
+  await up(null);
+  with1(TOKEN("v1:two").replace("release: v2", "release: v1"));
+  await up(null, true);
+  expect(await rollbackText(await stack(), { to: "v2", incident: "INC-2" }, await standing()).catch(String)).toMatch(/secure: v1:two/);
+});
+
 test("after one that failed and another in its place, the undo leaves every key as before the first", async () => {
   await deployed(FILES["settings taken away and added"]!);
   const was = keys();
