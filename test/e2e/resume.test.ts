@@ -30,30 +30,37 @@ describe("PostgreSQL", () => {
 
   const QUICK = ["--scope", "quick", "--yes", "--incident", "INC-1"];
 
-  test.each(["plan.before", "fence.after", stepPoint("resume", "backend v3.0.0", "after"), "open.after", "record.before"])(
-    "a rollback killed at %s, typed again, goes on with exactly that; once more it is unchanged",
-    async (point) => {
-      await stand.upWell(PINS.forward);
-      await stand.killVerb(point, "rollback", ...QUICK);
-      const again = await stand.verb<RollbackOutcome>("rollback", ...QUICK);
-      expect(again.code, again.stderr).toBe(0);
-      expect(again.json).toMatchObject({ ok: true, from: "v4.0.0", to: "v3.0.0", scope: "quick" });
-      expect(again.stderr).toMatch(/`.*backout.* rollback --scope quick --stack e2e`.*it is gone on with/);
-      const expectThere = async (): Promise<void> => {
-        expect(await stand.version()).toBe("v3.0.0");
-        expect(stand.text()).toMatch(/backout:release: v3\.0\.0\n/);
-        expect(stand.text()).toMatch(/backout:blocked:\n +v4\.0\.0: INC-1\n/);
-        expect(stand.gate()?.mode).toBe("open");
-      };
-      await expectThere();
-      const before = { pids: stand.pids(), epoch: (await stand.last())!.epoch, text: stand.text() };
-      const third = await stand.verb<RollbackOutcome>("rollback", ...QUICK);
-      expect(third.code, third.stderr).toBe(0);
-      expect(third.json).toMatchObject({ ok: true, unchanged: true, to: "v3.0.0" });
-      expect({ pids: stand.pids(), epoch: (await stand.last())!.epoch, text: stand.text() }).toEqual(before);
-      await expectThere();
-    },
-  );
+  const PROTECT = (when: "before" | "after"): string => stepPoint("fence", "protect", when);
+
+  test.each([
+    "plan.before",
+    PROTECT("before"),
+    "fence.after",
+    stepPoint("resume", "backend v3.0.0", "after"),
+    "open.after",
+    "record.before",
+  ])("a rollback killed at %s, typed again, goes on with exactly that; once more it is unchanged", async (point) => {
+    await stand.upWell(PINS.forward);
+    await stand.killVerb(point, "rollback", ...QUICK);
+    const again = await stand.verb<RollbackOutcome>("rollback", ...QUICK);
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.json).toMatchObject({ ok: true, from: "v4.0.0", to: "v3.0.0", scope: "quick" });
+    expect(again.stderr).toMatch(/`.*backout.* rollback --scope quick --stack e2e`.*it is gone on with/);
+    expect((await stand.last())!.baseline, "what stood before, not what it led to").toMatchObject({ release: "v4.0.0" });
+    const expectThere = async (): Promise<void> => {
+      expect(await stand.version()).toBe("v3.0.0");
+      expect(stand.text()).toMatch(/backout:release: v3\.0\.0\n/);
+      expect(stand.text()).toMatch(/backout:blocked:\n +v4\.0\.0: INC-1\n/);
+      expect(stand.gate()?.mode).toBe("open");
+    };
+    await expectThere();
+    const before = { pids: stand.pids(), epoch: (await stand.last())!.epoch, text: stand.text() };
+    const third = await stand.verb<RollbackOutcome>("rollback", ...QUICK);
+    expect(third.code, third.stderr).toBe(0);
+    expect(third.json).toMatchObject({ ok: true, unchanged: true, to: "v3.0.0" });
+    expect({ pids: stand.pids(), epoch: (await stand.last())!.epoch, text: stand.text() }).toEqual(before);
+    await expectThere();
+  });
 
   test("what runs cannot be gone back to: refused, nothing is stopped", async () => {
     await stand.upWell(PINS.forward);
@@ -73,6 +80,22 @@ describe("PostgreSQL", () => {
     expect(deploy.code).toBe(3);
     expect((await stand.verb("rollback", ...QUICK)).code).toBe(0);
     expect(await stand.version()).toBe("v3.0.0");
+  });
+
+  test("what an operator sets on the database between an attempt that closed nothing and the next one stays", async () => {
+    await stand.upWell(PINS.forward);
+    const RESTORE = ["--scope", "restore", "--yes", "--incident", "INC-3"];
+    await stand.killVerb(PROTECT("after"), "rollback", ...RESTORE);
+    await stand.sql(`ALTER DATABASE ${stand.live} SET work_mem = '6MB'`, [], "postgres");
+    const again = await stand.verb<RollbackOutcome>("rollback", ...RESTORE);
+    expect(again.code, again.stderr).toBe(0);
+    const set = await stand.sql<{ setting: string[] }>(
+      "SELECT setconfig AS setting FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = $1 AND setrole = 0",
+      [stand.live],
+      "postgres",
+    );
+    expect(set.flatMap(({ setting }) => setting)).toContain("work_mem=6MB");
+    await stand.sql(`ALTER DATABASE ${stand.live} RESET work_mem`, [], "postgres");
   });
 
   test("the undo of a restore: release, data, worker and block as before; and back again", async () => {
