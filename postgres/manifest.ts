@@ -167,21 +167,52 @@ async function readDefinitions(client: pg.Client, sql: string, excluded: readonl
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
 }
 
-function countSql({ schema, relation, kind, columns }: Relation): string {
+/** @param digested digests in place of long values; null: as the row is */
+function countSql({ schema, relation, kind, columns }: Relation, digested: string[] | null): string {
   // The alias must not be the name of a column: that would win over the row.
   const source = `${kind === "r" ? "ONLY " : ""}${quote(schema)}.${quote(relation)} AS "backout whole row"`;
-  const row =
-    columns === null ? '"backout whole row"' : `ROW(${columns.map((column) => `"backout whole row".${quote(column)}`).join(", ")})`;
+  const values = digested ?? columns?.map(columnSql);
+  const row = values === undefined ? '"backout whole row"' : `ROW(${values.join(", ")})`;
   return `SELECT count(*)::float8 AS rows, coalesce(sum(hashtextextended(${row}::text, 0)::numeric), 0)::text AS checksum FROM ${source}`;
 }
 
 async function countTables(client: pg.Client, relations: Relation[]): Promise<Record<string, TableManifest>> {
   const result: Record<string, TableManifest> = {};
   for (const relation of relations) {
-    const { rows } = await client.query<TableManifest>(countSql(relation));
-    result[relation.name] = rows[0] as TableManifest;
+    result[relation.name] = await countTable(client, relation);
   }
   return result;
+}
+
+/** A string of the server's holds less than a gigabyte: of a row that is longer, long values are hashed one by one. */
+async function countTable(client: pg.Client, relation: Relation): Promise<TableManifest> {
+  await client.query("SAVEPOINT whole_rows");
+  try {
+    return (await client.query<TableManifest>(countSql(relation, null))).rows[0]!;
+  } catch (error) {
+    if (!isTooLong(error)) throw error;
+    await client.query("ROLLBACK TO SAVEPOINT whole_rows");
+    const { rows } = await client.query<{ name: string; wide: boolean }>(COLUMNS_SQL, [relation.schema, relation.relation]);
+    const digested = rows.map(({ name, wide }) => (wide ? `md5(${columnSql(name)})` : columnSql(name)));
+    return (await client.query<TableManifest>(countSql(relation, digested))).rows[0]!;
+  } finally {
+    await client.query("RELEASE SAVEPOINT whole_rows").catch(() => undefined);
+  }
+}
+
+/** What the server says of a string that it cannot make: `program_limit_exceeded`, or an internal error of its memory. */
+function isTooLong(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  return code === "54000" || (code === "XX000" && message?.startsWith("invalid memory alloc request size") === true);
+}
+
+/** In an order that does not depend on how a copy was made. */
+const COLUMNS_SQL = `SELECT a.attname::text AS name, a.atttypid IN ('bytea'::regtype, 'text'::regtype, 'varchar'::regtype) AS wide
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname`;
+
+function columnSql(column: string): string {
+  return `"backout whole row".${quote(column)}`;
 }
 
 async function countViews(client: pg.Client, relations: Relation[]): Promise<Manifest["materializedViews"]> {

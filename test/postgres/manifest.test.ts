@@ -129,3 +129,18 @@ it("has the same checksum in whatever order rows were written", async () => {
   );
   await client.query("DROP TABLE ordered");
 });
+
+it("a row that is longer than a string of the server's is counted and hashed all the same", { timeout: 60_000 }, async () => {
+  // Half a gigabyte of bytes is more than one of text.
+  const long = "convert_to(repeat('x', 536870912), 'UTF8')";
+  await client.query('CREATE TABLE long_values (id int, data bytea, "odd ""name" text)');
+  try {
+    await client.query(`INSERT INTO long_values SELECT 1, ${long}, 'x'`);
+    const one = (await captureManifest(client, ["long_values"])).tables["long_values"];
+    expect(one).toEqual({ rows: 1, checksum: expect.stringMatching(/^-?\d+$/) as string });
+    await client.query("UPDATE long_values SET data = set_byte(data, 7, 1)");
+    expect((await captureManifest(client, ["long_values"])).tables["long_values"]).not.toEqual(one);
+  } finally {
+    await client.query("DROP TABLE long_values");
+  }
+});
