@@ -20,7 +20,10 @@ export async function carryOver(from: SqlSession, to: SqlSession, table: string)
   const there = await columnsOf(to, table);
   const columns = (await columnsOf(from, table)).filter((column) => there.includes(column));
   const list = columns.map(quote).join(", ");
-  const insert = `INSERT INTO ${tableSql(to, table)} (${list}) VALUES (${columns.map((_, index) => `$${index + 1}`).join(", ")}) ON CONFLICT DO NOTHING`;
+  const values = columns.map((_, index) => `$${index + 1}`).join(", ");
+  // Numbers that the server gives stay what they were.
+  const own = to.engine === "postgres" ? " OVERRIDING SYSTEM VALUE" : "";
+  const insert = `INSERT INTO ${tableSql(to, table)} (${list})${own} VALUES (${values}) ON CONFLICT DO NOTHING`;
   let carried = 0;
   for (let after: ExactValue = null; ;) {
     const rows: Row[] = await from.exact<Row>(

@@ -2,8 +2,9 @@
 import type { Client } from "pg";
 import type { ExactValue, SqlSession, SqlValue } from "../systems/sql-session.ts";
 import { AS_TEXT } from "./comparison-rows.ts";
-import { qualified } from "./identifiers.ts";
+import { canonicalTable, qualified } from "./identifiers.ts";
 import { quietly } from "./reapply-quiet.ts";
+import { advanceSequences } from "./reapply-sequences.ts";
 import { atomically } from "./transaction.ts";
 
 export function postgresSession(client: Client): SqlSession {
@@ -19,9 +20,11 @@ export function postgresSession(client: Client): SqlSession {
         await client.query("SET CONSTRAINTS ALL DEFERRED");
         return work();
       }),
-    quietly: (tables, work) => {
+    quietly: async (tables, work) => {
       const targets = tables.map((name) => ({ name, identifier: qualified(name) }));
-      return quietly(client, { targets, references: [] }, work);
+      const result = await quietly(client, { targets, references: [] }, work);
+      await advanceSequences(client, tables.map(canonicalTable));
+      return result;
     },
   };
 }

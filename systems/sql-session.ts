@@ -17,6 +17,9 @@ export interface SqlSession {
   run(sql: string, values?: readonly ExactValue[]): Promise<number>;
   /** All of it or nothing. Foreign keys are checked at its end where the engine can wait that long. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
-  /** Inside a transaction: without the triggers and rules of these tables, which are afterwards as they were. */
+  /**
+   * Inside a transaction: without the triggers and rules of these tables, which are afterwards as they were. Numbers that the engine gives their rows
+   * go on after those that were put in.
+   */
   quietly<T>(tables: readonly string[], work: () => Promise<T>): Promise<T>;
 }

@@ -1,6 +1,8 @@
 /** Records written since a snapshot are in the restored data again, each once. */
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { carryOver, carryTables } from "../../crossing/carry-over.ts";
+import { postgresSession } from "../../postgres/sql-session.ts";
+import { ownServer, type OwnServer } from "../postgres/own-server.ts";
 import { memory } from "./memory.ts";
 
 const TABLE = "CREATE TABLE logs (id INTEGER PRIMARY KEY, action TEXT, reason TEXT)";
@@ -52,4 +54,27 @@ test("triggers of the restored table do not run a second time, and are there aft
   expect(await restored.all("SELECT n FROM totals")).toEqual([{ n: 0 }]);
   await restored.run("INSERT INTO logs VALUES (4, 'a', 'r')");
   expect(await restored.all("SELECT n FROM totals")).toEqual([{ n: 1 }]);
+});
+
+describe("PostgreSQL", () => {
+  let server: OwnServer;
+  beforeAll(async () => void (server = await ownServer()), 120_000);
+  afterAll(async () => server.remove());
+
+  test.each(["BY DEFAULT", "ALWAYS"])(
+    "numbers that the server gives come over as they were (%s), and those it gives next are new ones",
+    async (generated) => {
+      const name = `carried_${generated.toLowerCase().replace(" ", "_")}`;
+      const [older, newer] = [await server.create(name), await server.create(`${name}_newer`)];
+      for (const session of [older, newer])
+        await session.query(
+          `CREATE TABLE logs (id bigint GENERATED ${generated} AS IDENTITY PRIMARY KEY, action text); INSERT INTO logs (action) VALUES ('a')`,
+        );
+      await newer.query("INSERT INTO logs (action) VALUES ('b'), ('c')");
+      const carried = () => carryTables(postgresSession(newer), postgresSession(older), ["logs"]);
+      expect(await carried()).toEqual({ logs: 2 });
+      expect(await carried()).toEqual({ logs: 0 });
+      expect((await older.query("INSERT INTO logs (action) VALUES ('d') RETURNING id")).rows).toEqual([{ id: "4" }]);
+    },
+  );
 });
