@@ -6,7 +6,7 @@ import { endpointOf, liveName } from "../../../declared/site.ts";
 import { quote, withSession } from "../../../postgres/connection.ts";
 import { sessionInside } from "../../../postgres/fence.ts";
 import { captureManifest, compareManifests, compareRestored, extensionRelations, type Manifest } from "../../../postgres/manifest.ts";
-import { derivedName } from "../../../postgres/names.ts";
+import { derivedName, makingName } from "../../../postgres/names.ts";
 import { requireSpace } from "../../../postgres/space.ts";
 import { postgresSession } from "../../../postgres/sql-session.ts";
 import { quickStatistics } from "../../../postgres/statistics.ts";
@@ -206,11 +206,19 @@ async function withoutOrphans(client: Client, base: string): Promise<Set<string>
   const names = new Set(rows.map(({ datname }) => datname));
   const entered = new Set((await catalogued(client)).map(({ name }) => name));
   for (const name of names) {
-    if (!name.startsWith(derivedName(base, "_armed_")) || entered.has(name)) continue;
+    if (!isArmedName(base, name) || entered.has(name)) continue;
     await client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
     names.delete(name);
   }
   return names;
+}
+
+/** A server has databases of others, whose names may begin as ours do. */
+function isArmedName(base: string, name: string): boolean {
+  const suffix = /_armed_\d+_\d+(?=(?:__making)?$)/.exec(name)?.[0];
+  if (suffix === undefined) return false;
+  const own = derivedName(base, suffix);
+  return name === own || name === makingName(own);
 }
 
 export async function dropCopy({ control }: Keeping, copy: CatalogueDatabase): Promise<void> {

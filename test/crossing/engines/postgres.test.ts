@@ -163,6 +163,25 @@ function behaves(start: () => Promise<Kind>): void {
 }
 
 describe("databases that are renamed", () => {
+  test("a database of somebody else's that is called like an armed copy is left alone; a copy that nobody entered goes", async () => {
+    const own = await ownServer();
+    const { host, port, user, passwordFile } = own.endpoint;
+    const server: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
+    const stand = await makeStand(server, (run) => postgres.make(run, DATABASE));
+    try {
+      const { run, snapshot } = await stand.snapshotted();
+      for (const name of ["shop_armed_forces", "shop_armed_9_1"]) await (await own.create(name)).end();
+      await postgres.arm(run, snapshot);
+      const { rows } = await (
+        await own.open("postgres")
+      ).query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_armed%' ORDER BY 1");
+      expect(rows.map(({ name }) => name)).toEqual([`shop_armed_${snapshot.id}_1`, "shop_armed_forces"]);
+    } finally {
+      await stand.end();
+      await own.remove();
+    }
+  });
+
   behaves(async () => {
     const own: OwnServer = await ownServer();
     const { host, port, user, passwordFile } = own.endpoint;
