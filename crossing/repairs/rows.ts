@@ -76,18 +76,20 @@ async function restoreRow(
   }
   // What the newer schema added keeps its default, or its value.
   const columns = (await columnsOf(live, table)).filter((one) => one in then);
-  const values = columns.map((one) => then[one] ?? null);
   if (now === null) {
+    // A number that only the server may give is the one that it gave.
+    const own = live.engine === "postgres" ? " OVERRIDING SYSTEM VALUE" : "";
     await live.run(
-      `INSERT INTO ${name} (${columns.map(quote).join(", ")}) VALUES (${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
-      values,
+      `INSERT INTO ${name} (${columns.map(quote).join(", ")})${own} VALUES (${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
+      columns.map((one) => then[one] ?? null),
     );
     return "inserted";
   }
-  if (columns.every((one) => same(now[one], then[one]))) return null;
+  const differing = columns.filter((one) => !same(now[one], then[one]));
+  if (differing.length === 0) return null;
   await live.run(
-    `UPDATE ${name} SET ${columns.map((one, index) => `${quote(one)} = $${index + 1}`).join(", ")} WHERE ${quote(column)} = $${columns.length + 1}`,
-    [...values, now[column] ?? null],
+    `UPDATE ${name} SET ${differing.map((one, index) => `${quote(one)} = $${index + 1}`).join(", ")} WHERE ${quote(column)} = $${differing.length + 1}`,
+    [...differing.map((one) => then[one] ?? null), now[column] ?? null],
   );
   return "updated";
 }

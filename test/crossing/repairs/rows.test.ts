@@ -1,5 +1,7 @@
 /** Rows named one by one go back to what they were in a snapshot, and no other row changes. */
 import { expect, test } from "vitest";
+import { postgresSession } from "../../../postgres/sql-session.ts";
+import { ownServer } from "../../postgres/own-server.ts";
 import { parseRows, restoreRows, RowSelectionError } from "../../../crossing/repairs/rows.ts";
 import { memory } from "../memory.ts";
 
@@ -54,3 +56,24 @@ test.each(["", "projects", "projects/", "orders/1", "projects/77"])('"%s" is ref
 test("a key may hold a slash", () => {
   expect(parseRows("projects/a/b", TABLES)).toEqual([{ table: "projects", key: "a/b" }]);
 });
+
+test("PostgreSQL: rows whose numbers only the server gives go back under the same numbers", async () => {
+  const server = await ownServer();
+  try {
+    const [before, now] = [await server.create("before"), await server.create("now")];
+    for (const session of [before, now])
+      await session.query(
+        "CREATE TABLE projects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text); INSERT INTO projects (name) VALUES ('one'), ('two')",
+      );
+    await now.query("UPDATE projects SET name = 'spoilt' WHERE id = 1; DELETE FROM projects WHERE id = 2");
+    const [live, snapshot] = [postgresSession(now), postgresSession(before)];
+    const repair = { live, snapshot, tables: TABLES, arguments: { rows: "projects/1, projects/2" }, project: "/" };
+    expect(await live.transaction(() => restoreRows(repair))).toEqual({ projects: { inserted: 1, updated: 1, deleted: 0 } });
+    expect(await live.all("SELECT id, name FROM projects ORDER BY id")).toEqual([
+      { id: "1", name: "one" },
+      { id: "2", name: "two" },
+    ]);
+  } finally {
+    await server.remove();
+  }
+}, 120_000);
