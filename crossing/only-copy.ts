@@ -1,16 +1,18 @@
 /** Quarantines that hold what no export does: the only copy of it, which never goes without being named and confirmed. */
 import { readFileSync } from "node:fs";
-import type { CatalogueDatabase, ControlRecord } from "../control/record.ts";
+import type { CatalogueDatabase, ControlRecord, Crossing } from "../control/record.ts";
 import { commandOf, upCommand } from "../declared/commands.ts";
 import type { Declared } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import { manifestPath } from "../postgres/export-file.ts";
+import { satisfies } from "./engine.ts";
 import { exportFolder } from "./exports.ts";
+import type { DataAction } from "./plan.ts";
 
 interface Looking {
   site: Site;
-  control: Pick<ControlRecord, "crossing">;
+  control: Pick<ControlRecord, "crossing" | "snapshotOfEpoch">;
 }
 
 /** What no export holds of each quarantine to which users wrote, in words. Left out: those of which an export holds everything. */
@@ -44,15 +46,28 @@ function inNoExport(site: Site, runId: string, database: string): string[] {
 }
 
 /** Quarantines of data that was set aside before anybody was let in to it. */
-export async function neverWritten(control: Pick<ControlRecord, "crossing">, catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
+export async function neverWritten(control: Looking["control"], catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
   const names: string[] = [];
-  for (const { name, epoch } of catalogue.filter(({ role }) => role === "quarantine")) {
-    let before = await control.crossing(epoch - 1);
-    // What was refused changed nothing.
-    while (before?.state === "refused") before = await control.crossing(before.epoch - 1);
-    if (before !== null && before.openedAt === null) names.push(name);
-  }
+  for (const entry of catalogue) if (entry.role === "quarantine" && (await cameUnopened(control, entry))) names.push(entry.name);
   return names;
+}
+
+/** Whether a crossing that never opened had brought the data, or had taken the very snapshot of it that replaced it: all that came then is not users'. */
+async function cameUnopened(control: Looking["control"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
+  const actionOf = (crossing: Crossing | null): DataAction | undefined => crossing?.plan.databases[database]?.action;
+  const replaced = actionOf(await control.crossing(epoch));
+  for (let before = await control.crossing(epoch - 1); before?.openedAt === null; before = await control.crossing(before.epoch - 1)) {
+    // What was refused changed nothing, and users were in again.
+    if (before.state === "refused") continue;
+    const action = actionOf(before);
+    if (action?.kind === "create") return true;
+    // One that failed before it came so far has brought nothing; an undo brings what users wrote to.
+    if ((action?.kind === "restore" || action?.kind === "undo") && satisfies(lineage, action)) return action.kind === "restore";
+    if (replaced?.kind !== "restore") continue;
+    const taken = await control.snapshotOfEpoch(database, replaced.snapshot, before.epoch);
+    if (taken?.generation === replaced.generation) return true;
+  }
+  return false;
 }
 
 /** How a quarantine that is kept is dropped all the same. */

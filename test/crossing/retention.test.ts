@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CatalogueDatabase, DatabaseRole, Opening, Snapshot } from "../../control/record.ts";
 import { exportFolder } from "../../crossing/exports.ts";
-import { onlyCopies } from "../../crossing/only-copy.ts";
+import { neverWritten, onlyCopies } from "../../crossing/only-copy.ts";
+import type { DataAction, Lineage } from "../../crossing/plan.ts";
 import { applyRetention, beyondRetention, type Keeping } from "../../crossing/retention.ts";
 import type { Run } from "../../crossing/run.ts";
 import { releaseBefore, snapshotLeft } from "../../crossing/way-back.ts";
@@ -243,7 +244,14 @@ describe("a quarantine that holds what no export does", () => {
       openings: () => Promise.resolve([]),
       catalogued: () => Promise.resolve(catalogue),
       readySnapshots: () => Promise.resolve([]),
-      crossing: (epoch: number) => Promise.resolve({ epoch, runId: `run-${epoch}`, state: "open", openedAt: epoch === 3 ? null : "then" }),
+      crossing: (epoch: number) =>
+        Promise.resolve({
+          epoch,
+          runId: `run-${epoch}`,
+          state: "open",
+          openedAt: epoch === 3 ? null : "then",
+          plan: { databases: { pfa: { action: { kind: epoch === 3 ? "create" : "none" } } } },
+        }),
     };
     return {
       control,
@@ -282,5 +290,58 @@ describe("a quarantine that holds what no export does", () => {
       "quarantine pfa_quarantine_1 is kept beyond backups.quarantines: no export holds values of docs, column data. " +
         "To drop it for good: pulumi config set --stack prod --path 'backout:backups.drop[1]' pfa_quarantine_1 && pulumi up --stack prod",
     ]);
+  });
+});
+
+describe("whether users wrote to what was set aside", () => {
+  const restore: DataAction = { kind: "restore", snapshot: "before-v4", generation: 1, again: 0 };
+  const older: DataAction = { ...restore, snapshot: "before-v3" };
+  const undo: DataAction = { kind: "undo", quarantine: "pfa_quarantine_5" };
+  const none: DataAction = { kind: "none" };
+  const from = (change: Partial<Lineage> = {}): Lineage => ({ snapshot: null, quarantine: null, ...change });
+  const restored = from({ snapshot: { name: "before-v4", generation: 1, again: 0 } });
+
+  /** @param crossings the last ones, oldest first: the one before them opened, the newest sets aside. Those that took `before-v4@1` are marked. */
+  async function unwritten(lineage: Lineage, ...crossings: { does: DataAction; took?: true; state?: string }[]): Promise<boolean> {
+    const epoch = crossings.length + 1;
+    const at = (one: number) => crossings[one - 2];
+    const control = {
+      crossing: (one: number) =>
+        Promise.resolve(
+          one < 1
+            ? null
+            : {
+                epoch: one,
+                state: at(one)?.state ?? (one === 1 ? "open" : "closed"),
+                openedAt: one === 1 ? "then" : null,
+                plan: { databases: { pfa: { action: at(one)?.does ?? none } } },
+              },
+        ),
+      snapshotOfEpoch: (_database: string, name: string, one: number) =>
+        Promise.resolve(name === "before-v4" && at(one)?.took === true ? snapshot(4, { name, generation: 1 }) : null),
+    };
+    const found = await neverWritten(control as unknown as Parameters<typeof neverWritten>[0], [entry(epoch, "quarantine", { lineage })]);
+    return found.length === 1;
+  }
+
+  it("not to what a deployment that never opened made of its snapshot, nor to what was restored and never opened", async () => {
+    expect(await unwritten(from(), { does: none, took: true }, { does: restore })).toBe(true);
+    expect(await unwritten(from(), { does: none, took: true }, { does: none }, { does: restore })).toBe(true);
+    expect(await unwritten(restored, { does: restore }, { does: older })).toBe(true);
+    expect(await unwritten(from(), { does: { kind: "create" } }, { does: restore })).toBe(true);
+  });
+
+  it("they may have where a crossing that never opened had not brought it: it failed before, or did nothing to the data", async () => {
+    expect(await unwritten(from(), { does: restore }, { does: older })).toBe(false);
+    expect(await unwritten(from(), { does: none }, { does: restore })).toBe(false);
+    // Measured against an older snapshot than the one that was taken of it.
+    expect(await unwritten(from(), { does: none, took: true }, { does: older })).toBe(false);
+    expect(await unwritten(from(), { does: none, took: true, state: "refused" }, { does: restore })).toBe(false);
+  });
+
+  it("they had when it was live before, also where its return never opened", async () => {
+    const back = from({ quarantine: "pfa_quarantine_5" });
+    expect(await unwritten(back, { does: undo }, { does: restore })).toBe(false);
+    expect(await unwritten(back, { does: none, took: true }, { does: undo }, { does: restore })).toBe(false);
   });
 });
