@@ -178,8 +178,8 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
 }
 
 /** Base side's name → current side's: the column at the same place, of the same type, that has another name on each side. */
-function renamedColumns(base: TableShape, current: TableShape): Map<string, string> {
-  const has = (side: TableShape, name: string): boolean => side.columns.some((column) => column.name === name);
+export function renamedColumns<Side extends { columns: readonly Placed[] }>(base: Side, current: Side): Map<string, string> {
+  const has = (side: Side, name: string): boolean => side.columns.some((column) => column.name === name);
   return new Map(
     base.columns
       .filter(({ name }) => !has(current, name))
@@ -190,8 +190,14 @@ function renamedColumns(base: TableShape, current: TableShape): Map<string, stri
   );
 }
 
+interface Placed {
+  name: string;
+  place: number;
+  type: string;
+}
+
 /** What a side of the plan calls a column that the current side calls `name`. */
-export function columnOf(plan: TablePlan, side: TableShape, name: string): string {
+export function columnOf<Side>(plan: { base: Side | null; renamedColumns: Record<string, string> }, side: Side, name: string): string {
   if (side !== plan.base) return name;
   return Object.entries(plan.renamedColumns).find(([, now]) => now === name)?.[0] ?? name;
 }

@@ -3,10 +3,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { isUtf8 } from "node:buffer";
 import { setImmediate as breathe } from "node:timers/promises";
 import { tooLargeIn, type ComparedRows, type Difference, type OnDifference } from "../postgres/comparison.ts";
+import { columnOf } from "../postgres/comparison-shape.ts";
 import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import { quote } from "./database.ts";
 import { comparable, comparableSql, defineDigest, isLarge, leftOutSql, readableSql } from "./large.ts";
-import { columnOf, planTables, readShapes, readVirtualShapes, unreadTables, type TablePlan, type TableShape } from "./shape.ts";
+import { planTables, readShapes, readVirtualShapes, unreadTables, type TablePlan, type TableShape } from "./shape.ts";
 import { classNameOf, classToNote, compareValues, InvalidText, sameValue, textOf, type StorageClass, type Value } from "./values.ts";
 
 export interface TableComparison extends ComparedRows {

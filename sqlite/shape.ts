@@ -1,6 +1,7 @@
 /** The tables of a file, and how two states of one can be compared. */
 import type { DatabaseSync } from "node:sqlite";
 import type { NotCompared } from "../postgres/comparison-beyond.ts";
+import { renamedColumns } from "../postgres/comparison-shape.ts";
 import { all, openFile, quote } from "./database.ts";
 import type { Value } from "./values.ts";
 
@@ -167,25 +168,6 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
     renamedColumns: Object.fromEntries(renamed),
     large: false,
   };
-}
-
-/** Base side's name → current side's: the column at the same place, of the same type, that has another name on each side. */
-function renamedColumns(base: TableShape, current: TableShape): Map<string, string> {
-  const has = (side: TableShape, name: string): boolean => side.columns.some((column) => column.name === name);
-  return new Map(
-    base.columns
-      .filter(({ name }) => !has(current, name))
-      .flatMap(({ name, place, type }) => {
-        const now = current.columns.find((column) => column.place === place && column.type === type && !has(base, column.name));
-        return now === undefined ? [] : [[name, now.name] as const];
-      }),
-  );
-}
-
-/** What a side of the plan calls a column that the current side calls `name`. */
-export function columnOf(plan: TablePlan, side: TableShape, name: string): string {
-  if (side !== plan.base) return name;
-  return Object.entries(plan.renamedColumns).find(([, now]) => now === name)?.[0] ?? name;
 }
 
 /** As a column of this type keeps it; what no default says is NULL. */

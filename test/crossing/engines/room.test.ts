@@ -41,27 +41,32 @@ async function begun(engine: DatabaseEngine, run: Run, name = "before-v2"): Prom
   );
 }
 
-describe("a PostgreSQL database", () => {
-  let server: OwnServer;
-  let stand: PostgresStand;
+/** A server of the file's own and a stack on it, for the tests of one group. */
+function postgresStand(): { server: OwnServer; stand: PostgresStand } {
+  const on = {} as { server: OwnServer; stand: PostgresStand };
   beforeAll(async () => {
-    server = await ownServer();
-    const { host, port, user, passwordFile } = server.endpoint;
+    on.server = await ownServer();
+    const { host, port, user, passwordFile } = on.server.endpoint;
     const declared: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
-    stand = await makePostgres(declared, (run) => postgres.make(run, DATABASE));
+    on.stand = await makePostgres(declared, (run) => postgres.make(run, DATABASE));
   }, 120_000);
   afterAll(async () => {
-    await stand.end();
-    await server.remove();
+    await on.stand.end();
+    await on.server.remove();
   });
+  return on;
+}
+
+describe("a PostgreSQL database", () => {
+  const on = postgresStand();
 
   const databases = async (): Promise<string[]> =>
-    withSession(server.endpoint, "postgres", async (client) =>
+    withSession(on.server.endpoint, "postgres", async (client) =>
       (await client.query<{ name: string }>("SELECT datname AS name FROM pg_database ORDER BY 1")).rows.map(({ name }) => name),
     );
 
   test("a snapshot and its copy are refused on a full disk, before there is anything of them", async () => {
-    const { run, snapshot } = await stand.left();
+    const { run, snapshot } = await on.stand.left();
     const before = await databases();
     await refusedOnFullDisk(() => postgres.requireRoom(run, [DATABASE], []));
     await postgres.requireRoom(run, [DATABASE], [snapshot]);
@@ -75,7 +80,7 @@ describe("a PostgreSQL database", () => {
 
     // The plan asks for as much as the snapshot does: room for the copy alone is not enough where all of it goes through the log, too.
     const [size] = await withSession(
-      server.endpoint,
+      on.server.endpoint,
       "postgres",
       async (client) => (await client.query<{ bytes: string }>("SELECT pg_database_size($1) AS bytes", [DATABASE])).rows,
     );
@@ -93,21 +98,10 @@ describe("a PostgreSQL database", () => {
 });
 
 describe("room that was there for the plan and is gone in the fence", () => {
-  let server: OwnServer;
-  let stand: PostgresStand;
-  beforeAll(async () => {
-    server = await ownServer();
-    const { host, port, user, passwordFile } = server.endpoint;
-    const declared: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
-    stand = await makePostgres(declared, (run) => postgres.make(run, DATABASE));
-  }, 120_000);
-  afterAll(async () => {
-    await stand.end();
-    await server.remove();
-  });
+  const on = postgresStand();
 
   test("everything runs again, and nothing failed: the crossing is refused", async () => {
-    const { run } = await stand.left();
+    const { run } = await on.stand.left();
     disk.freeBytes = 4096;
     const taking = takeSnapshots(run, [{ name: "before-v3", automatic: true }]);
     await expect(taking).rejects.toThrow(RefusedError);
@@ -116,7 +110,7 @@ describe("room that was there for the plan and is gone in the fence", () => {
     );
     expect((await run.control.crossing(3))?.state).toBe("refused");
     expect((await run.control.journal(3)).filter(({ status }) => status === "failed")).toEqual([]);
-    expect(await stand.sql("SELECT id FROM notes ORDER BY id"), "it may be connected to again").toEqual([{ id: 1 }, { id: 2 }]);
+    expect(await on.stand.sql("SELECT id FROM notes ORDER BY id"), "it may be connected to again").toEqual([{ id: 1 }, { id: 2 }]);
   });
 });
 
