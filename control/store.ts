@@ -60,6 +60,8 @@ const ARMING_LOCK = 0x61726d;
 
 export class ControlStore implements ControlRecord {
   readonly client: Client;
+  /** Settled when nobody of this process makes copies. */
+  private arming: Promise<unknown> = Promise.resolve();
   private constructor(client: Client) {
     this.client = client;
   }
@@ -121,12 +123,17 @@ export class ControlStore implements ControlRecord {
   }
 
   async whileArming<T>(work: () => Promise<T>): Promise<T> {
-    await this.client.query("SELECT pg_advisory_lock($1)", [ARMING_LOCK]);
-    try {
-      return await work();
-    } finally {
-      await this.client.query("SELECT pg_advisory_unlock($1)", [ARMING_LOCK]).catch(() => undefined);
-    }
+    // To the session that holds it the server gives its lock once more: exports and checks of one process are at it at once.
+    const turn = this.arming.then(async () => {
+      await this.client.query("SELECT pg_advisory_lock($1)", [ARMING_LOCK]);
+      try {
+        return await work();
+      } finally {
+        await this.client.query("SELECT pg_advisory_unlock($1)", [ARMING_LOCK]).catch(() => undefined);
+      }
+    });
+    this.arming = turn.catch(() => undefined);
+    return turn;
   }
 
   async lock(who: Record<string, unknown>, waitMs: number): Promise<void> {

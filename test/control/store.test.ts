@@ -163,6 +163,24 @@ describe("the lock", () => {
   });
 });
 
+describe("arming", () => {
+  it("one at a time, also where several parts of one process are at it, and also where the one before failed", async () => {
+    const said: string[] = [];
+    const arm = (name: string) =>
+      store.whileArming(async () => {
+        said.push(`${name} begins`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        said.push(`${name} ends`);
+        if (name === "first") throw new Error("its own");
+      });
+    const first = arm("first");
+    const second = arm("second");
+    await expect(first).rejects.toThrow("its own");
+    await second;
+    expect(said).toEqual(["first begins", "first ends", "second begins", "second ends"]);
+  });
+});
+
 describe("snapshots", () => {
   const wanted = { database: "pfa", name: "before-v4.0.0", driver: "template", release: "v3.0.0", automatic: true };
   const begin = (epoch: number, name = wanted.name) =>
