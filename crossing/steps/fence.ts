@@ -11,11 +11,11 @@ import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../gate/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
 import { countSince, losses } from "../at-risk.ts";
-import { engineOf } from "../engine.ts";
+import { engineOf, satisfies } from "../engine.ts";
 import type { CrossingPlan } from "../plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
-import { RefusedError, step, type Run } from "../run.ts";
-import { reopenRefused } from "./reopen.ts";
+import { RefusedError, step, StepOutcomeError, type Run } from "../run.ts";
+import { mayReopen, reopenRefused } from "./reopen.ts";
 
 export interface FenceRequest {
   pins: Pins;
@@ -171,6 +171,8 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
   if (carry !== "refuse") return;
   for (const [database, { action }] of Object.entries(plan.databases)) {
     if (action.kind !== "restore" && action.kind !== "undo") continue;
+    // An attempt before has replaced it already.
+    if (satisfies(await (await engineOf(run.definition, database)).lineage(run, database), action)) continue;
     const counted = await step(
       run,
       "fence",
@@ -181,9 +183,17 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
     const lost = counted === null ? [] : losses(counted);
     if (lost.length === 0) continue;
     const rows = Object.values(counted!.rows).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
+    const what =
+      rows > 0
+        ? `${rows} ${rows === 1 ? "row" : "rows"} of ${database} ${rows === 1 ? "was" : "were"}`
+        : `something in ${database} may have been`;
+    const told = `backout:carry is "refuse" and ${what} written since (${lost.join(", ")}).`;
+    const instead = `Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`;
+    if (!(await mayReopen(run)))
+      await step(run, "fence", `refuse what was written since in ${database}`, () =>
+        Promise.reject(new StepOutcomeError(`${told} ${instead}`)),
+      );
     await reopenRefused(run, plan);
-    throw new RefusedError(
-      `backout:carry is "refuse" and ${rows > 0 ? `${rows} rows of ${database} were` : `something in ${database} may have been`} written since (${lost.join(", ")}). Nothing was changed and everything runs again. Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`,
-    );
+    throw new RefusedError(`${told} Nothing was changed and everything runs again. ${instead}`);
   }
 }

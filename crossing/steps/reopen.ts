@@ -6,6 +6,13 @@ import type { CrossingPlan } from "../plan.ts";
 import { liftProtections } from "../protections.ts";
 import type { Run } from "../run.ts";
 
+/** Whether what stood before was open: only then is it known to be whole, and may be opened again as it was. */
+export async function mayReopen({ control, epoch }: Run): Promise<boolean> {
+  const before = await control.crossing(epoch - 1);
+  return before === null || before.state === "open" || before.state === "refused";
+}
+
+/** Only where `mayReopen`. */
 export async function reopenRefused(run: Run, plan: CrossingPlan): Promise<void> {
   const from = (await run.control.lastOpenCrossing())?.pins ?? null;
   if (from === null || from.maintenance.mode === "off") await liftProtections(run, "fence");

@@ -3,7 +3,7 @@ import { engineOf } from "../engine.ts";
 import type { CrossingPlan } from "../plan.ts";
 import { InsufficientSpaceError } from "../../processes/disk-space.ts";
 import { RefusedError, step, type Run } from "../run.ts";
-import { reopenRefused } from "./reopen.ts";
+import { mayReopen, reopenRefused } from "./reopen.ts";
 
 export interface Taken {
   database: string;
@@ -34,7 +34,7 @@ export async function takeSnapshots(run: Run, take: CrossingPlan["take"]): Promi
 /** The plan found enough room, and somebody has taken it since: nothing of the data was changed, so that everything runs again. */
 async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
   const plan = (await run.control.crossing(run.epoch))?.plan;
-  if (!(error instanceof InsufficientSpaceError) || plan === undefined) throw error;
+  if (!(error instanceof InsufficientSpaceError) || plan === undefined || !(await mayReopen(run))) throw error;
   await reopenRefused(run, plan);
   throw new RefusedError(`${error.message}. Everything runs again`);
 }

@@ -390,7 +390,7 @@ describe("back and forth", () => {
       "--yes",
     );
     expect(code, stderr).toBe(3);
-    expect(json.error.message).toMatch(/carry is "refuse" and \d+ rows of pfa were written since \((?!.*feature_flags)/);
+    expect(json.error.message).toMatch(/carry is "refuse" and \d+ rows? of pfa (?:was|were) written since \((?!.*feature_flags)/);
     expect(stand.text()).toBe(text);
     expect(stand.gate()?.mode).toBe("open");
     const { backend, worker } = stand.pids();

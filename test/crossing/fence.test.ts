@@ -1,0 +1,105 @@
+/** `carry: refuse` inside the fence: who is let in again, and who stays out. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sqlite } from "../../crossing/engines/sqlite/engine.ts";
+import type { CrossingPlan, DataAction } from "../../crossing/plan.ts";
+import { RefusedError, StepFailedError, type Run } from "../../crossing/run.ts";
+import { bringData } from "../../crossing/steps/data.ts";
+import { closeFence } from "../../crossing/steps/fence.ts";
+import { gateStateFile } from "../../declared/site.ts";
+import type { Pins } from "../../declared/pins.ts";
+import { readGateState } from "../../gate/state.ts";
+import { openFile } from "../../sqlite/database.ts";
+import { releaseFile } from "../../sqlite/fence.ts";
+import { DATABASE, makeStand, planOf, type Stand } from "./engines/sqlite-stand.ts";
+
+const PINS = {
+  release: "v1",
+  components: {},
+  data: {},
+  needs: {},
+  flags: {},
+  maintenance: { mode: "off", message: "" },
+} as unknown as Pins;
+const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
+
+function planned(action: DataAction): CrossingPlan {
+  return {
+    forward: false,
+    fenceData: true,
+    closeGate: true,
+    stop: [],
+    take: [],
+    databases: { [DATABASE]: planOf(action) },
+  } as unknown as CrossingPlan;
+}
+
+describe("rows were written since", () => {
+  let stand: Stand;
+  beforeEach(() => void (stand = makeStand()));
+  afterEach(async () => stand.end());
+
+  const write = (sql: string): void => {
+    releaseFile(stand.live);
+    const db = openFile(stand.live);
+    db.exec(sql);
+    db.close();
+  };
+
+  /** @param became of the crossing that took the snapshot */
+  async function standing(became: "open" | "closed"): Promise<Run> {
+    const first = await stand.run(1);
+    await sqlite.make(first, DATABASE);
+    write("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (1)");
+    const { control } = first;
+    const crossing = (epoch: number) => ({
+      epoch,
+      crossing: `crossing-${epoch}`,
+      pins: PINS,
+      plan: planned({ kind: "none" }),
+      runId: `run-${epoch}`,
+      reason: null,
+    });
+    await control.beginCrossing(crossing(1));
+    await control.setState(1, "open");
+    await control.beginCrossing(crossing(2));
+    const taken = await control.beginSnapshot(
+      { database: DATABASE, name: "before-v2", driver: "backup", epoch: 2, release: "v1", automatic: true },
+      (generation) => sqlite.snapshotLocation(first, DATABASE, "before-v2", generation),
+    );
+    await control.finishSnapshot(taken.id, { ...(await sqlite.takeSnapshot(await stand.run(2), taken, false)), baseline: null });
+    await control.setState(2, became);
+    write("INSERT INTO orders VALUES (2)");
+    return stand.run(3);
+  }
+
+  const close = (run: Run) => closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "refuse", reason: null });
+
+  test("what was open is open again, and nothing was changed", async () => {
+    const run = await standing("open");
+    await expect(close(run)).rejects.toThrow(RefusedError);
+    expect((await run.control.lastCrossing())?.state).toBe("refused");
+    expect(readGateState(gateStateFile(stand.site))?.mode).toBe("open");
+  });
+
+  test("what had not opened stays closed: it is not known to be whole. It says so, and goes on when it may", async () => {
+    const run = await standing("closed");
+    const refused = await close(run).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StepFailedError);
+    expect((refused as Error).message).toMatch(
+      /^fence: backout:carry is "refuse" and 1 row of shop was written since \(orders \+1 ~0 -0\).*\nThe gate stays closed: /,
+    );
+    expect((await run.control.lastCrossing())?.state).toBe("closing");
+    expect(readGateState(gateStateFile(stand.site))?.mode).toBe("closed");
+    await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
+    expect((await run.control.lastCrossing())?.state).toBe("closed");
+  });
+
+  test("what is restored already is not counted once more: what services wrote to it since is no reason to open", async () => {
+    const run = await standing("open");
+    await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
+    await bringData(run, DATABASE, PINS, planOf(RESTORE));
+    write("INSERT INTO orders VALUES (3)");
+    await close(run);
+    expect((await run.control.lastCrossing())?.state).toBe("closed");
+  });
+});
