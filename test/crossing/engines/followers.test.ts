@@ -1,6 +1,7 @@
 /** Who relies on a database that is renamed away, with a real logical slot: named before, named afterwards, and led back by the lines that are told. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { postgres } from "../../../crossing/engines/postgres/engine.ts";
+import { applyRetention } from "../../../crossing/retention.ts";
 import type { Run } from "../../../crossing/run.ts";
 import { passwordOf, withSession } from "../../../postgres/connection.ts";
 import { ownServer, type OwnServer } from "../../postgres/own-server.ts";
@@ -27,6 +28,9 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await stand.end();
+  await admin("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
+  for (const { name } of await admin<{ name: string }>("SELECT quote_ident(datname) AS name FROM pg_database WHERE datname LIKE 'shop%'"))
+    await admin(`DROP DATABASE ${name} WITH (FORCE)`);
 });
 
 const admin = async <Row extends object>(text: string): Promise<Row[]> =>
@@ -75,6 +79,23 @@ test("an inactive slot and publications made since are told before, and by name 
   );
   expect(length).toBeGreaterThan(0);
   await stand.sql("SELECT pg_drop_replication_slot('billing')");
+});
+
+test("a quarantine that a subscription still holds stays, and retention says so; it ends all the same, and drops it once that is gone", async () => {
+  const { run, snapshot } = await stand.snapshotted();
+  await postgres.admit(run, DATABASE, "everybody");
+  await stand.sql("CREATE SUBSCRIPTION prices CONNECTION 'dbname=elsewhere' PUBLICATION prices WITH (connect = false)");
+  await postgres.cutOver(await closed(3), DATABASE, RESTORE, snapshot);
+  await postgres.cutOver(await closed(4), DATABASE, { kind: "restore", snapshot: "before-v2", generation: 1, again: 1 }, snapshot);
+  const keep = { keep: 1, quarantines: 1, snapshots: [], drop: ["shop_quarantine_3"] };
+  stand.said.length = 0;
+  expect(await applyRetention(await stand.run(5), keep, [], null)).toEqual([]);
+  expect(stand.said).toEqual([expect.stringMatching(/^shop_quarantine_3 is beyond backups and could not be dropped: .*subscription/)]);
+  await admin("ALTER DATABASE shop_quarantine_3 ALLOW_CONNECTIONS true");
+  await withSession(server.endpoint, "shop_quarantine_3", (client) =>
+    client.query("ALTER SUBSCRIPTION prices SET (slot_name = NONE); DROP SUBSCRIPTION prices"),
+  );
+  expect(await applyRetention(await stand.run(5), keep, [], null)).toEqual(["shop_quarantine_3"]);
 });
 
 async function closed(epoch: number): Promise<Run> {
