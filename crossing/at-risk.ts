@@ -65,12 +65,12 @@ export async function baseSnapshot(run: Controlled, database: string, action: Da
 export async function atRisk(run: Controlled, database: string, action: DataAction, exact: boolean): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
   if (snapshot === null) return null;
-  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsAtRisk(run, database, snapshot, exact));
+  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsAtRisk(run, database, snapshot, exact), false);
 }
 
 /** Counts row by row inside the fence; null where there is nothing to compare with. */
 export async function countSince(run: Run, database: string, action: DataAction): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
   if (snapshot === null) return null;
-  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsSince(run, database, snapshot));
+  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsSince(run, database, snapshot), true);
 }

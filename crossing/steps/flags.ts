@@ -50,11 +50,13 @@ export async function readFlags(session: SqlSession, store: NonNullable<Run["def
 /**
  * Without the rows that are there because deployments since the snapshot set their flags: nobody wrote those, and a rollback sets its own. A flag that
  * was changed by others since counts. Known only where the crossing that took the snapshot set flags, too: it has what they were before.
+ * @param fenced whether it is asked inside the fence. Who only looks is refused by one that has closed meanwhile: it would end who works there.
  */
 export async function withoutOwnFlags(
   run: Looking & { control: ControlRecord },
   { database, epoch }: Pick<Snapshot, "database" | "epoch">,
   risk: AtRisk,
+  fenced: boolean,
 ): Promise<AtRisk> {
   const store = run.definition.flags;
   const counted = store === undefined ? undefined : risk.rows[store.requiresTable];
@@ -68,7 +70,7 @@ export async function withoutOwnFlags(
   if (steps[0]?.epoch !== epoch) return risk;
   const { before } = steps[0];
   const set = Object.assign({}, ...steps.map(({ flags }) => flags)) as Record<string, boolean>;
-  const live = await inLive(run, database, (session) => readFlags(session, store));
+  const live = await inLive(run, database, (session) => readFlags(session, store), fenced);
   const own = Object.keys(set).filter((name) => live[name] === set[name] && live[name] !== before[name]);
   const inserted = own.filter((name) => !(name in before)).length;
   const rest = {

@@ -5,10 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { CatalogueDatabase } from "../../../control/record.ts";
+import type { AtRisk } from "../../../crossing/engine.ts";
 import { postgres } from "../../../crossing/engines/postgres/engine.ts";
+import type { CrossingPlan } from "../../../crossing/plan.ts";
 import { inLive } from "../../../crossing/inside.ts";
 import type { Run } from "../../../crossing/run.ts";
 import { bringData } from "../../../crossing/steps/data.ts";
+import { withoutOwnFlags } from "../../../crossing/steps/flags.ts";
 import { countsAfterReapply, reappliedKey, type Reapplied } from "../../../crossing/steps/reapply.ts";
 import type { Server } from "../../../declared/site.ts";
 import { connect, withSession, type Endpoint } from "../../../postgres/connection.ts";
@@ -163,6 +166,42 @@ function behaves(start: () => Promise<Kind>): void {
 }
 
 describe("databases that are renamed", () => {
+  test("whoever looks at rows at risk while a fence closes is refused, and ends nobody who works inside it", async () => {
+    const own = await ownServer();
+    const { host, port, user, passwordFile } = own.endpoint;
+    const server: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
+    const stand = await makeStand(server, (run) => postgres.make(run, DATABASE));
+    try {
+      const { run, snapshot } = await stand.snapshotted();
+      const flags = {
+        database: DATABASE,
+        requiresTable: "customers",
+        readSql: "SELECT name, true AS enabled FROM customers",
+        writeSql: "",
+      };
+      const at = { ...run, definition: { ...run.definition, flags } };
+      const plan = { databases: { [DATABASE]: planOf({ kind: "none" }) } } as unknown as CrossingPlan;
+      await run.control.beginCrossing({ epoch: 2, crossing: "crossing-2", pins: PINS, plan, runId: "run-2", reason: null });
+      const detail = { before: {}, flags: { Ann: true } };
+      await run.control.note({ epoch: 2, runId: "run-2", phase: "install", step: "flags", status: "finished", detail });
+      const risk: AtRisk = {
+        rows: { customers: { inserted: 1, updated: 0, deleted: 0 } },
+        how: "counted",
+        unknown: {},
+        notCompared: [],
+        notes: [],
+      };
+      const inside = await postgres.openLive(run, DATABASE, true);
+      await expect(withoutOwnFlags(at, snapshot, risk, false)).rejects.toMatchObject({ code: "55000" });
+      expect(await inside.session.all("SELECT 1 AS still")).toEqual([{ still: 1 }]);
+      await inside.end();
+      expect((await withoutOwnFlags(at, snapshot, risk, true)).rows["customers"]).toMatchObject({ inserted: 0 });
+    } finally {
+      await stand.end();
+      await own.remove();
+    }
+  });
+
   test("a database of somebody else's that is called like an armed copy is left alone; a copy that nobody entered goes", async () => {
     const own = await ownServer();
     const { host, port, user, passwordFile } = own.endpoint;
