@@ -29,7 +29,11 @@ const foundKey = (database: string): string => `found: ${database}`;
 
 /** Whether the live database was made or taken over by this stack. */
 async function isKnown(control: ControlRecord, database: string, live: string): Promise<boolean> {
-  if ((await control.lastOpenCrossing()) !== null || (await control.kept(foundKey(database))) !== null) return true;
+  return (await control.kept(foundKey(database))) !== null || (await isOwn(control, live));
+}
+
+async function isOwn(control: ControlRecord, live: string): Promise<boolean> {
+  if ((await control.lastOpenCrossing()) !== null) return true;
   const { oid } = await liveLineage(clientOf(control), live);
   return (await catalogued(clientOf(control))).some((entry) => entry.role === "live" && entry.oid === oid);
 }
@@ -130,7 +134,8 @@ export async function takenOver(
 ): Promise<DatabaseProperties> {
   const live = liveName(site, database);
   const client = clientOf(control);
-  if (await isKnown(control, database, live)) return properties;
+  // What was found may have been kept by a run that was killed before it let the services in.
+  if (await isOwn(control, live)) return properties;
   await control.keepFirst(foundKey(database), properties);
   await ensureServices(site, client);
   await withSession(endpointOf(site), live, async (inside) => {

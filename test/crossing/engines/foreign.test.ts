@@ -106,6 +106,13 @@ async function held(name: string) {
   return { database: rows[0] as Record<string, unknown>, rights };
 }
 
+function killedAfter(control: ControlRecord): ControlRecord["keepFirst"] {
+  return async (key, value) => {
+    await control.keepFirst(key, value);
+    throw new Error("killed");
+  };
+}
+
 describe("a live database that somebody else made", () => {
   it("is told before anything is touched: owner, tables, rows, who is in it, its ledger, and how to take it over", async () => {
     const program = await shop("in use");
@@ -124,6 +131,27 @@ describe("a live database that somebody else made", () => {
     expect(
       (await postgres.foreign({ site: adopting, definition, control: null }, "shop", { ...NONE, up: ["001_init"] }, [])).join(),
     ).toContain("001_init would run on database");
+    await program.end();
+  });
+
+  it("killed when it was taken over and nobody had been let in yet, the next run lets the services in", async () => {
+    const program = await shop("begun");
+    const site = siteOf("begun", { adopt: true });
+    const run = await runOf(site);
+    const { control } = run;
+    // Kept and nothing else: there the first run ended.
+    await expect(
+      postgres.keepProperties(
+        { ...run, control: Object.assign(Object.create(control) as ControlRecord, { keepFirst: killedAfter(control) }) },
+        "shop",
+        true,
+      ),
+    ).rejects.toThrow("killed");
+    await postgres.keepProperties(run, "shop", true);
+    const may = await withSession(server.endpoint, "begun", (client) =>
+      client.query("SELECT has_table_privilege(rolname, 'orders', 'INSERT') AS may FROM pg_roles WHERE rolname = $1", [servicesRole(site)]),
+    );
+    expect(may.rows).toEqual([{ may: true }]);
     await program.end();
   });
 
