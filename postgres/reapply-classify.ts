@@ -15,6 +15,8 @@ export async function classify(live: Client, staged: Staged): Promise<void> {
 async function byKey(live: Client, { staged, before, hadColumns, target }: Staged): Promise<void> {
   const { source } = target.shape;
   const key = target.key.map((column) => `t.${quote(column)} = s.${quote(column)}`).join(" AND ");
+  // A key that only its type takes for this one (1.0 for 1.00, citext, a collation) belongs to another row.
+  const its = target.key.map((column) => `t.${quote(column)}::text = s.${quote(column)}::text`).join(" AND ");
   if (!target.uniques.some(({ keys, where }) => where === null && keys.length === target.key.length))
     await live.query(
       `UPDATE ${staged} SET ${REASON} = 'changed on both sides', ${DETAIL} = 'the live database has several rows with this key'
@@ -23,7 +25,7 @@ async function byKey(live: Client, { staged, before, hadColumns, target }: Stage
   // Columns that the export does not know stay as they are.
   const kept = target.defaulted.map((column) => `, ${quote(column)} = t.${quote(column)}`).join("");
   await live.query(
-    `UPDATE ${staged} s SET ${PLACE.table} = t.tableoid, ${PLACE.row} = t.ctid${kept} FROM ${source} t WHERE s.${REASON} IS NULL AND ${key}`,
+    `UPDATE ${staged} s SET ${PLACE.table} = t.tableoid, ${PLACE.row} = t.ctid${kept} FROM ${source} t WHERE s.${REASON} IS NULL AND ${key} AND ${its}`,
   );
   const had = target.held.filter((column) => hadColumns?.has(column) === true);
   const differs = (columns: readonly string[], one: string, other: string): string =>

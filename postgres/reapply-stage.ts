@@ -191,7 +191,7 @@ async function conversions(live: Client, target: Target, number: number): Promis
     const { rows } = await live.query<{ known: boolean }>("SELECT to_regtype($1) IS NOT NULL AS known", [from]);
     const same = rows[0]?.known === true ? `(shown::${from})::text = (value::${from})::text` : "false";
     await live.query(`
-      CREATE FUNCTION ${name}(value text) RETURNS text LANGUAGE plpgsql AS $backout$
+      CREATE OR REPLACE FUNCTION ${name}(value text) RETURNS text LANGUAGE plpgsql AS $backout$
       DECLARE shown text;
       BEGIN
         IF value IS NULL THEN RETURN NULL; END IF;

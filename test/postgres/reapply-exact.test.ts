@@ -158,6 +158,22 @@ test("a row of a parent that equals one of a child is a row of its own", async (
   expect(await cells(found.live, "SELECT tableoid::regclass, id, t FROM k ORDER BY 1, 2")).toEqual(["k 1 x", "k 2 y", "kc 1 w", "kc 2 z"]);
 });
 
+test("a key that was written otherwise, and that its type takes for the same, is another row's: the one goes, the other comes", async () => {
+  const given = await scene(
+    `CREATE EXTENSION citext; CREATE TABLE reader (email citext PRIMARY KEY, name text); INSERT INTO reader VALUES ('ann@x', 'Ann'), ('bob@x', 'Bob');
+     CREATE TABLE price (amount numeric PRIMARY KEY, name text UNIQUE); INSERT INTO price VALUES (1.0, 'one'), (2, 'two');
+     CREATE TABLE taken (amount numeric PRIMARY KEY); INSERT INTO taken VALUES (1.0)`,
+    `UPDATE reader SET email = 'Bob@X' WHERE email = 'bob@x'; UPDATE price SET amount = 1.00 WHERE amount = 1; INSERT INTO taken VALUES (3.0)`,
+    "INSERT INTO taken VALUES (3.00)",
+  );
+  const { live, runId } = given;
+  expect(short(await reapply({ live, folder: stand.folder, runId }))).toEqual(["insert taken 3.0: constraint violated"]);
+  expect(await cells(live, "SELECT * FROM reader ORDER BY email")).toEqual(["ann@x Ann", "Bob@X Bob"]);
+  expect(await cells(live, "SELECT * FROM price ORDER BY amount")).toEqual(["1.00 one", "2 two"]);
+  const again = await reapply({ live, folder: stand.folder, runId });
+  expect(again.tables).toMatchObject({ reader: { alreadySo: 2 }, price: { alreadySo: 2 }, taken: { conflicts: 1 } });
+});
+
 test("a key that the server computes, numbers that only the server gives, and a table without columns", async () => {
   const found = await scene(
     `CREATE TABLE g (a int NOT NULL, k int GENERATED ALWAYS AS (a * 10) STORED PRIMARY KEY, t text); INSERT INTO g (a, t) VALUES (1, 'one'), (2, 'two'), (3, 'three');
