@@ -32,6 +32,7 @@ export async function writeAll({ live, tables, references }: Writing): Promise<R
   const [keyed, keyless] = [tables.filter(isKeyed), tables.filter((table) => !isKeyed(table))];
   for (const table of keyless.toReversed()) await into(table, deletes(live, table, references, tables));
   const away: Suspended[] = [];
+  const generated = await giveNumbers(live, keyed);
   for (const table of keyed) {
     const { refused: held, later } = await suspend(live, table, await swaps(live, table, references));
     await into(table, Promise.resolve(held));
@@ -39,13 +40,16 @@ export async function writeAll({ live, tables, references }: Writing): Promise<R
     if (later !== null) away.push(later);
   }
   for (const table of keyed.toReversed()) await into(table, deletes(live, table, references, tables));
+  for (const table of tables) await into(table, inserts(live, table));
   // Without the rows that were refused an index cannot be made again; all of it is taken back anyway.
-  if (refused.length > 0 && away.length > 0) return refused;
+  if (refused.length > 0 || away.length + generated.length === 0) return refused;
+  // Nothing of a table can be made or changed while checks of its rows wait.
+  await live.query("SET CONSTRAINTS ALL IMMEDIATE");
   for (const one of away) {
     await into(one.table, resume(live, one));
     if (refused.length > 0) return refused;
   }
-  for (const table of tables) await into(table, inserts(live, table));
+  for (const statement of generated) await live.query(statement);
   return refused;
 }
 
@@ -84,21 +88,30 @@ async function bulk(live: Client, { staged }: Staged, op: string, text: string, 
 async function updates(live: Client, table: Staged) {
   const changed = await changedColumns(live, table);
   if (changed.length === 0) return [];
-  const identities = changed.filter((column) => table.target.identities.includes(column));
-  const generated = await alwaysGenerated(live, table, identities);
-  const switchTo = (kind: string): string => generated.map((column) => `ALTER ${quote(column)} SET GENERATED ${kind}`).join(", ");
-  if (generated.length > 0) await live.query(`ALTER TABLE ${table.target.identifier} ${switchTo("BY DEFAULT")}`);
   const set = changed.map((column) => `${quote(column)} = s.${quote(column)}`).join(", ");
   const source = table.target.shape.source;
-  const refused = await bulk(
+  return bulk(
     live,
     table,
     "update",
     `UPDATE ${source} t SET ${set} FROM ${table.staged} s WHERE ${byKey(table)} AND s.${OP} = 'update' AND NOT s.${SWAPS} AND ${IN_RANGE}`,
     true,
   );
-  if (generated.length > 0) await live.query(`ALTER TABLE ${table.target.identifier} ${switchTo("ALWAYS")}`);
-  return refused;
+}
+
+/** Lets updates give numbers that else only the server gives. Before anything is written. @returns statements that take it back */
+async function giveNumbers(live: Client, tables: readonly Staged[]): Promise<string[]> {
+  const back: string[] = [];
+  for (const table of tables.filter(({ target }) => target.identities.length > 0)) {
+    const changed = await changedColumns(live, table);
+    const identities = changed.filter((column) => table.target.identities.includes(column));
+    for (const column of await alwaysGenerated(live, table, identities)) {
+      const alter = `ALTER TABLE ${table.target.identifier} ALTER ${quote(column)} SET GENERATED`;
+      await live.query(`${alter} BY DEFAULT`);
+      back.push(`${alter} ALWAYS`);
+    }
+  }
+  return back;
 }
 
 /** Columns that some update changes: the others are left alone. */
