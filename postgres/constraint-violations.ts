@@ -22,8 +22,11 @@ export class ConditionUnknownError extends Error {
   }
 }
 
-const FOREIGN_KEY = /^FOREIGN KEY \(([^)]*)\) REFERENCES (\S+?)\s?\(([^)]*)\)/;
-const KEY = /^(UNIQUE|PRIMARY KEY)( NULLS NOT DISTINCT)? \(([^)]*)\)/;
+/** As the server writes it: in double quotes where it holds anything that would end it. */
+const NAME = String.raw`(?:"(?:[^"]|"")+"|[^\s",.()]+)`;
+const COLUMNS = String.raw`\((${NAME}(?:,\s*${NAME})*)\)`;
+const FOREIGN_KEY = new RegExp(String.raw`^FOREIGN KEY ${COLUMNS} REFERENCES (${NAME}(?:\.${NAME})?)\s?${COLUMNS}`);
+const KEY = new RegExp(String.raw`^(UNIQUE|PRIMARY KEY)( NULLS NOT DISTINCT)? ${COLUMNS}`);
 
 /**
  * Condition over the row `r` of the table, true where it violates the rule. Of rows that are alike under UNIQUE or PRIMARY KEY all but one do.
@@ -70,7 +73,7 @@ function own(row: string, identifier: string): string {
 }
 
 function list(columns: string): string[] {
-  return columns.split(",").map((column) => column.trim());
+  return columns.match(new RegExp(NAME, "g")) ?? [];
 }
 
 export async function findViolations(client: Client, table: string, condition: string): Promise<Violations> {

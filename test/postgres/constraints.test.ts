@@ -219,3 +219,16 @@ test("what rests on a key is named; a definition that cannot be made again is re
     /give the constraint a `violates`/,
   );
 });
+
+test("names with spaces, commas, dots, quotes and brackets in them: rows that violate a rule are found", async () => {
+  await client.query(`
+    CREATE SCHEMA "Old, stock"; CREATE TABLE "Old, stock"."box ""1"".a" ("id, a" int, "n (b)" int, CONSTRAINT k PRIMARY KEY ("id, a", "n (b)"));
+    CREATE TABLE "Lot s" (id int PRIMARY KEY, "of, a" int, "of (b)" int,
+      CONSTRAINT f FOREIGN KEY ("of, a", "of (b)") REFERENCES "Old, stock"."box ""1"".a" ("id, a", "n (b)"), CONSTRAINT u UNIQUE ("of, a", "of (b)"));
+    INSERT INTO "Old, stock"."box ""1"".a" VALUES (1, 1); INSERT INTO "Lot s" VALUES (1, 1, 1)`);
+  const rules = await Promise.all(["f", "u"].map(async (name) => violationCondition("Lot s", name, await saved("Lot s", name))));
+  await client.query(`ALTER TABLE "Lot s" DROP CONSTRAINT f, DROP CONSTRAINT u; INSERT INTO "Lot s" VALUES (2, 1, 2), (3, 1, 1)`);
+  const found = [];
+  for (const rule of rules) found.push((await findViolations(client, "Lot s", rule)).rows);
+  expect(found).toEqual([['{"id": 2}'], ['{"id": 3}']]);
+});
