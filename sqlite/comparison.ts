@@ -8,6 +8,7 @@ import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import { quote } from "./database.ts";
 import { comparable, comparableSql, defineDigest, isLarge, leftOutSql, readableSql } from "./large.ts";
 import { planTables, readShapes, readVirtualShapes, unreadTables, type TablePlan, type TableShape } from "./shape.ts";
+import { defineUtf8, sortedSql, textBytes } from "./text-bytes.ts";
 import { classNameOf, classToNote, compareValues, InvalidText, sameValue, textOf, type StorageClass, type Value } from "./values.ts";
 
 export interface TableComparison extends ComparedRows {
@@ -86,6 +87,7 @@ export async function comparePlanned(
     [base, planned.base],
     [current, planned.current],
   ] as const;
+  for (const [db, shape] of sides) if (shape?.utf16 === true) defineUtf8(db);
   const plan = { ...planned, large: isLarge(sides) };
   if (plan.large) for (const [db] of sides) defineDigest(db);
   const { by, key, name, droppedColumns, renamedColumns } = plan;
@@ -155,7 +157,7 @@ function* rowsOf(db: DatabaseSync, shape: TableShape | null, plan: TablePlan): G
   const own = (columns: readonly string[]): string[] => columns.map((column) => columnOf(plan, shape, column));
   const matched = own(plan.by === "primary key" ? plan.key : plan.compared);
   const digests = plan.large && plan.by === "multiset";
-  const order = matched.map((column) => `${digests ? comparableSql(column) : quote(column)} COLLATE BINARY`).join(", ");
+  const order = matched.map((column) => sortedSql(shape.utf16, digests ? comparableSql(shape, column) : quote(column))).join(", ");
   const cellsOf = readerOf(db, shape, plan);
   const places = (columns: readonly string[]): number[] => columns.map((column) => names.indexOf(column));
   const [matchPlaces, comparedPlaces] = [places(matched), places(own(plan.compared))];
@@ -197,9 +199,9 @@ const NONE: number[] = [];
 
 /** Reads whole rows. Text that may not be what the file holds is read again as bytes: by the row's number, or, where there is none, always. */
 function readerOf(db: DatabaseSync, shape: TableShape, plan: TablePlan): (order: string) => Iterable<Read> {
-  const { name, columns, rowNumber } = shape;
+  const { name, columns, rowNumber, utf16 } = shape;
   const plain = columns.map((column) => (plan.large ? readableSql(plan, shape, column.name) : quote(column.name)));
-  const exact = plain.map((value) => `${value}, CASE WHEN typeof(${value}) = 'text' THEN CAST(${value} AS BLOB) END`);
+  const exact = plain.map((value) => `${value}, CASE WHEN typeof(${value}) = 'text' THEN ${textBytes(utf16, value)} END`);
   const prepare = (list: readonly string[], rest: string) => {
     const statement = db.prepare(
       `SELECT ${[...list, plan.large ? leftOutSql(plan, shape) : "''"].join(", ")} FROM main.${quote(name)}${rest}`,

@@ -4,15 +4,17 @@ import type { DatabaseSync } from "node:sqlite";
 import { ROW_BYTES, VALUE_BYTES } from "../postgres/comparison-large.ts";
 import { first, quote } from "./database.ts";
 import type { TablePlan, TableShape } from "./shape.ts";
+import { textBytes } from "./text-bytes.ts";
 import { InvalidText, type Value } from "./values.ts";
 
 /** Bytes of a value's text, without reading it. SQL. */
-function bytesSql(column: string): string {
-  return `CASE typeof(${column}) WHEN 'blob' THEN 2 + 2 * octet_length(${column}) WHEN 'text' THEN octet_length(${column}) ELSE 0 END`;
+function bytesSql({ utf16 }: TableShape, column: string): string {
+  const text = utf16 ? textBytes(utf16, column) : column;
+  return `CASE typeof(${column}) WHEN 'blob' THEN 2 + 2 * octet_length(${column}) WHEN 'text' THEN octet_length(${text}) ELSE 0 END`;
 }
 
-function rowTooLong({ columns }: TableShape): string {
-  return `(${columns.map(({ name }) => bytesSql(quote(name))).join(" + ")}) > ${ROW_BYTES}`;
+function rowTooLong(shape: TableShape): string {
+  return `(${shape.columns.map(({ name }) => bytesSql(shape, quote(name))).join(" + ")}) > ${ROW_BYTES}`;
 }
 
 /** Whether a row of either side is too long to be exported as it is. */
@@ -31,8 +33,9 @@ function digest(type: string, bytes: Uint8Array | string): Uint8Array {
   return createHash("sha256").update(type).update(bytes).digest();
 }
 
-function digestSql(column: string): string {
-  return `backout_digest(typeof(${column}), CAST(${column} AS BLOB))`;
+function digestSql({ utf16 }: TableShape, column: string): string {
+  const bytes = utf16 ? `CASE typeof(${column}) WHEN 'text' THEN ${textBytes(utf16, column)} ELSE ${column} END` : textBytes(utf16, column);
+  return `backout_digest(typeof(${column}), ${bytes})`;
 }
 
 /** A column as it is read: its digest, where it is left out. A key is never left out: nothing else tells which row it is. */
@@ -40,19 +43,21 @@ export function readableSql(plan: TablePlan, shape: TableShape, name: string): s
   const column = quote(name);
   return plan.key.includes(name)
     ? column
-    : `CASE WHEN ${rowTooLong(shape)} AND ${bytesSql(column)} > ${VALUE_BYTES} THEN ${digestSql(column)} ELSE ${column} END`;
+    : `CASE WHEN ${rowTooLong(shape)} AND ${bytesSql(shape, column)} > ${VALUE_BYTES} THEN ${digestSql(shape, column)} ELSE ${column} END`;
 }
 
 /** A column as rows without a key are sorted by it: see `comparable`. */
-export function comparableSql(name: string): string {
+export function comparableSql(shape: TableShape, name: string): string {
   const column = quote(name);
-  return `CASE WHEN ${bytesSql(column)} > ${VALUE_BYTES} THEN ${digestSql(column)} ELSE ${column} END`;
+  return `CASE WHEN ${bytesSql(shape, column)} > ${VALUE_BYTES} THEN ${digestSql(shape, column)} ELSE ${column} END`;
 }
 
 /** Places of the columns that are left out of a row, as a list. SQL. */
 export function leftOutSql(plan: TablePlan, shape: TableShape): string {
   const places = shape.columns.map(({ name }, place) =>
-    plan.key.includes(name) ? "NULL" : `CASE WHEN ${rowTooLong(shape)} AND ${bytesSql(quote(name))} > ${VALUE_BYTES} THEN ${place} END`,
+    plan.key.includes(name)
+      ? "NULL"
+      : `CASE WHEN ${rowTooLong(shape)} AND ${bytesSql(shape, quote(name))} > ${VALUE_BYTES} THEN ${place} END`,
   );
   return `concat_ws(',', ${places.join(", ")})`;
 }

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { NotCompared } from "../postgres/comparison-beyond.ts";
 import { renamedColumns } from "../postgres/comparison-shape.ts";
 import { all, openFile, quote } from "./database.ts";
+import { keepsUtf16 } from "./text-bytes.ts";
 import type { Value } from "./values.ts";
 
 export interface ColumnShape {
@@ -23,6 +24,8 @@ export interface TableShape {
   primaryKey: string[];
   /** A name of the row's number that no column has; null where rows have none. */
   rowNumber: string | null;
+  /** Its file keeps text as UTF-16. */
+  utf16: boolean;
 }
 
 /** The ledgers of migrations describe the schema, not the users' data: they are compared only when they are named. */
@@ -118,6 +121,7 @@ function shapeOf(db: DatabaseSync, { name: table, wr }: Listed): TableShape {
       .sort((a, b) => a.pk - b.pk)
       .map(({ name }) => name),
     rowNumber: wr === 1 ? null : (["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? null),
+    utf16: keepsUtf16(db),
   };
 }
 

@@ -47,6 +47,26 @@ test("NULL keys, 1 beside 1.0 and large integers count as what they are", async 
   expect((await compareEverything(base, current)).tables).toMatchObject({ p: counts(1, 1, 0), bag: counts(1, 0, 0) });
 });
 
+test.each(["UTF-8", "UTF-16le", "UTF-16be"])(
+  "a file of %s: rows are matched in one order whatever the text, and text is exported as it reads",
+  async (encoding) => {
+    const { base, current } = twins(
+      `PRAGMA encoding = '${encoding}'; CREATE TABLE k (id TEXT PRIMARY KEY, v); INSERT INTO k VALUES ('a', 1), ('b', 'ä'), ('\uff5a', x'01'), ('\u{1f600}', 2.5);
+     CREATE TABLE w (id TEXT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO w SELECT * FROM k; CREATE TABLE bag (v); INSERT INTO bag SELECT id FROM k; INSERT INTO bag SELECT v FROM k`,
+      "INSERT INTO k VALUES ('\u0200', 'ö\ufffd'); INSERT INTO w SELECT * FROM k WHERE id = '\u0200'; INSERT INTO bag VALUES ('\u0200'); UPDATE w SET v = 'ü' WHERE id = 'b'; DELETE FROM k WHERE id = '\uff5a'",
+    );
+    const { files } = await exportDifferences({ base, current, folder, runId: `order-${encoding}` });
+    const lines = files.filter(({ kind }) => kind === "jsonl").flatMap(({ path }) => readFileSync(path, "utf8").trimEnd().split("\n"));
+    expect(lines.map((line) => JSON.parse(line) as object)).toEqual([
+      { op: "insert", key: null, row: { v: "\u0200" }, before: null, copies: 1 },
+      { op: "insert", key: { id: "\u0200" }, row: { id: "\u0200", v: "ö\ufffd" }, before: null },
+      { op: "delete", key: { id: "\uff5a" }, row: null, before: { id: "\uff5a", v: "\\x01" }, classes: { before: { v: "blob" } } },
+      { op: "update", key: { id: "b" }, row: { id: "b", v: "ü" }, before: { id: "b", v: "ä" } },
+      { op: "insert", key: { id: "\u0200" }, row: { id: "\u0200", v: "ö\ufffd" }, before: null },
+    ]);
+  },
+);
+
 test("text that is no UTF-8 is compared and exported byte by byte, with its class", async () => {
   const { base, current } = twins(
     "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, CAST(x'c328' AS TEXT)), (2, char(65533)); CREATE TABLE w (k TEXT PRIMARY KEY) WITHOUT ROWID",
