@@ -38,17 +38,22 @@ export async function withoutTriggers<T>(db: DatabaseSync, tables: readonly stri
     }
   }
   if (JSON.stringify(all(db, SCHEMA)) !== before) throw new TriggersLostError("the schema would not be as it was before");
-  rebuildIndexes(db, names);
+  rebuildIndexes(db, names, triggers);
   return result;
 }
 
-/** Indexes of full texts that triggers keep in step with one of the tables. */
-function rebuildIndexes(db: DatabaseSync, tables: ReadonlySet<string>): void {
+/** Indexes of full texts that triggers keep in step with one of the tables, or with a view of them. @param silenced triggers that did not run */
+function rebuildIndexes(db: DatabaseSync, tables: ReadonlySet<string>, silenced: readonly Trigger[]): void {
   const indexes = all<Trigger>(db, "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'");
   for (const { name, sql } of indexes) {
     const of = /\bUSING\s+fts[45]\b[\s\S]*?\bcontent\s*=\s*(?:"((?:[^"]|"")+)"|'((?:[^']|'')+)'|([\w]+))/i.exec(sql);
     const content = of?.[1]?.replaceAll('""', '"') ?? of?.[2]?.replaceAll("''", "'") ?? of?.[3];
-    if (content !== undefined && tables.has(content.toLowerCase()))
+    const fed = (): boolean => silenced.some((trigger) => trigger.sql.toLowerCase().includes(name.toLowerCase()));
+    if (content !== undefined && (tables.has(content.toLowerCase()) || (isView(db, content) && fed())))
       db.exec(`INSERT INTO main.${quote(name)} (${quote(name)}) VALUES ('rebuild')`);
   }
+}
+
+function isView(db: DatabaseSync, name: string): boolean {
+  return all(db, "SELECT 1 FROM main.sqlite_schema WHERE type = 'view' AND name = $1 COLLATE NOCASE", [name]).length > 0;
 }

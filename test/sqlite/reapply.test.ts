@@ -268,6 +268,9 @@ test("triggers do not run a second time, and are afterwards what they were, to t
      CREATE TRIGGER touches AFTER UPDATE ON Account WHEN old.updated_at IS new.updated_at BEGIN UPDATE account SET updated_at = datetime('now', 'subsec') || random() WHERE id = new.id; END;
      CREATE TRIGGER audits /* a comment */ AFTER UPDATE ON account BEGIN INSERT INTO audit (said) VALUES ('to ' || new.balance); END;
      CREATE TRIGGER finds AFTER INSERT ON doc BEGIN INSERT INTO "doc index" (rowid, body) VALUES (new.id, new.body); END;
+     CREATE VIEW shown AS SELECT id, upper(body) AS body FROM doc; CREATE VIRTUAL TABLE "shown index" USING fts5 (body, content='shown', content_rowid=id);
+     CREATE TRIGGER shows AFTER INSERT ON doc BEGIN INSERT INTO "shown index" (rowid, body) SELECT id, body FROM shown WHERE id = new.id; END;
+     CREATE VIEW broken AS SELECT id, no_such_function(body) AS body FROM doc; CREATE VIRTUAL TABLE "broken index" USING fts5 (body, content='broken');
      CREATE TRIGGER lost AFTER DELETE ON payment BEGIN INSERT INTO no_such_table VALUES (1); END;
      INSERT INTO account VALUES (1, 100, 'then'); INSERT INTO doc VALUES (1, 'first words')`,
     "INSERT INTO payment VALUES (1, 1, 50), (2, 1, 7); INSERT INTO doc VALUES (2, 'second words')",
@@ -284,6 +287,7 @@ test("triggers do not run a second time, and are afterwards what they were, to t
   expect(all(live, "SELECT balance FROM account")).toEqual([{ balance: 157 }]);
   expect(all(live, schema)).toEqual(before);
   expect(all(live, `SELECT rowid AS id FROM "doc index" WHERE "doc index" MATCH 'second'`)).toEqual([{ id: 2 }]);
+  expect(all(live, `SELECT rowid AS id FROM "shown index" WHERE "shown index" MATCH 'second'`)).toEqual([{ id: 2 }]);
   live.exec("INSERT INTO payment VALUES (3, 1, 1)");
   expect(all(live, "SELECT balance FROM account")).toEqual([{ balance: 158 }]);
 });
