@@ -1,6 +1,7 @@
 /** Rows with keys of their own leave sequences behind, and the first write afterwards would fail. */
 import type { Client } from "pg";
-import { quote, tableNameSql } from "./identifiers.ts";
+import type { SequenceMoves } from "./comparison-beyond.ts";
+import { qualified, quote, tableNameSql } from "./identifiers.ts";
 
 export interface SequenceMove {
   sequence: string;
@@ -52,4 +53,20 @@ function advanceSql({ sequence, table, column, upwards }: Used): string {
             FROM (SELECT ${furthest}(${quote(column)})::int8 AS value FROM ${table}) u, ${sequence} s, pg_sequence q
            WHERE q.seqrelid = $1::regclass AND u.value IS NOT NULL
              AND (${limited} ${beyond} s.last_value OR (${limited} = s.last_value AND NOT s.is_called))`;
+}
+
+/** `$1` sequence, `$2` value. One that begins anew by itself is where it is. */
+const RESUME = `
+  SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS sequence, setval(c.oid::regclass, x.value)::text AS value
+    FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         CROSS JOIN LATERAL (SELECT greatest(q.seqmin, least(q.seqmax, $2::int8)) AS value, CASE WHEN has_sequence_privilege(c.oid, 'SELECT') THEN pg_sequence_last_value(c.oid) END AS last) x
+   WHERE c.oid = to_regclass($1) AND NOT q.seqcycle AND has_sequence_privilege(c.oid, 'SELECT') AND has_sequence_privilege(c.oid, 'UPDATE')
+     AND CASE WHEN q.seqincrement > 0 THEN x.value > coalesce(x.last, q.seqstart::numeric - 1) ELSE x.value < coalesce(x.last, q.seqstart::numeric + 1) END`;
+
+/** Moves sequences to the last value they gave, never back: a number that was given once, whatever became of it, is not given again. */
+export async function resumeSequences(client: Client, moves: SequenceMoves): Promise<SequenceMove[]> {
+  const moved: SequenceMove[] = [];
+  for (const [name, { current }] of Object.entries(moves))
+    if (current !== null) moved.push(...(await client.query<SequenceMove>(RESUME, [qualified(name), current])).rows);
+  return moved;
 }

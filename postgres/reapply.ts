@@ -8,7 +8,7 @@ import { decide, mark, type Sql } from "./reapply-decide.ts";
 import { NotRestoredError, quietly, UnguardedReapplyError } from "./reapply-quiet.ts";
 import { dropIndexes, indexReferences } from "./reapply-references.ts";
 import { notHeldOf, type ConflictReason, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "./reapply-result.ts";
-import { advanceSequences, type SequenceMove } from "./reapply-sequences.ts";
+import { advanceSequences, resumeSequences, type SequenceMove } from "./reapply-sequences.ts";
 import { stage, type Staged } from "./reapply-stage.ts";
 import { readLiveSchema, type LiveReference } from "./reapply-target.ts";
 import { writeAll } from "./reapply-write.ts";
@@ -29,7 +29,7 @@ export interface ReapplyOptions {
   /** Where the export of `runId` is. */
   folder: string;
   runId: string;
-  /** Default: every exported table. */
+  /** Default: every exported table, and sequences. */
   tables?: readonly string[];
   /** Does everything and takes it back: counts and conflicts without a change. Sequences are left alone. */
   dryRun?: boolean;
@@ -54,7 +54,8 @@ export interface ReapplyResult {
 export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
   const { live, folder, runId, dryRun = false } = options;
   const files = (await verifyExport(folder, runId)).filter(({ kind }) => kind === "jsonl");
-  const exported = chosen((await readManifest(folder, runId))!.tables, files, options.tables);
+  const manifest = (await readManifest(folder, runId))!;
+  const exported = chosen(manifest.tables, files, options.tables);
   await live.query("BEGIN");
   try {
     const { targets, order, references, without } = await readLiveSchema(live, exported);
@@ -74,7 +75,8 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     const counts: Record<string, ReapplyCounts> = {};
     for (const table of tables) counts[table.name] = await countsOf(sql, table);
     const conflictFile = await writeConflicts(sql, tables, conflictPath(folder, runId));
-    const sequences = dryRun ? [] : await advanceSequences(live, order);
+    const resumed = dryRun || options.tables !== undefined ? [] : await resumeSequences(live, manifest.sequences ?? {});
+    const sequences = dryRun ? [] : latest([...resumed, ...(await advanceSequences(live, order))]);
     await options.beforeCommit?.();
     await live.query(dryRun ? "ROLLBACK" : "COMMIT");
     return { tables: counts, conflictFile, notHeld: notHeldOf(exported, without, targets.values()), sequences };
@@ -82,6 +84,12 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     await live.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
+}
+
+/** One move a sequence, by name. */
+function latest(moves: readonly SequenceMove[]): SequenceMove[] {
+  const values = new Map(moves.map(({ sequence, value }) => [sequence, value]));
+  return [...values].map(([sequence, value]) => ({ sequence, value })).sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
 }
 
 /** So many rows are looked up one by one sooner than everything is read once. */

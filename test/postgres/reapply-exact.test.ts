@@ -209,6 +209,25 @@ test("a key that the server computes, numbers that only the server gives, and a 
   expect(await cells(live, "SELECT attidentity::text FROM pg_attribute WHERE attrelid = 'i'::regclass AND attname = 'n'")).toEqual(["a"]);
 });
 
+test("sequences go on where they were: those of no column, and where the row of the last number is gone; one that begins anew does not", async () => {
+  const given = await scene(
+    `CREATE TABLE bill (id serial PRIMARY KEY, number int); CREATE SCHEMA "Odd.One"; CREATE SEQUENCE "Odd.One"."No"; CREATE SEQUENCE down INCREMENT -1;
+     CREATE SEQUENCE still START 50; CREATE SEQUENCE ring MAXVALUE 5 CYCLE; CREATE SEQUENCE low START 50 MINVALUE -10; SELECT nextval('ring'); SELECT nextval('still')`,
+    `INSERT INTO bill (number) SELECT nextval('"Odd.One"."No"') FROM generate_series(1, 7); DELETE FROM bill WHERE id = 7; SELECT nextval('down'), nextval('ring'); SELECT nextval('down');
+     SELECT setval('low', -3); CREATE SEQUENCE newer; SELECT nextval('newer')`,
+  );
+  const { live } = given;
+  expect((await exact(given)).sequences).toEqual([
+    { sequence: '"Odd.One"."No"', value: "7" },
+    { sequence: "public.bill_id_seq", value: "7" },
+    { sequence: "public.down", value: "-2" },
+  ]);
+  const next =
+    "SELECT nextval('\"Odd.One\".\"No\"') AS a, nextval('bill_id_seq') AS b, nextval('down') AS c, nextval('still') AS d, nextval('ring') AS e, nextval('low') AS f";
+  expect(await cells(live, next)).toEqual(["8 8 -3 51 2 50"]);
+  expect((await reapply({ live, folder: stand.folder, runId: given.runId })).sequences).toEqual([]);
+});
+
 test("what the older schema has no column for is told, and what the newer one had none for; a row takes the rest", async () => {
   const { live, runId } = await scene(
     "CREATE TABLE person (id int PRIMARY KEY, name text, age int); INSERT INTO person VALUES (1, 'Ann', 1), (2, 'Ben', 2)",
