@@ -2,13 +2,14 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import type { NotCompared } from "../postgres/comparison-beyond.ts";
+import { movedSequences, type NotCompared, type SequenceMoves } from "../postgres/comparison-beyond.ts";
 import { tooLargeIn } from "../postgres/comparison.ts";
 import type { ExportedFile } from "../postgres/export.ts";
 import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "../postgres/export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
 import { comparePlanned, inSnapshots, planEverything, type TableComparison } from "./comparison.ts";
 import { isDamaged } from "./database.ts";
+import { readSequences } from "./sequences.ts";
 import type { TablePlan } from "./shape.ts";
 
 export interface ExportManifest {
@@ -19,6 +20,8 @@ export interface ExportManifest {
   tables: Record<string, TableComparison & { columns: { name: string; type: string }[] }>;
   /** What is in no file, by name; absent in exports from before. */
   notCompared?: NotCompared[];
+  /** Last numbers that tables with AUTOINCREMENT gave, of those that moved; absent in exports from before. */
+  sequences?: SequenceMoves;
   /** Tables that could not be read to their end, and why: their file is damaged. */
   unreadable: Record<string, string>;
   /** Paths relative to the manifest's folder. */
@@ -55,6 +58,12 @@ export async function exportDifferences(request: ExportRequest): Promise<ExportM
     const { plans, notCompared } = await planEverything(base, current);
     manifest.notCompared = notCompared;
     for (const plan of plans) await exportTable(request, plan, manifest);
+    try {
+      manifest.sequences = movedSequences(readSequences(base), readSequences(current)).moves;
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+      manifest.unreadable["sqlite_sequence"] = (error as Error).message;
+    }
     manifest.notCompared.push(...tooLargeIn(Object.entries(manifest.tables)));
   });
   const file = await WholeFile.begin(path);

@@ -11,6 +11,7 @@ import { withoutTriggers } from "./reapply-quiet.ts";
 import { contentOf, stage, type Staged } from "./reapply-stage.ts";
 import { Columns, readLiveSchema } from "./reapply-target.ts";
 import { writeAll } from "./reapply-write.ts";
+import { resumeSequences } from "./sequences.ts";
 
 export interface ReapplyOptions {
   /** Session in the live file, not in a transaction; nobody else has one. */
@@ -59,6 +60,7 @@ export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOpti
     const conflictFile = await writeConflicts(sql, staged, conflictPath(folder, runId));
     await beforeCommit?.();
     for (const table of staged) live.exec(`DROP TABLE ${table.staged}`);
+    resumeSequences(live, manifest.sequences ?? {});
     live.exec("COMMIT");
     return { tables: counts, conflictFile, notHeld: notHeldOf(exported, without, targets.values()) };
   } catch (error) {

@@ -180,6 +180,26 @@ test("values an older type would change or refuse are conflicts; others are put 
   ]);
 });
 
+test("a number that was given once is not given again, also where its row is gone", async () => {
+  const { live, runId } = await scene(
+    `CREATE TABLE bill (id INTEGER PRIMARY KEY AUTOINCREMENT, text); CREATE TABLE first (id INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE ahead (id INTEGER PRIMARY KEY AUTOINCREMENT);
+     CREATE TABLE gone (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO bill (text) VALUES ('one')`,
+    `INSERT INTO bill (text) VALUES ('two'), ('three'); DELETE FROM bill WHERE id = 3; INSERT INTO first VALUES (9007199254740993); DELETE FROM first; INSERT INTO ahead VALUES (5);
+     INSERT INTO gone VALUES (7)`,
+    "INSERT INTO ahead VALUES (8); DROP TABLE gone",
+  );
+  const sequences = "SELECT name, CAST(seq AS TEXT) AS seq FROM sqlite_sequence ORDER BY name";
+  const after = [
+    { name: "ahead", seq: "8" },
+    { name: "bill", seq: "3" },
+    { name: "first", seq: "9007199254740993" },
+  ];
+  await reapply({ live, folder, runId });
+  expect(all(live, sequences)).toEqual(after);
+  await reapply({ live, folder, runId });
+  expect(all(live, sequences)).toEqual(after);
+});
+
 test("what the older schema has no place for stays in the export and is named", async () => {
   const { live, runId } = await scene(
     SHOP,
