@@ -1,6 +1,7 @@
 /** Where a stack lives: its folder, server, ports and definition. Every resource of the provider and every verb starts from one. */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { controlDatabaseName } from "../control/name.ts";
@@ -219,7 +220,8 @@ export function databaseUrl(site: Site, definition: SystemDefinition, database: 
 /** Connection string of the components for one PostgreSQL database. */
 export function servicesUrl(site: Site, database: string): string {
   const { host, port } = endpointOf(site);
-  return `postgresql://${servicesRole(site)}:${encodeURIComponent(secretOf(site, "database"))}@${host}:${port}/${encodeURIComponent(liveName(site, database))}`;
+  const at = isIPv6(host) ? `[${host}]` : host;
+  return `postgresql://${servicesRole(site)}:${encodeURIComponent(secretOf(site, "database"))}@${at}:${port}/${encodeURIComponent(liveName(site, database))}`;
 }
 
 /** Name under which the traffic gate's process is kept account of. */

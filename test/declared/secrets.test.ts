@@ -3,8 +3,8 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { definedSecret, heldSecret, makeSecrets, missingSecrets, rememberGiven, SecretMissingError } from "../../declared/secrets.ts";
-import { secretOf } from "../../declared/site.ts";
-import { newFolder } from "../components/targets/shop.ts";
+import { secretOf, servicesUrl } from "../../declared/site.ts";
+import { newFolder, newSite } from "../components/targets/shop.ts";
 
 const DEFINITION = { secrets: { stripe: {}, jwt: { generate: true as const } } };
 const VARIABLES = ["BACKOUT_SECRET_STRIPE", "BACKOUT_SECRET_JWT"];
@@ -55,4 +55,12 @@ test("what a person wrote into its file counts as set", () => {
     [],
     "sk_live_123",
   ]);
+});
+
+test("a service's address of its database is one that a parser reads, whatever the server's host is", async () => {
+  for (const host of ["127.0.0.1", "db.internal", "::1"]) {
+    const server = { embedded: false as const, host, port: 5433, user: "admin", driver: "dump" as const, databases: {} };
+    const url = new URL(servicesUrl(await newSite({ server }), "shop"));
+    expect([url.hostname.replace(/^\[|\]$/g, ""), url.port]).toEqual([host, "5433"]);
+  }
 });
