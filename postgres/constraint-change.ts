@@ -1,6 +1,14 @@
 /** Takes a constraint away or brings it back, and looks in the catalogue whether it is so. Each is idempotent and says "already". */
 import type { Client } from "pg";
-import { addStatements, dropStatement, findConstraint, restoreNeeds, type SavedConstraint } from "./constraints.ts";
+import {
+  addStatements,
+  DefinitionError,
+  dropStatement,
+  findConstraint,
+  isPartitioned,
+  restoreNeeds,
+  type SavedConstraint,
+} from "./constraints.ts";
 import { findViolations, tellViolations, violationCondition, type Violations } from "./constraint-violations.ts";
 import { atomically } from "./transaction.ts";
 
@@ -20,6 +28,18 @@ export class ConstraintNotAsDeclaredError extends Error {
   constructor(name: string, table: string, found: string, wanted: string) {
     super(`${name} on ${table} is ${found} in pg_constraint although it was ${wanted}`);
     this.name = "ConstraintNotAsDeclaredError";
+    this.constraint = name;
+  }
+}
+
+/** What is dropped has to come back. */
+export class NotDroppedError extends Error {
+  readonly constraint: string;
+  constructor(name: string, table: string, definition: string) {
+    super(
+      `${name} on ${table} is not dropped: "${definition}" cannot be made again by backout. Pin it \`enforced\` and update the stack, or drop it by hand`,
+    );
+    this.name = "NotDroppedError";
     this.constraint = name;
   }
 }
@@ -60,9 +80,15 @@ async function patiently(client: Client, work: () => Promise<void>): Promise<voi
   }
 }
 
+/** @throws NotDroppedError */
 export async function dropConstraint(client: Client, { table, name }: Subject, record: Record): Promise<"already" | "dropped"> {
   const found = await findConstraint(client, table, name);
   if (found === null) return "already";
+  try {
+    addStatements(table, name, found);
+  } catch (error) {
+    throw error instanceof DefinitionError ? new NotDroppedError(name, table, found.definition) : error;
+  }
   const startedAt = performance.now();
   await patiently(client, async () => {
     await client.query(dropStatement(table, name, found.kind));
@@ -104,9 +130,10 @@ export async function enforceConstraint(
     throw new ConstraintViolatedError(name, table, violations);
   };
   if (moveAway === undefined) await unfit();
-  const statements = addStatements(table, name, saved);
+  const statements = addStatements(table, name, saved, await isPartitioned(client, table));
   // An index cannot be built over rows that violate it.
-  if (moveAway !== undefined && condition !== null && statements.concurrent.length > 0) await moveAway(condition);
+  const byIndex = saved.kind === "unique" || saved.kind === "primary-key";
+  if (moveAway !== undefined && condition !== null && byIndex) await moveAway(condition);
   if (found === null) {
     for (const statement of statements.concurrent) await client.query(statement);
     await patiently(client, async () => void (await client.query(statements.add)));

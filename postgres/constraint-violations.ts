@@ -45,6 +45,8 @@ export function violationCondition(
     const expression = /^CHECK \(([\s\S]*)\)(?: NO INHERIT)?$/.exec(definition)?.[1];
     const alone = / NO INHERIT$/.test(definition) ? ` AND ${own("r", qualified(table))}` : "";
     if (expression !== undefined) return `((${expression}) IS FALSE${alone})`;
+    const column = /^NOT NULL (.+?)(?: NO INHERIT)?$/.exec(definition)?.[1];
+    if (column !== undefined) return `(r.${column} IS NULL${alone})`;
   }
   const reference = saved.kind === "foreign-key" ? FOREIGN_KEY.exec(definition) : null;
   if (reference !== null && !/ MATCH FULL/.test(definition)) {

@@ -1,5 +1,5 @@
 /** Constraints of a table: what the catalogue says of them, and the statements that take them away and bring them back. */
-import type { Client } from "pg";
+import pg, { type Client } from "pg";
 import type { ConstraintKind } from "../systems/constraint.ts";
 import { qualified, quote } from "./connection.ts";
 
@@ -12,6 +12,10 @@ export interface SavedConstraint {
   functions: { signature: string; statement: string }[];
   /** Enumerations its values are of, with their labels in order. */
   enums: { name: string; labels: string[] }[];
+  /** What is said of it; absent: nothing. */
+  comment?: string;
+  /** When a trigger fires; absent: as usual. */
+  fires?: "ALWAYS" | "REPLICA";
 }
 
 export interface FoundConstraint {
@@ -68,7 +72,21 @@ export async function saveConstraint(client: Client, found: FoundConstraint): Pr
      GROUP BY t.oid ORDER BY 1`,
     [found.oid],
   );
-  return { kind: found.kind, definition: found.definition, functions, enums };
+  const { rows: besides } = await client.query<{ comment: string | null; fires: "ALWAYS" | "REPLICA" | null }>(
+    `SELECT CASE WHEN t.oid IS NULL THEN obj_description(c.oid, 'pg_constraint') ELSE obj_description(t.oid, 'pg_trigger') END AS comment,
+       CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' END AS fires
+     FROM pg_constraint c LEFT JOIN pg_trigger t ON c.contype = 't' AND t.tgconstraint = c.oid WHERE c.oid = $1::oid`,
+    [found.oid],
+  );
+  const { comment = null, fires = null } = besides[0] ?? {};
+  return {
+    kind: found.kind,
+    definition: found.definition,
+    functions,
+    enums,
+    ...(comment !== null && { comment }),
+    ...(fires !== null && { fires }),
+  };
 }
 
 /** Makes again what the rule uses and is gone. What is there stays as it is: it may be newer. @returns what was made. */
@@ -101,6 +119,11 @@ export async function ownerOf(client: Client, table: string): Promise<string> {
   return rows[0].owner;
 }
 
+export async function isPartitioned(client: Client, table: string): Promise<boolean> {
+  const { rowCount } = await client.query("SELECT FROM pg_class WHERE oid = to_regclass($1) AND relkind = 'p'", [qualified(table)]);
+  return rowCount === 1;
+}
+
 /** Foreign keys of other tables that rest on a UNIQUE or PRIMARY KEY constraint, as `table.name`. */
 export async function dependents(client: Client, table: string, name: string): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
@@ -117,7 +140,7 @@ export function dropStatement(table: string, name: string, kind: ConstraintKind)
     : `ALTER TABLE ${qualified(table)} DROP CONSTRAINT ${quote(name)}`;
 }
 
-/** Statements that make a constraint: `concurrent` outside of a transaction first, then `add`, then `validate` where rows are looked at apart. */
+/** Statements that make a constraint: `concurrent` outside of a transaction first, then `add` in one, then `validate` where rows are looked at apart. */
 export interface AddStatements {
   concurrent: string[];
   add: string;
@@ -136,23 +159,33 @@ export class DefinitionError extends Error {
 
 const KEY = /^(UNIQUE|PRIMARY KEY)( NULLS NOT DISTINCT)? (\([^)]*\))( INCLUDE \([^)]*\))?((?: NOT)? DEFERRABLE.*)?$/;
 
-/** @throws DefinitionError */
+/** @param partitioned an index over a partitioned table cannot be made beside its users @throws DefinitionError */
 export function addStatements(
   table: string,
   name: string,
-  { kind, definition }: Pick<SavedConstraint, "kind" | "definition">,
+  { kind, definition, comment, fires }: Pick<SavedConstraint, "kind" | "definition" | "comment" | "fires">,
+  partitioned = false,
 ): AddStatements {
   const target = qualified(table);
-  if (kind === "trigger") return { concurrent: [], add: definition, validate: null };
-  if (kind === "check" || kind === "foreign-key")
+  const what = `${kind === "trigger" ? "TRIGGER" : "CONSTRAINT"} ${quote(name)} ON ${target}`;
+  const whole = (statement: string): string =>
+    [
+      statement,
+      ...(fires === undefined ? [] : [`ALTER TABLE ${target} ENABLE ${fires} TRIGGER ${quote(name)}`]),
+      ...(comment === undefined ? [] : [`COMMENT ON ${what} IS ${pg.escapeLiteral(comment)}`]),
+    ].join(";\n");
+  if (kind === "trigger") return { concurrent: [], add: whole(definition), validate: null };
+  if ((kind === "check" && !/^\s*EXCLUDE\b/i.test(definition)) || kind === "foreign-key")
     return {
       concurrent: [],
-      add: `ALTER TABLE ${target} ADD CONSTRAINT ${quote(name)} ${definition} NOT VALID`,
+      add: whole(`ALTER TABLE ${target} ADD CONSTRAINT ${quote(name)} ${definition} NOT VALID`),
       validate: `ALTER TABLE ${target} VALIDATE CONSTRAINT ${quote(name)}`,
     };
   const parts = KEY.exec(definition);
   if (parts === null) throw new DefinitionError(name, definition);
   const [, type, distinct = "", columns = "", include = "", deferrable = ""] = parts;
+  if (partitioned)
+    return { concurrent: [], add: whole(`ALTER TABLE ${target} ADD CONSTRAINT ${quote(name)} ${definition}`), validate: null };
   const schema = target.slice(0, target.indexOf(".") + 1);
   return {
     // What an interrupted attempt left is not valid.
@@ -160,7 +193,7 @@ export function addStatements(
       `DROP INDEX CONCURRENTLY IF EXISTS ${schema}${quote(name)}`,
       `CREATE UNIQUE INDEX CONCURRENTLY ${quote(name)} ON ${target} ${columns}${include}${distinct}`,
     ],
-    add: `ALTER TABLE ${target} ADD CONSTRAINT ${quote(name)} ${type} USING INDEX ${quote(name)}${deferrable}`,
+    add: whole(`ALTER TABLE ${target} ADD CONSTRAINT ${quote(name)} ${type} USING INDEX ${quote(name)}${deferrable}`),
     validate: null,
   };
 }

@@ -5,6 +5,7 @@ import { connect } from "../../postgres/connection.ts";
 import {
   ConstraintViolatedError,
   dropConstraint,
+  NotDroppedError,
   enforceConstraint,
   unvalidateConstraint,
   type Record as Recorder,
@@ -122,6 +123,34 @@ test("enforced → for new rows only → enforced again; UNIQUE is made over an 
   expect(await rows("SELECT pg_get_indexdef('labels'::regclass)")).toEqual([
     "CREATE UNIQUE INDEX labels ON public.boxes USING btree (label)",
   ]);
+});
+
+test("what was said of a rule, when it fires, and a key of a partitioned table come back with it; what could not come back is not dropped", async () => {
+  await client.query(`
+    COMMENT ON CONSTRAINT round_price ON boxes IS 'it''s so'; COMMENT ON CONSTRAINT labels ON boxes IS 'one each'; COMMENT ON TRIGGER no_thirteen ON boxes IS 'bad luck';
+    ALTER TABLE boxes ENABLE ALWAYS TRIGGER no_thirteen;
+    CREATE TABLE visits (id int, day int, n int, CONSTRAINT visit PRIMARY KEY (id, day), CONSTRAINT once UNIQUE (n, day) DEFERRABLE) PARTITION BY RANGE (day);
+    CREATE TABLE early PARTITION OF visits FOR VALUES FROM (0) TO (10); CREATE TABLE late PARTITION OF visits DEFAULT; INSERT INTO visits VALUES (1, 1, 1), (2, 20, 1);
+    CREATE TABLE spans (span int4range, CONSTRAINT apart EXCLUDE USING gist (span WITH &&))`);
+  const facts = (table: string, name: string) =>
+    rows(`SELECT json_build_array(c.contype, c.convalidated, c.condeferrable, pg_get_constraintdef(c.oid), obj_description(c.oid, 'pg_constraint'), t.tgenabled, obj_description(t.oid, 'pg_trigger'))::text
+            FROM pg_constraint c LEFT JOIN pg_trigger t ON c.contype = 't' AND t.tgconstraint = c.oid WHERE c.conrelid = '${table}'::regclass AND c.conname = '${name}'`);
+  for (const [table, name, violates] of [
+    ["boxes", "round_price"],
+    ["boxes", "labels"],
+    ["boxes", "no_thirteen", "r.size = 13"],
+    ["visits", "visit"],
+    ["visits", "once"],
+  ] as const) {
+    const [before, definition] = [await facts(table, name), await saved(table, name)];
+    expect(await dropConstraint(client, { table, name }, record)).toBe("dropped");
+    expect(await facts(table, name)).toEqual([]);
+    const subject = { table, name, ...(violates !== undefined && { violates }) };
+    expect(await enforceConstraint(client, subject, { saved: definition, validate: true }, record)).toBe("added");
+    expect(await facts(table, name)).toEqual(before);
+  }
+  await expect(dropConstraint(client, { table: "spans", name: "apart" }, record)).rejects.toThrow(NotDroppedError);
+  expect(await facts("spans", "apart")).toHaveLength(1);
 });
 
 test("rows that violate go to a side table with everything that refers to them, and come back by what the table says of itself", async () => {
