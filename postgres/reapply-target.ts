@@ -71,7 +71,7 @@ const FOREIGN_KEYS = `
          quote_ident(cn.nspname) || '.' || quote_ident(c.relname) AS "table",
          CASE WHEN c.relkind = 'p' THEN '' ELSE 'ONLY ' END || quote_ident(cn.nspname) || '.' || quote_ident(c.relname) AS "childLive",
          CASE WHEN p.relkind = 'p' THEN '' ELSE 'ONLY ' END || quote_ident(pn.nspname) || '.' || quote_ident(p.relname) AS "parentLive",
-         k.confdeltype <> 'a' AS acts, k.condeferrable AS deferrable, k.condeferred AS deferred,
+         k.confdeltype <> 'a' AS acts, coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) AS period, k.condeferrable AS deferrable, k.condeferred AS deferred,
          ${columnsOf("k.conkey", "k.conrelid")} AS columns, ${columnsOf("k.confkey", "k.confrelid")} AS references
     FROM pg_constraint k
          JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
@@ -87,6 +87,8 @@ interface ForeignKey {
   childLive: string;
   parentLive: string;
   acts: boolean;
+  /** A time is covered by several rows of the parent: equality does not tell. */
+  period: boolean;
   deferrable: boolean;
   deferred: boolean;
   columns: string[];
@@ -101,11 +103,11 @@ const RULES = `
                      'constraint', u.conname, 'deferrable', NOT i.indimmediate,
                      'referredTo', EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid)) ORDER BY x.relname)
                      FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid LEFT JOIN pg_constraint u ON u.conindid = i.indexrelid AND u.contype IN ('p', 'u')
-                    WHERE i.indrelid = c.oid AND i.indisunique), '[]') AS uniques,
+                    WHERE i.indrelid = c.oid AND i.indisunique AND NOT i.indisexclusion), '[]') AS uniques,
          coalesce((SELECT json_agg(json_build_object('name', k.conname, 'expression', pg_get_expr(k.conbin, k.conrelid)) ORDER BY k.conname)
                      FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)), '[]') AS checks,
          coalesce((SELECT json_agg(json_build_object('name', k.conname, 'columns', ${columnsOf("k.conkey", "k.conrelid")}) ORDER BY k.conname)
-                     FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'x'), '[]') AS exclusions,
+                     FROM pg_constraint k JOIN pg_index i ON i.indexrelid = k.conindid AND i.indisexclusion WHERE k.conrelid = c.oid AND k.contype <> 'f'), '[]') AS exclusions,
          coalesce((SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull), '[]') AS required,
          coalesce((SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> ''), '[]') AS identities
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -123,7 +125,12 @@ export async function readLiveSchema(live: Client, exported: Record<string, Expo
     if (target !== null) targets.set(rule.name, target);
   }
   const without = Object.keys(exported).filter((name) => !targets.has(name));
-  return { targets, without, order: parentsFirst([...targets.keys()], keys), references: keys.map(referenceOf) };
+  return {
+    targets,
+    without,
+    order: parentsFirst([...targets.keys()], keys),
+    references: keys.filter(({ period }) => !period).map(referenceOf),
+  };
 }
 
 function referenceOf({ name, child, parent, table, childLive, parentLive, acts, deferrable, deferred, columns, references }: ForeignKey) {

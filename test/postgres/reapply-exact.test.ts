@@ -168,6 +168,22 @@ test("a chain of rows that refer to one that is refused is left out as a whole, 
   expect(await cells(live, "SELECT count(*), max(id) FROM n")).toEqual(["999 999"]);
 });
 
+test("keys and references of times: what several rows cover together is referred to, and times may change places", async (context) => {
+  const session = await stand.open("postgres");
+  const { rows } = await session.query<{ version: number }>("SELECT current_setting('server_version_num')::int AS version");
+  if (rows[0]!.version < 180_000) context.skip("WITHOUT OVERLAPS came with PostgreSQL 18");
+  await exact(
+    await scene(
+      `CREATE EXTENSION btree_gist; CREATE TABLE price (id int, valid int4range, amount int, PRIMARY KEY (id, valid WITHOUT OVERLAPS));
+       CREATE TABLE sale (id int PRIMARY KEY, price int, during int4range, FOREIGN KEY (price, PERIOD during) REFERENCES price (id, PERIOD valid));
+       CREATE TABLE slot (id int PRIMARY KEY, room int, during int4range, UNIQUE (room, during WITHOUT OVERLAPS));
+       INSERT INTO price VALUES (1, '[1,5)', 1), (1, '[5,9)', 1); INSERT INTO sale VALUES (1, 1, '[2,7)'); INSERT INTO slot VALUES (1, 1, '[1,5)'), (2, 1, '[5,9)')`,
+      `UPDATE price SET amount = 2; INSERT INTO price VALUES (1, '[9,12)', 3); INSERT INTO sale VALUES (2, 1, '[2,11)');
+       UPDATE slot SET during = '[20,30)' WHERE id = 1; UPDATE slot SET during = '[1,5)' WHERE id = 2; UPDATE slot SET during = '[5,9)' WHERE id = 1`,
+    ),
+  );
+});
+
 test("a row of a parent that equals one of a child is a row of its own", async () => {
   const found = await scene(
     "CREATE TABLE p (id int, t text); CREATE TABLE c (extra int) INHERITS (p); CREATE TABLE k (id int PRIMARY KEY, t text); CREATE TABLE kc (PRIMARY KEY (id)) INHERITS (k); INSERT INTO c VALUES (1, 'x', 1); INSERT INTO kc VALUES (1, 'x')",
