@@ -105,7 +105,7 @@ function isRowNumber(live: DatabaseSync, { name, primaryKey }: TableShape): bool
   return primaryKey.length === 1 && all(live, "SELECT 1 FROM pragma_index_list($1) WHERE origin = 'pk'", [name]).length === 0;
 }
 
-/** What is unique by an expression, or among some rows alone, is found out by trying. */
+/** What is unique by an expression, in a column that is computed, or among some rows alone, is found out by trying. */
 function uniquesOf(live: DatabaseSync, shape: TableShape, key: readonly string[]): UniqueKey[] {
   const indexes = all<{ name: string }>(live, 'SELECT name FROM pragma_index_list($1) WHERE "unique" = 1 AND partial = 0', [shape.name]);
   const uniques = indexes.map(({ name }) => ({
@@ -115,8 +115,9 @@ function uniquesOf(live: DatabaseSync, shape: TableShape, key: readonly string[]
     ]),
   }));
   if (isRowNumber(live, shape)) uniques.push({ name: "the primary key", parts: [{ name: shape.primaryKey[0]!, coll: "BINARY" }] });
+  const computed = new Set(shape.columns.filter(({ generated }) => generated).map(({ name }) => name));
   return uniques
-    .filter(({ parts }) => parts.every((part) => part.name !== null) && !sameColumns(parts, key))
+    .filter(({ parts }) => parts.every(({ name }) => name !== null && !computed.has(name)) && !sameColumns(parts, key))
     .map(({ name, parts }) => ({
       name,
       keys: parts.map((part) => quote(part.name!)),

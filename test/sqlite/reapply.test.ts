@@ -180,6 +180,18 @@ test("values an older type would change or refuse are conflicts; others are put 
   ]);
 });
 
+test("values that are computed and unique may change places; one that is taken is a conflict", async () => {
+  const { live, current, runId } = await scene(
+    `CREATE TABLE user (id INTEGER PRIMARY KEY, name TEXT, handle AS (lower(name)) STORED UNIQUE, n AS (id * 2)); CREATE UNIQUE INDEX numbers ON user (n);
+     INSERT INTO user (name) VALUES ('Ann'), ('Bob')`,
+    `UPDATE user SET name = name || '.'; UPDATE user SET name = CASE id WHEN 1 THEN 'Bob' ELSE 'Ann' END; INSERT INTO user VALUES (3, 'Cy'), (4, 'Di')`,
+    "INSERT INTO user VALUES (9, 'DI')",
+  );
+  expect(short(await reapply({ live, folder, runId }))).toEqual(["insert user 4: constraint violated"]);
+  const names = "SELECT id, name, handle FROM user WHERE id < 4 ORDER BY id";
+  expect(all(live, names)).toEqual(all(current, names));
+});
+
 test("a number that was given once is not given again, also where its row is gone", async () => {
   const { live, runId } = await scene(
     `CREATE TABLE bill (id INTEGER PRIMARY KEY AUTOINCREMENT, text); CREATE TABLE first (id INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE ahead (id INTEGER PRIMARY KEY AUTOINCREMENT);
