@@ -310,6 +310,10 @@ describe("an attempt to verify judges what it caused", () => {
     batch.close();
     expect(await up()).toMatchObject({ ok: true, failure: null });
     const taking = new DatabaseSync(liveFile(site, "shop"), { timeout: 5_000 });
+    // More than are taken while the update runs, however long that is.
+    taking.exec(
+      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) INSERT INTO items (name) SELECT 'more' FROM n",
+    );
     const timer = setInterval(() => taking.exec("DELETE FROM items WHERE id = (SELECT max(id) FROM items)"), 50);
     expect((await up(release("v1.0.0"))).failure).toMatch(/^verify: 1 of 3 checks failed: count \(/);
     clearInterval(timer);
