@@ -2,6 +2,7 @@
  * Starting a component as a process of this machine: detached, so that it outlives whoever started it, and marked in its environment, so
  * that a starter killed between starting and recording leaves nothing that nobody knows of.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { end } from "./end.ts";
@@ -56,8 +57,18 @@ export async function startProcess(
     if (seen.release !== spec.release || seen.configHash !== spec.configHash) throw new AnotherRunningError(seen.record, spec);
     return { state: "already", record: seen.record };
   }
-  if (spec.port !== null && !(await isPortFree(spec.port))) throw new PortTakenError(spec.name, spec.port, holderOf(spec.port));
+  if (spec.port !== null) await requirePort(spec.name, spec.port);
   return { state: "started", record: await launch(stateFolder, spec) };
+}
+
+/** A process that has just ended may have its port for a moment more, while its threads end: nobody is named as its holder then. */
+const ENDING_MS = 2_000;
+
+async function requirePort(name: string, port: number): Promise<void> {
+  for (const until = performance.now() + ENDING_MS; !(await isPortFree(port)); await sleep(20)) {
+    const holder = holderOf(port);
+    if (holder !== null || performance.now() > until) throw new PortTakenError(name, port, holder);
+  }
 }
 
 async function launch(stateFolder: string, spec: ProcessSpec): Promise<ProcessRecord> {
