@@ -15,9 +15,15 @@ interface Looking {
   control: Pick<ControlRecord, "crossing" | "snapshotOfEpoch">;
 }
 
-/** What no export holds of each quarantine to which users wrote, in words. Left out: those of which an export holds everything. */
-export async function onlyCopies({ site, control }: Looking, catalogue: readonly CatalogueDatabase[]): Promise<Map<string, string[]>> {
-  const unopened = await neverWritten(control, catalogue);
+/**
+ * What no export holds of each quarantine to which users wrote, in words. Left out: those of which an export holds everything.
+ * @param unopened those to which no user wrote: `neverWritten`
+ */
+export async function onlyCopies(
+  { site, control }: Looking,
+  catalogue: readonly CatalogueDatabase[],
+  unopened: readonly string[],
+): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   for (const { name, database, epoch } of catalogue.filter(({ role, name }) => role === "quarantine" && !unopened.includes(name))) {
     const crossing = await control.crossing(epoch);

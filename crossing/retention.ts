@@ -117,7 +117,8 @@ export async function applyRetention(
   const { control, definition, epoch } = run;
   const [opened, catalogue] = [await control.openings(), await control.catalogued()];
   const pins = (await control.crossing(epoch))?.pins;
-  const copies = await onlyCopies(run, catalogue);
+  const unopened = await neverWritten(control, catalogue);
+  const copies = await onlyCopies(run, catalogue, unopened);
   const keeping: Keeping = {
     pinned,
     epoch,
@@ -127,7 +128,7 @@ export async function applyRetention(
       opened.map(({ pins: { release } }) => release),
     ),
     releases: pins === undefined ? [] : [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])],
-    unopened: await neverWritten(control, catalogue),
+    unopened,
     onlyCopies: [...copies.keys()],
   };
   const taken = await control.readySnapshots();

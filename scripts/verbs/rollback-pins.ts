@@ -130,7 +130,8 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
     overrides: overridesBefore(stack, target, to, standing),
     restarts: Object.fromEntries(Object.entries(declared.components).map(([name, { restart }]) => [name, restart ?? 0])),
   });
-  const written = edits.map((edit) => asWritten(stack, edit));
+  const ledger = stackConfig(stack.text)[`${NAMESPACE}:releases`] as Record<string, LedgerEntry> | undefined;
+  const written = edits.map((edit) => asWritten(declared, ledger, edit));
   return wish.carry === undefined ? written : [...written, { path: ["carry"], value: wish.carry }];
 }
 
@@ -253,14 +254,13 @@ function overridesBefore(
 }
 
 /** A setting that the ledger holds encrypted stays so where it is written again. */
-function asWritten({ declared, text }: OpenStack, edit: PinEdit): PinEdit {
+function asWritten(declared: OpenStack["declared"], ledger: Record<string, LedgerEntry> | undefined, edit: PinEdit): PinEdit {
   const [section, component, config, key] = edit.path;
   if (section !== "components" || config !== "config" || component === undefined || key === undefined || typeof edit.value !== "string")
     return edit;
-  const written = stackConfig(text)[`${NAMESPACE}:releases`] as Record<string, LedgerEntry> | undefined;
   const cipher = Object.entries(declared.releases)
     .filter(([, { components }]) => components[component]?.config?.[key] === edit.value)
-    .map(([release]) => written?.[release]?.components?.[component]?.config?.[key])
+    .map(([release]) => ledger?.[release]?.components?.[component]?.config?.[key])
     .find((value) => typeof value === "object");
   return cipher === undefined ? edit : { ...edit, value: cipher };
 }

@@ -7,7 +7,7 @@ import { showFreeze } from "../../crossing/freeze.ts";
 import { gateRuns } from "../../crossing/gate.ts";
 import { isDone, look, type Facts } from "../../crossing/look.ts";
 import { enginesOf } from "../../crossing/engine.ts";
-import { dropCommand, onlyCopies } from "../../crossing/only-copy.ts";
+import { dropCommand, neverWritten, onlyCopies } from "../../crossing/only-copy.ts";
 import { maintenanceLine } from "../../crossing/preview.ts";
 import type { Maintenance } from "../../declared/pins.ts";
 import { scopeText } from "../../crossing/recorded-scope.ts";
@@ -144,7 +144,11 @@ export async function status(options: CommonOptions): Promise<Status> {
 async function heldAlone({ site, definition }: OpenStack, copies: Facts["catalogue"]): Promise<Map<string, string[]>> {
   const control = copies.some(({ role }) => role === "quarantine") ? await openControl(site, definition) : null;
   if (control === null) return new Map();
-  return onlyCopies({ site, control }, copies).finally(() => control.end());
+  try {
+    return await onlyCopies({ site, control }, copies, await neverWritten(control, copies));
+  } finally {
+    await control.end();
+  }
 }
 
 /** By snapshot. */

@@ -268,7 +268,7 @@ describe("a quarantine that holds what no export does", () => {
     exported(5, { notCompared: [], unreadable: { visits: "malformed" } });
     const run = running([]);
     // Of 3 there is no export; 4 was set aside before anybody was let in to it.
-    expect([...(await onlyCopies(run, catalogue))]).toEqual([
+    expect([...(await onlyCopies(run, catalogue, await neverWritten(run.control, catalogue)))]).toEqual([
       ["pfa_quarantine_1", ["values of docs, column data"]],
       ["pfa_quarantine_3", ["there is no export of it"]],
       ["pfa_quarantine_5", ["table visits, which is damaged"]],
