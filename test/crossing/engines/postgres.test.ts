@@ -165,13 +165,23 @@ function behaves(start: () => Promise<Kind>): void {
   });
 }
 
+/** Runs `work` with a server and a stack on it that are gone afterwards. */
+async function onOwnServer(work: (on: { stand: Stand; own: OwnServer }) => Promise<void>): Promise<void> {
+  const own = await ownServer();
+  const { host, port, user, passwordFile } = own.endpoint;
+  const server: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
+  const stand = await makeStand(server, (run) => postgres.make(run, DATABASE));
+  try {
+    await work({ stand, own });
+  } finally {
+    await stand.end();
+    await own.remove();
+  }
+}
+
 describe("databases that are renamed", () => {
   test("whoever looks at rows at risk while a fence closes is refused, and ends nobody who works inside it", async () => {
-    const own = await ownServer();
-    const { host, port, user, passwordFile } = own.endpoint;
-    const server: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
-    const stand = await makeStand(server, (run) => postgres.make(run, DATABASE));
-    try {
+    await onOwnServer(async ({ stand }) => {
       const { run, snapshot } = await stand.snapshotted();
       const flags = {
         database: DATABASE,
@@ -196,18 +206,11 @@ describe("databases that are renamed", () => {
       expect(await inside.session.all("SELECT 1 AS still")).toEqual([{ still: 1 }]);
       await inside.end();
       expect((await withoutOwnFlags(at, snapshot, risk, true)).rows["customers"]).toMatchObject({ inserted: 0 });
-    } finally {
-      await stand.end();
-      await own.remove();
-    }
+    });
   });
 
   test("a database of somebody else's that is called like an armed copy is left alone; a copy that nobody entered goes", async () => {
-    const own = await ownServer();
-    const { host, port, user, passwordFile } = own.endpoint;
-    const server: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
-    const stand = await makeStand(server, (run) => postgres.make(run, DATABASE));
-    try {
+    await onOwnServer(async ({ stand, own }) => {
       const { run, snapshot } = await stand.snapshotted();
       for (const name of ["shop_armed_forces", "shop_armed_9_1"]) await (await own.create(name)).end();
       await postgres.arm(run, snapshot);
@@ -215,10 +218,7 @@ describe("databases that are renamed", () => {
         await own.open("postgres")
       ).query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_armed%' ORDER BY 1");
       expect(rows.map(({ name }) => name)).toEqual([`shop_armed_${snapshot.id}_1`, "shop_armed_forces"]);
-    } finally {
-      await stand.end();
-      await own.remove();
-    }
+    });
   });
 
   behaves(async () => {
