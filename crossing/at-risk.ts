@@ -47,6 +47,21 @@ export function losses({ rows, unknown, notCompared }: AtRisk): string[] {
   ];
 }
 
+/** Why `carry: refuse` refuses, and what to do instead; null: nothing can be lost. */
+export function carryRefusal(database: string, release: string, found: AtRisk): { told: string; instead: string } | null {
+  const lost = losses(found);
+  if (lost.length === 0) return null;
+  const rows = Object.values(found.rows).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
+  const what =
+    rows > 0
+      ? `${rows} ${rows === 1 ? "row" : "rows"} of ${database} ${rows === 1 ? "was" : "were"}`
+      : `something in ${database} may have been`;
+  return {
+    told: `backout:carry is "refuse" and ${what} written since (${lost.join(", ")}).`,
+    instead: `Set backout:carry to "export" to keep them as files, or pin other data than ${release}'s.`,
+  };
+}
+
 /** Up to this many rows counting takes no longer than a person notices. */
 export const COUNT_UP_TO_ROWS = 20_000;
 

@@ -101,6 +101,8 @@ export interface CrossingPlan {
   maintenanceChanged: boolean;
   /** Components that will run on a schema that is too new for them, in words; absent: none. */
   schemaAhead?: string[];
+  /** Made while the databases were out of reach, from what the pins alone say: to be shown, never to be carried out. */
+  assumed?: true;
 }
 
 /** What is declared besides the pins. It moves nothing by itself, so that it is no part of a crossing's identity. */

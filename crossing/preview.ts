@@ -1,18 +1,19 @@
 /** What a crossing would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
 import { readinessOf } from "./arming.ts";
 import { constraintLines, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { atRisk, type AtRisk } from "./at-risk.ts";
+import { atRisk, carryRefusal, losses, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
 import { copySeconds, estimate, type Estimate } from "./estimate.ts";
 import type { CrossingPlan, DataAction } from "./plan.ts";
 import { scopeText } from "./recorded-scope.ts";
 import { openControl } from "../control/open.ts";
 import type { ControlRecord, Snapshot } from "../control/record.ts";
+import { printable } from "../declared/errors.ts";
 import type { Maintenance } from "../declared/pins.ts";
 import type { Carry } from "../declared/schema.ts";
 import type { Site } from "../declared/site.ts";
 import { LARGE_OBJECTS } from "../postgres/comparison-beyond.ts";
-import { engineOf, type Looking } from "./engine.ts";
+import { engineOf, satisfies, type Looking } from "./engine.ts";
 import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../systems/definition.ts";
 
@@ -105,7 +106,7 @@ export async function previewCrossing(
         toCopyBytes += SLOWER_IN_PLACE * (await (await engineOf(definition, name)).liveBytes({ site, definition, control }, name));
       if (reached && plan.take.length > 0 && database.action.kind === "none")
         toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, control }, name);
-      const looked = control === null ? null : await lookAtRisk(site, definition, control, name, database.action, exact);
+      const looked = control === null ? null : await lookAtRisk({ site, definition, control }, name, database.action, exact, carry);
       databases[name] = {
         action: describeAction(database.action),
         migrations: { up: database.up, back: database.back, backBy: database.backBy },
@@ -165,19 +166,32 @@ async function leftBehind(at: Looking, database: string, action: DataAction, sna
 }
 
 async function lookAtRisk(
-  site: Site,
-  definition: SystemDefinition,
-  control: ControlRecord,
+  at: Looking & { control: ControlRecord },
   database: string,
   action: DataAction,
   exact: boolean,
-) {
+  carry: Carry,
+): Promise<{ rows: AtRisk | null; unknown: string | null }> {
   if (action.kind !== "restore" && action.kind !== "undo") return { rows: null, unknown: null };
   try {
-    return { rows: await atRisk({ site, definition, control }, database, action, exact), unknown: null };
+    // An attempt before has replaced it already.
+    if (satisfies(await (await engineOf(at.definition, database)).lineage(at, database), action)) return { rows: null, unknown: null };
+    const rows = await atRisk(at, database, action, exact);
+    // To be refused for, it must be true: counters count what was taken back, too.
+    const doubtful = carry === "refuse" && rows?.how === "estimated" && losses(rows).length > 0;
+    return { rows: doubtful ? await atRisk(at, database, action, true) : rows, unknown: null };
   } catch (error) {
     return { rows: null, unknown: (error as Error).message };
   }
+}
+
+/** What `carry: refuse` refuses a plan for: what is counted. In the fence it is counted again. */
+export function carryRefusals({ databases, to }: Pick<CrossingPreview, "databases" | "to">, carry: Carry): string[] {
+  if (carry !== "refuse") return [];
+  return Object.entries(databases).flatMap(([database, { atRisk: found }]) => {
+    const refusal = found?.how === "counted" ? carryRefusal(database, to, found) : null;
+    return refusal === null ? [] : [printable(`${refusal.told} ${refusal.instead}`)];
+  });
 }
 
 /** Those of tables that the snapshot has: what it has no place for stays in the export. */

@@ -57,6 +57,9 @@ export class RefusedError extends Error {
   }
 }
 
+/** Why what was planned is not carried out although the databases answer now. */
+export const UNSEEN = "the databases could not be reached when this was planned";
+
 /** Runs one step of a phase: journalled, timed, and with its failure kept in the crossing's record. */
 export async function step<T>(run: Run, phase: Phase, name: string, work: () => Promise<T>, detail?: (result: T) => unknown): Promise<T> {
   const entry = { epoch: run.epoch, runId: run.runId, phase, step: name };

@@ -10,11 +10,12 @@ import { armBefore } from "../arming.ts";
 import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../gate/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
-import { countSince, losses } from "../at-risk.ts";
+import { carryRefusal, countSince } from "../at-risk.ts";
 import { engineOf, satisfies } from "../engine.ts";
+import { unfinished } from "../look.ts";
 import type { CrossingPlan } from "../plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
-import { RefusedError, step, StepOutcomeError, type Run } from "../run.ts";
+import { RefusedError, step, StepOutcomeError, UNSEEN, type Run } from "../run.ts";
 import { mayReopen, reopenRefused } from "./reopen.ts";
 
 export interface FenceRequest {
@@ -30,6 +31,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const { pins, plan } = request;
   const { control, epoch } = run;
   const before = await control.lastCrossing();
+  refuseOtherThanPlanned(request, before, epoch);
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
   // An earlier attempt has begun this very crossing: what it leads to did not stand before.
   const standing = before?.epoch === epoch ? await control.lastOpenCrossing() : before;
@@ -80,6 +82,15 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   return { closedAt: new Date().toISOString() };
 }
 
+/** What has become true since it was planned, nobody has looked at. */
+function refuseOtherThanPlanned({ pins, plan }: FenceRequest, before: Crossing | null, epoch: number): void {
+  const last = before?.epoch ?? 0;
+  const next = epoch === last + 1 || (epoch === last && before?.crossing === crossingOf(pins));
+  if (next && plan.assumed !== true) return;
+  const why = next ? UNSEEN : `crossing ${last} was begun since this was planned`;
+  throw new RefusedError(`${why}. Nothing was changed. Run it again: it is planned anew.`);
+}
+
 /** The configuration that was in force, before another one is: nobody else keeps what was declared and not released. */
 async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
   const from = (await run.control.lastOpenCrossing())?.pins;
@@ -99,10 +110,9 @@ function existing(run: Run, plan: CrossingPlan): string[] {
 
 /** Whether nothing is closed: also where an earlier attempt at this very crossing ended before it closed the data. */
 async function isOpen({ control, epoch }: Run, before: Crossing | null): Promise<boolean> {
-  const settled = (crossing: Crossing | null): boolean => crossing === null || crossing.state === "open" || crossing.state === "refused";
-  if (before?.epoch !== epoch) return settled(before);
+  if (before?.epoch !== epoch) return !unfinished(before);
   const closed = (await control.journal(epoch)).some(({ phase, step: name }) => phase === "fence" && name === "close the data");
-  return !closed && settled(await control.crossing(epoch - 1));
+  return !closed && !unfinished(await control.crossing(epoch - 1));
 }
 
 /** What a copy does not carry, as it is while nothing is closed; while something is, the record of before stays. */
@@ -180,15 +190,9 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
       () => countSince(run, database, action),
       (rows) => rows,
     );
-    const lost = counted === null ? [] : losses(counted);
-    if (lost.length === 0) continue;
-    const rows = Object.values(counted!.rows).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
-    const what =
-      rows > 0
-        ? `${rows} ${rows === 1 ? "row" : "rows"} of ${database} ${rows === 1 ? "was" : "were"}`
-        : `something in ${database} may have been`;
-    const told = `backout:carry is "refuse" and ${what} written since (${lost.join(", ")}).`;
-    const instead = `Set backout:carry to "export" to keep them as files, or pin other data than ${pins.release}'s.`;
+    const refusal = counted === null ? null : carryRefusal(database, pins.release, counted);
+    if (refusal === null) continue;
+    const { told, instead } = refusal;
     if (!(await mayReopen(run)))
       await step(run, "fence", `refuse what was written since in ${database}`, () =>
         Promise.reject(new StepOutcomeError(`${told} ${instead}`)),

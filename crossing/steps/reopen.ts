@@ -2,14 +2,14 @@
 import { targetOf } from "../../components/targets/index.ts";
 import { setGate } from "../gate.ts";
 import { engineOf } from "../engine.ts";
+import { unfinished } from "../look.ts";
 import type { CrossingPlan } from "../plan.ts";
 import { liftProtections } from "../protections.ts";
 import type { Run } from "../run.ts";
 
 /** Whether what stood before was open: only then is it known to be whole, and may be opened again as it was. */
 export async function mayReopen({ control, epoch }: Run): Promise<boolean> {
-  const before = await control.crossing(epoch - 1);
-  return before === null || before.state === "open" || before.state === "refused";
+  return !unfinished(await control.crossing(epoch - 1));
 }
 
 /** Only where `mayReopen`. */

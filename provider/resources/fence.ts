@@ -65,18 +65,21 @@ export const fence: Resource<Inputs> = {
     if (facts.reach.kind === "unreachable" && old !== null) {
       const crossing = crossingOf(inputs.pins);
       const same = old.crossing === crossing;
-      const plan = same
+      const plan: CrossingPlan = same
         ? old.plan
-        : planCrossing({
-            definition,
-            from: old.pins,
-            to: inputs.pins,
-            unfinished: false,
-            order: releaseOrder(inputs.asked.order, [old.pins.release]),
-            scope: inputs.asked.scope,
-            databases: assumed(definition),
-            snapshots: named(inputs.pins),
-          });
+        : {
+            assumed: true,
+            ...planCrossing({
+              definition,
+              from: old.pins,
+              to: inputs.pins,
+              unfinished: false,
+              order: releaseOrder(inputs.asked.order, [old.pins.release]),
+              scope: inputs.asked.scope,
+              databases: assumed(definition),
+              snapshots: named(inputs.pins),
+            }),
+          };
       return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, crossing, plan } };
     }
     const inputsNow = { ...inputs, ...nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null) };

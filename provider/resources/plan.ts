@@ -12,6 +12,7 @@ import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { look, type Facts } from "../../crossing/look.ts";
 import type { Asked } from "../../crossing/plan.ts";
 import type { CrossingPreview } from "../../crossing/preview.ts";
+import { RefusedError, UNSEEN } from "../../crossing/run.ts";
 import { crossingOf, type Pins } from "../../declared/pins.ts";
 import type { Carry, Freeze } from "../../declared/schema.ts";
 import { rememberGiven } from "../../declared/secrets.ts";
@@ -66,13 +67,15 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   if (refused.length > 0)
     return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
   if (previewing === null) return { inputs: { ...inputs, crossing, reached: true, preview: old?.preview ?? null } };
-  const { preview, lines } = await previewing;
+  const { preview, lines, lossy } = await previewing;
+  if (lossy.length > 0)
+    return { inputs: { ...inputs, crossing, reached: true, preview }, failures: lossy.map((reason) => ({ property: "", reason })) };
   for (const { severity, line } of lines) call.log(severity, line);
   return { inputs: { ...inputs, crossing, reached: true, preview } };
 }
 
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
-  const { previewCrossing, previewLines } = await import("../../crossing/preview.ts");
+  const { carryRefusals, previewCrossing, previewLines } = await import("../../crossing/preview.ts");
   const { rehearsedSeconds } = await import("../../drill/rehearsed.ts");
   const { plan } = nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null);
   const preview = await previewCrossing(inputs.site, definition, plan, {
@@ -83,7 +86,7 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
     rehearsed: rehearsedSeconds,
     ...(old === null ? {} : { before: old.site }),
   });
-  return { preview, lines: previewLines(preview) };
+  return { preview, lines: previewLines(preview), lossy: carryRefusals(preview, inputs.carry) };
 }
 
 /** Components that an update starts although nothing else of it has anything to do. */
@@ -103,13 +106,14 @@ async function refusedFor(
   return [...frozen(freeze ?? null, facts, pins, asked, site), ...(await refusals(site, definition, pins, facts, asked, violations, left))];
 }
 
-/** An update without reach fails here, before anything stops. */
+/** An update of what could not be looked at when it was planned fails here, before anything stops: nothing of it was refused yet. */
 async function plan({ site, pins, reached }: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
   loadComing(site, definition);
   if (!reached) {
     const { reach } = await look(site, definition);
     if (reach.kind === "unreachable") throw outOfReach(site, `${reach.reason}. Nothing was stopped`);
+    throw new RefusedError(`${UNSEEN}. Nothing was stopped. Run it again: it is planned anew.`);
   }
   await failpoint("plan.before");
   await prepareAll(site, definition, pins);

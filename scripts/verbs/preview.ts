@@ -6,7 +6,7 @@ import { drift } from "../../crossing/drift.ts";
 import { frozen, showFreeze } from "../../crossing/freeze.ts";
 import { gateRuns } from "../../crossing/gate.ts";
 import { look } from "../../crossing/look.ts";
-import { maintenanceLine, previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
+import { carryRefusals, maintenanceLine, previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 import { refusals } from "../../crossing/refusals.ts";
 import { changedLines, type LineChange } from "../../declared/edit.ts";
 import { crossingOf, type Maintenance } from "../../declared/pins.ts";
@@ -88,7 +88,8 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     maintenance: pins.maintenance,
     rehearsed: rehearsedSeconds,
   });
-  return { ...told, preview };
+  const lossy = carryRefusals(preview, after.declared.carry);
+  return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
 }
 
 async function driftOf(stack: OpenStack): Promise<string[]> {

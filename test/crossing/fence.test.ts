@@ -94,6 +94,26 @@ describe("rows were written since", () => {
     expect((await run.control.lastCrossing())?.state).toBe("closed");
   });
 
+  test.each([
+    ["another crossing was begun since", 2, planned(RESTORE), /crossing 2 was begun since/],
+    ["the record is not so far", 4, planned(RESTORE), /crossing 2 was begun since/],
+    [
+      "nobody could look at the data then",
+      3,
+      { ...planned(RESTORE), assumed: true as const },
+      /could not be reached when this was planned/,
+    ],
+  ])("what was planned for something else is not carried out: %s", async (_why, epoch, plan, told) => {
+    const before = await standing("open");
+    const run = await stand.run(epoch);
+    const refused = await closeFence(run, { pins: PINS, plan, carry: "export", reason: null }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(RefusedError);
+    expect((refused as Error).message).toMatch(told);
+    expect(await before.control.lastCrossing()).toMatchObject({ epoch: 2, state: "open", crossing: "crossing-2" });
+    expect(await before.control.crossing(epoch)).toEqual(epoch === 2 ? await before.control.lastCrossing() : null);
+    expect(readGateState(gateStateFile(stand.site))).toBeNull();
+  });
+
   test("what is restored already is not counted once more: what services wrote to it since is no reason to open", async () => {
     const run = await standing("open");
     await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });

@@ -1,7 +1,7 @@
 /** What a preview says, as lines: what a person must not overlook is a warning. */
 import { expect, test } from "vitest";
 import { losses, type AtRisk } from "../../crossing/at-risk.ts";
-import { previewLines, type CrossingPreview } from "../../crossing/preview.ts";
+import { carryRefusals, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
 
 const RESTORED = {
   action: "restored from before-v2@1; what is there now goes into quarantine",
@@ -141,4 +141,15 @@ test("carry: refuse refuses for rows of any table, for what is unknown, and for 
   expect(
     losses({ ...nothing, notCompared: [bare], unknown: { o: "it was dropped" }, rows: { x: { inserted: 1, updated: 0, deleted: 2 } } }),
   ).toEqual(["x +1 ~0 -2", "o: unknown, it was dropped", "virtual table bare, which is not compared: no text"]);
+});
+
+test("carry: refuse refuses a plan for what is counted; what is estimated is counted in the fence first", () => {
+  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "refuse")).toEqual([
+    'backout:carry is "refuse" and 3 rows of shop were written since (orders +2 ~1 -0). ' +
+      'Set backout:carry to "export" to keep them as files, or pin other data than v1\'s.',
+  ]);
+  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "export")).toEqual([]);
+  expect(carryRefusals({ databases: { shop: { ...RESTORED, atRisk: null } }, to: "v1" }, "refuse")).toEqual([]);
+  const estimated = { ...RESTORED, atRisk: { ...RESTORED.atRisk, how: "estimated" as const } };
+  expect(carryRefusals({ databases: { shop: estimated }, to: "v1" }, "refuse")).toEqual([]);
 });

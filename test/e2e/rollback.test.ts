@@ -358,7 +358,7 @@ describe("back and forth", () => {
     expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
   });
 
-  test("`carry: refuse` is counted again inside the fence: everything runs again, the stack file is as it was, exit 3", async () => {
+  test("`carry: refuse` refuses the plan, by the verb and by `up`: nothing stops; what comes after the plan is counted inside the fence, and everything runs again", async () => {
     await stand.upWell([...PINS.forward, { path: ["arm"], value: "never" }]);
     const snapshot = (await newest())!;
     const asDeployed = stand.text();
@@ -374,33 +374,45 @@ describe("back and forth", () => {
     expect(preview.output).not.toMatch(/the snapshot is armed/);
     stand.write(asDeployed);
     await stand.upWell([{ path: ["carry"], value: "refuse" }]);
-    const row = fresh();
-    await stand.insertWell(row);
     const text = stand.text();
-    const { code, json, stderr } = await stand.verb<{ error: { message: string } }>(
-      "rollback",
-      "--to",
-      "v3.0.0",
-      "--scope",
-      "restore",
-      "--snapshot",
-      snapshot,
-      "--incident",
-      "INC-2",
-      "--yes",
-    );
-    expect(code, stderr).toBe(3);
-    expect(json.error.message).toMatch(/carry is "refuse" and \d+ rows? of pfa (?:was|were) written since \((?!.*feature_flags)/);
+    const last = await stand.last();
+    const back = ["rollback", "--to", "v3.0.0", "--scope", "restore", "--snapshot", snapshot, "--incident", "INC-2", "--yes"] as const;
+    const refusal = /carry is "refuse" and \d+ rows? of pfa (?:was|were) written since \((?!.*feature_flags)/;
+
+    // The update has been planned when the row comes.
+    const row = fresh();
+    const { goOn } = await stand.holdVerb("plan.after", ...back);
+    await stand.insertWell(row);
+    const fenced = await goOn();
+    expect(fenced.code, fenced.stderr).toBe(3);
     expect(stand.text()).toBe(text);
-    expect(stand.gate()?.mode).toBe("open");
-    const { backend, worker } = stand.pids();
-    expect([backend, worker]).not.toContain(null);
-    expect(await stand.version()).toBe("v4.0.0");
-    expect(await stand.ids()).toContain(row);
-    await stand.insertWell(fresh());
     expect((await stand.last())?.state).toBe("refused");
+    expect((JSON.parse(fenced.stdout) as { error: { message: string } }).error.message).toMatch(refusal);
+    const runsAgain = async (): Promise<void> => {
+      expect(stand.gate()?.mode).toBe("open");
+      const { backend, worker } = stand.pids();
+      expect([backend, worker]).not.toContain(null);
+      expect(await stand.version()).toBe("v4.0.0");
+      expect(await stand.ids()).toContain(row);
+      await stand.insertWell(fresh());
+    };
+    await runsAgain();
     expect((await stand.up()).code, "the pins of before are still in force").toBe(0);
     expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
+
+    const running = stand.pids();
+    const before = await stand.last();
+    expect(before?.epoch).toBeGreaterThan(last!.epoch);
+    const verb = await stand.verb<{ error: { message: string } }>(...back);
+    expect(verb.code, verb.stderr).toBe(3);
+    expect(verb.json.error.message).toMatch(refusal);
+    expect(stand.text()).toBe(text);
+    const up = await stand.up(PINS.restore(snapshot));
+    expect(up.code).not.toBe(0);
+    expect(up.output).toMatch(refusal);
+    expect(stand.pids()).toEqual(running);
+    expect(await stand.last()).toEqual(before);
+    await runsAgain();
 
     const allowed = await stand.up([...PINS.restore(snapshot), { path: ["carry"], value: "export" }, { path: ["arm"], value: undefined }]);
     expect(allowed.code, allowed.output).toBe(0);

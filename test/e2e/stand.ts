@@ -231,7 +231,7 @@ function engineOf({ stack, engine, site }: Base) {
     };
   };
   /** Starts a verb and waits until its update stands at a failpoint. */
-  const holdVerb = async (point: string, verb: string, more: string[]) => {
+  const holdVerb = async (point: string, verb: string, ...more: string[]) => {
     const points = await mkdtemp(join(stack.folder, "failpoint-"));
     const script = join(PROJECT, "scripts", "backout.ts");
     const given = ["--disable-warning=ExperimentalWarning", script, verb, ...more, "--stack", stack.stack, "--json"];
@@ -241,7 +241,11 @@ function engineOf({ stack, engine, site }: Base) {
     const there = (): boolean => existsSync(reached) && readFileSync(reached, "utf8") !== "";
     await until(`${verb} stands at ${point}`, () => there() || running.exitCode !== null, 120_000);
     if (!there()) throw new NotReachedError(point, running.exitCode, Object.values(await output).join("\n"));
-    return { running, output, provider: Number(readFileSync(reached, "utf8")) };
+    const goOn = async () => {
+      writeFileSync(join(points, `${point}.go`), "");
+      return output;
+    };
+    return { running, output, provider: Number(readFileSync(reached, "utf8")), goOn };
   };
   return {
     text,
@@ -255,6 +259,7 @@ function engineOf({ stack, engine, site }: Base) {
       return pulumi(["preview", "--diff", ...more]);
     },
     hold,
+    holdVerb,
     /**
      * Starts an update, waits until it stands at a failpoint, kills with SIGKILL, lets whoever survived go on, and waits for the CLI to end.
      * @param edits pins that are written first.
@@ -283,14 +288,14 @@ function engineOf({ stack, engine, site }: Base) {
     },
     /** Starts a verb, waits until its update stands at a failpoint, and kills it, its engine and the provider with SIGKILL. */
     killVerb: async (point: string, verb: string, ...more: string[]): Promise<void> => {
-      const { running, provider } = await holdVerb(point, verb, more);
+      const { running, provider } = await holdVerb(point, verb, ...more);
       const engines = readFileSync(`/proc/${running.pid!}/task/${running.pid!}/children`, "utf8").trim().split(" ").map(Number);
       for (const pid of [running.pid!, ...engines, provider]) process.kill(pid, "SIGKILL");
       await until("all of them are gone", () => ![running.pid!, ...engines, provider].some(isAlive));
     },
     /** Runs a verb whose provider is killed at a failpoint of its update. */
     verbLosingProvider: async <T = Record<string, unknown>>(point: string, verb: string, ...more: string[]): Promise<VerbResult<T>> => {
-      const { provider, output } = await holdVerb(point, verb, more);
+      const { provider, output } = await holdVerb(point, verb, ...more);
       process.kill(provider, "SIGKILL");
       const { code, stdout, stderr } = await output;
       return { code, json: parsed<T>(stdout, stderr), stderr };

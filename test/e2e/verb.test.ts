@@ -1,13 +1,13 @@
 /** `backout rollback` itself is killed, interrupted, left by its terminal, loses its database, or is asked at a terminal. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { CrossingOutcome } from "../../scripts/cross.ts";
 import { findExecutables } from "../../scripts/engine/find-executable.ts";
 import { isAlive } from "../../scripts/engine/process-table.ts";
 import type { PreviewOutcome } from "../../scripts/verbs/preview.ts";
-import { makeStand, PINS, PROJECT, textOf, until, type Stand } from "./stand.ts";
+import { makeStand, PINS, PROJECT, until, type Stand } from "./stand.ts";
 
 const PROGRAM = [process.execPath, "--disable-warning=ExperimentalWarning", join(PROJECT, "scripts", "backout.ts")];
 const BACK = ["rollback", "--to", "v3.0.0", "--scope", "restore", "--incident", "INC-3"];
@@ -19,37 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => stand?.destroy());
 
-interface Held {
-  verb: ChildProcess;
-  /** Process id of the provider that stands at the point. */
-  provider: number;
-  /** Lets it go on, and resolves with how the verb ended. */
-  goOn: () => Promise<{ code: number | null; stdout: string; stderr: string }>;
-}
-
 /** A rollback that stands at a failpoint. */
-async function held(point: string): Promise<Held> {
-  const points = mkdtempSync(join(stand.stack.folder, "failpoint-"));
-  const verb = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...BACK, "--stack", stand.stack.stack, "--yes", "--json"], {
-    cwd: stand.stack.folder,
-    env: { ...process.env, ...stand.stack.environment, BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const ended = new Promise<number | null>((resolve) => verb.once("exit", resolve));
-  const texts = Promise.all([textOf(verb.stdout), textOf(verb.stderr)]);
-  const reached = join(points, `${point}.reached`);
-  await until(`the rollback stands at ${point}`, () => existsSync(reached) && readFileSync(reached, "utf8") !== "");
-  return {
-    verb,
-    provider: Number(readFileSync(reached, "utf8")),
-    goOn: async () => {
-      writeFileSync(join(points, `${point}.go`), "");
-      const code = await ended;
-      const [stdout, stderr] = await texts;
-      return { code, stdout, stderr };
-    },
-  };
-}
+const held = (point: string) => stand.holdVerb(point, BACK[0]!, ...BACK.slice(1), "--yes");
 
 const back = () => stand.verb<CrossingOutcome>(BACK[0]!, ...BACK.slice(1), "--yes");
 
@@ -88,8 +59,8 @@ describe("a rollback by its command", () => {
   });
 
   test("Ctrl-C: what is under way ends, it says that users are out and what to run, and the same command goes on", async () => {
-    const { verb, goOn } = await held("data.before");
-    verb.kill("SIGINT");
+    const { running, goOn } = await held("data.before");
+    running.kill("SIGINT");
     const { code, stdout, stderr } = await goOn();
     expect(code, stderr).toBe(1);
     const outcome = JSON.parse(stdout) as CrossingOutcome;
@@ -100,8 +71,8 @@ describe("a rollback by its command", () => {
   });
 
   test("its terminal goes away: it is carried through", async () => {
-    const { verb, goOn } = await held("data.before");
-    verb.kill("SIGHUP");
+    const { running, goOn } = await held("data.before");
+    running.kill("SIGHUP");
     const { code, stdout, stderr } = await goOn();
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ ok: true, to: "v3.0.0" });
@@ -109,9 +80,9 @@ describe("a rollback by its command", () => {
   });
 
   test("SIGKILL: its lock is taken over, and the same command goes on", async () => {
-    const { verb, provider, goOn } = await held("data.before");
-    verb.kill("SIGKILL");
-    await until("the verb is gone", () => !isAlive(verb.pid!));
+    const { running, provider, goOn } = await held("data.before");
+    running.kill("SIGKILL");
+    await until("the verb is gone", () => !isAlive(running.pid!));
     const meanwhile = await back();
     // The update it started is still at work: the second is refused, or waits for the lock in the database.
     await goOn().catch(() => undefined);

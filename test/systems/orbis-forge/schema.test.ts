@@ -65,18 +65,22 @@ const schemaTo = async (run: Run, pins: Pins, kind: "create" | "none"): Promise<
   await sqlite.admit(run, DATABASE, "everybody");
 };
 
+const inputsOf = (pins: Pins) => ({
+  site,
+  pins,
+  exact: false,
+  carry: "export" as const,
+  freeze: null,
+  violations: "refuse" as const,
+  asked: { order: null, scope: null },
+  crossing: "",
+  reached: false,
+  preview: null,
+});
+
 /** What preview and update say alike: both ask this check before anything is touched. */
 async function refusals(pins: Pins): Promise<string[]> {
-  const inputs = {
-    site,
-    pins,
-    exact: false,
-    carry: "export" as const,
-    freeze: null,
-    violations: "refuse" as const,
-    asked: { order: null, scope: null },
-  };
-  const { failures } = await planResource.check!({ ...inputs, crossing: "", reached: false, preview: null }, null, {
+  const { failures } = await planResource.check!(inputsOf(pins), null, {
     urn: "plan",
     log: () => undefined,
   });
@@ -114,5 +118,10 @@ test(
       [NEW, `before-${NEW}@1`],
     ] as const)
       expect({ release, data, refused: await refusals(pinned(release, data)) }).toEqual({ release, data, refused: [] });
+    // Planned while nobody could look: nothing of it was refused, so that it is not carried out where the data answers again.
+    const unseen = inputsOf(pinned(NEW, "nightly@1"));
+    await expect(planResource.update(unseen, unseen, { urn: "plan", log: () => undefined })).rejects.toThrow(
+      "the databases could not be reached when this was planned. Nothing was stopped. Run it again",
+    );
   },
 );
