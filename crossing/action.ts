@@ -5,8 +5,8 @@ import type { Crossing } from "../control/record.ts";
 import type { Pins } from "../declared/pins.ts";
 import { commandOf } from "../declared/commands.ts";
 import { endpointOf, liveName, type Site } from "../declared/site.ts";
-import { qualified, withSession } from "../postgres/connection.ts";
-import { keepTables, presentTables, type KeptTable } from "../postgres/kept-tables.ts";
+import { withSession } from "../postgres/connection.ts";
+import { dropKept, keepTables, presentTables, type KeptTable } from "../postgres/kept-tables.ts";
 import { appliedMigrations, isApplied, markRolledBack } from "../postgres/migrations.ts";
 import { atomically } from "../postgres/transaction.ts";
 import type { ActionDefinition, SystemDefinition } from "../systems/definition.ts";
@@ -97,23 +97,10 @@ async function work(session: Client, run: Run, action: ActionDefinition): Promis
     return { alreadySo: true, detail: `${action.keeps.join(", ")}: gone already`, kept: [] };
   const folder = join(run.site.home, "kept", run.runId);
   const kept = await keepTables(session, present, folder, run.runId);
-  const detail = action.work === "drop" ? await drop(session, present) : await action.work(session);
+  const detail = action.work === "drop" ? await dropKept(session, present) : await action.work(session);
   if (detail === null) return { alreadySo: true, detail: "already so", kept };
   await forgetMigration(session, run, action);
   return { alreadySo: false, detail, kept };
-}
-
-async function drop(session: Client, tables: readonly string[]): Promise<string> {
-  const along: string[] = [];
-  const hear = ({ message }: { message?: string }): void => void along.push(message ?? "");
-  session.on("notice", hear);
-  await session.query("SET LOCAL client_min_messages = notice");
-  try {
-    await session.query(`DROP TABLE ${tables.map(qualified).join(", ")} CASCADE`);
-  } finally {
-    session.off("notice", hear);
-  }
-  return `dropped ${tables.join(", ")}${along.length === 0 ? "" : ` (${along.join("; ")})`}`;
 }
 
 /** Its objects are gone: a release that needs them again has to have it applied again. */

@@ -30,6 +30,19 @@ export class KeptCopyDiffersError extends Error {
   }
 }
 
+/** With the kept tables something would go that was not kept; the caller's transaction must not be committed. */
+export class GoesAlongError extends Error {
+  readonly lost: string[];
+  constructor(tables: readonly string[], lost: string[]) {
+    super(
+      `with ${tables.join(", ")} would go what is not kept: ${lost.join(", ")}. Nothing was dropped. ` +
+        "Fix: add the tables to `keeps` of the action, or take them and their columns off what goes first",
+    );
+    this.name = "GoesAlongError";
+    this.lost = lost;
+  }
+}
+
 const FETCH = 2000;
 
 /** Tables of `names` that exist. */
@@ -61,6 +74,40 @@ export async function keepTables(client: Client, tables: readonly string[], fold
   await schema.write(`${JSON.stringify(kept, null, 2)}\n`);
   await schema.commit();
   return kept;
+}
+
+/**
+ * Drops them with what hangs on them, in the caller's transaction. Resolves with what was dropped, in words.
+ * @throws GoesAlongError where that is rows of others: a table that inherits, a column whose type is one of them
+ */
+export async function dropKept(client: Client, tables: readonly string[]): Promise<string> {
+  const names = tables.map(qualified);
+  const before = await columnsBeside(client, names);
+  const along: string[] = [];
+  const hear = ({ message }: { message?: string }): void => void along.push(message ?? "");
+  client.on("notice", hear);
+  await client.query("SET LOCAL client_min_messages = notice");
+  try {
+    await client.query(`DROP TABLE ${names.join(", ")} CASCADE`);
+  } finally {
+    client.off("notice", hear);
+  }
+  const after = new Set(await columnsBeside(client, []));
+  const lost = before.filter((column) => !after.has(column));
+  if (lost.length > 0) throw new GoesAlongError(tables, lost);
+  return `dropped ${tables.join(", ")}${along.length === 0 ? "" : ` (${along.join("; ")})`}`;
+}
+
+/** Columns with rows in them, but for those of these tables and of their partitions, whose rows are theirs. */
+async function columnsBeside(client: Client, tables: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%I.%I.%I', nspname, relname, attname) AS name FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+       JOIN pg_namespace n ON n.oid = relnamespace
+     WHERE relkind = 'r' AND attnum > 0 AND NOT attisdropped AND attrelid <> ALL ($1::text[]::regclass[])
+       AND NOT EXISTS (SELECT FROM pg_partition_ancestors(attrelid) p WHERE p.relid = ANY ($1::text[]::regclass[])) ORDER BY 1`,
+    [tables],
+  );
+  return rows.map(({ name }) => name);
 }
 
 async function columnsOf(client: Client, table: string): Promise<KeptTable["columns"]> {

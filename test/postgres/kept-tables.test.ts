@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect } from "../../postgres/connection.ts";
-import { keepTables, KeptCopyDiffersError, presentTables } from "../../postgres/kept-tables.ts";
+import { dropKept, GoesAlongError, keepTables, KeptCopyDiffersError, presentTables } from "../../postgres/kept-tables.ts";
 import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
@@ -62,5 +62,26 @@ it("a copy that is not what it was taken from is refused", async () => {
   const refused = keepTables(client, ["restless"], folder, "run-2");
   await expect(refused).rejects.toThrow(KeptCopyDiffersError);
   await expect(refused).rejects.toThrow(/restless could not be kept: 2 rows put back from the file differ .*Nothing was dropped/);
+  await client.query("ROLLBACK");
+});
+
+it.each([
+  ["a table that inherits", "CREATE TABLE child (more int) INHERITS (base)", "public.child.id, public.child.more"],
+  ["a column whose type it is", "CREATE TABLE holder (id int, held base)", "public.holder.held"],
+])("%s does not go with what is dropped", async (_what, beside, lost) => {
+  await client.query("BEGIN");
+  await client.query(`CREATE TABLE base (id int); ${beside}`);
+  const dropped = dropKept(client, ["base"]);
+  await expect(dropped).rejects.toThrow(GoesAlongError);
+  await expect(dropped).rejects.toThrow(`with base would go what is not kept: ${lost}. Nothing was dropped`);
+  await client.query("ROLLBACK");
+});
+
+it("what has no rows of its own goes along and is told: views, foreign keys, partitions", async () => {
+  await client.query("BEGIN");
+  await client.query(`CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (9);
+    CREATE TABLE pointing (id int REFERENCES parts); CREATE VIEW seen AS SELECT * FROM parts`);
+  expect(await dropKept(client, ["parts"])).toMatch(/^dropped parts \(drop cascades to 2 other objects\)$/);
+  expect(await presentTables(client, ["parts", "part", "pointing", "seen"])).toEqual(["pointing"]);
   await client.query("ROLLBACK");
 });
