@@ -65,8 +65,17 @@ export async function setManifest(client: Client, id: number, manifest: unknown)
   await client.query("UPDATE snapshots SET manifest = $2 WHERE id = $1", [id, JSON.stringify(manifest)]);
 }
 
-export async function removeSnapshot(client: Client, id: number): Promise<void> {
-  await client.query("UPDATE snapshots SET state = 'removed' WHERE id = $1", [id]);
+export async function setSnapshotState(client: Client, id: number, state: "removing" | "removed"): Promise<void> {
+  await client.query("UPDATE snapshots SET state = $2 WHERE id = $1", [id, state]);
+}
+
+/** Those of which something may be there that nobody goes back to: half removed, or half made by a crossing before this one. */
+export async function remainders(client: Client, epoch: number): Promise<Snapshot[]> {
+  const { rows } = await client.query<SnapshotRow>(
+    "SELECT * FROM snapshots WHERE state = 'removing' OR (state = 'making' AND epoch < $1) ORDER BY id",
+    [epoch],
+  );
+  return rows.map(snapshotOfRow);
 }
 
 interface DatabaseRow {

@@ -80,6 +80,11 @@ export const fileCatalogue = {
     return all<SnapshotRow>(db, "SELECT * FROM snapshots WHERE state = 'ready' ORDER BY id").map((row) => snapshotAt(db, row));
   },
 
+  remainders(db: DatabaseSync, epoch: number): Snapshot[] {
+    const found = "SELECT * FROM snapshots WHERE state = 'removing' OR (state = 'making' AND epoch < $1) ORDER BY id";
+    return all<SnapshotRow>(db, found, [epoch]).map((row) => snapshotAt(db, row));
+  },
+
   snapshotOfEpoch(db: DatabaseSync, database: string, name: string, epoch: number): Snapshot | null {
     const row = first<SnapshotRow>(db, "SELECT * FROM snapshots WHERE database = $1 AND name = $2 AND epoch = $3", [database, name, epoch]);
     return row === null ? null : snapshotAt(db, row);

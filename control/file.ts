@@ -190,8 +190,11 @@ export class ControlFile implements ControlRecord {
   async setManifest(id: number, manifest: unknown): Promise<void> {
     return this.write("UPDATE snapshots SET manifest = $2 WHERE id = $1", [id, manifest]);
   }
-  async removeSnapshot(id: number): Promise<void> {
-    return this.write("UPDATE snapshots SET state = 'removed' WHERE id = $1", [id]);
+  async setSnapshotState(id: number, state: "removing" | "removed"): Promise<void> {
+    return this.write("UPDATE snapshots SET state = $2 WHERE id = $1", [id, state]);
+  }
+  async remainders(epoch: number): Promise<Snapshot[]> {
+    return Promise.resolve(fileCatalogue.remainders(this.db, epoch));
   }
   async catalogued(): Promise<CatalogueDatabase[]> {
     return Promise.resolve(fileCatalogue.catalogued(this.db));

@@ -63,7 +63,8 @@ export interface Snapshot {
   /** Release that ran on this data. */
   release: string | null;
   automatic: boolean;
-  state: "making" | "ready" | "removed";
+  /** `making` and `removing`: whoever was at it may have been killed, so that something of it may be there. */
+  state: "making" | "ready" | "removing" | "removed";
   manifest: Record<string, unknown> | null;
   /** Cumulative statistics of the live database when it was taken, to estimate rows changed since. */
   statistics: Record<string, unknown> | null;
@@ -151,7 +152,9 @@ export interface ControlRecord {
   beginSnapshot(snapshot: NewSnapshot, location: (generation: number) => string): Promise<Snapshot>;
   finishSnapshot(id: number, facts: SnapshotFacts): Promise<void>;
   setManifest(id: number, manifest: unknown): Promise<void>;
-  removeSnapshot(id: number): Promise<void>;
+  setSnapshotState(id: number, state: "removing" | "removed"): Promise<void>;
+  /** Those of which something may be there that nobody goes back to: half removed, or half made by a crossing before this one. */
+  remainders(epoch: number): Promise<Snapshot[]>;
   /** Catalogued databases that exist, under the name they have now. */
   catalogued(): Promise<CatalogueDatabase[]>;
   forgetDatabase(oid: number): Promise<void>;

@@ -14,8 +14,9 @@ import {
   finishSnapshot,
   forget,
   readySnapshots,
-  removeSnapshot,
+  remainders,
   setManifest,
+  setSnapshotState,
   snapshotOfEpoch,
 } from "./catalogue.ts";
 import {
@@ -290,8 +291,11 @@ export class ControlStore implements ControlRecord {
   setManifest(id: number, manifest: unknown): Promise<void> {
     return setManifest(this.client, id, manifest);
   }
-  removeSnapshot(id: number): Promise<void> {
-    return removeSnapshot(this.client, id);
+  setSnapshotState(id: number, state: "removing" | "removed"): Promise<void> {
+    return setSnapshotState(this.client, id, state);
+  }
+  remainders(epoch: number): Promise<Snapshot[]> {
+    return remainders(this.client, epoch);
   }
   catalogued(): Promise<CatalogueDatabase[]> {
     return catalogued(this.client);

@@ -148,10 +148,12 @@ export async function applyRetention(
     );
   };
   for (const copy of databases) await drop(copy.name, async () => (await engineOf(definition, copy.database)).dropCopy(run, copy));
-  for (const snapshot of snapshots)
+  // Nobody is to go back to what is half removed, nor is it to stay for ever where the next step fails or is killed.
+  for (const snapshot of [...(await control.remainders(epoch)), ...snapshots])
     await drop(`${snapshot.name}@${snapshot.generation}`, async () => {
-      await control.removeSnapshot(snapshot.id);
+      await control.setSnapshotState(snapshot.id, "removing");
       await (await engineOf(definition, snapshot.database)).removeSnapshot(run, snapshot);
+      await control.setSnapshotState(snapshot.id, "removed");
     });
   return dropped;
 }

@@ -7,6 +7,11 @@ import { pipeline } from "node:stream/promises";
 
 export const DUMP_MANIFEST = "backout-dump.json";
 
+/** Where a dump is until it is complete. */
+export function makingFolder(folder: string): string {
+  return `${folder}__making`;
+}
+
 export interface DumpManifest {
   format: 1;
   source: string;

@@ -14,7 +14,7 @@ import { findClientTools } from "./client-tools.ts";
 import type { ClientTools } from "./client-tools.ts";
 import { SnapshotExistsError } from "./driver.ts";
 import type { Restored, SnapshotDriver } from "./driver.ts";
-import { hashFiles, readManifest, verifyDump, writeManifest } from "./dump-manifest.ts";
+import { hashFiles, makingFolder, readManifest, verifyDump, writeManifest } from "./dump-manifest.ts";
 import type { DumpManifest } from "./dump-manifest.ts";
 import { makeComplete } from "./making.ts";
 
@@ -57,7 +57,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
     take: async (source, folder) => {
       const found = await tools();
       if (await isThere(folder)) throw new SnapshotExistsError(folder);
-      const making = `${folder}__making`;
+      const making = makingFolder(folder);
       await rm(making, { recursive: true, force: true });
       await mkdir(dirname(folder), { recursive: true });
       await reachableToTools(control, source, async () => {
@@ -80,6 +80,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       return { database, notes: manifest.materializedViews.map((name) => `materialized view ${name} was refreshed by the restore`) };
     },
     remove: async ({ location }) => {
+      await rm(makingFolder(location), { recursive: true, force: true });
       if (!(await isThere(location))) return "already";
       await readManifest(location);
       await rm(location, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 /** Snapshots as databases on the same server, made by copying files: no other tool needed, copy-on-write where the file system can. */
 import type pg from "pg";
 import { quote } from "../connection.ts";
+import { makingName } from "../names.ts";
 import { fixedDifferences, readProperties } from "../properties.ts";
 import { databaseSizeBytes } from "../space.ts";
 import { NotASnapshotError, SourceBusyError } from "./driver.ts";
@@ -37,6 +38,7 @@ export function templateDriver({ control }: { control: pg.Client }): SnapshotDri
       return { database, notes: [] };
     },
     remove: async ({ location }) => {
+      await dropDatabase(control, makingName(location));
       if (!(await exists(control, location))) return "already";
       await requirePristine(control, location);
       return dropDatabase(control, location);

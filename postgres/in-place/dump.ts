@@ -4,7 +4,15 @@ import { dirname, join } from "node:path";
 import type { Client } from "pg";
 import type { Endpoint } from "../connection.ts";
 import { SnapshotExistsError } from "../drivers/driver.ts";
-import { DamagedDumpError, hashFiles, readManifest, verifyDump, writeManifest, type DumpManifest } from "../drivers/dump-manifest.ts";
+import {
+  DamagedDumpError,
+  hashFiles,
+  makingFolder,
+  readManifest,
+  verifyDump,
+  writeManifest,
+  type DumpManifest,
+} from "../drivers/dump-manifest.ts";
 import type { Manifest } from "../manifest.ts";
 import { readProperties } from "../properties.ts";
 import { databaseSizeBytes } from "../space.ts";
@@ -43,7 +51,7 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
   const { client, endpoint, jobs = 2 } = at;
   const tools = await toolsOf(client, at.toolFolders);
   if (await isThere(folder)) throw new SnapshotExistsError(folder);
-  const making = `${folder}__making`;
+  const making = makingFolder(folder);
   await rm(making, { recursive: true, force: true });
   await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
   const database = (await client.query<{ name: string }>("SELECT current_database() AS name")).rows[0]!.name;
@@ -123,6 +131,7 @@ export async function readDump(folder: string): Promise<InPlaceFacts> {
 }
 
 export async function removeDump(folder: string): Promise<"already" | "removed"> {
+  await rm(makingFolder(folder), { recursive: true, force: true });
   if (!(await isThere(folder))) return "already";
   await readManifest(folder);
   await rm(folder, { recursive: true, force: true });

@@ -9,7 +9,8 @@ import {
   liveLineage,
   NO_LINEAGE,
   readySnapshots,
-  removeSnapshot,
+  remainders,
+  setSnapshotState,
   snapshotOfEpoch,
 } from "../../control/catalogue.ts";
 import { controlDatabaseName } from "../../control/name.ts";
@@ -196,8 +197,16 @@ describe("snapshots", () => {
     expect((await readySnapshots(store.client)).map(({ name, generation, sizeBytes }) => [name, generation, sizeBytes])).toEqual([
       ["before-v4.0.0", 2, 5_000_000_000],
     ]);
-    await removeSnapshot(store.client, second.id);
+    // Nobody goes back to what is half removed, and nothing of it is forgotten before all of it is gone.
+    await setSnapshotState(store.client, second.id, "removing");
     expect(await readySnapshots(store.client)).toEqual([]);
+    expect((await remainders(store.client, 4)).map(({ id, state }) => [id, state])).toEqual([
+      [first.id, "making"],
+      [second.id, "removing"],
+    ]);
+    expect((await remainders(store.client, 3)).map(({ id }) => id)).toEqual([second.id]);
+    await setSnapshotState(store.client, second.id, "removed");
+    expect(await remainders(store.client, 3)).toEqual([]);
     expect((await begin(5)).generation).toBe(3);
     expect((await begin(5, "audit")).generation).toBe(1);
   });

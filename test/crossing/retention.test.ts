@@ -244,6 +244,7 @@ describe("a quarantine that holds what no export does", () => {
       openings: () => Promise.resolve([]),
       catalogued: () => Promise.resolve(catalogue),
       readySnapshots: () => Promise.resolve([]),
+      remainders: () => Promise.resolve([]),
       crossing: (epoch: number) =>
         Promise.resolve({
           epoch,

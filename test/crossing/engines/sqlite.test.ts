@@ -20,7 +20,7 @@ import { armBefore, readinessOf, toArm } from "../../../crossing/arming.ts";
 import { atRisk, baseSnapshot } from "../../../crossing/at-risk.ts";
 import { sqlite } from "../../../crossing/engines/sqlite/engine.ts";
 import { copiesFolder } from "../../../crossing/engines/sqlite/places.ts";
-import { beyondRetention } from "../../../crossing/retention.ts";
+import { applyRetention, beyondRetention } from "../../../crossing/retention.ts";
 import type { DataAction } from "../../../crossing/plan.ts";
 import type { Run } from "../../../crossing/run.ts";
 import { setFlags } from "../../../crossing/steps/flags.ts";
@@ -228,8 +228,12 @@ describe("a file through crossings", () => {
     const [dropped] = beyond(5);
     await sqlite.dropCopy(fourth, dropped!);
     expect(readdirSync(copiesFolder(stand.site, DATABASE))).toEqual([]);
-    await sqlite.removeSnapshot(run, snapshot);
+    // Whoever was to remove it was killed, or could not: the next time it is removed.
+    await run.control.setSnapshotState(snapshot.id, "removing");
+    expect(await run.control.readySnapshots()).toEqual([]);
+    expect(await applyRetention(fourth, one, [], null)).toContain(`${snapshot.name}@${snapshot.generation}`);
     expect(existsSync(snapshot.location)).toBe(false);
+    expect(await applyRetention(fourth, one, [], null)).toEqual([]);
   });
 });
 

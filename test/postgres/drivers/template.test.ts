@@ -106,6 +106,10 @@ it("drops what an interrupted attempt left behind, and waits for one whose backe
   await client.query("CREATE DATABASE left_over");
   await client.query("CREATE DATABASE left_pristine__making");
   expect(await unfinishedDatabases(client, "left")).toEqual(["left_pristine__making"]);
+  // One that nobody finishes any more goes with what it was to become.
+  await driver.remove({ driver: "template", location: "left_pristine" });
+  expect(await unfinishedDatabases(client, "left")).toEqual([]);
+  await client.query("CREATE DATABASE left_pristine__making");
   await fenceDatabase(client, "left_over");
   await driver.take("left_over", "left_pristine");
   expect(await unfinishedDatabases(client, "left")).toEqual([]);
