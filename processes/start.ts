@@ -61,11 +61,11 @@ export async function startProcess(
   return { state: "started", record: await launch(stateFolder, spec) };
 }
 
-/** A process that has just ended may have its port for a moment more, while its threads end: nobody is named as its holder then. */
-const ENDING_MS = 2_000;
+/** A connection that goes out, or a process that has just ended, may have the port for a moment more: nobody listens there, so that nobody is named as its holder. */
+const PASSING_MS = 2_000;
 
 async function requirePort(name: string, port: number): Promise<void> {
-  for (const until = performance.now() + ENDING_MS; !(await isPortFree(port)); await sleep(20)) {
+  for (const until = performance.now() + PASSING_MS; !(await isPortFree(port)); await sleep(20)) {
     const holder = holderOf(port);
     if (holder !== null || performance.now() > until) throw new PortTakenError(name, port, holder);
   }
