@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isAlive, lookUp, parseStat } from "../../processes/identity.ts";
@@ -148,22 +146,6 @@ test("what cannot be started says what and where, and leaves nothing running", a
   const refused = startProcess(folder, program(folder, IDLE, { port }));
   await expect(refused).rejects.toThrow(PortTakenError);
   await expect(refused).rejects.toMatchObject({ port, holder: process.pid });
-  server.close();
-});
-
-test("a port that a connection from it has for a moment more is waited for", async () => {
-  const folder = newFolder();
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const outgoing = connect((server.address() as { port: number }).port, "127.0.0.1");
-  await once(outgoing, "connect");
-  const port = outgoing.localPort!;
-  const spec = program(folder, IDLE, { port });
-  await expect(startProcess(folder, spec)).rejects.toMatchObject({ port, holder: null });
-  const started = startProcess(folder, spec);
-  // Whoever closes first keeps its port for a while: that is the server.
-  server.closeAllConnections();
-  expect((await started).state).toBe("started");
   server.close();
 });
 
