@@ -8,12 +8,12 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 const provider = await startProvider();
 const { allConfig, getStack, isConfigSecret } = await import("./components/pulumi.ts");
 const { RollbackStack } = await import("./components/rollback-stack.ts");
-const { declaredOrder, STACKS_VARIABLE } = await import("./declared/ledger.ts");
-const { stackFolderAbove } = await import("./declared/stack-folder.ts");
-const { parseDeclared } = await import("./declared/parse.ts");
-const { resolvePins } = await import("./declared/pins.ts");
-const { secretKeys } = await import("./declared/secret-config.ts");
-const { definitionOf, siteOf } = await import("./declared/site.ts");
+const { declaredOrder, STACKS_VARIABLE } = await import("./config/ledger.ts");
+const { stackFolderAbove } = await import("./config/stack-folder.ts");
+const { parseDeclared } = await import("./config/parse.ts");
+const { resolvePins } = await import("./config/pins.ts");
+const { secretKeys } = await import("./config/secret-config.ts");
+const { definitionOf, siteOf } = await import("./config/site.ts");
 
 const declared = parseDeclared(allConfig(), secretKeys(isConfigSecret));
 const stacks = process.env[STACKS_VARIABLE] ?? stackFolderAbove(process.cwd());

@@ -2,8 +2,8 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { passwordOf, quote, withSession } from "../postgres/connection.ts";
-import { dumpArguments, restoreArguments } from "../postgres/drivers/dump.ts";
+import { passwordOf, quote, withSession } from "../databases/postgres/connection.ts";
+import { dumpArguments, restoreArguments } from "../databases/postgres/drivers/dump.ts";
 import type { BenchServer } from "./server.ts";
 
 const JOBS = 2;

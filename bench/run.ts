@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { findProject } from "../scripts/engine/project.ts";
+import { findProject } from "../scripts/pulumi/project.ts";
 import { leftBehind } from "./left-behind.ts";
 import { resultOf, table, type Result } from "./results.ts";
 import { measureRestores } from "./restore.ts";

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { takeFreePorts } from "../drill/ports.ts";
-import type { Endpoint } from "../postgres/connection.ts";
-import { findClientTools, type ClientTools } from "../postgres/drivers/client-tools.ts";
-import { runAs, serverRunner } from "../postgres/run-as.ts";
+import type { Endpoint } from "../databases/postgres/connection.ts";
+import { findClientTools, type ClientTools } from "../databases/postgres/drivers/client-tools.ts";
+import { runAs, serverRunner } from "../processes/run-as.ts";
 
 const INSTALLED = "/usr/lib/postgresql";
 const NEEDED = ["initdb", "pg_ctl", "postgres", "pg_dump", "pg_restore"];

@@ -4,14 +4,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { editPins, type PinEdit } from "../declared/edit.ts";
-import type { Site } from "../declared/site.ts";
+import { editPins, type PinEdit } from "../config/edit.ts";
+import type { Site } from "../config/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../drill/ephemeral-stack.ts";
-import { ensureEngine } from "../scripts/engine/engine.ts";
-import { runPulumi } from "../scripts/pulumi-run.ts";
-import { openStack, stackFile } from "../scripts/stack.ts";
+import { ensureEngine } from "../scripts/pulumi/engine.ts";
+import { runPulumi } from "../scripts/pulumi/pulumi-run.ts";
+import { openStack, stackFile } from "../scripts/pulumi/stack.ts";
 import { declaredSystems, defaultSystem } from "../scripts/verbs/drill-list.ts";
-import type { SystemDefinition } from "../systems/definition.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
 import { leftBehind } from "./left-behind.ts";
 
 /** What is imitated. */

@@ -1,9 +1,9 @@
 /** What updates cost: a rollback against an update that changes nothing, and that against the one of an empty stack. */
 import { join } from "node:path";
-import { deployEdits, scopeEdits } from "../declared/scope.ts";
-import { endpointOf, liveName } from "../declared/site.ts";
-import { withSession } from "../postgres/connection.ts";
-import { accessTo } from "../verification/data-access.ts";
+import { deployEdits, scopeEdits } from "../config/scope.ts";
+import { endpointOf, liveName } from "../config/site.ts";
+import { withSession } from "../databases/postgres/connection.ts";
+import { accessTo } from "../rollout/verification/data-access.ts";
 import type { Measured } from "./results.ts";
 import { untilArmed } from "./restore.ts";
 import { benchStack, neutralEdits, type BenchStack, type StackSource } from "./stack.ts";

@@ -1,7 +1,7 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../declared/json-text.ts";
-import type { Pins } from "../declared/pins.ts";
-import type { Site } from "../declared/site.ts";
+import type { JsonText } from "../config/json-text.ts";
+import type { Pins } from "../config/pins.ts";
+import type { Site } from "../config/site.ts";
 
 export interface ConstraintsArgs {
   /** Where the stack lives. */

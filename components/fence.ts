@@ -1,9 +1,9 @@
 import * as pulumi from "./pulumi.ts";
-import type { Asked, CrossingPlan } from "../crossing/plan.ts";
-import type { JsonText } from "../declared/json-text.ts";
-import type { Pins } from "../declared/pins.ts";
-import type { Carry } from "../declared/schema.ts";
-import type { Site } from "../declared/site.ts";
+import type { Asked, CrossingPlan } from "../config/plan.ts";
+import type { JsonText } from "../config/json-text.ts";
+import type { Pins } from "../config/pins.ts";
+import type { Carry } from "../config/schema.ts";
+import type { Site } from "../config/site.ts";
 
 export interface FenceArgs {
   /** Where the stack lives. */

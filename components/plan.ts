@@ -1,9 +1,9 @@
 import * as pulumi from "./pulumi.ts";
-import type { Asked } from "../crossing/plan.ts";
-import type { JsonText } from "../declared/json-text.ts";
-import type { Pins } from "../declared/pins.ts";
-import type { Carry, Freeze } from "../declared/schema.ts";
-import type { Site } from "../declared/site.ts";
+import type { Asked } from "../config/plan.ts";
+import type { JsonText } from "../config/json-text.ts";
+import type { Pins } from "../config/pins.ts";
+import type { Carry, Freeze } from "../config/schema.ts";
+import type { Site } from "../config/site.ts";
 
 export interface PlanArgs {
   /** Where the stack lives. */

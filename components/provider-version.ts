@@ -3,7 +3,7 @@
  * which saves its start in every preview and again in every update.
  */
 import { invoke } from "@pulumi/pulumi/runtime/invoke.js";
-import { VERSION } from "../provider/version.ts";
+import { VERSION } from "../config/version.ts";
 
 /** Turns of the event loop until a request has left: it is put together in many small steps. */
 const TURNS_TO_LEAVE = 30;

@@ -1,7 +1,7 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../declared/json-text.ts";
-import type { Declared } from "../declared/schema.ts";
-import type { Site } from "../declared/site.ts";
+import type { JsonText } from "../config/json-text.ts";
+import type { Declared } from "../config/schema.ts";
+import type { Site } from "../config/site.ts";
 
 export interface RecordArgs {
   /** Where the stack lives. */

@@ -1,8 +1,8 @@
 import * as pulumi from "./pulumi.ts";
-import type { CrossingPlan } from "../crossing/plan.ts";
-import type { Taken } from "../crossing/steps/snapshot.ts";
-import type { JsonText } from "../declared/json-text.ts";
-import type { Site } from "../declared/site.ts";
+import type { CrossingPlan } from "../config/plan.ts";
+import type { Taken } from "../rollout/steps/snapshot.ts";
+import type { JsonText } from "../config/json-text.ts";
+import type { Site } from "../config/site.ts";
 
 export interface SnapshotsArgs {
   /** Where the stack lives. */

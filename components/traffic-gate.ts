@@ -1,6 +1,6 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../declared/json-text.ts";
-import type { Site } from "../declared/site.ts";
+import type { JsonText } from "../config/json-text.ts";
+import type { Site } from "../config/site.ts";
 
 export interface TrafficGateArgs {
   /** Where the stack lives. */

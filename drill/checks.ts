@@ -1,5 +1,5 @@
 /** What a drill finds by itself, judged: pure, from what was seen. Nothing here asks the toolkit whether it did well. */
-import type { CheckResult } from "../systems/definition.ts";
+import type { CheckResult } from "../config/system/definition.ts";
 import type { ContentDifference } from "./contents.ts";
 import type { Counts } from "./differences.ts";
 import { total } from "./differences.ts";

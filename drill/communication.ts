@@ -1,6 +1,6 @@
 /** Communication is rehearsed too: which messages would go to whom, with what they say filled in. Nothing is sent. */
-import type { CheckResult } from "../systems/definition.ts";
-import type { Notification } from "../systems/policy.ts";
+import type { CheckResult } from "../config/system/definition.ts";
+import type { Notification } from "../config/system/policy.ts";
 import { failed, passed } from "./checks.ts";
 
 /** What a message of this rollback says in place of `{…}`. */

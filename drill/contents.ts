@@ -1,7 +1,7 @@
 /** What the rows of a database are, by the drill's own look: a sum over the hashes of all rows of each table, in any order. */
 import { readFile } from "node:fs/promises";
 import pg from "pg";
-import { canonicalTable } from "../postgres/identifiers.ts";
+import { canonicalTable } from "../databases/postgres/identifiers.ts";
 
 /** How the drill reaches a server: its own sessions, not the toolkit's. */
 export interface Address {

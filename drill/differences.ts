@@ -1,6 +1,6 @@
 /** Which rows two databases have differently, counted with the drill's own simple SQL: the other opinion on exports and rows at risk. */
 import pg from "pg";
-import { canonicalTable } from "../postgres/identifiers.ts";
+import { canonicalTable } from "../databases/postgres/identifiers.ts";
 
 export interface Counts {
   inserted: number;

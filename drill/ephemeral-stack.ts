@@ -5,13 +5,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
-import { DESTROY_DATA } from "../crossing/destroy.ts";
-import { editPins, encryptedKeys, type PinEdit } from "../declared/edit.ts";
-import { stackFolder } from "../declared/stack-folder.ts";
-import type { Engine } from "../scripts/engine/engine.ts";
-import { engineEnvironment } from "../scripts/engine/environment.ts";
-import { fileBackend } from "../scripts/engine/file-backend.ts";
-import { prepareProject } from "../scripts/engine/project.ts";
+import { DESTROY_DATA } from "../rollout/destroy.ts";
+import { editPins, encryptedKeys, type PinEdit } from "../config/edit.ts";
+import { stackFolder } from "../config/stack-folder.ts";
+import type { Engine } from "../scripts/pulumi/engine.ts";
+import { engineEnvironment } from "../scripts/pulumi/environment.ts";
+import { fileBackend } from "../scripts/pulumi/file-backend.ts";
+import { prepareProject } from "../scripts/pulumi/project.ts";
 import { takeFreePorts } from "./ports.ts";
 
 export interface EphemeralStack {

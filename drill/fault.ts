@@ -1,9 +1,9 @@
 /** The fault of a drill: switched on, seen by its probe, and seen to be gone. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { editPins, type PinEdit } from "../declared/edit.ts";
-import { runPulumi } from "../scripts/pulumi-run.ts";
-import type { CheckResult, FaultDefinition } from "../systems/definition.ts";
+import { editPins, type PinEdit } from "../config/edit.ts";
+import { runPulumi } from "../scripts/pulumi/pulumi-run.ts";
+import type { CheckResult, FaultDefinition } from "../config/system/definition.ts";
 import { failed, passed } from "./checks.ts";
 import { DrillStoppedError } from "./facts.ts";
 import { outsideOf } from "./outside.ts";

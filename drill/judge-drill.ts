@@ -1,6 +1,6 @@
 /** After the rollback: the witness's judgement and the drill's own look into databases, exports and gate. */
-import type { CrossingOutcome } from "../scripts/cross.ts";
-import type { CheckResult } from "../systems/definition.ts";
+import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
+import type { CheckResult } from "../config/system/definition.ts";
 import { contentCheck, exportsCheck, gateCheck, putBackCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
 import { contentDifferences, type Contents } from "./contents.ts";
 import type { Counts } from "./differences.ts";

@@ -2,8 +2,8 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname, platform, release as kernel, userInfo } from "node:os";
 import { basename, join } from "node:path";
-import type { Engine } from "../scripts/engine/engine.ts";
-import type { CrossingOutcome } from "../scripts/cross.ts";
+import type { Engine } from "../scripts/pulumi/engine.ts";
+import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
 import type { Counts } from "./differences.ts";
 import { readHistory, timings } from "./report/history.ts";
 import type { DrillPhase, DrillReport, DrillReportInput } from "./report/schema.ts";

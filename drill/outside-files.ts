@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { liveFile } from "../declared/site.ts";
+import { liveFile } from "../config/site.ts";
 import type { Contents } from "./contents.ts";
 import { countMerged, type Counts } from "./differences.ts";
 import { timesOf, type Outside } from "./outside.ts";

@@ -1,6 +1,6 @@
 /** The drill's own look into the databases of a server. */
 import pg from "pg";
-import { controlName, endpointOf, liveName } from "../declared/site.ts";
+import { controlName, endpointOf, liveName } from "../config/site.ts";
 import type { QuarantineFacts } from "./checks.ts";
 import { inDatabase, readContents, type Address } from "./contents.ts";
 import { countDifferences } from "./differences.ts";

@@ -2,14 +2,14 @@
  * The drill as a story: the older release with data, the newer one, a client that writes all the time, a fault that shows, back, and everything
  * looked at from outside.
  */
-import { definedSecret } from "../declared/secrets.ts";
-import type { CrossingOutcome } from "../scripts/cross.ts";
-import type { Engine } from "../scripts/engine/engine.ts";
+import { definedSecret } from "../config/secrets.ts";
+import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
+import type { Engine } from "../scripts/pulumi/engine.ts";
 import type { DeployOutcome } from "../scripts/verbs/deploy.ts";
 import type { PreviewOutcome } from "../scripts/verbs/preview.ts";
 import type { WatchOutcome } from "../scripts/verbs/watch.ts";
-import type { CheckResult } from "../systems/definition.ts";
-import { openData } from "../verification/data-access.ts";
+import type { CheckResult } from "../config/system/definition.ts";
+import { openData } from "../rollout/verification/data-access.ts";
 import { communicationCheck, messagesOf } from "./communication.ts";
 import { failed, passed, releasesCheck, skipped } from "./checks.ts";
 import { within } from "./clock.ts";

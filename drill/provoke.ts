@@ -1,9 +1,9 @@
 /** What has to go wrong before a fault shows, and what stands in a rollback's way. */
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CrossingOutcome } from "../scripts/cross.ts";
+import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
 import type { Status } from "../scripts/verbs/status.ts";
-import type { FaultDefinition } from "../systems/definition.ts";
+import type { FaultDefinition } from "../config/system/definition.ts";
 import { failed, passed } from "./checks.ts";
 import { DrillStoppedError, type DrillFacts } from "./facts.ts";
 import { withContext, type Stage } from "./stage.ts";

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { gateFolder, processFolder } from "../declared/site.ts";
-import { observeServer, removeServer } from "../postgres/server.ts";
+import { gateFolder, processFolder } from "../config/site.ts";
+import { observeServer, removeServer } from "../databases/postgres/server.ts";
 import { end } from "../processes/end.ts";
 import { findByEnvironment, lookUp } from "../processes/identity.ts";
 import type { ProcessIdentity } from "../processes/identity.ts";

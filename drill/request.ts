@@ -1,8 +1,8 @@
 /** What is to be drilled, settled before anything is started. */
-import { suggestion } from "../declared/errors.ts";
-import { UsageError } from "../scripts/verbs/outcome.ts";
-import type { OpenStack } from "../scripts/stack.ts";
-import type { SystemDefinition } from "../systems/definition.ts";
+import { suggestion } from "../config/errors.ts";
+import { UsageError } from "../scripts/pulumi/outcome.ts";
+import type { OpenStack } from "../scripts/pulumi/stack.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
 
 export interface DrillWish {
   fault?: string;

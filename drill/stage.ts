@@ -1,14 +1,14 @@
 /** The ephemeral stack of one drill, and the drill's own ways into it. */
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
-import { targetOf } from "../components/targets/index.ts";
-import type { PinEdit } from "../declared/edit.ts";
-import { definedSecret } from "../declared/secrets.ts";
-import type { Site } from "../declared/site.ts";
-import type { Engine } from "../scripts/engine/engine.ts";
-import { openStack, stackFile, type OpenStack } from "../scripts/stack.ts";
-import type { DrillContext, SystemDefinition } from "../systems/definition.ts";
-import { openData } from "../verification/data-access.ts";
+import { targetOf } from "../workloads/index.ts";
+import type { PinEdit } from "../config/edit.ts";
+import { definedSecret } from "../config/secrets.ts";
+import type { Site } from "../config/site.ts";
+import type { Engine } from "../scripts/pulumi/engine.ts";
+import { openStack, stackFile, type OpenStack } from "../scripts/pulumi/stack.ts";
+import type { DrillContext, SystemDefinition } from "../config/system/definition.ts";
+import { openData } from "../rollout/verification/data-access.ts";
 import { makeEphemeralStack, type EphemeralStack } from "./ephemeral-stack.ts";
 import { takeFreePorts } from "./ports.ts";
 import type { DrillRequest } from "./request.ts";

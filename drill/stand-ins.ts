@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:net";
 import { startProcess } from "../processes/process.ts";
-import type { SystemDefinition } from "../systems/definition.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
 import { takeFreePorts } from "./ports.ts";
 import { ownProcesses } from "./remove.ts";
 

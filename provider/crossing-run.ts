@@ -1,8 +1,8 @@
 /** A run for whoever changes a service or data: only as part of the crossing that the record knows. */
-import type { Run } from "../crossing/run.ts";
-import { upCommand } from "../declared/commands.ts";
-import { canonical, type Pins } from "../declared/pins.ts";
-import type { Site } from "../declared/site.ts";
+import type { Run } from "../rollout/run.ts";
+import { upCommand } from "../config/commands.ts";
+import { canonical, type Pins } from "../config/pins.ts";
+import type { Site } from "../config/site.ts";
 import type { Call } from "./resource.ts";
 import { runOf } from "./session.ts";
 

@@ -1,7 +1,7 @@
 /** Whether the stack lives here and its record is its own: asked once a process, before anything of it is made or started. */
-import { ForeignStackError, requireHome } from "../control/identity.ts";
-import { openControl } from "../control/open.ts";
-import { definitionOf, type Site } from "../declared/site.ts";
+import { ForeignStackError, requireHome } from "../state/identity.ts";
+import { openControl } from "../databases/open-state.ts";
+import { definitionOf, type Site } from "../config/site.ts";
 
 const asked = new Map<string, Promise<string | null>>();
 

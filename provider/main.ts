@@ -4,7 +4,7 @@ import { main } from "@pulumi/pulumi/provider/server.js";
 import { engineLog } from "./engine-log.ts";
 import { watchLifetime } from "./lifetime.ts";
 import { BackoutProvider } from "./provider.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../config/version.ts";
 
 watchLifetime();
 // Loaded while the server already listens and the engine goes on.

@@ -1,13 +1,13 @@
 /** The provider's hold on a system while it works: one locked control record for the life of the process. */
 import { hostname } from "node:os";
-import { claimRecord } from "../control/identity.ts";
-import { controlPlace, createControl } from "../control/open.ts";
-import type { ControlRecord } from "../control/record.ts";
-import { enginesOf } from "../crossing/engine.ts";
-import type { Run } from "../crossing/run.ts";
-import { definitionOf, type Site } from "../declared/site.ts";
-import type { SystemDefinition } from "../systems/definition.ts";
-import { newRunId } from "../crossing/run-id.ts";
+import { claimRecord } from "../state/identity.ts";
+import { controlPlace, createControl } from "../databases/open-state.ts";
+import type { ControlRecord } from "../config/record.ts";
+import { enginesOf } from "../databases/engine.ts";
+import type { Run } from "../rollout/run.ts";
+import { definitionOf, type Site } from "../config/site.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import { newRunId } from "../config/run-id.ts";
 import type { Call } from "./resource.ts";
 
 /** How long a run waits for a provider that outlived its command line to finish its operation. */

@@ -10,7 +10,7 @@ import { addDeploy } from "./verbs/deploy.ts";
 import { addDrill } from "./verbs/drill.ts";
 import { addFreeze } from "./verbs/freeze.ts";
 import { addHistory } from "./verbs/history.ts";
-import { EXIT } from "./verbs/outcome.ts";
+import { EXIT } from "./pulumi/outcome.ts";
 import { addPreview } from "./verbs/preview.ts";
 import { addRecover } from "./verbs/recover.ts";
 import { addRollback } from "./verbs/rollback.ts";

@@ -5,12 +5,12 @@ import { Command } from "commander";
 import { anySeed } from "../drill/dice.ts";
 import { fuzz, type Finding, type FuzzResult } from "../drill/fuzz/fuzz.ts";
 import { writeFuzzed } from "../drill/reliability.ts";
-import { ensureEngine } from "./engine/engine.ts";
-import { findProject } from "./engine/project.ts";
+import { ensureEngine } from "./pulumi/engine.ts";
+import { findProject } from "./pulumi/project.ts";
 import { endLongRun, runLong, type LongRunOptions } from "./long-run.ts";
 import { positive } from "./positive.ts";
 import { stacksOf } from "./verbs/drill-list.ts";
-import { say } from "./verbs/outcome.ts";
+import { say } from "./pulumi/outcome.ts";
 
 interface Options extends LongRunOptions {
   mutations: number;

@@ -2,7 +2,7 @@
 import { CommanderError, type Command } from "commander";
 import { ranNow } from "../drill/reliability.ts";
 import { InterruptedError } from "./verbs/interruption.ts";
-import { EXIT, exitCodeOf, say } from "./verbs/outcome.ts";
+import { EXIT, exitCodeOf, say } from "./pulumi/outcome.ts";
 
 export interface LongRunOptions {
   json?: boolean;

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ensureEngine, engineEnvironment, type Engine } from "./engine/engine.ts";
-import { attend } from "./engine/attend.ts";
-import { folderOf, mendFileBackend } from "./engine/file-backend.ts";
-import { toStandardError } from "./engine/progress.ts";
-import { findProject, prepareProject } from "./engine/project.ts";
-import { run } from "./engine/run.ts";
-import { newSaltLines, saltedFiles } from "./salt.ts";
+import { ensureEngine, engineEnvironment, type Engine } from "./pulumi/engine.ts";
+import { attend } from "./pulumi/attend.ts";
+import { folderOf, mendFileBackend } from "./pulumi/file-backend.ts";
+import { toStandardError } from "./pulumi/progress.ts";
+import { findProject, prepareProject } from "./pulumi/project.ts";
+import { run } from "./pulumi/run.ts";
+import { newSaltLines, saltedFiles } from "./pulumi/salt.ts";
 
 /** Commands, with their other names, that what a killed one leaves in the state would stop, or the next one after them. */
 const MENDED_FOR = ["up", "update", "preview", "pre", "refresh", "destroy", "down", "dn"];

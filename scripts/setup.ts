@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { type Engine, ensureEngine } from "./engine/engine.ts";
-import { elapsed, toStandardError } from "./engine/progress.ts";
-import { findProject, prepareProject, projectFiles } from "./engine/project.ts";
+import { type Engine, ensureEngine } from "./pulumi/engine.ts";
+import { elapsed, toStandardError } from "./pulumi/progress.ts";
+import { findProject, prepareProject, projectFiles } from "./pulumi/project.ts";
 
 const HELP = `Usage: npm run setup [-- --json]
 

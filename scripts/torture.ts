@@ -4,13 +4,13 @@ import { writeTortured } from "../drill/reliability.ts";
 import { removeLeftovers } from "../drill/remove.ts";
 import { anySeed } from "../drill/dice.ts";
 import { isWell, torture, type TortureResult } from "../drill/torture/torture.ts";
-import { ensureEngine } from "./engine/engine.ts";
-import { findProject } from "./engine/project.ts";
+import { ensureEngine } from "./pulumi/engine.ts";
+import { findProject } from "./pulumi/project.ts";
 import { endLongRun, runLong, type LongRunOptions } from "./long-run.ts";
 import { positive } from "./positive.ts";
 import { stackOf } from "./verbs/drill-list.ts";
 import { orInterrupted } from "./verbs/interruption.ts";
-import { say } from "./verbs/outcome.ts";
+import { say } from "./pulumi/outcome.ts";
 
 interface Options extends LongRunOptions {
   system?: string;

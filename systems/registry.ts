@@ -1,5 +1,5 @@
 /** The systems that come with backout, by name. Loaded when asked for. */
-import type { SystemDefinition } from "./definition.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
 
 const SYSTEMS: Record<string, () => Promise<SystemDefinition>> = {
   "orbis-forge": async () => (await import("./orbis-forge/definition.ts")).orbisForge,

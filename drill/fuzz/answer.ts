@@ -1,6 +1,6 @@
 /** Whether an answer is a clean one: valid, or refused by an error with a name and sentences for people. Pure. */
-import { printable } from "../../declared/errors.ts";
-import { EXIT, exitCodeOf } from "../../scripts/verbs/outcome.ts";
+import { printable } from "../../config/errors.ts";
+import { EXIT, exitCodeOf } from "../../scripts/pulumi/outcome.ts";
 
 /** What only programs say to each other. */
 const RAW =

@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { gateFolder, processFolder } from "../../declared/site.ts";
+import { gateFolder, processFolder } from "../../config/site.ts";
 import { stopProcess, runningNames } from "../../processes/process.ts";
-import type { Engine } from "../../scripts/engine/engine.ts";
-import { runPulumi } from "../../scripts/pulumi-run.ts";
-import { openStack, stackFile, type OpenStack } from "../../scripts/stack.ts";
+import type { Engine } from "../../scripts/pulumi/engine.ts";
+import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
+import { openStack, stackFile, type OpenStack } from "../../scripts/pulumi/stack.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../ephemeral-stack.ts";
 import { removeDrill } from "../remove.ts";
 import { runVerb } from "../verbs.ts";

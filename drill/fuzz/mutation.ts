@@ -1,15 +1,15 @@
 /** One mutation: what is damaged, and the questions that a verb or an update would ask of it. */
 import { stringify } from "yaml";
-import { editPins } from "../../declared/edit.ts";
-import { checkDefinition } from "../../declared/definition.ts";
-import { resolvePins } from "../../declared/pins.ts";
-import { deployEdits } from "../../declared/scope.ts";
-import { configOf } from "../../declared/stack-text.ts";
-import { openStack, type OpenStack } from "../../scripts/stack.ts";
-import { standingOf } from "../../scripts/standing.ts";
+import { editPins } from "../../config/edit.ts";
+import { checkDefinition } from "../../config/definition.ts";
+import { resolvePins } from "../../config/pins.ts";
+import { deployEdits } from "../../config/scope.ts";
+import { configOf } from "../../config/stack-text.ts";
+import { openStack, type OpenStack } from "../../scripts/pulumi/stack.ts";
+import { standingOf } from "../../scripts/pulumi/standing.ts";
 import { previewOf } from "../../scripts/verbs/preview.ts";
 import { rollbackText, type RollbackWish } from "../../scripts/verbs/rollback-pins.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Dice } from "../dice.ts";
 import type { Ground } from "./ground.ts";
 import { DAMAGES, NAMES, slip } from "./hostile.ts";

@@ -1,6 +1,6 @@
 /** The same questions as a person asks them: by the verb, and by the engine. */
-import { runPulumi } from "../../scripts/pulumi-run.ts";
-import { EXIT } from "../../scripts/verbs/outcome.ts";
+import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
+import { EXIT } from "../../scripts/pulumi/outcome.ts";
 import { runVerb } from "../verbs.ts";
 import { unclean } from "./answer.ts";
 import type { Ground } from "./ground.ts";

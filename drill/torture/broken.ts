@@ -1,8 +1,8 @@
 /** A release that cannot run: a copy of the newer one with a defect, entered into the ledger. */
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import type { PinEdit } from "../../declared/edit.ts";
-import { artefactFolder } from "../../declared/site.ts";
+import type { PinEdit } from "../../config/edit.ts";
+import { artefactFolder } from "../../config/site.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { pinsNow, type Stage } from "../stage.ts";
 import type { Defect } from "./choices.ts";

@@ -1,6 +1,6 @@
 /** What happens in one round: an action, and who is killed when. Pure: the same seed, round and state of the system make the same choices. */
-import type { SystemDefinition } from "../../systems/definition.ts";
-import { PHASES } from "../../crossing/phases.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { PHASES } from "../../config/phases.ts";
 import type { Dice } from "../dice.ts";
 
 /** `exits`: at once; `stops`: two seconds after its start; `stranger`: it says that it is another release. */

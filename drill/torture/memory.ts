@@ -1,5 +1,5 @@
 /** All rounds' writes at the end: what was acknowledged in any of them is in a database or an export of the stack. */
-import { openControl } from "../../control/open.ts";
+import { openControl } from "../../databases/open-state.ts";
 import { outsideOf } from "../outside.ts";
 import type { Stage } from "../stage.ts";
 import { readContent } from "../witness/content.ts";

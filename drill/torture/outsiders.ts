@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import pg from "pg";
-import { endpointOf, liveFile, liveName } from "../../declared/site.ts";
+import { endpointOf, liveFile, liveName } from "../../config/site.ts";
 import { inDatabase, type Address } from "../contents.ts";
 import type { Stage } from "../stage.ts";
 

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { deployEdits, scopeEdits } from "../../declared/scope.ts";
-import { secretOf } from "../../declared/site.ts";
+import { editPins, type PinEdit } from "../../config/edit.ts";
+import { deployEdits, scopeEdits } from "../../config/scope.ts";
+import { secretOf } from "../../config/site.ts";
 import type { Status } from "../../scripts/verbs/status.ts";
 import { outsideOf } from "../outside.ts";
 import { pinsNow, urlOf, type Stage } from "../stage.ts";

@@ -3,9 +3,9 @@
  * must end as declared by the commands that the product advises, with nothing lost and nobody kept out.
  */
 import { join } from "node:path";
-import type { Engine } from "../../scripts/engine/engine.ts";
-import type { OpenStack } from "../../scripts/stack.ts";
-import { openData } from "../../verification/data-access.ts";
+import type { Engine } from "../../scripts/pulumi/engine.ts";
+import type { OpenStack } from "../../scripts/pulumi/stack.ts";
+import { openData } from "../../rollout/verification/data-access.ts";
 import { beginRecord, updateRecord } from "../record.ts";
 import { removeDrill } from "../remove.ts";
 import { requestOf } from "../request.ts";

@@ -1,8 +1,8 @@
 /** Who can be killed: found by what runs, not by what should. */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { GATE_PROCESS, gateFolder, processFolder, serverHome } from "../../declared/site.ts";
-import { observeServer } from "../../postgres/server.ts";
+import { GATE_PROCESS, gateFolder, processFolder, serverHome } from "../../config/site.ts";
+import { observeServer } from "../../databases/postgres/server.ts";
 import { findByEnvironment } from "../../processes/identity.ts";
 import { observeProcess } from "../../processes/process.ts";
 import type { Stage } from "../stage.ts";

@@ -1,17 +1,17 @@
-import { enginesOf } from "../../crossing/engine.ts";
-import type { Site } from "../../declared/site.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { enginesOf } from "../../databases/engine.ts";
+import type { Site } from "../../config/site.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 
 /** The steps that come after the plan, and what they make requests with. Loaded while the engine and the databases are busy with the steps before them. */
 const STEPS: (() => Promise<unknown>)[] = [
-  () => import("../../crossing/steps/fence.ts"),
+  () => import("../../rollout/steps/fence.ts"),
   // What is behind `fetch` is loaded when one of its names is first used.
   () => Promise.resolve(Headers),
-  () => import("../../crossing/steps/data.ts"),
-  () => import("../../crossing/steps/resume.ts"),
-  () => import("../../crossing/steps/verify.ts"),
-  () => import("../../crossing/steps/open.ts"),
-  () => import("../../crossing/steps/record.ts"),
+  () => import("../../rollout/steps/data.ts"),
+  () => import("../../rollout/steps/resume.ts"),
+  () => import("../../rollout/steps/verify.ts"),
+  () => import("../../rollout/steps/open.ts"),
+  () => import("../../rollout/steps/record.ts"),
 ];
 
 /** Comes back at once. What cannot be loaded is told by the resource that needs it. */

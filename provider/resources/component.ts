@@ -1,8 +1,8 @@
 /** One component's pinned artefact, put in place without being started. */
-import { targetOf } from "../../components/targets/index.ts";
-import { step } from "../../crossing/run.ts";
-import { canonical, type ComponentPin } from "../../declared/pins.ts";
-import { definitionOf } from "../../declared/site.ts";
+import { targetOf } from "../../workloads/index.ts";
+import { step } from "../../rollout/run.ts";
+import { canonical, type ComponentPin } from "../../config/pins.ts";
+import { definitionOf } from "../../config/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../crossing-run.ts";
 import type { CrossingInputs } from "./inputs.ts";

@@ -1,5 +1,5 @@
 /** Constraints as declared. Has something to do in every crossing, and whenever the catalogue says otherwise than the pins. */
-import { definitionOf } from "../../declared/site.ts";
+import { definitionOf } from "../../config/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../crossing-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
@@ -9,7 +9,7 @@ interface Inputs extends PinnedInputs {
 }
 
 async function set({ site, epoch, pins, violations }: Inputs, call: Call): Promise<Values> {
-  const { setConstraints } = await import("../../crossing/steps/constraints.ts");
+  const { setConstraints } = await import("../../rollout/steps/constraints.ts");
   return {
     done: await setConstraints(await runFor({ site, epoch, what: "constraints" }, call, (recorded) => recorded, pins), pins, violations),
   };
@@ -19,7 +19,7 @@ export const constraints: Resource<Inputs> = {
   token: "backout:index:Constraints",
   diff: async (old, inputs, call) => {
     if (old.epoch !== inputs.epoch) return true;
-    const { constraintDrift } = await import("../../crossing/constraint-drift.ts");
+    const { constraintDrift } = await import("../../rollout/constraint-drift.ts");
     const drifted = await constraintDrift(inputs.site, await definitionOf(inputs.site), inputs.pins);
     for (const line of drifted) call.log("warning", line);
     return drifted.length > 0;

@@ -1,6 +1,6 @@
 /** One live database: which data it stands on and which schema it has. Never replaced: it may be the only copy. */
-import type { DatabasePlan } from "../../crossing/plan.ts";
-import type { Carry } from "../../declared/schema.ts";
+import type { DatabasePlan } from "../../config/plan.ts";
+import type { Carry } from "../../config/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../crossing-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
@@ -12,7 +12,7 @@ interface Inputs extends PinnedInputs {
 }
 
 async function bring({ site, epoch, database, pins, plan, carry }: Inputs, call: Call): Promise<Values> {
-  const { bringData } = await import("../../crossing/steps/data.ts");
+  const { bringData } = await import("../../rollout/steps/data.ts");
   return {
     ...(await bringData(await runFor({ site, epoch, what: database }, call, (recorded) => recorded, pins), database, pins, plan, carry)),
   };

@@ -1,6 +1,6 @@
 /** The embedded PostgreSQL server: made and started when absent or down, left running by every update, stopped by destroy, and removed with all it holds where that is said. */
-import { EMBEDDED_USER, serverHome, serverOf, type Site } from "../../declared/site.ts";
-import { leaveServer } from "../../crossing/destroy.ts";
+import { EMBEDDED_USER, serverHome, serverOf, type Site } from "../../config/site.ts";
+import { leaveServer } from "../../rollout/destroy.ts";
 import { foreignFailures } from "../foreign.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { leavingOf } from "./leaving.ts";
@@ -10,7 +10,7 @@ interface Inputs {
 }
 
 /** Loaded when there is a server: a stack of files has none. */
-const servers = () => import("../../postgres/server.ts");
+const servers = () => import("../../databases/postgres/server.ts");
 
 async function ensure({ site }: Inputs, call: Call): Promise<Values> {
   const { port, version, pid } = await (

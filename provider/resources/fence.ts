@@ -2,17 +2,17 @@
  * Closes what the crossing needs closed. The epoch is an input, computed by `check` from the gate's own record: an epoch from outputs goes
  * backwards when an update fails half-way, and without one a gate that was closed by a failed crossing would never open again.
  */
-import { look, planFrom, type Facts } from "../../crossing/look.ts";
-import { planCrossing, type Asked, type CrossingPlan } from "../../crossing/plan.ts";
-import { releaseRecord } from "../../control/identity.ts";
-import { controlPlace, openControl } from "../../control/open.ts";
-import { enginesOf } from "../../crossing/engine.ts";
-import { UnreachableError } from "../../postgres/unreachable.ts";
-import { releaseOrder } from "../../declared/ledger.ts";
-import { crossingOf, type Pins } from "../../declared/pins.ts";
-import { definitionOf, type Site } from "../../declared/site.ts";
-import type { Carry } from "../../declared/schema.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { look, planFrom, type Facts } from "../../rollout/look.ts";
+import { planCrossing, type Asked, type CrossingPlan } from "../../config/plan.ts";
+import { releaseRecord } from "../../state/identity.ts";
+import { controlPlace, openControl } from "../../databases/open-state.ts";
+import { enginesOf } from "../../databases/engine.ts";
+import { UnreachableError } from "../../databases/postgres/unreachable.ts";
+import { releaseOrder } from "../../config/ledger.ts";
+import { crossingOf, type Pins } from "../../config/pins.ts";
+import { definitionOf, type Site } from "../../config/site.ts";
+import type { Carry } from "../../config/schema.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import { beforeDelete } from "./leaving.ts";
@@ -50,7 +50,7 @@ export function nextCrossing(
 }
 
 async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values> {
-  const { closeFence } = await import("../../crossing/steps/fence.ts");
+  const { closeFence } = await import("../../rollout/steps/fence.ts");
   const run = await runOf(inputs.site, inputs.epoch, call);
   return closeFence(run, { ...inputs, ...(before === undefined || before.target === inputs.site.target ? {} : { left: before }) });
 }

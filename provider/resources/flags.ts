@@ -8,7 +8,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function set({ site, epoch, flags: declared }: Inputs, call: Call): Promise<Values> {
-  const { setFlags } = await import("../../crossing/steps/flags.ts");
+  const { setFlags } = await import("../../rollout/steps/flags.ts");
   return setFlags(await runFor({ site, epoch, what: "flags" }, call, ({ flags }) => flags, declared), declared);
 }
 

@@ -1,6 +1,6 @@
 /** What every resource of a crossing is given. */
-import type { Pins } from "../../declared/pins.ts";
-import type { Site } from "../../declared/site.ts";
+import type { Pins } from "../../config/pins.ts";
+import type { Site } from "../../config/site.ts";
 
 export interface CrossingInputs {
   site: Site;

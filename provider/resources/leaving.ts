@@ -1,6 +1,6 @@
 /** What becomes of the data when the whole stack goes: asked once, before the first of its resources is deleted. */
-import { destroyChoice, type DestroyChoice } from "../../crossing/destroy.ts";
-import { definitionOf, type Site } from "../../declared/site.ts";
+import { destroyChoice, type DestroyChoice } from "../../rollout/destroy.ts";
+import { definitionOf, type Site } from "../../config/site.ts";
 
 const choices = new Map<string, Promise<DestroyChoice>>();
 

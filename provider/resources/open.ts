@@ -1,6 +1,6 @@
 /** Lets users in again, as far as maintenance says. */
-import { gateIsAsDeclared } from "../../crossing/gate.ts";
-import type { Maintenance } from "../../declared/pins.ts";
+import { gateIsAsDeclared } from "../../rollout/gate.ts";
+import type { Maintenance } from "../../config/pins.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../crossing-run.ts";
 import type { CrossingInputs } from "./inputs.ts";
@@ -11,7 +11,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function run({ site, epoch, maintenance }: Inputs, call: Call): Promise<Values> {
-  const { open: openGate } = await import("../../crossing/steps/open.ts");
+  const { open: openGate } = await import("../../rollout/steps/open.ts");
   return openGate(await runFor({ site, epoch, what: "maintenance" }, call, (pins) => pins.maintenance, maintenance), maintenance);
 }
 

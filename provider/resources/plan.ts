@@ -2,24 +2,24 @@
  * Takes pins and ledger; every refusal, rows at risk and the estimate are here, before anything stops: in an update the check of a later
  * resource runs when its turn comes, that is, after the fence. Touches nothing.
  */
-import { cannotRun, outOfReach as targetOutOfReach, prepareAll } from "../../components/targets/index.ts";
-import { secretsAsked } from "../../components/targets/setup.ts";
-import { takenPorts, toRun } from "../../components/targets/taken-ports.ts";
-import { drift } from "../../crossing/drift.ts";
-import { failpoint } from "../../crossing/failpoints.ts";
-import { dropFiles } from "../../crossing/destroy.ts";
-import { frozen, showFreeze } from "../../crossing/freeze.ts";
-import { look, type Facts } from "../../crossing/look.ts";
-import type { Asked } from "../../crossing/plan.ts";
-import type { CrossingPreview } from "../../crossing/preview.ts";
-import { RefusedError, UNSEEN } from "../../crossing/run.ts";
-import { crossingOf, type Pins } from "../../declared/pins.ts";
-import type { Carry, Freeze } from "../../declared/schema.ts";
-import { rememberGiven } from "../../declared/secrets.ts";
-import { definitionOf, type Site } from "../../declared/site.ts";
-import { UnreachableError } from "../../postgres/unreachable.ts";
-import { endpointOf } from "../../declared/site.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { cannotRun, outOfReach as targetOutOfReach, prepareAll } from "../../workloads/index.ts";
+import { secretsAsked } from "../../workloads/setup.ts";
+import { takenPorts, toRun } from "../../workloads/taken-ports.ts";
+import { drift } from "../../rollout/drift.ts";
+import { failpoint } from "../../processes/failpoints.ts";
+import { dropFiles } from "../../rollout/destroy.ts";
+import { frozen, showFreeze } from "../../rollout/freeze.ts";
+import { look, type Facts } from "../../rollout/look.ts";
+import type { Asked } from "../../config/plan.ts";
+import type { CrossingPreview } from "../../rollout/preview.ts";
+import { RefusedError, UNSEEN } from "../../rollout/run.ts";
+import { crossingOf, type Pins } from "../../config/pins.ts";
+import type { Carry, Freeze } from "../../config/schema.ts";
+import { rememberGiven } from "../../config/secrets.ts";
+import { definitionOf, type Site } from "../../config/site.ts";
+import { UnreachableError } from "../../databases/postgres/unreachable.ts";
+import { endpointOf } from "../../config/site.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
 import { loadComing } from "./coming.ts";
 import { nextCrossing } from "./fence.ts";
@@ -75,7 +75,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 }
 
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
-  const { carryRefusals, previewCrossing, previewLines } = await import("../../crossing/preview.ts");
+  const { carryRefusals, previewCrossing, previewLines } = await import("../../rollout/preview.ts");
   const { rehearsedSeconds } = await import("../../drill/rehearsed.ts");
   const { plan } = nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null);
   const preview = await previewCrossing(inputs.site, definition, plan, {
@@ -102,7 +102,7 @@ async function refusedFor(
   facts: Facts,
   left: Site | undefined,
 ): Promise<string[]> {
-  const { refusals } = await import("../../crossing/refusals.ts");
+  const { refusals } = await import("../../rollout/refusals.ts");
   return [...frozen(freeze ?? null, facts, pins, asked, site), ...(await refusals(site, definition, pins, facts, asked, violations, left))];
 }
 

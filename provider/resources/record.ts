@@ -1,6 +1,6 @@
 /** The record of a crossing: exports, retention, governance, and the next armed copy. */
-import { canonical } from "../../declared/pins.ts";
-import type { Declared } from "../../declared/schema.ts";
+import { canonical } from "../../config/pins.ts";
+import type { Declared } from "../../config/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { CrossingInputs } from "./inputs.ts";
@@ -16,7 +16,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function run({ site, epoch, backups, arm, pinned, order }: Inputs, call: Call): Promise<Values> {
-  const { record: keep } = await import("../../crossing/steps/record.ts");
+  const { record: keep } = await import("../../rollout/steps/record.ts");
   return keep(await runOf(site, epoch, call), backups, arm, pinned, order ?? null);
 }
 

@@ -1,15 +1,15 @@
 /** Makes run what should run. Has something to do whenever a crossing closed anything, and whenever what really runs is not as pinned. */
-import { drift } from "../../crossing/drift.ts";
-import { ordered } from "../../crossing/plan.ts";
-import { definitionOf } from "../../declared/site.ts";
-import { stopAllAt, targetOf } from "../../components/targets/index.ts";
+import { drift } from "../../rollout/drift.ts";
+import { ordered } from "../../config/plan.ts";
+import { definitionOf } from "../../config/site.ts";
+import { stopAllAt, targetOf } from "../../workloads/index.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../crossing-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
-  const { resume: resumeAll } = await import("../../crossing/steps/resume.ts");
+  const { resume: resumeAll } = await import("../../rollout/steps/resume.ts");
   return { components: await resumeAll(await runFor({ site, epoch, what: "resume" }, call, (recorded) => recorded, pins), pins) };
 }
 

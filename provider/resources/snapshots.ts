@@ -1,5 +1,5 @@
 /** The snapshots a crossing takes inside the fence. Nothing to take: nothing to do. */
-import type { CrossingPlan } from "../../crossing/plan.ts";
+import type { CrossingPlan } from "../../config/plan.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { CrossingInputs } from "./inputs.ts";
@@ -9,7 +9,7 @@ interface Inputs extends CrossingInputs {
 }
 
 async function take(inputs: Inputs, call: Call): Promise<Values> {
-  const { takeSnapshots } = await import("../../crossing/steps/snapshot.ts");
+  const { takeSnapshots } = await import("../../rollout/steps/snapshot.ts");
   return { taken: await takeSnapshots(await runOf(inputs.site, inputs.epoch, call), inputs.take) };
 }
 

@@ -2,18 +2,18 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createHash, randomUUID } from "node:crypto";
-import { identityAt, ownIdentity, rememberId } from "../../control/identity.ts";
-import { changeGate } from "../../gate/change.ts";
-import { gateCommand } from "../../gate/command.ts";
-import { readGateConfig, type GateConfigInput } from "../../gate/config.ts";
-import { canonical } from "../../declared/pins.ts";
-import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../declared/site.ts";
+import { identityAt, ownIdentity, rememberId } from "../../state/identity.ts";
+import { changeGate } from "../../traffic/change.ts";
+import { gateCommand } from "../../traffic/command.ts";
+import { readGateConfig, type GateConfigInput } from "../../traffic/config.ts";
+import { canonical } from "../../config/pins.ts";
+import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../config/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
 import { errorLines, observeProcess, recordChange, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import { foreignFailures } from "../foreign.ts";
 import type { Resource, Values } from "../resource.ts";
-import { takenListeners, takenPorts } from "../../components/targets/taken-ports.ts";
+import { takenListeners, takenPorts } from "../../workloads/taken-ports.ts";
 import { beforeDelete } from "./leaving.ts";
 
 interface Inputs {

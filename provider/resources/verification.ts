@@ -5,7 +5,7 @@ import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
-  const { verify } = await import("../../crossing/steps/verify.ts");
+  const { verify } = await import("../../rollout/steps/verify.ts");
   return { checks: await verify(await runFor({ site, epoch, what: "verification" }, call, (recorded) => recorded, pins), pins) };
 }
 

@@ -1,19 +1,19 @@
 /** `backout action`: a step that is only taken when a rollback has proved good, confirmed by its own name, and once. */
 import { hostname } from "node:os";
 import type { Command } from "commander";
-import { openControl } from "../../control/open.ts";
-import type { ControlRecord } from "../../control/record.ts";
-import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../../crossing/action.ts";
-import { recordGovernance } from "../../crossing/governance.ts";
-import { newRunId } from "../../crossing/run-id.ts";
-import { commandOf } from "../../declared/commands.ts";
-import { suggestion } from "../../declared/errors.ts";
-import { clockSpeed } from "../../verification/clock.ts";
-import { watchStates } from "../../verification/watches-due.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { requireSettled, standingOf } from "../standing.ts";
-import { openStack, stackFile, type OpenStack } from "../stack.ts";
-import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { openControl } from "../../databases/open-state.ts";
+import type { ControlRecord } from "../../config/record.ts";
+import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../../rollout/action.ts";
+import { recordGovernance } from "../../rollout/governance.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { commandOf } from "../../config/commands.ts";
+import { suggestion } from "../../config/errors.ts";
+import { clockSpeed } from "../../rollout/verification/clock.ts";
+import { watchStates } from "../../rollout/verification/watches-due.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { requireSettled, standingOf } from "../pulumi/standing.ts";
+import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
+import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   confirm?: string;

@@ -2,17 +2,17 @@
  * Another way to finish a rollback that failed. Its pins stand already and its snapshot is untouched: what changes is where the components run,
  * or, in the worst case, everything around the data.
  */
-import { prepareAll, stopAllAt } from "../../components/targets/index.ts";
-import { look, unfinished } from "../../crossing/look.ts";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { commandOf } from "../../declared/commands.ts";
-import { suggestion } from "../../declared/errors.ts";
-import type { Declared } from "../../declared/schema.ts";
-import { cross, type CrossingOutcome } from "../cross.ts";
-import { openStack, type OpenStack } from "../stack.ts";
+import { prepareAll, stopAllAt } from "../../workloads/index.ts";
+import { look, unfinished } from "../../rollout/look.ts";
+import { editPins, type PinEdit } from "../../config/edit.ts";
+import { commandOf } from "../../config/commands.ts";
+import { suggestion } from "../../config/errors.ts";
+import type { Declared } from "../../config/schema.ts";
+import { cross, type CrossingOutcome } from "../pulumi/cross.ts";
+import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { requireAllowed } from "./carry-out.ts";
 import { freshEnvironment } from "./fresh.ts";
-import { say, UsageError, VerbRefusedError } from "./outcome.ts";
+import { say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
 import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
 
 export type Alternative = Declared["alternatives"][string];

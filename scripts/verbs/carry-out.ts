@@ -1,14 +1,14 @@
 /** How a verb brings a stack to changed pins: told what would happen, refused where it cannot be, asked, carried out. */
 import { createInterface } from "node:readline";
-import type { Intent } from "../../control/intent.ts";
-import { changedPins } from "../../declared/edit.ts";
-import { NAMESPACE } from "../../declared/errors.ts";
-import { crossingOf } from "../../declared/pins.ts";
-import { configOf } from "../../declared/stack-text.ts";
-import { cross, unchanged, type CrossingOutcome } from "../cross.ts";
-import { goesOnWith, type Standing } from "../standing.ts";
-import { openStack, type OpenStack } from "../stack.ts";
-import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
+import type { Intent } from "../../state/intent.ts";
+import { changedPins } from "../../config/edit.ts";
+import { NAMESPACE } from "../../config/errors.ts";
+import { crossingOf } from "../../config/pins.ts";
+import { configOf } from "../../config/stack-text.ts";
+import { cross, unchanged, type CrossingOutcome } from "../pulumi/cross.ts";
+import { goesOnWith, type Standing } from "../pulumi/standing.ts";
+import { openStack, type OpenStack } from "../pulumi/stack.ts";
+import { escaped, say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
 import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
 
 /** What an update to these pins would do, told. @throws VerbRefusedError where it would be refused, or nobody can know */

@@ -1,15 +1,15 @@
 /** What is declared of each constraint and what is, with what stands in the way of its recovery. Touches nothing. */
-import { constraintOrder } from "../../crossing/constraint-plan.ts";
-import { knownDefinition } from "../../crossing/constraint-record.ts";
-import { statesNow } from "../../crossing/constraint-drift.ts";
-import { openControl } from "../../control/open.ts";
-import { endpointOf, liveName } from "../../declared/site.ts";
-import { withSession } from "../../postgres/connection.ts";
-import { findViolations, violationCondition, type Violations } from "../../postgres/constraint-violations.ts";
-import type { ConstraintRisk, ConstraintState } from "../../systems/constraint.ts";
-import { suggestion } from "../../declared/errors.ts";
-import type { OpenStack } from "../stack.ts";
-import { UsageError, VerbRefusedError } from "./outcome.ts";
+import { constraintOrder } from "../../config/constraint-plan.ts";
+import { knownDefinition } from "../../rollout/constraint-record.ts";
+import { statesNow } from "../../rollout/constraint-drift.ts";
+import { openControl } from "../../databases/open-state.ts";
+import { endpointOf, liveName } from "../../config/site.ts";
+import { withSession } from "../../databases/postgres/connection.ts";
+import { findViolations, violationCondition, type Violations } from "../../databases/postgres/constraint-violations.ts";
+import type { ConstraintRisk, ConstraintState } from "../../config/system/constraint.ts";
+import { suggestion } from "../../config/errors.ts";
+import type { OpenStack } from "../pulumi/stack.ts";
+import { UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
 
 export interface ConstraintRow {
   name: string;

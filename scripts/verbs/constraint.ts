@@ -1,18 +1,18 @@
 /** `backout constraint`: list constraints, or pin them dropped or enforced and bring the stack there by `pulumi up`. */
 import type { Command } from "commander";
-import { newRunId } from "../../crossing/run-id.ts";
-import { constraintEdits } from "../../declared/constraints.ts";
-import { editPins } from "../../declared/edit.ts";
-import { canonical } from "../../declared/pins.ts";
-import type { ConstraintState } from "../../systems/constraint.ts";
-import type { CrossingOutcome } from "../cross.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../standing.ts";
-import { openStack, stackFile } from "../stack.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { constraintEdits } from "../../config/constraints.ts";
+import { editPins } from "../../config/edit.ts";
+import { canonical } from "../../config/pins.ts";
+import type { ConstraintState } from "../../config/system/constraint.ts";
+import type { CrossingOutcome } from "../pulumi/cross.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../pulumi/standing.ts";
+import { openStack, stackFile } from "../pulumi/stack.ts";
 import { startStoppedServer } from "../embedded-server.ts";
 import { carryOut, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
-import { finish, print, UsageError, type CommonOptions } from "./outcome.ts";
+import { finish, print, UsageError, type CommonOptions } from "../pulumi/outcome.ts";
 import type { PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 

@@ -2,14 +2,14 @@
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { deploymentList, ListIncompleteError, listLines, type ListedItem } from "../../deployment/list.ts";
-import { lookBeforeDeployment } from "../../deployment/look.ts";
-import type { PinEdit } from "../../declared/edit.ts";
-import { suggestion } from "../../declared/errors.ts";
-import { recordOutsideRun } from "../../crossing/governance.ts";
-import type { DeploymentItem } from "../../systems/deployment.ts";
-import type { OpenStack } from "../stack.ts";
-import { say, UsageError, VerbRefusedError } from "./outcome.ts";
+import { deploymentList, ListIncompleteError, listLines, type ListedItem } from "../../rollout/preflight/list.ts";
+import { lookBeforeDeployment } from "../../rollout/preflight/look.ts";
+import type { PinEdit } from "../../config/edit.ts";
+import { suggestion } from "../../config/errors.ts";
+import { recordOutsideRun } from "../../rollout/governance.ts";
+import type { DeploymentItem } from "../../config/system/deployment.ts";
+import type { OpenStack } from "../pulumi/stack.ts";
+import { say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
 
 export interface ListRequest {
   /** As it is now. */

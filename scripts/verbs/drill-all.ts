@@ -4,8 +4,8 @@ import { printed } from "../../drill/outcome.ts";
 import { inMilliseconds, inSeconds, oneLine } from "../../drill/report/words.ts";
 import { wantsColor } from "../../drill/report/summary.ts";
 import { requestOf, type DrillWish } from "../../drill/request.ts";
-import type { OpenStack } from "../stack.ts";
-import { print, UsageError } from "./outcome.ts";
+import type { OpenStack } from "../pulumi/stack.ts";
+import { print, UsageError } from "../pulumi/outcome.ts";
 import { listed } from "./drill-list.ts";
 import { drillEach } from "./drilling.ts";
 

@@ -6,14 +6,14 @@ import { knownDrills } from "../../drill/record.ts";
 import { removeFinished } from "../../drill/remove.ts";
 import { summary, wantsColor } from "../../drill/report/summary.ts";
 import { requestOf, type DrillWish } from "../../drill/request.ts";
-import { commandOf, drillCommand } from "../../declared/commands.ts";
-import { findProject } from "../engine/project.ts";
-import type { OpenStack } from "../stack.ts";
+import { commandOf, drillCommand } from "../../config/commands.ts";
+import { findProject } from "../pulumi/project.ts";
+import type { OpenStack } from "../pulumi/stack.ts";
 import { allPassed, drillAll, tellAll } from "./drill-all.ts";
 import { listed, stackOf, stacksOf, tellList } from "./drill-list.ts";
 import { drillEach, type Drilled } from "./drilling.ts";
 import { InterruptedError } from "./interruption.ts";
-import { finish, print, say } from "./outcome.ts";
+import { finish, print, say } from "../pulumi/outcome.ts";
 
 interface Options extends DrillWish {
   json?: boolean;

@@ -1,12 +1,12 @@
 /** Drills under way: one or several, at most `jobs` at a time, removed without remains when they are interrupted. */
-import { ensureEngine } from "../engine/engine.ts";
+import { ensureEngine } from "../pulumi/engine.ts";
 import { reportOf } from "../../drill/outcome.ts";
 import { removeLeftovers } from "../../drill/remove.ts";
 import type { DrillReport } from "../../drill/report/schema.ts";
 import type { DrillRequest } from "../../drill/request.ts";
 import { runDrill } from "../../drill/run.ts";
 import { orInterrupted } from "./interruption.ts";
-import { say } from "./outcome.ts";
+import { say } from "../pulumi/outcome.ts";
 
 export interface Drilled {
   report: DrillReport;

@@ -1,13 +1,13 @@
 /** `backout freeze`: nothing newer may be deployed, or may again. Changes one key of the stack file and nothing that runs. */
 import type { Command } from "commander";
-import { newRunId } from "../../crossing/run-id.ts";
-import { showFreeze } from "../../crossing/freeze.ts";
-import { editPins } from "../../declared/edit.ts";
-import type { Freeze } from "../../declared/schema.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { standingOf } from "../standing.ts";
-import { openStack, stackFile, writeStack } from "../stack.ts";
-import { finish, print, say, UsageError, type CommonOptions } from "./outcome.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { showFreeze } from "../../rollout/freeze.ts";
+import { editPins } from "../../config/edit.ts";
+import type { Freeze } from "../../config/schema.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { standingOf } from "../pulumi/standing.ts";
+import { openStack, stackFile, writeStack } from "../pulumi/stack.ts";
+import { finish, print, say, UsageError, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   reason?: string;

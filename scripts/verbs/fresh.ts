@@ -4,25 +4,25 @@
  */
 import { cpSync, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { openControl } from "../../control/open.ts";
-import { withCopy } from "../../crossing/engines/postgres/arming.ts";
-import type { Keeping } from "../../crossing/engine.ts";
-import type { Facts } from "../../crossing/look.ts";
-import { migrationsOf } from "../../crossing/migrations.ts";
-import { editPins, encryptedKeys, type PinEdit } from "../../declared/edit.ts";
-import { EMBEDDED_USER, endpointOf, liveName, ownerRole, secretOf, serverHome, servicesRole } from "../../declared/site.ts";
-import { stackFolder } from "../../declared/stack-folder.ts";
-import type { Snapshot } from "../../control/record.ts";
-import { connect, withSession } from "../../postgres/connection.ts";
-import { applyMigration } from "../../postgres/migrations.ts";
-import { ensureDatabase, ensureRole, grantServices } from "../../postgres/roles.ts";
-import { ensureServer } from "../../postgres/server.ts";
-import { transferRows } from "../../postgres/transfer.ts";
-import { refreshViews } from "../../verification/integrity.ts";
-import { cross } from "../cross.ts";
-import { openStack, writeStack, type OpenStack } from "../stack.ts";
+import { openControl } from "../../databases/open-state.ts";
+import { withCopy } from "../../databases/postgres/engine/arming.ts";
+import type { Keeping } from "../../databases/engine.ts";
+import type { Facts } from "../../rollout/look.ts";
+import { migrationsOf } from "../../databases/shared/migrations.ts";
+import { editPins, encryptedKeys, type PinEdit } from "../../config/edit.ts";
+import { EMBEDDED_USER, endpointOf, liveName, ownerRole, secretOf, serverHome, servicesRole } from "../../config/site.ts";
+import { stackFolder } from "../../config/stack-folder.ts";
+import type { Snapshot } from "../../config/record.ts";
+import { connect, withSession } from "../../databases/postgres/connection.ts";
+import { applyMigration } from "../../databases/postgres/migrations.ts";
+import { ensureDatabase, ensureRole, grantServices } from "../../databases/postgres/roles.ts";
+import { ensureServer } from "../../databases/postgres/server.ts";
+import { transferRows } from "../../databases/postgres/transfer.ts";
+import { refreshViews } from "../../databases/postgres/integrity.ts";
+import { cross } from "../pulumi/cross.ts";
+import { openStack, writeStack, type OpenStack } from "../pulumi/stack.ts";
 import type { Alternative, Taken } from "./alternative.ts";
-import { say, VerbRefusedError } from "./outcome.ts";
+import { say, VerbRefusedError } from "../pulumi/outcome.ts";
 import { previewOf } from "./preview.ts";
 
 /** @throws VerbRefusedError where there is no snapshot to make it from */

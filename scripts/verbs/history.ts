@@ -1,13 +1,13 @@
 /** `backout history`: the crossings of a stack, newest first, from the control record; with `--verify`, whether what was kept is as it was recorded. */
 import type { Command } from "commander";
-import { openControl } from "../../control/open.ts";
-import { scopeText } from "../../crossing/recorded-scope.ts";
-import { verifyRecords, type RecordsVerified } from "../../crossing/verify-records.ts";
-import { reappliedBy, type ReappliedTold } from "../../crossing/steps/reapply.ts";
-import { isDone } from "../../crossing/look.ts";
-import { phaseTimes, type PhaseTime } from "../cross.ts";
-import { openStack, stackFile } from "../stack.ts";
-import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { openControl } from "../../databases/open-state.ts";
+import { scopeText } from "../../config/recorded-scope.ts";
+import { verifyRecords, type RecordsVerified } from "../../rollout/verify-records.ts";
+import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
+import { isDone } from "../../rollout/look.ts";
+import { phaseTimes, type PhaseTime } from "../pulumi/cross.ts";
+import { openStack, stackFile } from "../pulumi/stack.ts";
+import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   limit: string;

@@ -1,6 +1,6 @@
 /** Ctrl-C in what makes stacks of its own: nothing of them is left. */
 import { removeDrill } from "../../drill/remove.ts";
-import { say } from "./outcome.ts";
+import { say } from "../pulumi/outcome.ts";
 
 /** Everything was removed, and the exit code says which signal it was. */
 export class InterruptedError extends Error {

@@ -1,23 +1,23 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
 import { relative } from "node:path";
 import type { Command } from "commander";
-import { constraintDrift } from "../../crossing/constraint-drift.ts";
-import { drift } from "../../crossing/drift.ts";
-import { frozen, showFreeze } from "../../crossing/freeze.ts";
-import { gateRuns } from "../../crossing/gate.ts";
-import { look } from "../../crossing/look.ts";
-import { carryRefusals, maintenanceLine, previewCrossing, previewLines, type CrossingPreview } from "../../crossing/preview.ts";
-import { refusals } from "../../crossing/refusals.ts";
-import { changedLines, type LineChange } from "../../declared/edit.ts";
-import { crossingOf, type Maintenance } from "../../declared/pins.ts";
-import type { Freeze } from "../../declared/schema.ts";
+import { constraintDrift } from "../../rollout/constraint-drift.ts";
+import { drift } from "../../rollout/drift.ts";
+import { frozen, showFreeze } from "../../rollout/freeze.ts";
+import { gateRuns } from "../../rollout/gate.ts";
+import { look } from "../../rollout/look.ts";
+import { carryRefusals, maintenanceLine, previewCrossing, previewLines, type CrossingPreview } from "../../rollout/preview.ts";
+import { refusals } from "../../rollout/refusals.ts";
+import { changedLines, type LineChange } from "../../config/edit.ts";
+import { crossingOf, type Maintenance } from "../../config/pins.ts";
+import type { Freeze } from "../../config/schema.ts";
 import { rehearsedSeconds } from "../../drill/rehearsed.ts";
 import { nextCrossing } from "../../provider/resources/fence.ts";
 import { gateChanges } from "../../provider/resources/traffic-gate.ts";
-import { standingOf } from "../standing.ts";
-import { openStack, stackFile, type OpenStack } from "../stack.ts";
+import { standingOf } from "../pulumi/standing.ts";
+import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { rollbackText } from "./rollback-pins.ts";
-import { colour, finish, print, type CommonOptions } from "./outcome.ts";
+import { colour, finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   to?: string;

@@ -1,23 +1,23 @@
 /** `backout recover`: bring dropped constraints back, lowest risk first, after a look at what stands in the way. */
 import type { Command } from "commander";
-import { newRunId } from "../../crossing/run-id.ts";
-import { constraintDrift } from "../../crossing/constraint-drift.ts";
-import { openControl } from "../../control/open.ts";
-import type { Intent } from "../../control/intent.ts";
-import { constraintEdits } from "../../declared/constraints.ts";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { NAMESPACE } from "../../declared/errors.ts";
-import { canonical } from "../../declared/pins.ts";
-import { configOf } from "../../declared/stack-text.ts";
-import { tellViolations } from "../../postgres/constraint-violations.ts";
-import type { CrossingOutcome } from "../cross.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../standing.ts";
-import { openStack, stackFile, writeStack, type OpenStack } from "../stack.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { constraintDrift } from "../../rollout/constraint-drift.ts";
+import { openControl } from "../../databases/open-state.ts";
+import type { Intent } from "../../state/intent.ts";
+import { constraintEdits } from "../../config/constraints.ts";
+import { editPins, type PinEdit } from "../../config/edit.ts";
+import { NAMESPACE } from "../../config/errors.ts";
+import { canonical } from "../../config/pins.ts";
+import { configOf } from "../../config/stack-text.ts";
+import { tellViolations } from "../../databases/postgres/constraint-violations.ts";
+import type { CrossingOutcome } from "../pulumi/cross.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../pulumi/standing.ts";
+import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
 import { startStoppedServer } from "../embedded-server.ts";
 import { carryOut, lookAhead, quoted } from "./carry-out.ts";
 import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
-import { finish, print, say, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { finish, print, say, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
 import { previewOf } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 

@@ -1,23 +1,23 @@
 /** The pins of a rollback: which release, which snapshot, what is blocked. */
-import type { Crossing } from "../../control/record.ts";
-import { orderOf } from "../../crossing/look.ts";
-import { commandOf } from "../../declared/commands.ts";
-import { releaseBefore, settingsBefore, snapshotLeft } from "../../crossing/way-back.ts";
-import { standsAfter } from "../../declared/ledger.ts";
-import { revealed } from "../../declared/secret-config.ts";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { own } from "../../declared/own.ts";
-import { repairsOf } from "../../declared/repairs.ts";
-import { canonical, crossingOf, showDataPin } from "../../declared/pins.ts";
-import { recordedEdits } from "../../declared/recorded-pins.ts";
-import { askedOf, scopeEdits } from "../../declared/scope.ts";
-import type { Carry } from "../../declared/schema.ts";
-import { NAMESPACE, suggestion } from "../../declared/errors.ts";
-import { configOf as stackConfig } from "../../declared/stack-text.ts";
-import type { ScopeDefinition, SystemDefinition } from "../../systems/definition.ts";
-import { openStack, type OpenStack } from "../stack.ts";
-import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "../standing.ts";
-import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
+import type { Crossing } from "../../config/record.ts";
+import { orderOf } from "../../rollout/look.ts";
+import { commandOf } from "../../config/commands.ts";
+import { releaseBefore, settingsBefore, snapshotLeft } from "../../rollout/way-back.ts";
+import { standsAfter } from "../../config/ledger.ts";
+import { revealed } from "../../config/secret-config.ts";
+import { editPins, type PinEdit } from "../../config/edit.ts";
+import { own } from "../../config/own.ts";
+import { repairsOf } from "../../config/repairs.ts";
+import { canonical, crossingOf, showDataPin } from "../../config/pins.ts";
+import { recordedEdits } from "../../config/recorded-pins.ts";
+import { askedOf, scopeEdits } from "../../config/scope.ts";
+import type { Carry } from "../../config/schema.ts";
+import { NAMESPACE, suggestion } from "../../config/errors.ts";
+import { configOf as stackConfig } from "../../config/stack-text.ts";
+import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";
+import { openStack, type OpenStack } from "../pulumi/stack.ts";
+import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "../pulumi/standing.ts";
+import { escaped, say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
 import { sayUnknown, wayBackEdits } from "./way-back.ts";
 
 export interface RollbackWish {

@@ -1,15 +1,15 @@
 /** `backout rollback`: lock, preview, question, update, timeline against budget; the release that is left is blocked afterwards. */
 import type { Command } from "commander";
-import { newRunId } from "../../crossing/run-id.ts";
-import type { CrossingOutcome } from "../cross.ts";
+import { newRunId } from "../../config/run-id.ts";
+import type { CrossingOutcome } from "../pulumi/cross.ts";
 import { startStoppedServer } from "../embedded-server.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { standingOf } from "../standing.ts";
-import { openStack, stackFile } from "../stack.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { standingOf } from "../pulumi/standing.ts";
+import { openStack, stackFile } from "../pulumi/stack.ts";
 import { otherWays, takeAlternative } from "./alternative.ts";
 import { carryOut, confirm, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { goalOf, rollbackText, type RollbackWish } from "./rollback-pins.ts";
-import { finish, print, type CommonOptions } from "./outcome.ts";
+import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import type { PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 import { undoLines, undoOf, type Undo } from "./undo.ts";

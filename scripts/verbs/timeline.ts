@@ -1,6 +1,6 @@
 /** What a crossing did, for a person: phases against budget, checks, what was kept, what to do next. */
-import type { CrossingOutcome } from "../cross.ts";
-import { colour, print } from "./outcome.ts";
+import type { CrossingOutcome } from "../pulumi/cross.ts";
+import { colour, print } from "../pulumi/outcome.ts";
 
 export function timelineLines(outcome: CrossingOutcome): string[] {
   const paint = colour();

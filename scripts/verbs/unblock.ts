@@ -1,11 +1,11 @@
 /** `backout unblock`: a release that was left may be deployed again. Changes one key of the stack file and nothing that runs. */
 import type { Command } from "commander";
-import { newRunId } from "../../crossing/run-id.ts";
-import { editPins, rawConfig } from "../../declared/edit.ts";
-import { suggestion } from "../../declared/errors.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { openStack, stackFile, writeStack } from "../stack.ts";
-import { finish, print, UsageError, type CommonOptions } from "./outcome.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { editPins, rawConfig } from "../../config/edit.ts";
+import { suggestion } from "../../config/errors.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { openStack, stackFile, writeStack } from "../pulumi/stack.ts";
+import { finish, print, UsageError, type CommonOptions } from "../pulumi/outcome.ts";
 
 export interface UnblockOutcome {
   stack: string;

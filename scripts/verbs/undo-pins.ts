@@ -1,17 +1,17 @@
 /** The pins that take a rollback back: what was open before it by the record, on the data that it set aside. */
 import { isDeepStrictEqual } from "node:util";
-import type { Intent } from "../../control/intent.ts";
-import { openControl } from "../../control/open.ts";
-import type { Crossing } from "../../control/record.ts";
-import { editPins, editsBetween, type PinEdit } from "../../declared/edit.ts";
-import { NAMESPACE } from "../../declared/errors.ts";
-import type { DataPin } from "../../declared/pins.ts";
-import { recordedEdits } from "../../declared/recorded-pins.ts";
-import { configOf } from "../../declared/stack-text.ts";
-import type { Standing } from "../standing.ts";
-import { openStack, type OpenStack } from "../stack.ts";
+import type { Intent } from "../../state/intent.ts";
+import { openControl } from "../../databases/open-state.ts";
+import type { Crossing } from "../../config/record.ts";
+import { editPins, editsBetween, type PinEdit } from "../../config/edit.ts";
+import { NAMESPACE } from "../../config/errors.ts";
+import type { DataPin } from "../../config/pins.ts";
+import { recordedEdits } from "../../config/recorded-pins.ts";
+import { configOf } from "../../config/stack-text.ts";
+import type { Standing } from "../pulumi/standing.ts";
+import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { BESIDE_PINS } from "./carry-out.ts";
-import { VerbRefusedError } from "./outcome.ts";
+import { VerbRefusedError } from "../pulumi/outcome.ts";
 
 /** The stack file as the undo of the last rollback would leave it, finished or not. @throws VerbRefusedError where there is none */
 export async function undoText(stack: OpenStack, standing: Standing): Promise<string> {

@@ -1,15 +1,15 @@
 /** `backout undo`: takes the last rollback back, previewed and asked for as that was. */
 import type { Command } from "commander";
-import { newRunId } from "../../crossing/run-id.ts";
-import { commandOf } from "../../declared/commands.ts";
-import { changedLines, type LineChange } from "../../declared/edit.ts";
-import type { CrossingOutcome } from "../cross.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { commandOf } from "../../config/commands.ts";
+import { changedLines, type LineChange } from "../../config/edit.ts";
+import type { CrossingOutcome } from "../pulumi/cross.ts";
 import { startStoppedServer } from "../embedded-server.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { askedBefore, requireDeployed, standingOf, textOf } from "../standing.ts";
-import { openStack, stackFile, type OpenStack } from "../stack.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { askedBefore, requireDeployed, standingOf, textOf } from "../pulumi/standing.ts";
+import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { carryOut, lookAhead, reasonOf } from "./carry-out.ts";
-import { finish, print, type CommonOptions } from "./outcome.ts";
+import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import type { PreviewOutcome } from "./preview.ts";
 import { tellTimeline } from "./timeline.ts";
 import { undoText } from "./undo-pins.ts";

@@ -1,14 +1,14 @@
 /** `backout verify`: the system's checks against what runs, without an update. */
 import type { Command } from "commander";
-import { openControl } from "../../control/open.ts";
-import type { ControlRecord } from "../../control/record.ts";
-import { newRunId } from "../../crossing/run-id.ts";
-import { suggestion } from "../../declared/errors.ts";
-import type { CheckResult } from "../../systems/definition.ts";
-import { checksFor, runChecks } from "../../verification/checks.ts";
-import { openContext } from "../../verification/context.ts";
-import { openStack, stackFile, type OpenStack } from "../stack.ts";
-import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { openControl } from "../../databases/open-state.ts";
+import type { ControlRecord } from "../../config/record.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { suggestion } from "../../config/errors.ts";
+import type { CheckResult } from "../../config/system/definition.ts";
+import { checksFor, runChecks } from "../../rollout/verification/checks.ts";
+import { openContext } from "../../rollout/verification/context.ts";
+import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
+import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   check?: string[];

@@ -1,20 +1,20 @@
 /** `backout watch`: looks at a system again and again after a crossing, goes on where it was interrupted, and says whether all stayed well. */
 import type { Command } from "commander";
-import { openControl } from "../../control/open.ts";
-import type { Crossing } from "../../control/record.ts";
-import { recordOutsideRun } from "../../crossing/governance.ts";
-import { newRunId } from "../../crossing/run-id.ts";
-import { commandOf } from "../../declared/commands.ts";
-import { editPins } from "../../declared/edit.ts";
-import { suggestion } from "../../declared/errors.ts";
-import { clockSpeed } from "../../verification/clock.ts";
-import { carryThrough } from "../../verification/watch.ts";
-import { watchesFolder, type WatchGap, type WatchRecord } from "../../verification/watch-record.ts";
-import type { Poll } from "../../verification/watch-rule.ts";
-import { nextWatch, watchStates, type WatchState } from "../../verification/watches-due.ts";
-import { withStackLock } from "../stack-lock.ts";
-import { openStack, stackFile, writeStack, type OpenStack } from "../stack.ts";
-import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "./outcome.ts";
+import { openControl } from "../../databases/open-state.ts";
+import type { Crossing } from "../../config/record.ts";
+import { recordOutsideRun } from "../../rollout/governance.ts";
+import { newRunId } from "../../config/run-id.ts";
+import { commandOf } from "../../config/commands.ts";
+import { editPins } from "../../config/edit.ts";
+import { suggestion } from "../../config/errors.ts";
+import { clockSpeed } from "../../rollout/verification/clock.ts";
+import { carryThrough } from "../../rollout/verification/watch.ts";
+import { watchesFolder, type WatchGap, type WatchRecord } from "../../rollout/verification/watch-record.ts";
+import type { Poll } from "../../rollout/verification/watch-rule.ts";
+import { nextWatch, watchStates, type WatchState } from "../../rollout/verification/watches-due.ts";
+import { withStackLock } from "../pulumi/stack-lock.ts";
+import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
+import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
 
 export interface NextWatch {
   id: string;

@@ -1,12 +1,12 @@
 /** The way back from a deployment that did not open: the pins that opened last, with the data as it was before anything was tried. */
-import type { Crossing, Snapshot } from "../../control/record.ts";
-import type { PinEdit } from "../../declared/edit.ts";
-import type { DataPin, Pins } from "../../declared/pins.ts";
-import { dataText, recordedEdits, type UnknownSecret } from "../../declared/recorded-pins.ts";
-import { scopeEdits } from "../../declared/scope.ts";
-import type { Declared } from "../../declared/schema.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
-import { say } from "./outcome.ts";
+import type { Crossing, Snapshot } from "../../config/record.ts";
+import type { PinEdit } from "../../config/edit.ts";
+import type { DataPin, Pins } from "../../config/pins.ts";
+import { dataText, recordedEdits, type UnknownSecret } from "../../config/recorded-pins.ts";
+import { scopeEdits } from "../../config/scope.ts";
+import type { Declared } from "../../config/schema.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { say } from "../pulumi/outcome.ts";
 
 export interface WayBack {
   definition: SystemDefinition;

@@ -1,7 +1,7 @@
 /** A program's way to its SQLite file: one session, its transactions one after another. */
 import { DatabaseSync } from "node:sqlite";
-import { sqliteSession } from "../../sqlite/sql-session.ts";
-import type { SqlSession, SqlValue } from "../sql-session.ts";
+import { sqliteSession } from "../../databases/sqlite/sql-session.ts";
+import type { SqlSession, SqlValue } from "../../config/system/sql-session.ts";
 
 /** How long a statement waits for another process in the middle of a transaction. Milliseconds. */
 const BUSY_MS = 5000;

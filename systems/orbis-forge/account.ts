@@ -1,5 +1,5 @@
 /** The governance entry of a rollback: a row of `governance_logs` in the data that is live afterwards, and a line of `logs/governance.jsonl`. */
-import type { AccountDefinition, DataFacts, RunFacts } from "../evidence.ts";
+import type { AccountDefinition, DataFacts, RunFacts } from "../../config/system/evidence.ts";
 
 export const AFFECTED_SYSTEMS = [
   "live_database_integration",

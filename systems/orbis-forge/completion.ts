@@ -1,5 +1,5 @@
 /** What the rollback is measured by: to service restoration, since completion as such is declared two stable hours later. */
-import type { CompletionDefinition } from "../completion.ts";
+import type { CompletionDefinition } from "../../config/system/completion.ts";
 import { burst, login } from "./api.ts";
 
 const HOUR = 3600;

@@ -1,5 +1,5 @@
 /** The one program and how it is driven. */
-import type { ComponentDefinition, ListenerDefinition } from "../definition.ts";
+import type { ComponentDefinition, ListenerDefinition } from "../../config/system/definition.ts";
 import { ADMIN_SECRET, EMERGENCY_SECRET, TEST_USER_SECRET } from "./api.ts";
 
 export const SECRETS = { admin: ADMIN_SECRET, testUser: TEST_USER_SECRET, emergency: EMERGENCY_SECRET, jwt: "jwt" };

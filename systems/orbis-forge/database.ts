@@ -1,5 +1,5 @@
 /** The database file: its migrations, its tables, and the ways to mend it in place. */
-import type { DatabaseDefinition } from "../definition.ts";
+import type { DatabaseDefinition } from "../../config/system/definition.ts";
 import { jsonImport } from "./repairs/json-import.ts";
 import { transactionRevert } from "./repairs/transaction.ts";
 

@@ -1,6 +1,6 @@
 /** OrbisForge (OF-BEV Phase 3): one program on one SQLite file, with permissions that are restricted and records that are kept while it goes back. */
-import type { SystemDefinition } from "../definition.ts";
-import { generated } from "../secret.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { generated } from "../../config/system/secret.ts";
 import { account } from "./account.ts";
 import { login, rows } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";

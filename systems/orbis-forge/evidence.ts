@@ -1,7 +1,7 @@
 /** What is kept of a rollback, and of the deployment it may have to undo. One stamp in every name. */
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
-import type { CaptureDefinition, EvidenceContext, EvidenceDefinition } from "../evidence.ts";
+import type { CaptureDefinition, EvidenceContext, EvidenceDefinition } from "../../config/system/evidence.ts";
 import { emergencyHeaders, EXPORT_PATH } from "./api.ts";
 import { contextOf, detailsOf } from "./account.ts";
 import { COUNTED_TABLES } from "./database.ts";

@@ -1,5 +1,5 @@
 /** When to roll back, who decides it, who is told what, what is written down: data for people and for what decides with them. */
-import type { PolicyDefinition } from "../policy.ts";
+import type { PolicyDefinition } from "../../config/system/policy.ts";
 import { MESSAGES } from "./messages.ts";
 
 const HOUR = 60;

@@ -1,5 +1,5 @@
 /** Everybody but superusers and the emergency administrator reads only, for as long as users are kept out. */
-import type { ProtectionDefinition } from "../protection.ts";
+import type { ProtectionDefinition } from "../../config/system/protection.ts";
 
 export const PERMISSIONS = "user-permissions";
 

@@ -1,5 +1,5 @@
 /** The procedures of the rollback plan as sets of pins. Options A, B and C bring data back; the application goes back with each of them. */
-import type { ScopeDefinition, ScopePins } from "../definition.ts";
+import type { ScopeDefinition, ScopePins } from "../../config/system/definition.ts";
 import { MESSAGES } from "./messages.ts";
 
 const MINUTE = 60;

@@ -1,5 +1,5 @@
 /** How long to look again after a rollback, and what has to hold meanwhile. Outside the rollback's budget. */
-import type { WatchDefinition } from "../definition.ts";
+import type { WatchDefinition } from "../../config/system/definition.ts";
 
 const AFTER = ["full", "selective", "transaction", "json-import", "application"];
 

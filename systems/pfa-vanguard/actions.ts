@@ -1,5 +1,5 @@
 /** What is only done when a rollback has proved good. */
-import type { ActionDefinition } from "../definition.ts";
+import type { ActionDefinition } from "../../config/system/definition.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "./database.ts";
 
 export const DROP_SYNC_TABLES = "drop-sync-tables";

@@ -1,5 +1,5 @@
 /** The three programs and how they are driven. */
-import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../definition.ts";
+import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
 import { TEST_USER_SECRET } from "./api.ts";
 
 export const SECRETS = { testUser: TEST_USER_SECRET, jwt: "jwt", pems: "pems-token" };

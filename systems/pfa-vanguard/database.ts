@@ -1,5 +1,5 @@
 /** The database: its migrations, the tables that hold users' rows, and what the newest migration brought. */
-import type { DatabaseDefinition, EffectDefinition, FlagStoreDefinition } from "../definition.ts";
+import type { DatabaseDefinition, EffectDefinition, FlagStoreDefinition } from "../../config/system/definition.ts";
 
 export const SYNC_MIGRATION = "20251128000003_phase4_bidirectional_sync_infrastructure";
 export const SYNC_TABLES = ["pfa_write_queue", "pfa_sync_conflict"];

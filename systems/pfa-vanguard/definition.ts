@@ -1,6 +1,6 @@
 /** PFA Vanguard: a backend, a worker that writes to the external PEMS API, a static frontend, one PostgreSQL database. */
-import type { SystemDefinition } from "../definition.ts";
-import { generated } from "../secret.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { generated } from "../../config/system/secret.ts";
 import { actions } from "./actions.ts";
 import { list, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";

@@ -1,5 +1,5 @@
 /** When to roll back, who decides, who is told what, how it is rehearsed: data for the human half. Nothing the core needs. */
-import type { PolicyDefinition } from "../policy.ts";
+import type { PolicyDefinition } from "../../config/system/policy.ts";
 import { MESSAGES } from "./messages.ts";
 import { RECORDS } from "./records.ts";
 

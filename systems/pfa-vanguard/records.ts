@@ -1,5 +1,5 @@
 /** What is written down after a rollback, and by when. */
-import type { RecordTemplate } from "../policy.ts";
+import type { RecordTemplate } from "../../config/system/policy.ts";
 
 export const RECORDS: Record<string, RecordTemplate> = {
   "first-hour": {

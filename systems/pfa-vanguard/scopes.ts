@@ -2,7 +2,7 @@
  * The procedures of the rollback plan as sets of pins. Budgets of `quick`, `full` and `restore` are the plan's; it gives none for the partial ones,
  * so that theirs are the sum of the quick procedure's steps they consist of.
  */
-import type { ScopeDefinition } from "../definition.ts";
+import type { ScopeDefinition } from "../../config/system/definition.ts";
 import { MESSAGES, SYNC_FLAG } from "./messages.ts";
 
 const MINUTE = 60;

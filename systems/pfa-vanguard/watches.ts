@@ -1,5 +1,5 @@
 /** What is watched after a rollback before it counts as a success, and after a deployment. Outside the scopes' budgets. */
-import type { WatchDefinition, WatchLimit } from "../definition.ts";
+import type { WatchDefinition, WatchLimit } from "../../config/system/definition.ts";
 
 /** The acceptance gate; the stricter 0.1 % of the checklist is the aim of its single check. */
 const ERROR_SHARE_LIMIT = 0.005;

@@ -1,6 +1,6 @@
 /** The system as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
 import { WebSocket } from "ws";
-import { bodyOf, burstOf, logIn, send, type Access, type Burst } from "../client.ts";
+import { bodyOf, burstOf, logIn, send, type Access, type Burst } from "../kit/client.ts";
 
 export type { Access };
 

@@ -1,5 +1,5 @@
 /** The five services and how they are driven. */
-import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../definition.ts";
+import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
 import { SOCKET_PATH, TEST_USER_SECRET } from "./api.ts";
 import { DATABASE } from "./database.ts";
 import { settingsOf } from "./settings.ts";

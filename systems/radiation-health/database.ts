@@ -1,5 +1,5 @@
 /** The database: its migrations, the tables that hold what must not be lost, and what the newest migration brought. */
-import type { DatabaseDefinition, EffectDefinition } from "../definition.ts";
+import type { DatabaseDefinition, EffectDefinition } from "../../config/system/definition.ts";
 
 /** Its name on the server too. */
 export const DATABASE = "radiation_health";

@@ -1,6 +1,6 @@
 /** Radiation Health Monitoring: five services under one supervisor, alerts over WebSockets, one PostgreSQL database. */
-import type { SystemDefinition } from "../definition.ts";
-import { generated } from "../secret.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { generated } from "../../config/system/secret.ts";
 import { getJson, PERSONNEL_PATH } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS, STOP_ORDER } from "./components.ts";

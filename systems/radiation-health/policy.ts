@@ -1,6 +1,6 @@
 /** The human half of the manual as data. Who decides on issues its matrix leaves out is our reading: change it here for an installation. */
-import { BEFORE_DEPLOYMENT } from "../deployment.ts";
-import type { Authorisation, PolicyDefinition, RecordTemplate } from "../policy.ts";
+import { BEFORE_DEPLOYMENT } from "../../config/system/deployment.ts";
+import type { Authorisation, PolicyDefinition, RecordTemplate } from "../../config/system/policy.ts";
 import { ERROR_SHARE_LIMIT } from "./checks/error-rate.ts";
 import { MEMORY_SHARE_LIMIT } from "./checks/memory.ts";
 import { RESPONSE_LIMIT_MS } from "./checks/response-time.ts";

@@ -2,7 +2,7 @@
  * The procedures of the manual as sets of pins. It gives times by class alone (5, 15 and 60 minutes): each scope has the time of the most
  * urgent class it answers, and its phases share it.
  */
-import type { ComponentScope, ScopeDefinition } from "../definition.ts";
+import type { ComponentScope, ScopeDefinition } from "../../config/system/definition.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components } from "./components.ts";
 import { DATABASE_SETTINGS, MONITORING } from "./settings.ts";

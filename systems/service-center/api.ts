@@ -1,5 +1,5 @@
 /** The system's API as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
-import { AnswerError, bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from "../client.ts";
+import { AnswerError, bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from "../kit/client.ts";
 
 /** One account for each of two tenants. */
 export const ACCOUNTS = {

@@ -1,5 +1,5 @@
 /** The one program, its settings, and its public address. */
-import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../definition.ts";
+import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
 import { DATABASE } from "./database.ts";
 
 export const SECRETS = {

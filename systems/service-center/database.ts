@@ -1,5 +1,5 @@
 /** The database: its migrations, the tables that hold users' rows, and what belongs to which release. */
-import type { DatabaseDefinition } from "../definition.ts";
+import type { DatabaseDefinition } from "../../config/system/definition.ts";
 
 export const DATABASE = "service_center";
 export const PHASE_1_TABLES = ["service_tickets", "customers", "products", "parts"];

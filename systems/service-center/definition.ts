@@ -1,6 +1,6 @@
 /** Service Center: one application with row level security, triggers and materialised views in its database; Phase 2 goes back to Phase 1. */
-import type { SystemDefinition } from "../definition.ts";
-import { generated } from "../secret.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { generated } from "../../config/system/secret.ts";
 import { listTickets, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS } from "./components.ts";

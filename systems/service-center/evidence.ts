@@ -1,9 +1,9 @@
 /** What is kept of a rollback before anything goes back: the error log, and the rows that only the newer release has a place for, as CSV. */
-import { WholeFile } from "../../postgres/export-file.ts";
-import { csvRecord } from "../../postgres/export-format.ts";
-import { qualified, quote } from "../../postgres/connection.ts";
-import type { CaptureDefinition, EvidenceDefinition } from "../evidence.ts";
-import type { SqlSession } from "../sql-session.ts";
+import { WholeFile } from "../../databases/postgres/export-file.ts";
+import { csvRecord } from "../../databases/postgres/export-format.ts";
+import { qualified, quote } from "../../databases/postgres/connection.ts";
+import type { CaptureDefinition, EvidenceDefinition } from "../../config/system/evidence.ts";
+import type { SqlSession } from "../../config/system/sql-session.ts";
 import { DATABASE, PHASE_2_TABLES } from "./database.ts";
 
 const PAGE = 2000;

@@ -1,5 +1,5 @@
 /** The procedures as sets of pins. Application and database go back together; what goes back alone says so. */
-import type { ScopeDefinition } from "../definition.ts";
+import type { ScopeDefinition } from "../../config/system/definition.ts";
 import { PHASE_BUDGETS, PROCEDURE, TARGET_SECONDS } from "./procedure.ts";
 
 export const DATA_CHECKS = [

@@ -1,5 +1,5 @@
 /** What is watched after a rollback, and what it has to keep to. */
-import type { WatchDefinition } from "../definition.ts";
+import type { WatchDefinition } from "../../config/system/definition.ts";
 import { WATCHED } from "./scopes.ts";
 
 export const watches: Record<string, WatchDefinition> = {

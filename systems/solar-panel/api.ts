@@ -1,5 +1,5 @@
 /** The line's API as a client sees it: for checks, drills and the read probe. Shares no code with the program behind it. */
-import { AnswerError, logIn, send, type Access } from "../client.ts";
+import { AnswerError, logIn, send, type Access } from "../kit/client.ts";
 
 export const OPERATOR = "line-operator";
 export const OPERATOR_SECRET = "operator-password";

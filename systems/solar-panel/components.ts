@@ -1,5 +1,5 @@
 /** The manual names no program: the line service stands for the production line, and stopping production is stopping it behind a closed gate. */
-import type { ComponentDefinition, ListenerDefinition } from "../definition.ts";
+import type { ComponentDefinition, ListenerDefinition } from "../../config/system/definition.ts";
 import { OPERATOR_SECRET } from "./api.ts";
 import { DATABASE } from "./database.ts";
 

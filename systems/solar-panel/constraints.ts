@@ -3,7 +3,7 @@
  * `station_progression` on panels, MO Completion is `mo_completion` on manufacturing_orders. Both look at other rows, so they are constraint
  * triggers. The risk of the three the matrix leaves out follows the level at which they are dropped.
  */
-import type { ConstraintDefinition, ConstraintRecords } from "../constraint.ts";
+import type { ConstraintDefinition, ConstraintRecords } from "../../config/system/constraint.ts";
 import { DATABASE } from "./database.ts";
 
 type Described = Omit<ConstraintDefinition, "database" | "definition" | "kind"> & Partial<Pick<ConstraintDefinition, "kind">>;

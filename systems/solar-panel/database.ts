@@ -1,5 +1,5 @@
 /** The database: its migrations and the tables that hold the line's rows, parents before children. */
-import type { DatabaseDefinition } from "../definition.ts";
+import type { DatabaseDefinition } from "../../config/system/definition.ts";
 
 export const DATABASE = "solar";
 

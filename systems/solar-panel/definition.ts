@@ -1,6 +1,6 @@
 /** Solar Panel Production Tracking: a production line that writes into PostgreSQL, whose constraints are what is rolled back. */
-import type { SystemDefinition } from "../definition.ts";
-import { generated } from "../secret.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { generated } from "../../config/system/secret.ts";
 import { login, readPanels } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { components, listeners, SECRETS } from "./components.ts";

@@ -1,5 +1,5 @@
 /** When constraints are rolled back, by when, who decides, who is called: the human half of the manual as data. */
-import type { PolicyDefinition } from "../policy.ts";
+import type { PolicyDefinition } from "../../config/system/policy.ts";
 
 const HOUR = 60;
 

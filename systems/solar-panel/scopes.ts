@@ -3,8 +3,8 @@
  * nowhere else: the manual calls the critical level "full", but its procedure drops priority 1; `full` is there for whoever means all nine.
  * The manual gives a deadline per level and no times per step: a quarter to stop and to save, half for the constraints, the rest to verify.
  */
-import type { ConstraintState } from "../constraint.ts";
-import type { ScopeDefinition } from "../definition.ts";
+import type { ConstraintState } from "../../config/system/constraint.ts";
+import type { ScopeDefinition } from "../../config/system/definition.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 
 const MINUTE = 60;

@@ -1,5 +1,5 @@
 /** After a level was taken the line is watched while production resumes step by step. The manual gives no times. */
-import type { WatchDefinition } from "../definition.ts";
+import type { WatchDefinition } from "../../config/system/definition.ts";
 
 const CHECKS = ["health", "constraints-as-declared", "functionality", "integrity", "triggers-enabled", "health-overview", "continuity"];
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { admitStatement, manualWay, replaceStatements, stopStatement } from "../../bench/manual-restore.ts";
 import { installedServer, startServer } from "../../bench/server.ts";
-import { withSession } from "../../postgres/connection.ts";
+import { withSession } from "../../databases/postgres/connection.ts";
 
 describe("statements of the manual's way", () => {
   it("quote the name", () => {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SqlWriter } from "../../bench/writer.ts";
-import { passwordOf } from "../../postgres/connection.ts";
-import { ownServer, type OwnServer } from "../postgres/own-server.ts";
+import { passwordOf } from "../../databases/postgres/connection.ts";
+import { ownServer, type OwnServer } from "../databases/postgres/own-server.ts";
 
 const CLOSED_MS = 300;
 let server: OwnServer;

@@ -4,16 +4,16 @@ import { MockMonitor, setMocks } from "@pulumi/pulumi/runtime/mocks.js";
 import { disconnect } from "@pulumi/pulumi/runtime/settings.js";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { RollbackStack, type RollbackStackArgs } from "../../components/rollback-stack.ts";
-import { withSetup } from "../../components/targets/setup.ts";
-import { planCrossing } from "../../crossing/plan.ts";
-import { resolvePins } from "../../declared/pins.ts";
-import type { Declared } from "../../declared/schema.ts";
-import { siteOf } from "../../declared/site.ts";
+import { withSetup } from "../../workloads/setup.ts";
+import { planCrossing } from "../../config/plan.ts";
+import { resolvePins } from "../../config/pins.ts";
+import type { Declared } from "../../config/schema.ts";
+import { siteOf } from "../../config/site.ts";
 import { RESOURCES } from "../../provider/resources/index.ts";
 import { secret } from "../../provider/wire.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
-import { newFolder } from "./targets/shop.ts";
-import { declaredOf, definition as pfa } from "../declared/sample.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { newFolder } from "../workloads/shop.ts";
+import { declaredOf, definition as pfa } from "../config/sample.ts";
 
 interface Registered {
   type: string;

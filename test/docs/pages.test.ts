@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { CONFIG_KEYS } from "../../declared/schema.ts";
+import { CONFIG_KEYS } from "../../config/schema.ts";
 import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
 import { PROJECT } from "../requirements/requirements.ts";
 

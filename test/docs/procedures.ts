@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { format } from "prettier";
 import { parse } from "yaml";
 import { z } from "zod";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
-import { scopeEdits } from "../../declared/scope.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { editPins, type PinEdit } from "../../config/edit.ts";
+import { scopeEdits } from "../../config/scope.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import { yamlDiff } from "./diff.ts";
 
 const procedureSchema = z.strictObject({

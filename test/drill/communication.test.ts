@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { communicationCheck, messagesOf, type Values } from "../../drill/communication.ts";
-import type { Notification } from "../../systems/policy.ts";
+import type { Notification } from "../../config/system/policy.ts";
 
 const VALUES: Values = { incident: "INC-1", reason: "drill", from: "v2", to: "v1", eta: "30 s", duration: "12 s", step: "verify" };
 const start: Notification = { when: "start", channel: "chat", text: "{from} → {to}: {reason}", to: ["Team", "Management"] };

@@ -13,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { DatabaseAddress } from "../../drill/witness/content.ts";
 import type { Script } from "../../drill/witness/script.ts";
-import { ensureServer, removeServer } from "../../postgres/server.ts";
+import { ensureServer, removeServer } from "../../databases/postgres/server.ts";
 import { freePort } from "../support/free-port.ts";
 
 export const SECRET = "a secret of the stage";

@@ -8,7 +8,7 @@ import type { Judgement } from "../../drill/witness/judge.ts";
 import { readMemory } from "../../drill/witness/memory.ts";
 import type { Version } from "../../drill/witness/memory.ts";
 import type { Script } from "../../drill/witness/script.ts";
-import type { WitnessScript } from "../../systems/definition.ts";
+import type { WitnessScript } from "../../config/system/definition.ts";
 import { SCRIPT, SECRET, setStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 

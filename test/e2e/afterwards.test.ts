@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ActionListed, ActionOutcome } from "../../scripts/verbs/action.ts";
-import type { Reapplied } from "../../crossing/steps/reapply.ts";
+import type { Reapplied } from "../../rollout/steps/reapply.ts";
 import type { PreviewOutcome } from "../../scripts/verbs/preview.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { Status } from "../../scripts/verbs/status.ts";

@@ -3,15 +3,15 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CrossingOutcome } from "../../scripts/cross.ts";
-import type { LockHolder } from "../../scripts/stack-lock.ts";
+import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { LockHolder } from "../../scripts/pulumi/stack-lock.ts";
 import type { DeployOutcome } from "../../scripts/verbs/deploy.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
-import type { Manifest } from "../../postgres/manifest.ts";
+import type { Manifest } from "../../databases/postgres/manifest.ts";
 import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/database.ts";
 import { definitionWithMigration, ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, until, type Stand } from "./stand.ts";
-import type { Snapshot } from "../../control/record.ts";
+import type { Snapshot } from "../../config/record.ts";
 
 const MIGRATION = "20260101000004_notes";
 const HALF =

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
-import { DESTROY_DATA } from "../../crossing/destroy.ts";
-import { controlFile, liveFile, serverHome } from "../../declared/site.ts";
+import { DESTROY_DATA } from "../../rollout/destroy.ts";
+import { controlFile, liveFile, serverHome } from "../../config/site.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 
 let stand: Stand | undefined;

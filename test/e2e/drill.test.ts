@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFi
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { controlName, endpointOf, gateStateFile, liveName, type Site } from "../../declared/site.ts";
-import { readGateState, writeGateState } from "../../gate/state.ts";
-import { quote, withSession } from "../../postgres/connection.ts";
+import { controlName, endpointOf, gateStateFile, liveName, type Site } from "../../config/site.ts";
+import { readGateState, writeGateState } from "../../traffic/state.ts";
+import { quote, withSession } from "../../databases/postgres/connection.ts";
 import { hashFolder } from "../../processes/artefact.ts";
-import { openStack, stackFile } from "../../scripts/stack.ts";
+import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { makeProject, still, type DrillProject } from "./drill-stand.ts";
 import { leaksIn, leaksInFiles, secretsOf } from "./secret-values.ts";

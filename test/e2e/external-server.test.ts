@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DESTROY_DATA } from "../../crossing/destroy.ts";
-import { migrationsOf } from "../../crossing/migrations.ts";
-import { ownerRole, servicesRole } from "../../declared/site.ts";
-import { withSession } from "../../postgres/connection.ts";
-import { applyMigration } from "../../postgres/migrations.ts";
-import { missingDebianServer, startDebianServer, type DebianServer } from "../postgres/drivers/debian-server.ts";
+import { DESTROY_DATA } from "../../rollout/destroy.ts";
+import { migrationsOf } from "../../databases/shared/migrations.ts";
+import { ownerRole, servicesRole } from "../../config/site.ts";
+import { withSession } from "../../databases/postgres/connection.ts";
+import { applyMigration } from "../../databases/postgres/migrations.ts";
+import { missingDebianServer, startDebianServer, type DebianServer } from "../databases/postgres/drivers/debian-server.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 
 const missing = missingDebianServer();

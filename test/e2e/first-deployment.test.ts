@@ -1,10 +1,10 @@
 /** A first deployment that fails half-way: there is nothing to go back to, so what was started must still be known to the stack. */
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { stepPoint } from "../../crossing/failpoints.ts";
-import { serverHome } from "../../declared/site.ts";
+import { stepPoint } from "../../processes/failpoints.ts";
+import { serverHome } from "../../config/site.ts";
 import type { DeployOutcome } from "../../scripts/verbs/deploy.ts";
-import { isAlive } from "../../scripts/engine/process-table.ts";
+import { isAlive } from "../../scripts/pulumi/process-table.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, succeeded, until, type Stand } from "./stand.ts";
 

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { takeFreePorts } from "../../drill/ports.ts";
-import { runPulumi } from "../../scripts/pulumi-run.ts";
+import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import { makeStand, PINS, type Stand } from "./stand.ts";
 

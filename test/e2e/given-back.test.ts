@@ -1,6 +1,6 @@
 /** What belongs to users of a database (grants, settings, limits) is theirs again after everything that backout does with it, failures included. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { servicesRole } from "../../declared/site.ts";
+import { servicesRole } from "../../config/site.ts";
 import { makeStand, PINS, until, type Stand } from "./stand.ts";
 
 let stand: Stand;

@@ -1,9 +1,9 @@
 /** Writers that do not want to stop, at the fence of a restore: every acknowledged write is in live, quarantine or export. */
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { endpointOf, serverHome, servicesUrl } from "../../declared/site.ts";
-import { connect } from "../../postgres/connection.ts";
-import { stopServer } from "../../postgres/server.ts";
+import { endpointOf, serverHome, servicesUrl } from "../../config/site.ts";
+import { connect } from "../../databases/postgres/connection.ts";
+import { stopServer } from "../../databases/postgres/server.ts";
 import { isAlive, lookUp } from "../../processes/identity.ts";
 import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/database.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";

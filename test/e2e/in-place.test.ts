@@ -1,8 +1,8 @@
 /** A hosted PostgreSQL: the owner of the database may neither rename it nor make another. Debian's server and client tools. */
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { missingDebianServer } from "../postgres/drivers/debian-server.ts";
-import { startHosted, type Hosted } from "../postgres/in-place/hosted.ts";
+import { missingDebianServer } from "../databases/postgres/drivers/debian-server.ts";
+import { startHosted, type Hosted } from "../databases/in-place/hosted.ts";
 import { makeStand, PINS, type Stand } from "./stand.ts";
 
 const missing = missingDebianServer();

@@ -1,8 +1,8 @@
 /** Verification judges what its attempt caused: on a real server, with others at work, and with a cause that goes away. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { endpointOf, servicesRole } from "../../declared/site.ts";
-import { connect } from "../../postgres/connection.ts";
-import type { CrossingOutcome } from "../../scripts/cross.ts";
+import { endpointOf, servicesRole } from "../../config/site.ts";
+import { connect } from "../../databases/postgres/connection.ts";
+import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
 import { makeStand, PINS, type Stand } from "./stand.ts";
 
 let stand: Stand;

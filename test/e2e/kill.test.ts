@@ -4,11 +4,11 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { JournalEntry } from "../../control/record.ts";
-import { stepPoint } from "../../crossing/failpoints.ts";
-import { PHASES, type Phase } from "../../crossing/phases.ts";
-import type { PinEdit } from "../../declared/edit.ts";
-import { isAlive } from "../../scripts/engine/process-table.ts";
+import type { JournalEntry } from "../../config/record.ts";
+import { stepPoint } from "../../processes/failpoints.ts";
+import { PHASES, type Phase } from "../../config/phases.ts";
+import type { PinEdit } from "../../config/edit.ts";
+import { isAlive } from "../../scripts/pulumi/process-table.ts";
 import { listPath } from "../../systems/pfa-vanguard/api.ts";
 import { expectNothingLost, makeStand, NotReachedError, PINS, until, type Stand, type Victim } from "./stand.ts";
 

@@ -1,7 +1,7 @@
 /** Bugs planted into drills of OrbisForge: its own checks must turn them red. */
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
-import { liveFile } from "../../declared/site.ts";
+import { liveFile } from "../../config/site.ts";
 import { makeProject, type DrillProject } from "./drill-stand.ts";
 import { PROJECT } from "./stand.ts";
 

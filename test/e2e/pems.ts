@@ -1,8 +1,8 @@
 /** What stands in for PEMS, beside a stand: rows of the queue are really pushed, and it remembers which and when. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PinEdit } from "../../declared/edit.ts";
-import { secretOf } from "../../declared/site.ts";
+import type { PinEdit } from "../../config/edit.ts";
+import { secretOf } from "../../config/site.ts";
 import { ownProcesses } from "../../drill/remove.ts";
 import { planStandIns, standInFolder, startStandIns } from "../../drill/stand-ins.ts";
 import { stopProcess } from "../../processes/process.ts";

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import type { PinEdit } from "../../declared/edit.ts";
+import type { PinEdit } from "../../config/edit.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { makeProject, type DrillProject } from "./drill-stand.ts";
 import { PROJECT } from "./stand.ts";

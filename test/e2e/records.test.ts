@@ -3,9 +3,9 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
-import { openControl } from "../../control/open.ts";
-import { governanceFile } from "../../crossing/governance.ts";
-import type { CrossingOutcome } from "../../scripts/cross.ts";
+import { openControl } from "../../databases/open-state.ts";
+import { governanceFile } from "../../rollout/governance.ts";
+import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
 import type { HistoryVerified } from "../../scripts/verbs/history.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 

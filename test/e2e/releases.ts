@@ -1,7 +1,7 @@
 /** Releases with a defect that no drill switches on: copies of a sample release, altered, outside the repository. */
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import type { PinEdit } from "../../declared/edit.ts";
+import type { PinEdit } from "../../config/edit.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { PROJECT } from "./stand.ts";
 

@@ -1,8 +1,8 @@
 /** Verbs that are killed with their engine, and typed again: each goes on with what it began, and its goal is what opened last by the record. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { stepPoint } from "../../crossing/failpoints.ts";
-import type { CrossingOutcome } from "../../scripts/cross.ts";
+import { stepPoint } from "../../processes/failpoints.ts";
+import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
 import type { DeployOutcome } from "../../scripts/verbs/deploy.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { UndoOutcome } from "../../scripts/verbs/undo.ts";
@@ -19,8 +19,8 @@ describe("PostgreSQL", () => {
   beforeAll(async () => {
     stand = await makeStand();
     // One more to go back to: whoever goes too far comes to it.
-    const releases = (await import("../../scripts/stack.ts")).stackFile(stand.stack.stack, stand.stack.folder);
-    const { rawConfig } = await import("../../declared/edit.ts");
+    const releases = (await import("../../scripts/pulumi/stack.ts")).stackFile(stand.stack.stack, stand.stack.folder);
+    const { rawConfig } = await import("../../config/edit.ts");
     const ledger = rawConfig(releases.text)["backout:releases"] as Record<string, unknown>;
     stand.pin([{ path: ["releases"], value: { "v2.9.0": ledger["v3.0.0"], ...ledger } }]);
     await stand.upWell();

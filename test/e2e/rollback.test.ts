@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RowChanges } from "../../crossing/at-risk.ts";
-import type { CrossingPreview } from "../../crossing/preview.ts";
-import { ownerRole } from "../../declared/site.ts";
-import type { CrossingOutcome } from "../../scripts/cross.ts";
+import type { RowChanges } from "../../rollout/at-risk.ts";
+import type { CrossingPreview } from "../../rollout/preview.ts";
+import { ownerRole } from "../../config/site.ts";
+import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import type { Status } from "../../scripts/verbs/status.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/database.ts";

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { processFolder } from "../../declared/site.ts";
+import { processFolder } from "../../config/site.ts";
 import { makeEphemeralStack } from "../../drill/ephemeral-stack.ts";
 import { observeProcess } from "../../processes/process.ts";
-import { openStack, stackFile } from "../../scripts/stack.ts";
+import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { argumentListsDuring } from "./secret-values.ts";
 import { filesBelow, makeStand, PROJECT, succeeded, type Stand, type Update } from "./stand.ts";
 

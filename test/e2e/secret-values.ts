@@ -1,8 +1,8 @@
 /** The real secrets of a stack, and where they are to be found. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { endpointOf, type Site } from "../../declared/site.ts";
-import { passwordOf } from "../../postgres/connection.ts";
+import { endpointOf, type Site } from "../../config/site.ts";
+import { passwordOf } from "../../databases/postgres/connection.ts";
 import { pause } from "./stand.ts";
 
 /** By name; each as it is, as part of a connection string, and as JSON and base64 would show it. */

@@ -2,11 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serverHome } from "../../declared/site.ts";
-import { withSession } from "../../postgres/connection.ts";
-import { layoutOf } from "../../postgres/server-home.ts";
-import { serverFolder } from "../../postgres/server.ts";
-import { missingDebianServer, startDebianServer, type DebianServer } from "../postgres/drivers/debian-server.ts";
+import { serverHome } from "../../config/site.ts";
+import { withSession } from "../../databases/postgres/connection.ts";
+import { layoutOf } from "../../databases/postgres/server-home.ts";
+import { serverFolder } from "../../databases/postgres/server.ts";
+import { missingDebianServer, startDebianServer, type DebianServer } from "../databases/postgres/drivers/debian-server.ts";
 import { argumentListsDuring, leaksIn, leaksInFiles, secretsOf } from "./secret-values.ts";
 import { filesBelow, makeStand, PINS, succeeded, type Stand, type Update } from "./stand.ts";
 

@@ -1,7 +1,7 @@
 /** Bugs planted into a drill of Service Center: its own checks must turn it red, each by its name. */
 import { afterEach, expect, test } from "vitest";
-import { endpointOf, liveName } from "../../declared/site.ts";
-import { withSession } from "../../postgres/connection.ts";
+import { endpointOf, liveName } from "../../config/site.ts";
+import { withSession } from "../../databases/postgres/connection.ts";
 import { DATABASE } from "../../systems/service-center/database.ts";
 import { makeProject, type DrillProject } from "./drill-stand.ts";
 

@@ -1,7 +1,7 @@
 /** Bugs planted into drills of Solar Panel: its own checks must turn them red. */
 import { afterEach, expect, test } from "vitest";
-import { endpointOf, liveName } from "../../declared/site.ts";
-import { withSession } from "../../postgres/connection.ts";
+import { endpointOf, liveName } from "../../config/site.ts";
+import { withSession } from "../../databases/postgres/connection.ts";
 import { makeProject, type DrillProject } from "./drill-stand.ts";
 import { PROJECT } from "./stand.ts";
 

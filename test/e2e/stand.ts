@@ -8,13 +8,13 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type pg from "pg";
 import { expect } from "vitest";
-import { openControl } from "../../control/open.ts";
-import type { CatalogueDatabase, Crossing, JournalEntry, Snapshot } from "../../control/record.ts";
-import type { ControlStore } from "../../control/store.ts";
-import { catalogued, liveLineage, readySnapshots } from "../../control/catalogue.ts";
-import { toArm } from "../../crossing/arming.ts";
-import type { Lineage } from "../../crossing/plan.ts";
-import { editPins, type PinEdit } from "../../declared/edit.ts";
+import { openControl } from "../../databases/open-state.ts";
+import type { CatalogueDatabase, Crossing, JournalEntry, Snapshot } from "../../config/record.ts";
+import type { ControlStore } from "../../databases/postgres/state/store.ts";
+import { catalogued, liveLineage, readySnapshots } from "../../databases/postgres/state/catalogue.ts";
+import { toArm } from "../../rollout/arming.ts";
+import type { Lineage } from "../../config/plan.ts";
+import { editPins, type PinEdit } from "../../config/edit.ts";
 import {
   GATE_PROCESS,
   endpointOf,
@@ -25,22 +25,22 @@ import {
   secretOf,
   serverHome,
   type Site,
-} from "../../declared/site.ts";
+} from "../../config/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
 import { outsideOf } from "../../drill/outside.ts";
 import { judgementOf, readJournal, startWitness, stopWitness, untilSeen } from "../../drill/witness-process.ts";
 import type { Judgement } from "../../drill/witness/judge.ts";
-import { readGateState, type GateState } from "../../gate/state.ts";
-import { withSession } from "../../postgres/connection.ts";
-import { sessionInside } from "../../postgres/fence.ts";
-import { observeServer, removeServer } from "../../postgres/server.ts";
+import { readGateState, type GateState } from "../../traffic/state.ts";
+import { withSession } from "../../databases/postgres/connection.ts";
+import { sessionInside } from "../../databases/postgres/fence.ts";
+import { observeServer, removeServer } from "../../databases/postgres/server.ts";
 import { observeProcess, runningNames, stopProcess } from "../../processes/process.ts";
-import { ensureEngine, type Engine } from "../../scripts/engine/engine.ts";
-import { mendFileBackend } from "../../scripts/engine/file-backend.ts";
-import { isAlive } from "../../scripts/engine/process-table.ts";
-import { runPulumi } from "../../scripts/pulumi-run.ts";
-import { openStack, stackFile } from "../../scripts/stack.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { ensureEngine, type Engine } from "../../scripts/pulumi/engine.ts";
+import { mendFileBackend } from "../../scripts/pulumi/file-backend.ts";
+import { isAlive } from "../../scripts/pulumi/process-table.ts";
+import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
+import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import { listPath, ORGANIZATION, TEST_USER, TEST_USER_SECRET } from "../../systems/pfa-vanguard/api.ts";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");

@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PHASES, type Phase } from "../../crossing/phases.ts";
-import type { PinEdit } from "../../declared/edit.ts";
-import { serverHome } from "../../declared/site.ts";
-import { stopServer } from "../../postgres/server.ts";
+import { PHASES, type Phase } from "../../config/phases.ts";
+import type { PinEdit } from "../../config/edit.ts";
+import { serverHome } from "../../config/site.ts";
+import { stopServer } from "../../databases/postgres/server.ts";
 import { filesBelow, makeStand, PINS, until, type Stand } from "./stand.ts";
 
 let stand: Stand;

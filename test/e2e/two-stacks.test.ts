@@ -2,14 +2,14 @@
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { PinEdit } from "../../declared/edit.ts";
-import { GATE_PROCESS, gateFolder, processFolder, servicesRole } from "../../declared/site.ts";
-import { identityAt } from "../../control/identity.ts";
-import { DESTROY_DATA } from "../../crossing/destroy.ts";
-import { passwordOf } from "../../postgres/connection.ts";
-import { ownServer, type OwnServer } from "../postgres/own-server.ts";
+import type { PinEdit } from "../../config/edit.ts";
+import { GATE_PROCESS, gateFolder, processFolder, servicesRole } from "../../config/site.ts";
+import { identityAt } from "../../state/identity.ts";
+import { DESTROY_DATA } from "../../rollout/destroy.ts";
+import { passwordOf } from "../../databases/postgres/connection.ts";
+import { ownServer, type OwnServer } from "../databases/postgres/own-server.ts";
 import { runningNames, stopProcess } from "../../processes/process.ts";
-import { runPulumi } from "../../scripts/pulumi-run.ts";
+import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 
 let server: OwnServer;

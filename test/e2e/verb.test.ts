@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { CrossingOutcome } from "../../scripts/cross.ts";
-import { findExecutables } from "../../scripts/engine/find-executable.ts";
-import { isAlive } from "../../scripts/engine/process-table.ts";
+import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import { findExecutables } from "../../scripts/pulumi/find-executable.ts";
+import { isAlive } from "../../scripts/pulumi/process-table.ts";
 import type { PreviewOutcome } from "../../scripts/verbs/preview.ts";
 import { makeStand, PINS, PROJECT, until, type Stand } from "./stand.ts";
 

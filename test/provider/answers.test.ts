@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { resolvePins, type Pins } from "../../declared/pins.ts";
-import type { Site } from "../../declared/site.ts";
+import { resolvePins, type Pins } from "../../config/pins.ts";
+import type { Site } from "../../config/site.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { RESOURCES } from "../../provider/resources/index.ts";
-import { declaredOf, definition } from "../declared/sample.ts";
+import { declaredOf, definition } from "../config/sample.ts";
 import {
   keptOf,
   secret,

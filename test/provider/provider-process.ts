@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as grpc from "@grpc/grpc-js";
-import type { Site } from "../../declared/site.ts";
+import type { Site } from "../../config/site.ts";
 
 const require = createRequire(import.meta.url);
 export const REPOSITORY = join(import.meta.dirname, "..", "..");

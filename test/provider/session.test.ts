@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LockedError } from "../../control/record.ts";
-import { ControlStore } from "../../control/store.ts";
-import type { Site } from "../../declared/site.ts";
+import { LockedError } from "../../config/record.ts";
+import { ControlStore } from "../../databases/postgres/state/store.ts";
+import type { Site } from "../../config/site.ts";
 import { runOf } from "../../provider/session.ts";
-import { startServer, type TestServer } from "../postgres/embedded.ts";
+import { startServer, type TestServer } from "../databases/postgres/embedded.ts";
 import { siteAt } from "./provider-process.ts";
 
 const home = mkdtempSync(join(tmpdir(), "backout-session-"));

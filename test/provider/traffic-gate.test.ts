@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Site } from "../../declared/site.ts";
+import type { Site } from "../../config/site.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
-import { askGate } from "../../gate/drain.ts";
+import { askGate } from "../../traffic/drain.ts";
 import { observeProcess, stopProcess } from "../../processes/process.ts";
 import { siteAt, startEngine, startProvider, urnOf, type FakeEngine, type ProviderProcess, type Values } from "./provider-process.ts";
 

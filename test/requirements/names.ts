@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { PHASES } from "../../crossing/phases.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { PHASES } from "../../config/phases.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { DrillEvidence } from "./requirements.ts";
 
 /**

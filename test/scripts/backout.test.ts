@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { environment, runScript, scratch } from "./engine/scratch.ts";
+import { environment, runScript, scratch } from "./pulumi/scratch.ts";
 
 describe("npm run backout, called in a way that cannot be meant", () => {
   it.each([

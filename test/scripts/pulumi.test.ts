@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { environment, runScript, scratch, standInPulumi } from "./engine/scratch.ts";
+import { environment, runScript, scratch, standInPulumi } from "./pulumi/scratch.ts";
 
 describe("npm run pulumi", () => {
   it("runs from a subfolder in the project's folder, with set-up done, and exits as Pulumi does", async () => {

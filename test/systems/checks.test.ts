@@ -1,10 +1,10 @@
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { accessTo } from "../../verification/data-access.ts";
+import { accessTo } from "../../rollout/verification/data-access.ts";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
-import type { Baseline, CheckContext } from "../../systems/definition.ts";
+import { markRolledBack, rollBackMigration } from "../../databases/postgres/migrations.ts";
+import type { Baseline, CheckContext } from "../../config/system/definition.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
 import { whileAnswering } from "./answering-server.ts";

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
-import { burstInWords, burstOf, type Burst } from "../../systems/client.ts";
+import { burstInWords, burstOf, type Burst } from "../../systems/kit/client.ts";
 import { whileAnswering } from "./answering-server.ts";
 
 const READ = { component: "app", path: "/rows", token: null };

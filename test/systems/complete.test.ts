@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { PHASES } from "../../crossing/phases.ts";
-import type { SystemDefinition } from "../../systems/definition.ts";
+import { PHASES } from "../../config/phases.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
-import { pollCount } from "../../verification/watch-rule.ts";
+import { pollCount } from "../../rollout/verification/watch-rule.ts";
 
 const systems = await Promise.all(SYSTEM_NAMES.map(loadSystem));
 

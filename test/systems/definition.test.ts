@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { PHASES } from "../../crossing/phases.ts";
-import { downScript } from "../../postgres/migrations.ts";
+import { PHASES } from "../../config/phases.ts";
+import { downScript } from "../../databases/postgres/migrations.ts";
 import { staticReleaseFiles } from "../../systems/kit/static-release.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { FRONTENDS, releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";

@@ -5,9 +5,9 @@ import { createHttpServer, listen, type HttpOptions } from "../../systems/kit/ht
 import { signToken, verifyToken } from "../../systems/kit/jwt.ts";
 import type { Log } from "../../systems/kit/log.ts";
 import { startLoop } from "../../systems/kit/loop.ts";
-import { startServer, type TestServer } from "../postgres/embedded.ts";
-import { connect } from "../../postgres/connection.ts";
-import { fenceDatabase } from "../../postgres/fence.ts";
+import { startServer, type TestServer } from "../databases/postgres/embedded.ts";
+import { connect } from "../../databases/postgres/connection.ts";
+import { fenceDatabase } from "../../databases/postgres/fence.ts";
 
 const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { accessTo } from "../../verification/data-access.ts";
-import { applyMigration, markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
+import { accessTo } from "../../rollout/verification/data-access.ts";
+import { applyMigration, markRolledBack, rollBackMigration } from "../../databases/postgres/migrations.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { countOf, makeStand, MIGRATIONS, type Stand, type TestDatabase } from "./stand.ts";
 

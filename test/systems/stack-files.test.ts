@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseDeclared } from "../../declared/parse.ts";
-import { resolvePins } from "../../declared/pins.ts";
-import { rawConfig } from "../../declared/edit.ts";
+import { parseDeclared } from "../../config/parse.ts";
+import { resolvePins } from "../../config/pins.ts";
+import { rawConfig } from "../../config/edit.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
 

@@ -7,11 +7,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
-import { connect } from "../../postgres/connection.ts";
-import { applyMigration, type Migration } from "../../postgres/migrations.ts";
-import { ensureDatabase, ensureRole, grantServices } from "../../postgres/roles.ts";
+import { connect } from "../../databases/postgres/connection.ts";
+import { applyMigration, type Migration } from "../../databases/postgres/migrations.ts";
+import { ensureDatabase, ensureRole, grantServices } from "../../databases/postgres/roles.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
-import { startServer, type TestServer } from "../postgres/embedded.ts";
+import { startServer, type TestServer } from "../databases/postgres/embedded.ts";
 
 export const SECRETS: Record<string, string> = { "test-user-password": "open sesame", jwt: "jwt secret", "pems-token": "pems token" };
 export const MIGRATIONS: Migration[] = pfaVanguard.databases["pfa"]!.migrations.map(({ name, path }) => ({

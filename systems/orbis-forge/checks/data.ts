@@ -1,8 +1,8 @@
 /** Checks of the data itself. */
 import { COMPARED_TABLES, COUNTED_TABLES, NEEDED_COLUMNS } from "../database.ts";
 import { PERMISSIONS } from "../protections.ts";
-import { countIsRight, countingInWords } from "../../counting.ts";
-import { check, failed, passed, skipped } from "../../outcome.ts";
+import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
+import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 
 const DATABASE = "production";
 

@@ -1,8 +1,8 @@
 /** Checks of the service as its users see it. */
-import type { CheckContext } from "../../definition.ts";
+import type { CheckContext } from "../../../config/system/definition.ts";
 import { ADMIN, burst, EXPORT_PATH, IMPORT_PATH, login as logIn, request, rows, TEST_USER } from "../api.ts";
-import { AnswerError, burstInWords } from "../../client.ts";
-import { check, failed, passed, skipped } from "../../outcome.ts";
+import { AnswerError, burstInWords } from "../../kit/client.ts";
+import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 
 export const health = check("health", "/health answers healthy", async (context) => {
   const response = await context.fetch(`${context.url("app")}/health`);

@@ -1,10 +1,10 @@
 /** Faults that damage data, each answered by the smallest restoration that mends it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DrillContext, FaultDefinition } from "../../definition.ts";
+import type { DrillContext, FaultDefinition } from "../../../config/system/definition.ts";
 import { login, request, rows } from "../api.ts";
-import { AnswerError } from "../../client.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { AnswerError } from "../../kit/client.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { countOf, switchOn } from "./switch.ts";
 
 const OUT_OF_RANGE = "percent < 0 OR percent > 100";

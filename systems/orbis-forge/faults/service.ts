@@ -1,7 +1,7 @@
 /** A fault of the program alone: its data is sound and stays. */
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { burst, login } from "../api.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 const TIMES_BASELINE = 5;

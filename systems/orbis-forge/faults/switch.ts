@@ -1,6 +1,6 @@
 /** How a drill switches a defect of phase-3.0.0 on. */
-import type { DrillContext } from "../../definition.ts";
-import { switchFault } from "../../fault-switch.ts";
+import type { DrillContext } from "../../../config/system/definition.ts";
+import { switchFault } from "../../kit/fault-switch.ts";
 
 /** @throws FaultNotSwitchedError */
 export async function switchOn(context: DrillContext, fault: string, figures: Record<string, number> = {}): Promise<void> {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultBoard } from "../../kit/faults.ts";
 import type { Call, Reply } from "../../kit/http.ts";
-import type { SqlSession } from "../../sql-session.ts";
+import type { SqlSession } from "../../../config/system/sql-session.ts";
 import type { Change } from "./history.ts";
 
 export const DEFECTS = ["data-corruption", "bad-inline-edits", "slow-responses"] as const;

@@ -1,6 +1,6 @@
 /** What was done by whom: a row of `governance_logs` and one of `change_history` for every row that changed, in the transaction that changes it. */
 import { randomUUID } from "node:crypto";
-import type { SqlSession, SqlValue } from "../../sql-session.ts";
+import type { SqlSession, SqlValue } from "../../../config/system/sql-session.ts";
 import type { User } from "./users.ts";
 
 export type Row = Record<string, SqlValue>;

@@ -1,7 +1,7 @@
 /** All projects as one JSON document with its own hash: read from the data, and put back in its place. */
 import { createHash } from "node:crypto";
-import type { RowsChanged } from "../../repair.ts";
-import type { SqlSession } from "../../sql-session.ts";
+import type { RowsChanged } from "../../../config/system/repair.ts";
+import type { SqlSession } from "../../../config/system/sql-session.ts";
 import type { Row } from "./history.ts";
 
 /** Parents before children. */

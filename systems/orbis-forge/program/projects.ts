@@ -1,7 +1,7 @@
 /** `/api/projects`, `/api/phases` and `/api/step-progress`: what every release has. */
 import { HttpError, type Call, type Reply, type Route } from "../../kit/http.ts";
 import type { SqliteDatabase } from "../../kit/sqlite.ts";
-import type { SqlSession } from "../../sql-session.ts";
+import type { SqlSession } from "../../../config/system/sql-session.ts";
 import { now, writeHistory, type Change, type Row } from "./history.ts";
 import type { Doorman, User } from "./users.ts";
 

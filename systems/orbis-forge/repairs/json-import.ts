@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { RepairContext, RepairDefinition, RowsChanged } from "../../repair.ts";
+import type { RepairContext, RepairDefinition, RowsChanged } from "../../../config/system/repair.ts";
 import { ImportRefusedError, importDocument, parseDocument } from "../program/json-operations.ts";
 
 export const jsonImport: RepairDefinition = {

@@ -1,6 +1,6 @@
 /** Takes one transaction back by its rows in `change_history`, newest first. */
-import type { RepairContext, RepairDefinition, RowsChanged } from "../../repair.ts";
-import type { SqlSession, SqlValue } from "../../sql-session.ts";
+import type { RepairContext, RepairDefinition, RowsChanged } from "../../../config/system/repair.ts";
+import type { SqlSession, SqlValue } from "../../../config/system/sql-session.ts";
 
 type Row = Record<string, SqlValue>;
 

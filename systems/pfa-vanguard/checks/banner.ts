@@ -1,5 +1,5 @@
-import { AnswerError } from "../../client.ts";
-import { askingCheck, failed, passed, skipped } from "../../outcome.ts";
+import { AnswerError } from "../../kit/client.ts";
+import { askingCheck, failed, passed, skipped } from "../../kit/outcome.ts";
 
 interface Shown {
   mode?: string;

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { removeTestRow } from "./test-row.ts";
-import { countIsRight, countingInWords } from "../../counting.ts";
-import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
+import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
+import { failed, passed, skipped, writingCheck } from "../../kit/outcome.ts";
 
 const TABLES = ["pfa_records", "pfa_modification"];
 

@@ -1,4 +1,4 @@
-import { check, failed, passed, skipped } from "../../outcome.ts";
+import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 
 export const flagsAsDeclared = check("flags-as-declared", "Feature flags are as declared", async (context) => {
   const declared = Object.entries(context.flags);

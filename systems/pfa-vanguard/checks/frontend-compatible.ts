@@ -1,6 +1,6 @@
 import { AnswerError, request } from "../api.ts";
-import { bodyOf } from "../../client.ts";
-import { askingCheck, failed, passed } from "../../outcome.ts";
+import { bodyOf } from "../../kit/client.ts";
+import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 import { session } from "./session.ts";
 
 /** The frontend says in `version.json` what it cannot do without; the backend that runs has to answer it. */

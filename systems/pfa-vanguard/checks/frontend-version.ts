@@ -1,4 +1,4 @@
-import { askingCheck, failed, passed } from "../../outcome.ts";
+import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 
 export const frontendVersion = askingCheck(
   "frontend-version",

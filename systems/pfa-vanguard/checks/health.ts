@@ -1,4 +1,4 @@
-import { askingCheck, failed, passed } from "../../outcome.ts";
+import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 
 export const health = askingCheck("health", "1 Health endpoints of backend and database answer healthy", async (context) => {
   const seen: string[] = [];

@@ -1,5 +1,5 @@
-import { burstInWords } from "../../client.ts";
-import { askingCheck, failed, passed } from "../../outcome.ts";
+import { burstInWords } from "../../kit/client.ts";
+import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 import { sample } from "./sample.ts";
 
 const REQUESTS = 200;

@@ -1,6 +1,6 @@
 import { DROP_SYNC_TABLES } from "../actions.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../database.ts";
-import { check, failed, passed, skipped } from "../../outcome.ts";
+import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 
 /** After a rollback that keeps or marks the schema its tables are expected; after one that takes it back they are forbidden. */
 export const newTablesRemain = check(

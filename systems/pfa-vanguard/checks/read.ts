@@ -1,5 +1,5 @@
 import { list, ORGANIZATION } from "../api.ts";
-import { askingCheck, failed, passed } from "../../outcome.ts";
+import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 import { session } from "./session.ts";
 
 export const read = askingCheck("read", "3 Reading answers with data", async (context) => {

@@ -1,6 +1,6 @@
-import type { CheckContext } from "../../definition.ts";
+import type { CheckContext } from "../../../config/system/definition.ts";
 import { burst } from "../api.ts";
-import type { Burst } from "../../client.ts";
+import type { Burst } from "../../kit/client.ts";
 import { isCritical } from "../../kit/log.ts";
 import { session } from "./session.ts";
 

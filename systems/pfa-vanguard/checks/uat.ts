@@ -1,7 +1,7 @@
 import { list, listPath, request } from "../api.ts";
-import { bodyOf } from "../../client.ts";
-import type { CheckContext } from "../../definition.ts";
-import { askingCheck, failed, passed } from "../../outcome.ts";
+import { bodyOf } from "../../kit/client.ts";
+import type { CheckContext } from "../../../config/system/definition.ts";
+import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 import { session } from "./session.ts";
 
 const CATEGORY = "Equipment";

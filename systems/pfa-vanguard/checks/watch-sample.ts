@@ -1,6 +1,6 @@
 import { rssBytes } from "../api.ts";
-import { errorsInWords } from "../../client.ts";
-import { check, failed, passed } from "../../outcome.ts";
+import { errorsInWords } from "../../kit/client.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { sample } from "./sample.ts";
 
 /** Of a watch's every look; in a verification the requests of the check before are looked at. */

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 
 /** An absence check: a worker of the release that is left would go on writing to PEMS. */
 export const workerStopped = check("worker-stopped", "The sync worker runs or stays stopped, as declared", async (context) => {

@@ -1,5 +1,5 @@
 import { AnswerError, ORGANIZATION, request } from "../api.ts";
-import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
+import { failed, passed, skipped, writingCheck } from "../../kit/outcome.ts";
 import { removeTestRow, TEST_ROW } from "./test-row.ts";
 import { session } from "./session.ts";
 

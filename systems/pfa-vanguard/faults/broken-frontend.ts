@@ -1,7 +1,7 @@
 import { createContext, runInContext } from "node:vm";
-import type { DrillContext, FaultDefinition } from "../../definition.ts";
+import type { DrillContext, FaultDefinition } from "../../../config/system/definition.ts";
 import { list, login, ORGANIZATION, request, type Row } from "../api.ts";
-import { accessOf, FaultNotSwitchedError } from "../../fault-switch.ts";
+import { accessOf, FaultNotSwitchedError } from "../../kit/fault-switch.ts";
 
 /** v4.0.0's page knows four categories, and shows no row at all when one row has another. */
 const CATEGORY = "Permits";

@@ -1,6 +1,6 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { login, request } from "../api.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchBackend } from "./switch.ts";
 
 export const brokenSync: FaultDefinition = {

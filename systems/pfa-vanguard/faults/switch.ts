@@ -1,6 +1,6 @@
 /** How a drill switches a defect of v4.0.0 on. A service is told over HTTP; the worker, which has no listener, by a feature flag. */
-import type { DrillContext } from "../../definition.ts";
-import { FaultNotSwitchedError, switchFault } from "../../fault-switch.ts";
+import type { DrillContext } from "../../../config/system/definition.ts";
+import { FaultNotSwitchedError, switchFault } from "../../kit/fault-switch.ts";
 
 const RELEASE = "v4.0.0";
 

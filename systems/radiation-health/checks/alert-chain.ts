@@ -1,4 +1,4 @@
-import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
+import { failed, passed, skipped, writingCheck } from "../../kit/outcome.ts";
 import { brokenLink, tryChain, type Trial } from "../chain.ts";
 import { DATABASE } from "../database.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { vitals } from "../api.ts";
 import { components } from "../components.ts";
 import { DATABASE } from "../database.ts";

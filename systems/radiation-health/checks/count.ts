@@ -1,6 +1,6 @@
 import type { Client } from "pg";
-import { countIsRight, countingInWords } from "../../counting.ts";
-import { failed, passed, skipped, writingCheck } from "../../outcome.ts";
+import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
+import { failed, passed, skipped, writingCheck } from "../../kit/outcome.ts";
 import { removeTrial } from "../chain.ts";
 import { DATABASE } from "../database.ts";
 import { TRIAL } from "./alert-chain.ts";

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { DATABASE } from "../database.ts";
 
 export const databaseVersion = check("database-version", "SELECT version() answers", async (context) => {

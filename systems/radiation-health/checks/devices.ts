@@ -1,5 +1,5 @@
 import { DATABASE } from "../database.ts";
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { DEVICES_PATH, getJson } from "../api.ts";
 
 const LISTED = 100;

@@ -1,5 +1,5 @@
 import { isCritical } from "../../kit/log.ts";
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { components } from "../components.ts";
 
 const LINES = 100;

@@ -1,5 +1,5 @@
-import { check, failed, passed } from "../../outcome.ts";
-import { errorsInWords } from "../../client.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
+import { errorsInWords } from "../../kit/client.ts";
 import { burst } from "../api.ts";
 
 export const ERROR_SHARE_LIMIT = 0.05;

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { DATABASE, FEATURE_TABLES, PREVIOUS_TABLE, radiationDatabase } from "../database.ts";
 
 const FEATURE = radiationDatabase.migrations.at(-1)!.name;

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { getJson } from "../api.ts";
 
 export const health = check("health", "GET /api/health answers healthy", async (context) => {

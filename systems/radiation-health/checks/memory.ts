@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { vitals } from "../api.ts";
 import { components } from "../components.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { components } from "../components.ts";
 
 const WATCHED_MS = 500;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { DATABASE } from "../database.ts";
 
 /** How long services may take for what had waited while they were stopped. Milliseconds. */

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { getJson, PERSONNEL_PATH } from "../api.ts";
 
 export const personnel = check("personnel", "GET /api/radiation/personnel answers with people", async (context) => {

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { burst } from "../api.ts";
 
 export const RESPONSE_LIMIT_MS = 500;

@@ -1,4 +1,4 @@
-import { check, failed, passed } from "../../outcome.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { FEED, listen } from "../api.ts";
 
 export const webSocket = check("websocket", "A client connects by WebSocket, through the gate, and is greeted", async (context) => {

@@ -1,8 +1,8 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { FEED } from "../api.ts";
 import { brokenLink, tryChain, type Trial } from "../chain.ts";
 import { DATABASE } from "../database.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 const TRIAL: Trial = { marker: "TEST-DRILL", note: "written by a drill, removed by it", limitMs: 3_000 };

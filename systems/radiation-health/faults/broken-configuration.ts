@@ -1,6 +1,6 @@
-import type { DrillContext, FaultDefinition } from "../../definition.ts";
+import type { DrillContext, FaultDefinition } from "../../../config/system/definition.ts";
 import { DATABASE } from "../database.ts";
-import { FaultNotSwitchedError } from "../../fault-switch.ts";
+import { FaultNotSwitchedError } from "../../kit/fault-switch.ts";
 
 /** A device that stands in its place, and that somebody muted while it was calibrated. */
 const DEVICE = "DEV-007";

@@ -1,7 +1,7 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { API, PERSONNEL_PATH, login } from "../api.ts";
 import { DATABASE } from "../database.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 export const dataCorruption: FaultDefinition = {

@@ -1,7 +1,7 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { vitals } from "../api.ts";
 import { MEMORY_SHARE_LIMIT } from "../checks/memory.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 const COMPONENT = "data-retention-service";

@@ -1,7 +1,7 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { API, burst, vitals } from "../api.ts";
 import { ERROR_SHARE_LIMIT } from "../checks/error-rate.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 export const poolExhaustion: FaultDefinition = {

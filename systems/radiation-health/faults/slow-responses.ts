@@ -1,7 +1,7 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { API, burst } from "../api.ts";
 import { RESPONSE_LIMIT_MS } from "../checks/response-time.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 export const slowResponses: FaultDefinition = {

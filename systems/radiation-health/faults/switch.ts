@@ -1,6 +1,6 @@
 /** How a drill switches a defect of v1.9.0 on: each component is told over HTTP. */
-import type { DrillContext } from "../../definition.ts";
-import { switchFault } from "../../fault-switch.ts";
+import type { DrillContext } from "../../../config/system/definition.ts";
+import { switchFault } from "../../kit/fault-switch.ts";
 
 /** @throws FaultNotSwitchedError */
 export async function switchOn(

@@ -1,4 +1,4 @@
-import { burstInWords } from "../../client.ts";
+import { burstInWords } from "../../kit/client.ts";
 import { burst, login } from "../api.ts";
 import { check, failed, passed } from "./outcome.ts";
 

@@ -1,5 +1,5 @@
 /** What the restored database must and must not have. */
-import { countIsRight, countingInWords } from "../../counting.ts";
+import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
 import { migrationStatesOf } from "../migrations.ts";
 import { DATABASE, PHASE_1_TABLES, PHASE_2_TABLES } from "../database.ts";
 import { check, failed, onPhase1, passed, skipped } from "./outcome.ts";

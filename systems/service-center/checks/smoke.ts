@@ -1,6 +1,6 @@
 /** The manual's eight smoke tests. */
 import { ask, listTickets, login, page, request, type Ticket } from "../api.ts";
-import { AnswerError } from "../../client.ts";
+import { AnswerError } from "../../kit/client.ts";
 import { DATABASE } from "../database.ts";
 import { check, failed, onPhase1, passed, skipped } from "./outcome.ts";
 import { removeTestTicket, TEST_TICKET } from "./test-ticket.ts";

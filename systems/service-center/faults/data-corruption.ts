@@ -1,7 +1,7 @@
-import type { DrillContext, FaultDefinition } from "../../definition.ts";
+import type { DrillContext, FaultDefinition } from "../../../config/system/definition.ts";
 import { login, request } from "../api.ts";
 import { DATABASE } from "../database.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchApp } from "./switch.ts";
 
 export const dataCorruption: FaultDefinition = {

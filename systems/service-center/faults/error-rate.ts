@@ -1,6 +1,6 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { burst, login } from "../api.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 import { switchApp } from "./switch.ts";
 
 const REQUESTS = 20;

@@ -1,7 +1,7 @@
-import type { FaultDefinition } from "../../definition.ts";
+import type { FaultDefinition } from "../../../config/system/definition.ts";
 import { listTickets, login } from "../api.ts";
 import { DATABASE } from "../database.ts";
-import { accessOf } from "../../fault-switch.ts";
+import { accessOf } from "../../kit/fault-switch.ts";
 
 export const rlsFailure: FaultDefinition = {
   title: "A policy lets every tenant read the tickets of all",

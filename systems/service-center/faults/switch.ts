@@ -1,6 +1,6 @@
 /** How a drill switches a defect of phase-2 on: as somebody who is logged in. */
-import type { DrillContext } from "../../definition.ts";
-import { accessOf, FaultNotSwitchedError, switchFault } from "../../fault-switch.ts";
+import type { DrillContext } from "../../../config/system/definition.ts";
+import { accessOf, FaultNotSwitchedError, switchFault } from "../../kit/fault-switch.ts";
 import { login } from "../api.ts";
 
 const RELEASE = "phase-2";

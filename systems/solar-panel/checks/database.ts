@@ -1,6 +1,6 @@
 /** What the database says of itself: functions, integrity, counts, triggers, health. */
-import { countIsRight, countingInWords } from "../../counting.ts";
-import { check, failed, passed } from "../../outcome.ts";
+import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
+import { check, failed, passed } from "../../kit/outcome.ts";
 import { solar, TABLES, tested } from "./looks.ts";
 
 export const functionality = check(

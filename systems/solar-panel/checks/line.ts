@@ -1,7 +1,7 @@
 /** The line as its users meet it: health, login, reading, writing. */
-import { check, failed, passed, skipped } from "../../outcome.ts";
+import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 import { login as logIn, newPanel, OPERATOR, readPanels, request } from "../api.ts";
-import { AnswerError } from "../../client.ts";
+import { AnswerError } from "../../kit/client.ts";
 import { solar } from "./looks.ts";
 
 export const health = check("health", "The line and its database answer healthy", async (context) => {

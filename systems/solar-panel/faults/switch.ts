@@ -1,6 +1,6 @@
 /** How a drill switches a defect of v2.0.0 on, and how it tries what the line would do. */
-import type { DrillContext } from "../../definition.ts";
-import { accessOf, switchFault } from "../../fault-switch.ts";
+import type { DrillContext } from "../../../config/system/definition.ts";
+import { accessOf, switchFault } from "../../kit/fault-switch.ts";
 import { login, newPanel, request } from "../api.ts";
 
 /** @throws FaultNotSwitchedError */

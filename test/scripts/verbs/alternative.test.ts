@@ -3,17 +3,17 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { stringify } from "yaml";
-import { ControlFile } from "../../../control/file.ts";
-import { editPins, type PinEdit } from "../../../declared/edit.ts";
-import { GATE_PROCESS, controlFile, definitionOf, gateFolder, processFolder, type Site } from "../../../declared/site.ts";
+import { ControlFile } from "../../../databases/sqlite/state/file.ts";
+import { editPins, type PinEdit } from "../../../config/edit.ts";
+import { GATE_PROCESS, controlFile, definitionOf, gateFolder, processFolder, type Site } from "../../../config/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
-import type { PulumiOutcome } from "../../../scripts/pulumi-run.ts";
-import { cross } from "../../../scripts/cross.ts";
-import { openStack, stackFile, type OpenStack } from "../../../scripts/stack.ts";
+import type { PulumiOutcome } from "../../../scripts/pulumi/pulumi-run.ts";
+import { cross } from "../../../scripts/pulumi/cross.ts";
+import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
 import { otherWays, takeAlternative } from "../../../scripts/verbs/alternative.ts";
-import { fakeDocker } from "../../components/targets/fake-docker.ts";
-import { IMAGE, newFolder } from "../../components/targets/shop.ts";
+import { fakeDocker } from "../../workloads/fake-docker.ts";
+import { IMAGE, newFolder } from "../../workloads/shop.ts";
 import { update, type Registered, type State } from "./graph-engine.ts";
 import { PROGRAM } from "./shop.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -24,7 +24,7 @@ const engine = vi.hoisted(() => ({
   controls: [] as ControlFile[],
 }));
 
-vi.mock("../../../scripts/pulumi-run.ts", () => ({
+vi.mock("../../../scripts/pulumi/pulumi-run.ts", () => ({
   ensureStack: () => Promise.resolve(),
   runPulumi: ({ environment }: { environment: Record<string, string> }) => engine.up!(environment["BACKOUT_RUN_ID"]!),
 }));

@@ -8,7 +8,7 @@ import { RollbackStack } from "../../../components/rollback-stack.ts";
 import type { Values } from "../../../provider/resource.ts";
 import { RESOURCES } from "../../../provider/resources/index.ts";
 import { opened } from "../../../provider/wire.ts";
-import type { OpenStack } from "../../../scripts/stack.ts";
+import type { OpenStack } from "../../../scripts/pulumi/stack.ts";
 
 export interface Registered {
   type: string;

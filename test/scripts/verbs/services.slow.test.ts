@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
-import { ControlFile } from "../../../control/file.ts";
-import { editPins, type PinEdit } from "../../../declared/edit.ts";
-import { GATE_PROCESS, controlFile, definitionOf, gateFolder, liveFile, processFolder, type Site } from "../../../declared/site.ts";
+import { ControlFile } from "../../../databases/sqlite/state/file.ts";
+import { editPins, type PinEdit } from "../../../config/edit.ts";
+import { GATE_PROCESS, controlFile, definitionOf, gateFolder, liveFile, processFolder, type Site } from "../../../config/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
-import { cross } from "../../../scripts/cross.ts";
-import type { PulumiOutcome } from "../../../scripts/pulumi-run.ts";
-import { openStack, stackFile, type OpenStack } from "../../../scripts/stack.ts";
+import { cross } from "../../../scripts/pulumi/cross.ts";
+import type { PulumiOutcome } from "../../../scripts/pulumi/pulumi-run.ts";
+import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
 import { previewOf } from "../../../scripts/verbs/preview.ts";
-import { newFolder } from "../../components/targets/shop.ts";
+import { newFolder } from "../../workloads/shop.ts";
 import { freePort } from "../../support/free-port.ts";
 import { update, type State } from "./graph-engine.ts";
 
@@ -22,7 +22,7 @@ const engine = vi.hoisted(() => ({
   runId: "",
   controls: [] as ControlFile[],
 }));
-vi.mock("../../../scripts/pulumi-run.ts", () => ({
+vi.mock("../../../scripts/pulumi/pulumi-run.ts", () => ({
   ensureStack: () => Promise.resolve(),
   runPulumi: ({ environment }: { environment: Record<string, string> }) => engine.up!(environment["BACKOUT_RUN_ID"]!),
 }));

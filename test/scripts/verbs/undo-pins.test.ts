@@ -3,22 +3,22 @@ import fc from "fast-check";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { ControlFile } from "../../../control/file.ts";
-import { keepIntent } from "../../../control/intent.ts";
-import type { Intent } from "../../../control/intent.ts";
-import { editPins, rawConfig, type PinEdit } from "../../../declared/edit.ts";
-import { crossingOf } from "../../../declared/pins.ts";
-import { deployEdits } from "../../../declared/scope.ts";
-import { controlFile } from "../../../declared/site.ts";
+import { ControlFile } from "../../../databases/sqlite/state/file.ts";
+import { keepIntent } from "../../../state/intent.ts";
+import type { Intent } from "../../../state/intent.ts";
+import { editPins, rawConfig, type PinEdit } from "../../../config/edit.ts";
+import { crossingOf } from "../../../config/pins.ts";
+import { deployEdits } from "../../../config/scope.ts";
+import { controlFile } from "../../../config/site.ts";
 import { intentOf } from "../../../scripts/verbs/carry-out.ts";
 import { rollbackText, type RollbackWish } from "../../../scripts/verbs/rollback-pins.ts";
 import { undoText } from "../../../scripts/verbs/undo-pins.ts";
-import { askedBefore, standingOf, textOf, type Standing } from "../../../scripts/standing.ts";
-import { openStack, stackFile, type OpenStack } from "../../../scripts/stack.ts";
-import { newFolder } from "../../components/targets/shop.ts";
+import { askedBefore, standingOf, textOf, type Standing } from "../../../scripts/pulumi/standing.ts";
+import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
+import { newFolder } from "../../workloads/shop.ts";
 
 /** What stands in the stack file encrypted is whatever follows `v1:`; also what the file does not hold at the moment. */
-vi.mock("../../../scripts/secret-values.ts", () => ({
+vi.mock("../../../scripts/pulumi/secret-values.ts", () => ({
   secretValues: ({ text }: { text: string }) =>
     Promise.resolve(new Map([...text.matchAll(/secure: (v1:(\S+))/g)].map(([, cipher, value]) => [cipher!, value!]))),
 }));

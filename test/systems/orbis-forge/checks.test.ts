@@ -1,10 +1,10 @@
 /** Every check passes on a sound system and turns red when what it looks for is broken. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { giveBack, restrict } from "../../../crossing/protections.ts";
-import { originalsOf } from "../../../crossing/originals.ts";
+import { giveBack, restrict } from "../../../rollout/protections.ts";
+import { originalsOf } from "../../../rollout/originals.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { seed } from "../../../systems/orbis-forge/seed.ts";
-import { keeping } from "../../crossing/memory.ts";
+import { keeping } from "../../rollout/memory.ts";
 import type { Program } from "../stand.ts";
 import { baselineOf, checkContext, makeStand, NEW, OLD, runCheck, type File, type Stand } from "./stand.ts";
 

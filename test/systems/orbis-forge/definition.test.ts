@@ -1,11 +1,11 @@
 /** The definition's names, budgets and records; the governance entry; the migrations up and down. */
 import { describe, expect, test } from "vitest";
-import { writeAccountRow } from "../../../crossing/account.ts";
-import { PHASES } from "../../../crossing/phases.ts";
+import { writeAccountRow } from "../../../rollout/account.ts";
+import { PHASES } from "../../../config/phases.ts";
 import { account, contextOf, dataLossOf, detailsOf, methodOf } from "../../../systems/orbis-forge/account.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { SEVEN_PHASES } from "../../../systems/orbis-forge/scopes.ts";
-import { memory } from "../../crossing/memory.ts";
+import { memory } from "../../rollout/memory.ts";
 import { migrationsOf, NEW, OLD, runFacts } from "./stand.ts";
 
 const { scopes, checks, watches, evidence } = orbisForge;

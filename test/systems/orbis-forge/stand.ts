@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { sqliteSession } from "../../../sqlite/sql-session.ts";
-import type { CheckContext, DataAccess, DrillContext } from "../../../systems/definition.ts";
+import { sqliteSession } from "../../../databases/sqlite/sql-session.ts";
+import type { CheckContext, DataAccess, DrillContext } from "../../../config/system/definition.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
-import type { RunFacts } from "../../../systems/evidence.ts";
-import type { SqlSession } from "../../../systems/sql-session.ts";
+import type { RunFacts } from "../../../config/system/evidence.ts";
+import type { SqlSession } from "../../../config/system/sql-session.ts";
 import { startProgram, type Program } from "../stand.ts";
 
 export const OLD = "v2.4.0";

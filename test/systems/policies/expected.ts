@@ -1,5 +1,5 @@
 /** What a manual says about the human half, read a second time: to be compared with the policy of its system. */
-import type { Metric } from "../../../systems/policy.ts";
+import type { Metric } from "../../../config/system/policy.ts";
 
 export interface ExpectedTrigger {
   /** Position of its class, the most severe first. */

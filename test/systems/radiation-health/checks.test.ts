@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Baseline, CheckContext } from "../../../systems/definition.ts";
+import type { Baseline, CheckContext } from "../../../config/system/definition.ts";
 import { tryChain } from "../../../systems/radiation-health/chain.ts";
 import { TRIAL } from "../../../systems/radiation-health/checks/alert-chain.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { seed } from "../../../systems/radiation-health/seed.ts";
-import { applyMigration, rollBackMigration } from "../../../postgres/migrations.ts";
-import { accessTo } from "../../../verification/data-access.ts";
+import { applyMigration, rollBackMigration } from "../../../databases/postgres/migrations.ts";
+import { accessTo } from "../../../rollout/verification/data-access.ts";
 import { whileAnswering } from "../answering-server.ts";
 import { countOf, type TestDatabase } from "../stand.ts";
 import { checkContext, makeStand, MIGRATIONS, OWNER, type Programs, type Stand } from "./stand.ts";

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { PHASES } from "../../../crossing/phases.ts";
-import { ordered } from "../../../crossing/plan.ts";
-import { editPins, rawConfig } from "../../../declared/edit.ts";
-import { parseDeclared } from "../../../declared/parse.ts";
-import { resolvePins, type Pins } from "../../../declared/pins.ts";
-import { deployEdits, scopeEdits } from "../../../declared/scope.ts";
+import { PHASES } from "../../../config/phases.ts";
+import { ordered } from "../../../config/plan.ts";
+import { editPins, rawConfig } from "../../../config/edit.ts";
+import { parseDeclared } from "../../../config/parse.ts";
+import { resolvePins, type Pins } from "../../../config/pins.ts";
+import { deployEdits, scopeEdits } from "../../../config/scope.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
-import { recordedScope } from "../../../crossing/recorded-scope.ts";
+import { recordedScope } from "../../../config/recorded-scope.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { policy } from "../../../systems/radiation-health/policy.ts";
 

@@ -1,13 +1,13 @@
 /** Radiation Health Monitoring on a real server: databases at either schema, the five programs of either release as processes. */
 import { join } from "node:path";
-import { connect } from "../../../postgres/connection.ts";
-import { applyMigration, type Migration } from "../../../postgres/migrations.ts";
-import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
-import type { CheckContext, DrillContext } from "../../../systems/definition.ts";
+import { connect } from "../../../databases/postgres/connection.ts";
+import { applyMigration, type Migration } from "../../../databases/postgres/migrations.ts";
+import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
+import type { CheckContext, DrillContext } from "../../../config/system/definition.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { DATABASE } from "../../../systems/radiation-health/database.ts";
-import { accessTo } from "../../../verification/data-access.ts";
-import { startServer } from "../../postgres/embedded.ts";
+import { accessTo } from "../../../rollout/verification/data-access.ts";
+import { startServer } from "../../databases/postgres/embedded.ts";
 import { startProgram, type Program, type TestDatabase } from "../stand.ts";
 
 export const COMPONENTS = Object.keys(radiationHealth.components);

@@ -2,12 +2,12 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type pg from "pg";
-import { connect } from "../../../postgres/connection.ts";
-import { applyMigration, type Migration } from "../../../postgres/migrations.ts";
-import { ensureDatabase, ensureRole, grantServices } from "../../../postgres/roles.ts";
+import { connect } from "../../../databases/postgres/connection.ts";
+import { applyMigration, type Migration } from "../../../databases/postgres/migrations.ts";
+import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
 import { DATABASE } from "../../../systems/service-center/database.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
-import { startServer, type TestServer } from "../../postgres/embedded.ts";
+import { startServer, type TestServer } from "../../databases/postgres/embedded.ts";
 
 export const MIGRATIONS: Migration[] = serviceCenter.databases[DATABASE]!.migrations.map(({ name, path }) => ({
   name,

@@ -1,11 +1,11 @@
 /** The SQL a person uses in an emergency, under the manual's names and columns, on a real server. */
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { applyMigration, rollBackMigration } from "../../../postgres/migrations.ts";
+import { applyMigration, rollBackMigration } from "../../../databases/postgres/migrations.ts";
 import { CONSTRAINTS } from "../../../systems/solar-panel/constraints.ts";
 import { solarPanel } from "../../../systems/solar-panel/definition.ts";
 import { LEVELS } from "../../../systems/solar-panel/scopes.ts";
-import { accessTo } from "../../../verification/data-access.ts";
+import { accessTo } from "../../../rollout/verification/data-access.ts";
 import { makeSolarStand, MIGRATIONS, type SolarStand } from "./stand.ts";
 
 let stand: SolarStand;

@@ -1,0 +1,59 @@
+/** Which constraints change in a crossing, and in which order. Pure. */
+import { RISK_RANK, type ConstraintDefinition, type ConstraintRisk, type ConstraintState } from "./system/constraint.ts";
+import type { SystemDefinition } from "./system/definition.ts";
+import type { DatabasePlan, PlanInput } from "./plan.ts";
+
+/** Snapshot that is taken before a constraint of HIGH risk is dropped. */
+export const BEFORE_DROP = "before-drop";
+
+export interface ConstraintChange {
+  name: string;
+  database: string;
+  table: string;
+  risk: ConstraintRisk;
+  from: ConstraintState;
+  to: ConstraintState;
+  /** Pinned text that it comes back with; absent: as it was. */
+  definition?: string;
+}
+
+type Constraints = NonNullable<SystemDefinition["constraints"]>;
+
+/**
+ * The order in which constraints are brought to their states: first what is taken away, most urgent first, then what is brought back, lowest
+ * risk first. Within the same priority or risk the definition's order counts.
+ */
+export function constraintOrder(constraints: Constraints, states: Record<string, ConstraintState>): string[] {
+  const names = Object.keys(constraints);
+  const of = (name: string): ConstraintDefinition => constraints[name]!;
+  const dropped = names.filter((name) => states[name] === "dropped").sort((a, b) => of(a).priority - of(b).priority);
+  const kept = names
+    .filter((name) => states[name] !== "dropped")
+    .sort((a, b) => RISK_RANK[of(a).risk] - RISK_RANK[of(b).risk] || of(b).priority - of(a).priority);
+  return [...dropped, ...kept];
+}
+
+/** What differs between the catalogue (or, where nobody could look, the pins in force) and the pins. Data that is made or brought back comes with its own. */
+export function planConstraints({ definition, from, to, databases }: PlanInput, plans: Record<string, DatabasePlan>): ConstraintChange[] {
+  const constraints = definition.constraints ?? {};
+  const wanted = to.constraints ?? {};
+  return constraintOrder(constraints, wanted).flatMap((name) => {
+    const { database, table, risk, kind } = constraints[name]!;
+    if (plans[database]?.action.kind !== "none") return [];
+    const known = databases[database]?.constraints?.[name] ?? from?.constraints?.[name] ?? "enforced";
+    const state = wanted[name] ?? "enforced";
+    // Whether a trigger was made with or without a look at the rows there were is in no catalogue.
+    if (known === state || (kind === "trigger" && known === "enforced" && state === "unvalidated")) return [];
+    const definition = to.definitions?.[name];
+    return [{ name, database, table, risk, from: known, to: state, ...(definition === undefined ? {} : { definition }) }];
+  });
+}
+
+/** The rule is weaker afterwards: production stops for it. */
+export function loosens({ from, to }: ConstraintChange): boolean {
+  return to === "dropped" || (to === "unvalidated" && from === "enforced");
+}
+
+export function needsSnapshot({ risk, to }: ConstraintChange): boolean {
+  return to === "dropped" && risk === "HIGH";
+}

@@ -1,0 +1,171 @@
+/**
+ * The control record: what is true of a stack's live databases, kept where they are. Gate record (crossings with epochs), journal, catalogue of
+ * snapshots, quarantines and armed copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
+ */
+import type { CrossingPlan, Lineage } from "./plan.ts";
+import type { Pins } from "./pins.ts";
+import type { Baseline } from "./system/definition.ts";
+
+/** How far a crossing has come. `open` is the only state in which users are let in without more work. */
+export type CrossingState = "closing" | "closed" | "verified" | "open" | "refused";
+
+export interface Crossing {
+  epoch: number;
+  /** Hash of the pins. */
+  crossing: string;
+  pins: Pins;
+  plan: CrossingPlan;
+  state: CrossingState;
+  runId: string;
+  startedAt: string;
+  openedAt: string | null;
+  recordedAt: string | null;
+  failure: string | null;
+  /** Captured inside the fence. */
+  baseline: Baseline | null;
+  /** Why: incident and reason as given on the command line. */
+  reason: string | null;
+}
+
+/** A crossing that opened. */
+export type Opening = Pick<Crossing, "epoch" | "pins">;
+
+export type DatabaseRole = "live" | "quarantine" | "armed" | "pristine";
+
+export interface CatalogueDatabase {
+  /** What a rename keeps: the OID of a database, or the number of the entry a file is known by. */
+  oid: number;
+  name: string;
+  /** Database of the definition. */
+  database: string;
+  role: DatabaseRole;
+  lineage: Lineage;
+  /** Snapshot a pristine or armed copy belongs to. */
+  snapshotId: number | null;
+  /** Epoch that made it (quarantines: the epoch that set it aside). */
+  epoch: number;
+  /** Since when it has its role (quarantines: when it was set aside). */
+  createdAt: string;
+  /** For armed copies: statistics right after its content was verified; null while it is being made. */
+  verified: Record<string, unknown> | null;
+}
+
+export interface Snapshot {
+  id: number;
+  database: string;
+  name: string;
+  generation: number;
+  driver: string;
+  /** Pristine database, folder of the dump, or pristine file. */
+  location: string;
+  takenAt: string;
+  epoch: number;
+  /** Release that ran on this data. */
+  release: string | null;
+  automatic: boolean;
+  /** `making` and `removing`: whoever was at it may have been killed, so that something of it may be there. */
+  state: "making" | "ready" | "removing" | "removed";
+  manifest: Record<string, unknown> | null;
+  /** Cumulative statistics of the live database when it was taken, to estimate rows changed since. */
+  statistics: Record<string, unknown> | null;
+  baseline: Baseline | null;
+  sizeBytes: number | null;
+}
+
+export interface NewSnapshot {
+  database: string;
+  name: string;
+  driver: string;
+  epoch: number;
+  release: string | null;
+  automatic: boolean;
+}
+
+export interface SnapshotFacts {
+  manifest: unknown;
+  statistics: unknown;
+  baseline: Baseline | null;
+  sizeBytes: number | null;
+}
+
+export interface JournalEntry {
+  epoch: number;
+  runId: string;
+  phase: string;
+  step: string;
+  status: "started" | "finished" | "failed" | "already";
+  durationMs?: number;
+  detail?: unknown;
+}
+
+export interface ExportRecord {
+  path: string;
+  sha256: string;
+  rows: number;
+}
+
+/** Somebody else is changing this system. */
+export class LockedError extends Error {
+  readonly holder: unknown;
+  constructor(holder: unknown) {
+    super(`another run holds the lock on this system: ${JSON.stringify(holder)}; wait for it to end, then run the same command again`);
+    this.name = "LockedError";
+    this.holder = holder;
+  }
+}
+
+export interface ControlRecord {
+  end(): Promise<void>;
+  /** Told once when the record is lost while it is open, e.g. because its server died. */
+  onLost(listener: () => void): void;
+  /** Keeps every other run off this system until the session ends, or its process dies. @throws LockedError naming the holder after `waitMs`. */
+  lock(who: Record<string, unknown>, waitMs: number): Promise<void>;
+  /** One process at a time makes copies; the next one waits. */
+  whileArming<T>(work: () => Promise<T>): Promise<T>;
+
+  lastCrossing(): Promise<Crossing | null>;
+  lastOpenCrossing(): Promise<Crossing | null>;
+  crossing(epoch: number): Promise<Crossing | null>;
+  /** Newest first. */
+  crossings(limit: number): Promise<Crossing[]>;
+  /** Those that opened, oldest first. */
+  openings(): Promise<Opening[]>;
+  /** The first word about a crossing: written before anything is stopped. The same epoch again: goes on where it was. */
+  beginCrossing(crossing: Pick<Crossing, "epoch" | "crossing" | "pins" | "plan" | "runId" | "reason">): Promise<void>;
+  setState(epoch: number, state: CrossingState): Promise<void>;
+  setFailure(epoch: number, failure: string): Promise<void>;
+  /** The first one stays. */
+  setBaseline(epoch: number, baseline: Baseline): Promise<void>;
+  setCounts(epoch: number, counts: Record<string, number>): Promise<void>;
+  setRecorded(epoch: number): Promise<void>;
+  note(entry: JournalEntry): Promise<void>;
+  journal(epoch: number): Promise<(JournalEntry & { at: string })[]>;
+  /** Seconds that runs worked until crossings like this one opened, newest first; what lay between an interrupted run and the next is left out. */
+  earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]>;
+  /** Start of the last crossing to a newer release, ISO 8601; null where there was none. */
+  lastForwardAt(): Promise<string | null>;
+
+  /** Snapshots that can be restored, oldest first. */
+  readySnapshots(): Promise<Snapshot[]>;
+  snapshotOfEpoch(database: string, name: string, epoch: number): Promise<Snapshot | null>;
+  /** A new generation of a snapshot, in state `making`: a name that was used before gets the next number. */
+  beginSnapshot(snapshot: NewSnapshot, location: (generation: number) => string): Promise<Snapshot>;
+  finishSnapshot(id: number, facts: SnapshotFacts): Promise<void>;
+  setManifest(id: number, manifest: unknown): Promise<void>;
+  setSnapshotState(id: number, state: "removing" | "removed"): Promise<void>;
+  /** Those of which something may be there that nobody goes back to: half removed, or half made by a crossing before this one. */
+  remainders(epoch: number): Promise<Snapshot[]>;
+  /** Catalogued databases that exist, under the name they have now. */
+  catalogued(): Promise<CatalogueDatabase[]>;
+  forgetDatabase(oid: number): Promise<void>;
+  addExport(epoch: number, database: string, exported: ExportRecord): Promise<void>;
+  exports(epoch: number): Promise<ExportRecord[]>;
+
+  /** Remembers a value under a key, as the first word: what is there already stays. Resolves with what is kept. */
+  keepFirst<T>(key: string, value: T): Promise<T>;
+  /** Remembers a value under a key, as the last word. */
+  keep(key: string, value: unknown): Promise<void>;
+  /** Null where nothing is kept under the key. */
+  kept<T>(key: string): Promise<T | null>;
+  forget(key: string): Promise<void>;
+}

@@ -1,0 +1,153 @@
+/** A scope is a name for a set of pins: the edits a person would make. Pure. */
+import type { ComponentScope, SystemDefinition } from "./system/definition.ts";
+import { suggestion } from "./errors.ts";
+import { own } from "./own.ts";
+import type { PinEdit } from "./edit.ts";
+import { repairsOf } from "./repairs.ts";
+import type { RepairPinText } from "./schema.ts";
+
+/** The system has no such scope. */
+export class UnknownScopeError extends Error {
+  readonly scope: string;
+  constructor(scope: string, known: string[]) {
+    super(`scope "${scope}" is not one of ${known.join(", ")}${suggestion(scope, known)}`);
+    this.name = "UnknownScopeError";
+    this.scope = scope;
+  }
+}
+
+export interface ScopeTarget {
+  scope: string;
+  /** Release to go back to. */
+  to: string;
+  /** Exact snapshot (`before-v4.0.0@2`) for scopes that restore data; by database where there are several. */
+  snapshots: Record<string, string>;
+  /** Arguments of the repair, for scopes that mend data in place. */
+  with?: Record<string, string>;
+  /** Incident that blocks the release that is left, and that release; null where nothing is blocked. */
+  block: { release: string; incident: string } | null;
+  /** When a freeze is set, ISO 8601; told to people, and nothing else depends on it. */
+  at?: string;
+  /** The one component the scope is for; only for scopes that need it. */
+  component?: string;
+  /**
+   * What changes in what is declared over the recorded settings of a component, so that they are as before: `null` takes a recorded one away,
+   * undefined leaves it as recorded. Of a component that is left out everything that is declared over them goes.
+   */
+  overrides?: Readonly<Record<string, Readonly<Record<string, string | null | undefined>>>>;
+  /** How often each component was asked to start anew before. */
+  restarts?: Record<string, number>;
+}
+
+/** A scope for one component was given none, or one that there is not; or another scope was given one. */
+export class ScopeComponentError extends Error {
+  readonly scope: string;
+  readonly component: string | undefined;
+  constructor(scope: string, component: string | undefined, known: string[]) {
+    super(
+      component === undefined
+        ? `scope "${scope}" is for one component: name it with --component (${known.join(", ")})`
+        : known.length === 0
+          ? `scope "${scope}" says itself which components it is for: leave --component "${component}" away`
+          : `--component "${component}" is not one of ${known.join(", ")}${suggestion(component, known)}`,
+    );
+    this.name = "ScopeComponentError";
+    this.scope = scope;
+    this.component = component;
+  }
+}
+
+/** What the scope asks of each component. @throws ScopeComponentError */
+export function askedOf(
+  definition: SystemDefinition,
+  { scope, component }: Pick<ScopeTarget, "scope" | "component">,
+): Record<string, ComponentScope> {
+  const { pins } = definition.scopes[scope]!;
+  const known = pins.component === undefined ? [] : Object.keys(definition.components);
+  if (pins.component === undefined && component === undefined) return pins.components ?? {};
+  if (pins.component === undefined || component === undefined || !known.includes(component))
+    throw new ScopeComponentError(scope, component, known);
+  return { ...pins.components, [component]: pins.component };
+}
+
+export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): PinEdit[] {
+  const { scope, to, snapshots, with: given, block, at, component: one, overrides = {}, restarts = {} } = target;
+  const found = own(definition.scopes, scope);
+  if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
+  const { pins } = found;
+  const asked = askedOf(definition, target);
+  const edits: PinEdit[] = [];
+  if (pins.release === "to") {
+    edits.push({ path: ["release"], value: to });
+    for (const component of Object.keys(definition.components))
+      edits.push({ path: ["components", component, "release"], value: undefined });
+  }
+  for (const [component, pin] of Object.entries(asked)) {
+    if (pin.release === "to") edits.push({ path: ["components", component, "release"], value: to });
+    if (pin.run !== undefined) edits.push({ path: ["components", component, "run"], value: pin.run });
+    edits.push(...configEdits(component, pin.config, overrides[component]));
+    if (pin.restart === true) edits.push({ path: ["components", component, "restart"], value: (restarts[component] ?? 0) + 1 });
+  }
+  if (pins.data === "snapshot") {
+    const names = Object.values(snapshots);
+    edits.push({ path: ["data"], value: names.length === 1 ? names[0] : snapshots });
+  } else if (typeof pins.data === "object") {
+    edits.push({ path: ["data"], value: repairPin(definition, pins.data.repair, snapshots, given ?? {}) });
+  } else if (pins.data === "current") edits.push({ path: ["data"], value: "current" });
+  if (pins.schema !== undefined) edits.push({ path: ["schema"], value: pins.schema });
+  for (const [flag, enabled] of Object.entries(pins.flags ?? {})) edits.push({ path: ["flags", flag], value: enabled });
+  if (pins.constraints === "release") edits.push({ path: ["constraints"], value: undefined });
+  else
+    for (const [constraint, state] of Object.entries(pins.constraints ?? {}))
+      edits.push({ path: ["constraints", constraint], value: state });
+  if (pins.violations !== undefined) edits.push({ path: ["violations"], value: pins.violations });
+  if (pins.maintenance !== undefined)
+    edits.push({ path: ["maintenance"], value: pins.maintenance.mode === "off" ? "off" : { ...pins.maintenance } });
+  if (pins.freeze !== undefined) edits.push({ path: ["freeze"], value: { ...pins.freeze, ...(at === undefined ? {} : { since: at }) } });
+  edits.push({ path: ["scope"], value: one === undefined ? scope : { name: scope, component: one } });
+  if (block !== null && pins.release === "to") edits.push({ path: ["blocked", block.release], value: block.incident });
+  return edits;
+}
+
+/** One line for each setting, so that what stays, an encrypted one for example, stays as it is written. */
+function configEdits(
+  component: string,
+  asked: ComponentScope["config"],
+  changes: Readonly<Record<string, string | null | undefined>> | undefined,
+): PinEdit[] {
+  if (asked === undefined) return [];
+  const edit = (key: string): PinEdit => ({ path: ["components", component, "config", key], value: changes?.[key] });
+  if (asked !== "ledger") return asked.filter((key) => changes === undefined || key in changes).map(edit);
+  return changes === undefined ? [{ path: ["components", component, "config"], value: undefined }] : Object.keys(changes).map(edit);
+}
+
+function repairPin(
+  definition: SystemDefinition,
+  repair: string,
+  snapshots: Record<string, string>,
+  given: Record<string, string>,
+): RepairPinText | Record<string, RepairPinText> {
+  const databases = Object.keys(definition.databases);
+  const having = databases.filter((database) => Object.hasOwn(repairsOf(definition, database), repair));
+  const pins = having.map((database): [string, RepairPinText] => {
+    const snapshot = repairsOf(definition, database)[repair]?.readsSnapshot === true ? snapshots[database] : undefined;
+    return [
+      database,
+      { repair, ...(snapshot === undefined ? {} : { snapshot }), ...(Object.keys(given).length === 0 ? {} : { with: given }) },
+    ];
+  });
+  return databases.length === 1 && pins[0] !== undefined ? pins[0][1] : Object.fromEntries(pins);
+}
+
+/** The pins of a deployment: the release for every component, everything running, nothing in maintenance, the data as it is, no scope. */
+export function deployEdits(definition: SystemDefinition, release: string): PinEdit[] {
+  const edits: PinEdit[] = [{ path: ["release"], value: release }];
+  for (const component of Object.keys(definition.components)) {
+    edits.push({ path: ["components", component, "release"], value: undefined });
+    edits.push({ path: ["components", component, "run"], value: undefined });
+    edits.push({ path: ["components", component, "restart"], value: undefined });
+  }
+  edits.push({ path: ["data"], value: "current" }, { path: ["schema"], value: "keep" }, { path: ["maintenance"], value: "off" });
+  edits.push({ path: ["scope"], value: undefined });
+  return edits;
+}

@@ -1,0 +1,246 @@
+/** Where a stack lives: its folder, server, ports and definition. Every resource of the provider and every verb starts from one. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { controlDatabaseName } from "../state/name.ts";
+import type { Endpoint } from "../databases/postgres/connection.ts";
+import { derivedName } from "./names.ts";
+import { serverRunner } from "../processes/run-as.ts";
+import { layoutOf, locate } from "../databases/postgres/server-home.ts";
+import type { SystemDefinition } from "./system/definition.ts";
+import { loadSystem } from "../systems/registry.ts";
+import { checkDefinition } from "./definition.ts";
+import { DeclaredStateError, DeclaredStateErrors } from "./errors.ts";
+import type { Declared, ServerDeclaration } from "./schema.ts";
+
+export type Server = ServerDeclaration & { password?: string };
+
+export interface Site {
+  stack: string;
+  /** Name under which home and roles of the stack are kept. @default the stack's own */
+  name?: string;
+  system: string;
+  /** Absolute path of the module that exports `definition`; null for the systems that come with backout. */
+  module: string | null;
+  /** Folder of the Pulumi project: paths of the ledger are relative to it. */
+  project: string;
+  /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
+  home: string;
+  target: Declared["target"];
+  /** Absent where every database of the system is a SQLite file. */
+  server?: Server;
+  ports: Record<string, number>;
+  /** What only people know of the incident, for the record. */
+  incident?: Record<string, string>;
+  /** File of each SQLite database, absolute, by database of the definition; those that are not named lie in `home`. */
+  files: Record<string, string>;
+  /** Live databases that others made and use may be taken over. @default false */
+  adopt?: boolean;
+  /** Id of the stack whose record may be taken over. */
+  takeOver?: string;
+  /** Values of secret configuration by the references that stand for them in the pins; never kept in a record or a file. */
+  secretConfig?: Record<string, string>;
+}
+
+/** Superuser of the embedded server. */
+export const EMBEDDED_USER = "backout";
+type Named = Pick<Site, "stack" | "system" | "name">;
+
+/** Role of the stack's components: reads and writes rows, owns nothing. Of one stack alone: another stack on the same server has its own. */
+export function servicesRole(site: Named): string {
+  return derivedName(roleBase(site), "_services");
+}
+
+/** Role that owns the live databases that the stack made, and everything in them. */
+export function ownerRole(site: Named): string {
+  return derivedName(roleBase(site), "_owner");
+}
+
+/** Who is let in before users are: the components' role, and those that components have of their own. */
+export function admittedWith(site: Site): { servicesRole: string; admits: readonly string[] } {
+  return { servicesRole: servicesRole(site), admits: site.server?.admits ?? [] };
+}
+
+function roleBase({ stack, system, name = stack }: Named): string {
+  return ["backout", ...new Set([system, name])]
+    .join("_")
+    .replaceAll(/[^A-Za-z0-9_]/g, "_")
+    .toLowerCase();
+}
+
+export function siteOf(declared: Declared, stack: string, project: string): Site {
+  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", declared.keptAs ?? stack);
+  return {
+    stack,
+    ...(declared.keptAs === undefined ? {} : { name: declared.keptAs }),
+    system: declared.system,
+    module: declared.definition === undefined ? null : resolve(project, declared.definition),
+    project,
+    home,
+    target: declared.target,
+    ...(declared.server === undefined ? {} : { server: withPassword(declared.server, declared.serverPassword) }),
+    ports: declared.ports,
+    incident: declared.incident,
+    files: Object.fromEntries(Object.entries(declared.files).map(([database, path]) => [database, resolve(project, path)])),
+    ...(declared.adopt ? { adopt: true } : {}),
+    ...(declared.takeOver === undefined ? {} : { takeOver: declared.takeOver }),
+  };
+}
+
+function withPassword(server: ServerDeclaration, password: string | undefined): Server {
+  return password === undefined ? server : { ...server, password };
+}
+
+/** @throws where none is declared */
+export function serverOf(site: Pick<Site, "server" | "system">): Server {
+  if (site.server === undefined) throw new Error(`backout:server is missing: ${site.system} has a PostgreSQL database`);
+  return site.server;
+}
+
+/** @throws DeclaredStateErrors for a definition that cannot be loaded, or that is wrong */
+export async function definitionOf(site: Pick<Site, "system" | "module">): Promise<SystemDefinition> {
+  if (site.module === null) return checkDefinition(await loadSystem(site.system));
+  return checkDefinition(await definitionIn(site.module));
+}
+
+async function definitionIn(module: string): Promise<unknown> {
+  const fail = (allowed: string): never => {
+    throw new DeclaredStateErrors([new DeclaredStateError("backout:definition", module, allowed)]);
+  };
+  let loaded: { definition?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(module).href)) as { definition?: unknown };
+  } catch (error) {
+    return fail(existsSync(module) ? `it cannot be loaded: ${(error as Error).message}` : "there is no such file");
+  }
+  return loaded.definition ?? fail("must be a module that exports `definition`");
+}
+
+export function serverHome(site: Site): string {
+  return join(site.home, "postgres");
+}
+
+/** The administrative role's way to the server. */
+export function endpointOf(site: Site): Endpoint {
+  const server = serverOf(site);
+  if (server.embedded)
+    return {
+      host: "127.0.0.1",
+      port: server.port,
+      user: EMBEDDED_USER,
+      passwordFile: layoutOf(locate(serverHome(site), serverRunner())).passwordFile,
+    };
+  const password = server.password ?? process.env["BACKOUT_SERVER_PASSWORD"];
+  return {
+    host: server.host,
+    port: server.port,
+    user: server.user,
+    ...(password !== undefined
+      ? { password }
+      : server.passwordFile !== undefined
+        ? { passwordFile: resolve(site.project, server.passwordFile) }
+        : {}),
+  };
+}
+
+/** Name of a live database on the server. */
+export function liveName(site: Site, database: string): string {
+  return site.server?.databases[database] ?? database.replaceAll("-", "_");
+}
+
+/** File of a live SQLite database. */
+export function liveFile(site: Pick<Site, "home" | "files">, database: string): string {
+  return site.files[database] ?? join(site.home, "data", `${database}.db`);
+}
+
+/** Folder of a dump: a snapshot's, or a quarantine's by its name. */
+export function dumpFolder(site: Pick<Site, "home">, name: string): string {
+  return join(site.home, "dumps", name);
+}
+
+/** The control file of a stack without a server. */
+export function controlFile(site: Pick<Site, "home">): string {
+  return join(site.home, "control", "control.db");
+}
+
+/** One control database per stack, beside its first live database. */
+export function controlName(site: Site, definition: SystemDefinition): string {
+  return controlDatabaseName(liveName(site, Object.keys(definition.databases)[0] ?? site.system));
+}
+
+export function artefactFolder(site: Site, path: string): string {
+  return isAbsolute(path) ? path : join(site.project, path);
+}
+
+/**
+ * A secret by name: as the environment gives it, else from a file only its owner can read, made on first use. For backout's own; those of a
+ * definition are asked of secrets.ts. It is never written to state, logs or argument lists.
+ */
+export function secretOf(site: Pick<Site, "home">, name: string): string {
+  const given = givenSecret(name);
+  if (given !== null) return given;
+  const file = secretFile(site, name);
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600, flag: "wx" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+  return readFileSync(file, "utf8").trim();
+}
+
+export function secretVariable(name: string): string {
+  return `BACKOUT_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
+}
+
+/** As the environment gives it. An empty variable gives nothing: it is what a missing one of a pipeline looks like. */
+export function givenSecret(name: string): string | null {
+  return process.env[secretVariable(name)] || null;
+}
+
+/** As its file has it; null where there is none. */
+export function keptSecret(site: Pick<Site, "home">, name: string): string | null {
+  const file = secretFile(site, name);
+  return existsSync(file) ? readFileSync(file, "utf8").trim() || null : null;
+}
+
+export function secretFile(site: Pick<Site, "home">, name: string): string {
+  return join(site.home, "secrets", name);
+}
+
+/** How components reach one database: a connection string, or the absolute path of a SQLite file. */
+export function databaseUrl(site: Site, definition: SystemDefinition, database: string): string {
+  return definition.databases[database]?.engine === "sqlite" ? liveFile(site, database) : servicesUrl(site, database);
+}
+
+/** Connection string of the components for one PostgreSQL database. */
+export function servicesUrl(site: Site, database: string): string {
+  const { host, port } = endpointOf(site);
+  const at = isIPv6(host) ? `[${host}]` : host;
+  return `postgresql://${servicesRole(site)}:${encodeURIComponent(secretOf(site, "database"))}@${at}:${port}/${encodeURIComponent(liveName(site, database))}`;
+}
+
+/** Name under which the traffic gate's process is kept account of. */
+export const GATE_PROCESS = "gate";
+
+/** Where the traffic gate's process is kept account of, with its state. */
+export function gateFolder(site: Pick<Site, "home">): string {
+  return join(site.home, "gate");
+}
+
+export function gateStateFile(site: Pick<Site, "home">): string {
+  return join(gateFolder(site), "state.json");
+}
+export function gatePassFile(site: Pick<Site, "home">): string {
+  return join(gateFolder(site), "pass");
+}
+export function processFolder(site: Pick<Site, "home">): string {
+  return join(site.home, "processes");
+}
+export function publishedFolder(site: Pick<Site, "home">, component: string): string {
+  return join(site.home, "sites", component);
+}

@@ -1,0 +1,441 @@
+/**
+ * What a system *is*: its components, databases, scopes, checks and effects, as data. What the system *should be now* is declared in
+ * `stacks/Pulumi.<stack>.yaml`. One definition per folder below `systems/`.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { Client } from "pg";
+import type { Counting } from "./counting.ts";
+import type { CompletionDefinition } from "./completion.ts";
+import type { DeploymentDefinition } from "./deployment.ts";
+import type { ConstraintDefinition, ConstraintRecords, ConstraintState } from "./constraint.ts";
+import type { AccountDefinition, EvidenceDefinition } from "./evidence.ts";
+import type { SchemaObjects } from "../../databases/postgres/schema-objects.ts";
+import type { PolicyDefinition } from "./policy.ts";
+import type { HeldProtection, ProtectionDefinition } from "./protection.ts";
+import type { RepairDefinition } from "./repair.ts";
+import type { SecretDefinition } from "./secret.ts";
+
+/** Where a component runs and how it is driven. */
+export type ComponentKind =
+  /** A long-running process that answers HTTP behind the traffic gate. */
+  | "service"
+  /** A long-running process without users of its own. */
+  | "worker"
+  /** A folder of files, published as a whole and served by the traffic gate (S3 and CloudFront in production). */
+  | "static";
+
+/** What a component's environment may refer to when it is started. */
+export interface EnvironmentContext {
+  /** The port the component must listen on: services, and workers with a health endpoint; otherwise 0. */
+  port: number;
+  /** A ready connection string for the services' own role, by database name of the definition; of a SQLite database the absolute path of its file. */
+  databaseUrl: (database: string) => string;
+  /** A secret by name; never written to state, logs or argument lists. */
+  secret: (name: string) => string;
+  /** Release that is being started, e.g. `v3.0.0`. */
+  release: string;
+  /** The component's declared configuration (`components.<name>.config` merged over the ledger's). */
+  config: Record<string, string>;
+}
+
+export interface ComponentDefinition {
+  kind: ComponentKind;
+  title: string;
+  /** Program to run inside the release folder, e.g. `main.ts`. Not for `static`. */
+  entry?: string;
+  /** Names of the databases this component writes to. */
+  databases: string[];
+  /** Health endpoint of a service (or of a worker that has one). The component runs when it answers 200 and `body` is contained. */
+  health?: { path: string; body?: string; timeoutMs: number };
+  /** How long a stop waits after SIGTERM before SIGKILL. Milliseconds. */
+  stopGraceMs: number;
+  /** Environment variables of the process. */
+  environment?(context: EnvironmentContext): Record<string, string>;
+}
+
+/** A public listener of the traffic gate. */
+export interface ListenerDefinition {
+  /** The component whose traffic enters here. */
+  component: string;
+  /** Paths below which requests go to another component, e.g. `{"/api": "backend"}`: a site and its API under one origin. */
+  routes?: Record<string, string>;
+  /** Requests that only read although their method says otherwise: let through while the system is read-only. */
+  readOnlyAllow?: { method: string; path: string }[];
+}
+
+/** SQL run in the live database; `rows` is a count. */
+export interface EffectDefinition {
+  component: string;
+  /** What cannot be taken back, in words: "rows already pushed to the PEMS API". */
+  title: string;
+  database: string;
+  /** `SELECT count(*)::int AS rows …` with `$1` = time of the snapshot or deployment the rollback goes back to (timestamptz). */
+  countSql: string;
+  /** Table that must exist for the query to make sense. */
+  requiresTable: string;
+}
+
+export interface MigrationDefinition {
+  /** Name as in the ledger table, e.g. `20251128000003_phase4_…`. */
+  name: string;
+  /** Folder that holds `migration.sql` and, where it can be taken back, `down.sql`; relative to the system's folder. */
+  path: string;
+}
+
+export interface DatabaseDefinition {
+  engine: "postgres" | "sqlite";
+  /** Every migration the system ever had, oldest first. A release names the newest one it needs. */
+  migrations: MigrationDefinition[];
+  /** Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`; `supabase`: `supabase_migrations.schema_migrations`; `backout`: `_backout_migrations` of a SQLite file. */
+  ledger: "prisma" | "supabase" | "backout";
+  /**
+   * Tables that users know by name, parents before children: they come first wherever tables are told. Every other table of the database is counted,
+   * compared and exported as well.
+   */
+  tables: string[];
+  /** Tables of which one names the number users care for (verification compares it by name). */
+  principalTable: string;
+  /** Tables that backout or the system itself adds rows to while a rollback goes on: rows that are new there are nobody's loss. */
+  appendOnly?: string[];
+  /** An older release cannot run on the schema of a newer one: one that runs on it all the same is told by status, preview and verification. */
+  newerSchema?: "breaks";
+  /** Materialised views are filled again inside the fence wherever data was restored or migrated: a copy brings them as stale as they were. */
+  refreshViews?: true;
+  /** Repairs in place that a data pin can name, besides `rows`, which every database has. */
+  repairs?: Record<string, RepairDefinition>;
+}
+
+/** What a scope asks of one component. */
+export interface ComponentScope {
+  release?: "to";
+  run?: "on" | "off";
+  /** The configuration the ledger recorded comes back: overrides are dropped, all of them or those of these keys. */
+  config?: "ledger" | readonly string[];
+  /** It is started anew, in a new environment, even where nothing else of it changes. */
+  restart?: true;
+}
+
+/** What a scope pins. `from` and `to` stand for the release that is left and the one that is the goal. */
+export interface ScopePins {
+  /** `to`: the stack's release goes to the goal. Absent: the release pin stays. */
+  release?: "to";
+  components?: Record<string, ComponentScope>;
+  /** What is asked of the one component that `--component` names. */
+  component?: ComponentScope;
+  /** `snapshot`: the data goes back to the snapshot taken before the release that is left. A repair: it is mended in place. */
+  data?: "current" | "snapshot" | { repair: string };
+  schema?: "keep" | "mark" | "down";
+  flags?: Record<string, boolean>;
+  /** Constraints by name; `release`: the set the pinned release comes with. */
+  constraints?: Record<string, ConstraintState> | "release";
+  /** What becomes of rows that violate a constraint that is enforced again. */
+  violations?: "refuse" | "quarantine";
+  maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
+  /** Nothing newer may be deployed afterwards until it is lifted: by a person, or when the watch named has passed. */
+  freeze?: { reason: string; until?: string };
+}
+
+export interface ScopeDefinition {
+  title: string;
+  /** When this scope is the smallest that suffices. */
+  useWhen: string;
+  /** Documented time target, seconds. */
+  budgetSeconds: number;
+  /** Documented time per phase, seconds, keyed by phase name (see config/phases.ts). */
+  phaseBudgets: Record<string, number>;
+  pins: ScopePins;
+  /** Ids of the checks that verify this scope. */
+  checks: string[];
+}
+
+export type CheckStatus = "passed" | "failed" | "skipped";
+
+export interface CheckResult {
+  name: string;
+  status: CheckStatus;
+  /** What was seen, with figures. */
+  detail: string;
+  figures?: Figures;
+}
+
+/** What a check measured, by name: `{ requests: 50, errors: 0, rssBytes: 90_000_000 }`. A watch adds them up over its time. */
+export type Figures = Record<string, number>;
+
+/** What was recorded before a deployment (or inside the fence), to compare with afterwards. */
+export interface Baseline {
+  /** When it was captured, ISO 8601. */
+  at: string;
+  release: string;
+  /** Rows per table. */
+  counts: Record<string, number>;
+  /** Median latency of the read probe, milliseconds; null where nothing answered. */
+  latencyMs: number | null;
+  flags: Record<string, boolean>;
+  /** Policies, triggers, constraints, materialised views, … by PostgreSQL database of the definition. */
+  objects?: Record<string, SchemaObjects>;
+  /** What each database's ledger of migrations said; one that nobody could look into is left out. */
+  migrations?: Record<string, RecordedMigrations>;
+}
+
+/** What a ledger of migrations says of a schema. */
+export interface RecordedMigrations {
+  applied: string[];
+  /** Started elsewhere and never finished: nobody knows how much of them is there. */
+  unfinished: string[];
+  /** Applied, and not in the definition. */
+  unknown: string[];
+}
+
+/** Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context. */
+export interface DataAccess {
+  /** @throws where the database is not a PostgreSQL one. */
+  database: (name: string) => Promise<Client>;
+  /** @throws where the database is not a SQLite one. */
+  sqlite: (name: string) => DatabaseSync;
+}
+
+/** What a check can use. Everything it writes it must remove again. */
+export interface CheckContext extends DataAccess {
+  /** Base URL of a public listener, through the gate (the verifier's pass is added by `fetch`). */
+  url(component: string): string;
+  /** HTTP through the traffic gate with the verifier's pass; times out. */
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+  /** What another request than `fetch` (a WebSocket) shows to pass the gate; absent where there is none in front. */
+  passHeaders?: Record<string, string>;
+  /** Release each component is declared to run. */
+  releases: Record<string, string>;
+  /** Whether each component is declared to run. */
+  running: Record<string, boolean>;
+  secret(name: string): string;
+  /** Declared configuration of a component. */
+  configuration?(component: string): Record<string, string>;
+  /** Objects recorded when the data last stood at the release that is declared now, before a deployment left it; null where nothing was. */
+  recorded?: Record<string, SchemaObjects> | null;
+  /** Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment. */
+  baseline: Baseline | null;
+  /** True where the data was restored from a snapshot by the crossing under verification. */
+  dataRestored: boolean;
+  /** True where users could write between the baseline and now (`backout verify` on an open system). */
+  open: boolean;
+  /** How rows are compared with the baseline's: by who could have written since. */
+  counting: Counting;
+  /**
+   * Of the last `lines` lines of a component's error log those written since it, and the server of its database, were last started; of one that the
+   * crossing under verification left running, those written since this attempt began.
+   */
+  errorLog(component: string, lines: number): Promise<string[]>;
+  /** Declared feature flags and maintenance. */
+  flags: Record<string, boolean>;
+  /** Declared state of each constraint. */
+  constraints?: Record<string, ConstraintState>;
+  maintenance: { mode: "off" | "read-only" | "full"; message: string };
+  /** Procedure that is verified; null: none, the pins are somebody's own. Absent: not known. */
+  scope?: string | null;
+  /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
+  schema: "keep" | "mark" | "down";
+  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** What each protection holds now, or held last; absent or null: it was never put on. */
+  protections?: Record<string, HeldProtection | null>;
+  /** Ids of the actions done since the rollback; absent: none. */
+  actionsDone?: readonly string[];
+}
+
+export interface CheckDefinition {
+  /** Stable id, e.g. `health`. */
+  id: string;
+  /** In the manual's words and number where it has one. */
+  title: string;
+  /** It writes (and removes what it wrote): no part of a watch, which must not change what it watches. */
+  writes?: true;
+  /** It does nothing but ask over HTTP: it runs together with those next to it that say so, too. */
+  asks?: true;
+  /** Checks run in this order; a check that writes comes after those that count. */
+  run(context: CheckContext): Promise<{ status: CheckStatus; detail: string; figures?: Figures }>;
+}
+
+/** What the figures of a watch must keep to. */
+export interface WatchLimit {
+  title: string;
+  /** Name of a figure that a check of the watch measures. */
+  figure: string;
+  /** The figure it is divided by: `errors` per `requests`. */
+  per?: string;
+  /** `sum`: over all polls; `max`: in any one poll; `growth`: from the first to the last poll. */
+  over: "sum" | "max" | "growth";
+  below: number;
+}
+
+/**
+ * A time after a crossing in which the system is looked at again and again. It is no part of the rollback's budget, and it changes nothing.
+ * Its polls lie at the end of each interval: 15 minutes at 60 seconds are 15 polls. Time in which nobody looked does not count.
+ */
+export interface WatchDefinition {
+  title: string;
+  /** Scopes after which it is due; `deploy`: after a deployment. */
+  after: string[];
+  /** Watch that has to have passed before this one begins. */
+  follows?: string;
+  durationMinutes: number;
+  intervalSeconds: number;
+  /** Ids of checks that do not write. */
+  checks: string[];
+  pass: {
+    /** Share of polls in which no check may fail, 0 to 1; 1: all of them. */
+    healthyShare: number;
+    limits: WatchLimit[];
+  };
+}
+
+/**
+ * A step that is only taken after a rollback has proved good, by a person who confirms it, and once: dropping what the release that was left
+ * had brought. What goes is kept as files first, and the copy is proved by putting it back beside the original.
+ */
+export interface ActionDefinition {
+  title: string;
+  /** Why it may be done, and why not earlier. */
+  why: string;
+  /** Scopes after which it may be done. The rollback must have opened, and nothing newer may have come after it. */
+  after: string[];
+  /** Watches that must have passed since the rollback. */
+  watches: string[];
+  database: string;
+  /** Migration whose objects it takes away: refused while a pinned release needs it, marked as rolled back afterwards. */
+  migration?: string;
+  /** Tables whose rows are kept as files first. */
+  keeps: string[];
+  /** `drop`: the kept tables, CASCADE. Else anything in the action's transaction; resolves with what was done, null: already so. */
+  work: "drop" | ((session: Client) => Promise<string | null>);
+}
+
+/** Where feature flags live. */
+export interface FlagStoreDefinition {
+  database: string;
+  /** Returns rows of `name` (text) and `enabled` (boolean). */
+  readSql: string;
+  /** `$1` name, `$2` enabled. Inserts or updates. */
+  writeSql: string;
+  requiresTable: string;
+}
+
+/** A defect of the newer sample release that a drill switches on, and the probe that must see it. */
+export interface FaultDefinition {
+  title: string;
+  /** Scope a rollback from this fault takes unless told otherwise. */
+  scope: string;
+  /** Component the scope is for, where it is for one. */
+  component?: string;
+  /** The defect is a configuration: overrides by component, declared and brought in by an ordinary update before the fault is switched on. */
+  configure?: Record<string, Record<string, string>>;
+  /** Makes the deployment of the newer release fail half-way: called before it, while the older one runs. The drill then deploys and expects the failure. */
+  beforeDeploy?(context: DrillContext): Promise<void>;
+  /** Scope of a rollback that is carried out first and does not suffice: what it leaves is the fault. It is expected to fail its verification. */
+  after?: string;
+  /** What stands in the rollback's way, so that it fails after its fence: somebody else takes the port of a component. */
+  hinder?: { portOf: string };
+  /** Alternative of the stack by which the rollback is finished once it has failed. */
+  alternative?: string;
+  /** Flips the defect on in the running system (over HTTP, the environment or the database). */
+  switchOn(context: DrillContext): Promise<void>;
+  /** Resolves with what was seen when the fault shows; `null` while it does not. Called repeatedly. */
+  probe(context: DrillContext): Promise<string | null>;
+  /** Arguments of the repair that mends it, found by looking: what a person would give as `--with name=value`. */
+  repairWith?(context: DrillContext): Promise<Record<string, string>>;
+}
+
+export interface DrillContext extends DataAccess {
+  url(component: string): string;
+  secret(name: string): string;
+  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** Whether the component is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
+  runs(component: string): boolean;
+  /** Folder of everything the stack keeps on this machine: exports, records. */
+  home: string;
+  /** Folder for stand-ins of this drill. */
+  folder: string;
+}
+
+export interface DrillDefinition {
+  /** Release that is deployed second and left, e.g. `v4.0.0`. */
+  from: string;
+  /** Release that is deployed first and the goal of the rollback. */
+  to: string;
+  defaultFault: string;
+  faults: Record<string, FaultDefinition>;
+  /** Puts `rows` rows of data into the live databases. */
+  seed(data: DataAccess, rows: number): Promise<void>;
+  /** What the witness writes: HTTP requests as data, so that it shares no code. See drill/witness/. */
+  witness: WitnessScript;
+  /** Stand-ins for external systems a drill starts (e.g. the PEMS API): program relative to the system's folder. */
+  standIns: Record<string, StandInDefinition>;
+}
+
+/** A program in place of an external system. Started with `PORT`, `FOLDER` (where it keeps what it received) and `environment`. */
+export interface StandInDefinition {
+  entry: string;
+  /** Configuration key under which every component is given the stand-in's URL, e.g. `PEMS_URL`. */
+  urlKey?: string;
+  environment?: (context: { port: number; folder: string; secret: (name: string) => string }) => Record<string, string>;
+}
+
+/** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` and `{{secret:<name>}}` are filled in by the witness. */
+export interface WitnessScript {
+  component: string;
+  login: { method: string; path: string; body: Record<string, string>; tokenField: string };
+  insert: { method: string; path: string; body: Record<string, string> };
+  update: { method: string; path: string; body: Record<string, string> };
+  delete: { method: string; path: string };
+  /** Table, key column and value column in which an acknowledged write must be found. */
+  table: string;
+  key: string;
+  value: string;
+}
+
+export interface SystemDefinition {
+  name: string;
+  title: string;
+  /** Absolute path of the system's folder. */
+  folder: string;
+  components: Record<string, ComponentDefinition>;
+  /** Stop order, first to stop first; resume goes the other way round. Components that are not named stop last. */
+  stopOrder: string[];
+  databases: Record<string, DatabaseDefinition>;
+  listeners: Record<string, ListenerDefinition>;
+  /** Secrets the components and the checks need besides the database's, by name; one that is not set is refused before anything stops. */
+  secrets?: Record<string, SecretDefinition>;
+  /**
+   * How long every service must have run, healthy and without a new start, before users are let in, counted from its start while the checks go on.
+   * Default: 3 s for a deployment, 1 s on the way back to a release that ran before.
+   */
+  settleSeconds?: number;
+  flags?: FlagStoreDefinition;
+  /** By name, in the order in which constraints of the same priority are dropped. */
+  constraints?: Record<string, ConstraintDefinition>;
+  constraintRecords?: ConstraintRecords;
+  effects: EffectDefinition[];
+  scopes: Record<string, ScopeDefinition>;
+  defaultScope: string;
+  /** Scope `deploy` goes back by when a migration failed half-way; absent: the data goes back to the snapshot taken before it. */
+  partialMigrationScope?: string;
+  checks: CheckDefinition[];
+  /** By id, in the order in which they are due. */
+  watches?: Record<string, WatchDefinition>;
+  /** By id. */
+  actions?: Record<string, ActionDefinition>;
+  /** Prepares (logs in) and resolves with one read as a user makes it, which throws where it fails. The median of a few is the baseline's latency. */
+  readProbe?(context: Pick<CheckContext, "url" | "fetch" | "secret">): Promise<() => Promise<void>>;
+  /** Restrictions besides the gate, in the order in which they are put on. */
+  protections?: ProtectionDefinition[];
+  evidence?: EvidenceDefinition;
+  account?: AccountDefinition;
+  completion?: CompletionDefinition;
+  /** What has to be done before a release is deployed; absent: nothing. */
+  deployment?: DeploymentDefinition;
+  /** When to roll back, who decides, who is told: data for people and for what decides with them. */
+  policy?: PolicyDefinition;
+  /** Message of the gate while it is closed for a crossing. */
+  maintenanceMessage: string;
+  retryAfterSeconds: number;
+  /** How long requests under way may take to finish after the gate has closed and before their services stop. Seconds. @default 5 */
+  drainSeconds?: number;
+  drill: DrillDefinition;
+}

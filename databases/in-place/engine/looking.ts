@@ -1,0 +1,96 @@
+/** What is true of databases in place: facts, sizes, what would hinder the fence. Touches nothing. */
+import { join } from "node:path";
+import { liveLineage, NO_LINEAGE } from "../../postgres/state/catalogue.ts";
+import type { Snapshot } from "../../../config/record.ts";
+import { dumpFolder, liveName } from "../../../config/site.ts";
+import { UnreachableError } from "../../postgres/connection.ts";
+import { dumpBytes, readDump } from "../dump.ts";
+import { refuseUnclosable } from "../fence.ts";
+import { readExtent } from "../extent.ts";
+import { refuseUnfitting, refuseUnrestorable } from "../obstacles.ts";
+import { readSurroundings } from "../surroundings.ts";
+import { toolsOf } from "../tools.ts";
+import { appliedMigrations } from "../../postgres/migrations.ts";
+import { databaseSizeBytes } from "../../postgres/space.ts";
+import { requireRoomAt } from "../../../processes/room.ts";
+import { constraintStates } from "../../../rollout/constraint-drift.ts";
+import { openControl } from "../../open-state.ts";
+import type { Looking } from "../../engine.ts";
+import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
+import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
+import { clientOf } from "../../postgres/engine/session.ts";
+import { inDatabase } from "./places.ts";
+import { refuseRoles } from "./roles.ts";
+import { refuseUnreadable } from "./scratch.ts";
+
+export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
+  const { site, definition } = at;
+  try {
+    return await inDatabase(site, database, async (client) => {
+      const { ledger } = definition.databases[database]!;
+      const statuses = await appliedMigrations(client, ledger, migrationsOf(definition, database));
+      const constrained = Object.values(definition.constraints ?? {}).some((constraint) => constraint.database === database);
+      return {
+        exists: true,
+        lineage: await lineage(at, database),
+        ...ledgerFacts(statuses),
+        ...(constrained ? { constraints: await constraintStates(client, definition, database) } : {}),
+      };
+    });
+  } catch (error) {
+    if (error instanceof UnreachableError && error.code === "3D000") return { exists: false, lineage: NO_LINEAGE, applied: [], failed: [] };
+    throw error;
+  }
+}
+
+export async function lineage({ site, control }: Looking, database: string): Promise<Lineage> {
+  return control === null ? NO_LINEAGE : (await liveLineage(clientOf(control), liveName(site, database))).lineage;
+}
+
+export async function refuseUnfenceable({ site }: Looking, databases: readonly string[]): Promise<void> {
+  for (const database of databases)
+    await inDatabase(site, database, async (client) => {
+      await toolsOf(client);
+      await refuseRoles(client, site, database);
+      await refuseUnrestorable(client);
+      await refuseUnreadable(liveName(site, database), await readSurroundings(client, await readExtent(client)));
+      await refuseUnclosable(client);
+    });
+}
+
+/** What a dump needs and is not there, here or where it is read. @throws DriverRefusedError, DamagedDumpError */
+export async function refuseRestore(
+  { site }: Looking,
+  database: string,
+  copy: { snapshot: Snapshot } | { quarantine: string },
+): Promise<void> {
+  const facts = await readDump("snapshot" in copy ? copy.snapshot.location : dumpFolder(site, copy.quarantine));
+  await inDatabase(site, database, (client) => refuseUnfitting(client, facts));
+  await refuseUnreadable(liveName(site, database), facts);
+}
+
+/** Dumps lie on backout's own machine. What is restored takes the place of what is there. */
+export async function requireRoom(at: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
+  let bytes = 0;
+  for (const database of [...copies, ...unarmed.map((snapshot) => snapshot.database)]) bytes += await liveBytes(at, database);
+  await requireRoomAt(join(at.site.home, "dumps"), bytes);
+}
+
+export async function liveBytes({ site }: Looking, database: string): Promise<number> {
+  return inDatabase(site, database, (client) => databaseSizeBytes(client, liveName(site, database))).catch(() => 0);
+}
+
+/** By location for snapshots, by name for quarantines. */
+export async function copyBytes({ site, definition, control: given }: Looking): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const control = given ?? (await openControl(site, definition));
+  if (control === null) return sizes;
+  try {
+    for (const { location } of await control.readySnapshots()) sizes.set(location, await dumpBytes(location).catch(() => 0));
+    for (const { role, name } of await control.catalogued())
+      if (role === "quarantine") sizes.set(name, await dumpBytes(dumpFolder(site, name)).catch(() => 0));
+    return sizes;
+  } finally {
+    if (given === null) await control.end();
+  }
+}

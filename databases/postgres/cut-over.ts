@@ -1,0 +1,89 @@
+/** The cut-over: two renames in one transaction, in constant time at any data size. */
+import type pg from "pg";
+import { quote } from "./connection.ts";
+import { assertFenced, endSessions } from "./fence.ts";
+import type { FenceOptions } from "./fence.ts";
+import { DatabaseMissingError } from "./properties.ts";
+import { findDatabase } from "./sessions.ts";
+import { atomically } from "./transaction.ts";
+
+export { carryProperties } from "./properties.ts";
+export { derivedName } from "../../config/names.ts";
+
+export interface Swap {
+  live: string;
+  replacement: string;
+  /** Name the live database gets. */
+  quarantine: string;
+  /** Rows the caller writes in the same transaction: they are there exactly when the swap happened. */
+  inTransaction?: (client: pg.Client) => Promise<void>;
+  /** OID of the replacement, from the caller's journal: a swap that happened before is recognised by it. */
+  replacementOid?: number;
+}
+
+export interface SwapOutcome {
+  state: "already" | "swapped";
+  /** Time of the transaction with the renames. */
+  cutOverMs: number;
+  /** 1, plus the times a session had sneaked in and was ended. */
+  attempts: number;
+  /** OID of the database that is live now. */
+  liveOid: number;
+  quarantineOid: number;
+}
+
+/** The name for the quarantine is taken. */
+export class QuarantineTakenError extends Error {
+  readonly database: string;
+  constructor(database: string) {
+    super(`there is already a database "${database}": nothing was renamed. Choose another name for the quarantine`);
+    this.name = "QuarantineTakenError";
+    this.database = database;
+  }
+}
+
+/**
+ * Live becomes the quarantine, the replacement becomes live. Both must be fenced. `control` is a session in a third database, outside a transaction.
+ * Neither database's properties are touched: carry them over afterwards, then admit.
+ * @throws NotFencedError, DatabaseMissingError, QuarantineTakenError: nothing was changed
+ */
+export async function swapDatabases(control: pg.Client, swap: Swap, options: FenceOptions = {}): Promise<SwapOutcome> {
+  const { live, replacement, quarantine } = swap;
+  const [liveOid, replacementOid, quarantineOid] = [
+    await findDatabase(control, live),
+    await findDatabase(control, replacement),
+    await findDatabase(control, quarantine),
+  ];
+  if (swap.replacementOid !== undefined && liveOid === swap.replacementOid && quarantineOid !== null) {
+    return { state: "already", cutOverMs: 0, attempts: 0, liveOid, quarantineOid };
+  }
+  if (liveOid === null) throw new DatabaseMissingError(live);
+  if (replacementOid === null) throw new DatabaseMissingError(replacement);
+  if (quarantineOid !== null) throw new QuarantineTakenError(quarantine);
+  await assertFenced(control, live);
+  await assertFenced(control, replacement);
+  const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+  for (let attempts = 1; ; attempts++) {
+    const started = performance.now();
+    try {
+      await inOneTransaction(control, swap);
+      return { state: "swapped", cutOverMs: performance.now() - started, attempts, liveOid: replacementOid, quarantineOid: liveOid };
+    } catch (error) {
+      // 55006: a session is in one of them after all.
+      if ((error as { code?: string }).code !== "55006" || Date.now() > deadline) throw error;
+      await endSessions(control, live, liveOid, [], options);
+      await endSessions(control, replacement, replacementOid, [], options);
+    }
+  }
+}
+
+function inOneTransaction(control: pg.Client, { live, replacement, quarantine, inTransaction }: Swap): Promise<void> {
+  return atomically(control, async () => {
+    for (const statement of swapStatements({ live, replacement, quarantine })) await control.query(statement);
+    await inTransaction?.(control);
+  });
+}
+
+export function swapStatements({ live, replacement, quarantine }: Pick<Swap, "live" | "replacement" | "quarantine">): string[] {
+  return [`ALTER DATABASE ${quote(live)} RENAME TO ${quote(quarantine)}`, `ALTER DATABASE ${quote(replacement)} RENAME TO ${quote(live)}`];
+}

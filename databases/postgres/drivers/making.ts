@@ -1,0 +1,44 @@
+/** A database gets its name when it is complete: until then it is recognised as unfinished, and dropped by the next attempt. */
+import type pg from "pg";
+import { quote } from "../connection.ts";
+import { makingName } from "../../../config/names.ts";
+import { findDatabase } from "../sessions.ts";
+import { SnapshotExistsError } from "./driver.ts";
+
+/**
+ * `make` fills a database under a temporary name, which is renamed to `name` at the end.
+ * A backend whose client died goes on copying: the lock makes the next attempt wait for it, so that it finds what that one left.
+ * @throws SnapshotExistsError when `name` is taken
+ */
+export async function makeComplete(control: pg.Client, name: string, make: (making: string) => Promise<void>): Promise<void> {
+  const making = makingName(name);
+  await control.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`backout making ${name}`]);
+  try {
+    if ((await findDatabase(control, name)) !== null) throw new SnapshotExistsError(`database "${name}"`);
+    await dropDatabase(control, making);
+    try {
+      await make(making);
+      await control.query(`ALTER DATABASE ${quote(making)} RENAME TO ${quote(name)}`);
+    } catch (error) {
+      await dropDatabase(control, making).catch(() => undefined);
+      throw error;
+    }
+  } finally {
+    await control.query("SELECT pg_advisory_unlock(hashtextextended($1, 0))", [`backout making ${name}`]).catch(() => undefined);
+  }
+}
+
+export async function dropDatabase(control: pg.Client, name: string): Promise<"already" | "removed"> {
+  if ((await findDatabase(control, name)) === null) return "already";
+  await control.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+  return "removed";
+}
+
+/** Unfinished databases of a family of names, e.g. after a crash. */
+export async function unfinishedDatabases(control: pg.Client, prefix: string): Promise<string[]> {
+  const { rows } = await control.query<{ datname: string }>(
+    "SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND right(datname, 8) = '__making' ORDER BY datname",
+    [prefix],
+  );
+  return rows.map(({ datname }) => datname);
+}

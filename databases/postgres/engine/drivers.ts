@@ -1,0 +1,20 @@
+/** Snapshot drivers by name. */
+import type { Client } from "pg";
+import { endpointOf, serverOf, type Site } from "../../../config/site.ts";
+import type { SnapshotDriver } from "../drivers/driver.ts";
+import { dumpDriver } from "../drivers/dump.ts";
+import { templateDriver } from "../drivers/template.ts";
+
+export type DriverName = "template" | "dump";
+
+/** The declared driver of a server whose databases can be renamed. */
+export function declaredDriver(site: Site): DriverName {
+  const { driver } = serverOf(site);
+  if (driver === "in-place") throw new Error("a database in place has no copies beside it");
+  return driver;
+}
+
+/** @param control session in the control database. */
+export function driverFor(site: Site, control: Client, name: DriverName): SnapshotDriver {
+  return name === "dump" ? dumpDriver({ endpoint: endpointOf(site), control }) : templateDriver({ control });
+}

@@ -1,0 +1,35 @@
+/** The fence of a PostgreSQL database: connections refused, sessions ended; opened again in stages, with what it had before put back. */
+import { admittedWith, liveName } from "../../../config/site.ts";
+import { admit as admitStage, fenceDatabase, type FenceOutcome } from "../fence.ts";
+import { applyProperties, readProperties } from "../properties.ts";
+import type { Run } from "../../../rollout/run.ts";
+import { takenOver } from "./foreign.ts";
+import { saveProperties, savedProperties } from "./properties-record.ts";
+import { clientOf } from "./session.ts";
+
+/** What CREATE DATABASE does not copy, as it is while nothing is closed; while something is, the record of before stays. */
+export async function keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void> {
+  const client = clientOf(run.control);
+  if (!everythingOpen && (await savedProperties(client, database)) !== null) return;
+  const properties = await readProperties(client, liveName(run.site, database)).catch(() => null);
+  if (properties !== null) await saveProperties(client, database, await takenOver(run.site, run.control, database, properties));
+}
+
+/** On what is live now, and on what was set aside: an attempt before may have left it half open. Connections to both stay refused. */
+export async function putBackProperties(run: Run, database: string, quarantine?: string): Promise<void> {
+  const client = clientOf(run.control);
+  const saved = await savedProperties(client, database);
+  if (saved === null) return;
+  for (const name of [liveName(run.site, database), ...(quarantine === undefined ? [] : [quarantine])])
+    await applyProperties(client, name, { ...saved, allowConnections: false });
+}
+
+export async function close(run: Run, database: string): Promise<FenceOutcome> {
+  return fenceDatabase(clientOf(run.control), liveName(run.site, database), { timeoutMs: 30_000, retryMs: 20 });
+}
+
+export async function admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void> {
+  const client = clientOf(run.control);
+  const saved = await savedProperties(client, database);
+  if (saved !== null) await admitStage(client, liveName(run.site, database), whom, { ...admittedWith(run.site), saved });
+}

@@ -1,0 +1,183 @@
+/** Databases and roles of others on the same server: what is found is told, kept, and given back. */
+import type { Client } from "pg";
+import { catalogued, liveLineage } from "../state/catalogue.ts";
+import { requireOwn } from "../../../state/identity.ts";
+import type { ControlRecord } from "../../../config/record.ts";
+import { ControlStore } from "../state/store.ts";
+import { controlName, endpointOf, liveName, ownerRole, servicesRole, type Site } from "../../../config/site.ts";
+import { UnreachableError, withSession } from "../connection.ts";
+import { describeInspection, inspect, refusedByTriggers, type Inspection } from "../inspection.ts";
+import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../properties.ts";
+import {
+  dropRole,
+  grantConnect,
+  grantServicesOnce,
+  ownerOfObjects,
+  ownerOfTables,
+  revokeSchema,
+  revokeServices,
+} from "../roles.ts";
+import type { Looking } from "../../engine.ts";
+import type { DatabasePlan } from "../../../config/plan.ts";
+import { rolesOfOthers, unmarkRoles } from "./role-owners.ts";
+import { savedProperties } from "./properties-record.ts";
+import { ensureServices } from "./roles.ts";
+import { clientOf } from "./session.ts";
+
+/** What a database had before backout knew it. */
+const foundKey = (database: string): string => `found: ${database}`;
+
+/** Whether the live database was made or taken over by this stack. */
+async function isKnown(control: ControlRecord, database: string, live: string): Promise<boolean> {
+  return (await control.kept(foundKey(database))) !== null || (await isOwn(control, live));
+}
+
+async function isOwn(control: ControlRecord, live: string): Promise<boolean> {
+  if ((await control.lastOpenCrossing()) !== null) return true;
+  const { oid } = await liveLineage(clientOf(control), live);
+  return (await catalogued(clientOf(control))).some((entry) => entry.role === "live" && entry.oid === oid);
+}
+
+/** Why a live database, or a role that is to be let into it, is not this stack's to work with. @throws ForeignStackError */
+export async function foreign(at: Looking, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]> {
+  const { site, control } = at;
+  const live = liveName(site, database);
+  const known = control !== null && (await isKnown(control, database, live));
+  const reasons = [...(await missingRoles(site)), ...(await rolesOfOthers(site))];
+  if (plan.action.kind === "create") return reasons;
+  if (!known) await requireNobodys(at, live);
+  const changesObjects =
+    !known || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep") || site.server?.driver === "in-place";
+  if (!changesObjects) return reasons;
+  await withSession(endpointOf(site), live, async (client) => {
+    const found = known ? null : await inspect(client);
+    // An empty database was made for whoever comes.
+    if (found !== null && found.tables.length > 0) reasons.push(...adoption(site, live, found, plan, applied));
+    const refused = await refusedByTriggers(client);
+    if (refused !== null) {
+      const names = refused.triggers.map(({ name, function: of }) => `"${name}" (${of})`).join(", ");
+      reasons.push(
+        `event trigger ${names} of "${live}" refuses what the update does there: ${refused.reason}; ` +
+          `ALTER EVENT TRIGGER … DISABLE for as long as the update takes, or let its function pass ${endpointOf(site).user}`,
+      );
+    }
+  }).catch((error: unknown) => {
+    // Closed by a fence that still stands.
+    if (!(error instanceof UnreachableError) || !["55000", "42501"].includes(error.code)) throw error;
+  });
+  return reasons;
+}
+
+function adoption(site: Site, live: string, found: Inspection, plan: DatabasePlan, applied: readonly string[]): string[] {
+  const { user } = endpointOf(site);
+  const { superuser, createdb, createrole, asOwner } = found.may;
+  // In place its own refusals ask for roles, which somebody else may have made.
+  const inPlace = site.server?.driver === "in-place";
+  const needs = [
+    ...(superuser || asOwner ? [] : [`GRANT "${found.owner}" TO "${user}"`]),
+    ...(superuser || createrole || inPlace ? [] : [`ALTER ROLE "${user}" CREATEROLE`]),
+    ...(superuser || createdb || inPlace ? [] : [`ALTER ROLE "${user}" CREATEDB`]),
+  ];
+  const missing = needs.length === 0 ? "" : `; ${user} still needs: ${needs.join("; ")}`;
+  if (site.adopt !== true)
+    return [
+      `database "${live}" was not made by this stack: ${describeInspection(found)}. Nothing was touched. To take it over as it is, set backout:adopt: true: ` +
+        `owner, grants and settings stay, and a role ${servicesRole(site)} is made that reads and writes its rows${missing}`,
+    ];
+  const reasons = needs.length === 0 ? [] : [`database "${live}" cannot be taken over yet${missing}`];
+  if (applied.length === 0 && plan.up.length > 0)
+    reasons.push(
+      `${plan.up.join(", ")} would run on database "${live}", which has tables and no record of any of them: enter in its ledger what is there already, then run again`,
+    );
+  return reasons;
+}
+
+/** @throws ForeignStackError where another stack's record knows the database as its own live one */
+async function requireNobodys({ site, definition }: Looking, live: string): Promise<void> {
+  const endpoint = endpointOf(site);
+  const { oid, records } = await withSession(endpoint, "postgres", async (client) => {
+    const { rows } = await client.query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE '%\\_backout'");
+    const found = await client.query<{ oid: string }>("SELECT oid::bigint AS oid FROM pg_database WHERE datname = $1", [live]);
+    return { records: rows.map(({ name }) => name), oid: Number(found.rows[0]?.oid) };
+  });
+  const inside = await ControlStore.openInside(endpoint, live).catch(() => null);
+  if (inside !== null) await requireOwn(inside, site).finally(() => inside.end());
+  for (const name of records) {
+    if (name === controlName(site, definition)) continue;
+    const other = await ControlStore.open(endpoint, name).catch(() => null);
+    try {
+      if (other !== null && (await other.catalogued()).some((entry) => entry.role === "live" && entry.oid === oid))
+        await requireOwn(other, site);
+    } finally {
+      await other?.end();
+    }
+  }
+}
+
+/** Roles that are declared to be let in and are not there. */
+async function missingRoles(site: Site): Promise<string[]> {
+  const admits = site.server?.admits ?? [];
+  if (admits.length === 0) return [];
+  return withSession(endpointOf(site), "postgres", async (client) => {
+    const { rows } = await client.query<{ name: string }>("SELECT rolname AS name FROM pg_roles WHERE rolname = ANY ($1)", [admits]);
+    const there = rows.map(({ name }) => name);
+    return admits.filter((name) => !there.includes(name)).map((name) => `backout:server.admits: there is no role "${name}" on the server`);
+  });
+}
+
+/** What is kept as the users' of a live database. One that is found is taken over: its services' role comes to it, and everything else stays. */
+export async function takenOver(
+  site: Site,
+  control: ControlRecord,
+  database: string,
+  properties: DatabaseProperties,
+): Promise<DatabaseProperties> {
+  const live = liveName(site, database);
+  const client = clientOf(control);
+  // What was found may have been kept by a run that was killed before it let the services in.
+  if (await isOwn(control, live)) return properties;
+  await control.keepFirst(foundKey(database), properties);
+  await ensureServices(site, client);
+  await withSession(endpointOf(site), live, async (inside) => {
+    const grant = { database: live, role: servicesRole(site) };
+    if (!isOpenToAll(properties)) await grantConnect(inside, grant);
+    const owner = await ownerOfTables(inside);
+    // Whoever makes the first table grants what is in it.
+    if (owner !== null) await grantServicesOnce(inside, { ...grant, owner }, { connect: false });
+  });
+  return readProperties(client, live);
+}
+
+function isOpenToAll({ grants }: DatabaseProperties): boolean {
+  return grants.some(({ grantee, privileges }) => grantee === null && privileges.includes("CONNECT"));
+}
+
+/** The live database as its users have it: open, with their owner, limit and grants; of one that was found, without what backout gave its own roles. */
+export async function giveBack(at: Looking & { control: ControlRecord }, database: string): Promise<void> {
+  await giveBackLive(at, database);
+  await unmarkRoles(clientOf(at.control), at.site);
+}
+
+async function giveBackLive({ site, control }: Looking & { control: ControlRecord }, database: string): Promise<void> {
+  const client: Client = clientOf(control);
+  const live = liveName(site, database);
+  if (!(await liveLineage(client, live)).exists) return;
+  const current = await readProperties(client, live);
+  const saved = await savedProperties(client, database);
+  const last = await control.lastCrossing();
+  const isOpen = current.allowConnections && (last === null || last.state === "open" || last.state === "refused");
+  const theirs = isOpen || saved === null ? current : saved;
+  const found = await control.kept<DatabaseProperties>(foundKey(database));
+  const own = found === null ? [] : [servicesRole(site), ownerRole(site)];
+  const grants = theirs.grants.filter(({ grantee }) => grantee === null || !own.includes(grantee));
+  const acl = found !== null && sameGrants(grants, found.grants) ? found.acl : found === null ? theirs.acl : undefined;
+  const { owner, connectionLimit } = theirs;
+  await applyProperties(client, live, { ...current, owner, connectionLimit, grants, acl, allowConnections: true });
+  if (found === null) return;
+  await withSession(endpointOf(site), live, async (inside) => {
+    await revokeServices(inside, { database: live, owner: await ownerOfObjects(inside), role: servicesRole(site) });
+    await revokeSchema(inside, ownerRole(site));
+  });
+  for (const role of own) await dropRole(client, role);
+  await control.forget(foundKey(database));
+}

@@ -1,0 +1,131 @@
+/** What is true of PostgreSQL databases: facts, sizes, room for copies. Touches nothing. */
+import { join } from "node:path";
+import type { Client } from "pg";
+import { liveLineage, NO_LINEAGE } from "../state/catalogue.ts";
+import type { Snapshot } from "../../../config/record.ts";
+import { endpointOf, liveName, type Site } from "../../../config/site.ts";
+import { requireCollations } from "../collation.ts";
+import { UnreachableError, withSession } from "../connection.ts";
+import { refuseUnfenceable } from "../fence.ts";
+import { requireRoomAt } from "../../../processes/room.ts";
+import { appliedMigrations } from "../migrations.ts";
+import { databaseSizeBytes, requireSpace } from "../space.ts";
+import type { SystemDefinition } from "../../../config/system/definition.ts";
+import type { Looking } from "../../engine.ts";
+import { constraintStates } from "../../../rollout/constraint-drift.ts";
+import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
+import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
+import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
+import { clientOf } from "./session.ts";
+
+export async function facts({ site, definition, control }: Looking, database: string): Promise<DatabaseFacts> {
+  const live = liveName(site, database);
+  const { exists, lineage } =
+    control === null ? { exists: await isThere(site, live), lineage: NO_LINEAGE } : await liveLineage(clientOf(control), live);
+  const read = exists ? await migrationStatuses(site, definition, database, live) : [];
+  const statuses = read ?? [];
+  return {
+    exists,
+    lineage,
+    ...ledgerFacts(statuses),
+    ...(read === null ? { unread: true as const } : {}),
+    ...(await constraintFacts(site, definition, database, live, exists)),
+  };
+}
+
+export async function lineage({ site, control }: Looking, database: string): Promise<Lineage> {
+  return control === null ? NO_LINEAGE : (await liveLineage(clientOf(control), liveName(site, database))).lineage;
+}
+
+async function isThere(site: Site, live: string): Promise<boolean> {
+  return withSession(endpointOf(site), "postgres", async (client) => {
+    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [live]);
+    return rowCount === 1;
+  });
+}
+
+async function constraintFacts(site: Site, definition: SystemDefinition, database: string, live: string, exists: boolean) {
+  if (!exists || !Object.values(definition.constraints ?? {}).some((constraint) => constraint.database === database)) return {};
+  try {
+    return { constraints: await withSession(endpointOf(site), live, (client) => constraintStates(client, definition, database)) };
+  } catch (error) {
+    if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return {};
+    throw error;
+  }
+}
+
+/** Null where the database refuses connections: inside a fence only the step that works there reads the ledger. */
+async function migrationStatuses(site: Site, definition: SystemDefinition, database: string, live: string) {
+  const { ledger } = definition.databases[database]!;
+  try {
+    return await withSession(endpointOf(site), live, (client) => appliedMigrations(client, ledger, migrationsOf(definition, database)));
+  } catch (error) {
+    if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return null;
+    throw error;
+  }
+}
+
+/** What could not be fenced would fail the crossing when users are out already. */
+export async function refuseAllUnfenceable({ site, control }: Looking, databases: readonly string[]): Promise<void> {
+  if (control !== null) {
+    for (const database of databases) await refuseUnfenceable(clientOf(control), liveName(site, database));
+    return;
+  }
+  await withSession(endpointOf(site), "postgres", async (client) => {
+    for (const database of databases) await refuseUnfenceable(client, liveName(site, database));
+  });
+}
+
+export async function requireRoom({ site }: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
+  await withSession(endpointOf(site), "postgres", async (client) => {
+    const name = declaredDriver(site);
+    const driver = driverFor(site, client, name);
+    await driver.check();
+    await requireCollations(client, [
+      ...copiedBy(site, copies),
+      ...unarmed.flatMap(({ driver: its, location }) => (its === "dump" ? [BLANK] : [location])),
+    ]);
+    // By the drivers' own estimates, which are asked again where the copies are made.
+    let takenBytes = 0;
+    for (const database of copies) takenBytes += await driver.spaceNeededBytes({ database: liveName(site, database) });
+    let restoredBytes = 0;
+    for (const { driver: its, location } of unarmed) {
+      const kept = { driver: its as DriverName, location };
+      restoredBytes += await driverFor(site, client, kept.driver).spaceNeededBytes({ snapshot: kept });
+    }
+    await requireRoomFor(site, client, name, takenBytes, restoredBytes);
+  });
+}
+
+/** What a dump is restored from. */
+const BLANK = "template0";
+
+/** Databases that taking snapshots of these copies: dumps are read. */
+function copiedBy(site: Site, databases: readonly string[]): string[] {
+  return declaredDriver(site) === "dump" ? [] : databases.map((database) => liveName(site, database));
+}
+
+/** A dump is written into the stack's home, every other copy by the server. @throws InsufficientSpaceError */
+export async function requireRoomFor(
+  site: Site,
+  client: Client,
+  driver: DriverName,
+  takenBytes: number,
+  restoredBytes: number,
+): Promise<void> {
+  if (driver === "dump") await requireRoomAt(join(site.home, "dumps"), takenBytes);
+  await requireSpace(client, endpointOf(site), restoredBytes + (driver === "dump" ? 0 : takenBytes));
+}
+
+export async function liveBytes({ site }: Looking, database: string): Promise<number> {
+  return withSession(endpointOf(site), "postgres", (client) => databaseSizeBytes(client, liveName(site, database))).catch(() => 0);
+}
+
+export async function copyBytes({ site }: Looking): Promise<Map<string, number>> {
+  return withSession(endpointOf(site), "postgres", async (client) => {
+    const { rows } = await client.query<{ name: string; bytes: string }>(
+      "SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database",
+    );
+    return new Map(rows.map(({ name, bytes }) => [name, Number(bytes)]));
+  });
+}

@@ -1,0 +1,31 @@
+/** What changes databases that backout may rename: copies lie beside the live one. */
+import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
+import { rowsSince } from "./at-risk.ts";
+import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
+import { admit, close, keepProperties } from "./fence.ts";
+import type { ControlRecord } from "../../../config/record.ts";
+import type { Looking } from "../../engine.ts";
+import { ensureServices } from "./roles.ts";
+import { clientOf } from "./session.ts";
+import { removeSnapshot, snapshotProblems, takeSnapshot } from "./snapshots.ts";
+
+export const renaming = {
+  ensureServices: ({ site, control }: Looking & { control: ControlRecord }) => ensureServices(site, clientOf(control)),
+  keepProperties,
+  close,
+  admit,
+  rowsSince,
+  takeSnapshot,
+  removeSnapshot,
+  snapshotProblems,
+  arm,
+  inSnapshot,
+  inCopy: inQuarantine,
+  dropCopy,
+  make,
+  cutOver,
+  migrate,
+  exportReplaced,
+  exportSince,
+  putBack,
+};

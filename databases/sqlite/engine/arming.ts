@@ -1,0 +1,164 @@
+/** Armed copies of a snapshot file: copied beside the live file, checked, and used only where nobody touched them since. */
+import { readdirSync, statSync, existsSync, chmodSync } from "node:fs";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { fileCatalogue } from "../state/file-catalogue.ts";
+import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
+import { copyFile, removeFile } from "../copy.ts";
+import { openFile, withFile } from "../database.ts";
+import { identityOf } from "../identity.ts";
+import { DamagedCopyError, problemsOf } from "../integrity.ts";
+import { captureManifest, compareManifests, type Manifest } from "../manifest.ts";
+import { sqliteSession } from "../sql-session.ts";
+import type { SqlSession } from "../../../config/system/sql-session.ts";
+import { copiesOf } from "../../../rollout/arming.ts";
+import { CopyDiffersError, type Keeping } from "../../engine.ts";
+import { copiesFolder, copyPath, fileOf, pathOfCopy } from "./places.ts";
+
+/** The armed copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
+export async function armedCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const ready = await readyCopy(run, snapshot);
+  if (ready !== null) return ready;
+  return run.control.whileArming(async () => (await readyCopy(run, snapshot)) ?? arm(run, snapshot));
+}
+
+async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
+  for (const copy of await copiesOf(run.control, snapshot)) {
+    if (copy.verified === null) continue;
+    const path = pathOfCopy(run.control, copy.oid);
+    if (untouched(path, copy)) return copy;
+    run.log("warning", `armed copy ${copy.name} was touched since it was verified: it is verified again`);
+    if (verifyCopy(run, snapshot, copy, path).length === 0) return copy;
+    await dropCopy(run, copy);
+  }
+  return null;
+}
+
+/** Size and time of the last change, as right after it was verified. */
+function stampOf(path: string): { sizeBytes: number; changed: string } {
+  const { size, mtimeNs } = statSync(path, { bigint: true });
+  return { sizeBytes: Number(size), changed: String(mtimeNs) };
+}
+
+function untouched(path: string, { verified }: CatalogueDatabase): boolean {
+  const { sizeBytes, changed } = stampOf(path);
+  return verified?.["sizeBytes"] === sizeBytes && verified["changed"] === changed;
+}
+
+/** What the snapshot holds, read once from the pristine file, which must be sound. @throws DamagedCopyError */
+async function manifestOf({ control, log }: Keeping, snapshot: Snapshot): Promise<Manifest> {
+  if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
+  const manifest = withFile(snapshot.location, { immutable: true }, (db) => {
+    const problems = problemsOf(db);
+    if (problems.length > 0) throw new DamagedCopyError(snapshot.location, problems);
+    return captureManifest(db);
+  });
+  for (const [table, rows] of Object.entries(manifest.orphans))
+    log("warning", `${snapshot.name}@${snapshot.generation}: ${rows} rows of ${table} refer to nothing; they did when it was taken`);
+  await control.setManifest(snapshot.id, manifest);
+  snapshot.manifest = manifest as unknown as Record<string, unknown>;
+  return manifest;
+}
+
+/** Integrity, foreign keys and content. Empty where the copy is what the snapshot was. */
+function verifyCopy(
+  { control }: Keeping,
+  snapshot: Snapshot,
+  copy: Pick<CatalogueDatabase, "name" | "database" | "lineage" | "epoch">,
+  path: string,
+): string[] {
+  const expected = snapshot.manifest as unknown as Manifest;
+  const differences = withFile(path, { immutable: true }, (db) => {
+    const problems = problemsOf(db);
+    return problems.length > 0 ? problems : compareManifests(expected, captureManifest(db));
+  });
+  if (differences.length > 0) return differences;
+  fileCatalogue.enter(fileOf(control), {
+    name: copy.name,
+    database: copy.database,
+    role: "armed",
+    lineage: copy.lineage,
+    snapshotId: snapshot.id,
+    epoch: copy.epoch,
+    path,
+    identity: identityOf(path)!,
+    verified: stampOf(path),
+  });
+  return [];
+}
+
+/** The pristine file: there, sound, and with the content that was recorded when it was first armed. */
+export async function snapshotProblems(_keeping: Keeping, { location, manifest }: Snapshot): Promise<string[]> {
+  if (!existsSync(location)) return Promise.resolve([`the file ${location} is gone`]);
+  const problems = withFile(location, { immutable: true }, (db) => {
+    const damage = problemsOf(db);
+    return damage.length > 0 || manifest === null ? damage : compareManifests(manifest as unknown as Manifest, captureManifest(db));
+  });
+  return Promise.resolve(problems);
+}
+
+/** Restores a copy of the snapshot beside the live file and verifies it. */
+export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  for (const left of await copiesOf(run.control, snapshot)) if (left.verified === null) await dropCopy(run, left);
+  const taken = await withoutOrphans(run, snapshot.database);
+  let serial = 1;
+  while (taken.has(`${snapshot.database}_armed_${snapshot.id}_${serial}`)) serial++;
+  const name = `${snapshot.database}_armed_${snapshot.id}_${serial}`;
+  const path = copyPath(run.site, snapshot.database, name);
+  await manifestOf(run, snapshot);
+  await copyFile(snapshot.location, path);
+  const copy = {
+    name,
+    database: snapshot.database,
+    lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: 0 }, quarantine: null },
+    epoch: snapshot.epoch,
+  };
+  const differences = verifyCopy(run, snapshot, copy, path);
+  if (differences.length > 0) {
+    removeFile(path);
+    throw new CopyDiffersError(name, differences);
+  }
+  return (await copiesOf(run.control, snapshot)).find((one) => one.name === name)!;
+}
+
+/** Names of all copies, after armed ones that were made but never verified are removed. */
+async function withoutOrphans({ control, site }: Keeping, database: string): Promise<Set<string>> {
+  const folder = copiesFolder(site, database);
+  if (!existsSync(folder)) return new Set();
+  const entered = new Set((await control.catalogued()).map(({ name }) => name));
+  for (const file of readdirSync(folder)) {
+    const name = /^(.+_armed_\d+_\d+)\.db(\.making)?$/.exec(file);
+    if (name !== null && (name[2] !== undefined || !entered.has(name[1]!))) removeFile(join(folder, file));
+  }
+  return new Set(readdirSync(folder).flatMap((file) => /^(.+)\.db$/.exec(file)?.[1] ?? []));
+}
+
+export async function dropCopy({ control }: Keeping, copy: CatalogueDatabase): Promise<void> {
+  const path = pathOfCopy(control, copy.oid);
+  await control.forgetDatabase(copy.oid);
+  removeFile(path);
+}
+
+export async function inSnapshot<T>(_run: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  return inPristine(snapshot, (db) => work(sqliteSession(db)));
+}
+
+export async function inCopy<T>({ control }: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  const db = openFile(pathOfCopy(control, copy.oid), { immutable: true });
+  return work(sqliteSession(db)).finally(() => db.close());
+}
+
+export function fileOfCopy({ control }: Keeping, copy: CatalogueDatabase): string {
+  return pathOfCopy(control, copy.oid);
+}
+
+/** The pristine file, which nobody writes to. */
+export async function inPristine<T>(snapshot: Snapshot, work: (db: DatabaseSync) => Promise<T>): Promise<T> {
+  const db = openFile(snapshot.location, { immutable: true });
+  return work(db).finally(() => db.close());
+}
+
+/** A copy may be read only; what becomes live may be written. */
+export function writable(path: string): void {
+  chmodSync(path, 0o600);
+}

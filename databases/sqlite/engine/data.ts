@@ -1,0 +1,209 @@
+/** The data of a SQLite file: made, snapshotted, cut over, migrated or taken back, exported. All of it inside the fence. */
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileCatalogue, type Swap } from "../state/file-catalogue.ts";
+import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
+import type { Pins } from "../../../config/pins.ts";
+import { assertCanGoDown } from "../../postgres/migrations/plan.ts";
+import { requireRoomAt } from "../../../processes/room.ts";
+import { backUp, removeFile } from "../copy.ts";
+import { compareEverything } from "../comparison.ts";
+import { first, isDamaged, openFile, withFile } from "../database.ts";
+import { exportDifferences } from "../export.ts";
+import { closeFile, insideFile, whileUnwritten } from "../fence.ts";
+import { identityOf } from "../identity.ts";
+import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../migrations.ts";
+import { reapply } from "../reapply.ts";
+import { giveOwnership, swapFiles } from "../swap.ts";
+import {
+  quarantineOf,
+  satisfies,
+  type AtRisk,
+  type CutOver,
+  type ExportFile,
+  type Keeping,
+  type Looking,
+  type Migrated,
+  type PutBack,
+  type TakenCopy,
+} from "../../engine.ts";
+import { countedRisk } from "../../../rollout/at-risk.ts";
+import { failpoint } from "../../../processes/failpoints.ts";
+import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
+import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../../config/plan.ts";
+import type { Run } from "../../../rollout/run.ts";
+import { snapshotPlace } from "../../shared/snapshot-place.ts";
+import { armedCopy, inPristine, writable } from "./arming.ts";
+import { keepMadeProperties, savedProperties } from "./fence.ts";
+import { ledgerOf } from "./ledger.ts";
+import { bytesOf } from "./looking.ts";
+import { copyPath, fileOf, livePath, pathOfCopy } from "./places.ts";
+import { liveState, settle } from "./swaps.ts";
+
+/** Already there: catalogued as it is. */
+export async function make(run: Run, database: string): Promise<void> {
+  settle(run.control, database);
+  const live = livePath(run.site, database);
+  if (!existsSync(live)) {
+    mkdirSync(dirname(live), { recursive: true, mode: 0o700 });
+    closeSync(openSync(live, "a", 0o600));
+  }
+  await keepMadeProperties(run, database, live);
+  fileCatalogue.enter(fileOf(run.control), {
+    name: database,
+    database,
+    role: "live",
+    lineage: NO_LINEAGE,
+    snapshotId: null,
+    epoch: run.epoch,
+    path: live,
+    identity: identityOf(live)!,
+  });
+}
+
+export function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
+  return join(site.home, "snapshots", `${database}_${snapshotPlace(name, generation)}.db`);
+}
+
+export async function takeSnapshot({ site }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {
+  const live = livePath(site, snapshot.database);
+  if (again) removeFile(snapshot.location);
+  return insideFile(live, async (db) => {
+    await requireRoomAt(dirname(snapshot.location), bytesOf(live));
+    await backUp(db, snapshot.location);
+    return { manifest: null, statistics: null, sizeBytes: statSync(snapshot.location).size };
+  });
+}
+
+export async function removeSnapshot(_run: Keeping, snapshot: Snapshot): Promise<void> {
+  removeFile(snapshot.location);
+  return Promise.resolve();
+}
+
+export async function migrate({ site, definition }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+  const live = livePath(site, database);
+  const ledger = ledgerOf(definition, database);
+  const known = migrationsOf(definition, database);
+  return insideFile(live, (db) => {
+    const { up, back } = migrationsToRun(known, appliedMigrations(db, ledger, known), pins.needs[database], plan);
+    for (const migration of up) applyMigration(db, migration, ledger);
+    if (plan.backBy === "down") {
+      assertCanGoDown(back);
+      for (const migration of back) rollBackMigration(db, migration, ledger);
+    } else if (plan.backBy === "mark") for (const { name } of back) markRolledBack(db, name, ledger);
+    return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
+  });
+}
+
+/** The live file goes into quarantine and the armed copy (or the quarantined file of an undo) takes its name: only names change. */
+export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
+  const { control, epoch, site } = run;
+  settle(control, database);
+  const live = livePath(site, database);
+  const now = liveState(site, control, database);
+  if (satisfies(now.lineage, action)) return null;
+  const startedAt = performance.now();
+  const replacement = await replacementFor(run, database, action, snapshot);
+  const quarantineName = `${database}_quarantine_${epoch}`;
+  await closeFile(live);
+  await closeFile(replacement.path);
+  const saved = await savedProperties(run, database);
+  const swap: Swap = {
+    database,
+    epoch,
+    live,
+    replacement: replacement.path,
+    quarantine: copyPath(site, database, quarantineName),
+    quarantineName,
+    oldIdentity: identityOf(live)!,
+    newIdentity: identityOf(replacement.path)!,
+    oldLineage: now.lineage,
+    newLineage: replacement.lineage,
+    snapshotId: replacement.snapshotId,
+  };
+  const db = fileOf(control);
+  await whileUnwritten([live, replacement.path], async () => {
+    fileCatalogue.beginSwap(db, swap);
+    if (saved !== null) giveOwnership(replacement.path, saved);
+    await swapFiles(swap, { at: (point) => failpoint(`data.swap-${point.replace(" ", "-")}`) });
+    fileCatalogue.finishSwap(db, swap);
+  });
+  await failpoint("data.swap-catalogued");
+  withFile(live, { readOnly: true }, (reached) => first(reached, "SELECT count(*) FROM sqlite_schema"));
+  return { cutOverMs: performance.now() - startedAt, quarantine: quarantineName };
+}
+
+interface Replacement {
+  path: string;
+  lineage: Lineage;
+  snapshotId: number | null;
+}
+
+async function replacementFor(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<Replacement> {
+  if (action.kind === "undo") {
+    const found = await quarantineOf(run.control, database, action.quarantine);
+    return { path: pathOfCopy(run.control, found.oid), lineage: { ...found.lineage, quarantine: found.name }, snapshotId: null };
+  }
+  if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);
+  if (snapshot === null) throw new Error(`snapshot ${action.snapshot}@${action.generation} of ${database} is gone`);
+  const path = pathOfCopy(run.control, (await armedCopy(run, snapshot)).oid);
+  writable(path);
+  return {
+    path,
+    lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: action.again }, quarantine: null },
+    snapshotId: snapshot.id,
+  };
+}
+
+/** Always counted: a file is read faster than anything could be estimated from it. */
+export async function rowsAtRisk({ site, definition }: Looking, database: string, snapshot: Snapshot): Promise<AtRisk> {
+  const current = openFile(livePath(site, database), { readOnly: true });
+  try {
+    const { tables } = definition.databases[database]!;
+    return await inPristine(snapshot, async (base) => countedRisk(await compareEverything(base, current), tables));
+  } finally {
+    current.close();
+  }
+}
+
+export async function rowsSince({ site, definition }: Run, database: string, snapshot: Snapshot): Promise<AtRisk> {
+  const { tables } = definition.databases[database]!;
+  return insideFile(livePath(site, database), (current) =>
+    inPristine(snapshot, async (base) => countedRisk(await compareEverything(base, current), tables)),
+  );
+}
+
+export async function exportReplaced({ site }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
+  const { files } = await insideFile(livePath(site, safety.database), (base) =>
+    inPristine(safety, (current) => exportDifferences({ base, current, folder, runId })),
+  );
+  return files;
+}
+
+export async function exportSince(
+  run: Run,
+  quarantine: CatalogueDatabase,
+  snapshot: Snapshot,
+  folder: string,
+  runId: string,
+): Promise<ExportFile[]> {
+  const path = pathOfCopy(run.control, quarantine.oid);
+  const current = openFile(path, { immutable: true });
+  try {
+    const { files, unreadable } = await inPristine(snapshot, (base) => exportDifferences({ base, current, folder, runId }));
+    for (const [table, why] of Object.entries(unreadable))
+      run.log("warning", `${table} could not be read to its end (${why}): what could is exported, the rest is in ${path} only`);
+    return files;
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    run.log("warning", `${path} is damaged and cannot be compared: nothing is exported, it is kept as it is`);
+    return [];
+  } finally {
+    current.close();
+  }
+}
+
+/** Every foreign key is at work, also where the system does not switch them on. */
+export async function putBack({ site }: Run, database: string, folder: string, runId: string): Promise<PutBack> {
+  return insideFile(livePath(site, database), (live) => reapply({ live, folder, runId, beforeCommit: () => failpoint("data.put-back") }));
+}

@@ -1,0 +1,83 @@
+/** The fence of a SQLite file, and what a copy of it does not carry: mode, owner, and whether it keeps a write-ahead log. */
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import type { LiveSession, Looking } from "../../engine.ts";
+import { first, openFile } from "../database.ts";
+import { closeFile, insideFile, isClosed, releaseFile, type Closed } from "../fence.ts";
+import { sqliteSession } from "../sql-session.ts";
+import { giveOwnership, ownershipOf, type Ownership } from "../swap.ts";
+import type { Run } from "../../../rollout/run.ts";
+import { livePath } from "./places.ts";
+import { settle } from "./swaps.ts";
+
+export interface FileProperties extends Ownership {
+  /** Whether the file keeps a write-ahead log. */
+  wal: boolean;
+}
+
+const keyOf = (database: string): string => `file properties: ${database}`;
+
+/** As it is while nothing is closed; while something is, the record of before stays. */
+export async function keepProperties({ control, site }: Run, database: string, everythingOpen: boolean): Promise<void> {
+  if (!everythingOpen && (await control.kept(keyOf(database))) !== null) return;
+  const live = livePath(site, database);
+  if (!existsSync(live)) return;
+  await control.keep(keyOf(database), { ...ownershipOf(live), wal: keepsLog(live) } satisfies FileProperties);
+}
+
+/** A file backout made itself: a write-ahead log lets readers and a writer at it at once. */
+export async function keepMadeProperties({ control }: Run, database: string, live: string): Promise<void> {
+  await control.keep(keyOf(database), { ...ownershipOf(live), wal: true } satisfies FileProperties);
+}
+
+export async function savedProperties({ control }: Run, database: string): Promise<FileProperties | null> {
+  return control.kept<FileProperties>(keyOf(database));
+}
+
+/** From the header, so that a damaged file can be asked too. */
+function keepsLog(path: string): boolean {
+  const header = Buffer.alloc(20);
+  const descriptor = openSync(path, "r");
+  try {
+    readSync(descriptor, header, 0, 20, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  return header[18] === 2;
+}
+
+/** @throws FileHeldError naming who has the file open */
+export async function close(run: Run, database: string): Promise<Closed & { interrupted: string }> {
+  const interrupted = settle(run.control, database);
+  const closed = await closeFile(livePath(run.site, database));
+  if (closed.damaged) run.log("warning", `${database}: the file is damaged and cannot be locked; nobody has it open`);
+  return { ...closed, interrupted };
+}
+
+/** A file knows no roles: whoever may open it may open it. The gate and stopped components are what keeps users out. */
+export async function admit(run: Run, database: string): Promise<void> {
+  const live = livePath(run.site, database);
+  if (!existsSync(live)) return;
+  releaseFile(live);
+  const saved = await savedProperties(run, database);
+  if (saved === null) return;
+  if (saved.wal !== keepsLog(live)) setLog(live, saved.wal);
+  giveOwnership(live, saved);
+}
+
+function setLog(path: string, wal: boolean): void {
+  const db = openFile(path);
+  try {
+    first(db, `PRAGMA journal_mode = ${wal ? "WAL" : "DELETE"}`);
+  } finally {
+    db.close();
+  }
+}
+
+/** Inside the fence the guard's own session is used: another one of this process would wait for it. */
+export async function openLive({ site }: Looking, database: string, fenced: boolean | "as it is"): Promise<LiveSession> {
+  const live = livePath(site, database);
+  if (fenced === true || (fenced === "as it is" && isClosed(live)))
+    return { session: await insideFile(live, (db) => sqliteSession(db)), end: async () => Promise.resolve() };
+  const db = openFile(live);
+  return { session: sqliteSession(db), end: async () => Promise.resolve(db.close()) };
+}

@@ -1,0 +1,47 @@
+/** Swaps that were interrupted: what is true in between, and how they are brought to an end. */
+import { fileCatalogue } from "../state/file-catalogue.ts";
+import type { ControlRecord } from "../../../config/record.ts";
+import type { Site } from "../../../config/site.ts";
+import { identityOf } from "../identity.ts";
+import { progressOf, StrangerInPlaceError, takeBack } from "../swap.ts";
+import { NO_LINEAGE, type Lineage } from "../../../config/plan.ts";
+import { fileOf, livePath } from "./places.ts";
+
+/** What is known of the file that bears the live name now. In the middle of a swap the live file may bear no name: it exists all the same. */
+export function liveState(site: Site, control: ControlRecord | null, database: string): { exists: boolean; lineage: Lineage } {
+  const identity = identityOf(livePath(site, database));
+  if (control === null) return { exists: identity !== null, lineage: NO_LINEAGE };
+  const db = fileOf(control);
+  const swap = fileCatalogue.begunSwap(db, database);
+  if (swap !== null) {
+    const progress = progressOf(swap);
+    if (progress === "swapped") return { exists: true, lineage: swap.newLineage };
+    if (progress === "set aside") return { exists: true, lineage: swap.oldLineage };
+  }
+  if (identity === null) return { exists: false, lineage: NO_LINEAGE };
+  return { exists: true, lineage: fileCatalogue.lineageOf(db, identity) ?? NO_LINEAGE };
+}
+
+/**
+ * Ends a swap that a kill interrupted: one that reached the live name is entered in the catalogue, one that did not is taken back, so that whatever
+ * is pinned now begins from a whole state. @throws StrangerInPlaceError
+ */
+export function settle(control: ControlRecord, database: string): "nothing" | "finished" | "taken back" {
+  const db = fileOf(control);
+  const swap = fileCatalogue.begunSwap(db, database);
+  if (swap === null) return "nothing";
+  switch (progressOf(swap)) {
+    case "swapped":
+      fileCatalogue.finishSwap(db, swap);
+      return "finished";
+    case "set aside":
+      takeBack(swap);
+      fileCatalogue.dropSwap(db, database);
+      return "taken back";
+    case "not begun":
+      fileCatalogue.dropSwap(db, database);
+      return "nothing";
+    case "strange":
+      throw new StrangerInPlaceError(swap);
+  }
+}

@@ -1,0 +1,115 @@
+/** Rows of the control file as what they stand for. */
+import type { CrossingPlan, Lineage } from "../../../config/plan.ts";
+import type { Pins } from "../../../config/pins.ts";
+import type { Baseline } from "../../../config/system/definition.ts";
+import type { CatalogueDatabase, Crossing, JournalEntry, Snapshot } from "../../../config/record.ts";
+
+export interface CrossingRow {
+  epoch: number;
+  crossing: string;
+  pins: string;
+  plan: string;
+  state: Crossing["state"];
+  run_id: string;
+  started_at: string;
+  opened_at: string | null;
+  recorded_at: string | null;
+  failure: string | null;
+  baseline: string | null;
+  reason: string | null;
+}
+
+export function crossingOfRow(row: CrossingRow): Crossing {
+  return {
+    epoch: row.epoch,
+    crossing: row.crossing,
+    pins: JSON.parse(row.pins) as Pins,
+    plan: JSON.parse(row.plan) as CrossingPlan,
+    state: row.state,
+    runId: row.run_id,
+    startedAt: row.started_at,
+    openedAt: row.opened_at,
+    recordedAt: row.recorded_at,
+    failure: row.failure,
+    baseline: documentOf<Baseline>(row.baseline),
+    reason: row.reason,
+  };
+}
+
+export interface JournalRow {
+  epoch: number;
+  run_id: string;
+  phase: string;
+  step: string;
+  status: JournalEntry["status"];
+  at: string;
+  duration_ms: number | null;
+  detail: string | null;
+}
+
+export function entryOfRow(row: JournalRow): JournalEntry & { at: string } {
+  return {
+    epoch: row.epoch,
+    runId: row.run_id,
+    phase: row.phase,
+    step: row.step,
+    status: row.status,
+    at: row.at,
+    ...(row.duration_ms === null ? {} : { durationMs: row.duration_ms }),
+    detail: documentOf(row.detail),
+  };
+}
+
+export interface SnapshotRow extends Omit<Snapshot, "takenAt" | "automatic" | "manifest" | "statistics" | "baseline" | "sizeBytes"> {
+  taken_at: string;
+  automatic: number;
+  manifest: string | null;
+  statistics: string | null;
+  baseline: string | null;
+  size_bytes: number | null;
+}
+
+export function snapshotOfRow(row: SnapshotRow): Snapshot {
+  const { taken_at, size_bytes, automatic, manifest, statistics, baseline, ...rest } = row;
+  return {
+    ...rest,
+    takenAt: taken_at,
+    sizeBytes: size_bytes,
+    automatic: automatic === 1,
+    manifest: documentOf(manifest),
+    statistics: documentOf(statistics),
+    baseline: documentOf<Baseline>(baseline),
+  };
+}
+
+export interface DatabaseRow {
+  oid: number;
+  identity: string;
+  name: string;
+  path: string;
+  database: string;
+  role: CatalogueDatabase["role"];
+  lineage: string;
+  snapshot_id: number | null;
+  epoch: number;
+  created_at: string;
+  verified: string | null;
+}
+
+export function databaseOfRow(row: DatabaseRow): CatalogueDatabase {
+  return {
+    oid: row.oid,
+    name: row.name,
+    database: row.database,
+    role: row.role,
+    lineage: JSON.parse(row.lineage) as Lineage,
+    snapshotId: row.snapshot_id,
+    epoch: row.epoch,
+    createdAt: row.created_at,
+    verified: documentOf(row.verified),
+  };
+}
+
+function documentOf<T = Record<string, unknown>>(text: string | null): T | null {
+  return text === null ? null : (JSON.parse(text) as T);
+}

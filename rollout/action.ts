@@ -1,0 +1,130 @@
+/** After-success actions: whether one may be done now, and doing it. What goes is kept as files first; all of it is one transaction. */
+import { join } from "node:path";
+import type { Client } from "pg";
+import type { Crossing } from "../config/record.ts";
+import type { Pins } from "../config/pins.ts";
+import { commandOf } from "../config/commands.ts";
+import { endpointOf, liveName, type Site } from "../config/site.ts";
+import { withSession } from "../databases/postgres/connection.ts";
+import { dropKept, keepTables, presentTables, type KeptTable } from "../databases/postgres/kept-tables.ts";
+import { appliedMigrations, isApplied, markRolledBack } from "../databases/postgres/migrations.ts";
+import { atomically } from "../databases/postgres/transaction.ts";
+import type { ActionDefinition, SystemDefinition } from "../config/system/definition.ts";
+import type { WatchState } from "./verification/watches-due.ts";
+import { migrationsOf } from "../databases/shared/migrations.ts";
+import type { Run } from "./run.ts";
+
+export interface ActionFacts {
+  site: Pick<Site, "project" | "stack">;
+  /** The last crossing; null: nothing was deployed. */
+  crossing: Pick<Crossing, "plan" | "state" | "epoch" | "pins"> | null;
+  /** Watches after it. */
+  watches: readonly Pick<WatchState, "id" | "state">[];
+  /** As declared now. */
+  pins: Pins;
+}
+
+/** Why an action may not be done now, all reasons at once; empty: it may. Pure. */
+export function actionRefusals(definition: SystemDefinition, id: string, { site, crossing, watches, pins }: ActionFacts): string[] {
+  const { after, watches: wanted, database, migration } = definition.actions![id]!;
+  if (crossing === null) return [`${id}: nothing was deployed yet`];
+  const reasons: string[] = [];
+  if (definition.databases[database]?.engine !== "postgres") reasons.push(`${id}: ${database} is no PostgreSQL database`);
+  const { plan, state, epoch } = crossing;
+  const scope = plan.scope ?? definition.defaultScope;
+  if (state !== "open") reasons.push(`${id}: crossing ${epoch} is "${state}", not open: the rollback has not succeeded yet`);
+  if (plan.forward) reasons.push(`${id}: the last crossing was a deployment of ${plan.toRelease}; it may be done after a rollback only`);
+  else if (!after.includes(scope)) reasons.push(`${id}: it may be done after ${after.join(", ")}, the last rollback was ${scope}`);
+  else
+    for (const watch of wanted) {
+      // A watch that does not follow this scope is not waited for.
+      const found = watches.find((one) => one.id === watch);
+      if (found !== undefined && found.state !== "passed")
+        reasons.push(
+          `${id}: the watch ${watch} is ${found.state}, it has to pass first: \`${commandOf(site.project, "backout", `watch ${watch} --stack ${site.stack}`)}\``,
+        );
+    }
+  if (migration !== undefined)
+    for (const needing of new Set([crossing.pins, pins].filter((one) => needs(definition, one, database, migration)).map(releasesOf)))
+      reasons.push(`${id}: ${needing} needs ${migration}: what it brought may not go while that runs`);
+  return reasons;
+}
+
+function needs(definition: SystemDefinition, pins: Pins, database: string, migration: string): boolean {
+  const order = definition.databases[database]!.migrations.map(({ name }) => name);
+  return order.indexOf(pins.needs[database] ?? "") >= order.indexOf(migration);
+}
+
+function releasesOf(pins: Pins): string {
+  const releases = new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)]);
+  return [...releases].join(" and ");
+}
+
+export interface ActionDone {
+  alreadySo: boolean;
+  /** What was done, in words. */
+  detail: string;
+  kept: KeptTable[];
+}
+
+/** How long it waits for those who still read what goes. Milliseconds. */
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Whoever calls holds the lock of the control database and has asked `actionRefusals`. */
+export async function carryOut(run: Run, id: string): Promise<ActionDone> {
+  const { site, definition, control, epoch, runId } = run;
+  const action = definition.actions![id]!;
+  const note = { epoch, runId, phase: "action", step: id };
+  await control.note({ ...note, status: "started" });
+  try {
+    const done = await withSession(endpointOf(site), liveName(site, action.database), (session) =>
+      atomically(session, async () => {
+        await session.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        return work(session, run, action);
+      }),
+    );
+    await control.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: done });
+    return done;
+  } catch (error) {
+    await control.note({ ...note, status: "failed", detail: { error: (error as Error).message } }).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function work(session: Client, run: Run, action: ActionDefinition): Promise<ActionDone> {
+  const present = await presentTables(session, action.keeps);
+  if (action.work === "drop" && present.length === 0)
+    return { alreadySo: true, detail: `${action.keeps.join(", ")}: gone already`, kept: [] };
+  const folder = join(run.site.home, "kept", run.runId);
+  const kept = await keepTables(session, present, folder, run.runId);
+  const detail = action.work === "drop" ? await dropKept(session, present) : await action.work(session);
+  if (detail === null) return { alreadySo: true, detail: "already so", kept };
+  await forgetMigration(session, run, action);
+  return { alreadySo: false, detail, kept };
+}
+
+/** Its objects are gone: a release that needs them again has to have it applied again. */
+async function forgetMigration(session: Client, { definition }: Run, { database, migration }: ActionDefinition): Promise<void> {
+  if (migration === undefined) return;
+  const known = migrationsOf(definition, database);
+  const states = await appliedMigrations(session, definition.databases[database]!.ledger, known);
+  const state = states.find(({ name }) => name === migration);
+  if (state !== undefined && isApplied(state))
+    await markRolledBack(
+      session,
+      known.find(({ name }) => name === migration)!,
+    );
+}
+
+/** Crossings that are looked back over. */
+const LOOK_BACK = 20;
+
+/** Ids of the actions done since the last deployment, which brings back what they took away. */
+export async function actionsDone(control: Run["control"]): Promise<string[]> {
+  const done = new Set<string>();
+  for (const { epoch, plan } of await control.crossings(LOOK_BACK)) {
+    if (plan.forward) break;
+    for (const { phase, status, step } of await control.journal(epoch)) if (phase === "action" && status === "finished") done.add(step);
+  }
+  return [...done];
+}

@@ -1,0 +1,158 @@
+/**
+ * Arming: the time a rollback takes is decided beforehand. An armed snapshot has a copy of itself, restored beside the live database and
+ * verified, that the cut-over consumes. It is made in the background, by a process that outlives the update.
+ */
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CatalogueDatabase, ControlRecord, Snapshot } from "../config/record.ts";
+import type { Site } from "../config/site.ts";
+import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
+import { baseSnapshot } from "./at-risk.ts";
+import { engineOf, type Keeping, type Looking } from "../databases/engine.ts";
+import type { CrossingPlan } from "../config/plan.ts";
+import { StepFailedError, type Run } from "./run.ts";
+
+export async function isArmed(control: ControlRecord, snapshot: Snapshot): Promise<boolean> {
+  return (await copiesOf(control, snapshot)).some(({ verified }) => verified !== null);
+}
+
+/** Whether the way back is ready, and why not. */
+export interface Readiness {
+  armed: boolean;
+  /** Null where it is armed, and where nothing has tried to arm it. */
+  reason: string | null;
+}
+
+export async function readinessOf(at: Looking & { control: ControlRecord }, snapshot: Snapshot): Promise<Readiness> {
+  const copied = await isArmed(at.control, snapshot);
+  const reason = copied
+    ? await (await engineOf(at.definition, snapshot.database)).notArmedBecause(at, snapshot)
+    : await attemptSaid(at.control, snapshot);
+  return { armed: copied && reason === null, reason };
+}
+
+/** What is known of the last attempt to arm a snapshot. */
+type Attempt = { began: ProcessIdentity } | { failed: string };
+
+const attemptKey = (snapshot: Snapshot): string => `arming: ${snapshot.id}`;
+
+/** What became of the last attempt to arm a snapshot; `none`: nobody has begun. */
+export type AttemptState = { state: "none" | "working" | "ended" } | { state: "failed"; reason: string };
+
+export async function attemptAt(control: ControlRecord, snapshot: Snapshot): Promise<AttemptState> {
+  const attempt = await control.kept<Attempt>(attemptKey(snapshot));
+  if (attempt === null) return { state: "none" };
+  return "failed" in attempt ? { state: "failed", reason: attempt.failed } : { state: isAlive(attempt.began) ? "working" : "ended" };
+}
+
+async function attemptSaid(control: ControlRecord, snapshot: Snapshot): Promise<string | null> {
+  const attempt = await attemptAt(control, snapshot);
+  switch (attempt.state) {
+    case "none":
+      return null;
+    case "failed":
+      return attempt.reason;
+    case "working":
+      return "its copy is being made and verified right now";
+    case "ended":
+      return "making its copy was interrupted";
+  }
+}
+
+/** Arms a snapshot; what becomes of it is kept, so that status and previews can tell. */
+export async function armAndKeep(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  const { control } = keeping;
+  await control.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
+  try {
+    const copy = await (await engineOf(keeping.definition, snapshot.database)).arm(keeping, snapshot);
+    await control.forget(attemptKey(snapshot));
+    return copy;
+  } catch (error) {
+    await control.keep(attemptKey(snapshot), { failed: (error as Error).message } satisfies Attempt);
+    throw error;
+  }
+}
+
+function identityOf(pid: number): ProcessIdentity {
+  return { pid, startTime: lookUp(pid)?.startTime ?? "" };
+}
+
+/**
+ * Makes the copies that the cut-over will consume while users are still in: afterwards they would wait for them. What cannot be copied beside the
+ * live database is left to the cut-over.
+ */
+export async function armBefore(run: Run, databases: CrossingPlan["databases"]): Promise<void> {
+  for (const [database, { action }] of Object.entries(databases)) {
+    if (action.kind !== "restore" || (await engineOf(run.definition, database)).driver(run) === "in-place") continue;
+    const snapshot = await baseSnapshot(run, database, action);
+    if (snapshot === null || (await isArmed(run.control, snapshot))) continue;
+    const name = `copy of ${snapshot.name}@${snapshot.generation} of ${database}`;
+    const startedAt = performance.now();
+    // No step of the crossing's: that begins when something is kept from users.
+    await run.control
+      .whileArming(async () => {
+        // Whoever was at it in the background may have finished meanwhile.
+        if (!(await isArmed(run.control, snapshot))) await armAndKeep(run, snapshot);
+      })
+      .catch((error: unknown) => {
+        throw new StepFailedError(run.site, "fence", name, error);
+      });
+    run.log("info", `before the fence: ${name} (${Math.round(performance.now() - startedAt)} ms)`);
+  }
+}
+
+export async function copiesOf(control: ControlRecord, snapshot: Snapshot): Promise<CatalogueDatabase[]> {
+  return (await control.catalogued()).filter(({ role, snapshotId }) => role === "armed" && snapshotId === snapshot.id);
+}
+
+/** Snapshots that should be armed and are not, newest first. */
+export async function toArm(control: ControlRecord, policy: "deploy" | "always" | "never"): Promise<Snapshot[]> {
+  if (policy === "never") return [];
+  const snapshots = (await control.readySnapshots()).reverse();
+  const newest = new Map<string, Snapshot>();
+  for (const snapshot of snapshots) if (!newest.has(snapshot.database)) newest.set(snapshot.database, snapshot);
+  const wanted = policy === "always" ? snapshots : [...newest.values()];
+  const missing: Snapshot[] = [];
+  for (const snapshot of wanted) if (!(await isArmed(control, snapshot))) missing.push(snapshot);
+  return missing;
+}
+
+/** Starts the background process; it ends by itself when nothing is left to arm. */
+export function armInBackground(site: Site, policy: "deploy" | "always" | "never"): void {
+  if (policy === "never") return;
+  const folder = join(site.home, "arming");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { bare, password } = withoutPassword(site);
+  writeFileSync(join(folder, "site.json"), JSON.stringify({ site: bare, policy }), { mode: 0o600 });
+  const log = openSync(join(folder, "arming.log"), "a", 0o600);
+  const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const program = fileURLToPath(new URL(`./arm-main.${suffix}`, import.meta.url));
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, join(folder, "site.json")], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    env: { ...process.env, ...(password === undefined ? {} : { BACKOUT_SERVER_PASSWORD: password }) },
+  });
+  stepBack(child.pid);
+  child.unref();
+  closeSync(log);
+}
+
+/** The services, and the update that ends now, come first: nobody waits for it. */
+function stepBack(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Not allowed here: it is done at the same priority.
+  }
+}
+
+/** The password goes by the environment, not into a file; what components are configured with is not needed. */
+function withoutPassword(site: Site): { bare: Site; password: string | undefined } {
+  const { server, secretConfig: _unneeded, ...rest } = site;
+  if (server === undefined) return { bare: rest, password: undefined };
+  const { password, ...declared } = server;
+  return { bare: { ...rest, server: declared }, password };
+}

@@ -1,0 +1,90 @@
+/** What a change of constraints would meet: rows that violate what is to be enforced, and reasons not to begin. Touches nothing. */
+import type { ControlRecord } from "../config/record.ts";
+import { endpointOf, liveName, type Site } from "../config/site.ts";
+import { UnreachableError, withSession } from "../databases/postgres/connection.ts";
+import { dependents } from "../databases/postgres/constraints.ts";
+import { findViolations, tellViolations, violationCondition, type Violations } from "../databases/postgres/constraint-violations.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import { BEFORE_DROP, loosens, needsSnapshot, type ConstraintChange } from "../config/constraint-plan.ts";
+import { DefinitionUnknownError, knownDefinition } from "./constraint-record.ts";
+import type { CrossingPlan } from "../config/plan.ts";
+
+export interface ConstraintPreview extends ConstraintChange {
+  /** Rows that violate what is to be enforced; null where nothing was looked for. */
+  violations: Violations | null;
+  /** Why it is not known, or what stands in the way. */
+  problem: string | null;
+}
+
+export async function previewConstraints(
+  site: Site,
+  definition: SystemDefinition,
+  control: ControlRecord | null,
+  { constraints = [], databases }: Pick<CrossingPlan, "constraints" | "databases">,
+): Promise<ConstraintPreview[]> {
+  const previews: ConstraintPreview[] = [];
+  for (const change of constraints) {
+    // A migration that is still to come may bring it, and what it needs.
+    if (change.from === "dropped" && (databases[change.database]?.up.length ?? 0) > 0) {
+      previews.push({ ...change, violations: null, problem: null });
+      continue;
+    }
+    const looked = await look(site, definition, control, change).catch((error: Error) => ({
+      violations: null,
+      // Inside a fence nobody looks; the step does.
+      problem: error instanceof UnreachableError ? null : error.message,
+    }));
+    previews.push({ ...change, ...looked });
+  }
+  return previews;
+}
+
+async function look(
+  site: Site,
+  definition: SystemDefinition,
+  control: ControlRecord | null,
+  { name, table, database, to, definition: pinned }: ConstraintChange,
+): Promise<Pick<ConstraintPreview, "violations" | "problem">> {
+  const constraint = definition.constraints![name]!;
+  return withSession(endpointOf(site), liveName(site, database), async (client) => {
+    if (to === "dropped") {
+      const others = await dependents(client, table, name);
+      return { violations: null, problem: others.length === 0 ? null : `${others.join(", ")} rest on it: drop them first` };
+    }
+    if (to === "unvalidated") return { violations: null, problem: null };
+    const saved = await knownDefinition(control, name, constraint, pinned);
+    if (saved === null) throw new DefinitionUnknownError(name, table);
+    const violates = pinned === undefined || constraint.kind === "trigger" ? constraint.violates : undefined;
+    return { violations: await findViolations(client, table, violationCondition(table, name, saved, violates)), problem: null };
+  });
+}
+
+/** Reasons not to begin: what cannot be done at all, and violations that would stop a crossing when users are out already. */
+export function constraintRefusals(
+  plan: CrossingPlan,
+  previews: readonly ConstraintPreview[],
+  violations: "refuse" | "quarantine",
+): string[] {
+  return previews.flatMap(({ name, table, problem, violations: found }) => {
+    if (problem !== null) return [`backout:constraints.${name}: ${problem}`];
+    const stops = violations === "refuse" && plan.closeGate && found !== null && found.count > 0;
+    return stops
+      ? [
+          `backout:constraints.${name} is to be enforced, but ${table} has ${tellViolations(found)} that violate it: mend them, set backout:violations to "quarantine", or leave it dropped`,
+        ]
+      : [];
+  });
+}
+
+export function constraintLines(previews: readonly ConstraintPreview[]): { severity: "info" | "warning"; line: string }[] {
+  return previews.flatMap((preview) => {
+    const { name, table, risk, from, to, violations, problem } = preview;
+    const severity = loosens(preview) ? ("warning" as const) : ("info" as const);
+    const first = needsSnapshot(preview) ? `, by itself, snapshot ${BEFORE_DROP} first` : "";
+    const lines = [{ severity, line: `constraint ${name} of ${table}: ${from} → ${to} (${risk} risk${first})` }];
+    if (problem !== null) lines.push({ severity: "warning", line: `constraint ${name}: ${problem}` });
+    if (violations !== null && violations.count > 0)
+      lines.push({ severity: "warning", line: `constraint ${name}: ${table} has ${tellViolations(violations)} that violate it` });
+    return lines;
+  });
+}

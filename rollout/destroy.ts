@@ -1,0 +1,103 @@
+/** What `pulumi destroy` does with the data that lies in the stack's home: nothing, until it is told. Data on a server of the user's own stays there. */
+import { rmSync } from "node:fs";
+import { dirname, relative } from "node:path";
+import { openControl } from "../databases/open-state.ts";
+import type { ControlRecord } from "../config/record.ts";
+import { commandOf } from "../config/commands.ts";
+import { controlFile, liveFile, serverHome, type Site } from "../config/site.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import { engineOf, enginesOf } from "../databases/engine.ts";
+import { look } from "./look.ts";
+import type { Log } from "./run.ts";
+
+/** `keep`: everything stops and the data stays, to be found again by the next update. `drop`: it goes, copies included. */
+export type DestroyChoice = "keep" | "drop";
+
+/** By which whoever destroys a stack says what becomes of its data: `keep`, or `drop:<stack>`. */
+export const DESTROY_DATA = "BACKOUT_DESTROY_DATA";
+
+/** There is data, and nobody said what becomes of it. Nothing was stopped. */
+export class DestroyRefusedError extends Error {
+  readonly held: readonly string[];
+  constructor({ stack, project, home }: Site, held: readonly string[]) {
+    const destroy = (choice: string): string => `${DESTROY_DATA}=${choice} ${commandOf(project, "pulumi", `destroy --stack ${stack}`)}`;
+    super(
+      `${stack} has data in ${home}: ${held.join("; ")}. Nothing was stopped or dropped. ` +
+        `To stop everything and keep the data: \`${destroy("keep")}\`. To drop all of it for good: \`${destroy(`drop:${stack}`)}\`.`,
+    );
+    this.name = "DestroyRefusedError";
+    this.held = held;
+  }
+}
+
+/** What was said cannot be meant. */
+export class DestroyChoiceError extends Error {
+  readonly given: string;
+  constructor(given: string, stack: string) {
+    super(
+      `${DESTROY_DATA}="${given}" is not allowed: set it to \`keep\`, or to \`drop:${stack}\` to drop the data of ${stack}. Nothing was stopped`,
+    );
+    this.name = "DestroyChoiceError";
+    this.given = given;
+  }
+}
+
+/** @throws DestroyRefusedError, DestroyChoiceError */
+export async function destroyChoice(site: Site, definition: SystemDefinition): Promise<DestroyChoice> {
+  const given = process.env[DESTROY_DATA] ?? "";
+  if (given === "keep") return "keep";
+  if (given === `drop:${site.stack}`) return "drop";
+  if (given !== "") throw new DestroyChoiceError(given, site.stack);
+  const held = await heldData(site, definition);
+  if (held.length > 0) throw new DestroyRefusedError(site, held);
+  return "drop";
+}
+
+/** Databases, snapshots and quarantines that would go with the stack, in words; empty where there are none. */
+export async function heldData(site: Site, definition: SystemDefinition): Promise<string[]> {
+  if (site.server?.embedded === false) return [];
+  const facts = await look(site, definition);
+  if (facts.reach.kind === "absent") return [];
+  if (facts.reach.kind === "unreachable")
+    return [`its server, which does not answer, so that nobody can say what it holds (${facts.reach.reason})`];
+  const held: string[] = [];
+  for (const { engine, databases } of await enginesOf(definition))
+    for (const database of databases) {
+      if (facts.databases[database]?.exists !== true || !isInHome(site, definition, database)) continue;
+      const bytes = await engine.liveBytes({ site, definition, control: null }, database);
+      held.push(`database ${database} (${(bytes / 1e6).toFixed(1)} MB)`);
+    }
+  const snapshots = facts.snapshots.map(({ name, generation }) => `${name}@${generation}`);
+  const quarantines = facts.catalogue.filter(({ role }) => role === "quarantine").map(({ name }) => name);
+  if (snapshots.length > 0) held.push(`snapshots ${snapshots.join(", ")}`);
+  if (quarantines.length > 0) held.push(`quarantines ${quarantines.join(", ")}`);
+  return held;
+}
+
+/** A file that the user put elsewhere is the user's. */
+function isInHome(site: Site, definition: SystemDefinition, database: string): boolean {
+  return definition.databases[database]?.engine !== "sqlite" || !relative(site.home, liveFile(site, database)).startsWith("..");
+}
+
+/** Ends the embedded server, or removes it with all it holds. */
+export async function leaveServer(site: Site, choice: DestroyChoice): Promise<void> {
+  const { removeServer, stopServer } = await import("../databases/postgres/server.ts");
+  if (choice === "keep") await stopServer(serverHome(site), { mode: "fast" });
+  else await removeServer(serverHome(site));
+}
+
+/** Removes the files of a stack without a server: copies by the catalogue, the live ones that lie in its home, the control record last. */
+export async function dropFiles(site: Site, definition: SystemDefinition, log: Log): Promise<void> {
+  const control = await openControl(site, definition);
+  if (control !== null) await dropCopies({ site, definition, control, log }).finally(() => control.end());
+  const { removeFile } = await import("../databases/sqlite/copy.ts");
+  for (const database of Object.keys(definition.databases)) if (isInHome(site, definition, database)) removeFile(liveFile(site, database));
+  rmSync(dirname(controlFile(site)), { recursive: true, force: true });
+}
+
+async function dropCopies(at: { site: Site; definition: SystemDefinition; control: ControlRecord; log: Log }): Promise<void> {
+  for (const copy of await at.control.catalogued())
+    if (copy.role !== "live") await (await engineOf(at.definition, copy.database)).dropCopy(at, copy);
+  for (const snapshot of await at.control.readySnapshots())
+    await (await engineOf(at.definition, snapshot.database)).removeSnapshot(at, snapshot);
+}

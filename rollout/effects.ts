@@ -1,0 +1,38 @@
+/** Effects outside the system that no rollback takes back, counted since the release that is left was deployed. */
+import type { ControlRecord } from "../config/record.ts";
+import type { Looking } from "../databases/engine.ts";
+import { inLive } from "./inside.ts";
+import { hasTable } from "./tables.ts";
+
+export interface EffectCount {
+  component: string;
+  title: string;
+  /** Null: they could not be counted. */
+  rows: number | null;
+  /** Why not; absent where they were counted. */
+  unknown?: string;
+}
+
+export async function effectsSince(at: Looking & { control: ControlRecord }): Promise<EffectCount[]> {
+  const since = (await at.control.lastForwardAt()) ?? new Date(0).toISOString();
+  const counts: EffectCount[] = [];
+  for (const effect of at.definition.effects) {
+    const counted = inLive(
+      at,
+      effect.database,
+      async (session) =>
+        (await hasTable(session, effect.requiresTable))
+          ? Number((await session.all<{ rows: number }>(effect.countSql, [since]))[0]?.rows ?? 0)
+          : 0,
+      false,
+    );
+    const { component, title } = effect;
+    counts.push(
+      await counted.then(
+        (rows) => ({ component, title, rows }),
+        (error: Error) => ({ component, title, rows: null, unknown: error.message }),
+      ),
+    );
+  }
+  return counts;
+}

@@ -1,0 +1,160 @@
+/** Captures what the definition declares, at its moment. What cannot be captured stands in the manifest and stops nothing. */
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { targetOf } from "../workloads/index.ts";
+import { definedSecret } from "../config/secrets.ts";
+import { liveFile } from "../config/site.ts";
+import {
+  archiveTo,
+  linkInto,
+  evidenceFolder,
+  filesIn,
+  hashOfFile,
+  MANIFEST,
+  writeManifest,
+  type CaptureNote,
+  type Manifest,
+} from "../state/evidence-folder.ts";
+import type { CaptureDefinition, EvidenceContext, EvidenceMoment, RunFacts } from "../config/system/evidence.ts";
+import { engineOf } from "../databases/engine.ts";
+import { verifierPass } from "./gate.ts";
+import { inLive, openLive, type LiveSession } from "./inside.ts";
+import type { Run } from "./run.ts";
+import { fillNames, runFacts } from "./run-facts.ts";
+
+const STEP = "evidence ";
+const TIMEOUT_MS = 10_000;
+
+/** A running system may be what is broken: nothing that cannot be captured stops the rollback. */
+export async function captureEvidence(run: Run, moment: EvidenceMoment, known?: RunFacts): Promise<void> {
+  const { evidence } = run.definition;
+  if (evidence === undefined) return;
+  const facts = known ?? (await runFacts(run, { failure: null, setAside: {}, completion: null }));
+  const captures = evidence.captures.filter((capture) => capture.moment === moment && (capture.of ?? "back") === direction(facts));
+  if (captures.length === 0) return;
+  const folder = evidenceFolder(run.site.home, facts.runId);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { context, end } = contextOf(run, facts, folder);
+  try {
+    for (const capture of captures) await captureOne(run, moment, capture, context);
+  } finally {
+    await end();
+  }
+}
+
+function direction({ forward }: RunFacts): "forward" | "back" {
+  return forward ? "forward" : "back";
+}
+
+async function captureOne(run: Run, moment: EvidenceMoment, capture: CaptureDefinition, context: EvidenceContext): Promise<void> {
+  const { facts } = context;
+  const file = fillNames(capture.file, facts);
+  // A run that goes on after a kill would see a system that is changed already: what was captured first is the evidence.
+  if (moment !== "end" && existsSync(context.path(file))) return;
+  const missing = await capture.capture(context, file).then(
+    (content) => {
+      if (content !== null) writeFileSync(context.path(file), content, { mode: 0o600 });
+      return existsSync(context.path(file)) ? null : "there was nothing to capture";
+    },
+    (error: Error) => error.message,
+  );
+  if (missing !== null) run.log("warning", `evidence: ${capture.title} is missing: ${missing}`);
+  const note: CaptureNote = { id: capture.id, title: capture.title, file, missing, at: new Date().toISOString() };
+  await run.control.note({
+    epoch: run.epoch,
+    runId: run.runId,
+    // Not a phase of the crossing: also a run that failed before its record has evidence.
+    phase: "evidence",
+    step: `${STEP}${capture.id}`,
+    status: "finished",
+    detail: note,
+  });
+}
+
+/** The captures of the end, the manifest over everything, and the archive. Resolves with the folder; null where nothing is declared. */
+export async function closeEvidence(run: Run, facts: RunFacts): Promise<{ folder: string; manifest: Manifest } | null> {
+  const { evidence } = run.definition;
+  if (evidence === undefined) return null;
+  await captureEvidence(run, "end", facts);
+  const folder = evidenceFolder(run.site.home, facts.runId);
+  if (filesIn(folder).length === 0) return null;
+  const notes = new Map<string, CaptureNote>();
+  for (const { step, detail } of await run.control.journal(run.epoch)) if (step.startsWith(STEP)) notes.set(step, detail as CaptureNote);
+  const manifest = await writeManifest(folder, {
+    runId: facts.runId,
+    anchor: facts.anchor,
+    success: facts.success,
+    captures: [...notes.values()],
+  });
+  const { backups } = evidence;
+  if (backups !== undefined)
+    for (const file of filesIn(folder).filter((name) => name.startsWith(backups.begin)))
+      linkInto(join(folder, file), join(run.site.home, backups.folder, file));
+  if (evidence.archive !== undefined) archiveTo(folder, join(run.site.home, evidence.archive, facts.anchor));
+  return { folder, manifest };
+}
+
+function contextOf(run: Run, facts: RunFacts, folder: string): { context: EvidenceContext; end: () => Promise<void> } {
+  const sessions = new Map<string, Promise<LiveSession>>();
+  const context: EvidenceContext = {
+    facts,
+    session: async (database) => {
+      const known = sessions.get(database) ?? openLive(run, database);
+      sessions.set(database, known);
+      return (await known).session;
+    },
+    get: (component, path, headers = {}) =>
+      fetch(`http://127.0.0.1:${run.site.ports[component]}${path}`, {
+        headers: { ...headers, "x-backout-pass": verifierPass(run.site) },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      }),
+    secret: (name) => definedSecret(run.site, run.definition, name),
+    errorLog: (component, lines) => targetOf(run.site, run.definition).errorLog(component, lines),
+    backup: (database, file) => backupOf(run, database, join(folder, file)),
+    path: (file) => join(folder, file),
+    hash: async (file) => (existsSync(resolve(folder, file)) ? hashOfFile(resolve(folder, file)) : null),
+    quarantineFile: async (database) => {
+      const { quarantine } = facts.data[database] ?? {};
+      const copy = (await run.control.catalogued()).find((entry) => entry.role === "quarantine" && entry.name === quarantine);
+      return copy === undefined ? null : (await engineOf(run.definition, database)).fileOfCopy(run, copy);
+    },
+    files: () => filesIn(folder).filter((file) => file !== MANIFEST),
+  };
+  const end = async (): Promise<void> => {
+    for (const session of sessions.values()) await session.then((live) => live.end()).catch(() => undefined);
+  };
+  return { context, end };
+}
+
+/** A file too broken for a backup is copied as it is: evidence need not be sound. */
+async function backupOf(run: Run, database: string, file: string): Promise<string> {
+  if (run.definition.databases[database]?.engine !== "sqlite")
+    throw new Error(`${database} is no file; what was live stands in quarantine or in the snapshot taken first`);
+  const source = liveFile(run.site, database);
+  const making = `${file}.part`;
+  rmSync(making, { force: true });
+  try {
+    // Through a session of the engine's own: from inside the fence where it stands.
+    await inLive(run, database, (session) => session.run("VACUUM INTO $1", [making]));
+  } catch {
+    rmSync(making, { force: true });
+    copyFileSync(source, making);
+  }
+  renameSync(making, file);
+  return integrityOf(file);
+}
+
+function integrityOf(file: string): string {
+  try {
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+    const copy = new DatabaseSync(file, { readOnly: true });
+    try {
+      const rows = copy.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
+      return rows.map(({ integrity_check: line }) => line).join("; ");
+    } finally {
+      copy.close();
+    }
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

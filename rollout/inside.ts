@@ -1,0 +1,28 @@
+/** Sessions of the neutral kind: in a live database, from inside the fence where it stands, and in a snapshot. */
+import type { Snapshot } from "../config/record.ts";
+import type { SqlSession } from "../config/system/sql-session.ts";
+import { engineOf, type LiveSession, type Looking } from "../databases/engine.ts";
+import type { Run } from "./run.ts";
+
+export type { LiveSession } from "../databases/engine.ts";
+
+/** A session in the live database, whether connections to it are refused or not. Whoever opened it ends it. */
+export async function openLive(run: Run, database: string): Promise<LiveSession> {
+  return (await engineOf(run.definition, database)).openLive(run, database, "as it is");
+}
+
+/** @param fenced whether the fence of this crossing stands; looked at where it is not given. */
+export async function inLive<T>(
+  at: Looking,
+  database: string,
+  work: (session: SqlSession) => Promise<T>,
+  fenced: boolean | "as it is" = "as it is",
+): Promise<T> {
+  const { session, end } = await (await engineOf(at.definition, database)).openLive(at, database, fenced);
+  return work(session).finally(end);
+}
+
+/** Runs `work` in a snapshot, for reading. */
+export async function inSnapshot<T>(run: Run, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  return (await engineOf(run.definition, snapshot.database)).inSnapshot(run, snapshot, work);
+}

@@ -1,0 +1,51 @@
+/** Tables that a definition lists and that exist in no release: a name misspelt changes nothing, and is told. */
+import { existsSync } from "node:fs";
+import { canonicalTable, parseTable } from "../databases/postgres/identifiers.ts";
+import { upScript } from "../databases/postgres/migrations/script.ts";
+import { engineOf, type LiveSession, type Looking } from "../databases/engine.ts";
+import { migrationsOf } from "../databases/shared/migrations.ts";
+import { tablesOf } from "./tables.ts";
+
+/** Absent: every one is there, or a migration speaks of it, or nobody can look. */
+export async function unknownTables(at: Looking, database: string): Promise<{ unknownTables?: string[] }> {
+  const { engine, tables } = at.definition.databases[database]!;
+  const sensitive = engine === "postgres";
+  const present = await presentTables(at, database);
+  // A new database gets its tables from its release.
+  if (present.length === 0) return {};
+  const known = new Set(present.map((name) => (sensitive ? canonicalTable(name) : name.toLowerCase())));
+  const absent = tables.filter((name) => !known.has(sensitive ? canonicalTable(name) : name.toLowerCase()));
+  if (absent.length === 0) return {};
+  const scripts = migrationsOf(at.definition, database).map((migration) => upScript(migration));
+  const missing = absent.filter((name) => {
+    const word = wordOf(sensitive ? parseTable(name).table : name);
+    return !scripts.some((script) => word.test(script));
+  });
+  return missing.length === 0 ? {} : { unknownTables: missing };
+}
+
+function wordOf(name: string): RegExp {
+  return new RegExp(`(?<!\\w)${name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?!\\w)`, "i");
+}
+
+/** None where it is not there yet, or closed. */
+async function presentTables(at: Looking, database: string): Promise<string[]> {
+  try {
+    const live = await openToRead(at, database);
+    return live === null ? [] : await tablesOf(live.session).finally(() => live.end());
+  } catch {
+    return [];
+  }
+}
+
+async function openToRead(at: Looking, database: string): Promise<LiveSession | null> {
+  const engine = await engineOf(at.definition, database);
+  if (engine.name === "postgres") return engine.openLive(at, database, false);
+  const { livePath } = await import("../databases/sqlite/engine/places.ts");
+  const path = livePath(at.site, database);
+  if (!existsSync(path)) return null;
+  const { openFile } = await import("../databases/sqlite/database.ts");
+  const { sqliteSession } = await import("../databases/sqlite/sql-session.ts");
+  const db = openFile(path, { readOnly: true, timeoutMs: 1_000 });
+  return { session: sqliteSession(db), end: async () => Promise.resolve(db.close()) };
+}

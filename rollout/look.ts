@@ -1,0 +1,116 @@
+/** Looks at what is true, touching nothing: the facts a plan is made from. */
+import { nothingMade, openControl } from "../databases/open-state.ts";
+import type { CatalogueDatabase, ControlRecord, Crossing, Opening, Snapshot } from "../config/record.ts";
+import { releaseOrder } from "../config/ledger.ts";
+import type { Pins } from "../config/pins.ts";
+import type { Site } from "../config/site.ts";
+import { UnreachableError } from "../databases/postgres/unreachable.ts";
+import type { RecordedMigrations, SystemDefinition } from "../config/system/definition.ts";
+import { engineOf } from "../databases/engine.ts";
+import { planCrossing, type Asked, type CrossingPlan, type DatabaseFacts } from "../config/plan.ts";
+
+export type Reach =
+  /** The server answers; the files can be read. */
+  | { kind: "reached" }
+  /** Neither the embedded server nor any file has been made yet: there is no data to lose. */
+  | { kind: "absent" }
+  | { kind: "unreachable"; reason: string };
+
+export interface Facts {
+  reach: Reach;
+  /** Last crossing, whatever became of it. */
+  last: Crossing | null;
+  lastOpen: Crossing | null;
+  snapshots: Snapshot[];
+  catalogue: CatalogueDatabase[];
+  databases: Record<string, DatabaseFacts>;
+  /** Crossings that opened, oldest first. */
+  opened: Opening[];
+  /** What is recorded of the migrations of each quarantine, by its name; those of which nothing is are left out. */
+  setAside?: Record<string, RecordedMigrations>;
+}
+
+const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {}, opened: [] };
+
+/** @param crossing hash of the pins: where they are the ones that are open already, nothing more is looked at. */
+export async function look(site: Site, definition: SystemDefinition, crossing?: string): Promise<Facts> {
+  if (await nothingMade(site, definition)) return { reach: { kind: "absent" }, ...NOTHING };
+  let control: ControlRecord | null = null;
+  try {
+    control = await openControl(site, definition);
+    if (control === null) return { reach: { kind: "reached" }, ...NOTHING, databases: await databaseFacts(site, definition, null) };
+    const last = await control.lastCrossing();
+    if (last !== null && last.crossing === crossing && last.state === "open")
+      return { reach: { kind: "reached" }, ...NOTHING, last, lastOpen: last };
+    const recorded = async (from: ControlRecord) => {
+      const catalogue = await from.catalogued();
+      const setAside = await migrationsSetAside(from, catalogue);
+      const [lastOpen, snapshots, opened] = [await from.lastOpenCrossing(), await from.readySnapshots(), await from.openings()];
+      return { lastOpen, snapshots, catalogue, setAside, opened };
+    };
+    const [record, databases] = await Promise.all([recorded(control), databaseFacts(site, definition, control)]);
+    return { reach: { kind: "reached" }, last, ...record, databases };
+  } catch (error) {
+    // A missing password file means that the embedded server is not there yet or is being made.
+    if (error instanceof UnreachableError || (error as NodeJS.ErrnoException).code === "ENOENT")
+      return { reach: { kind: "unreachable", reason: (error as Error).message }, ...NOTHING };
+    throw error;
+  } finally {
+    await control?.end();
+  }
+}
+
+/** The crossing from what is true to these pins. @throws what `planCrossing` does */
+export function planFrom(facts: Facts, definition: SystemDefinition, pins: Pins, asked: Asked): CrossingPlan {
+  const begun = unfinished(facts.last);
+  return planCrossing({
+    definition,
+    from: facts.lastOpen?.pins ?? null,
+    to: pins,
+    unfinished: begun,
+    begun: begun ? facts.last?.pins.release : undefined,
+    order: orderOf(facts, asked),
+    scope: asked.scope,
+    databases: facts.databases,
+    snapshots: facts.snapshots,
+  });
+}
+
+/** Every release that is known, oldest first. */
+export function orderOf({ opened }: Pick<Facts, "opened">, { order }: Asked): string[] {
+  return releaseOrder(
+    order,
+    opened.map(({ pins }) => pins.release),
+  );
+}
+
+/** A crossing that neither opened nor was refused: nothing is known to be as its pins say. */
+export function unfinished(last: Crossing | null): boolean {
+  return last !== null && last.state !== "open" && last.state !== "refused";
+}
+
+/** Users are in, and the record is closed. */
+export function isDone(crossing: Pick<Crossing, "state" | "recordedAt"> | null): boolean {
+  return crossing?.state === "open" && crossing.recordedAt !== null;
+}
+
+/** A quarantine holds what was live when its crossing began. */
+async function migrationsSetAside(control: ControlRecord, catalogue: CatalogueDatabase[]): Promise<Record<string, RecordedMigrations>> {
+  const found: Record<string, RecordedMigrations> = {};
+  for (const { name, database, epoch } of catalogue.filter(({ role }) => role === "quarantine")) {
+    const recorded = (await control.crossing(epoch))?.baseline?.migrations?.[database];
+    if (recorded !== undefined) found[name] = recorded;
+  }
+  return found;
+}
+
+async function databaseFacts(
+  site: Site,
+  definition: SystemDefinition,
+  control: ControlRecord | null,
+): Promise<Record<string, DatabaseFacts>> {
+  const facts: Record<string, DatabaseFacts> = {};
+  for (const database of Object.keys(definition.databases))
+    facts[database] = await (await engineOf(definition, database)).facts({ site, definition, control }, database);
+  return facts;
+}

@@ -1,0 +1,83 @@
+/** Quarantines that hold what no export does: the only copy of it, which never goes without being named and confirmed. */
+import { readFileSync } from "node:fs";
+import type { CatalogueDatabase, ControlRecord, Crossing } from "../config/record.ts";
+import { commandOf, upCommand } from "../config/commands.ts";
+import type { Declared } from "../config/schema.ts";
+import type { Site } from "../config/site.ts";
+import type { NotCompared } from "../databases/postgres/comparison-beyond.ts";
+import { manifestPath } from "../databases/postgres/export-file.ts";
+import { satisfies } from "../databases/engine.ts";
+import { exportFolder } from "./exports.ts";
+import type { DataAction } from "../config/plan.ts";
+
+interface Looking {
+  site: Site;
+  control: Pick<ControlRecord, "crossing" | "snapshotOfEpoch">;
+}
+
+/**
+ * What no export holds of each quarantine to which users wrote, in words. Left out: those of which an export holds everything.
+ * @param unopened those to which no user wrote: `neverWritten`
+ */
+export async function onlyCopies(
+  { site, control }: Looking,
+  catalogue: readonly CatalogueDatabase[],
+  unopened: readonly string[],
+): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  for (const { name, database, epoch } of catalogue.filter(({ role, name }) => role === "quarantine" && !unopened.includes(name))) {
+    const crossing = await control.crossing(epoch);
+    const missing = crossing === null ? [] : inNoExport(site, crossing.runId, database);
+    if (missing.length > 0) found.set(name, missing);
+  }
+  return found;
+}
+
+interface Told {
+  notCompared?: NotCompared[];
+  unreadable?: Record<string, string>;
+}
+
+function inNoExport(site: Site, runId: string, database: string): string[] {
+  let told: Told;
+  try {
+    told = JSON.parse(readFileSync(manifestPath(exportFolder(site, runId, database), runId), "utf8")) as Told;
+  } catch {
+    return ["there is no export of it"];
+  }
+  return [
+    ...(told.notCompared ?? []).filter(({ mayBeLost }) => mayBeLost).map(({ kind, name }) => `${kind} ${name}`),
+    ...Object.keys(told.unreadable ?? {}).map((table) => `table ${table}, which is damaged`),
+  ];
+}
+
+/** Quarantines of data that was set aside before anybody was let in to it. */
+export async function neverWritten(control: Looking["control"], catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of catalogue) if (entry.role === "quarantine" && (await cameUnopened(control, entry))) names.push(entry.name);
+  return names;
+}
+
+/** Whether a crossing that never opened had brought the data, or had taken the very snapshot of it that replaced it: all that came then is not users'. */
+async function cameUnopened(control: Looking["control"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
+  const actionOf = (crossing: Crossing | null): DataAction | undefined => crossing?.plan.databases[database]?.action;
+  const replaced = actionOf(await control.crossing(epoch));
+  for (let before = await control.crossing(epoch - 1); before?.openedAt === null; before = await control.crossing(before.epoch - 1)) {
+    // What was refused changed nothing, and users were in again.
+    if (before.state === "refused") continue;
+    const action = actionOf(before);
+    if (action?.kind === "create") return true;
+    // One that failed before it came so far has brought nothing; an undo brings what users wrote to.
+    if ((action?.kind === "restore" || action?.kind === "undo") && satisfies(lineage, action)) return action.kind === "restore";
+    if (replaced?.kind !== "restore") continue;
+    const taken = await control.snapshotOfEpoch(database, replaced.snapshot, before.epoch);
+    if (taken?.generation === replaced.generation) return true;
+  }
+  return false;
+}
+
+/** How a quarantine that is kept is dropped all the same. */
+export function dropCommand({ project, stack }: Pick<Site, "project" | "stack">, { drop = [] }: Declared["backups"], name: string): string {
+  const set = `config set --stack ${stack} --path 'backout:backups.drop[${drop.length}]' ${name}`;
+  return `${commandOf(project, "pulumi", set)} && ${upCommand({ project, stack })}`;
+}

@@ -1,0 +1,111 @@
+/**
+ * Restrictions besides the gate. The originals are written down before anything is restricted and stay as first written down until they are
+ * given back; they are given back before data is copied or set aside, so that no snapshot and no quarantine ever holds a restriction.
+ */
+import type { ProtectionDefinition } from "../config/system/protection.ts";
+import type { SqlSession } from "../config/system/sql-session.ts";
+import { inLive } from "./inside.ts";
+import { givenKey, heldKey, type Keeping, type Originals } from "./originals.ts";
+import type { CrossingPlan } from "../config/plan.ts";
+import { step, type Run } from "./run.ts";
+import { hasTable } from "./tables.ts";
+
+export type ProtectionOutcome = { id: string; rows: number; did: "restricted" | "given back" | "already so" | "no such table" };
+
+export async function restrict(session: SqlSession, keeping: Keeping, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
+  const { id } = protection;
+  if (!(await hasTable(session, protection.requiresTable))) return { id, rows: 0, did: "no such table" };
+  const held = await keeping.kept<Originals>(heldKey(id));
+  // Restricted rows read again would become the originals of themselves.
+  if (held === null) await keeping.keepFirst(heldKey(id), await session.all<Originals[number]>(protection.readSql));
+  const rows = await session.transaction(() => session.run(protection.restrictSql));
+  return { id, rows, did: held !== null && rows === 0 ? "already so" : "restricted" };
+}
+
+export async function giveBack(session: SqlSession, keeping: Keeping, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
+  const { id } = protection;
+  const held = await keeping.kept<Originals>(heldKey(id));
+  if (held === null) return { id, rows: 0, did: "already so" };
+  const rows = !(await hasTable(session, protection.requiresTable))
+    ? 0
+    : await session.transaction(async () => {
+        let changed = 0;
+        // Only what was written down: a row whose original nobody knows keeps what it has.
+        for (const { key, value } of held) changed += await session.run(protection.giveBackSql, [key, value]);
+        return changed;
+      });
+  await keeping.forget(givenKey(id));
+  await keeping.keepFirst(givenKey(id), held);
+  await keeping.forget(heldKey(id));
+  return { id, rows, did: "given back" };
+}
+
+/** Those a crossing puts on: only on the way back. */
+export function protectionsOf(run: Pick<Run, "definition">, plan: CrossingPlan, database?: string): ProtectionDefinition[] {
+  if (plan.forward) return [];
+  return (run.definition.protections ?? []).filter(
+    ({ scopes, database: its }) =>
+      (database === undefined || its === database) &&
+      plan.databases[its]?.action.kind !== "create" &&
+      (scopes === undefined || (plan.scope !== null && scopes.includes(plan.scope))),
+  );
+}
+
+/** Before anything stops, or on data that has just taken the place of the restricted one. */
+export async function putProtections(run: Run, phase: "fence" | "data", plan: CrossingPlan, database?: string): Promise<void> {
+  for (const protection of protectionsOf(run, plan, database)) {
+    const work = (): Promise<ProtectionOutcome> =>
+      inLive(run, protection.database, (session) => restrict(session, run.control, protection));
+    const name = `protection ${protection.id}`;
+    if (phase === "data") await step(run, phase, name, work, (done) => done);
+    else
+      await step(
+        run,
+        phase,
+        name,
+        () => tolerant(run, plan, protection, work),
+        (done) => done,
+      );
+  }
+}
+
+/** Data that is broken cannot be restricted: where the gate keeps users out anyway, that stops no rollback. */
+async function tolerant(
+  run: Run,
+  plan: CrossingPlan,
+  protection: ProtectionDefinition,
+  work: () => Promise<ProtectionOutcome>,
+): Promise<ProtectionOutcome | { id: string; did: string }> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!plan.closeGate) throw error;
+    run.log("warning", `${protection.title}: could not be put on: ${(error as Error).message}; the gate keeps users out`);
+    return { id: protection.id, did: `could not be put on: ${(error as Error).message}` };
+  }
+}
+
+/** Gives back whatever is held, by whichever crossing: no restriction may outlive its reason. */
+export async function liftProtections(run: Run, phase: "fence" | "open"): Promise<void> {
+  for (const protection of run.definition.protections ?? []) {
+    if ((await run.control.kept(heldKey(protection.id))) === null) continue;
+    const plan = (await run.control.crossing(run.epoch))?.plan;
+    await step(
+      run,
+      phase,
+      `${phase === "fence" ? "lift" : "give back"} ${protection.id}`,
+      async () => {
+        const work = (): Promise<ProtectionOutcome> =>
+          inLive(run, protection.database, (session) => giveBack(session, run.control, protection));
+        const replaced = plan?.databases[protection.database]?.action.kind;
+        if (phase === "open" || (replaced !== "restore" && replaced !== "undo")) return work();
+        return work().catch(async (error: Error) => {
+          run.log("warning", `${protection.title}: could not be lifted from data that is replaced now: ${error.message}`);
+          await run.control.forget(heldKey(protection.id));
+          return { id: protection.id, rows: 0, did: "could not be lifted" };
+        });
+      },
+      (done) => done,
+    );
+  }
+}

@@ -1,0 +1,177 @@
+/** Every reason not to begin a crossing, found before anything stops. */
+import { cannotRun } from "../workloads/index.ts";
+import { takenPorts, toRun } from "../workloads/taken-ports.ts";
+import { setupRefusals } from "../workloads/setup.ts";
+import { printable } from "../config/errors.ts";
+import type { Pins } from "../config/pins.ts";
+import { openControl } from "../databases/open-state.ts";
+import type { Site } from "../config/site.ts";
+import { downScript, planScript, upScript } from "../databases/postgres/migrations/script.ts";
+import { requireHome } from "../processes/room.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
+import { engineOf, enginesOf, QuarantineMissingError, type Looking } from "../databases/engine.ts";
+import { planFrom, type Facts } from "./look.ts";
+import { migrationsOf, recordedMigrations } from "../databases/shared/migrations.ts";
+import type { Asked, CrossingPlan, DataAction } from "../config/plan.ts";
+import { misfit, schemaRefusal } from "./schema-taken.ts";
+
+/** @param left the stack as it was: its components may run on another target. */
+export async function refusals(
+  site: Site,
+  definition: SystemDefinition,
+  pins: Pins,
+  facts: Facts,
+  asked: Asked,
+  violations: "refuse" | "quarantine" = "refuse",
+  left?: Site,
+): Promise<string[]> {
+  const reasons = [...setupRefusals(site, definition, pins), ...(await cannotRun(site, definition, pins))];
+  const collect = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      reasons.push((error as Error).message);
+    }
+  };
+  for (const [database, pin] of Object.entries(pins.data)) {
+    if (pin.kind === "quarantine" && facts.databases[database]?.lineage.quarantine !== pin.name) {
+      const quarantines = facts.catalogue
+        .filter((entry) => entry.role === "quarantine" && entry.database === database)
+        .map(({ name }) => name);
+      if (!quarantines.includes(pin.name)) reasons.push(new QuarantineMissingError(pin.name, quarantines).message);
+    }
+  }
+  await collect(() => requireHome(site.home));
+  // What still runs where the components ran before may have the ports until it is stopped.
+  if (left === undefined || left.target === site.target) reasons.push(...(await takenPorts(site, definition, toRun(pins))));
+  let plan: CrossingPlan | null = null;
+  await collect(async () => {
+    plan = planFrom(facts, definition, pins, asked);
+    return Promise.resolve();
+  });
+  if (plan === null) return reasons.map(printable);
+  const planned: CrossingPlan = plan;
+  for (const [database, { up, back, backBy }] of Object.entries(planned.databases)) {
+    const known = migrationsOf(definition, database);
+    for (const migration of known.filter(({ name }) => up.includes(name)))
+      await collect(async () => Promise.resolve(planScript(migration.name, upScript(migration))));
+    if (backBy !== "down") continue;
+    for (const name of back) {
+      const migration = known.find((one) => one.name === name);
+      if (migration === undefined || downScript(migration) === null)
+        reasons.push(`backout:schema is "down" but ${name} has no down.sql: pin schema "keep" or "mark", or restore a snapshot`);
+    }
+  }
+  reasons.push(...schemasNotTaken(definition, pins, planned, facts));
+  if (facts.reach.kind === "reached") {
+    await collect(async () => {
+      reasons.push(...(await foreignTo(site, definition, planned, facts)));
+    });
+    await collect(() => unfenceable(site, definition, planned, facts));
+    for (const [database, { action }] of Object.entries(planned.databases))
+      await collect(() => unrestorable({ site, definition, control: null }, database, action, facts));
+    await collect(() => room(site, definition, planned, facts));
+    await collect(async () => {
+      reasons.push(...constraintRefusals(planned, await previewedConstraints(site, definition, planned), violations));
+    });
+  }
+  return reasons.map(printable);
+}
+
+/** Of data of which nothing is recorded nothing can be said: the data step looks at it again. */
+function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: CrossingPlan, facts: Facts): string[] {
+  return Object.entries(planned.databases).flatMap(([database, plan]) => {
+    const { action } = plan;
+    const own = facts.snapshots.filter((snapshot) => snapshot.database === database);
+    const restored =
+      action.kind === "restore"
+        ? own.find(({ name, generation }) => name === action.snapshot && generation === action.generation)
+        : undefined;
+    const now = facts.databases[database];
+    const data =
+      action.kind === "restore"
+        ? restored?.baseline?.migrations?.[database]
+        : action.kind === "undo"
+          ? facts.setAside?.[action.quarantine]
+          : now === undefined || !now.exists
+            ? undefined
+            : (recordedMigrations(now) ?? undefined);
+    if (data === undefined) return [];
+    const question = { definition, database, pins, plan };
+    const fitting = own.flatMap(({ name, generation, baseline }) => {
+      const held = baseline?.migrations?.[database];
+      if (held === undefined) return [];
+      const restore = { action: { kind: "restore" as const, snapshot: name, generation, again: 0 }, back: [], backBy: plan.backBy };
+      const { missing, stuck, tooMany } = misfit({ ...question, plan: restore, data: held });
+      return missing.length + stuck.length + tooMany.length === 0 ? [`${name}@${generation}`] : [];
+    });
+    const reason = schemaRefusal({ ...question, data }, fitting, restored?.release ?? null);
+    return reason === null ? [] : [reason];
+  });
+}
+
+async function previewedConstraints(site: Site, definition: SystemDefinition, plan: CrossingPlan): Promise<ConstraintPreview[]> {
+  if (plan.constraints === undefined || plan.constraints.length === 0) return [];
+  const control = await openControl(site, definition);
+  return previewConstraints(site, definition, control, plan).finally(() => control?.end());
+}
+
+/** What belongs to others is told before anybody is kept out of it. */
+async function foreignTo(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<string[]> {
+  const control = await openControl(site, definition);
+  try {
+    const reasons: string[] = [];
+    for (const [database, planned] of Object.entries(plan.databases)) {
+      const { exists, applied } = facts.databases[database] ?? { exists: false, applied: [] };
+      if (!exists && planned.action.kind !== "create") continue;
+      reasons.push(...(await (await engineOf(definition, database)).foreign({ site, definition, control }, database, planned, applied)));
+    }
+    return [...new Set(reasons)];
+  } finally {
+    await control?.end();
+  }
+}
+
+/** What could not be fenced would fail the crossing when users are out already. */
+async function unfenceable(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
+  if (!plan.fenceData) return;
+  for (const { engine, databases } of await enginesOf(definition))
+    await engine.refuseUnfenceable(
+      { site, definition, control: null },
+      databases.filter((database) => facts.databases[database]?.exists === true),
+    );
+}
+
+/** What could not be brought back would fail the crossing there, too. */
+async function unrestorable(at: Looking, database: string, action: DataAction, facts: Facts): Promise<void> {
+  const engine = await engineOf(at.definition, database);
+  if (action.kind === "undo" && facts.catalogue.some(({ role, name }) => role === "quarantine" && name === action.quarantine))
+    await engine.refuseRestore(at, database, { quarantine: action.quarantine });
+  if (action.kind !== "restore") return;
+  const { snapshot: name, generation } = action;
+  const snapshot = facts.snapshots.find((one) => one.database === database && one.name === name && one.generation === generation);
+  if (snapshot !== undefined) await engine.refuseRestore(at, database, { snapshot });
+}
+
+async function room(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
+  // A copy of every database for every snapshot: whatever its data is to become.
+  const copies = plan.take.flatMap(() =>
+    Object.entries(plan.databases).flatMap(([database, { action }]) => (action.kind === "create" ? [] : [database])),
+  );
+  const unarmed = Object.entries(plan.databases).flatMap(([database, { action }]) => {
+    if (action.kind !== "restore") return [];
+    const snapshot = facts.snapshots.find(
+      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
+    );
+    const armed = facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === snapshot?.id && entry.verified !== null);
+    return armed || snapshot === undefined ? [] : [snapshot];
+  });
+  if (copies.length === 0 && unarmed.length === 0) return;
+  for (const { engine, databases } of await enginesOf(definition))
+    await engine.requireRoom(
+      { site, definition, control: null },
+      copies.filter((database) => databases.includes(database)),
+      unarmed.filter(({ database }) => databases.includes(database)),
+    );
+}

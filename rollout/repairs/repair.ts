@@ -1,0 +1,86 @@
+/** Runs a pinned repair as one transaction of the live database, inside the fence; the snapshot taken first is the way back. */
+import { repairsOf } from "../../config/repairs.ts";
+import type { RowsChanged } from "../../config/system/repair.ts";
+import { engineOf, type ExportFile } from "../../databases/engine.ts";
+import { enterExports, exportFolder } from "../exports.ts";
+import type { SqlSession } from "../../config/system/sql-session.ts";
+import { inLive, inSnapshot } from "../inside.ts";
+import type { DataAction } from "../../config/plan.ts";
+import type { Run } from "../run.ts";
+import { tablesOf } from "../tables.ts";
+
+type Repair = Extract<DataAction, { kind: "repair" }>;
+
+/** Data may not be changed in place before there is a checked way back. */
+export class NoSafetySnapshotError extends Error {
+  readonly database: string;
+  constructor(database: string, name: string, epoch: number) {
+    super(`no snapshot "${name}" of ${database} was taken by crossing ${epoch}: nothing was repaired`);
+    this.name = "NoSafetySnapshotError";
+    this.database = database;
+  }
+}
+
+/** Counts of before, changed by what the repair says it changed: what verification compares the data with. */
+export async function repairAndCount(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
+  const changed = await repair(run, database, action);
+  const counted = (await run.control.journal(run.epoch)).findLast(
+    ({ phase, step, status }) => phase === "fence" && step === "count" && status === "finished",
+  )?.detail as Record<string, number> | undefined;
+  if (counted !== undefined) {
+    const expected = Object.entries(counted).map(([table, rows]): [string, number] => {
+      const { inserted = 0, deleted = 0 } = changed[table] ?? {};
+      return [table, rows + inserted - deleted];
+    });
+    await run.control.setCounts(run.epoch, Object.fromEntries(expected));
+  }
+  return changed;
+}
+
+export async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
+  const definition = repairsOf(run.definition, database)[action.repair];
+  if (definition === undefined) throw new Error(`${database} has no repair ${action.repair}`);
+  const snapshots = await run.control.readySnapshots();
+  const safety = `before-${action.repair}`;
+  const isSafety = snapshots.some((one) => one.database === database && one.name === safety && one.epoch === run.epoch);
+  if (!isSafety) throw new NoSafetySnapshotError(database, safety, run.epoch);
+  const done = await doneBefore(run, database, action);
+  if (done !== null) return done;
+  const work = (snapshot: SqlSession | null): Promise<Record<string, RowsChanged>> =>
+    inLive(run, database, (live) =>
+      live.transaction(async () =>
+        definition.run({
+          live,
+          snapshot,
+          tables: await tablesOf(live, run.definition.databases[database]!.tables),
+          arguments: action.with,
+          project: run.site.project,
+        }),
+      ),
+    );
+  const { snapshot: named } = action;
+  if (named === null) return work(null);
+  const snapshot = snapshots.find((one) => one.database === database && one.name === named.name && one.generation === named.generation);
+  if (snapshot === undefined) throw new Error(`snapshot ${named.name}@${named.generation} of ${database} is gone`);
+  return inSnapshot(run, snapshot, work);
+}
+
+/** What the repair took away or changed, as it was before: kept as files like whatever else is set aside. */
+export async function exportReplaced(run: Run, database: string, { repair: name }: Repair): Promise<ExportFile[]> {
+  const safety = (await run.control.readySnapshots()).find(
+    (one) => one.database === database && one.name === `before-${name}` && one.epoch === run.epoch,
+  );
+  if (safety === undefined) return [];
+  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
+  const engine = await engineOf(run.definition, database);
+  return enterExports(run, database, await engine.exportReplaced(run, safety, exportFolder(run.site, runId, database), runId));
+}
+
+/** A repair that finished in this crossing is not made again; one that was killed in the middle left nothing behind. */
+async function doneBefore(run: Run, database: string, { repair: name }: Repair): Promise<Record<string, RowsChanged> | null> {
+  const entry = (await run.control.journal(run.epoch)).find(
+    ({ phase, step, status, detail }) =>
+      phase === "data" && step === `repair ${database} by ${name}` && status === "finished" && detail !== null,
+  );
+  return (entry?.detail as Record<string, RowsChanged> | undefined) ?? null;
+}

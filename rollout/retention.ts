@@ -1,0 +1,159 @@
+/**
+ * What may be dropped: never the last good one, never one that a pin names or that a release that runs goes back to, never the copy something else
+ * is measured against. Releases that opened are counted; what failed deployments left is counted apart, so that they drop nothing but their own.
+ */
+import type { CatalogueDatabase, Opening, Snapshot } from "../config/record.ts";
+import { releaseOrder } from "../config/ledger.ts";
+import type { Declared } from "../config/schema.ts";
+import { engineOf } from "../databases/engine.ts";
+import { dropCommand, neverWritten, onlyCopies } from "./only-copy.ts";
+import type { Run } from "./run.ts";
+import { releaseBefore, snapshotLeft } from "./way-back.ts";
+
+export interface Droppable {
+  snapshots: Snapshot[];
+  databases: CatalogueDatabase[];
+}
+
+/** What has to be known besides the copies themselves. */
+export interface Keeping {
+  /** `name@generation` of snapshots, their name alone where that is pinned, and names of quarantines. */
+  pinned: readonly string[];
+  /** The crossing that ends now: what it set aside stays. */
+  epoch: number;
+  opened: readonly Opening[];
+  /** Every release that is known, oldest first. */
+  order: readonly string[];
+  /** Releases that are pinned. */
+  releases: readonly string[];
+  /** Quarantines to which no user ever wrote, by name: of deployments that never opened. */
+  unopened: readonly string[];
+  /** Quarantines that hold what no export does, by name. Whoever lists one in `backups.drop` has it dropped like the others. */
+  onlyCopies: readonly string[];
+}
+
+/** Pure: what exceeds the declared numbers. */
+export function beyondRetention(
+  snapshots: readonly Snapshot[],
+  catalogue: readonly CatalogueDatabase[],
+  keep: Declared["backups"],
+  keeping: Keeping,
+): Droppable {
+  const { pinned, epoch, unopened } = keeping;
+  const held = keeping.onlyCopies.filter((name) => keep.drop?.includes(name) !== true);
+  const quarantines = byDatabase(catalogue.filter(({ role }) => role === "quarantine")).flatMap((list) =>
+    [true, false]
+      .flatMap((written) =>
+        beyond(
+          list.filter(({ name }) => unopened.includes(name) !== written),
+          keep.quarantines,
+          ({ oid }) => oid,
+        ),
+      )
+      .filter(({ name, epoch: made }) => !pinned.includes(name) && made !== epoch && !held.includes(name)),
+  );
+  const remaining = catalogue.filter((entry) => !quarantines.includes(entry));
+  const measured = new Set(
+    remaining.flatMap(({ role, lineage }) =>
+      (role === "live" || role === "quarantine") && lineage.snapshot !== null
+        ? [`${lineage.snapshot.name}@${lineage.snapshot.generation}`]
+        : [],
+    ),
+  );
+  const dropped = byDatabase(snapshots.filter(({ automatic }) => automatic)).flatMap((list) => {
+    const wayBack = goneBackTo(list, keeping);
+    return [true, false]
+      .flatMap((good) =>
+        beyond(
+          list.filter((one) => ledToOpening(one, keeping.opened) === good),
+          keep.keep,
+          rolloutOf(keeping.opened),
+        ),
+      )
+      .filter((one) => {
+        const exact = `${one.name}@${one.generation}`;
+        return !pinned.includes(one.name) && !pinned.includes(exact) && !measured.has(exact) && !wayBack.includes(one);
+      });
+  });
+  const armed = catalogue.filter(({ role, snapshotId }) => role === "armed" && dropped.some(({ id }) => id === snapshotId));
+  return { snapshots: dropped, databases: [...quarantines, ...armed] };
+}
+
+/** All but the newest `count`; what belongs together counts once. */
+function beyond<T>(list: readonly T[], count: number, of: (entry: T) => number): T[] {
+  const kept = [...new Set(list.map(of))].slice(-count);
+  return list.filter((entry) => !kept.includes(of(entry)));
+}
+
+/** The crossing in which the attempts that took the snapshot ended. */
+function rolloutOf(opened: readonly Opening[]): (snapshot: Snapshot) => number {
+  return ({ epoch }) => opened.find((opening) => opening.epoch >= epoch)?.epoch ?? epoch;
+}
+
+/** Whether what it was taken for opened, at once or in a later attempt; not, where the release of before was opened again instead. */
+function ledToOpening({ epoch, release }: Snapshot, opened: readonly Opening[]): boolean {
+  const ended = opened.find((opening) => opening.epoch >= epoch);
+  return ended === undefined || ended.epoch === epoch || ended.pins.release !== release;
+}
+
+/** What the pinned releases go back to, and what the ones before them would. */
+function goneBackTo(snapshots: readonly Snapshot[], { opened, order, releases }: Keeping): Snapshot[] {
+  const before = (release: string): string[] => [releaseBefore(opened, order, release) ?? []].flat();
+  const goals = releases.flatMap(before);
+  return [...goals, ...goals.flatMap(before)].flatMap((goal) => snapshotLeft(opened, snapshots, goal) ?? []);
+}
+
+function byDatabase<T extends { database: string }>(entries: readonly T[]): T[][] {
+  return [...Map.groupBy(entries, ({ database }) => database).values()];
+}
+
+/** @param order the ledger's; null: not known */
+export async function applyRetention(
+  run: Run,
+  keep: Declared["backups"],
+  pinned: readonly string[],
+  order: readonly string[] | null,
+): Promise<string[]> {
+  const { control, definition, epoch } = run;
+  const [opened, catalogue] = [await control.openings(), await control.catalogued()];
+  const pins = (await control.crossing(epoch))?.pins;
+  const unopened = await neverWritten(control, catalogue);
+  const copies = await onlyCopies(run, catalogue, unopened);
+  const keeping: Keeping = {
+    pinned,
+    epoch,
+    opened,
+    order: releaseOrder(
+      order,
+      opened.map(({ pins: { release } }) => release),
+    ),
+    releases: pins === undefined ? [] : [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])],
+    unopened,
+    onlyCopies: [...copies.keys()],
+  };
+  const taken = await control.readySnapshots();
+  const { snapshots, databases } = beyondRetention(taken, catalogue, keep, keeping);
+  const without = beyondRetention(taken, catalogue, keep, { ...keeping, onlyCopies: [] }).databases;
+  for (const { name } of without.filter((entry) => !databases.includes(entry) && copies.has(entry.name)))
+    run.log(
+      "warning",
+      `quarantine ${name} is kept beyond backups.quarantines: no export holds ${copies.get(name)!.join(", ")}. To drop it for good: ${dropCommand(run.site, keep, name)}`,
+    );
+  const dropped: string[] = [];
+  // What somebody else still holds stays until the next time: whoever is let in already is kept from nothing by it.
+  const drop = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+    await work().then(
+      () => dropped.push(name),
+      (error: Error) => run.log("warning", `${name} is beyond backups and could not be dropped: ${error.message}`),
+    );
+  };
+  for (const copy of databases) await drop(copy.name, async () => (await engineOf(definition, copy.database)).dropCopy(run, copy));
+  // Nobody is to go back to what is half removed, nor is it to stay for ever where the next step fails or is killed.
+  for (const snapshot of [...(await control.remainders(epoch)), ...snapshots])
+    await drop(`${snapshot.name}@${snapshot.generation}`, async () => {
+      await control.setSnapshotState(snapshot.id, "removing");
+      await (await engineOf(definition, snapshot.database)).removeSnapshot(run, snapshot);
+      await control.setSnapshotState(snapshot.id, "removed");
+    });
+  return dropped;
+}

@@ -1,0 +1,115 @@
+/** What is known of a run, put together from its record: for evidence, for the system's own account and for the report. */
+import type { Crossing, JournalEntry } from "../config/record.ts";
+import type { CheckResult } from "../config/system/definition.ts";
+import type { Completion } from "../config/system/completion.ts";
+import type { DataFacts, RunFacts } from "../config/system/evidence.ts";
+import type { RowsChanged } from "../config/system/repair.ts";
+import { repairsOf } from "../config/repairs.ts";
+import { movedData } from "./moved-data.ts";
+import type { DataAction } from "../config/plan.ts";
+import type { Run } from "./run.ts";
+
+type Entry = JournalEntry & { at: string };
+
+export interface Ending {
+  /** Step that failed; null where none did. */
+  failure: string | null;
+  /** Rows set aside, by database. */
+  setAside: Record<string, number>;
+  completion: Completion | null;
+}
+
+/** `YYYYMMDD_HHMMSS`, UTC. */
+export function stampOf(startedAt: string): string {
+  return startedAt.slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "_");
+}
+
+export function fillNames(text: string, { stamp, anchor }: { stamp: string; anchor: string }): string {
+  return text.replaceAll("{stamp}", stamp).replaceAll("{anchor}", anchor);
+}
+
+export async function runFacts(run: Run, { failure, setAside, completion }: Ending): Promise<RunFacts> {
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
+  const journal = await run.control.journal(run.epoch);
+  const { definition, site } = run;
+  const stamp = stampOf(crossing.startedAt);
+  const data: Record<string, DataFacts> = {};
+  for (const database of Object.keys(crossing.plan.databases)) {
+    const { epoch, action } = await movedData(run, database);
+    const its = epoch === run.epoch ? journal : await run.control.journal(epoch);
+    data[database] = await dataFacts(run, database, action, its, setAside[database] ?? 0);
+  }
+  return {
+    runId: crossing.runId,
+    epoch: run.epoch,
+    anchor: anchorOf(run, crossing),
+    stamp,
+    system: definition.name,
+    stack: site.stack,
+    scope: crossing.plan.scope,
+    forward: crossing.plan.forward,
+    rollback: isRollback(crossing.plan),
+    from: crossing.plan.fromRelease,
+    to: crossing.plan.toRelease,
+    reason: crossing.reason,
+    incident: site.incident ?? {},
+    startedAt: crossing.startedAt,
+    openedAt: crossing.openedAt,
+    success: failure === null && crossing.openedAt !== null,
+    failure,
+    data,
+    checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
+    completion,
+    steps: journal.map(({ at, phase, step, status, durationMs }) => ({ at, phase, step, status, durationMs: durationMs ?? null })),
+  };
+}
+
+function isRollback({ forward, changes, databases }: Crossing["plan"]): boolean {
+  const kinds = Object.values(databases).map(({ action }) => action.kind);
+  const data = kinds.some((kind) => kind !== "none" && kind !== "create");
+  return !forward && (data || changes.some(({ from, to }) => from !== null && from !== to));
+}
+
+export function anchorOf(run: Pick<Run, "definition">, { runId, startedAt }: Pick<Crossing, "runId" | "startedAt">): string {
+  return run.definition.evidence?.anchor.replaceAll("{stamp}", stampOf(startedAt)) ?? runId;
+}
+
+async function dataFacts(run: Run, database: string, action: DataAction, journal: Entry[], setAside: number): Promise<DataFacts> {
+  const finished = (begin: string): Entry | undefined =>
+    journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith(begin) && detail != null);
+  const cut = finished(`cut over ${database} `);
+  const repaired = finished(`repair ${database} `);
+  const rows = Object.values((repaired?.detail ?? {}) as Record<string, RowsChanged>);
+  const replaces = action.kind === "repair" && repairsOf(run.definition, database)[action.repair]?.replaces === true;
+  const snapshot =
+    action.kind === "restore"
+      ? { name: action.snapshot, generation: action.generation }
+      : action.kind === "repair"
+        ? action.snapshot
+        : null;
+  return {
+    action: action.kind,
+    from:
+      action.kind === "repair"
+        ? `${action.repair}${snapshot === null ? "" : ` from ${snapshot.name}@${snapshot.generation}`}`
+        : action.kind === "undo"
+          ? action.quarantine
+          : snapshot === null
+            ? null
+            : `${snapshot.name}@${snapshot.generation}`,
+    at: (cut ?? repaired)?.at ?? null,
+    snapshotTakenAt: snapshot === null ? null : await takenAt(run, database, snapshot),
+    quarantine: (cut?.detail as { quarantine?: string } | undefined)?.quarantine ?? null,
+    rows:
+      action.kind === "repair" ? rows.reduce((sum, one) => sum + one.deleted + (replaces ? one.inserted + one.updated : 0), 0) : setAside,
+  };
+}
+
+async function takenAt(run: Run, database: string, { name, generation }: { name: string; generation: number }): Promise<string | null> {
+  const snapshots = await run.control.readySnapshots();
+  return (
+    snapshots.find((snapshot) => snapshot.database === database && snapshot.name === name && snapshot.generation === generation)?.takenAt ??
+    null
+  );
+}

@@ -1,0 +1,94 @@
+/** A run works its way through the phases of one crossing; every step is journalled where the data is. */
+import type { ControlRecord } from "../config/record.ts";
+import { commandOf, upCommand } from "../config/commands.ts";
+import type { Site } from "../config/site.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import { failpoint, stepPoint } from "../processes/failpoints.ts";
+import { usersAreOut } from "./gate.ts";
+import type { Phase } from "../config/phases.ts";
+
+export type Log = (severity: "debug" | "info" | "warning" | "error", message: string) => void;
+
+export interface Run {
+  site: Site;
+  definition: SystemDefinition;
+  control: ControlRecord;
+  epoch: number;
+  runId: string;
+  log: Log;
+}
+
+/** What became of a step, in a sentence that says itself what it was: "2 of 13 checks failed: …". */
+export class StepOutcomeError extends Error {}
+
+/** A step failed; says which one, whether users are kept out, and what to run next. */
+export class StepFailedError extends Error {
+  readonly phase: Phase;
+  readonly step: string;
+  readonly gateClosed: boolean;
+  /** @param left release that this deploys over; null: it is no deployment, or that is not known. */
+  constructor(site: Site, phase: Phase, step: string, cause: unknown, left: string | null = null) {
+    const gateClosed = usersAreOut(site);
+    const up = `\`${upCommand(site)}\``;
+    const back =
+      left === null
+        ? `pin the previous release and run ${up}`
+        : `go back to ${left}: \`${commandOf(site.project, "backout", `rollback --stack ${site.stack}`)}\``;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `${phase}: ${cause instanceof StepOutcomeError ? "" : `${step} failed: `}${reason}\n` +
+        (gateClosed
+          ? `The gate stays closed: users get 503 until verification has passed. Mend the cause and run ${up} again, it goes on from here; or ${back}.`
+          : `Nothing was closed. Mend the cause and run ${up} again.`),
+      { cause },
+    );
+    this.name = "StepFailedError";
+    this.phase = phase;
+    this.step = step;
+    this.gateClosed = gateClosed;
+  }
+}
+
+/** Refused before the data was touched; what had been stopped runs again and the gate is as it was. */
+export class RefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "RefusedError";
+  }
+}
+
+/** Why what was planned is not carried out although the databases answer now. */
+export const UNSEEN = "the databases could not be reached when this was planned";
+
+/** Runs one step of a phase: journalled, timed, and with its failure kept in the crossing's record. */
+export async function step<T>(run: Run, phase: Phase, name: string, work: () => Promise<T>, detail?: (result: T) => unknown): Promise<T> {
+  const entry = { epoch: run.epoch, runId: run.runId, phase, step: name };
+  await run.control.note({ ...entry, status: "started" });
+  const startedAt = performance.now();
+  try {
+    for (const point of [`${phase}.before`, stepPoint(phase, name, "before")]) await failpoint(point);
+    const result = await work();
+    for (const point of [stepPoint(phase, name, "after"), `${phase}.after`]) await failpoint(point);
+    const durationMs = performance.now() - startedAt;
+    await run.control.note({ ...entry, status: "finished", durationMs, detail: detail?.(result) });
+    run.log("info", `${phase}: ${name} (${Math.round(durationMs)} ms)`);
+    return result;
+  } catch (error) {
+    if (error instanceof RefusedError) throw error;
+    const failed = new StepFailedError(run.site, phase, name, error, await deployedOver(run));
+    // The server itself may be what died.
+    await run.control
+      .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
+      .then(() => run.control.setFailure(run.epoch, `${phase}: ${name}`))
+      // What ends a run is not loaded by an update that has nothing to do.
+      .then(async () => (await import("./ending.ts")).endFailedRun(run, `${phase}: ${name}`))
+      .catch(() => undefined);
+    throw failed;
+  }
+}
+
+/** Release that a deployment leaves; null: it is none, or its record cannot be asked. */
+async function deployedOver({ control, epoch }: Run): Promise<string | null> {
+  const plan = (await control.crossing(epoch).catch(() => null))?.plan;
+  return plan?.forward === true && plan.fromRelease !== plan.toRelease ? plan.fromRelease : null;
+}

@@ -1,0 +1,112 @@
+/** Brings the data to where the pins say: made, restored, undone, migrated or taken back. All of it inside the fence. */
+import type { Pins } from "../../config/pins.ts";
+import type { Carry } from "../../config/schema.ts";
+import { baseSnapshot } from "../at-risk.ts";
+import { engineOf, type DatabaseEngine, type CutOver } from "../../databases/engine.ts";
+import { beginExport } from "../exports.ts";
+import { movedData } from "../moved-data.ts";
+import type { DataAction, DatabasePlan, Lineage } from "../../config/plan.ts";
+import { carryOverRecords } from "../carry-over.ts";
+import { putProtections } from "../protections.ts";
+import { exportReplaced, repairAndCount } from "../repairs/repair.ts";
+import { step, type Run } from "../run.ts";
+import { reapplySince } from "./reapply.ts";
+
+export interface DataDone {
+  lineage: Lineage;
+  /** Fence confirmed closed → the database under the live name reachable. Null where nothing was cut over. */
+  cutOverMs: number | null;
+  quarantine: string | null;
+  migrated: { up: string[]; back: string[] };
+}
+
+export async function bringData(run: Run, database: string, pins: Pins, plan: DatabasePlan, carry: Carry = "export"): Promise<DataDone> {
+  const engine = await engineOf(run.definition, database);
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing?.state === "open")
+    return {
+      lineage: await engine.lineage(run, database),
+      cutOverMs: null,
+      quarantine: null,
+      migrated: { up: [], back: [] },
+    };
+  if (plan.action.kind === "create") {
+    await step(run, "data", `make ${database}`, () => engine.make(run, database));
+    const up = await step(
+      run,
+      "data",
+      `migrate ${database}`,
+      () => engine.migrate(run, database, pins, plan),
+      (done) => done,
+    );
+    return { lineage: await engine.lineage(run, database), cutOverMs: null, quarantine: null, migrated: up };
+  }
+  const fenced = crossing?.plan.fenceData === true;
+  const swap =
+    plan.action.kind === "none" || plan.action.kind === "repair"
+      ? null
+      : await step(
+          run,
+          "data",
+          `cut over ${database} to ${showAction(plan.action)}`,
+          () => cutOver(run, engine, database, plan.action),
+          (done) => done,
+        );
+  // Where everything written since is put back, records are among it.
+  if (carry !== "reapply" && (swap !== null || plan.action.kind === "restore"))
+    await step(
+      run,
+      "data",
+      `records of ${database} written since`,
+      () => carryOverRecords(run, database),
+      (rows) => rows,
+    );
+  const { action } = plan;
+  if (swap !== null) beginExport(run, database, action);
+  if (action.kind === "repair")
+    await step(
+      run,
+      "data",
+      `repair ${database} by ${action.repair}`,
+      () => repairAndCount(run, database, action),
+      (rows) => rows,
+    );
+  if (action.kind === "repair")
+    await step(
+      run,
+      "data",
+      `export rows replaced in ${database}`,
+      () => exportReplaced(run, database, action),
+      (files) => files,
+    );
+  const migrated = fenced
+    ? await step(
+        run,
+        "data",
+        `schema of ${database}`,
+        () => engine.migrate(run, database, pins, plan),
+        (done) => done,
+      )
+    : { up: [], back: [] };
+  if (carry === "reapply" && fenced) {
+    const moved = await movedData(run, database);
+    if (moved.action.kind === "restore" || moved.action.kind === "undo") await reapplySince(run, database, moved);
+  }
+  // What took the place of the restricted data is not restricted; users are still out.
+  if (crossing !== null) await putProtections(run, "data", crossing.plan, database);
+  return {
+    lineage: await engine.lineage(run, database),
+    cutOverMs: swap?.cutOverMs ?? null,
+    quarantine: swap?.quarantine ?? null,
+    migrated,
+  };
+}
+
+function showAction(action: DataAction): string {
+  return action.kind === "restore" ? `${action.snapshot}@${action.generation}` : action.kind === "undo" ? action.quarantine : action.kind;
+}
+
+async function cutOver(run: Run, engine: DatabaseEngine, database: string, action: DataAction): Promise<CutOver | null> {
+  const snapshot = action.kind === "restore" ? await baseSnapshot(run, database, action) : null;
+  return engine.cutOver(run, database, action, snapshot);
+}

@@ -1,0 +1,203 @@
+/** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
+import type { Crossing } from "../../config/record.ts";
+import { crossingOf, type Maintenance, type Pins } from "../../config/pins.ts";
+import type { Carry } from "../../config/schema.ts";
+import type { Site } from "../../config/site.ts";
+import { targetOf } from "../../workloads/index.ts";
+import { captureBaseline, countInside } from "../verification/baseline.ts";
+import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../state/configuration.ts";
+import { armBefore } from "../arming.ts";
+import { captureEvidence } from "../evidence.ts";
+import { waitDrained } from "../../traffic/drain.ts";
+import { closeGate, gateRuns, setGate } from "../gate.ts";
+import { carryRefusal, countSince } from "../at-risk.ts";
+import { engineOf, satisfies } from "../../databases/engine.ts";
+import { unfinished } from "../look.ts";
+import type { CrossingPlan } from "../../config/plan.ts";
+import { liftProtections, putProtections } from "../protections.ts";
+import { RefusedError, step, StepOutcomeError, UNSEEN, type Run } from "../run.ts";
+import { mayReopen, reopenRefused } from "./reopen.ts";
+
+export interface FenceRequest {
+  pins: Pins;
+  plan: CrossingPlan;
+  reason: string | null;
+  carry: Carry;
+  /** Where the components run on another target, which the stack no longer names: they are stopped there, too. */
+  left?: Site;
+}
+
+export async function closeFence(run: Run, request: FenceRequest): Promise<{ closedAt: string }> {
+  const { pins, plan } = request;
+  const { control, epoch } = run;
+  const before = await control.lastCrossing();
+  refuseOtherThanPlanned(request, before, epoch);
+  if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
+  // An earlier attempt has begun this very crossing: what it leads to did not stand before.
+  const standing = before?.epoch === epoch ? await control.lastOpenCrossing() : before;
+  await armBefore(run, plan.databases);
+  await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
+  await keepCurrentConfiguration(run, pins);
+  await step(run, "fence", "protect", async () => {
+    await keepProperties(run, await isOpen(run, before));
+    if (plan.fenceData)
+      for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
+    // A baseline of a system that is half down says nothing.
+    if ((await control.crossing(epoch))?.baseline === null)
+      await control.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
+    protectGate(run, plan, pins.maintenance);
+  });
+  // While everything still runs: afterwards nobody answers any more.
+  await captureEvidence(run, "protect");
+  await putProtections(run, "fence", plan);
+  await drain(run, plan);
+  await step(
+    run,
+    "fence",
+    "stop and confirm stopped",
+    async () => stopAll(run, plan, request.left),
+    (stopped) => ({ stopped }),
+  );
+  await step(
+    run,
+    "fence",
+    "close the data",
+    async () => closeData(run, plan),
+    (sessions) => sessions,
+  );
+  if (plan.fenceData) await liftProtections(run, "fence");
+  await captureEvidence(run, "fenced");
+  // Nothing writes any more: what is counted now is what must be there afterwards.
+  const counted = Object.keys((await control.crossing(epoch))?.baseline?.counts ?? {}).length > 0;
+  if (!counted && existing(run, plan).some((database) => ["none", "repair"].includes(plan.databases[database]?.action.kind ?? "")))
+    await step(
+      run,
+      "fence",
+      "count",
+      () => countInside(run, plan.fenceData),
+      (counts) => counts,
+    );
+  await recount(run, request);
+  await control.setState(epoch, "closed");
+  return { closedAt: new Date().toISOString() };
+}
+
+/** What has become true since it was planned, nobody has looked at. */
+function refuseOtherThanPlanned({ pins, plan }: FenceRequest, before: Crossing | null, epoch: number): void {
+  const last = before?.epoch ?? 0;
+  const next = epoch === last + 1 || (epoch === last && before?.crossing === crossingOf(pins));
+  if (next && plan.assumed !== true) return;
+  const why = next ? UNSEEN : `crossing ${last} was begun since this was planned`;
+  throw new RefusedError(`${why}. Nothing was changed. Run it again: it is planned anew.`);
+}
+
+/** The configuration that was in force, before another one is: nobody else keeps what was declared and not released. */
+async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
+  const from = (await run.control.lastOpenCrossing())?.pins;
+  if (from === undefined || !configurationChanges(from, pins)) return;
+  await step(
+    run,
+    "fence",
+    "keep the configuration of before",
+    async () => Promise.resolve(keepConfiguration(currentConfigurationFile(run.site, run.runId), from)),
+    (kept) => kept,
+  );
+}
+
+function existing(run: Run, plan: CrossingPlan): string[] {
+  return Object.keys(run.definition.databases).filter((database) => plan.databases[database]?.action.kind !== "create");
+}
+
+/** Whether nothing is closed: also where an earlier attempt at this very crossing ended before it closed the data. */
+async function isOpen({ control, epoch }: Run, before: Crossing | null): Promise<boolean> {
+  if (before?.epoch !== epoch) return !unfinished(before);
+  const closed = (await control.journal(epoch)).some(({ phase, step: name }) => phase === "fence" && name === "close the data");
+  return !closed && !unfinished(await control.crossing(epoch - 1));
+}
+
+/** What a copy does not carry, as it is while nothing is closed; while something is, the record of before stays. */
+async function keepProperties(run: Run, everythingOpen: boolean): Promise<void> {
+  for (const database of Object.keys(run.definition.databases))
+    await (await engineOf(run.definition, database)).keepProperties(run, database, everythingOpen);
+}
+
+function protectGate(run: Run, plan: CrossingPlan, maintenance: Maintenance): void {
+  if (plan.closeGate) closeGate(run, maintenance);
+  else if (plan.maintenanceChanged && maintenance.mode !== "off") setGate(run, maintenance);
+}
+
+/** How long requests under way may take to finish before their services stop, unless the definition says otherwise. Seconds. */
+const DRAIN_SECONDS = 5;
+
+/** Lets the requests finish that came in before the gate closed. What takes longer than the limit ends with its service, and that is told. */
+async function drain(run: Run, plan: CrossingPlan): Promise<void> {
+  const component = Object.values(run.definition.listeners)[0]?.component;
+  if (component === undefined || !plan.closeGate || plan.stop.length === 0 || !gateRuns(run.site)) return;
+  const limitSeconds = run.definition.drainSeconds ?? DRAIN_SECONDS;
+  await step(
+    run,
+    "fence",
+    "drain",
+    async () => {
+      const url = `http://127.0.0.1:${run.site.ports[component]}`;
+      // A gate that does not answer lets nobody through either.
+      const report = await waitDrained(url, { epoch: run.epoch, timeoutMs: limitSeconds * 1000 }).catch((error: Error) => error);
+      if (report instanceof Error) run.log("warning", `requests under way are not waited for: ${report.message}`);
+      else if (!report.drained)
+        run.log("warning", `${report.inFlight} requests are still under way after ${limitSeconds} s: they end with their services`);
+      return report instanceof Error ? { failure: report.message } : report;
+    },
+    (report) => report,
+  );
+}
+
+async function stopAll(run: Run, plan: CrossingPlan, left?: Site): Promise<string[]> {
+  const targets = [run.site, ...(left === undefined ? [] : [left])].map((site) => targetOf(site, run.definition));
+  const stopped: string[] = [];
+  for (const component of plan.stop)
+    for (const target of targets) {
+      const how = await target.stop(component);
+      await target.confirmStopped([component]);
+      stopped.push(`${component}: ${how}`);
+      run.log("info", `stopped ${component} (${how})`);
+    }
+  return stopped;
+}
+
+async function closeData(run: Run, plan: CrossingPlan): Promise<Record<string, unknown>> {
+  if (!plan.fenceData) return {};
+  const closed: Record<string, unknown> = {};
+  for (const database of existing(run, plan)) {
+    const outcome = await (await engineOf(run.definition, database)).close(run, database);
+    closed[database] = outcome;
+    const { takenBack = [] } = outcome as { takenBack?: readonly string[] };
+    for (const who of takenBack) run.log("warning", `${database}: ended in the middle of a transaction, which is taken back: ${who}`);
+  }
+  return closed;
+}
+
+/** `carry: refuse` counted again where nothing can change any more. */
+async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<void> {
+  if (carry !== "refuse") return;
+  for (const [database, { action }] of Object.entries(plan.databases)) {
+    if (action.kind !== "restore" && action.kind !== "undo") continue;
+    // An attempt before has replaced it already.
+    if (satisfies(await (await engineOf(run.definition, database)).lineage(run, database), action)) continue;
+    const counted = await step(
+      run,
+      "fence",
+      `count rows written since in ${database}`,
+      () => countSince(run, database, action),
+      (rows) => rows,
+    );
+    const refusal = counted === null ? null : carryRefusal(database, pins.release, counted);
+    if (refusal === null) continue;
+    const { told, instead } = refusal;
+    if (!(await mayReopen(run)))
+      await step(run, "fence", `refuse what was written since in ${database}`, () =>
+        Promise.reject(new StepOutcomeError(`${told} ${instead}`)),
+      );
+    await reopenRefused(run, plan);
+    throw new RefusedError(`${told} Nothing was changed and everything runs again. ${instead}`);
+  }
+}

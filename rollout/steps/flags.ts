@@ -1,0 +1,93 @@
+/** Sets feature flags as declared, their values before saved in the journal first. */
+import type { ControlRecord, Snapshot } from "../../config/record.ts";
+import type { SqlSession } from "../../config/system/sql-session.ts";
+import type { AtRisk, Looking } from "../../databases/engine.ts";
+import { inLive } from "../inside.ts";
+import { step, type Run } from "../run.ts";
+import { hasTable } from "../tables.ts";
+
+/** @param fenced whether the fence of the run's crossing stands; by its plan unless given. */
+export async function setFlags(
+  run: Run,
+  flags: Record<string, boolean>,
+  fenced?: boolean | "as it is",
+): Promise<{ before: Record<string, boolean> }> {
+  const store = run.definition.flags;
+  if (store === undefined || Object.keys(flags).length === 0) return { before: {} };
+  const stands = fenced ?? (await run.control.crossing(run.epoch))?.plan.fenceData === true;
+  return inLive(
+    run,
+    store.database,
+    (session) =>
+      step(
+        run,
+        "install",
+        "flags",
+        () => write(session, store, flags),
+        (done) => ({ ...done, flags }),
+      ),
+    stands,
+  );
+}
+
+async function write(
+  session: SqlSession,
+  store: NonNullable<Run["definition"]["flags"]>,
+  flags: Record<string, boolean>,
+): Promise<{ before: Record<string, boolean> }> {
+  if (!(await hasTable(session, store.requiresTable))) return { before: {} };
+  const before = await readFlags(session, store);
+  for (const [name, enabled] of Object.entries(flags)) if (before[name] !== enabled) await session.run(store.writeSql, [name, enabled]);
+  return { before };
+}
+
+/** Where an engine has no booleans, numbers stand for them. */
+export async function readFlags(session: SqlSession, store: NonNullable<Run["definition"]["flags"]>): Promise<Record<string, boolean>> {
+  const rows = await session.all<{ name: string; enabled: boolean | number }>(store.readSql);
+  return Object.fromEntries(rows.map(({ name, enabled }) => [name, Boolean(enabled)]));
+}
+
+/**
+ * Without the rows that are there because deployments since the snapshot set their flags: nobody wrote those, and a rollback sets its own. A flag that
+ * was changed by others since counts. Known only where the crossing that took the snapshot set flags, too: it has what they were before.
+ * @param fenced whether it is asked inside the fence. Who only looks is refused by one that has closed meanwhile: it would end who works there.
+ */
+export async function withoutOwnFlags(
+  run: Looking & { control: ControlRecord },
+  { database, epoch }: Pick<Snapshot, "database" | "epoch">,
+  risk: AtRisk,
+  fenced: boolean,
+): Promise<AtRisk> {
+  const store = run.definition.flags;
+  const counted = store === undefined ? undefined : risk.rows[store.requiresTable];
+  if (store?.database !== database || counted === undefined || counted.inserted + counted.updated === 0) return risk;
+  const since = (await run.control.crossings(Number.MAX_SAFE_INTEGER)).filter((crossing) => crossing.epoch >= epoch).reverse();
+  const steps = (await Promise.all(since.map((crossing) => run.control.journal(crossing.epoch))))
+    .flat()
+    .flatMap(({ phase, step: name, detail, epoch: of }) =>
+      phase === "install" && name === "flags" && isFlagsDetail(detail) ? [{ ...detail, epoch: of }] : [],
+    );
+  if (steps[0]?.epoch !== epoch) return risk;
+  const { before } = steps[0];
+  const set = Object.assign({}, ...steps.map(({ flags }) => flags)) as Record<string, boolean>;
+  const live = await inLive(run, database, (session) => readFlags(session, store), fenced);
+  const own = Object.keys(set).filter((name) => live[name] === set[name] && live[name] !== before[name]);
+  const inserted = own.filter((name) => !(name in before)).length;
+  const rest = {
+    ...counted,
+    inserted: Math.max(0, counted.inserted - inserted),
+    updated: Math.max(0, counted.updated - (own.length - inserted)),
+  };
+  return own.length === 0
+    ? risk
+    : {
+        ...risk,
+        rows: { ...risk.rows, [store.requiresTable]: rest },
+        notes: [...risk.notes, `${store.requiresTable}: not counted, as a deployment set it: ${own.join(", ")}`],
+      };
+}
+
+function isFlagsDetail(detail: unknown): detail is { before: Record<string, boolean>; flags: Record<string, boolean> } {
+  const { before, flags } = (detail ?? {}) as { before?: unknown; flags?: unknown };
+  return typeof before === "object" && typeof flags === "object";
+}

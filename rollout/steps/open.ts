@@ -1,0 +1,39 @@
+/** Opens: everybody may connect to the data again, and users get what maintenance says. Only after verification has passed. */
+import { upCommand } from "../../config/commands.ts";
+import { canonical, type Maintenance, type Pins } from "../../config/pins.ts";
+import type { Site } from "../../config/site.ts";
+import { setGate } from "../gate.ts";
+import { liftProtections } from "../protections.ts";
+import { step, type Run } from "../run.ts";
+import { running } from "../verification/steady.ts";
+import { admitEverybody } from "./reopen.ts";
+import { STAY_UP, verify } from "./verify.ts";
+
+/** Nothing is opened that was not verified. */
+export class NotVerifiedError extends Error {
+  constructor(site: Site, epoch: number, state: string) {
+    super(`crossing ${epoch} is "${state}", not verified: the gate stays closed; run \`${upCommand(site)}\` again`);
+    this.name = "NotVerifiedError";
+  }
+}
+
+/** What was verified may have ended since, and another process run in its place: then that one is verified. */
+async function verifyWhatRuns(run: Run, pins: Pins): Promise<void> {
+  const verified = (await run.control.journal(run.epoch)).findLast(({ step, status }) => step === STAY_UP && status === "finished");
+  if (canonical(verified?.detail ?? null) === canonical(await running(run, pins))) return;
+  await verify(run, pins);
+}
+
+export async function open(run: Run, maintenance: Maintenance): Promise<{ openedAt: string }> {
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing === null || (crossing.state !== "verified" && crossing.state !== "open"))
+    throw new NotVerifiedError(run.site, run.epoch, crossing?.state ?? "unknown");
+  if (crossing.state === "verified") await verifyWhatRuns(run, crossing.pins);
+  if (maintenance.mode === "off") await liftProtections(run, "open");
+  await step(run, "open", maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`, async () => {
+    if (crossing.plan.fenceData) await admitEverybody(run);
+    setGate(run, maintenance);
+  });
+  await run.control.setState(run.epoch, "open");
+  return { openedAt: (await run.control.crossing(run.epoch))?.openedAt ?? "" };
+}

@@ -1,0 +1,105 @@
+/** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
+import type { Crossing } from "../../config/record.ts";
+import type { Declared } from "../../config/schema.ts";
+import { armInBackground } from "../arming.ts";
+import { endRun } from "../ending.ts";
+import type { ExportFile } from "../../databases/engine.ts";
+import { exportsOf } from "../exports.ts";
+import { governanceOf, recordGovernance } from "../governance.ts";
+import { movedData } from "../moved-data.ts";
+import { applyRetention } from "../retention.ts";
+import { step, type Run } from "../run.ts";
+import { rowsPutBack } from "./reapply.ts";
+
+export type Exported = ExportFile;
+
+/** Crossings that were interrupted one after another; nobody makes more of them. */
+const LOOK_BACK = 20;
+
+export async function record(
+  run: Run,
+  keep: Declared["backups"],
+  arm: Declared["arm"],
+  pinned: string[],
+  order: readonly string[] | null = null,
+): Promise<{ exported: Exported[] }> {
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
+  // Before retention: what an interrupted one set aside may be in no export yet.
+  for (const earlier of await leftOpen(run)) {
+    const before = { ...run, epoch: earlier.epoch };
+    await close(before, earlier, await exportMoved(before, earlier));
+  }
+  const moved = await exportMoved(run, crossing);
+  await step(
+    run,
+    "record",
+    "retention",
+    () => applyRetention(run, keep, pinned, order),
+    (dropped) => ({ dropped }),
+  );
+  await close(run, crossing, moved);
+  armInBackground(run.site, arm);
+  return { exported: moved.exported };
+}
+
+/** Crossings that opened, were interrupted before their record was closed, and were followed by this one; oldest first. */
+async function leftOpen({ control, epoch }: Run): Promise<Crossing[]> {
+  const earlier = (await control.crossings(LOOK_BACK)).filter((one) => one.epoch < epoch);
+  return earlier.filter(({ state, recordedAt }) => state === "open" && recordedAt === null).sort((a, b) => a.epoch - b.epoch);
+}
+
+interface MovedData {
+  exported: Exported[];
+  /** Rows that are in the live data no more, by database. */
+  setAside: Record<string, number>;
+}
+
+async function exportMoved(run: Run, { plan }: Crossing): Promise<MovedData> {
+  const exported: Exported[] = [];
+  const setAside: Record<string, number> = {};
+  for (const database of Object.keys(plan.databases)) {
+    const { epoch, action } = await movedData(run, database);
+    if (action.kind === "restore" || action.kind === "undo") {
+      const files = await step(
+        run,
+        "record",
+        `export rows written since of ${database}`,
+        () => exportsOf({ ...run, epoch }, database, action),
+        (done) => done,
+      );
+      exported.push(...files);
+      // The other files hold the same rows in another form.
+      const since = files.filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
+      setAside[database] = since - (await rowsPutBack(run, epoch, database));
+    }
+  }
+  return { exported, setAside };
+}
+
+async function close(run: Run, { runId, plan, reason }: Crossing, { exported, setAside }: MovedData): Promise<void> {
+  await step(run, "record", "governance log", () =>
+    recordGovernance(governanceOf(run), {
+      runId,
+      epoch: run.epoch,
+      event: plan.forward ? "deployment" : "rollback",
+      system: run.definition.name,
+      stack: run.site.stack,
+      from: plan.fromRelease,
+      to: plan.toRelease,
+      scope: plan.scope,
+      ...(plan.component === undefined ? {} : { component: plan.component }),
+      reason,
+      success: true,
+      exported,
+    }),
+  );
+  await step(
+    run,
+    "record",
+    "account and evidence",
+    () => endRun(run, setAside),
+    (ended) => ended,
+  );
+  await run.control.setRecorded(run.epoch);
+}

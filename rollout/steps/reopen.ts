@@ -1,0 +1,34 @@
+/** Takes a refusal back: what had been stopped runs again, the data and the gate are open as before. Nothing of the data was changed. */
+import { targetOf } from "../../workloads/index.ts";
+import { setGate } from "../gate.ts";
+import { engineOf } from "../../databases/engine.ts";
+import { unfinished } from "../look.ts";
+import type { CrossingPlan } from "../../config/plan.ts";
+import { liftProtections } from "../protections.ts";
+import type { Run } from "../run.ts";
+
+/** Whether what stood before was open: only then is it known to be whole, and may be opened again as it was. */
+export async function mayReopen({ control, epoch }: Run): Promise<boolean> {
+  return !unfinished(await control.crossing(epoch - 1));
+}
+
+/** Only where `mayReopen`. */
+export async function reopenRefused(run: Run, plan: CrossingPlan): Promise<void> {
+  const from = (await run.control.lastOpenCrossing())?.pins ?? null;
+  if (from === null || from.maintenance.mode === "off") await liftProtections(run, "fence");
+  if (plan.fenceData) await admitEverybody(run);
+  if (from !== null) {
+    const target = targetOf(run.site, run.definition);
+    for (const component of [...plan.stop].reverse()) {
+      const pin = from.components[component];
+      if (pin?.run === true) await target.resume(component, pin);
+    }
+    setGate(run, from.maintenance);
+  }
+  await run.control.setState(run.epoch, "refused");
+}
+
+export async function admitEverybody(run: Run): Promise<void> {
+  for (const database of Object.keys(run.definition.databases))
+    await (await engineOf(run.definition, database)).admit(run, database, "everybody");
+}

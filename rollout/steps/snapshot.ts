@@ -1,0 +1,58 @@
+/** Takes the snapshots a crossing needs, inside the fence: idempotent on the epoch, a new generation for every crossing. */
+import { engineOf } from "../../databases/engine.ts";
+import type { CrossingPlan } from "../../config/plan.ts";
+import { InsufficientSpaceError } from "../../processes/disk-space.ts";
+import { RefusedError, step, type Run } from "../run.ts";
+import { mayReopen, reopenRefused } from "./reopen.ts";
+
+export interface Taken {
+  database: string;
+  name: string;
+  generation: number;
+  driver: string;
+}
+
+export async function takeSnapshots(run: Run, take: CrossingPlan["take"]): Promise<Taken[]> {
+  const crossing = await run.control.crossing(run.epoch);
+  const taken: Taken[] = [];
+  for (const { name, automatic } of take)
+    for (const database of Object.keys(run.definition.databases)) {
+      if (crossing?.plan.databases[database]?.action.kind === "create") continue;
+      taken.push(
+        await step(
+          run,
+          "snapshot",
+          `${name} of ${database}`,
+          () => takeOne(run, database, name, automatic).catch((error: unknown) => refuseWithoutRoom(run, error)),
+          (snapshot) => snapshot,
+        ),
+      );
+    }
+  return taken;
+}
+
+/** The plan found enough room, and somebody has taken it since: nothing of the data was changed, so that everything runs again. */
+async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
+  const plan = (await run.control.crossing(run.epoch))?.plan;
+  if (!(error instanceof InsufficientSpaceError) || plan === undefined || !(await mayReopen(run))) throw error;
+  await reopenRefused(run, plan);
+  throw new RefusedError(`${error.message}. Everything runs again`);
+}
+
+async function takeOne(run: Run, database: string, name: string, automatic: boolean): Promise<Taken> {
+  const { control, epoch } = run;
+  const crossing = await control.crossing(epoch);
+  const known = await control.snapshotOfEpoch(database, name, epoch);
+  if (known?.state === "ready") return { database, name, generation: known.generation, driver: known.driver };
+  const engine = await engineOf(run.definition, database);
+  const snapshot =
+    known ??
+    (await control.beginSnapshot(
+      { database, name, driver: engine.driver(run), epoch, release: crossing?.plan.fromRelease ?? null, automatic },
+      (generation) => engine.snapshotLocation(run, database, name, generation),
+    ));
+  // Killed between copy and record: the copy cannot be told from a good one, and the fence still stands, so it is made again.
+  const taken = await engine.takeSnapshot(run, snapshot, known !== null);
+  await control.finishSnapshot(snapshot.id, { ...taken, baseline: crossing?.baseline ?? null });
+  return { database, name, generation: snapshot.generation, driver: snapshot.driver };
+}

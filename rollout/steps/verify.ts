@@ -1,0 +1,61 @@
+/** Verification: the system's own checks, through the gate with the verifier's pass. Only when every one has passed are users let in. */
+import type { Pins } from "../../config/pins.ts";
+import type { CheckResult } from "../../config/system/definition.ts";
+import { beginAttempt } from "../verification/attempt.ts";
+import { checksFor, runChecks } from "../verification/checks.ts";
+import { openContext } from "../verification/context.ts";
+import { running, settleMs, staySteady } from "../verification/steady.ts";
+import { usersCanWrite } from "../gate.ts";
+import { step, StepOutcomeError, type Run } from "../run.ts";
+
+/** Its detail is what ran when it was verified. */
+export const STAY_UP = "services stay up";
+
+/** At least one check failed; the gate stays closed. */
+export class VerificationFailedError extends StepOutcomeError {
+  readonly failed: CheckResult[];
+  /** @param checked how many there were */
+  constructor(failed: CheckResult[], checked: number) {
+    super(
+      `${failed.length} of ${checked} ${checked === 1 ? "check" : "checks"} failed: ${failed.map(({ name, detail }) => `${name} (${detail})`).join("; ")}`,
+    );
+    this.name = "VerificationFailedError";
+    this.failed = failed;
+  }
+}
+
+export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
+  const crossing = await run.control.crossing(run.epoch);
+  if (crossing !== null) await beginAttempt(run, pins, crossing);
+  const before = await running(run, pins);
+  const ids = checksFor(run.definition, crossing?.plan.scope ?? null);
+  const results = await step(
+    run,
+    "verify",
+    `${ids.length} ${ids.length === 1 ? "check" : "checks"}`,
+    () => check(run, pins, ids),
+    (results) => ({ passed: results.filter(({ status }) => status === "passed").length }),
+  );
+  await step(
+    run,
+    "verify",
+    STAY_UP,
+    () => staySteady(run, pins, before, settleMs(run.definition, crossing?.plan.forward !== false)),
+    (seen) => seen,
+  );
+  if (crossing?.state !== "open") await run.control.setState(run.epoch, "verified");
+  return results;
+}
+
+async function check(run: Run, pins: Pins, ids: string[]): Promise<CheckResult[]> {
+  const context = await openContext(run, pins, { open: usersCanWrite(run.site), attempt: true });
+  try {
+    const results = await runChecks(run.definition, ids, context);
+    await run.control.note({ epoch: run.epoch, runId: run.runId, phase: "verify", step: "results", status: "finished", detail: results });
+    const failed = results.filter(({ status }) => status === "failed");
+    if (failed.length > 0) throw new VerificationFailedError(failed, results.length);
+    return results;
+  } finally {
+    await context.end();
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What an attempt to verify begins with, so that it judges what is now: an earlier one that failed left errors in the services' logs, and others may
+ * have written since rows were counted.
+ */
+import { targetOf } from "../../workloads/index.ts";
+import type { Crossing, JournalEntry } from "../../config/record.ts";
+import { usersAreOut } from "../gate.ts";
+import { ordered } from "../../config/plan.ts";
+import { step, type Run } from "../run.ts";
+import { setFlags } from "../steps/flags.ts";
+import type { Pins } from "../../config/pins.ts";
+import { countInside } from "./baseline.ts";
+
+export async function beginAttempt(run: Run, pins: Pins, crossing: Crossing): Promise<void> {
+  if (crossing.state === "open") return;
+  const journal = await run.control.journal(run.epoch);
+  // One that was killed while it verified has not said that it failed.
+  if (journal.some(({ phase, status, runId }) => runId !== run.runId && (status === "failed" || phase === "verify"))) {
+    // The services have been let in: the fence must not be closed on them.
+    await setFlags(run, pins.flags, "as it is");
+    // Where users are still served, what is read of the logs begins with this attempt instead.
+    if (usersAreOut(run.site)) await startAgain(run, pins, startedBy(run, journal));
+  }
+  if (!crossing.plan.fenceData) await countAnew(run, crossing);
+}
+
+function startedBy({ runId }: Run, journal: JournalEntry[]): string[] {
+  return journal.flatMap((entry) =>
+    entry.phase === "resume" && entry.runId === runId && entry.status === "finished" && isStart(entry.detail) ? [entry.detail.started] : [],
+  );
+}
+
+function isStart(detail: unknown): detail is { started: string } {
+  return typeof (detail as { started?: unknown } | null)?.started === "string";
+}
+
+/** Whatever is wrong with a service shows again in a log that begins now; what was only the earlier attempt's does not. */
+async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> {
+  const components = ordered(run.definition).filter(
+    (name) => pins.components[name]?.run === true && run.definition.components[name]?.kind !== "static" && !fresh.includes(name),
+  );
+  if (components.length === 0) return;
+  const target = targetOf(run.site, run.definition);
+  await step(run, "verify", `start ${components.join(", ")} once more after the attempt before`, async () => {
+    for (const component of components) await target.stop(component);
+    await target.confirmStopped(components);
+    for (const component of [...components].reverse()) await target.resume(component, pins.components[component]!);
+  });
+}
+
+/** That every row of a table is gone since the first count stays to be told. */
+async function countAnew(run: Run, { baseline }: Crossing): Promise<void> {
+  const before = baseline?.counts ?? {};
+  if (Object.keys(before).length === 0) return;
+  const now = await countInside(run, false);
+  const gone = Object.entries(before).filter(([table, rows]) => rows > 0 && now[table] === 0);
+  if (gone.length > 0) await run.control.setCounts(run.epoch, { ...now, ...Object.fromEntries(gone) });
+}

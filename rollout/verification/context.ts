@@ -1,0 +1,124 @@
+/** What the checks see: the system through the gate with the verifier's pass, its data, and what was recorded before. */
+import { plainConfig } from "../../config/secret-config.ts";
+import { definedSecret } from "../../config/secrets.ts";
+import type { Pins } from "../../config/pins.ts";
+import { actionsDone } from "../action.ts";
+import { canonicalTable } from "../../databases/postgres/identifiers.ts";
+import { verifierPass } from "../gate.ts";
+import { targetOf } from "../../workloads/index.ts";
+import type { Target } from "../../workloads/target.ts";
+import type { Crossing } from "../../config/record.ts";
+import { countsAfterReapply } from "../steps/reapply.ts";
+import { originalsOf } from "../originals.ts";
+import type { Run } from "../run.ts";
+import type { HeldProtection } from "../../config/system/protection.ts";
+import type { Baseline, CheckContext } from "../../config/system/definition.ts";
+import { openData } from "./data-access.ts";
+import { linesSince, serverUpSince } from "./lines-since.ts";
+
+export type OpenedContext = CheckContext & { end(): Promise<void> };
+
+/**
+ * @param open users can write while the checks run (`backout verify` on an open system).
+ * @param readOnly sessions refuse to write: for watches, which change nothing.
+ * @param attempt it verifies the crossing: of services that were not started by it, what they wrote to their logs before is not its doing.
+ */
+export async function openContext(
+  run: Run,
+  pins: Pins,
+  { open, readOnly = false, attempt = false }: { open: boolean; readOnly?: boolean; attempt?: boolean },
+): Promise<OpenedContext> {
+  const { site, definition, control } = run;
+  const target = targetOf(site, definition);
+  const crossing = await control.crossing(run.epoch);
+  const restored = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "restore");
+  const undone = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
+  const data = openData(site, { readOnly });
+  const pass = verifierPass(site);
+  const earlier = attempt ? await earlierLines(target, pins, crossing) : {};
+  let upSince: Promise<number | null> | undefined;
+  return {
+    url: (component) => `http://127.0.0.1:${site.ports[component]}`,
+    fetch: (url, init) =>
+      fetch(url, {
+        signal: AbortSignal.timeout(10_000),
+        ...init,
+        headers: { ...Object.fromEntries(new Headers(init?.headers)), "x-backout-pass": pass },
+      }),
+    passHeaders: { "x-backout-pass": pass },
+    database: data.database,
+    sqlite: data.sqlite,
+    releases: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.release])),
+    running: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.run])),
+    secret: (name) => definedSecret(site, definition, name),
+    configuration: (component) => plainConfig(site, pins.components[component]?.config ?? {}),
+    recorded: await recordedObjects(run, pins, crossing?.baseline ?? null),
+    baseline: restored ? await restoredBaseline(run) : undone ? null : (crossing?.baseline ?? null),
+    dataRestored: restored,
+    open,
+    counting: open ? "any" : restored || crossing?.plan.fenceData !== false ? "exact" : "at least",
+    errorLog: async (component, lines) => {
+      const written = (await target.errorLog(component, lines, earlier[component])).slice(-lines);
+      if (written.length === 0) return written;
+      upSince ??= serverUpSince(site.server !== undefined, definition, data);
+      return linesSince(written, (await upSince) ?? 0);
+    },
+    flags: pins.flags,
+    constraints: pins.constraints ?? {},
+    maintenance: pins.maintenance,
+    scope: crossing?.plan.scope ?? null,
+    schema: pins.schema,
+    protections: await heldProtections(run),
+    observe: (component) => target.observe(component),
+    ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(control) }),
+    end: data.end,
+  };
+}
+
+/** How far the logs of services that this crossing did not stop had come when the attempt began. */
+async function earlierLines(target: Target, pins: Pins, crossing: Crossing | null): Promise<Record<string, number>> {
+  const kept = Object.entries(pins.components).filter(([component, { run }]) => run && crossing?.plan.stop.includes(component) === false);
+  return Object.fromEntries(await Promise.all(kept.map(async ([component]) => [component, await target.errorMark(component)] as const)));
+}
+
+/**
+ * Objects of the data as it last was at the declared release: recorded by the deployment that left that release, whether or not its snapshot is
+ * restored now; else by this crossing, where it leaves the release as it is.
+ */
+async function recordedObjects(run: Run, pins: Pins, own: Baseline | null): Promise<Baseline["objects"] | null> {
+  const left = (await run.control.readySnapshots()).filter(
+    ({ baseline, automatic, name }) => automatic && !name.startsWith("before-down-") && baseline?.release === pins.release,
+  );
+  const baseline = left.at(-1)?.baseline ?? (own?.release === pins.release ? own : null);
+  return baseline?.objects ?? null;
+}
+
+/** What was restored, and with it the rows that were put back since. */
+async function restoredBaseline(run: Run): Promise<Baseline | null> {
+  const baseline = await snapshotBaseline(run);
+  return baseline === null ? null : { ...baseline, counts: { ...baseline.counts, ...(await countsAfterReapply(run, run.epoch)) } };
+}
+
+async function heldProtections({ definition, control }: Run): Promise<Record<string, HeldProtection | null>> {
+  const held: Record<string, HeldProtection | null> = {};
+  for (const { id } of definition.protections ?? []) held[id] = await originalsOf(control, id);
+  return held;
+}
+
+async function snapshotBaseline(run: Run): Promise<Baseline | null> {
+  const crossing = await run.control.crossing(run.epoch);
+  const snapshots = await run.control.readySnapshots();
+  for (const [database, { action }] of Object.entries(crossing?.plan.databases ?? {})) {
+    if (action.kind !== "restore") continue;
+    const snapshot = snapshots.find(
+      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
+    );
+    if (snapshot === undefined) continue;
+    const tables = (snapshot.manifest as { tables?: Record<string, { rows: number }> } | null)?.tables;
+    if (tables === undefined || snapshot.baseline === null) return snapshot.baseline;
+    const held = Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [canonicalTable(table), Number(rows)]));
+    // What an older record says of a dump was read from what the dump was restored to: where rows were counted in the fence, that is the truth.
+    return { ...snapshot.baseline, counts: snapshot.driver === "dump" ? { ...held, ...snapshot.baseline.counts } : held };
+  }
+  return null;
+}

@@ -1,0 +1,52 @@
+/** Administrative sessions in the live databases of a stack, opened when first asked for. */
+import type { DatabaseSync } from "node:sqlite";
+import type { Client } from "pg";
+import { endpointOf, liveFile, liveName, type Site } from "../../config/site.ts";
+import type { DataAccess } from "../../config/system/definition.ts";
+
+export type OpenData = DataAccess & { end: () => Promise<void> };
+
+/** @param readOnly sessions whose transactions refuse to write. */
+export function openData(site: Site, { readOnly = false }: { readOnly?: boolean } = {}): OpenData {
+  const sessions = new Map<string, Promise<Client>>();
+  const files = new Map<string, DatabaseSync>();
+  return {
+    database: (name) => {
+      const known = sessions.get(name) ?? session(site, name, readOnly);
+      sessions.set(name, known);
+      return known;
+    },
+    sqlite: (name) => {
+      const known = files.get(name) ?? file(site, name, readOnly);
+      files.set(name, known);
+      return known;
+    },
+    end: async () => {
+      for (const file of files.values()) file.close();
+      for (const session of sessions.values()) await session.then((client) => client.end()).catch(() => undefined);
+    },
+  };
+}
+
+async function session(site: Site, name: string, readOnly: boolean): Promise<Client> {
+  const { connect } = await import("../../databases/postgres/connection.ts");
+  const client = await connect(endpointOf(site), liveName(site, name));
+  if (readOnly) await client.query("SET default_transaction_read_only = on");
+  return client;
+}
+
+/** Loaded only where there is a file: it takes a while, and says that it is experimental. */
+function file(site: Site, name: string, readOnly: boolean): DatabaseSync {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  return new DatabaseSync(liveFile(site, name), { timeout: 5000, readOnly });
+}
+
+/** What a session that is open already gives access to. */
+export function accessTo(client: Client): DataAccess {
+  return {
+    database: async () => Promise.resolve(client),
+    sqlite: (name) => {
+      throw new Error(`${name} is not a SQLite database`);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Whether services stay up. One that was healthy once may end, be started again and again, or answer errors a second later: what is let in front of
+ * users has been the same process, and healthy, for a stated time since it was started.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { targetOf } from "../../workloads/index.ts";
+import { portOf } from "../../workloads/starting.ts";
+import type { Run } from "../run.ts";
+import type { Pins } from "../../config/pins.ts";
+import { askHealth } from "../../processes/process.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+
+/** Unless a definition says otherwise: a release that is new has to show itself for longer than one that ran before. Seconds. */
+const SETTLE_SECONDS = { forward: 3, back: 1 };
+const BETWEEN_MS = 200;
+/** An answer that fails once may be a busy moment; as often as this in a row it is not. */
+const UNHEALTHY_LOOKS = 3;
+const ERROR_LINES = 5;
+
+type Looking = Pick<Run, "site" | "definition">;
+
+/** By component: what ran, so that another process can be told from it. */
+export type Running = Record<string, string | null>;
+
+/** Services that were healthy did not stay so. */
+export class NotSteadyError extends Error {
+  readonly components: string[];
+  constructor(problems: { component: string; problem: string }[]) {
+    super(problems.map(({ component, problem }) => `${component} ${problem}`).join("; "));
+    this.name = "NotSteadyError";
+    this.components = problems.map(({ component }) => component);
+  }
+}
+
+/** How long services must have run before users are let in. Milliseconds. */
+export function settleMs({ settleSeconds }: Pick<SystemDefinition, "settleSeconds">, forward: boolean): number {
+  return 1000 * (settleSeconds ?? (forward ? SETTLE_SECONDS.forward : SETTLE_SECONDS.back));
+}
+
+/** What runs now of what the pins say should run. */
+export async function running(run: Looking, pins: Pick<Pins, "components">): Promise<Running> {
+  const target = targetOf(run.site, run.definition);
+  const seen = shouldRun(run, pins).map(async (component) => [component, (await target.observe(component)).identity] as const);
+  return Object.fromEntries(await Promise.all(seen));
+}
+
+function shouldRun({ definition }: Looking, pins: Pick<Pins, "components">): string[] {
+  return Object.entries(pins.components).flatMap(([component, { run }]) =>
+    run && definition.components[component] !== undefined && definition.components[component].kind !== "static" ? [component] : [],
+  );
+}
+
+/**
+ * Resolves when everything that should run has done so for `minimumMs` since it was started, as the process it was `before`, and is healthy.
+ * Waits only for what was started just now. @throws NotSteadyError
+ */
+export async function staySteady(run: Looking, pins: Pick<Pins, "components">, before: Running, minimumMs: number): Promise<Running> {
+  const unhealthy = new Map<string, number>();
+  for (;;) {
+    const looks = await Promise.all(shouldRun(run, pins).map((component) => look(run, component, before[component])));
+    for (const { component, answer } of looks) unhealthy.set(component, answer === null ? 0 : (unhealthy.get(component) ?? 0) + 1);
+    const problems = looks.flatMap(({ component, gone, answer }) => {
+      if (gone !== null) return [{ component, problem: gone }];
+      return answer !== null && unhealthy.get(component)! >= UNHEALTHY_LOOKS
+        ? [{ component, problem: `was healthy when it was started and is not any more: it answers ${answer}` }]
+        : [];
+    });
+    if (problems.length > 0) throw new NotSteadyError(problems);
+    const youngest = Math.max(0, ...looks.map(({ startedAtMs }) => startedAtMs ?? 0));
+    const restMs = youngest + minimumMs - Date.now();
+    if (restMs <= 0 && looks.every(({ answer }) => answer === null)) return running(run, pins);
+    await sleep(Math.max(20, Math.min(BETWEEN_MS, restMs > 0 ? restMs : BETWEEN_MS)));
+  }
+}
+
+interface Look {
+  component: string;
+  startedAtMs: number | null;
+  /** Why it is not the process it was; null: it is. */
+  gone: string | null;
+  /** What it answers instead of being healthy; null: it is healthy, or has nothing to be asked. */
+  answer: string | null;
+}
+
+async function look({ site, definition }: Looking, component: string, before: string | null | undefined): Promise<Look> {
+  const target = targetOf(site, definition);
+  const { running, identity, startedAtMs } = await target.observe(component);
+  if (!running || (before !== undefined && identity !== before)) {
+    const lines = await target.errorLog(component, ERROR_LINES).catch(() => []);
+    const log =
+      lines.length === 0 ? "its error log is empty" : `the last lines of its error log:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+    const what = running ? "was started again while it was looked at" : "was healthy when it was started and has ended since";
+    return { component, startedAtMs, gone: `${what}; ${log}`, answer: null };
+  }
+  const { health } = definition.components[component]!;
+  if (health === undefined) return { component, startedAtMs, gone: null, answer: null };
+  const { healthy, answer } = await askHealth(`http://127.0.0.1:${portOf(site, component)}${health.path}`, health.body);
+  return { component, startedAtMs, gone: null, answer: healthy ? null : answer };
+}

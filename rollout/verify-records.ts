@@ -1,0 +1,81 @@
+/** What a stack keeps, compared with what was recorded of it: governance log, evidence, exports, snapshots. Reads everything, changes nothing. */
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { ControlRecord } from "../config/record.ts";
+import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-folder.ts";
+import { chainHead, chainProblems } from "../state/governance.ts";
+import type { Ended } from "./ending.ts";
+import { engineOf, type Keeping } from "../databases/engine.ts";
+import { governanceFile, governanceHead } from "./governance.ts";
+
+/** One thing that is not as it was recorded. */
+export interface RecordProblem {
+  what: "governance log" | "evidence" | "export" | "snapshot";
+  /** File, folder, or snapshot with its generation. */
+  where: string;
+  problem: string;
+}
+
+export interface RecordsVerified {
+  /** How much was compared. */
+  checked: { lines: number; evidence: number; exports: number; snapshots: number };
+  problems: RecordProblem[];
+}
+
+export async function verifyRecords(keeping: Keeping): Promise<RecordsVerified> {
+  const { site, control } = keeping;
+  const epochs = (await control.crossings(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
+  const log = governanceFile(site);
+  const problems: RecordProblem[] = chainProblems(log, await governanceHead(control)).map((problem) => ({
+    what: "governance log",
+    where: log,
+    problem,
+  }));
+  const evidence = await evidenceFolders(control, epochs, join(site.home, "records"));
+  for (const folder of evidence)
+    problems.push(...(await evidenceProblems(folder)).map((problem) => ({ what: "evidence" as const, where: folder, problem })));
+  const exported = (await Promise.all(epochs.map((epoch) => control.exports(epoch)))).flat();
+  for (const { path, sha256 } of exported) {
+    const problem = await fileProblem(path, sha256);
+    if (problem !== null) problems.push({ what: "export", where: path, problem });
+  }
+  const snapshots = await control.readySnapshots();
+  for (const snapshot of snapshots) {
+    const engine = await engineOf(keeping.definition, snapshot.database);
+    // Nobody may be in a snapshot that is being copied.
+    const found = await control.whileArming(() => engine.snapshotProblems(keeping, snapshot));
+    const where = `${snapshot.name}@${snapshot.generation} of ${snapshot.database}`;
+    problems.push(...found.map((problem) => ({ what: "snapshot" as const, where, problem })));
+  }
+  return {
+    checked: { lines: chainHead(log).lines, evidence: evidence.length, exports: exported.length, snapshots: snapshots.length },
+    problems,
+  };
+}
+
+/** Those that lie there with a manifest, and those that a run says it closed. */
+async function evidenceFolders(control: ControlRecord, epochs: readonly number[], records: string): Promise<string[]> {
+  const there = existsSync(records)
+    ? readdirSync(records, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && existsSync(join(records, entry.name, MANIFEST)))
+        .map(({ name }) => join(records, name))
+    : [];
+  const recorded: string[] = [];
+  for (const epoch of epochs)
+    for (const { phase, step, status, detail } of await control.journal(epoch)) {
+      if (phase !== "evidence" || step !== "ended" || status !== "finished") continue;
+      const { evidence } = detail as Ended;
+      if (evidence !== null && dirname(evidence) === records) recorded.push(evidence);
+    }
+  return [...new Set([...there, ...recorded])].sort();
+}
+
+async function evidenceProblems(folder: string): Promise<string[]> {
+  if (!existsSync(folder)) return ["the folder is gone"];
+  return manifestDifferences(folder).catch((error: Error) => [`${MANIFEST} cannot be read: ${error.message}`]);
+}
+
+async function fileProblem(path: string, sha256: string): Promise<string | null> {
+  if (!existsSync(path)) return "the file is gone";
+  return (await hashOfFile(path)) === sha256 ? null : "the file was changed";
+}

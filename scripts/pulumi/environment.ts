@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { parse } from "yaml";
+import { STACKS_VARIABLE } from "../../config/ledger.ts";
+import { stackFolderAbove } from "../../config/stack-folder.ts";
+import { cacheFolder } from "./cache-folder.ts";
+import type { Engine } from "./engine.ts";
+import { fileBackend } from "./file-backend.ts";
+import { projectFiles } from "./project.ts";
+
+const PULUMI_CLOUD = "https://api.pulumi.com";
+
+/**
+ * The environment in which the engine runs the project in `project`: this engine and a Node that strips types first on the PATH; the
+ * project's own state and passphrase; no downloads behind the user's back. A variable that the user has set stays as it is.
+ */
+export function engineEnvironment(engine: Engine, project: string): NodeJS.ProcessEnv {
+  const own = process.env;
+  return {
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: join(cacheFolder(), "node"),
+    ...own,
+    [STACKS_VARIABLE]: stackFolderAbove(project),
+    ...backend(own, project),
+    ...passphrase(own, project),
+    ...(engine.way === "build" ? languageOptions(project) : {}),
+    PATH: [engine.folder, join(project, "node_modules", ".bin"), dirname(process.execPath), own["PATH"] ?? ""]
+      .filter(Boolean)
+      .join(delimiter),
+  };
+}
+
+/** A token without an address means Pulumi Cloud; it would otherwise lose against the backend that Pulumi.yaml names. */
+function backend(own: NodeJS.ProcessEnv, project: string): NodeJS.ProcessEnv {
+  if (own["PULUMI_BACKEND_URL"]) return {};
+  if (own["PULUMI_ACCESS_TOKEN"]) return { PULUMI_BACKEND_URL: PULUMI_CLOUD };
+  return { PULUMI_BACKEND_URL: fileBackend(projectFiles(project).state) };
+}
+
+function passphrase(own: NodeJS.ProcessEnv, project: string): NodeJS.ProcessEnv {
+  if (own["PULUMI_CONFIG_PASSPHRASE"] !== undefined || own["PULUMI_CONFIG_PASSPHRASE_FILE"] !== undefined) return {};
+  return { PULUMI_CONFIG_PASSPHRASE_FILE: projectFiles(project).passphrase };
+}
+
+interface RuntimeOptions {
+  typescript?: boolean;
+  tsconfig?: string;
+  nodeargs?: string;
+}
+
+/** What the language host of the `build` way has to be told apart, see from-build.ts. */
+function languageOptions(project: string): NodeJS.ProcessEnv {
+  const options = runtimeOptions(project);
+  return {
+    BACKOUT_LANGUAGE_TYPESCRIPT: String(options.typescript ?? true),
+    BACKOUT_LANGUAGE_TSCONFIG: options.tsconfig ?? "",
+    BACKOUT_LANGUAGE_NODEARGS: options.nodeargs ?? "",
+  };
+}
+
+function runtimeOptions(project: string): RuntimeOptions {
+  const file = ["Pulumi.yaml", "Pulumi.yml"].map((name) => join(project, name)).find((path) => existsSync(path));
+  if (file === undefined) return {};
+  const { runtime } = parse(readFileSync(file, "utf8")) as { runtime?: string | { options?: RuntimeOptions } };
+  return (typeof runtime === "object" ? runtime.options : undefined) ?? {};
+}

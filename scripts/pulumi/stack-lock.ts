@@ -1,0 +1,79 @@
+/** One verb at a time per stack: the lock says who holds it, since when and why. That of a process that died is nobody's. */
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Site } from "../../config/site.ts";
+import { writeAtomically } from "../../processes/atomic-file.ts";
+import { fileLock } from "../../processes/file-lock.ts";
+import { say } from "./outcome.ts";
+
+export interface LockHolder {
+  pid: number;
+  host: string;
+  user: string;
+  since: string;
+  what: string;
+  runId: string;
+}
+
+/** Another verb works on the stack. */
+export class StackLockedError extends Error {
+  readonly holder: LockHolder;
+  constructor(stack: string, holder: LockHolder) {
+    super(
+      `${stack} is locked by ${holder.user}@${holder.host} (pid ${holder.pid}) since ${holder.since}: ${holder.what}, run ${holder.runId}. Wait for it to end.`,
+    );
+    this.name = "StackLockedError";
+    this.holder = holder;
+  }
+}
+
+/** Enough for the one before to have let go of it. */
+const PATIENCE_MS = 200;
+
+/** @throws StackLockedError */
+export async function withStackLock<T>(
+  site: Pick<Site, "home" | "stack">,
+  what: string,
+  runId: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  mkdirSync(site.home, { recursive: true, mode: 0o700 });
+  const file = join(site.home, "lock.json");
+  const lock = await fileLock(join(site.home, "lock.held"), PATIENCE_MS, 25);
+  if (lock === null) throw new StackLockedError(site.stack, await holderOf(file));
+  try {
+    const dead = read(file);
+    if (dead !== null) say(`the lock of pid ${dead.pid} (${dead.what}) is taken over: that process is dead`);
+    const { username: user } = userInfo();
+    const mine: LockHolder = { pid: process.pid, host: hostname(), user, since: new Date().toISOString(), what, runId };
+    writeAtomically(file, JSON.stringify(mine));
+    try {
+      return await work();
+    } finally {
+      rmSync(file, { force: true });
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** Whoever has just taken it says so a moment later. */
+async function holderOf(file: string): Promise<LockHolder> {
+  for (let look = 0; look < 20; look++) {
+    const holder = read(file);
+    if (holder !== null) return holder;
+    await sleep(25);
+  }
+  const unknown = "unknown";
+  return { pid: 0, host: unknown, user: unknown, since: unknown, what: "it does not say", runId: unknown };
+}
+
+function read(file: string): LockHolder | null {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as LockHolder;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,150 @@
+/** The stack a verb works on: its project, file, declared state, definition and engine. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { withSetup } from "../../workloads/setup.ts";
+import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
+import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../config/edit.ts";
+import { suggestion } from "../../config/errors.ts";
+import { ledgerOrder } from "../../config/ledger.ts";
+import { parseDeclared } from "../../config/parse.ts";
+import { resolvePins, type Pins } from "../../config/pins.ts";
+import type { Declared } from "../../config/schema.ts";
+import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
+import { definitionOf, siteOf, type Site } from "../../config/site.ts";
+import { documentOf } from "../../config/stack-text.ts";
+import { stackFolder } from "../../config/stack-folder.ts";
+import { writeAtomically } from "../../processes/atomic-file.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { Asked } from "../../config/plan.ts";
+import { findProject } from "./project.ts";
+import { secretValues } from "./secret-values.ts";
+
+export interface StackFile {
+  project: string;
+  stack: string;
+  /** `stacks/Pulumi.<stack>.yaml` */
+  file: string;
+  text: string;
+}
+
+export interface OpenStack extends StackFile {
+  declared: Declared;
+  /** What is declared besides the pins: the ledger's order, and the scope the pins are those of. */
+  asked: Asked;
+  definition: SystemDefinition;
+  site: Site;
+  pins: Pins;
+}
+
+/** The stack has no file, or several exist and none was named. */
+export class StackNotFoundError extends Error {
+  readonly given: string | undefined;
+  constructor(stack: string | undefined, known: string[], folder: string) {
+    super(
+      stack === undefined
+        ? `several stacks are declared in ${folder}: name one with --stack (${known.join(", ")})`
+        : `there is no stack file for "${stack}" in ${folder}; there are ${known.join(", ") || "none"}${suggestion(stack, known)}`,
+    );
+    this.name = "StackNotFoundError";
+    this.given = stack;
+  }
+}
+
+/** Folder of the program, to which paths of the ledger are relative: where `main` of Pulumi.yaml lies. */
+export function programFolder(project: string): string {
+  const { main } = projectOf(project);
+  if (main === undefined || !main.startsWith("/")) return project;
+  return main.endsWith(".ts") || main.endsWith(".js") ? join(main, "..") : main;
+}
+
+function projectOf(project: string): { main?: string } {
+  const file = join(project, "Pulumi.yaml");
+  return documentOf(readFileSync(file, "utf8"), file).value ?? {};
+}
+
+function stacksIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []) : [];
+}
+
+export function stackFile(stack: string | undefined, from?: string): StackFile {
+  const project = findProject(from);
+  const folder = stackFolder(project);
+  const known = stacksIn(folder);
+  const chosen = stack ?? (known.length === 1 ? known[0] : undefined);
+  if (chosen === undefined || !known.includes(chosen)) throw new StackNotFoundError(chosen, known, folder);
+  const file = join(folder, `Pulumi.${chosen}.yaml`);
+  return { project, stack: chosen, file, text: readFileSync(file, "utf8") };
+}
+
+/** @param text instead of what the file holds: to look at pins before they are written. */
+export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
+  const encrypted = encryptedKeys(text, found.file);
+  const secret = secretKeys((key) => encrypted.includes(key));
+  requireNoOtherSecrets(secret);
+  const order = ledgerOrder(text, found.file);
+  const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
+  const password = process.env["BACKOUT_SERVER_PASSWORD"];
+  const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
+  const bare = siteOf(declared, found.stack, programFolder(found.project));
+  await knowOwnId(found, bare);
+  const definition = await definitionOf(bare);
+  const asked = { order, scope: declared.scope ?? null };
+  const { site, pins } = hideSecretConfig(resolvePins(declared, definition), bare, secret);
+  return { ...found, text, declared, asked, definition, site, pins: withSetup(pins, site, definition) };
+}
+
+/** On a machine where the stack has no home yet, the engine's state knows which record is its own. @throws ForeignStackError where it was renamed */
+async function knowOwnId({ project, stack, text }: StackFile, site: Site): Promise<void> {
+  if (identityAt(site.home) !== null) return;
+  requireNotRenamed(site, stacksIn(stackFolder(project)));
+  if (site.server === undefined || site.server.embedded || !/^(?:encryptionsalt|secretsprovider):/m.test(text)) return;
+  const { runPulumi } = await import("./pulumi-run.ts");
+  const { code, output } = await runPulumi({ project, stack, arguments: ["stack", "output", "stackId"] });
+  const id = output.trim();
+  if (code === 0 && /^[0-9a-f-]{36}$/.test(id)) rememberId(site.home, id);
+}
+
+/** Somebody changed the stack file since it was read: what they wrote is not written over. */
+export class StackChangedError extends Error {
+  readonly file: string;
+  constructor(file: string, { removed, added }: LineChange) {
+    super(
+      [`${file} was changed meanwhile, so it was not written; look at it and run the same command again:`]
+        .concat(removed.map((line) => `- ${line}`))
+        .concat(added.map((line) => `+ ${line}`))
+        .join("\n"),
+    );
+    this.name = "StackChangedError";
+    this.file = file;
+  }
+}
+
+/**
+ * Writes the stack file, where it still says what was read. @returns the file as it is now.
+ * @throws StackChangedError
+ */
+export function writeStack<T extends StackFile>(found: T, text: string): T {
+  const there = existsSync(found.file) ? readFileSync(found.file, "utf8") : null;
+  if (there !== null && asRead(there) !== asRead(found.text))
+    throw new StackChangedError(found.file, changedLines(withoutSalt(found.text), withoutSalt(there)));
+  const written = keepSalt(there ?? "", text);
+  writeAtomically(found.file, written, 0o644);
+  return { ...found, text: written };
+}
+
+/** The engine writes the passphrase's salt into the stack file when it makes the stack; it must survive an edit of what was read before. */
+const SALT = /^encryptionsalt:.*\n?/m;
+
+function withoutSalt(text: string): string {
+  return text.replace(SALT, "").trimEnd();
+}
+
+/** The engine, when it writes the salt, also puts the truth values and numbers that stand as they are into quotes. */
+function asRead(text: string): string {
+  return withoutSalt(text).replaceAll(/: "(true|false|-?\d+(?:\.\d+)?)"$/gm, ": $1");
+}
+
+function keepSalt(there: string, text: string): string {
+  const salt = SALT.exec(there)?.[0].trimEnd();
+  return SALT.test(text) || salt === undefined ? text : `${text.trimEnd()}\n${salt}\n`;
+}

@@ -1,0 +1,145 @@
+/** Where a stack stands by its record, which a stack file alone cannot say: what opened last, what was begun and is not done, and who began it. */
+import { keptIntent, type Intent } from "../../state/intent.ts";
+import { openControl } from "../../databases/open-state.ts";
+import type { CatalogueDatabase, Crossing, Snapshot, Opening } from "../../config/record.ts";
+import { isDone, look, type Reach } from "../../rollout/look.ts";
+import { commandOf, upCommand } from "../../config/commands.ts";
+import { editPins } from "../../config/edit.ts";
+import { crossingOf, type Pins } from "../../config/pins.ts";
+import type { OpenStack } from "./stack.ts";
+import { say, VerbRefusedError } from "./outcome.ts";
+
+export interface Standing {
+  reach: Reach;
+  /** Last crossing, whatever became of it. */
+  last: Crossing | null;
+  /** The one that opened last: what a way back leads to. */
+  lastOpen: Crossing | null;
+  snapshots: Snapshot[];
+  /** Crossings that opened, oldest first. */
+  opened: Opening[];
+  catalogue: CatalogueDatabase[];
+  /** Of the verb that wrote pins last. */
+  intent: Intent | null;
+  pending: Pending | null;
+}
+
+/** Begun, and not done. */
+export interface Pending {
+  /** Of the verb that began it; null: it was begun by `pulumi up`. */
+  intent: Intent | null;
+  /** Null: its pins are written, and nothing else has happened. */
+  crossing: Crossing | null;
+  /** It leads to a newer release. */
+  forward: boolean;
+  /** The release it leads to. */
+  release: string;
+  /** What it is and how far it is, in words. */
+  title: string;
+  /** What goes on with it, as it is typed here. */
+  command: string;
+}
+
+export async function standingOf(stack: OpenStack): Promise<Standing> {
+  const { site, definition } = stack;
+  const { reach, last, lastOpen, snapshots, catalogue, opened } = await look(site, definition);
+  const nothing = { reach, last, lastOpen, snapshots, catalogue, opened, intent: null, pending: null };
+  if (reach.kind !== "reached") return nothing;
+  const intent = await intentKept(stack);
+  return { ...nothing, intent, pending: pendingOf(stack, last, intent) };
+}
+
+/** What the verb that wrote pins last was about to do. */
+export async function intentKept({ site, definition }: OpenStack): Promise<Intent | null> {
+  const control = await openControl(site, definition);
+  return control === null ? null : keptIntent(control).finally(() => control.end());
+}
+
+/** What was begun and is not done. Pure. */
+export function pendingOf(
+  { site, pins }: { site: OpenStack["site"]; pins: Pins },
+  last: Crossing | null,
+  intent: Intent | null,
+): Pending | null {
+  const command = (of: Intent | null): string => (of === null ? upCommand(site) : commandOf(site.project, "backout", of.command));
+  const isBack = (of: Intent): boolean => of.verb !== "deploy" || of.failed !== undefined;
+  const epoch = last?.epoch ?? 0;
+  const ofLast = intent !== null && intent.crossing === last?.crossing;
+  if (intent !== null && !ofLast && intent.after === epoch && intent.crossing === crossingOf(pins)) {
+    const title = `\`${command(intent)}\` (run ${intent.runId}) has written its pins and was interrupted before anything was stopped`;
+    return { intent, crossing: null, forward: !isBack(intent), release: pins.release, title, command: command(intent) };
+  }
+  if (last === null || last.state === "refused" || isDone(last)) return null;
+  const own = ofLast ? intent : null;
+  const { fromRelease, toRelease, forward } = last.plan;
+  const how = last.failure === null ? "" : `, failed at ${last.failure}`;
+  return {
+    intent: own,
+    crossing: last,
+    forward: own === null ? forward && fromRelease !== toRelease : !isBack(own),
+    release: toRelease,
+    title: `${own === null ? "an update" : `\`${command(own)}\``} is unfinished: crossing ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}, is "${last.state}"${how}`,
+    command: command(own),
+  };
+}
+
+/** @throws VerbRefusedError where nobody can know what runs. */
+export function requireReach({ reach }: Standing): void {
+  if (reach.kind === "unreachable") throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${reach.reason}`);
+}
+
+/** @throws VerbRefusedError where nothing has opened yet. */
+export function requireDeployed({ stack }: OpenStack, standing: Standing): void {
+  requireReach(standing);
+  if (standing.lastOpen !== null) return;
+  const { pending } = standing;
+  throw new VerbRefusedError(
+    pending === null
+      ? `${stack} is not deployed yet; nothing was changed`
+      : `${pending.title}: it is the first; run \`${pending.command}\``,
+  );
+}
+
+/** Whether the verb that wrote pins last is this one with this goal: still on its way, or done with what is open now. */
+export function askedBefore({ intent, pending, last }: Standing, verb: Intent["verb"], goal: string): Intent | null {
+  if (intent === null || intent.verb !== verb || intent.goal !== goal) return null;
+  const done = pending === null && last?.state === "open" && last.crossing === intent.crossing;
+  return pending?.intent === intent || done ? intent : null;
+}
+
+/** Whether bringing the stack to these pins goes on with what was begun, whose words then stand. Says so. */
+export function goesOnWith({ intent, pending, last }: Standing, { pins }: OpenStack): boolean {
+  const crossing = crossingOf(pins);
+  if (pending !== null && (pending.intent?.crossing === crossing || pending.crossing?.crossing === crossing)) {
+    say(`${pending.title}: it is gone on with`);
+    return pending.intent?.crossing === crossing;
+  }
+  // What is done already keeps the words by which it was done.
+  return intent?.crossing === crossing && last?.crossing === crossing;
+}
+
+/** The stack file with what a verb has written, or was about to write. */
+export function textOf(stack: OpenStack, { crossing, edits }: Intent): string {
+  return crossingOf(stack.pins) === crossing ? stack.text : editPins(stack.text, edits);
+}
+
+/**
+ * @param anew whether what is unfinished is to be given up; null: that cannot be asked for.
+ * @param given also without saying so: what of the pending may be left for this, told.
+ * @throws VerbRefusedError where something else is unfinished
+ */
+export function requireSettled(
+  { pending }: Standing,
+  anew: boolean | undefined | null,
+  given: (pending: Pending) => boolean = () => false,
+): void {
+  if (pending === null) return;
+  if (anew === true || given(pending)) return say(`! ${pending.title}; it is given up for this`);
+  const instead = anew === null ? "" : "; to give it up for this, repeat with --anew";
+  throw new VerbRefusedError(`${pending.title}. To go on with it run \`${pending.command}\`${instead}; nothing was changed`);
+}
+
+/** It came to its own end, and that was told: what comes next is for whoever reads it to decide. An interrupted one has told nobody. */
+export function hasFailed({ crossing }: Pending): boolean {
+  return crossing?.failure != null;
+}

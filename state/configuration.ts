@@ -1,0 +1,36 @@
+/** The configuration components ran with, kept as a file before it changes: the way back to what no ledger has. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { canonical, type Pins } from "../config/pins.ts";
+import type { Site } from "../config/site.ts";
+import { writeAtomically } from "../processes/atomic-file.ts";
+
+export interface KeptConfiguration {
+  path: string;
+  /** sha256 of each component's configuration, hexadecimal. */
+  sha256: Record<string, string>;
+}
+
+/** Where a run keeps the configuration it found. */
+export function currentConfigurationFile(site: Pick<Site, "home">, runId: string): string {
+  return join(site.home, "records", runId, "configuration.current.json");
+}
+
+/** Writes configuration and hash of every component; the same pins give the same file. Secrets are referred to in it, never held. */
+export function keepConfiguration(path: string, pins: Pins): KeptConfiguration {
+  const components = Object.fromEntries(
+    Object.entries(pins.components).map(([component, { release, config }]) => [
+      component,
+      { release, config, sha256: createHash("sha256").update(canonical(config)).digest("hex") },
+    ]),
+  );
+  writeAtomically(path, `${JSON.stringify({ release: pins.release, components }, null, 2)}\n`);
+  return { path, sha256: Object.fromEntries(Object.entries(components).map(([component, { sha256 }]) => [component, sha256])) };
+}
+
+/** Whether any component would run with another configuration. */
+export function configurationChanges(from: Pins, to: Pins): boolean {
+  return Object.entries(to.components).some(
+    ([component, { config }]) => canonical(from.components[component]?.config ?? {}) !== canonical(config),
+  );
+}

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { checkDefinition } from "../../config/definition.ts";
+import { DeclaredStateErrors } from "../../config/errors.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { declaredOf, definition, pinsOf } from "./sample.ts";
+
+type Loose = Record<string, unknown>;
+
+function errorsOf(work: () => unknown): string[] {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof DeclaredStateErrors) return error.errors.map(({ message }) => message);
+    throw error;
+  }
+  return [];
+}
+
+const component = (change: Loose): SystemDefinition =>
+  ({
+    ...definition,
+    components: { ...definition.components, backend: { ...definition.components["backend"], ...change } },
+  }) as SystemDefinition;
+const listener = (change: Loose): SystemDefinition =>
+  ({
+    ...definition,
+    listeners: { ...definition.listeners, frontend: { ...definition.listeners["frontend"], ...change } },
+  }) as SystemDefinition;
+const database = (change: Loose): SystemDefinition =>
+  ({ ...definition, databases: { pfa: { ...definition.databases["pfa"], ...change } } }) as SystemDefinition;
+const scope = (change: Loose): SystemDefinition =>
+  ({ ...definition, scopes: { ...definition.scopes, quick: { ...definition.scopes["quick"], ...change } } }) as SystemDefinition;
+
+describe("a definition that is wrong is refused where it is loaded", () => {
+  it.each<[string, unknown, RegExp]>([
+    ["no definition", null, /definition\.: .*must be a map|definition/],
+    [
+      "a message that is missing",
+      { ...definition, maintenanceMessage: undefined },
+      /^definition\.maintenanceMessage: nothing is not allowed: must be a string$/,
+    ],
+    [
+      "a key with a slip",
+      { ...definition, maintenanceMesage: "x" },
+      /^definition\.maintenanceMesage: "x" is not allowed: unknown key.*did you mean `maintenanceMessage`/,
+    ],
+    [
+      "a kind there is not",
+      component({ kind: "deamon" }),
+      /^definition\.components\.backend\.kind: "deamon".*`service` or `worker` or `static`/,
+    ],
+    ["a service without a program", component({ entry: undefined }), /components\.backend\.entry: nothing.*program/],
+    [
+      "a component of an unknown database",
+      component({ databases: ["pfaa"] }),
+      /components\.backend\.databases\.0: "pfaa".*did you mean `pfa`/,
+    ],
+    ["a health path without slash", component({ health: { path: "health", timeoutMs: 1 } }), /health\.path: "health".*begin with \//],
+    ["an environment that is no function", component({ environment: { PORT: "1" } }), /environment.*must be a function/],
+    [
+      "a listener of a misspelt component",
+      listener({ component: "frontent" }),
+      /listeners\.frontend\.component: "frontent".*did you mean `frontend`/,
+    ],
+    ["a route to a misspelt component", listener({ routes: { "/api": "backent" } }), /routes\.\/api: "backent".*did you mean `backend`/],
+    [
+      "a listener under another name",
+      { ...definition, listeners: { web: { component: "frontend" } } },
+      /listeners\.web: "web".*call it frontend/,
+    ],
+    ["a stop order with a stranger", { ...definition, stopOrder: ["wrker"] }, /stopOrder\.0: "wrker".*did you mean `worker`/],
+    ["an unknown engine", database({ engine: "mysql" }), /databases\.pfa\.engine: "mysql".*`postgres` or `sqlite`/],
+    ["the ledger of another engine", database({ ledger: "backout" }), /ledger: "backout".*prisma or supabase/],
+    [
+      "a migration that is nowhere",
+      database({ migrations: [{ name: "a", path: "nowhere" }] }),
+      /migrations\.0\.path: "nowhere".*migration\.sql/,
+    ],
+    ["a table named twice", database({ tables: ["users", "users"], principalTable: "users" }), /tables\.1: "users".*twice/],
+    ["a scope with an unknown check", scope({ checks: ["helth"] }), /scopes\.quick\.checks\.0: "helth".*did you mean `health`/],
+    ["a scope with an unknown pin", scope({ pins: { relaese: "to" } }), /scopes\.quick\.pins\.relaese: "to".*did you mean `release`/],
+    ["a default scope that is none", { ...definition, defaultScope: "quik" }, /defaultScope: "quik".*did you mean `quick`/],
+  ])("%s", (_what, wrong, message) => {
+    const errors = errorsOf(() => checkDefinition(wrong));
+    expect(errors.join("\n")).toMatch(message);
+  });
+
+  it("the systems that come with backout are right", async () => {
+    for (const name of SYSTEM_NAMES) {
+      const system = await loadSystem(name);
+      expect(
+        errorsOf(() => checkDefinition(system)),
+        name,
+      ).toEqual([]);
+    }
+  });
+});
+
+describe("ports", () => {
+  const ports = declaredOf().ports;
+  it.each<[string, Loose, RegExp]>([
+    ["a port that nobody has", { ...ports, wrker: 8450 }, /^backout:ports\.wrker: 8450 is not allowed.*did you mean `worker`/],
+    ["a listener without a port", { ...ports, frontend: undefined }, /^backout:ports\.frontend: nothing is not allowed/],
+    ["a port given twice", { ...ports, backend: ports["frontend"] }, /is not allowed: backout:ports\.\w+ has this port already/],
+    ["the port of the server", { ...ports, backend: 5440 }, /backout:server\.port has this port already/],
+  ])("%s is refused", (_what, wrong, message) => {
+    const given = Object.fromEntries(Object.entries(wrong).filter(([, port]) => port !== undefined));
+    expect(errorsOf(() => pinsOf({ ports: given })).join("\n")).toMatch(message);
+  });
+});
+
+it("names of what every object has are names of nothing", () => {
+  for (const name of ["constructor", "toString", "hasOwnProperty"]) {
+    expect(errorsOf(() => pinsOf({ release: name })).join("\n")).toMatch(/not in the ledger/);
+    expect(errorsOf(() => pinsOf({ components: { [name]: { run: "off" } } })).join("\n")).toMatch(/no such component/);
+  }
+});

@@ -1,0 +1,261 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { DeclaredStateErrors, suggestion, type DeclaredStateError } from "../../config/errors.ts";
+import { parseDeclared } from "../../config/parse.ts";
+import { CONFIG_KEYS } from "../../config/schema.ts";
+import { declaredOf, rawOf } from "./sample.ts";
+
+function errorsOf(change: Record<string, unknown>): DeclaredStateError[] {
+  try {
+    declaredOf(change);
+  } catch (error) {
+    if (error instanceof DeclaredStateErrors) return error.errors;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+const release = (artefact: Record<string, unknown>) => ({ v1: { components: { backend: artefact } } });
+const SHA = "ab".repeat(32);
+
+describe("what is refused, by key, value and what is allowed", () => {
+  it.each<[string, Record<string, unknown>, string, unknown, RegExp]>([
+    ["an unknown target", { target: "kubernetes" }, "backout:target", "kubernetes", /must be `process` or `docker`/],
+    ["an unknown schema policy", { schema: "drop" }, "backout:schema", "drop", /`keep` or `mark` or `down`/],
+    ["an unknown way to carry rows", { carry: "lose" }, "backout:carry", "lose", /`export` or `reapply` or `refuse`/],
+    ["an unknown arming", { arm: "maybe" }, "backout:arm", "maybe", /`deploy` or `always` or `never`/],
+    ["no release", { release: undefined }, "backout:release", undefined, /must be a string/],
+    ["no ledger", { releases: undefined }, "backout:releases", undefined, /must be a map/],
+    ["an empty ledger", { releases: {} }, "backout:releases", {}, /at least one release/],
+    ["a list for a map", { flags: ["sync"] }, "backout:flags", ["sync"], /must be a map/],
+    ["a flag that is no switch", { flags: { sync: "perhaps" } }, "backout:flags.sync", "perhaps", /must be a boolean/],
+    ["a port out of range", { ports: { backend: 70_000 } }, "backout:ports.backend", 70_000, /<=65535/],
+    ["half a port", { ports: { backend: 80.5 } }, "backout:ports.backend", 80.5, /whole number/],
+    [
+      "a component neither on nor off",
+      { components: { worker: { run: "paused" } } },
+      "backout:components.worker.run",
+      "paused",
+      /`on` or `off`/,
+    ],
+    ["an unknown maintenance", { maintenance: "closed" }, "backout:maintenance.mode", "closed", /`off` or `read-only` or `full`/],
+    ["keeping no snapshot", { backups: { keep: 0 } }, "backout:backups.keep", 0, />=1/],
+    ["a data pin with blanks", { data: "before v4" }, "backout:data", "before v4", /must be `current`, a snapshot/],
+    ["generation 0", { data: "before-v4.0.0@0" }, "backout:data", "before-v4.0.0@0", /must be `current`, a snapshot/],
+    ["again: 0", { data: { snapshot: "before-v4.0.0@1", again: 0 } }, "backout:data.again", 0, /counts from 1/],
+    [
+      "an image by tag",
+      { releases: release({ image: "registry.example/app:latest" }) },
+      "backout:releases.v1.components.backend.image",
+      "registry.example/app:latest",
+      /by digest.*a tag can move/,
+    ],
+    [
+      "a short commit",
+      { releases: release({ path: "a", sha256: SHA, commit: "abc1234" }) },
+      "backout:releases.v1.components.backend.commit",
+      "abc1234",
+      /full 40-digit commit/,
+    ],
+    [
+      "a short hash",
+      { releases: release({ path: "a", sha256: "abc" }) },
+      "backout:releases.v1.components.backend.sha256",
+      "abc",
+      /64 hex digits/,
+    ],
+    [
+      "a path without its hash",
+      { releases: release({ path: "a" }) },
+      "backout:releases.v1.components.backend",
+      { path: "a" },
+      /`path` needs `sha256`/,
+    ],
+    [
+      "a build that names nothing",
+      { releases: release({}) },
+      "backout:releases.v1.components.backend",
+      {},
+      /`path` with `sha256`, or `image` with a digest/,
+    ],
+    [
+      "an external server without host",
+      { server: { embedded: false, user: "admin" } },
+      "backout:server.host",
+      undefined,
+      /must be a string/,
+    ],
+    ["a server port in words", { server: { embedded: true, port: "5432x" } }, "backout:server.port", "5432x", /must be a number/],
+  ])("%s", (_what, change, key, value, allowed) => {
+    const [error, ...more] = errorsOf(change);
+    expect(more).toEqual([]);
+    expect(error).toMatchObject({ name: "DeclaredStateError", key, value });
+    expect(error!.allowed).toMatch(allowed);
+    expect(error!.message).toContain(
+      `${key}: ${value === undefined ? "nothing" : typeof value === "string" ? `"${value}"` : JSON.stringify(value)} is not allowed: `,
+    );
+  });
+
+  it("a mistyped key names the one that is meant", () => {
+    const [error] = errorsOf({ relese: "v3.0.0" });
+    expect(error).toMatchObject({ key: "backout:relese", value: "v3.0.0" });
+    expect(error!.message).toContain("did you mean `release`?");
+    for (const key of CONFIG_KEYS) expect(error!.allowed).toContain(key);
+  });
+
+  it.each<[string, Record<string, unknown>, string, string[]]>([
+    ["of a component's pin", { components: { worker: { rum: "off" } } }, "backout:components.worker.rum", ["`run`", "release", "config"]],
+    [
+      "of a build",
+      { releases: release({ path: "a", sha: SHA, sha256: SHA }) },
+      "backout:releases.v1.components.backend.sha",
+      ["`sha256`", "path", "image", "commit"],
+    ],
+    ["of backups", { backups: { kep: 3 } }, "backout:backups.kep", ["`keep`", "quarantines", "snapshots"]],
+    ["of the server", { server: { embedded: true, port: 5440, drivr: "dump" } }, "backout:server.drivr", ["`driver`", "port", "databases"]],
+    ["of maintenance", { maintenance: { mode: "full", mesage: "Back soon" } }, "backout:maintenance.mesage", ["`message`", "mode"]],
+  ])("a mistyped key inside a map names the one that is meant: %s", (_where, change, key, told) => {
+    const errors = errorsOf(change);
+    const error = errors.find((one) => one.key === key);
+    expect(error, JSON.stringify(errors.map(({ message }) => message))).toBeDefined();
+    for (const word of told) expect(error!.allowed).toContain(word);
+    expect(error!.allowed).toContain(`did you mean ${told[0]}?`);
+  });
+
+  it("several at once are all told", () => {
+    const errors = errorsOf({ target: "kubernetes", maintenence: "off", flags: { sync: 1 }, ports: { backend: 0, worker: -1 } });
+    expect(errors.map(({ key }) => key).sort()).toEqual([
+      "backout:flags.sync",
+      "backout:maintenence",
+      "backout:ports.backend",
+      "backout:ports.worker",
+      "backout:target",
+    ]);
+    expect(() => declaredOf({ target: "kubernetes", carry: "lose" })).toThrow(/backout:target.*\n.*backout:carry/);
+  });
+
+  it("a long value is cut, and the server's password is never shown", () => {
+    expect(errorsOf({ target: "x".repeat(500) })[0]!.message.length).toBeLessThan(300);
+    const [error] = errorsOf({ serverPassword: ["hunter2"] });
+    expect(error!.key).toBe("backout:serverPassword");
+    expect(`${error!.message} ${JSON.stringify(error!.value)}`).not.toContain("hunter2");
+  });
+});
+
+describe("what is accepted", () => {
+  it("`off` and `on` as words and as booleans", () => {
+    for (const [off, on] of [
+      ["off", "on"],
+      [false, true],
+      ["false", "true"],
+    ])
+      expect(
+        declaredOf({
+          components: { worker: { run: off === "false" ? false : off }, backend: { run: on === "true" ? true : on } },
+          maintenance: off,
+        }),
+      ).toMatchObject({
+        components: { worker: { run: "off" }, backend: { run: "on" } },
+        maintenance: { mode: "off" },
+      });
+    expect(declaredOf({ maintenance: { mode: false } }).maintenance).toEqual({ mode: "off" });
+  });
+
+  it("the same as JSON text, as Pulumi hands it over", () => {
+    const change = {
+      components: { worker: { run: "off", config: { PORT: "80" } } },
+      flags: { sync: false },
+      data: { snapshot: "before-v4.0.0@2", again: 1 },
+      exact: true,
+    };
+    const plain = rawOf(undefined, change);
+    const asText = Object.fromEntries(
+      Object.entries(plain).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+    );
+    expect(parseDeclared(asText)).toEqual(parseDeclared(plain));
+  });
+
+  it.each(["12345678", "true", "-1", "{not json", '["a"]', "99999999999999999999", "1e9"])(
+    "a password that looks like something else: %s",
+    (password) => {
+      expect(declaredOf({ serverPassword: password }).serverPassword).toBe(password);
+    },
+  );
+
+  it("a release named by a number, as Pulumi hands it over", () => {
+    const releases = JSON.stringify({ 20251128: { components: { backend: { path: "a", sha256: SHA } } } });
+    expect(declaredOf({ releases, release: "20251128" }).release).toBe("20251128");
+  });
+
+  it("keys of other namespaces are nobody's business here", () => {
+    expect(parseDeclared({ ...rawOf(), "aws:region": "eu-central-1", "other:release": 7 })).toEqual(parseDeclared(rawOf()));
+  });
+
+  it("defaults: data as it is, schema kept, out of maintenance, rows exported", () => {
+    const bare = declaredOf({
+      data: undefined,
+      schema: undefined,
+      maintenance: undefined,
+      backups: undefined,
+      arm: undefined,
+      carry: undefined,
+      target: undefined,
+    });
+    expect(bare).toMatchObject({
+      data: "current",
+      schema: "keep",
+      maintenance: { mode: "off" },
+      backups: { keep: 3, quarantines: 3, snapshots: [] },
+      arm: "deploy",
+      carry: "export",
+      target: "process",
+      blocked: {},
+      exact: false,
+    });
+  });
+
+  it.each(["current", "before-v4.0.0", "before-v4.0.0@2", "quarantine:pfa_quarantine_3"])(
+    "data pin %s, for one database and by name",
+    (pin) => {
+      expect(declaredOf({ data: pin }).data).toBe(pin);
+      expect(declaredOf({ data: { pfa: pin } }).data).toEqual({ pfa: pin });
+    },
+  );
+
+  it("an image by digest, with and without a name", () => {
+    for (const image of [`registry.example:5000/team/app@sha256:${SHA}`, `sha256:${SHA}`])
+      expect(declaredOf({ releases: release({ image }), release: "v1" }).releases["v1"]!.components["backend"]).toEqual({ image });
+  });
+
+  it("no image is ever accepted by a tag alone", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-z]{1,6}(\/[a-z]{1,6})?(:[a-z0-9.]{1,8})?$/), (image) => {
+        expect(() => declaredOf({ releases: release({ image }) })).toThrow(DeclaredStateErrors);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("did you mean", () => {
+  it.each([
+    ["relase", "release"],
+    ["v3.0", "v3.0.0"],
+    ["WORKER", "worker"],
+    ["frontned", "frontend"],
+  ])("%s → %s", (given, meant) => {
+    expect(suggestion(given, ["release", "v3.0.0", "worker", "frontend", "backend"])).toBe(` (did you mean \`${meant}\`?)`);
+  });
+
+  it("says nothing where nothing is near", () => {
+    expect(suggestion("xyz", ["release", "worker"])).toBe("");
+    expect(suggestion("anything", [])).toBe("");
+  });
+});
+
+it("a name that nobody reads to the end, or that a terminal takes for a command, is refused, and told so that it does nothing", () => {
+  const [long] = errorsOf({ system: "x".repeat(1001) });
+  expect(long?.message).toMatch(/^backout:system: "x+… is not allowed: must be at most 1000 characters$/);
+  const [command] = errorsOf({ system: "\u001b[2J" });
+  expect(command?.message).toBe('backout:system: "\\u001b[2J" is not allowed: must hold no control characters');
+});

@@ -1,0 +1,81 @@
+/** A stack file as a person keeps it, and what a program is handed of it. */
+import { rawConfig } from "../../config/edit.ts";
+import { parseDeclared } from "../../config/parse.ts";
+import { resolvePins, type Pins } from "../../config/pins.ts";
+import type { Declared } from "../../config/schema.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+
+export const definition: SystemDefinition = pfaVanguard;
+
+const hash = (digit: string): string => `${digit}f`.repeat(32);
+
+/** PFA Vanguard at v4.0.0. */
+export const STACK = `# PFA Vanguard: what it should be now.
+config:
+  backout:system: pfa-vanguard
+  backout:target: process
+  # The server backout brings along.
+  backout:server:
+    embedded: true
+    port: 5440
+  backout:ports:
+    backend: 8440
+    frontend: 8441
+    backend-upstream: 8442
+    worker: 8443
+  # The ledger.
+  backout:releases:
+    v3.0.0:
+      schema:
+        pfa: 20250915000002_forecast_window
+      components:
+        backend:
+          path: releases/v3.0.0/backend
+          sha256: ${hash("1")}
+        worker:
+          path: releases/v3.0.0/worker
+          sha256: ${hash("2")}
+        frontend:
+          path: releases/v3.0.0/frontend
+          sha256: ${hash("3")}
+    v4.0.0:
+      schema:
+        pfa: 20251128000003_phase4_bidirectional_sync_infrastructure
+      components:
+        backend:
+          path: releases/v4.0.0/backend
+          sha256: ${hash("4")}
+        worker:
+          path: releases/v4.0.0/worker
+          sha256: ${hash("5")}
+        frontend:
+          path: releases/v4.0.0/frontend
+          sha256: ${hash("6")}
+  # THE PINS. The release every component runs.
+  backout:release: v4.0.0
+  # The data: \`current\`, or the exact snapshot it descends from.
+  backout:data: current
+  backout:schema: keep
+  # Maintenance: off, or {mode: read-only | full, message: "…"}.
+  backout:maintenance: off
+  backout:backups:
+    keep: 3
+    quarantines: 3
+  backout:arm: deploy
+  backout:carry: export
+encryptionsalt: v1:abc=:v1:def==
+`;
+
+export function rawOf(text: string = STACK, change: Record<string, unknown> = {}): Record<string, unknown> {
+  const raw = { ...rawConfig(text), ...Object.fromEntries(Object.entries(change).map(([key, value]) => [`backout:${key}`, value])) };
+  return Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
+}
+
+export function declaredOf(change: Record<string, unknown> = {}, text: string = STACK): Declared {
+  return parseDeclared(rawOf(text, change));
+}
+
+export function pinsOf(change: Record<string, unknown> = {}, text: string = STACK): Pins {
+  return resolvePins(declaredOf(change, text), definition);
+}

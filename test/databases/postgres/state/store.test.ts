@@ -1,0 +1,256 @@
+/** The control database on a real server: crossings, journal, lock, catalogue, lineage. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  beginSnapshot,
+  catalogue,
+  catalogued,
+  finishSnapshot,
+  forget,
+  liveLineage,
+  NO_LINEAGE,
+  readySnapshots,
+  remainders,
+  setSnapshotState,
+  snapshotOfEpoch,
+} from "../../../../databases/postgres/state/catalogue.ts";
+import { controlDatabaseName } from "../../../../state/name.ts";
+import { LockedError } from "../../../../config/record.ts";
+import { ControlStore } from "../../../../databases/postgres/state/store.ts";
+import { unfinished } from "../../../../rollout/look.ts";
+import { crossingOf } from "../../../../config/pins.ts";
+import { quote, UnreachableError } from "../../../../databases/postgres/connection.ts";
+import { startServer, type TestServer } from "../embedded.ts";
+import { pinsOf } from "../../../config/sample.ts";
+import { plan } from "../../../rollout/sample.ts";
+import { freePort } from "../../../support/free-port.ts";
+
+let server: TestServer;
+let store: ControlStore;
+beforeAll(async () => {
+  server = await startServer();
+  store = await ControlStore.create(server.endpoint, "shop_backout");
+});
+afterAll(async () => {
+  await store?.end();
+  await server?.remove();
+});
+
+const pins = pinsOf({ data: "before-v4.0.0@1", components: { worker: { config: { LIMIT: "1" } } } });
+const crossing = (epoch: number) => ({
+  epoch,
+  crossing: crossingOf(pins),
+  pins,
+  plan: plan(pinsOf()),
+  runId: `run-${epoch}`,
+  reason: epoch === 1 ? "INCIDENT-7" : null,
+});
+
+describe("the control database", () => {
+  it("looked for, it is not made; without a server it says so", async () => {
+    expect(await ControlStore.open(server.endpoint, "nothing_backout")).toBeNull();
+    // Made, but by a run that was killed before its tables were there.
+    await server.database("half_backout");
+    expect(await ControlStore.open(server.endpoint, "half_backout")).toBeNull();
+    const port = await freePort();
+    await expect(ControlStore.open({ ...server.endpoint, port }, "shop_backout")).rejects.toThrow(UnreachableError);
+  });
+
+  it("made twice and at the same time, it is one, closed to everybody else", async () => {
+    const stores = await Promise.all([1, 2, 3].map(() => ControlStore.create(server.endpoint, "both_backout")));
+    for (const one of stores) expect(await one.lastCrossing()).toBeNull();
+    await Promise.all(stores.map((one) => one.end()));
+    const { rows } = await server.control.query("SELECT has_database_privilege('public', 'both_backout', 'CONNECT') AS open");
+    expect(rows).toEqual([{ open: false }]);
+  });
+
+  it("its name fits however long the live one is", () => {
+    expect(controlDatabaseName("pfa")).toBe("pfa_backout");
+    expect(Buffer.byteLength(controlDatabaseName("x".repeat(63)))).toBeLessThanOrEqual(63);
+  });
+});
+
+describe("crossings", () => {
+  it("from the first word to open; pins come back as the same crossing", async () => {
+    await store.beginCrossing(crossing(1));
+    const begun = (await store.lastCrossing())!;
+    expect(begun).toMatchObject({
+      epoch: 1,
+      state: "closing",
+      openedAt: null,
+      recordedAt: null,
+      failure: null,
+      reason: "INCIDENT-7",
+      pins,
+    });
+    expect(crossingOf(begun.pins)).toBe(begun.crossing);
+    expect(unfinished(begun)).toBe(true);
+    expect(await store.lastOpenCrossing()).toBeNull();
+    await store.setFailure(1, "verify: 14 checks");
+    expect((await store.crossing(1))!.failure).toBe("verify: 14 checks");
+    for (const state of ["closed", "verified", "open"] as const) await store.setState(1, state);
+    await store.setRecorded(1);
+    const opened = (await store.lastOpenCrossing())!;
+    expect(await store.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
+    expect(opened).toMatchObject({ epoch: 1, state: "open", failure: null });
+    expect([opened.openedAt, opened.recordedAt].every((at) => at !== null)).toBe(true);
+    expect(unfinished(opened)).toBe(false);
+  });
+
+  it("opened a second time, it keeps the time of the first", async () => {
+    const { openedAt } = (await store.crossing(1))!;
+    await store.setState(1, "open");
+    expect((await store.crossing(1))!.openedAt).toBe(openedAt);
+  });
+
+  it("begun again, it is closed again, with its record kept", async () => {
+    await store.beginCrossing({ ...crossing(1), runId: "another" });
+    expect(await store.crossing(1)).toMatchObject({ state: "closing", openedAt: null, recordedAt: null, runId: "run-1" });
+    await store.setState(1, "open");
+  });
+
+  it("a refused one is finished without having opened", async () => {
+    await store.beginCrossing(crossing(2));
+    await store.setState(2, "refused");
+    const last = (await store.lastCrossing())!;
+    expect([last.epoch, unfinished(last), (await store.lastOpenCrossing())!.epoch]).toEqual([2, false, 1]);
+    expect((await store.crossings(1)).map(({ epoch }) => epoch)).toEqual([2]);
+  });
+
+  it("a baseline is the first one; its counts come later", async () => {
+    const baseline = { at: "2025-11-28T00:00:00.000Z", release: "v4.0.0", counts: {}, latencyMs: 2.5, flags: { sync: true } };
+    await store.setCounts(2, { users: 1 });
+    expect((await store.crossing(2))!.baseline).toBeNull();
+    await store.setBaseline(2, baseline);
+    await store.setBaseline(2, { ...baseline, release: "half down" });
+    await store.setCounts(2, { users: 3 });
+    expect((await store.crossing(2))!.baseline).toEqual({ ...baseline, counts: { users: 3 } });
+  });
+
+  it("the journal is in the order of what happened", async () => {
+    const entry = { epoch: 2, runId: "run-2", phase: "fence", step: "protect" };
+    await store.note({ ...entry, status: "started" });
+    await store.note({ ...entry, status: "finished", durationMs: 12.5, detail: { sessions: 3 } });
+    await store.note({ ...entry, step: "stop", status: "failed", detail: { error: "no" } });
+    expect((await store.journal(2)).map(({ step, status, durationMs, detail }) => [step, status, durationMs, detail])).toEqual([
+      ["protect", "started", undefined, null],
+      ["protect", "finished", 12.5, { sessions: 3 }],
+      ["stop", "failed", undefined, { error: "no" }],
+    ]);
+    expect(await store.journal(99)).toEqual([]);
+  });
+});
+
+describe("the lock", () => {
+  it("keeps another run out and says who holds it, until that one ends", async () => {
+    const [first, second] = [
+      await ControlStore.create(server.endpoint, "lock_backout"),
+      await ControlStore.create(server.endpoint, "lock_backout"),
+    ];
+    try {
+      await first.lock({ runId: "run-1", pid: 4711 }, 0);
+      const refused = second.lock({ runId: "run-2" }, 150);
+      await expect(refused).rejects.toThrow(LockedError);
+      await expect(refused).rejects.toThrow(/another run holds the lock.*"pid":4711.*wait for it to end/);
+      const waiting = second.lock({ runId: "run-2", pid: 4712 }, 30_000);
+      await first.end();
+      await waiting;
+      const third = await ControlStore.create(server.endpoint, "lock_backout");
+      await expect(third.lock({ runId: "run-3" }, 0)).rejects.toMatchObject({ holder: { runId: "run-2", pid: 4712 } });
+      await third.end();
+    } finally {
+      await first.end();
+      await second.end();
+    }
+  });
+});
+
+describe("arming", () => {
+  it("one at a time, also where several parts of one process are at it, and also where the one before failed", async () => {
+    const said: string[] = [];
+    const arm = (name: string) =>
+      store.whileArming(async () => {
+        said.push(`${name} begins`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        said.push(`${name} ends`);
+        if (name === "first") throw new Error("its own");
+      });
+    const first = arm("first");
+    const second = arm("second");
+    await expect(first).rejects.toThrow("its own");
+    await second;
+    expect(said).toEqual(["first begins", "first ends", "second begins", "second ends"]);
+  });
+});
+
+describe("snapshots", () => {
+  const wanted = { database: "pfa", name: "before-v4.0.0", driver: "template", release: "v3.0.0", automatic: true };
+  const begin = (epoch: number, name = wanted.name) =>
+    beginSnapshot(store.client, { ...wanted, name, epoch }, (generation) => `${name}_${generation}`);
+  const finish = (id: number) =>
+    finishSnapshot(store.client, id, { manifest: { tables: {} }, statistics: null, baseline: null, sizeBytes: 5_000_000_000 });
+
+  it("a name used before gets the next generation, also when the one before was never finished or is gone", async () => {
+    const first = await begin(3);
+    expect(first).toMatchObject({ generation: 1, location: "before-v4.0.0_1", state: "making", sizeBytes: null });
+    const second = await begin(4);
+    await finish(second.id);
+    expect((await readySnapshots(store.client)).map(({ name, generation, sizeBytes }) => [name, generation, sizeBytes])).toEqual([
+      ["before-v4.0.0", 2, 5_000_000_000],
+    ]);
+    // Nobody goes back to what is half removed, and nothing of it is forgotten before all of it is gone.
+    await setSnapshotState(store.client, second.id, "removing");
+    expect(await readySnapshots(store.client)).toEqual([]);
+    expect((await remainders(store.client, 4)).map(({ id, state }) => [id, state])).toEqual([
+      [first.id, "making"],
+      [second.id, "removing"],
+    ]);
+    expect((await remainders(store.client, 3)).map(({ id }) => id)).toEqual([second.id]);
+    await setSnapshotState(store.client, second.id, "removed");
+    expect(await remainders(store.client, 3)).toEqual([]);
+    expect((await begin(5)).generation).toBe(3);
+    expect((await begin(5, "audit")).generation).toBe(1);
+  });
+
+  it("a crossing finds its own again after a kill", async () => {
+    expect(await snapshotOfEpoch(store.client, "pfa", "before-v4.0.0", 3)).toMatchObject({ generation: 1, state: "making" });
+    expect(await snapshotOfEpoch(store.client, "pfa", "before-v4.0.0", 99)).toBeNull();
+  });
+});
+
+describe("what is kept", () => {
+  it("stays as first said until it is forgotten", async () => {
+    expect(await store.kept("originals")).toBeNull();
+    expect(await store.keepFirst("originals", { editor: "write", viewer: null })).toEqual({ editor: "write", viewer: null });
+    expect(await store.keepFirst("originals", { editor: "read_only" })).toEqual({ editor: "write", viewer: null });
+    await store.forget("originals");
+    expect(await store.kept("originals")).toBeNull();
+  });
+});
+
+describe("lineage", () => {
+  const lineage = { snapshot: { name: "before-v4.0.0", generation: 2, again: 1 }, quarantine: null };
+  const entry = (name: string) => ({ name, database: "pfa", role: "live" as const, lineage, snapshotId: null, epoch: 3 });
+
+  it("belongs to the database, not to its name", async () => {
+    for (const name of ["lived", "fresh"]) await server.database(name);
+    await catalogue(store.client, entry("lived"));
+    expect(await liveLineage(store.client, "lived")).toMatchObject({ exists: true, lineage });
+    await server.control.query(`ALTER DATABASE ${quote("lived")} RENAME TO ${quote("set_aside")}`);
+    await server.control.query(`ALTER DATABASE ${quote("fresh")} RENAME TO ${quote("lived")}`);
+    // What bears the name now was never touched by backout.
+    expect(await liveLineage(store.client, "lived")).toMatchObject({ exists: true, lineage: NO_LINEAGE });
+    expect(await catalogued(store.client)).toMatchObject([{ name: "set_aside", role: "live", lineage }]);
+  });
+
+  it("entered again it changes, and a database that is gone is no longer catalogued", async () => {
+    await catalogue(store.client, { ...entry("set_aside"), role: "quarantine", epoch: 4, verified: { rows: 3 } });
+    const [changed] = await catalogued(store.client);
+    expect(changed).toMatchObject({ name: "set_aside", role: "quarantine", epoch: 4, verified: { rows: 3 } });
+    await server.control.query(`DROP DATABASE ${quote("set_aside")}`);
+    expect(await catalogued(store.client)).toEqual([]);
+    await forget(store.client, changed!.oid);
+    expect(await liveLineage(store.client, "set_aside")).toEqual({ exists: false, lineage: NO_LINEAGE, oid: null });
+    await catalogue(store.client, entry("never_there"));
+    expect(await catalogued(store.client)).toEqual([]);
+  });
+});

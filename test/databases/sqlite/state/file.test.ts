@@ -1,0 +1,183 @@
+/** The control file: what the control database is for systems whose databases are all files. */
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fileCatalogue } from "../../../../databases/sqlite/state/file-catalogue.ts";
+import { ControlFile } from "../../../../databases/sqlite/state/file.ts";
+import { LockedError } from "../../../../config/record.ts";
+import { NO_LINEAGE, type CrossingPlan } from "../../../../config/plan.ts";
+import { unfinished } from "../../../../rollout/look.ts";
+import type { Pins } from "../../../../config/pins.ts";
+import { identityOf } from "../../../../databases/sqlite/identity.ts";
+
+let folder: string;
+let path: string;
+let control: ControlFile;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "backout-control-"));
+  path = join(folder, "control", "control.db");
+  control = await ControlFile.create(path);
+});
+afterEach(async () => {
+  await control.end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const plan = { scope: "restore", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as unknown as CrossingPlan;
+const crossing = (epoch: number) => ({
+  epoch,
+  crossing: `hash-${epoch}`,
+  pins: { release: "v1" } as Pins,
+  plan,
+  runId: `run-${epoch}`,
+  reason: null,
+});
+
+describe("the control file", () => {
+  it("looked for, it is not made; made twice, it is one", async () => {
+    expect(await ControlFile.open(join(folder, "nothing.db"))).toBeNull();
+    writeFileSync(join(folder, "empty.db"), "");
+    expect(await ControlFile.open(join(folder, "empty.db"))).toBeNull();
+    const other = await ControlFile.create(path);
+    await other.beginCrossing(crossing(1));
+    expect((await control.lastCrossing())?.epoch).toBe(1);
+    await other.end();
+  });
+
+  it("a crossing from its first word to its record", async () => {
+    await control.beginCrossing(crossing(1));
+    expect(await control.lastCrossing()).toMatchObject({ ...crossing(1), state: "closing", openedAt: null });
+    const baseline = { at: "2026-01-01T00:00:00.000Z", release: "v2", counts: {}, latencyMs: 2.5, flags: { sync: true } };
+    await control.setBaseline(1, baseline);
+    await control.setBaseline(1, { ...baseline, release: "half down" });
+    await control.setCounts(1, { users: 3 });
+    await control.setFailure(1, "verify: 14 checks");
+    expect(await control.crossing(1)).toMatchObject({ failure: "verify: 14 checks", baseline: { ...baseline, counts: { users: 3 } } });
+    await control.setState(1, "open");
+    const opened = (await control.lastOpenCrossing())!;
+    expect(await control.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
+    expect([opened.failure, unfinished(opened)]).toEqual([null, false]);
+    await control.setState(1, "open");
+    expect((await control.crossing(1))!.openedAt).toBe(opened.openedAt);
+    expect(await control.earlierSeconds(plan)).toHaveLength(1);
+    expect(await control.earlierSeconds({ ...plan, forward: true })).toEqual([]);
+    expect(await control.lastForwardAt()).toBeNull();
+    await control.beginCrossing({ ...crossing(1), runId: "another" });
+    expect(await control.crossing(1)).toMatchObject({ state: "closing", openedAt: null, runId: "run-1" });
+    await control.note({
+      epoch: 1,
+      runId: "run-1",
+      phase: "fence",
+      step: "protect",
+      status: "finished",
+      durationMs: 12.5,
+      detail: { sessions: 3 },
+    });
+    expect((await control.journal(1)).map(({ step, durationMs, detail }) => [step, durationMs, detail])).toEqual([
+      ["protect", 12.5, { sessions: 3 }],
+    ]);
+  });
+
+  it("a crossing took what its runs worked at it, not what lay between them; a run after it opened counts for nothing", async () => {
+    const own = await ControlFile.create(join(folder, "worked.db"));
+    const plan = { scope: "full", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as CrossingPlan;
+    await own.beginCrossing({ epoch: 1, crossing: "a", pins: {} as Pins, plan, runId: "killed", reason: null });
+    await own.setState(1, "open");
+    const at = (runId: string, seconds: number): void =>
+      own.db.exec(
+        `INSERT INTO journal (epoch, run_id, phase, step, status, at) VALUES (1, '${runId}', 'data', 'work', 'finished', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '${seconds - 1000} seconds'))`,
+      );
+    own.db.exec("UPDATE crossings SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1000 seconds')");
+    for (const seconds of [0, 2]) at("killed", seconds);
+    for (const seconds of [900, 903.5]) at("again", seconds);
+    for (const seconds of [1010, 1020]) at("later", seconds);
+    expect(await own.earlierSeconds(plan)).toEqual([expect.closeTo(5.5, 1)]);
+    await own.end();
+  });
+
+  it("snapshots get the next generation; what is kept first stays, what is kept last replaces", async () => {
+    const fresh = { database: "shop", name: "before-v2", driver: "backup", epoch: 1, release: "v1", automatic: true };
+    const first = await control.beginSnapshot(fresh, (generation) => `/snapshots/${generation}.db`);
+    await control.finishSnapshot(first.id, { manifest: null, statistics: null, baseline: null, sizeBytes: 4096 });
+    const second = await control.beginSnapshot({ ...fresh, epoch: 2 }, (generation) => `/snapshots/${generation}.db`);
+    expect([first.location, second.location]).toEqual(["/snapshots/1.db", "/snapshots/2.db"]);
+    await control.setManifest(first.id, { tables: {} });
+    expect(await control.readySnapshots()).toMatchObject([{ id: first.id, automatic: true, sizeBytes: 4096, manifest: { tables: {} } }]);
+    expect(await control.keepFirst("originals", { editor: "write" })).toEqual({ editor: "write" });
+    expect(await control.keepFirst("originals", { editor: "read_only" })).toEqual({ editor: "write" });
+    await control.keep("originals", { editor: "none" });
+    expect(await control.kept("originals")).toEqual({ editor: "none" });
+    await control.forget("originals");
+    expect(await control.kept("originals")).toBeNull();
+  });
+
+  it("a file is known by what it is, not by its name: one put in its place has no lineage", async () => {
+    const file = join(folder, "live.db");
+    writeFileSync(file, "one");
+    const lineage = { snapshot: { name: "before-v2", generation: 1, again: 0 }, quarantine: null };
+    const entry = { name: "shop", database: "shop", role: "live" as const, lineage, snapshotId: null, epoch: 1, path: file };
+    fileCatalogue.enter(control.db, { ...entry, identity: identityOf(file)! });
+    expect(await control.catalogued()).toMatchObject([{ name: "shop", role: "live", lineage }]);
+    // Written beside and renamed, as editors and copying tools do.
+    writeFileSync(`${file}.new`, "another");
+    rmSync(file);
+    writeFileSync(file, "another");
+    expect(await control.catalogued()).toEqual([]);
+    expect(fileCatalogue.lineageOf(control.db, identityOf(file)!)).toBeNull();
+  });
+
+  it("one holder at a time; arming waits for the one before", async () => {
+    await control.lock({ runId: "one" }, 0);
+    const other = await ControlFile.create(path);
+    await expect(other.lock({ runId: "two" }, 150)).rejects.toThrow(LockedError);
+    await expect(other.lock({ runId: "two" }, 0)).rejects.toThrow(/"runId":"one"/);
+    await control.end();
+    await other.lock({ runId: "two" }, 0);
+    const order: string[] = [];
+    await Promise.all([
+      other.whileArming(async () => {
+        order.push("first begins");
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        order.push("first ends");
+      }),
+      new Promise((resolve) => setTimeout(resolve, 50)).then(() =>
+        other.whileArming(async () => Promise.resolve(void order.push("second"))),
+      ),
+    ]);
+    expect(order).toEqual(["first begins", "first ends", "second"]);
+    await other.end();
+  });
+});
+
+it("a home that was moved by hand has its quarantines and snapshots where it is now", async () => {
+  const [before, after] = [join(folder, "home"), join(folder, "moved")];
+  const own = await ControlFile.create(join(before, "control", "control.db"));
+  const [quarantine, elsewhere] = [join(before, "data", "set-aside.db"), join(folder, "elsewhere.db")];
+  mkdirSync(join(before, "data"));
+  for (const [name, file] of [
+    ["set-aside", quarantine],
+    ["elsewhere", elsewhere],
+  ] as const) {
+    writeFileSync(file, name);
+    fileCatalogue.enter(own.db, {
+      identity: identityOf(file)!,
+      name,
+      path: file,
+      database: "shop",
+      role: "quarantine",
+      lineage: NO_LINEAGE,
+      snapshotId: null,
+      epoch: 1,
+    });
+  }
+  const facts = { database: "shop", name: "before-v2", driver: "backup", epoch: 1, release: "v1", automatic: true };
+  const { id } = await own.beginSnapshot(facts, (generation) => join(before, "snapshots", `${generation}.db`));
+  await own.finishSnapshot(id, { manifest: null, statistics: null, baseline: null, sizeBytes: 1 });
+  await own.end();
+  renameSync(before, after);
+  const found = (await ControlFile.open(join(after, "control", "control.db")))!;
+  expect(fileCatalogue.entries(found.db).map(({ path }) => path)).toEqual([join(after, "data", "set-aside.db"), elsewhere]);
+  expect((await found.readySnapshots())[0]!.location).toBe(join(after, "snapshots", "1.db"));
+  await found.end();
+});

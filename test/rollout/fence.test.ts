@@ -1,0 +1,125 @@
+/** `carry: refuse` inside the fence: who is let in again, and who stays out. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sqlite } from "../../databases/sqlite/engine/engine.ts";
+import type { CrossingPlan, DataAction } from "../../config/plan.ts";
+import { RefusedError, StepFailedError, type Run } from "../../rollout/run.ts";
+import { bringData } from "../../rollout/steps/data.ts";
+import { closeFence } from "../../rollout/steps/fence.ts";
+import { gateStateFile } from "../../config/site.ts";
+import type { Pins } from "../../config/pins.ts";
+import { readGateState } from "../../traffic/state.ts";
+import { openFile } from "../../databases/sqlite/database.ts";
+import { releaseFile } from "../../databases/sqlite/fence.ts";
+import { DATABASE, makeStand, planOf, type Stand } from "../databases/engines/sqlite-stand.ts";
+
+const PINS = {
+  release: "v1",
+  components: {},
+  data: {},
+  needs: {},
+  flags: {},
+  maintenance: { mode: "off", message: "" },
+} as unknown as Pins;
+const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
+
+function planned(action: DataAction): CrossingPlan {
+  return {
+    forward: false,
+    fenceData: true,
+    closeGate: true,
+    stop: [],
+    take: [],
+    databases: { [DATABASE]: planOf(action) },
+  } as unknown as CrossingPlan;
+}
+
+describe("rows were written since", () => {
+  let stand: Stand;
+  beforeEach(() => void (stand = makeStand()));
+  afterEach(async () => stand.end());
+
+  const write = (sql: string): void => {
+    releaseFile(stand.live);
+    const db = openFile(stand.live);
+    db.exec(sql);
+    db.close();
+  };
+
+  /** @param became of the crossing that took the snapshot */
+  async function standing(became: "open" | "closed"): Promise<Run> {
+    const first = await stand.run(1);
+    await sqlite.make(first, DATABASE);
+    write("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (1)");
+    const { control } = first;
+    const crossing = (epoch: number) => ({
+      epoch,
+      crossing: `crossing-${epoch}`,
+      pins: PINS,
+      plan: planned({ kind: "none" }),
+      runId: `run-${epoch}`,
+      reason: null,
+    });
+    await control.beginCrossing(crossing(1));
+    await control.setState(1, "open");
+    await control.beginCrossing(crossing(2));
+    const taken = await control.beginSnapshot(
+      { database: DATABASE, name: "before-v2", driver: "backup", epoch: 2, release: "v1", automatic: true },
+      (generation) => sqlite.snapshotLocation(first, DATABASE, "before-v2", generation),
+    );
+    await control.finishSnapshot(taken.id, { ...(await sqlite.takeSnapshot(await stand.run(2), taken, false)), baseline: null });
+    await control.setState(2, became);
+    write("INSERT INTO orders VALUES (2)");
+    return stand.run(3);
+  }
+
+  const close = (run: Run) => closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "refuse", reason: null });
+
+  test("what was open is open again, and nothing was changed", async () => {
+    const run = await standing("open");
+    await expect(close(run)).rejects.toThrow(RefusedError);
+    expect((await run.control.lastCrossing())?.state).toBe("refused");
+    expect(readGateState(gateStateFile(stand.site))?.mode).toBe("open");
+  });
+
+  test("what had not opened stays closed: it is not known to be whole. It says so, and goes on when it may", async () => {
+    const run = await standing("closed");
+    const refused = await close(run).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StepFailedError);
+    expect((refused as Error).message).toMatch(
+      /^fence: backout:carry is "refuse" and 1 row of shop was written since \(orders \+1 ~0 -0\).*\nThe gate stays closed: /,
+    );
+    expect((await run.control.lastCrossing())?.state).toBe("closing");
+    expect(readGateState(gateStateFile(stand.site))?.mode).toBe("closed");
+    await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
+    expect((await run.control.lastCrossing())?.state).toBe("closed");
+  });
+
+  test.each([
+    ["another crossing was begun since", 2, planned(RESTORE), /crossing 2 was begun since/],
+    ["the record is not so far", 4, planned(RESTORE), /crossing 2 was begun since/],
+    [
+      "nobody could look at the data then",
+      3,
+      { ...planned(RESTORE), assumed: true as const },
+      /could not be reached when this was planned/,
+    ],
+  ])("what was planned for something else is not carried out: %s", async (_why, epoch, plan, told) => {
+    const before = await standing("open");
+    const run = await stand.run(epoch);
+    const refused = await closeFence(run, { pins: PINS, plan, carry: "export", reason: null }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(RefusedError);
+    expect((refused as Error).message).toMatch(told);
+    expect(await before.control.lastCrossing()).toMatchObject({ epoch: 2, state: "open", crossing: "crossing-2" });
+    expect(await before.control.crossing(epoch)).toEqual(epoch === 2 ? await before.control.lastCrossing() : null);
+    expect(readGateState(gateStateFile(stand.site))).toBeNull();
+  });
+
+  test("what is restored already is not counted once more: what services wrote to it since is no reason to open", async () => {
+    const run = await standing("open");
+    await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
+    await bringData(run, DATABASE, PINS, planOf(RESTORE));
+    write("INSERT INTO orders VALUES (3)");
+    await close(run);
+    expect((await run.control.lastCrossing())?.state).toBe("closed");
+  });
+});

@@ -1,0 +1,53 @@
+/** The governance log, written to by several processes at the same moment. */
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
+import { ControlFile } from "../../databases/sqlite/state/file.ts";
+import { governanceFile, governanceHead } from "../../rollout/governance.ts";
+import { brokenLinks, chainProblems } from "../../state/governance.ts";
+import { newFolder } from "../workloads/shop.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+/** Writes its entries as soon as `go` is there; tells what it was warned of. */
+const WRITER = `
+import { existsSync } from "node:fs";
+const [home, who, go] = process.argv.slice(2);
+const { ControlFile } = await import("${pathToFileURL(join(ROOT, "control", "file.ts")).href}");
+const { recordGovernance } = await import("${pathToFileURL(join(ROOT, "crossing", "governance.ts")).href}");
+const control = await ControlFile.create(home + "/control.sqlite");
+while (!existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 1));
+for (let epoch = 1; epoch <= 12; epoch++)
+  await recordGovernance({ site: { home }, control, warn: console.log }, { runId: who, epoch, event: "watch" });
+await control.end();
+`;
+
+test("of watches and updates that end at once every entry is in one chain, and its end is known", { timeout: 120_000 }, async () => {
+  const home = newFolder();
+  const [program, go] = [join(home, "writer.ts"), join(home, "go")];
+  mkdirSync(home, { recursive: true });
+  writeFileSync(program, WRITER);
+  await (await ControlFile.create(join(home, "control.sqlite"))).end();
+  const writers = Array.from({ length: 5 }, (_, index) =>
+    spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, home, `run-${index}`, go], {
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
+  const ended = writers.map(async (writer) => {
+    const said: string[] = [];
+    for (const stream of [writer.stdout, writer.stderr]) stream.on("data", (chunk: Buffer) => said.push(chunk.toString()));
+    return [await new Promise((resolve) => writer.once("close", resolve)), said.join("")];
+  });
+  writeFileSync(go, "");
+  expect(await Promise.all(ended)).toEqual(writers.map(() => [0, ""]));
+  const log = governanceFile({ home });
+  expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(60);
+  expect(brokenLinks(log)).toEqual([]);
+  const control = await ControlFile.create(join(home, "control.sqlite"));
+  const head = await governanceHead(control);
+  await control.end();
+  expect(head?.lines).toBe(60);
+  expect(chainProblems(log, head)).toEqual([]);
+});

@@ -1,0 +1,107 @@
+/** What a component is started with is part of the pins: by name, never by value. */
+import { afterEach, expect, test } from "vitest";
+import { ProcessTarget } from "../../workloads/process.ts";
+import { isSetUpAs, setupHash } from "../../workloads/starting.ts";
+import { setupRefusals, withSetup } from "../../workloads/setup.ts";
+import { planCrossing } from "../../config/plan.ts";
+import { crossingOf, type ComponentPin, type Pins } from "../../config/pins.ts";
+import { keepSalt } from "../../config/seal.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import { newSite, pinOf, shop } from "./shop.ts";
+
+afterEach(() => Reflect.deleteProperty(process.env, "BACKOUT_SECRET_TOKEN"));
+
+const pinsOf = (api: ComponentPin): Pins => ({
+  release: "v1",
+  components: { api },
+  data: {},
+  needs: {},
+  schema: "keep",
+  flags: {},
+  maintenance: { mode: "off", message: "" },
+  snapshots: [],
+});
+const PINS = pinsOf(pinOf("v1", undefined));
+
+function changes(from: Pins, to: Pins, definition: SystemDefinition) {
+  const whole = { ...definition, databases: {}, stopOrder: [], listeners: {}, scopes: {} };
+  const { changes, stop } = planCrossing({
+    definition: whole,
+    from,
+    to,
+    unfinished: false,
+    databases: {},
+    order: [],
+    scope: null,
+    snapshots: [],
+  });
+  return { what: changes.map(({ component, what }) => `${component}: ${what}`), stop };
+}
+
+test("another secret, environment or definition is a change, told by name, that stops what it concerns", async () => {
+  const site = await newSite({ target: "process" });
+  keepSalt(site);
+  process.env["BACKOUT_SECRET_TOKEN"] = "sk_live_123";
+  const before = withSetup(PINS, site, shop());
+  expect(JSON.stringify(before)).not.toContain("sk_live_123");
+  expect(withSetup(PINS, site, shop())).toEqual(before);
+  expect(changes(before, before, shop())).toEqual({ what: [], stop: [] });
+
+  process.env["BACKOUT_SECRET_TOKEN"] = "sk_live_456";
+  const rotated = withSetup(PINS, site, shop());
+  expect(changes(before, rotated, shop())).toEqual({ what: ["api: environment changed: TOKEN"], stop: ["api"] });
+  expect(crossingOf(rotated)).not.toBe(crossingOf(before));
+
+  const corrected = shop({ environment: () => ({ DATABASE_URL: "elsewhere", EXTRA: "1" }) });
+  expect(changes(rotated, withSetup(PINS, site, corrected), corrected).what).toEqual([
+    "api: environment changed: DATABASE_URL, DOCKER_HOST, EXTRA, PORT, RELEASE, TOKEN",
+  ]);
+  const patient = shop({ stopGraceMs: 30_000 });
+  expect(changes(rotated, withSetup(PINS, site, patient), patient)).toEqual({
+    what: ["api: definition changed: stopGraceMs"],
+    stop: ["api"],
+  });
+});
+
+test("what an earlier version recorded says nothing of it, and counts as unchanged", async () => {
+  const site = await newSite();
+  const now = withSetup(PINS, site, shop());
+  expect(changes(PINS, now, shop())).toEqual({ what: [], stop: [] });
+  const pin = now.components["api"]!;
+  expect([
+    isSetUpAs(pin, null),
+    isSetUpAs(pin, setupHash(pin)),
+    isSetUpAs(pin, "another"),
+    isSetUpAs(PINS.components["api"]!, "any"),
+  ]).toEqual([true, true, false, true]);
+});
+
+test("the place is no part of it: ports and servers are compared by the targets", async () => {
+  const site = await newSite();
+  keepSalt(site);
+  const elsewhere = { ...site, ports: { api: 1 }, server: { ...site.server!, port: 1 } } as typeof site;
+  expect(withSetup(PINS, elsewhere, shop())).toEqual(withSetup(PINS, site, shop()));
+});
+
+test("a secret that is not set, a database that the system does not have and an environment that cannot be made are refused by name", async () => {
+  const site = await newSite();
+  const asking = (environment: NonNullable<SystemDefinition["components"][string]["environment"]>): string[] =>
+    setupRefusals(site, shop({ environment }), PINS);
+  expect(setupRefusals(site, shop(), PINS)).toEqual([]);
+  expect(asking(({ secret }) => ({ KEY: secret("stripe") }))).toEqual([
+    `the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE, or write it into ${site.home}/secrets/stripe`,
+  ]);
+  expect(asking(({ databaseUrl }) => ({ URL: databaseUrl("shopp") }))).toEqual([
+    'the environment of api asks for the database "shopp", which shop does not have, only shop (did you mean `shop`?): correct its definition',
+  ]);
+  expect(
+    asking(() => {
+      throw new Error("no region");
+    }),
+  ).toEqual(["the environment of api cannot be made: no region; correct its definition"]);
+  const off = pinsOf({ ...pinOf("v1", undefined), run: false });
+  expect(setupRefusals(site, shop({ environment: ({ secret }) => ({ KEY: secret("stripe") }) }), off), "what is off needs nothing").toEqual(
+    [],
+  );
+  expect(await new ProcessTarget(site, shop()).observe("worker")).toMatchObject({ running: false });
+});

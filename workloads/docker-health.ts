@@ -1,0 +1,71 @@
+/** Waiting until a started container works. */
+import { NeverHealthyError, waitHealthy, type ExitState } from "../processes/process.ts";
+import type { ComponentDefinition } from "../config/system/definition.ts";
+import { docker, lastErrorLines } from "./docker-cli.ts";
+import { inspectArguments, logsArguments, waitArguments } from "./docker-commands.ts";
+import { parseContainers } from "./docker-containers.ts";
+
+const ERROR_LINES = 20;
+/** For a component without health endpoint: it has to be seen running once. */
+const SEEN_TIMEOUT_MS = 5_000;
+/** Longer than any health endpoint is waited for: the wait for a container's end is aborted, never timed out. */
+const WATCH_TIMEOUT_MS = 24 * 60 * 60_000;
+
+export interface HealthRequest {
+  component: string;
+  id: string;
+  /** Published port on 127.0.0.1. */
+  port: number;
+  health: ComponentDefinition["health"];
+}
+
+/**
+ * Asks from outside, over the published port: what answers there is what users will get.
+ * @throws NeverHealthyError with the container's error log; DockerUnreachableError
+ */
+export async function untilHealthy({ component, id, port, health }: HealthRequest): Promise<void> {
+  const watch = watchEnd(id);
+  try {
+    await waitHealthy({
+      name: component,
+      isAlive: watch.isAlive,
+      exitState: watch.exitState,
+      ...(health === undefined
+        ? { timeoutMs: SEEN_TIMEOUT_MS, check: () => seenRunning(id) }
+        : {
+            timeoutMs: health.timeoutMs,
+            url: `http://127.0.0.1:${port}${health.path}`,
+            ...(health.body === undefined ? {} : { body: health.body }),
+          }),
+    });
+  } catch (error) {
+    const failure = watch.failure();
+    if (failure !== null) throw failure;
+    if (!(error instanceof NeverHealthyError)) throw error;
+    const errors = await lastErrorLines(logsArguments(id), ERROR_LINES);
+    throw new NeverHealthyError(error.processName, error.waitedMs, error.lastAnswer, error.alive, error.exit, errors);
+  } finally {
+    watch.end();
+  }
+}
+
+/** `docker wait` returns when the container ends, whoever ends it. */
+function watchEnd(id: string): { isAlive: () => boolean; exitState: () => ExitState | null; failure: () => Error | null; end: () => void } {
+  const abort = new AbortController();
+  let exit: ExitState | null = null;
+  let failure: Error | null = null;
+  docker(waitArguments(id), { timeoutMs: WATCH_TIMEOUT_MS, signal: abort.signal }).then(
+    (code) => {
+      exit = { code: Number(code), signal: null };
+    },
+    (error: unknown) => {
+      if (!abort.signal.aborted) failure = error as Error;
+    },
+  );
+  return { isAlive: () => exit === null && failure === null, exitState: () => exit, failure: () => failure, end: () => abort.abort() };
+}
+
+async function seenRunning(id: string): Promise<{ healthy: boolean; answer: string }> {
+  const container = parseContainers(await docker(inspectArguments(id)))[0];
+  return { healthy: container?.running === true, answer: container?.running === true ? "running" : "not running" };
+}

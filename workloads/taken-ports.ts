@@ -1,0 +1,48 @@
+/** Ports that somebody else listens on, found before anything stops for want of them. */
+import type { Pins } from "../config/pins.ts";
+import { gateFolder, processFolder, type Site } from "../config/site.ts";
+import { PortTakenError } from "../processes/process.ts";
+import { findByEnvironment } from "../processes/identity.ts";
+import { holderOf, isPortFree } from "../processes/ports.ts";
+import { MARKER, markerPrefix } from "../processes/record.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import { outOfReach, targetOf } from "./index.ts";
+import { portOf } from "./starting.ts";
+
+/** Of components that are to run. One sentence each. */
+export async function takenPorts(site: Site, definition: SystemDefinition, components: readonly string[]): Promise<string[]> {
+  const reasons: string[] = [];
+  if ((await outOfReach(site, definition)) !== null) return reasons;
+  for (const component of components) {
+    const port = portOf(site, component);
+    if (port === 0 || definition.components[component]?.kind === "static") continue;
+    // A container's port is held by a process of the daemon's.
+    if (site.target !== "process" && (await targetOf(site, definition).observe(component)).running) continue;
+    const reason = await takenPort(component, port, processFolder(site));
+    if (reason !== null) reasons.push(reason);
+  }
+  return reasons;
+}
+
+export function toRun(pins: Pick<Pins, "components">): string[] {
+  return Object.entries(pins.components).flatMap(([component, { run }]) => (run ? [component] : []));
+}
+
+/** Of the gate's listeners, whether it runs or is yet to be started. */
+export async function takenListeners(site: Site, definition: SystemDefinition): Promise<string[]> {
+  const reasons: string[] = [];
+  for (const { component } of Object.values(definition.listeners)) {
+    const port = site.ports[component];
+    const reason = port === undefined ? null : await takenPort(`the traffic gate for ${component}`, port, gateFolder(site));
+    if (reason !== null) reasons.push(reason);
+  }
+  return reasons;
+}
+
+/** @param folder where the stack keeps account of the processes that may have the port: what a killed one left behind is ended by the next start */
+async function takenPort(who: string, port: number, folder: string): Promise<string | null> {
+  if (await isPortFree(port)) return null;
+  const holder = holderOf(port);
+  const ours = findByEnvironment(MARKER, markerPrefix(folder)).some(({ pid }) => pid === holder);
+  return ours ? null : new PortTakenError(who, port, holder).message;
+}
