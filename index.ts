@@ -11,7 +11,7 @@ const { RollbackStack } = await import("./components/rollback-stack.ts");
 const { declaredOrder, STACKS_VARIABLE } = await import("./config/ledger.ts");
 const { stackFolderAbove } = await import("./config/stack-folder.ts");
 const { parseDeclared } = await import("./config/parse.ts");
-const { resolvePins } = await import("./config/pins.ts");
+const { resolvePins } = await import("./config/resolve-pins.ts");
 const { secretKeys } = await import("./config/secret-config.ts");
 const { definitionOf, siteOf } = await import("./config/site.ts");
 

@@ -1,21 +1,11 @@
 /** Which constraints change in a crossing, and in which order. Pure. */
-import { RISK_RANK, type ConstraintDefinition, type ConstraintRisk, type ConstraintState } from "./system/constraint.ts";
+import { RISK_RANK, type ConstraintDefinition, type ConstraintState } from "./system/constraint.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import type { DatabasePlan, PlanInput } from "./plan.ts";
+import type { ConstraintChange } from "./plan.ts";
 
 /** Snapshot that is taken before a constraint of HIGH risk is dropped. */
 export const BEFORE_DROP = "before-drop";
-
-export interface ConstraintChange {
-  name: string;
-  database: string;
-  table: string;
-  risk: ConstraintRisk;
-  from: ConstraintState;
-  to: ConstraintState;
-  /** Pinned text that it comes back with; absent: as it was. */
-  definition?: string;
-}
 
 type Constraints = NonNullable<SystemDefinition["constraints"]>;
 

@@ -22,3 +22,7 @@ export function derivedName(base: string, suffix: string): string {
 export function makingName(name: string): string {
   return derivedName(name, "__making");
 }
+
+export function controlDatabaseName(live: string): string {
+  return `${live.slice(0, 55)}_backout`;
+}

@@ -4,7 +4,7 @@
  */
 import type { CrossingPlan, Lineage } from "./plan.ts";
 import type { Pins } from "./pins.ts";
-import type { Baseline } from "./system/definition.ts";
+import type { Baseline } from "./system/check.ts";
 
 /** How far a crossing has come. `open` is the only state in which users are let in without more work. */
 export type CrossingState = "closing" | "closed" | "verified" | "open" | "refused";

@@ -1,7 +1,8 @@
 /** Puts pins that were recorded back into a stack file. Pure. */
 import { constraintEdits } from "./constraints.ts";
 import type { PinEdit } from "./edit.ts";
-import { canonical, configOf, type DataPin, type Pins } from "./pins.ts";
+import { canonical, type DataPin, type Pins } from "./pins.ts";
+import { configOf } from "./resolve-pins.ts";
 import { isReference, SecretConfigUnknownError } from "./secret-config.ts";
 import type { DataPinText, Declared } from "./schema.ts";
 

@@ -1,19 +1,18 @@
 /** Repairs a data pin can name: those of the definition, and `rows`, which every database has. */
 import type { SystemDefinition } from "./system/definition.ts";
-import type { RepairDefinition } from "./system/repair.ts";
+import type { RepairTerms } from "./system/repair.ts";
 import type { DataPin } from "./pins.ts";
 import { suggestion } from "./errors.ts";
 
-const rowsFromSnapshot: RepairDefinition = {
+/** What every database has; `rollout/repairs/repair.ts` runs it. */
+const ROWS: RepairTerms = {
   title: "Rows named one by one go back to what they were in the snapshot",
   arguments: { rows: { title: "rows as <table>/<primary key>, separated by commas" } },
   readsSnapshot: true,
-  // Pins are read by programs that have no use for a database client.
-  run: async (context) => (await import("../rollout/repairs/rows.ts")).restoreRows(context),
 };
 
-export function repairsOf(definition: SystemDefinition, database: string): Record<string, RepairDefinition> {
-  return { rows: rowsFromSnapshot, ...definition.databases[database]?.repairs };
+export function repairsOf(definition: SystemDefinition, database: string): Record<string, RepairTerms> {
+  return { rows: ROWS, ...definition.databases[database]?.repairs };
 }
 
 /** What is wrong with a pinned repair: its name, its snapshot, its arguments. */

@@ -4,13 +4,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { controlDatabaseName } from "../state/name.ts";
-import type { Endpoint } from "../databases/postgres/connection.ts";
-import { derivedName } from "./names.ts";
+import { controlDatabaseName, derivedName } from "./names.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { serverRunner } from "../processes/run-as.ts";
-import { layoutOf, locate } from "../databases/postgres/server-home.ts";
+import { layoutOf, locate } from "./server-home.ts";
 import type { SystemDefinition } from "./system/definition.ts";
-import { loadSystem } from "../systems/registry.ts";
+import { loadSystem } from "./load-system.ts";
 import { checkDefinition } from "./definition.ts";
 import { DeclaredStateError, DeclaredStateErrors } from "./errors.ts";
 import type { Declared, ServerDeclaration } from "./schema.ts";
@@ -243,4 +242,8 @@ export function processFolder(site: Pick<Site, "home">): string {
 }
 export function publishedFolder(site: Pick<Site, "home">, component: string): string {
   return join(site.home, "sites", component);
+}
+
+export function exportFolder(site: Pick<Site, "home">, runId: string, database: string): string {
+  return join(site.home, "exports", runId, database);
 }

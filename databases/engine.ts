@@ -10,7 +10,7 @@ import type { NotHeld } from "./postgres/reapply-result.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
 import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "../config/plan.ts";
-import type { Log, Run } from "../rollout/run.ts";
+import type { Log, Run } from "../config/run.ts";
 
 /** What looking needs; `control` is null where no control record has been made yet. */
 export interface Looking {
@@ -168,20 +168,6 @@ export interface DatabaseEngine {
   exportReplaced(run: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
   /** Rows that differ between a quarantine and the snapshot it is measured against, as files. */
   exportSince(run: Run, quarantine: CatalogueDatabase, snapshot: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
-}
-
-export async function engineOf(definition: SystemDefinition, database: string): Promise<DatabaseEngine> {
-  const engine = definition.databases[database]?.engine;
-  if (engine === undefined) throw new Error(`${definition.name} has no database ${database}`);
-  return engine === "sqlite"
-    ? (await import("./sqlite/engine/engine.ts")).sqlite
-    : (await import("./postgres/engine/engine.ts")).postgres;
-}
-
-/** The engines of a system, each with its databases. */
-export async function enginesOf(definition: SystemDefinition): Promise<{ engine: DatabaseEngine; databases: string[] }[]> {
-  const groups = Map.groupBy(Object.keys(definition.databases), (database) => definition.databases[database]!.engine);
-  return Promise.all([...groups.values()].map(async (databases) => ({ engine: await engineOf(definition, databases[0]!), databases })));
 }
 
 /** Whether the live data is what the action asks for. */

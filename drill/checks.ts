@@ -1,8 +1,7 @@
 /** What a drill finds by itself, judged: pure, from what was seen. Nothing here asks the toolkit whether it did well. */
-import type { CheckResult } from "../config/system/definition.ts";
+import type { CheckResult } from "../config/system/check.ts";
 import type { ContentDifference } from "./contents.ts";
-import type { Counts } from "./differences.ts";
-import { total } from "./differences.ts";
+import { type Counts, total } from "./differences.ts";
 import type { GateSample } from "./gate-watch.ts";
 import type { Judgement } from "./witness/judge.ts";
 

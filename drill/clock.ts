@@ -1,5 +1,5 @@
 /** The times of a drill: each phase with its start, and where the drill is now. */
-import type { DrillPhase } from "./report/schema.ts";
+import type { DrillPhase } from "../state/drill-reports/schema.ts";
 
 export class Clock {
   readonly phases: DrillPhase[] = [];

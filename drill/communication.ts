@@ -1,5 +1,5 @@
 /** Communication is rehearsed too: which messages would go to whom, with what they say filled in. Nothing is sent. */
-import type { CheckResult } from "../config/system/definition.ts";
+import type { CheckResult } from "../config/system/check.ts";
 import type { Notification } from "../config/system/policy.ts";
 import { failed, passed } from "./checks.ts";
 

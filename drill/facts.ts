@@ -1,6 +1,6 @@
 /** What a drill finds out while it goes on. */
 import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
-import type { CheckResult } from "../config/system/definition.ts";
+import type { CheckResult } from "../config/system/check.ts";
 import type { Clock } from "./clock.ts";
 import type { Finding } from "./judge-drill.ts";
 import type { DrillRequest } from "./request.ts";

@@ -1,12 +1,13 @@
 /** After the rollback: the witness's judgement and the drill's own look into databases, exports and gate. */
 import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
-import type { CheckResult } from "../config/system/definition.ts";
+import type { CheckResult } from "../config/system/check.ts";
 import { contentCheck, exportsCheck, gateCheck, putBackCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
 import { contentDifferences, type Contents } from "./contents.ts";
 import type { Counts } from "./differences.ts";
 import type { GateSample } from "./gate-watch.ts";
 import { exportsOutside } from "./look-outside.ts";
-import { outsideOf, type Outside, type Quarantine } from "./outside.ts";
+import { outsideOf } from "./outside.ts";
+import type { Outside, Quarantine } from "./outside-view.ts";
 import { pinsNow, type Stage } from "./stage.ts";
 import type { Judgement } from "./witness/judge.ts";
 import { judgementOf, readJournal, type WitnessRun } from "./witness-process.ts";

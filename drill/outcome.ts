@@ -2,11 +2,11 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname, platform, release as kernel, userInfo } from "node:os";
 import { basename, join } from "node:path";
-import type { Engine } from "../scripts/pulumi/engine.ts";
+import type { Engine } from "../scripts/pulumi/environment.ts";
 import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
 import type { Counts } from "./differences.ts";
-import { readHistory, timings } from "./report/history.ts";
-import type { DrillPhase, DrillReport, DrillReportInput } from "./report/schema.ts";
+import { readHistory, timings } from "../state/drill-reports/history.ts";
+import type { DrillPhase, DrillReport, DrillReportInput } from "../state/drill-reports/schema.ts";
 import { writeReport } from "./report/write.ts";
 import type { Judgement } from "./witness/judge.ts";
 import type { DrillFacts } from "./facts.ts";

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { liveFile } from "../config/site.ts";
 import type { Contents } from "./contents.ts";
 import { countMerged, type Counts } from "./differences.ts";
-import { timesOf, type Outside } from "./outside.ts";
+import { timesOf, type Outside } from "./outside-view.ts";
 import type { Stage } from "./stage.ts";
 
 type Cell = null | bigint | number | string | Uint8Array;

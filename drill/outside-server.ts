@@ -4,7 +4,7 @@ import { controlName, endpointOf, liveName } from "../config/site.ts";
 import type { QuarantineFacts } from "./checks.ts";
 import { inDatabase, readContents, type Address } from "./contents.ts";
 import { countDifferences } from "./differences.ts";
-import { timesOf, type JournalTimes, type Outside } from "./outside.ts";
+import { timesOf, type JournalTimes, type Outside } from "./outside-view.ts";
 import type { Stage } from "./stage.ts";
 
 export function serverOutside({ site, definition }: Stage): Outside {

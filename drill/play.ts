@@ -4,11 +4,10 @@
  */
 import { definedSecret } from "../config/secrets.ts";
 import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
-import type { Engine } from "../scripts/pulumi/engine.ts";
-import type { DeployOutcome } from "../scripts/verbs/deploy.ts";
-import type { PreviewOutcome } from "../scripts/verbs/preview.ts";
-import type { WatchOutcome } from "../scripts/verbs/watch.ts";
-import type { CheckResult } from "../config/system/definition.ts";
+import type { Engine } from "../scripts/pulumi/environment.ts";
+import type { DeployOutcome, WatchOutcome } from "../scripts/pulumi/answers.ts";
+import type { PreviewOutcome } from "../scripts/pulumi/preview.ts";
+import type { CheckResult } from "../config/system/check.ts";
 import { openData } from "../rollout/verification/data-access.ts";
 import { communicationCheck, messagesOf } from "./communication.ts";
 import { failed, passed, releasesCheck, skipped } from "./checks.ts";

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { gateFolder, processFolder } from "../config/site.ts";
 import { observeServer, removeServer } from "../databases/postgres/server.ts";
 import { end } from "../processes/end.ts";
-import { findByEnvironment, lookUp } from "../processes/identity.ts";
-import type { ProcessIdentity } from "../processes/identity.ts";
+import { findByEnvironment, lookUp, type ProcessIdentity } from "../processes/identity.ts";
 import { observeProcess, runningNames, stopProcess } from "../processes/process.ts";
 import { knownDrills, type KnownDrill } from "./record.ts";
 

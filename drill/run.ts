@@ -1,7 +1,7 @@
 /** One drill from its record to its end: it ends with what was found whatever happens, and leaves nothing. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { Engine } from "../scripts/pulumi/engine.ts";
+import type { Engine } from "../scripts/pulumi/environment.ts";
 import { runPulumi } from "../scripts/pulumi/pulumi-run.ts";
 import { failed, passed } from "./checks.ts";
 import { Clock } from "./clock.ts";

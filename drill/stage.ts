@@ -5,7 +5,7 @@ import { targetOf } from "../workloads/index.ts";
 import type { PinEdit } from "../config/edit.ts";
 import { definedSecret } from "../config/secrets.ts";
 import type { Site } from "../config/site.ts";
-import type { Engine } from "../scripts/pulumi/engine.ts";
+import type { Engine } from "../scripts/pulumi/environment.ts";
 import { openStack, stackFile, type OpenStack } from "../scripts/pulumi/stack.ts";
 import type { DrillContext, SystemDefinition } from "../config/system/definition.ts";
 import { openData } from "../rollout/verification/data-access.ts";

@@ -1,8 +1,7 @@
 /** Ending processes for certain. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { StillRunningError } from "./errors.ts";
-import { isAlive, lookUp, signal, signalGroup } from "./identity.ts";
-import type { ProcessIdentity } from "./identity.ts";
+import { isAlive, lookUp, signal, signalGroup, type ProcessIdentity } from "./identity.ts";
 
 const POLL_MS = 5;
 /** How long a killed process may take to be gone (it may sit in uninterruptible input or output). Milliseconds. */

@@ -3,8 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "./identity.ts";
 import { errorLines } from "./logs.ts";
 import { readRecord } from "./record.ts";
-import { exitStateOf } from "./start.ts";
-import type { ExitState } from "./start.ts";
+import { exitStateOf, type ExitState } from "./start.ts";
 
 const ERROR_LINES = 20;
 const ANSWER_TIMEOUT_MS = 2_000;

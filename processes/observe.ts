@@ -1,8 +1,6 @@
 /** What runs under a name: found by its record, and by the marker in its environment. */
-import { findByEnvironment, isAlive, lookUp } from "./identity.ts";
-import type { LiveProcess, ProcessIdentity } from "./identity.ts";
-import { MARKER, checkName, markerPrefix, readRecord } from "./record.ts";
-import type { ProcessRecord } from "./record.ts";
+import { findByEnvironment, isAlive, lookUp, type LiveProcess, type ProcessIdentity } from "./identity.ts";
+import { MARKER, checkName, markerPrefix, readRecord, type ProcessRecord } from "./record.ts";
 
 export interface ProcessObservation {
   running: boolean;

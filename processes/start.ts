@@ -7,13 +7,11 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { end } from "./end.ts";
 import { AnotherRunningError, PortTakenError, StartError } from "./errors.ts";
-import { lookUp } from "./identity.ts";
-import type { ProcessIdentity } from "./identity.ts";
+import { lookUp, type ProcessIdentity } from "./identity.ts";
 import { openLogs } from "./logs.ts";
 import { observeProcess } from "./observe.ts";
 import { holderOf, isPortFree } from "./ports.ts";
-import { MARKER, markerPrefix, writeRecord } from "./record.ts";
-import type { ProcessRecord } from "./record.ts";
+import { MARKER, markerPrefix, writeRecord, type ProcessRecord } from "./record.ts";
 
 export interface ProcessSpec {
   /** Unique in its state folder, e.g. `backend`. */

@@ -1,8 +1,7 @@
 /** Stopping components, and making sure that they are. */
 import { end } from "./end.ts";
 import { StillRunningError } from "./errors.ts";
-import { findByGroup } from "./identity.ts";
-import type { ProcessIdentity } from "./identity.ts";
+import { findByGroup, type ProcessIdentity } from "./identity.ts";
 import { observeProcess } from "./observe.ts";
 import type { ProcessRecord } from "./record.ts";
 

@@ -1,5 +1,5 @@
 /** A run for whoever changes a service or data: only as part of the crossing that the record knows. */
-import type { Run } from "../rollout/run.ts";
+import type { Run } from "../config/run.ts";
 import { upCommand } from "../config/commands.ts";
 import { canonical, type Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";

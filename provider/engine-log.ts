@@ -4,7 +4,7 @@
  */
 import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js";
-import type { Log } from "../rollout/run.ts";
+import type { Log } from "../config/run.ts";
 import { inFlight } from "./lifetime.ts";
 
 const require = createRequire(import.meta.url);

@@ -1,6 +1,6 @@
 /** The backout provider: from type token to resource, with secrets, unknown values and operations in flight handled in one place. */
 import type { provider } from "@pulumi/pulumi";
-import type { Log } from "../rollout/run.ts";
+import type { Log } from "../config/run.ts";
 import { inFlight } from "./lifetime.ts";
 import { UNKNOWN, type Call, type Resource, type Values } from "./resource.ts";
 import { closed, containsUnknown, opened } from "./wire.ts";

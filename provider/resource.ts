@@ -1,5 +1,5 @@
 /** What one resource of the provider implements, and what it is given. */
-import type { Log } from "../rollout/run.ts";
+import type { Log } from "../config/run.ts";
 
 export type Values = Record<string, unknown>;
 

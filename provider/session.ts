@@ -3,8 +3,8 @@ import { hostname } from "node:os";
 import { claimRecord } from "../state/identity.ts";
 import { controlPlace, createControl } from "../databases/open-state.ts";
 import type { ControlRecord } from "../config/record.ts";
-import { enginesOf } from "../databases/engine.ts";
-import type { Run } from "../rollout/run.ts";
+import { enginesOf } from "../databases/registry.ts";
+import type { Run } from "../config/run.ts";
 import { definitionOf, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { newRunId } from "../config/run-id.ts";
@@ -24,7 +24,12 @@ const runId = newRunId();
 export async function runOf(site: Site, epoch: number, call: Call): Promise<Run> {
   const definition = await definitionOf(site);
   const { control } = await heldFor(controlPlace(site, definition), () => hold(site, definition));
-  return { site, definition, control, epoch, runId, log: call.log };
+  return { site, definition, control, epoch, runId, log: call.log, failed: endAfterFailure };
+}
+
+/** What ends a run is not loaded by an update that has nothing to do. */
+async function endAfterFailure(run: Run, failure: string): Promise<void> {
+  await (await import("../rollout/ending.ts")).endFailedRun(run, failure);
 }
 
 /** Resources that begin at once share one session: a second one would wait for the lock of the first. */

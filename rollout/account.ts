@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { quote } from "../databases/postgres/identifiers.ts";
 import type { AccountDefinition } from "../config/system/evidence.ts";
 import type { SqlSession, SqlValue } from "../config/system/sql-session.ts";
-import { columnsOf, hasTable, tableSql } from "./tables.ts";
+import { columnsOf, hasTable, tableSql } from "../databases/shared/tables.ts";
 
 export type Entry = Record<string, unknown>;
 

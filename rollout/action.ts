@@ -12,7 +12,7 @@ import { atomically } from "../databases/postgres/transaction.ts";
 import type { ActionDefinition, SystemDefinition } from "../config/system/definition.ts";
 import type { WatchState } from "./verification/watches-due.ts";
 import { migrationsOf } from "../databases/shared/migrations.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 
 export interface ActionFacts {
   site: Pick<Site, "project" | "stack">;

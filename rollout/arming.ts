@@ -11,9 +11,12 @@ import type { CatalogueDatabase, ControlRecord, Snapshot } from "../config/recor
 import type { Site } from "../config/site.ts";
 import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
 import { baseSnapshot } from "./at-risk.ts";
-import { engineOf, type Keeping, type Looking } from "../databases/engine.ts";
+import type { Keeping, Looking } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import type { CrossingPlan } from "../config/plan.ts";
-import { StepFailedError, type Run } from "./run.ts";
+import { StepFailedError } from "./run.ts";
+import type { Run } from "../config/run.ts";
+import { copiesOf } from "../databases/shared/armed-copies.ts";
 
 export async function isArmed(control: ControlRecord, snapshot: Snapshot): Promise<boolean> {
   return (await copiesOf(control, snapshot)).some(({ verified }) => verified !== null);
@@ -102,10 +105,6 @@ export async function armBefore(run: Run, databases: CrossingPlan["databases"]):
       });
     run.log("info", `before the fence: ${name} (${Math.round(performance.now() - startedAt)} ms)`);
   }
-}
-
-export async function copiesOf(control: ControlRecord, snapshot: Snapshot): Promise<CatalogueDatabase[]> {
-  return (await control.catalogued()).filter(({ role, snapshotId }) => role === "armed" && snapshotId === snapshot.id);
 }
 
 /** Snapshots that should be armed and are not, newest first. */

@@ -1,38 +1,13 @@
 /** Data at risk: rows written since the data a pin goes back to, per table. */
 import type { ControlRecord, Snapshot } from "../config/record.ts";
-import type { NotCompared } from "../databases/postgres/comparison-beyond.ts";
-import { engineOf, type AtRisk, type Looking, type RowChanges } from "../databases/engine.ts";
+import type { AtRisk, Looking } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";
-import type { Run } from "./run.ts";
+import { findSnapshot, restoredBy } from "../state/snapshots.ts";
+import type { Run } from "../config/run.ts";
 import { withoutOwnFlags } from "./steps/flags.ts";
 
 export type { AtRisk, RowChanges, RowsAtRisk } from "../databases/engine.ts";
-
-/** A comparison as it is told. */
-export interface Compared {
-  tables: Readonly<Record<string, RowChanges & { droppedColumns?: string[]; renamedColumns?: Record<string, string> }>>;
-  notCompared: NotCompared[];
-}
-
-/** @param order tables of the definition: they come first */
-export function countedRisk({ tables, notCompared }: Compared, order: readonly string[]): AtRisk {
-  const rows = Object.entries(tables).map(([table, { inserted, updated, deleted }]) => [table, { inserted, updated, deleted }] as const);
-  return { rows: inOrder(rows, order), how: "counted", unknown: {}, notCompared, notes: columnNotes(tables) };
-}
-
-/** The definition's tables first, in its order; the others as they came. */
-export function inOrder<T>(found: readonly (readonly [table: string, value: T])[], order: readonly string[]): Record<string, T> {
-  const place = (table: string): number => (order.includes(table) ? order.indexOf(table) : order.length);
-  return Object.fromEntries([...found].sort(([one], [other]) => place(one) - place(other)));
-}
-
-/** Columns that a restore brings back under the name they had. */
-export function columnNotes(tables: Compared["tables"]): string[] {
-  return Object.entries(tables).flatMap(([table, { droppedColumns = [], renamedColumns = {} }]) => [
-    ...(droppedColumns.length === 0 ? [] : [`${table}: ${droppedColumns.join(", ")}, dropped since, comes back as it was`]),
-    ...Object.entries(renamedColumns).map(([was, is]) => `${table}: ${is} is called ${was} again`),
-  ]);
-}
 
 /** What `carry: refuse` refuses for, in words; empty: nothing can be lost. */
 export function losses({ rows, unknown, notCompared }: AtRisk): string[] {
@@ -62,18 +37,13 @@ export function carryRefusal(database: string, release: string, found: AtRisk): 
   };
 }
 
-/** Up to this many rows counting takes no longer than a person notices. */
-export const COUNT_UP_TO_ROWS = 20_000;
-
 type Controlled = Looking & { control: ControlRecord };
 
 /** The snapshot against which "since" is measured: the one that is restored, or, for an undo, the one the live data descends from. */
 export async function baseSnapshot(run: Controlled, database: string, action: DataAction): Promise<Snapshot | null> {
-  const snapshots = (await run.control.readySnapshots()).filter((snapshot) => snapshot.database === database);
-  if (action.kind === "restore")
-    return snapshots.find(({ name, generation }) => name === action.snapshot && generation === action.generation) ?? null;
+  if (action.kind === "restore") return restoredBy(action, await run.control.readySnapshots(), database);
   const { snapshot: from } = await (await engineOf(run.definition, database)).lineage(run, database);
-  return from === null ? null : (snapshots.find(({ name, generation }) => name === from.name && generation === from.generation) ?? null);
+  return from === null ? null : findSnapshot(run.control, database, from);
 }
 
 /** Null where there is nothing to compare with. */

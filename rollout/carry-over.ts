@@ -1,10 +1,10 @@
 /** Rows of tables that only ever grow (audit trails) outlive a restore: those written since are put into the data that takes over. */
 import { quote } from "../databases/postgres/connection.ts";
 import type { ExactValue, SqlSession } from "../config/system/sql-session.ts";
-import { engineOf } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import { inLive } from "./inside.ts";
-import type { Run } from "./run.ts";
-import { columnsOf, hasTable, keyOf, tableSql } from "./tables.ts";
+import type { Run } from "../config/run.ts";
+import { columnsOf, hasTable, keyOf, tableSql } from "../databases/shared/tables.ts";
 
 /** Rows read at a time. */
 const PAGE = 500;

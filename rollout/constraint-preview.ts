@@ -5,7 +5,8 @@ import { UnreachableError, withSession } from "../databases/postgres/connection.
 import { dependents } from "../databases/postgres/constraints.ts";
 import { findViolations, tellViolations, violationCondition, type Violations } from "../databases/postgres/constraint-violations.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import { BEFORE_DROP, loosens, needsSnapshot, type ConstraintChange } from "../config/constraint-plan.ts";
+import { BEFORE_DROP, loosens, needsSnapshot } from "../config/constraint-plan.ts";
+import type { ConstraintChange } from "../config/plan.ts";
 import { DefinitionUnknownError, knownDefinition } from "./constraint-record.ts";
 import type { CrossingPlan } from "../config/plan.ts";
 

@@ -6,9 +6,9 @@ import type { ControlRecord } from "../config/record.ts";
 import { commandOf } from "../config/commands.ts";
 import { controlFile, liveFile, serverHome, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import { engineOf, enginesOf } from "../databases/engine.ts";
+import { engineOf, enginesOf } from "../databases/registry.ts";
 import { look } from "./look.ts";
-import type { Log } from "./run.ts";
+import type { Log } from "../config/run.ts";
 
 /** `keep`: everything stops and the data stays, to be found again by the next update. `drop`: it goes, copies included. */
 export type DestroyChoice = "keep" | "drop";

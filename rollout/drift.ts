@@ -1,7 +1,7 @@
 /** What really runs against what is pinned. */
 import { targetOf } from "../workloads/index.ts";
 import type { Pins } from "../config/pins.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 
 /** Components that are not as pinned. */
 export async function drift(run: Pick<Run, "site" | "definition">, pins: Pins): Promise<string[]> {

@@ -2,7 +2,7 @@
 import type { ControlRecord } from "../config/record.ts";
 import type { Looking } from "../databases/engine.ts";
 import { inLive } from "./inside.ts";
-import { hasTable } from "./tables.ts";
+import { hasTable } from "../databases/shared/tables.ts";
 
 export interface EffectCount {
   component: string;

@@ -8,7 +8,7 @@ import { writeAccountLine, writeAccountRow } from "./account.ts";
 import { closeEvidence } from "./evidence.ts";
 import { governanceOf, recordGovernance } from "./governance.ts";
 import { inLive } from "./inside.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 import { runFacts } from "./run-facts.ts";
 
 export interface Ended {

@@ -16,10 +16,10 @@ import {
   type Manifest,
 } from "../state/evidence-folder.ts";
 import type { CaptureDefinition, EvidenceContext, EvidenceMoment, RunFacts } from "../config/system/evidence.ts";
-import { engineOf } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import { verifierPass } from "./gate.ts";
 import { inLive, openLive, type LiveSession } from "./inside.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 import { fillNames, runFacts } from "./run-facts.ts";
 
 const STEP = "evidence ";

@@ -3,18 +3,12 @@
  * set the data aside, while the components start and are verified; nothing waits for it but the record.
  */
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
-import type { Site } from "../config/site.ts";
 import { manifestPath } from "../databases/postgres/export-file.ts";
-import { baseSnapshot } from "./at-risk.ts";
-import { engineOf, type ExportFile } from "../databases/engine.ts";
-import type { Snapshot } from "../config/record.ts";
-import type { DataAction, Lineage } from "../config/plan.ts";
-import type { Run } from "./run.ts";
-
-export function exportFolder(site: Pick<Site, "home">, runId: string, database: string): string {
-  return join(site.home, "exports", runId, database);
-}
+import type { ExportFile } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
+import type { DataAction } from "../config/plan.ts";
+import type { Run } from "../config/run.ts";
+import { exportPlace, exportBase } from "../databases/shared/export-place.ts";
 
 /** Whether the export of a run came to its end. There is none of data that could not be read or has no snapshot to be compared with. */
 export function isExported(folder: string, runId: string): boolean {
@@ -60,18 +54,4 @@ async function exportRows(run: Run, database: string, action: DataAction): Promi
   const { folder, runId } = await exportPlace(run, database);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return (await engineOf(run.definition, database)).exportSince(run, quarantine, snapshot, folder, runId);
-}
-
-/** Where the export of the run's crossing lies: the run that began it gave it its name. */
-export async function exportPlace(run: Run, database: string): Promise<{ folder: string; runId: string }> {
-  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
-  return { folder: exportFolder(run.site, runId, database), runId };
-}
-
-/** What "since" is measured against: the snapshot that is restored, or, for an undo, the one that what is set aside descends from. Null: none. */
-export async function exportBase(run: Run, database: string, action: DataAction, setAside: Lineage): Promise<Snapshot | null> {
-  if (action.kind === "restore") return baseSnapshot(run, database, action);
-  if (setAside.snapshot === null) return null;
-  const { name, generation } = setAside.snapshot;
-  return baseSnapshot(run, database, { kind: "restore", snapshot: name, generation, again: 0 });
 }

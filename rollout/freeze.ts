@@ -1,9 +1,8 @@
 /** The change freeze: while it is set nothing newer is deployed. It is no pin, so that setting and lifting it stops and fences nothing. Pure. */
 import { commandOf } from "../config/commands.ts";
 import { standsAfter } from "../config/ledger.ts";
-import type { Pins } from "../config/pins.ts";
+import { type Pins, crossingOf } from "../config/pins.ts";
 import type { Freeze } from "../config/schema.ts";
-import { crossingOf } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
 import { orderOf, type Facts } from "./look.ts";
 import type { Asked } from "../config/plan.ts";

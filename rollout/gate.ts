@@ -5,7 +5,7 @@ import { observeProcess } from "../processes/process.ts";
 import { newPass, readGateState, writeGateState, type GateMode } from "../traffic/state.ts";
 import { GATE_PROCESS, gateFolder, gatePassFile, gateStateFile } from "../config/site.ts";
 import type { Maintenance } from "../config/pins.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 
 /** Users get 503 with message and Retry-After; the verifier passes with a token only this machine's owner can read. */
 export function closeGate(run: Run, maintenance: Maintenance): void {

@@ -6,7 +6,7 @@ import type { Site } from "../config/site.ts";
 import { fileLock } from "../processes/file-lock.ts";
 import { appendGovernance, chainHead, chainProblems, type ChainHead, type GovernanceEntry } from "../state/governance.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 
 const HEAD_KEY = "governance-head";
 

@@ -1,8 +1,9 @@
 /** Sessions of the neutral kind: in a live database, from inside the fence where it stands, and in a snapshot. */
 import type { Snapshot } from "../config/record.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
-import { engineOf, type LiveSession, type Looking } from "../databases/engine.ts";
-import type { Run } from "./run.ts";
+import type { LiveSession, Looking } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
+import type { Run } from "../config/run.ts";
 
 export type { LiveSession } from "../databases/engine.ts";
 

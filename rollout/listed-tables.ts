@@ -2,9 +2,10 @@
 import { existsSync } from "node:fs";
 import { canonicalTable, parseTable } from "../databases/postgres/identifiers.ts";
 import { upScript } from "../databases/postgres/migrations/script.ts";
-import { engineOf, type LiveSession, type Looking } from "../databases/engine.ts";
+import type { LiveSession, Looking } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import { migrationsOf } from "../databases/shared/migrations.ts";
-import { tablesOf } from "./tables.ts";
+import { tablesOf } from "../databases/shared/tables.ts";
 
 /** Absent: every one is there, or a migration speaks of it, or nobody can look. */
 export async function unknownTables(at: Looking, database: string): Promise<{ unknownTables?: string[] }> {

@@ -2,12 +2,14 @@
 import { nothingMade, openControl } from "../databases/open-state.ts";
 import type { CatalogueDatabase, ControlRecord, Crossing, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
-import type { Pins } from "../config/pins.ts";
+import { type Pins, crossingOf } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
 import { UnreachableError } from "../databases/postgres/unreachable.ts";
-import type { RecordedMigrations, SystemDefinition } from "../config/system/definition.ts";
-import { engineOf } from "../databases/engine.ts";
-import { planCrossing, type Asked, type CrossingPlan, type DatabaseFacts } from "../config/plan.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import type { RecordedMigrations } from "../config/system/check.ts";
+import { engineOf } from "../databases/registry.ts";
+import type { Asked, CrossingPlan, DatabaseFacts } from "../config/plan.ts";
+import { planCrossing } from "../config/make-plan.ts";
 
 export type Reach =
   /** The server answers; the files can be read. */
@@ -113,4 +115,23 @@ async function databaseFacts(
   for (const database of Object.keys(definition.databases))
     facts[database] = await (await engineOf(definition, database)).facts({ site, definition, control }, database);
   return facts;
+}
+
+/**
+ * The crossing that leads to `pins`: the recorded one where it is the same, else the next.
+ * @param made whether the engine knows of this stack. One that was destroyed while its data was kept begins again with nothing but that.
+ */
+export function nextCrossing(
+  facts: Facts,
+  definition: SystemDefinition,
+  pins: Pins,
+  asked: Asked,
+  made: boolean,
+): { epoch: number; crossing: string; plan: CrossingPlan } {
+  const crossing = crossingOf(pins);
+  const again = !made && facts.last?.state === "open";
+  if (facts.last !== null && facts.last.crossing === crossing && !again)
+    return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
+  const from = again ? { ...facts, lastOpen: null } : facts;
+  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(from, definition, pins, asked) };
 }

@@ -1,6 +1,6 @@
 /** Which crossing moved the data that is opened now: this one, or one before it that never opened and whose work this one goes on with. */
 import type { DataAction } from "../config/plan.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 
 /** Crossings that failed one after another; nobody makes more of them. */
 const LOOK_BACK = 20;

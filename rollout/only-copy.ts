@@ -3,11 +3,10 @@ import { readFileSync } from "node:fs";
 import type { CatalogueDatabase, ControlRecord, Crossing } from "../config/record.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { Declared } from "../config/schema.ts";
-import type { Site } from "../config/site.ts";
+import { type Site, exportFolder } from "../config/site.ts";
 import type { NotCompared } from "../databases/postgres/comparison-beyond.ts";
 import { manifestPath } from "../databases/postgres/export-file.ts";
 import { satisfies } from "../databases/engine.ts";
-import { exportFolder } from "./exports.ts";
 import type { DataAction } from "../config/plan.ts";
 
 interface Looking {

@@ -1,4 +1,5 @@
 /** What a crossing would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
+import { restoredBy } from "../state/snapshots.ts";
 import { readinessOf } from "./arming.ts";
 import { constraintLines, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { atRisk, carryRefusal, losses, type AtRisk } from "./at-risk.ts";
@@ -13,7 +14,8 @@ import type { Maintenance } from "../config/pins.ts";
 import type { Carry } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 import { LARGE_OBJECTS } from "../databases/postgres/comparison-beyond.ts";
-import { engineOf, satisfies, type Looking } from "../databases/engine.ts";
+import { satisfies, type Looking } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 
@@ -95,7 +97,7 @@ export async function previewCrossing(
     const databases: Record<string, DatabasePreview> = {};
     let toCopyBytes = 0;
     for (const [name, database] of Object.entries(plan.databases)) {
-      const snapshot = control === null ? null : await snapshotFor(control, name, database.action);
+      const snapshot = control === null ? null : restoredBy(database.action, await control.readySnapshots(), name);
       const { descends } = database;
       const ready = snapshot === null || control === null ? null : await readinessOf({ site, definition, control }, snapshot);
       const armed = ready?.armed ?? null;
@@ -200,15 +202,6 @@ function rowsPutBack({ rows }: AtRisk, snapshot: Snapshot | null): number {
   return Object.entries(rows)
     .filter(([table]) => held === undefined || table in held)
     .reduce((sum, [, { inserted, updated, deleted }]) => sum + inserted + updated + deleted, 0);
-}
-
-async function snapshotFor(control: ControlRecord, database: string, action: DataAction): Promise<Snapshot | null> {
-  if (action.kind !== "restore") return null;
-  return (
-    (await control.readySnapshots()).find(
-      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
-    ) ?? null
-  );
 }
 
 export function describeAction(action: DataAction): string {

@@ -7,8 +7,9 @@ import type { SqlSession } from "../config/system/sql-session.ts";
 import { inLive } from "./inside.ts";
 import { givenKey, heldKey, type Keeping, type Originals } from "./originals.ts";
 import type { CrossingPlan } from "../config/plan.ts";
-import { step, type Run } from "./run.ts";
-import { hasTable } from "./tables.ts";
+import { step } from "./run.ts";
+import type { Run } from "../config/run.ts";
+import { hasTable } from "../databases/shared/tables.ts";
 
 export type ProtectionOutcome = { id: string; rows: number; did: "restricted" | "given back" | "already so" | "no such table" };
 

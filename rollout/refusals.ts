@@ -1,4 +1,5 @@
 /** Every reason not to begin a crossing, found before anything stops. */
+import { restoredBy } from "../state/snapshots.ts";
 import { cannotRun } from "../workloads/index.ts";
 import { takenPorts, toRun } from "../workloads/taken-ports.ts";
 import { setupRefusals } from "../workloads/setup.ts";
@@ -10,7 +11,8 @@ import { downScript, planScript, upScript } from "../databases/postgres/migratio
 import { requireHome } from "../processes/room.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { engineOf, enginesOf, QuarantineMissingError, type Looking } from "../databases/engine.ts";
+import { QuarantineMissingError, type Looking } from "../databases/engine.ts";
+import { engineOf, enginesOf } from "../databases/registry.ts";
 import { planFrom, type Facts } from "./look.ts";
 import { migrationsOf, recordedMigrations } from "../databases/shared/migrations.ts";
 import type { Asked, CrossingPlan, DataAction } from "../config/plan.ts";
@@ -84,10 +86,7 @@ function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: Cros
   return Object.entries(planned.databases).flatMap(([database, plan]) => {
     const { action } = plan;
     const own = facts.snapshots.filter((snapshot) => snapshot.database === database);
-    const restored =
-      action.kind === "restore"
-        ? own.find(({ name, generation }) => name === action.snapshot && generation === action.generation)
-        : undefined;
+    const restored = restoredBy(action, own, database);
     const now = facts.databases[database];
     const data =
       action.kind === "restore"
@@ -148,10 +147,8 @@ async function unrestorable(at: Looking, database: string, action: DataAction, f
   const engine = await engineOf(at.definition, database);
   if (action.kind === "undo" && facts.catalogue.some(({ role, name }) => role === "quarantine" && name === action.quarantine))
     await engine.refuseRestore(at, database, { quarantine: action.quarantine });
-  if (action.kind !== "restore") return;
-  const { snapshot: name, generation } = action;
-  const snapshot = facts.snapshots.find((one) => one.database === database && one.name === name && one.generation === generation);
-  if (snapshot !== undefined) await engine.refuseRestore(at, database, { snapshot });
+  const snapshot = restoredBy(action, facts.snapshots, database);
+  if (snapshot !== null) await engine.refuseRestore(at, database, { snapshot });
 }
 
 async function room(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
@@ -160,12 +157,10 @@ async function room(site: Site, definition: SystemDefinition, plan: CrossingPlan
     Object.entries(plan.databases).flatMap(([database, { action }]) => (action.kind === "create" ? [] : [database])),
   );
   const unarmed = Object.entries(plan.databases).flatMap(([database, { action }]) => {
-    if (action.kind !== "restore") return [];
-    const snapshot = facts.snapshots.find(
-      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
-    );
-    const armed = facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === snapshot?.id && entry.verified !== null);
-    return armed || snapshot === undefined ? [] : [snapshot];
+    const snapshot = restoredBy(action, facts.snapshots, database);
+    if (snapshot === null) return [];
+    const armed = facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === snapshot.id && entry.verified !== null);
+    return armed ? [] : [snapshot];
   });
   if (copies.length === 0 && unarmed.length === 0) return;
   for (const { engine, databases } of await enginesOf(definition))

@@ -5,9 +5,9 @@
 import type { CatalogueDatabase, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
 import type { Declared } from "../config/schema.ts";
-import { engineOf } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import { dropCommand, neverWritten, onlyCopies } from "./only-copy.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 import { releaseBefore, snapshotLeft } from "./way-back.ts";
 
 export interface Droppable {

@@ -1,13 +1,14 @@
 /** What is known of a run, put together from its record: for evidence, for the system's own account and for the report. */
+import { findSnapshot } from "../state/snapshots.ts";
 import type { Crossing, JournalEntry } from "../config/record.ts";
-import type { CheckResult } from "../config/system/definition.ts";
+import type { CheckResult } from "../config/system/check.ts";
 import type { Completion } from "../config/system/completion.ts";
 import type { DataFacts, RunFacts } from "../config/system/evidence.ts";
 import type { RowsChanged } from "../config/system/repair.ts";
 import { repairsOf } from "../config/repairs.ts";
 import { movedData } from "./moved-data.ts";
 import type { DataAction } from "../config/plan.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "../config/run.ts";
 
 type Entry = JournalEntry & { at: string };
 
@@ -106,10 +107,6 @@ async function dataFacts(run: Run, database: string, action: DataAction, journal
   };
 }
 
-async function takenAt(run: Run, database: string, { name, generation }: { name: string; generation: number }): Promise<string | null> {
-  const snapshots = await run.control.readySnapshots();
-  return (
-    snapshots.find((snapshot) => snapshot.database === database && snapshot.name === name && snapshot.generation === generation)?.takenAt ??
-    null
-  );
+async function takenAt(run: Run, database: string, named: { name: string; generation: number }): Promise<string | null> {
+  return (await findSnapshot(run.control, database, named))?.takenAt ?? null;
 }

@@ -1,22 +1,10 @@
 /** A run works its way through the phases of one crossing; every step is journalled where the data is. */
-import type { ControlRecord } from "../config/record.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { Site } from "../config/site.ts";
-import type { SystemDefinition } from "../config/system/definition.ts";
 import { failpoint, stepPoint } from "../processes/failpoints.ts";
 import { usersAreOut } from "./gate.ts";
 import type { Phase } from "../config/phases.ts";
-
-export type Log = (severity: "debug" | "info" | "warning" | "error", message: string) => void;
-
-export interface Run {
-  site: Site;
-  definition: SystemDefinition;
-  control: ControlRecord;
-  epoch: number;
-  runId: string;
-  log: Log;
-}
+import type { Run } from "../config/run.ts";
 
 /** What became of a step, in a sentence that says itself what it was: "2 of 13 checks failed: …". */
 export class StepOutcomeError extends Error {}
@@ -80,8 +68,7 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
     await run.control
       .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
       .then(() => run.control.setFailure(run.epoch, `${phase}: ${name}`))
-      // What ends a run is not loaded by an update that has nothing to do.
-      .then(async () => (await import("./ending.ts")).endFailedRun(run, `${phase}: ${name}`))
+      .then(() => run.failed?.(run, `${phase}: ${name}`))
       .catch(() => undefined);
     throw failed;
   }

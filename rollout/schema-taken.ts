@@ -5,7 +5,8 @@
  * releases. Data that stays where it is too new for its release is told by `schemaAhead` and not refused: going back in two steps is a way.
  */
 import { showDataPin, type Pins } from "../config/pins.ts";
-import type { RecordedMigrations, SystemDefinition } from "../config/system/definition.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import type { RecordedMigrations } from "../config/system/check.ts";
 import type { DatabasePlan } from "../config/plan.ts";
 
 export interface Misfit {

@@ -5,7 +5,8 @@ import type { ControlRecord } from "../config/record.ts";
 import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-folder.ts";
 import { chainHead, chainProblems } from "../state/governance.ts";
 import type { Ended } from "./ending.ts";
-import { engineOf, type Keeping } from "../databases/engine.ts";
+import type { Keeping } from "../databases/engine.ts";
+import { engineOf } from "../databases/registry.ts";
 import { governanceFile, governanceHead } from "./governance.ts";
 
 /** One thing that is not as it was recorded. */

@@ -13,4 +13,4 @@ for (const room of rooms) {
 }
 
 // `go build` reads go.mod and go.sum; the file that keeps `go mod tidy` stable is of no use in the package.
-for (const module of ["cli", "host"]) await rm(join("dist", "scripts", "engine", "go", module, "tools.go"), { force: true });
+for (const module of ["cli", "host"]) await rm(join("dist", "scripts", "pulumi", "go", module, "tools.go"), { force: true });

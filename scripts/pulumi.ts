@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ensureEngine, engineEnvironment, type Engine } from "./pulumi/engine.ts";
+import { ensureEngine, engineEnvironment } from "./pulumi/engine.ts";
+import type { Engine } from "./pulumi/environment.ts";
 import { attend } from "./pulumi/attend.ts";
 import { folderOf, mendFileBackend } from "./pulumi/file-backend.ts";
 import { toStandardError } from "./pulumi/progress.ts";

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { type Engine, ensureEngine } from "./pulumi/engine.ts";
+import { ensureEngine } from "./pulumi/engine.ts";
+import type { Engine } from "./pulumi/environment.ts";
 import { elapsed, toStandardError } from "./pulumi/progress.ts";
 import { findProject, prepareProject, projectFiles } from "./pulumi/project.ts";
 

@@ -1,9 +1,13 @@
-/** What is general names no system: a system is data in its own folder, and everything else would work for any. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join, sep } from "node:path";
+/**
+ * The house: which room may look into which, and that what is general names no system. A system is data in its own folder, and everything else would
+ * work for any.
+ */
+import { globSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import ts from "typescript";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { loadSystem, SYSTEM_NAMES } from "../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../config/load-system.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** Where systems may be named: their own folders, stack files, documents and tests. */
@@ -26,7 +30,7 @@ function telling(): RegExp[] {
 }
 
 test("components, provider and the shared rooms name no system", () => {
-  expect(ROOMS).toEqual(expect.arrayContaining(["components", "provider", "crossing", "declared", "drill", "scripts", "verification"]));
+  expect(ROOMS).toEqual(expect.arrayContaining(["components", "config", "databases", "drill", "provider", "rollout", "scripts", "state"]));
   const patterns = telling();
   const found: string[] = [];
   for (const room of ROOMS)
@@ -40,4 +44,83 @@ test("components, provider and the shared rooms name no system", () => {
       });
     }
   expect(found).toEqual([]);
+});
+
+/** From the top down: a file imports from rooms that stand further down, and from its own. Those of one line do not know of each other. */
+const ORDER = [
+  ["index.ts", "scripts"],
+  ["drill"],
+  ["scripts/pulumi", "systems"],
+  ["components", "provider"],
+  ["rollout"],
+  ["databases", "traffic", "workloads"],
+  ["state"],
+  ["config"],
+  ["processes"],
+];
+
+interface Arrow {
+  from: string;
+  to: string;
+}
+
+/** Every import of the sources that names a file of theirs: of types and dynamic ones as well. */
+function arrows(): Arrow[] {
+  const files = globSync(["*.ts", ...ROOMS.map((room) => `${room}/**/*.ts`), "systems/**/*.ts"], { cwd: ROOT }).filter(
+    (file) => !/^(bench|vitest\.config)|(^|\/)(node_modules|releases)\//.test(file),
+  );
+  return files.flatMap((from) => {
+    const source = ts.createSourceFile(from, readFileSync(join(ROOT, from), "utf8"), ts.ScriptTarget.Latest);
+    const named: string[] = [];
+    const visit = (node: ts.Node): void => {
+      const specifier =
+        ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+          ? node.moduleSpecifier
+          : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+            ? node.arguments[0]
+            : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
+              ? node.argument.literal
+              : undefined;
+      if (specifier !== undefined && ts.isStringLiteral(specifier) && specifier.text.startsWith(".")) named.push(specifier.text);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+    return named.map((name) => ({ from, to: join(dirname(from), name) }));
+  });
+}
+
+const all = arrows();
+
+function floorOf(file: string): { room: string; floor: number } {
+  const places = ORDER.flatMap((rooms, floor) => rooms.map((room) => ({ room, floor })));
+  const [place] = places
+    .filter(({ room }) => file === room || file.startsWith(`${room}/`))
+    .sort((one, other) => other.room.length - one.room.length);
+  if (place === undefined) throw new Error(`${file} stands in no room of the order`);
+  return place;
+}
+
+test("arrows between rooms run one way", () => {
+  expect(all.length).toBeGreaterThan(1000);
+  const against = all.filter(({ from, to }) => {
+    const [here, there] = [floorOf(from), floorOf(to)];
+    return here.room !== there.room && here.floor >= there.floor;
+  });
+  expect(against.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+});
+
+test("no files form a circle", () => {
+  const left = new Map<string, Set<string>>();
+  for (const { from, to } of all) left.set(from, (left.get(from) ?? new Set()).add(to));
+  // What imports nothing that is left is no part of a circle.
+  for (let done = false; !done;) {
+    done = true;
+    for (const [from, targets] of left) {
+      for (const to of targets) if (!left.has(to)) targets.delete(to);
+      if (targets.size > 0) continue;
+      left.delete(from);
+      done = false;
+    }
+  }
+  expect(Object.fromEntries([...left].map(([from, targets]) => [from, [...targets]]))).toEqual({});
 });

@@ -1,9 +1,7 @@
 /** What the gate says itself, without asking the system behind it. */
-import { STATUS_CODES } from "node:http";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { UNKNOWN_STATE_MESSAGE } from "./decide.ts";
-import type { Decision } from "./decide.ts";
+import { UNKNOWN_STATE_MESSAGE, type Decision } from "./decide.ts";
 import type { GateState } from "./state.ts";
 
 type Refusal = Extract<Decision, { action: "refuse" }>;

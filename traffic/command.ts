@@ -1,7 +1,6 @@
 /** How a traffic gate is started, for the process supervision. */
 import { fileURLToPath } from "node:url";
-import { parseGateConfig } from "./config.ts";
-import type { GateConfigInput } from "./config.ts";
+import { parseGateConfig, type GateConfigInput } from "./config.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
 
 /** Checks and writes the configuration; the arguments that start a gate with it. */

@@ -1,7 +1,6 @@
 /** Who gets through the traffic gate: the one place that says so. */
 import { timingSafeEqual } from "node:crypto";
-import { hashPass } from "./state.ts";
-import type { GateState } from "./state.ts";
+import { hashPass, type GateState } from "./state.ts";
 
 /** A request as far as the gate cares. */
 export interface GateRequest {

@@ -2,10 +2,8 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GateConfigError, configurationId } from "./config.ts";
-import type { GateConfig, GateListener } from "./config.ts";
-import { createListener } from "./listener.ts";
-import type { Destination, Served } from "./listener.ts";
+import { GateConfigError, configurationId, type GateConfig, type GateListener } from "./config.ts";
+import { createListener, type Destination, type Served } from "./listener.ts";
 import { proxyTo } from "./proxy.ts";
 import { routed } from "./routes.ts";
 import { serveFolder } from "./static.ts";

@@ -1,6 +1,5 @@
 /** One public listener: asks the gate about every request and hands on what passes. */
-import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { jsonAnswer, maintenanceBanner, refusalAnswer, send, sendRaw } from "./answers.ts";
 import type { ReadOnlyException } from "./decide.ts";

@@ -1,6 +1,5 @@
 /** Hands admitted requests and WebSockets to a component on 127.0.0.1. */
-import { ServerResponse } from "node:http";
-import type { IncomingMessage } from "node:http";
+import { ServerResponse, type IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
 import { jsonAnswer, send, sendRaw } from "./answers.ts";

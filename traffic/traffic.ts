@@ -1,8 +1,6 @@
 /** What is under way through the gate, and under which state it goes on. */
-import { decide } from "./decide.ts";
-import type { Decision, GateRequest, ReadOnlyException } from "./decide.ts";
-import { parseGateState, readStateText } from "./state.ts";
-import type { GateState } from "./state.ts";
+import { decide, type Decision, type GateRequest, type ReadOnlyException } from "./decide.ts";
+import { parseGateState, readStateText, type GateState } from "./state.ts";
 
 interface Stream {
   component: string;

@@ -1,5 +1,5 @@
 /** What a rollback is measured by when it is over. */
-import type { CheckContext } from "./definition.ts";
+import type { CheckContext } from "./check.ts";
 
 /** Every run has `rollbackSeconds` (begin to users served) and `rowsLost` (rows that are in the live data no more); the others are measured. */
 export interface CompletionTarget {

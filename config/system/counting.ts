@@ -1,5 +1,4 @@
 /** Rows now against rows of before: judged by who could have written in between. */
-import type { CheckContext } from "./definition.ts";
 
 /**
  * `exact`: from the count until now nobody but backout could write. `at least`: others could, and more rows are their doing; fewer than were counted
@@ -8,7 +7,7 @@ import type { CheckContext } from "./definition.ts";
 export type Counting = "exact" | "at least" | "any";
 
 /** Whether as many rows are there as may be. */
-export function countIsRight({ counting }: Pick<CheckContext, "counting">, now: number, before: number): boolean {
+export function countIsRight({ counting }: { counting: Counting }, now: number, before: number): boolean {
   switch (counting) {
     case "exact":
       return now === before;
@@ -20,7 +19,7 @@ export function countIsRight({ counting }: Pick<CheckContext, "counting">, now: 
 }
 
 /** What a count is to be read with; empty where it is exact. */
-export function countingInWords({ counting }: Pick<CheckContext, "counting">): string {
+export function countingInWords({ counting }: { counting: Counting }): string {
   switch (counting) {
     case "exact":
       return "";

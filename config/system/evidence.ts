@@ -1,6 +1,6 @@
 /** What is kept of a run besides its journal, and what a system wants written about it into its own data. */
 import type { Completion } from "./completion.ts";
-import type { CheckResult } from "./definition.ts";
+import type { CheckResult } from "./check.ts";
 import type { SqlSession } from "./sql-session.ts";
 
 /** What is known of a run: while it goes on, and at its end. */

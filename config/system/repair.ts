@@ -20,13 +20,17 @@ export interface RepairContext {
   project: string;
 }
 
-export interface RepairDefinition {
+/** What a pin can ask of a repair. */
+export interface RepairTerms {
   title: string;
   arguments: Record<string, { title: string; optional?: true }>;
   /** Whether the pin has to name the snapshot it reads. */
   readsSnapshot: boolean;
   /** It puts other data in the place of what users wrote since, so that every row it changes counts as lost. Absent: only those it deletes. */
   replaces?: true;
+}
+
+export interface RepairDefinition extends RepairTerms {
   /**
    * Called a second time (a run that was killed goes on) it finds the data repaired and changes nothing. What it throws undoes all of it.
    * @returns rows changed by table.

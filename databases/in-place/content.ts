@@ -1,7 +1,8 @@
 /** What the system's own part of a database holds. Inside the fence, with policies that bind the owner lifted. */
 import type { Client } from "pg";
 import { tableNameSql } from "../postgres/identifiers.ts";
-import { captureManifest, type Manifest } from "../postgres/manifest.ts";
+import { captureManifest } from "../postgres/manifest.ts";
+import type { Manifest } from "../postgres/manifest-shape.ts";
 import type { Extent } from "./extent.ts";
 
 /** Tables that an extension brought are not ours, and may not be ours to read. */

@@ -13,7 +13,7 @@ import {
   writeManifest,
   type DumpManifest,
 } from "../postgres/drivers/dump-manifest.ts";
-import type { Manifest } from "../postgres/manifest.ts";
+import type { Manifest } from "../postgres/manifest-shape.ts";
 import { readProperties } from "../postgres/properties.ts";
 import { databaseSizeBytes } from "../postgres/space.ts";
 import { captureContent } from "./content.ts";

@@ -6,8 +6,7 @@ import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { reachableBy } from "../../processes/run-as.ts";
-import type { Runner } from "../../processes/run-as.ts";
+import { reachableBy, type Runner } from "../../processes/run-as.ts";
 
 export interface Binaries {
   /** Folder with `initdb`, `pg_ctl` and `postgres`. */

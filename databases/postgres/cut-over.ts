@@ -1,8 +1,7 @@
 /** The cut-over: two renames in one transaction, in constant time at any data size. */
 import type pg from "pg";
 import { quote } from "./connection.ts";
-import { assertFenced, endSessions } from "./fence.ts";
-import type { FenceOptions } from "./fence.ts";
+import { assertFenced, endSessions, type FenceOptions } from "./fence.ts";
 import { DatabaseMissingError } from "./properties.ts";
 import { findDatabase } from "./sessions.ts";
 import { atomically } from "./transaction.ts";

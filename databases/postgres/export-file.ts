@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ComparedRows } from "./comparison.ts";
-import type { ExportedFile } from "./export.ts";
+
 import { ExportDamagedError, ExportIncompleteError, ExportRunIdError } from "./export-errors.ts";
 import { CsvCounter, linesOf, parseJsonLine } from "./export-format.ts";
 
@@ -141,4 +141,14 @@ export async function verifyFiles(runId: string, files: readonly ExportedFile[])
     if (facts.sha256 !== sha256) throw new ExportDamagedError(runId, path, `its sha256 is ${facts.sha256}, recorded is ${sha256}`);
     if (facts.rows !== rows) throw new ExportDamagedError(runId, path, `it holds ${facts.rows} rows, recorded are ${rows}`);
   }
+}
+
+export interface ExportedFile {
+  /** Absolute if `folder` is. */
+  path: string;
+  sha256: string;
+  /** Differences in JSON Lines; inserted and updated rows in CSV. */
+  rows: number;
+  table: string;
+  kind: "jsonl" | "csv";
 }

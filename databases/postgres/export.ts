@@ -14,7 +14,7 @@ import {
 import { planEverything } from "./comparison-beyond.ts";
 import { planTables, readShapes, type TablePlan } from "./comparison-shape.ts";
 import { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError } from "./export-errors.ts";
-import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "./export-file.ts";
+import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile, type ExportedFile } from "./export-file.ts";
 import { csvHeader, csvRow, jsonLine } from "./export-format.ts";
 
 export { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError };
@@ -32,16 +32,6 @@ export interface ExportOptions {
   folder: string;
   /** Begins every file name: letters, digits, `.`, `_`, `-`. */
   runId: string;
-}
-
-export interface ExportedFile {
-  /** Absolute if `folder` is. */
-  path: string;
-  sha256: string;
-  /** Differences in JSON Lines; inserted and updated rows in CSV. */
-  rows: number;
-  table: string;
-  kind: "jsonl" | "csv";
 }
 
 export interface ExportedTable

@@ -1,6 +1,5 @@
 /** Why a fence cannot be closed, or is not closed. */
-import { describeSession } from "./sessions.ts";
-import type { Session } from "./sessions.ts";
+import { describeSession, type Session } from "./sessions.ts";
 
 export interface PreparedTransaction {
   gid: string;

@@ -1,14 +1,25 @@
 /** The data fence: nobody but backout reaches a database, and the stages in which it is opened again. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { connect, quote } from "./connection.ts";
-import type { Endpoint } from "./connection.ts";
-import { FenceTimeoutError, NotFencedError, PreparedTransactionError, ReplicationInUseError } from "./fence-errors.ts";
-import type { PreparedTransaction } from "./fence-errors.ts";
-import { applyProperties, isSuperuser, readProperties } from "./properties.ts";
-import type { DatabaseGrant, DatabaseProperties } from "./properties.ts";
-import { databaseOid, describeInterrupted, describeSession, isInterrupted, sessionsIn, signalSessions, startingIn } from "./sessions.ts";
-import type { Session } from "./sessions.ts";
+import { connect, quote, type Endpoint } from "./connection.ts";
+import {
+  FenceTimeoutError,
+  NotFencedError,
+  PreparedTransactionError,
+  ReplicationInUseError,
+  type PreparedTransaction,
+} from "./fence-errors.ts";
+import { applyProperties, isSuperuser, readProperties, type DatabaseGrant, type DatabaseProperties } from "./properties.ts";
+import {
+  databaseOid,
+  describeInterrupted,
+  describeSession,
+  isInterrupted,
+  sessionsIn,
+  signalSessions,
+  startingIn,
+  type Session,
+} from "./sessions.ts";
 
 export * from "./fence-errors.ts";
 export { isSuperuser };

@@ -1,6 +1,5 @@
 /** Tables as files, before they go: every row in the server's own text, and the copy proved by putting it back beside the original. */
-import { mkdirSync } from "node:fs";
-import { createReadStream } from "node:fs";
+import { mkdirSync, createReadStream } from "node:fs";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import type { Client } from "pg";

@@ -1,7 +1,7 @@
 /** How two manifests differ, in words. */
 import { createHash } from "node:crypto";
 import { withCastsInside } from "./manifest-expressions.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest, ExtensionRelation } from "./manifest-shape.ts";
 
 const NOUNS: Record<keyof Manifest, string> = {
   tables: "table",
@@ -21,13 +21,6 @@ const NOUNS: Record<keyof Manifest, string> = {
 /** @returns one line per difference; empty when they are equal. `sections`: what to compare; everything by default. */
 export function compareManifests(expected: Manifest, actual: Manifest, sections = Object.keys(NOUNS) as (keyof Manifest)[]): string[] {
   return sections.flatMap((section) => compareSection(section, expected[section], actual[section]));
-}
-
-/** A table or view that an extension brought. */
-export interface ExtensionRelation {
-  /** As in the manifest. */
-  name: string;
-  extension: string;
 }
 
 /**

@@ -1,37 +1,11 @@
 /** What is in a database, small enough to keep and exact enough to compare: rows and checksum of each table, and every object by its definition. */
 import type pg from "pg";
-import type { ExtensionRelation } from "./manifest-differences.ts";
+import type { ExtensionRelation, TableManifest, Manifest } from "./manifest-shape.ts";
 import { canonicalTable, partSql, quote, tableNameSql } from "./identifiers.ts";
 
-export { compareManifests, compareRestored, type ExtensionRelation } from "./manifest-differences.ts";
+export { compareManifests, compareRestored } from "./manifest-differences.ts";
+export { type ExtensionRelation } from "./manifest-shape.ts";
 export { estimateChanges, quickStatistics } from "./statistics.ts";
-
-export interface TableManifest {
-  rows: number;
-  /** Sum of the hashes of all rows' text: independent of their order. Comparable only between sessions opened by `connect`. */
-  checksum: string;
-}
-
-export interface Manifest {
-  /** By table, named as everywhere: schema-qualified outside `public`. */
-  tables: Record<string, TableManifest>;
-  /** Last value; `null` before the first. */
-  sequences: Record<string, string | null>;
-  /** `table.constraint` → definition, `NOT VALID` included. */
-  constraints: Record<string, string>;
-  indexes: Record<string, string>;
-  triggers: Record<string, string>;
-  policies: Record<string, string>;
-  rowSecurity: Record<string, { enabled: boolean; forced: boolean }>;
-  /** `rows` is `null` where it was never filled. */
-  materializedViews: Record<string, { rows: number | null; populated: boolean }>;
-  views: Record<string, string>;
-  /** Hash of the definition; a body that the server keeps parsed has no text of its own, so that it is kept as it is shown. */
-  functions: Record<string, string>;
-  extensions: Record<string, string>;
-  /** `table.column` → type, nullability, default. */
-  columns: Record<string, string>;
-}
 
 export interface ManifestOptions {
   /** Schemas to leave out. None by default. */

@@ -1,7 +1,8 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
 import type { Client } from "pg";
 import { canonicalTable } from "./identifiers.ts";
-import { readManifest, verifyExport, type ExportedFile, type ExportedTable } from "./export.ts";
+import { readManifest, verifyExport, type ExportedTable } from "./export.ts";
+import type { ExportedFile } from "./export-file.ts";
 import { classify } from "./reapply-classify.ts";
 import { conflictPath, countsOf, writeConflicts } from "./reapply-conflicts.ts";
 import { decide, mark, type Sql } from "./reapply-decide.ts";

@@ -1,9 +1,7 @@
 /** The objects of a database by name and definition, as recorded before a deployment, compared with what is there now. */
 import type { Client } from "pg";
-import { captureManifest, compareManifests, type Manifest } from "./manifest.ts";
-
-/** What a restore has to bring back besides rows: policies, triggers, constraints, materialised views, sequences and the rest, by name. */
-export type SchemaObjects = Omit<Manifest, "tables">;
+import type { SchemaObjects } from "../../config/system/schema-objects.ts";
+import { captureManifest, compareManifests } from "./manifest.ts";
 
 /** Kinds of objects that can be compared; `sequences` by name alone, since their values move. */
 export type ObjectKind = keyof SchemaObjects;

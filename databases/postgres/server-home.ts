@@ -1,5 +1,4 @@
 /** Where an embedded server's files are and what marks them as ours. */
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -13,12 +12,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { reachableBy } from "../../processes/run-as.ts";
 import type { Runner } from "../../processes/run-as.ts";
 import { isLock } from "./server-lock.ts";
-
-const MARKER = "backout-server.json";
-const POINTER = "backout-server-location.json";
+import { MARKER, POINTER, type Layout, layoutOf, locate } from "../../config/server-home.ts";
 
 /** Written when a server home is made; what proves that a folder may be deleted. */
 export interface Marker {
@@ -37,34 +33,6 @@ export class NotAServerHomeError extends Error {
     this.name = "NotAServerHomeError";
     this.folder = folder;
   }
-}
-
-export interface Layout {
-  /** Where everything below really is: the home itself, unless the server's user cannot reach it. */
-  folder: string;
-  data: string;
-  log: string;
-  passwordFile: string;
-  marker: string;
-}
-
-export function layoutOf(folder: string): Layout {
-  return {
-    folder,
-    data: join(folder, "data"),
-    log: join(folder, "server.log"),
-    passwordFile: join(folder, "superuser-password"),
-    marker: join(folder, MARKER),
-  };
-}
-
-/** The folder a server home's files really are in. */
-export function locate(home: string, runner: Runner | null): string {
-  const absolute = resolve(home);
-  const pointer = join(absolute, POINTER);
-  if (existsSync(pointer)) return (JSON.parse(readFileSync(pointer, "utf8")) as { folder: string }).folder;
-  if (runner === null || existsSync(join(absolute, MARKER)) || reachableBy(runner, absolute)) return absolute;
-  return join("/var/lib/backout", createHash("sha256").update(absolute).digest("hex").slice(0, 16));
 }
 
 export function readMarker(folder: string): Marker | null {

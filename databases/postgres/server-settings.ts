@@ -3,7 +3,7 @@ import { chownSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Runner } from "../../processes/run-as.ts";
 import { writeWhole } from "./server-home.ts";
-import type { Layout } from "./server-home.ts";
+import type { Layout } from "../../config/server-home.ts";
 
 /** A path of a socket may have about 107 bytes on Linux and 103 on macOS. */
 const SOCKET_PATH_BYTES = 100;

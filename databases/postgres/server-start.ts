@@ -5,10 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Binaries } from "./binaries.ts";
 import { connect, UnreachableError } from "./connection.ts";
 import { anyProcessIn, clearStalePidFile, findPostmaster } from "./postmaster.ts";
-import { runAs } from "../../processes/run-as.ts";
-import type { Runner } from "../../processes/run-as.ts";
+import { runAs, type Runner } from "../../processes/run-as.ts";
 import { ServerPortError, ServerStartError } from "./server-errors.ts";
-import type { Layout } from "./server-home.ts";
+import type { Layout } from "../../config/server-home.ts";
 import { writeSettings } from "./server-settings.ts";
 
 /** How long a start waits for crash recovery to end. */

@@ -5,14 +5,12 @@ import { readdir, rename, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findBinaries } from "./binaries.ts";
-import type { Binaries } from "./binaries.ts";
+import { findBinaries, type Binaries } from "./binaries.ts";
 import { findPostmaster } from "./postmaster.ts";
-import { runAs, serverRunner } from "../../processes/run-as.ts";
-import type { Runner } from "../../processes/run-as.ts";
+import { runAs, serverRunner, type Runner } from "../../processes/run-as.ts";
 import { ServerPortError, ServerStartError } from "./server-errors.ts";
-import { claimHome, eraseHome, isFolder, layoutOf, locate, readMarker, writeWhole } from "./server-home.ts";
-import type { Layout } from "./server-home.ts";
+import { claimHome, eraseHome, isFolder, readMarker, writeWhole } from "./server-home.ts";
+import { layoutOf, locate, type Layout } from "../../config/server-home.ts";
 import { withHomeLock } from "./server-lock.ts";
 import { RECOVERY_TIMEOUT_MS, start, tailOf, untilAccepting } from "./server-start.ts";
 

@@ -1,14 +1,7 @@
 /** A server, and that it does not answer. Apart from the sessions: whoever only has to tell it needs no client. */
+import type { Endpoint } from "../../config/endpoint.ts";
 
 /** A server and the administrative role on it. Exactly one of `passwordFile` and `password` is normally set. */
-export interface Endpoint {
-  host: string;
-  port: number;
-  user: string;
-  /** File whose first line is the password; readable by its owner only. Preferred: the password is then in no state, log or argument. */
-  passwordFile?: string;
-  password?: string;
-}
 
 /** The server did not answer, or refused the administrative role. */
 export class UnreachableError extends Error {

@@ -1,7 +1,8 @@
 /** Migrations of a definition with absolute folders, and which of them a crossing runs. Pure. */
 import { join } from "node:path";
 import type { Migration, MigrationState } from "../postgres/migrations.ts";
-import type { RecordedMigrations, SystemDefinition } from "../../config/system/definition.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { RecordedMigrations } from "../../config/system/check.ts";
 import type { DatabaseFacts, DatabasePlan } from "../../config/plan.ts";
 
 export function migrationsOf(definition: SystemDefinition, database: string): Migration[] {

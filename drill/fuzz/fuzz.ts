@@ -1,6 +1,6 @@
 /** Fuzz: damaged stack files, names and definitions. Each gets one clean answer, in bounded time, and nothing is touched. */
 import { writeFileSync } from "node:fs";
-import type { Engine } from "../../scripts/pulumi/engine.ts";
+import type { Engine } from "../../scripts/pulumi/environment.ts";
 import type { OpenStack } from "../../scripts/pulumi/stack.ts";
 import { diceOf } from "../dice.ts";
 import { unclean, uncleanError } from "./answer.ts";

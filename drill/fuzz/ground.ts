@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { join } from "node:path";
 import { gateFolder, processFolder } from "../../config/site.ts";
 import { stopProcess, runningNames } from "../../processes/process.ts";
-import type { Engine } from "../../scripts/pulumi/engine.ts";
+import type { Engine } from "../../scripts/pulumi/environment.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile, type OpenStack } from "../../scripts/pulumi/stack.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../ephemeral-stack.ts";

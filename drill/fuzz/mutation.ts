@@ -2,13 +2,13 @@
 import { stringify } from "yaml";
 import { editPins } from "../../config/edit.ts";
 import { checkDefinition } from "../../config/definition.ts";
-import { resolvePins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import { deployEdits } from "../../config/scope.ts";
 import { configOf } from "../../config/stack-text.ts";
 import { openStack, type OpenStack } from "../../scripts/pulumi/stack.ts";
 import { standingOf } from "../../scripts/pulumi/standing.ts";
-import { previewOf } from "../../scripts/verbs/preview.ts";
-import { rollbackText, type RollbackWish } from "../../scripts/verbs/rollback-pins.ts";
+import { previewOf } from "../../scripts/pulumi/preview.ts";
+import { rollbackText, type RollbackWish } from "../../scripts/pulumi/rollback-pins.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Dice } from "../dice.ts";
 import type { Ground } from "./ground.ts";

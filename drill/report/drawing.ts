@@ -1,7 +1,8 @@
 /** The timeline as inline SVG. Status is written as well as coloured; everything has a text a screen reader finds. */
-import type { DrillReport } from "./schema.ts";
+import type { DrillReport } from "../../state/drill-reports/schema.ts";
 import { timeline } from "./timeline.ts";
-import { html, inMilliseconds, inSeconds } from "./words.ts";
+import { html } from "./words.ts";
+import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.ts";
 
 const LABELS = 150;
 const WIDTH = 640;

@@ -1,7 +1,7 @@
 /** The report for a ticket. */
-import { earlierMedian, isOverBudget } from "./schema.ts";
-import type { DrillReport } from "./schema.ts";
-import { inMilliseconds, inSeconds, markdown, ofBudget } from "./words.ts";
+import { earlierMedian, isOverBudget, type DrillReport } from "../../state/drill-reports/schema.ts";
+import { markdown, ofBudget } from "./words.ts";
+import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.ts";
 
 function table(head: string[], rows: string[][]): string[] {
   if (rows.length === 0) return ["None.", ""];

@@ -1,8 +1,8 @@
 /** The report as one self-contained page: no script, nothing fetched, readable in the dark, on paper and without colours. */
 import { drawing } from "./drawing.ts";
-import { earlierTimes, isOverBudget, reasonsToFail } from "./schema.ts";
-import type { DrillReport } from "./schema.ts";
-import { html, inMilliseconds, inSeconds, ofBudget } from "./words.ts";
+import { earlierTimes, isOverBudget, reasonsToFail, type DrillReport } from "../../state/drill-reports/schema.ts";
+import { html, ofBudget } from "./words.ts";
+import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.ts";
 
 const STYLE = `
 :root { color-scheme: light dark; --back: #fff; --text: #1b1f24; --soft: #59636e; --line: #d1d9e0; --passed: #1a7f37; --failed: #cf222e; --skipped: #818b98; --away: #bf870033; }

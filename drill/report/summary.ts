@@ -1,7 +1,7 @@
 /** The report in a terminal. */
-import { earlierMedian, isOverBudget } from "./schema.ts";
-import type { DrillReport, Status } from "./schema.ts";
-import { inMilliseconds, inSeconds, ofBudget, oneLine } from "./words.ts";
+import { earlierMedian, isOverBudget, type DrillReport, type Status } from "../../state/drill-reports/schema.ts";
+import { ofBudget, oneLine } from "./words.ts";
+import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.ts";
 
 const CODES = { passed: "32", failed: "31", skipped: "2", strong: "1" } as const;
 

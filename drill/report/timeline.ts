@@ -1,5 +1,5 @@
 /** Where each phase lies on the drawing: a pure layout in units of the drawing, to one scale. */
-import type { DrillPhase, DrillReport, Status } from "./schema.ts";
+import type { DrillPhase, DrillReport, Status } from "../../state/drill-reports/schema.ts";
 
 export interface Bar {
   name: string;

@@ -1,18 +1,6 @@
 /** Figures in words, and text made harmless for each place it is printed in. */
 
 /** `0.26 s`, `12.4 s`, `2 min 05 s`. */
-export function inSeconds(value: number): string {
-  if (value >= 59.95) {
-    const whole = Math.round(value);
-    return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
-  }
-  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} s`;
-}
-
-export function inMilliseconds(value: number | null): string {
-  if (value === null) return "unknown";
-  return value < 10_000 ? `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ms` : inSeconds(value / 1000);
-}
 
 /** Share of the budget used: `4 %`; null where there is no budget. */
 export function ofBudget(seconds: number, budgetSeconds: number | null): string | null {

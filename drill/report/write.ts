@@ -3,8 +3,7 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { markdownReport } from "./markdown.ts";
 import { page } from "./page.ts";
-import { parseReport } from "./schema.ts";
-import type { DrillReport, DrillReportInput } from "./schema.ts";
+import { parseReport, type DrillReport, type DrillReportInput } from "../../state/drill-reports/schema.ts";
 
 export interface WrittenReport {
   report: DrillReport;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { deployEdits, scopeEdits } from "../../config/scope.ts";
 import { secretOf } from "../../config/site.ts";
-import type { Status } from "../../scripts/verbs/status.ts";
+import type { Status } from "../../scripts/pulumi/answers.ts";
 import { outsideOf } from "../outside.ts";
 import { pinsNow, urlOf, type Stage } from "../stage.ts";
 import { judgementOf, readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "../witness-process.ts";

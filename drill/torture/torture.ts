@@ -3,7 +3,7 @@
  * must end as declared by the commands that the product advises, with nothing lost and nobody kept out.
  */
 import { join } from "node:path";
-import type { Engine } from "../../scripts/pulumi/engine.ts";
+import type { Engine } from "../../scripts/pulumi/environment.ts";
 import type { OpenStack } from "../../scripts/pulumi/stack.ts";
 import { openData } from "../../rollout/verification/data-access.ts";
 import { beginRecord, updateRecord } from "../record.ts";

@@ -1,6 +1,5 @@
 /** Where each acknowledged write is: pure, from journal, contents and exports. */
-import { expectedCount, isRestored, shownCount, stateAfter } from "./fit.ts";
-import type { Content, Fit } from "./fit.ts";
+import { expectedCount, isRestored, shownCount, stateAfter, type Content, type Fit } from "./fit.ts";
 import type { Exported } from "./content.ts";
 import type { Version } from "./memory.ts";
 import type { Operation } from "./script.ts";

@@ -1,7 +1,6 @@
 /** The witness as a user: signs in, writes, and knows of every answer whether it settles the matter. */
 import type { WitnessConfig } from "./config.ts";
-import { fill, fillBody, fillPath } from "./script.ts";
-import type { Operation, Placeholders } from "./script.ts";
+import { fill, fillBody, fillPath, type Operation, type Placeholders } from "./script.ts";
 
 /**
  * `ack`: 2xx. `refused`: certainly not done. `doubt`: the answer does not settle it (5xx, reset, time-out). `gone`: the system says that it

@@ -2,8 +2,7 @@
  * One history for all databases together: of all possible ones the one that accuses least, that is, with the fewest rows that contradict it
  * or that no database covers; of equal ones the one in which each database covers most. What is accused even so, is a finding.
  */
-import { neverRestored, onceRestored } from "./fit.ts";
-import type { Candidate, Content, Fit, Pause, Rows } from "./fit.ts";
+import { neverRestored, onceRestored, type Candidate, type Content, type Fit, type Pause, type Rows } from "./fit.ts";
 
 export interface Database {
   content: Content;

@@ -4,8 +4,7 @@
  * Exit status: 0 nothing lost, wrong or resurrected, 1 something was, 2 it could not be judged.
  */
 import { readFileSync } from "node:fs";
-import { judge } from "./judge.ts";
-import type { JudgeQuestion } from "./judge.ts";
+import { judge, type JudgeQuestion } from "./judge.ts";
 
 try {
   const file = process.argv[2];

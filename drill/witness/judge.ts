@@ -10,17 +10,12 @@
  *   one has it, or a row that was refused and is there. `resurrected`: a row whose deletion was acknowledged is there again.
  * - Availability is told by the witness's monotonic clock, from acknowledged write to acknowledged write.
  */
-import { judgeRow } from "./accounts.ts";
-import type { Lost, Place, Resurrected, RowVerdict, Source, Wrong } from "./accounts.ts";
-import { likelyOutages, unavailability } from "./availability.ts";
-import type { Period, Unavailability } from "./availability.ts";
-import { readContent, readExports } from "./content.ts";
-import type { DatabaseAddress, Exported, Found } from "./content.ts";
+import { judgeRow, type Lost, type Place, type Resurrected, type RowVerdict, type Source, type Wrong } from "./accounts.ts";
+import { likelyOutages, unavailability, type Period, type Unavailability } from "./availability.ts";
+import { readContent, readExports, type DatabaseAddress, type Exported, type Found } from "./content.ts";
 import { explain } from "./explain.ts";
-import { missingFromExports } from "./exports.ts";
-import type { ExportVerdict } from "./exports.ts";
-import { readMemory } from "./memory.ts";
-import type { Memory } from "./memory.ts";
+import { missingFromExports, type ExportVerdict } from "./exports.ts";
+import { readMemory, type Memory } from "./memory.ts";
 
 export interface JudgeQuestion {
   journalFile: string;

@@ -4,10 +4,8 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { Client } from "./client.ts";
 import { loadConfig, loginBody } from "./config.ts";
 import { Journal } from "./journal.ts";
-import { readMemory } from "./memory.ts";
-import type { Memory } from "./memory.ts";
-import { highestId, newTally, ownRows, readAllTheTime, writeAllTheTime } from "./writer.ts";
-import type { Shift } from "./writer.ts";
+import { readMemory, type Memory } from "./memory.ts";
+import { highestId, newTally, ownRows, readAllTheTime, writeAllTheTime, type Shift } from "./writer.ts";
 
 async function earlierMemory(file: string): Promise<Memory | null> {
   return existsSync(file) && statSync(file).size > 0 ? await readMemory(file) : null;

@@ -1,4 +1,4 @@
-import { enginesOf } from "../../databases/engine.ts";
+import { enginesOf } from "../../databases/registry.ts";
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 

@@ -2,11 +2,12 @@
  * Closes what the crossing needs closed. The epoch is an input, computed by `check` from the gate's own record: an epoch from outputs goes
  * backwards when an update fails half-way, and without one a gate that was closed by a failed crossing would never open again.
  */
-import { look, planFrom, type Facts } from "../../rollout/look.ts";
-import { planCrossing, type Asked, type CrossingPlan } from "../../config/plan.ts";
+import { look, type Facts, nextCrossing } from "../../rollout/look.ts";
+import type { Asked, CrossingPlan } from "../../config/plan.ts";
+import { planCrossing } from "../../config/make-plan.ts";
 import { releaseRecord } from "../../state/identity.ts";
 import { controlPlace, openControl } from "../../databases/open-state.ts";
-import { enginesOf } from "../../databases/engine.ts";
+import { enginesOf } from "../../databases/registry.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
 import { crossingOf, type Pins } from "../../config/pins.ts";
@@ -28,25 +29,6 @@ interface Inputs {
   epoch: number;
   crossing: string;
   plan: CrossingPlan;
-}
-
-/**
- * The crossing that leads to `pins`: the recorded one where it is the same, else the next.
- * @param made whether the engine knows of this stack. One that was destroyed while its data was kept begins again with nothing but that.
- */
-export function nextCrossing(
-  facts: Facts,
-  definition: SystemDefinition,
-  pins: Pins,
-  asked: Asked,
-  made: boolean,
-): { epoch: number; crossing: string; plan: CrossingPlan } {
-  const crossing = crossingOf(pins);
-  const again = !made && facts.last?.state === "open";
-  if (facts.last !== null && facts.last.crossing === crossing && !again)
-    return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
-  const from = again ? { ...facts, lastOpen: null } : facts;
-  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(from, definition, pins, asked) };
 }
 
 async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values> {

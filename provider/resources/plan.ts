@@ -9,20 +9,18 @@ import { drift } from "../../rollout/drift.ts";
 import { failpoint } from "../../processes/failpoints.ts";
 import { dropFiles } from "../../rollout/destroy.ts";
 import { frozen, showFreeze } from "../../rollout/freeze.ts";
-import { look, type Facts } from "../../rollout/look.ts";
+import { look, type Facts, nextCrossing } from "../../rollout/look.ts";
 import type { Asked } from "../../config/plan.ts";
 import type { CrossingPreview } from "../../rollout/preview.ts";
 import { RefusedError, UNSEEN } from "../../rollout/run.ts";
 import { crossingOf, type Pins } from "../../config/pins.ts";
 import type { Carry, Freeze } from "../../config/schema.ts";
 import { rememberGiven } from "../../config/secrets.ts";
-import { definitionOf, type Site } from "../../config/site.ts";
+import { definitionOf, type Site, endpointOf } from "../../config/site.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
-import { endpointOf } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
 import { loadComing } from "./coming.ts";
-import { nextCrossing } from "./fence.ts";
 import { beforeDelete, leavingOf } from "./leaving.ts";
 
 interface Inputs {
@@ -76,7 +74,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
   const { carryRefusals, previewCrossing, previewLines } = await import("../../rollout/preview.ts");
-  const { rehearsedSeconds } = await import("../../drill/rehearsed.ts");
+  const { rehearsedSeconds } = await import("../../state/drill-reports/rehearsed.ts");
   const { plan } = nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null);
   const preview = await previewCrossing(inputs.site, definition, plan, {
     exact: inputs.exact,

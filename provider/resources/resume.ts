@@ -1,6 +1,6 @@
 /** Makes run what should run. Has something to do whenever a crossing closed anything, and whenever what really runs is not as pinned. */
 import { drift } from "../../rollout/drift.ts";
-import { ordered } from "../../config/plan.ts";
+import { ordered } from "../../config/make-plan.ts";
 import { definitionOf } from "../../config/site.ts";
 import { stopAllAt, targetOf } from "../../workloads/index.ts";
 import type { Call, Resource, Values } from "../resource.ts";

@@ -1,10 +1,9 @@
 /** Finds what the list before a deployment asks about. Writes the copy of the configuration, and nothing else. */
 import { drillCommand } from "../../config/commands.ts";
-import type { Artefact } from "../../config/schema.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { Artefact, Declared } from "../../config/schema.ts";
 import type { Pins } from "../../config/pins.ts";
 import type { Site } from "../../config/site.ts";
-import { readHistory } from "../../drill/report/history.ts";
+import { readHistory } from "../../state/drill-reports/history.ts";
 import { currentConfigurationFile, keepConfiguration } from "../../state/configuration.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { BEFORE_DEPLOYMENT } from "../../config/system/deployment.ts";

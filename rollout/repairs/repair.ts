@@ -1,13 +1,16 @@
 /** Runs a pinned repair as one transaction of the live database, inside the fence; the snapshot taken first is the way back. */
-import { repairsOf } from "../../config/repairs.ts";
-import type { RowsChanged } from "../../config/system/repair.ts";
-import { engineOf, type ExportFile } from "../../databases/engine.ts";
-import { enterExports, exportFolder } from "../exports.ts";
+import { snapshotAmong } from "../../state/snapshots.ts";
+import type { RepairContext, RowsChanged } from "../../config/system/repair.ts";
+import { restoreRows } from "./rows.ts";
+import type { ExportFile } from "../../databases/engine.ts";
+import { engineOf } from "../../databases/registry.ts";
+import { enterExports } from "../exports.ts";
+import { exportFolder } from "../../config/site.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import { inLive, inSnapshot } from "../inside.ts";
 import type { DataAction } from "../../config/plan.ts";
-import type { Run } from "../run.ts";
-import { tablesOf } from "../tables.ts";
+import type { Run } from "../../config/run.ts";
+import { tablesOf } from "../../databases/shared/tables.ts";
 
 type Repair = Extract<DataAction, { kind: "repair" }>;
 
@@ -38,8 +41,9 @@ export async function repairAndCount(run: Run, database: string, action: Repair)
 }
 
 export async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
-  const definition = repairsOf(run.definition, database)[action.repair];
-  if (definition === undefined) throw new Error(`${database} has no repair ${action.repair}`);
+  const own = run.definition.databases[database]?.repairs?.[action.repair];
+  if (own === undefined && action.repair !== "rows") throw new Error(`${database} has no repair ${action.repair}`);
+  const mend = async (context: RepairContext) => (own === undefined ? restoreRows(context) : own.run(context));
   const snapshots = await run.control.readySnapshots();
   const safety = `before-${action.repair}`;
   const isSafety = snapshots.some((one) => one.database === database && one.name === safety && one.epoch === run.epoch);
@@ -49,7 +53,7 @@ export async function repair(run: Run, database: string, action: Repair): Promis
   const work = (snapshot: SqlSession | null): Promise<Record<string, RowsChanged>> =>
     inLive(run, database, (live) =>
       live.transaction(async () =>
-        definition.run({
+        mend({
           live,
           snapshot,
           tables: await tablesOf(live, run.definition.databases[database]!.tables),
@@ -60,8 +64,8 @@ export async function repair(run: Run, database: string, action: Repair): Promis
     );
   const { snapshot: named } = action;
   if (named === null) return work(null);
-  const snapshot = snapshots.find((one) => one.database === database && one.name === named.name && one.generation === named.generation);
-  if (snapshot === undefined) throw new Error(`snapshot ${named.name}@${named.generation} of ${database} is gone`);
+  const snapshot = snapshotAmong(snapshots, database, named);
+  if (snapshot === null) throw new Error(`snapshot ${named.name}@${named.generation} of ${database} is gone`);
   return inSnapshot(run, snapshot, work);
 }
 

@@ -2,7 +2,7 @@
 import { quote } from "../../databases/postgres/identifiers.ts";
 import type { RepairContext, RowsChanged } from "../../config/system/repair.ts";
 import type { ExactValue, SqlSession } from "../../config/system/sql-session.ts";
-import { columnsOf, hasTable, keyOf, tableSql } from "../tables.ts";
+import { columnsOf, hasTable, keyOf, tableSql } from "../../databases/shared/tables.ts";
 
 export interface RowName {
   table: string;

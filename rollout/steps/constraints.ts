@@ -6,7 +6,12 @@ import type { Client } from "pg";
 import { endpointOf, liveName } from "../../config/site.ts";
 import type { Pins } from "../../config/pins.ts";
 import { connect, qualified } from "../../databases/postgres/connection.ts";
-import { dropConstraint, enforceConstraint, unvalidateConstraint, type Record as Recorder } from "../../databases/postgres/constraint-change.ts";
+import {
+  dropConstraint,
+  enforceConstraint,
+  unvalidateConstraint,
+  type Record as Recorder,
+} from "../../databases/postgres/constraint-change.ts";
 import { quarantineRows, type Quarantined } from "../../databases/postgres/constraint-quarantine.ts";
 import { findConstraint, saveConstraint } from "../../databases/postgres/constraints.ts";
 import { sessionInside } from "../../databases/postgres/fence.ts";
@@ -15,7 +20,8 @@ import { BEFORE_DROP, constraintOrder } from "../../config/constraint-plan.ts";
 import { DefinitionUnknownError, keepDefinition, knownDefinition } from "../constraint-record.ts";
 import { clientOf } from "../../databases/postgres/engine/session.ts";
 import { failpoint } from "../../processes/failpoints.ts";
-import { step, type Run } from "../run.ts";
+import { step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 
 export interface ConstraintDone {
   name: string;

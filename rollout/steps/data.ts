@@ -2,14 +2,16 @@
 import type { Pins } from "../../config/pins.ts";
 import type { Carry } from "../../config/schema.ts";
 import { baseSnapshot } from "../at-risk.ts";
-import { engineOf, type DatabaseEngine, type CutOver } from "../../databases/engine.ts";
+import type { DatabaseEngine, CutOver } from "../../databases/engine.ts";
+import { engineOf } from "../../databases/registry.ts";
 import { beginExport } from "../exports.ts";
 import { movedData } from "../moved-data.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../config/plan.ts";
 import { carryOverRecords } from "../carry-over.ts";
 import { putProtections } from "../protections.ts";
 import { exportReplaced, repairAndCount } from "../repairs/repair.ts";
-import { step, type Run } from "../run.ts";
+import { step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import { reapplySince } from "./reapply.ts";
 
 export interface DataDone {

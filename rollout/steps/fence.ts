@@ -11,11 +11,13 @@ import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../traffic/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
 import { carryRefusal, countSince } from "../at-risk.ts";
-import { engineOf, satisfies } from "../../databases/engine.ts";
+import { satisfies } from "../../databases/engine.ts";
+import { engineOf } from "../../databases/registry.ts";
 import { unfinished } from "../look.ts";
 import type { CrossingPlan } from "../../config/plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
-import { RefusedError, step, StepOutcomeError, UNSEEN, type Run } from "../run.ts";
+import { RefusedError, step, StepOutcomeError, UNSEEN } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import { mayReopen, reopenRefused } from "./reopen.ts";
 
 export interface FenceRequest {

@@ -3,8 +3,9 @@ import type { ControlRecord, Snapshot } from "../../config/record.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import type { AtRisk, Looking } from "../../databases/engine.ts";
 import { inLive } from "../inside.ts";
-import { step, type Run } from "../run.ts";
-import { hasTable } from "../tables.ts";
+import { step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
+import { hasTable } from "../../databases/shared/tables.ts";
 
 /** @param fenced whether the fence of the run's crossing stands; by its plan unless given. */
 export async function setFlags(

@@ -4,12 +4,14 @@
  * tells how many rows it is.
  */
 import { LARGE_OBJECTS } from "../../databases/postgres/comparison-beyond.ts";
-import { countTables } from "../verification/baseline.ts";
-import { engineOf, type PutBack } from "../../databases/engine.ts";
+import { countTables, tablesOf } from "../../databases/shared/tables.ts";
+import type { PutBack } from "../../databases/engine.ts";
+import { engineOf } from "../../databases/registry.ts";
 import type { Moved } from "../moved-data.ts";
-import { step, type Run } from "../run.ts";
-import { exportFolder, exportsOf, isExported } from "../exports.ts";
-import { tablesOf } from "../tables.ts";
+import { step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
+import { exportsOf, isExported } from "../exports.ts";
+import { exportFolder } from "../../config/site.ts";
 
 /** What is kept of it in the control record, for verification and for whoever asks later. */
 export interface Reapplied {

@@ -8,7 +8,8 @@ import { exportsOf } from "../exports.ts";
 import { governanceOf, recordGovernance } from "../governance.ts";
 import { movedData } from "../moved-data.ts";
 import { applyRetention } from "../retention.ts";
-import { step, type Run } from "../run.ts";
+import { step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import { rowsPutBack } from "./reapply.ts";
 
 export type Exported = ExportFile;

@@ -1,11 +1,11 @@
 /** Takes a refusal back: what had been stopped runs again, the data and the gate are open as before. Nothing of the data was changed. */
 import { targetOf } from "../../workloads/index.ts";
 import { setGate } from "../gate.ts";
-import { engineOf } from "../../databases/engine.ts";
+import { engineOf } from "../../databases/registry.ts";
 import { unfinished } from "../look.ts";
 import type { CrossingPlan } from "../../config/plan.ts";
 import { liftProtections } from "../protections.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 
 /** Whether what stood before was open: only then is it known to be whole, and may be opened again as it was. */
 export async function mayReopen({ control, epoch }: Run): Promise<boolean> {

@@ -1,10 +1,11 @@
 /** Makes every component run that should run, and none that should not; looks at what really runs. */
 import type { Pins } from "../../config/pins.ts";
 import { targetOf } from "../../workloads/index.ts";
-import { engineOf } from "../../databases/engine.ts";
-import { ordered } from "../../config/plan.ts";
+import { engineOf } from "../../databases/registry.ts";
+import { ordered } from "../../config/make-plan.ts";
 import { running, settleMs, staySteady } from "../verification/steady.ts";
-import { step, type Run } from "../run.ts";
+import { step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import { STAY_UP } from "./verify.ts";
 
 /** A component runs another release than its pin says. */

@@ -1,8 +1,9 @@
 /** Takes the snapshots a crossing needs, inside the fence: idempotent on the epoch, a new generation for every crossing. */
-import { engineOf } from "../../databases/engine.ts";
+import { engineOf } from "../../databases/registry.ts";
 import type { CrossingPlan } from "../../config/plan.ts";
 import { InsufficientSpaceError } from "../../processes/disk-space.ts";
-import { RefusedError, step, type Run } from "../run.ts";
+import { RefusedError, step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import { mayReopen, reopenRefused } from "./reopen.ts";
 
 export interface Taken {

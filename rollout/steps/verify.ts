@@ -1,12 +1,13 @@
 /** Verification: the system's own checks, through the gate with the verifier's pass. Only when every one has passed are users let in. */
 import type { Pins } from "../../config/pins.ts";
-import type { CheckResult } from "../../config/system/definition.ts";
+import type { CheckResult } from "../../config/system/check.ts";
 import { beginAttempt } from "../verification/attempt.ts";
 import { checksFor, runChecks } from "../verification/checks.ts";
 import { openContext } from "../verification/context.ts";
 import { running, settleMs, staySteady } from "../verification/steady.ts";
 import { usersCanWrite } from "../gate.ts";
-import { step, StepOutcomeError, type Run } from "../run.ts";
+import { step, StepOutcomeError } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 
 /** Its detail is what ran when it was verified. */
 export const STAY_UP = "services stay up";

@@ -5,8 +5,9 @@
 import { targetOf } from "../../workloads/index.ts";
 import type { Crossing, JournalEntry } from "../../config/record.ts";
 import { usersAreOut } from "../gate.ts";
-import { ordered } from "../../config/plan.ts";
-import { step, type Run } from "../run.ts";
+import { ordered } from "../../config/make-plan.ts";
+import { step } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import { setFlags } from "../steps/flags.ts";
 import type { Pins } from "../../config/pins.ts";
 import { countInside } from "./baseline.ts";

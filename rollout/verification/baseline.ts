@@ -1,15 +1,14 @@
 /** What is recorded before a crossing closes anything, to compare with afterwards: rows per table, latency, flags. */
-import { engineOf } from "../../databases/engine.ts";
+import { engineOf } from "../../databases/registry.ts";
 import { inLive } from "../inside.ts";
 import { recordedMigrations } from "../../databases/shared/migrations.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import { readFlags } from "../steps/flags.ts";
-import { hasTable, tablesOf, tableSql } from "../tables.ts";
+import { tablesOf, countTables } from "../../databases/shared/tables.ts";
 import type { Pins } from "../../config/pins.ts";
 import { definedSecret } from "../../config/secrets.ts";
-import type { Baseline, RecordedMigrations } from "../../config/system/definition.ts";
+import type { Baseline, RecordedMigrations } from "../../config/system/check.ts";
 import { recordObjects } from "./recorded-objects.ts";
-import type { SqlSession } from "../../config/system/sql-session.ts";
 
 export async function captureBaseline(run: Run, from: Pins | null): Promise<Baseline> {
   const store = run.definition.flags;
@@ -42,17 +41,6 @@ export async function countInside(run: Run, fenced: boolean): Promise<Record<str
     for (const [table, rows] of Object.entries(found)) if (tables.includes(table) || !(table in counts)) counts[table] = rows;
   }
   await run.control.setCounts(run.epoch, counts);
-  return counts;
-}
-
-/** Tables that are not there are left out. */
-export async function countTables(session: SqlSession, tables: string[]): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const table of tables) {
-    if (!(await hasTable(session, table))) continue;
-    const [counted] = await session.all<{ rows: number | string }>(`SELECT count(*) AS rows FROM ${tableSql(session, table)}`);
-    counts[table] = Number(counted?.rows);
-  }
   return counts;
 }
 

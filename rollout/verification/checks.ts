@@ -1,5 +1,6 @@
 /** Runs a system's checks in their order. One library, used inside an update and by `backout verify`. */
-import type { CheckContext, CheckDefinition, CheckResult, SystemDefinition } from "../../config/system/definition.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { CheckContext, CheckDefinition, CheckResult } from "../../config/system/check.ts";
 
 /** Ids of the checks of a scope, in the definition's order; every check where no scope fits. */
 export function checksFor(definition: SystemDefinition, scope: string | null): string[] {

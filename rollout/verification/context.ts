@@ -1,4 +1,5 @@
 /** What the checks see: the system through the gate with the verifier's pass, its data, and what was recorded before. */
+import { restoredBy } from "../../state/snapshots.ts";
 import { plainConfig } from "../../config/secret-config.ts";
 import { definedSecret } from "../../config/secrets.ts";
 import type { Pins } from "../../config/pins.ts";
@@ -10,9 +11,9 @@ import type { Target } from "../../workloads/target.ts";
 import type { Crossing } from "../../config/record.ts";
 import { countsAfterReapply } from "../steps/reapply.ts";
 import { originalsOf } from "../originals.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import type { HeldProtection } from "../../config/system/protection.ts";
-import type { Baseline, CheckContext } from "../../config/system/definition.ts";
+import type { Baseline, CheckContext } from "../../config/system/check.ts";
 import { openData } from "./data-access.ts";
 import { linesSince, serverUpSince } from "./lines-since.ts";
 
@@ -109,11 +110,8 @@ async function snapshotBaseline(run: Run): Promise<Baseline | null> {
   const crossing = await run.control.crossing(run.epoch);
   const snapshots = await run.control.readySnapshots();
   for (const [database, { action }] of Object.entries(crossing?.plan.databases ?? {})) {
-    if (action.kind !== "restore") continue;
-    const snapshot = snapshots.find(
-      (one) => one.database === database && one.name === action.snapshot && one.generation === action.generation,
-    );
-    if (snapshot === undefined) continue;
+    const snapshot = restoredBy(action, snapshots, database);
+    if (snapshot === null) continue;
     const tables = (snapshot.manifest as { tables?: Record<string, { rows: number }> } | null)?.tables;
     if (tables === undefined || snapshot.baseline === null) return snapshot.baseline;
     const held = Object.fromEntries(Object.entries(tables).map(([table, { rows }]) => [canonicalTable(table), Number(rows)]));

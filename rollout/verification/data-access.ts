@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
 import { endpointOf, liveFile, liveName, type Site } from "../../config/site.ts";
-import type { DataAccess } from "../../config/system/definition.ts";
+import type { DataAccess } from "../../config/system/check.ts";
 
 export type OpenData = DataAccess & { end: () => Promise<void> };
 

@@ -2,7 +2,8 @@
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { openData } from "./data-access.ts";
-import { readObjects, type SchemaObjects } from "../../databases/postgres/schema-objects.ts";
+import { readObjects } from "../../databases/postgres/schema-objects.ts";
+import type { SchemaObjects } from "../../config/system/schema-objects.ts";
 
 /** A database that cannot be reached is left out: nothing is known of it. */
 export async function recordObjects(site: Site, definition: SystemDefinition): Promise<Record<string, SchemaObjects>> {

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { targetOf } from "../../workloads/index.ts";
 import { portOf } from "../../workloads/starting.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../../config/run.ts";
 import type { Pins } from "../../config/pins.ts";
 import { askHealth } from "../../processes/process.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";

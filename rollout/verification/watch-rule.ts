@@ -1,5 +1,6 @@
 /** What a watch has come to: pure, from its polls and its pass rule. */
-import type { Figures, WatchDefinition, WatchLimit } from "../../config/system/definition.ts";
+import type { WatchDefinition, WatchLimit } from "../../config/system/definition.ts";
+import type { Figures } from "../../config/system/check.ts";
 
 export interface Poll {
   /** From 1. */

@@ -2,7 +2,8 @@
 import { openControl } from "../../databases/open-state.ts";
 import type { Crossing } from "../../config/record.ts";
 import type { Site } from "../../config/site.ts";
-import type { CheckResult, Figures, SystemDefinition } from "../../config/system/definition.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { CheckResult, Figures } from "../../config/system/check.ts";
 import { runChecks } from "./checks.ts";
 import { clockSince, type Clock } from "./clock.ts";
 import { openContext } from "./context.ts";

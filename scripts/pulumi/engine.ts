@@ -11,19 +11,11 @@ import { type Log, toStandardError } from "./progress.ts";
 import { CommandFailedError, run } from "./run.ts";
 import { isSuitable, parseVersion, showVersion } from "./version.ts";
 import { allowedWays, NoEngineError, type Refusal, type Way, WAYS } from "./ways.ts";
+import type { Engine } from "./environment.ts";
+
+export type { Engine };
 
 export { engineEnvironment } from "./environment.ts";
-
-/** A Pulumi CLI with its Node language host, ready to run. */
-export interface Engine {
-  /** Full path of the CLI. */
-  pulumi: string;
-  /** The folder it lies in, to be put first on the PATH. */
-  folder: string;
-  /** Such as `3.259.0`. */
-  version: string;
-  way: Way;
-}
 
 export interface EnsureOptions {
   /** Where progress goes, line by line. Default: standard error. */

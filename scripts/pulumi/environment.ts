@@ -4,9 +4,10 @@ import { parse } from "yaml";
 import { STACKS_VARIABLE } from "../../config/ledger.ts";
 import { stackFolderAbove } from "../../config/stack-folder.ts";
 import { cacheFolder } from "./cache-folder.ts";
-import type { Engine } from "./engine.ts";
+
 import { fileBackend } from "./file-backend.ts";
 import { projectFiles } from "./project.ts";
+import type { Way } from "./ways.ts";
 
 const PULUMI_CLOUD = "https://api.pulumi.com";
 
@@ -64,4 +65,15 @@ function runtimeOptions(project: string): RuntimeOptions {
   if (file === undefined) return {};
   const { runtime } = parse(readFileSync(file, "utf8")) as { runtime?: string | { options?: RuntimeOptions } };
   return (typeof runtime === "object" ? runtime.options : undefined) ?? {};
+}
+
+/** A Pulumi CLI with its Node language host, ready to run. */
+export interface Engine {
+  /** Full path of the CLI. */
+  pulumi: string;
+  /** The folder it lies in, to be put first on the PATH. */
+  folder: string;
+  /** Such as `3.259.0`. */
+  version: string;
+  way: Way;
 }

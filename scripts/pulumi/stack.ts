@@ -7,7 +7,8 @@ import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../c
 import { suggestion } from "../../config/errors.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
 import { parseDeclared } from "../../config/parse.ts";
-import { resolvePins, type Pins } from "../../config/pins.ts";
+import type { Pins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import type { Declared } from "../../config/schema.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
 import { definitionOf, siteOf, type Site } from "../../config/site.ts";

@@ -7,22 +7,13 @@ import { look, unfinished } from "../../rollout/look.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { commandOf } from "../../config/commands.ts";
 import { suggestion } from "../../config/errors.ts";
-import type { Declared } from "../../config/schema.ts";
-import { cross, type CrossingOutcome } from "../pulumi/cross.ts";
+import { cross } from "../pulumi/cross.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { requireAllowed } from "./carry-out.ts";
-import { freshEnvironment } from "./fresh.ts";
+import { freshEnvironment, type Alternative, type Taken } from "./fresh.ts";
 import { say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
-import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
-
-export type Alternative = Declared["alternatives"][string];
-
-export interface Taken {
-  outcome: CrossingOutcome;
-  preview: PreviewOutcome;
-  /** The stack the system is served from now. */
-  stack: OpenStack;
-}
+import { tellPreview } from "./preview.ts";
+import { previewOf } from "../pulumi/preview.ts";
 
 /** Commands by which a rollback that failed can be finished otherwise, in the order in which they are declared. Pure. */
 export function otherWays({ declared, stack, project }: Pick<OpenStack, "declared" | "stack" | "project">, tried?: string): string[] {

@@ -9,7 +9,8 @@ import { cross, unchanged, type CrossingOutcome } from "../pulumi/cross.ts";
 import { goesOnWith, type Standing } from "../pulumi/standing.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { escaped, say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
-import { previewOf, tellPreview, type PreviewOutcome } from "./preview.ts";
+import { tellPreview } from "./preview.ts";
+import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
 
 /** What an update to these pins would do, told. @throws VerbRefusedError where it would be refused, or nobody can know */
 export async function lookAhead(before: OpenStack, text: string, exact = false): Promise<{ after: OpenStack; preview: PreviewOutcome }> {

@@ -1,7 +1,7 @@
 /** What is declared of each constraint and what is, with what stands in the way of its recovery. Touches nothing. */
 import { constraintOrder } from "../../config/constraint-plan.ts";
 import { knownDefinition } from "../../rollout/constraint-record.ts";
-import { statesNow } from "../../rollout/constraint-drift.ts";
+import { statesNow } from "../../databases/postgres/constraint-states.ts";
 import { openControl } from "../../databases/open-state.ts";
 import { endpointOf, liveName } from "../../config/site.ts";
 import { withSession } from "../../databases/postgres/connection.ts";

@@ -9,11 +9,11 @@ import type { CrossingOutcome } from "../pulumi/cross.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
-import { startStoppedServer } from "../embedded-server.ts";
+import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { carryOut, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
 import { finish, print, UsageError, type CommonOptions } from "../pulumi/outcome.ts";
-import type { PreviewOutcome } from "./preview.ts";
+import type { PreviewOutcome } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
 
 interface Options extends CommonOptions {

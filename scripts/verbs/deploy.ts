@@ -13,18 +13,19 @@ import { orderOf } from "../../rollout/look.ts";
 import { standsAfter } from "../../config/ledger.ts";
 import { deployEdits } from "../../config/scope.ts";
 import { hashFolder } from "../../processes/artefact.ts";
-import { listLines, settled, type ListedItem } from "../../rollout/preflight/list.ts";
+import { listLines, settled } from "../../rollout/preflight/list.ts";
 import { carryOut, intentOf, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { listBefore, tagEdits } from "./deploy-list.ts";
 import { cross, type CrossingOutcome } from "../pulumi/cross.ts";
-import { startStoppedServer } from "../embedded-server.ts";
+import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireReach, requireSettled, standingOf, textOf, type Standing } from "../pulumi/standing.ts";
 import { openStack, programFolder, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
 import { timelineLines } from "./timeline.ts";
-import { nextLine, watchAfter, type NextWatch } from "./watch.ts";
-import { sayUnknown, wayBackEdits } from "./way-back.ts";
+import { nextLine, watchAfter } from "./watch.ts";
+import { sayUnknown, wayBackEdits } from "../pulumi/way-back.ts";
+import type { DeployOutcome } from "../pulumi/answers.ts";
 
 interface Options extends CommonOptions {
   from?: string;
@@ -38,16 +39,6 @@ interface Options extends CommonOptions {
   trial?: boolean;
   reports?: string;
   anew?: boolean;
-}
-
-export interface DeployOutcome extends CrossingOutcome {
-  /** The way back that was taken by itself; null where none was needed or wanted. */
-  rolledBack: CrossingOutcome | null;
-  armed: boolean;
-  /** What the system asks for before a deployment, and what became of it; empty where it asks for nothing, or there was nothing to leave. */
-  before: ListedItem[];
-  /** What is to be watched next; null: nothing. */
-  nextWatch: NextWatch | null;
 }
 
 export async function deploy(release: string, options: Options): Promise<DeployOutcome> {

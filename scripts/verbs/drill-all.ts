@@ -1,7 +1,8 @@
 /** `backout drill --all`: each fault of each system once, with its own scope; one that fails does not stop the others. */
 import { resolve, join } from "node:path";
 import { printed } from "../../drill/outcome.ts";
-import { inMilliseconds, inSeconds, oneLine } from "../../drill/report/words.ts";
+import { oneLine } from "../../drill/report/words.ts";
+import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.ts";
 import { wantsColor } from "../../drill/report/summary.ts";
 import { requestOf, type DrillWish } from "../../drill/request.ts";
 import type { OpenStack } from "../pulumi/stack.ts";

@@ -2,7 +2,7 @@
 import { ensureEngine } from "../pulumi/engine.ts";
 import { reportOf } from "../../drill/outcome.ts";
 import { removeLeftovers } from "../../drill/remove.ts";
-import type { DrillReport } from "../../drill/report/schema.ts";
+import type { DrillReport } from "../../state/drill-reports/schema.ts";
 import type { DrillRequest } from "../../drill/request.ts";
 import { runDrill } from "../../drill/run.ts";
 import { orInterrupted } from "./interruption.ts";

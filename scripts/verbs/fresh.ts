@@ -19,11 +19,12 @@ import { ensureDatabase, ensureRole, grantServices } from "../../databases/postg
 import { ensureServer } from "../../databases/postgres/server.ts";
 import { transferRows } from "../../databases/postgres/transfer.ts";
 import { refreshViews } from "../../databases/postgres/integrity.ts";
-import { cross } from "../pulumi/cross.ts";
+import { cross, type CrossingOutcome } from "../pulumi/cross.ts";
 import { openStack, writeStack, type OpenStack } from "../pulumi/stack.ts";
-import type { Alternative, Taken } from "./alternative.ts";
+
 import { say, VerbRefusedError } from "../pulumi/outcome.ts";
-import { previewOf } from "./preview.ts";
+import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
+import type { Declared } from "../../config/schema.ts";
 
 /** @throws VerbRefusedError where there is no snapshot to make it from */
 export async function freshEnvironment(
@@ -131,4 +132,13 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
     await target.end().catch(() => undefined);
     await control.end();
   }
+}
+
+export type Alternative = Declared["alternatives"][string];
+
+export interface Taken {
+  outcome: CrossingOutcome;
+  preview: PreviewOutcome;
+  /** The stack the system is served from now. */
+  stack: OpenStack;
 }

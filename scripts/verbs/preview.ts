@@ -1,23 +1,12 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
-import { relative } from "node:path";
 import type { Command } from "commander";
-import { constraintDrift } from "../../rollout/constraint-drift.ts";
-import { drift } from "../../rollout/drift.ts";
-import { frozen, showFreeze } from "../../rollout/freeze.ts";
-import { gateRuns } from "../../rollout/gate.ts";
-import { look } from "../../rollout/look.ts";
-import { carryRefusals, maintenanceLine, previewCrossing, previewLines, type CrossingPreview } from "../../rollout/preview.ts";
-import { refusals } from "../../rollout/refusals.ts";
-import { changedLines, type LineChange } from "../../config/edit.ts";
-import { crossingOf, type Maintenance } from "../../config/pins.ts";
-import type { Freeze } from "../../config/schema.ts";
-import { rehearsedSeconds } from "../../drill/rehearsed.ts";
-import { nextCrossing } from "../../provider/resources/fence.ts";
-import { gateChanges } from "../../provider/resources/traffic-gate.ts";
+import { showFreeze } from "../../rollout/freeze.ts";
+import { maintenanceLine, previewLines } from "../../rollout/preview.ts";
 import { standingOf } from "../pulumi/standing.ts";
-import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
-import { rollbackText } from "./rollback-pins.ts";
+import { openStack, stackFile } from "../pulumi/stack.ts";
+import { rollbackText } from "../pulumi/rollback-pins.ts";
 import { colour, finish, print, type CommonOptions } from "../pulumi/outcome.ts";
+import { type PreviewOutcome, previewOf } from "../pulumi/preview.ts";
 
 interface Options extends CommonOptions {
   to?: string;
@@ -27,79 +16,6 @@ interface Options extends CommonOptions {
   carry?: string;
   snapshot?: string;
   with?: string[];
-}
-
-export interface PreviewOutcome {
-  stack: string;
-  /** The stack file, relative to the project. */
-  file: string;
-  /** Lines of the stack file that would change. */
-  lines: LineChange;
-  reached: boolean;
-  /** Why data at risk is unknown; null where the database was reached. */
-  unknown: string | null;
-  /** Why it would be refused; empty when it would not. */
-  refused: string[];
-  maintenance: Maintenance;
-  /** Nothing newer may be deployed afterwards; null: nothing is frozen. */
-  freeze: Freeze | null;
-  /** What is declared is what was opened last: there is no crossing to be made. */
-  settled: boolean;
-  /** Where it is settled: what is otherwise than declared and put right by an update, in words. */
-  drifted: string[];
-  /** Null where the database cannot be reached, where it would be refused, and where it is settled. */
-  preview: CrossingPreview | null;
-}
-
-/** @param before the stack as it is; @param after with the pins as they would be. */
-export async function previewOf(before: OpenStack, after: OpenStack, exact: boolean): Promise<PreviewOutcome> {
-  const lines = changedLines(before.text, after.text);
-  const freeze = after.declared.freeze ?? null;
-  const file = relative(after.project, after.file);
-  const told = {
-    stack: after.stack,
-    file,
-    lines,
-    reached: true,
-    unknown: null,
-    refused: [],
-    maintenance: after.pins.maintenance,
-    freeze,
-    settled: false,
-    drifted: [],
-    preview: null,
-  };
-  const { site, definition, pins, asked } = after;
-  const facts = await look(site, definition);
-  if (facts.reach.kind === "unreachable") return { ...told, reached: false, unknown: facts.reach.reason };
-  if (facts.last?.state === "open" && facts.last.crossing === crossingOf(pins) && before.site.target === site.target)
-    return { ...told, settled: true, drifted: await driftOf(after) };
-  const refused = [
-    ...frozen(freeze, facts, pins, asked, after),
-    ...(await refusals(site, definition, pins, facts, asked, after.declared.violations, before.site)),
-  ];
-  if (refused.length > 0) return { ...told, refused };
-  const { plan } = nextCrossing(facts, definition, pins, asked, true);
-  const preview = await previewCrossing(site, definition, plan, {
-    exact: exact || after.declared.exact,
-    reached: facts.reach.kind === "reached",
-    before: before.site,
-    carry: after.declared.carry,
-    maintenance: pins.maintenance,
-    rehearsed: rehearsedSeconds,
-  });
-  const lossy = carryRefusals(preview, after.declared.carry);
-  return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
-}
-
-async function driftOf(stack: OpenStack): Promise<string[]> {
-  const { site, definition, pins } = stack;
-  return [
-    ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),
-    ...(await gateChanges(site)),
-    ...(await drift(stack, pins)).map((component) => `${component} does not run as pinned: \`up\` puts it right`),
-    ...(await constraintDrift(site, definition, pins)),
-  ];
 }
 
 export function tellPreview(outcome: PreviewOutcome, print: (line: string) => void): void {

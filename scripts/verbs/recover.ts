@@ -14,11 +14,11 @@ import type { CrossingOutcome } from "../pulumi/cross.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
-import { startStoppedServer } from "../embedded-server.ts";
+import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { carryOut, lookAhead, quoted } from "./carry-out.ts";
 import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
 import { finish, print, say, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
-import { previewOf } from "./preview.ts";
+import { previewOf } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
 
 interface Options extends CommonOptions {

@@ -2,18 +2,19 @@
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import type { CrossingOutcome } from "../pulumi/cross.ts";
-import { startStoppedServer } from "../embedded-server.ts";
+import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { otherWays, takeAlternative } from "./alternative.ts";
 import { carryOut, confirm, lookAhead, quoted, reasonOf } from "./carry-out.ts";
-import { goalOf, rollbackText, type RollbackWish } from "./rollback-pins.ts";
+import { goalOf, rollbackText, type RollbackWish } from "../pulumi/rollback-pins.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
-import type { PreviewOutcome } from "./preview.ts";
+import type { PreviewOutcome } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
 import { undoLines, undoOf, type Undo } from "./undo.ts";
-import { nextLine, tellWatch, watch, watchAfter, type NextWatch, type WatchOutcome } from "./watch.ts";
+import { nextLine, tellWatch, watch, watchAfter } from "./watch.ts";
+import type { NextWatch, WatchOutcome } from "../pulumi/answers.ts";
 
 interface Options extends CommonOptions, RollbackWish {
   /** Another way to finish a rollback that failed. */

@@ -6,63 +6,21 @@ import { readinessOf, type Readiness } from "../../rollout/arming.ts";
 import { showFreeze } from "../../rollout/freeze.ts";
 import { gateRuns } from "../../rollout/gate.ts";
 import { isDone, look, type Facts } from "../../rollout/look.ts";
-import { enginesOf } from "../../databases/engine.ts";
+import { enginesOf } from "../../databases/registry.ts";
 import { dropCommand, neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
 import { maintenanceLine } from "../../rollout/preview.ts";
-import type { Maintenance } from "../../config/pins.ts";
 import { scopeText } from "../../config/recorded-scope.ts";
-import type { Freeze } from "../../config/schema.ts";
 import { runsOn, schemaAhead } from "../../config/schema-ahead.ts";
 import { upCommand } from "../../config/commands.ts";
 import { gateStateFile, type Site } from "../../config/site.ts";
 import { readGateState } from "../../traffic/state.ts";
 import { clockSpeed } from "../../rollout/verification/clock.ts";
-import { watchStates, type WatchState } from "../../rollout/verification/watches-due.ts";
+import { watchStates } from "../../rollout/verification/watches-due.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { intentKept, pendingOf } from "../pulumi/standing.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
-
-export interface Status {
-  stack: string;
-  system: string;
-  /** The update that goes on with an unfinished crossing, and starts what is down. */
-  up: string;
-  /** What was begun and is not done, and the command that goes on with it as it was begun; null: nothing. */
-  pending: { title: string; command: string } | null;
-  declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
-  reached: boolean;
-  reason: string | null;
-  crossing: {
-    epoch: number;
-    state: string;
-    from: string | null;
-    to: string;
-    /** As recorded; null: none is. */
-    scope: string | null;
-    /** The one component the scope is for; null: it is for none in particular. */
-    component: string | null;
-    /** Also where users are let in, and the record is not closed. */
-    unfinished: boolean;
-    failure: string | null;
-    openedAt: string | null;
-  } | null;
-  /** `running`: there is a process that lets anybody through. */
-  gate: { mode: string; message: string; running: boolean; maintenance: Maintenance } | null;
-  /** Why nobody can say what runs; null where that is known. */
-  unseen: string | null;
-  /** `running`: null where nobody can say. */
-  components: { name: string; running: boolean | null; release: string | null; pid: number | null; asPinned: boolean }[];
-  snapshots: { name: string; database: string; takenAt: string; armed: boolean; notArmed: string | null; sizeBytes: number | null }[];
-  /** Components that run on a schema that is too new for them: they went back, their database did not. */
-  schemaAhead: string[];
-  /** `onlyCopyOf`: what no export holds of it; absent: nothing. */
-  quarantines: { name: string; database: string; createdAt: string; sizeBytes: number; onlyCopyOf?: string[]; drop?: string }[];
-  /** Watches after the last crossing. */
-  watches: { id: string; title: string; state: WatchState["state"]; polls: number; of: number | null }[];
-  /** All copies of the data beside the live one. */
-  copiesBytes: number;
-}
+import type { Status } from "../pulumi/answers.ts";
 
 export async function status(options: CommonOptions): Promise<Status> {
   const stack = await openStack(stackFile(options.stack));

@@ -4,13 +4,13 @@ import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
 import { changedLines, type LineChange } from "../../config/edit.ts";
 import type { CrossingOutcome } from "../pulumi/cross.ts";
-import { startStoppedServer } from "../embedded-server.ts";
+import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, standingOf, textOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { carryOut, lookAhead, reasonOf } from "./carry-out.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
-import type { PreviewOutcome } from "./preview.ts";
+import type { PreviewOutcome } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
 import { undoText } from "./undo-pins.ts";
 

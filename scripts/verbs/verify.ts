@@ -4,7 +4,7 @@ import { openControl } from "../../databases/open-state.ts";
 import type { ControlRecord } from "../../config/record.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { suggestion } from "../../config/errors.ts";
-import type { CheckResult } from "../../config/system/definition.ts";
+import type { CheckResult } from "../../config/system/check.ts";
 import { checksFor, runChecks } from "../../rollout/verification/checks.ts";
 import { openContext } from "../../rollout/verification/context.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";

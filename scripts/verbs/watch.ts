@@ -9,42 +9,12 @@ import { editPins } from "../../config/edit.ts";
 import { suggestion } from "../../config/errors.ts";
 import { clockSpeed } from "../../rollout/verification/clock.ts";
 import { carryThrough } from "../../rollout/verification/watch.ts";
-import { watchesFolder, type WatchGap, type WatchRecord } from "../../rollout/verification/watch-record.ts";
-import type { Poll } from "../../rollout/verification/watch-rule.ts";
+import { watchesFolder, type WatchRecord } from "../../rollout/verification/watch-record.ts";
 import { nextWatch, watchStates, type WatchState } from "../../rollout/verification/watches-due.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
 import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
-
-export interface NextWatch {
-  id: string;
-  title: string;
-  minutes: number;
-  /** What to type. */
-  command: string;
-}
-
-export interface WatchOutcome {
-  stack: string;
-  /** Null: none is due. */
-  watch: string | null;
-  title: string | null;
-  passed: boolean;
-  /** Had passed before, so that nothing was done. */
-  already: boolean;
-  epoch: number;
-  polls: number;
-  of: number;
-  unhealthy: Poll[];
-  gaps: WatchGap[];
-  reasons: string[];
-  /** Of its clock: above 1 it was a rehearsal. */
-  speed: number;
-  record: string | null;
-  /** The freeze it was to lift is lifted. */
-  lifted: boolean;
-  next: NextWatch | null;
-}
+import type { NextWatch, WatchOutcome } from "../pulumi/answers.ts";
 
 export async function watch(id: string | undefined, options: CommonOptions): Promise<WatchOutcome> {
   const stack = await openStack(stackFile(options.stack));

@@ -44,3 +44,5 @@ export const orbisForge: SystemDefinition = {
   retryAfterSeconds: 30 * 60,
   drill: { from: "phase-3.0.0", to: "v2.4.0", defaultFault: "data-corruption", faults: FAULTS, seed, witness, standIns: {} },
 };
+
+export { orbisForge as definition };

@@ -1,5 +1,5 @@
 /** Data of any size. The same number of rows gives the same content. */
-import type { DataAccess } from "../../config/system/definition.ts";
+import type { DataAccess } from "../../config/system/check.ts";
 
 /** Phases of a project, and steps of a phase. */
 const PHASES = 3;

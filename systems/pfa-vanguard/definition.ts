@@ -50,3 +50,5 @@ export const pfaVanguard: SystemDefinition = {
     },
   },
 };
+
+export { pfaVanguard as definition };

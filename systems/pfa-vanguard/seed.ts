@@ -1,6 +1,6 @@
 /** Data of any size, made in the database. The same number of rows gives the same content. */
 import type { Client } from "pg";
-import type { DataAccess } from "../../config/system/definition.ts";
+import type { DataAccess } from "../../config/system/check.ts";
 
 /** From here on an index costs less to build again than to keep up row by row. */
 const MANY_ROWS = 50_000;

@@ -57,3 +57,5 @@ export const radiationHealth: SystemDefinition = {
   retryAfterSeconds: 60,
   drill: { from: "v1.9.0", to: "v1.8.0", defaultFault: "broken-alerts", faults: FAULTS, seed, witness, standIns: {} },
 };
+
+export { radiationHealth as definition };

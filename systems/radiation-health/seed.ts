@@ -1,5 +1,5 @@
 /** Data of any size, made in the database. The same number of rows gives the same content; nothing of it is left for a service to do. */
-import type { DataAccess } from "../../config/system/definition.ts";
+import type { DataAccess } from "../../config/system/check.ts";
 import { DATABASE } from "./database.ts";
 
 const DEVICES = 20;

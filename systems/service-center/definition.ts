@@ -39,3 +39,5 @@ export const serviceCenter: SystemDefinition = {
   retryAfterSeconds: 60,
   drill: { from: "phase-2", to: "phase-1", defaultFault: "data-corruption", faults: FAULTS, seed, witness, standIns: {} },
 };
+
+export { serviceCenter as definition };

@@ -1,5 +1,5 @@
 /** Data of any size for both tenants, made in the database. The same number of rows gives the same content. */
-import type { DataAccess } from "../../config/system/definition.ts";
+import type { DataAccess } from "../../config/system/check.ts";
 import { DATABASE } from "./database.ts";
 
 const CUSTOMERS_PER_TICKET = 20;

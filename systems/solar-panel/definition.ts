@@ -39,3 +39,5 @@ export const solarPanel: SystemDefinition = {
   retryAfterSeconds: 60,
   drill: { from: "v2.0.0", to: "v1.0.0", defaultFault: "total-failure", faults: FAULTS, seed, witness, standIns: {} },
 };
+
+export { solarPanel as definition };

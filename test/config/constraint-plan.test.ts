@@ -2,16 +2,17 @@
 import { describe, expect, test } from "vitest";
 import { constraintOrder } from "../../config/constraint-plan.ts";
 import { DefinitionUnknownError, keepDefinition, knownDefinition, type Keeper } from "../../rollout/constraint-record.ts";
-import { planCrossing, type CrossingPlan } from "../../config/plan.ts";
-import { rawConfig } from "../../config/edit.ts";
+import type { CrossingPlan } from "../../config/plan.ts";
+import { planCrossing } from "../../config/make-plan.ts";
+import { rawConfig, editPins } from "../../config/edit.ts";
 import { constraintEdits } from "../../config/constraints.ts";
-import { editPins } from "../../config/edit.ts";
 import { parseDeclared } from "../../config/parse.ts";
-import { resolvePins, type Pins } from "../../config/pins.ts";
+import type { Pins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import { scopeEdits } from "../../config/scope.ts";
 import type { ConstraintState } from "../../config/system/constraint.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { loadSystem } from "../../systems/registry.ts";
+import { loadSystem } from "../../config/load-system.ts";
 import { readFileSync } from "node:fs";
 
 const definition = await loadSystem("solar-panel");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkDefinition } from "../../config/definition.ts";
 import { DeclaredStateErrors } from "../../config/errors.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { declaredOf, definition, pinsOf } from "./sample.ts";
 

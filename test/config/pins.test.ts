@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DeclaredStateErrors, type DeclaredStateError } from "../../config/errors.ts";
-import { canonical, crossingOf, parseDataPin, resolvePins, showDataPin, type DataPin, type Pins } from "../../config/pins.ts";
+import { canonical, crossingOf, parseDataPin, showDataPin, type DataPin, type Pins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { declaredOf, definition, pinsOf } from "./sample.ts";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Pins } from "../../config/pins.ts";
-import { ordered, planCrossing, resolveSnapshot, SnapshotPinError } from "../../config/plan.ts";
-import { parseDataPin } from "../../config/pins.ts";
+import { type Pins, parseDataPin } from "../../config/pins.ts";
+import { SnapshotPinError } from "../../config/plan.ts";
+import { ordered, planCrossing, resolveSnapshot } from "../../config/make-plan.ts";
 import { declaredOf, pinsOf } from "./sample.ts";
 import { afterScope, asJsonb, definition, facts, MIGRATIONS, plan, recorded, SNAPSHOT } from "../rollout/sample.ts";
 

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { editPins } from "../../config/edit.ts";
 import { parseDeclared } from "../../config/parse.ts";
-import { canonical, resolvePins } from "../../config/pins.ts";
+import { canonical } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import { recordedEdits } from "../../config/recorded-pins.ts";
 import { definition, rawOf, STACK } from "./sample.ts";
 

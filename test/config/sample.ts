@@ -1,7 +1,8 @@
 /** A stack file as a person keeps it, and what a program is handed of it. */
 import { rawConfig } from "../../config/edit.ts";
 import { parseDeclared } from "../../config/parse.ts";
-import { resolvePins, type Pins } from "../../config/pins.ts";
+import type { Pins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import type { Declared } from "../../config/schema.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";

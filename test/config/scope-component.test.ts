@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { changedLines, editPins, type PinEdit } from "../../config/edit.ts";
 import { deployEdits, ScopeComponentError, scopeEdits, type ScopeTarget } from "../../config/scope.ts";
 import { configHash } from "../../workloads/starting.ts";
-import { resolvePins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import { siteOf } from "../../config/site.ts";
 import { configurationChanges } from "../../state/configuration.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";

@@ -4,7 +4,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { CONFIG_KEYS } from "../../config/schema.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 import { PROJECT } from "../requirements/requirements.ts";
 
 const page = (path: string): string => readFileSync(join(PROJECT, path), "utf8");

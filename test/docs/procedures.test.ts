@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 import { PROJECT } from "../requirements/requirements.ts";
 import { yamlDiff } from "./diff.ts";
 import { diffOf, forgottenScopes, proceduresPage, readProcedures, type Described } from "./procedures.ts";

@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { rehearsedSeconds } from "../../drill/rehearsed.ts";
-import { median, readHistory, timings } from "../../drill/report/history.ts";
+import { rehearsedSeconds } from "../../state/drill-reports/rehearsed.ts";
+import { median, readHistory, timings } from "../../state/drill-reports/history.ts";
 import { markdownReport } from "../../drill/report/markdown.ts";
 import { page } from "../../drill/report/page.ts";
-import { InvalidReportError, parseReport } from "../../drill/report/schema.ts";
-import type { DrillReportInput } from "../../drill/report/schema.ts";
+import { InvalidReportError, parseReport, type DrillReportInput } from "../../state/drill-reports/schema.ts";
 import { summary, wantsColor } from "../../drill/report/summary.ts";
 import { tickStep, timeline } from "../../drill/report/timeline.ts";
-import { inMilliseconds, inSeconds, markdown, ofBudget } from "../../drill/report/words.ts";
+import { markdown, ofBudget } from "../../drill/report/words.ts";
+import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.ts";
 import { writeReport } from "../../drill/report/write.ts";
 
 function sample(changes: Partial<DrillReportInput> = {}): DrillReportInput {

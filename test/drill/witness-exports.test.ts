@@ -2,11 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Exported } from "../../drill/witness/content.ts";
-import { judgeFound } from "../../drill/witness/judge.ts";
-import type { Judgement } from "../../drill/witness/judge.ts";
+import { judgeFound, type Judgement } from "../../drill/witness/judge.ts";
 import type { Memory } from "../../drill/witness/memory.ts";
-import { difference, steps, System } from "./writers.ts";
-import type { Database, Step } from "./writers.ts";
+import { difference, steps, System, type Database, type Step } from "./writers.ts";
 
 const findings = ({ lost, wrong, resurrected }: Judgement): number => lost.length + wrong.length + resurrected.length;
 

@@ -2,8 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { unavailability } from "../../drill/witness/availability.ts";
-import { judgeFound } from "../../drill/witness/judge.ts";
-import type { Judgement } from "../../drill/witness/judge.ts";
+import { judgeFound, type Judgement } from "../../drill/witness/judge.ts";
 import type { Exported } from "../../drill/witness/content.ts";
 import type { Memory, Version } from "../../drill/witness/memory.ts";
 

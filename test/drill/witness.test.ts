@@ -3,14 +3,11 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { judge } from "../../drill/witness/judge.ts";
-import type { Judgement } from "../../drill/witness/judge.ts";
-import { readMemory } from "../../drill/witness/memory.ts";
-import type { Version } from "../../drill/witness/memory.ts";
+import { judge, type Judgement } from "../../drill/witness/judge.ts";
+import { readMemory, type Version } from "../../drill/witness/memory.ts";
 import type { Script } from "../../drill/witness/script.ts";
 import type { WitnessScript } from "../../config/system/definition.ts";
-import { SCRIPT, SECRET, setStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { SCRIPT, SECRET, setStage, type Stage } from "./stage.ts";
 
 const WITNESS = resolve(import.meta.dirname, "../../drill/witness");
 const findings = (judgement: Judgement): number => judgement.lost.length + judgement.wrong.length + judgement.resurrected.length;

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { parseReport, type DrillReport } from "../../drill/report/schema.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { parseReport, type DrillReport } from "../../state/drill-reports/schema.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 import { writeDrills } from "../requirements/ran.ts";
 import { PROJECT } from "./stand.ts";
 

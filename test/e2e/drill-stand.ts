@@ -9,7 +9,7 @@ import type { PinEdit } from "../../config/edit.ts";
 import type { Site } from "../../config/site.ts";
 import { makeEphemeralStack } from "../../drill/ephemeral-stack.ts";
 import { foldersOf, removeDrill } from "../../drill/remove.ts";
-import type { DrillReport } from "../../drill/report/schema.ts";
+import type { DrillReport } from "../../state/drill-reports/schema.ts";
 import { observeServer, serverFolder } from "../../databases/postgres/server.ts";
 import { findByEnvironment, isAlive, lookUp, type ProcessIdentity } from "../../processes/identity.ts";
 import { observeProcess, runningNames } from "../../processes/process.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stepPoint } from "../../processes/failpoints.ts";
 import { serverHome } from "../../config/site.ts";
-import type { DeployOutcome } from "../../scripts/verbs/deploy.ts";
+import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import { isAlive } from "../../scripts/pulumi/process-table.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, succeeded, until, type Stand } from "./stand.ts";

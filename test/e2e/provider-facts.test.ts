@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 import { observeProcess, stopProcess } from "../../processes/process.ts";
-import { ensureEngine, type Engine } from "../../scripts/pulumi/engine.ts";
+import { ensureEngine } from "../../scripts/pulumi/engine.ts";
+import type { Engine } from "../../scripts/pulumi/environment.ts";
 import { PROJECT } from "./stand.ts";
 
 const PASSWORD = "correct-horse-battery-staple";

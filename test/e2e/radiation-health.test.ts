@@ -7,7 +7,7 @@ import type { ListedItem } from "../../rollout/preflight/list.ts";
 import { currentConfigurationFile } from "../../state/configuration.ts";
 import { brokenLinks } from "../../state/governance.ts";
 import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
-import type { DeployOutcome } from "../../scripts/verbs/deploy.ts";
+import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import { radiationHealth } from "../../systems/radiation-health/definition.ts";
 import { filesBelow, makeStand, type Stand } from "./stand.ts";
 

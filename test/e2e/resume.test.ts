@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stepPoint } from "../../processes/failpoints.ts";
 import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
-import type { DeployOutcome } from "../../scripts/verbs/deploy.ts";
+import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { UndoOutcome } from "../../scripts/verbs/undo.ts";
 import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/database.ts";

@@ -7,7 +7,7 @@ import type { CrossingPreview } from "../../rollout/preview.ts";
 import { ownerRole } from "../../config/site.ts";
 import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
-import type { Status } from "../../scripts/verbs/status.ts";
+import type { Status } from "../../scripts/pulumi/answers.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/database.ts";
 import { planPems, type Pems } from "./pems.ts";
 import { makeStand, pause, PINS, until, type Stand } from "./stand.ts";

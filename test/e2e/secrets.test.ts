@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serverHome } from "../../config/site.ts";
 import { withSession } from "../../databases/postgres/connection.ts";
-import { layoutOf } from "../../databases/postgres/server-home.ts";
+import { layoutOf } from "../../config/server-home.ts";
 import { serverFolder } from "../../databases/postgres/server.ts";
 import { missingDebianServer, startDebianServer, type DebianServer } from "../databases/postgres/drivers/debian-server.ts";
 import { argumentListsDuring, leaksIn, leaksInFiles, secretsOf } from "./secret-values.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
 import { findExecutables } from "../../scripts/pulumi/find-executable.ts";
 import { isAlive } from "../../scripts/pulumi/process-table.ts";
-import type { PreviewOutcome } from "../../scripts/verbs/preview.ts";
+import type { PreviewOutcome } from "../../scripts/pulumi/preview.ts";
 import { makeStand, PINS, PROJECT, until, type Stand } from "./stand.ts";
 
 const PROGRAM = [process.execPath, "--disable-warning=ExperimentalWarning", join(PROJECT, "scripts", "backout.ts")];

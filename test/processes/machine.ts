@@ -5,8 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { writeAtomically } from "../../processes/atomic-file.ts";
-import { runningNames, stopProcess } from "../../processes/process.ts";
-import type { ProcessSpec } from "../../processes/process.ts";
+import { runningNames, stopProcess, type ProcessSpec } from "../../processes/process.ts";
 
 const folders: string[] = [];
 const pids: number[] = [];

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { resolvePins, type Pins } from "../../config/pins.ts";
+import type { Pins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import type { Site } from "../../config/site.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 import { hashFolder } from "../../processes/artefact.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { DrillReport } from "../../drill/report/schema.ts";
+import type { DrillReport } from "../../state/drill-reports/schema.ts";
 import { holes, testsSeen, whyPart, type Seen } from "./judge.ts";
 import type { Ran } from "./ran.ts";
 import { duplicates, parseRequirements } from "./requirements.ts";

@@ -1,5 +1,5 @@
 /** Requirements against what a run really did. Pure. */
-import { isOverBudget, type DrillReport } from "../../drill/report/schema.ts";
+import { isOverBudget, type DrillReport } from "../../state/drill-reports/schema.ts";
 import type { Outcome, Ran } from "./ran.ts";
 import { drillEvidence, type DrillEvidence, type Evidence, type Requirement } from "./requirements.ts";
 

@@ -1,7 +1,7 @@
 /** docs/requirements.yaml by itself: its names stand for tests, checks and data that exist. Whether they show anything is test/requirements.test.ts. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 import { drillSources, listTests, matcher, standsInConditionalFile, valueAt, whyUnknown } from "./names.ts";
 import { dataPaths, drillEvidence, duplicates, PROJECT, readRequirements, testsOf } from "./requirements.ts";
 

@@ -1,7 +1,7 @@
 /** What a run of the tests really did, as it is written down while it runs. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DrillReport } from "../../drill/report/schema.ts";
+import type { DrillReport } from "../../state/drill-reports/schema.ts";
 
 export type Outcome = "passed" | "failed" | "skipped";
 

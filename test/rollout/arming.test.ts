@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { armAndKeep, armBefore, readinessOf } from "../../rollout/arming.ts";
 import { postgres } from "../../databases/postgres/engine/engine.ts";
-import type { Run } from "../../rollout/run.ts";
+import type { Run } from "../../config/run.ts";
 import { ownServer, type OwnServer } from "../databases/postgres/own-server.ts";
 import { DATABASE, makeStand, planOf, RESTORE, type Stand } from "../databases/engines/postgres-stand.ts";
 

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqlite } from "../../databases/sqlite/engine/engine.ts";
 import type { CrossingPlan, DataAction } from "../../config/plan.ts";
-import { RefusedError, StepFailedError, type Run } from "../../rollout/run.ts";
+import { RefusedError, StepFailedError } from "../../rollout/run.ts";
+import type { Run } from "../../config/run.ts";
 import { bringData } from "../../rollout/steps/data.ts";
 import { closeFence } from "../../rollout/steps/fence.ts";
 import { gateStateFile } from "../../config/site.ts";

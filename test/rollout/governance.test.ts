@@ -15,8 +15,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const WRITER = `
 import { existsSync } from "node:fs";
 const [home, who, go] = process.argv.slice(2);
-const { ControlFile } = await import("${pathToFileURL(join(ROOT, "control", "file.ts")).href}");
-const { recordGovernance } = await import("${pathToFileURL(join(ROOT, "crossing", "governance.ts")).href}");
+const { ControlFile } = await import("${pathToFileURL(join(ROOT, "databases", "sqlite", "state", "file.ts")).href}");
+const { recordGovernance } = await import("${pathToFileURL(join(ROOT, "rollout", "governance.ts")).href}");
 const control = await ControlFile.create(home + "/control.sqlite");
 while (!existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 1));
 for (let epoch = 1; epoch <= 12; epoch++)

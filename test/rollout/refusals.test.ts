@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Facts } from "../../rollout/look.ts";
 import { refusals } from "../../rollout/refusals.ts";
-import { resolvePins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import { siteOf } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { hashFolder } from "../../processes/artefact.ts";

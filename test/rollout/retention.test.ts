@@ -4,11 +4,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CatalogueDatabase, DatabaseRole, Opening, Snapshot } from "../../config/record.ts";
-import { exportFolder } from "../../rollout/exports.ts";
+import { exportFolder } from "../../config/site.ts";
 import { neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
 import type { DataAction, Lineage } from "../../config/plan.ts";
 import { applyRetention, beyondRetention, type Keeping } from "../../rollout/retention.ts";
-import type { Run } from "../../rollout/run.ts";
+import type { Run } from "../../config/run.ts";
 import { releaseBefore, snapshotLeft } from "../../rollout/way-back.ts";
 
 function snapshot(id: number, change: Partial<Snapshot> = {}): Snapshot {

@@ -2,7 +2,8 @@
 import { editPins } from "../../config/edit.ts";
 import type { Pins } from "../../config/pins.ts";
 import { scopeEdits } from "../../config/scope.ts";
-import { planCrossing, type CrossingPlan, type DatabaseFacts, type PlanInput } from "../../config/plan.ts";
+import type { CrossingPlan, DatabaseFacts, PlanInput } from "../../config/plan.ts";
+import { planCrossing } from "../../config/make-plan.ts";
 import { definition, pinsOf, STACK } from "../config/sample.ts";
 
 export { definition };

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import type { DataAction } from "../../config/plan.ts";
 import { misfit, schemaRefusal, type SchemaQuestion } from "../../rollout/schema-taken.ts";
 import type { Pins } from "../../config/pins.ts";
-import type { RecordedMigrations, SystemDefinition } from "../../config/system/definition.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { RecordedMigrations } from "../../config/system/check.ts";
 import { definition, MIGRATIONS } from "./sample.ts";
 
 const [FIRST, SECOND, THIRD] = MIGRATIONS as [string, string, string];

@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { markRolledBack, rollBackMigration } from "../../databases/postgres/migrations.ts";
-import type { Baseline, CheckContext } from "../../config/system/definition.ts";
+import type { Baseline, CheckContext } from "../../config/system/check.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
 import { whileAnswering } from "./answering-server.ts";

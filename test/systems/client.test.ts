@@ -1,6 +1,5 @@
 /** Requests that are measured: what counts as an error, and that nothing but answers counts as good. */
-import { createServer, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
+import { createServer, type Socket, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PHASES } from "../../config/phases.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 import { pollCount } from "../../rollout/verification/watch-rule.ts";
 
 const systems = await Promise.all(SYSTEM_NAMES.map(loadSystem));

@@ -6,7 +6,7 @@ import { downScript } from "../../databases/postgres/migrations.ts";
 import { staticReleaseFiles } from "../../systems/kit/static-release.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { FRONTENDS, releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
-import { loadSystem, SYSTEM_NAMES, UnknownSystemError } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES, UnknownSystemError } from "../../config/load-system.ts";
 import { MIGRATIONS } from "./stand.ts";
 
 describe("registry", () => {

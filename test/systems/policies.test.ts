@@ -1,7 +1,7 @@
 /** Each system's policy against what its manual says, read a second time. */
 import { describe, expect, test } from "vitest";
 import type { PolicyDefinition } from "../../config/system/policy.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 import type { ExpectedPolicy } from "./policies/expected.ts";
 
 const systems = await Promise.all(

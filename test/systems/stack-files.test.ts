@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseDeclared } from "../../config/parse.ts";
-import { resolvePins } from "../../config/pins.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
 import { rawConfig } from "../../config/edit.ts";
 import { hashFolder } from "../../processes/artefact.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../systems/registry.ts";
+import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FILES = readdirSync(join(ROOT, "stacks")).filter((name) => /^Pulumi\..+\.yaml$/.test(name));

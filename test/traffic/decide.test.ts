@@ -1,9 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decide } from "../../traffic/decide.ts";
-import type { GateRequest, ReadOnlyException } from "../../traffic/decide.ts";
-import { hashPass, newPass } from "../../traffic/state.ts";
-import type { GateState } from "../../traffic/state.ts";
+import { decide, type GateRequest, type ReadOnlyException } from "../../traffic/decide.ts";
+import { hashPass, newPass, type GateState } from "../../traffic/state.ts";
 
 const methods = fc.constantFrom("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "get");
 const paths = fc.constantFrom("/", "/auth/login", "/auth/login/", "/plants", "/auth/login/../plants");

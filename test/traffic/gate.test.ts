@@ -1,16 +1,26 @@
 import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { gateCommand } from "../../traffic/command.ts";
 import { GateUnreachableError, askGate, inFlight, waitDrained } from "../../traffic/drain.ts";
 import { readGateState } from "../../traffic/state.ts";
 import { startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
-import { ask, echo, gateRuns, keepAlive, newFolder, openSocket, startForgetful, startGate, startUpstream, until } from "./stand.ts";
-import type { Upstream } from "./stand.ts";
+import {
+  ask,
+  echo,
+  gateRuns,
+  keepAlive,
+  newFolder,
+  openSocket,
+  startForgetful,
+  startGate,
+  startUpstream,
+  until,
+  type Upstream,
+} from "./stand.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 
 const proxied = (upstream: Upstream, component = "backend") => ({ kind: "proxy" as const, component, upstreamPort: upstream.port });

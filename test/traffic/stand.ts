@@ -1,17 +1,14 @@
 /** A traffic gate as a real process in front of a component that tells what it was asked. */
 import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { Agent, createServer, request } from "node:http";
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer as createTcpServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import { Agent, createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { gateCommand } from "../../traffic/command.ts";
 import type { GateConfigInput } from "../../traffic/config.ts";
-import { newPass, writeGateState } from "../../traffic/state.ts";
-import type { GateState } from "../../traffic/state.ts";
+import { newPass, writeGateState, type GateState } from "../../traffic/state.ts";
 import { errorLines, observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 

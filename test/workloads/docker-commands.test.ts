@@ -1,12 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { envFileText } from "../../workloads/docker-cli.ts";
-import {
-  createArguments,
-  listArguments,
-  seenFromInside,
-  splitEnvironment,
-  stopArguments,
-} from "../../workloads/docker-commands.ts";
+import { createArguments, listArguments, seenFromInside, splitEnvironment, stopArguments } from "../../workloads/docker-commands.ts";
 import { digestOf, isMadeOf, parseContainers } from "../../workloads/docker-containers.ts";
 import { EnvironmentValueError } from "../../workloads/docker-errors.ts";
 import { DIGEST, IMAGE } from "./shop.ts";

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { DockerTarget } from "../../workloads/docker.ts";
 import { ContainersRunningError, ImageMissingError } from "../../workloads/docker-errors.ts";
-import type { Site } from "../../config/site.ts";
-import { secretOf } from "../../config/site.ts";
+import { type Site, secretOf } from "../../config/site.ts";
 import { NeverHealthyError } from "../../processes/process.ts";
 import { DIGEST, newFolder, newSite, pinOf, shop } from "./shop.ts";
 

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { ProcessTarget } from "../../workloads/process.ts";
 import { isSetUpAs, setupHash } from "../../workloads/starting.ts";
 import { setupRefusals, withSetup } from "../../workloads/setup.ts";
-import { planCrossing } from "../../config/plan.ts";
+import { planCrossing } from "../../config/make-plan.ts";
 import { crossingOf, type ComponentPin, type Pins } from "../../config/pins.ts";
 import { keepSalt } from "../../config/seal.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";

@@ -19,7 +19,7 @@ import {
   type Estimate,
   type Statistics,
 } from "../../postgres/statistics.ts";
-import { countedRisk, COUNT_UP_TO_ROWS } from "../../../rollout/at-risk.ts";
+import { countedRisk, COUNT_UP_TO_ROWS } from "../../shared/at-risk.ts";
 import type { AtRisk, DatabaseEngine, Keeping, Looking } from "../../engine.ts";
 import { estimated } from "../../postgres/engine/at-risk.ts";
 import { saveProperties, savedProperties } from "../../postgres/engine/properties-record.ts";

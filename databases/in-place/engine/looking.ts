@@ -13,7 +13,7 @@ import { toolsOf } from "../tools.ts";
 import { appliedMigrations } from "../../postgres/migrations.ts";
 import { databaseSizeBytes } from "../../postgres/space.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
-import { constraintStates } from "../../../rollout/constraint-drift.ts";
+import { constraintStates } from "../../postgres/constraint-states.ts";
 import { openControl } from "../../open-state.ts";
 import type { Looking } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";

@@ -6,7 +6,7 @@ import { readExtent } from "../extent.ts";
 import { schemaFingerprint } from "../fingerprint.ts";
 import { tryInPlace } from "../restore.ts";
 import type { Looking } from "../../engine.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { inDatabase } from "./places.ts";
 
 interface Trial {

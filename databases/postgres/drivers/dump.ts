@@ -3,19 +3,14 @@ import { spawn } from "node:child_process";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type pg from "pg";
-import { APPLICATION_NAME, passwordOf, quote, withSession } from "../connection.ts";
-import type { Endpoint } from "../connection.ts";
+import { APPLICATION_NAME, passwordOf, quote, withSession, type Endpoint } from "../connection.ts";
 import { allowConnections, isSuperuser, limitConnections } from "../fence.ts";
-import { readProperties } from "../properties.ts";
-import type { DatabaseProperties } from "../properties.ts";
+import { readProperties, type DatabaseProperties } from "../properties.ts";
 import { toolOptions } from "../session-settings.ts";
 import { databaseSizeBytes } from "../space.ts";
-import { findClientTools } from "./client-tools.ts";
-import type { ClientTools } from "./client-tools.ts";
-import { SnapshotExistsError } from "./driver.ts";
-import type { Restored, SnapshotDriver } from "./driver.ts";
-import { hashFiles, makingFolder, readManifest, verifyDump, writeManifest } from "./dump-manifest.ts";
-import type { DumpManifest } from "./dump-manifest.ts";
+import { findClientTools, type ClientTools } from "./client-tools.ts";
+import { SnapshotExistsError, type Restored, type SnapshotDriver } from "./driver.ts";
+import { hashFiles, makingFolder, readManifest, verifyDump, writeManifest, type DumpManifest } from "./dump-manifest.ts";
 import { makeComplete } from "./making.ts";
 
 export interface DumpDriverOptions {

@@ -4,8 +4,7 @@ import { quote } from "../connection.ts";
 import { makingName } from "../../../config/names.ts";
 import { fixedDifferences, readProperties } from "../properties.ts";
 import { databaseSizeBytes } from "../space.ts";
-import { NotASnapshotError, SourceBusyError } from "./driver.ts";
-import type { Restored, SnapshotDriver } from "./driver.ts";
+import { NotASnapshotError, SourceBusyError, type Restored, type SnapshotDriver } from "./driver.ts";
 import { dropDatabase, makeComplete } from "./making.ts";
 
 /** From here on copying files is faster than copying through the write-ahead log, in spite of the checkpoints it takes. */

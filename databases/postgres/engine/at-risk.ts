@@ -5,17 +5,10 @@ import type { ControlRecord, Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName } from "../../../config/site.ts";
 import { withSession } from "../connection.ts";
 import { sessionInside } from "../fence.ts";
-import {
-  approximateRows,
-  CountersLostError,
-  estimateChanges,
-  quickStatistics,
-  type Estimate,
-  type Statistics,
-} from "../statistics.ts";
-import { columnNotes, countedRisk, COUNT_UP_TO_ROWS, inOrder } from "../../../rollout/at-risk.ts";
+import { approximateRows, CountersLostError, estimateChanges, quickStatistics, type Estimate, type Statistics } from "../statistics.ts";
+import { columnNotes, countedRisk, COUNT_UP_TO_ROWS, inOrder } from "../../shared/at-risk.ts";
 import type { AtRisk, Looking } from "../../engine.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { clientOf } from "./session.ts";
 
 type Controlled = Looking & { control: ControlRecord };

@@ -17,7 +17,7 @@ import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, 
 import { failpoint } from "../../../processes/failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { armedCopy, withCopy } from "./arming.ts";
 import { putBackProperties } from "./fence.ts";
 import { wentAlong } from "./followers.ts";

@@ -2,7 +2,7 @@
 import { admittedWith, liveName } from "../../../config/site.ts";
 import { admit as admitStage, fenceDatabase, type FenceOutcome } from "../fence.ts";
 import { applyProperties, readProperties } from "../properties.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { takenOver } from "./foreign.ts";
 import { saveProperties, savedProperties } from "./properties-record.ts";
 import { clientOf } from "./session.ts";

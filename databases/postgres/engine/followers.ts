@@ -6,7 +6,7 @@ import { sessionInside } from "../fence.ts";
 import { followers, lacking, publications } from "../inspection.ts";
 import type { Looking } from "../../engine.ts";
 import type { DataAction } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { clientOf } from "./session.ts";
 
 /** What a cut-over by rename leaves with the old database, in words: told before. */

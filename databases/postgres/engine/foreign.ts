@@ -8,15 +8,7 @@ import { controlName, endpointOf, liveName, ownerRole, servicesRole, type Site }
 import { UnreachableError, withSession } from "../connection.ts";
 import { describeInspection, inspect, refusedByTriggers, type Inspection } from "../inspection.ts";
 import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../properties.ts";
-import {
-  dropRole,
-  grantConnect,
-  grantServicesOnce,
-  ownerOfObjects,
-  ownerOfTables,
-  revokeSchema,
-  revokeServices,
-} from "../roles.ts";
+import { dropRole, grantConnect, grantServicesOnce, ownerOfObjects, ownerOfTables, revokeSchema, revokeServices } from "../roles.ts";
 import type { Looking } from "../../engine.ts";
 import type { DatabasePlan } from "../../../config/plan.ts";
 import { rolesOfOthers, unmarkRoles } from "./role-owners.ts";

@@ -12,7 +12,7 @@ import { appliedMigrations } from "../migrations.ts";
 import { databaseSizeBytes, requireSpace } from "../space.ts";
 import type { SystemDefinition } from "../../../config/system/definition.ts";
 import type { Looking } from "../../engine.ts";
-import { constraintStates } from "../../../rollout/constraint-drift.ts";
+import { constraintStates } from "../constraint-states.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";

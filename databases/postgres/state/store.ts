@@ -7,7 +7,7 @@ import { connect, quote, withSession, type Endpoint } from "../connection.ts";
 import { CONTROL_SCHEMA } from "../../in-place/control-schema.ts";
 import type { CrossingPlan } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
-import type { Baseline } from "../../../config/system/definition.ts";
+import type { Baseline } from "../../../config/system/check.ts";
 import {
   beginSnapshot,
   catalogued,

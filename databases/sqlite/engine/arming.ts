@@ -11,7 +11,7 @@ import { DamagedCopyError, problemsOf } from "../integrity.ts";
 import { captureManifest, compareManifests, type Manifest } from "../manifest.ts";
 import { sqliteSession } from "../sql-session.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
-import { copiesOf } from "../../../rollout/arming.ts";
+import { copiesOf } from "../../shared/armed-copies.ts";
 import { CopyDiffersError, type Keeping } from "../../engine.ts";
 import { copiesFolder, copyPath, fileOf, pathOfCopy } from "./places.ts";
 

@@ -27,11 +27,11 @@ import {
   type PutBack,
   type TakenCopy,
 } from "../../engine.ts";
-import { countedRisk } from "../../../rollout/at-risk.ts";
+import { countedRisk } from "../../shared/at-risk.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
 import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { snapshotPlace } from "../../shared/snapshot-place.ts";
 import { armedCopy, inPristine, writable } from "./arming.ts";
 import { keepMadeProperties, savedProperties } from "./fence.ts";

@@ -5,7 +5,7 @@ import { first, openFile } from "../database.ts";
 import { closeFile, insideFile, isClosed, releaseFile, type Closed } from "../fence.ts";
 import { sqliteSession } from "../sql-session.ts";
 import { giveOwnership, ownershipOf, type Ownership } from "../swap.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { livePath } from "./places.ts";
 import { settle } from "./swaps.ts";
 

@@ -1,7 +1,7 @@
 /** Rows of the control file as what they stand for. */
 import type { CrossingPlan, Lineage } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
-import type { Baseline } from "../../../config/system/definition.ts";
+import type { Baseline } from "../../../config/system/check.ts";
 import type { CatalogueDatabase, Crossing, JournalEntry, Snapshot } from "../../../config/record.ts";
 
 export interface CrossingRow {

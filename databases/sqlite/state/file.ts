@@ -9,7 +9,7 @@ import type { CrossingPlan } from "../../../config/plan.ts";
 import { fileLock, type FileLock } from "../../../processes/file-lock.ts";
 import { all, first, hasTable, openFile, run } from "../database.ts";
 import type { Pins } from "../../../config/pins.ts";
-import type { Baseline } from "../../../config/system/definition.ts";
+import type { Baseline } from "../../../config/system/check.ts";
 import { fileCatalogue } from "./file-catalogue.ts";
 import { crossingOfRow, entryOfRow, type CrossingRow, type JournalRow } from "./file-rows.ts";
 import { FILE_SCHEMA } from "./file-schema.ts";

@@ -1,5 +1,5 @@
 /** Every check, in the order in which they run. None of them writes. */
-import type { CheckDefinition } from "../../../config/system/definition.ts";
+import type { CheckDefinition } from "../../../config/system/check.ts";
 import { counts, foreignKeys, integrity, permissions, schemaCompatible } from "./data.ts";
 import { authorisation, features, health, login, maintenanceOff, noPhase3, smoke, stableLoad } from "./service.ts";
 

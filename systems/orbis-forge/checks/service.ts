@@ -1,5 +1,5 @@
 /** Checks of the service as its users see it. */
-import type { CheckContext } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 import { ADMIN, burst, EXPORT_PATH, IMPORT_PATH, login as logIn, request, rows, TEST_USER } from "../api.ts";
 import { AnswerError, burstInWords } from "../../kit/client.ts";
 import { check, failed, passed, skipped } from "../../kit/outcome.ts";

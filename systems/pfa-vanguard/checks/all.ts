@@ -2,7 +2,7 @@
  * Every check, in the order in which they run, those that only ask next to each other: what counts comes before what writes, what reads logs after
  * what causes lines in them.
  */
-import type { CheckDefinition } from "../../../config/system/definition.ts";
+import type { CheckDefinition } from "../../../config/system/check.ts";
 import { banner } from "./banner.ts";
 import { count } from "./count.ts";
 import { errorLog } from "./error-log.ts";

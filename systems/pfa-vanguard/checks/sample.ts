@@ -1,4 +1,4 @@
-import type { CheckContext } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 import { burst } from "../api.ts";
 import type { Burst } from "../../kit/client.ts";
 import { isCritical } from "../../kit/log.ts";

@@ -1,4 +1,4 @@
-import type { CheckContext } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 import { login } from "../api.ts";
 
 const tokens = new WeakMap<CheckContext, Promise<string>>();

@@ -1,6 +1,6 @@
 import { list, listPath, request } from "../api.ts";
 import { bodyOf } from "../../kit/client.ts";
-import type { CheckContext } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 import { session } from "./session.ts";
 

@@ -1,6 +1,5 @@
 /** PFA records as the API shows them, and the statements that read and write them. */
-import type { Call } from "../../kit/http.ts";
-import { HttpError } from "../../kit/http.ts";
+import { type Call, HttpError } from "../../kit/http.ts";
 import type { Database, Session } from "../../kit/database.ts";
 
 export interface PfaRecord {

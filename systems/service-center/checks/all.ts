@@ -1,5 +1,5 @@
 /** Every check, in the order in which they run: what counts comes before what writes, what reads logs after what causes lines in them. */
-import type { CheckDefinition } from "../../../config/system/definition.ts";
+import type { CheckDefinition } from "../../../config/system/check.ts";
 import { environmentConnection, environmentFlags, environmentKeys, environmentVariables } from "./environment.ts";
 import { errorLog } from "./error-log.ts";
 import { errorRate } from "./error-rate.ts";

@@ -1,6 +1,6 @@
 /** The settings the application really runs with, against the ledger of releases. */
 import { createHash } from "node:crypto";
-import type { CheckContext } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 import { ask, login } from "../api.ts";
 import { environment, SECRETS } from "../components.ts";
 import { DATABASE } from "../database.ts";

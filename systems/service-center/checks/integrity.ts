@@ -1,7 +1,8 @@
 /** What was recorded before the deployment must be there again: views, policies, triggers; and nothing may hang in the air. */
 import { findOrphans, sequencesBehind, staleViews } from "../../../databases/postgres/integrity.ts";
-import { objectDifferences, readObjects, type ObjectKind, type SchemaObjects } from "../../../databases/postgres/schema-objects.ts";
-import type { CheckContext } from "../../../config/system/definition.ts";
+import type { SchemaObjects } from "../../../config/system/schema-objects.ts";
+import { objectDifferences, readObjects, type ObjectKind } from "../../../databases/postgres/schema-objects.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 import { DATABASE } from "../database.ts";
 import { check, failed, onPhase1, passed, skipped, type Outcome } from "./outcome.ts";
 

@@ -1,5 +1,5 @@
 /** How a check ends. */
-import type { CheckContext, CheckDefinition } from "../../../config/system/definition.ts";
+import type { CheckContext, CheckDefinition } from "../../../config/system/check.ts";
 
 export type Outcome = Awaited<ReturnType<CheckDefinition["run"]>>;
 

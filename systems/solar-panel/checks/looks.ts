@@ -1,7 +1,7 @@
 /** What several checks ask the database. All of it only reads. */
 import type { Client } from "pg";
 import { DATABASE } from "../database.ts";
-import type { CheckContext } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 
 export const TABLES = ["panels", "manufacturing_orders", "inspections"] as const;
 

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import { applyRetention } from "../../../rollout/retention.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { passwordOf, withSession } from "../../../databases/postgres/connection.ts";
 import { ownServer, type OwnServer } from "../postgres/own-server.ts";
 import { DATABASE, makeStand, RESTORE, type Stand } from "./postgres-stand.ts";

@@ -10,7 +10,7 @@ import type { ControlRecord } from "../../../config/record.ts";
 import { rolesOfOthers } from "../../../databases/postgres/engine/role-owners.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import type { DatabasePlan } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { endpointOf, secretOf, servicesRole, type Site } from "../../../config/site.ts";
 import { connect, passwordOf, quote, withSession } from "../../../databases/postgres/connection.ts";
 import type { SystemDefinition } from "../../../config/system/definition.ts";

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import { clientOf } from "../../../databases/postgres/engine/session.ts";
 import type { CrossingPlan, DataAction } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import type { Server } from "../../../config/site.ts";
 import { passwordOf } from "../../../databases/postgres/connection.ts";
 import { readProperties } from "../../../databases/postgres/properties.ts";

@@ -1,7 +1,7 @@
 /** Brings a stand's data in a process of its own that a test can kill, and puts back what was written since: `postgres-child.ts <site as JSON>` */
 import { createControl } from "../../../databases/open-state.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
 import type { Site } from "../../../config/site.ts";
 import { DATABASE, definitionIn, PINS, planOf, RESTORE } from "./postgres-stand.ts";

@@ -6,12 +6,12 @@ import type { ControlRecord, Snapshot } from "../../../config/record.ts";
 import { createControl } from "../../../databases/open-state.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import type { CrossingPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { endpointOf, type Server, type Site } from "../../../config/site.ts";
-import type { connect } from "../../../databases/postgres/connection.ts";
-import { withSession } from "../../../databases/postgres/connection.ts";
-import type { Baseline, SystemDefinition } from "../../../config/system/definition.ts";
+import { type connect, withSession } from "../../../databases/postgres/connection.ts";
+import type { SystemDefinition } from "../../../config/system/definition.ts";
+import type { Baseline } from "../../../config/system/check.ts";
 
 export const DATABASE = "shop";
 export const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };

@@ -9,7 +9,7 @@ import type { AtRisk } from "../../../databases/engine.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import type { CrossingPlan } from "../../../config/plan.ts";
 import { inLive } from "../../../rollout/inside.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
 import { withoutOwnFlags } from "../../../rollout/steps/flags.ts";
 import { countsAfterReapply, reappliedKey, type Reapplied } from "../../../rollout/steps/reapply.ts";

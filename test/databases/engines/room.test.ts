@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import { copiesFolder } from "../../../databases/sqlite/engine/places.ts";
-import { RefusedError, type Run } from "../../../rollout/run.ts";
+import { RefusedError } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { takeSnapshots } from "../../../rollout/steps/snapshot.ts";
 import type { DatabaseEngine } from "../../../databases/engine.ts";
 import type * as DiskSpace from "../../../processes/disk-space.ts";

@@ -6,7 +6,7 @@ import { ControlFile } from "../../../databases/sqlite/state/file.ts";
 import { baseSnapshot } from "../../../rollout/at-risk.ts";
 import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import type { DataAction } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
 import { controlFile } from "../../../config/site.ts";
 import { DATABASE, definitionIn, PINS, planOf, siteIn } from "./sqlite-stand.ts";

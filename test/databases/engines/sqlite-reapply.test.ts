@@ -8,7 +8,7 @@ import type { Snapshot } from "../../../config/record.ts";
 import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import { movedData } from "../../../rollout/moved-data.ts";
 import type { DataAction } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
 import { countsAfterReapply, reappliedBy, reappliedKey, rowsPutBack, type Reapplied } from "../../../rollout/steps/reapply.ts";
 import { all, withFile } from "../../../databases/sqlite/database.ts";

@@ -8,7 +8,7 @@ import type { Pins } from "../../../config/pins.ts";
 import { releaseFile } from "../../../databases/sqlite/fence.ts";
 import { livePath } from "../../../databases/sqlite/engine/places.ts";
 import type { CrossingPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import type { SystemDefinition } from "../../../config/system/definition.ts";
 
 export const DATABASE = "shop";

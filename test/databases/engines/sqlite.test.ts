@@ -22,7 +22,7 @@ import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import { copiesFolder } from "../../../databases/sqlite/engine/places.ts";
 import { applyRetention, beyondRetention } from "../../../rollout/retention.ts";
 import type { DataAction } from "../../../config/plan.ts";
-import type { Run } from "../../../rollout/run.ts";
+import type { Run } from "../../../config/run.ts";
 import { setFlags } from "../../../rollout/steps/flags.ts";
 import { all, openFile, withFile } from "../../../databases/sqlite/database.ts";
 import { begin, DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";

@@ -11,7 +11,13 @@ import {
   type Record as Recorder,
 } from "../../../databases/postgres/constraint-change.ts";
 import { quarantineRows } from "../../../databases/postgres/constraint-quarantine.ts";
-import { addStatements, dependents, findConstraint, saveConstraint, type SavedConstraint } from "../../../databases/postgres/constraints.ts";
+import {
+  addStatements,
+  dependents,
+  findConstraint,
+  saveConstraint,
+  type SavedConstraint,
+} from "../../../databases/postgres/constraints.ts";
 import { findViolations, violationCondition } from "../../../databases/postgres/constraint-violations.ts";
 import { startServer, type TestServer } from "./embedded.ts";
 

@@ -6,10 +6,8 @@ import { carryProperties, derivedName, QuarantineTakenError, swapDatabases } fro
 import { templateDriver } from "../../../databases/postgres/drivers/template.ts";
 import { admit, fenceDatabase, NotFencedError } from "../../../databases/postgres/fence.ts";
 import { NAME_BYTES } from "../../../config/names.ts";
-import { readProperties } from "../../../databases/postgres/properties.ts";
-import type { DatabaseProperties } from "../../../databases/postgres/properties.ts";
-import { startServer } from "./embedded.ts";
-import type { TestServer } from "./embedded.ts";
+import { readProperties, type DatabaseProperties } from "../../../databases/postgres/properties.ts";
+import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
 let round = 0;

@@ -3,10 +3,8 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
-import { connect, quote } from "../../../databases/postgres/connection.ts";
-import type { Endpoint } from "../../../databases/postgres/connection.ts";
-import { ensureServer, removeServer } from "../../../databases/postgres/server.ts";
-import type { ServerState } from "../../../databases/postgres/server.ts";
+import { connect, quote, type Endpoint } from "../../../databases/postgres/connection.ts";
+import { ensureServer, removeServer, type ServerState } from "../../../databases/postgres/server.ts";
 import { freePort } from "../../support/free-port.ts";
 
 export interface TestServer {

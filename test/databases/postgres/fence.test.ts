@@ -13,10 +13,8 @@ import {
   servicesOnly,
   sessionInside,
 } from "../../../databases/postgres/fence.ts";
-import { readProperties } from "../../../databases/postgres/properties.ts";
-import type { DatabaseGrant } from "../../../databases/postgres/properties.ts";
-import { startServer } from "./embedded.ts";
-import type { TestServer } from "./embedded.ts";
+import { readProperties, type DatabaseGrant } from "../../../databases/postgres/properties.ts";
+import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
 beforeAll(async () => {

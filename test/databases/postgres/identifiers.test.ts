@@ -7,7 +7,14 @@ import { LARGE_OBJECTS } from "../../../databases/postgres/comparison-beyond.ts"
 import { compareDatabases } from "../../../databases/postgres/comparison.ts";
 import { exportDifferences } from "../../../databases/postgres/export.ts";
 import { stemOf } from "../../../databases/postgres/export-file.ts";
-import { canonicalTable, formatTable, parseTable, qualified, TableNameError, tableNameSql } from "../../../databases/postgres/identifiers.ts";
+import {
+  canonicalTable,
+  formatTable,
+  parseTable,
+  qualified,
+  TableNameError,
+  tableNameSql,
+} from "../../../databases/postgres/identifiers.ts";
 import { captureManifest } from "../../../databases/postgres/manifest.ts";
 import { quickStatistics } from "../../../databases/postgres/statistics.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";

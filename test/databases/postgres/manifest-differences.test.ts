@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
-import { compareManifests, compareRestored, type Manifest } from "../../../databases/postgres/manifest.ts";
+import { compareManifests, compareRestored } from "../../../databases/postgres/manifest.ts";
+import type { Manifest } from "../../../databases/postgres/manifest-shape.ts";
 
 const EMPTY: Manifest = {
   tables: {},

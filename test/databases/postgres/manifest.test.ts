@@ -3,9 +3,8 @@ import type pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect } from "../../../databases/postgres/connection.ts";
 import { captureManifest, compareManifests, TableMissingError } from "../../../databases/postgres/manifest.ts";
-import type { Manifest } from "../../../databases/postgres/manifest.ts";
-import { startServer } from "./embedded.ts";
-import type { TestServer } from "./embedded.ts";
+import type { Manifest } from "../../../databases/postgres/manifest-shape.ts";
+import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
 let client: pg.Client;

@@ -12,8 +12,7 @@ import {
   splitNames,
 } from "../../../databases/postgres/properties.ts";
 import { admit, fenceDatabase } from "../../../databases/postgres/fence.ts";
-import { startServer } from "./embedded.ts";
-import type { TestServer } from "./embedded.ts";
+import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
 beforeAll(async () => {

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect, quote } from "../../../databases/postgres/connection.ts";
 import { ensureDatabase, ensureRole, grantServices, scramVerifier, verifierMatches } from "../../../databases/postgres/roles.ts";
-import { startServer } from "./embedded.ts";
-import type { TestServer } from "./embedded.ts";
+import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
 beforeAll(async () => {

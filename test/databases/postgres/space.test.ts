@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { databaseSizeBytes, freeSpace, InsufficientSpaceError, judgeSpace, requireSpace } from "../../../databases/postgres/space.ts";
-import { startServer } from "./embedded.ts";
-import type { TestServer } from "./embedded.ts";
+import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
 beforeAll(async () => {

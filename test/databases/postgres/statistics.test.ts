@@ -2,10 +2,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../../databases/postgres/connection.ts";
 import { ensureServer } from "../../../databases/postgres/server.ts";
-import { CountersLostError, estimateChanges, quickStatistics } from "../../../databases/postgres/statistics.ts";
-import type { Statistics } from "../../../databases/postgres/statistics.ts";
-import { startServer } from "./embedded.ts";
-import type { TestServer } from "./embedded.ts";
+import { CountersLostError, estimateChanges, quickStatistics, type Statistics } from "../../../databases/postgres/statistics.ts";
+import { startServer, type TestServer } from "./embedded.ts";
 
 let server: TestServer;
 beforeAll(async () => {

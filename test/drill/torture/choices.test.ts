@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { advisedIn, advisesToWait } from "../../../drill/torture/advice.ts";
 import { choose, MOST_KILLS, plainScopes, VICTIMS } from "../../../drill/torture/choices.ts";
 import { diceOf } from "../../../drill/dice.ts";
-import { loadSystem } from "../../../systems/registry.ts";
+import { loadSystem } from "../../../config/load-system.ts";
 
 const onServer = await loadSystem("pfa-vanguard");
 const inFile = await loadSystem("orbis-forge");

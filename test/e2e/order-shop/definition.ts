@@ -1,5 +1,6 @@
 /** A small shop in a SQLite file, whose releases bear names that nothing can be told from. */
-import type { CheckContext, EnvironmentContext, SystemDefinition } from "../../../config/system/definition.ts";
+import type { EnvironmentContext, SystemDefinition } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 
 const CHECKS = ["answers", "thorough"];
 const scope = (pins: SystemDefinition["scopes"][string]["pins"]) => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import type { CheckContext, CheckDefinition, SystemDefinition } from "../../../config/system/definition.ts";
+import type { SystemDefinition } from "../../../config/system/definition.ts";
+import type { CheckContext, CheckDefinition } from "../../../config/system/check.ts";
 import { checksFor, runChecks } from "../../../rollout/verification/checks.ts";
 import { definition as pfa } from "../../config/sample.ts";
 

@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Engine, engineEnvironment } from "../../../scripts/pulumi/engine.ts";
+import { engineEnvironment } from "../../../scripts/pulumi/engine.ts";
+import type { Engine } from "../../../scripts/pulumi/environment.ts";
 import { scratch } from "./scratch.ts";
 
 const engine: Engine = { pulumi: "/engine/bin/pulumi", folder: "/engine/bin", version: "3.259.0", way: "build" };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { REPOSITORY } from "./scratch.ts";
 
-const CHECK = join(REPOSITORY, "scripts", "engine", "require-node.cjs");
+const CHECK = join(REPOSITORY, "scripts", "pulumi", "require-node.cjs");
 
 /** The check, run by a Node that says it is of another version. */
 function asNode(version: string) {

@@ -12,7 +12,7 @@ import { observeProcess, stopProcess } from "../../../processes/process.ts";
 import { cross } from "../../../scripts/pulumi/cross.ts";
 import type { PulumiOutcome } from "../../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
-import { previewOf } from "../../../scripts/verbs/preview.ts";
+import { previewOf } from "../../../scripts/pulumi/preview.ts";
 import { newFolder } from "../../workloads/shop.ts";
 import { freePort } from "../../support/free-port.ts";
 import { update, type State } from "./graph-engine.ts";
@@ -56,7 +56,7 @@ setInterval(() => existsSync(file) && process.exit(4), 50);
 `;
 
 function definitionText(folder: string, environment: string, more = ""): string {
-  return `import { countIsRight } from "${join(import.meta.dirname, "../../../systems/counting.ts")}";
+  return `import { countIsRight } from "${join(import.meta.dirname, "../../../config/system/counting.ts")}";
 const env = ({ release }) => ({ RELEASE: release, FOLDER: ${JSON.stringify(folder)} });
 export const definition = {
   name: "shop", title: "Shop", folder: ${JSON.stringify(folder)},

@@ -1,5 +1,6 @@
 /** A system of one service, whose build can be made to fail on this machine: read by path, as somebody else's system is. */
-import type { CheckContext, EnvironmentContext, SystemDefinition } from "../../../config/system/definition.ts";
+import type { EnvironmentContext, SystemDefinition } from "../../../config/system/definition.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 
 export const definition = {
   name: "shop",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadSystem } from "../../../systems/registry.ts";
+import { loadSystem } from "../../../config/load-system.ts";
 import { SEVEN_PHASES } from "../../../systems/orbis-forge/scopes.ts";
 
 const MINUTE = 60;

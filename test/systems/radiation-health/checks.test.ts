@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Baseline, CheckContext } from "../../../config/system/definition.ts";
+import type { Baseline, CheckContext } from "../../../config/system/check.ts";
 import { tryChain } from "../../../systems/radiation-health/chain.ts";
 import { TRIAL } from "../../../systems/radiation-health/checks/alert-chain.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadSystem } from "../../../systems/registry.ts";
+import { loadSystem } from "../../../config/load-system.ts";
 import { DATABASE_STEPS, MAXIMUM_SECONDS, PHASE_BUDGETS, PROCEDURE, TARGET_SECONDS } from "../../../systems/service-center/procedure.ts";
 
 test("the six phases have the documented times: 15 minutes on the critical path, 21 at most, communication beside it", () => {

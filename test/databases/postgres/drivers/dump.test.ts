@@ -6,15 +6,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { connect } from "../../../../databases/postgres/connection.ts";
 import { ClientToolsMissingError, findClientTools } from "../../../../databases/postgres/drivers/client-tools.ts";
 import { SnapshotExistsError } from "../../../../databases/postgres/drivers/driver.ts";
-import { createStatement, dumpArguments, dumpDriver, DumpToolError, restoreArguments } from "../../../../databases/postgres/drivers/dump.ts";
-import { DamagedDumpError, DUMP_MANIFEST } from "../../../../databases/postgres/drivers/dump-manifest.ts";
-import type { DumpManifest } from "../../../../databases/postgres/drivers/dump-manifest.ts";
+import {
+  createStatement,
+  dumpArguments,
+  dumpDriver,
+  DumpToolError,
+  restoreArguments,
+} from "../../../../databases/postgres/drivers/dump.ts";
+import { DamagedDumpError, DUMP_MANIFEST, type DumpManifest } from "../../../../databases/postgres/drivers/dump-manifest.ts";
 import { unfinishedDatabases } from "../../../../databases/postgres/drivers/making.ts";
 import { fenceDatabase, sessionInside } from "../../../../databases/postgres/fence.ts";
 import { captureManifest, compareManifests } from "../../../../databases/postgres/manifest.ts";
 import { readProperties } from "../../../../databases/postgres/properties.ts";
-import { missingDebianServer, startDebianServer } from "./debian-server.ts";
-import type { DebianServer } from "./debian-server.ts";
+import { missingDebianServer, startDebianServer, type DebianServer } from "./debian-server.ts";
 
 let folder: string;
 beforeAll(async () => {

@@ -8,8 +8,7 @@ import { fenceDatabase, sessionInside } from "../../../../databases/postgres/fen
 import { captureManifest, compareManifests } from "../../../../databases/postgres/manifest.ts";
 import { readProperties } from "../../../../databases/postgres/properties.ts";
 import { ensureServer } from "../../../../databases/postgres/server.ts";
-import { startServer } from "../embedded.ts";
-import type { TestServer } from "../embedded.ts";
+import { startServer, type TestServer } from "../embedded.ts";
 
 let server: TestServer;
 beforeAll(async () => {

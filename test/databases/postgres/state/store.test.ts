@@ -13,7 +13,7 @@ import {
   setSnapshotState,
   snapshotOfEpoch,
 } from "../../../../databases/postgres/state/catalogue.ts";
-import { controlDatabaseName } from "../../../../state/name.ts";
+import { controlDatabaseName } from "../../../../config/names.ts";
 import { LockedError } from "../../../../config/record.ts";
 import { ControlStore } from "../../../../databases/postgres/state/store.ts";
 import { unfinished } from "../../../../rollout/look.ts";

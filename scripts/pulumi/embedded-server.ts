@@ -1,10 +1,10 @@
 /** An embedded server that is down is started, as the update would: without it nobody knows what is true. */
-import { EMBEDDED_USER, serverHome, type Site } from "../config/site.ts";
-import { say } from "./pulumi/outcome.ts";
+import { EMBEDDED_USER, serverHome, type Site } from "../../config/site.ts";
+import { say } from "./outcome.ts";
 
 export async function startStoppedServer(site: Site): Promise<void> {
   if (site.server?.embedded !== true) return;
-  const { ensureServer, observeServer } = await import("../databases/postgres/server.ts");
+  const { ensureServer, observeServer } = await import("../../databases/postgres/server.ts");
   if (observeServer(serverHome(site)).state !== "stopped") return;
   say("the embedded PostgreSQL server is down: it is started");
   await ensureServer({ home: serverHome(site), port: site.server.port, superuser: EMBEDDED_USER, log: say });

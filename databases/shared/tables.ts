@@ -1,8 +1,8 @@
 /** What tables look like, asked the same way of every engine. */
-import { IS_DATA, NOT_DATA, READABLE } from "../databases/postgres/comparison-shape.ts";
-import { canonicalTable, qualified, quote, tableNameSql } from "../databases/postgres/identifiers.ts";
-import { LEDGERS } from "../databases/sqlite/shape.ts";
-import type { SqlSession } from "../config/system/sql-session.ts";
+import { IS_DATA, NOT_DATA, READABLE } from "../postgres/comparison-shape.ts";
+import { canonicalTable, qualified, quote, tableNameSql } from "../postgres/identifiers.ts";
+import { LEDGERS } from "../sqlite/shape.ts";
+import type { SqlSession } from "../../config/system/sql-session.ts";
 
 /** Quoted for a statement, with its schema where the engine has schemas. */
 export function tableSql(session: SqlSession, table: string): string {
@@ -57,4 +57,15 @@ export async function keyOf(session: SqlSession, table: string): Promise<string[
         )
       : await session.all<{ name: string }>("SELECT name FROM pragma_table_xinfo($1) WHERE pk > 0 ORDER BY pk", [table]);
   return rows.map(({ name }) => name);
+}
+
+/** Tables that are not there are left out. */
+export async function countTables(session: SqlSession, tables: string[]): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const table of tables) {
+    if (!(await hasTable(session, table))) continue;
+    const [counted] = await session.all<{ rows: number | string }>(`SELECT count(*) AS rows FROM ${tableSql(session, table)}`);
+    counts[table] = Number(counted?.rows);
+  }
+  return counts;
 }

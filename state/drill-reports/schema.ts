@@ -1,6 +1,6 @@
 /** What a drill reports. `backout drill --json` prints it, `report.json` keeps it, and both are checked against it first. */
 import { z } from "zod";
-import { inSeconds } from "./words.ts";
+import { inSeconds } from "./durations.ts";
 
 const seconds = z.number().nonnegative();
 const milliseconds = z.number().nonnegative();

@@ -15,9 +15,9 @@ import type { Carry } from "../../config/schema.ts";
 import { NAMESPACE, suggestion } from "../../config/errors.ts";
 import { configOf as stackConfig } from "../../config/stack-text.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";
-import { openStack, type OpenStack } from "../pulumi/stack.ts";
-import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "../pulumi/standing.ts";
-import { escaped, say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
+import { openStack, type OpenStack } from "./stack.ts";
+import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "./standing.ts";
+import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
 import { sayUnknown, wayBackEdits } from "./way-back.ts";
 
 export interface RollbackWish {

@@ -1,6 +1,6 @@
 /** What earlier drills tell about the next rollback of the same system and scope. */
 import { join } from "node:path";
-import { readHistory } from "./report/history.ts";
+import { readHistory } from "./history.ts";
 
 const NEWEST = 5;
 

@@ -1,8 +1,7 @@
 /** Earlier drills, read from their reports: what a phase usually takes, to compare with and to estimate the next rollback from. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseReport } from "./schema.ts";
-import type { DrillReport } from "./schema.ts";
+import { parseReport, type DrillReport } from "./schema.ts";
 
 export interface History {
   /** Oldest first. */

@@ -6,7 +6,7 @@ import { dataText, recordedEdits, type UnknownSecret } from "../../config/record
 import { scopeEdits } from "../../config/scope.ts";
 import type { Declared } from "../../config/schema.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { say } from "../pulumi/outcome.ts";
+import { say } from "./outcome.ts";
 
 export interface WayBack {
   definition: SystemDefinition;

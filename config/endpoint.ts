@@ -1,0 +1,10 @@
+/** A PostgreSQL server and how its administrative role reaches it. */
+
+export interface Endpoint {
+  host: string;
+  port: number;
+  user: string;
+  /** File whose first line is the password; readable by its owner only. Preferred: the password is then in no state, log or argument. */
+  passwordFile?: string;
+  password?: string;
+}

@@ -1,0 +1,209 @@
+/** From what is declared to the pins of a stack: everything a declaration can be wrong in is found here. */
+import type { Declared, DataPinText } from "./schema.ts";
+import type { SystemDefinition } from "./system/definition.ts";
+import { type Pins, type ComponentPin, type DataPin, parseDataPin } from "./pins.ts";
+import { DeclaredStateError, suggestion, DeclaredStateErrors } from "./errors.ts";
+import { own } from "./own.ts";
+import { runsOn } from "./schema-ahead.ts";
+import { resolveConstraints, declaredDefinitions } from "./constraints.ts";
+import { wrongRepair } from "./repairs.ts";
+
+/**
+ * @throws DeclaredStateErrors for an unknown release, component, database, flag source or blocked release.
+ */
+export function resolvePins(declared: Declared, definition: SystemDefinition): Pins {
+  const errors: DeclaredStateError[] = [];
+  const fail = (key: string, value: unknown, allowed: string): void =>
+    void errors.push(new DeclaredStateError(`backout:${key}`, value, allowed));
+  requirePlaces(declared, definition, fail);
+  requirePorts(declared, definition, fail);
+  const releases = Object.keys(declared.releases);
+  const known = (key: string, release: string): boolean => {
+    if (!releases.includes(release)) {
+      fail(key, release, `not in the ledger backout:releases, which has ${releases.join(", ")}${suggestion(release, releases)}`);
+      return false;
+    }
+    const incident = own(declared.blocked, release);
+    if (incident !== undefined)
+      fail(key, release, `blocked by ${incident}; once it is mended, remove ${release} from backout:blocked to lift the block`);
+    return incident === undefined;
+  };
+  known("release", declared.release);
+  for (const name of Object.keys(declared.components))
+    if (!Object.hasOwn(definition.components, name))
+      fail(
+        `components.${name}`,
+        name,
+        `${definition.name} has no such component, only ${Object.keys(definition.components).join(", ")}${suggestion(name, Object.keys(definition.components))}`,
+      );
+  const components: Record<string, ComponentPin> = {};
+  for (const name of Object.keys(definition.components)) {
+    const pin = own(declared.components, name) ?? {};
+    const release = pin.release ?? declared.release;
+    if (pin.release !== undefined && !known(`components.${name}.release`, pin.release)) continue;
+    const artefact = own(own(declared.releases, release)?.components, name);
+    if (artefact === undefined) {
+      const entry = own(declared.releases, release);
+      if (entry !== undefined) fail(`releases.${release}.components`, Object.keys(entry.components), `lacks ${name}`);
+      continue;
+    }
+    components[name] = { release, run: pin.run !== "off", config: configOf(artefact.config, pin.config), artefact };
+    if (pin.restart !== undefined) components[name].restart = pin.restart;
+  }
+  const databases = Object.keys(definition.databases);
+  const needs: Record<string, string> = {};
+  // A component pinned apart to a newer release needs that one's schema.
+  const pinnedReleases = new Set([declared.release, ...Object.values(components).map((pin) => pin.release)]);
+  for (const database of databases) {
+    const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
+    for (const release of pinnedReleases) {
+      const needed = own(own(declared.releases, release)?.schema, database);
+      if (needed === undefined) continue;
+      if (!migrations.includes(needed))
+        fail(`releases.${release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
+      if (migrations.indexOf(needed) > migrations.indexOf(needs[database] ?? "")) needs[database] = needed;
+    }
+  }
+  const until = declared.freeze?.until;
+  const watches = Object.keys(definition.watches ?? {});
+  if (until !== undefined && !watches.includes(until))
+    fail("freeze.until", until, `${definition.name} has no such watch, only ${watches.join(", ") || "none"}${suggestion(until, watches)}`);
+  const made = runsOn(
+    definition,
+    declared.releases,
+    Object.fromEntries(Object.entries(components).map(([name, pin]) => [name, pin.release])),
+  );
+  requireScope(declared, definition, fail);
+  const data = resolveData(declared.data, databases, fail);
+  const constraints = resolveConstraints(declared, definition, fail);
+  for (const [database, pin] of Object.entries(data))
+    if (pin.kind === "repair") for (const { at, value, allowed } of wrongRepair(definition, database, pin)) fail(at, value, allowed);
+  const definitions = declaredDefinitions(declared);
+  if (errors.length > 0) throw new DeclaredStateErrors(errors);
+  return {
+    release: declared.release,
+    components,
+    data,
+    needs,
+    ...(made === undefined ? {} : { runsOn: made }),
+    schema: declared.schema,
+    flags: { ...own(declared.releases, declared.release)?.flags, ...declared.flags },
+    ...(definition.constraints === undefined ? {} : { constraints }),
+    ...(Object.keys(definitions).length === 0 ? {} : { definitions }),
+    maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
+    snapshots: [...declared.backups.snapshots].sort(),
+  };
+}
+
+/** What the ledger recorded, with what is declared over it; `null` takes a setting away. */
+export function configOf(
+  recorded: Record<string, string> = {},
+  over: Readonly<Record<string, string | null>> = {},
+): Record<string, string> {
+  return Object.fromEntries(Object.entries({ ...recorded, ...over }).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+}
+
+/** A server exactly where a database needs one, files only for databases that are files. */
+export function requirePlaces(
+  declared: Declared,
+  definition: SystemDefinition,
+  fail: (key: string, value: unknown, allowed: string) => void,
+): void {
+  const of = (engine: string): string[] =>
+    Object.entries(definition.databases).flatMap(([name, database]) => (database.engine === engine ? [name] : []));
+  const [onServer, inFiles] = [of("postgres"), of("sqlite")];
+  if (onServer.length > 0 && declared.server === undefined)
+    fail(
+      "server",
+      undefined,
+      `${onServer.join(", ")} is a PostgreSQL database: give \`{embedded: true, port}\`, or host and user of a server`,
+    );
+  if (onServer.length === 0 && inFiles.length > 0 && declared.server !== undefined)
+    fail("server", "given", `${definition.name} has only SQLite files (${inFiles.join(", ")}): remove it`);
+  for (const name of Object.keys(declared.files))
+    if (!inFiles.includes(name))
+      fail(
+        `files.${name}`,
+        name,
+        `no SQLite database of ${definition.name}, which has ${inFiles.join(", ") || "none"}${suggestion(name, inFiles)}`,
+      );
+}
+
+/** Which ports a system has: of each listener, and of whatever listens behind it; a worker has one where it has a health endpoint. */
+export function portsOf({ components, listeners }: SystemDefinition): { required: string[]; known: string[] } {
+  const behind = Object.values(listeners).flatMap(({ component, routes = {} }) => [component, ...Object.values(routes)]);
+  const upstreams = [...new Set(behind)].filter((name) => own(components, name)?.kind !== "static").map((name) => `${name}-upstream`);
+  const alone = Object.entries(components).filter(([name, { kind }]) => kind !== "static" && !behind.includes(name));
+  const required = [
+    ...Object.keys(listeners),
+    ...upstreams,
+    ...alone.flatMap(([name, { health }]) => (health === undefined ? [] : [name])),
+  ];
+  return { required, known: [...required, ...alone.map(([name]) => name), ...behind.map((name) => `${name}-upstream`)] };
+}
+
+/** Every port that is needed, none that nobody has, and no two the same: a gate that cannot listen keeps everybody out. */
+export function requirePorts(
+  declared: Declared,
+  definition: SystemDefinition,
+  fail: (key: string, value: unknown, allowed: string) => void,
+): void {
+  const { required, known } = portsOf(definition);
+  const names = [...new Set(known)];
+  const strangers = (key: string, ports: Record<string, number>): void => {
+    for (const name of Object.keys(ports))
+      if (!names.includes(name))
+        fail(
+          `${key}.${name}`,
+          ports[name],
+          `nothing of ${definition.name} has this port, only ${names.join(", ")}${suggestion(name, names)}`,
+        );
+  };
+  strangers("ports", declared.ports);
+  for (const [alternative, { ports }] of Object.entries(declared.alternatives)) strangers(`alternatives.${alternative}.ports`, ports);
+  for (const name of required)
+    if (own(declared.ports, name) === undefined)
+      fail(`ports.${name}`, undefined, `${definition.name} needs it: give a free port from 1 to 65535`);
+  const taken = new Map<number, string>();
+  const server = declared.server?.embedded === true ? ([["server.port", declared.server.port]] as const) : [];
+  for (const [key, port] of [...server, ...Object.entries(declared.ports).map(([name, port]) => [`ports.${name}`, port] as const)]) {
+    const other = taken.get(port);
+    if (other !== undefined) fail(key, port, `backout:${other} has this port already: give each its own`);
+    taken.set(port, key);
+  }
+}
+
+/** A scope that there is, for one component exactly where it is for one. */
+export function requireScope(
+  { scope }: Declared,
+  definition: SystemDefinition,
+  fail: (key: string, value: unknown, allowed: string) => void,
+): void {
+  if (scope === undefined) return;
+  const known = Object.keys(definition.scopes);
+  const components = Object.keys(definition.components);
+  const { name, component } = scope;
+  if (!known.includes(name))
+    return fail("scope", name, `${definition.name} has no such scope, only ${known.join(", ")}${suggestion(name, known)}`);
+  const forOne = definition.scopes[name]!.pins.component !== undefined;
+  if (component === undefined) {
+    if (forOne) fail("scope", name, `it is for one component: write {name: ${name}, component: <one of ${components.join(", ")}>}`);
+  } else if (!forOne) fail("scope.component", component, `${name} says itself which components it is for: write the scope's name alone`);
+  else if (!components.includes(component))
+    fail("scope.component", component, `not one of ${components.join(", ")}${suggestion(component, components)}`);
+}
+
+export function resolveData(
+  declared: Declared["data"],
+  databases: string[],
+  fail: (key: string, value: unknown, allowed: string) => void,
+): Record<string, DataPin> {
+  const isMap = typeof declared === "object" && !("snapshot" in declared) && !("repair" in declared);
+  if (isMap)
+    for (const database of Object.keys(declared))
+      if (!databases.includes(database))
+        fail(`data.${database}`, database, `no such database, only ${databases.join(", ")}${suggestion(database, databases)}`);
+  return Object.fromEntries(
+    databases.map((database) => [database, parseDataPin(isMap ? (own(declared, database) ?? "current") : (declared as DataPinText))]),
+  );
+}

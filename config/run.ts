@@ -1,0 +1,17 @@
+/** What every step of a rollout is given. */
+import type { Site } from "./site.ts";
+import type { SystemDefinition } from "./system/definition.ts";
+import type { ControlRecord } from "./record.ts";
+
+export type Log = (severity: "debug" | "info" | "warning" | "error", message: string) => void;
+
+export interface Run {
+  site: Site;
+  definition: SystemDefinition;
+  control: ControlRecord;
+  epoch: number;
+  runId: string;
+  log: Log;
+  /** What is to be done once a step has failed. */
+  failed?(run: Run, failure: string): Promise<void>;
+}

@@ -1,0 +1,37 @@
+/** Where an embedded server's files are. */
+import { join, resolve } from "node:path";
+import { type Runner, reachableBy } from "../processes/run-as.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+
+export const MARKER = "backout-server.json";
+
+export const POINTER = "backout-server-location.json";
+
+export interface Layout {
+  /** Where everything below really is: the home itself, unless the server's user cannot reach it. */
+  folder: string;
+  data: string;
+  log: string;
+  passwordFile: string;
+  marker: string;
+}
+
+export function layoutOf(folder: string): Layout {
+  return {
+    folder,
+    data: join(folder, "data"),
+    log: join(folder, "server.log"),
+    passwordFile: join(folder, "superuser-password"),
+    marker: join(folder, MARKER),
+  };
+}
+
+/** The folder a server home's files really are in. */
+export function locate(home: string, runner: Runner | null): string {
+  const absolute = resolve(home);
+  const pointer = join(absolute, POINTER);
+  if (existsSync(pointer)) return (JSON.parse(readFileSync(pointer, "utf8")) as { folder: string }).folder;
+  if (runner === null || existsSync(join(absolute, MARKER)) || reachableBy(runner, absolute)) return absolute;
+  return join("/var/lib/backout", createHash("sha256").update(absolute).digest("hex").slice(0, 16));
+}

@@ -1,0 +1,112 @@
+/** A check of a system: what it can use, and what it answers. */
+import type { SchemaObjects } from "./schema-objects.ts";
+import type { Client } from "pg";
+import type { DatabaseSync } from "node:sqlite";
+import type { Counting } from "./counting.ts";
+import type { ConstraintState } from "./constraint.ts";
+import type { HeldProtection } from "./protection.ts";
+
+export type CheckStatus = "passed" | "failed" | "skipped";
+
+export interface CheckResult {
+  name: string;
+  status: CheckStatus;
+  /** What was seen, with figures. */
+  detail: string;
+  figures?: Figures;
+}
+
+/** What a check measured, by name: `{ requests: 50, errors: 0, rssBytes: 90_000_000 }`. A watch adds them up over its time. */
+export type Figures = Record<string, number>;
+
+/** What was recorded before a deployment (or inside the fence), to compare with afterwards. */
+export interface Baseline {
+  /** When it was captured, ISO 8601. */
+  at: string;
+  release: string;
+  /** Rows per table. */
+  counts: Record<string, number>;
+  /** Median latency of the read probe, milliseconds; null where nothing answered. */
+  latencyMs: number | null;
+  flags: Record<string, boolean>;
+  /** Policies, triggers, constraints, materialised views, … by PostgreSQL database of the definition. */
+  objects?: Record<string, SchemaObjects>;
+  /** What each database's ledger of migrations said; one that nobody could look into is left out. */
+  migrations?: Record<string, RecordedMigrations>;
+}
+
+/** What a ledger of migrations says of a schema. */
+export interface RecordedMigrations {
+  applied: string[];
+  /** Started elsewhere and never finished: nobody knows how much of them is there. */
+  unfinished: string[];
+  /** Applied, and not in the definition. */
+  unknown: string[];
+}
+
+/** Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context. */
+export interface DataAccess {
+  /** @throws where the database is not a PostgreSQL one. */
+  database: (name: string) => Promise<Client>;
+  /** @throws where the database is not a SQLite one. */
+  sqlite: (name: string) => DatabaseSync;
+}
+
+/** What a check can use. Everything it writes it must remove again. */
+export interface CheckContext extends DataAccess {
+  /** Base URL of a public listener, through the gate (the verifier's pass is added by `fetch`). */
+  url(component: string): string;
+  /** HTTP through the traffic gate with the verifier's pass; times out. */
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+  /** What another request than `fetch` (a WebSocket) shows to pass the gate; absent where there is none in front. */
+  passHeaders?: Record<string, string>;
+  /** Release each component is declared to run. */
+  releases: Record<string, string>;
+  /** Whether each component is declared to run. */
+  running: Record<string, boolean>;
+  secret(name: string): string;
+  /** Declared configuration of a component. */
+  configuration?(component: string): Record<string, string>;
+  /** Objects recorded when the data last stood at the release that is declared now, before a deployment left it; null where nothing was. */
+  recorded?: Record<string, SchemaObjects> | null;
+  /** Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment. */
+  baseline: Baseline | null;
+  /** True where the data was restored from a snapshot by the crossing under verification. */
+  dataRestored: boolean;
+  /** True where users could write between the baseline and now (`backout verify` on an open system). */
+  open: boolean;
+  /** How rows are compared with the baseline's: by who could have written since. */
+  counting: Counting;
+  /**
+   * Of the last `lines` lines of a component's error log those written since it, and the server of its database, were last started; of one that the
+   * crossing under verification left running, those written since this attempt began.
+   */
+  errorLog(component: string, lines: number): Promise<string[]>;
+  /** Declared feature flags and maintenance. */
+  flags: Record<string, boolean>;
+  /** Declared state of each constraint. */
+  constraints?: Record<string, ConstraintState>;
+  maintenance: { mode: "off" | "read-only" | "full"; message: string };
+  /** Procedure that is verified; null: none, the pins are somebody's own. Absent: not known. */
+  scope?: string | null;
+  /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
+  schema: "keep" | "mark" | "down";
+  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** What each protection holds now, or held last; absent or null: it was never put on. */
+  protections?: Record<string, HeldProtection | null>;
+  /** Ids of the actions done since the rollback; absent: none. */
+  actionsDone?: readonly string[];
+}
+
+export interface CheckDefinition {
+  /** Stable id, e.g. `health`. */
+  id: string;
+  /** In the manual's words and number where it has one. */
+  title: string;
+  /** It writes (and removes what it wrote): no part of a watch, which must not change what it watches. */
+  writes?: true;
+  /** It does nothing but ask over HTTP: it runs together with those next to it that say so, too. */
+  asks?: true;
+  /** Checks run in this order; a check that writes comes after those that count. */
+  run(context: CheckContext): Promise<{ status: CheckStatus; detail: string; figures?: Figures }>;
+}

@@ -1,0 +1,3 @@
+/** What a definition of a system is made of. */
+export type * from "./check.ts";
+export type * from "./definition.ts";
