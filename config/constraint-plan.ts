@@ -1,8 +1,7 @@
 /** Which constraints change in a crossing, and in which order. Pure. */
 import { RISK_RANK, type ConstraintDefinition, type ConstraintState } from "./system/constraint.ts";
 import type { SystemDefinition } from "./system/definition.ts";
-import type { DatabasePlan, PlanInput } from "./plan.ts";
-import type { ConstraintChange } from "./plan.ts";
+import type { DatabasePlan, PlanInput, ConstraintChange } from "./plan.ts";
 
 /** Snapshot that is taken before a constraint of HIGH risk is dropped. */
 export const BEFORE_DROP = "before-drop";

@@ -6,8 +6,24 @@ export const NAMESPACE = "backout";
 /** By this mark Pulumi knows an error of a program whose message says all: it shows that alone, without a stack trace. */
 export const TOLD_WHOLE = true;
 
+/** Refused by policy or safety: nothing was changed, or everything is as it was. A verb ends with 3. */
+export class RefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "RefusedError";
+  }
+}
+
+/** Called in a way that cannot be meant. A verb ends with 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "UsageError";
+  }
+}
+
 /** A key of the stack's configuration holds something that is not allowed. */
-export class DeclaredStateError extends Error {
+export class DeclaredStateError extends RefusedError {
   /** Key with path, e.g. `backout:releases.v3.0.0.components.backend.sha256`. */
   readonly key: string;
   readonly value: unknown;
@@ -41,7 +57,7 @@ function show(value: unknown): string {
 }
 
 /** Several things are wrong at once: all are told, so that one edit mends them. */
-export class DeclaredStateErrors extends Error {
+export class DeclaredStateErrors extends RefusedError {
   readonly errors: DeclaredStateError[];
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(errors: DeclaredStateError[]) {

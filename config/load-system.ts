@@ -1,4 +1,5 @@
 /** The systems that come with backout: each is a module under `systems/` that exports `definition`, loaded by name as a user's own module is. */
+import { UsageError } from "./errors.ts";
 import { existsSync, readdirSync } from "node:fs";
 import type { SystemDefinition } from "./system/definition.ts";
 
@@ -9,7 +10,7 @@ export const SYSTEM_NAMES: readonly string[] = readdirSync(FOLDER)
   .filter((name) => existsSync(new URL(`${name}/${MODULE}`, FOLDER)))
   .sort();
 
-export class UnknownSystemError extends Error {
+export class UnknownSystemError extends UsageError {
   readonly system: string;
   /** Pulumi shows the message alone. */
   readonly __pulumiRunError = true;

@@ -1,9 +1,8 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
+import { RefusedError } from "./errors.ts";
 import type { Pins, ScopePin } from "./pins.ts";
-import type { ConstraintState } from "./system/constraint.ts";
+import type { ConstraintState, ConstraintRisk } from "./system/constraint.ts";
 import type { SystemDefinition } from "./system/definition.ts";
-
-import type { ConstraintRisk } from "./system/constraint.ts";
 
 /** What is true of one database now. */
 export interface DatabaseFacts {
@@ -121,7 +120,7 @@ export interface PlanInput {
 }
 
 /** A data pin names a snapshot that does not exist, or more than one. */
-export class SnapshotPinError extends Error {
+export class SnapshotPinError extends RefusedError {
   readonly database: string;
   readonly pin: string;
   readonly available: string[];

@@ -2,6 +2,7 @@
  * The control record: what is true of a stack's live databases, kept where they are. Gate record (crossings with epochs), journal, catalogue of
  * snapshots, quarantines and armed copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
  */
+import { RefusedError } from "./errors.ts";
 import type { CrossingPlan, Lineage } from "./plan.ts";
 import type { Pins } from "./pins.ts";
 import type { Baseline } from "./system/check.ts";
@@ -105,7 +106,7 @@ export interface ExportRecord {
 }
 
 /** Somebody else is changing this system. */
-export class LockedError extends Error {
+export class LockedError extends RefusedError {
   readonly holder: unknown;
   constructor(holder: unknown) {
     super(`another run holds the lock on this system: ${JSON.stringify(holder)}; wait for it to end, then run the same command again`);

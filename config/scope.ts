@@ -1,13 +1,13 @@
 /** A scope is a name for a set of pins: the edits a person would make. Pure. */
+import { UsageError, suggestion } from "./errors.ts";
 import type { ComponentScope, SystemDefinition } from "./system/definition.ts";
-import { suggestion } from "./errors.ts";
 import { own } from "./own.ts";
 import type { PinEdit } from "./edit.ts";
 import { repairsOf } from "./repairs.ts";
 import type { RepairPinText } from "./schema.ts";
 
 /** The system has no such scope. */
-export class UnknownScopeError extends Error {
+export class UnknownScopeError extends UsageError {
   readonly scope: string;
   constructor(scope: string, known: string[]) {
     super(`scope "${scope}" is not one of ${known.join(", ")}${suggestion(scope, known)}`);
@@ -40,7 +40,7 @@ export interface ScopeTarget {
 }
 
 /** A scope for one component was given none, or one that there is not; or another scope was given one. */
-export class ScopeComponentError extends Error {
+export class ScopeComponentError extends UsageError {
   readonly scope: string;
   readonly component: string | undefined;
   constructor(scope: string, component: string | undefined, known: string[]) {

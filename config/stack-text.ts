@@ -1,9 +1,9 @@
 /** The text of a stack file as YAML: one document, a map, with a map under `config`; anything else is told with its line. */
+import { RefusedError, printable, TOLD_WHOLE } from "./errors.ts";
 import { isMap, LineCounter, parseDocument, type Document } from "yaml";
-import { printable, TOLD_WHOLE } from "./errors.ts";
 
 /** A stack file cannot be read as YAML, or holds something else than a stack's configuration. */
-export class StackFileError extends Error {
+export class StackFileError extends RefusedError {
   readonly file: string;
   /** Counted from 1; null where it is the file as a whole. */
   readonly line: number | null;

@@ -1,6 +1,5 @@
 /** What is to be drilled, settled before anything is started. */
-import { suggestion } from "../config/errors.ts";
-import { UsageError } from "../scripts/pulumi/outcome.ts";
+import { suggestion, UsageError } from "../config/errors.ts";
 import type { OpenStack } from "../scripts/pulumi/stack.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 

@@ -6,9 +6,8 @@ import { dependents } from "../databases/postgres/constraints.ts";
 import { findViolations, tellViolations, violationCondition, type Violations } from "../databases/postgres/constraint-violations.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { BEFORE_DROP, loosens, needsSnapshot } from "../config/constraint-plan.ts";
-import type { ConstraintChange } from "../config/plan.ts";
+import type { ConstraintChange, CrossingPlan } from "../config/plan.ts";
 import { DefinitionUnknownError, knownDefinition } from "./constraint-record.ts";
-import type { CrossingPlan } from "../config/plan.ts";
 
 export interface ConstraintPreview extends ConstraintChange {
   /** Rows that violate what is to be enforced; null where nothing was looked for. */

@@ -1,4 +1,5 @@
 /** A run works its way through the phases of one crossing; every step is journalled where the data is. */
+import { RefusedError } from "../config/errors.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { Site } from "../config/site.ts";
 import { failpoint, stepPoint } from "../processes/failpoints.ts";
@@ -38,10 +39,10 @@ export class StepFailedError extends Error {
 }
 
 /** Refused before the data was touched; what had been stopped runs again and the gate is as it was. */
-export class RefusedError extends Error {
+export class RolloutRefusedError extends RefusedError {
   constructor(message: string) {
     super(message);
-    this.name = "RefusedError";
+    this.name = "RolloutRefusedError";
   }
 }
 
@@ -62,7 +63,7 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
     run.log("info", `${phase}: ${name} (${Math.round(durationMs)} ms)`);
     return result;
   } catch (error) {
-    if (error instanceof RefusedError) throw error;
+    if (error instanceof RolloutRefusedError) throw error;
     const failed = new StepFailedError(run.site, phase, name, error, await deployedOver(run));
     // The server itself may be what died.
     await run.control

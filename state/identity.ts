@@ -2,6 +2,7 @@
  * Whose a control record is. A stack is known by an id, made once and kept in its home, in its record beside the data and in the engine's state:
  * names of stacks and folders change, and a second clone has the same ones. A record that is another stack's is not touched.
  */
+import { RefusedError } from "../config/errors.ts";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { hostname } from "node:os";
@@ -31,7 +32,7 @@ export interface Claim extends Identity {
 const KEY = "stack";
 
 /** The record beside the data is not this stack's, or this folder is not where the stack lives. Nothing was touched. */
-export class ForeignStackError extends Error {
+export class ForeignStackError extends RefusedError {
   readonly owner: Identity;
   constructor(message: string, owner: Identity) {
     super(message);

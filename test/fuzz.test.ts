@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { unclean, uncleanError } from "../drill/fuzz/answer.ts";
 import { fuzz } from "../drill/fuzz/fuzz.ts";
 import { stacksOf } from "../scripts/verbs/drill-list.ts";
-import { UsageError } from "../scripts/pulumi/outcome.ts";
+import { UsageError } from "../config/errors.ts";
 
 const PROJECT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 /** Nothing is updated. */

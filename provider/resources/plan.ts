@@ -12,7 +12,7 @@ import { frozen, showFreeze } from "../../rollout/freeze.ts";
 import { look, type Facts, nextCrossing } from "../../rollout/look.ts";
 import type { Asked } from "../../config/plan.ts";
 import type { CrossingPreview } from "../../rollout/preview.ts";
-import { RefusedError, UNSEEN } from "../../rollout/run.ts";
+import { RolloutRefusedError, UNSEEN } from "../../rollout/run.ts";
 import { crossingOf, type Pins } from "../../config/pins.ts";
 import type { Carry, Freeze } from "../../config/schema.ts";
 import { rememberGiven } from "../../config/secrets.ts";
@@ -111,7 +111,7 @@ async function plan({ site, pins, reached }: Inputs): Promise<Values> {
   if (!reached) {
     const { reach } = await look(site, definition);
     if (reach.kind === "unreachable") throw outOfReach(site, `${reach.reason}. Nothing was stopped`);
-    throw new RefusedError(`${UNSEEN}. Nothing was stopped. Run it again: it is planned anew.`);
+    throw new RolloutRefusedError(`${UNSEEN}. Nothing was stopped. Run it again: it is planned anew.`);
   }
   await failpoint("plan.before");
   await prepareAll(site, definition, pins);

@@ -1,4 +1,5 @@
 /** What has to be done before a release is deployed, judged: pure, from what was found. */
+import { RefusedError } from "../../config/errors.ts";
 import type { DeploymentDefinition, DeploymentItem } from "../../config/system/deployment.ts";
 
 export type ItemStatus =
@@ -120,7 +121,7 @@ export function settled(list: readonly ListedItem[], verified: readonly string[]
 }
 
 /** Something on the list is not done, so that nothing was begun. */
-export class ListIncompleteError extends Error {
+export class ListIncompleteError extends RefusedError {
   readonly before: ListedItem[];
   constructor(release: string, before: ListedItem[]) {
     const lacking = before.filter(({ status }) => status === "missing");

@@ -16,7 +16,7 @@ import { engineOf } from "../../databases/registry.ts";
 import { unfinished } from "../look.ts";
 import type { CrossingPlan } from "../../config/plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
-import { RefusedError, step, StepOutcomeError, UNSEEN } from "../run.ts";
+import { RolloutRefusedError, step, StepOutcomeError, UNSEEN } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { mayReopen, reopenRefused } from "./reopen.ts";
 
@@ -90,7 +90,7 @@ function refuseOtherThanPlanned({ pins, plan }: FenceRequest, before: Crossing |
   const next = epoch === last + 1 || (epoch === last && before?.crossing === crossingOf(pins));
   if (next && plan.assumed !== true) return;
   const why = next ? UNSEEN : `crossing ${last} was begun since this was planned`;
-  throw new RefusedError(`${why}. Nothing was changed. Run it again: it is planned anew.`);
+  throw new RolloutRefusedError(`${why}. Nothing was changed. Run it again: it is planned anew.`);
 }
 
 /** The configuration that was in force, before another one is: nobody else keeps what was declared and not released. */
@@ -200,6 +200,6 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
         Promise.reject(new StepOutcomeError(`${told} ${instead}`)),
       );
     await reopenRefused(run, plan);
-    throw new RefusedError(`${told} Nothing was changed and everything runs again. ${instead}`);
+    throw new RolloutRefusedError(`${told} Nothing was changed and everything runs again. ${instead}`);
   }
 }

@@ -2,7 +2,7 @@
 import { engineOf } from "../../databases/registry.ts";
 import type { CrossingPlan } from "../../config/plan.ts";
 import { InsufficientSpaceError } from "../../processes/disk-space.ts";
-import { RefusedError, step } from "../run.ts";
+import { RolloutRefusedError, step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { mayReopen, reopenRefused } from "./reopen.ts";
 
@@ -37,7 +37,7 @@ async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
   const plan = (await run.control.crossing(run.epoch))?.plan;
   if (!(error instanceof InsufficientSpaceError) || plan === undefined || !(await mayReopen(run))) throw error;
   await reopenRefused(run, plan);
-  throw new RefusedError(`${error.message}. Everything runs again`);
+  throw new RolloutRefusedError(`${error.message}. Everything runs again`);
 }
 
 async function takeOne(run: Run, database: string, name: string, automatic: boolean): Promise<Taken> {

@@ -1,25 +1,9 @@
 /** How every verb ends: exit code, one JSON document with `--json`, progress on standard error. */
 import { chalk } from "zx";
-import { printable } from "../../config/errors.ts";
+import { printable, RefusedError, UsageError } from "../../config/errors.ts";
 
 /** 0 done, 1 failed, 2 wrong usage, 3 refused by policy or safety. */
 export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
-
-/** Refused before anything was touched. */
-export class VerbRefusedError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "VerbRefusedError";
-  }
-}
-
-/** Called in a way that cannot be meant. */
-export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "UsageError";
-  }
-}
 
 export interface CommonOptions {
   stack?: string;
@@ -52,21 +36,6 @@ export function colour(): typeof chalk | null {
   return process.stderr.isTTY && process.env["NO_COLOR"] === undefined ? chalk : null;
 }
 
-const REFUSALS = [
-  "DeclaredStateErrors",
-  "DeclaredStateError",
-  "StackFileError",
-  "SnapshotPinError",
-  "RefusedError",
-  "VerbRefusedError",
-  "ListIncompleteError",
-  "StackLockedError",
-  "StackChangedError",
-  "LockedError",
-  "ForeignStackError",
-];
-const USAGE = ["UsageError", "StackNotFoundError", "UnknownScopeError", "NoProjectError", "UnknownSystemError", "ScopeComponentError"];
-
 /** What a refusal lists besides its message. */
 function toldBy(error: unknown): Record<string, unknown> {
   const { before } = error as { before?: unknown };
@@ -74,8 +43,7 @@ function toldBy(error: unknown): Record<string, unknown> {
 }
 
 export function exitCodeOf(error: unknown): number {
-  const { name } = error as Error;
-  return USAGE.includes(name) ? EXIT.usage : REFUSALS.includes(name) ? EXIT.refused : EXIT.failed;
+  return error instanceof UsageError ? EXIT.usage : error instanceof RefusedError ? EXIT.refused : EXIT.failed;
 }
 
 /**

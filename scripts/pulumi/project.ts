@@ -1,3 +1,4 @@
+import { UsageError } from "../../config/errors.ts";
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
@@ -7,7 +8,7 @@ import { placeOnce } from "./place-once.ts";
 const PROJECT_FILES = ["Pulumi.yaml", "Pulumi.yml"];
 
 /** There is no Pulumi project where a command was started. */
-export class NoProjectError extends Error {
+export class NoProjectError extends UsageError {
   override readonly name = "NoProjectError";
   readonly folder: string;
 

@@ -12,12 +12,12 @@ import { canonical, crossingOf, showDataPin } from "../../config/pins.ts";
 import { recordedEdits } from "../../config/recorded-pins.ts";
 import { askedOf, scopeEdits } from "../../config/scope.ts";
 import type { Carry } from "../../config/schema.ts";
-import { NAMESPACE, suggestion } from "../../config/errors.ts";
+import { NAMESPACE, suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { configOf as stackConfig } from "../../config/stack-text.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";
 import { openStack, type OpenStack } from "./stack.ts";
 import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "./standing.ts";
-import { escaped, say, UsageError, VerbRefusedError } from "./outcome.ts";
+import { escaped, say } from "./outcome.ts";
 import { sayUnknown, wayBackEdits } from "./way-back.ts";
 
 export interface RollbackWish {
@@ -41,14 +41,14 @@ export interface RollbackWish {
   assume?: boolean;
 }
 
-/** The stack file as a rollback would leave it. @throws UsageError, VerbRefusedError */
+/** The stack file as a rollback would leave it. @throws UsageError, RefusedError */
 export async function rollbackText(stack: OpenStack, wish: RollbackWish, standing: Standing): Promise<string> {
   requireMeant(stack, wish);
   const { reach, lastOpen, pending } = standing;
   if (reach.kind === "unreachable" && wish.assume !== true)
-    throw new VerbRefusedError(`it is not known which snapshots exist: ${reach.reason}; nothing was changed`);
+    throw new RefusedError(`it is not known which snapshots exist: ${reach.reason}; nothing was changed`);
   if (reach.kind !== "unreachable" && lastOpen === null)
-    throw new VerbRefusedError(
+    throw new RefusedError(
       pending === null
         ? `${stack.stack} is not deployed yet: there is nothing to go back from`
         : `${pending.title}: it is the first, so there is nothing to go back to; run \`${pending.command}\``,
@@ -78,12 +78,12 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
   return text;
 }
 
-/** What runs already cannot be gone back to. @throws VerbRefusedError */
+/** What runs already cannot be gone back to. @throws RefusedError */
 function requireOlder({ definition }: OpenStack, { to, scope, snapshot }: RollbackWish, { epoch, openedAt, pins }: Crossing): void {
   const found = own(definition.scopes, scope ?? definition.defaultScope);
   if (to !== pins.release || snapshot !== undefined || !goesBack(found)) return;
   const data = found?.pins.data === "snapshot" ? ", or the snapshot that is to be restored with --snapshot" : "";
-  throw new VerbRefusedError(
+  throw new RefusedError(
     `${to} is what runs: it opened last (crossing ${epoch}, ${openedAt}). Name an older release with --to${data}; nothing was changed`,
   );
 }
@@ -205,7 +205,7 @@ function snapshotsBefore(
       if (reach.kind === "unreachable") return [database, `before-${left}`];
       const own = snapshots.filter((snapshot) => snapshot.database === database);
       const found = goal === null ? null : snapshotLeft(opened, own, goal);
-      if (found === null) throw new VerbRefusedError(nothingKept(definition, database, goal, own));
+      if (found === null) throw new RefusedError(nothingKept(definition, database, goal, own));
       return [database, `${found.name}@${found.generation}`];
     }),
   );

@@ -1,4 +1,5 @@
 /** One verb at a time per stack: the lock says who holds it, since when and why. That of a process that died is nobody's. */
+import { RefusedError } from "../../config/errors.ts";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ export interface LockHolder {
 }
 
 /** Another verb works on the stack. */
-export class StackLockedError extends Error {
+export class StackLockedError extends RefusedError {
   readonly holder: LockHolder;
   constructor(stack: string, holder: LockHolder) {
     super(

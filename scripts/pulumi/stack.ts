@@ -1,10 +1,10 @@
 /** The stack a verb works on: its project, file, declared state, definition and engine. */
+import { UsageError, RefusedError, suggestion } from "../../config/errors.ts";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withSetup } from "../../workloads/setup.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
 import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../config/edit.ts";
-import { suggestion } from "../../config/errors.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
 import { parseDeclared } from "../../config/parse.ts";
 import type { Pins } from "../../config/pins.ts";
@@ -38,7 +38,7 @@ export interface OpenStack extends StackFile {
 }
 
 /** The stack has no file, or several exist and none was named. */
-export class StackNotFoundError extends Error {
+export class StackNotFoundError extends UsageError {
   readonly given: string | undefined;
   constructor(stack: string | undefined, known: string[], folder: string) {
     super(
@@ -106,7 +106,7 @@ async function knowOwnId({ project, stack, text }: StackFile, site: Site): Promi
 }
 
 /** Somebody changed the stack file since it was read: what they wrote is not written over. */
-export class StackChangedError extends Error {
+export class StackChangedError extends RefusedError {
   readonly file: string;
   constructor(file: string, { removed, added }: LineChange) {
     super(

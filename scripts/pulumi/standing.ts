@@ -7,7 +7,8 @@ import { commandOf, upCommand } from "../../config/commands.ts";
 import { editPins } from "../../config/edit.ts";
 import { crossingOf, type Pins } from "../../config/pins.ts";
 import type { OpenStack } from "./stack.ts";
-import { say, VerbRefusedError } from "./outcome.ts";
+import { say } from "./outcome.ts";
+import { RefusedError } from "../../config/errors.ts";
 
 export interface Standing {
   reach: Reach;
@@ -83,17 +84,17 @@ export function pendingOf(
   };
 }
 
-/** @throws VerbRefusedError where nobody can know what runs. */
+/** @throws RefusedError where nobody can know what runs. */
 export function requireReach({ reach }: Standing): void {
-  if (reach.kind === "unreachable") throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${reach.reason}`);
+  if (reach.kind === "unreachable") throw new RefusedError(`the database cannot be reached, nothing was changed: ${reach.reason}`);
 }
 
-/** @throws VerbRefusedError where nothing has opened yet. */
+/** @throws RefusedError where nothing has opened yet. */
 export function requireDeployed({ stack }: OpenStack, standing: Standing): void {
   requireReach(standing);
   if (standing.lastOpen !== null) return;
   const { pending } = standing;
-  throw new VerbRefusedError(
+  throw new RefusedError(
     pending === null
       ? `${stack} is not deployed yet; nothing was changed`
       : `${pending.title}: it is the first; run \`${pending.command}\``,
@@ -126,7 +127,7 @@ export function textOf(stack: OpenStack, { crossing, edits }: Intent): string {
 /**
  * @param anew whether what is unfinished is to be given up; null: that cannot be asked for.
  * @param given also without saying so: what of the pending may be left for this, told.
- * @throws VerbRefusedError where something else is unfinished
+ * @throws RefusedError where something else is unfinished
  */
 export function requireSettled(
   { pending }: Standing,
@@ -136,7 +137,7 @@ export function requireSettled(
   if (pending === null) return;
   if (anew === true || given(pending)) return say(`! ${pending.title}; it is given up for this`);
   const instead = anew === null ? "" : "; to give it up for this, repeat with --anew";
-  throw new VerbRefusedError(`${pending.title}. To go on with it run \`${pending.command}\`${instead}; nothing was changed`);
+  throw new RefusedError(`${pending.title}. To go on with it run \`${pending.command}\`${instead}; nothing was changed`);
 }
 
 /** It came to its own end, and that was told: what comes next is for whoever reads it to decide. An interrupted one has told nobody. */

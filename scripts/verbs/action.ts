@@ -7,13 +7,13 @@ import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../
 import { recordGovernance } from "../../rollout/governance.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { clockSpeed } from "../../rollout/verification/clock.ts";
 import { watchStates } from "../../rollout/verification/watches-due.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { requireSettled, standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
-import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
+import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   confirm?: string;
@@ -66,12 +66,12 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
     const { site, definition } = stack;
     requireSettled(await standingOf(stack), null);
     const control = await openControl(site, definition);
-    if (control === null) throw new VerbRefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
+    if (control === null) throw new RefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
     try {
       await control.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
       const facts = await factsOf(stack, control);
       const refused = actionRefusals(definition, id, facts);
-      if (refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
+      if (refused.length > 0) throw new RefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
       const run = { site, definition, control, epoch: facts.crossing!.epoch, runId, log: (_severity: string, line: string) => say(line) };
       const done = await carryOut(run, id);
       await note(stack, control, { id, epoch: run.epoch, runId }, done);

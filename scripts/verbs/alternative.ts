@@ -6,12 +6,12 @@ import { prepareAll, stopAllAt } from "../../workloads/index.ts";
 import { look, unfinished } from "../../rollout/look.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { commandOf } from "../../config/commands.ts";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { cross } from "../pulumi/cross.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { requireAllowed } from "./carry-out.ts";
 import { freshEnvironment, type Alternative, type Taken } from "./fresh.ts";
-import { say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
+import { say } from "../pulumi/outcome.ts";
 import { tellPreview } from "./preview.ts";
 import { previewOf } from "../pulumi/preview.ts";
 
@@ -32,7 +32,7 @@ export function alternativeEdits({ target, ports }: Alternative): PinEdit[] {
   ];
 }
 
-/** @throws UsageError for a name that is not declared, VerbRefusedError where nothing has failed */
+/** @throws UsageError for a name that is not declared, RefusedError where nothing has failed */
 export async function takeAlternative(
   before: OpenStack,
   name: string,
@@ -50,7 +50,7 @@ export async function takeAlternative(
     );
   const facts = await look(before.site, before.definition);
   if (facts.reach.kind === "reached" && !unfinished(facts.last))
-    throw new VerbRefusedError("the last crossing has opened, so nothing failed that an alternative would finish; nothing was changed");
+    throw new RefusedError("the last crossing has opened, so nothing failed that an alternative would finish; nothing was changed");
   if (facts.last?.failure != null) say(`failed before: ${facts.last.failure}`);
   say(`alternative ${name}${alternative.title === undefined ? "" : `: ${alternative.title}`}`);
   if (alternative.fresh !== undefined) return freshEnvironment(before, name, alternative, facts, runId, reason, confirm);
@@ -62,7 +62,7 @@ export async function takeAlternative(
   await confirm();
   // Fetched while what runs still runs.
   await prepareAll(after.site, after.definition, after.pins).catch((error: Error) => {
-    throw new VerbRefusedError(`refused, nothing was changed:\n${error.message}`);
+    throw new RefusedError(`refused, nothing was changed:\n${error.message}`);
   });
   // What the failed attempt has half started would run in two places.
   for (const { component, reason } of await stopAllAt(before.site, before.definition))

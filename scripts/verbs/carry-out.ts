@@ -2,29 +2,29 @@
 import { createInterface } from "node:readline";
 import type { Intent } from "../../state/intent.ts";
 import { changedPins } from "../../config/edit.ts";
-import { NAMESPACE } from "../../config/errors.ts";
+import { NAMESPACE, UsageError, RefusedError } from "../../config/errors.ts";
 import { crossingOf } from "../../config/pins.ts";
 import { configOf } from "../../config/stack-text.ts";
 import { cross, unchanged, type CrossingOutcome } from "../pulumi/cross.ts";
 import { goesOnWith, type Standing } from "../pulumi/standing.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
-import { escaped, say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
+import { escaped, say } from "../pulumi/outcome.ts";
 import { tellPreview } from "./preview.ts";
 import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
 
-/** What an update to these pins would do, told. @throws VerbRefusedError where it would be refused, or nobody can know */
+/** What an update to these pins would do, told. @throws RefusedError where it would be refused, or nobody can know */
 export async function lookAhead(before: OpenStack, text: string, exact = false): Promise<{ after: OpenStack; preview: PreviewOutcome }> {
   const after = await openStack(before, text);
   const preview = await previewOf(before, after, exact);
   tellPreview(preview, say);
-  if (preview.unknown !== null) throw new VerbRefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
+  if (preview.unknown !== null) throw new RefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
   requireAllowed(preview);
   return { after, preview };
 }
 
-/** @throws VerbRefusedError */
+/** @throws RefusedError */
 export function requireAllowed({ refused }: PreviewOutcome): void {
-  if (refused.length > 0) throw new VerbRefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
+  if (refused.length > 0) throw new RefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
 }
 
 /** Without a terminal nobody can be asked: `--yes` must say so. */
@@ -32,7 +32,7 @@ export async function confirm(yes: boolean | undefined, stack: string): Promise<
   if (yes === true) return;
   if (!process.stdin.isTTY) throw new UsageError("there is no terminal to ask on: repeat with --yes; nothing was changed");
   const answer = await ask(`Do this to ${stack}? Type yes: `);
-  if (!/^y(?:es)?$/i.test(answer.trim())) throw new VerbRefusedError("not confirmed; nothing was changed");
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new RefusedError("not confirmed; nothing was changed");
 }
 
 /** On standard error, so that standard output stays the verb's. Ctrl-C and Ctrl-D are an answer, too: nothing. */
@@ -71,7 +71,7 @@ export interface Asked extends Pick<Intent, "verb" | "goal" | "failed"> {
   words: string;
 }
 
-/** Asks, then brings the stack there. @throws VerbRefusedError where the update was refused before it changed anything */
+/** Asks, then brings the stack there. @throws RefusedError where the update was refused before it changed anything */
 export async function carryOut({ before, after, preview, standing, runId, reason, yes, asked }: CarriedOut): Promise<CrossingOutcome> {
   const done = standing.pending === null && preview.settled && preview.drifted.length === 0;
   if (done && before.text === after.text) return unchanged(before, runId);
@@ -79,7 +79,7 @@ export async function carryOut({ before, after, preview, standing, runId, reason
   const intent = goesOnWith(standing, after) ? {} : { intent: intentOf(before, after, asked, { runId, reason, standing }) };
   await confirm(yes, before.stack);
   const outcome = await cross(before, after.text, { runId, reason, ...intent });
-  if (outcome.refused) throw new VerbRefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
+  if (outcome.refused) throw new RefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
   return outcome;
 }
 

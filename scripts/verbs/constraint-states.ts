@@ -7,9 +7,8 @@ import { endpointOf, liveName } from "../../config/site.ts";
 import { withSession } from "../../databases/postgres/connection.ts";
 import { findViolations, violationCondition, type Violations } from "../../databases/postgres/constraint-violations.ts";
 import type { ConstraintRisk, ConstraintState } from "../../config/system/constraint.ts";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import type { OpenStack } from "../pulumi/stack.ts";
-import { UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
 
 export interface ConstraintRow {
   name: string;
@@ -24,9 +23,9 @@ export interface ConstraintRow {
   offered: boolean;
 }
 
-/** @throws VerbRefusedError where the system has none. */
+/** @throws RefusedError where the system has none. */
 export function requireConstraints({ definition }: OpenStack): NonNullable<OpenStack["definition"]["constraints"]> {
-  if (definition.constraints === undefined) throw new VerbRefusedError(`${definition.name} declares no constraints`);
+  if (definition.constraints === undefined) throw new RefusedError(`${definition.name} declares no constraints`);
   return definition.constraints;
 }
 

@@ -12,7 +12,8 @@ import { openStack, stackFile } from "../pulumi/stack.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { carryOut, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
-import { finish, print, UsageError, type CommonOptions } from "../pulumi/outcome.ts";
+import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
+import { UsageError } from "../../config/errors.ts";
 import type { PreviewOutcome } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
 

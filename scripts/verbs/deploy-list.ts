@@ -5,11 +5,11 @@ import { fileURLToPath } from "node:url";
 import { deploymentList, ListIncompleteError, listLines, type ListedItem } from "../../rollout/preflight/list.ts";
 import { lookBeforeDeployment } from "../../rollout/preflight/look.ts";
 import type { PinEdit } from "../../config/edit.ts";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { recordOutsideRun } from "../../rollout/governance.ts";
 import type { DeploymentItem } from "../../config/system/deployment.ts";
 import type { OpenStack } from "../pulumi/stack.ts";
-import { say, UsageError, VerbRefusedError } from "../pulumi/outcome.ts";
+import { say } from "../pulumi/outcome.ts";
 
 export interface ListRequest {
   /** As it is now. */
@@ -70,11 +70,11 @@ export function tagEdits({ declared }: OpenStack, tag: string | undefined): PinE
   if (tag === undefined) return [];
   const recorded = declared.releases[declared.release]?.tag;
   if (recorded !== undefined && recorded !== tag)
-    throw new VerbRefusedError(`${declared.release} is recorded as ${recorded}, not ${tag}: leave --tag away; nothing was changed`);
+    throw new RefusedError(`${declared.release} is recorded as ${recorded}, not ${tag}: leave --tag away; nothing was changed`);
   return [{ path: ["releases", declared.release, "tag"], value: tag }];
 }
 
-/** A drill of the system, as a process of its own. @throws VerbRefusedError where it does not pass. */
+/** A drill of the system, as a process of its own. @throws RefusedError where it does not pass. */
 async function rehearse(system: string, reports: string, project: string): Promise<void> {
   say(`a rollback of ${system} is rehearsed first`);
   const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -92,5 +92,5 @@ async function rehearse(system: string, reports: string, project: string): Promi
     child.once("close", (status) => settle(status ?? 1));
   });
   if (code !== 0)
-    throw new VerbRefusedError(`the trial rollback of ${system} has not passed (its report is in ${reports}); nothing was changed`);
+    throw new RefusedError(`the trial rollback of ${system} has not passed (its report is in ${reports}); nothing was changed`);
 }

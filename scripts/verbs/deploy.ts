@@ -21,7 +21,8 @@ import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireReach, requireSettled, standingOf, textOf, type Standing } from "../pulumi/standing.ts";
 import { openStack, programFolder, stackFile, type OpenStack } from "../pulumi/stack.ts";
-import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
+import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
+import { UsageError, RefusedError } from "../../config/errors.ts";
 import { timelineLines } from "./timeline.ts";
 import { nextLine, watchAfter } from "./watch.ts";
 import { sayUnknown, wayBackEdits } from "../pulumi/way-back.ts";
@@ -86,11 +87,11 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
 }
 
-/** Deploying goes forward only: what goes back keeps more, and is asked otherwise. @throws VerbRefusedError */
+/** Deploying goes forward only: what goes back keeps more, and is asked otherwise. @throws RefusedError */
 function refuseBackwards({ project, stack, asked }: OpenStack, release: string, standing: Standing): void {
   const running = standing.lastOpen?.pins.release;
   if (running === undefined || !standsAfter(orderOf(standing, asked), running, release)) return;
-  throw new VerbRefusedError(
+  throw new RefusedError(
     `${release} stands before ${running}, which runs, in the ledger backout:releases: going back is \`${commandOf(project, "backout", `rollback --stack ${stack} --to ${release}`)}\`; nothing was changed`,
   );
 }

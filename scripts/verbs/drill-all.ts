@@ -6,7 +6,8 @@ import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.t
 import { wantsColor } from "../../drill/report/summary.ts";
 import { requestOf, type DrillWish } from "../../drill/request.ts";
 import type { OpenStack } from "../pulumi/stack.ts";
-import { print, UsageError } from "../pulumi/outcome.ts";
+import { print } from "../pulumi/outcome.ts";
+import { UsageError } from "../../config/errors.ts";
 import { listed } from "./drill-list.ts";
 import { drillEach } from "./drilling.ts";
 

@@ -1,11 +1,11 @@
 /** What can be drilled: stacks of the project by system, their faults and scopes. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError } from "../../config/errors.ts";
 import { stackFolder } from "../../config/stack-folder.ts";
 import { configOf } from "../../config/stack-text.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
-import { print, UsageError } from "../pulumi/outcome.ts";
+import { print } from "../pulumi/outcome.ts";
 
 /** The first stack of each system that the project declares, by system. */
 export function declaredSystems(project: string): { stack: string; system: string }[] {

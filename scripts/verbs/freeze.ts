@@ -7,7 +7,8 @@ import type { Freeze } from "../../config/schema.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, writeStack } from "../pulumi/stack.ts";
-import { finish, print, say, UsageError, type CommonOptions } from "../pulumi/outcome.ts";
+import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
+import { UsageError } from "../../config/errors.ts";
 
 interface Options extends CommonOptions {
   reason?: string;

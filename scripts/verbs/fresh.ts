@@ -22,11 +22,12 @@ import { refreshViews } from "../../databases/postgres/integrity.ts";
 import { cross, type CrossingOutcome } from "../pulumi/cross.ts";
 import { openStack, writeStack, type OpenStack } from "../pulumi/stack.ts";
 
-import { say, VerbRefusedError } from "../pulumi/outcome.ts";
+import { say } from "../pulumi/outcome.ts";
+import { RefusedError } from "../../config/errors.ts";
 import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
 import type { Declared } from "../../config/schema.ts";
 
-/** @throws VerbRefusedError where there is no snapshot to make it from */
+/** @throws RefusedError where there is no snapshot to make it from */
 export async function freshEnvironment(
   failed: OpenStack,
   name: string,
@@ -37,7 +38,7 @@ export async function freshEnvironment(
   confirm: () => Promise<void>,
 ): Promise<Taken> {
   if (facts.reach.kind !== "reached")
-    throw new VerbRefusedError("the server with the snapshots cannot be reached: start it, or restore a dump of it; nothing was changed");
+    throw new RefusedError("the server with the snapshots cannot be reached: start it, or restore a dump of it; nothing was changed");
   const snapshots = Object.fromEntries(
     Object.keys(failed.definition.databases).map((database) => [database, snapshotFor(failed, facts, database)]),
   );
@@ -45,7 +46,7 @@ export async function freshEnvironment(
   const file = join(stackFolder(failed.project), `Pulumi.${stack}.yaml`);
   const home = ownHome(failed, name);
   if (existsSync(file) || existsSync(home))
-    throw new VerbRefusedError(`${file} or ${home} is there already: a fresh environment begins with neither; nothing was changed`);
+    throw new RefusedError(`${file} or ${home} is there already: a fresh environment begins with neither; nothing was changed`);
   const text = editPins(encryptedKeys(failed.text).length > 0 ? failed.text : withoutSalt(failed.text), freshEdits(alternative));
   say(
     `a new environment "${stack}" is made from ${Object.values(snapshots)
@@ -77,7 +78,7 @@ function snapshotFor({ pins }: OpenStack, { snapshots }: Facts, database: string
       ? own.find(({ name, generation }) => name === pin.name && (pin.generation === null || generation === pin.generation))
       : own.filter(({ release }) => release === pins.release).at(-1);
   if (found === undefined)
-    throw new VerbRefusedError(
+    throw new RefusedError(
       `there is no snapshot of ${database} to make a new environment from; there are ${own.map(({ name, generation }) => `${name}@${generation}`).join(", ") || "none"}`,
     );
   return found;
@@ -118,7 +119,7 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
   });
   const target = await connect(endpointOf(site), live);
   const control = await openControl(failed.site, failed.definition);
-  if (control === null) throw new VerbRefusedError("the record of the environment that failed is gone; nothing was changed");
+  if (control === null) throw new RefusedError("the record of the environment that failed is gone; nothing was changed");
   try {
     const known = migrationsOf(definition, database);
     const needed = known.findIndex(({ name }) => name === pins.needs[database]);

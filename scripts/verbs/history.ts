@@ -7,7 +7,8 @@ import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts"
 import { isDone } from "../../rollout/look.ts";
 import { phaseTimes, type PhaseTime } from "../pulumi/cross.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
-import { finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
+import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
+import { UsageError, RefusedError } from "../../config/errors.ts";
 
 interface Options extends CommonOptions {
   limit: string;
@@ -89,7 +90,7 @@ export function timeOf({ startedAt, openedAt, runs, phases }: Pick<HistoryEntry,
 export async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
   const { site, definition, stack } = await openStack(stackFile(options.stack));
   const control = await openControl(site, definition);
-  if (control === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to verify`);
+  if (control === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);
   try {
     const verified = await verifyRecords({ site, definition, control, log: (_severity, line) => say(line) });
     return { stack, ok: verified.problems.length === 0, ...verified };

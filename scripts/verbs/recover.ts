@@ -6,7 +6,7 @@ import { openControl } from "../../databases/open-state.ts";
 import type { Intent } from "../../state/intent.ts";
 import { constraintEdits } from "../../config/constraints.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
-import { NAMESPACE } from "../../config/errors.ts";
+import { NAMESPACE, RefusedError } from "../../config/errors.ts";
 import { canonical } from "../../config/pins.ts";
 import { configOf } from "../../config/stack-text.ts";
 import { tellViolations } from "../../databases/postgres/constraint-violations.ts";
@@ -17,7 +17,7 @@ import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stac
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { carryOut, lookAhead, quoted } from "./carry-out.ts";
 import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
-import { finish, print, say, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
+import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import { previewOf } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
 
@@ -61,7 +61,7 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
     const begun = askedBefore(standing, "recover", goal);
     if (options.assess !== true && begun === null) requireSettled(standing, options.anew, hasFailed);
     const rows = await constraintRows(before);
-    if (rows.some((row) => row.found === null)) throw new VerbRefusedError("the database cannot be reached; nothing was changed");
+    if (rows.some((row) => row.found === null)) throw new RefusedError("the database cannot be reached; nothing was changed");
     const names = candidates(before, rows, options.constraint);
     const ready = await readiness(before, names);
     tellReadiness(ready, say);

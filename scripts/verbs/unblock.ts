@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { editPins, rawConfig } from "../../config/edit.ts";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError } from "../../config/errors.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { openStack, stackFile, writeStack } from "../pulumi/stack.ts";
-import { finish, print, UsageError, type CommonOptions } from "../pulumi/outcome.ts";
+import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 
 export interface UnblockOutcome {
   stack: string;

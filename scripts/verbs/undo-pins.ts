@@ -4,28 +4,27 @@ import type { Intent } from "../../state/intent.ts";
 import { openControl } from "../../databases/open-state.ts";
 import type { Crossing } from "../../config/record.ts";
 import { editPins, editsBetween, type PinEdit } from "../../config/edit.ts";
-import { NAMESPACE } from "../../config/errors.ts";
+import { NAMESPACE, RefusedError } from "../../config/errors.ts";
 import type { DataPin } from "../../config/pins.ts";
 import { recordedEdits } from "../../config/recorded-pins.ts";
 import { configOf } from "../../config/stack-text.ts";
 import type { Standing } from "../pulumi/standing.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { BESIDE_PINS } from "./carry-out.ts";
-import { VerbRefusedError } from "../pulumi/outcome.ts";
 
-/** The stack file as the undo of the last rollback would leave it, finished or not. @throws VerbRefusedError where there is none */
+/** The stack file as the undo of the last rollback would leave it, finished or not. @throws RefusedError where there is none */
 export async function undoText(stack: OpenStack, standing: Standing): Promise<string> {
   const { pending, lastOpen, intent } = standing;
-  if (lastOpen === null) throw new VerbRefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
+  if (lastOpen === null) throw new RefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
   if (pending?.forward === true)
-    throw new VerbRefusedError(`${pending.title}: it is no rollback. To go back from it run \`rollback\`; nothing was changed`);
+    throw new RefusedError(`${pending.title}: it is no rollback. To go back from it run \`rollback\`; nothing was changed`);
   // Nothing but the stack file was changed.
   if (pending !== null && pending.crossing === null) return textBefore(stack, lastOpen, lastOpen.pins.data, pending.intent);
   const back = pending?.crossing ?? lastOpen;
   const own = intent?.crossing === back.crossing ? intent : null;
   requireRollback(back, own);
   const before = await openedBefore(stack, back.epoch);
-  if (before === null) throw new VerbRefusedError(`nothing had opened before crossing ${back.epoch}: there is nothing to go back to`);
+  if (before === null) throw new RefusedError(`nothing had opened before crossing ${back.epoch}: there is nothing to go back to`);
   const data = Object.fromEntries(
     Object.keys(stack.definition.databases).map((database) => [database, dataBefore(database, back, before, standing)]),
   );
@@ -52,13 +51,13 @@ function requireRollback({ epoch, plan, pins }: Crossing, intent: Intent | null)
   const { fromRelease, toRelease, forward, scope } = plan;
   const crossing = `crossing ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}`;
   if (intent?.failed !== undefined)
-    throw new VerbRefusedError(
+    throw new RefusedError(
       `the last that was done is the way back of a deployment that failed (${crossing}): it never opened, so there is nothing to take back`,
     );
   const undoes = Object.values(pins.data).some(({ kind }) => kind === "quarantine");
   const isRollback =
     intent === null ? fromRelease !== null && (!forward || scope !== null || undoes) : ["rollback", "undo"].includes(intent.verb);
-  if (!isRollback) throw new VerbRefusedError(`the last that was done is no rollback (${crossing}): there is nothing to take back`);
+  if (!isRollback) throw new RefusedError(`the last that was done is no rollback (${crossing}): there is nothing to take back`);
 }
 
 async function openedBefore({ site, definition }: OpenStack, epoch: number): Promise<Crossing | null> {
@@ -68,7 +67,7 @@ async function openedBefore({ site, definition }: OpenStack, epoch: number): Pro
   return crossings.find((crossing) => crossing.epoch < epoch && crossing.openedAt !== null) ?? null;
 }
 
-/** @throws VerbRefusedError where it is not kept any more */
+/** @throws RefusedError where it is not kept any more */
 function dataBefore(database: string, back: Crossing, before: Crossing, { catalogue, snapshots }: Standing): DataPin {
   const plan = back.plan.databases[database];
   const replaced = plan?.action.kind === "restore" || plan?.action.kind === "undo";
@@ -79,7 +78,7 @@ function dataBefore(database: string, back: Crossing, before: Crossing, { catalo
   const taken = snapshots.find((snapshot) => snapshot.database === database && snapshot.epoch === back.epoch);
   if (inPlace && taken !== undefined) return { kind: "snapshot", name: taken.name, generation: taken.generation, again: 0 };
   if ((inPlace || replaced) && back.state === "open")
-    throw new VerbRefusedError(
+    throw new RefusedError(
       `what ${database} was before crossing ${back.epoch} is not kept any more, so it cannot come back; nothing was changed`,
     );
   return before.pins.data[database] ?? { kind: "current" };

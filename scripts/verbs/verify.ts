@@ -3,12 +3,12 @@ import type { Command } from "commander";
 import { openControl } from "../../databases/open-state.ts";
 import type { ControlRecord } from "../../config/record.ts";
 import { newRunId } from "../../config/run-id.ts";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import type { CheckResult } from "../../config/system/check.ts";
 import { checksFor, runChecks } from "../../rollout/verification/checks.ts";
 import { openContext } from "../../rollout/verification/context.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
-import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
+import { colour, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   check?: string[];
@@ -29,8 +29,8 @@ export async function verifyStack(options: Options): Promise<{ stack: string; pa
   }
 }
 
-function notDeployed({ stack }: OpenStack): VerbRefusedError {
-  return new VerbRefusedError(`${stack} is not deployed yet: there is nothing to verify`);
+function notDeployed({ stack }: OpenStack): RefusedError {
+  return new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);
 }
 
 async function checked(opened: OpenStack, control: ControlRecord, only: string[] | undefined) {

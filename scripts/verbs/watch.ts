@@ -6,14 +6,14 @@ import { recordOutsideRun } from "../../rollout/governance.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
 import { editPins } from "../../config/edit.ts";
-import { suggestion } from "../../config/errors.ts";
+import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { clockSpeed } from "../../rollout/verification/clock.ts";
 import { carryThrough } from "../../rollout/verification/watch.ts";
 import { watchesFolder, type WatchRecord } from "../../rollout/verification/watch-record.ts";
 import { nextWatch, watchStates, type WatchState } from "../../rollout/verification/watches-due.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
-import { colour, finish, print, say, UsageError, VerbRefusedError, type CommonOptions } from "../pulumi/outcome.ts";
+import { colour, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import type { NextWatch, WatchOutcome } from "../pulumi/answers.ts";
 
 export async function watch(id: string | undefined, options: CommonOptions): Promise<WatchOutcome> {
@@ -40,14 +40,14 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
   return { ...told(stack, record, already), lifted, next: nextOf(stack, crossing, speed) };
 }
 
-/** @throws VerbRefusedError where there is nothing that could be watched. */
+/** @throws RefusedError where there is nothing that could be watched. */
 async function openCrossing({ site, definition, stack }: OpenStack): Promise<Crossing> {
   const control = await openControl(site, definition);
   const crossing = (await control?.lastCrossing()) ?? null;
   await control?.end();
-  if (crossing === null) throw new VerbRefusedError(`${stack} is not deployed yet: there is nothing to watch`);
+  if (crossing === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to watch`);
   if (crossing.state !== "open")
-    throw new VerbRefusedError(
+    throw new RefusedError(
       `crossing ${crossing.epoch} of ${stack} is "${crossing.state}", not open: finish it first (\`${commandOf(site.project, "backout", `status --stack ${stack}`)}\`)`,
     );
   return crossing;
@@ -70,7 +70,7 @@ function refuseTooEarly({ definition, project, stack }: OpenStack, states: Watch
   const follows = definition.watches![id]!.follows;
   const before = states.find((state) => state.id === follows);
   if (before !== undefined && before.state !== "passed")
-    throw new VerbRefusedError(
+    throw new RefusedError(
       `the watch ${id} comes after ${before.id}, which is ${before.state}: run \`${commandOf(project, "backout", `watch ${before.id} --stack ${stack}`)}\` first`,
     );
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqlite } from "../../databases/sqlite/engine/engine.ts";
 import type { CrossingPlan, DataAction } from "../../config/plan.ts";
-import { RefusedError, StepFailedError } from "../../rollout/run.ts";
+import { RolloutRefusedError, StepFailedError } from "../../rollout/run.ts";
 import type { Run } from "../../config/run.ts";
 import { bringData } from "../../rollout/steps/data.ts";
 import { closeFence } from "../../rollout/steps/fence.ts";
@@ -77,7 +77,7 @@ describe("rows were written since", () => {
 
   test("what was open is open again, and nothing was changed", async () => {
     const run = await standing("open");
-    await expect(close(run)).rejects.toThrow(RefusedError);
+    await expect(close(run)).rejects.toThrow(RolloutRefusedError);
     expect((await run.control.lastCrossing())?.state).toBe("refused");
     expect(readGateState(gateStateFile(stand.site))?.mode).toBe("open");
   });
@@ -108,7 +108,7 @@ describe("rows were written since", () => {
     const before = await standing("open");
     const run = await stand.run(epoch);
     const refused = await closeFence(run, { pins: PINS, plan, carry: "export", reason: null }).catch((error: unknown) => error);
-    expect(refused).toBeInstanceOf(RefusedError);
+    expect(refused).toBeInstanceOf(RolloutRefusedError);
     expect((refused as Error).message).toMatch(told);
     expect(await before.control.lastCrossing()).toMatchObject({ epoch: 2, state: "open", crossing: "crossing-2" });
     expect(await before.control.crossing(epoch)).toEqual(epoch === 2 ? await before.control.lastCrossing() : null);

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import { copiesFolder } from "../../../databases/sqlite/engine/places.ts";
-import { RefusedError } from "../../../rollout/run.ts";
+import { RolloutRefusedError } from "../../../rollout/run.ts";
 import type { Run } from "../../../config/run.ts";
 import { takeSnapshots } from "../../../rollout/steps/snapshot.ts";
 import type { DatabaseEngine } from "../../../databases/engine.ts";
@@ -105,7 +105,7 @@ describe("room that was there for the plan and is gone in the fence", () => {
     const { run } = await on.stand.left();
     disk.freeBytes = 4096;
     const taking = takeSnapshots(run, [{ name: "before-v3", automatic: true }]);
-    await expect(taking).rejects.toThrow(RefusedError);
+    await expect(taking).rejects.toThrow(RolloutRefusedError);
     await expect(taking).rejects.toThrow(
       /^not enough space at \S+: \d+\.\d MB needed with margin, 0\.0 MB free\. Nothing was copied\..*Everything runs again$/,
     );
