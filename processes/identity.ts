@@ -25,6 +25,11 @@ export function lookUp(pid: number): LiveProcess | null {
   return LINUX ? lookUpInProc(pid) : lookUpByPs(pid);
 }
 
+/** True where a process with this pid runs, whichever it is: for ids that others wrote down without the time their process started. */
+export function isRunning(pid: number): boolean {
+  return lookUp(pid) !== null;
+}
+
 /** True where exactly this process, and not one that took over its pid, is alive. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return lookUp(identity.pid)?.startTime === identity.startTime;

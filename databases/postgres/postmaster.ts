@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive } from "./server-lock.ts";
+import { isRunning } from "../../processes/identity.ts";
 
 export interface Postmaster {
   pid: number;
@@ -30,7 +30,7 @@ export function anyProcessIn(data: string): boolean {
  */
 export function clearStalePidFile(data: string): boolean {
   const lines = readPidFile(data);
-  if (lines === null || anyProcessIn(data) || !isAlive(Number(lines[0]))) return false;
+  if (lines === null || anyProcessIn(data) || !isRunning(Number(lines[0]))) return false;
   rmSync(join(data, "postmaster.pid"), { force: true });
   return true;
 }

@@ -18,12 +18,3 @@ export async function withHomeLock<T>(home: string, work: () => Promise<T>): Pro
     held?.release();
   }
 }
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}

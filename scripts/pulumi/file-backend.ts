@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { isAlive } from "./process-table.ts";
+import { isRunning } from "../../processes/identity.ts";
 import { say } from "./outcome.ts";
 
 const PREFIX = "file://";
@@ -38,7 +38,7 @@ function staleLocks(folder: string, stack: string): string[] {
     if (!entry.endsWith(".json") || !entry.split("/").includes(stack)) return [];
     const file = join(folder, entry);
     const lock = readJson(file) as { pid?: number; hostname?: string } | undefined;
-    if (lock?.hostname !== hostname() || lock.pid === undefined || isAlive(lock.pid)) return [];
+    if (lock?.hostname !== hostname() || lock.pid === undefined || isRunning(lock.pid)) return [];
     rmSync(file, { force: true });
     say(`removed the state lock of pid ${lock.pid}: that process is dead`);
     return [file];

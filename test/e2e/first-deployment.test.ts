@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { stepPoint } from "../../processes/failpoints.ts";
 import { serverHome } from "../../config/site.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
-import { isAlive } from "../../scripts/pulumi/process-table.ts";
+import { isRunning } from "../../processes/identity.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, succeeded, until, type Stand } from "./stand.ts";
 
@@ -59,7 +59,7 @@ test("`destroy` ends what such a deployment started", async () => {
 
 test.each(["provider", "cli"] as const)("`destroy` ends what one started whose %s was killed half-way", async (victim) => {
   const { provider } = await stand.interrupt(stepPoint("resume", "worker v3.0.1", "before"), victim);
-  await until("the provider is gone", () => !isAlive(provider));
+  await until("the provider is gone", () => !isRunning(provider));
   expect(stand.pids().backend).not.toBeNull();
   stand.removeStaleLocks();
   succeeded(await stand.pulumi(["destroy", "--yes"]));

@@ -8,7 +8,7 @@ import type { JournalEntry } from "../../config/record.ts";
 import { stepPoint } from "../../processes/failpoints.ts";
 import { PHASES, type Phase } from "../../config/phases.ts";
 import type { PinEdit } from "../../config/edit.ts";
-import { isAlive } from "../../scripts/pulumi/process-table.ts";
+import { isRunning } from "../../processes/identity.ts";
 import { listPath } from "../../systems/pfa-vanguard/api.ts";
 import { expectNothingLost, makeStand, NotReachedError, PINS, until, type Stand, type Victim } from "./stand.ts";
 
@@ -72,7 +72,7 @@ describe("the first deployment", () => {
   ] satisfies [string, Victim][])
     test(`${victim} killed at ${point}: the same command again deploys`, async () => {
       const { provider } = await stand.interrupt(point, victim);
-      await until("the provider is gone", () => !isAlive(provider));
+      await until("the provider is gone", () => !isRunning(provider));
       expect(stand.gate()?.mode ?? "closed").toBe("closed");
     });
 
@@ -165,7 +165,7 @@ async function killed(kills: Kill[]): Promise<(Step | null)[]> {
       });
       if (interrupted === null) break;
       // The provider outlives the CLI and ends what it was doing.
-      if (victim === "cli") await until("the provider has noticed that it is alone", () => !isAlive(interrupted.provider));
+      if (victim === "cli") await until("the provider has noticed that it is alone", () => !isRunning(interrupted.provider));
       done.push({ at, phase, runId, mode: stand.gate()?.mode });
     }
     const { seconds } = await stand.upWell();
@@ -276,15 +276,15 @@ describe("a restore", () => {
       // Deaf to SIGTERM from here on, as a program that hangs.
       process.kill(backend!, "SIGSTOP");
       standing.go();
-      await until("the worker has stopped", () => !isAlive(worker!));
+      await until("the worker has stopped", () => !isRunning(worker!));
       standing.kill("provider");
       await standing.exited;
-      expect({ backend: isAlive(backend!), gate: stand.gate()?.mode }).toEqual({ backend: true, gate: "closed" });
+      expect({ backend: isRunning(backend!), gate: stand.gate()?.mode }).toEqual({ backend: true, gate: "closed" });
       await stand.upWell();
-      expect(isAlive(backend!), "the backend of before").toBe(false);
+      expect(isRunning(backend!), "the backend of before").toBe(false);
       await expectRestored(begun);
     } finally {
-      if (isAlive(backend!)) process.kill(backend!, "SIGCONT");
+      if (isRunning(backend!)) process.kill(backend!, "SIGCONT");
       await begun.watched.stop();
     }
   });
@@ -298,7 +298,7 @@ describe("a restore", () => {
       const rerun = stand.up([], { BACKOUT_RUN_ID: "at-once" });
       const asks = "SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory_lock%'";
       await until("the second asks for the lock", async () => (await stand.sql(asks, [], "postgres")).length > 0);
-      expect(isAlive(standing.provider), "the first still works").toBe(true);
+      expect(isRunning(standing.provider), "the first still works").toBe(true);
       standing.go();
       const { code, output } = await rerun;
       expect(code, output).toBe(0);
@@ -307,7 +307,7 @@ describe("a restore", () => {
       expect((await journalOf("orphan")).filter(({ phase, status }) => phase === "data" && status === "finished").length).toBeGreaterThan(
         1,
       );
-      expect(isAlive(standing.provider)).toBe(false);
+      expect(isRunning(standing.provider)).toBe(false);
       await expectRestored(begun);
     } finally {
       await begun.watched.stop();

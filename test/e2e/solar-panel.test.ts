@@ -11,7 +11,7 @@ import { runVerb, type VerbOutcome } from "../../drill/verbs.ts";
 import { withSession } from "../../databases/postgres/connection.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { mendFileBackend } from "../../scripts/pulumi/file-backend.ts";
-import { isAlive } from "../../scripts/pulumi/process-table.ts";
+import { isRunning } from "../../processes/identity.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { CONSTRAINTS } from "../../systems/solar-panel/constraints.ts";
@@ -76,7 +76,7 @@ async function killed(name: string, ...parameters: string[]): Promise<void> {
   const engines = readFileSync(`/proc/${child.pid!}/task/${child.pid!}/children`, "utf8").trim().split(" ").map(Number);
   const all = [child.pid!, ...engines, Number(readFileSync(reached, "utf8"))];
   for (const pid of all) process.kill(pid, "SIGKILL");
-  await until("all of them are gone", () => !all.some(isAlive));
+  await until("all of them are gone", () => !all.some(isRunning));
   rmSync(points, { recursive: true });
 }
 const sql = async (text: string): Promise<Record<string, unknown>[]> =>

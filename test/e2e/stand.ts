@@ -38,7 +38,7 @@ import { observeProcess, runningNames, stopProcess } from "../../processes/proce
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import type { Engine } from "../../scripts/pulumi/environment.ts";
 import { mendFileBackend } from "../../scripts/pulumi/file-backend.ts";
-import { isAlive } from "../../scripts/pulumi/process-table.ts";
+import { isRunning } from "../../processes/identity.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
@@ -292,7 +292,7 @@ function engineOf({ stack, engine, site }: Base) {
       const { running, provider } = await holdVerb(point, verb, ...more);
       const engines = readFileSync(`/proc/${running.pid!}/task/${running.pid!}/children`, "utf8").trim().split(" ").map(Number);
       for (const pid of [running.pid!, ...engines, provider]) process.kill(pid, "SIGKILL");
-      await until("all of them are gone", () => ![running.pid!, ...engines, provider].some(isAlive));
+      await until("all of them are gone", () => ![running.pid!, ...engines, provider].some(isRunning));
     },
     /** Runs a verb whose provider is killed at a failpoint of its update. */
     verbLosingProvider: async <T = Record<string, unknown>>(point: string, verb: string, ...more: string[]): Promise<VerbResult<T>> => {

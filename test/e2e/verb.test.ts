@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
 import { findExecutables } from "../../scripts/pulumi/find-executable.ts";
-import { isAlive } from "../../scripts/pulumi/process-table.ts";
+import { isRunning } from "../../processes/identity.ts";
 import type { PreviewOutcome } from "../../scripts/pulumi/preview.ts";
 import { makeStand, PINS, PROJECT, until, type Stand } from "./stand.ts";
 
@@ -82,11 +82,11 @@ describe("a rollback by its command", () => {
   test("SIGKILL: its lock is taken over, and the same command goes on", async () => {
     const { running, provider, goOn } = await held("data.before");
     running.kill("SIGKILL");
-    await until("the verb is gone", () => !isAlive(running.pid!));
+    await until("the verb is gone", () => !isRunning(running.pid!));
     const meanwhile = await back();
     // The update it started is still at work: the second is refused, or waits for the lock in the database.
     await goOn().catch(() => undefined);
-    await until("the update of the killed verb has ended", () => !isAlive(provider));
+    await until("the update of the killed verb has ended", () => !isRunning(provider));
     expect(meanwhile.code, meanwhile.stderr).toBe(3);
     const again = await back();
     expect(again.code, again.stderr).toBe(0);
