@@ -8,7 +8,7 @@ import type { PinEdit } from "../config/edit.ts";
 import { deployEdits, scopeEdits } from "../config/scope.ts";
 import { controlName, endpointOf, liveName, ownerRole, servicesUrl } from "../config/site.ts";
 import { qualified, quote, withSession } from "../databases/postgres/connection.ts";
-import { accessTo } from "../rollout/verification/data-access.ts";
+import { accessTo } from "../test/support/access.ts";
 import { manualWay, type ManualWay } from "./manual-restore.ts";
 import type { Measured } from "./results.ts";
 import { NO_PEER, type BenchServer } from "./server.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { deployEdits, scopeEdits } from "../config/scope.ts";
 import { endpointOf, liveName } from "../config/site.ts";
 import { withSession } from "../databases/postgres/connection.ts";
-import { accessTo } from "../rollout/verification/data-access.ts";
+import { accessTo } from "../test/support/access.ts";
 import type { Measured } from "./results.ts";
 import { untilArmed } from "./restore.ts";
 import { benchStack, neutralEdits, type BenchStack, type StackSource } from "./stack.ts";

@@ -2,13 +2,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { all } from "./database.ts";
 
-export interface Integrity {
-  /** What `integrity_check` says; empty where it says "ok". */
-  problems: string[];
-  /** Rows that refer to nothing, by table. */
-  orphans: Record<string, number>;
-}
-
 /** A copy is damaged: it is never used. */
 export class DamagedCopyError extends Error {
   readonly path: string;
@@ -32,8 +25,4 @@ export function orphansOf(db: DatabaseSync): Record<string, number> {
   const orphans: Record<string, number> = {};
   for (const { table } of all<{ table: string }>(db, "PRAGMA foreign_key_check")) orphans[table] = (orphans[table] ?? 0) + 1;
   return orphans;
-}
-
-export function integrityOf(db: DatabaseSync): Integrity {
-  return { problems: problemsOf(db), orphans: orphansOf(db) };
 }

@@ -40,13 +40,3 @@ function file(site: Site, name: string, readOnly: boolean): DatabaseSync {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   return new DatabaseSync(liveFile(site, name), { timeout: 5000, readOnly });
 }
-
-/** What a session that is open already gives access to. */
-export function accessTo(client: Client): DataAccess {
-  return {
-    database: async () => Promise.resolve(client),
-    sqlite: (name) => {
-      throw new Error(`${name} is not a SQLite database`);
-    },
-  };
-}

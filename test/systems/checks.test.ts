@@ -1,5 +1,5 @@
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { accessTo } from "../../rollout/verification/data-access.ts";
+import { accessTo } from "../support/access.ts";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { accessTo } from "../../rollout/verification/data-access.ts";
+import { accessTo } from "../support/access.ts";
 import type { DrillContext } from "../../config/system/definition.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";

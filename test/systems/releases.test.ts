@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { accessTo } from "../../rollout/verification/data-access.ts";
+import { accessTo } from "../support/access.ts";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";

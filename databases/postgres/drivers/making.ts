@@ -33,12 +33,3 @@ export async function dropDatabase(control: pg.Client, name: string): Promise<"a
   await control.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
   return "removed";
 }
-
-/** Unfinished databases of a family of names, e.g. after a crash. */
-export async function unfinishedDatabases(control: pg.Client, prefix: string): Promise<string[]> {
-  const { rows } = await control.query<{ datname: string }>(
-    "SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND right(datname, 8) = '__making' ORDER BY datname",
-    [prefix],
-  );
-  return rows.map(({ datname }) => datname);
-}

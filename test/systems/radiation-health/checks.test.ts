@@ -5,7 +5,7 @@ import { TRIAL } from "../../../systems/radiation-health/checks/alert-chain.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { seed } from "../../../systems/radiation-health/seed.ts";
 import { applyMigration, rollBackMigration } from "../../../databases/postgres/migrations.ts";
-import { accessTo } from "../../../rollout/verification/data-access.ts";
+import { accessTo } from "../../support/access.ts";
 import { whileAnswering } from "../answering-server.ts";
 import { countOf, type TestDatabase } from "../stand.ts";
 import { checkContext, makeStand, MIGRATIONS, OWNER, type Programs, type Stand } from "./stand.ts";

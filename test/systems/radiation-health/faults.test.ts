@@ -3,7 +3,7 @@ import { radiationHealth } from "../../../systems/radiation-health/definition.ts
 import { login, PERSONNEL_PATH } from "../../../systems/radiation-health/api.ts";
 import { seed } from "../../../systems/radiation-health/seed.ts";
 import { accessOf } from "../../../systems/kit/fault-switch.ts";
-import { accessTo } from "../../../rollout/verification/data-access.ts";
+import { accessTo } from "../../support/access.ts";
 import { until, type TestDatabase } from "../stand.ts";
 import { drillContext, makeStand, type Programs, type Stand } from "./stand.ts";
 

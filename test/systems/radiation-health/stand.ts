@@ -7,7 +7,7 @@ import type { DrillContext } from "../../../config/system/definition.ts";
 import type { CheckContext } from "../../../config/system/check.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { DATABASE } from "../../../systems/radiation-health/database.ts";
-import { accessTo } from "../../../rollout/verification/data-access.ts";
+import { accessTo } from "../../support/access.ts";
 import { startServer } from "../../databases/postgres/embedded.ts";
 import { startProgram, type Program, type TestDatabase } from "../stand.ts";
 

@@ -5,7 +5,7 @@ import { applyMigration, rollBackMigration } from "../../../databases/postgres/m
 import { CONSTRAINTS } from "../../../systems/solar-panel/constraints.ts";
 import { solarPanel } from "../../../systems/solar-panel/definition.ts";
 import { LEVELS } from "../../../systems/solar-panel/scopes.ts";
-import { accessTo } from "../../../rollout/verification/data-access.ts";
+import { accessTo } from "../../support/access.ts";
 import { makeSolarStand, MIGRATIONS, type SolarStand } from "./stand.ts";
 
 let stand: SolarStand;

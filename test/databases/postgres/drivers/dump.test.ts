@@ -14,7 +14,7 @@ import {
   restoreArguments,
 } from "../../../../databases/postgres/drivers/dump.ts";
 import { DamagedDumpError, DUMP_MANIFEST, type DumpManifest } from "../../../../databases/postgres/drivers/dump-manifest.ts";
-import { unfinishedDatabases } from "../../../../databases/postgres/drivers/making.ts";
+import { unfinishedDatabases } from "./unfinished.ts";
 import { fenceDatabase, sessionInside } from "../../../../databases/postgres/fence.ts";
 import { captureManifest, compareManifests } from "../../../../databases/postgres/manifest.ts";
 import { readProperties } from "../../../../databases/postgres/properties.ts";

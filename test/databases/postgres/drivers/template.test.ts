@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import pg from "pg";
 import { connect, passwordOf } from "../../../../databases/postgres/connection.ts";
 import { NotASnapshotError, SnapshotExistsError, SourceBusyError } from "../../../../databases/postgres/drivers/driver.ts";
-import { unfinishedDatabases } from "../../../../databases/postgres/drivers/making.ts";
+import { unfinishedDatabases } from "./unfinished.ts";
 import { copyStatement, FILE_COPY_FROM_BYTES, templateDriver } from "../../../../databases/postgres/drivers/template.ts";
 import { fenceDatabase, sessionInside } from "../../../../databases/postgres/fence.ts";
 import { captureManifest, compareManifests } from "../../../../databases/postgres/manifest.ts";
