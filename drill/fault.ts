@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { editPins, type PinEdit } from "../config/edit.ts";
 import { runPulumi } from "../scripts/pulumi/pulumi-run.ts";
-import type { FaultDefinition } from "../config/system/definition.ts";
+import type { FaultDefinition } from "../config/system/drill.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import { failed, passed } from "./checks.ts";
 import { DrillStoppedError } from "./facts.ts";

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
 import type { Status } from "../scripts/pulumi/answers.ts";
-import type { FaultDefinition } from "../config/system/definition.ts";
+import type { FaultDefinition } from "../config/system/drill.ts";
 import { failed, passed } from "./checks.ts";
 import { DrillStoppedError, type DrillFacts } from "./facts.ts";
 import { withContext, type Stage } from "./stage.ts";

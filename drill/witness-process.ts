@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { observeProcess, startProcess, stopProcess } from "../processes/process.ts";
-import type { WitnessScript } from "../config/system/definition.ts";
+import type { WitnessScript } from "../config/system/drill.ts";
 import { ownProcesses } from "./remove.ts";
 import type { Judgement, JudgeQuestion } from "./witness/judge.ts";
 

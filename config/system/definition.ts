@@ -11,7 +11,8 @@ import type { PolicyDefinition } from "./policy.ts";
 import type { ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
 import type { SecretDefinition } from "./secret.ts";
-import type { DataAccess, CheckContext, CheckDefinition } from "./check.ts";
+import type { CheckContext, CheckDefinition } from "./check.ts";
+import type { DrillDefinition } from "./drill.ts";
 
 /** Where a component runs and how it is driven. */
 export type ComponentKind =
@@ -208,79 +209,6 @@ export interface FlagStoreDefinition {
   /** `$1` name, `$2` enabled. Inserts or updates. */
   writeSql: string;
   requiresTable: string;
-}
-
-/** A defect of the newer sample release that a drill switches on, and the probe that must see it. */
-export interface FaultDefinition {
-  title: string;
-  /** Scope a rollback from this fault takes unless told otherwise. */
-  scope: string;
-  /** Component the scope is for, where it is for one. */
-  component?: string;
-  /** The defect is a configuration: overrides by component, declared and brought in by an ordinary update before the fault is switched on. */
-  configure?: Record<string, Record<string, string>>;
-  /** Makes the deployment of the newer release fail half-way: called before it, while the older one runs. The drill then deploys and expects the failure. */
-  beforeDeploy?(context: DrillContext): Promise<void>;
-  /** Scope of a rollback that is carried out first and does not suffice: what it leaves is the fault. It is expected to fail its verification. */
-  after?: string;
-  /** What stands in the rollback's way, so that it fails after its fence: somebody else takes the port of a component. */
-  hinder?: { portOf: string };
-  /** Alternative of the stack by which the rollback is finished once it has failed. */
-  alternative?: string;
-  /** Flips the defect on in the running system (over HTTP, the environment or the database). */
-  switchOn(context: DrillContext): Promise<void>;
-  /** Resolves with what was seen when the fault shows; `null` while it does not. Called repeatedly. */
-  probe(context: DrillContext): Promise<string | null>;
-  /** Arguments of the repair that mends it, found by looking: what a person would give as `--with name=value`. */
-  repairWith?(context: DrillContext): Promise<Record<string, string>>;
-}
-
-export interface DrillContext extends DataAccess {
-  url(component: string): string;
-  secret(name: string): string;
-  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
-  /** Whether the component is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
-  runs(component: string): boolean;
-  /** Folder of everything the stack keeps on this machine: exports, records. */
-  home: string;
-  /** Folder for stand-ins of this drill. */
-  folder: string;
-}
-
-export interface DrillDefinition {
-  /** Release that is deployed second and left, e.g. `v4.0.0`. */
-  from: string;
-  /** Release that is deployed first and the goal of the rollback. */
-  to: string;
-  defaultFault: string;
-  faults: Record<string, FaultDefinition>;
-  /** Puts `rows` rows of data into the live databases. */
-  seed(data: DataAccess, rows: number): Promise<void>;
-  /** What the witness writes: HTTP requests as data, so that it shares no code. See drill/witness/. */
-  witness: WitnessScript;
-  /** Stand-ins for external systems a drill starts (e.g. a payment API): program relative to the system's folder. */
-  standIns: Record<string, StandInDefinition>;
-}
-
-/** A program in place of an external system. Started with `PORT`, `FOLDER` (where it keeps what it received) and `environment`. */
-export interface StandInDefinition {
-  entry: string;
-  /** Configuration key under which every component is given the stand-in's URL, e.g. `PEMS_URL`. */
-  urlKey?: string;
-  environment?: (context: { port: number; folder: string; secret: (name: string) => string }) => Record<string, string>;
-}
-
-/** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` and `{{secret:<name>}}` are filled in by the witness. */
-export interface WitnessScript {
-  component: string;
-  login: { method: string; path: string; body: Record<string, string>; tokenField: string };
-  insert: { method: string; path: string; body: Record<string, string> };
-  update: { method: string; path: string; body: Record<string, string> };
-  delete: { method: string; path: string };
-  /** Table, key column and value column in which an acknowledged write must be found. */
-  table: string;
-  key: string;
-  value: string;
 }
 
 export interface SystemDefinition {

@@ -1,3 +1,4 @@
 /** What a definition of a system is made of. */
 export type * from "./check.ts";
 export type * from "./definition.ts";
+export type * from "./drill.ts";

@@ -73,7 +73,8 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 }
 
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
-  const { carryRefusals, previewCrossing, previewLines } = await import("../../rollout/preview.ts");
+  const { carryRefusals, previewCrossing } = await import("../../rollout/preview.ts");
+  const { previewLines } = await import("../../rollout/preview-lines.ts");
   const { rehearsedSeconds } = await import("../../state/drill-reports/rehearsed.ts");
   const { plan } = nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null);
   const preview = await previewCrossing(inputs.site, definition, plan, {

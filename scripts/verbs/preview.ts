@@ -1,7 +1,7 @@
 /** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
 import type { Command } from "commander";
 import { showFreeze } from "../../rollout/freeze.ts";
-import { maintenanceLine, previewLines } from "../../rollout/preview.ts";
+import { maintenanceLine, previewLines } from "../../rollout/preview-lines.ts";
 import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { rollbackText } from "../pulumi/rollback-pins.ts";

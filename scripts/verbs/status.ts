@@ -8,7 +8,7 @@ import { gateRuns } from "../../rollout/gate.ts";
 import { isDone, look, type Facts } from "../../rollout/look.ts";
 import { enginesOf } from "../../databases/registry.ts";
 import { dropCommand, neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
-import { maintenanceLine } from "../../rollout/preview.ts";
+import { maintenanceLine } from "../../rollout/preview-lines.ts";
 import { scopeText } from "../../config/recorded-scope.ts";
 import { runsOn, schemaAhead } from "../../config/schema-ahead.ts";
 import { upCommand } from "../../config/commands.ts";

@@ -1,6 +1,6 @@
 /** How a drill switches a defect of a sample release on, over HTTP, and how it reaches the system meanwhile. */
 import type { Access } from "./client.ts";
-import type { DrillContext } from "../../config/system/definition.ts";
+import type { DrillContext } from "../../config/system/drill.ts";
 
 const TIMEOUT_MS = 10_000;
 

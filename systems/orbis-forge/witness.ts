@@ -1,5 +1,5 @@
 /** How a client that remembers every acknowledged write writes to this system. */
-import type { WitnessScript } from "../../config/system/definition.ts";
+import type { WitnessScript } from "../../config/system/drill.ts";
 import { TEST_USER } from "./api.ts";
 
 export const witness: WitnessScript = {

@@ -1,5 +1,5 @@
 /** How a client that remembers every acknowledged write works at the line: it begins panels, passes them on and takes them off again. */
-import type { WitnessScript } from "../../config/system/definition.ts";
+import type { WitnessScript } from "../../config/system/drill.ts";
 import { OPERATOR, OPERATOR_SECRET } from "./api.ts";
 
 export const witness: WitnessScript = {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { judge, type Judgement } from "../../drill/witness/judge.ts";
 import { readMemory, type Version } from "../../drill/witness/memory.ts";
 import type { Script } from "../../drill/witness/script.ts";
-import type { WitnessScript } from "../../config/system/definition.ts";
+import type { WitnessScript } from "../../config/system/drill.ts";
 import { SCRIPT, SECRET, setStage, type Stage } from "./stage.ts";
 
 const WITNESS = resolve(import.meta.dirname, "../../drill/witness");

@@ -1,7 +1,8 @@
 /** What a preview says, as lines: what a person must not overlook is a warning. */
 import { expect, test } from "vitest";
 import { losses, type AtRisk } from "../../rollout/at-risk.ts";
-import { carryRefusals, previewLines, type CrossingPreview } from "../../rollout/preview.ts";
+import { carryRefusals, type CrossingPreview } from "../../rollout/preview.ts";
+import { previewLines } from "../../rollout/preview-lines.ts";
 
 const RESTORED = {
   action: "restored from before-v2@1; what is there now goes into quarantine",

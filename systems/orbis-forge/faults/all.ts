@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { badInlineEdits, badTransaction, brokenDatabase, dataCorruption } from "./data.ts";
 import { slowResponses } from "./service.ts";
 

@@ -1,7 +1,7 @@
 /** Faults that damage data, each answered by the smallest restoration that mends it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DrillContext, FaultDefinition } from "../../../config/system/definition.ts";
+import type { DrillContext, FaultDefinition } from "../../../config/system/drill.ts";
 import { login, request, rows } from "../api.ts";
 import { AnswerError } from "../../kit/client.ts";
 import { accessOf } from "../../kit/fault-switch.ts";

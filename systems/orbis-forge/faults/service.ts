@@ -1,5 +1,5 @@
 /** A fault of the program alone: its data is sound and stays. */
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { burst, login } from "../api.ts";
 import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";

@@ -1,5 +1,5 @@
 /** How a drill switches a defect of phase-3.0.0 on. */
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import { switchFault } from "../../kit/fault-switch.ts";
 
 /** @throws FaultNotSwitchedError */

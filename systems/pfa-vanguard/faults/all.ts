@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { brokenFrontend } from "./broken-frontend.ts";
 import { brokenSync } from "./broken-sync.ts";
 import { corruptingWrites } from "./corrupting-writes.ts";

@@ -1,5 +1,5 @@
 import { createContext, runInContext } from "node:vm";
-import type { DrillContext, FaultDefinition } from "../../../config/system/definition.ts";
+import type { DrillContext, FaultDefinition } from "../../../config/system/drill.ts";
 import { list, login, ORGANIZATION, request, type Row } from "../api.ts";
 import { accessOf, FaultNotSwitchedError } from "../../kit/fault-switch.ts";
 

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { switchWorker } from "./switch.ts";
 
 export const deadWorker: FaultDefinition = {

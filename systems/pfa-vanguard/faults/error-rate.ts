@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { burst, login } from "../api.ts";
 import { accessOf } from "../../kit/fault-switch.ts";
 import { switchBackend } from "./switch.ts";

@@ -1,5 +1,5 @@
 /** How a drill switches a defect of v4.0.0 on. A service is told over HTTP; the worker, which has no listener, by a feature flag. */
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import { FaultNotSwitchedError, switchFault } from "../../kit/fault-switch.ts";
 
 const RELEASE = "v4.0.0";

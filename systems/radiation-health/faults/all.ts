@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { brokenAlerts } from "./broken-alerts.ts";
 import { brokenConfiguration } from "./broken-configuration.ts";
 import { dataCorruption } from "./data-corruption.ts";

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { FEED } from "../api.ts";
 import { brokenLink, tryChain, type Trial } from "../chain.ts";
 import { DATABASE } from "../database.ts";

@@ -1,4 +1,4 @@
-import type { DrillContext, FaultDefinition } from "../../../config/system/definition.ts";
+import type { DrillContext, FaultDefinition } from "../../../config/system/drill.ts";
 import { DATABASE } from "../database.ts";
 import { FaultNotSwitchedError } from "../../kit/fault-switch.ts";
 

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { vitals } from "../api.ts";
 import { MEMORY_SHARE_LIMIT } from "../checks/memory.ts";
 import { accessOf } from "../../kit/fault-switch.ts";

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { API, burst, vitals } from "../api.ts";
 import { ERROR_SHARE_LIMIT } from "../checks/error-rate.ts";
 import { accessOf } from "../../kit/fault-switch.ts";

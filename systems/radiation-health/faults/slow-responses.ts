@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { API, burst } from "../api.ts";
 import { RESPONSE_LIMIT_MS } from "../checks/response-time.ts";
 import { accessOf } from "../../kit/fault-switch.ts";

@@ -1,5 +1,5 @@
 /** How a drill switches a defect of v1.9.0 on: each component is told over HTTP. */
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import { switchFault } from "../../kit/fault-switch.ts";
 
 /** @throws FaultNotSwitchedError */

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { FEED, listen } from "../api.ts";
 import { switchOn } from "./switch.ts";
 

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { dataCorruption } from "./data-corruption.ts";
 import { databaseLeftBehind } from "./database-left-behind.ts";
 import { errorRate } from "./error-rate.ts";

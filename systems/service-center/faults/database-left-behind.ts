@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { DATABASE, PHASE_2_TABLES } from "../database.ts";
 
 export const databaseLeftBehind: FaultDefinition = {

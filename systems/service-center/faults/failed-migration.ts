@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { DATABASE, PHASE_2_TABLES } from "../database.ts";
 
 /** Too long for a work order of Phase 2, and nothing Phase 1 minded. */

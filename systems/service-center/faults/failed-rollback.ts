@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { foreignCustomers, switchCorruptionOn } from "./data-corruption.ts";
 
 export const failedRollback: FaultDefinition = {

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { listTickets, login } from "../api.ts";
 import { DATABASE } from "../database.ts";
 import { accessOf } from "../../kit/fault-switch.ts";

@@ -1,5 +1,5 @@
 /** How a drill switches a defect of phase-2 on: as somebody who is logged in. */
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import { accessOf, FaultNotSwitchedError, switchFault } from "../../kit/fault-switch.ts";
 import { login } from "../api.ts";
 

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { cascade } from "./cascade.ts";
 import { integrityFault } from "./integrity.ts";
 import { performanceFault } from "./performance.ts";

@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { switchLine, tryPanel } from "./switch.ts";
 
 /** Scenario 4: what is sound fails quality control. */

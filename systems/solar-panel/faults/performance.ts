@@ -1,4 +1,4 @@
-import type { FaultDefinition } from "../../../config/system/definition.ts";
+import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { DATABASE } from "../database.ts";
 
 /** Scenario 3: the function behind `panel_type_line` was made to look everything up again for every row. */

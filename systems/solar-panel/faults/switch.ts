@@ -1,5 +1,5 @@
 /** How a drill switches a defect of v2.0.0 on, and how it tries what the line would do. */
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import { accessOf, switchFault } from "../../kit/fault-switch.ts";
 import { login, newPanel, request } from "../api.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { sqliteSession } from "../../../databases/sqlite/sql-session.ts";
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import type { CheckContext, DataAccess } from "../../../config/system/check.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import type { RunFacts } from "../../../config/system/evidence.ts";

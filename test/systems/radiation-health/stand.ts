@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { connect } from "../../../databases/postgres/connection.ts";
 import { applyMigration, type Migration } from "../../../databases/postgres/migrations.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import type { CheckContext } from "../../../config/system/check.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { DATABASE } from "../../../systems/radiation-health/database.ts";

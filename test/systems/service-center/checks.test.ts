@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { postgresSession } from "../../../databases/postgres/sql-session.ts";
 import { applyMigration, rollBackMigration } from "../../../databases/postgres/migrations.ts";
-import type { DrillContext } from "../../../config/system/definition.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import type { Baseline, CheckContext } from "../../../config/system/check.ts";
 import type { EvidenceContext } from "../../../config/system/evidence.ts";
 import { DATABASE } from "../../../systems/service-center/database.ts";

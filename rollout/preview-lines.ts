@@ -1,0 +1,103 @@
+/** A preview as a person reads it: what must be known first comes first. */
+import type { CrossingPreview, DatabasePreview } from "./preview.ts";
+import { scopeText } from "../config/recorded-scope.ts";
+import type { AtRisk } from "./at-risk.ts";
+import { LARGE_OBJECTS } from "../databases/postgres/comparison-beyond.ts";
+import { constraintLines } from "./constraint-preview.ts";
+import type { Maintenance } from "../config/pins.ts";
+
+export interface Line {
+  severity: "info" | "warning";
+  line: string;
+}
+
+/** The preview as lines: what a person must know first comes first. */
+export function previewLines(preview: CrossingPreview): Line[] {
+  const lines: Line[] = [];
+  const say = (line: string): void => void lines.push({ severity: "info", line });
+  const warn = (line: string): void => void lines.push({ severity: "warning", line });
+  const begun = preview.begun === undefined ? "" : `, then ${preview.begun}, which never opened`;
+  const scope = preview.scope === null ? "" : ` (scope ${scopeText(preview.scope, preview.component)})`;
+  say(`${preview.from ?? "nothing"}${begun} → ${preview.to}${scope}`);
+  if (preview.misfit !== undefined) warn(preview.misfit);
+  for (const change of preview.changes) say(change);
+  if (preview.moves !== undefined)
+    say(`target: ${preview.moves.from} → ${preview.moves.to}; components stop on the one before they start on the other`);
+  for (const line of preview.schemaAhead ?? []) warn(line);
+  for (const [name, database] of Object.entries(preview.databases)) {
+    if (database.action !== "data stays") say(`${name}: ${database.action}`);
+    else if (preview.back === true) warn(`${name}: data stays as it is: what the newer release wrote is NOT taken back`);
+    if (database.descends !== undefined)
+      warn(
+        `${name}: nothing is restored: the data descends from ${database.descends.snapshot} already; to restore it once more pin {snapshot: ${database.descends.snapshot}, again: ${database.descends.again}}`,
+      );
+    if (database.migrations.up.length > 0) say(`${name}: migrations applied: ${database.migrations.up.join(", ")}`);
+    if (database.migrations.back.length > 0) say(`${name}: schema ${database.migrations.backBy}: ${database.migrations.back.join(", ")}`);
+    for (const table of database.unknownTables ?? [])
+      warn(`${name}: "tables" of the definition lists ${table}, which neither the database nor a migration has: correct the name`);
+    if (database.inPlace === true)
+      warn(`${name}: replaced where it stands, in one transaction, after a safety dump: slower than a rename, and users wait meanwhile`);
+    else if (database.armed === true) say(`${name}: the snapshot is armed: the cut-over is a rename`);
+    if (database.armed === false) warn(`${name}: ${notArmedLine(database)}`);
+    for (const line of database.leftBehind ?? []) warn(`${name}: ${line}`);
+    if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
+    if (database.atRisk !== null) lines.push(...riskLines(name, database.atRisk));
+    if (database.putBack != null)
+      say(
+        `${name}: up to ${database.putBack} of these rows are put back before users are let in (carry: reapply); what clashes is left out and told`,
+      );
+    const objects = database.atRisk?.rows[LARGE_OBJECTS];
+    if (database.putBack != null && objects !== undefined && objects.inserted + objects.updated + objects.deleted > 0)
+      warn(`${name}: large objects are not put back (carry: reapply); rows that point at one that came since are left out and told`);
+  }
+  for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
+  if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);
+  if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
+  for (const { component, title, rows, unknown } of preview.effects)
+    if (rows !== 0) warn(`cannot come back: ${title} (${component}): ${rows ?? `unknown how many: ${unknown ?? ""}`}`);
+  const { usersKeptOut, estimate: lasts, maintenance } = preview;
+  if (usersKeptOut) say(`users get 503 for about ${lasts.seconds} s (${lasts.basis})`);
+  else if (maintenance?.mode !== "full") say("users are not kept out");
+  if (maintenance !== undefined) warn(maintenanceLine(maintenance));
+  return lines;
+}
+
+export function notArmedLine({ notArmed, copyFirstSeconds, inPlace }: DatabasePreview): string {
+  const because = notArmed === undefined ? "" : ` (${notArmed})`;
+  if (inPlace === true) return `whether the snapshot can be brought back was not tried on what is there now${because}`;
+  return `the snapshot is NOT armed${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until status says that it is armed`;
+}
+
+/** What users get for as long as maintenance is pinned. */
+export function maintenanceLine({ mode, message }: Maintenance): string {
+  const what = mode === "full" ? "users are kept out (503)" : "users can read and not write (writes get 503)";
+  return `maintenance ${mode}: ${what} until backout:maintenance is lifted${message === "" ? "" : `; they read: ${message}`}`;
+}
+
+export function riskLines(database: string, { rows, how, unknown, notCompared, notes }: AtRisk): Line[] {
+  const touched = Object.entries(rows).filter(([, table]) => table.inserted + table.updated + table.deleted > 0);
+  const lines: Line[] = touched.map(([table, { inserted, updated, deleted }]) => ({
+    severity: "warning",
+    line: `${database}: rows at risk (${how}) in ${shown(table)}: ${inserted} inserted, ${updated} updated, ${deleted} deleted; kept in quarantine and export`,
+  }));
+  for (const [table, why] of Object.entries(unknown))
+    lines.push({ severity: "warning", line: `${database}: rows at risk in ${shown(table)} are unknown: ${why}; --exact counts them` });
+  for (const { kind, name, why, mayBeLost, compared } of notCompared)
+    lines.push({
+      severity: mayBeLost ? "warning" : "info",
+      line: `${database}: ${compared === true ? "" : "not compared and "}in no export: ${kind} ${name}: ${why}`,
+    });
+  if (lines.every(({ severity }) => severity === "info"))
+    lines.unshift({
+      severity: "info",
+      line:
+        how === "counted"
+          ? `${database}: no rows at risk (counted)`
+          : `${database}: the server's counters tell of no row written since (estimated); --exact counts`,
+    });
+  return [...lines, ...notes.map((note): Line => ({ severity: "info", line: `${database}: ${note}` }))];
+}
+
+export function shown(table: string): string {
+  return table === LARGE_OBJECTS ? "large objects (pieces of 64 KB)" : table;
+}
