@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { RefusedError } from "../../config/errors.ts";
 import { ensureEngine, engineEnvironment } from "./engine.ts";
 import { prepareProject } from "./project.ts";
 import { run, type CommandFailedError } from "./run.ts";
@@ -15,10 +16,15 @@ interface File {
 }
 
 /** The engine could not decrypt what the stack file holds. */
-export class NotDecryptedError extends Error {
-  constructor(stack: string, reason: string) {
-    super(`the secrets in the stack file of ${stack} cannot be read, nothing was changed: ${reason}`);
+export class NotDecryptedError extends RefusedError {
+  readonly keys: readonly string[];
+  constructor(stack: string, keys: readonly string[], reason: string) {
+    super(
+      `the secrets in the stack file of ${stack} cannot be read (${keys.join(", ")}), nothing was changed: ${reason}. ` +
+        "Fix: set PULUMI_CONFIG_PASSPHRASE to what they were encrypted with, or set each again by `pulumi config set --secret`",
+    );
     this.name = "NotDecryptedError";
+    this.keys = keys;
   }
 }
 
@@ -55,13 +61,14 @@ async function ask({ project, stack, text }: File, config: unknown): Promise<Map
   // What it is encrypted with stands in it, too.
   const copy = join(folder, `Pulumi.${stack}.yaml`);
   await writeFile(copy, text, { mode: 0o600 });
+  const keys = ciphers(config).map(({ path }) => path.join("."));
   const show = () => pulumi("config", "--show-secrets", "--json", "--config-file", copy);
   const { stdout } = await show()
     // A clone, or a copy, whose state does not know the stack yet: making it is what an update would do first.
     .catch((error: CommandFailedError) =>
       error.stderr.includes("no stack named") ? pulumi("stack", "select", "--create").then(show) : Promise.reject(error),
     )
-    .catch((error: CommandFailedError) => Promise.reject(new NotDecryptedError(stack, error.lastLines())))
+    .catch((error: CommandFailedError) => Promise.reject(new NotDecryptedError(stack, keys, error.lastLines())))
     .finally(() => rm(folder, { recursive: true, force: true }));
   const told = JSON.parse(stdout) as Record<string, { value?: string; objectValue?: unknown }>;
   const plain = Object.fromEntries(Object.entries(told).map(([key, { value, objectValue }]) => [key, objectValue ?? value]));
