@@ -185,9 +185,12 @@ async function lookAtRisk(
   }
 }
 
-/** What `carry: refuse` refuses a plan for: what is counted. In the fence it is counted again. */
-export function carryRefusals({ databases, to }: Pick<CrossingPreview, "databases" | "to">, carry: Carry): string[] {
-  if (carry !== "refuse") return [];
+/**
+ * What `carry: refuse` refuses a plan for: what is counted. In the fence it is counted again.
+ * @param resumes the crossing was begun before: its fence may be closed, and only that takes a refusal back
+ */
+export function carryRefusals({ databases, to }: Pick<CrossingPreview, "databases" | "to">, carry: Carry, resumes: boolean): string[] {
+  if (carry !== "refuse" || resumes) return [];
   return Object.entries(databases).flatMap(([database, { atRisk: found }]) => {
     const refusal = found?.how === "counted" ? carryRefusal(database, to, found) : null;
     return refusal === null ? [] : [printable(`${refusal.told} ${refusal.instead}`)];

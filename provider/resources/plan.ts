@@ -85,7 +85,11 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
     rehearsed: rehearsedSeconds,
     ...(old === null ? {} : { before: old.site }),
   });
-  return { preview, lines: previewLines(preview), lossy: carryRefusals(preview, inputs.carry) };
+  return {
+    preview,
+    lines: previewLines(preview),
+    lossy: carryRefusals(preview, inputs.carry, facts.last?.crossing === crossingOf(inputs.pins)),
+  };
 }
 
 /** Components that an update starts although nothing else of it has anything to do. */

@@ -73,7 +73,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     maintenance: pins.maintenance,
     rehearsed: rehearsedSeconds,
   });
-  const lossy = carryRefusals(preview, after.declared.carry);
+  const lossy = carryRefusals(preview, after.declared.carry, facts.last?.crossing === crossingOf(pins));
   return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
 }
 

@@ -53,3 +53,14 @@ test("no link leads nowhere", () => {
   );
   expect(dead).toEqual([]);
 });
+
+test("every file that the walk and the list of rooms name is there", () => {
+  for (const name of ["docs/architecture.md", "CONTRIBUTING.md"]) {
+    const named = [...page(name).matchAll(/`([a-z]+\/[\w./-]*)`/g)].map((match) => match[1]!);
+    expect(named.length).toBeGreaterThan(10);
+    expect(
+      named.filter((path) => !existsSync(join(PROJECT, path))),
+      name,
+    ).toEqual([]);
+  }
+});

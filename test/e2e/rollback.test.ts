@@ -419,6 +419,29 @@ describe("back and forth", () => {
     expect(await stand.version()).toBe("v3.0.0");
     expect(await stand.lost([row])).toEqual([]);
   });
+
+  test("`carry: refuse`, killed in the fence before anything was counted: the next update opens again what was closed", async () => {
+    await stand.upWell([...PINS.forward, { path: ["carry"], value: "refuse" }]);
+    const asDeployed = stand.text();
+    const standing = await stand.hold("plan.after", PINS.restore((await newest())!), "killed-in-the-fence");
+    const row = fresh();
+    await stand.insertWell(row);
+    standing.go();
+    await until("the gate is closed", () => stand.gate()?.mode === "closed");
+    standing.kill("provider");
+    await standing.exited;
+    expect(stand.gate()?.mode).toBe("closed");
+    const again = await stand.up();
+    expect(again.code).not.toBe(0);
+    expect(again.output).toMatch(/carry is "refuse" and \d+ rows? of pfa (?:was|were) written since/);
+    expect((await stand.last())?.state).toBe("refused");
+    expect(stand.gate()?.mode).toBe("open");
+    expect(await stand.version()).toBe("v4.0.0");
+    await stand.insertWell(fresh());
+    expect(await stand.ids()).toContain(row);
+    stand.write(asDeployed);
+    await stand.upWell([{ path: ["carry"], value: undefined }]);
+  });
 });
 
 describe("what surrounds the data", () => {

@@ -145,12 +145,14 @@ test("carry: refuse refuses for rows of any table, for what is unknown, and for 
 });
 
 test("carry: refuse refuses a plan for what is counted; what is estimated is counted in the fence first", () => {
-  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "refuse")).toEqual([
+  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "refuse", false)).toEqual([
     'backout:carry is "refuse" and 3 rows of shop were written since (orders +2 ~1 -0). ' +
       'Set backout:carry to "export" to keep them as files, or pin other data than v1\'s.',
   ]);
-  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "export")).toEqual([]);
-  expect(carryRefusals({ databases: { shop: { ...RESTORED, atRisk: null } }, to: "v1" }, "refuse")).toEqual([]);
+  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "export", false)).toEqual([]);
+  expect(carryRefusals({ databases: { shop: { ...RESTORED, atRisk: null } }, to: "v1" }, "refuse", false)).toEqual([]);
+  // Begun before, it may have closed its fence: only that opens again what it closed.
+  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "refuse", true)).toEqual([]);
   const estimated = { ...RESTORED, atRisk: { ...RESTORED.atRisk, how: "estimated" as const } };
-  expect(carryRefusals({ databases: { shop: estimated }, to: "v1" }, "refuse")).toEqual([]);
+  expect(carryRefusals({ databases: { shop: estimated }, to: "v1" }, "refuse", false)).toEqual([]);
 });
