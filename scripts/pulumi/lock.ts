@@ -22,7 +22,8 @@ export async function withLock<T>(path: string, log: Log, work: () => Promise<T>
     writeFileSync(holderFile, JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() } satisfies Holder));
     return await work();
   } finally {
-    rmSync(holderFile, { force: true });
+    // Whoever has opened the old file meanwhile sees that it is gone, and takes the lock of the next one.
+    for (const file of [holderFile, path]) rmSync(file, { force: true });
     lock.release();
   }
 }
