@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { commandOf } from "../../config/commands.ts";
 import { RefusedError } from "../../config/errors.ts";
 import { ensureEngine, engineEnvironment } from "./engine.ts";
 import { prepareProject } from "./project.ts";
@@ -18,10 +19,10 @@ interface File {
 /** The engine could not decrypt what the stack file holds. */
 export class NotDecryptedError extends RefusedError {
   readonly keys: readonly string[];
-  constructor(stack: string, keys: readonly string[], reason: string) {
+  constructor({ project, stack }: Pick<File, "project" | "stack">, keys: readonly string[], reason: string) {
     super(
       `the secrets in the stack file of ${stack} cannot be read (${keys.join(", ")}), nothing was changed: ${reason}. ` +
-        "Fix: set PULUMI_CONFIG_PASSPHRASE to what they were encrypted with, or set each again by `pulumi config set --secret`",
+        `Fix: set PULUMI_CONFIG_PASSPHRASE to what they were encrypted with, or set each again: \`${commandOf(project, "pulumi", `config set --stack ${stack} --secret --path '${keys[0]}'`)}\``,
     );
     this.name = "NotDecryptedError";
     this.keys = keys;
@@ -68,7 +69,7 @@ async function ask({ project, stack, text }: File, config: unknown): Promise<Map
     .catch((error: CommandFailedError) =>
       error.stderr.includes("no stack named") ? pulumi("stack", "select", "--create").then(show) : Promise.reject(error),
     )
-    .catch((error: CommandFailedError) => Promise.reject(new NotDecryptedError(stack, keys, error.lastLines())))
+    .catch((error: CommandFailedError) => Promise.reject(new NotDecryptedError({ project, stack }, keys, error.lastLines())))
     .finally(() => rm(folder, { recursive: true, force: true }));
   const told = JSON.parse(stdout) as Record<string, { value?: string; objectValue?: unknown }>;
   const plain = Object.fromEntries(Object.entries(told).map(([key, { value, objectValue }]) => [key, objectValue ?? value]));

@@ -4,20 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const ROOMS = [
-  "components",
-  "control",
-  "crossing",
-  "declared",
-  "deployment",
-  "gate",
-  "postgres",
-  "processes",
-  "provider",
-  "scripts",
-  "sqlite",
-  "verification",
-];
+const ROOMS = ["components", "config", "databases", "processes", "provider", "rollout", "scripts", "state", "traffic", "workloads"];
 
 test("a message names commands as `commandOf` writes them", () => {
   const files = ROOMS.flatMap((room) =>

@@ -12,9 +12,9 @@ test("control characters in a reason or a name do not reach the terminal; ends o
 });
 
 test("what is refused ends with 3, what is misused with 2, whatever the error is called; a secret that cannot be read names its key and the fix", () => {
-  const unread = new NotDecryptedError("prod", ["backout:server.port"], "nonce size is incorrect");
+  const unread = new NotDecryptedError({ project: "/nowhere", stack: "prod" }, ["backout:server.port"], "nonce size is incorrect");
   expect(unread.message).toMatch(
-    /of prod cannot be read \(backout:server\.port\), nothing was changed: .*Fix: set PULUMI_CONFIG_PASSPHRASE/,
+    /of prod cannot be read \(backout:server\.port\), nothing was changed: .*Fix: set PULUMI_CONFIG_PASSPHRASE .* config set --stack prod --secret --path 'backout:server\.port'/,
   );
   class Other extends RefusedError {}
   expect([unread, new Other("no"), new UsageError("what?"), new Error("failed")].map(exitCodeOf)).toEqual([3, 3, 2, 1]);
