@@ -1,5 +1,14 @@
 /** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
-import { type PlanInput, type DatabasePlan, type CrossingPlan, type ComponentChange, type DataAction, type Lineage, SnapshotPinError, type ConstraintChange } from "./plan.ts";
+import {
+  type PlanInput,
+  type DatabasePlan,
+  type CrossingPlan,
+  type ComponentChange,
+  type DataAction,
+  type Lineage,
+  SnapshotPinError,
+  type ConstraintChange,
+} from "./plan.ts";
 import { standsAfter } from "./ledger.ts";
 import { planConstraints, loosens, needsSnapshot, BEFORE_DROP } from "./constraint-plan.ts";
 import { schemaAhead } from "./schema-ahead.ts";

@@ -1,6 +1,6 @@
 /** The pins: what the declared state asks of every component, database, flag and of maintenance, resolved against ledger and definition. */
 import { createHash } from "node:crypto";
-import { runsOn, type RunsOn } from "./schema-ahead.ts";
+import type { RunsOn } from "./schema-ahead.ts";
 import type { ConstraintState } from "./system/constraint.ts";
 import type { Artefact, DataPinText } from "./schema.ts";
 
