@@ -6,9 +6,12 @@ import type { SystemDefinition } from "./system/definition.ts";
 const FOLDER = new URL("../systems/", import.meta.url);
 const MODULE = `definition.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`;
 
-export const SYSTEM_NAMES: readonly string[] = readdirSync(FOLDER)
-  .filter((name) => existsSync(new URL(`${name}/${MODULE}`, FOLDER)))
-  .sort();
+/** Read when asked for: whoever has a module of its own needs none of them. */
+export function systemNames(): string[] {
+  return readdirSync(FOLDER)
+    .filter((name) => existsSync(new URL(`${name}/${MODULE}`, FOLDER)))
+    .sort();
+}
 
 export class UnknownSystemError extends UsageError {
   readonly system: string;
@@ -16,7 +19,7 @@ export class UnknownSystemError extends UsageError {
   readonly __pulumiRunError = true;
   constructor(system: string) {
     super(
-      `there is no system "${system}"; known are ${SYSTEM_NAMES.join(", ")}. A system of your own is named by its module: set backout:definition`,
+      `there is no system "${system}"; known are ${systemNames().join(", ")}. A system of your own is named by its module: set backout:definition`,
     );
     this.name = "UnknownSystemError";
     this.system = system;
@@ -25,6 +28,6 @@ export class UnknownSystemError extends UsageError {
 
 /** @throws UnknownSystemError */
 export async function loadSystem(name: string): Promise<SystemDefinition> {
-  if (!SYSTEM_NAMES.includes(name)) throw new UnknownSystemError(name);
+  if (!systemNames().includes(name)) throw new UnknownSystemError(name);
   return ((await import(new URL(`${name}/${MODULE}`, FOLDER).href)) as { definition: SystemDefinition }).definition;
 }

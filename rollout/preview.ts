@@ -93,9 +93,10 @@ export async function previewCrossing(
   const control = !reached ? null : await openControl(site, definition);
   try {
     const databases: Record<string, DatabasePreview> = {};
+    const snapshots = (await control?.readySnapshots()) ?? [];
     let toCopyBytes = 0;
     for (const [name, database] of Object.entries(plan.databases)) {
-      const snapshot = control === null ? null : restoredBy(database.action, await control.readySnapshots(), name);
+      const snapshot = restoredBy(database.action, snapshots, name);
       const { descends } = database;
       const ready = snapshot === null || control === null ? null : await readinessOf({ site, definition, control }, snapshot);
       const armed = ready?.armed ?? null;

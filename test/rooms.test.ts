@@ -7,7 +7,7 @@ import { dirname, join, sep } from "node:path";
 import ts from "typescript";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { loadSystem, SYSTEM_NAMES } from "../config/load-system.ts";
+import { loadSystem, systemNames } from "../config/load-system.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** Where systems may be named: their own folders, stack files, documents and tests. */
@@ -16,11 +16,11 @@ const ROOMS = readdirSync(ROOT, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !OF_SYSTEMS.includes(entry.name))
   .map(({ name }) => name);
 
-const systems = await Promise.all(SYSTEM_NAMES.map(loadSystem));
+const systems = await Promise.all(systemNames().map(loadSystem));
 
 /** Names no general code can have by chance: of systems in every spelling, of their tables, and of what they talk to. */
 function telling(): RegExp[] {
-  const spellings = [...SYSTEM_NAMES, "solar-panel", "orbis-forge", "of-bev", "pfa-vanguard", "service-center", "radiation-health"].map(
+  const spellings = [...systemNames(), "solar-panel", "orbis-forge", "of-bev", "pfa-vanguard", "service-center", "radiation-health"].map(
     (name) => name.replaceAll("-", "[- _]?"),
   );
   const tables = systems

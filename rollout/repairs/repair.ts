@@ -5,7 +5,7 @@ import { restoreRows } from "./rows.ts";
 import type { ExportFile } from "../../databases/engine.ts";
 import { engineOf } from "../../databases/registry.ts";
 import { enterExports } from "../exports.ts";
-import { exportFolder } from "../../config/site.ts";
+import { exportPlace } from "../../databases/shared/export-place.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import { inLive, inSnapshot } from "../inside.ts";
 import type { DataAction } from "../../config/plan.ts";
@@ -75,9 +75,9 @@ export async function exportReplaced(run: Run, database: string, { repair: name 
     (one) => one.database === database && one.name === `before-${name}` && one.epoch === run.epoch,
   );
   if (safety === undefined) return [];
-  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
+  const { folder, runId } = await exportPlace(run, database);
   const engine = await engineOf(run.definition, database);
-  return enterExports(run, database, await engine.exportReplaced(run, safety, exportFolder(run.site, runId, database), runId));
+  return enterExports(run, database, await engine.exportReplaced(run, safety, folder, runId));
 }
 
 /** A repair that finished in this crossing is not made again; one that was killed in the middle left nothing behind. */

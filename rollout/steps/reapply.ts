@@ -11,7 +11,7 @@ import type { Moved } from "../moved-data.ts";
 import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { exportsOf, isExported } from "../exports.ts";
-import { exportFolder } from "../../config/site.ts";
+import { exportPlace } from "../../databases/shared/export-place.ts";
 
 /** What is kept of it in the control record, for verification and for whoever asks later. */
 export interface Reapplied {
@@ -35,8 +35,7 @@ export function reappliedKey(epoch: number, database: string): string {
  */
 export async function reapplySince(run: Run, database: string, { epoch, action }: Moved): Promise<Reapplied> {
   const engine = await engineOf(run.definition, database);
-  const runId = (await run.control.crossing(epoch))?.runId ?? run.runId;
-  const folder = exportFolder(run.site, runId, database);
+  const { folder, runId } = await exportPlace({ ...run, epoch }, database);
   await step(
     run,
     "data",

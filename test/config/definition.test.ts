@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkDefinition } from "../../config/definition.ts";
 import { DeclaredStateErrors } from "../../config/errors.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
+import { loadSystem, systemNames } from "../../config/load-system.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { declaredOf, definition, pinsOf } from "./sample.ts";
 
@@ -87,7 +87,7 @@ describe("a definition that is wrong is refused where it is loaded", () => {
   });
 
   it("the systems that come with backout are right", async () => {
-    for (const name of SYSTEM_NAMES) {
+    for (const name of systemNames()) {
       const system = await loadSystem(name);
       expect(
         errorsOf(() => checkDefinition(system)),

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
+import { loadSystem, systemNames } from "../../config/load-system.ts";
 import { PROJECT } from "../requirements/requirements.ts";
 import { yamlDiff } from "./diff.ts";
 import { diffOf, forgottenScopes, proceduresPage, readProcedures, type Described } from "./procedures.ts";
 
 const procedures = readProcedures(PROJECT);
 const systems: Described[] = await Promise.all(
-  SYSTEM_NAMES.map(async (name) => ({
+  systemNames().map(async (name) => ({
     definition: await loadSystem(name),
     stack: readFileSync(join(PROJECT, "stacks", `Pulumi.${name}.yaml`), "utf8"),
     procedures: procedures[name] ?? [],

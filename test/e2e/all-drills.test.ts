@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { parseReport, type DrillReport } from "../../state/drill-reports/schema.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
+import { loadSystem, systemNames } from "../../config/load-system.ts";
 import { writeDrills } from "../requirements/ran.ts";
 import { PROJECT } from "./stand.ts";
 
@@ -38,7 +38,7 @@ function backout(parameters: string[]): Promise<Answer> {
 
 const faults = (
   await Promise.all(
-    SYSTEM_NAMES.map(async (system) =>
+    systemNames().map(async (system) =>
       Object.entries((await loadSystem(system)).drill.faults).map(([fault, { scope }]) => ({ system, fault, scope })),
     ),
   )

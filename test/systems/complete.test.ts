@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PHASES } from "../../config/phases.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
+import { loadSystem, systemNames } from "../../config/load-system.ts";
 import { pollCount } from "../../rollout/verification/watch-rule.ts";
 
-const systems = await Promise.all(SYSTEM_NAMES.map(loadSystem));
+const systems = await Promise.all(systemNames().map(loadSystem));
 
 /** Names that are used and stand for nothing. */
 const strangers = (used: readonly (string | undefined)[], known: readonly string[]): string[] =>

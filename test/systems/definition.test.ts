@@ -6,7 +6,7 @@ import { downScript } from "../../databases/postgres/migrations.ts";
 import { staticReleaseFiles } from "../../systems/kit/static-release.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { FRONTENDS, releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
-import { loadSystem, SYSTEM_NAMES, UnknownSystemError } from "../../config/load-system.ts";
+import { loadSystem, systemNames, UnknownSystemError } from "../../config/load-system.ts";
 import { MIGRATIONS } from "./stand.ts";
 
 describe("registry", () => {
@@ -16,7 +16,7 @@ describe("registry", () => {
     await expect(loadSystem("constructor")).rejects.toThrow(UnknownSystemError);
   });
 
-  test.each(SYSTEM_NAMES)("%s is known by its own name", async (name) => {
+  test.each(systemNames())("%s is known by its own name", async (name) => {
     expect((await loadSystem(name)).name).toBe(name);
   });
 });

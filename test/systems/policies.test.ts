@@ -1,11 +1,11 @@
 /** Each system's policy against what its manual says, read a second time. */
 import { describe, expect, test } from "vitest";
 import type { PolicyDefinition } from "../../config/system/policy.ts";
-import { loadSystem, SYSTEM_NAMES } from "../../config/load-system.ts";
+import { loadSystem, systemNames } from "../../config/load-system.ts";
 import type { ExpectedPolicy } from "./policies/expected.ts";
 
 const systems = await Promise.all(
-  SYSTEM_NAMES.map(async (name) => ({
+  systemNames().map(async (name) => ({
     name,
     definition: await loadSystem(name),
     policy: (await loadSystem(name)).policy as PolicyDefinition,
