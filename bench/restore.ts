@@ -126,15 +126,15 @@ async function pause({ site }: BenchStack, connectionString: string, work: () =>
 }
 
 async function fromJournal(stack: BenchStack): Promise<Pick<Restored, "cutOverMs" | "keptOutSeconds">> {
-  const [crossing, journal] = await withControl(stack, async (control) => {
-    const last = await control.lastCrossing();
+  const [rollout, journal] = await withControl(stack, async (control) => {
+    const last = await control.lastRollout();
     return [last, last === null ? [] : await control.journal(last.epoch)] as const;
   });
   const cut = journal.find(({ phase, step, status }) => phase === "data" && step.startsWith("cut over") && status === "finished");
   const cutOverMs = (cut?.detail as { cutOverMs?: number } | null | undefined)?.cutOverMs;
-  if (cutOverMs === undefined || crossing?.openedAt == null)
+  if (cutOverMs === undefined || rollout?.openedAt == null)
     throw new Error("the journal has no cut-over that was opened: nothing was restored");
-  return { cutOverMs, keptOutSeconds: (Date.parse(crossing.openedAt) - Date.parse(crossing.startedAt)) / 1000 };
+  return { cutOverMs, keptOutSeconds: (Date.parse(rollout.openedAt) - Date.parse(rollout.startedAt)) / 1000 };
 }
 
 export async function untilArmed(stack: BenchStack): Promise<void> {

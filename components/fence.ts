@@ -1,5 +1,5 @@
 import * as pulumi from "./pulumi.ts";
-import type { Asked, CrossingPlan } from "../config/plan.ts";
+import type { Asked, RolloutPlan } from "../config/plan.ts";
 import type { JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
 import type { Carry } from "../config/schema.ts";
@@ -10,7 +10,7 @@ export interface FenceArgs {
   site: pulumi.Input<JsonText<Site>>;
   /** The declared state, resolved. */
   pins: pulumi.Input<JsonText<Pins>>;
-  /** `refuse`: rows written since are counted again inside the fence, and any stops the crossing. */
+  /** `refuse`: rows written since are counted again inside the fence, and any stops the rollout. */
   carry: pulumi.Input<Carry>;
   /** Incident and reason, for the record. */
   reason: pulumi.Input<string | null>;
@@ -21,11 +21,11 @@ export interface FenceArgs {
 /** Protects, stops, confirms stopped and closes the data. Computes the epoch everything after it takes as input. */
 export class Fence extends pulumi.CustomResource {
   declare readonly epoch: pulumi.Output<number>;
-  declare readonly crossing: pulumi.Output<string>;
-  declare readonly plan: pulumi.Output<CrossingPlan>;
+  declare readonly rollout: pulumi.Output<string>;
+  declare readonly plan: pulumi.Output<RolloutPlan>;
   declare readonly closedAt: pulumi.Output<string>;
 
   constructor(name: string, args: FenceArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:Fence", name, { ...args, epoch: undefined, crossing: undefined, plan: undefined, closedAt: undefined }, opts);
+    super("backout:index:Fence", name, { ...args, epoch: undefined, rollout: undefined, plan: undefined, closedAt: undefined }, opts);
   }
 }

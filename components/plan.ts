@@ -24,12 +24,12 @@ export interface PlanArgs {
 
 /** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
 export class Plan extends pulumi.CustomResource {
-  declare readonly crossing: pulumi.Output<string>;
+  declare readonly rollout: pulumi.Output<string>;
   declare readonly reached: pulumi.Output<boolean>;
   declare readonly preview: pulumi.Output<unknown>;
   declare readonly plannedAt: pulumi.Output<string>;
 
   constructor(name: string, args: PlanArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:Plan", name, { ...args, crossing: undefined, reached: undefined, preview: undefined, plannedAt: undefined }, opts);
+    super("backout:index:Plan", name, { ...args, rollout: undefined, reached: undefined, preview: undefined, plannedAt: undefined }, opts);
   }
 }

@@ -16,7 +16,7 @@ export interface RecordArgs {
   order: pulumi.Input<readonly string[] | null>;
 }
 
-/** The record of a crossing: exports, retention, governance, and the next armed copy. */
+/** The record of a rollout: exports, retention, governance, and the next armed copy. */
 export class Record extends pulumi.CustomResource {
   declare readonly exported: pulumi.Output<unknown[]>;
 

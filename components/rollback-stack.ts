@@ -56,9 +56,9 @@ export class RollbackStack extends pulumi.ComponentResource {
   readonly stackId: pulumi.Output<string>;
   /** By database: what it descends from, as a pin names it; `current` where it is no copy of anything. */
   readonly data: ByDatabase<pulumi.Output<string>>;
-  /** Snapshots that the last crossing which took any has taken, with their generations, and of which database. */
+  /** Snapshots that the last rollout which took any has taken, with their generations, and of which database. */
   readonly snapshots: pulumi.Output<string[]>;
-  /** By database: under which name the last crossing set aside what was live, to be pinned as `quarantine:<name>`; null where it did not. */
+  /** By database: under which name the last rollout set aside what was live, to be pinned as `quarantine:<name>`; null where it did not. */
   readonly quarantines: ByDatabase<pulumi.Output<string | null>>;
 
   constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {

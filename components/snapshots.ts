@@ -1,5 +1,5 @@
 import * as pulumi from "./pulumi.ts";
-import type { CrossingPlan } from "../config/plan.ts";
+import type { RolloutPlan } from "../config/plan.ts";
 import type { Taken } from "../rollout/steps/snapshot.ts";
 import type { JsonText } from "../config/json-text.ts";
 import type { Site } from "../config/site.ts";
@@ -10,10 +10,10 @@ export interface SnapshotsArgs {
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   /** Names, and whether each is automatic. */
-  take: pulumi.Input<CrossingPlan["take"]>;
+  take: pulumi.Input<RolloutPlan["take"]>;
 }
 
-/** Takes the snapshots the crossing needs, inside the fence. */
+/** Takes the snapshots the rollout needs, inside the fence. */
 export class Snapshots extends pulumi.CustomResource {
   declare readonly taken: pulumi.Output<Taken[]>;
 

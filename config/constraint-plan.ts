@@ -1,4 +1,4 @@
-/** Which constraints change in a crossing, and in which order. Pure. */
+/** Which constraints change in a rollout, and in which order. Pure. */
 import { RISK_RANK, type ConstraintDefinition, type ConstraintState } from "./system/constraint.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import type { DatabasePlan, PlanInput, ConstraintChange } from "./plan.ts";

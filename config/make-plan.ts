@@ -2,7 +2,7 @@
 import {
   type PlanInput,
   type DatabasePlan,
-  type CrossingPlan,
+  type RolloutPlan,
   type ComponentChange,
   type DataAction,
   type Lineage,
@@ -27,7 +27,7 @@ export function appliedAfterwards(input: PlanInput, databases: Record<string, Da
   );
 }
 
-export function planCrossing(input: PlanInput): CrossingPlan {
+export function planRollout(input: PlanInput): RolloutPlan {
   const { definition, from, to, unfinished, order, begun } = input;
   const forward = from === null || standsAfter(order, to.release, from.release);
   const changes = componentChanges(from, to);
@@ -168,12 +168,12 @@ export function snapshotsToTake(
   forward: boolean,
   databases: Record<string, DatabasePlan>,
   constraints: ConstraintChange[],
-): CrossingPlan["take"] {
+): RolloutPlan["take"] {
   const existing = Object.entries(input.databases)
     .filter(([, facts]) => facts.exists)
     .map(([name]) => name);
   if (existing.length === 0) return [];
-  const take: CrossingPlan["take"] = [];
+  const take: RolloutPlan["take"] = [];
   const stays = existing.filter((name) => databases[name]!.action.kind === "none");
   const deploys = forward && input.from !== null && stays.length === existing.length;
   // Whichever way the release goes: what migrations do to data in place is taken back by nothing else.

@@ -105,8 +105,8 @@ export function showDataPin(pin: DataPin): string {
   }
 }
 
-/** Identity of a crossing: same pins, same hash. */
-export function crossingOf(pins: Pins): string {
+/** Identity of a rollout: same pins, same hash. */
+export function rolloutOf(pins: Pins): string {
   return createHash("sha256").update(canonical(pins)).digest("hex").slice(0, 32);
 }
 

@@ -58,7 +58,7 @@ export interface ComponentChange {
   what: string;
 }
 
-export interface CrossingPlan {
+export interface RolloutPlan {
   /** The declared scope; null where none is, or the pins contradict it. */
   scope: string | null;
   /** The one component the scope is for; absent: it is for none in particular. */
@@ -69,7 +69,7 @@ export interface CrossingPlan {
   forward: boolean;
   /** Release that opened last, and is left; null on the first deployment. */
   fromRelease: string | null;
-  /** Release of a crossing that was begun since and never opened; absent: there is none, or it is the one that opened last. */
+  /** Release of a rollout that was begun since and never opened; absent: there is none, or it is the one that opened last. */
   begun?: string;
   toRelease: string;
   changes: ComponentChange[];
@@ -94,7 +94,7 @@ export interface CrossingPlan {
   assumed?: true;
 }
 
-/** What is declared besides the pins. It moves nothing by itself, so that it is no part of a crossing's identity. */
+/** What is declared besides the pins. It moves nothing by itself, so that it is no part of a rollout's identity. */
 export interface Asked {
   /** The ledger's order, oldest first; null where it cannot be known: the record of what opened decides then. */
   order: readonly string[] | null;
@@ -104,12 +104,12 @@ export interface Asked {
 
 export interface PlanInput {
   definition: SystemDefinition;
-  /** Pins of the last crossing that opened; null on the first deployment. */
+  /** Pins of the last rollout that opened; null on the first deployment. */
   from: Pins | null;
   to: Pins;
-  /** The last crossing has not opened: nothing is known to be as its pins say. */
+  /** The last rollout has not opened: nothing is known to be as its pins say. */
   unfinished: boolean;
-  /** Release of the last crossing where that has not opened. */
+  /** Release of the last rollout where that has not opened. */
   begun?: string | undefined;
   /** Every release that is known, oldest first. */
   order: readonly string[];

@@ -1,22 +1,22 @@
 /**
- * The control record: what is true of a stack's live databases, kept where they are. Gate record (crossings with epochs), journal, catalogue of
+ * The control record: what is true of a stack's live databases, kept where they are. Gate record (rollouts with epochs), journal, catalogue of
  * snapshots, quarantines and armed copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
  */
 import { RefusedError } from "./errors.ts";
-import type { CrossingPlan, Lineage } from "./plan.ts";
+import type { RolloutPlan, Lineage } from "./plan.ts";
 import type { Pins } from "./pins.ts";
 import type { Baseline } from "./system/check.ts";
 
-/** How far a crossing has come. `open` is the only state in which users are let in without more work. */
-export type CrossingState = "closing" | "closed" | "verified" | "open" | "refused";
+/** How far a rollout has come. `open` is the only state in which users are let in without more work. */
+export type RolloutState = "closing" | "closed" | "verified" | "open" | "refused";
 
-export interface Crossing {
+export interface Rollout {
   epoch: number;
   /** Hash of the pins. */
-  crossing: string;
+  rollout: string;
   pins: Pins;
-  plan: CrossingPlan;
-  state: CrossingState;
+  plan: RolloutPlan;
+  state: RolloutState;
   runId: string;
   startedAt: string;
   openedAt: string | null;
@@ -28,8 +28,8 @@ export interface Crossing {
   reason: string | null;
 }
 
-/** A crossing that opened. */
-export type Opening = Pick<Crossing, "epoch" | "pins">;
+/** A rollout that opened. */
+export type Opening = Pick<Rollout, "epoch" | "pins">;
 
 export type DatabaseRole = "live" | "quarantine" | "armed" | "pristine";
 
@@ -124,16 +124,16 @@ export interface ControlRecord {
   /** One process at a time makes copies; the next one waits. */
   whileArming<T>(work: () => Promise<T>): Promise<T>;
 
-  lastCrossing(): Promise<Crossing | null>;
-  lastOpenCrossing(): Promise<Crossing | null>;
-  crossing(epoch: number): Promise<Crossing | null>;
+  lastRollout(): Promise<Rollout | null>;
+  lastOpenRollout(): Promise<Rollout | null>;
+  rollout(epoch: number): Promise<Rollout | null>;
   /** Newest first. */
-  crossings(limit: number): Promise<Crossing[]>;
+  rollouts(limit: number): Promise<Rollout[]>;
   /** Those that opened, oldest first. */
   openings(): Promise<Opening[]>;
-  /** The first word about a crossing: written before anything is stopped. The same epoch again: goes on where it was. */
-  beginCrossing(crossing: Pick<Crossing, "epoch" | "crossing" | "pins" | "plan" | "runId" | "reason">): Promise<void>;
-  setState(epoch: number, state: CrossingState): Promise<void>;
+  /** The first word about a rollout: written before anything is stopped. The same epoch again: goes on where it was. */
+  beginRollout(rollout: Pick<Rollout, "epoch" | "rollout" | "pins" | "plan" | "runId" | "reason">): Promise<void>;
+  setState(epoch: number, state: RolloutState): Promise<void>;
   setFailure(epoch: number, failure: string): Promise<void>;
   /** The first one stays. */
   setBaseline(epoch: number, baseline: Baseline): Promise<void>;
@@ -141,9 +141,9 @@ export interface ControlRecord {
   setRecorded(epoch: number): Promise<void>;
   note(entry: JournalEntry): Promise<void>;
   journal(epoch: number): Promise<(JournalEntry & { at: string })[]>;
-  /** Seconds that runs worked until crossings like this one opened, newest first; what lay between an interrupted run and the next is left out. */
-  earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]>;
-  /** Start of the last crossing to a newer release, ISO 8601; null where there was none. */
+  /** Seconds that runs worked until rollouts like this one opened, newest first; what lay between an interrupted run and the next is left out. */
+  earlierSeconds(plan: Pick<RolloutPlan, "scope" | "forward" | "fenceData">): Promise<number[]>;
+  /** Start of the last rollout to a newer release, ISO 8601; null where there was none. */
   lastForwardAt(): Promise<string | null>;
 
   /** Snapshots that can be restored, oldest first. */
@@ -154,7 +154,7 @@ export interface ControlRecord {
   finishSnapshot(id: number, facts: SnapshotFacts): Promise<void>;
   setManifest(id: number, manifest: unknown): Promise<void>;
   setSnapshotState(id: number, state: "removing" | "removed"): Promise<void>;
-  /** Those of which something may be there that nobody goes back to: half removed, or half made by a crossing before this one. */
+  /** Those of which something may be there that nobody goes back to: half removed, or half made by a rollout before this one. */
   remainders(epoch: number): Promise<Snapshot[]>;
   /** Catalogued databases that exist, under the name they have now. */
   catalogued(): Promise<CatalogueDatabase[]>;

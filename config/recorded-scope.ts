@@ -1,4 +1,4 @@
-/** Which scope a crossing is recorded as: the one that is declared, unless the pins say plainly that they are none of it. Pure. */
+/** Which scope a rollout is recorded as: the one that is declared, unless the pins say plainly that they are none of it. Pure. */
 import { standsAfter } from "./ledger.ts";
 import { canonical, showDataPin, type DataPin, type Pins, type ScopePin } from "./pins.ts";
 import type { ScopeDefinition, SystemDefinition } from "./system/definition.ts";
@@ -17,7 +17,7 @@ export interface ScopeQuestion {
   scope: ScopePin | null;
   from: Pins | null;
   to: Pins;
-  /** The last crossing has not opened: what it began is gone on with, whatever release was left. */
+  /** The last rollout has not opened: what it began is gone on with, whatever release was left. */
   unfinished: boolean;
   order: readonly string[];
 }

@@ -1,5 +1,5 @@
 /**
- * The seam between a crossing and a database engine: everything a crossing does with a live database. The steps decide what is done and journal it;
+ * The seam between a rollout and a database engine: everything a rollout does with a live database. The steps decide what is done and journal it;
  * an engine knows how. Which one is chosen by `definition.databases[name].engine`, and only that one is loaded.
  */
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../config/record.ts";

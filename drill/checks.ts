@@ -11,8 +11,8 @@ export const skipped = (name: string, detail: string): CheckResult => ({ name, s
 
 const time = (wall: number): string => new Date(wall).toISOString();
 
-/** Times of a crossing, milliseconds of wall clock. */
-export interface CrossingTimes {
+/** Times of a rollout, milliseconds of wall clock. */
+export interface RolloutTimes {
   /** Last step of the fence finished: nobody can be answered any more. Null: it never was. */
   fencedAt: number | null;
   /** Verification finished with every check passed. Null: it never did. */
@@ -20,7 +20,7 @@ export interface CrossingTimes {
 }
 
 /** Users must be kept out until verification has passed, as seen at the gate and by a client that writes all the time. */
-export function gateCheck(times: CrossingTimes, samples: readonly GateSample[], acknowledgedAt: readonly number[]): CheckResult {
+export function gateCheck(times: RolloutTimes, samples: readonly GateSample[], acknowledgedAt: readonly number[]): CheckResult {
   const name = "gate-closed-until-verified";
   const { fencedAt, verifiedAt } = times;
   if (fencedAt === null) return failed(name, "the journal does not say that the fence was closed");

@@ -1,5 +1,5 @@
 /** What a drill finds out while it goes on. */
-import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import type { Clock } from "./clock.ts";
 import type { Finding } from "./judge-drill.ts";
@@ -24,7 +24,7 @@ export interface DrillFacts {
   checks: CheckResult[];
   stage: Stage | null;
   faultSeen: string | null;
-  rollback: CrossingOutcome | null;
+  rollback: RolloutOutcome | null;
   finding: Finding | null;
   /** The data pin after the rollback. */
   data: string;

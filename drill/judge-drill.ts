@@ -1,5 +1,5 @@
 /** After the rollback: the witness's judgement and the drill's own look into databases, exports and gate. */
-import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import { contentCheck, exportsCheck, gateCheck, putBackCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
 import { contentDifferences, type Contents } from "./contents.ts";
@@ -14,7 +14,7 @@ import { judgementOf, readJournal, type WitnessRun } from "./witness-process.ts"
 
 export interface Evidence {
   stage: Stage;
-  outcome: CrossingOutcome;
+  outcome: RolloutOutcome;
   /** Content by database before the newer release was deployed. */
   before: Record<string, Contents>;
   samples: GateSample[];

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname, platform, release as kernel, userInfo } from "node:os";
 import { basename, join } from "node:path";
 import type { Engine } from "../scripts/pulumi/environment.ts";
-import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
 import type { Counts } from "./differences.ts";
 import { readHistory, timings } from "../state/drill-reports/history.ts";
 import type { DrillPhase, DrillReport, DrillReportInput } from "../state/drill-reports/schema.ts";
@@ -12,7 +12,7 @@ import type { Judgement } from "./witness/judge.ts";
 import type { DrillFacts } from "./facts.ts";
 
 /** The evidence outlives the stack: exports are copied beside the report before everything is destroyed. */
-export function keepExports(folder: string, exported: CrossingOutcome["exported"]): CrossingOutcome["exported"] {
+export function keepExports(folder: string, exported: RolloutOutcome["exported"]): RolloutOutcome["exported"] {
   return exported.map(({ path, sha256, rows }) => {
     const kept = join(folder, "exports", basename(path));
     if (existsSync(path)) {

@@ -83,7 +83,7 @@ async function quarantineFacts(
   return { name, exists: true, witnessRows };
 }
 
-/** When what happened in a crossing, from the journal beside the data. */
+/** When what happened in a rollout, from the journal beside the data. */
 async function journalTimes(address: Address, control: string, epoch: number): Promise<JournalTimes> {
   const { rows } = await inDatabase(address, control, (client) =>
     client.query<{ phase: string; step: string; status: string; at: Date }>(
@@ -106,7 +106,7 @@ async function pristineOf(address: Address, control: string, database: string, p
   return rows[0]?.location ?? null;
 }
 
-/** Databases that a crossing set aside. */
+/** Databases that a rollout set aside. */
 async function quarantinesOf(address: Address, control: string, epoch: number): Promise<{ name: string; database: string }[]> {
   return inDatabase(address, control, async (client) => {
     const { rows } = await client.query<{ name: string; database: string }>(

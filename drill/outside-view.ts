@@ -1,15 +1,15 @@
 /** What can be seen of a stack from outside. */
-import type { CrossingTimes, QuarantineFacts } from "./checks.ts";
+import type { RolloutTimes, QuarantineFacts } from "./checks.ts";
 import type { Contents } from "./contents.ts";
 import type { Counts } from "./differences.ts";
 import type { DatabaseAddress } from "./witness/content.ts";
 
-export interface JournalTimes extends CrossingTimes {
+export interface JournalTimes extends RolloutTimes {
   /** First start and last end of each phase, milliseconds of wall clock. */
   phases: Record<string, { from: number; to: number }>;
 }
 
-/** What a crossing set aside. */
+/** What a rollout set aside. */
 export interface Quarantine {
   /** As the catalogue calls it. */
   name: string;

@@ -3,7 +3,7 @@
  * looked at from outside.
  */
 import { definedSecret } from "../config/secrets.ts";
-import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
 import type { Engine } from "../scripts/pulumi/environment.ts";
 import type { DeployOutcome, WatchOutcome } from "../scripts/pulumi/answers.ts";
 import type { PreviewOutcome } from "../scripts/pulumi/preview.ts";
@@ -150,7 +150,7 @@ async function goBack(
   facts: DrillFacts,
   stage: Stage,
   given: string[],
-): Promise<{ outcome: CrossingOutcome; samples: GateSample[]; period: { from: number; to: number } }> {
+): Promise<{ outcome: RolloutOutcome; samples: GateSample[]; period: { from: number; to: number } }> {
   const { definition, stack } = stage;
   const { clock, request, checks, runId } = facts;
   const from = Date.now();
@@ -168,13 +168,13 @@ async function goBack(
     "drill",
     ...given,
   ];
-  const roll = async (words: string[]): Promise<CrossingOutcome> => {
-    const { json, failure } = await runVerb<CrossingOutcome>(stack, "rollback", words);
+  const roll = async (words: string[]): Promise<RolloutOutcome> => {
+    const { json, failure } = await runVerb<RolloutOutcome>(stack, "rollback", words);
     if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback says nothing");
     return { ...json, ok: json.ok && failure === null, failure: json.failure ?? failure };
   };
   const alternative = definition.drill.faults[request.fault]?.alternative;
-  const work = async (): Promise<CrossingOutcome> => {
+  const work = async (): Promise<RolloutOutcome> => {
     const first = await roll(wish);
     if (alternative === undefined || request.scope !== definition.drill.faults[request.fault]?.scope) return first;
     checks.push(
@@ -202,7 +202,7 @@ async function goBack(
 }
 
 /** Who would have been told what. A system without messages has nothing to rehearse. */
-function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }: Stage, outcome: CrossingOutcome): void {
+function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }: Stage, outcome: RolloutOutcome): void {
   const notifications = definition.policy?.notifications ?? [];
   if (notifications.length === 0) return;
   const { from, to } = definition.drill;
@@ -213,7 +213,7 @@ function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }
 }
 
 /** The rollback's own phases, where they lay in time by the journal. */
-async function addPhases({ clock }: DrillFacts, stage: Stage, outcome: CrossingOutcome): Promise<void> {
+async function addPhases({ clock }: DrillFacts, stage: Stage, outcome: RolloutOutcome): Promise<void> {
   if (outcome.epoch === null) return;
   const { phases } = await (await outsideOf(stage)).journalTimes(outcome.epoch);
   for (const { name, seconds, budgetSeconds, status } of outcome.phases) {

@@ -1,7 +1,7 @@
 /** What has to go wrong before a fault shows, and what stands in a rollback's way. */
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CrossingOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
 import type { Status } from "../scripts/pulumi/answers.ts";
 import type { FaultDefinition } from "../config/system/drill.ts";
 import { failed, passed } from "./checks.ts";
@@ -24,7 +24,7 @@ export async function provoke(facts: DrillFacts, stage: Stage): Promise<void> {
 }
 
 async function expectFailure(stage: Stage, verb: "deploy" | "rollback", parameters: string[]): Promise<void> {
-  const { json, code } = await runVerb<CrossingOutcome>(stage.stack, verb, parameters);
+  const { json, code } = await runVerb<RolloutOutcome>(stage.stack, verb, parameters);
   if (code === 0 || json === null || !("phases" in json))
     throw new DrillStoppedError(
       "fault-seen",

@@ -13,7 +13,7 @@ function firstThere(folder: string): string {
   return existsSync(folder) ? folder : firstThere(dirname(folder));
 }
 
-/** What a crossing writes besides copies of data: its record, logs, configuration. Bytes. */
+/** What a rollout writes besides copies of data: its record, logs, configuration. Bytes. */
 const HOME_BYTES = 32 * 1_048_576;
 const HOME_FILES = 200;
 
@@ -31,7 +31,7 @@ export class NoFilesLeftError extends Error {
   }
 }
 
-/** Whether a crossing can keep its record in a stack's home. @throws InsufficientSpaceError, NoFilesLeftError */
+/** Whether a rollout can keep its record in a stack's home. @throws InsufficientSpaceError, NoFilesLeftError */
 export async function requireHome(home: string): Promise<void> {
   const there = firstThere(home);
   await requireRoomAt(there, HOME_BYTES, 1);

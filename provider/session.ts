@@ -20,7 +20,7 @@ interface Held {
 const held = new Map<string, Promise<Held>>();
 const runId = newRunId();
 
-/** A run of one crossing with the lock held. Several resources of one update share the session. */
+/** A run of one rollout with the lock held. Several resources of one update share the session. */
 export async function runOf(site: Site, epoch: number, call: Call): Promise<Run> {
   const definition = await definitionOf(site);
   const { control } = await heldFor(controlPlace(site, definition), () => hold(site, definition));

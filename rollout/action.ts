@@ -1,7 +1,7 @@
 /** After-success actions: whether one may be done now, and doing it. What goes is kept as files first; all of it is one transaction. */
 import { join } from "node:path";
 import type { Client } from "pg";
-import type { Crossing } from "../config/record.ts";
+import type { Rollout } from "../config/record.ts";
 import type { Pins } from "../config/pins.ts";
 import { commandOf } from "../config/commands.ts";
 import { endpointOf, liveName, type Site } from "../config/site.ts";
@@ -16,8 +16,8 @@ import type { Run } from "../config/run.ts";
 
 export interface ActionFacts {
   site: Pick<Site, "project" | "stack">;
-  /** The last crossing; null: nothing was deployed. */
-  crossing: Pick<Crossing, "plan" | "state" | "epoch" | "pins"> | null;
+  /** The last rollout; null: nothing was deployed. */
+  rollout: Pick<Rollout, "plan" | "state" | "epoch" | "pins"> | null;
   /** Watches after it. */
   watches: readonly Pick<WatchState, "id" | "state">[];
   /** As declared now. */
@@ -25,15 +25,15 @@ export interface ActionFacts {
 }
 
 /** Why an action may not be done now, all reasons at once; empty: it may. Pure. */
-export function actionRefusals(definition: SystemDefinition, id: string, { site, crossing, watches, pins }: ActionFacts): string[] {
+export function actionRefusals(definition: SystemDefinition, id: string, { site, rollout, watches, pins }: ActionFacts): string[] {
   const { after, watches: wanted, database, migration } = definition.actions![id]!;
-  if (crossing === null) return [`${id}: nothing was deployed yet`];
+  if (rollout === null) return [`${id}: nothing was deployed yet`];
   const reasons: string[] = [];
   if (definition.databases[database]?.engine !== "postgres") reasons.push(`${id}: ${database} is no PostgreSQL database`);
-  const { plan, state, epoch } = crossing;
+  const { plan, state, epoch } = rollout;
   const scope = plan.scope ?? definition.defaultScope;
-  if (state !== "open") reasons.push(`${id}: crossing ${epoch} is "${state}", not open: the rollback has not succeeded yet`);
-  if (plan.forward) reasons.push(`${id}: the last crossing was a deployment of ${plan.toRelease}; it may be done after a rollback only`);
+  if (state !== "open") reasons.push(`${id}: rollout ${epoch} is "${state}", not open: the rollback has not succeeded yet`);
+  if (plan.forward) reasons.push(`${id}: the last rollout was a deployment of ${plan.toRelease}; it may be done after a rollback only`);
   else if (!after.includes(scope)) reasons.push(`${id}: it may be done after ${after.join(", ")}, the last rollback was ${scope}`);
   else
     for (const watch of wanted) {
@@ -45,7 +45,7 @@ export function actionRefusals(definition: SystemDefinition, id: string, { site,
         );
     }
   if (migration !== undefined)
-    for (const needing of new Set([crossing.pins, pins].filter((one) => needs(definition, one, database, migration)).map(releasesOf)))
+    for (const needing of new Set([rollout.pins, pins].filter((one) => needs(definition, one, database, migration)).map(releasesOf)))
       reasons.push(`${id}: ${needing} needs ${migration}: what it brought may not go while that runs`);
   return reasons;
 }
@@ -116,13 +116,13 @@ async function forgetMigration(session: Client, { definition }: Run, { database,
     );
 }
 
-/** Crossings that are looked back over. */
+/** Rollouts that are looked back over. */
 const LOOK_BACK = 20;
 
 /** Ids of the actions done since the last deployment, which brings back what they took away. */
 export async function actionsDone(control: Run["control"]): Promise<string[]> {
   const done = new Set<string>();
-  for (const { epoch, plan } of await control.crossings(LOOK_BACK)) {
+  for (const { epoch, plan } of await control.rollouts(LOOK_BACK)) {
     if (plan.forward) break;
     for (const { phase, status, step } of await control.journal(epoch)) if (phase === "action" && status === "finished") done.add(step);
   }

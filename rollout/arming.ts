@@ -13,7 +13,7 @@ import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts"
 import { baseSnapshot } from "./at-risk.ts";
 import type { Keeping, Looking } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
-import type { CrossingPlan } from "../config/plan.ts";
+import type { RolloutPlan } from "../config/plan.ts";
 import { StepFailedError } from "./run.ts";
 import type { Run } from "../config/run.ts";
 import { copiesOf } from "../databases/shared/armed-copies.ts";
@@ -87,14 +87,14 @@ function identityOf(pid: number): ProcessIdentity {
  * Makes the copies that the cut-over will consume while users are still in: afterwards they would wait for them. What cannot be copied beside the
  * live database is left to the cut-over.
  */
-export async function armBefore(run: Run, databases: CrossingPlan["databases"]): Promise<void> {
+export async function armBefore(run: Run, databases: RolloutPlan["databases"]): Promise<void> {
   for (const [database, { action }] of Object.entries(databases)) {
     if (action.kind !== "restore" || (await engineOf(run.definition, database)).driver(run) === "in-place") continue;
     const snapshot = await baseSnapshot(run, database, action);
     if (snapshot === null || (await isArmed(run.control, snapshot))) continue;
     const name = `copy of ${snapshot.name}@${snapshot.generation} of ${database}`;
     const startedAt = performance.now();
-    // No step of the crossing's: that begins when something is kept from users.
+    // No step of the rollout's: that begins when something is kept from users.
     await run.control
       .whileArming(async () => {
         // Whoever was at it in the background may have finished meanwhile.

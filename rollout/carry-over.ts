@@ -59,7 +59,7 @@ async function staysBehind(from: SqlSession, to: SqlSession, table: string): Pro
   return (await columnsOf(from, table)).filter((column) => !there.includes(column));
 }
 
-/** From what this crossing set aside into what is live now. What is too damaged to be read stands in quarantine all the same. */
+/** From what this rollout set aside into what is live now. What is too damaged to be read stands in quarantine all the same. */
 export async function carryOverRecords(run: Run, database: string): Promise<Record<string, number>> {
   const tables = run.definition.databases[database]?.appendOnly ?? [];
   const quarantine = (await run.control.catalogued()).find(

@@ -6,7 +6,7 @@ import { dependents } from "../databases/postgres/constraints.ts";
 import { findViolations, tellViolations, violationCondition, type Violations } from "../databases/postgres/constraint-violations.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { BEFORE_DROP, loosens, needsSnapshot } from "../config/constraint-plan.ts";
-import type { ConstraintChange, CrossingPlan } from "../config/plan.ts";
+import type { ConstraintChange, RolloutPlan } from "../config/plan.ts";
 import { DefinitionUnknownError, knownDefinition } from "./constraint-record.ts";
 
 export interface ConstraintPreview extends ConstraintChange {
@@ -20,7 +20,7 @@ export async function previewConstraints(
   site: Site,
   definition: SystemDefinition,
   control: ControlRecord | null,
-  { constraints = [], databases }: Pick<CrossingPlan, "constraints" | "databases">,
+  { constraints = [], databases }: Pick<RolloutPlan, "constraints" | "databases">,
 ): Promise<ConstraintPreview[]> {
   const previews: ConstraintPreview[] = [];
   for (const change of constraints) {
@@ -59,9 +59,9 @@ async function look(
   });
 }
 
-/** Reasons not to begin: what cannot be done at all, and violations that would stop a crossing when users are out already. */
+/** Reasons not to begin: what cannot be done at all, and violations that would stop a rollout when users are out already. */
 export function constraintRefusals(
-  plan: CrossingPlan,
+  plan: RolloutPlan,
   previews: readonly ConstraintPreview[],
   violations: "refuse" | "quarantine",
 ): string[] {

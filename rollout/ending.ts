@@ -27,8 +27,8 @@ export async function endRun(run: Run, setAside: Record<string, number>): Promis
 
 /** What is known when a step failed. Nobody may be kept from hearing of the failure itself by what goes wrong here. */
 export async function endFailedRun(run: Run, failure: string): Promise<void> {
-  const crossing = await run.control.crossing(run.epoch);
-  if (crossing === null) return;
+  const rollout = await run.control.rollout(run.epoch);
+  if (rollout === null) return;
   const before = await runFacts(run, { failure, setAside: {}, completion: null });
   const targets = run.definition.completion?.targets;
   const facts = { ...before, completion: before.rollback && targets !== undefined ? completionOf(false, targets, {}) : null };
@@ -77,7 +77,7 @@ async function completion(run: Run, facts: RunFacts): Promise<Completion | null>
 /** A figure that cannot be taken is one that was not measured. */
 async function measured(run: Run): Promise<Record<string, number>> {
   const definition = run.definition.completion;
-  const pins = (await run.control.crossing(run.epoch))?.pins;
+  const pins = (await run.control.rollout(run.epoch))?.pins;
   if (definition?.measure === undefined || pins === undefined || pins.maintenance.mode !== "off") return {};
   const context = await openContext(run, pins, { open: true });
   try {

@@ -1,9 +1,9 @@
-/** How long users will be kept out, from what earlier crossings took and from what has to be copied. Pure. */
-import type { CrossingPlan } from "../config/plan.ts";
+/** How long users will be kept out, from what earlier rollouts took and from what has to be copied. Pure. */
+import type { RolloutPlan } from "../config/plan.ts";
 
 export interface EstimateInput {
-  plan: CrossingPlan;
-  /** Seconds from closing to opening of earlier crossings that were like this one, newest first. */
+  plan: RolloutPlan;
+  /** Seconds from closing to opening of earlier rollouts that were like this one, newest first. */
   earlierSeconds: number[];
   /** Seconds that drills of the same scope took, newest first: what is gone by where there was no earlier one. */
   rehearsedSeconds?: number[];

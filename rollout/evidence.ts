@@ -63,7 +63,7 @@ async function captureOne(run: Run, moment: EvidenceMoment, capture: CaptureDefi
   await run.control.note({
     epoch: run.epoch,
     runId: run.runId,
-    // Not a phase of the crossing: also a run that failed before its record has evidence.
+    // Not a phase of the rollout: also a run that failed before its record has evidence.
     phase: "evidence",
     step: `${STEP}${capture.id}`,
     status: "finished",

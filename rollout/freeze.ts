@@ -1,7 +1,7 @@
 /** The change freeze: while it is set nothing newer is deployed. It is no pin, so that setting and lifting it stops and fences nothing. Pure. */
 import { commandOf } from "../config/commands.ts";
 import { standsAfter } from "../config/ledger.ts";
-import { type Pins, crossingOf } from "../config/pins.ts";
+import { type Pins, rolloutOf } from "../config/pins.ts";
 import type { Freeze } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 import { orderOf, type Facts } from "./look.ts";
@@ -22,7 +22,7 @@ export function newer(order: readonly string[], from: Pins, to: Pins): string[] 
   ];
 }
 
-/** Why a crossing to `to` is refused; empty where it is not. A crossing that has begun already goes on, and every way back stays open. */
+/** Why a rollout to `to` is refused; empty where it is not. A rollout that has begun already goes on, and every way back stays open. */
 export function frozen(
   freeze: Freeze | null,
   facts: Pick<Facts, "last" | "lastOpen" | "opened">,
@@ -30,7 +30,7 @@ export function frozen(
   asked: Asked,
   { project, stack }: Pick<Site, "project" | "stack">,
 ): string[] {
-  if (freeze === null || facts.lastOpen === null || facts.last?.crossing === crossingOf(to)) return [];
+  if (freeze === null || facts.lastOpen === null || facts.last?.rollout === rolloutOf(to)) return [];
   const what = newer(orderOf(facts, asked), facts.lastOpen.pins, to);
   if (what.length === 0) return [];
   return [

@@ -1,4 +1,4 @@
-/** What a crossing does to the traffic gate. The gate's state file says what users get; the crossing's record says why. */
+/** What a rollout does to the traffic gate. The gate's state file says what users get; the rollout's record says why. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { observeProcess } from "../processes/process.ts";

@@ -1,4 +1,4 @@
-/** The stack's governance log: one line for every crossing, watch, action and list before a deployment, chained, with its end kept in the control record. */
+/** The stack's governance log: one line for every rollout, watch, action and list before a deployment, chained, with its end kept in the control record. */
 import { join } from "node:path";
 import { openControl } from "../databases/open-state.ts";
 import type { ControlRecord } from "../config/record.ts";

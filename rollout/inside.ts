@@ -12,7 +12,7 @@ export async function openLive(run: Run, database: string): Promise<LiveSession>
   return (await engineOf(run.definition, database)).openLive(run, database, "as it is");
 }
 
-/** @param fenced whether the fence of this crossing stands; looked at where it is not given. */
+/** @param fenced whether the fence of this rollout stands; looked at where it is not given. */
 export async function inLive<T>(
   at: Looking,
   database: string,

@@ -1,15 +1,15 @@
 /** Looks at what is true, touching nothing: the facts a plan is made from. */
 import { nothingMade, openControl } from "../databases/open-state.ts";
-import type { CatalogueDatabase, ControlRecord, Crossing, Opening, Snapshot } from "../config/record.ts";
+import type { CatalogueDatabase, ControlRecord, Rollout, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
-import { type Pins, crossingOf } from "../config/pins.ts";
+import { type Pins, rolloutOf } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
 import { UnreachableError } from "../databases/postgres/unreachable.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { RecordedMigrations } from "../config/system/check.ts";
 import { engineOf } from "../databases/registry.ts";
-import type { Asked, CrossingPlan, DatabaseFacts } from "../config/plan.ts";
-import { planCrossing } from "../config/make-plan.ts";
+import type { Asked, RolloutPlan, DatabaseFacts } from "../config/plan.ts";
+import { planRollout } from "../config/make-plan.ts";
 
 export type Reach =
   /** The server answers; the files can be read. */
@@ -20,13 +20,13 @@ export type Reach =
 
 export interface Facts {
   reach: Reach;
-  /** Last crossing, whatever became of it. */
-  last: Crossing | null;
-  lastOpen: Crossing | null;
+  /** Last rollout, whatever became of it. */
+  last: Rollout | null;
+  lastOpen: Rollout | null;
   snapshots: Snapshot[];
   catalogue: CatalogueDatabase[];
   databases: Record<string, DatabaseFacts>;
-  /** Crossings that opened, oldest first. */
+  /** Rollouts that opened, oldest first. */
   opened: Opening[];
   /** What is recorded of the migrations of each quarantine, by its name; those of which nothing is are left out. */
   setAside?: Record<string, RecordedMigrations>;
@@ -34,20 +34,20 @@ export interface Facts {
 
 const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {}, opened: [] };
 
-/** @param crossing hash of the pins: where they are the ones that are open already, nothing more is looked at. */
-export async function look(site: Site, definition: SystemDefinition, crossing?: string): Promise<Facts> {
+/** @param rollout hash of the pins: where they are the ones that are open already, nothing more is looked at. */
+export async function look(site: Site, definition: SystemDefinition, rollout?: string): Promise<Facts> {
   if (await nothingMade(site, definition)) return { reach: { kind: "absent" }, ...NOTHING };
   let control: ControlRecord | null = null;
   try {
     control = await openControl(site, definition);
     if (control === null) return { reach: { kind: "reached" }, ...NOTHING, databases: await databaseFacts(site, definition, null) };
-    const last = await control.lastCrossing();
-    if (last !== null && last.crossing === crossing && last.state === "open")
+    const last = await control.lastRollout();
+    if (last !== null && last.rollout === rollout && last.state === "open")
       return { reach: { kind: "reached" }, ...NOTHING, last, lastOpen: last };
     const recorded = async (from: ControlRecord) => {
       const catalogue = await from.catalogued();
       const setAside = await migrationsSetAside(from, catalogue);
-      const [lastOpen, snapshots, opened] = [await from.lastOpenCrossing(), await from.readySnapshots(), await from.openings()];
+      const [lastOpen, snapshots, opened] = [await from.lastOpenRollout(), await from.readySnapshots(), await from.openings()];
       return { lastOpen, snapshots, catalogue, setAside, opened };
     };
     const [record, databases] = await Promise.all([recorded(control), databaseFacts(site, definition, control)]);
@@ -62,10 +62,10 @@ export async function look(site: Site, definition: SystemDefinition, crossing?: 
   }
 }
 
-/** The crossing from what is true to these pins. @throws what `planCrossing` does */
-export function planFrom(facts: Facts, definition: SystemDefinition, pins: Pins, asked: Asked): CrossingPlan {
+/** The rollout from what is true to these pins. @throws what `planRollout` does */
+export function planFrom(facts: Facts, definition: SystemDefinition, pins: Pins, asked: Asked): RolloutPlan {
   const begun = unfinished(facts.last);
-  return planCrossing({
+  return planRollout({
     definition,
     from: facts.lastOpen?.pins ?? null,
     to: pins,
@@ -86,21 +86,21 @@ export function orderOf({ opened }: Pick<Facts, "opened">, { order }: Asked): st
   );
 }
 
-/** A crossing that neither opened nor was refused: nothing is known to be as its pins say. */
-export function unfinished(last: Crossing | null): boolean {
+/** A rollout that neither opened nor was refused: nothing is known to be as its pins say. */
+export function unfinished(last: Rollout | null): boolean {
   return last !== null && last.state !== "open" && last.state !== "refused";
 }
 
 /** Users are in, and the record is closed. */
-export function isDone(crossing: Pick<Crossing, "state" | "recordedAt"> | null): boolean {
-  return crossing?.state === "open" && crossing.recordedAt !== null;
+export function isDone(rollout: Pick<Rollout, "state" | "recordedAt"> | null): boolean {
+  return rollout?.state === "open" && rollout.recordedAt !== null;
 }
 
-/** A quarantine holds what was live when its crossing began. */
+/** A quarantine holds what was live when its rollout began. */
 async function migrationsSetAside(control: ControlRecord, catalogue: CatalogueDatabase[]): Promise<Record<string, RecordedMigrations>> {
   const found: Record<string, RecordedMigrations> = {};
   for (const { name, database, epoch } of catalogue.filter(({ role }) => role === "quarantine")) {
-    const recorded = (await control.crossing(epoch))?.baseline?.migrations?.[database];
+    const recorded = (await control.rollout(epoch))?.baseline?.migrations?.[database];
     if (recorded !== undefined) found[name] = recorded;
   }
   return found;
@@ -118,20 +118,20 @@ async function databaseFacts(
 }
 
 /**
- * The crossing that leads to `pins`: the recorded one where it is the same, else the next.
+ * The rollout that leads to `pins`: the recorded one where it is the same, else the next.
  * @param made whether the engine knows of this stack. One that was destroyed while its data was kept begins again with nothing but that.
  */
-export function nextCrossing(
+export function nextRollout(
   facts: Facts,
   definition: SystemDefinition,
   pins: Pins,
   asked: Asked,
   made: boolean,
-): { epoch: number; crossing: string; plan: CrossingPlan } {
-  const crossing = crossingOf(pins);
+): { epoch: number; rollout: string; plan: RolloutPlan } {
+  const rollout = rolloutOf(pins);
   const again = !made && facts.last?.state === "open";
-  if (facts.last !== null && facts.last.crossing === crossing && !again)
-    return { epoch: facts.last.epoch, crossing, plan: facts.last.plan };
+  if (facts.last !== null && facts.last.rollout === rollout && !again)
+    return { epoch: facts.last.epoch, rollout, plan: facts.last.plan };
   const from = again ? { ...facts, lastOpen: null } : facts;
-  return { epoch: (facts.last?.epoch ?? 0) + 1, crossing, plan: planFrom(from, definition, pins, asked) };
+  return { epoch: (facts.last?.epoch ?? 0) + 1, rollout, plan: planFrom(from, definition, pins, asked) };
 }

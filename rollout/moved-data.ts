@@ -1,8 +1,8 @@
-/** Which crossing moved the data that is opened now: this one, or one before it that never opened and whose work this one goes on with. */
+/** Which rollout moved the data that is opened now: this one, or one before it that never opened and whose work this one goes on with. */
 import type { DataAction } from "../config/plan.ts";
 import type { Run } from "../config/run.ts";
 
-/** Crossings that failed one after another; nobody makes more of them. */
+/** Rollouts that failed one after another; nobody makes more of them. */
 const LOOK_BACK = 20;
 
 export interface Moved {
@@ -11,10 +11,10 @@ export interface Moved {
 }
 
 export async function movedData(run: Pick<Run, "control" | "epoch">, database: string): Promise<Moved> {
-  const crossings = (await run.control.crossings(LOOK_BACK)).filter(({ epoch }) => epoch <= run.epoch).sort((a, b) => b.epoch - a.epoch);
-  const own = crossings[0]?.plan.databases[database]?.action ?? { kind: "none" };
+  const rollouts = (await run.control.rollouts(LOOK_BACK)).filter(({ epoch }) => epoch <= run.epoch).sort((a, b) => b.epoch - a.epoch);
+  const own = rollouts[0]?.plan.databases[database]?.action ?? { kind: "none" };
   if (own.kind !== "none") return { epoch: run.epoch, action: own };
-  for (const { epoch, openedAt, state, plan } of crossings.slice(1)) {
+  for (const { epoch, openedAt, state, plan } of rollouts.slice(1)) {
     if (openedAt !== null || state === "open" || state === "refused") break;
     const action = plan.databases[database]?.action;
     if (action !== undefined && action.kind !== "none" && action.kind !== "create") return { epoch, action };

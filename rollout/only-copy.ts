@@ -1,6 +1,6 @@
 /** Quarantines that hold what no export does: the only copy of it, which never goes without being named and confirmed. */
 import { readFileSync } from "node:fs";
-import type { CatalogueDatabase, ControlRecord, Crossing } from "../config/record.ts";
+import type { CatalogueDatabase, ControlRecord, Rollout } from "../config/record.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { Declared } from "../config/schema.ts";
 import { type Site, exportFolder } from "../config/site.ts";
@@ -11,7 +11,7 @@ import type { DataAction } from "../config/plan.ts";
 
 interface Looking {
   site: Site;
-  control: Pick<ControlRecord, "crossing" | "snapshotOfEpoch">;
+  control: Pick<ControlRecord, "rollout" | "snapshotOfEpoch">;
 }
 
 /**
@@ -25,8 +25,8 @@ export async function onlyCopies(
 ): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   for (const { name, database, epoch } of catalogue.filter(({ role, name }) => role === "quarantine" && !unopened.includes(name))) {
-    const crossing = await control.crossing(epoch);
-    const missing = crossing === null ? [] : inNoExport(site, crossing.runId, database);
+    const rollout = await control.rollout(epoch);
+    const missing = rollout === null ? [] : inNoExport(site, rollout.runId, database);
     if (missing.length > 0) found.set(name, missing);
   }
   return found;
@@ -57,11 +57,11 @@ export async function neverWritten(control: Looking["control"], catalogue: reado
   return names;
 }
 
-/** Whether a crossing that never opened had brought the data, or had taken the very snapshot of it that replaced it: all that came then is not users'. */
+/** Whether a rollout that never opened had brought the data, or had taken the very snapshot of it that replaced it: all that came then is not users'. */
 async function cameUnopened(control: Looking["control"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
-  const actionOf = (crossing: Crossing | null): DataAction | undefined => crossing?.plan.databases[database]?.action;
-  const replaced = actionOf(await control.crossing(epoch));
-  for (let before = await control.crossing(epoch - 1); before?.openedAt === null; before = await control.crossing(before.epoch - 1)) {
+  const actionOf = (rollout: Rollout | null): DataAction | undefined => rollout?.plan.databases[database]?.action;
+  const replaced = actionOf(await control.rollout(epoch));
+  for (let before = await control.rollout(epoch - 1); before?.openedAt === null; before = await control.rollout(before.epoch - 1)) {
     // What was refused changed nothing, and users were in again.
     if (before.state === "refused") continue;
     const action = actionOf(before);

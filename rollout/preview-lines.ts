@@ -1,5 +1,5 @@
 /** A preview as a person reads it: what must be known first comes first. */
-import type { CrossingPreview, DatabasePreview } from "./preview.ts";
+import type { RolloutPreview, DatabasePreview } from "./preview.ts";
 import { scopeText } from "../config/recorded-scope.ts";
 import type { AtRisk } from "./at-risk.ts";
 import { LARGE_OBJECTS } from "../databases/postgres/comparison-beyond.ts";
@@ -12,7 +12,7 @@ export interface Line {
 }
 
 /** The preview as lines: what a person must know first comes first. */
-export function previewLines(preview: CrossingPreview): Line[] {
+export function previewLines(preview: RolloutPreview): Line[] {
   const lines: Line[] = [];
   const say = (line: string): void => void lines.push({ severity: "info", line });
   const warn = (line: string): void => void lines.push({ severity: "warning", line });

@@ -1,11 +1,11 @@
-/** What a crossing would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
+/** What a rollout would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
 import { restoredBy } from "../state/snapshots.ts";
 import { readinessOf } from "./arming.ts";
 import { previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { atRisk, carryRefusal, losses, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
 import { copySeconds, estimate, type Estimate } from "./estimate.ts";
-import type { CrossingPlan, DataAction } from "../config/plan.ts";
+import type { RolloutPlan, DataAction } from "../config/plan.ts";
 import { openControl } from "../databases/open-state.ts";
 import type { ControlRecord, Snapshot } from "../config/record.ts";
 import { printable } from "../config/errors.ts";
@@ -41,13 +41,13 @@ export interface DatabasePreview {
   descends?: { snapshot: string; again: number };
 }
 
-export interface CrossingPreview {
+export interface RolloutPreview {
   scope: string | null;
   /** The one component the scope is for; absent: it is for none in particular. */
   component?: string;
   /** How the pins contradict the declared scope, in words; absent: they do not. */
   misfit?: string;
-  /** Release of a crossing that was begun after `from` and never opened; absent: none. */
+  /** Release of a rollout that was begun after `from` and never opened; absent: none. */
   begun?: string;
   from: string | null;
   to: string;
@@ -80,16 +80,16 @@ export interface PreviewOptions {
   before?: Pick<Site, "target">;
   /** As pinned. */
   maintenance?: Maintenance;
-  /** Seconds that drills of a scope took, newest first; only asked where no crossing was like it. */
+  /** Seconds that drills of a scope took, newest first; only asked where no rollout was like it. */
   rehearsed?: (project: string, system: string, scope: string | null) => number[];
 }
 
-export async function previewCrossing(
+export async function previewRollout(
   site: Site,
   definition: SystemDefinition,
-  plan: CrossingPlan,
+  plan: RolloutPlan,
   { exact, reached, carry = "export", before = site, maintenance, rehearsed = () => [] }: PreviewOptions,
-): Promise<CrossingPreview> {
+): Promise<RolloutPreview> {
   const control = !reached ? null : await openControl(site, definition);
   try {
     const databases: Record<string, DatabasePreview> = {};
@@ -188,9 +188,9 @@ async function lookAtRisk(
 
 /**
  * What `carry: refuse` refuses a plan for: what is counted. In the fence it is counted again.
- * @param resumes the crossing was begun before: its fence may be closed, and only that takes a refusal back
+ * @param resumes the rollout was begun before: its fence may be closed, and only that takes a refusal back
  */
-export function carryRefusals({ databases, to }: Pick<CrossingPreview, "databases" | "to">, carry: Carry, resumes: boolean): string[] {
+export function carryRefusals({ databases, to }: Pick<RolloutPreview, "databases" | "to">, carry: Carry, resumes: boolean): string[] {
   if (carry !== "refuse" || resumes) return [];
   return Object.entries(databases).flatMap(([database, { atRisk: found }]) => {
     const refusal = found?.how === "counted" ? carryRefusal(database, to, found) : null;

@@ -6,7 +6,7 @@ import type { ProtectionDefinition } from "../config/system/protection.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
 import { inLive } from "./inside.ts";
 import { givenKey, heldKey, type Keeping, type Originals } from "./originals.ts";
-import type { CrossingPlan } from "../config/plan.ts";
+import type { RolloutPlan } from "../config/plan.ts";
 import { step } from "./run.ts";
 import type { Run } from "../config/run.ts";
 import { hasTable } from "../databases/shared/tables.ts";
@@ -41,8 +41,8 @@ export async function giveBack(session: SqlSession, keeping: Keeping, protection
   return { id, rows, did: "given back" };
 }
 
-/** Those a crossing puts on: only on the way back. */
-export function protectionsOf(run: Pick<Run, "definition">, plan: CrossingPlan, database?: string): ProtectionDefinition[] {
+/** Those a rollout puts on: only on the way back. */
+export function protectionsOf(run: Pick<Run, "definition">, plan: RolloutPlan, database?: string): ProtectionDefinition[] {
   if (plan.forward) return [];
   return (run.definition.protections ?? []).filter(
     ({ scopes, database: its }) =>
@@ -53,7 +53,7 @@ export function protectionsOf(run: Pick<Run, "definition">, plan: CrossingPlan, 
 }
 
 /** Before anything stops, or on data that has just taken the place of the restricted one. */
-export async function putProtections(run: Run, phase: "fence" | "data", plan: CrossingPlan, database?: string): Promise<void> {
+export async function putProtections(run: Run, phase: "fence" | "data", plan: RolloutPlan, database?: string): Promise<void> {
   for (const protection of protectionsOf(run, plan, database)) {
     const work = (): Promise<ProtectionOutcome> =>
       inLive(run, protection.database, (session) => restrict(session, run.control, protection));
@@ -73,7 +73,7 @@ export async function putProtections(run: Run, phase: "fence" | "data", plan: Cr
 /** Data that is broken cannot be restricted: where the gate keeps users out anyway, that stops no rollback. */
 async function tolerant(
   run: Run,
-  plan: CrossingPlan,
+  plan: RolloutPlan,
   protection: ProtectionDefinition,
   work: () => Promise<ProtectionOutcome>,
 ): Promise<ProtectionOutcome | { id: string; did: string }> {
@@ -86,11 +86,11 @@ async function tolerant(
   }
 }
 
-/** Gives back whatever is held, by whichever crossing: no restriction may outlive its reason. */
+/** Gives back whatever is held, by whichever rollout: no restriction may outlive its reason. */
 export async function liftProtections(run: Run, phase: "fence" | "open"): Promise<void> {
   for (const protection of run.definition.protections ?? []) {
     if ((await run.control.kept(heldKey(protection.id))) === null) continue;
-    const plan = (await run.control.crossing(run.epoch))?.plan;
+    const plan = (await run.control.rollout(run.epoch))?.plan;
     await step(
       run,
       phase,

@@ -1,4 +1,4 @@
-/** Every reason not to begin a crossing, found before anything stops. */
+/** Every reason not to begin a rollout, found before anything stops. */
 import { restoredBy } from "../state/snapshots.ts";
 import { cannotRun } from "../workloads/index.ts";
 import { takenPorts, toRun } from "../workloads/taken-ports.ts";
@@ -15,7 +15,7 @@ import { QuarantineMissingError, type Looking } from "../databases/engine.ts";
 import { engineOf, enginesOf } from "../databases/registry.ts";
 import { planFrom, type Facts } from "./look.ts";
 import { migrationsOf, recordedMigrations } from "../databases/shared/migrations.ts";
-import type { Asked, CrossingPlan, DataAction } from "../config/plan.ts";
+import type { Asked, RolloutPlan, DataAction } from "../config/plan.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 
 /** @param left the stack as it was: its components may run on another target. */
@@ -47,13 +47,13 @@ export async function refusals(
   await collect(() => requireHome(site.home));
   // What still runs where the components ran before may have the ports until it is stopped.
   if (left === undefined || left.target === site.target) reasons.push(...(await takenPorts(site, definition, toRun(pins))));
-  let plan: CrossingPlan | null = null;
+  let plan: RolloutPlan | null = null;
   await collect(async () => {
     plan = planFrom(facts, definition, pins, asked);
     return Promise.resolve();
   });
   if (plan === null) return reasons.map(printable);
-  const planned: CrossingPlan = plan;
+  const planned: RolloutPlan = plan;
   for (const [database, { up, back, backBy }] of Object.entries(planned.databases)) {
     const known = migrationsOf(definition, database);
     for (const migration of known.filter(({ name }) => up.includes(name)))
@@ -82,7 +82,7 @@ export async function refusals(
 }
 
 /** Of data of which nothing is recorded nothing can be said: the data step looks at it again. */
-function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: CrossingPlan, facts: Facts): string[] {
+function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: RolloutPlan, facts: Facts): string[] {
   return Object.entries(planned.databases).flatMap(([database, plan]) => {
     const { action } = plan;
     const own = facts.snapshots.filter((snapshot) => snapshot.database === database);
@@ -110,14 +110,14 @@ function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: Cros
   });
 }
 
-async function previewedConstraints(site: Site, definition: SystemDefinition, plan: CrossingPlan): Promise<ConstraintPreview[]> {
+async function previewedConstraints(site: Site, definition: SystemDefinition, plan: RolloutPlan): Promise<ConstraintPreview[]> {
   if (plan.constraints === undefined || plan.constraints.length === 0) return [];
   const control = await openControl(site, definition);
   return previewConstraints(site, definition, control, plan).finally(() => control?.end());
 }
 
 /** What belongs to others is told before anybody is kept out of it. */
-async function foreignTo(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<string[]> {
+async function foreignTo(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<string[]> {
   const control = await openControl(site, definition);
   try {
     const reasons: string[] = [];
@@ -132,8 +132,8 @@ async function foreignTo(site: Site, definition: SystemDefinition, plan: Crossin
   }
 }
 
-/** What could not be fenced would fail the crossing when users are out already. */
-async function unfenceable(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
+/** What could not be fenced would fail the rollout when users are out already. */
+async function unfenceable(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<void> {
   if (!plan.fenceData) return;
   for (const { engine, databases } of await enginesOf(definition))
     await engine.refuseUnfenceable(
@@ -142,7 +142,7 @@ async function unfenceable(site: Site, definition: SystemDefinition, plan: Cross
     );
 }
 
-/** What could not be brought back would fail the crossing there, too. */
+/** What could not be brought back would fail the rollout there, too. */
 async function unrestorable(at: Looking, database: string, action: DataAction, facts: Facts): Promise<void> {
   const engine = await engineOf(at.definition, database);
   if (action.kind === "undo" && facts.catalogue.some(({ role, name }) => role === "quarantine" && name === action.quarantine))
@@ -151,7 +151,7 @@ async function unrestorable(at: Looking, database: string, action: DataAction, f
   if (snapshot !== null) await engine.refuseRestore(at, database, { snapshot });
 }
 
-async function room(site: Site, definition: SystemDefinition, plan: CrossingPlan, facts: Facts): Promise<void> {
+async function room(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<void> {
   // A copy of every database for every snapshot: whatever its data is to become.
   const copies = plan.take.flatMap(() =>
     Object.entries(plan.databases).flatMap(([database, { action }]) => (action.kind === "create" ? [] : [database])),

@@ -19,7 +19,7 @@ export interface Droppable {
 export interface Keeping {
   /** `name@generation` of snapshots, their name alone where that is pinned, and names of quarantines. */
   pinned: readonly string[];
-  /** The crossing that ends now: what it set aside stays. */
+  /** The rollout that ends now: what it set aside stays. */
   epoch: number;
   opened: readonly Opening[];
   /** Every release that is known, oldest first. */
@@ -67,7 +67,7 @@ export function beyondRetention(
         beyond(
           list.filter((one) => ledToOpening(one, keeping.opened) === good),
           keep.keep,
-          rolloutOf(keeping.opened),
+          ledTo(keeping.opened),
         ),
       )
       .filter((one) => {
@@ -85,8 +85,8 @@ function beyond<T>(list: readonly T[], count: number, of: (entry: T) => number):
   return list.filter((entry) => !kept.includes(of(entry)));
 }
 
-/** The crossing in which the attempts that took the snapshot ended. */
-function rolloutOf(opened: readonly Opening[]): (snapshot: Snapshot) => number {
+/** The rollout in which the attempts that took the snapshot ended. */
+function ledTo(opened: readonly Opening[]): (snapshot: Snapshot) => number {
   return ({ epoch }) => opened.find((opening) => opening.epoch >= epoch)?.epoch ?? epoch;
 }
 
@@ -116,7 +116,7 @@ export async function applyRetention(
 ): Promise<string[]> {
   const { control, definition, epoch } = run;
   const [opened, catalogue] = [await control.openings(), await control.catalogued()];
-  const pins = (await control.crossing(epoch))?.pins;
+  const pins = (await control.rollout(epoch))?.pins;
   const unopened = await neverWritten(control, catalogue);
   const copies = await onlyCopies(run, catalogue, unopened);
   const keeping: Keeping = {

@@ -1,6 +1,6 @@
 /** What is known of a run, put together from its record: for evidence, for the system's own account and for the report. */
 import { findSnapshot } from "../state/snapshots.ts";
-import type { Crossing, JournalEntry } from "../config/record.ts";
+import type { Rollout, JournalEntry } from "../config/record.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import type { Completion } from "../config/system/completion.ts";
 import type { DataFacts, RunFacts } from "../config/system/evidence.ts";
@@ -30,34 +30,34 @@ export function fillNames(text: string, { stamp, anchor }: { stamp: string; anch
 }
 
 export async function runFacts(run: Run, { failure, setAside, completion }: Ending): Promise<RunFacts> {
-  const crossing = await run.control.crossing(run.epoch);
-  if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
+  const rollout = await run.control.rollout(run.epoch);
+  if (rollout === null) throw new Error(`rollout ${run.epoch} has no record`);
   const journal = await run.control.journal(run.epoch);
   const { definition, site } = run;
-  const stamp = stampOf(crossing.startedAt);
+  const stamp = stampOf(rollout.startedAt);
   const data: Record<string, DataFacts> = {};
-  for (const database of Object.keys(crossing.plan.databases)) {
+  for (const database of Object.keys(rollout.plan.databases)) {
     const { epoch, action } = await movedData(run, database);
     const its = epoch === run.epoch ? journal : await run.control.journal(epoch);
     data[database] = await dataFacts(run, database, action, its, setAside[database] ?? 0);
   }
   return {
-    runId: crossing.runId,
+    runId: rollout.runId,
     epoch: run.epoch,
-    anchor: anchorOf(run, crossing),
+    anchor: anchorOf(run, rollout),
     stamp,
     system: definition.name,
     stack: site.stack,
-    scope: crossing.plan.scope,
-    forward: crossing.plan.forward,
-    rollback: isRollback(crossing.plan),
-    from: crossing.plan.fromRelease,
-    to: crossing.plan.toRelease,
-    reason: crossing.reason,
+    scope: rollout.plan.scope,
+    forward: rollout.plan.forward,
+    rollback: isRollback(rollout.plan),
+    from: rollout.plan.fromRelease,
+    to: rollout.plan.toRelease,
+    reason: rollout.reason,
     incident: site.incident ?? {},
-    startedAt: crossing.startedAt,
-    openedAt: crossing.openedAt,
-    success: failure === null && crossing.openedAt !== null,
+    startedAt: rollout.startedAt,
+    openedAt: rollout.openedAt,
+    success: failure === null && rollout.openedAt !== null,
     failure,
     data,
     checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
@@ -66,13 +66,13 @@ export async function runFacts(run: Run, { failure, setAside, completion }: Endi
   };
 }
 
-function isRollback({ forward, changes, databases }: Crossing["plan"]): boolean {
+function isRollback({ forward, changes, databases }: Rollout["plan"]): boolean {
   const kinds = Object.values(databases).map(({ action }) => action.kind);
   const data = kinds.some((kind) => kind !== "none" && kind !== "create");
   return !forward && (data || changes.some(({ from, to }) => from !== null && from !== to));
 }
 
-export function anchorOf(run: Pick<Run, "definition">, { runId, startedAt }: Pick<Crossing, "runId" | "startedAt">): string {
+export function anchorOf(run: Pick<Run, "definition">, { runId, startedAt }: Pick<Rollout, "runId" | "startedAt">): string {
   return run.definition.evidence?.anchor.replaceAll("{stamp}", stampOf(startedAt)) ?? runId;
 }
 

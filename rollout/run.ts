@@ -1,4 +1,4 @@
-/** A run works its way through the phases of one crossing; every step is journalled where the data is. */
+/** A run works its way through the phases of one rollout; every step is journalled where the data is. */
 import { RefusedError } from "../config/errors.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { Site } from "../config/site.ts";
@@ -49,7 +49,7 @@ export class RolloutRefusedError extends RefusedError {
 /** Why what was planned is not carried out although the databases answer now. */
 export const UNSEEN = "the databases could not be reached when this was planned";
 
-/** Runs one step of a phase: journalled, timed, and with its failure kept in the crossing's record. */
+/** Runs one step of a phase: journalled, timed, and with its failure kept in the rollout's record. */
 export async function step<T>(run: Run, phase: Phase, name: string, work: () => Promise<T>, detail?: (result: T) => unknown): Promise<T> {
   const entry = { epoch: run.epoch, runId: run.runId, phase, step: name };
   await run.control.note({ ...entry, status: "started" });
@@ -77,6 +77,6 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
 
 /** Release that a deployment leaves; null: it is none, or its record cannot be asked. */
 async function deployedOver({ control, epoch }: Run): Promise<string | null> {
-  const plan = (await control.crossing(epoch).catch(() => null))?.plan;
+  const plan = (await control.rollout(epoch).catch(() => null))?.plan;
   return plan?.forward === true && plan.fromRelease !== plan.toRelease ? plan.fromRelease : null;
 }

@@ -25,7 +25,7 @@ export interface RecordsVerified {
 
 export async function verifyRecords(keeping: Keeping): Promise<RecordsVerified> {
   const { site, control } = keeping;
-  const epochs = (await control.crossings(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
+  const epochs = (await control.rollouts(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
   const log = governanceFile(site);
   const problems: RecordProblem[] = chainProblems(log, await governanceHead(control)).map((problem) => ({
     what: "governance log",

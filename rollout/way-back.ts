@@ -7,7 +7,7 @@ import type { ComponentScope } from "../config/system/definition.ts";
 /** The same release opened several times in a row, with other settings or maintenance, is one stay. */
 interface Stay {
   release: string;
-  /** Crossing that brought the release in. */
+  /** Rollout that brought the release in. */
   first: number;
   last: number;
 }

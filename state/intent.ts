@@ -1,6 +1,6 @@
 /**
  * What a verb is about to do, kept beside the data before it writes a pin: the stack file alone cannot say whose pins it holds. Read again by the
- * next verb, which goes on with it; and by `undo`, for what is no pin of a crossing.
+ * next verb, which goes on with it; and by `undo`, for what is no pin of a rollout.
  */
 import type { PinEdit } from "../config/edit.ts";
 import type { ControlRecord } from "../config/record.ts";
@@ -14,8 +14,8 @@ export interface Intent {
   runId: string;
   reason: string | null;
   /** Hash of the pins it leads to. */
-  crossing: string;
-  /** Epoch of the last crossing when it was kept; 0 where there was none. */
+  rollout: string;
+  /** Epoch of the last rollout when it was kept; 0 where there was none. */
   after: number;
   /** Each of a whole key. */
   edits: PinEdit[];

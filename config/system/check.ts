@@ -71,7 +71,7 @@ export interface CheckContext extends DataAccess {
   recorded?: Record<string, SchemaObjects> | null;
   /** Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment. */
   baseline: Baseline | null;
-  /** True where the data was restored from a snapshot by the crossing under verification. */
+  /** True where the data was restored from a snapshot by the rollout under verification. */
   dataRestored: boolean;
   /** True where users could write between the baseline and now (`backout verify` on an open system). */
   open: boolean;
@@ -79,7 +79,7 @@ export interface CheckContext extends DataAccess {
   counting: Counting;
   /**
    * Of the last `lines` lines of a component's error log those written since it, and the server of its database, were last started; of one that the
-   * crossing under verification left running, those written since this attempt began.
+   * rollout under verification left running, those written since this attempt began.
    */
   errorLog(component: string, lines: number): Promise<string[]>;
   /** Declared feature flags and maintenance. */

@@ -160,7 +160,7 @@ export interface WatchLimit {
 }
 
 /**
- * A time after a crossing in which the system is looked at again and again. It is no part of the rollback's budget, and it changes nothing.
+ * A time after a rollout in which the system is looked at again and again. It is no part of the rollback's budget, and it changes nothing.
  * Its polls lie at the end of each interval: 15 minutes at 60 seconds are 15 polls. Time in which nobody looked does not count.
  */
 export interface WatchDefinition {
@@ -253,7 +253,7 @@ export interface SystemDefinition {
   deployment?: DeploymentDefinition;
   /** When to roll back, who decides, who is told: data for people and for what decides with them. */
   policy?: PolicyDefinition;
-  /** Message of the gate while it is closed for a crossing. */
+  /** Message of the gate while it is closed for a rollout. */
   maintenanceMessage: string;
   retryAfterSeconds: number;
   /** How long requests under way may take to finish after the gate has closed and before their services stop. Seconds. @default 5 */

@@ -14,7 +14,7 @@ export interface ProtectionDefinition {
   restrictSql: string;
   /** Gives the original `$2` back to the row with the key `$1`; leaves alone what somebody changed since. */
   giveBackSql: string;
-  /** Scopes it belongs to; absent: every crossing that goes back. */
+  /** Scopes it belongs to; absent: every rollout that goes back. */
   scopes?: string[];
 }
 

@@ -157,7 +157,7 @@ export interface Admission {
   servicesRole: string;
   /** Roles that services have of their own: let in with it. @default none */
   admits?: readonly string[];
-  /** The properties the database had before it was fenced for the first time in this crossing. */
+  /** The properties the database had before it was fenced for the first time in this rollout. */
   saved: DatabaseProperties;
 }
 

@@ -5,9 +5,9 @@ import type { DataAction, Lineage } from "../../config/plan.ts";
 import type { Snapshot } from "../../config/record.ts";
 import { findSnapshot, restoredBy } from "../../state/snapshots.ts";
 
-/** Where the export of the run's crossing lies: the run that began it gave it its name. */
+/** Where the export of the run's rollout lies: the run that began it gave it its name. */
 export async function exportPlace(run: Run, database: string): Promise<{ folder: string; runId: string }> {
-  const runId = (await run.control.crossing(run.epoch))?.runId ?? run.runId;
+  const runId = (await run.control.rollout(run.epoch))?.runId ?? run.runId;
   return { folder: exportFolder(run.site, runId, database), runId };
 }
 

@@ -1,4 +1,4 @@
-/** Migrations of a definition with absolute folders, and which of them a crossing runs. Pure. */
+/** Migrations of a definition with absolute folders, and which of them a rollout runs. Pure. */
 import { join } from "node:path";
 import type { Migration, MigrationState } from "../postgres/migrations.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";

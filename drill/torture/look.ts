@@ -34,12 +34,12 @@ export async function lookAtAll(stage: Stage): Promise<Seen> {
 const MODES = { off: "open", "read-only": "read-only", full: "closed" } as const;
 
 /** What status itself says is not so. */
-function toldBy({ reached, reason, crossing, gate, components }: Status, maintenance: keyof typeof MODES): string[] {
+function toldBy({ reached, reason, rollout, gate, components }: Status, maintenance: keyof typeof MODES): string[] {
   const wrong: string[] = [];
   if (!reached) wrong.push(`the database is not reached: ${reason ?? "status does not say why"}`);
-  else if (crossing === null) wrong.push("nothing is deployed");
-  else if (crossing.unfinished || crossing.state !== "open")
-    wrong.push(`crossing ${crossing.epoch} is ${crossing.state}${crossing.failure === null ? "" : `, failed at ${crossing.failure}`}`);
+  else if (rollout === null) wrong.push("nothing is deployed");
+  else if (rollout.unfinished || rollout.state !== "open")
+    wrong.push(`rollout ${rollout.epoch} is ${rollout.state}${rollout.failure === null ? "" : `, failed at ${rollout.failure}`}`);
   if (gate === null || !gate.running) wrong.push("the gate does not run");
   else if (gate.mode !== MODES[maintenance]) wrong.push(`the gate is ${gate.mode}, maintenance is ${maintenance}`);
   for (const { name, asPinned } of components) if (!asPinned) wrong.push(`${name} is not as pinned`);

@@ -68,8 +68,8 @@ export async function playRound(stage: Stage, number: number, { action, kills, a
     }
     await untilQuiet(stage);
     const out = await untilNone(() => lockedOut(stage));
-    const epoch = seen.status?.crossing?.epoch ?? before.status?.crossing?.epoch ?? 0;
-    const judgement = await judge(stage, witness, before.status?.crossing?.epoch ?? 0, epoch);
+    const epoch = seen.status?.rollout?.epoch ?? before.status?.rollout?.epoch ?? 0;
+    const judgement = await judge(stage, witness, before.status?.rollout?.epoch ?? 0, epoch);
     writeFileSync(join(witness.folder, "judgement.json"), JSON.stringify(judgement, null, 2));
     const { inserts, updates, deletes } = judgement.acknowledged;
     for (const problem of judgement.problems) say(`  the witness remarks: ${problem}`);

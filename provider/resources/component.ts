@@ -4,10 +4,10 @@ import { step } from "../../rollout/run.ts";
 import { canonical, type ComponentPin } from "../../config/pins.ts";
 import { definitionOf } from "../../config/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runFor } from "../crossing-run.ts";
-import type { CrossingInputs } from "./inputs.ts";
+import { runFor } from "../rollout-run.ts";
+import type { RolloutInputs } from "./inputs.ts";
 
-interface Inputs extends CrossingInputs {
+interface Inputs extends RolloutInputs {
   component: string;
   pin: ComponentPin;
 }

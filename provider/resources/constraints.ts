@@ -1,7 +1,7 @@
-/** Constraints as declared. Has something to do in every crossing, and whenever the catalogue says otherwise than the pins. */
+/** Constraints as declared. Has something to do in every rollout, and whenever the catalogue says otherwise than the pins. */
 import { definitionOf } from "../../config/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runFor } from "../crossing-run.ts";
+import { runFor } from "../rollout-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 
 interface Inputs extends PinnedInputs {

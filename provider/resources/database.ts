@@ -2,7 +2,7 @@
 import type { DatabasePlan } from "../../config/plan.ts";
 import type { Carry } from "../../config/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runFor } from "../crossing-run.ts";
+import { runFor } from "../rollout-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 
 interface Inputs extends PinnedInputs {

@@ -1,16 +1,16 @@
 /**
- * Closes what the crossing needs closed. The epoch is an input, computed by `check` from the gate's own record: an epoch from outputs goes
- * backwards when an update fails half-way, and without one a gate that was closed by a failed crossing would never open again.
+ * Closes what the rollout needs closed. The epoch is an input, computed by `check` from the gate's own record: an epoch from outputs goes
+ * backwards when an update fails half-way, and without one a gate that was closed by a failed rollout would never open again.
  */
-import { look, type Facts, nextCrossing } from "../../rollout/look.ts";
-import type { Asked, CrossingPlan } from "../../config/plan.ts";
-import { planCrossing } from "../../config/make-plan.ts";
+import { look, type Facts, nextRollout } from "../../rollout/look.ts";
+import type { Asked, RolloutPlan } from "../../config/plan.ts";
+import { planRollout } from "../../config/make-plan.ts";
 import { releaseRecord } from "../../state/identity.ts";
 import { controlPlace, openControl } from "../../databases/open-state.ts";
 import { enginesOf } from "../../databases/registry.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
-import { crossingOf, type Pins } from "../../config/pins.ts";
+import { rolloutOf, type Pins } from "../../config/pins.ts";
 import { definitionOf, type Site } from "../../config/site.ts";
 import type { Carry } from "../../config/schema.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
@@ -27,8 +27,8 @@ interface Inputs {
   asked: Asked;
   /** Added by check. */
   epoch: number;
-  crossing: string;
-  plan: CrossingPlan;
+  rollout: string;
+  plan: RolloutPlan;
 }
 
 async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values> {
@@ -42,16 +42,16 @@ export const fence: Resource<Inputs> = {
   beforeDelete,
   check: async (inputs, old) => {
     const definition = await definitionOf(inputs.site);
-    const facts = await look(inputs.site, definition, old === null ? undefined : crossingOf(inputs.pins));
+    const facts = await look(inputs.site, definition, old === null ? undefined : rolloutOf(inputs.pins));
     // Out of reach, the record cannot be asked: a preview then shows what the pins alone say.
     if (facts.reach.kind === "unreachable" && old !== null) {
-      const crossing = crossingOf(inputs.pins);
-      const same = old.crossing === crossing;
-      const plan: CrossingPlan = same
+      const rollout = rolloutOf(inputs.pins);
+      const same = old.rollout === rollout;
+      const plan: RolloutPlan = same
         ? old.plan
         : {
             assumed: true,
-            ...planCrossing({
+            ...planRollout({
               definition,
               from: old.pins,
               to: inputs.pins,
@@ -62,14 +62,14 @@ export const fence: Resource<Inputs> = {
               snapshots: named(inputs.pins),
             }),
           };
-      return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, crossing, plan } };
+      return { inputs: { ...inputs, epoch: same ? old.epoch : old.epoch + 1, rollout, plan } };
     }
-    const inputsNow = { ...inputs, ...nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null) };
+    const inputsNow = { ...inputs, ...nextRollout(facts, definition, inputs.pins, inputs.asked, old !== null) };
     if (old !== null && facts.last === null)
       return { inputs: inputsNow, failures: [{ property: "site", reason: elsewhere(inputs.site, definition, old) }] };
     return { inputs: inputsNow };
   },
-  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.crossing !== inputs.crossing),
+  diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch || old.rollout !== inputs.rollout),
   create: async (inputs, call) => close(inputs, call),
   update: async (old, inputs, call) => close(inputs, call, old.site),
   delete: giveBack,
@@ -92,13 +92,13 @@ async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
   }
 }
 
-/** The state knows a crossing, but the data has no record of any: another server or another database is declared than the one with the data. */
+/** The state knows a rollout, but the data has no record of any: another server or another database is declared than the one with the data. */
 function elsewhere(site: Site, definition: SystemDefinition, old: Inputs): string {
   const where =
     site.server === undefined
       ? "the stack's home on this machine is not the one beside the data. Nothing was changed: work where the data is, or begin anew after `pulumi destroy`"
       : "backout:server names another server or database than the one that holds the data. Nothing was changed: pin the one of before, or begin anew after `pulumi destroy`";
-  return `this stack was deployed (crossing ${old.epoch}), but ${controlPlace(site, definition)} has no record of it: ${where}`;
+  return `this stack was deployed (rollout ${old.epoch}), but ${controlPlace(site, definition)} has no record of it: ${where}`;
 }
 
 function assumed(definition: SystemDefinition): Facts["databases"] {

@@ -1,9 +1,9 @@
 /** Feature flags as declared; the values before are saved first. */
 import type { Call, Resource, Values } from "../resource.ts";
-import { runFor } from "../crossing-run.ts";
-import type { CrossingInputs } from "./inputs.ts";
+import { runFor } from "../rollout-run.ts";
+import type { RolloutInputs } from "./inputs.ts";
 
-interface Inputs extends CrossingInputs {
+interface Inputs extends RolloutInputs {
   flags: Record<string, boolean>;
 }
 

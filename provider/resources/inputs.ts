@@ -1,11 +1,11 @@
-/** What every resource of a crossing is given. */
+/** What every resource of a rollout is given. */
 import type { Pins } from "../../config/pins.ts";
 import type { Site } from "../../config/site.ts";
 
-export interface CrossingInputs {
+export interface RolloutInputs {
   site: Site;
   epoch: number;
 }
-export interface PinnedInputs extends CrossingInputs {
+export interface PinnedInputs extends RolloutInputs {
   pins: Pins;
 }

@@ -2,11 +2,11 @@
 import { gateIsAsDeclared } from "../../rollout/gate.ts";
 import type { Maintenance } from "../../config/pins.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runFor } from "../crossing-run.ts";
-import type { CrossingInputs } from "./inputs.ts";
+import { runFor } from "../rollout-run.ts";
+import type { RolloutInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
-interface Inputs extends CrossingInputs {
+interface Inputs extends RolloutInputs {
   maintenance: Maintenance;
 }
 

@@ -9,11 +9,11 @@ import { drift } from "../../rollout/drift.ts";
 import { failpoint } from "../../processes/failpoints.ts";
 import { dropFiles } from "../../rollout/destroy.ts";
 import { frozen, showFreeze } from "../../rollout/freeze.ts";
-import { look, type Facts, nextCrossing } from "../../rollout/look.ts";
+import { look, type Facts, nextRollout } from "../../rollout/look.ts";
 import type { Asked } from "../../config/plan.ts";
-import type { CrossingPreview } from "../../rollout/preview.ts";
+import type { RolloutPreview } from "../../rollout/preview.ts";
 import { RolloutRefusedError, UNSEEN } from "../../rollout/run.ts";
-import { crossingOf, type Pins } from "../../config/pins.ts";
+import { rolloutOf, type Pins } from "../../config/pins.ts";
 import type { Carry, Freeze } from "../../config/schema.ts";
 import { rememberGiven } from "../../config/secrets.ts";
 import { definitionOf, type Site, endpointOf } from "../../config/site.ts";
@@ -33,23 +33,23 @@ interface Inputs {
   /** Releases, oldest first, and the scope the pins are those of. */
   asked: Asked;
   /** Added by check. */
-  crossing: string;
+  rollout: string;
   reached: boolean;
-  preview: CrossingPreview | null;
+  preview: RolloutPreview | null;
 }
 
 async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<CheckAnswer<Inputs>> {
   const definition = await definitionOf(inputs.site);
-  const crossing = crossingOf(inputs.pins);
-  const facts = await look(inputs.site, definition, old === null ? undefined : crossing);
+  const rollout = rolloutOf(inputs.pins);
+  const facts = await look(inputs.site, definition, old === null ? undefined : rollout);
   if (facts.reach.kind === "unreachable") {
     call.log("warning", `the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`);
-    return { inputs: { ...inputs, crossing, reached: false, preview: null } };
+    return { inputs: { ...inputs, rollout, reached: false, preview: null } };
   }
-  const settled = old !== null && facts.last?.crossing === crossing && facts.last.state === "open";
+  const settled = old !== null && facts.last?.rollout === rollout && facts.last.state === "open";
   const moved = old !== null && old.site.target !== inputs.site.target;
-  // Of a crossing that is open there is nothing to be told, unless it is to run somewhere else.
-  const told = settled && (!moved || old.crossing === crossing);
+  // Of a rollout that is open there is nothing to be told, unless it is to run somewhere else.
+  const told = settled && (!moved || old.rollout === rollout);
   // Beside the refusals: both only look.
   const previewing = told ? null : previewed(inputs, definition, facts, old);
   previewing?.catch(() => undefined);
@@ -63,21 +63,21 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   if (unseen !== null) call.log("warning", `nobody can say what runs, and an update would be refused: ${unseen}`);
   if (inputs.freeze != null) call.log("warning", showFreeze(inputs.freeze));
   if (refused.length > 0)
-    return { inputs: { ...inputs, crossing, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
-  if (previewing === null) return { inputs: { ...inputs, crossing, reached: true, preview: old?.preview ?? null } };
+    return { inputs: { ...inputs, rollout, reached: true, preview: null }, failures: refused.map((reason) => ({ property: "", reason })) };
+  if (previewing === null) return { inputs: { ...inputs, rollout, reached: true, preview: old?.preview ?? null } };
   const { preview, lines, lossy } = await previewing;
   if (lossy.length > 0)
-    return { inputs: { ...inputs, crossing, reached: true, preview }, failures: lossy.map((reason) => ({ property: "", reason })) };
+    return { inputs: { ...inputs, rollout, reached: true, preview }, failures: lossy.map((reason) => ({ property: "", reason })) };
   for (const { severity, line } of lines) call.log(severity, line);
-  return { inputs: { ...inputs, crossing, reached: true, preview } };
+  return { inputs: { ...inputs, rollout, reached: true, preview } };
 }
 
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
-  const { carryRefusals, previewCrossing } = await import("../../rollout/preview.ts");
+  const { carryRefusals, previewRollout } = await import("../../rollout/preview.ts");
   const { previewLines } = await import("../../rollout/preview-lines.ts");
   const { rehearsedSeconds } = await import("../../state/drill-reports/rehearsed.ts");
-  const { plan } = nextCrossing(facts, definition, inputs.pins, inputs.asked, old !== null);
-  const preview = await previewCrossing(inputs.site, definition, plan, {
+  const { plan } = nextRollout(facts, definition, inputs.pins, inputs.asked, old !== null);
+  const preview = await previewRollout(inputs.site, definition, plan, {
     exact: inputs.exact,
     carry: inputs.carry,
     maintenance: inputs.pins.maintenance,
@@ -88,7 +88,7 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
   return {
     preview,
     lines: previewLines(preview),
-    lossy: carryRefusals(preview, inputs.carry, facts.last?.crossing === crossingOf(inputs.pins)),
+    lossy: carryRefusals(preview, inputs.carry, facts.last?.rollout === rolloutOf(inputs.pins)),
   };
 }
 
@@ -136,7 +136,7 @@ export const planResource: Resource<Inputs> = {
   beforeDelete,
   check,
   diff: async (old, inputs) =>
-    Promise.resolve(old.crossing !== inputs.crossing || !inputs.reached || old.site.target !== inputs.site.target),
+    Promise.resolve(old.rollout !== inputs.rollout || !inputs.reached || old.site.target !== inputs.site.target),
   create: plan,
   update: async (_old, inputs) => plan(inputs),
   /** Its components are gone by then. A server goes with what it holds. */

@@ -1,12 +1,12 @@
-/** The record of a crossing: exports, retention, governance, and the next armed copy. */
+/** The record of a rollout: exports, retention, governance, and the next armed copy. */
 import { canonical } from "../../config/pins.ts";
 import type { Declared } from "../../config/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
-import type { CrossingInputs } from "./inputs.ts";
+import type { RolloutInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
-interface Inputs extends CrossingInputs {
+interface Inputs extends RolloutInputs {
   backups: Declared["backups"];
   arm: Declared["arm"];
   /** Snapshots and quarantines a pin names. */

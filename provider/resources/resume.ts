@@ -1,10 +1,10 @@
-/** Makes run what should run. Has something to do whenever a crossing closed anything, and whenever what really runs is not as pinned. */
+/** Makes run what should run. Has something to do whenever a rollout closed anything, and whenever what really runs is not as pinned. */
 import { drift } from "../../rollout/drift.ts";
 import { ordered } from "../../config/make-plan.ts";
 import { definitionOf } from "../../config/site.ts";
 import { stopAllAt, targetOf } from "../../workloads/index.ts";
 import type { Call, Resource, Values } from "../resource.ts";
-import { runFor } from "../crossing-run.ts";
+import { runFor } from "../rollout-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 

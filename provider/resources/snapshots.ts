@@ -1,11 +1,11 @@
-/** The snapshots a crossing takes inside the fence. Nothing to take: nothing to do. */
-import type { CrossingPlan } from "../../config/plan.ts";
+/** The snapshots a rollout takes inside the fence. Nothing to take: nothing to do. */
+import type { RolloutPlan } from "../../config/plan.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
-import type { CrossingInputs } from "./inputs.ts";
+import type { RolloutInputs } from "./inputs.ts";
 
-interface Inputs extends CrossingInputs {
-  take: CrossingPlan["take"];
+interface Inputs extends RolloutInputs {
+  take: RolloutPlan["take"];
 }
 
 async function take(inputs: Inputs, call: Call): Promise<Values> {

@@ -1,6 +1,6 @@
 /** The system's own checks. While one fails nothing after this resource runs, and the gate stays closed. */
 import type { Call, Resource, Values } from "../resource.ts";
-import { runFor } from "../crossing-run.ts";
+import { runFor } from "../rollout-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 

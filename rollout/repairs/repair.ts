@@ -18,7 +18,7 @@ type Repair = Extract<DataAction, { kind: "repair" }>;
 export class NoSafetySnapshotError extends Error {
   readonly database: string;
   constructor(database: string, name: string, epoch: number) {
-    super(`no snapshot "${name}" of ${database} was taken by crossing ${epoch}: nothing was repaired`);
+    super(`no snapshot "${name}" of ${database} was taken by rollout ${epoch}: nothing was repaired`);
     this.name = "NoSafetySnapshotError";
     this.database = database;
   }
@@ -80,7 +80,7 @@ export async function exportReplaced(run: Run, database: string, { repair: name 
   return enterExports(run, database, await engine.exportReplaced(run, safety, folder, runId));
 }
 
-/** A repair that finished in this crossing is not made again; one that was killed in the middle left nothing behind. */
+/** A repair that finished in this rollout is not made again; one that was killed in the middle left nothing behind. */
 async function doneBefore(run: Run, database: string, { repair: name }: Repair): Promise<Record<string, RowsChanged> | null> {
   const entry = (await run.control.journal(run.epoch)).find(
     ({ phase, step, status, detail }) =>

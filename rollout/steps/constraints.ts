@@ -159,9 +159,9 @@ function recorder(run: Run, client: Client, name: string, constraint: Constraint
   if (records === undefined || records.database !== constraint.database) return async () => Promise.resolve();
   return async (result, notes, durationMs) => {
     if (!(await exists(client, records.requiresTable))) return;
-    const crossing = await run.control.crossing(run.epoch);
-    const why = [notes, `crossing ${run.epoch}`, run.runId, ...(crossing?.reason == null ? [] : [crossing.reason])].join("; ");
-    await client.query(records.writeSql, [crossing?.plan.scope ?? null, what, name, constraint.table, result, why, Math.round(durationMs)]);
+    const rollout = await run.control.rollout(run.epoch);
+    const why = [notes, `rollout ${run.epoch}`, run.runId, ...(rollout?.reason == null ? [] : [rollout.reason])].join("; ");
+    await client.query(records.writeSql, [rollout?.plan.scope ?? null, what, name, constraint.table, result, why, Math.round(durationMs)]);
   };
 }
 
@@ -170,27 +170,27 @@ async function exists(client: Client, table: string): Promise<boolean> {
   return rows[0]?.there === true;
 }
 
-/** What this crossing dropped must be offered for recovery by the system's own record. */
+/** What this rollout dropped must be offered for recovery by the system's own record. */
 async function allOffered(run: Run, client: Client, database: string, pins: Pins): Promise<void> {
   const records = run.definition.constraintRecords;
   if (records === undefined || records.database !== database || !(await exists(client, records.requiresTable))) return;
-  const crossing = await run.control.crossing(run.epoch);
+  const rollout = await run.control.rollout(run.epoch);
   const { rows } = await client.query<{ name: string; table: string }>(records.offeredSql);
-  for (const { name, table } of crossing?.plan.constraints ?? [])
+  for (const { name, table } of rollout?.plan.constraints ?? [])
     if (pins.constraints?.[name] === "dropped" && !rows.some((row) => row.name === name && row.table === table))
       throw new NotRecordedError(name, table);
 }
 
 /**
- * The snapshot of this crossing is looked into: it has the constraint, and as many rows of its table. Where the data itself was brought back,
+ * The snapshot of this rollout is looked into: it has the constraint, and as many rows of its table. Where the data itself was brought back,
  * what was live is in quarantine.
  */
 async function checkWayBack(run: Run, client: Client, name: string, { database, table }: ConstraintDefinition): Promise<void> {
-  const crossing = await run.control.crossing(run.epoch);
-  const action = crossing?.plan.databases[database]?.action.kind;
+  const rollout = await run.control.rollout(run.epoch);
+  const action = rollout?.plan.databases[database]?.action.kind;
   if (action !== undefined && action !== "none") return;
   const snapshot = await run.control.snapshotOfEpoch(database, BEFORE_DROP, run.epoch);
-  if (snapshot?.state !== "ready") throw new NoWayBackError(name, `crossing ${run.epoch} has no snapshot ${BEFORE_DROP} of ${database}`);
+  if (snapshot?.state !== "ready") throw new NoWayBackError(name, `rollout ${run.epoch} has no snapshot ${BEFORE_DROP} of ${database}`);
   if (snapshot.driver !== "template") return;
   // It accepts connections, and goes on to: everything that compares with it needs one.
   const copy = await connect(endpointOf(run.site), snapshot.location, { readOnly: true }).catch((error: Error) => {

@@ -24,8 +24,8 @@ export interface DataDone {
 
 export async function bringData(run: Run, database: string, pins: Pins, plan: DatabasePlan, carry: Carry = "export"): Promise<DataDone> {
   const engine = await engineOf(run.definition, database);
-  const crossing = await run.control.crossing(run.epoch);
-  if (crossing?.state === "open")
+  const rollout = await run.control.rollout(run.epoch);
+  if (rollout?.state === "open")
     return {
       lineage: await engine.lineage(run, database),
       cutOverMs: null,
@@ -43,7 +43,7 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
     );
     return { lineage: await engine.lineage(run, database), cutOverMs: null, quarantine: null, migrated: up };
   }
-  const fenced = crossing?.plan.fenceData === true;
+  const fenced = rollout?.plan.fenceData === true;
   const swap =
     plan.action.kind === "none" || plan.action.kind === "repair"
       ? null
@@ -95,7 +95,7 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
     if (moved.action.kind === "restore" || moved.action.kind === "undo") await reapplySince(run, database, moved);
   }
   // What took the place of the restricted data is not restricted; users are still out.
-  if (crossing !== null) await putProtections(run, "data", crossing.plan, database);
+  if (rollout !== null) await putProtections(run, "data", rollout.plan, database);
   return {
     lineage: await engine.lineage(run, database),
     cutOverMs: swap?.cutOverMs ?? null,

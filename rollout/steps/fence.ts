@@ -1,6 +1,6 @@
 /** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
-import type { Crossing } from "../../config/record.ts";
-import { crossingOf, type Maintenance, type Pins } from "../../config/pins.ts";
+import type { Rollout } from "../../config/record.ts";
+import { rolloutOf, type Maintenance, type Pins } from "../../config/pins.ts";
 import type { Carry } from "../../config/schema.ts";
 import type { Site } from "../../config/site.ts";
 import { targetOf } from "../../workloads/index.ts";
@@ -14,7 +14,7 @@ import { carryRefusal, countSince } from "../at-risk.ts";
 import { satisfies } from "../../databases/engine.ts";
 import { engineOf } from "../../databases/registry.ts";
 import { unfinished } from "../look.ts";
-import type { CrossingPlan } from "../../config/plan.ts";
+import type { RolloutPlan } from "../../config/plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
 import { RolloutRefusedError, step, StepOutcomeError, UNSEEN } from "../run.ts";
 import type { Run } from "../../config/run.ts";
@@ -22,7 +22,7 @@ import { mayReopen, reopenRefused } from "./reopen.ts";
 
 export interface FenceRequest {
   pins: Pins;
-  plan: CrossingPlan;
+  plan: RolloutPlan;
   reason: string | null;
   carry: Carry;
   /** Where the components run on another target, which the stack no longer names: they are stopped there, too. */
@@ -32,20 +32,20 @@ export interface FenceRequest {
 export async function closeFence(run: Run, request: FenceRequest): Promise<{ closedAt: string }> {
   const { pins, plan } = request;
   const { control, epoch } = run;
-  const before = await control.lastCrossing();
+  const before = await control.lastRollout();
   refuseOtherThanPlanned(request, before, epoch);
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
-  // An earlier attempt has begun this very crossing: what it leads to did not stand before.
-  const standing = before?.epoch === epoch ? await control.lastOpenCrossing() : before;
+  // An earlier attempt has begun this very rollout: what it leads to did not stand before.
+  const standing = before?.epoch === epoch ? await control.lastOpenRollout() : before;
   await armBefore(run, plan.databases);
-  await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: request.reason });
+  await control.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await keepCurrentConfiguration(run, pins);
   await step(run, "fence", "protect", async () => {
     await keepProperties(run, await isOpen(run, before));
     if (plan.fenceData)
       for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
     // A baseline of a system that is half down says nothing.
-    if ((await control.crossing(epoch))?.baseline === null)
+    if ((await control.rollout(epoch))?.baseline === null)
       await control.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
   });
@@ -70,7 +70,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   if (plan.fenceData) await liftProtections(run, "fence");
   await captureEvidence(run, "fenced");
   // Nothing writes any more: what is counted now is what must be there afterwards.
-  const counted = Object.keys((await control.crossing(epoch))?.baseline?.counts ?? {}).length > 0;
+  const counted = Object.keys((await control.rollout(epoch))?.baseline?.counts ?? {}).length > 0;
   if (!counted && existing(run, plan).some((database) => ["none", "repair"].includes(plan.databases[database]?.action.kind ?? "")))
     await step(
       run,
@@ -85,17 +85,17 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
 }
 
 /** What has become true since it was planned, nobody has looked at. */
-function refuseOtherThanPlanned({ pins, plan }: FenceRequest, before: Crossing | null, epoch: number): void {
+function refuseOtherThanPlanned({ pins, plan }: FenceRequest, before: Rollout | null, epoch: number): void {
   const last = before?.epoch ?? 0;
-  const next = epoch === last + 1 || (epoch === last && before?.crossing === crossingOf(pins));
+  const next = epoch === last + 1 || (epoch === last && before?.rollout === rolloutOf(pins));
   if (next && plan.assumed !== true) return;
-  const why = next ? UNSEEN : `crossing ${last} was begun since this was planned`;
+  const why = next ? UNSEEN : `rollout ${last} was begun since this was planned`;
   throw new RolloutRefusedError(`${why}. Nothing was changed. Run it again: it is planned anew.`);
 }
 
 /** The configuration that was in force, before another one is: nobody else keeps what was declared and not released. */
 async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
-  const from = (await run.control.lastOpenCrossing())?.pins;
+  const from = (await run.control.lastOpenRollout())?.pins;
   if (from === undefined || !configurationChanges(from, pins)) return;
   await step(
     run,
@@ -106,15 +106,15 @@ async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
   );
 }
 
-function existing(run: Run, plan: CrossingPlan): string[] {
+function existing(run: Run, plan: RolloutPlan): string[] {
   return Object.keys(run.definition.databases).filter((database) => plan.databases[database]?.action.kind !== "create");
 }
 
-/** Whether nothing is closed: also where an earlier attempt at this very crossing ended before it closed the data. */
-async function isOpen({ control, epoch }: Run, before: Crossing | null): Promise<boolean> {
+/** Whether nothing is closed: also where an earlier attempt at this very rollout ended before it closed the data. */
+async function isOpen({ control, epoch }: Run, before: Rollout | null): Promise<boolean> {
   if (before?.epoch !== epoch) return !unfinished(before);
   const closed = (await control.journal(epoch)).some(({ phase, step: name }) => phase === "fence" && name === "close the data");
-  return !closed && !unfinished(await control.crossing(epoch - 1));
+  return !closed && !unfinished(await control.rollout(epoch - 1));
 }
 
 /** What a copy does not carry, as it is while nothing is closed; while something is, the record of before stays. */
@@ -123,7 +123,7 @@ async function keepProperties(run: Run, everythingOpen: boolean): Promise<void> 
     await (await engineOf(run.definition, database)).keepProperties(run, database, everythingOpen);
 }
 
-function protectGate(run: Run, plan: CrossingPlan, maintenance: Maintenance): void {
+function protectGate(run: Run, plan: RolloutPlan, maintenance: Maintenance): void {
   if (plan.closeGate) closeGate(run, maintenance);
   else if (plan.maintenanceChanged && maintenance.mode !== "off") setGate(run, maintenance);
 }
@@ -132,7 +132,7 @@ function protectGate(run: Run, plan: CrossingPlan, maintenance: Maintenance): vo
 const DRAIN_SECONDS = 5;
 
 /** Lets the requests finish that came in before the gate closed. What takes longer than the limit ends with its service, and that is told. */
-async function drain(run: Run, plan: CrossingPlan): Promise<void> {
+async function drain(run: Run, plan: RolloutPlan): Promise<void> {
   const component = Object.values(run.definition.listeners)[0]?.component;
   if (component === undefined || !plan.closeGate || plan.stop.length === 0 || !gateRuns(run.site)) return;
   const limitSeconds = run.definition.drainSeconds ?? DRAIN_SECONDS;
@@ -153,7 +153,7 @@ async function drain(run: Run, plan: CrossingPlan): Promise<void> {
   );
 }
 
-async function stopAll(run: Run, plan: CrossingPlan, left?: Site): Promise<string[]> {
+async function stopAll(run: Run, plan: RolloutPlan, left?: Site): Promise<string[]> {
   const targets = [run.site, ...(left === undefined ? [] : [left])].map((site) => targetOf(site, run.definition));
   const stopped: string[] = [];
   for (const component of plan.stop)
@@ -166,7 +166,7 @@ async function stopAll(run: Run, plan: CrossingPlan, left?: Site): Promise<strin
   return stopped;
 }
 
-async function closeData(run: Run, plan: CrossingPlan): Promise<Record<string, unknown>> {
+async function closeData(run: Run, plan: RolloutPlan): Promise<Record<string, unknown>> {
   if (!plan.fenceData) return {};
   const closed: Record<string, unknown> = {};
   for (const database of existing(run, plan)) {

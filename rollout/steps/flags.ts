@@ -7,7 +7,7 @@ import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { hasTable } from "../../databases/shared/tables.ts";
 
-/** @param fenced whether the fence of the run's crossing stands; by its plan unless given. */
+/** @param fenced whether the fence of the run's rollout stands; by its plan unless given. */
 export async function setFlags(
   run: Run,
   flags: Record<string, boolean>,
@@ -15,7 +15,7 @@ export async function setFlags(
 ): Promise<{ before: Record<string, boolean> }> {
   const store = run.definition.flags;
   if (store === undefined || Object.keys(flags).length === 0) return { before: {} };
-  const stands = fenced ?? (await run.control.crossing(run.epoch))?.plan.fenceData === true;
+  const stands = fenced ?? (await run.control.rollout(run.epoch))?.plan.fenceData === true;
   return inLive(
     run,
     store.database,
@@ -50,7 +50,7 @@ export async function readFlags(session: SqlSession, store: NonNullable<Run["def
 
 /**
  * Without the rows that are there because deployments since the snapshot set their flags: nobody wrote those, and a rollback sets its own. A flag that
- * was changed by others since counts. Known only where the crossing that took the snapshot set flags, too: it has what they were before.
+ * was changed by others since counts. Known only where the rollout that took the snapshot set flags, too: it has what they were before.
  * @param fenced whether it is asked inside the fence. Who only looks is refused by one that has closed meanwhile: it would end who works there.
  */
 export async function withoutOwnFlags(
@@ -62,8 +62,8 @@ export async function withoutOwnFlags(
   const store = run.definition.flags;
   const counted = store === undefined ? undefined : risk.rows[store.requiresTable];
   if (store?.database !== database || counted === undefined || counted.inserted + counted.updated === 0) return risk;
-  const since = (await run.control.crossings(Number.MAX_SAFE_INTEGER)).filter((crossing) => crossing.epoch >= epoch).reverse();
-  const steps = (await Promise.all(since.map((crossing) => run.control.journal(crossing.epoch))))
+  const since = (await run.control.rollouts(Number.MAX_SAFE_INTEGER)).filter((rollout) => rollout.epoch >= epoch).reverse();
+  const steps = (await Promise.all(since.map((rollout) => run.control.journal(rollout.epoch))))
     .flat()
     .flatMap(({ phase, step: name, detail, epoch: of }) =>
       phase === "install" && name === "flags" && isFlagsDetail(detail) ? [{ ...detail, epoch: of }] : [],

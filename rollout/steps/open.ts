@@ -13,7 +13,7 @@ import { STAY_UP, verify } from "./verify.ts";
 /** Nothing is opened that was not verified. */
 export class NotVerifiedError extends Error {
   constructor(site: Site, epoch: number, state: string) {
-    super(`crossing ${epoch} is "${state}", not verified: the gate stays closed; run \`${upCommand(site)}\` again`);
+    super(`rollout ${epoch} is "${state}", not verified: the gate stays closed; run \`${upCommand(site)}\` again`);
     this.name = "NotVerifiedError";
   }
 }
@@ -26,15 +26,15 @@ async function verifyWhatRuns(run: Run, pins: Pins): Promise<void> {
 }
 
 export async function open(run: Run, maintenance: Maintenance): Promise<{ openedAt: string }> {
-  const crossing = await run.control.crossing(run.epoch);
-  if (crossing === null || (crossing.state !== "verified" && crossing.state !== "open"))
-    throw new NotVerifiedError(run.site, run.epoch, crossing?.state ?? "unknown");
-  if (crossing.state === "verified") await verifyWhatRuns(run, crossing.pins);
+  const rollout = await run.control.rollout(run.epoch);
+  if (rollout === null || (rollout.state !== "verified" && rollout.state !== "open"))
+    throw new NotVerifiedError(run.site, run.epoch, rollout?.state ?? "unknown");
+  if (rollout.state === "verified") await verifyWhatRuns(run, rollout.pins);
   if (maintenance.mode === "off") await liftProtections(run, "open");
   await step(run, "open", maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`, async () => {
-    if (crossing.plan.fenceData) await admitEverybody(run);
+    if (rollout.plan.fenceData) await admitEverybody(run);
     setGate(run, maintenance);
   });
   await run.control.setState(run.epoch, "open");
-  return { openedAt: (await run.control.crossing(run.epoch))?.openedAt ?? "" };
+  return { openedAt: (await run.control.rollout(run.epoch))?.openedAt ?? "" };
 }

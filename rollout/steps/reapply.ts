@@ -29,9 +29,9 @@ export function reappliedKey(epoch: number, database: string): string {
 }
 
 /**
- * Once: what services did with rows that were put back is not undone by a run that is started again, nor by a crossing that goes on where one before
+ * Once: what services did with rows that were put back is not undone by a run that is started again, nor by a rollout that goes on where one before
  * it failed. Killed before it was kept, the same export is verified and used again, and rows that are there already are left alone.
- * @param moved the crossing that moved the data, this one or one before it that never opened
+ * @param moved the rollout that moved the data, this one or one before it that never opened
  */
 export async function reapplySince(run: Run, database: string, { epoch, action }: Moved): Promise<Reapplied> {
   const engine = await engineOf(run.definition, database);
@@ -65,7 +65,7 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
         .finally(() => live.end());
       const conflicts = Object.values(tables).reduce((sum, table) => sum + table.conflicts, 0);
       const done = { tables, notHeld, conflicts, conflictFile, counts };
-      // Verification asks this crossing; whichever goes on asks the one that moved the data.
+      // Verification asks this rollout; whichever goes on asks the one that moved the data.
       for (const its of new Set([run.epoch, epoch])) await run.control.keep(reappliedKey(its, database), done);
       for (const line of leftOut(database, done)) run.log("warning", line);
       return done;
@@ -80,7 +80,7 @@ export async function rowsPutBack({ control }: Pick<Run, "control">, epoch: numb
   return tables.reduce((sum, { inserted, updated, deleted, alreadySo }) => sum + inserted + updated + deleted + alreadySo, 0);
 }
 
-/** What a crossing put back into a database, and what not. */
+/** What a rollout put back into a database, and what not. */
 export interface ReappliedTold extends Omit<Reapplied, "counts"> {
   database: string;
   /** What is not in the live data again, in words. */

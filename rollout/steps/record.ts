@@ -1,5 +1,5 @@
 /** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
-import type { Crossing } from "../../config/record.ts";
+import type { Rollout } from "../../config/record.ts";
 import type { Declared } from "../../config/schema.ts";
 import { armInBackground } from "../arming.ts";
 import { endRun } from "../ending.ts";
@@ -14,7 +14,7 @@ import { rowsPutBack } from "./reapply.ts";
 
 export type Exported = ExportFile;
 
-/** Crossings that were interrupted one after another; nobody makes more of them. */
+/** Rollouts that were interrupted one after another; nobody makes more of them. */
 const LOOK_BACK = 20;
 
 export async function record(
@@ -24,14 +24,14 @@ export async function record(
   pinned: string[],
   order: readonly string[] | null = null,
 ): Promise<{ exported: Exported[] }> {
-  const crossing = await run.control.crossing(run.epoch);
-  if (crossing === null) throw new Error(`crossing ${run.epoch} has no record`);
+  const rollout = await run.control.rollout(run.epoch);
+  if (rollout === null) throw new Error(`rollout ${run.epoch} has no record`);
   // Before retention: what an interrupted one set aside may be in no export yet.
   for (const earlier of await leftOpen(run)) {
     const before = { ...run, epoch: earlier.epoch };
     await close(before, earlier, await exportMoved(before, earlier));
   }
-  const moved = await exportMoved(run, crossing);
+  const moved = await exportMoved(run, rollout);
   await step(
     run,
     "record",
@@ -39,14 +39,14 @@ export async function record(
     () => applyRetention(run, keep, pinned, order),
     (dropped) => ({ dropped }),
   );
-  await close(run, crossing, moved);
+  await close(run, rollout, moved);
   armInBackground(run.site, arm);
   return { exported: moved.exported };
 }
 
-/** Crossings that opened, were interrupted before their record was closed, and were followed by this one; oldest first. */
-async function leftOpen({ control, epoch }: Run): Promise<Crossing[]> {
-  const earlier = (await control.crossings(LOOK_BACK)).filter((one) => one.epoch < epoch);
+/** Rollouts that opened, were interrupted before their record was closed, and were followed by this one; oldest first. */
+async function leftOpen({ control, epoch }: Run): Promise<Rollout[]> {
+  const earlier = (await control.rollouts(LOOK_BACK)).filter((one) => one.epoch < epoch);
   return earlier.filter(({ state, recordedAt }) => state === "open" && recordedAt === null).sort((a, b) => a.epoch - b.epoch);
 }
 
@@ -56,7 +56,7 @@ interface MovedData {
   setAside: Record<string, number>;
 }
 
-async function exportMoved(run: Run, { plan }: Crossing): Promise<MovedData> {
+async function exportMoved(run: Run, { plan }: Rollout): Promise<MovedData> {
   const exported: Exported[] = [];
   const setAside: Record<string, number> = {};
   for (const database of Object.keys(plan.databases)) {
@@ -78,7 +78,7 @@ async function exportMoved(run: Run, { plan }: Crossing): Promise<MovedData> {
   return { exported, setAside };
 }
 
-async function close(run: Run, { runId, plan, reason }: Crossing, { exported, setAside }: MovedData): Promise<void> {
+async function close(run: Run, { runId, plan, reason }: Rollout, { exported, setAside }: MovedData): Promise<void> {
   await step(run, "record", "governance log", () =>
     recordGovernance(governanceOf(run), {
       runId,

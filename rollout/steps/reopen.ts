@@ -3,18 +3,18 @@ import { targetOf } from "../../workloads/index.ts";
 import { setGate } from "../gate.ts";
 import { engineOf } from "../../databases/registry.ts";
 import { unfinished } from "../look.ts";
-import type { CrossingPlan } from "../../config/plan.ts";
+import type { RolloutPlan } from "../../config/plan.ts";
 import { liftProtections } from "../protections.ts";
 import type { Run } from "../../config/run.ts";
 
 /** Whether what stood before was open: only then is it known to be whole, and may be opened again as it was. */
 export async function mayReopen({ control, epoch }: Run): Promise<boolean> {
-  return !unfinished(await control.crossing(epoch - 1));
+  return !unfinished(await control.rollout(epoch - 1));
 }
 
 /** Only where `mayReopen`. */
-export async function reopenRefused(run: Run, plan: CrossingPlan): Promise<void> {
-  const from = (await run.control.lastOpenCrossing())?.pins ?? null;
+export async function reopenRefused(run: Run, plan: RolloutPlan): Promise<void> {
+  const from = (await run.control.lastOpenRollout())?.pins ?? null;
   if (from === null || from.maintenance.mode === "off") await liftProtections(run, "fence");
   if (plan.fenceData) await admitEverybody(run);
   if (from !== null) {

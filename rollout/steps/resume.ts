@@ -23,9 +23,9 @@ export class WrongReleaseError extends Error {
 }
 
 export async function resume(run: Run, pins: Pins): Promise<Record<string, string>> {
-  const crossing = await run.control.crossing(run.epoch);
+  const rollout = await run.control.rollout(run.epoch);
   // What is open is open to everybody: a service that is started again there takes nothing from anybody.
-  if (crossing?.plan.fenceData === true && crossing.state !== "open")
+  if (rollout?.plan.fenceData === true && rollout.state !== "open")
     await step(run, "resume", "let the services in", () => admitServices(run));
   const target = targetOf(run.site, run.definition);
   const states: Record<string, string> = {};
@@ -48,7 +48,7 @@ export async function resume(run: Run, pins: Pins): Promise<Record<string, strin
     );
   }
   // No verification follows where users are in already.
-  if (crossing?.state === "open")
+  if (rollout?.state === "open")
     await step(run, "resume", STAY_UP, async () => staySteady(run, pins, await running(run, pins), settleMs(run.definition, true)));
   return states;
 }

@@ -1,6 +1,6 @@
-/** Takes the snapshots a crossing needs, inside the fence: idempotent on the epoch, a new generation for every crossing. */
+/** Takes the snapshots a rollout needs, inside the fence: idempotent on the epoch, a new generation for every rollout. */
 import { engineOf } from "../../databases/registry.ts";
-import type { CrossingPlan } from "../../config/plan.ts";
+import type { RolloutPlan } from "../../config/plan.ts";
 import { InsufficientSpaceError } from "../../processes/disk-space.ts";
 import { RolloutRefusedError, step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
@@ -13,12 +13,12 @@ export interface Taken {
   driver: string;
 }
 
-export async function takeSnapshots(run: Run, take: CrossingPlan["take"]): Promise<Taken[]> {
-  const crossing = await run.control.crossing(run.epoch);
+export async function takeSnapshots(run: Run, take: RolloutPlan["take"]): Promise<Taken[]> {
+  const rollout = await run.control.rollout(run.epoch);
   const taken: Taken[] = [];
   for (const { name, automatic } of take)
     for (const database of Object.keys(run.definition.databases)) {
-      if (crossing?.plan.databases[database]?.action.kind === "create") continue;
+      if (rollout?.plan.databases[database]?.action.kind === "create") continue;
       taken.push(
         await step(
           run,
@@ -34,7 +34,7 @@ export async function takeSnapshots(run: Run, take: CrossingPlan["take"]): Promi
 
 /** The plan found enough room, and somebody has taken it since: nothing of the data was changed, so that everything runs again. */
 async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
-  const plan = (await run.control.crossing(run.epoch))?.plan;
+  const plan = (await run.control.rollout(run.epoch))?.plan;
   if (!(error instanceof InsufficientSpaceError) || plan === undefined || !(await mayReopen(run))) throw error;
   await reopenRefused(run, plan);
   throw new RolloutRefusedError(`${error.message}. Everything runs again`);
@@ -42,18 +42,18 @@ async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
 
 async function takeOne(run: Run, database: string, name: string, automatic: boolean): Promise<Taken> {
   const { control, epoch } = run;
-  const crossing = await control.crossing(epoch);
+  const rollout = await control.rollout(epoch);
   const known = await control.snapshotOfEpoch(database, name, epoch);
   if (known?.state === "ready") return { database, name, generation: known.generation, driver: known.driver };
   const engine = await engineOf(run.definition, database);
   const snapshot =
     known ??
     (await control.beginSnapshot(
-      { database, name, driver: engine.driver(run), epoch, release: crossing?.plan.fromRelease ?? null, automatic },
+      { database, name, driver: engine.driver(run), epoch, release: rollout?.plan.fromRelease ?? null, automatic },
       (generation) => engine.snapshotLocation(run, database, name, generation),
     ));
   // Killed between copy and record: the copy cannot be told from a good one, and the fence still stands, so it is made again.
   const taken = await engine.takeSnapshot(run, snapshot, known !== null);
-  await control.finishSnapshot(snapshot.id, { ...taken, baseline: crossing?.baseline ?? null });
+  await control.finishSnapshot(snapshot.id, { ...taken, baseline: rollout?.baseline ?? null });
   return { database, name, generation: snapshot.generation, driver: snapshot.driver };
 }

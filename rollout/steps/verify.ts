@@ -26,10 +26,10 @@ export class VerificationFailedError extends StepOutcomeError {
 }
 
 export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
-  const crossing = await run.control.crossing(run.epoch);
-  if (crossing !== null) await beginAttempt(run, pins, crossing);
+  const rollout = await run.control.rollout(run.epoch);
+  if (rollout !== null) await beginAttempt(run, pins, rollout);
   const before = await running(run, pins);
-  const ids = checksFor(run.definition, crossing?.plan.scope ?? null);
+  const ids = checksFor(run.definition, rollout?.plan.scope ?? null);
   const results = await step(
     run,
     "verify",
@@ -41,10 +41,10 @@ export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
     run,
     "verify",
     STAY_UP,
-    () => staySteady(run, pins, before, settleMs(run.definition, crossing?.plan.forward !== false)),
+    () => staySteady(run, pins, before, settleMs(run.definition, rollout?.plan.forward !== false)),
     (seen) => seen,
   );
-  if (crossing?.state !== "open") await run.control.setState(run.epoch, "verified");
+  if (rollout?.state !== "open") await run.control.setState(run.epoch, "verified");
   return results;
 }
 

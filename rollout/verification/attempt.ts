@@ -3,7 +3,7 @@
  * have written since rows were counted.
  */
 import { targetOf } from "../../workloads/index.ts";
-import type { Crossing, JournalEntry } from "../../config/record.ts";
+import type { Rollout, JournalEntry } from "../../config/record.ts";
 import { usersAreOut } from "../gate.ts";
 import { ordered } from "../../config/make-plan.ts";
 import { step } from "../run.ts";
@@ -12,8 +12,8 @@ import { setFlags } from "../steps/flags.ts";
 import type { Pins } from "../../config/pins.ts";
 import { countInside } from "./baseline.ts";
 
-export async function beginAttempt(run: Run, pins: Pins, crossing: Crossing): Promise<void> {
-  if (crossing.state === "open") return;
+export async function beginAttempt(run: Run, pins: Pins, rollout: Rollout): Promise<void> {
+  if (rollout.state === "open") return;
   const journal = await run.control.journal(run.epoch);
   // One that was killed while it verified has not said that it failed.
   if (journal.some(({ phase, status, runId }) => runId !== run.runId && (status === "failed" || phase === "verify"))) {
@@ -22,7 +22,7 @@ export async function beginAttempt(run: Run, pins: Pins, crossing: Crossing): Pr
     // Where users are still served, what is read of the logs begins with this attempt instead.
     if (usersAreOut(run.site)) await startAgain(run, pins, startedBy(run, journal));
   }
-  if (!crossing.plan.fenceData) await countAnew(run, crossing);
+  if (!rollout.plan.fenceData) await countAnew(run, rollout);
 }
 
 function startedBy({ runId }: Run, journal: JournalEntry[]): string[] {
@@ -50,7 +50,7 @@ async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> 
 }
 
 /** That every row of a table is gone since the first count stays to be told. */
-async function countAnew(run: Run, { baseline }: Crossing): Promise<void> {
+async function countAnew(run: Run, { baseline }: Rollout): Promise<void> {
   const before = baseline?.counts ?? {};
   if (Object.keys(before).length === 0) return;
   const now = await countInside(run, false);

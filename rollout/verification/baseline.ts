@@ -1,4 +1,4 @@
-/** What is recorded before a crossing closes anything, to compare with afterwards: rows per table, latency, flags. */
+/** What is recorded before a rollout closes anything, to compare with afterwards: rows per table, latency, flags. */
 import { engineOf } from "../../databases/registry.ts";
 import { inLive } from "../inside.ts";
 import { recordedMigrations } from "../../databases/shared/migrations.ts";
@@ -22,7 +22,7 @@ export async function captureBaseline(run: Run, from: Pins | null): Promise<Base
   return { at, release: from?.release ?? "", counts: {}, latencyMs, flags, objects, migrations };
 }
 
-/** What the copies of this crossing hold afterwards: the snapshot it takes, and the quarantine it leaves. */
+/** What the copies of this rollout hold afterwards: the snapshot it takes, and the quarantine it leaves. */
 async function migrationsNow(run: Run): Promise<Record<string, RecordedMigrations>> {
   const found: Record<string, RecordedMigrations> = {};
   for (const database of Object.keys(run.definition.databases)) {
@@ -32,7 +32,7 @@ async function migrationsNow(run: Run): Promise<Record<string, RecordedMigration
   return found;
 }
 
-/** Counts every table where nothing writes any more, and keeps the figures in the crossing's record. */
+/** Counts every table where nothing writes any more, and keeps the figures in the rollout's record. */
 export async function countInside(run: Run, fenced: boolean): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const [database, { tables }] of Object.entries(run.definition.databases)) {

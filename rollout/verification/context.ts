@@ -8,7 +8,7 @@ import { canonicalTable } from "../../databases/postgres/identifiers.ts";
 import { verifierPass } from "../gate.ts";
 import { targetOf } from "../../workloads/index.ts";
 import type { Target } from "../../workloads/target.ts";
-import type { Crossing } from "../../config/record.ts";
+import type { Rollout } from "../../config/record.ts";
 import { countsAfterReapply } from "../steps/reapply.ts";
 import { originalsOf } from "../originals.ts";
 import type { Run } from "../../config/run.ts";
@@ -22,7 +22,7 @@ export type OpenedContext = CheckContext & { end(): Promise<void> };
 /**
  * @param open users can write while the checks run (`backout verify` on an open system).
  * @param readOnly sessions refuse to write: for watches, which change nothing.
- * @param attempt it verifies the crossing: of services that were not started by it, what they wrote to their logs before is not its doing.
+ * @param attempt it verifies the rollout: of services that were not started by it, what they wrote to their logs before is not its doing.
  */
 export async function openContext(
   run: Run,
@@ -31,12 +31,12 @@ export async function openContext(
 ): Promise<OpenedContext> {
   const { site, definition, control } = run;
   const target = targetOf(site, definition);
-  const crossing = await control.crossing(run.epoch);
-  const restored = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "restore");
-  const undone = Object.values(crossing?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
+  const rollout = await control.rollout(run.epoch);
+  const restored = Object.values(rollout?.plan.databases ?? {}).some(({ action }) => action.kind === "restore");
+  const undone = Object.values(rollout?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
   const data = openData(site, { readOnly });
   const pass = verifierPass(site);
-  const earlier = attempt ? await earlierLines(target, pins, crossing) : {};
+  const earlier = attempt ? await earlierLines(target, pins, rollout) : {};
   let upSince: Promise<number | null> | undefined;
   return {
     url: (component) => `http://127.0.0.1:${site.ports[component]}`,
@@ -53,11 +53,11 @@ export async function openContext(
     running: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.run])),
     secret: (name) => definedSecret(site, definition, name),
     configuration: (component) => plainConfig(site, pins.components[component]?.config ?? {}),
-    recorded: await recordedObjects(run, pins, crossing?.baseline ?? null),
-    baseline: restored ? await restoredBaseline(run) : undone ? null : (crossing?.baseline ?? null),
+    recorded: await recordedObjects(run, pins, rollout?.baseline ?? null),
+    baseline: restored ? await restoredBaseline(run) : undone ? null : (rollout?.baseline ?? null),
     dataRestored: restored,
     open,
-    counting: open ? "any" : restored || crossing?.plan.fenceData !== false ? "exact" : "at least",
+    counting: open ? "any" : restored || rollout?.plan.fenceData !== false ? "exact" : "at least",
     errorLog: async (component, lines) => {
       const written = (await target.errorLog(component, lines, earlier[component])).slice(-lines);
       if (written.length === 0) return written;
@@ -67,7 +67,7 @@ export async function openContext(
     flags: pins.flags,
     constraints: pins.constraints ?? {},
     maintenance: pins.maintenance,
-    scope: crossing?.plan.scope ?? null,
+    scope: rollout?.plan.scope ?? null,
     schema: pins.schema,
     protections: await heldProtections(run),
     observe: (component) => target.observe(component),
@@ -76,15 +76,15 @@ export async function openContext(
   };
 }
 
-/** How far the logs of services that this crossing did not stop had come when the attempt began. */
-async function earlierLines(target: Target, pins: Pins, crossing: Crossing | null): Promise<Record<string, number>> {
-  const kept = Object.entries(pins.components).filter(([component, { run }]) => run && crossing?.plan.stop.includes(component) === false);
+/** How far the logs of services that this rollout did not stop had come when the attempt began. */
+async function earlierLines(target: Target, pins: Pins, rollout: Rollout | null): Promise<Record<string, number>> {
+  const kept = Object.entries(pins.components).filter(([component, { run }]) => run && rollout?.plan.stop.includes(component) === false);
   return Object.fromEntries(await Promise.all(kept.map(async ([component]) => [component, await target.errorMark(component)] as const)));
 }
 
 /**
  * Objects of the data as it last was at the declared release: recorded by the deployment that left that release, whether or not its snapshot is
- * restored now; else by this crossing, where it leaves the release as it is.
+ * restored now; else by this rollout, where it leaves the release as it is.
  */
 async function recordedObjects(run: Run, pins: Pins, own: Baseline | null): Promise<Baseline["objects"] | null> {
   const left = (await run.control.readySnapshots()).filter(
@@ -107,9 +107,9 @@ async function heldProtections({ definition, control }: Run): Promise<Record<str
 }
 
 async function snapshotBaseline(run: Run): Promise<Baseline | null> {
-  const crossing = await run.control.crossing(run.epoch);
+  const rollout = await run.control.rollout(run.epoch);
   const snapshots = await run.control.readySnapshots();
-  for (const [database, { action }] of Object.entries(crossing?.plan.databases ?? {})) {
+  for (const [database, { action }] of Object.entries(rollout?.plan.databases ?? {})) {
     const snapshot = restoredBy(action, snapshots, database);
     if (snapshot === null) continue;
     const tables = (snapshot.manifest as { tables?: Record<string, { rows: number }> } | null)?.tables;

@@ -10,7 +10,7 @@ import type { Poll } from "./watch-rule.ts";
 export interface WatchBegin {
   watch: string;
   title: string;
-  /** Of the crossing it follows. */
+  /** Of the rollout it follows. */
   epoch: number;
   runId: string;
   /** Wall time, ISO 8601. */
@@ -80,7 +80,7 @@ function append(file: string, line: Line): void {
   appendFileSync(file, `${torn ? "\n" : ""}${JSON.stringify(line)}\n`, { mode: 0o600 });
 }
 
-/** Every attempt at a watch after one crossing, oldest first. */
+/** Every attempt at a watch after one rollout, oldest first. */
 export function recordsOf(site: Pick<Site, "home">, epoch: number, watch: string): WatchRecord[] {
   const folder = watchesFolder(site);
   if (!existsSync(folder)) return [];

@@ -1,6 +1,6 @@
 /** Carries a watch through: a poll at the end of each interval, every one kept, until its verdict is certain. Changes nothing of what it watches. */
 import { openControl } from "../../databases/open-state.ts";
-import type { Crossing } from "../../config/record.ts";
+import type { Rollout } from "../../config/record.ts";
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { CheckResult, Figures } from "../../config/system/check.ts";
@@ -13,7 +13,7 @@ import { judgeWatch, pollCount, tellPoll, type Poll } from "./watch-rule.ts";
 export interface WatchRequest {
   site: Site;
   definition: SystemDefinition;
-  crossing: Crossing;
+  rollout: Rollout;
   watch: string;
   runId: string;
   speed: number;
@@ -22,9 +22,9 @@ export interface WatchRequest {
 
 /** Begins the watch, or goes on with the attempt that was interrupted. One that has passed is left as it is. */
 export async function carryThrough(request: WatchRequest): Promise<WatchRecord> {
-  const { site, definition, crossing, watch, say, speed } = request;
+  const { site, definition, rollout, watch, say, speed } = request;
   const described = definition.watches![watch]!;
-  const earlier = recordsOf(site, crossing.epoch, watch).filter(({ begin }) => begin.speed === speed);
+  const earlier = recordsOf(site, rollout.epoch, watch).filter(({ begin }) => begin.speed === speed);
   const passed = earlier.find(({ end }) => end?.state === "passed");
   if (passed !== undefined) return passed;
   const interrupted = earlier.at(-1)?.end === null ? earlier.at(-1) : undefined;
@@ -44,20 +44,20 @@ export async function carryThrough(request: WatchRequest): Promise<WatchRecord> 
       return endWatch(record, {
         at: iso(clock),
         state: "failed",
-        reasons: ["another crossing began: what was watched is no longer there"],
+        reasons: ["another rollout began: what was watched is no longer there"],
       });
     record = addPoll(record, poll);
     say(`  ${poll.at}  ${poll.n} of ${total}  ${poll.healthy ? `healthy${tellFigures(poll.figures)}` : tellPoll(poll)}`);
   }
 }
 
-function begin({ site, definition, crossing, watch, runId, speed, say }: WatchRequest): WatchRecord {
+function begin({ site, definition, rollout, watch, runId, speed, say }: WatchRequest): WatchRecord {
   const { title, intervalSeconds, durationMinutes } = definition.watches![watch]!;
   const polls = pollCount({ durationMinutes, intervalSeconds });
   say(
     `${watch}: ${title}: ${polls} polls, one every ${intervalSeconds} s${speed === 1 ? "" : `, ${speed} times as fast as the wall's clock`}`,
   );
-  return beginWatch(site, { watch, title, epoch: crossing.epoch, runId, at: new Date().toISOString(), speed, polls, intervalSeconds });
+  return beginWatch(site, { watch, title, epoch: rollout.epoch, runId, at: new Date().toISOString(), speed, polls, intervalSeconds });
 }
 
 /** Counted from the last look: time in which nobody looked only moves the end. */
@@ -80,16 +80,16 @@ function iso(clock: Clock): string {
 
 /** Everything is opened anew for each poll: in a day servers restart. What cannot be opened is not healthy. */
 async function pollOnce(request: WatchRequest, n: number, clock: Clock): Promise<Poll | "superseded"> {
-  const { site, definition, crossing, watch, runId } = request;
+  const { site, definition, rollout, watch, runId } = request;
   let results: CheckResult[];
   try {
     const control = await openControl(site, definition);
     if (control === null) throw new Error("the control record is gone");
     try {
-      const last = await control.lastCrossing();
-      if (last?.epoch !== crossing.epoch || last.state !== "open") return "superseded";
-      const run = { site, definition, control, epoch: crossing.epoch, runId, log: () => undefined };
-      const context = await openContext(run, crossing.pins, { open: true, readOnly: true });
+      const last = await control.lastRollout();
+      if (last?.epoch !== rollout.epoch || last.state !== "open") return "superseded";
+      const run = { site, definition, control, epoch: rollout.epoch, runId, log: () => undefined };
+      const context = await openContext(run, rollout.pins, { open: true, readOnly: true });
       results = await runChecks(definition, definition.watches![watch]!.checks, context).finally(() => context.end());
     } finally {
       await control.end();

@@ -1,5 +1,5 @@
-/** Which watches follow a crossing, how far they are, and which comes next. */
-import type { Crossing } from "../../config/record.ts";
+/** Which watches follow a rollout, how far they are, and which comes next. */
+import type { Rollout } from "../../config/record.ts";
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { recordsOf, type WatchRecord } from "./watch-record.ts";
@@ -13,8 +13,8 @@ export interface WatchState {
   record: WatchRecord | null;
 }
 
-/** Ids of the watches that follow a crossing, in the definition's order. Pins that are no scope's count as the system's usual one. */
-export function watchesAfter(definition: SystemDefinition, { plan }: Pick<Crossing, "plan">): string[] {
+/** Ids of the watches that follow a rollout, in the definition's order. Pins that are no scope's count as the system's usual one. */
+export function watchesAfter(definition: SystemDefinition, { plan }: Pick<Rollout, "plan">): string[] {
   const what = plan.forward ? "deploy" : (plan.scope ?? definition.defaultScope);
   return Object.entries(definition.watches ?? {}).flatMap(([id, { after }]) => (after.includes(what) ? [id] : []));
 }
@@ -23,12 +23,12 @@ export function watchesAfter(definition: SystemDefinition, { plan }: Pick<Crossi
 export function watchStates(
   site: Pick<Site, "home">,
   definition: SystemDefinition,
-  crossing: Pick<Crossing, "plan" | "epoch">,
+  rollout: Pick<Rollout, "plan" | "epoch">,
   speed: number,
 ): WatchState[] {
-  return watchesAfter(definition, crossing).map((id) => {
+  return watchesAfter(definition, rollout).map((id) => {
     const { title, durationMinutes: minutes } = definition.watches![id]!;
-    const records = recordsOf(site, crossing.epoch, id).filter(({ begin }) => begin.speed <= speed);
+    const records = recordsOf(site, rollout.epoch, id).filter(({ begin }) => begin.speed <= speed);
     const record = records.find(({ end }) => end?.state === "passed") ?? records.at(-1) ?? null;
     return { id, title, minutes, state: record === null ? "due" : (record.end?.state ?? "going"), record };
   });

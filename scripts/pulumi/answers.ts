@@ -1,5 +1,5 @@
 /** What verbs answer with --json; the drill reads it. */
-import type { CrossingOutcome } from "./cross.ts";
+import type { RolloutOutcome } from "./cross.ts";
 import type { ListedItem } from "../../rollout/preflight/list.ts";
 
 import type { Poll } from "../../rollout/verification/watch-rule.ts";
@@ -8,9 +8,9 @@ import type { Freeze } from "../../config/schema.ts";
 import type { Maintenance } from "../../config/pins.ts";
 import type { WatchState } from "../../rollout/verification/watches-due.ts";
 
-export interface DeployOutcome extends CrossingOutcome {
+export interface DeployOutcome extends RolloutOutcome {
   /** The way back that was taken by itself; null where none was needed or wanted. */
-  rolledBack: CrossingOutcome | null;
+  rolledBack: RolloutOutcome | null;
   armed: boolean;
   /** What the system asks for before a deployment, and what became of it; empty where it asks for nothing, or there was nothing to leave. */
   before: ListedItem[];
@@ -51,14 +51,14 @@ export interface WatchOutcome {
 export interface Status {
   stack: string;
   system: string;
-  /** The update that goes on with an unfinished crossing, and starts what is down. */
+  /** The update that goes on with an unfinished rollout, and starts what is down. */
   up: string;
   /** What was begun and is not done, and the command that goes on with it as it was begun; null: nothing. */
   pending: { title: string; command: string } | null;
   declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
   reached: boolean;
   reason: string | null;
-  crossing: {
+  rollout: {
     epoch: number;
     state: string;
     from: string | null;
@@ -83,7 +83,7 @@ export interface Status {
   schemaAhead: string[];
   /** `onlyCopyOf`: what no export holds of it; absent: nothing. */
   quarantines: { name: string; database: string; createdAt: string; sizeBytes: number; onlyCopyOf?: string[]; drop?: string }[];
-  /** Watches after the last crossing. */
+  /** Watches after the last rollout. */
   watches: { id: string; title: string; state: WatchState["state"]; polls: number; of: number | null }[];
   /** All copies of the data beside the live one. */
   copiesBytes: number;

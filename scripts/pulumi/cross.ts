@@ -1,7 +1,7 @@
 /** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the control record says happened. */
 import { keepIntent, keptIntent, type Intent } from "../../state/intent.ts";
 import { openControl } from "../../databases/open-state.ts";
-import type { ControlRecord, Crossing, JournalEntry } from "../../config/record.ts";
+import type { ControlRecord, Rollout, JournalEntry } from "../../config/record.ts";
 import { isDone } from "../../rollout/look.ts";
 import { PHASES } from "../../config/phases.ts";
 import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
@@ -24,13 +24,13 @@ export interface PhaseTime {
   status: "done" | "failed" | "over budget";
 }
 
-export interface CrossingOutcome {
+export interface RolloutOutcome {
   ok: boolean;
-  /** The stack was as it was to be: nothing was stopped, and there is no new crossing. */
+  /** The stack was as it was to be: nothing was stopped, and there is no new rollout. */
   unchanged: boolean;
   runId: string;
   epoch: number | null;
-  /** Of the last crossing; `none` before the first, `unknown` where the control record cannot be asked. */
+  /** Of the last rollout; `none` before the first, `unknown` where the control record cannot be asked. */
   state: string;
   scope: string | null;
   from: string | null;
@@ -65,7 +65,7 @@ export interface Crossed {
 }
 
 /** Writes the pins and runs the update. A refused update leaves the stack file as it was. @throws StackChangedError */
-export async function cross(before: OpenStack, text: string, { runId, reason, intent }: Crossed): Promise<CrossingOutcome> {
+export async function cross(before: OpenStack, text: string, { runId, reason, intent }: Crossed): Promise<RolloutOutcome> {
   // Selecting costs as much as a start of the engine; a file without the mark of a stack that was made belongs to none.
   if (!/^(?:encryptionsalt|secretsprovider):/m.test(before.text)) await ensureStack(before.project, before.stack);
   const startedAt = performance.now();
@@ -103,13 +103,13 @@ function putBack(written: OpenStack, text: string): void {
   }
 }
 
-/** What is true before: the last crossing, and whose pins stand in the stack file. */
+/** What is true before: the last rollout, and whose pins stand in the stack file. */
 async function begin(
   stack: OpenStack,
   intent: Omit<Intent, "after"> | undefined,
-): Promise<{ last: Crossing | null; intent: Intent | null }> {
+): Promise<{ last: Rollout | null; intent: Intent | null }> {
   const was = await withControl(stack, async (control) => {
-    const last = await control.lastCrossing();
+    const last = await control.lastRollout();
     const kept = await keptIntent(control);
     if (intent !== undefined) await keepIntent(control, { ...intent, after: last?.epoch ?? 0 });
     return { last, intent: kept };
@@ -138,8 +138,8 @@ async function update({ project, stack }: OpenStack, runId: string, reason: stri
 }
 
 /** Nothing is to be done: the stack is as it was opened last. */
-export async function unchanged(stack: OpenStack, runId: string): Promise<CrossingOutcome> {
-  const last = await withControl(stack, (control) => control.lastCrossing());
+export async function unchanged(stack: OpenStack, runId: string): Promise<RolloutOutcome> {
+  const last = await withControl(stack, (control) => control.lastRollout());
   return outcomeOf(stack, { runId, was: last }, 0, { code: 0, output: "" });
 }
 
@@ -151,40 +151,40 @@ function progress({ urn, severity, message }: Said): void {
 
 async function outcomeOf(
   stack: OpenStack,
-  { runId, was }: { runId: string; was: Crossing | null },
+  { runId, was }: { runId: string; was: Rollout | null },
   seconds: number,
   { code, output }: PulumiOutcome,
-): Promise<CrossingOutcome> {
+): Promise<RolloutOutcome> {
   const { control, silent } = await askControl(stack, code);
   try {
-    const crossing = (await control?.lastCrossing()) ?? null;
-    const ours = crossing !== null && control !== null && (await worked(control, crossing, runId));
-    const journal = ours ? await control.journal(crossing.epoch) : [];
-    const scope = ours && crossing.plan.scope !== null ? stack.definition.scopes[crossing.plan.scope] : undefined;
+    const rollout = (await control?.lastRollout()) ?? null;
+    const ours = rollout !== null && control !== null && (await worked(control, rollout, runId));
+    const journal = ours ? await control.journal(rollout.epoch) : [];
+    const scope = ours && rollout.plan.scope !== null ? stack.definition.scopes[rollout.plan.scope] : undefined;
     // Who cannot ask does not know whether anything was changed: then the pins stay.
-    const refused = code !== 0 && silent === null && (!ours || crossing.state === "refused");
+    const refused = code !== 0 && silent === null && (!ours || rollout.state === "refused");
     const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)
       ?.detail as { cutOverMs: number; quarantine: string; wentAlong?: string[] } | undefined;
     const ended = journal.findLast(({ phase, step, status }) => phase === "evidence" && step === "ended" && status === "finished")
       ?.detail as Ended | undefined;
-    const settled = isDone(was) && was?.epoch === crossing?.epoch;
+    const settled = isDone(was) && was?.epoch === rollout?.epoch;
     return {
       ok: code === 0,
       unchanged: code === 0 && settled,
       runId,
-      epoch: crossing?.epoch ?? null,
-      state: silent !== null ? "unknown" : (crossing?.state ?? "none"),
-      scope: crossing?.plan.scope ?? null,
-      from: ours || settled ? crossing!.plan.fromRelease : null,
-      to: crossing?.plan.toRelease ?? stack.declared.release,
+      epoch: rollout?.epoch ?? null,
+      state: silent !== null ? "unknown" : (rollout?.state ?? "none"),
+      scope: rollout?.plan.scope ?? null,
+      from: ours || settled ? rollout!.plan.fromRelease : null,
+      to: rollout?.plan.toRelease ?? stack.declared.release,
       seconds: round(seconds),
       cutOverMs: cut === undefined ? null : Math.round(cut.cutOverMs * 10) / 10,
       quarantine: cut?.quarantine ?? null,
       wentAlong: cut?.wentAlong ?? [],
-      phases: phaseTimes(journal, scope, isDone(crossing)),
+      phases: phaseTimes(journal, scope, isDone(rollout)),
       checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
-      exported: ours ? await control.exports(crossing.epoch) : [],
-      putBack: ours ? await reappliedBy({ control, definition: stack.definition }, crossing.epoch) : [],
+      exported: ours ? await control.exports(rollout.epoch) : [],
+      putBack: ours ? await reappliedBy({ control, definition: stack.definition }, rollout.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
       failure:
@@ -192,7 +192,7 @@ async function outcomeOf(
           ? null
           : refused
             ? failureOf(output)
-            : whatNext(stack, failureOf(output), { silent, opened: crossing?.state === "open" }),
+            : whatNext(stack, failureOf(output), { silent, opened: rollout?.state === "open" }),
       refused,
       up: upCommand(stack.site),
     };
@@ -229,13 +229,13 @@ function whatNext({ site }: OpenStack, failure: string, { silent, opened }: { si
   return lines.join("\n");
 }
 
-async function worked(control: ControlRecord, crossing: Crossing, runId: string): Promise<boolean> {
-  return crossing.runId === runId || (await control.journal(crossing.epoch)).some((entry) => entry.runId === runId);
+async function worked(control: ControlRecord, rollout: Rollout, runId: string): Promise<boolean> {
+  return rollout.runId === runId || (await control.journal(rollout.epoch)).some((entry) => entry.runId === runId);
 }
 
 /**
  * Seconds per phase: from the first start to the last end of its steps, in each run that worked at it; what lay between runs is nobody's work.
- * @param done whether the crossing is: of one that was interrupted between two steps the last phase is not.
+ * @param done whether the rollout is: of one that was interrupted between two steps the last phase is not.
  */
 export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: ScopeDefinition | undefined, done = true): PhaseTime[] {
   const reached = journal.findLast(({ step }) => step !== "results")?.phase;

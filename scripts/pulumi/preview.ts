@@ -1,11 +1,11 @@
 /** What the stack file as it would stand does, whoever asks: the verb, the drill, the tests of damaged files. */
 import { type LineChange, changedLines } from "../../config/edit.ts";
-import { type Maintenance, crossingOf } from "../../config/pins.ts";
+import { type Maintenance, rolloutOf } from "../../config/pins.ts";
 import type { Freeze } from "../../config/schema.ts";
-import { type CrossingPreview, previewCrossing, carryRefusals } from "../../rollout/preview.ts";
+import { type RolloutPreview, previewRollout, carryRefusals } from "../../rollout/preview.ts";
 import type { OpenStack } from "./stack.ts";
 import { relative } from "node:path";
-import { look, nextCrossing } from "../../rollout/look.ts";
+import { look, nextRollout } from "../../rollout/look.ts";
 import { frozen } from "../../rollout/freeze.ts";
 import { refusals } from "../../rollout/refusals.ts";
 import { rehearsedSeconds } from "../../state/drill-reports/rehearsed.ts";
@@ -28,12 +28,12 @@ export interface PreviewOutcome {
   maintenance: Maintenance;
   /** Nothing newer may be deployed afterwards; null: nothing is frozen. */
   freeze: Freeze | null;
-  /** What is declared is what was opened last: there is no crossing to be made. */
+  /** What is declared is what was opened last: there is no rollout to be made. */
   settled: boolean;
   /** Where it is settled: what is otherwise than declared and put right by an update, in words. */
   drifted: string[];
   /** Null where the database cannot be reached, where it would be refused, and where it is settled. */
-  preview: CrossingPreview | null;
+  preview: RolloutPreview | null;
 }
 
 /** @param before the stack as it is; @param after with the pins as they would be. */
@@ -57,15 +57,15 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   const { site, definition, pins, asked } = after;
   const facts = await look(site, definition);
   if (facts.reach.kind === "unreachable") return { ...told, reached: false, unknown: facts.reach.reason };
-  if (facts.last?.state === "open" && facts.last.crossing === crossingOf(pins) && before.site.target === site.target)
+  if (facts.last?.state === "open" && facts.last.rollout === rolloutOf(pins) && before.site.target === site.target)
     return { ...told, settled: true, drifted: await driftOf(after) };
   const refused = [
     ...frozen(freeze, facts, pins, asked, after),
     ...(await refusals(site, definition, pins, facts, asked, after.declared.violations, before.site)),
   ];
   if (refused.length > 0) return { ...told, refused };
-  const { plan } = nextCrossing(facts, definition, pins, asked, true);
-  const preview = await previewCrossing(site, definition, plan, {
+  const { plan } = nextRollout(facts, definition, pins, asked, true);
+  const preview = await previewRollout(site, definition, plan, {
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",
     before: before.site,
@@ -73,7 +73,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     maintenance: pins.maintenance,
     rehearsed: rehearsedSeconds,
   });
-  const lossy = carryRefusals(preview, after.declared.carry, facts.last?.crossing === crossingOf(pins));
+  const lossy = carryRefusals(preview, after.declared.carry, facts.last?.rollout === rolloutOf(pins));
   return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
 }
 

@@ -1,5 +1,5 @@
 /** The pins of a rollback: which release, which snapshot, what is blocked. */
-import type { Crossing } from "../../config/record.ts";
+import type { Rollout } from "../../config/record.ts";
 import { orderOf } from "../../rollout/look.ts";
 import { commandOf } from "../../config/commands.ts";
 import { releaseBefore, settingsBefore, snapshotLeft } from "../../rollout/way-back.ts";
@@ -8,7 +8,7 @@ import { revealed } from "../../config/secret-config.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { own } from "../../config/own.ts";
 import { repairsOf } from "../../config/repairs.ts";
-import { canonical, crossingOf, showDataPin } from "../../config/pins.ts";
+import { canonical, rolloutOf, showDataPin } from "../../config/pins.ts";
 import { recordedEdits } from "../../config/recorded-pins.ts";
 import { askedOf, scopeEdits } from "../../config/scope.ts";
 import type { Carry } from "../../config/schema.ts";
@@ -71,20 +71,20 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
     // What is on its way is said before what this one lacks.
     () => requireSettled(standing, wish.anew, mayBegin),
   );
-  const crossing = crossingOf((await openStack(stack, text)).pins);
+  const rollout = rolloutOf((await openStack(stack, text)).pins);
   // Whoever edited the same pins by hand and was interrupted means the same.
-  if (pending?.crossing?.crossing !== crossing) requireSettled(standing, wish.anew, mayBegin);
-  if (lastOpen !== null && pending === null && lastOpen.crossing !== crossing) requireOlder(stack, wish, lastOpen);
+  if (pending?.rollout?.rollout !== rollout) requireSettled(standing, wish.anew, mayBegin);
+  if (lastOpen !== null && pending === null && lastOpen.rollout !== rollout) requireOlder(stack, wish, lastOpen);
   return text;
 }
 
 /** What runs already cannot be gone back to. @throws RefusedError */
-function requireOlder({ definition }: OpenStack, { to, scope, snapshot }: RollbackWish, { epoch, openedAt, pins }: Crossing): void {
+function requireOlder({ definition }: OpenStack, { to, scope, snapshot }: RollbackWish, { epoch, openedAt, pins }: Rollout): void {
   const found = own(definition.scopes, scope ?? definition.defaultScope);
   if (to !== pins.release || snapshot !== undefined || !goesBack(found)) return;
   const data = found?.pins.data === "snapshot" ? ", or the snapshot that is to be restored with --snapshot" : "";
   throw new RefusedError(
-    `${to} is what runs: it opened last (crossing ${epoch}, ${openedAt}). Name an older release with --to${data}; nothing was changed`,
+    `${to} is what runs: it opened last (rollout ${epoch}, ${openedAt}). Name an older release with --to${data}; nothing was changed`,
   );
 }
 

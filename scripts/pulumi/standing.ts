@@ -1,23 +1,23 @@
 /** Where a stack stands by its record, which a stack file alone cannot say: what opened last, what was begun and is not done, and who began it. */
 import { keptIntent, type Intent } from "../../state/intent.ts";
 import { openControl } from "../../databases/open-state.ts";
-import type { CatalogueDatabase, Crossing, Snapshot, Opening } from "../../config/record.ts";
+import type { CatalogueDatabase, Rollout, Snapshot, Opening } from "../../config/record.ts";
 import { isDone, look, type Reach } from "../../rollout/look.ts";
 import { commandOf, upCommand } from "../../config/commands.ts";
 import { editPins } from "../../config/edit.ts";
-import { crossingOf, type Pins } from "../../config/pins.ts";
+import { rolloutOf, type Pins } from "../../config/pins.ts";
 import type { OpenStack } from "./stack.ts";
 import { say } from "./outcome.ts";
 import { RefusedError } from "../../config/errors.ts";
 
 export interface Standing {
   reach: Reach;
-  /** Last crossing, whatever became of it. */
-  last: Crossing | null;
+  /** Last rollout, whatever became of it. */
+  last: Rollout | null;
   /** The one that opened last: what a way back leads to. */
-  lastOpen: Crossing | null;
+  lastOpen: Rollout | null;
   snapshots: Snapshot[];
-  /** Crossings that opened, oldest first. */
+  /** Rollouts that opened, oldest first. */
   opened: Opening[];
   catalogue: CatalogueDatabase[];
   /** Of the verb that wrote pins last. */
@@ -30,7 +30,7 @@ export interface Pending {
   /** Of the verb that began it; null: it was begun by `pulumi up`. */
   intent: Intent | null;
   /** Null: its pins are written, and nothing else has happened. */
-  crossing: Crossing | null;
+  rollout: Rollout | null;
   /** It leads to a newer release. */
   forward: boolean;
   /** The release it leads to. */
@@ -59,16 +59,16 @@ export async function intentKept({ site, definition }: OpenStack): Promise<Inten
 /** What was begun and is not done. Pure. */
 export function pendingOf(
   { site, pins }: { site: OpenStack["site"]; pins: Pins },
-  last: Crossing | null,
+  last: Rollout | null,
   intent: Intent | null,
 ): Pending | null {
   const command = (of: Intent | null): string => (of === null ? upCommand(site) : commandOf(site.project, "backout", of.command));
   const isBack = (of: Intent): boolean => of.verb !== "deploy" || of.failed !== undefined;
   const epoch = last?.epoch ?? 0;
-  const ofLast = intent !== null && intent.crossing === last?.crossing;
-  if (intent !== null && !ofLast && intent.after === epoch && intent.crossing === crossingOf(pins)) {
+  const ofLast = intent !== null && intent.rollout === last?.rollout;
+  if (intent !== null && !ofLast && intent.after === epoch && intent.rollout === rolloutOf(pins)) {
     const title = `\`${command(intent)}\` (run ${intent.runId}) has written its pins and was interrupted before anything was stopped`;
-    return { intent, crossing: null, forward: !isBack(intent), release: pins.release, title, command: command(intent) };
+    return { intent, rollout: null, forward: !isBack(intent), release: pins.release, title, command: command(intent) };
   }
   if (last === null || last.state === "refused" || isDone(last)) return null;
   const own = ofLast ? intent : null;
@@ -76,10 +76,10 @@ export function pendingOf(
   const how = last.failure === null ? "" : `, failed at ${last.failure}`;
   return {
     intent: own,
-    crossing: last,
+    rollout: last,
     forward: own === null ? forward && fromRelease !== toRelease : !isBack(own),
     release: toRelease,
-    title: `${own === null ? "an update" : `\`${command(own)}\``} is unfinished: crossing ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}, is "${last.state}"${how}`,
+    title: `${own === null ? "an update" : `\`${command(own)}\``} is unfinished: rollout ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}, is "${last.state}"${how}`,
     command: command(own),
   };
 }
@@ -104,24 +104,24 @@ export function requireDeployed({ stack }: OpenStack, standing: Standing): void 
 /** Whether the verb that wrote pins last is this one with this goal: still on its way, or done with what is open now. */
 export function askedBefore({ intent, pending, last }: Standing, verb: Intent["verb"], goal: string): Intent | null {
   if (intent === null || intent.verb !== verb || intent.goal !== goal) return null;
-  const done = pending === null && last?.state === "open" && last.crossing === intent.crossing;
+  const done = pending === null && last?.state === "open" && last.rollout === intent.rollout;
   return pending?.intent === intent || done ? intent : null;
 }
 
 /** Whether bringing the stack to these pins goes on with what was begun, whose words then stand. Says so. */
 export function goesOnWith({ intent, pending, last }: Standing, { pins }: OpenStack): boolean {
-  const crossing = crossingOf(pins);
-  if (pending !== null && (pending.intent?.crossing === crossing || pending.crossing?.crossing === crossing)) {
+  const rollout = rolloutOf(pins);
+  if (pending !== null && (pending.intent?.rollout === rollout || pending.rollout?.rollout === rollout)) {
     say(`${pending.title}: it is gone on with`);
-    return pending.intent?.crossing === crossing;
+    return pending.intent?.rollout === rollout;
   }
   // What is done already keeps the words by which it was done.
-  return intent?.crossing === crossing && last?.crossing === crossing;
+  return intent?.rollout === rollout && last?.rollout === rollout;
 }
 
 /** The stack file with what a verb has written, or was about to write. */
-export function textOf(stack: OpenStack, { crossing, edits }: Intent): string {
-  return crossingOf(stack.pins) === crossing ? stack.text : editPins(stack.text, edits);
+export function textOf(stack: OpenStack, { rollout, edits }: Intent): string {
+  return rolloutOf(stack.pins) === rollout ? stack.text : editPins(stack.text, edits);
 }
 
 /**
@@ -141,6 +141,6 @@ export function requireSettled(
 }
 
 /** It came to its own end, and that was told: what comes next is for whoever reads it to decide. An interrupted one has told nobody. */
-export function hasFailed({ crossing }: Pending): boolean {
-  return crossing?.failure != null;
+export function hasFailed({ rollout }: Pending): boolean {
+  return rollout?.failure != null;
 }

@@ -1,5 +1,5 @@
 /** The way back from a deployment that did not open: the pins that opened last, with the data as it was before anything was tried. */
-import type { Crossing, Snapshot } from "../../config/record.ts";
+import type { Rollout, Snapshot } from "../../config/record.ts";
 import type { PinEdit } from "../../config/edit.ts";
 import type { DataPin, Pins } from "../../config/pins.ts";
 import { dataText, recordedEdits, type UnknownSecret } from "../../config/recorded-pins.ts";
@@ -14,7 +14,7 @@ export interface WayBack {
   /** What the stack file asks for now. */
   pins: Pins;
   /** What opened last. */
-  goal: Pick<Crossing, "epoch" | "pins">;
+  goal: Pick<Rollout, "epoch" | "pins">;
   snapshots: readonly Snapshot[];
   /** Release that did not open, and why it may not come back; null: it may. */
   block: { release: string; incident: string } | null;

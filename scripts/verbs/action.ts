@@ -72,7 +72,7 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
       const facts = await factsOf(stack, control);
       const refused = actionRefusals(definition, id, facts);
       if (refused.length > 0) throw new RefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
-      const run = { site, definition, control, epoch: facts.crossing!.epoch, runId, log: (_severity: string, line: string) => say(line) };
+      const run = { site, definition, control, epoch: facts.rollout!.epoch, runId, log: (_severity: string, line: string) => say(line) };
       const done = await carryOut(run, id);
       await note(stack, control, { id, epoch: run.epoch, runId }, done);
       const kept = done.kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
@@ -86,11 +86,11 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
 async function factsOf(
   { site, definition, pins }: OpenStack,
   opened?: ControlRecord,
-): Promise<ActionFacts & { crossing: ActionFacts["crossing"] }> {
+): Promise<ActionFacts & { rollout: ActionFacts["rollout"] }> {
   const control = opened ?? (await openControl(site, definition));
   try {
-    const crossing = (await control?.lastCrossing()) ?? null;
-    return { site, crossing, watches: crossing === null ? [] : watchStates(site, definition, crossing, clockSpeed()), pins };
+    const rollout = (await control?.lastRollout()) ?? null;
+    return { site, rollout, watches: rollout === null ? [] : watchStates(site, definition, rollout, clockSpeed()), pins };
   } finally {
     if (opened === undefined) await control?.end();
   }

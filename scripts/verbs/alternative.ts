@@ -50,7 +50,7 @@ export async function takeAlternative(
     );
   const facts = await look(before.site, before.definition);
   if (facts.reach.kind === "reached" && !unfinished(facts.last))
-    throw new RefusedError("the last crossing has opened, so nothing failed that an alternative would finish; nothing was changed");
+    throw new RefusedError("the last rollout has opened, so nothing failed that an alternative would finish; nothing was changed");
   if (facts.last?.failure != null) say(`failed before: ${facts.last.failure}`);
   say(`alternative ${name}${alternative.title === undefined ? "" : `: ${alternative.title}`}`);
   if (alternative.fresh !== undefined) return freshEnvironment(before, name, alternative, facts, runId, reason, confirm);

@@ -3,9 +3,9 @@ import { createInterface } from "node:readline";
 import type { Intent } from "../../state/intent.ts";
 import { changedPins } from "../../config/edit.ts";
 import { NAMESPACE, UsageError, RefusedError } from "../../config/errors.ts";
-import { crossingOf } from "../../config/pins.ts";
+import { rolloutOf } from "../../config/pins.ts";
 import { configOf } from "../../config/stack-text.ts";
-import { cross, unchanged, type CrossingOutcome } from "../pulumi/cross.ts";
+import { cross, unchanged, type RolloutOutcome } from "../pulumi/cross.ts";
 import { goesOnWith, type Standing } from "../pulumi/standing.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { escaped, say } from "../pulumi/outcome.ts";
@@ -72,7 +72,7 @@ export interface Asked extends Pick<Intent, "verb" | "goal" | "failed"> {
 }
 
 /** Asks, then brings the stack there. @throws RefusedError where the update was refused before it changed anything */
-export async function carryOut({ before, after, preview, standing, runId, reason, yes, asked }: CarriedOut): Promise<CrossingOutcome> {
+export async function carryOut({ before, after, preview, standing, runId, reason, yes, asked }: CarriedOut): Promise<RolloutOutcome> {
   const done = standing.pending === null && preview.settled && preview.drifted.length === 0;
   if (done && before.text === after.text) return unchanged(before, runId);
   // Of what is gone on with the words of before stand.
@@ -83,7 +83,7 @@ export async function carryOut({ before, after, preview, standing, runId, reason
   return outcome;
 }
 
-/** Keys that a verb may set and no crossing records. */
+/** Keys that a verb may set and no rollout records. */
 export const BESIDE_PINS = ["freeze", "blocked", "carry", "violations", "scope"];
 
 /** What is given up for it was never open: before it stood what stood before that. */
@@ -103,10 +103,10 @@ export function intentOf(
     command: `${words} --stack ${before.stack}`,
     runId,
     reason,
-    crossing: crossingOf(after.pins),
+    rollout: rolloutOf(after.pins),
     edits: keys.map((key) => ({ path: [key], value: as(says, key) })),
     before: { ...Object.fromEntries([...BESIDE_PINS, ...changed].map((key) => [key, as(said, key) ?? null])), ...givenUp?.before },
-    was: givenUp?.was ?? crossingOf(before.pins),
+    was: givenUp?.was ?? rolloutOf(before.pins),
   };
 }
 

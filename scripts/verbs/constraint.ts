@@ -5,7 +5,7 @@ import { constraintEdits } from "../../config/constraints.ts";
 import { editPins } from "../../config/edit.ts";
 import { canonical } from "../../config/pins.ts";
 import type { ConstraintState } from "../../config/system/constraint.ts";
-import type { CrossingOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/cross.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
@@ -35,7 +35,7 @@ export async function pinConstraints(
   action: "drop" | "enforce",
   names: string[],
   options: Options,
-): Promise<CrossingOutcome & { preview: PreviewOutcome }> {
+): Promise<RolloutOutcome & { preview: PreviewOutcome }> {
   const before = await openStack(stackFile(options.stack));
   requireKnown(before, names);
   if (names.length === 0) throw new UsageError(`name the constraints to ${action}`);

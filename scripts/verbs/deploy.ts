@@ -7,7 +7,7 @@ import type { Intent } from "../../state/intent.ts";
 import { openControl } from "../../databases/open-state.ts";
 import { untilArmed } from "../../rollout/await-arming.ts";
 import { changedPins, editPins, type PinEdit } from "../../config/edit.ts";
-import { crossingOf } from "../../config/pins.ts";
+import { rolloutOf } from "../../config/pins.ts";
 import { commandOf } from "../../config/commands.ts";
 import { orderOf } from "../../rollout/look.ts";
 import { standsAfter } from "../../config/ledger.ts";
@@ -16,7 +16,7 @@ import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled } from "../../rollout/preflight/list.ts";
 import { carryOut, intentOf, lookAhead, quoted, reasonOf } from "./carry-out.ts";
 import { listBefore, tagEdits } from "./deploy-list.ts";
-import { cross, type CrossingOutcome } from "../pulumi/cross.ts";
+import { cross, type RolloutOutcome } from "../pulumi/cross.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireReach, requireSettled, standingOf, textOf, type Standing } from "../pulumi/standing.ts";
@@ -61,7 +61,7 @@ export async function deploy(release: string, options: Options): Promise<DeployO
 async function goForward(before: OpenStack, standing: Standing, release: string, options: Options, runId: string): Promise<DeployOutcome> {
   const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
   const deployed = editPins(entered, deployEdits(before.definition, release));
-  const resumed = standing.pending?.crossing?.crossing === crossingOf((await openStack(before, deployed)).pins);
+  const resumed = standing.pending?.rollout?.rollout === rolloutOf((await openStack(before, deployed)).pins);
   // What has begun was allowed to, and has its tag.
   const text = resumed ? deployed : editPins(deployed, tagEdits(before, options.tag));
   refuseBackwards(await openStack(before, text), release, standing);
@@ -104,9 +104,9 @@ async function goBack(
   before: OpenStack,
   deployed: string,
   release: string,
-  failed: CrossingOutcome,
+  failed: RolloutOutcome,
   runId: string,
-): Promise<CrossingOutcome> {
+): Promise<RolloutOutcome> {
   const found = stackFile(before.stack, before.project);
   const now = await openStack(found);
   const standing = await standingOf(now);
@@ -118,7 +118,7 @@ async function goBack(
   // A deployment does nothing else to the data than to migrate it.
   const halfMigrated = failed.phases.some(({ name, status }) => name === "data" && status === "failed");
   // Where nobody wrote to it since, and it was what had opened, the file ends as it was, with its comments.
-  const untouched = crossingOf(before.pins) === lastOpen.crossing && changedPins(found.text, deployed).length === 0;
+  const untouched = rolloutOf(before.pins) === lastOpen.rollout && changedPins(found.text, deployed).length === 0;
   const base = untouched ? await openStack(found, before.text) : now;
   const { declared, pins } = base;
   const way = { definition: now.definition, declared, pins, goal: lastOpen, snapshots, block, halfMigrated, unknown: sayUnknown };

@@ -19,7 +19,7 @@ import { ensureDatabase, ensureRole, grantServices } from "../../databases/postg
 import { ensureServer } from "../../databases/postgres/server.ts";
 import { transferRows } from "../../databases/postgres/transfer.ts";
 import { refreshViews } from "../../databases/postgres/integrity.ts";
-import { cross, type CrossingOutcome } from "../pulumi/cross.ts";
+import { cross, type RolloutOutcome } from "../pulumi/cross.ts";
 import { openStack, writeStack, type OpenStack } from "../pulumi/stack.ts";
 
 import { say } from "../pulumi/outcome.ts";
@@ -138,7 +138,7 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
 export type Alternative = Declared["alternatives"][string];
 
 export interface Taken {
-  outcome: CrossingOutcome;
+  outcome: RolloutOutcome;
   preview: PreviewOutcome;
   /** The stack the system is served from now. */
   stack: OpenStack;

@@ -1,4 +1,4 @@
-/** `backout history`: the crossings of a stack, newest first, from the control record; with `--verify`, whether what was kept is as it was recorded. */
+/** `backout history`: the rollouts of a stack, newest first, from the control record; with `--verify`, whether what was kept is as it was recorded. */
 import type { Command } from "commander";
 import { openControl } from "../../databases/open-state.ts";
 import { scopeText } from "../../config/recorded-scope.ts";
@@ -29,7 +29,7 @@ export interface HistoryEntry {
   scope: string | null;
   /** The one component the scope is for; null: it is for none in particular. */
   component: string | null;
-  /** Release of a crossing that was begun before this one and never opened; null: none. */
+  /** Release of a rollout that was begun before this one and never opened; null: none. */
   begun: string | null;
   state: string;
   startedAt: string;
@@ -43,17 +43,17 @@ export interface HistoryEntry {
   putBack?: ReappliedTold[];
 }
 
-export async function history(options: Options): Promise<{ stack: string; crossings: HistoryEntry[] }> {
+export async function history(options: Options): Promise<{ stack: string; rollouts: HistoryEntry[] }> {
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError(`--limit "${options.limit}" must be a whole number from 1`);
   const { site, definition, stack } = await openStack(stackFile(options.stack));
   const control = await openControl(site, definition);
-  if (control === null) return { stack, crossings: [] };
+  if (control === null) return { stack, rollouts: [] };
   try {
-    const crossings: HistoryEntry[] = [];
-    for (const { epoch, runId, plan, state, startedAt, openedAt, recordedAt, reason, failure } of await control.crossings(limit)) {
+    const rollouts: HistoryEntry[] = [];
+    for (const { epoch, runId, plan, state, startedAt, openedAt, recordedAt, reason, failure } of await control.rollouts(limit)) {
       const [putBack, journal] = [await reappliedBy({ control, definition }, epoch), await control.journal(epoch)];
-      crossings.push({
+      rollouts.push({
         epoch,
         runId,
         from: plan.fromRelease,
@@ -71,7 +71,7 @@ export async function history(options: Options): Promise<{ stack: string; crossi
         ...(putBack.length === 0 ? {} : { putBack }),
       });
     }
-    return { stack, crossings };
+    return { stack, rollouts };
   } finally {
     await control.end();
   }
@@ -109,7 +109,7 @@ function tellVerified({ checked, problems }: HistoryVerified): void {
 export function addHistory(program: Command): void {
   program
     .command("history")
-    .description("crossings of the stack, newest first")
+    .description("rollouts of the stack, newest first")
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("-n, --limit <number>", "how many", "20")
     .option("--verify", "compare the governance log, evidence, exports and snapshots with what was recorded of them")
@@ -125,12 +125,12 @@ export function addHistory(program: Command): void {
       return finish(
         options.json,
         () => history(options),
-        ({ stack, crossings }) => {
-          if (crossings.length === 0) print(`${stack} is not deployed yet: there are no crossings\n`);
-          for (const crossing of crossings) {
-            const { epoch, from, begun, to, scope, component, state, startedAt, reason, failure, putBack = [] } = crossing;
+        ({ stack, rollouts }) => {
+          if (rollouts.length === 0) print(`${stack} is not deployed yet: there are no rollouts\n`);
+          for (const rollout of rollouts) {
+            const { epoch, from, begun, to, scope, component, state, startedAt, reason, failure, putBack = [] } = rollout;
             print(
-              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}  ${state}${timeOf(crossing)}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
+              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}  ${state}${timeOf(rollout)}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
             for (const { leftOut } of putBack) for (const line of leftOut) print(`      ${line}\n`);
           }

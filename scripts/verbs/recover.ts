@@ -10,7 +10,7 @@ import { NAMESPACE, RefusedError } from "../../config/errors.ts";
 import { canonical } from "../../config/pins.ts";
 import { configOf } from "../../config/stack-text.ts";
 import { tellViolations } from "../../databases/postgres/constraint-violations.ts";
-import type { CrossingOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/cross.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
@@ -41,7 +41,7 @@ export interface RecoverOutcome {
   stack: string;
   readiness: Readiness;
   /** Null: nothing was to be done, or only the assessment was asked for. */
-  crossing: CrossingOutcome | null;
+  rollout: RolloutOutcome | null;
   /** What was brought back, in order. */
   recovered: Step[];
   /** Not as declared afterwards; empty when all went well. */
@@ -65,7 +65,7 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
     const names = candidates(before, rows, options.constraint);
     const ready = await readiness(before, names);
     tellReadiness(ready, say);
-    const nothing = { stack: before.stack, readiness: ready, crossing: null, recovered: [], left: [] };
+    const nothing = { stack: before.stack, readiness: ready, rollout: null, recovered: [], left: [] };
     if (options.assess === true) return nothing;
     const ordered = options.quarantine === true;
     // Asked for once, it is no standing order; also where an interruption left it in the stack file.
@@ -77,14 +77,14 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
     const { after, preview } = await ahead(before, text, plain === before.text);
     const asked = { verb: "recover" as const, goal, words: recoverWords(options) };
     const reason = options.reason ?? "recovery of constraints";
-    const crossing = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
-    if (crossing.ok) settle();
+    const rollout = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
+    if (rollout.ok) settle();
     const left = await constraintDrift(after.site, after.definition, after.pins);
-    return { ...nothing, crossing, recovered: await stepsOf(after, runId, crossing.epoch), left };
+    return { ...nothing, rollout, recovered: await stepsOf(after, runId, rollout.epoch), left };
   });
 }
 
-/** Where only the catalogue differs from the pins there is no new crossing to be told of. */
+/** Where only the catalogue differs from the pins there is no new rollout to be told of. */
 async function ahead(before: OpenStack, text: string, same: boolean): ReturnType<typeof lookAhead> {
   if (!same) return lookAhead(before, text);
   const after = await openStack(before, text);
@@ -160,13 +160,13 @@ function tellReadiness({ candidates: names, assessments }: Readiness, print: (li
 }
 
 function tell(outcome: RecoverOutcome): void {
-  if (outcome.crossing === null) return;
+  if (outcome.rollout === null) return;
   for (const { name, table, how, quarantined } of outcome.recovered) {
     print(`${name} on ${table}: ${how}\n`);
     for (const { table: from, into, rows } of quarantined) print(`  ${rows} rows of ${from} set aside in ${into}\n`);
   }
   for (const line of outcome.left) print(`${line}\n`);
-  tellTimeline(outcome.crossing);
+  tellTimeline(outcome.rollout);
 }
 
 export function addRecover(program: Command): void {
@@ -186,7 +186,7 @@ export function addRecover(program: Command): void {
         options.json,
         () => recover(options),
         tell,
-        ({ crossing, left }) => crossing === null || (crossing.ok && left.length === 0),
+        ({ rollout, left }) => rollout === null || (rollout.ok && left.length === 0),
       ),
     );
 }

@@ -1,7 +1,7 @@
 /** `backout rollback`: lock, preview, question, update, timeline against budget; the release that is left is blocked afterwards. */
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
-import type { CrossingOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/cross.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { standingOf } from "../pulumi/standing.ts";
@@ -25,7 +25,7 @@ interface Options extends CommonOptions, RollbackWish {
   watch?: boolean;
 }
 
-export interface RollbackOutcome extends CrossingOutcome {
+export interface RollbackOutcome extends RolloutOutcome {
   preview: PreviewOutcome;
   /** What is to be watched next; it is no part of the budget. Null: nothing. */
   nextWatch: NextWatch | null;

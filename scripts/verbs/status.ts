@@ -58,7 +58,7 @@ export async function status(options: CommonOptions): Promise<Status> {
     declared: { release: pins.release, data: pins.data, blocked: stack.declared.blocked, freeze: stack.declared.freeze ?? null },
     reached: facts.reach.kind === "reached",
     reason: facts.reach.kind === "unreachable" ? facts.reach.reason : facts.reach.kind === "absent" ? "not deployed yet" : null,
-    crossing:
+    rollout:
       facts.last === null
         ? null
         : {
@@ -153,13 +153,13 @@ function megabytes(bytes: number): string {
 function tell(found: Status): void {
   const lines = [`${found.stack} (${found.system}): pinned to ${found.declared.release}`];
   if (found.reason !== null) lines.push(`  ${found.reason}`);
-  if (found.crossing !== null) {
-    const { epoch, state, from, to, scope, component, unfinished: open, failure } = found.crossing;
+  if (found.rollout !== null) {
+    const { epoch, state, from, to, scope, component, unfinished: open, failure } = found.rollout;
     lines.push(
-      `  crossing ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.pending?.command ?? found.up}\` again` : ""}`,
+      `  rollout ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.pending?.command ?? found.up}\` again` : ""}`,
     );
   }
-  if (found.pending !== null && found.crossing?.unfinished !== true)
+  if (found.pending !== null && found.rollout?.unfinished !== true)
     lines.push(`  ${found.pending.title}: run \`${found.pending.command}\` again`);
   const down = found.gate?.running === false ? `, but its process is NOT RUNNING, nobody gets through: \`${found.up}\` starts it` : "";
   lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}${down}`);

@@ -1,10 +1,10 @@
-/** What a crossing did, for a person: phases against budget, checks, what was kept, what to do next. */
-import type { CrossingOutcome } from "../pulumi/cross.ts";
+/** What a rollout did, for a person: phases against budget, checks, what was kept, what to do next. */
+import type { RolloutOutcome } from "../pulumi/cross.ts";
 import { colour, print } from "../pulumi/outcome.ts";
 
-export function timelineLines(outcome: CrossingOutcome): string[] {
+export function timelineLines(outcome: RolloutOutcome): string[] {
   const paint = colour();
-  if (outcome.unchanged) return [`unchanged: ${outcome.to} is what opened last (crossing ${outcome.epoch}); nothing was stopped`];
+  if (outcome.unchanged) return [`unchanged: ${outcome.to} is what opened last (rollout ${outcome.epoch}); nothing was stopped`];
   const lines = [
     `${outcome.from ?? "nothing"} → ${outcome.to}${outcome.scope === null ? "" : ` (${outcome.scope})`} in ${outcome.seconds.toFixed(1)} s, run ${outcome.runId}`,
   ];
@@ -31,6 +31,6 @@ export function timelineLines(outcome: CrossingOutcome): string[] {
   return lines;
 }
 
-export function tellTimeline(outcome: CrossingOutcome): void {
+export function tellTimeline(outcome: RolloutOutcome): void {
   print(`${timelineLines(outcome).join("\n")}\n`);
 }

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Intent } from "../../state/intent.ts";
 import { openControl } from "../../databases/open-state.ts";
-import type { Crossing } from "../../config/record.ts";
+import type { Rollout } from "../../config/record.ts";
 import { editPins, editsBetween, type PinEdit } from "../../config/edit.ts";
 import { NAMESPACE, RefusedError } from "../../config/errors.ts";
 import type { DataPin } from "../../config/pins.ts";
@@ -19,12 +19,12 @@ export async function undoText(stack: OpenStack, standing: Standing): Promise<st
   if (pending?.forward === true)
     throw new RefusedError(`${pending.title}: it is no rollback. To go back from it run \`rollback\`; nothing was changed`);
   // Nothing but the stack file was changed.
-  if (pending !== null && pending.crossing === null) return textBefore(stack, lastOpen, lastOpen.pins.data, pending.intent);
-  const back = pending?.crossing ?? lastOpen;
-  const own = intent?.crossing === back.crossing ? intent : null;
+  if (pending !== null && pending.rollout === null) return textBefore(stack, lastOpen, lastOpen.pins.data, pending.intent);
+  const back = pending?.rollout ?? lastOpen;
+  const own = intent?.rollout === back.rollout ? intent : null;
   requireRollback(back, own);
   const before = await openedBefore(stack, back.epoch);
-  if (before === null) throw new RefusedError(`nothing had opened before crossing ${back.epoch}: there is nothing to go back to`);
+  if (before === null) throw new RefusedError(`nothing had opened before rollout ${back.epoch}: there is nothing to go back to`);
   const data = Object.fromEntries(
     Object.keys(stack.definition.databases).map((database) => [database, dataBefore(database, back, before, standing)]),
   );
@@ -35,7 +35,7 @@ export async function undoText(stack: OpenStack, standing: Standing): Promise<st
  * What the verb wrote as it was before, as far as it is known and nobody has changed it since; the pins that opened, whatever the stack file asks
  * for otherwise.
  */
-async function textBefore(stack: OpenStack, opened: Crossing, data: Record<string, DataPin>, own: Intent | null): Promise<string> {
+async function textBefore(stack: OpenStack, opened: Rollout, data: Record<string, DataPin>, own: Intent | null): Promise<string> {
   const base = await openStack(
     stack,
     editPins(stack.text, [
@@ -47,28 +47,28 @@ async function textBefore(stack: OpenStack, opened: Crossing, data: Record<strin
   return editPins(base.text, [...recordedEdits(base.declared, { ...opened.pins, data }, base.pins), scope]);
 }
 
-function requireRollback({ epoch, plan, pins }: Crossing, intent: Intent | null): void {
+function requireRollback({ epoch, plan, pins }: Rollout, intent: Intent | null): void {
   const { fromRelease, toRelease, forward, scope } = plan;
-  const crossing = `crossing ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}`;
+  const rollout = `rollout ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}`;
   if (intent?.failed !== undefined)
     throw new RefusedError(
-      `the last that was done is the way back of a deployment that failed (${crossing}): it never opened, so there is nothing to take back`,
+      `the last that was done is the way back of a deployment that failed (${rollout}): it never opened, so there is nothing to take back`,
     );
   const undoes = Object.values(pins.data).some(({ kind }) => kind === "quarantine");
   const isRollback =
     intent === null ? fromRelease !== null && (!forward || scope !== null || undoes) : ["rollback", "undo"].includes(intent.verb);
-  if (!isRollback) throw new RefusedError(`the last that was done is no rollback (${crossing}): there is nothing to take back`);
+  if (!isRollback) throw new RefusedError(`the last that was done is no rollback (${rollout}): there is nothing to take back`);
 }
 
-async function openedBefore({ site, definition }: OpenStack, epoch: number): Promise<Crossing | null> {
+async function openedBefore({ site, definition }: OpenStack, epoch: number): Promise<Rollout | null> {
   const control = await openControl(site, definition);
   if (control === null) return null;
-  const crossings = await control.crossings(epoch + 1).finally(async () => control.end());
-  return crossings.find((crossing) => crossing.epoch < epoch && crossing.openedAt !== null) ?? null;
+  const rollouts = await control.rollouts(epoch + 1).finally(async () => control.end());
+  return rollouts.find((rollout) => rollout.epoch < epoch && rollout.openedAt !== null) ?? null;
 }
 
 /** @throws RefusedError where it is not kept any more */
-function dataBefore(database: string, back: Crossing, before: Crossing, { catalogue, snapshots }: Standing): DataPin {
+function dataBefore(database: string, back: Rollout, before: Rollout, { catalogue, snapshots }: Standing): DataPin {
   const plan = back.plan.databases[database];
   const replaced = plan?.action.kind === "restore" || plan?.action.kind === "undo";
   const inPlace = plan?.action.kind === "repair" || (plan?.backBy === "down" && plan.back.length > 0);
@@ -79,20 +79,20 @@ function dataBefore(database: string, back: Crossing, before: Crossing, { catalo
   if (inPlace && taken !== undefined) return { kind: "snapshot", name: taken.name, generation: taken.generation, again: 0 };
   if ((inPlace || replaced) && back.state === "open")
     throw new RefusedError(
-      `what ${database} was before crossing ${back.epoch} is not kept any more, so it cannot come back; nothing was changed`,
+      `what ${database} was before rollout ${back.epoch} is not kept any more, so it cannot come back; nothing was changed`,
     );
   return before.pins.data[database] ?? { kind: "current" };
 }
 
-function runningReleases({ pins }: Crossing): string[] {
+function runningReleases({ pins }: Rollout): string[] {
   return [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])];
 }
 
 /** What the verb set, as it was; what somebody set otherwise since stays. Pins only where they are those that opened. */
-function keysBefore({ text }: OpenStack, { before, edits, was }: Intent, { crossing }: Crossing): PinEdit[] {
+function keysBefore({ text }: OpenStack, { before, edits, was }: Intent, { rollout }: Rollout): PinEdit[] {
   const now = configOf(text);
   return edits.flatMap(({ path: [key], value }) => {
-    if (!(key in before) || (was !== crossing && !BESIDE_PINS.includes(key))) return [];
+    if (!(key in before) || (was !== rollout && !BESIDE_PINS.includes(key))) return [];
     const [is, wanted] = [now[`${NAMESPACE}:${key}`], before[key] ?? undefined];
     if (isDeepStrictEqual(is, value)) return editsBetween([key], is, wanted);
     if (key !== "blocked") return [];

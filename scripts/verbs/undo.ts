@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
 import { changedLines, type LineChange } from "../../config/edit.ts";
-import type { CrossingOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/cross.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, standingOf, textOf } from "../pulumi/standing.ts";
@@ -29,7 +29,7 @@ export interface Undo {
   lines: LineChange;
 }
 
-export interface UndoOutcome extends CrossingOutcome {
+export interface UndoOutcome extends RolloutOutcome {
   preview: PreviewOutcome;
   undo: Undo | null;
 }

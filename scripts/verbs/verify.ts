@@ -35,13 +35,13 @@ function notDeployed({ stack }: OpenStack): RefusedError {
 
 async function checked(opened: OpenStack, control: ControlRecord, only: string[] | undefined) {
   const { site, definition, pins, stack } = opened;
-  const crossing = await control.lastCrossing();
-  if (crossing === null) throw notDeployed(opened);
+  const rollout = await control.lastRollout();
+  if (rollout === null) throw notDeployed(opened);
   const log = (_severity: string, line: string): void => say(line);
-  const run = { site, definition, control, epoch: crossing.epoch, runId: newRunId("verify"), log };
+  const run = { site, definition, control, epoch: rollout.epoch, runId: newRunId("verify"), log };
   const context = await openContext(run, pins, { open: true });
   try {
-    const checks = await runChecks(definition, only ?? checksFor(definition, crossing.plan.scope), context);
+    const checks = await runChecks(definition, only ?? checksFor(definition, rollout.plan.scope), context);
     return { stack, passed: checks.every(({ status }) => status !== "failed"), checks };
   } finally {
     await context.end();

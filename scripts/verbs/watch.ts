@@ -1,7 +1,7 @@
-/** `backout watch`: looks at a system again and again after a crossing, goes on where it was interrupted, and says whether all stayed well. */
+/** `backout watch`: looks at a system again and again after a rollout, goes on where it was interrupted, and says whether all stayed well. */
 import type { Command } from "commander";
 import { openControl } from "../../databases/open-state.ts";
-import type { Crossing } from "../../config/record.ts";
+import type { Rollout } from "../../config/record.ts";
 import { recordOutsideRun } from "../../rollout/governance.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
@@ -22,45 +22,45 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
   const known = Object.keys(definition.watches ?? {});
   if (id !== undefined && !known.includes(id))
     throw new UsageError(`watch "${id}" is not one of ${known.join(", ") || "none"}${suggestion(id, known)}`);
-  const crossing = await openCrossing(stack);
+  const rollout = await openRollout(stack);
   const speed = clockSpeed();
-  const states = watchStates(site, definition, crossing, speed);
+  const states = watchStates(site, definition, rollout, speed);
   const chosen = id ?? nextWatch(definition, states)?.id;
-  if (chosen === undefined) return nothingDue(stack, crossing, states, speed);
+  if (chosen === undefined) return nothingDue(stack, rollout, states, speed);
   refuseTooEarly(stack, states, chosen);
   const already = states.find((state) => state.id === chosen)?.state === "passed";
   const runId = newRunId("watch");
   // Whoever deploys or rolls back meanwhile may: the watch notices and ends. Only two watches at once are kept apart.
   const record = await withStackLock({ ...site, home: watchesFolder(site) }, `watch ${chosen}`, runId, () =>
-    carryThrough({ site, definition, crossing, watch: chosen, runId, speed, say }),
+    carryThrough({ site, definition, rollout, watch: chosen, runId, speed, say }),
   );
   const passed = record.end?.state === "passed";
   if (!already) await note(stack, record);
   const lifted = passed && (await liftFreeze(stack, chosen));
-  return { ...told(stack, record, already), lifted, next: nextOf(stack, crossing, speed) };
+  return { ...told(stack, record, already), lifted, next: nextOf(stack, rollout, speed) };
 }
 
 /** @throws RefusedError where there is nothing that could be watched. */
-async function openCrossing({ site, definition, stack }: OpenStack): Promise<Crossing> {
+async function openRollout({ site, definition, stack }: OpenStack): Promise<Rollout> {
   const control = await openControl(site, definition);
-  const crossing = (await control?.lastCrossing()) ?? null;
+  const rollout = (await control?.lastRollout()) ?? null;
   await control?.end();
-  if (crossing === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to watch`);
-  if (crossing.state !== "open")
+  if (rollout === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to watch`);
+  if (rollout.state !== "open")
     throw new RefusedError(
-      `crossing ${crossing.epoch} of ${stack} is "${crossing.state}", not open: finish it first (\`${commandOf(site.project, "backout", `status --stack ${stack}`)}\`)`,
+      `rollout ${rollout.epoch} of ${stack} is "${rollout.state}", not open: finish it first (\`${commandOf(site.project, "backout", `status --stack ${stack}`)}\`)`,
     );
-  return crossing;
+  return rollout;
 }
 
 /** The watch that comes next after what the stack went through last; null: none, or nobody can tell. */
 export async function watchAfter(stack: OpenStack): Promise<NextWatch | null> {
-  const crossing = await openCrossing(stack).catch(() => null);
-  return crossing === null ? null : nextOf(stack, crossing, clockSpeed());
+  const rollout = await openRollout(stack).catch(() => null);
+  return rollout === null ? null : nextOf(stack, rollout, clockSpeed());
 }
 
-function nextOf({ site, definition, stack }: OpenStack, crossing: Crossing, speed: number): NextWatch | null {
-  const next = nextWatch(definition, watchStates(site, definition, crossing, speed));
+function nextOf({ site, definition, stack }: OpenStack, rollout: Rollout, speed: number): NextWatch | null {
+  const next = nextWatch(definition, watchStates(site, definition, rollout, speed));
   if (next === null) return null;
   const { id, title, minutes } = next;
   return { id, title, minutes, command: commandOf(site.project, "backout", `watch ${id} --stack ${stack}`) };
@@ -111,7 +111,7 @@ function told({ stack }: OpenStack, { begin, end, polls, gaps, file }: WatchReco
   return { stack, watch: id, title, passed, already, epoch, polls: polls.length, of, unhealthy, gaps, reasons, speed, record: file };
 }
 
-function nothingDue({ stack, definition }: OpenStack, { epoch, plan }: Crossing, states: WatchState[], speed: number): WatchOutcome {
+function nothingDue({ stack, definition }: OpenStack, { epoch, plan }: Rollout, states: WatchState[], speed: number): WatchOutcome {
   const what = plan.forward ? "the deployment" : `scope ${plan.scope ?? "of these pins"}`;
   say(states.length === 0 ? `${definition.name} has no watch after ${what}` : `every watch after ${what} has passed: already so`);
   const nothing = {
@@ -152,7 +152,7 @@ export function nextLine({ title, minutes, command }: NextWatch): string {
 export function addWatch(program: Command): void {
   program
     .command("watch [id]")
-    .description("look at the system again and again after a crossing; killed and started again it goes on where it was")
+    .description("look at the system again and again after a rollout; killed and started again it goes on where it was")
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (id: string | undefined, options: CommonOptions) =>

@@ -2,7 +2,7 @@
 export const SYNC_FLAG = "bi_directional_sync";
 
 export const MESSAGES = {
-  /** Shown by the gate while a crossing keeps users out, and on the status page. */
+  /** Shown by the gate while a rollout keeps users out, and on the status page. */
   maintenance: "Emergency maintenance in progress",
   /** Banner of partial A. */
   syncDisabled: "Sync temporarily disabled. Read-only mode.",

@@ -1,6 +1,6 @@
 /** What people are told. `{…}` is filled in by whoever tells it. */
 export const MESSAGES = {
-  /** Shown by the gate while a crossing keeps users out, and on the status page. */
+  /** Shown by the gate while a rollout keeps users out, and on the status page. */
   maintenance: "Service maintenance in progress",
   chatStart: "ROLLBACK IN PROGRESS - Do not make changes",
   emailStart: "Phase 2 rollback initiated due to {reason}",

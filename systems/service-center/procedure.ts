@@ -1,4 +1,4 @@
-/** The six phases of the manual's procedure with their times, and the phases of a crossing that do their work. */
+/** The six phases of the manual's procedure with their times, and the phases of a rollout that do their work. */
 
 const MINUTE = 60;
 
@@ -36,7 +36,7 @@ export const TARGET_SECONDS = onCriticalPath(({ fastestSeconds }) => fastestSeco
 export const MAXIMUM_SECONDS = onCriticalPath(({ slowestSeconds }) => slowestSeconds);
 
 /**
- * Budget of each phase of a crossing. Traffic stops before the data, the safety copy lies between; application and environment are put in place
+ * Budget of each phase of a rollout. Traffic stops before the data, the safety copy lies between; application and environment are put in place
  * once the data is back.
  */
 export const PHASE_BUDGETS = {

@@ -5,7 +5,7 @@ import { disconnect } from "@pulumi/pulumi/runtime/settings.js";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { RollbackStack, type RollbackStackArgs } from "../../components/rollback-stack.ts";
 import { withSetup } from "../../workloads/setup.ts";
-import { planCrossing } from "../../config/make-plan.ts";
+import { planRollout } from "../../config/make-plan.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { Declared } from "../../config/schema.ts";
 import { siteOf } from "../../config/site.ts";
@@ -61,7 +61,7 @@ function answer(type: string, inputs: Record<string, unknown>, args: RollbackSta
   return {
     ...inputs,
     epoch: 7,
-    plan: planCrossing({ definition, from: null, to: pins, unfinished: false, order: [], scope: null, databases, snapshots: [] }),
+    plan: planRollout({ definition, from: null, to: pins, unfinished: false, order: [], scope: null, databases, snapshots: [] }),
   };
 }
 

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { constraintOrder } from "../../config/constraint-plan.ts";
 import { DefinitionUnknownError, keepDefinition, knownDefinition, type Keeper } from "../../rollout/constraint-record.ts";
-import type { CrossingPlan } from "../../config/plan.ts";
-import { planCrossing } from "../../config/make-plan.ts";
+import type { RolloutPlan } from "../../config/plan.ts";
+import { planRollout } from "../../config/make-plan.ts";
 import { rawConfig, editPins } from "../../config/edit.ts";
 import { constraintEdits } from "../../config/constraints.ts";
 import { parseDeclared } from "../../config/parse.ts";
@@ -29,11 +29,11 @@ function plan(
   found: Record<string, ConstraintState> = ENFORCED,
   from: Pins = pinsOf(),
   scope: string | null = null,
-): CrossingPlan {
+): RolloutPlan {
   const applied = definition.databases["solar"]!.migrations.map(({ name }) => name);
   const facts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied, failed: [], constraints: found };
   const snapshots = [{ database: "solar", name: "before-v2.0.0", generation: 1 }];
-  return planCrossing({
+  return planRollout({
     definition,
     from,
     to,

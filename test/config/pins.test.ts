@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DeclaredStateErrors, type DeclaredStateError } from "../../config/errors.ts";
-import { canonical, crossingOf, parseDataPin, showDataPin, type DataPin, type Pins } from "../../config/pins.ts";
+import { canonical, rolloutOf, parseDataPin, showDataPin, type DataPin, type Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { declaredOf, definition, pinsOf } from "./sample.ts";
@@ -194,16 +194,16 @@ function shuffled(value: unknown): unknown {
   );
 }
 
-describe("identity of a crossing", () => {
+describe("identity of a rollout", () => {
   it("the order of keys does not matter", () => {
     fc.assert(fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => canonical(shuffled(value)) === canonical(value)));
     const pins = pinsOf({ flags: { b: true, a: false }, components: { worker: { run: "off", config: { Z: "1", A: "2" } } } });
-    expect(crossingOf(shuffled(pins) as Pins)).toBe(crossingOf(pins));
+    expect(rolloutOf(shuffled(pins) as Pins)).toBe(rolloutOf(pins));
   });
 
   it("survives the way through the engine and the control database", () => {
     const pins = pinsOf({ components: { worker: { config: { A: "2" } } } });
-    expect(crossingOf(JSON.parse(JSON.stringify(pins)) as Pins)).toBe(crossingOf(pins));
+    expect(rolloutOf(JSON.parse(JSON.stringify(pins)) as Pins)).toBe(rolloutOf(pins));
   });
 
   it("different values never look alike", () => {
@@ -230,7 +230,7 @@ describe("identity of a crossing", () => {
     };
     walk(pins, []);
     expect(leaves.length).toBeGreaterThan(15);
-    const before = crossingOf(pins);
+    const before = rolloutOf(pins);
     const seen = new Set([before]);
     for (const leaf of leaves) {
       const changed = structuredClone(pins) as unknown as Record<string, unknown>;
@@ -238,7 +238,7 @@ describe("identity of a crossing", () => {
       const last = leaf.at(-1)!;
       const value = parent[last];
       parent[last] = typeof value === "boolean" ? !value : typeof value === "number" ? value + 1 : `${String(value)}!`;
-      seen.add(crossingOf(changed as unknown as Pins));
+      seen.add(rolloutOf(changed as unknown as Pins));
     }
     expect(seen.size).toBe(leaves.length + 1);
   });
@@ -258,12 +258,12 @@ describe("identity of a crossing", () => {
     ["its message", { maintenance: { mode: "read-only", message: "Back soon" } }],
     ["a declared snapshot", { backups: { snapshots: ["audit"] } }],
   ])("%s counts", (_pin, change) => {
-    expect(crossingOf(pinsOf(change))).not.toBe(crossingOf(pinsOf()));
+    expect(rolloutOf(pinsOf(change))).not.toBe(rolloutOf(pinsOf()));
   });
 
   it("how much is kept, armed or carried is no pin", () => {
-    expect(crossingOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, arm: "never", carry: "refuse", exact: true }))).toBe(
-      crossingOf(pinsOf()),
+    expect(rolloutOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, arm: "never", carry: "refuse", exact: true }))).toBe(
+      rolloutOf(pinsOf()),
     );
   });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Pins, parseDataPin } from "../../config/pins.ts";
 import { SnapshotPinError } from "../../config/plan.ts";
-import { ordered, planCrossing, resolveSnapshot } from "../../config/make-plan.ts";
+import { ordered, planRollout, resolveSnapshot } from "../../config/make-plan.ts";
 import { declaredOf, pinsOf } from "./sample.ts";
 import { afterScope, asJsonb, definition, facts, MIGRATIONS, plan, recorded, SNAPSHOT } from "../rollout/sample.ts";
 
@@ -289,7 +289,7 @@ describe("snapshots to take", () => {
   });
 });
 
-describe("after a crossing that did not open", () => {
+describe("after a rollout that did not open", () => {
   it.each<[string, Pins]>([
     ["the pins of before", pinsOf()],
     ["the same rollback", afterScope("frontend")],
@@ -336,23 +336,23 @@ describe("whatever is pinned", () => {
     failed: fc.subarray([SYNC]),
   });
   const order = ["v3.0.0", "v4.0.0"];
-  const crossing = fc.tuple(fc.option(change), change, here, fc.boolean()).map(([before, after, pfa, unfinished]) => {
+  const rollout = fc.tuple(fc.option(change), change, here, fc.boolean()).map(([before, after, pfa, unfinished]) => {
     const from = before === null ? null : recorded(before);
     const to = pinsOf(after);
     return {
       from,
       to,
       pfa,
-      planned: planCrossing({ definition, from, to, unfinished, order, scope: null, databases: { pfa }, snapshots: [SNAPSHOT] }),
+      planned: planRollout({ definition, from, to, unfinished, order, scope: null, databases: { pfa }, snapshots: [SNAPSHOT] }),
     };
   });
   const always = (holds: (made: ReturnType<typeof plan>, all: { from: Pins | null; to: Pins; pfa: ReturnType<typeof facts> }) => void) =>
     fc.assert(
-      fc.property(crossing, ({ planned, ...all }) => holds(planned, all)),
+      fc.property(rollout, ({ planned, ...all }) => holds(planned, all)),
       { numRuns: 300 },
     );
 
-  it("a crossing that touches data fences it, closes the gate and stops everything that writes to it", () => {
+  it("a rollout that touches data fences it, closes the gate and stops everything that writes to it", () => {
     always((planned, { from }) => {
       const { action, up, back, backBy } = planned.databases["pfa"]!;
       const touches = action.kind !== "none" || up.length > 0 || (back.length > 0 && backBy !== "keep") || planned.take.length > 0;
@@ -405,7 +405,7 @@ describe("whatever is pinned", () => {
       // On the way forward nothing is taken back, whatever the policy.
       if (planned.forward && backBy !== "keep") return;
       if (action.kind === "restore" || action.kind === "undo" || (action.kind === "create" && to.data["pfa"]!.kind !== "current")) return;
-      const again = planCrossing({
+      const again = planRollout({
         definition,
         from: asJsonb(to) as Pins,
         to,

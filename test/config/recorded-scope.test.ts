@@ -1,4 +1,4 @@
-/** The scope a crossing is recorded as is declared, never guessed; pins that plainly say otherwise are told. */
+/** The scope a rollout is recorded as is declared, never guessed; pins that plainly say otherwise are told. */
 import { describe, expect, it } from "vitest";
 import type { Pins } from "../../config/pins.ts";
 import { recordedScope, scopeText } from "../../config/recorded-scope.ts";
@@ -24,7 +24,7 @@ describe("the declared scope", () => {
     expect(plan(afterScope("quick")).scope).toBeNull();
   });
 
-  it("is no part of a crossing's identity, and has to exist", () => {
+  it("is no part of a rollout's identity, and has to exist", () => {
     expect(pinsOf({ scope: "quick" })).toEqual(pinsOf());
     expect(declaredOf({ scope: "quick" }).scope).toEqual({ name: "quick" });
     expect(() => pinsOf({ scope: "quik" })).toThrow(

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { editPins, encryptedKeys, rawConfig } from "../../config/edit.ts";
 import { DeclaredStateErrors } from "../../config/errors.ts";
 import { parseDeclared } from "../../config/parse.ts";
-import { crossingOf } from "../../config/pins.ts";
+import { rolloutOf } from "../../config/pins.ts";
 import { hideSecretConfig, plainConfig, requireNoOtherSecrets, revealed, SecretConfigUnknownError } from "../../config/secret-config.ts";
 import { siteOf } from "../../config/site.ts";
 import { newFolder } from "../workloads/shop.ts";
@@ -23,7 +23,7 @@ test("pins hold references, the site the values; other values are other pins, an
   expect(plainConfig(hidden.site, config)).toEqual(pins.components["worker"]!.config);
   expect(hideSecretConfig(pins, site, ["components"]).pins).toEqual(hidden.pins);
   const another = hideSecretConfig(pinsOf({ components: { worker: { config: { MODE: "another" } } } }), site, ["components"]);
-  expect(crossingOf(another.pins)).not.toBe(crossingOf(hidden.pins));
+  expect(rolloutOf(another.pins)).not.toBe(rolloutOf(hidden.pins));
   expect(() => plainConfig(another.site, config)).toThrow(SecretConfigUnknownError);
   expect(() => editPins(STACK, [{ path: ["components", "worker", "config"], value: config }])).toThrow(
     /MODE was a secret, and is kept nowhere/,

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import type { LockHolder } from "../../scripts/pulumi/stack-lock.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
@@ -128,18 +128,18 @@ describe("a migration that fails half-way", () => {
     expect(generations).toEqual([1, 2]);
   });
 
-  test("`history` has every crossing with releases, state and how long users were kept out, newest first", async () => {
-    const { code, json, stderr } = await stand.verb<{ stack: string; crossings: HistoryEntry[] }>("history");
+  test("`history` has every rollout with releases, state and how long users were kept out, newest first", async () => {
+    const { code, json, stderr } = await stand.verb<{ stack: string; rollouts: HistoryEntry[] }>("history");
     expect(code, stderr).toBe(0);
     expect(json.stack).toBe(stand.stack.stack);
-    expect(json.crossings.map(({ epoch, from, to, scope, state, failure }) => ({ epoch, from, to, scope, state, failure }))).toEqual([
+    expect(json.rollouts.map(({ epoch, from, to, scope, state, failure }) => ({ epoch, from, to, scope, state, failure }))).toEqual([
       { epoch: 5, from: "v4.0.0", to: "v4.1.0", scope: null, state: "open", failure: null },
       { epoch: 4, from: "v4.0.0", to: "v4.0.0", scope: null, state: "open", failure: null },
       { epoch: 3, from: "v4.0.0", to: "v4.1.0", scope: null, state: "closed", failure: "data: schema of pfa" },
       { epoch: 2, from: "v3.0.0", to: "v4.0.0", scope: null, state: "open", failure: null },
       { epoch: 1, from: null, to: "v3.0.0", scope: null, state: "open", failure: null },
     ]);
-    const [last, back, stopped] = json.crossings;
+    const [last, back, stopped] = json.rollouts;
     expect([last!.runId, back!.runId, stopped!.runId]).toEqual([
       expect.stringMatching(/^deploy-/),
       `${stopped!.runId}-back`,
@@ -152,7 +152,7 @@ describe("a migration that fails half-way", () => {
       ["snapshot", "done"],
       ["data", "failed"],
     ]);
-    for (const { epoch, runId, startedAt, openedAt, phases } of json.crossings.filter((one) => one !== stopped)) {
+    for (const { epoch, runId, startedAt, openedAt, phases } of json.rollouts.filter((one) => one !== stopped)) {
       const keptOut = (Date.parse(openedAt!) - Date.parse(startedAt)) / 1000;
       expect(keptOut, runId).toBeGreaterThan(0);
       const before = phases.filter(({ name }) => name !== "open" && name !== "record");
@@ -217,8 +217,8 @@ test("`--on-failure stop` leaves the gate closed and says what to run; pinning t
   expect(await stand.version()).toBeNull();
   expect((await stand.ask("/health")).status).toBe(503);
   expect(stand.text()).toMatch(/backout:release: v4\.2\.0\n/);
-  const status = await stand.verb<{ crossing: { unfinished: boolean; failure: string } }>("status");
-  expect(status.json.crossing).toMatchObject({ unfinished: true, failure: expect.stringMatching(/^resume: /) as string });
+  const status = await stand.verb<{ rollout: { unfinished: boolean; failure: string } }>("status");
+  expect(status.json.rollout).toMatchObject({ unfinished: true, failure: expect.stringMatching(/^resume: /) as string });
 
   stand.write(text);
   await stand.upWell();
@@ -232,7 +232,7 @@ test("two at once: the second is refused and says who holds the lock", async () 
   const points = mkdtempSync(join(stand.folder, "points-"));
   const startedAt = Date.now();
   Object.assign(process.env, { BACKOUT_FAILPOINT: "fence.before", BACKOUT_FAILPOINT_FOLDER: points });
-  const first = stand.verb<CrossingOutcome>("rollback", "--to", "v4.0.0", "--scope", "quick", "--incident", "INC-9", "--yes");
+  const first = stand.verb<RolloutOutcome>("rollback", "--to", "v4.0.0", "--scope", "quick", "--incident", "INC-9", "--yes");
   delete process.env["BACKOUT_FAILPOINT"];
   delete process.env["BACKOUT_FAILPOINT_FOLDER"];
   void first.catch(() => undefined);

@@ -40,8 +40,8 @@ test("before it, verbs say that nothing is deployed and make nothing", async () 
     expect([verb, code]).toEqual([verb, 3]);
     expect(json.error.message).toMatch(/^e2e is not deployed yet/);
   }
-  expect(await stand.verb("history")).toMatchObject({ code: 0, json: { crossings: [] } });
-  expect(await stand.verb("status")).toMatchObject({ code: 0, json: { reason: "not deployed yet", crossing: null } });
+  expect(await stand.verb("history")).toMatchObject({ code: 0, json: { rollouts: [] } });
+  expect(await stand.verb("status")).toMatchObject({ code: 0, json: { reason: "not deployed yet", rollout: null } });
   expect(stand.pids()).toEqual(NOBODY);
   expect(existsSync(serverHome(stand.site))).toBe(false);
 });

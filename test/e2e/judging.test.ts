@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpointOf, servicesRole } from "../../config/site.ts";
 import { connect } from "../../databases/postgres/connection.ts";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import { makeStand, PINS, type Stand } from "./stand.ts";
 
 let stand: Stand;
@@ -25,7 +25,7 @@ test("a batch role adds rows while a rollback leaves the data open: more rows fa
       .catch(() => undefined);
   }, 200);
   try {
-    const { code, json, stderr } = await stand.verb<CrossingOutcome>("rollback", "--scope", "quick", "--yes");
+    const { code, json, stderr } = await stand.verb<RolloutOutcome>("rollback", "--scope", "quick", "--yes");
     expect(code, stderr).toBe(0);
     expect(json.checks.find(({ name }) => name === "count")).toMatchObject({
       status: "passed",

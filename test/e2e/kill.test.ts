@@ -109,15 +109,15 @@ async function forward(): Promise<Begun> {
 /** The declared state, verified and open, and nothing lost. @returns how many writes the witness was promised. */
 async function expectRestored({ generation, watched }: Begun): Promise<number> {
   await watched.acknowledged(5);
-  const crossing = (await stand.last())!;
-  expect(crossing).toMatchObject({ state: "open", failure: null });
-  expect(crossing.recordedAt).not.toBeNull();
+  const rollout = (await stand.last())!;
+  expect(rollout).toMatchObject({ state: "open", failure: null });
+  expect(rollout.recordedAt).not.toBeNull();
   expect(await stand.version()).toBe("v3.0.0");
   expect(await stand.frontendVersion()).toBe("v3.0.0");
   expect(stand.pids().worker).toBeNull();
   expect(stand.gate()?.mode).toBe("open");
   expect(await stand.lineage()).toEqual({ snapshot: { name: "before-v4.0.0", generation, again: 0 }, quarantine: null });
-  const judgement = await watched.judgement(crossing.epoch);
+  const judgement = await watched.judgement(rollout.epoch);
   expectNothingLost(judgement);
   const { inserts, updates, deletes } = judgement.acknowledged;
   return inserts + updates + deletes;

@@ -12,7 +12,7 @@ import { removeDrill } from "../../drill/remove.ts";
 import { runVerb } from "../../drill/verbs.ts";
 import { manifestDifferences, type Manifest } from "../../state/evidence-folder.ts";
 import { hashFolder } from "../../processes/artefact.ts";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { login, request } from "../../systems/orbis-forge/api.ts";
@@ -53,8 +53,8 @@ const all = (sql: string) =>
   );
 const access = () => ({ url: () => `http://127.0.0.1:${site.ports["app"]}`, fetch, secret: (name: string) => secretOf(site, name) });
 
-async function verb(name: string, ...wish: string[]): Promise<CrossingOutcome> {
-  const { json, failure } = await runVerb<CrossingOutcome>(stack, name, wish);
+async function verb(name: string, ...wish: string[]): Promise<RolloutOutcome> {
+  const { json, failure } = await runVerb<RolloutOutcome>(stack, name, wish);
   if (json === null) throw new Error(failure ?? `${name} says nothing`);
   return json;
 }

@@ -84,7 +84,7 @@ async function up(edits: PinEdit[]): Promise<string> {
 async function record() {
   const control = await openControl(site, (await openStack(stackFile("order", folder))).definition);
   try {
-    const last = (await control?.lastCrossing()) ?? null;
+    const last = (await control?.lastRollout()) ?? null;
     const snapshots = ((await control?.readySnapshots()) ?? []).map(({ name, generation }) => `${name}@${generation}`);
     return { last, snapshots };
   } finally {
@@ -170,7 +170,7 @@ test(
     expect(await says()).toEqual({ release: "main-99", config: { POOL: "8" } });
     expect((await verb("rollback", "--scope", "service", "--component", "app", "--yes")).code).toBe(0);
     const { json } = await verb("history", "--limit", "2");
-    expect((json!["crossings"] as HistoryEntry[]).map(({ scope, component }) => [scope, component])).toEqual([
+    expect((json!["rollouts"] as HistoryEntry[]).map(({ scope, component }) => [scope, component])).toEqual([
       ["service", "app"],
       ["settings", null],
     ]);

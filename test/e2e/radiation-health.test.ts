@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import type { ListedItem } from "../../rollout/preflight/list.ts";
 import { currentConfigurationFile } from "../../state/configuration.ts";
 import { brokenLinks } from "../../state/governance.ts";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import { radiationHealth } from "../../systems/radiation-health/definition.ts";
 import { filesBelow, makeStand, type Stand } from "./stand.ts";
@@ -50,8 +50,8 @@ const environmentOf = (name: string): string[] => readFileSync(`/proc/${stand.ob
 const health = async () =>
   (await (await stand.ask("/api/health", {}, "radiation-monitoring")).json()) as { version: string; station: string };
 
-const rollback = async (scope: string, ...more: string[]): Promise<CrossingOutcome> => {
-  const { code, json, stderr } = await stand.verb<CrossingOutcome>(
+const rollback = async (scope: string, ...more: string[]): Promise<RolloutOutcome> => {
+  const { code, json, stderr } = await stand.verb<RolloutOutcome>(
     "rollback",
     "--scope",
     scope,

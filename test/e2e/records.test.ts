@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
 import { openControl } from "../../databases/open-state.ts";
 import { governanceFile } from "../../rollout/governance.ts";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import type { HistoryVerified } from "../../scripts/verbs/history.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 
@@ -19,7 +19,7 @@ test("files: a line at the end of the log, evidence and a snapshot", async () =>
   stand = await makeStand({ system: "orbis-forge", release: "v2.4.0" });
   expect((await stand.verb("deploy", "v2.4.0", "--yes")).code).toBe(0);
   expect((await stand.verb("deploy", "phase-3.0.0", "--yes", "--reason", "test")).code).toBe(0);
-  const rollback = await stand.verb<CrossingOutcome>("rollback", "--scope", "full", "--to", "v2.4.0", "--no-block", "--yes");
+  const rollback = await stand.verb<RolloutOutcome>("rollback", "--scope", "full", "--to", "v2.4.0", "--no-block", "--yes");
   expect(rollback.json.failure).toBeNull();
   const sound = await verified();
   expect(sound).toMatchObject({ ok: true, problems: [] });

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stepPoint } from "../../processes/failpoints.ts";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { UndoOutcome } from "../../scripts/verbs/undo.ts";
@@ -162,11 +162,11 @@ describe("PostgreSQL", () => {
     expect(stand.text()).not.toContain("backout:blocked");
     expect(await stand.version()).toBe("v4.0.0");
     expect((await stand.verb("status")).json).toMatchObject({
-      crossing: { state: "open", unfinished: true },
+      rollout: { state: "open", unfinished: true },
       pending: { command: expect.stringMatching(/deploy v4\.0\.0 --stack e2e$/) as string },
     });
     expect((await stand.typed("up", "--yes", "--skip-preview")).code).toBe(0);
-    expect((await stand.verb("status")).json).toMatchObject({ crossing: { state: "open", unfinished: false }, pending: null });
+    expect((await stand.verb("status")).json).toMatchObject({ rollout: { state: "open", unfinished: false }, pending: null });
     expect(await stand.verb("deploy", "v4.0.0", "--yes")).toMatchObject({ code: 0, json: { unchanged: true } });
   });
 
@@ -178,7 +178,7 @@ describe("PostgreSQL", () => {
     await stand.upWell(PINS.forward);
     const exported = (await stand.exports(epoch)).find(({ path }) => /pfa_records[^/]*\.jsonl$/.test(path));
     expect(readFileSync(exported!.path, "utf8")).toContain('"N-1"');
-    expect(await stand.control((control) => control.crossing(epoch))).toMatchObject({ recordedAt: expect.any(String) as string });
+    expect(await stand.control((control) => control.rollout(epoch))).toMatchObject({ recordedAt: expect.any(String) as string });
   });
 
   test("the undo of a schema that was only marked: its migrations count as applied again, rows written meanwhile stay", async () => {
@@ -234,7 +234,7 @@ describe("PostgreSQL", () => {
     test("left where it failed, and another bad one deployed: back to the good one, never to the first", async () => {
       stand.pin([{ path: ["blocked"], value: undefined }]);
       for (const version of ["v6.0.0", "v6.1.0"]) await bad(version);
-      expect((await stand.verb<CrossingOutcome>("deploy", "v6.0.0", "--yes", "--on-failure", "stop")).code).toBe(1);
+      expect((await stand.verb<RolloutOutcome>("deploy", "v6.0.0", "--yes", "--on-failure", "stop")).code).toBe(1);
       const { code, json, stderr } = await stand.verb<DeployOutcome>("deploy", "v6.1.0", "--yes");
       expect(code, stderr).toBe(1);
       expect(stderr).toMatch(/deploy v6\.0\.0 --stack e2e` is unfinished/);

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RowChanges } from "../../rollout/at-risk.ts";
-import type { CrossingPreview } from "../../rollout/preview.ts";
+import type { RolloutPreview } from "../../rollout/preview.ts";
 import { ownerRole } from "../../config/site.ts";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import type { Status } from "../../scripts/pulumi/answers.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/database.ts";
@@ -41,8 +41,8 @@ async function newest(): Promise<string | null> {
   return last === undefined ? null : `${last.name}@${last.generation}`;
 }
 
-async function lookedAhead(): Promise<CrossingPreview> {
-  const { json } = await stand.verb<{ preview: CrossingPreview; refused: string[] }>("preview");
+async function lookedAhead(): Promise<RolloutPreview> {
+  const { json } = await stand.verb<{ preview: RolloutPreview; refused: string[] }>("preview");
   expect(json.refused).toEqual([]);
   return json.preview;
 }
@@ -56,7 +56,7 @@ function told(output: string): string[] {
   return output.split("\n").map((line) => line.replace(/^warning: /, "").trimEnd());
 }
 
-/** Names of what the last crossing set aside, as the stack's outputs tell them. */
+/** Names of what the last rollout set aside, as the stack's outputs tell them. */
 async function setAside(): Promise<Record<string, string | null>> {
   const { code, output } = await stand.pulumi(["stack", "output", "--json"]);
   expect(code, output).toBe(0);
@@ -74,8 +74,8 @@ async function untilPushed(...ids: string[]): Promise<number> {
 
 /** How long users were kept out by each rollback of scope `restore`, newest first. */
 async function secondsOfRestores(): Promise<number[]> {
-  const { json } = await stand.verb<{ crossings: HistoryEntry[] }>("history");
-  return json.crossings
+  const { json } = await stand.verb<{ rollouts: HistoryEntry[] }>("history");
+  return json.rollouts
     .filter(({ scope, openedAt }) => scope === "restore" && openedAt !== null)
     .map(({ startedAt, openedAt }) => (Date.parse(openedAt!) - Date.parse(startedAt)) / 1000);
 }
@@ -107,7 +107,7 @@ describe("scopes", () => {
     await forward();
     const row = fresh();
     await stand.insertWell(row);
-    const { code, json, stderr } = await stand.verb<CrossingOutcome>(
+    const { code, json, stderr } = await stand.verb<RolloutOutcome>(
       "rollback",
       "--to",
       "v3.0.0",
@@ -225,7 +225,7 @@ describe("scopes", () => {
 
   test("worker: the flag is off, users read that it is read-only: writes 503, reads 200; the release stays", async () => {
     await forward();
-    const { code, json, stderr } = await stand.verb<CrossingOutcome>(
+    const { code, json, stderr } = await stand.verb<RolloutOutcome>(
       "rollback",
       "--scope",
       "worker",
@@ -334,7 +334,7 @@ describe("back and forth", () => {
     expect(estimate.basis).toBe(`median of the last ${took.length} like it`);
     // Rounded up to a tenth, and what there may be to copy is small.
     const median = took.sort((a, b) => a - b)[Math.floor(took.length / 2)]!;
-    // Work begins with the first step, a moment after the crossing was begun.
+    // Work begins with the first step, a moment after the rollout was begun.
     expect(estimate.seconds).toBeGreaterThan(median - 1);
     expect(estimate.seconds).toBeLessThan(median + 1);
     await stand.upWell();

@@ -53,7 +53,7 @@ interface Outcome {
   ok: boolean;
   failure: string | null;
   recovered: { name: string; how: string; quarantined: { table: string; into: string; rows: number }[] }[];
-  crossing: { ok: boolean; failure: string | null } | null;
+  rollout: { ok: boolean; failure: string | null } | null;
   readiness: {
     candidates: { name: string; offered: boolean; violations: { count: number; rows: string[] } | null }[];
     assessments: { title: string }[];
@@ -160,7 +160,7 @@ test("recovery goes lowest risk first, stops at the first violation with its row
   const stopped = await verb("recover", "--yes");
   expect(stopped.code).toBe(1);
   expect(stopped.json!.recovered.map(({ name }) => name)).toEqual(["email_format", "station_number"]);
-  expect(stopped.json!.crossing!.failure).toMatch(/barcode_format cannot be enforced: panels has 2 rows: \{"id": 3\}, \{"id": 5\}/);
+  expect(stopped.json!.rollout!.failure).toMatch(/barcode_format cannot be enforced: panels has 2 rows: \{"id": 3\}, \{"id": 5\}/);
   expect(await absent()).toEqual(["barcode_format", "station_progression", "workflow_progression"]);
 
   // What is asked for once stands in the stack file while it is done; also after an interruption it does not stay there.
@@ -181,7 +181,7 @@ test("recovery goes lowest risk first, stops at the first violation with its row
   });
 });
 
-test("an unknown name is wrong usage; what stands in the way of a crossing that stops the line is refused before anything stops", async () => {
+test("an unknown name is wrong usage; what stands in the way of a rollout that stops the line is refused before anything stops", async () => {
   expect(await verb("constraint", "drop", "barcode_fromat", "--yes")).toMatchObject({
     code: 2,
     failure: expect.stringContaining("did you mean `barcode_format`") as string,

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import type pg from "pg";
 import { expect } from "vitest";
 import { openControl } from "../../databases/open-state.ts";
-import type { CatalogueDatabase, Crossing, JournalEntry, Snapshot } from "../../config/record.ts";
+import type { CatalogueDatabase, Rollout, JournalEntry, Snapshot } from "../../config/record.ts";
 import type { ControlStore } from "../../databases/postgres/state/store.ts";
 import { catalogued, liveLineage, readySnapshots } from "../../databases/postgres/state/catalogue.ts";
 import { toArm } from "../../rollout/arming.ts";
@@ -388,7 +388,7 @@ function databasesOf({ site, definition }: Base) {
     catalogue,
     quarantines: async (): Promise<CatalogueDatabase[]> => (await catalogue()).filter(({ role }) => role === "quarantine"),
     snapshots: (): Promise<Snapshot[]> => control((store) => readySnapshots(store.client)),
-    last: (): Promise<Crossing | null> => control((store) => store.lastCrossing()),
+    last: (): Promise<Rollout | null> => control((store) => store.lastRollout()),
     journal: (epoch: number): Promise<(JournalEntry & { at: string })[]> => control((store) => store.journal(epoch)),
     lineage: (): Promise<Lineage> => control(async (store) => (await liveLineage(store.client, live)).lineage),
     exports: (epoch: number): Promise<{ path: string; sha256: string; rows: string }[]> =>
@@ -497,7 +497,7 @@ export interface Watched {
   /** Resolves once `more` further writes have been acknowledged. */
   acknowledged(more: number): Promise<void>;
   stop(): Promise<void>;
-  /** Stops it and has it judge: live, what the crossing set aside, and what it exported. */
+  /** Stops it and has it judge: live, what the rollout set aside, and what it exported. */
   judgement(epoch: number): Promise<Judgement>;
 }
 

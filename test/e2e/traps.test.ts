@@ -115,15 +115,15 @@ test("3 the snapshot not retaken: every deployment has its own generation; a nam
 
 test("4 parallel by default: every phase of a real update ends before the next begins", async () => {
   await stand.upWell(PINS.forward);
-  for (const crossing of ["deployment", "rollback"]) {
-    if (crossing === "rollback") await stand.upWell(PINS.restore(await newest()));
+  for (const rollout of ["deployment", "rollback"]) {
+    if (rollout === "rollback") await stand.upWell(PINS.restore(await newest()));
     const { epoch } = (await stand.last())!;
     // What is noted beside the phases (evidence) belongs to none of them.
     const journal = (await stand.journal(epoch)).filter(({ phase }) => PHASES.includes(phase as Phase));
     const order = journal.map(({ phase }) => PHASES.indexOf(phase as Phase));
-    expect(order, crossing).toEqual([...order].sort((a, b) => a - b));
+    expect(order, rollout).toEqual([...order].sort((a, b) => a - b));
     expect(new Set(journal.map(({ phase }) => phase))).toEqual(
-      new Set(PHASES.filter((phase) => phase !== "plan" && (phase !== "snapshot" || crossing === "deployment"))),
+      new Set(PHASES.filter((phase) => phase !== "plan" && (phase !== "snapshot" || rollout === "deployment"))),
     );
     for (const [index, { phase, step, status }] of journal.entries())
       if (status === "started")
@@ -241,7 +241,7 @@ describe("9 an update of one resource", () => {
     stand.pin(edits);
     const { code, output } = await stand.pulumi(["up", "--yes", "--skip-preview", "--target", target]);
     expect(code).not.toBe(0);
-    expect(output).toContain(`${what} is pinned otherwise than in crossing`);
+    expect(output).toContain(`${what} is pinned otherwise than in rollout`);
     expect(output).toMatch(/Nothing was changed\. Run `.*pulumi.* up --stack e2e` without --target/);
     expect(stand.pids()).toEqual(before);
     expect(await stand.frontendVersion()).toBe("v4.0.0");
@@ -331,7 +331,7 @@ async function catalogs(): Promise<Record<string, unknown>> {
   const rows = await stand.sql("SELECT md5(string_agg(t::text, '|' ORDER BY id)) AS content, count(*) AS rows FROM pfa_records t");
   const control = await stand.control(async ({ client }) => {
     const tables: Record<string, unknown> = {};
-    for (const table of ["crossings", "journal", "databases", "snapshots", "exports", "holder"])
+    for (const table of ["rollouts", "journal", "databases", "snapshots", "exports", "holder"])
       tables[table] = (
         await client.query(`SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS content FROM ${table} t`)
       ).rows;

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { CrossingOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
 import { findExecutables } from "../../scripts/pulumi/find-executable.ts";
 import { isRunning } from "../../processes/identity.ts";
 import type { PreviewOutcome } from "../../scripts/pulumi/preview.ts";
@@ -22,7 +22,7 @@ afterAll(() => stand?.destroy());
 /** A rollback that stands at a failpoint. */
 const held = (point: string) => stand.holdVerb(point, BACK[0]!, ...BACK.slice(1), "--yes");
 
-const back = () => stand.verb<CrossingOutcome>(BACK[0]!, ...BACK.slice(1), "--yes");
+const back = () => stand.verb<RolloutOutcome>(BACK[0]!, ...BACK.slice(1), "--yes");
 
 /** Where every rollback of this file has to end, whatever happened to the one before. */
 async function expectBack(): Promise<void> {
@@ -49,7 +49,7 @@ describe("a rollback by its command", () => {
     process.kill(stand.pids().server!, "SIGKILL");
     const { code, stdout, stderr } = await goOn();
     expect(code, stderr).toBe(1);
-    const outcome = JSON.parse(stdout) as CrossingOutcome;
+    const outcome = JSON.parse(stdout) as RolloutOutcome;
     expect(outcome).toMatchObject({ ok: false, refused: false, from: "v4.0.0", to: "v3.0.0", scope: "restore" });
     expect(outcome.failure).toMatch(/The gate stays closed|Users are kept out now \(the gate is closed\)/);
     expect(outcome.failure).toMatch(/[rR]un `\S.* up --stack e2e`/);
@@ -63,7 +63,7 @@ describe("a rollback by its command", () => {
     running.kill("SIGINT");
     const { code, stdout, stderr } = await goOn();
     expect(code, stderr).toBe(1);
-    const outcome = JSON.parse(stdout) as CrossingOutcome;
+    const outcome = JSON.parse(stdout) as RolloutOutcome;
     expect(outcome.refused).toBe(false);
     expect(outcome.failure).toMatch(/Users are kept out now \(the gate is closed\)\. Run `\S.* up --stack e2e`/);
     expect(stand.gate()?.mode).toBe("closed");

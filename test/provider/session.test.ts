@@ -50,6 +50,6 @@ describe("the provider's session", () => {
     const runs = await Promise.all([1, 1, 1].map((epoch) => runOf(site, epoch, call)));
     expect(new Set(runs.map((run) => run.control)).size).toBe(1);
     expect(runs[0]!.control).not.toBe(control);
-    expect(await runs[0]!.control.lastCrossing()).toBeNull();
+    expect(await runs[0]!.control.lastRollout()).toBeNull();
   });
 });

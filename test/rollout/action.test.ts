@@ -9,7 +9,7 @@ const back = (scope: string, change: Partial<ActionFacts> = {}): ActionFacts => 
   const pins = afterScope(scope);
   return {
     site: { project: "/nowhere", stack: "shop" },
-    crossing: { epoch: 3, state: "open", plan: plan(pins, { scope: { name: scope } }), pins },
+    rollout: { epoch: 3, state: "open", plan: plan(pins, { scope: { name: scope } }), pins },
     watches: [{ id: "quick", state: "passed" }],
     pins,
     ...change,
@@ -31,11 +31,11 @@ describe("dropping what the older release leaves unused", () => {
 
   it("not before the rollback has opened, nor before there was one", () => {
     const facts = back("quick");
-    expect(refused({ ...facts, crossing: { ...facts.crossing!, state: "verified" } })[0]).toMatch(/"verified", not open/);
-    expect(refused({ ...facts, crossing: null })[0]).toMatch(/nothing was deployed/);
+    expect(refused({ ...facts, rollout: { ...facts.rollout!, state: "verified" } })[0]).toMatch(/"verified", not open/);
+    expect(refused({ ...facts, rollout: null })[0]).toMatch(/nothing was deployed/);
     const pins = pinsOf();
     const deployed = plan(pins, { from: pinsOf({ release: "v3.0.0" }) });
-    const reasons = refused({ ...facts, pins, crossing: { ...facts.crossing!, plan: deployed, pins } });
+    const reasons = refused({ ...facts, pins, rollout: { ...facts.rollout!, plan: deployed, pins } });
     expect(reasons[0]).toMatch(/deployment of v4\.0\.0/);
     expect(reasons[1]).toMatch(/v4\.0\.0 needs 20251128000003/);
   });

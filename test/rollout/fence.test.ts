@@ -1,7 +1,7 @@
 /** `carry: refuse` inside the fence: who is let in again, and who stays out. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqlite } from "../../databases/sqlite/engine/engine.ts";
-import type { CrossingPlan, DataAction } from "../../config/plan.ts";
+import type { RolloutPlan, DataAction } from "../../config/plan.ts";
 import { RolloutRefusedError, StepFailedError } from "../../rollout/run.ts";
 import type { Run } from "../../config/run.ts";
 import { bringData } from "../../rollout/steps/data.ts";
@@ -23,7 +23,7 @@ const PINS = {
 } as unknown as Pins;
 const RESTORE: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
 
-function planned(action: DataAction): CrossingPlan {
+function planned(action: DataAction): RolloutPlan {
   return {
     forward: false,
     fenceData: true,
@@ -31,7 +31,7 @@ function planned(action: DataAction): CrossingPlan {
     stop: [],
     take: [],
     databases: { [DATABASE]: planOf(action) },
-  } as unknown as CrossingPlan;
+  } as unknown as RolloutPlan;
 }
 
 describe("rows were written since", () => {
@@ -46,23 +46,23 @@ describe("rows were written since", () => {
     db.close();
   };
 
-  /** @param became of the crossing that took the snapshot */
+  /** @param became of the rollout that took the snapshot */
   async function standing(became: "open" | "closed"): Promise<Run> {
     const first = await stand.run(1);
     await sqlite.make(first, DATABASE);
     write("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (1)");
     const { control } = first;
-    const crossing = (epoch: number) => ({
+    const rollout = (epoch: number) => ({
       epoch,
-      crossing: `crossing-${epoch}`,
+      rollout: `rollout-${epoch}`,
       pins: PINS,
       plan: planned({ kind: "none" }),
       runId: `run-${epoch}`,
       reason: null,
     });
-    await control.beginCrossing(crossing(1));
+    await control.beginRollout(rollout(1));
     await control.setState(1, "open");
-    await control.beginCrossing(crossing(2));
+    await control.beginRollout(rollout(2));
     const taken = await control.beginSnapshot(
       { database: DATABASE, name: "before-v2", driver: "backup", epoch: 2, release: "v1", automatic: true },
       (generation) => sqlite.snapshotLocation(first, DATABASE, "before-v2", generation),
@@ -78,7 +78,7 @@ describe("rows were written since", () => {
   test("what was open is open again, and nothing was changed", async () => {
     const run = await standing("open");
     await expect(close(run)).rejects.toThrow(RolloutRefusedError);
-    expect((await run.control.lastCrossing())?.state).toBe("refused");
+    expect((await run.control.lastRollout())?.state).toBe("refused");
     expect(readGateState(gateStateFile(stand.site))?.mode).toBe("open");
   });
 
@@ -89,15 +89,15 @@ describe("rows were written since", () => {
     expect((refused as Error).message).toMatch(
       /^fence: backout:carry is "refuse" and 1 row of shop was written since \(orders \+1 ~0 -0\).*\nThe gate stays closed: /,
     );
-    expect((await run.control.lastCrossing())?.state).toBe("closing");
+    expect((await run.control.lastRollout())?.state).toBe("closing");
     expect(readGateState(gateStateFile(stand.site))?.mode).toBe("closed");
     await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
-    expect((await run.control.lastCrossing())?.state).toBe("closed");
+    expect((await run.control.lastRollout())?.state).toBe("closed");
   });
 
   test.each([
-    ["another crossing was begun since", 2, planned(RESTORE), /crossing 2 was begun since/],
-    ["the record is not so far", 4, planned(RESTORE), /crossing 2 was begun since/],
+    ["another rollout was begun since", 2, planned(RESTORE), /rollout 2 was begun since/],
+    ["the record is not so far", 4, planned(RESTORE), /rollout 2 was begun since/],
     [
       "nobody could look at the data then",
       3,
@@ -110,8 +110,8 @@ describe("rows were written since", () => {
     const refused = await closeFence(run, { pins: PINS, plan, carry: "export", reason: null }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RolloutRefusedError);
     expect((refused as Error).message).toMatch(told);
-    expect(await before.control.lastCrossing()).toMatchObject({ epoch: 2, state: "open", crossing: "crossing-2" });
-    expect(await before.control.crossing(epoch)).toEqual(epoch === 2 ? await before.control.lastCrossing() : null);
+    expect(await before.control.lastRollout()).toMatchObject({ epoch: 2, state: "open", rollout: "rollout-2" });
+    expect(await before.control.rollout(epoch)).toEqual(epoch === 2 ? await before.control.lastRollout() : null);
     expect(readGateState(gateStateFile(stand.site))).toBeNull();
   });
 
@@ -121,6 +121,6 @@ describe("rows were written since", () => {
     await bringData(run, DATABASE, PINS, planOf(RESTORE));
     write("INSERT INTO orders VALUES (3)");
     await close(run);
-    expect((await run.control.lastCrossing())?.state).toBe("closed");
+    expect((await run.control.lastRollout())?.state).toBe("closed");
   });
 });

@@ -1,9 +1,9 @@
-/** The change freeze: newer is refused, back is not, and it is no part of what a crossing is. */
+/** The change freeze: newer is refused, back is not, and it is no part of what a rollout is. */
 import { describe, expect, it } from "vitest";
 import { frozen, newer, showFreeze } from "../../rollout/freeze.ts";
 import type { Facts } from "../../rollout/look.ts";
 import { editPins } from "../../config/edit.ts";
-import { crossingOf } from "../../config/pins.ts";
+import { rolloutOf } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import { scopeEdits } from "../../config/scope.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
@@ -13,8 +13,8 @@ const FREEZE = { reason: "rollback in progress", since: "2026-01-01T00:00:00.000
 const asked = { order: ["v3.0.0", "v4.0.0"], scope: null };
 const at = (release: string): Pick<Facts, "last" | "lastOpen" | "opened"> => {
   const pins = pinsOf({ release });
-  const crossing = { pins, crossing: crossingOf(pins), state: "open" } as Facts["lastOpen"];
-  return { last: crossing, lastOpen: crossing, opened: [{ epoch: 1, pins }] };
+  const rollout = { pins, rollout: rolloutOf(pins), state: "open" } as Facts["lastOpen"];
+  return { last: rollout, lastOpen: rollout, opened: [{ epoch: 1, pins }] };
 };
 
 /** A project without scripts of its own. */
@@ -31,18 +31,18 @@ describe("change freeze", () => {
     expect(frozen(FREEZE, at("v3.0.0"), apart, asked, SITE)).toEqual([expect.stringContaining("frontend v3.0.0 → v4.0.0")]);
   });
 
-  it("leaves open: the way back, what is not frozen, a first deployment, and a crossing that has begun", () => {
+  it("leaves open: the way back, what is not frozen, a first deployment, and a rollout that has begun", () => {
     expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ release: "v3.0.0" }), asked, SITE)).toEqual([]);
     expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ components: { worker: { run: "off" } } }), asked, SITE)).toEqual([]);
     expect(frozen(null, at("v3.0.0"), pinsOf(), asked, SITE)).toEqual([]);
     expect(frozen(FREEZE, { last: null, lastOpen: null, opened: [] }, pinsOf(), asked, SITE)).toEqual([]);
-    const begun = { ...at("v3.0.0"), last: { crossing: crossingOf(pinsOf()), state: "closing" } as Facts["last"] };
+    const begun = { ...at("v3.0.0"), last: { rollout: rolloutOf(pinsOf()), state: "closing" } as Facts["last"] };
     expect(frozen(FREEZE, begun, pinsOf(), asked, SITE)).toEqual([]);
     expect(newer(asked.order, pinsOf(), pinsOf())).toEqual([]);
   });
 
-  it("is no part of a crossing's identity", () => {
-    expect(crossingOf(pinsOf({ freeze: FREEZE }))).toBe(crossingOf(pinsOf()));
+  it("is no part of a rollout's identity", () => {
+    expect(rolloutOf(pinsOf({ freeze: FREEZE }))).toBe(rolloutOf(pinsOf()));
   });
 
   it("`off` is no freeze; one without a reason, and one that waits for an unknown watch, are refused", () => {

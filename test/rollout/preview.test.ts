@@ -1,7 +1,7 @@
 /** What a preview says, as lines: what a person must not overlook is a warning. */
 import { expect, test } from "vitest";
 import { losses, type AtRisk } from "../../rollout/at-risk.ts";
-import { carryRefusals, type CrossingPreview } from "../../rollout/preview.ts";
+import { carryRefusals, type RolloutPreview } from "../../rollout/preview.ts";
 import { previewLines } from "../../rollout/preview-lines.ts";
 
 const RESTORED = {
@@ -20,8 +20,8 @@ const RESTORED = {
 };
 
 /** Of a way back, unless it is said to lead forward. */
-function lines(changes: Partial<CrossingPreview> = {}, forward = false): string[] {
-  const preview: CrossingPreview = {
+function lines(changes: Partial<RolloutPreview> = {}, forward = false): string[] {
+  const preview: RolloutPreview = {
     ...(forward ? {} : { back: true }),
     scope: "restore",
     from: "v2",

@@ -80,7 +80,7 @@ describe("refused before anything stops", () => {
     ]);
   });
 
-  it("a home without room for the record of a crossing", async () => {
+  it("a home without room for the record of a rollout", async () => {
     disk.freeBytes = 4096;
     expect(await refused({})).toEqual([expect.stringMatching(/^not enough space at \S+: 32\.0 MB needed with margin, 0\.0 MB free/)]);
   });

@@ -107,7 +107,7 @@ describe("what may be dropped", () => {
     expect(names({ keep: 1, quarantines: 1 }, snapshots, catalogue)).toEqual({ snapshots: ["before-v1"], databases: ["pfa_quarantine_1"] });
   });
 
-  it("never what this very crossing set aside", () => {
+  it("never what this very rollout set aside", () => {
     expect(
       names({ keep: 1, quarantines: 1 }, [], [entry(1, "quarantine", { epoch: 7 }), entry(2, "quarantine", { epoch: 7 })], [], { epoch: 7 })
         .databases,
@@ -245,7 +245,7 @@ describe("a quarantine that holds what no export does", () => {
       catalogued: () => Promise.resolve(catalogue),
       readySnapshots: () => Promise.resolve([]),
       remainders: () => Promise.resolve([]),
-      crossing: (epoch: number) =>
+      rollout: (epoch: number) =>
         Promise.resolve({
           epoch,
           runId: `run-${epoch}`,
@@ -302,12 +302,12 @@ describe("whether users wrote to what was set aside", () => {
   const from = (change: Partial<Lineage> = {}): Lineage => ({ snapshot: null, quarantine: null, ...change });
   const restored = from({ snapshot: { name: "before-v4", generation: 1, again: 0 } });
 
-  /** @param crossings the last ones, oldest first: the one before them opened, the newest sets aside. Those that took `before-v4@1` are marked. */
-  async function unwritten(lineage: Lineage, ...crossings: { does: DataAction; took?: true; state?: string }[]): Promise<boolean> {
-    const epoch = crossings.length + 1;
-    const at = (one: number) => crossings[one - 2];
+  /** @param rollouts the last ones, oldest first: the one before them opened, the newest sets aside. Those that took `before-v4@1` are marked. */
+  async function unwritten(lineage: Lineage, ...rollouts: { does: DataAction; took?: true; state?: string }[]): Promise<boolean> {
+    const epoch = rollouts.length + 1;
+    const at = (one: number) => rollouts[one - 2];
     const control = {
-      crossing: (one: number) =>
+      rollout: (one: number) =>
         Promise.resolve(
           one < 1
             ? null
@@ -332,7 +332,7 @@ describe("whether users wrote to what was set aside", () => {
     expect(await unwritten(from(), { does: { kind: "create" } }, { does: restore })).toBe(true);
   });
 
-  it("they may have where a crossing that never opened had not brought it: it failed before, or did nothing to the data", async () => {
+  it("they may have where a rollout that never opened had not brought it: it failed before, or did nothing to the data", async () => {
     expect(await unwritten(from(), { does: restore }, { does: older })).toBe(false);
     expect(await unwritten(from(), { does: none }, { does: restore })).toBe(false);
     // Measured against an older snapshot than the one that was taken of it.

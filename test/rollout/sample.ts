@@ -2,8 +2,8 @@
 import { editPins } from "../../config/edit.ts";
 import type { Pins } from "../../config/pins.ts";
 import { scopeEdits } from "../../config/scope.ts";
-import type { CrossingPlan, DatabaseFacts, PlanInput } from "../../config/plan.ts";
-import { planCrossing } from "../../config/make-plan.ts";
+import type { RolloutPlan, DatabaseFacts, PlanInput } from "../../config/plan.ts";
+import { planRollout } from "../../config/make-plan.ts";
 import { definition, pinsOf, STACK } from "../config/sample.ts";
 
 export { definition };
@@ -32,8 +32,8 @@ export function facts(change: Partial<DatabaseFacts> = {}): DatabaseFacts {
 }
 
 /** What leads from v4.0.0 to `to`, on a database with every migration and one snapshot. */
-export function plan(to: Pins, change: Partial<PlanInput> = {}): CrossingPlan {
-  return planCrossing({
+export function plan(to: Pins, change: Partial<PlanInput> = {}): RolloutPlan {
+  return planRollout({
     definition,
     from: recorded(),
     to,

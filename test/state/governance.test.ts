@@ -79,7 +79,7 @@ describe("the governance log", () => {
     expect(brokenLinks(file)).toEqual([2, 3, 4]);
   });
 
-  it("does not write the same run, crossing and event twice, and gives the hash it has", () => {
+  it("does not write the same run, rollout and event twice, and gives the hash it has", () => {
     const entry = { runId: "run-1", epoch: 1, event: "rollback" };
     const hash = appendGovernance(file, entry);
     appendGovernance(file, { ...entry, epoch: 2 });

@@ -3,8 +3,8 @@ import { afterEach, expect, test } from "vitest";
 import { ProcessTarget } from "../../workloads/process.ts";
 import { isSetUpAs, setupHash } from "../../workloads/starting.ts";
 import { setupRefusals, withSetup } from "../../workloads/setup.ts";
-import { planCrossing } from "../../config/make-plan.ts";
-import { crossingOf, type ComponentPin, type Pins } from "../../config/pins.ts";
+import { planRollout } from "../../config/make-plan.ts";
+import { rolloutOf, type ComponentPin, type Pins } from "../../config/pins.ts";
 import { keepSalt } from "../../config/seal.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { newSite, pinOf, shop } from "./shop.ts";
@@ -25,7 +25,7 @@ const PINS = pinsOf(pinOf("v1", undefined));
 
 function changes(from: Pins, to: Pins, definition: SystemDefinition) {
   const whole = { ...definition, databases: {}, stopOrder: [], listeners: {}, scopes: {} };
-  const { changes, stop } = planCrossing({
+  const { changes, stop } = planRollout({
     definition: whole,
     from,
     to,
@@ -50,7 +50,7 @@ test("another secret, environment or definition is a change, told by name, that 
   process.env["BACKOUT_SECRET_TOKEN"] = "sk_live_456";
   const rotated = withSetup(PINS, site, shop());
   expect(changes(before, rotated, shop())).toEqual({ what: ["api: environment changed: TOKEN"], stop: ["api"] });
-  expect(crossingOf(rotated)).not.toBe(crossingOf(before));
+  expect(rolloutOf(rotated)).not.toBe(rolloutOf(before));
 
   const corrected = shop({ environment: () => ({ DATABASE_URL: "elsewhere", EXTRA: "1" }) });
   expect(changes(rotated, withSetup(PINS, site, corrected), corrected).what).toEqual([

@@ -1,4 +1,4 @@
-/** What a crossing does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
+/** What a rollout does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
 import type { Client } from "pg";
 import { admittedWith, dumpFolder, endpointOf, liveName } from "../../../config/site.ts";
 import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../config/record.ts";

@@ -1,5 +1,5 @@
 /**
- * What a crossing does with a live PostgreSQL database: by renaming it, or in place where its server is declared so. What looks is loaded at once,
+ * What a rollout does with a live PostgreSQL database: by renaming it, or in place where its server is declared so. What looks is loaded at once,
  * what changes anything when it is needed: every preview looks, and so does every update that has nothing to do.
  */
 import { dumpFolder, liveName, serverOf } from "../../../config/site.ts";

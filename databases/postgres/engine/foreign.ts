@@ -25,7 +25,7 @@ async function isKnown(control: ControlRecord, database: string, live: string): 
 }
 
 async function isOwn(control: ControlRecord, live: string): Promise<boolean> {
-  if ((await control.lastOpenCrossing()) !== null) return true;
+  if ((await control.lastOpenRollout()) !== null) return true;
   const { oid } = await liveLineage(clientOf(control), live);
   return (await catalogued(clientOf(control))).some((entry) => entry.role === "live" && entry.oid === oid);
 }
@@ -156,7 +156,7 @@ async function giveBackLive({ site, control }: Looking & { control: ControlRecor
   if (!(await liveLineage(client, live)).exists) return;
   const current = await readProperties(client, live);
   const saved = await savedProperties(client, database);
-  const last = await control.lastCrossing();
+  const last = await control.lastRollout();
   const isOpen = current.allowConnections && (last === null || last.state === "open" || last.state === "refused");
   const theirs = isOpen || saved === null ? current : saved;
   const found = await control.kept<DatabaseProperties>(foundKey(database));

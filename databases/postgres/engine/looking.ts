@@ -65,7 +65,7 @@ async function migrationStatuses(site: Site, definition: SystemDefinition, datab
   }
 }
 
-/** What could not be fenced would fail the crossing when users are out already. */
+/** What could not be fenced would fail the rollout when users are out already. */
 export async function refuseAllUnfenceable({ site, control }: Looking, databases: readonly string[]): Promise<void> {
   if (control !== null) {
     for (const database of databases) await refuseUnfenceable(clientOf(control), liveName(site, database));

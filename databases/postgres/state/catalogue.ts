@@ -69,7 +69,7 @@ export async function setSnapshotState(client: Client, id: number, state: "remov
   await client.query("UPDATE snapshots SET state = $2 WHERE id = $1", [id, state]);
 }
 
-/** Those of which something may be there that nobody goes back to: half removed, or half made by a crossing before this one. */
+/** Those of which something may be there that nobody goes back to: half removed, or half made by a rollout before this one. */
 export async function remainders(client: Client, epoch: number): Promise<Snapshot[]> {
   const { rows } = await client.query<SnapshotRow>(
     "SELECT * FROM snapshots WHERE state = 'removing' OR (state = 'making' AND epoch < $1) ORDER BY id",

@@ -1,11 +1,11 @@
 /**
- * The control database: a small database beside the live one that holds what is true of it. Gate record (crossings with epochs), journal,
+ * The control database: a small database beside the live one that holds what is true of it. Gate record (rollouts with epochs), journal,
  * catalogue of snapshots, quarantines and armed copies, and lineage, keyed by OID, which a rename keeps.
  */
 import type { Client } from "pg";
 import { connect, quote, withSession, type Endpoint } from "../connection.ts";
 import { CONTROL_SCHEMA } from "../../in-place/control-schema.ts";
-import type { CrossingPlan } from "../../../config/plan.ts";
+import type { RolloutPlan } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
 import type { Baseline } from "../../../config/system/check.ts";
 import {
@@ -23,8 +23,8 @@ import {
   LockedError,
   type CatalogueDatabase,
   type ControlRecord,
-  type Crossing,
-  type CrossingState,
+  type Rollout,
+  type RolloutState,
   type ExportRecord,
   type JournalEntry,
   type NewSnapshot,
@@ -34,8 +34,8 @@ import {
 } from "../../../config/record.ts";
 
 const SCHEMA = `
-CREATE TABLE IF NOT EXISTS crossings (
-  epoch int PRIMARY KEY, crossing text NOT NULL, pins jsonb NOT NULL, plan jsonb NOT NULL, state text NOT NULL, run_id text NOT NULL,
+CREATE TABLE IF NOT EXISTS rollouts (
+  epoch int PRIMARY KEY, rollout text NOT NULL, pins jsonb NOT NULL, plan jsonb NOT NULL, state text NOT NULL, run_id text NOT NULL,
   started_at timestamptz NOT NULL DEFAULT clock_timestamp(), opened_at timestamptz, recorded_at timestamptz, failure text, baseline jsonb, reason text);
 CREATE TABLE IF NOT EXISTS journal (
   id bigserial PRIMARY KEY, epoch int NOT NULL, run_id text NOT NULL, phase text NOT NULL, step text NOT NULL, status text NOT NULL,
@@ -96,7 +96,7 @@ export class ControlStore implements ControlRecord {
   static async openInside(endpoint: Endpoint, live: string): Promise<ControlStore | null> {
     const client = await connect(endpoint, live);
     await client.query(`SET search_path = ${CONTROL_SCHEMA}, public`);
-    const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass($1) IS NOT NULL AS ready", [`${CONTROL_SCHEMA}.crossings`]);
+    const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass($1) IS NOT NULL AS ready", [`${CONTROL_SCHEMA}.rollouts`]);
     if (rows[0]?.ready === true) return new ControlStore(client);
     await client.end();
     return null;
@@ -106,7 +106,7 @@ export class ControlStore implements ControlRecord {
   static async open(endpoint: Endpoint, name: string): Promise<ControlStore | null> {
     try {
       const client = await connect(endpoint, name);
-      const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass('public.crossings') IS NOT NULL AS ready");
+      const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass('public.rollouts') IS NOT NULL AS ready");
       if (rows[0]?.ready === true) return new ControlStore(client);
       await client.end();
       return null;
@@ -153,56 +153,56 @@ export class ControlStore implements ControlRecord {
     ]);
   }
 
-  async lastCrossing(): Promise<Crossing | null> {
-    return this.crossingWhere("TRUE ORDER BY epoch DESC LIMIT 1", []);
+  async lastRollout(): Promise<Rollout | null> {
+    return this.rolloutWhere("TRUE ORDER BY epoch DESC LIMIT 1", []);
   }
-  async lastOpenCrossing(): Promise<Crossing | null> {
-    return this.crossingWhere("opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1", []);
+  async lastOpenRollout(): Promise<Rollout | null> {
+    return this.rolloutWhere("opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1", []);
   }
-  async crossing(epoch: number): Promise<Crossing | null> {
-    return this.crossingWhere("epoch = $1", [epoch]);
+  async rollout(epoch: number): Promise<Rollout | null> {
+    return this.rolloutWhere("epoch = $1", [epoch]);
   }
-  async crossings(limit: number): Promise<Crossing[]> {
-    const { rows } = await this.client.query<CrossingRow>(`SELECT * FROM crossings ORDER BY epoch DESC LIMIT $1`, [limit]);
-    return rows.map(crossingOfRow);
+  async rollouts(limit: number): Promise<Rollout[]> {
+    const { rows } = await this.client.query<RolloutRow>(`SELECT * FROM rollouts ORDER BY epoch DESC LIMIT $1`, [limit]);
+    return rows.map(rolloutOfRow);
   }
   async openings(): Promise<Opening[]> {
-    const { rows } = await this.client.query<Opening>("SELECT epoch, pins FROM crossings WHERE opened_at IS NOT NULL ORDER BY epoch");
+    const { rows } = await this.client.query<Opening>("SELECT epoch, pins FROM rollouts WHERE opened_at IS NOT NULL ORDER BY epoch");
     return rows;
   }
-  private async crossingWhere(where: string, values: unknown[]): Promise<Crossing | null> {
-    const { rows } = await this.client.query<CrossingRow>(`SELECT * FROM crossings WHERE ${where}`, values);
-    return rows[0] === undefined ? null : crossingOfRow(rows[0]);
+  private async rolloutWhere(where: string, values: unknown[]): Promise<Rollout | null> {
+    const { rows } = await this.client.query<RolloutRow>(`SELECT * FROM rollouts WHERE ${where}`, values);
+    return rows[0] === undefined ? null : rolloutOfRow(rows[0]);
   }
 
-  async beginCrossing(crossing: Pick<Crossing, "epoch" | "crossing" | "pins" | "plan" | "runId" | "reason">): Promise<void> {
+  async beginRollout(rollout: Pick<Rollout, "epoch" | "rollout" | "pins" | "plan" | "runId" | "reason">): Promise<void> {
     await this.client.query(
-      `INSERT INTO crossings (epoch, crossing, pins, plan, state, run_id, reason) VALUES ($1, $2, $3, $4, 'closing', $5, $6)
+      `INSERT INTO rollouts (epoch, rollout, pins, plan, state, run_id, reason) VALUES ($1, $2, $3, $4, 'closing', $5, $6)
        ON CONFLICT (epoch) DO UPDATE SET state = 'closing', opened_at = NULL, recorded_at = NULL`,
-      [crossing.epoch, crossing.crossing, JSON.stringify(crossing.pins), JSON.stringify(crossing.plan), crossing.runId, crossing.reason],
+      [rollout.epoch, rollout.rollout, JSON.stringify(rollout.pins), JSON.stringify(rollout.plan), rollout.runId, rollout.reason],
     );
   }
 
-  async setState(epoch: number, state: CrossingState): Promise<void> {
+  async setState(epoch: number, state: RolloutState): Promise<void> {
     await this.client.query(
-      `UPDATE crossings SET state = $2, failure = NULL, opened_at = CASE WHEN $2 = 'open' THEN coalesce(opened_at, clock_timestamp()) END WHERE epoch = $1`,
+      `UPDATE rollouts SET state = $2, failure = NULL, opened_at = CASE WHEN $2 = 'open' THEN coalesce(opened_at, clock_timestamp()) END WHERE epoch = $1`,
       [epoch, state],
     );
   }
   async setFailure(epoch: number, failure: string): Promise<void> {
-    await this.client.query("UPDATE crossings SET failure = $2 WHERE epoch = $1", [epoch, failure]);
+    await this.client.query("UPDATE rollouts SET failure = $2 WHERE epoch = $1", [epoch, failure]);
   }
   async setBaseline(epoch: number, baseline: Baseline): Promise<void> {
-    await this.client.query("UPDATE crossings SET baseline = coalesce(baseline, $2) WHERE epoch = $1", [epoch, JSON.stringify(baseline)]);
+    await this.client.query("UPDATE rollouts SET baseline = coalesce(baseline, $2) WHERE epoch = $1", [epoch, JSON.stringify(baseline)]);
   }
   async setCounts(epoch: number, counts: Record<string, number>): Promise<void> {
     await this.client.query(
-      "UPDATE crossings SET baseline = jsonb_set(baseline, '{counts}', $2) WHERE epoch = $1 AND baseline IS NOT NULL",
+      "UPDATE rollouts SET baseline = jsonb_set(baseline, '{counts}', $2) WHERE epoch = $1 AND baseline IS NOT NULL",
       [epoch, JSON.stringify(counts)],
     );
   }
   async setRecorded(epoch: number): Promise<void> {
-    await this.client.query("UPDATE crossings SET recorded_at = clock_timestamp(), failure = NULL WHERE epoch = $1", [epoch]);
+    await this.client.query("UPDATE rollouts SET recorded_at = clock_timestamp(), failure = NULL WHERE epoch = $1", [epoch]);
   }
 
   async keepFirst<T>(key: string, value: T): Promise<T> {
@@ -257,12 +257,12 @@ export class ControlStore implements ControlRecord {
     }));
   }
 
-  async earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
+  async earlierSeconds(plan: Pick<RolloutPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
     const { rows } = await this.client.query<{ seconds: string }>(
       // Of each run from its first step to its last: what lay between an interruption and the next run was nobody's work.
       `SELECT coalesce((SELECT sum(worked) FROM (SELECT extract(epoch FROM max(at) - min(at)) AS worked FROM journal
-         WHERE journal.epoch = crossings.epoch AND at <= opened_at GROUP BY run_id) AS runs), extract(epoch FROM opened_at - started_at)) AS seconds
-       FROM crossings WHERE opened_at IS NOT NULL AND (plan->>'scope') IS NOT DISTINCT FROM $1 AND (plan->>'forward')::boolean = $2 AND (plan->>'fenceData')::boolean = $3
+         WHERE journal.epoch = rollouts.epoch AND at <= opened_at GROUP BY run_id) AS runs), extract(epoch FROM opened_at - started_at)) AS seconds
+       FROM rollouts WHERE opened_at IS NOT NULL AND (plan->>'scope') IS NOT DISTINCT FROM $1 AND (plan->>'forward')::boolean = $2 AND (plan->>'fenceData')::boolean = $3
          AND plan->>'fromRelease' IS NOT NULL
        ORDER BY epoch DESC LIMIT 5`,
       [plan.scope, plan.forward, plan.fenceData],
@@ -271,7 +271,7 @@ export class ControlStore implements ControlRecord {
   }
   async lastForwardAt(): Promise<string | null> {
     const { rows } = await this.client.query<{ started_at: Date }>(
-      "SELECT started_at FROM crossings WHERE (plan->>'forward')::boolean AND opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1",
+      "SELECT started_at FROM rollouts WHERE (plan->>'forward')::boolean AND opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1",
     );
     return rows[0]?.started_at.toISOString() ?? null;
   }
@@ -319,12 +319,12 @@ export class ControlStore implements ControlRecord {
   }
 }
 
-interface CrossingRow {
+interface RolloutRow {
   epoch: number;
-  crossing: string;
+  rollout: string;
   pins: Pins;
-  plan: CrossingPlan;
-  state: CrossingState;
+  plan: RolloutPlan;
+  state: RolloutState;
   run_id: string;
   started_at: Date;
   opened_at: Date | null;
@@ -349,10 +349,10 @@ async function connectOrMake(endpoint: Endpoint, name: string): Promise<Client> 
   return connect(endpoint, name);
 }
 
-function crossingOfRow(row: CrossingRow): Crossing {
+function rolloutOfRow(row: RolloutRow): Rollout {
   return {
     epoch: row.epoch,
-    crossing: row.crossing,
+    rollout: row.rollout,
     pins: row.pins,
     plan: row.plan,
     state: row.state,

@@ -1,4 +1,4 @@
-/** What a crossing does with a live SQLite file. */
+/** What a rollout does with a live SQLite file. */
 import type { DatabaseEngine } from "../../engine.ts";
 import { arm, dropCopy, fileOfCopy, inCopy, inSnapshot, snapshotProblems } from "./arming.ts";
 import {

@@ -1,15 +1,15 @@
 /** Rows of the control file as what they stand for. */
-import type { CrossingPlan, Lineage } from "../../../config/plan.ts";
+import type { RolloutPlan, Lineage } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
 import type { Baseline } from "../../../config/system/check.ts";
-import type { CatalogueDatabase, Crossing, JournalEntry, Snapshot } from "../../../config/record.ts";
+import type { CatalogueDatabase, Rollout, JournalEntry, Snapshot } from "../../../config/record.ts";
 
-export interface CrossingRow {
+export interface RolloutRow {
   epoch: number;
-  crossing: string;
+  rollout: string;
   pins: string;
   plan: string;
-  state: Crossing["state"];
+  state: Rollout["state"];
   run_id: string;
   started_at: string;
   opened_at: string | null;
@@ -19,12 +19,12 @@ export interface CrossingRow {
   reason: string | null;
 }
 
-export function crossingOfRow(row: CrossingRow): Crossing {
+export function rolloutOfRow(row: RolloutRow): Rollout {
   return {
     epoch: row.epoch,
-    crossing: row.crossing,
+    rollout: row.rollout,
     pins: JSON.parse(row.pins) as Pins,
-    plan: JSON.parse(row.plan) as CrossingPlan,
+    plan: JSON.parse(row.plan) as RolloutPlan,
     state: row.state,
     runId: row.run_id,
     startedAt: row.started_at,

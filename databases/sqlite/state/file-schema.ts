@@ -1,7 +1,7 @@
 /** Tables of the control file. Times are ISO 8601 text, documents are JSON text. */
 export const FILE_SCHEMA = `
-CREATE TABLE IF NOT EXISTS crossings (
-  epoch INTEGER PRIMARY KEY, crossing TEXT NOT NULL, pins TEXT NOT NULL, plan TEXT NOT NULL, state TEXT NOT NULL, run_id TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS rollouts (
+  epoch INTEGER PRIMARY KEY, rollout TEXT NOT NULL, pins TEXT NOT NULL, plan TEXT NOT NULL, state TEXT NOT NULL, run_id TEXT NOT NULL,
   started_at TEXT NOT NULL, opened_at TEXT, recorded_at TEXT, failure TEXT, baseline TEXT, reason TEXT);
 CREATE TABLE IF NOT EXISTS journal (
   id INTEGER PRIMARY KEY AUTOINCREMENT, epoch INTEGER NOT NULL, run_id TEXT NOT NULL, phase TEXT NOT NULL, step TEXT NOT NULL, status TEXT NOT NULL,

@@ -5,20 +5,20 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import type { CrossingPlan } from "../../../config/plan.ts";
+import type { RolloutPlan } from "../../../config/plan.ts";
 import { fileLock, type FileLock } from "../../../processes/file-lock.ts";
 import { all, first, hasTable, openFile, run } from "../database.ts";
 import type { Pins } from "../../../config/pins.ts";
 import type { Baseline } from "../../../config/system/check.ts";
 import { fileCatalogue } from "./file-catalogue.ts";
-import { crossingOfRow, entryOfRow, type CrossingRow, type JournalRow } from "./file-rows.ts";
+import { rolloutOfRow, entryOfRow, type RolloutRow, type JournalRow } from "./file-rows.ts";
 import { FILE_SCHEMA } from "./file-schema.ts";
 import {
   LockedError,
   type CatalogueDatabase,
   type ControlRecord,
-  type Crossing,
-  type CrossingState,
+  type Rollout,
+  type RolloutState,
   type ExportRecord,
   type JournalEntry,
   type NewSnapshot,
@@ -53,7 +53,7 @@ export class ControlFile implements ControlRecord {
     if (!existsSync(path)) return Promise.resolve(null);
     const db = openFile(path, { timeoutMs: 10_000 });
     db.exec("PRAGMA synchronous = FULL");
-    if (hasTable(db, "crossings")) return new ControlFile(path, db);
+    if (hasTable(db, "rollouts")) return new ControlFile(path, db);
     db.close();
     return null;
   }
@@ -85,55 +85,55 @@ export class ControlFile implements ControlRecord {
     }
   }
 
-  async lastCrossing(): Promise<Crossing | null> {
-    return this.crossingWhere("1 ORDER BY epoch DESC LIMIT 1", []);
+  async lastRollout(): Promise<Rollout | null> {
+    return this.rolloutWhere("1 ORDER BY epoch DESC LIMIT 1", []);
   }
-  async lastOpenCrossing(): Promise<Crossing | null> {
-    return this.crossingWhere("opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1", []);
+  async lastOpenRollout(): Promise<Rollout | null> {
+    return this.rolloutWhere("opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1", []);
   }
-  async crossing(epoch: number): Promise<Crossing | null> {
-    return this.crossingWhere("epoch = $1", [epoch]);
+  async rollout(epoch: number): Promise<Rollout | null> {
+    return this.rolloutWhere("epoch = $1", [epoch]);
   }
-  async crossings(limit: number): Promise<Crossing[]> {
-    return Promise.resolve(all<CrossingRow>(this.db, "SELECT * FROM crossings ORDER BY epoch DESC LIMIT $1", [limit]).map(crossingOfRow));
+  async rollouts(limit: number): Promise<Rollout[]> {
+    return Promise.resolve(all<RolloutRow>(this.db, "SELECT * FROM rollouts ORDER BY epoch DESC LIMIT $1", [limit]).map(rolloutOfRow));
   }
   async openings(): Promise<Opening[]> {
-    const sql = "SELECT epoch, pins FROM crossings WHERE opened_at IS NOT NULL ORDER BY epoch";
+    const sql = "SELECT epoch, pins FROM rollouts WHERE opened_at IS NOT NULL ORDER BY epoch";
     const rows = all<{ epoch: number; pins: string }>(this.db, sql);
     return Promise.resolve(rows.map(({ epoch, pins }) => ({ epoch, pins: JSON.parse(pins) as Pins })));
   }
-  private async crossingWhere(where: string, values: unknown[]): Promise<Crossing | null> {
-    const row = first<CrossingRow>(this.db, `SELECT * FROM crossings WHERE ${where}`, values);
-    return Promise.resolve(row === null ? null : crossingOfRow(row));
+  private async rolloutWhere(where: string, values: unknown[]): Promise<Rollout | null> {
+    const row = first<RolloutRow>(this.db, `SELECT * FROM rollouts WHERE ${where}`, values);
+    return Promise.resolve(row === null ? null : rolloutOfRow(row));
   }
 
-  async beginCrossing(crossing: Pick<Crossing, "epoch" | "crossing" | "pins" | "plan" | "runId" | "reason">): Promise<void> {
+  async beginRollout(rollout: Pick<Rollout, "epoch" | "rollout" | "pins" | "plan" | "runId" | "reason">): Promise<void> {
     return this.write(
-      `INSERT INTO crossings (epoch, crossing, pins, plan, state, run_id, reason, started_at) VALUES ($1, $2, $3, $4, 'closing', $5, $6, ${NOW})
+      `INSERT INTO rollouts (epoch, rollout, pins, plan, state, run_id, reason, started_at) VALUES ($1, $2, $3, $4, 'closing', $5, $6, ${NOW})
        ON CONFLICT (epoch) DO UPDATE SET state = 'closing', opened_at = NULL, recorded_at = NULL`,
-      [crossing.epoch, crossing.crossing, crossing.pins, crossing.plan, crossing.runId, crossing.reason],
+      [rollout.epoch, rollout.rollout, rollout.pins, rollout.plan, rollout.runId, rollout.reason],
     );
   }
-  async setState(epoch: number, state: CrossingState): Promise<void> {
+  async setState(epoch: number, state: RolloutState): Promise<void> {
     return this.write(
-      `UPDATE crossings SET state = $2, failure = NULL, opened_at = CASE WHEN $2 = 'open' THEN coalesce(opened_at, ${NOW}) END WHERE epoch = $1`,
+      `UPDATE rollouts SET state = $2, failure = NULL, opened_at = CASE WHEN $2 = 'open' THEN coalesce(opened_at, ${NOW}) END WHERE epoch = $1`,
       [epoch, state],
     );
   }
   async setFailure(epoch: number, failure: string): Promise<void> {
-    return this.write("UPDATE crossings SET failure = $2 WHERE epoch = $1", [epoch, failure]);
+    return this.write("UPDATE rollouts SET failure = $2 WHERE epoch = $1", [epoch, failure]);
   }
   async setBaseline(epoch: number, baseline: Baseline): Promise<void> {
-    return this.write("UPDATE crossings SET baseline = coalesce(baseline, $2) WHERE epoch = $1", [epoch, baseline]);
+    return this.write("UPDATE rollouts SET baseline = coalesce(baseline, $2) WHERE epoch = $1", [epoch, baseline]);
   }
   async setCounts(epoch: number, counts: Record<string, number>): Promise<void> {
     return this.write(
-      "UPDATE crossings SET baseline = json_set(baseline, '$.counts', json($2)) WHERE epoch = $1 AND baseline IS NOT NULL",
+      "UPDATE rollouts SET baseline = json_set(baseline, '$.counts', json($2)) WHERE epoch = $1 AND baseline IS NOT NULL",
       [epoch, counts],
     );
   }
   async setRecorded(epoch: number): Promise<void> {
-    return this.write(`UPDATE crossings SET recorded_at = ${NOW}, failure = NULL WHERE epoch = $1`, [epoch]);
+    return this.write(`UPDATE rollouts SET recorded_at = ${NOW}, failure = NULL WHERE epoch = $1`, [epoch]);
   }
 
   async note(entry: JournalEntry): Promise<void> {
@@ -154,13 +154,13 @@ export class ControlFile implements ControlRecord {
     return Promise.resolve(all<JournalRow>(this.db, "SELECT * FROM journal WHERE epoch = $1 ORDER BY id", [epoch]).map(entryOfRow));
   }
 
-  async earlierSeconds(plan: Pick<CrossingPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
+  async earlierSeconds(plan: Pick<RolloutPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
     const rows = all<{ seconds: number }>(
       this.db,
       // Of each run from its first step to its last: what lay between an interruption and the next run was nobody's work.
       `SELECT coalesce((SELECT sum(worked) FROM (SELECT (julianday(max(at)) - julianday(min(at))) * 86400.0 AS worked FROM journal
-         WHERE journal.epoch = crossings.epoch AND at <= opened_at GROUP BY run_id)), (julianday(opened_at) - julianday(started_at)) * 86400.0) AS seconds
-       FROM crossings WHERE opened_at IS NOT NULL AND plan->>'$.scope' IS $1 AND plan->>'$.forward' = $2 AND plan->>'$.fenceData' = $3
+         WHERE journal.epoch = rollouts.epoch AND at <= opened_at GROUP BY run_id)), (julianday(opened_at) - julianday(started_at)) * 86400.0) AS seconds
+       FROM rollouts WHERE opened_at IS NOT NULL AND plan->>'$.scope' IS $1 AND plan->>'$.forward' = $2 AND plan->>'$.fenceData' = $3
          AND plan->>'$.fromRelease' IS NOT NULL
        ORDER BY epoch DESC LIMIT 5`,
       [plan.scope, plan.forward, plan.fenceData],
@@ -168,7 +168,7 @@ export class ControlFile implements ControlRecord {
     return Promise.resolve(rows.map(({ seconds }) => seconds));
   }
   async lastForwardAt(): Promise<string | null> {
-    const sql = "SELECT started_at AS at FROM crossings WHERE plan->>'$.forward' = 1 AND opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1";
+    const sql = "SELECT started_at AS at FROM rollouts WHERE plan->>'$.forward' = 1 AND opened_at IS NOT NULL ORDER BY epoch DESC LIMIT 1";
     return Promise.resolve(first<{ at: string }>(this.db, sql)?.at ?? null);
   }
 

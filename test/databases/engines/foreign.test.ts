@@ -191,7 +191,7 @@ describe("a live database that somebody else made", () => {
         if (closed) await postgres.close(run, "shop");
         else await postgres.admit(run, "shop", "everybody");
         if (!closed) expect((await held(name)).database["owner"]).toBe("shopapp");
-        await run.control.beginCrossing({ epoch: 1, crossing: "c", pins: {} as never, plan: {} as never, runId: "r", reason: null });
+        await run.control.beginRollout({ epoch: 1, rollout: "c", pins: {} as never, plan: {} as never, runId: "r", reason: null });
         await run.control.setState(1, closed ? "closed" : "open");
         await postgres.giveBack(run, "shop");
         const after = await held(name);

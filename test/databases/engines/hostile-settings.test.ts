@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import { clientOf } from "../../../databases/postgres/engine/session.ts";
-import type { CrossingPlan, DataAction } from "../../../config/plan.ts";
+import type { RolloutPlan, DataAction } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import type { Server } from "../../../config/site.ts";
 import { passwordOf } from "../../../databases/postgres/connection.ts";
@@ -63,8 +63,8 @@ function holds(start: () => Promise<Kind>): void {
     const run = await stand.run(epoch);
     await postgres.keepProperties(run, DATABASE, true);
     await postgres.close(run, DATABASE);
-    const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(action) } } as unknown as CrossingPlan;
-    await run.control.beginCrossing({ epoch, crossing: `crossing-${epoch}`, pins: PINS, plan, runId: `run-${epoch}`, reason: null });
+    const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(action) } } as unknown as RolloutPlan;
+    await run.control.beginRollout({ epoch, rollout: `rollout-${epoch}`, pins: PINS, plan, runId: `run-${epoch}`, reason: null });
     return run;
   }
 

@@ -7,7 +7,7 @@ import type { Snapshot } from "../../../config/record.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import { clientOf } from "../../../databases/postgres/engine/session.ts";
 import { CopyDiffersError } from "../../../databases/engine.ts";
-import type { CrossingPlan } from "../../../config/plan.ts";
+import type { RolloutPlan } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { gatePassFile } from "../../../config/site.ts";
 import { connect } from "../../../databases/postgres/connection.ts";
@@ -152,8 +152,8 @@ describe("an armed copy of a dump", () => {
       tables: { orders: { rows: 2, checksum: "0" }, extra: { rows: 7, checksum: "0" } },
     });
     const third = await stand.run(3);
-    const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(RESTORE) } } as unknown as CrossingPlan;
-    await third.control.beginCrossing({ epoch: 3, crossing: "crossing-3", pins: PINS, plan, runId: "run-3", reason: null });
+    const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(RESTORE) } } as unknown as RolloutPlan;
+    await third.control.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
     await mkdir(dirname(gatePassFile(third.site)), { recursive: true });
     await writeFile(gatePassFile(third.site), "pass");
     const context = await openContext(third, { ...PINS, components: {} }, { open: false });

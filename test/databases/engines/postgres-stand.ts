@@ -1,11 +1,11 @@
-/** A stack with one PostgreSQL database and no components: what a crossing does with it, renamed or in place, without an engine around it. */
+/** A stack with one PostgreSQL database and no components: what a rollout does with it, renamed or in place, without an engine around it. */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ControlRecord, Snapshot } from "../../../config/record.ts";
 import { createControl } from "../../../databases/open-state.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
-import type { CrossingPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
+import type { RolloutPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { endpointOf, type Server, type Site } from "../../../config/site.ts";
@@ -104,8 +104,8 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     const third = await run(3);
     await postgres.keepProperties(third, DATABASE, true);
     await postgres.close(third, DATABASE);
-    const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(RESTORE) } } as unknown as CrossingPlan;
-    await third.control.beginCrossing({ epoch: 3, crossing: "crossing-3", pins: PINS, plan, runId: "run-3", reason: null });
+    const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(RESTORE) } } as unknown as RolloutPlan;
+    await third.control.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
     return { run: third, snapshot: (await third.control.readySnapshots())[0]! };
   };
   return {

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { CatalogueDatabase } from "../../../config/record.ts";
 import type { AtRisk } from "../../../databases/engine.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
-import type { CrossingPlan } from "../../../config/plan.ts";
+import type { RolloutPlan } from "../../../config/plan.ts";
 import { inLive } from "../../../rollout/inside.ts";
 import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
@@ -190,8 +190,8 @@ describe("databases that are renamed", () => {
         writeSql: "",
       };
       const at = { ...run, definition: { ...run.definition, flags } };
-      const plan = { databases: { [DATABASE]: planOf({ kind: "none" }) } } as unknown as CrossingPlan;
-      await run.control.beginCrossing({ epoch: 2, crossing: "crossing-2", pins: PINS, plan, runId: "run-2", reason: null });
+      const plan = { databases: { [DATABASE]: planOf({ kind: "none" }) } } as unknown as RolloutPlan;
+      await run.control.beginRollout({ epoch: 2, rollout: "rollout-2", pins: PINS, plan, runId: "run-2", reason: null });
       const detail = { before: {}, flags: { Ann: true } };
       await run.control.note({ epoch: 2, runId: "run-2", phase: "install", step: "flags", status: "finished", detail });
       const risk: AtRisk = {

@@ -101,7 +101,7 @@ describe("a PostgreSQL database", () => {
 describe("room that was there for the plan and is gone in the fence", () => {
   const on = postgresStand();
 
-  test("everything runs again, and nothing failed: the crossing is refused", async () => {
+  test("everything runs again, and nothing failed: the rollout is refused", async () => {
     const { run } = await on.stand.left();
     disk.freeBytes = 4096;
     const taking = takeSnapshots(run, [{ name: "before-v3", automatic: true }]);
@@ -109,7 +109,7 @@ describe("room that was there for the plan and is gone in the fence", () => {
     await expect(taking).rejects.toThrow(
       /^not enough space at \S+: \d+\.\d MB needed with margin, 0\.0 MB free\. Nothing was copied\..*Everything runs again$/,
     );
-    expect((await run.control.crossing(3))?.state).toBe("refused");
+    expect((await run.control.rollout(3))?.state).toBe("refused");
     expect((await run.control.journal(3)).filter(({ status }) => status === "failed")).toEqual([]);
     expect(await on.stand.sql("SELECT id FROM notes ORDER BY id"), "it may be connected to again").toEqual([{ id: 1 }, { id: 2 }]);
   });

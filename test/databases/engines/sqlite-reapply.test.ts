@@ -12,7 +12,7 @@ import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
 import { countsAfterReapply, reappliedBy, reappliedKey, rowsPutBack, type Reapplied } from "../../../rollout/steps/reapply.ts";
 import { all, withFile } from "../../../databases/sqlite/database.ts";
-import type { CrossingOutcome } from "../../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../../scripts/pulumi/cross.ts";
 import { timelineLines } from "../../../scripts/verbs/timeline.ts";
 import { begin, DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";
 
@@ -71,7 +71,7 @@ async function brought(run: Run): Promise<Reapplied> {
   return (await run.control.kept<Reapplied>(reappliedKey(3, DATABASE)))!;
 }
 
-const NOTHING: CrossingOutcome = {
+const NOTHING: RolloutOutcome = {
   ok: true,
   unchanged: false,
   runId: "r-1",
@@ -150,7 +150,7 @@ test("what services did with the rows is not undone by a run that is started aga
   expect(orders()).toEqual([{ id: 1, label: "later" }]);
 });
 
-test("a crossing that goes on where one failed before anything was put back puts it back; only what was not counts as lost", async () => {
+test("a rollout that goes on where one failed before anything was put back puts it back; only what was not counts as lost", async () => {
   const run = await started();
   await sqlite.close(run, DATABASE);
   await sqlite.cutOver(run, DATABASE, RESTORE, snapshot);

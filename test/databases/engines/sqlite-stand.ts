@@ -1,4 +1,4 @@
-/** A stack with one SQLite file and no components: what a crossing does with the file, without an engine around it. */
+/** A stack with one SQLite file and no components: what a rollout does with the file, without an engine around it. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { controlFile, liveFile, type Site } from "../../../config/site.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { releaseFile } from "../../../databases/sqlite/fence.ts";
 import { livePath } from "../../../databases/sqlite/engine/places.ts";
-import type { CrossingPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
+import type { RolloutPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import type { SystemDefinition } from "../../../config/system/definition.ts";
 
@@ -113,10 +113,10 @@ export function planOf(action: DataAction, change: Partial<DatabasePlan> = {}): 
   return { action, up: [], back: [], backBy: "keep", ...change };
 }
 
-/** Notes that the crossing has begun. */
+/** Notes that the rollout has begun. */
 export async function begin({ control, epoch, runId }: Run, plan: DatabasePlan, fenceData = true): Promise<void> {
-  const crossing = { forward: false, fenceData, databases: { [DATABASE]: plan } } as unknown as CrossingPlan;
-  await control.beginCrossing({ epoch, crossing: `crossing-${epoch}`, pins: PINS, plan: crossing, runId, reason: null });
+  const rollout = { forward: false, fenceData, databases: { [DATABASE]: plan } } as unknown as RolloutPlan;
+  await control.beginRollout({ epoch, rollout: `rollout-${epoch}`, pins: PINS, plan: rollout, runId, reason: null });
 }
 
 export const PINS = { needs: { [DATABASE]: "1_orders" } } as unknown as Pins;

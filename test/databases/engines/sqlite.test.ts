@@ -1,4 +1,4 @@
-/** A SQLite file through crossings: made, snapshotted, armed, cut over, undone, exported; killed at every point of the swap. */
+/** A SQLite file through rollouts: made, snapshotted, armed, cut over, undone, exported; killed at every point of the swap. */
 import { spawn, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
@@ -78,7 +78,7 @@ async function cutOver(epoch: number, action: DataAction = RESTORE) {
   return { run, done };
 }
 
-describe("a file through crossings", () => {
+describe("a file through rollouts", () => {
   it("is made with its schema, its write-ahead log and its place in the catalogue; made again, it stays", async () => {
     const run = await deployed();
     await sqlite.make(run, DATABASE);

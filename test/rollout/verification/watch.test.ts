@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { CrossingPlan } from "../../../config/plan.ts";
+import type { RolloutPlan } from "../../../config/plan.ts";
 import type { SystemDefinition, WatchDefinition, WatchLimit } from "../../../config/system/definition.ts";
 import { clockSince, clockSpeed, ClockSpeedError } from "../../../rollout/verification/clock.ts";
 import { addGap, addPoll, beginWatch, endWatch, recordsOf, type WatchBegin } from "../../../rollout/verification/watch-record.ts";
@@ -100,7 +100,7 @@ describe("what is kept", () => {
     ]);
   });
 
-  it("another attempt is another file; another crossing and another watch have their own", () => {
+  it("another attempt is another file; another rollout and another watch have their own", () => {
     endWatch(beginWatch({ home }, beginning()), { at: "", state: "failed", reasons: ["x"] });
     expect(beginWatch({ home }, beginning()).attempt).toBe(2);
     beginWatch({ home }, beginning({ epoch: 4 }));
@@ -117,23 +117,23 @@ describe("what is kept", () => {
     other: { title: "other", after: ["deploy"], durationMinutes: 1 },
   };
   const system = { name: "shop", defaultScope: "quick", watches } as unknown as SystemDefinition;
-  const crossing = (scope: string | null, forward = false) => ({ epoch: 3, plan: { scope, forward } as CrossingPlan });
+  const rollout = (scope: string | null, forward = false) => ({ epoch: 3, plan: { scope, forward } as RolloutPlan });
 
   it("one that follows another waits for it; pins of no scope count as the usual one", () => {
-    const states = (scope: string | null) => watchStates({ home }, system, crossing(scope), 1);
+    const states = (scope: string | null) => watchStates({ home }, system, rollout(scope), 1);
     expect(states(null).map(({ id }) => id)).toEqual(["calm", "stable"]);
     expect(nextWatch(system, states("quick"))?.id).toBe("calm");
     endWatch(beginWatch({ home }, beginning()), { at: "", state: "passed", reasons: [] });
     expect(states("quick").map(({ state }) => state)).toEqual(["passed", "due"]);
     expect(nextWatch(system, states("quick"))?.id).toBe("stable");
-    expect(watchStates({ home }, system, crossing(null, true), 1).map(({ id }) => id)).toEqual(["other"]);
-    expect(nextWatch(system, watchStates({ home }, system, crossing("elsewhere"), 1))).toBeNull();
+    expect(watchStates({ home }, system, rollout(null, true), 1).map(({ id }) => id)).toEqual(["other"]);
+    expect(nextWatch(system, watchStates({ home }, system, rollout("elsewhere"), 1))).toBeNull();
   });
 
   it("a rehearsal proves nothing to a clock that is not sped up", () => {
     endWatch(beginWatch({ home }, beginning({ speed: 3600 })), { at: "", state: "passed", reasons: [] });
-    expect(watchStates({ home }, system, crossing("quick"), 1)[0]?.state).toBe("due");
-    expect(watchStates({ home }, system, crossing("quick"), 3600)[0]?.state).toBe("passed");
+    expect(watchStates({ home }, system, rollout("quick"), 1)[0]?.state).toBe("due");
+    expect(watchStates({ home }, system, rollout("quick"), 3600)[0]?.state).toBe("passed");
   });
 });
 

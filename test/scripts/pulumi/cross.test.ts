@@ -35,7 +35,7 @@ test("a phase that was begun and not ended has failed", () => {
   ]);
 });
 
-test("of a crossing that was interrupted between two steps the last phase is not done", () => {
+test("of a rollout that was interrupted between two steps the last phase is not done", () => {
   const journal = [entry("killed", "fence", "started", 0), entry("killed", "fence", "finished", 1)];
   const unfinished = phaseTimes(journal, undefined, false);
   expect(unfinished).toEqual([{ name: "fence", seconds: 1, budgetSeconds: null, status: "failed" }]);

@@ -92,8 +92,8 @@ test("a rollback that fails as a process is finished as a container of the image
   };
   const latest = async () => {
     const control = await ControlFile.create(controlFile(site));
-    const crossing = await control.lastCrossing();
-    return control.journal(crossing!.epoch).finally(() => control.end());
+    const rollout = await control.lastRollout();
+    return control.journal(rollout!.epoch).finally(() => control.end());
   };
   const served = async () => (await fetch(`http://127.0.0.1:${site.ports["api"]}/health`)).status;
   const alternative = async (name: string) => takeAlternative(await opened(), name, `run-${name}`, "INCIDENT-7", () => Promise.resolve());

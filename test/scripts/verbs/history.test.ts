@@ -1,4 +1,4 @@
-/** What the history says of the time that a crossing took. */
+/** What the history says of the time that a rollout took. */
 import { expect, test } from "vitest";
 import { timeOf } from "../../../scripts/verbs/history.ts";
 

@@ -157,9 +157,9 @@ const served = async (): Promise<number> => (await fetch(`http://127.0.0.1:${(aw
 const pid = async (name: string): Promise<number | null> => observeProcess(processFolder((await opened()).site), name).pid;
 const say = (name: string, value = ""): void => writeFileSync(join(folder, name), value);
 const unsay = (name: string): void => rmSync(join(folder, name));
-async function crossings(): Promise<number> {
+async function rollouts(): Promise<number> {
   const control = await ControlFile.create(controlFile((await opened()).site));
-  return ((await control.lastCrossing())?.epoch ?? 0) + 0 * (await control.end().then(() => 0));
+  return ((await control.lastRollout())?.epoch ?? 0) + 0 * (await control.end().then(() => 0));
 }
 
 beforeEach(async () => {
@@ -220,8 +220,8 @@ describe("what a service is started with", () => {
     expect(await served()).toBe(200);
   });
 
-  test("on an open stack another environment is a crossing that restarts what it concerns, and nothing else", async () => {
-    const before = { api: await pid("api"), worker: await pid("worker"), epoch: await crossings() };
+  test("on an open stack another environment is a rollout that restarts what it concerns, and nothing else", async () => {
+    const before = { api: await pid("api"), worker: await pid("worker"), epoch: await rollouts() };
     say("another.ts", definitionText(folder, `${URL}, EXTRA: "1"`));
     const now = await opened();
     const text = editPins(now.text, [{ path: ["definition"], value: "another.ts" }]);
@@ -229,12 +229,12 @@ describe("what a service is started with", () => {
     expect(preview).toMatchObject({ changes: ["api: environment changed: EXTRA"], stops: ["api"] });
     expect(await up({ path: ["definition"], value: "another.ts" })).toMatchObject({ ok: true });
     expect(await pid("api")).not.toBe(before.api);
-    expect([await pid("worker"), await crossings()]).toEqual([before.worker, before.epoch + 1]);
+    expect([await pid("worker"), await rollouts()]).toEqual([before.worker, before.epoch + 1]);
     expect(await up()).toMatchObject({ ok: true, failure: null });
-    expect(await crossings(), "nothing is left to be done").toBe(before.epoch + 1);
+    expect(await rollouts(), "nothing is left to be done").toBe(before.epoch + 1);
   });
 
-  test("another port of the gate is no crossing, and told before", async () => {
+  test("another port of the gate is no rollout, and told before", async () => {
     const [was, port] = [(await opened()).site.ports["api"]!, await freePort()];
     const ahead = async (...edits: PinEdit[]): Promise<string[]> => {
       const now = await opened();
@@ -248,12 +248,12 @@ describe("what a service is started with", () => {
   });
 
   test("a secret that is not set is refused with nothing touched; one that is rotated restarts its service and is nowhere", async () => {
-    const before = { api: await pid("api"), epoch: await crossings() };
+    const before = { api: await pid("api"), epoch: await rollouts() };
     say("asking.ts", definitionText(folder, `${URL}, KEY: context.secret("stripe")`));
     const refused = await up({ path: ["definition"], value: "asking.ts" });
     expect(refused).toMatchObject({ ok: false, refused: true });
     expect(refused.failure).toMatch(/the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE/);
-    expect([await pid("api"), await crossings(), await served()]).toEqual([before.api, before.epoch, 200]);
+    expect([await pid("api"), await rollouts(), await served()]).toEqual([before.api, before.epoch, 200]);
     try {
       process.env["BACKOUT_SECRET_STRIPE"] = "sk_live_123";
       expect(await up({ path: ["definition"], value: "asking.ts" })).toMatchObject({ ok: true });
@@ -283,7 +283,7 @@ describe("an attempt to verify judges what it caused", () => {
     expect(await up()).toMatchObject({ ok: true, failure: null });
   });
 
-  test("of a service that the crossing leaves alone nothing counts that it wrote before", async () => {
+  test("of a service that the rollout leaves alone nothing counts that it wrote before", async () => {
     writeFileSync(join(processFolder((await opened()).site), "worker.err.log"), "an error of yesterday\n", { flag: "a" });
     const { worker, api } = { worker: await pid("worker"), api: await pid("api") };
     expect(await up({ path: ["components", "api", "restart"], value: 1 })).toMatchObject({ ok: true, failure: null });

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ControlFile } from "../../../databases/sqlite/state/file.ts";
 import { keepIntent, type Intent } from "../../../state/intent.ts";
 import { editPins, rawConfig, type PinEdit } from "../../../config/edit.ts";
-import { crossingOf } from "../../../config/pins.ts";
+import { rolloutOf } from "../../../config/pins.ts";
 import { deployEdits } from "../../../config/scope.ts";
 import { controlFile } from "../../../config/site.ts";
 import { intentOf } from "../../../scripts/verbs/carry-out.ts";
@@ -147,9 +147,9 @@ let epochs = 0;
 /** What an update to the pins in the file leaves in the record. @param failed it did not open. */
 async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise<void> {
   const { pins, declared } = await stack();
-  const last = await control.lastCrossing();
+  const last = await control.lastRollout();
   if (intent !== null) await keepIntent(control, { ...intent, after: last?.epoch ?? 0 });
-  const from = (await control.lastOpenCrossing())?.pins.release ?? null;
+  const from = (await control.lastOpenRollout())?.pins.release ?? null;
   const epoch = (last?.epoch ?? 0) + 1;
   const data = pins.data["shop"]!;
   const kind = data.kind === "snapshot" ? "restore" : data.kind === "quarantine" ? "undo" : data.kind === "repair" ? "repair" : "none";
@@ -160,9 +160,9 @@ async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise
     forward: from === "v1" && pins.release === "v2",
     scope: declared.scope?.name ?? null,
   };
-  await control.beginCrossing({
+  await control.beginRollout({
     epoch,
-    crossing: crossingOf(pins),
+    rollout: rolloutOf(pins),
     pins,
     plan: { ...plan, databases: { shop } } as never,
     runId: `run-${++epochs}`,
@@ -179,7 +179,7 @@ async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise
 /** What a rollback or an undo sets aside is there. */
 async function standing(): Promise<Standing> {
   const found = await standingOf(await stack());
-  const last = await control.lastOpenCrossing();
+  const last = await control.lastOpenRollout();
   const kept = ["restore", "undo"].includes(last?.plan.databases["shop"]?.action.kind ?? "none");
   const quarantine = {
     role: "quarantine",
@@ -297,7 +297,7 @@ test("an undo killed when it had written its pins: another rollback is refused, 
   await keepIntent(control, { ...intent, after: now.last!.epoch });
   write(written);
   const after = await standing();
-  expect(after.pending).toMatchObject({ crossing: null, forward: false, intent: { verb: "undo" } });
+  expect(after.pending).toMatchObject({ rollout: null, forward: false, intent: { verb: "undo" } });
   await expect(rollbackText(await stack(), { scope: "mark" }, after)).rejects.toThrow(/has written its pins and was interrupted.*--anew/);
   const again = askedBefore(after, "undo", "");
   expect(textOf(await stack(), again!)).toBe(written);

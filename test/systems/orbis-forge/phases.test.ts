@@ -4,7 +4,7 @@ import { SEVEN_PHASES } from "../../../systems/orbis-forge/scopes.ts";
 
 const MINUTE = 60;
 
-test("the seven phases begin and end where the plan says, and each phase of a crossing keeps to its share", async () => {
+test("the seven phases begin and end where the plan says, and each phase of a rollout keeps to its share", async () => {
   const day = 24 * 60;
   expect(SEVEN_PHASES.map(({ fromMinute, toMinute }) => [fromMinute, toMinute])).toEqual([
     [0, 5],

@@ -9,7 +9,7 @@ import { livePath } from "../../../databases/sqlite/engine/places.ts";
 import type { Run } from "../../../config/run.ts";
 import { rawConfig } from "../../../config/edit.ts";
 import { parseDeclared } from "../../../config/parse.ts";
-import { crossingOf, type Pins } from "../../../config/pins.ts";
+import { rolloutOf, type Pins } from "../../../config/pins.ts";
 import { resolvePins } from "../../../config/resolve-pins.ts";
 import { controlFile, liveFile, siteOf, type Site } from "../../../config/site.ts";
 import { planResource } from "../../../provider/resources/plan.ts";
@@ -40,11 +40,11 @@ afterEach(async () => {
 
 const pinned = (release: string, data = "current"): Pins => resolvePins({ ...DECLARED, release, data }, orbisForge);
 
-/** Begins a crossing as the fence does, does the work inside, and opens. */
-async function crossing(epoch: number, pins: Pins, work: (run: Run) => Promise<void>): Promise<void> {
+/** Begins a rollout as the fence does, does the work inside, and opens. */
+async function rollout(epoch: number, pins: Pins, work: (run: Run) => Promise<void>): Promise<void> {
   const run: Run = { site, definition: orbisForge, control, epoch, runId: `run-${epoch}`, log: () => undefined };
-  const plan = { databases: {} } as Parameters<typeof control.beginCrossing>[0]["plan"];
-  await control.beginCrossing({ epoch, crossing: crossingOf(pins), pins, plan, runId: run.runId, reason: null });
+  const plan = { databases: {} } as Parameters<typeof control.beginRollout>[0]["plan"];
+  await control.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: null });
   await control.setBaseline(epoch, await captureBaseline(run, pins));
   await work(run);
   await control.setState(epoch, "open");
@@ -58,7 +58,7 @@ async function snapshot(run: Run, name: string, release: string): Promise<void> 
     (generation) => sqlite.snapshotLocation(run, DATABASE, name, generation),
   );
   const taken = await sqlite.takeSnapshot(run, begun, false);
-  await control.finishSnapshot(begun.id, { ...taken, baseline: (await control.crossing(run.epoch))?.baseline ?? null });
+  await control.finishSnapshot(begun.id, { ...taken, baseline: (await control.rollout(run.epoch))?.baseline ?? null });
 }
 
 const schemaTo = async (run: Run, pins: Pins, kind: "create" | "none"): Promise<void> => {
@@ -74,7 +74,7 @@ const inputsOf = (pins: Pins) => ({
   freeze: null,
   violations: "refuse" as const,
   asked: { order: null, scope: null },
-  crossing: "",
+  rollout: "",
   reached: false,
   preview: null,
 });
@@ -92,19 +92,19 @@ test(
   "a schema that the pinned release does not take refuses the plan, one it takes or can be given does not",
   { timeout: 60_000 },
   async () => {
-    await crossing(1, pinned(OLD), async (run) => {
+    await rollout(1, pinned(OLD), async (run) => {
       await sqlite.make(run, DATABASE);
       await schemaTo(run, pinned(OLD), "create");
     });
-    await crossing(2, pinned(NEW), async (run) => {
+    await rollout(2, pinned(NEW), async (run) => {
       await snapshot(run, `before-${NEW}`, OLD);
       await schemaTo(run, pinned(NEW), "none");
     });
-    await crossing(3, pinned(NEW), async (run) => snapshot(run, "sound", NEW).then(() => sqlite.admit(run, DATABASE, "everybody")));
+    await rollout(3, pinned(NEW), async (run) => snapshot(run, "sound", NEW).then(() => sqlite.admit(run, DATABASE, "everybody")));
     // Another tool began the migration anew and died: nobody knows how much of it is there.
     const half = `UPDATE _backout_migrations SET finished_at = NULL, logs = 'interrupted' WHERE migration_name = '${PHASE3_MIGRATION}'`;
     withFile(liveFile(site, DATABASE), {}, (db) => db.exec(half));
-    await crossing(4, pinned(NEW), async (run) => snapshot(run, "nightly", NEW).then(() => sqlite.admit(run, DATABASE, "everybody")));
+    await rollout(4, pinned(NEW), async (run) => snapshot(run, "nightly", NEW).then(() => sqlite.admit(run, DATABASE, "everybody")));
 
     expect(await refusals(pinned(NEW, "nightly@1"))).toEqual([
       `${NEW} cannot run on nightly@1 of production: it lacks ${PHASE3_MIGRATION}: started and never finished, so that nobody knows how much of ` +

@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { expect, test } from "vitest";
 import type { Facts } from "../../../rollout/look.ts";
 import type { DatabaseFacts } from "../../../config/plan.ts";
-import { planCrossing } from "../../../config/make-plan.ts";
+import { planRollout } from "../../../config/make-plan.ts";
 import { refusals } from "../../../rollout/refusals.ts";
 import { runsOn, schemaAhead } from "../../../config/schema-ahead.ts";
 import { editPins, type PinEdit } from "../../../config/edit.ts";
@@ -38,7 +38,7 @@ const scope = (name: string): PinEdit[] => [
 
 function plan(from: Pins, to: Pins, facts: Partial<DatabaseFacts>, unfinished = false, scope: string | null = null) {
   const database: DatabaseFacts = { exists: true, lineage: { snapshot: null, quarantine: null }, applied: ORDER, failed: [], ...facts };
-  return planCrossing({
+  return planRollout({
     definition: serviceCenter,
     from,
     to,

@@ -17,7 +17,7 @@ test("the six phases have the documented times: 15 minutes on the critical path,
   expect(DATABASE_STEPS).toEqual({ stopTraffic: 30, safetyBackup: 120, restore: 300, verify: 120 });
 });
 
-test("the phases of a crossing share the time of the whole, and traffic has stopped before the data's share begins", async () => {
+test("the phases of a rollout share the time of the whole, and traffic has stopped before the data's share begins", async () => {
   const { scopes } = await loadSystem("service-center");
   expect(scopes["full"]?.phaseBudgets).toEqual(PHASE_BUDGETS);
   expect(Object.values(PHASE_BUDGETS).reduce((sum, seconds) => sum + seconds, 0)).toBeLessThanOrEqual(TARGET_SECONDS);

@@ -1,4 +1,4 @@
-/** The control database on a real server: crossings, journal, lock, catalogue, lineage. */
+/** The control database on a real server: rollouts, journal, lock, catalogue, lineage. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   beginSnapshot,
@@ -17,7 +17,7 @@ import { controlDatabaseName } from "../../../../config/names.ts";
 import { LockedError } from "../../../../config/record.ts";
 import { ControlStore } from "../../../../databases/postgres/state/store.ts";
 import { unfinished } from "../../../../rollout/look.ts";
-import { crossingOf } from "../../../../config/pins.ts";
+import { rolloutOf } from "../../../../config/pins.ts";
 import { quote, UnreachableError } from "../../../../databases/postgres/connection.ts";
 import { startServer, type TestServer } from "../embedded.ts";
 import { pinsOf } from "../../../config/sample.ts";
@@ -36,9 +36,9 @@ afterAll(async () => {
 });
 
 const pins = pinsOf({ data: "before-v4.0.0@1", components: { worker: { config: { LIMIT: "1" } } } });
-const crossing = (epoch: number) => ({
+const rollout = (epoch: number) => ({
   epoch,
-  crossing: crossingOf(pins),
+  rollout: rolloutOf(pins),
   pins,
   plan: plan(pinsOf()),
   runId: `run-${epoch}`,
@@ -57,7 +57,7 @@ describe("the control database", () => {
 
   it("made twice and at the same time, it is one, closed to everybody else", async () => {
     const stores = await Promise.all([1, 2, 3].map(() => ControlStore.create(server.endpoint, "both_backout")));
-    for (const one of stores) expect(await one.lastCrossing()).toBeNull();
+    for (const one of stores) expect(await one.lastRollout()).toBeNull();
     await Promise.all(stores.map((one) => one.end()));
     const { rows } = await server.control.query("SELECT has_database_privilege('public', 'both_backout', 'CONNECT') AS open");
     expect(rows).toEqual([{ open: false }]);
@@ -69,10 +69,10 @@ describe("the control database", () => {
   });
 });
 
-describe("crossings", () => {
-  it("from the first word to open; pins come back as the same crossing", async () => {
-    await store.beginCrossing(crossing(1));
-    const begun = (await store.lastCrossing())!;
+describe("rollouts", () => {
+  it("from the first word to open; pins come back as the same rollout", async () => {
+    await store.beginRollout(rollout(1));
+    const begun = (await store.lastRollout())!;
     expect(begun).toMatchObject({
       epoch: 1,
       state: "closing",
@@ -82,14 +82,14 @@ describe("crossings", () => {
       reason: "INCIDENT-7",
       pins,
     });
-    expect(crossingOf(begun.pins)).toBe(begun.crossing);
+    expect(rolloutOf(begun.pins)).toBe(begun.rollout);
     expect(unfinished(begun)).toBe(true);
-    expect(await store.lastOpenCrossing()).toBeNull();
+    expect(await store.lastOpenRollout()).toBeNull();
     await store.setFailure(1, "verify: 14 checks");
-    expect((await store.crossing(1))!.failure).toBe("verify: 14 checks");
+    expect((await store.rollout(1))!.failure).toBe("verify: 14 checks");
     for (const state of ["closed", "verified", "open"] as const) await store.setState(1, state);
     await store.setRecorded(1);
-    const opened = (await store.lastOpenCrossing())!;
+    const opened = (await store.lastOpenRollout())!;
     expect(await store.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
     expect(opened).toMatchObject({ epoch: 1, state: "open", failure: null });
     expect([opened.openedAt, opened.recordedAt].every((at) => at !== null)).toBe(true);
@@ -97,33 +97,33 @@ describe("crossings", () => {
   });
 
   it("opened a second time, it keeps the time of the first", async () => {
-    const { openedAt } = (await store.crossing(1))!;
+    const { openedAt } = (await store.rollout(1))!;
     await store.setState(1, "open");
-    expect((await store.crossing(1))!.openedAt).toBe(openedAt);
+    expect((await store.rollout(1))!.openedAt).toBe(openedAt);
   });
 
   it("begun again, it is closed again, with its record kept", async () => {
-    await store.beginCrossing({ ...crossing(1), runId: "another" });
-    expect(await store.crossing(1)).toMatchObject({ state: "closing", openedAt: null, recordedAt: null, runId: "run-1" });
+    await store.beginRollout({ ...rollout(1), runId: "another" });
+    expect(await store.rollout(1)).toMatchObject({ state: "closing", openedAt: null, recordedAt: null, runId: "run-1" });
     await store.setState(1, "open");
   });
 
   it("a refused one is finished without having opened", async () => {
-    await store.beginCrossing(crossing(2));
+    await store.beginRollout(rollout(2));
     await store.setState(2, "refused");
-    const last = (await store.lastCrossing())!;
-    expect([last.epoch, unfinished(last), (await store.lastOpenCrossing())!.epoch]).toEqual([2, false, 1]);
-    expect((await store.crossings(1)).map(({ epoch }) => epoch)).toEqual([2]);
+    const last = (await store.lastRollout())!;
+    expect([last.epoch, unfinished(last), (await store.lastOpenRollout())!.epoch]).toEqual([2, false, 1]);
+    expect((await store.rollouts(1)).map(({ epoch }) => epoch)).toEqual([2]);
   });
 
   it("a baseline is the first one; its counts come later", async () => {
     const baseline = { at: "2025-11-28T00:00:00.000Z", release: "v4.0.0", counts: {}, latencyMs: 2.5, flags: { sync: true } };
     await store.setCounts(2, { users: 1 });
-    expect((await store.crossing(2))!.baseline).toBeNull();
+    expect((await store.rollout(2))!.baseline).toBeNull();
     await store.setBaseline(2, baseline);
     await store.setBaseline(2, { ...baseline, release: "half down" });
     await store.setCounts(2, { users: 3 });
-    expect((await store.crossing(2))!.baseline).toEqual({ ...baseline, counts: { users: 3 } });
+    expect((await store.rollout(2))!.baseline).toEqual({ ...baseline, counts: { users: 3 } });
   });
 
   it("the journal is in the order of what happened", async () => {
@@ -211,7 +211,7 @@ describe("snapshots", () => {
     expect((await begin(5, "audit")).generation).toBe(1);
   });
 
-  it("a crossing finds its own again after a kill", async () => {
+  it("a rollout finds its own again after a kill", async () => {
     expect(await snapshotOfEpoch(store.client, "pfa", "before-v4.0.0", 3)).toMatchObject({ generation: 1, state: "making" });
     expect(await snapshotOfEpoch(store.client, "pfa", "before-v4.0.0", 99)).toBeNull();
   });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fileCatalogue } from "../../../../databases/sqlite/state/file-catalogue.ts";
 import { ControlFile } from "../../../../databases/sqlite/state/file.ts";
 import { LockedError } from "../../../../config/record.ts";
-import { NO_LINEAGE, type CrossingPlan } from "../../../../config/plan.ts";
+import { NO_LINEAGE, type RolloutPlan } from "../../../../config/plan.ts";
 import { unfinished } from "../../../../rollout/look.ts";
 import type { Pins } from "../../../../config/pins.ts";
 import { identityOf } from "../../../../databases/sqlite/identity.ts";
@@ -24,10 +24,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const plan = { scope: "restore", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as unknown as CrossingPlan;
-const crossing = (epoch: number) => ({
+const plan = { scope: "restore", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as unknown as RolloutPlan;
+const rollout = (epoch: number) => ({
   epoch,
-  crossing: `hash-${epoch}`,
+  rollout: `hash-${epoch}`,
   pins: { release: "v1" } as Pins,
   plan,
   runId: `run-${epoch}`,
@@ -40,31 +40,31 @@ describe("the control file", () => {
     writeFileSync(join(folder, "empty.db"), "");
     expect(await ControlFile.open(join(folder, "empty.db"))).toBeNull();
     const other = await ControlFile.create(path);
-    await other.beginCrossing(crossing(1));
-    expect((await control.lastCrossing())?.epoch).toBe(1);
+    await other.beginRollout(rollout(1));
+    expect((await control.lastRollout())?.epoch).toBe(1);
     await other.end();
   });
 
-  it("a crossing from its first word to its record", async () => {
-    await control.beginCrossing(crossing(1));
-    expect(await control.lastCrossing()).toMatchObject({ ...crossing(1), state: "closing", openedAt: null });
+  it("a rollout from its first word to its record", async () => {
+    await control.beginRollout(rollout(1));
+    expect(await control.lastRollout()).toMatchObject({ ...rollout(1), state: "closing", openedAt: null });
     const baseline = { at: "2026-01-01T00:00:00.000Z", release: "v2", counts: {}, latencyMs: 2.5, flags: { sync: true } };
     await control.setBaseline(1, baseline);
     await control.setBaseline(1, { ...baseline, release: "half down" });
     await control.setCounts(1, { users: 3 });
     await control.setFailure(1, "verify: 14 checks");
-    expect(await control.crossing(1)).toMatchObject({ failure: "verify: 14 checks", baseline: { ...baseline, counts: { users: 3 } } });
+    expect(await control.rollout(1)).toMatchObject({ failure: "verify: 14 checks", baseline: { ...baseline, counts: { users: 3 } } });
     await control.setState(1, "open");
-    const opened = (await control.lastOpenCrossing())!;
+    const opened = (await control.lastOpenRollout())!;
     expect(await control.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
     expect([opened.failure, unfinished(opened)]).toEqual([null, false]);
     await control.setState(1, "open");
-    expect((await control.crossing(1))!.openedAt).toBe(opened.openedAt);
+    expect((await control.rollout(1))!.openedAt).toBe(opened.openedAt);
     expect(await control.earlierSeconds(plan)).toHaveLength(1);
     expect(await control.earlierSeconds({ ...plan, forward: true })).toEqual([]);
     expect(await control.lastForwardAt()).toBeNull();
-    await control.beginCrossing({ ...crossing(1), runId: "another" });
-    expect(await control.crossing(1)).toMatchObject({ state: "closing", openedAt: null, runId: "run-1" });
+    await control.beginRollout({ ...rollout(1), runId: "another" });
+    expect(await control.rollout(1)).toMatchObject({ state: "closing", openedAt: null, runId: "run-1" });
     await control.note({
       epoch: 1,
       runId: "run-1",
@@ -79,16 +79,16 @@ describe("the control file", () => {
     ]);
   });
 
-  it("a crossing took what its runs worked at it, not what lay between them; a run after it opened counts for nothing", async () => {
+  it("a rollout took what its runs worked at it, not what lay between them; a run after it opened counts for nothing", async () => {
     const own = await ControlFile.create(join(folder, "worked.db"));
-    const plan = { scope: "full", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as CrossingPlan;
-    await own.beginCrossing({ epoch: 1, crossing: "a", pins: {} as Pins, plan, runId: "killed", reason: null });
+    const plan = { scope: "full", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as RolloutPlan;
+    await own.beginRollout({ epoch: 1, rollout: "a", pins: {} as Pins, plan, runId: "killed", reason: null });
     await own.setState(1, "open");
     const at = (runId: string, seconds: number): void =>
       own.db.exec(
         `INSERT INTO journal (epoch, run_id, phase, step, status, at) VALUES (1, '${runId}', 'data', 'work', 'finished', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '${seconds - 1000} seconds'))`,
       );
-    own.db.exec("UPDATE crossings SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1000 seconds')");
+    own.db.exec("UPDATE rollouts SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1000 seconds')");
     for (const seconds of [0, 2]) at("killed", seconds);
     for (const seconds of [900, 903.5]) at("again", seconds);
     for (const seconds of [1010, 1020]) at("later", seconds);

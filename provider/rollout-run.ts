@@ -1,4 +1,4 @@
-/** A run for whoever changes a service or data: only as part of the crossing that the record knows. */
+/** A run for whoever changes a service or data: only as part of the rollout that the record knows. */
 import type { Run } from "../config/run.ts";
 import { upCommand } from "../config/commands.ts";
 import { canonical, type Pins } from "../config/pins.ts";
@@ -6,23 +6,23 @@ import type { Site } from "../config/site.ts";
 import type { Call } from "./resource.ts";
 import { runOf } from "./session.ts";
 
-/** An update of single resources skips plan and fence: what it would change is not what the recorded crossing is for. */
-export class OutsideCrossingError extends Error {
+/** An update of single resources skips plan and fence: what it would change is not what the recorded rollout is for. */
+export class OutsideRolloutError extends Error {
   readonly what: string;
   constructor(site: Site, epoch: number, what: string) {
     super(
-      `${what} is pinned otherwise than in crossing ${epoch}, the last that is recorded: an update of single resources (--target) skips the plan and the fence. ` +
+      `${what} is pinned otherwise than in rollout ${epoch}, the last that is recorded: an update of single resources (--target) skips the plan and the fence. ` +
         `Nothing was changed. Run \`${upCommand(site)}\` without --target.`,
     );
-    this.name = "OutsideCrossingError";
+    this.name = "OutsideRolloutError";
     this.what = what;
   }
 }
 
 /**
- * A run of the crossing that these pins belong to, for whoever changes a service or data.
+ * A run of the rollout that these pins belong to, for whoever changes a service or data.
  * @param part of the pins that the resource works by; compared with the same of the recorded ones
- * @throws OutsideCrossingError
+ * @throws OutsideRolloutError
  */
 export async function runFor<T>(
   { site, epoch, what }: { site: Site; epoch: number; what: string },
@@ -31,7 +31,7 @@ export async function runFor<T>(
   given: T,
 ): Promise<Run> {
   const run = await runOf(site, epoch, call);
-  const crossing = await run.control.crossing(epoch);
-  if (crossing === null || canonical(part(crossing.pins)) !== canonical(given)) throw new OutsideCrossingError(site, epoch, what);
+  const rollout = await run.control.rollout(epoch);
+  if (rollout === null || canonical(part(rollout.pins)) !== canonical(given)) throw new OutsideRolloutError(site, epoch, what);
   return run;
 }
