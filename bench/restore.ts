@@ -2,11 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ControlStore } from "../databases/postgres/state/store.ts";
+import { PostgresState } from "../databases/postgres/state/store.ts";
 import { isArmed } from "../rollout/arming.ts";
 import type { PinEdit } from "../config/edit.ts";
 import { deployEdits, scopeEdits } from "../config/scope.ts";
-import { controlName, endpointOf, liveName, ownerRole, servicesUrl } from "../config/site.ts";
+import { stateDatabase, endpointOf, liveName, ownerRole, servicesUrl } from "../config/site.ts";
 import { qualified, quote, withSession } from "../databases/postgres/connection.ts";
 import { accessTo } from "../test/support/access.ts";
 import { manualWay, type ManualWay } from "./manual-restore.ts";
@@ -96,7 +96,7 @@ async function restore(stack: BenchStack, database: string, turn: number, arm: "
   const { definition, site } = stack;
   const [scope] = Object.entries(definition.scopes).find(([, { pins }]) => pins.data === "snapshot") ?? [];
   if (scope === undefined) throw new Error(`${definition.name} has no scope that restores data: there is nothing to measure`);
-  const snapshot = await withControl(stack, async (control) => (await control.readySnapshots()).at(-1));
+  const snapshot = await withState(stack, async (state) => (await state.readySnapshots()).at(-1));
   if (snapshot === undefined) throw new Error("the deployment took no snapshot");
   const name = `${snapshot.name}@${snapshot.generation}`;
   stack.pin(scopeEdits(definition, { scope, to: definition.drill.to, snapshots: { [database]: name }, block: null }));
@@ -126,9 +126,9 @@ async function pause({ site }: BenchStack, connectionString: string, work: () =>
 }
 
 async function fromJournal(stack: BenchStack): Promise<Pick<Restored, "cutOverMs" | "keptOutSeconds">> {
-  const [rollout, journal] = await withControl(stack, async (control) => {
-    const last = await control.lastRollout();
-    return [last, last === null ? [] : await control.journal(last.epoch)] as const;
+  const [rollout, journal] = await withState(stack, async (state) => {
+    const last = await state.lastRollout();
+    return [last, last === null ? [] : await state.journal(last.epoch)] as const;
   });
   const cut = journal.find(({ phase, step, status }) => phase === "data" && step.startsWith("cut over") && status === "finished");
   const cutOverMs = (cut?.detail as { cutOverMs?: number } | null | undefined)?.cutOverMs;
@@ -140,9 +140,9 @@ async function fromJournal(stack: BenchStack): Promise<Pick<Restored, "cutOverMs
 export async function untilArmed(stack: BenchStack): Promise<void> {
   const giveUpAt = Date.now() + ARMING_PATIENCE_MS;
   for (;;) {
-    const armed = await withControl(stack, async (control) => {
-      const newest = (await control.readySnapshots()).at(-1);
-      return newest !== undefined && (await isArmed(control, newest));
+    const armed = await withState(stack, async (state) => {
+      const newest = (await state.readySnapshots()).at(-1);
+      return newest !== undefined && (await isArmed(state, newest));
     });
     if (armed) return;
     if (Date.now() > giveUpAt) {
@@ -153,12 +153,12 @@ export async function untilArmed(stack: BenchStack): Promise<void> {
   }
 }
 
-async function withControl<T>({ site, definition }: BenchStack, work: (control: ControlStore) => Promise<T>): Promise<T> {
-  const control = await ControlStore.open(endpointOf(site), controlName(site, definition));
-  if (control === null) throw new Error(`the stack ${site.stack} has no control database`);
+async function withState<T>({ site, definition }: BenchStack, work: (state: PostgresState) => Promise<T>): Promise<T> {
+  const state = await PostgresState.open(endpointOf(site), stateDatabase(site, definition));
+  if (state === null) throw new Error(`the stack ${site.stack} has no state database`);
   try {
-    return await work(control);
+    return await work(state);
   } finally {
-    await control.end();
+    await state.end();
   }
 }

@@ -23,7 +23,7 @@ export function makingName(name: string): string {
   return derivedName(name, "__making");
 }
 
-/** Name of the control database beside a live one. */
-export function controlDatabaseName(live: string): string {
+/** Name of the state database beside a live one. */
+export function stateDatabaseName(live: string): string {
   return `${live.slice(0, 55)}_backout`;
 }

@@ -1,5 +1,5 @@
 /**
- * The control record: what is true of a stack's live databases, kept where they are. Gate record (rollouts with epochs), journal, catalogue of
+ * The state: what is true of a stack's live databases, kept where they are. Gate record (rollouts with epochs), journal, catalogue of
  * snapshots, quarantines and armed copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
  */
 import { RefusedError } from "./errors.ts";
@@ -115,7 +115,7 @@ export class LockedError extends RefusedError {
   }
 }
 
-export interface ControlRecord {
+export interface StateStore {
   end(): Promise<void>;
   /** Told once when the record is lost while it is open, e.g. because its server died. */
   onLost(listener: () => void): void;

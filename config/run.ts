@@ -1,14 +1,14 @@
 /** What every step of a rollout is given. */
 import type { Site } from "./site.ts";
 import type { SystemDefinition } from "./system/definition.ts";
-import type { ControlRecord } from "./record.ts";
+import type { StateStore } from "./record.ts";
 
 export type Log = (severity: "debug" | "info" | "warning" | "error", message: string) => void;
 
 export interface Run {
   site: Site;
   definition: SystemDefinition;
-  control: ControlRecord;
+  state: StateStore;
   epoch: number;
   runId: string;
   log: Log;

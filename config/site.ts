@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { controlDatabaseName, derivedName } from "./names.ts";
+import { stateDatabaseName, derivedName } from "./names.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { serverRunner } from "../processes/run-as.ts";
 import { layoutOf, locate } from "./server-home.ts";
@@ -159,14 +159,14 @@ export function dumpFolder(site: Pick<Site, "home">, name: string): string {
   return join(site.home, "dumps", name);
 }
 
-/** The control file of a stack without a server. */
-export function controlFile(site: Pick<Site, "home">): string {
-  return join(site.home, "control", "control.db");
+/** The state file of a stack without a server. */
+export function stateFile(site: Pick<Site, "home">): string {
+  return join(site.home, "state", "state.db");
 }
 
-/** One control database per stack, beside its first live database. */
-export function controlName(site: Site, definition: SystemDefinition): string {
-  return controlDatabaseName(liveName(site, Object.keys(definition.databases)[0] ?? site.system));
+/** One state database per stack, beside its first live database. */
+export function stateDatabase(site: Site, definition: SystemDefinition): string {
+  return stateDatabaseName(liveName(site, Object.keys(definition.databases)[0] ?? site.system));
 }
 
 export function artefactFolder(site: Site, path: string): string {

@@ -2,7 +2,7 @@
  * The seam between a rollout and a database engine: everything a rollout does with a live database. The steps decide what is done and journal it;
  * an engine knows how. Which one is chosen by `definition.databases[name].engine`, and only that one is loaded.
  */
-import type { CatalogueDatabase, ControlRecord, Snapshot } from "../config/record.ts";
+import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.ts";
 import type { Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
 import type { NotCompared } from "./postgres/comparison-beyond.ts";
@@ -12,18 +12,18 @@ import type { SqlSession } from "../config/system/sql-session.ts";
 import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "../config/plan.ts";
 import type { Log, Run } from "../config/run.ts";
 
-/** What looking needs; `control` is null where no control record has been made yet. */
+/** What looking needs; `state` is null where no state has been made yet. */
 export interface Looking {
   site: Site;
   definition: SystemDefinition;
-  control: ControlRecord | null;
+  state: StateStore | null;
 }
 
 /** What working on copies needs. */
 export interface Keeping {
   site: Site;
   definition: SystemDefinition;
-  control: ControlRecord;
+  state: StateStore;
   log: Log;
 }
 
@@ -104,7 +104,7 @@ export interface DatabaseEngine {
   /** What a copy needs to be brought back, and is not there. @throws with what it is and what to do */
   refuseRestore(at: Looking, database: string, copy: { snapshot: Snapshot } | { quarantine: string }): Promise<void>;
   /** Why a snapshot whose copy was verified is not armed all the same: what it would replace is not what it was tried on. Null: it is. */
-  notArmedBecause(at: Looking & { control: ControlRecord }, snapshot: Snapshot): Promise<string | null>;
+  notArmedBecause(at: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null>;
   /** Whether copies of these live databases can be taken and these snapshots be restored. @throws where tools or space are missing */
   requireRoom(at: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void>;
   /** Bytes of a live database; 0 where it is not there. */
@@ -112,17 +112,17 @@ export interface DatabaseEngine {
   /** Bytes of every copy that lies beside the live databases, by the name or location the catalogue has for it. */
   copyBytes(at: Looking): Promise<Map<string, number>>;
   /** Rows written since the snapshot while the live database is open: counted, or estimated where counting would take long. */
-  rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk>;
+  rowsAtRisk(at: Looking & { state: StateStore }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk>;
 
   /** Makes the components' own role what the stack's secrets say. */
-  ensureServices(at: Looking & { control: ControlRecord }): Promise<void>;
+  ensureServices(at: Looking & { state: StateStore }): Promise<void>;
 
   /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @param applied what its ledger says */
   foreign(at: Looking, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]>;
   /** What a cut-over leaves with the database that was live, in words. */
   leftBehind(at: Looking, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]>;
   /** Where the stack ends: the live database as its users have it. */
-  giveBack(at: Looking & { control: ControlRecord }, database: string): Promise<void>;
+  giveBack(at: Looking & { state: StateStore }, database: string): Promise<void>;
 
   // The fence, and its stages.
   /** Keeps what a copy of the database does not carry: owner, grants, settings; mode of a file. `everythingOpen`: nothing is closed now. */
@@ -199,8 +199,8 @@ export class QuarantineMissingError extends Error {
 }
 
 /** @throws QuarantineMissingError */
-export async function quarantineOf(control: ControlRecord, database: string, name: string): Promise<CatalogueDatabase> {
-  const quarantines = (await control.catalogued()).filter((entry) => entry.role === "quarantine" && entry.database === database);
+export async function quarantineOf(state: StateStore, database: string, name: string): Promise<CatalogueDatabase> {
+  const quarantines = (await state.catalogued()).filter((entry) => entry.role === "quarantine" && entry.database === database);
   const found = quarantines.find((entry) => entry.name === name);
   if (found === undefined)
     throw new QuarantineMissingError(

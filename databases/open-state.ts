@@ -1,46 +1,46 @@
-/** The control record of a stack: in a database beside its live PostgreSQL ones, in a file where there is no server. Only what is needed is loaded. */
+/** The state of a stack: in a database beside its live PostgreSQL ones, in a file where there is no server. Only what is needed is loaded. */
 import { existsSync } from "node:fs";
 import { upCommand } from "../config/commands.ts";
-import { controlFile, controlName, endpointOf, liveFile, liveName, serverHome, type Site } from "../config/site.ts";
+import { stateFile, stateDatabase, endpointOf, liveFile, liveName, serverHome, type Site } from "../config/site.ts";
 import { UnreachableError } from "./postgres/unreachable.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { requireHome, requireOwn } from "../state/identity.ts";
-import type { ControlRecord } from "../config/record.ts";
+import type { StateStore } from "../config/record.ts";
 
 /** Opens it, making it where it is absent. */
-export async function createControl(site: Site, definition: SystemDefinition): Promise<ControlRecord> {
-  if (site.server === undefined) return (await import("./sqlite/state/file.ts")).ControlFile.create(controlFile(site));
-  const { ControlStore } = await import("./postgres/state/store.ts");
+export async function createState(site: Site, definition: SystemDefinition): Promise<StateStore> {
+  if (site.server === undefined) return (await import("./sqlite/state/file.ts")).SqliteState.create(stateFile(site));
+  const { PostgresState } = await import("./postgres/state/store.ts");
   return site.server.driver === "in-place"
-    ? ControlStore.createInside(endpointOf(site), firstLive(site, definition))
-    : ControlStore.create(endpointOf(site), controlName(site, definition));
+    ? PostgresState.createInside(endpointOf(site), firstLive(site, definition))
+    : PostgresState.create(endpointOf(site), stateDatabase(site, definition));
 }
 
 /**
  * Opens it for looking only; null where there is none yet.
  * @throws UnreachableError when the server does not answer, ForeignStackError where it is another stack's
  */
-export async function openControl(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
+export async function openState(site: Site, definition: SystemDefinition): Promise<StateStore | null> {
   requireHome(site);
-  const control = await openAny(site, definition);
-  if (control === null) return null;
+  const state = await openAny(site, definition);
+  if (state === null) return null;
   try {
-    await requireOwn(control, site);
-    return control;
+    await requireOwn(state, site);
+    return state;
   } catch (error) {
-    await control.end();
+    await state.end();
     throw error;
   }
 }
 
-async function openAny(site: Site, definition: SystemDefinition): Promise<ControlRecord | null> {
+async function openAny(site: Site, definition: SystemDefinition): Promise<StateStore | null> {
   if (await nothingMade(site, definition)) return null;
-  if (site.server === undefined) return (await import("./sqlite/state/file.ts")).ControlFile.open(controlFile(site));
-  const { ControlStore } = await import("./postgres/state/store.ts");
+  if (site.server === undefined) return (await import("./sqlite/state/file.ts")).SqliteState.open(stateFile(site));
+  const { PostgresState } = await import("./postgres/state/store.ts");
   try {
     return site.server.driver === "in-place"
-      ? await ControlStore.openInside(endpointOf(site), firstLive(site, definition))
-      : await ControlStore.open(endpointOf(site), controlName(site, definition));
+      ? await PostgresState.openInside(endpointOf(site), firstLive(site, definition))
+      : await PostgresState.open(endpointOf(site), stateDatabase(site, definition));
   } catch (error) {
     if (error instanceof UnreachableError && (await isDown(site)))
       error.helps(`the embedded server is down, \`${upCommand(site)}\` starts it`);
@@ -53,10 +53,10 @@ async function isDown(site: Site): Promise<boolean> {
 }
 
 /** Where it is, in words: equal for equal places. */
-export function controlPlace(site: Site, definition: SystemDefinition): string {
-  if (site.server === undefined) return controlFile(site);
+export function statePlace(site: Site, definition: SystemDefinition): string {
+  if (site.server === undefined) return stateFile(site);
   const { host, port } = endpointOf(site);
-  const name = site.server.driver === "in-place" ? firstLive(site, definition) : controlName(site, definition);
+  const name = site.server.driver === "in-place" ? firstLive(site, definition) : stateDatabase(site, definition);
   return `${name} at ${host}:${port}`;
 }
 
@@ -68,7 +68,7 @@ function firstLive(site: Site, definition: SystemDefinition): string {
 /** Whether nothing of the stack's data has been made yet, so that there is none to lose. */
 export async function nothingMade(site: Site, definition: SystemDefinition): Promise<boolean> {
   if (site.server === undefined)
-    return !existsSync(controlFile(site)) && Object.keys(definition.databases).every((database) => !existsSync(liveFile(site, database)));
+    return !existsSync(stateFile(site)) && Object.keys(definition.databases).every((database) => !existsSync(liveFile(site, database)));
   if (!site.server.embedded) return false;
   return (await import("./postgres/server.ts")).observeServer(serverHome(site)).state === "absent";
 }

@@ -12,7 +12,7 @@ import type { Stage } from "./stage.ts";
 type Cell = null | bigint | number | string | Uint8Array;
 
 export function filesOutside({ site, definition }: Stage): Outside {
-  const control = join(site.home, "control", "control.db");
+  const state = join(site.home, "state", "state.db");
   const rowsIn = <Row>(path: string, sql: string, ...values: (string | number)[]): Row[] =>
     looking(path, (db) => db.prepare(sql).all(...values) as Row[]);
   // The record names what lies in the stack's home from there: a home may be moved.
@@ -25,7 +25,7 @@ export function filesOutside({ site, definition }: Stage): Outside {
     quarantines: async (epoch) =>
       Promise.resolve(
         rowsIn<{ name: string; database: string; place: string }>(
-          control,
+          state,
           "SELECT name, database, path AS place FROM databases WHERE role = 'quarantine' AND epoch = ? ORDER BY name",
           epoch,
         ).map((found) => ({ ...found, place: placeOf(found.place) })),
@@ -33,12 +33,12 @@ export function filesOutside({ site, definition }: Stage): Outside {
     pristine: async (database, pin) => {
       const [name, generation] = pin.split("@");
       const sql = "SELECT location FROM snapshots WHERE database = ? AND name = ? AND generation = ?";
-      const [found] = rowsIn<{ location: string }>(control, sql, database, name ?? "", Number(generation ?? 1));
+      const [found] = rowsIn<{ location: string }>(state, sql, database, name ?? "", Number(generation ?? 1));
       return Promise.resolve(found === undefined ? null : placeOf(found.location));
     },
     journalTimes: async (epoch) => {
       const sql = "SELECT phase, step, status, at FROM journal WHERE epoch = ? ORDER BY id";
-      const rows = rowsIn<{ phase: string; step: string; status: string; at: string }>(control, sql, epoch);
+      const rows = rowsIn<{ phase: string; step: string; status: string; at: string }>(state, sql, epoch);
       return Promise.resolve(timesOf(rows.map(({ at, ...row }) => ({ ...row, atMs: Date.parse(at) }))));
     },
     quarantineFacts: async (quarantine, { table, key }, prefix) => {

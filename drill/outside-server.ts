@@ -1,6 +1,6 @@
 /** The drill's own look into the databases of a server. */
 import pg from "pg";
-import { controlName, endpointOf, liveName } from "../config/site.ts";
+import { stateDatabase, endpointOf, liveName } from "../config/site.ts";
 import type { QuarantineFacts } from "./checks.ts";
 import { inDatabase, readContents, type Address } from "./contents.ts";
 import { countDifferences } from "./differences.ts";
@@ -16,16 +16,16 @@ export function serverOutside({ site, definition }: Stage): Outside {
     ...(password === undefined ? {} : { password }),
     ...(passwordFile === undefined ? {} : { passwordFile }),
   };
-  const control = controlName(site, definition);
+  const state = stateDatabase(site, definition);
   return {
     live: Object.fromEntries(Object.keys(definition.databases).map((database) => [database, liveName(site, database)])),
     contents: (place, without) => inDatabase(address, place, (client) => readContents(client, without)),
     differences: (base, current) =>
       inDatabase(address, base, (before) => inDatabase(address, current, (after) => countDifferences(before, after))),
     exists: (place) => databaseExists(address, place),
-    quarantines: async (epoch) => (await quarantinesOf(address, control, epoch)).map((found) => ({ ...found, place: found.name })),
-    pristine: (database, pin) => pristineOf(address, control, database, pin),
-    journalTimes: (epoch) => journalTimes(address, control, epoch),
+    quarantines: async (epoch) => (await quarantinesOf(address, state, epoch)).map((found) => ({ ...found, place: found.name })),
+    pristine: (database, pin) => pristineOf(address, state, database, pin),
+    journalTimes: (epoch) => journalTimes(address, state, epoch),
     quarantineFacts: (quarantine, script, prefix) => quarantineFacts(address, quarantine?.place ?? null, script, prefix),
     withDoors: (places, work) => withDoors(address, places, work),
     addressOf: (place) => ({ ...address, database: place }),
@@ -84,8 +84,8 @@ async function quarantineFacts(
 }
 
 /** When what happened in a rollout, from the journal beside the data. */
-async function journalTimes(address: Address, control: string, epoch: number): Promise<JournalTimes> {
-  const { rows } = await inDatabase(address, control, (client) =>
+async function journalTimes(address: Address, state: string, epoch: number): Promise<JournalTimes> {
+  const { rows } = await inDatabase(address, state, (client) =>
     client.query<{ phase: string; step: string; status: string; at: Date }>(
       "SELECT phase, step, status, at FROM journal WHERE epoch = $1 ORDER BY id",
       [epoch],
@@ -95,9 +95,9 @@ async function journalTimes(address: Address, control: string, epoch: number): P
 }
 
 /** The pristine database a restore went back to; null where the snapshot is no database. */
-async function pristineOf(address: Address, control: string, database: string, pin: string): Promise<string | null> {
+async function pristineOf(address: Address, state: string, database: string, pin: string): Promise<string | null> {
   const [name, generation] = pin.split("@");
-  const { rows } = await inDatabase(address, control, (client) =>
+  const { rows } = await inDatabase(address, state, (client) =>
     client.query<{ location: string }>(
       "SELECT location FROM snapshots WHERE database = $1 AND name = $2 AND generation = $3 AND driver = 'template'",
       [database, name, Number(generation ?? 1)],
@@ -107,8 +107,8 @@ async function pristineOf(address: Address, control: string, database: string, p
 }
 
 /** Databases that a rollout set aside. */
-async function quarantinesOf(address: Address, control: string, epoch: number): Promise<{ name: string; database: string }[]> {
-  return inDatabase(address, control, async (client) => {
+async function quarantinesOf(address: Address, state: string, epoch: number): Promise<{ name: string; database: string }[]> {
+  return inDatabase(address, state, async (client) => {
     const { rows } = await client.query<{ name: string; database: string }>(
       "SELECT name, database FROM databases WHERE role = 'quarantine' AND epoch = $1 ORDER BY name",
       [epoch],

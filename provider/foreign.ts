@@ -1,6 +1,6 @@
 /** Whether the stack lives here and its record is its own: asked once a process, before anything of it is made or started. */
 import { ForeignStackError, requireHome } from "../state/identity.ts";
-import { openControl } from "../databases/open-state.ts";
+import { openState } from "../databases/open-state.ts";
 import { definitionOf, type Site } from "../config/site.ts";
 
 const asked = new Map<string, Promise<string | null>>();
@@ -18,7 +18,7 @@ export async function foreignFailures(site: Site, before?: Site): Promise<{ prop
 async function ask(site: Site, before?: Site): Promise<string | null> {
   try {
     requireHome(site, before);
-    await (await openControl(site, await definitionOf(site)))?.end();
+    await (await openState(site, await definitionOf(site)))?.end();
     return null;
   } catch (error) {
     return error instanceof ForeignStackError ? error.message : null;

@@ -31,7 +31,7 @@ export async function runFor<T>(
   given: T,
 ): Promise<Run> {
   const run = await runOf(site, epoch, call);
-  const rollout = await run.control.rollout(epoch);
+  const rollout = await run.state.rollout(epoch);
   if (rollout === null || canonical(part(rollout.pins)) !== canonical(given)) throw new OutsideRolloutError(site, epoch, what);
   return run;
 }

@@ -1,8 +1,8 @@
-/** The provider's hold on a system while it works: one locked control record for the life of the process. */
+/** The provider's hold on a system while it works: one locked state for the life of the process. */
 import { hostname } from "node:os";
 import { claimRecord } from "../state/identity.ts";
-import { controlPlace, createControl } from "../databases/open-state.ts";
-import type { ControlRecord } from "../config/record.ts";
+import { statePlace, createState } from "../databases/open-state.ts";
+import type { StateStore } from "../config/record.ts";
 import { enginesOf } from "../databases/registry.ts";
 import type { Run } from "../config/run.ts";
 import { definitionOf, type Site } from "../config/site.ts";
@@ -14,7 +14,7 @@ import type { Call } from "./resource.ts";
 const LOCK_WAIT_MS = 60_000;
 
 interface Held {
-  control: ControlRecord;
+  state: StateStore;
   broken: boolean;
 }
 const held = new Map<string, Promise<Held>>();
@@ -23,8 +23,8 @@ const runId = newRunId();
 /** A run of one rollout with the lock held. Several resources of one update share the session. */
 export async function runOf(site: Site, epoch: number, call: Call): Promise<Run> {
   const definition = await definitionOf(site);
-  const { control } = await heldFor(controlPlace(site, definition), () => hold(site, definition));
-  return { site, definition, control, epoch, runId, log: call.log, failed: endAfterFailure };
+  const { state } = await heldFor(statePlace(site, definition), () => hold(site, definition));
+  return { site, definition, state, epoch, runId, log: call.log, failed: endAfterFailure };
 }
 
 /** What ends a run is not loaded by an update that has nothing to do. */
@@ -47,21 +47,21 @@ async function heldFor(key: string, open: () => Promise<Held>): Promise<Held> {
 }
 
 async function hold(site: Site, definition: SystemDefinition): Promise<Held> {
-  const control = await createControl(site, definition);
-  const session: Held = { control, broken: false };
-  control.onLost(() => (session.broken = true));
+  const state = await createState(site, definition);
+  const session: Held = { state, broken: false };
+  state.onLost(() => (session.broken = true));
   try {
-    await control.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
-    if (await claimRecord(control, site)) await letServicesIn(site, definition, control);
+    await state.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
+    if (await claimRecord(state, site)) await letServicesIn(site, definition, state);
   } catch (error) {
     session.broken = true;
-    await control.end();
+    await state.end();
     throw error;
   }
   return session;
 }
 
 /** A record that was another stack's: its services' role has a password that this one does not know. */
-async function letServicesIn(site: Site, definition: SystemDefinition, control: ControlRecord): Promise<void> {
-  for (const { engine } of await enginesOf(definition)) await engine.ensureServices({ site, definition, control });
+async function letServicesIn(site: Site, definition: SystemDefinition, state: StateStore): Promise<void> {
+  for (const { engine } of await enginesOf(definition)) await engine.ensureServices({ site, definition, state });
 }

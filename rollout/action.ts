@@ -70,12 +70,12 @@ export interface ActionDone {
 /** How long it waits for those who still read what goes. Milliseconds. */
 const LOCK_TIMEOUT_MS = 10_000;
 
-/** Whoever calls holds the lock of the control database and has asked `actionRefusals`. */
+/** Whoever calls holds the lock of the state database and has asked `actionRefusals`. */
 export async function carryOut(run: Run, id: string): Promise<ActionDone> {
-  const { site, definition, control, epoch, runId } = run;
+  const { site, definition, state, epoch, runId } = run;
   const action = definition.actions![id]!;
   const note = { epoch, runId, phase: "action", step: id };
-  await control.note({ ...note, status: "started" });
+  await state.note({ ...note, status: "started" });
   try {
     const done = await withSession(endpointOf(site), liveName(site, action.database), (session) =>
       atomically(session, async () => {
@@ -83,10 +83,10 @@ export async function carryOut(run: Run, id: string): Promise<ActionDone> {
         return work(session, run, action);
       }),
     );
-    await control.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: done });
+    await state.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: done });
     return done;
   } catch (error) {
-    await control.note({ ...note, status: "failed", detail: { error: (error as Error).message } }).catch(() => undefined);
+    await state.note({ ...note, status: "failed", detail: { error: (error as Error).message } }).catch(() => undefined);
     throw error;
   }
 }
@@ -120,11 +120,11 @@ async function forgetMigration(session: Client, { definition }: Run, { database,
 const LOOK_BACK = 20;
 
 /** Ids of the actions done since the last deployment, which brings back what they took away. */
-export async function actionsDone(control: Run["control"]): Promise<string[]> {
+export async function actionsDone(state: Run["state"]): Promise<string[]> {
   const done = new Set<string>();
-  for (const { epoch, plan } of await control.rollouts(LOOK_BACK)) {
+  for (const { epoch, plan } of await state.rollouts(LOOK_BACK)) {
     if (plan.forward) break;
-    for (const { phase, status, step } of await control.journal(epoch)) if (phase === "action" && status === "finished") done.add(step);
+    for (const { phase, status, step } of await state.journal(epoch)) if (phase === "action" && status === "finished") done.add(step);
   }
   return [...done];
 }

@@ -1,25 +1,25 @@
 /** Background process: makes and verifies the armed copies that are missing, then ends. `node arm-main.ts <site.json>` */
 import { readFileSync } from "node:fs";
-import { openControl } from "../databases/open-state.ts";
+import { openState } from "../databases/open-state.ts";
 import { definitionOf, type Site } from "../config/site.ts";
 import { armAndKeep, toArm } from "./arming.ts";
 
 const { site, policy } = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as { site: Site; policy: "deploy" | "always" };
 const definition = await definitionOf(site);
-const control = await openControl(site, definition);
-if (control !== null) {
+const state = await openState(site, definition);
+if (state !== null) {
   const say = (line: string): void => console.log(`${new Date().toISOString()} ${line}`);
   try {
-    await control.whileArming(async () => {
-      for (const snapshot of await toArm(control, policy)) {
+    await state.whileArming(async () => {
+      for (const snapshot of await toArm(state, policy)) {
         const named = `${snapshot.name}@${snapshot.generation} of ${snapshot.database}`;
-        await armAndKeep({ site, definition, control, log: (_severity, message) => say(message) }, snapshot).then(
+        await armAndKeep({ site, definition, state, log: (_severity, message) => say(message) }, snapshot).then(
           (copy) => say(`${named} is armed: ${copy.name}`),
           (error: unknown) => say(`${named} is not armed: ${(error as Error).message}`),
         );
       }
     });
   } finally {
-    await control.end();
+    await state.end();
   }
 }

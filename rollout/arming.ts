@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CatalogueDatabase, ControlRecord, Snapshot } from "../config/record.ts";
+import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
 import { baseSnapshot } from "./at-risk.ts";
@@ -18,8 +18,8 @@ import { StepFailedError } from "./run.ts";
 import type { Run } from "../config/run.ts";
 import { copiesOf } from "../databases/shared/armed-copies.ts";
 
-export async function isArmed(control: ControlRecord, snapshot: Snapshot): Promise<boolean> {
-  return (await copiesOf(control, snapshot)).some(({ verified }) => verified !== null);
+export async function isArmed(state: StateStore, snapshot: Snapshot): Promise<boolean> {
+  return (await copiesOf(state, snapshot)).some(({ verified }) => verified !== null);
 }
 
 /** Whether the way back is ready, and why not. */
@@ -29,11 +29,11 @@ export interface Readiness {
   reason: string | null;
 }
 
-export async function readinessOf(at: Looking & { control: ControlRecord }, snapshot: Snapshot): Promise<Readiness> {
-  const copied = await isArmed(at.control, snapshot);
+export async function readinessOf(at: Looking & { state: StateStore }, snapshot: Snapshot): Promise<Readiness> {
+  const copied = await isArmed(at.state, snapshot);
   const reason = copied
     ? await (await engineOf(at.definition, snapshot.database)).notArmedBecause(at, snapshot)
-    : await attemptSaid(at.control, snapshot);
+    : await attemptSaid(at.state, snapshot);
   return { armed: copied && reason === null, reason };
 }
 
@@ -45,14 +45,14 @@ const attemptKey = (snapshot: Snapshot): string => `arming: ${snapshot.id}`;
 /** What became of the last attempt to arm a snapshot; `none`: nobody has begun. */
 export type AttemptState = { state: "none" | "working" | "ended" } | { state: "failed"; reason: string };
 
-export async function attemptAt(control: ControlRecord, snapshot: Snapshot): Promise<AttemptState> {
-  const attempt = await control.kept<Attempt>(attemptKey(snapshot));
+export async function attemptAt(state: StateStore, snapshot: Snapshot): Promise<AttemptState> {
+  const attempt = await state.kept<Attempt>(attemptKey(snapshot));
   if (attempt === null) return { state: "none" };
   return "failed" in attempt ? { state: "failed", reason: attempt.failed } : { state: isAlive(attempt.began) ? "working" : "ended" };
 }
 
-async function attemptSaid(control: ControlRecord, snapshot: Snapshot): Promise<string | null> {
-  const attempt = await attemptAt(control, snapshot);
+async function attemptSaid(state: StateStore, snapshot: Snapshot): Promise<string | null> {
+  const attempt = await attemptAt(state, snapshot);
   switch (attempt.state) {
     case "none":
       return null;
@@ -67,14 +67,14 @@ async function attemptSaid(control: ControlRecord, snapshot: Snapshot): Promise<
 
 /** Arms a snapshot; what becomes of it is kept, so that status and previews can tell. */
 export async function armAndKeep(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
-  const { control } = keeping;
-  await control.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
+  const { state } = keeping;
+  await state.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
   try {
     const copy = await (await engineOf(keeping.definition, snapshot.database)).arm(keeping, snapshot);
-    await control.forget(attemptKey(snapshot));
+    await state.forget(attemptKey(snapshot));
     return copy;
   } catch (error) {
-    await control.keep(attemptKey(snapshot), { failed: (error as Error).message } satisfies Attempt);
+    await state.keep(attemptKey(snapshot), { failed: (error as Error).message } satisfies Attempt);
     throw error;
   }
 }
@@ -91,14 +91,14 @@ export async function armBefore(run: Run, databases: RolloutPlan["databases"]): 
   for (const [database, { action }] of Object.entries(databases)) {
     if (action.kind !== "restore" || (await engineOf(run.definition, database)).driver(run) === "in-place") continue;
     const snapshot = await baseSnapshot(run, database, action);
-    if (snapshot === null || (await isArmed(run.control, snapshot))) continue;
+    if (snapshot === null || (await isArmed(run.state, snapshot))) continue;
     const name = `copy of ${snapshot.name}@${snapshot.generation} of ${database}`;
     const startedAt = performance.now();
     // No step of the rollout's: that begins when something is kept from users.
-    await run.control
+    await run.state
       .whileArming(async () => {
         // Whoever was at it in the background may have finished meanwhile.
-        if (!(await isArmed(run.control, snapshot))) await armAndKeep(run, snapshot);
+        if (!(await isArmed(run.state, snapshot))) await armAndKeep(run, snapshot);
       })
       .catch((error: unknown) => {
         throw new StepFailedError(run.site, "fence", name, error);
@@ -108,14 +108,14 @@ export async function armBefore(run: Run, databases: RolloutPlan["databases"]): 
 }
 
 /** Snapshots that should be armed and are not, newest first. */
-export async function toArm(control: ControlRecord, policy: "deploy" | "always" | "never"): Promise<Snapshot[]> {
+export async function toArm(state: StateStore, policy: "deploy" | "always" | "never"): Promise<Snapshot[]> {
   if (policy === "never") return [];
-  const snapshots = (await control.readySnapshots()).reverse();
+  const snapshots = (await state.readySnapshots()).reverse();
   const newest = new Map<string, Snapshot>();
   for (const snapshot of snapshots) if (!newest.has(snapshot.database)) newest.set(snapshot.database, snapshot);
   const wanted = policy === "always" ? snapshots : [...newest.values()];
   const missing: Snapshot[] = [];
-  for (const snapshot of wanted) if (!(await isArmed(control, snapshot))) missing.push(snapshot);
+  for (const snapshot of wanted) if (!(await isArmed(state, snapshot))) missing.push(snapshot);
   return missing;
 }
 

@@ -1,5 +1,5 @@
 /** Data at risk: rows written since the data a pin goes back to, per table. */
-import type { ControlRecord, Snapshot } from "../config/record.ts";
+import type { StateStore, Snapshot } from "../config/record.ts";
 import type { AtRisk, Looking } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";
@@ -37,17 +37,17 @@ export function carryRefusal(database: string, release: string, found: AtRisk): 
   };
 }
 
-type Controlled = Looking & { control: ControlRecord };
+type WithState = Looking & { state: StateStore };
 
 /** The snapshot against which "since" is measured: the one that is restored, or, for an undo, the one the live data descends from. */
-export async function baseSnapshot(run: Controlled, database: string, action: DataAction): Promise<Snapshot | null> {
-  if (action.kind === "restore") return restoredBy(action, await run.control.readySnapshots(), database);
+export async function baseSnapshot(run: WithState, database: string, action: DataAction): Promise<Snapshot | null> {
+  if (action.kind === "restore") return restoredBy(action, await run.state.readySnapshots(), database);
   const { snapshot: from } = await (await engineOf(run.definition, database)).lineage(run, database);
-  return from === null ? null : findSnapshot(run.control, database, from);
+  return from === null ? null : findSnapshot(run.state, database, from);
 }
 
 /** Null where there is nothing to compare with. */
-export async function atRisk(run: Controlled, database: string, action: DataAction, exact: boolean): Promise<AtRisk | null> {
+export async function atRisk(run: WithState, database: string, action: DataAction, exact: boolean): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
   if (snapshot === null) return null;
   return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsAtRisk(run, database, snapshot, exact), false);

@@ -1,5 +1,5 @@
 /** Waits for the way back: somebody must be working at it, and whoever was ended is followed by another. */
-import type { ControlRecord } from "../config/record.ts";
+import type { StateStore } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { armInBackground, attemptAt, toArm } from "./arming.ts";
 
@@ -18,7 +18,7 @@ const FURTHER = 2;
  * @param begin starts another process to arm what is missing. @param beginsMs how long it may take to begin.
  */
 export async function untilArmed(
-  control: ControlRecord,
+  state: StateStore,
   site: Site,
   policy: Policy,
   say: (line: string) => void,
@@ -28,9 +28,9 @@ export async function untilArmed(
   const startedAt = performance.now();
   let [seenAt, toldAt, further] = [startedAt, startedAt, 0];
   for (;;) {
-    const missing = await toArm(control, policy);
-    if (missing.length === 0) return (await control.readySnapshots()).length > 0;
-    const attempts = await Promise.all(missing.map((snapshot) => attemptAt(control, snapshot)));
+    const missing = await toArm(state, policy);
+    if (missing.length === 0) return (await state.readySnapshots()).length > 0;
+    const attempts = await Promise.all(missing.map((snapshot) => attemptAt(state, snapshot)));
     const failed = attempts.find((attempt) => attempt.state === "failed");
     const now = performance.now();
     if (failed !== undefined) return notArmed(failed.reason, say);

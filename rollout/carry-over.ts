@@ -62,7 +62,7 @@ async function staysBehind(from: SqlSession, to: SqlSession, table: string): Pro
 /** From what this rollout set aside into what is live now. What is too damaged to be read stands in quarantine all the same. */
 export async function carryOverRecords(run: Run, database: string): Promise<Record<string, number>> {
   const tables = run.definition.databases[database]?.appendOnly ?? [];
-  const quarantine = (await run.control.catalogued()).find(
+  const quarantine = (await run.state.catalogued()).find(
     (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
   );
   if (tables.length === 0 || quarantine === undefined) return {};

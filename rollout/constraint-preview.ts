@@ -1,5 +1,5 @@
 /** What a change of constraints would meet: rows that violate what is to be enforced, and reasons not to begin. Touches nothing. */
-import type { ControlRecord } from "../config/record.ts";
+import type { StateStore } from "../config/record.ts";
 import { endpointOf, liveName, type Site } from "../config/site.ts";
 import { UnreachableError, withSession } from "../databases/postgres/connection.ts";
 import { dependents } from "../databases/postgres/constraints.ts";
@@ -19,7 +19,7 @@ export interface ConstraintPreview extends ConstraintChange {
 export async function previewConstraints(
   site: Site,
   definition: SystemDefinition,
-  control: ControlRecord | null,
+  state: StateStore | null,
   { constraints = [], databases }: Pick<RolloutPlan, "constraints" | "databases">,
 ): Promise<ConstraintPreview[]> {
   const previews: ConstraintPreview[] = [];
@@ -29,7 +29,7 @@ export async function previewConstraints(
       previews.push({ ...change, violations: null, problem: null });
       continue;
     }
-    const looked = await look(site, definition, control, change).catch((error: Error) => ({
+    const looked = await look(site, definition, state, change).catch((error: Error) => ({
       violations: null,
       // Inside a fence nobody looks; the step does.
       problem: error instanceof UnreachableError ? null : error.message,
@@ -42,7 +42,7 @@ export async function previewConstraints(
 async function look(
   site: Site,
   definition: SystemDefinition,
-  control: ControlRecord | null,
+  state: StateStore | null,
   { name, table, database, to, definition: pinned }: ConstraintChange,
 ): Promise<Pick<ConstraintPreview, "violations" | "problem">> {
   const constraint = definition.constraints![name]!;
@@ -52,7 +52,7 @@ async function look(
       return { violations: null, problem: others.length === 0 ? null : `${others.join(", ")} rest on it: drop them first` };
     }
     if (to === "unvalidated") return { violations: null, problem: null };
-    const saved = await knownDefinition(control, name, constraint, pinned);
+    const saved = await knownDefinition(state, name, constraint, pinned);
     if (saved === null) throw new DefinitionUnknownError(name, table);
     const violates = pinned === undefined || constraint.kind === "trigger" ? constraint.violates : undefined;
     return { violations: await findViolations(client, table, violationCondition(table, name, saved, violates)), problem: null };

@@ -1,12 +1,12 @@
 /**
- * Definitions of constraints as they were seen in the database, kept in the control record: dropping one never loses it. A definition that
+ * Definitions of constraints as they were seen in the database, kept in the state: dropping one never loses it. A definition that
  * changes is kept beside the one before.
  */
 import { canonical } from "../config/pins.ts";
 import type { SavedConstraint } from "../databases/postgres/constraints.ts";
 import type { ConstraintDefinition } from "../config/system/constraint.ts";
 
-/** The part of the control record that is needed. */
+/** The part of the state that is needed. */
 export interface Keeper {
   keepFirst<T>(key: string, value: T): Promise<T>;
   kept<T>(key: string): Promise<T | null>;
@@ -28,13 +28,13 @@ const keyOf = (name: string, { database, table }: ConstraintDefinition, number: 
   `constraint/${database}/${table}/${name}/${number}`;
 
 async function newest(
-  control: Keeper,
+  state: Keeper,
   name: string,
   constraint: ConstraintDefinition,
 ): Promise<{ number: number; saved: SavedConstraint | null }> {
   let saved: SavedConstraint | null = null;
   for (let number = 0; ; number++) {
-    const next = await control.kept<SavedConstraint>(keyOf(name, constraint, number + 1));
+    const next = await state.kept<SavedConstraint>(keyOf(name, constraint, number + 1));
     if (next === null) return { number, saved };
     saved = next;
   }
@@ -42,26 +42,26 @@ async function newest(
 
 /** @returns whether it was new. */
 export async function keepDefinition(
-  control: Keeper,
+  state: Keeper,
   name: string,
   constraint: ConstraintDefinition,
   found: SavedConstraint,
 ): Promise<boolean> {
-  const { number, saved } = await newest(control, name, constraint);
+  const { number, saved } = await newest(state, name, constraint);
   if (saved !== null && canonical(saved) === canonical(found)) return false;
-  await control.keepFirst(keyOf(name, constraint, number + 1), found);
+  await state.keepFirst(keyOf(name, constraint, number + 1), found);
   return true;
 }
 
 /** The improved one that is pinned, else the newest one that was seen, else the system's. Null where there is none. */
 export async function knownDefinition(
-  control: Keeper | null,
+  state: Keeper | null,
   name: string,
   constraint: ConstraintDefinition,
   pinned?: string,
 ): Promise<SavedConstraint | null> {
   if (pinned !== undefined) return { kind: constraint.kind, definition: pinned, functions: [], enums: [] };
-  const saved = control === null ? null : (await newest(control, name, constraint)).saved;
+  const saved = state === null ? null : (await newest(state, name, constraint)).saved;
   if (saved !== null) return saved;
   return constraint.definition === null ? null : { kind: constraint.kind, definition: constraint.definition, functions: [], enums: [] };
 }

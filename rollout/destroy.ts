@@ -1,10 +1,10 @@
 /** What `pulumi destroy` does with the data that lies in the stack's home: nothing, until it is told. Data on a server of the user's own stays there. */
 import { rmSync } from "node:fs";
 import { dirname, relative } from "node:path";
-import { openControl } from "../databases/open-state.ts";
-import type { ControlRecord } from "../config/record.ts";
+import { openState } from "../databases/open-state.ts";
+import type { StateStore } from "../config/record.ts";
 import { commandOf } from "../config/commands.ts";
-import { controlFile, liveFile, serverHome, type Site } from "../config/site.ts";
+import { stateFile, liveFile, serverHome, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { engineOf, enginesOf } from "../databases/registry.ts";
 import { look } from "./look.ts";
@@ -64,7 +64,7 @@ export async function heldData(site: Site, definition: SystemDefinition): Promis
   for (const { engine, databases } of await enginesOf(definition))
     for (const database of databases) {
       if (facts.databases[database]?.exists !== true || !isInHome(site, definition, database)) continue;
-      const bytes = await engine.liveBytes({ site, definition, control: null }, database);
+      const bytes = await engine.liveBytes({ site, definition, state: null }, database);
       held.push(`database ${database} (${(bytes / 1e6).toFixed(1)} MB)`);
     }
   const snapshots = facts.snapshots.map(({ name, generation }) => `${name}@${generation}`);
@@ -86,18 +86,18 @@ export async function leaveServer(site: Site, choice: DestroyChoice): Promise<vo
   else await removeServer(serverHome(site));
 }
 
-/** Removes the files of a stack without a server: copies by the catalogue, the live ones that lie in its home, the control record last. */
+/** Removes the files of a stack without a server: copies by the catalogue, the live ones that lie in its home, the state last. */
 export async function dropFiles(site: Site, definition: SystemDefinition, log: Log): Promise<void> {
-  const control = await openControl(site, definition);
-  if (control !== null) await dropCopies({ site, definition, control, log }).finally(() => control.end());
+  const state = await openState(site, definition);
+  if (state !== null) await dropCopies({ site, definition, state, log }).finally(() => state.end());
   const { removeFile } = await import("../databases/sqlite/copy.ts");
   for (const database of Object.keys(definition.databases)) if (isInHome(site, definition, database)) removeFile(liveFile(site, database));
-  rmSync(dirname(controlFile(site)), { recursive: true, force: true });
+  rmSync(dirname(stateFile(site)), { recursive: true, force: true });
 }
 
-async function dropCopies(at: { site: Site; definition: SystemDefinition; control: ControlRecord; log: Log }): Promise<void> {
-  for (const copy of await at.control.catalogued())
+async function dropCopies(at: { site: Site; definition: SystemDefinition; state: StateStore; log: Log }): Promise<void> {
+  for (const copy of await at.state.catalogued())
     if (copy.role !== "live") await (await engineOf(at.definition, copy.database)).dropCopy(at, copy);
-  for (const snapshot of await at.control.readySnapshots())
+  for (const snapshot of await at.state.readySnapshots())
     await (await engineOf(at.definition, snapshot.database)).removeSnapshot(at, snapshot);
 }

@@ -1,5 +1,5 @@
 /** Effects outside the system that no rollback takes back, counted since the release that is left was deployed. */
-import type { ControlRecord } from "../config/record.ts";
+import type { StateStore } from "../config/record.ts";
 import type { Looking } from "../databases/engine.ts";
 import { inLive } from "./inside.ts";
 import { hasTable } from "../databases/shared/tables.ts";
@@ -13,8 +13,8 @@ export interface EffectCount {
   unknown?: string;
 }
 
-export async function effectsSince(at: Looking & { control: ControlRecord }): Promise<EffectCount[]> {
-  const since = (await at.control.lastForwardAt()) ?? new Date(0).toISOString();
+export async function effectsSince(at: Looking & { state: StateStore }): Promise<EffectCount[]> {
+  const since = (await at.state.lastForwardAt()) ?? new Date(0).toISOString();
   const counts: EffectCount[] = [];
   for (const effect of at.definition.effects) {
     const counted = inLive(

@@ -27,7 +27,7 @@ export async function endRun(run: Run, setAside: Record<string, number>): Promis
 
 /** What is known when a step failed. Nobody may be kept from hearing of the failure itself by what goes wrong here. */
 export async function endFailedRun(run: Run, failure: string): Promise<void> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   if (rollout === null) return;
   const before = await runFacts(run, { failure, setAside: {}, completion: null });
   const targets = run.definition.completion?.targets;
@@ -59,7 +59,7 @@ async function close(run: Run, facts: RunFacts): Promise<Ended> {
   }
   const evidence = await closeEvidence(run, facts);
   const ended: Ended = { completion: facts.completion, evidence: evidence?.folder ?? null, anchor: facts.anchor };
-  await run.control.note({ epoch: run.epoch, runId: run.runId, phase: "evidence", step: "ended", status: "finished", detail: ended });
+  await run.state.note({ epoch: run.epoch, runId: run.runId, phase: "evidence", step: "ended", status: "finished", detail: ended });
   return ended;
 }
 
@@ -77,7 +77,7 @@ async function completion(run: Run, facts: RunFacts): Promise<Completion | null>
 /** A figure that cannot be taken is one that was not measured. */
 async function measured(run: Run): Promise<Record<string, number>> {
   const definition = run.definition.completion;
-  const pins = (await run.control.rollout(run.epoch))?.pins;
+  const pins = (await run.state.rollout(run.epoch))?.pins;
   if (definition?.measure === undefined || pins === undefined || pins.maintenance.mode !== "off") return {};
   const context = await openContext(run, pins, { open: true });
   try {

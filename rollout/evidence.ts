@@ -60,7 +60,7 @@ async function captureOne(run: Run, moment: EvidenceMoment, capture: CaptureDefi
   );
   if (missing !== null) run.log("warning", `evidence: ${capture.title} is missing: ${missing}`);
   const note: CaptureNote = { id: capture.id, title: capture.title, file, missing, at: new Date().toISOString() };
-  await run.control.note({
+  await run.state.note({
     epoch: run.epoch,
     runId: run.runId,
     // Not a phase of the rollout: also a run that failed before its record has evidence.
@@ -79,7 +79,7 @@ export async function closeEvidence(run: Run, facts: RunFacts): Promise<{ folder
   const folder = evidenceFolder(run.site.home, facts.runId);
   if (filesIn(folder).length === 0) return null;
   const notes = new Map<string, CaptureNote>();
-  for (const { step, detail } of await run.control.journal(run.epoch)) if (step.startsWith(STEP)) notes.set(step, detail as CaptureNote);
+  for (const { step, detail } of await run.state.journal(run.epoch)) if (step.startsWith(STEP)) notes.set(step, detail as CaptureNote);
   const manifest = await writeManifest(folder, {
     runId: facts.runId,
     anchor: facts.anchor,
@@ -115,7 +115,7 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
     hash: async (file) => (existsSync(resolve(folder, file)) ? hashOfFile(resolve(folder, file)) : null),
     quarantineFile: async (database) => {
       const { quarantine } = facts.data[database] ?? {};
-      const copy = (await run.control.catalogued()).find((entry) => entry.role === "quarantine" && entry.name === quarantine);
+      const copy = (await run.state.catalogued()).find((entry) => entry.role === "quarantine" && entry.name === quarantine);
       return copy === undefined ? null : (await engineOf(run.definition, database)).fileOfCopy(run, copy);
     },
     files: () => filesIn(folder).filter((file) => file !== MANIFEST),

@@ -40,12 +40,12 @@ export async function exportsOf(run: Run, database: string, action: DataAction):
 /** Enters files into the catalogue. @returns of each what is recorded: an engine may tell more */
 export async function enterExports(run: Run, database: string, found: readonly ExportFile[]): Promise<ExportFile[]> {
   const files = found.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
-  for (const file of files) await run.control.addExport(run.epoch, database, file);
+  for (const file of files) await run.state.addExport(run.epoch, database, file);
   return files;
 }
 
 async function exportRows(run: Run, database: string, action: DataAction): Promise<ExportFile[]> {
-  const quarantine = (await run.control.catalogued()).find(
+  const quarantine = (await run.state.catalogued()).find(
     (entry) => entry.role === "quarantine" && entry.database === database && entry.epoch === run.epoch,
   );
   if (quarantine === undefined) return [];

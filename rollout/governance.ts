@@ -1,7 +1,7 @@
-/** The stack's governance log: one line for every rollout, watch, action and list before a deployment, chained, with its end kept in the control record. */
+/** The stack's governance log: one line for every rollout, watch, action and list before a deployment, chained, with its end kept in the state. */
 import { join } from "node:path";
-import { openControl } from "../databases/open-state.ts";
-import type { ControlRecord } from "../config/record.ts";
+import { openState } from "../databases/open-state.ts";
+import type { StateStore } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { fileLock } from "../processes/file-lock.ts";
 import { appendGovernance, chainHead, chainProblems, type ChainHead, type GovernanceEntry } from "../state/governance.ts";
@@ -15,21 +15,21 @@ export function governanceFile(site: Pick<Site, "home">): string {
 }
 
 /** How far the log went when it was last written to; null where it never was. */
-export function governanceHead(control: ControlRecord): Promise<ChainHead | null> {
-  return control.kept<ChainHead>(HEAD_KEY);
+export function governanceHead(state: StateStore): Promise<ChainHead | null> {
+  return state.kept<ChainHead>(HEAD_KEY);
 }
 
 export interface GovernancePlace {
   site: Pick<Site, "home">;
   /** Null: it cannot be asked, and where the log ends is not known. */
-  control: ControlRecord | null;
+  state: StateStore | null;
   /** Told what is wrong with the log. */
   warn: (message: string) => void;
 }
 
 /** The log of a run. */
-export function governanceOf({ site, control, log }: Pick<Run, "site" | "control" | "log">): GovernancePlace {
-  return { site, control, warn: (message) => log("warning", message) };
+export function governanceOf({ site, state, log }: Pick<Run, "site" | "state" | "log">): GovernancePlace {
+  return { site, state, warn: (message) => log("warning", message) };
 }
 
 /** Writing an entry takes milliseconds: whoever holds the log for longer is not waited for. */
@@ -51,18 +51,18 @@ export async function recordGovernance(place: GovernancePlace, entry: Governance
   }
 }
 
-async function append(file: string, { control, warn }: GovernancePlace, entry: GovernanceEntry): Promise<void> {
-  const broken = chainProblems(file, control === null ? null : await governanceHead(control));
+async function append(file: string, { state, warn }: GovernancePlace, entry: GovernanceEntry): Promise<void> {
+  const broken = chainProblems(file, state === null ? null : await governanceHead(state));
   if (broken.length > 0) warn(`the governance log ${file} is not as it was written: ${broken.join("; ")}`);
   appendGovernance(file, broken.length === 0 ? entry : { ...entry, broken });
-  await control?.keep(HEAD_KEY, chainHead(file));
+  await state?.keep(HEAD_KEY, chainHead(file));
 }
 
-/** The same for whoever has no control record open. Where it cannot be asked, the entry is written all the same. */
+/** The same for whoever has no state open. Where it cannot be asked, the entry is written all the same. */
 export async function recordOutsideRun(
   { site, definition, warn }: { site: Site; definition: SystemDefinition; warn: (message: string) => void },
   entry: GovernanceEntry,
 ): Promise<void> {
-  const control = await openControl(site, definition).catch(() => null);
-  await recordGovernance({ site, control, warn }, entry).finally(() => control?.end());
+  const state = await openState(site, definition).catch(() => null);
+  await recordGovernance({ site, state, warn }, entry).finally(() => state?.end());
 }

@@ -1,6 +1,6 @@
 /** Looks at what is true, touching nothing: the facts a plan is made from. */
-import { nothingMade, openControl } from "../databases/open-state.ts";
-import type { CatalogueDatabase, ControlRecord, Rollout, Opening, Snapshot } from "../config/record.ts";
+import { nothingMade, openState } from "../databases/open-state.ts";
+import type { CatalogueDatabase, StateStore, Rollout, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
 import { type Pins, rolloutOf } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
@@ -37,20 +37,20 @@ const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [
 /** @param rollout hash of the pins: where they are the ones that are open already, nothing more is looked at. */
 export async function look(site: Site, definition: SystemDefinition, rollout?: string): Promise<Facts> {
   if (await nothingMade(site, definition)) return { reach: { kind: "absent" }, ...NOTHING };
-  let control: ControlRecord | null = null;
+  let state: StateStore | null = null;
   try {
-    control = await openControl(site, definition);
-    if (control === null) return { reach: { kind: "reached" }, ...NOTHING, databases: await databaseFacts(site, definition, null) };
-    const last = await control.lastRollout();
+    state = await openState(site, definition);
+    if (state === null) return { reach: { kind: "reached" }, ...NOTHING, databases: await databaseFacts(site, definition, null) };
+    const last = await state.lastRollout();
     if (last !== null && last.rollout === rollout && last.state === "open")
       return { reach: { kind: "reached" }, ...NOTHING, last, lastOpen: last };
-    const recorded = async (from: ControlRecord) => {
+    const recorded = async (from: StateStore) => {
       const catalogue = await from.catalogued();
       const setAside = await migrationsSetAside(from, catalogue);
       const [lastOpen, snapshots, opened] = [await from.lastOpenRollout(), await from.readySnapshots(), await from.openings()];
       return { lastOpen, snapshots, catalogue, setAside, opened };
     };
-    const [record, databases] = await Promise.all([recorded(control), databaseFacts(site, definition, control)]);
+    const [record, databases] = await Promise.all([recorded(state), databaseFacts(site, definition, state)]);
     return { reach: { kind: "reached" }, last, ...record, databases };
   } catch (error) {
     // A missing password file means that the embedded server is not there yet or is being made.
@@ -58,7 +58,7 @@ export async function look(site: Site, definition: SystemDefinition, rollout?: s
       return { reach: { kind: "unreachable", reason: (error as Error).message }, ...NOTHING };
     throw error;
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 
@@ -97,23 +97,19 @@ export function isDone(rollout: Pick<Rollout, "state" | "recordedAt"> | null): b
 }
 
 /** A quarantine holds what was live when its rollout began. */
-async function migrationsSetAside(control: ControlRecord, catalogue: CatalogueDatabase[]): Promise<Record<string, RecordedMigrations>> {
+async function migrationsSetAside(state: StateStore, catalogue: CatalogueDatabase[]): Promise<Record<string, RecordedMigrations>> {
   const found: Record<string, RecordedMigrations> = {};
   for (const { name, database, epoch } of catalogue.filter(({ role }) => role === "quarantine")) {
-    const recorded = (await control.rollout(epoch))?.baseline?.migrations?.[database];
+    const recorded = (await state.rollout(epoch))?.baseline?.migrations?.[database];
     if (recorded !== undefined) found[name] = recorded;
   }
   return found;
 }
 
-async function databaseFacts(
-  site: Site,
-  definition: SystemDefinition,
-  control: ControlRecord | null,
-): Promise<Record<string, DatabaseFacts>> {
+async function databaseFacts(site: Site, definition: SystemDefinition, state: StateStore | null): Promise<Record<string, DatabaseFacts>> {
   const facts: Record<string, DatabaseFacts> = {};
   for (const database of Object.keys(definition.databases))
-    facts[database] = await (await engineOf(definition, database)).facts({ site, definition, control }, database);
+    facts[database] = await (await engineOf(definition, database)).facts({ site, definition, state }, database);
   return facts;
 }
 
@@ -130,8 +126,7 @@ export function nextRollout(
 ): { epoch: number; rollout: string; plan: RolloutPlan } {
   const rollout = rolloutOf(pins);
   const again = !made && facts.last?.state === "open";
-  if (facts.last !== null && facts.last.rollout === rollout && !again)
-    return { epoch: facts.last.epoch, rollout, plan: facts.last.plan };
+  if (facts.last !== null && facts.last.rollout === rollout && !again) return { epoch: facts.last.epoch, rollout, plan: facts.last.plan };
   const from = again ? { ...facts, lastOpen: null } : facts;
   return { epoch: (facts.last?.epoch ?? 0) + 1, rollout, plan: planFrom(from, definition, pins, asked) };
 }

@@ -10,8 +10,8 @@ export interface Moved {
   action: DataAction;
 }
 
-export async function movedData(run: Pick<Run, "control" | "epoch">, database: string): Promise<Moved> {
-  const rollouts = (await run.control.rollouts(LOOK_BACK)).filter(({ epoch }) => epoch <= run.epoch).sort((a, b) => b.epoch - a.epoch);
+export async function movedData(run: Pick<Run, "state" | "epoch">, database: string): Promise<Moved> {
+  const rollouts = (await run.state.rollouts(LOOK_BACK)).filter(({ epoch }) => epoch <= run.epoch).sort((a, b) => b.epoch - a.epoch);
   const own = rollouts[0]?.plan.databases[database]?.action ?? { kind: "none" };
   if (own.kind !== "none") return { epoch: run.epoch, action: own };
   for (const { epoch, openedAt, state, plan } of rollouts.slice(1)) {

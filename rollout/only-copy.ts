@@ -1,6 +1,6 @@
 /** Quarantines that hold what no export does: the only copy of it, which never goes without being named and confirmed. */
 import { readFileSync } from "node:fs";
-import type { CatalogueDatabase, ControlRecord, Rollout } from "../config/record.ts";
+import type { CatalogueDatabase, StateStore, Rollout } from "../config/record.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { Declared } from "../config/schema.ts";
 import { type Site, exportFolder } from "../config/site.ts";
@@ -11,7 +11,7 @@ import type { DataAction } from "../config/plan.ts";
 
 interface Looking {
   site: Site;
-  control: Pick<ControlRecord, "rollout" | "snapshotOfEpoch">;
+  state: Pick<StateStore, "rollout" | "snapshotOfEpoch">;
 }
 
 /**
@@ -19,13 +19,13 @@ interface Looking {
  * @param unopened those to which no user wrote: `neverWritten`
  */
 export async function onlyCopies(
-  { site, control }: Looking,
+  { site, state }: Looking,
   catalogue: readonly CatalogueDatabase[],
   unopened: readonly string[],
 ): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   for (const { name, database, epoch } of catalogue.filter(({ role, name }) => role === "quarantine" && !unopened.includes(name))) {
-    const rollout = await control.rollout(epoch);
+    const rollout = await state.rollout(epoch);
     const missing = rollout === null ? [] : inNoExport(site, rollout.runId, database);
     if (missing.length > 0) found.set(name, missing);
   }
@@ -51,17 +51,17 @@ function inNoExport(site: Site, runId: string, database: string): string[] {
 }
 
 /** Quarantines of data that was set aside before anybody was let in to it. */
-export async function neverWritten(control: Looking["control"], catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
+export async function neverWritten(state: Looking["state"], catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
   const names: string[] = [];
-  for (const entry of catalogue) if (entry.role === "quarantine" && (await cameUnopened(control, entry))) names.push(entry.name);
+  for (const entry of catalogue) if (entry.role === "quarantine" && (await cameUnopened(state, entry))) names.push(entry.name);
   return names;
 }
 
 /** Whether a rollout that never opened had brought the data, or had taken the very snapshot of it that replaced it: all that came then is not users'. */
-async function cameUnopened(control: Looking["control"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
+async function cameUnopened(state: Looking["state"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
   const actionOf = (rollout: Rollout | null): DataAction | undefined => rollout?.plan.databases[database]?.action;
-  const replaced = actionOf(await control.rollout(epoch));
-  for (let before = await control.rollout(epoch - 1); before?.openedAt === null; before = await control.rollout(before.epoch - 1)) {
+  const replaced = actionOf(await state.rollout(epoch));
+  for (let before = await state.rollout(epoch - 1); before?.openedAt === null; before = await state.rollout(before.epoch - 1)) {
     // What was refused changed nothing, and users were in again.
     if (before.state === "refused") continue;
     const action = actionOf(before);
@@ -69,7 +69,7 @@ async function cameUnopened(control: Looking["control"], { database, epoch, line
     // One that failed before it came so far has brought nothing; an undo brings what users wrote to.
     if ((action?.kind === "restore" || action?.kind === "undo") && satisfies(lineage, action)) return action.kind === "restore";
     if (replaced?.kind !== "restore") continue;
-    const taken = await control.snapshotOfEpoch(database, replaced.snapshot, before.epoch);
+    const taken = await state.snapshotOfEpoch(database, replaced.snapshot, before.epoch);
     if (taken?.generation === replaced.generation) return true;
   }
   return false;

@@ -1,8 +1,8 @@
-/** The originals of restrictions, in the control record: held while a restriction stands, and those that were given back last. */
-import type { ControlRecord } from "../config/record.ts";
+/** The originals of restrictions, in the state: held while a restriction stands, and those that were given back last. */
+import type { StateStore } from "../config/record.ts";
 import type { HeldProtection } from "../config/system/protection.ts";
 
-export type Keeping = Pick<ControlRecord, "keepFirst" | "kept" | "forget">;
+export type Keeping = Pick<StateStore, "keepFirst" | "kept" | "forget">;
 export type Originals = HeldProtection["originals"];
 
 export const heldKey = (id: string): string => `protection: ${id}`;

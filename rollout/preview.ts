@@ -6,8 +6,8 @@ import { atRisk, carryRefusal, losses, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
 import { copySeconds, estimate, type Estimate } from "./estimate.ts";
 import type { RolloutPlan, DataAction } from "../config/plan.ts";
-import { openControl } from "../databases/open-state.ts";
-import type { ControlRecord, Snapshot } from "../config/record.ts";
+import { openState } from "../databases/open-state.ts";
+import type { StateStore, Snapshot } from "../config/record.ts";
 import { printable } from "../config/errors.ts";
 import type { Maintenance } from "../config/pins.ts";
 import type { Carry } from "../config/schema.ts";
@@ -90,28 +90,28 @@ export async function previewRollout(
   plan: RolloutPlan,
   { exact, reached, carry = "export", before = site, maintenance, rehearsed = () => [] }: PreviewOptions,
 ): Promise<RolloutPreview> {
-  const control = !reached ? null : await openControl(site, definition);
+  const state = !reached ? null : await openState(site, definition);
   try {
     const databases: Record<string, DatabasePreview> = {};
-    const snapshots = (await control?.readySnapshots()) ?? [];
+    const snapshots = (await state?.readySnapshots()) ?? [];
     let toCopyBytes = 0;
     for (const [name, database] of Object.entries(plan.databases)) {
       const snapshot = restoredBy(database.action, snapshots, name);
       const { descends } = database;
-      const ready = snapshot === null || control === null ? null : await readinessOf({ site, definition, control }, snapshot);
+      const ready = snapshot === null || state === null ? null : await readinessOf({ site, definition, state }, snapshot);
       const armed = ready?.armed ?? null;
-      const inPlace = (await engineOf(definition, name)).driver({ site, definition, control }) === "in-place";
+      const inPlace = (await engineOf(definition, name)).driver({ site, definition, state }) === "in-place";
       const replaced = database.action.kind === "restore" || database.action.kind === "undo";
       // The safety dump first, then the restore.
       if (inPlace && replaced && reached)
-        toCopyBytes += SLOWER_IN_PLACE * (await (await engineOf(definition, name)).liveBytes({ site, definition, control }, name));
+        toCopyBytes += SLOWER_IN_PLACE * (await (await engineOf(definition, name)).liveBytes({ site, definition, state }, name));
       if (reached && plan.take.length > 0 && database.action.kind === "none")
-        toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, control }, name);
-      const looked = control === null ? null : await lookAtRisk({ site, definition, control }, name, database.action, exact, carry);
+        toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, state }, name);
+      const looked = state === null ? null : await lookAtRisk({ site, definition, state }, name, database.action, exact, carry);
       databases[name] = {
         action: describeAction(database.action),
         migrations: { up: database.up, back: database.back, backBy: database.backBy },
-        ...(reached ? await unknownTables({ site, definition, control }, name) : {}),
+        ...(reached ? await unknownTables({ site, definition, state }, name) : {}),
         atRisk: looked?.rows ?? null,
         unknown: looked?.unknown ?? null,
         armed,
@@ -119,11 +119,11 @@ export async function previewRollout(
         ...(armed === false && !inPlace ? { copyFirstSeconds: copySeconds(snapshot?.sizeBytes ?? 0) } : {}),
         ...(descends === undefined ? {} : { descends: { snapshot: `${descends.name}@${descends.generation}`, again: descends.again + 1 } }),
         ...(inPlace && replaced ? { inPlace } : {}),
-        leftBehind: control === null ? [] : await leftBehind({ site, definition, control }, name, database.action, snapshot),
+        leftBehind: state === null ? [] : await leftBehind({ site, definition, state }, name, database.action, snapshot),
         putBack: carry === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
       };
     }
-    const earlierSeconds = control === null ? [] : await control.earlierSeconds(plan);
+    const earlierSeconds = state === null ? [] : await state.earlierSeconds(plan);
     return {
       scope: plan.scope,
       ...(plan.component === undefined ? {} : { component: plan.component }),
@@ -144,10 +144,10 @@ export async function previewRollout(
         ? {}
         : {
             constraints: reached
-              ? await previewConstraints(site, definition, control, plan)
+              ? await previewConstraints(site, definition, state, plan)
               : plan.constraints.map((change) => ({ ...change, violations: null, problem: null })),
           }),
-      effects: control === null || plan.forward ? [] : await effectsSince({ site, definition, control }),
+      effects: state === null || plan.forward ? [] : await effectsSince({ site, definition, state }),
       estimate: estimate({
         plan,
         earlierSeconds,
@@ -157,7 +157,7 @@ export async function previewRollout(
       }),
     };
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 
@@ -167,7 +167,7 @@ async function leftBehind(at: Looking, database: string, action: DataAction, sna
 }
 
 async function lookAtRisk(
-  at: Looking & { control: ControlRecord },
+  at: Looking & { state: StateStore },
   database: string,
   action: DataAction,
   exact: boolean,

@@ -55,8 +55,7 @@ export function protectionsOf(run: Pick<Run, "definition">, plan: RolloutPlan, d
 /** Before anything stops, or on data that has just taken the place of the restricted one. */
 export async function putProtections(run: Run, phase: "fence" | "data", plan: RolloutPlan, database?: string): Promise<void> {
   for (const protection of protectionsOf(run, plan, database)) {
-    const work = (): Promise<ProtectionOutcome> =>
-      inLive(run, protection.database, (session) => restrict(session, run.control, protection));
+    const work = (): Promise<ProtectionOutcome> => inLive(run, protection.database, (session) => restrict(session, run.state, protection));
     const name = `protection ${protection.id}`;
     if (phase === "data") await step(run, phase, name, work, (done) => done);
     else
@@ -89,20 +88,20 @@ async function tolerant(
 /** Gives back whatever is held, by whichever rollout: no restriction may outlive its reason. */
 export async function liftProtections(run: Run, phase: "fence" | "open"): Promise<void> {
   for (const protection of run.definition.protections ?? []) {
-    if ((await run.control.kept(heldKey(protection.id))) === null) continue;
-    const plan = (await run.control.rollout(run.epoch))?.plan;
+    if ((await run.state.kept(heldKey(protection.id))) === null) continue;
+    const plan = (await run.state.rollout(run.epoch))?.plan;
     await step(
       run,
       phase,
       `${phase === "fence" ? "lift" : "give back"} ${protection.id}`,
       async () => {
         const work = (): Promise<ProtectionOutcome> =>
-          inLive(run, protection.database, (session) => giveBack(session, run.control, protection));
+          inLive(run, protection.database, (session) => giveBack(session, run.state, protection));
         const replaced = plan?.databases[protection.database]?.action.kind;
         if (phase === "open" || (replaced !== "restore" && replaced !== "undo")) return work();
         return work().catch(async (error: Error) => {
           run.log("warning", `${protection.title}: could not be lifted from data that is replaced now: ${error.message}`);
-          await run.control.forget(heldKey(protection.id));
+          await run.state.forget(heldKey(protection.id));
           return { id: protection.id, rows: 0, did: "could not be lifted" };
         });
       },

@@ -5,7 +5,7 @@ import { takenPorts, toRun } from "../workloads/taken-ports.ts";
 import { setupRefusals } from "../workloads/setup.ts";
 import { printable } from "../config/errors.ts";
 import type { Pins } from "../config/pins.ts";
-import { openControl } from "../databases/open-state.ts";
+import { openState } from "../databases/open-state.ts";
 import type { Site } from "../config/site.ts";
 import { downScript, planScript, upScript } from "../databases/postgres/migrations/script.ts";
 import { requireHome } from "../processes/room.ts";
@@ -72,7 +72,7 @@ export async function refusals(
     });
     await collect(() => unfenceable(site, definition, planned, facts));
     for (const [database, { action }] of Object.entries(planned.databases))
-      await collect(() => unrestorable({ site, definition, control: null }, database, action, facts));
+      await collect(() => unrestorable({ site, definition, state: null }, database, action, facts));
     await collect(() => room(site, definition, planned, facts));
     await collect(async () => {
       reasons.push(...constraintRefusals(planned, await previewedConstraints(site, definition, planned), violations));
@@ -112,23 +112,23 @@ function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: Roll
 
 async function previewedConstraints(site: Site, definition: SystemDefinition, plan: RolloutPlan): Promise<ConstraintPreview[]> {
   if (plan.constraints === undefined || plan.constraints.length === 0) return [];
-  const control = await openControl(site, definition);
-  return previewConstraints(site, definition, control, plan).finally(() => control?.end());
+  const state = await openState(site, definition);
+  return previewConstraints(site, definition, state, plan).finally(() => state?.end());
 }
 
 /** What belongs to others is told before anybody is kept out of it. */
 async function foreignTo(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<string[]> {
-  const control = await openControl(site, definition);
+  const state = await openState(site, definition);
   try {
     const reasons: string[] = [];
     for (const [database, planned] of Object.entries(plan.databases)) {
       const { exists, applied } = facts.databases[database] ?? { exists: false, applied: [] };
       if (!exists && planned.action.kind !== "create") continue;
-      reasons.push(...(await (await engineOf(definition, database)).foreign({ site, definition, control }, database, planned, applied)));
+      reasons.push(...(await (await engineOf(definition, database)).foreign({ site, definition, state }, database, planned, applied)));
     }
     return [...new Set(reasons)];
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 
@@ -137,7 +137,7 @@ async function unfenceable(site: Site, definition: SystemDefinition, plan: Rollo
   if (!plan.fenceData) return;
   for (const { engine, databases } of await enginesOf(definition))
     await engine.refuseUnfenceable(
-      { site, definition, control: null },
+      { site, definition, state: null },
       databases.filter((database) => facts.databases[database]?.exists === true),
     );
 }
@@ -165,7 +165,7 @@ async function room(site: Site, definition: SystemDefinition, plan: RolloutPlan,
   if (copies.length === 0 && unarmed.length === 0) return;
   for (const { engine, databases } of await enginesOf(definition))
     await engine.requireRoom(
-      { site, definition, control: null },
+      { site, definition, state: null },
       copies.filter((database) => databases.includes(database)),
       unarmed.filter(({ database }) => databases.includes(database)),
     );

@@ -114,10 +114,10 @@ export async function applyRetention(
   pinned: readonly string[],
   order: readonly string[] | null,
 ): Promise<string[]> {
-  const { control, definition, epoch } = run;
-  const [opened, catalogue] = [await control.openings(), await control.catalogued()];
-  const pins = (await control.rollout(epoch))?.pins;
-  const unopened = await neverWritten(control, catalogue);
+  const { state, definition, epoch } = run;
+  const [opened, catalogue] = [await state.openings(), await state.catalogued()];
+  const pins = (await state.rollout(epoch))?.pins;
+  const unopened = await neverWritten(state, catalogue);
   const copies = await onlyCopies(run, catalogue, unopened);
   const keeping: Keeping = {
     pinned,
@@ -131,7 +131,7 @@ export async function applyRetention(
     unopened,
     onlyCopies: [...copies.keys()],
   };
-  const taken = await control.readySnapshots();
+  const taken = await state.readySnapshots();
   const { snapshots, databases } = beyondRetention(taken, catalogue, keep, keeping);
   const without = beyondRetention(taken, catalogue, keep, { ...keeping, onlyCopies: [] }).databases;
   for (const { name } of without.filter((entry) => !databases.includes(entry) && copies.has(entry.name)))
@@ -149,11 +149,11 @@ export async function applyRetention(
   };
   for (const copy of databases) await drop(copy.name, async () => (await engineOf(definition, copy.database)).dropCopy(run, copy));
   // Nobody is to go back to what is half removed, nor is it to stay for ever where the next step fails or is killed.
-  for (const snapshot of [...(await control.remainders(epoch)), ...snapshots])
+  for (const snapshot of [...(await state.remainders(epoch)), ...snapshots])
     await drop(`${snapshot.name}@${snapshot.generation}`, async () => {
-      await control.setSnapshotState(snapshot.id, "removing");
+      await state.setSnapshotState(snapshot.id, "removing");
       await (await engineOf(definition, snapshot.database)).removeSnapshot(run, snapshot);
-      await control.setSnapshotState(snapshot.id, "removed");
+      await state.setSnapshotState(snapshot.id, "removed");
     });
   return dropped;
 }

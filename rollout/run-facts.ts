@@ -30,15 +30,15 @@ export function fillNames(text: string, { stamp, anchor }: { stamp: string; anch
 }
 
 export async function runFacts(run: Run, { failure, setAside, completion }: Ending): Promise<RunFacts> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   if (rollout === null) throw new Error(`rollout ${run.epoch} has no record`);
-  const journal = await run.control.journal(run.epoch);
+  const journal = await run.state.journal(run.epoch);
   const { definition, site } = run;
   const stamp = stampOf(rollout.startedAt);
   const data: Record<string, DataFacts> = {};
   for (const database of Object.keys(rollout.plan.databases)) {
     const { epoch, action } = await movedData(run, database);
-    const its = epoch === run.epoch ? journal : await run.control.journal(epoch);
+    const its = epoch === run.epoch ? journal : await run.state.journal(epoch);
     data[database] = await dataFacts(run, database, action, its, setAside[database] ?? 0);
   }
   return {
@@ -108,5 +108,5 @@ async function dataFacts(run: Run, database: string, action: DataAction, journal
 }
 
 async function takenAt(run: Run, database: string, named: { name: string; generation: number }): Promise<string | null> {
-  return (await findSnapshot(run.control, database, named))?.takenAt ?? null;
+  return (await findSnapshot(run.state, database, named))?.takenAt ?? null;
 }

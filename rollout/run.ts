@@ -52,23 +52,23 @@ export const UNSEEN = "the databases could not be reached when this was planned"
 /** Runs one step of a phase: journalled, timed, and with its failure kept in the rollout's record. */
 export async function step<T>(run: Run, phase: Phase, name: string, work: () => Promise<T>, detail?: (result: T) => unknown): Promise<T> {
   const entry = { epoch: run.epoch, runId: run.runId, phase, step: name };
-  await run.control.note({ ...entry, status: "started" });
+  await run.state.note({ ...entry, status: "started" });
   const startedAt = performance.now();
   try {
     for (const point of [`${phase}.before`, stepPoint(phase, name, "before")]) await failpoint(point);
     const result = await work();
     for (const point of [stepPoint(phase, name, "after"), `${phase}.after`]) await failpoint(point);
     const durationMs = performance.now() - startedAt;
-    await run.control.note({ ...entry, status: "finished", durationMs, detail: detail?.(result) });
+    await run.state.note({ ...entry, status: "finished", durationMs, detail: detail?.(result) });
     run.log("info", `${phase}: ${name} (${Math.round(durationMs)} ms)`);
     return result;
   } catch (error) {
     if (error instanceof RolloutRefusedError) throw error;
     const failed = new StepFailedError(run.site, phase, name, error, await deployedOver(run));
     // The server itself may be what died.
-    await run.control
+    await run.state
       .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
-      .then(() => run.control.setFailure(run.epoch, `${phase}: ${name}`))
+      .then(() => run.state.setFailure(run.epoch, `${phase}: ${name}`))
       .then(() => run.failed?.(run, `${phase}: ${name}`))
       .catch(() => undefined);
     throw failed;
@@ -76,7 +76,7 @@ export async function step<T>(run: Run, phase: Phase, name: string, work: () => 
 }
 
 /** Release that a deployment leaves; null: it is none, or its record cannot be asked. */
-async function deployedOver({ control, epoch }: Run): Promise<string | null> {
-  const plan = (await control.rollout(epoch).catch(() => null))?.plan;
+async function deployedOver({ state, epoch }: Run): Promise<string | null> {
+  const plan = (await state.rollout(epoch).catch(() => null))?.plan;
   return plan?.forward === true && plan.fromRelease !== plan.toRelease ? plan.fromRelease : null;
 }

@@ -1,7 +1,7 @@
 /** What a stack keeps, compared with what was recorded of it: governance log, evidence, exports, snapshots. Reads everything, changes nothing. */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { ControlRecord } from "../config/record.ts";
+import type { StateStore } from "../config/record.ts";
 import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-folder.ts";
 import { chainHead, chainProblems } from "../state/governance.ts";
 import type { Ended } from "./ending.ts";
@@ -24,27 +24,27 @@ export interface RecordsVerified {
 }
 
 export async function verifyRecords(keeping: Keeping): Promise<RecordsVerified> {
-  const { site, control } = keeping;
-  const epochs = (await control.rollouts(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
+  const { site, state } = keeping;
+  const epochs = (await state.rollouts(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
   const log = governanceFile(site);
-  const problems: RecordProblem[] = chainProblems(log, await governanceHead(control)).map((problem) => ({
+  const problems: RecordProblem[] = chainProblems(log, await governanceHead(state)).map((problem) => ({
     what: "governance log",
     where: log,
     problem,
   }));
-  const evidence = await evidenceFolders(control, epochs, join(site.home, "records"));
+  const evidence = await evidenceFolders(state, epochs, join(site.home, "records"));
   for (const folder of evidence)
     problems.push(...(await evidenceProblems(folder)).map((problem) => ({ what: "evidence" as const, where: folder, problem })));
-  const exported = (await Promise.all(epochs.map((epoch) => control.exports(epoch)))).flat();
+  const exported = (await Promise.all(epochs.map((epoch) => state.exports(epoch)))).flat();
   for (const { path, sha256 } of exported) {
     const problem = await fileProblem(path, sha256);
     if (problem !== null) problems.push({ what: "export", where: path, problem });
   }
-  const snapshots = await control.readySnapshots();
+  const snapshots = await state.readySnapshots();
   for (const snapshot of snapshots) {
     const engine = await engineOf(keeping.definition, snapshot.database);
     // Nobody may be in a snapshot that is being copied.
-    const found = await control.whileArming(() => engine.snapshotProblems(keeping, snapshot));
+    const found = await state.whileArming(() => engine.snapshotProblems(keeping, snapshot));
     const where = `${snapshot.name}@${snapshot.generation} of ${snapshot.database}`;
     problems.push(...found.map((problem) => ({ what: "snapshot" as const, where, problem })));
   }
@@ -55,7 +55,7 @@ export async function verifyRecords(keeping: Keeping): Promise<RecordsVerified> 
 }
 
 /** Those that lie there with a manifest, and those that a run says it closed. */
-async function evidenceFolders(control: ControlRecord, epochs: readonly number[], records: string): Promise<string[]> {
+async function evidenceFolders(state: StateStore, epochs: readonly number[], records: string): Promise<string[]> {
   const there = existsSync(records)
     ? readdirSync(records, { withFileTypes: true })
         .filter((entry) => entry.isDirectory() && existsSync(join(records, entry.name, MANIFEST)))
@@ -63,7 +63,7 @@ async function evidenceFolders(control: ControlRecord, epochs: readonly number[]
     : [];
   const recorded: string[] = [];
   for (const epoch of epochs)
-    for (const { phase, step, status, detail } of await control.journal(epoch)) {
+    for (const { phase, step, status, detail } of await state.journal(epoch)) {
       if (phase !== "evidence" || step !== "ended" || status !== "finished") continue;
       const { evidence } = detail as Ended;
       if (evidence !== null && dirname(evidence) === records) recorded.push(evidence);

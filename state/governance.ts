@@ -1,6 +1,6 @@
 /**
  * The governance log: JSON Lines, each line chained to the one before by its hash, so that a change or a gap is seen. How far it went when it was
- * last written to is kept apart from it, in the control record, so that lines missing at its end are seen, too.
+ * last written to is kept apart from it, in the state, so that lines missing at its end are seen, too.
  */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";

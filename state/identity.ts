@@ -1,5 +1,5 @@
 /**
- * Whose a control record is. A stack is known by an id, made once and kept in its home, in its record beside the data and in the engine's state:
+ * Whose a state is. A stack is known by an id, made once and kept in its home, in its record beside the data and in the engine's state:
  * names of stacks and folders change, and a second clone has the same ones. A record that is another stack's is not touched.
  */
 import { RefusedError } from "../config/errors.ts";
@@ -9,7 +9,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import type { Site } from "../config/site.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
-import type { ControlRecord } from "../config/record.ts";
+import type { StateStore } from "../config/record.ts";
 
 export interface Identity {
   id: string;
@@ -150,8 +150,8 @@ export function requireNotRenamed(site: Site, declared: readonly string[]): void
 }
 
 /** @throws ForeignStackError where the record is another stack's, or kept under another name */
-export async function requireOwn(control: ControlRecord, site: Site): Promise<void> {
-  const claim = await control.kept<Claim>(KEY);
+export async function requireOwn(state: StateStore, site: Site): Promise<void> {
+  const claim = await state.kept<Claim>(KEY);
   if (claim === null || claim.releasedAt !== undefined) return;
   if (!isOwnId(site, claim.id)) throw foreign(site, claim);
   if (claim.name !== nameOf(site)) throw renamed(site, claim);
@@ -161,18 +161,18 @@ export async function requireOwn(control: ControlRecord, site: Site): Promise<vo
  * Writes whose the record is; called with its lock held. @returns whether it was another stack's before, which was said to be taken over
  * @throws ForeignStackError
  */
-export async function claimRecord(control: ControlRecord, site: Site): Promise<boolean> {
+export async function claimRecord(state: StateStore, site: Site): Promise<boolean> {
   requireHome(site);
-  await requireOwn(control, site);
-  const claim = await control.kept<Claim>(KEY);
+  await requireOwn(state, site);
+  const claim = await state.kept<Claim>(KEY);
   const now = ownIdentity(site);
   const since = claim?.id === now.id && claim.releasedAt === undefined ? claim.since : now.since;
-  if (JSON.stringify(claim) !== JSON.stringify({ ...now, since })) await control.keep(KEY, { ...now, since });
+  if (JSON.stringify(claim) !== JSON.stringify({ ...now, since })) await state.keep(KEY, { ...now, since });
   return claim !== null && claim.releasedAt === undefined && claim.id !== now.id;
 }
 
 /** What was destroyed is nobody's: the next deployment, from wherever, makes it its own. */
-export async function releaseRecord(control: ControlRecord): Promise<void> {
-  const claim = await control.kept<Claim>(KEY);
-  if (claim !== null) await control.keep(KEY, { ...claim, releasedAt: new Date().toISOString() });
+export async function releaseRecord(state: StateStore): Promise<void> {
+  const claim = await state.kept<Claim>(KEY);
+  if (claim !== null) await state.keep(KEY, { ...claim, releasedAt: new Date().toISOString() });
 }

@@ -3,7 +3,7 @@
  * next verb, which goes on with it; and by `undo`, for what is no pin of a rollout.
  */
 import type { PinEdit } from "../config/edit.ts";
-import type { ControlRecord } from "../config/record.ts";
+import type { StateStore } from "../config/record.ts";
 
 export interface Intent {
   verb: "deploy" | "rollback" | "undo" | "constraint" | "recover";
@@ -29,12 +29,12 @@ export interface Intent {
 
 const KEY = "intent";
 
-export async function keptIntent(control: ControlRecord): Promise<Intent | null> {
-  return control.kept<Intent>(KEY);
+export async function keptIntent(state: StateStore): Promise<Intent | null> {
+  return state.kept<Intent>(KEY);
 }
 
 /** @param intent null: there is none any more. */
-export async function keepIntent(control: ControlRecord, intent: Intent | null): Promise<void> {
-  if (intent === null) await control.forget(KEY);
-  else await control.keep(KEY, intent);
+export async function keepIntent(state: StateStore, intent: Intent | null): Promise<void> {
+  if (intent === null) await state.forget(KEY);
+  else await state.keep(KEY, intent);
 }

@@ -1,5 +1,5 @@
 /** Finding a snapshot as pins, lineage and plans name it. */
-import type { ControlRecord, Snapshot } from "../config/record.ts";
+import type { StateStore, Snapshot } from "../config/record.ts";
 import type { DataAction } from "../config/plan.ts";
 
 interface Named {
@@ -13,12 +13,8 @@ export function snapshotAmong(snapshots: readonly Snapshot[], database: string, 
 }
 
 /** Null where there is none that can be restored. */
-export async function findSnapshot(
-  control: Pick<ControlRecord, "readySnapshots">,
-  database: string,
-  named: Named,
-): Promise<Snapshot | null> {
-  return snapshotAmong(await control.readySnapshots(), database, named);
+export async function findSnapshot(state: Pick<StateStore, "readySnapshots">, database: string, named: Named): Promise<Snapshot | null> {
+  return snapshotAmong(await state.readySnapshots(), database, named);
 }
 
 /** The snapshot that an action restores; null: it restores none, or that one is not among them. */

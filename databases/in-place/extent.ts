@@ -1,6 +1,6 @@
 /** Which part of a hosted database is the system's own: what is dumped, cleared and restored, and what is left alone. */
 import type { Client } from "pg";
-import { CONTROL_SCHEMA } from "./control-schema.ts";
+import { STATE_SCHEMA } from "./state-schema.ts";
 
 export interface Extent {
   /** `public`, and the schemas of roles this one is a member of. */
@@ -15,10 +15,10 @@ export async function readExtent(client: Client): Promise<Extent> {
     `SELECT n.nspname AS name, n.nspname <> $1 AND (n.nspname = 'public' OR pg_has_role(current_user, n.nspowner, 'MEMBER'))
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e') AS own
      FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`,
-    [CONTROL_SCHEMA],
+    [STATE_SCHEMA],
   );
   return {
     schemas: rows.filter(({ own }) => own).map(({ name }) => name),
-    leftAlone: [...new Set([CONTROL_SCHEMA, ...rows.filter(({ own }) => !own).map(({ name }) => name)])].sort(),
+    leftAlone: [...new Set([STATE_SCHEMA, ...rows.filter(({ own }) => !own).map(({ name }) => name)])].sort(),
   };
 }

@@ -5,17 +5,17 @@
  */
 import type { Client } from "pg";
 import { atomically } from "../postgres/transaction.ts";
-import { CONTROL_SCHEMA } from "./control-schema.ts";
+import { STATE_SCHEMA } from "./state-schema.ts";
 
-const RECORD = `${CONTROL_SCHEMA}.forced_row_security`;
-const MAKE = `CREATE SCHEMA IF NOT EXISTS ${CONTROL_SCHEMA}; CREATE TABLE IF NOT EXISTS ${RECORD} (name text PRIMARY KEY)`;
+const RECORD = `${STATE_SCHEMA}.forced_row_security`;
+const MAKE = `CREATE SCHEMA IF NOT EXISTS ${STATE_SCHEMA}; CREATE TABLE IF NOT EXISTS ${RECORD} (name text PRIMARY KEY)`;
 
 /** Names of tables whose policies count for their owner, too; quoted where they need it. */
 export async function forcedTables(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relforcerowsecurity AND n.nspname <> $1 AND pg_has_role(current_user, c.relowner, 'MEMBER') ORDER BY 1`,
-    [CONTROL_SCHEMA],
+    [STATE_SCHEMA],
   );
   return rows.map(({ name }) => name);
 }

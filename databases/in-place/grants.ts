@@ -50,7 +50,7 @@ export async function readDefaultPrivileges(client: Client): Promise<DefaultPriv
        ${GRANTS("d.defaclacl")} AS grants,
        CASE WHEN n.oid IS NULL THEN ${GRANTS("acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)")} ELSE '[]' END AS unset
      FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
-     WHERE pg_has_role(current_user, d.defaclrole, 'MEMBER') AND n.nspname IS DISTINCT FROM 'backout_control' ORDER BY 1, 2 NULLS FIRST, 3`,
+     WHERE pg_has_role(current_user, d.defaclrole, 'MEMBER') AND n.nspname IS DISTINCT FROM 'backout_state' ORDER BY 1, 2 NULLS FIRST, 3`,
   );
   return rows;
 }

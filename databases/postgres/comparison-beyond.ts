@@ -1,6 +1,6 @@
 /** What a database holds besides the rows of its tables: compared where it can be, and else named, never passed over in silence. */
 import type { Client } from "pg";
-import { CONTROL_SCHEMA } from "../in-place/control-schema.ts";
+import { STATE_SCHEMA } from "../in-place/state-schema.ts";
 import { formatTable, parseTable } from "./identifiers.ts";
 import { IS_DATA, planTable, planTables, READABLE, readShapes, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
@@ -87,7 +87,7 @@ const SEQUENCES = `
          EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0)
          OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid) AS feeds
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_sequences s ON s.schemaname = n.nspname AND s.sequencename = c.relname
-   WHERE c.relkind = 'S' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> '${CONTROL_SCHEMA}' ORDER BY 1, 2`;
+   WHERE c.relkind = 'S' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> '${STATE_SCHEMA}' ORDER BY 1, 2`;
 
 export async function readSequences(client: Client): Promise<Map<string, SequenceState>> {
   const { rows } = await client.query<{ schema: string; table: string } & SequenceState>(SEQUENCES);

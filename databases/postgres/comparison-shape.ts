@@ -1,6 +1,6 @@
 /** What two copies of a table have in common, and so how they can be compared. */
 import type { Client } from "pg";
-import { CONTROL_SCHEMA } from "../in-place/control-schema.ts";
+import { STATE_SCHEMA } from "../in-place/state-schema.ts";
 import { canonicalTable, formatTable, quote } from "./identifiers.ts";
 
 export interface ColumnShape {
@@ -58,7 +58,7 @@ export const READABLE = "has_schema_privilege(n.oid, 'USAGE') AND has_table_priv
 
 /** A table as it is compared, by `c` of pg_class and `n` of pg_namespace. Partitions are read through their root. */
 export const IS_DATA = `c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
-     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> '${CONTROL_SCHEMA}'`;
+     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> '${STATE_SCHEMA}'`;
 
 const SHAPES = `
   SELECT n.nspname AS schema, c.relname AS "table", c.relkind = 'p' AS partitioned, getdatabaseencoding() = 'SQL_ASCII' AS "anyBytes",

@@ -42,16 +42,16 @@ export class QuarantineTakenError extends Error {
 }
 
 /**
- * Live becomes the quarantine, the replacement becomes live. Both must be fenced. `control` is a session in a third database, outside a transaction.
+ * Live becomes the quarantine, the replacement becomes live. Both must be fenced. `admin` is a session in a third database, outside a transaction.
  * Neither database's properties are touched: carry them over afterwards, then admit.
  * @throws NotFencedError, DatabaseMissingError, QuarantineTakenError: nothing was changed
  */
-export async function swapDatabases(control: pg.Client, swap: Swap, options: FenceOptions = {}): Promise<SwapOutcome> {
+export async function swapDatabases(admin: pg.Client, swap: Swap, options: FenceOptions = {}): Promise<SwapOutcome> {
   const { live, replacement, quarantine } = swap;
   const [liveOid, replacementOid, quarantineOid] = [
-    await findDatabase(control, live),
-    await findDatabase(control, replacement),
-    await findDatabase(control, quarantine),
+    await findDatabase(admin, live),
+    await findDatabase(admin, replacement),
+    await findDatabase(admin, quarantine),
   ];
   if (swap.replacementOid !== undefined && liveOid === swap.replacementOid && quarantineOid !== null) {
     return { state: "already", cutOverMs: 0, attempts: 0, liveOid, quarantineOid };
@@ -59,27 +59,27 @@ export async function swapDatabases(control: pg.Client, swap: Swap, options: Fen
   if (liveOid === null) throw new DatabaseMissingError(live);
   if (replacementOid === null) throw new DatabaseMissingError(replacement);
   if (quarantineOid !== null) throw new QuarantineTakenError(quarantine);
-  await assertFenced(control, live);
-  await assertFenced(control, replacement);
+  await assertFenced(admin, live);
+  await assertFenced(admin, replacement);
   const deadline = Date.now() + (options.timeoutMs ?? 30_000);
   for (let attempts = 1; ; attempts++) {
     const started = performance.now();
     try {
-      await inOneTransaction(control, swap);
+      await inOneTransaction(admin, swap);
       return { state: "swapped", cutOverMs: performance.now() - started, attempts, liveOid: replacementOid, quarantineOid: liveOid };
     } catch (error) {
       // 55006: a session is in one of them after all.
       if ((error as { code?: string }).code !== "55006" || Date.now() > deadline) throw error;
-      await endSessions(control, live, liveOid, [], options);
-      await endSessions(control, replacement, replacementOid, [], options);
+      await endSessions(admin, live, liveOid, [], options);
+      await endSessions(admin, replacement, replacementOid, [], options);
     }
   }
 }
 
-function inOneTransaction(control: pg.Client, { live, replacement, quarantine, inTransaction }: Swap): Promise<void> {
-  return atomically(control, async () => {
-    for (const statement of swapStatements({ live, replacement, quarantine })) await control.query(statement);
-    await inTransaction?.(control);
+function inOneTransaction(admin: pg.Client, { live, replacement, quarantine, inTransaction }: Swap): Promise<void> {
+  return atomically(admin, async () => {
+    for (const statement of swapStatements({ live, replacement, quarantine })) await admin.query(statement);
+    await inTransaction?.(admin);
   });
 }
 

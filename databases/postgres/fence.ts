@@ -47,26 +47,26 @@ export interface FenceOutcome {
 export type Stage = "nobody" | "services" | "everybody";
 
 /**
- * Refuses connections, ends every session in the database, and returns when none is left. `control` is a session in another database.
+ * Refuses connections, ends every session in the database, and returns when none is left. `admin` is a session in another database.
  * @throws PreparedTransactionError, ReplicationInUseError: nothing was changed
  * @throws FenceTimeoutError: connections are refused, sessions are left
  */
-export async function fenceDatabase(control: pg.Client, database: string, options: FenceOptions = {}): Promise<FenceOutcome> {
+export async function fenceDatabase(admin: pg.Client, database: string, options: FenceOptions = {}): Promise<FenceOutcome> {
   const started = Date.now();
-  const oid = await databaseOid(control, database);
-  await refuseUnfenceable(control, database);
-  await allowConnections(control, database, false);
+  const oid = await databaseOid(admin, database);
+  await refuseUnfenceable(admin, database);
+  await allowConnections(admin, database, false);
   const interrupted = new Map<number, string>();
-  const endedSessions = await endSessions(control, database, oid, [], options, (session) => {
+  const endedSessions = await endSessions(admin, database, oid, [], options, (session) => {
     if (isInterrupted(session)) interrupted.set(session.pid, describeInterrupted(session));
   });
-  const late = await preparedTransactions(control, database);
+  const late = await preparedTransactions(admin, database);
   if (late.length > 0) {
     // Prepared between the look and the refusal. It can only be ended by somebody who can connect.
-    await allowConnections(control, database, true);
+    await allowConnections(admin, database, true);
     throw new PreparedTransactionError(database, late);
   }
-  const slots = await control.query<{ name: string }>(
+  const slots = await admin.query<{ name: string }>(
     "SELECT slot_name::text AS name FROM pg_replication_slots WHERE database = $1 ORDER BY 1",
     [database],
   );
@@ -80,13 +80,13 @@ export async function fenceDatabase(control: pg.Client, database: string, option
 }
 
 /** What would make a fence or a rename fail later on: refused before anything is stopped. @throws PreparedTransactionError, ReplicationInUseError */
-export async function refuseUnfenceable(control: pg.Client, database: string): Promise<void> {
-  const prepared = await preparedTransactions(control, database);
+export async function refuseUnfenceable(admin: pg.Client, database: string): Promise<void> {
+  const prepared = await preparedTransactions(admin, database);
   if (prepared.length > 0) throw new PreparedTransactionError(database, prepared);
-  const slots = await control.query<{ name: string }>("SELECT slot_name AS name FROM pg_replication_slots WHERE database = $1 AND active", [
+  const slots = await admin.query<{ name: string }>("SELECT slot_name AS name FROM pg_replication_slots WHERE database = $1 AND active", [
     database,
   ]);
-  const subscriptions = await control.query<{ name: string }>(
+  const subscriptions = await admin.query<{ name: string }>(
     "SELECT s.subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = $1 AND s.subenabled",
     [database],
   );
@@ -95,8 +95,8 @@ export async function refuseUnfenceable(control: pg.Client, database: string): P
   throw new ReplicationInUseError(database, names(slots.rows), names(subscriptions.rows));
 }
 
-export async function preparedTransactions(control: pg.Client, database: string): Promise<PreparedTransaction[]> {
-  const { rows } = await control.query<PreparedTransaction>(
+export async function preparedTransactions(admin: pg.Client, database: string): Promise<PreparedTransaction[]> {
+  const { rows } = await admin.query<PreparedTransaction>(
     `SELECT gid, owner, database, prepared AS "preparedAt", extract(epoch FROM now() - prepared)::float8 AS "ageSeconds"
      FROM pg_prepared_xacts WHERE database = $1 ORDER BY prepared`,
     [database],
@@ -106,7 +106,7 @@ export async function preparedTransactions(control: pg.Client, database: string)
 
 /** Ends every session but `spared`, again and again until none is left. @returns how many were ended */
 export async function endSessions(
-  control: pg.Client,
+  admin: pg.Client,
   database: string,
   oid: number,
   spared: readonly number[],
@@ -115,16 +115,16 @@ export async function endSessions(
 ): Promise<number> {
   const started = Date.now();
   const ended = new Set<number>();
-  let starting = await startingIn(control, oid);
+  let starting = await startingIn(admin, oid);
   for (;;) {
     // In this order: one that leaves the first list is in the second.
-    if (starting.length > 0) starting = stillThere(starting, await startingIn(control, oid));
-    const sessions = (await sessionsIn(control, oid)).filter(({ pid }) => !spared.includes(pid));
+    if (starting.length > 0) starting = stillThere(starting, await startingIn(admin, oid));
+    const sessions = (await sessionsIn(admin, oid)).filter(({ pid }) => !spared.includes(pid));
     const left = [...starting, ...sessions];
     if (left.length === 0) return ended.size;
     if (Date.now() - started > timeoutMs) throw new FenceTimeoutError(database, left, Date.now() - started);
     for (const session of sessions) onEnding(session);
-    await signalSessions(control, sessions);
+    await signalSessions(admin, sessions);
     for (const { pid } of sessions) ended.add(pid);
     await sleep(retryMs);
   }
@@ -135,20 +135,16 @@ function stillThere(first: readonly Session[], now: readonly Session[]): Session
 }
 
 /** @throws NotFencedError when connections are allowed, or somebody other than `spared` is in the database */
-export async function assertFenced(control: pg.Client, database: string, spared: readonly number[] = []): Promise<void> {
-  const oid = await databaseOid(control, database);
-  const { rows } = await control.query<{ datallowconn: boolean }>("SELECT datallowconn FROM pg_database WHERE oid = $1", [oid]);
+export async function assertFenced(admin: pg.Client, database: string, spared: readonly number[] = []): Promise<void> {
+  const oid = await databaseOid(admin, database);
+  const { rows } = await admin.query<{ datallowconn: boolean }>("SELECT datallowconn FROM pg_database WHERE oid = $1", [oid]);
   if (rows[0]?.datallowconn !== false) throw new NotFencedError(database, "connections are allowed");
   const deadline = Date.now() + 5_000;
-  for (
-    let starting = await startingIn(control, oid);
-    starting.length > 0;
-    starting = stillThere(starting, await startingIn(control, oid))
-  ) {
+  for (let starting = await startingIn(admin, oid); starting.length > 0; starting = stillThere(starting, await startingIn(admin, oid))) {
     if (Date.now() > deadline) throw new NotFencedError(database, `somebody is at work on it: ${starting.map(describeSession).join("; ")}`);
     await sleep(5);
   }
-  const sessions = (await sessionsIn(control, oid)).filter(({ pid }) => !spared.includes(pid));
+  const sessions = (await sessionsIn(admin, oid)).filter(({ pid }) => !spared.includes(pid));
   if (sessions.length > 0) throw new NotFencedError(database, `there are sessions in it: ${sessions.map(describeSession).join("; ")}`);
 }
 
@@ -163,19 +159,19 @@ export interface Admission {
 
 /** Opens a database stage by stage. Sessions already open are not ended: to go back a stage, fence first. Already so: changes nothing. */
 export async function admit(
-  control: pg.Client,
+  admin: pg.Client,
   database: string,
   stage: Stage,
   { servicesRole, admits = [], saved }: Admission,
 ): Promise<void> {
-  if (stage === "nobody") return allowConnections(control, database, false);
-  const current = await readProperties(control, database);
+  if (stage === "nobody") return allowConnections(admin, database, false);
+  const current = await readProperties(admin, database);
   const { owner, connectionLimit } = saved;
   const grants =
     stage === "services"
       ? { grants: servicesOnly(saved.grants, servicesRole, ...admits), acl: undefined }
       : { grants: saved.grants, acl: saved.acl };
-  await applyProperties(control, database, { ...current, owner, connectionLimit, ...grants, allowConnections: true });
+  await applyProperties(admin, database, { ...current, owner, connectionLimit, ...grants, allowConnections: true });
 }
 
 /** The saved grants without anybody's CONNECT but these roles'. */
@@ -199,27 +195,27 @@ function withConnect(grants: DatabaseGrant[], role: string): DatabaseGrant[] {
  */
 export async function sessionInside(
   endpoint: Endpoint,
-  control: pg.Client,
+  admin: pg.Client,
   database: string,
   options: FenceOptions = {},
 ): Promise<pg.Client> {
-  const oid = await databaseOid(control, database);
-  const { connectionLimit } = await readProperties(control, database);
-  const limited = await isSuperuser(control);
+  const oid = await databaseOid(admin, database);
+  const { connectionLimit } = await readProperties(admin, database);
+  const limited = await isSuperuser(admin);
   let client: pg.Client | null = null;
   try {
-    if (limited && connectionLimit !== 0) await limitConnections(control, database, 0);
-    await allowConnections(control, database, true);
+    if (limited && connectionLimit !== 0) await limitConnections(admin, database, 0);
+    await allowConnections(admin, database, true);
     client = await connect(endpoint, database);
   } finally {
-    await allowConnections(control, database, false);
-    if (limited && connectionLimit !== 0) await limitConnections(control, database, connectionLimit);
+    await allowConnections(admin, database, false);
+    if (limited && connectionLimit !== 0) await limitConnections(admin, database, connectionLimit);
   }
   try {
     const own = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     const spared = own.rows.map(({ pid }) => pid);
-    await endSessions(control, database, oid, spared, options);
-    await assertFenced(control, database, spared);
+    await endSessions(admin, database, oid, spared, options);
+    await assertFenced(admin, database, spared);
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);
@@ -227,10 +223,10 @@ export async function sessionInside(
   }
 }
 
-export async function allowConnections(control: pg.Client, database: string, allowed: boolean): Promise<void> {
-  await control.query(`ALTER DATABASE ${quote(database)} ALLOW_CONNECTIONS ${allowed}`);
+export async function allowConnections(admin: pg.Client, database: string, allowed: boolean): Promise<void> {
+  await admin.query(`ALTER DATABASE ${quote(database)} ALLOW_CONNECTIONS ${allowed}`);
 }
 
-export async function limitConnections(control: pg.Client, database: string, limit: number): Promise<void> {
-  await control.query(`ALTER DATABASE ${quote(database)} CONNECTION LIMIT ${Math.trunc(limit)}`);
+export async function limitConnections(admin: pg.Client, database: string, limit: number): Promise<void> {
+  await admin.query(`ALTER DATABASE ${quote(database)} CONNECTION LIMIT ${Math.trunc(limit)}`);
 }

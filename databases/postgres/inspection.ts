@@ -1,7 +1,7 @@
 /** What is in a database that somebody else made and uses, and what of it would be in the way. Touches nothing. */
 import type pg from "pg";
 import { APPLICATION_NAME } from "./connection.ts";
-import { CONTROL_SCHEMA } from "../in-place/control-schema.ts";
+import { STATE_SCHEMA } from "../in-place/state-schema.ts";
 
 export interface Inspection {
   owner: string;
@@ -54,7 +54,7 @@ const MAY = `
 
 /** @param client a session in the database */
 export async function inspect(client: pg.Client): Promise<Inspection> {
-  const { rows: tables } = await client.query<{ name: string; rows: number }>(TABLES, [CONTROL_SCHEMA]);
+  const { rows: tables } = await client.query<{ name: string; rows: number }>(TABLES, [STATE_SCHEMA]);
   const { rows: sessions } = await client.query<{ who: string }>(SESSIONS, [APPLICATION_NAME]);
   const { rows } = await client.query<{ owner: string } & Inspection["may"]>(MAY);
   const { owner, ...may } = rows[0]!;

@@ -7,7 +7,7 @@ import { captureManifest, compareManifests } from "./manifest.ts";
 export type ObjectKind = keyof SchemaObjects;
 
 /** Schemas that hold nothing of the system's own. */
-const NOT_THE_SYSTEMS = ["backout_control", "supabase_migrations"];
+const NOT_THE_SYSTEMS = ["backout_state", "supabase_migrations"];
 
 /** Reads the catalog; counts no table. `client` is a session in the database. */
 export async function readObjects(client: Client): Promise<SchemaObjects> {

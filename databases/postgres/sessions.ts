@@ -33,36 +33,36 @@ const STARTING_SQL = `
   SELECT DISTINCT l.pid FROM pg_locks l
   WHERE l.locktype = 'object' AND l.classid = 'pg_database'::regclass AND l.objid = $1 AND l.granted AND l.pid <> pg_backend_pid()`;
 
-export async function databaseOid(control: pg.Client, database: string): Promise<number> {
-  const oid = await findDatabase(control, database);
+export async function databaseOid(admin: pg.Client, database: string): Promise<number> {
+  const oid = await findDatabase(admin, database);
   if (oid === null) throw new DatabaseMissingError(database);
   return oid;
 }
 
 /** A database is known by its OID: a rename keeps it. */
-export async function findDatabase(control: pg.Client, database: string): Promise<number | null> {
-  const { rows } = await control.query<{ oid: number }>("SELECT oid FROM pg_database WHERE datname = $1", [database]);
+export async function findDatabase(admin: pg.Client, database: string): Promise<number | null> {
+  const { rows } = await admin.query<{ oid: number }>("SELECT oid FROM pg_database WHERE datname = $1", [database]);
   return rows[0]?.oid ?? null;
 }
 
 /** Every session in the database but our own; autovacuum workers do not count, the server ends those itself where they are in the way. */
-export async function sessionsIn(control: pg.Client, oid: number): Promise<Session[]> {
-  return (await control.query<Session>(SESSIONS_SQL, [oid])).rows;
+export async function sessionsIn(admin: pg.Client, oid: number): Promise<Session[]> {
+  return (await admin.query<Session>(SESSIONS_SQL, [oid])).rows;
 }
 
 /**
  * Sessions that are being opened. Where connections are refused, only those seen at the first look can still get in;
  * ones that come later, as a reconnecting pool sends them all the time, will be turned away.
  */
-export async function startingIn(control: pg.Client, oid: number): Promise<Session[]> {
-  const { rows } = await control.query<{ pid: number }>(STARTING_SQL, [oid]);
+export async function startingIn(admin: pg.Client, oid: number): Promise<Session[]> {
+  const { rows } = await admin.query<{ pid: number }>(STARTING_SQL, [oid]);
   return rows.map(({ pid }) => ({ pid, user: null, application: "", kind: "starting", state: null }));
 }
 
 /** Signals sessions to end. True means signalled, not ended: poll. A session that ended by itself, or that this role may not end, is passed over. */
-export async function signalSessions(control: pg.Client, sessions: readonly Session[]): Promise<void> {
+export async function signalSessions(admin: pg.Client, sessions: readonly Session[]): Promise<void> {
   for (const { pid } of sessions) {
-    await control.query("SELECT pg_terminate_backend($1)", [pid]).catch((error: unknown) => {
+    await admin.query("SELECT pg_terminate_backend($1)", [pid]).catch((error: unknown) => {
       if ((error as { code?: string }).code !== "42501") throw error;
     });
   }

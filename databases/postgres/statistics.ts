@@ -1,6 +1,6 @@
 /** How many rows changed, estimated from the server's counters: cheap at any size, and known not to be exact. */
 import type pg from "pg";
-import { CONTROL_SCHEMA } from "../in-place/control-schema.ts";
+import { STATE_SCHEMA } from "../in-place/state-schema.ts";
 import { tableNameSql } from "./identifiers.ts";
 
 export interface Changes {
@@ -41,7 +41,7 @@ const TABLES_SQL = `
     n_tup_ins::float8 AS inserted, n_tup_upd::float8 AS updated, n_tup_del::float8 AS deleted
   FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid
     LEFT JOIN pg_class r ON r.oid = pg_partition_root(s.relid) LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
-  WHERE (s.schemaname !~ '^pg_' AND s.schemaname NOT IN ('information_schema', '${CONTROL_SCHEMA}')) OR s.relid = 'pg_catalog.pg_largeobject'::regclass
+  WHERE (s.schemaname !~ '^pg_' AND s.schemaname NOT IN ('information_schema', '${STATE_SCHEMA}')) OR s.relid = 'pg_catalog.pg_largeobject'::regclass
   ORDER BY 1`;
 
 const DATABASE_SQL = `

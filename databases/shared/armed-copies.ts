@@ -1,6 +1,6 @@
 /** Copies of snapshots that stand by. */
-import type { ControlRecord, Snapshot, CatalogueDatabase } from "../../config/record.ts";
+import type { StateStore, Snapshot, CatalogueDatabase } from "../../config/record.ts";
 
-export async function copiesOf(control: ControlRecord, snapshot: Snapshot): Promise<CatalogueDatabase[]> {
-  return (await control.catalogued()).filter(({ role, snapshotId }) => role === "armed" && snapshotId === snapshot.id);
+export async function copiesOf(state: StateStore, snapshot: Snapshot): Promise<CatalogueDatabase[]> {
+  return (await state.catalogued()).filter(({ role, snapshotId }) => role === "armed" && snapshotId === snapshot.id);
 }

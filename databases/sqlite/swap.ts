@@ -1,6 +1,6 @@
 /**
  * The cut-over of a file: constant time at any size. The live file gets a second name in quarantine, then the replacement takes the live name in one
- * step, so there is always a file under it; where a file system knows no second names, two renames. Begun swaps are in the control file: whoever
+ * step, so there is always a file under it; where a file system knows no second names, two renames. Begun swaps are in the state file: whoever
  * finds one after a kill can tell by the files' identities how far it came.
  */
 import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";

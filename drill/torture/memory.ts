@@ -1,5 +1,5 @@
 /** All rounds' writes at the end: what was acknowledged in any of them is in a database or an export of the stack. */
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { outsideOf } from "../outside.ts";
 import type { Stage } from "../stage.ts";
 import { readContent } from "../witness/content.ts";
@@ -32,14 +32,14 @@ export async function missingAtTheEnd(stage: Stage, journals: readonly string[],
 }
 
 export async function exportsOf({ site, definition }: Stage, epochs: readonly number[]): Promise<string[]> {
-  const control = await openControl(site, definition);
-  if (control === null) return [];
+  const state = await openState(site, definition);
+  if (state === null) return [];
   try {
     const files = [];
-    for (const epoch of epochs) files.push(...(await control.exports(epoch)));
+    for (const epoch of epochs) files.push(...(await state.exports(epoch)));
     return files.map(({ path }) => path).filter((path) => path.endsWith(".jsonl"));
   } finally {
-    await control.end();
+    await state.end();
   }
 }
 

@@ -6,7 +6,7 @@ import { look, type Facts, nextRollout } from "../../rollout/look.ts";
 import type { Asked, RolloutPlan } from "../../config/plan.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { releaseRecord } from "../../state/identity.ts";
-import { controlPlace, openControl } from "../../databases/open-state.ts";
+import { statePlace, openState } from "../../databases/open-state.ts";
 import { enginesOf } from "../../databases/registry.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
@@ -80,12 +80,12 @@ async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
   if (site.server === undefined || site.server.embedded) return;
   const definition = await definitionOf(site);
   try {
-    const control = await openControl(site, definition);
-    await control?.end();
-    if (control === null) return;
+    const state = await openState(site, definition);
+    await state?.end();
+    if (state === null) return;
     const run = await runOf(site, epoch, call);
     for (const { engine, databases } of await enginesOf(definition)) for (const database of databases) await engine.giveBack(run, database);
-    await releaseRecord(run.control);
+    await releaseRecord(run.state);
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
     call.log("warning", `the databases could not be given back, and may be closed: ${error.message}`);
@@ -98,7 +98,7 @@ function elsewhere(site: Site, definition: SystemDefinition, old: Inputs): strin
     site.server === undefined
       ? "the stack's home on this machine is not the one beside the data. Nothing was changed: work where the data is, or begin anew after `pulumi destroy`"
       : "backout:server names another server or database than the one that holds the data. Nothing was changed: pin the one of before, or begin anew after `pulumi destroy`";
-  return `this stack was deployed (rollout ${old.epoch}), but ${controlPlace(site, definition)} has no record of it: ${where}`;
+  return `this stack was deployed (rollout ${old.epoch}), but ${statePlace(site, definition)} has no record of it: ${where}`;
 }
 
 function assumed(definition: SystemDefinition): Facts["databases"] {

@@ -135,8 +135,7 @@ export const planResource: Resource<Inputs> = {
   token: "backout:index:Plan",
   beforeDelete,
   check,
-  diff: async (old, inputs) =>
-    Promise.resolve(old.rollout !== inputs.rollout || !inputs.reached || old.site.target !== inputs.site.target),
+  diff: async (old, inputs) => Promise.resolve(old.rollout !== inputs.rollout || !inputs.reached || old.site.target !== inputs.site.target),
   create: plan,
   update: async (_old, inputs) => plan(inputs),
   /** Its components are gone by then. A server goes with what it holds. */

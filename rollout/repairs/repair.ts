@@ -27,7 +27,7 @@ export class NoSafetySnapshotError extends Error {
 /** Counts of before, changed by what the repair says it changed: what verification compares the data with. */
 export async function repairAndCount(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
   const changed = await repair(run, database, action);
-  const counted = (await run.control.journal(run.epoch)).findLast(
+  const counted = (await run.state.journal(run.epoch)).findLast(
     ({ phase, step, status }) => phase === "fence" && step === "count" && status === "finished",
   )?.detail as Record<string, number> | undefined;
   if (counted !== undefined) {
@@ -35,7 +35,7 @@ export async function repairAndCount(run: Run, database: string, action: Repair)
       const { inserted = 0, deleted = 0 } = changed[table] ?? {};
       return [table, rows + inserted - deleted];
     });
-    await run.control.setCounts(run.epoch, Object.fromEntries(expected));
+    await run.state.setCounts(run.epoch, Object.fromEntries(expected));
   }
   return changed;
 }
@@ -44,7 +44,7 @@ export async function repair(run: Run, database: string, action: Repair): Promis
   const own = run.definition.databases[database]?.repairs?.[action.repair];
   if (own === undefined && action.repair !== "rows") throw new Error(`${database} has no repair ${action.repair}`);
   const mend = async (context: RepairContext) => (own === undefined ? restoreRows(context) : own.run(context));
-  const snapshots = await run.control.readySnapshots();
+  const snapshots = await run.state.readySnapshots();
   const safety = `before-${action.repair}`;
   const isSafety = snapshots.some((one) => one.database === database && one.name === safety && one.epoch === run.epoch);
   if (!isSafety) throw new NoSafetySnapshotError(database, safety, run.epoch);
@@ -71,7 +71,7 @@ export async function repair(run: Run, database: string, action: Repair): Promis
 
 /** What the repair took away or changed, as it was before: kept as files like whatever else is set aside. */
 export async function exportReplaced(run: Run, database: string, { repair: name }: Repair): Promise<ExportFile[]> {
-  const safety = (await run.control.readySnapshots()).find(
+  const safety = (await run.state.readySnapshots()).find(
     (one) => one.database === database && one.name === `before-${name}` && one.epoch === run.epoch,
   );
   if (safety === undefined) return [];
@@ -82,7 +82,7 @@ export async function exportReplaced(run: Run, database: string, { repair: name 
 
 /** A repair that finished in this rollout is not made again; one that was killed in the middle left nothing behind. */
 async function doneBefore(run: Run, database: string, { repair: name }: Repair): Promise<Record<string, RowsChanged> | null> {
-  const entry = (await run.control.journal(run.epoch)).find(
+  const entry = (await run.state.journal(run.epoch)).find(
     ({ phase, step, status, detail }) =>
       phase === "data" && step === `repair ${database} by ${name}` && status === "finished" && detail !== null,
   );

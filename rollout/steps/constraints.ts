@@ -73,10 +73,10 @@ export async function setConstraints(run: Run, pins: Pins, violations: "refuse" 
 /** Inside the fence where there is one; a session of ours must not close what is open. */
 async function sessionFor(run: Run, database: string): Promise<Client> {
   const live = liveName(run.site, database);
-  const { rows } = await clientOf(run.control).query<{ open: boolean }>("SELECT datallowconn AS open FROM pg_database WHERE datname = $1", [
+  const { rows } = await clientOf(run.state).query<{ open: boolean }>("SELECT datallowconn AS open FROM pg_database WHERE datname = $1", [
     live,
   ]);
-  return rows[0]?.open === false ? sessionInside(endpointOf(run.site), clientOf(run.control), live) : connect(endpointOf(run.site), live);
+  return rows[0]?.open === false ? sessionInside(endpointOf(run.site), clientOf(run.state), live) : connect(endpointOf(run.site), live);
 }
 
 /** Everything that is there is remembered, so that what somebody drops by hand can be brought back as well. */
@@ -84,7 +84,7 @@ async function keepDefinitions(run: Run, client: Client, database: string): Prom
   for (const [name, constraint] of Object.entries(run.definition.constraints ?? {})) {
     if (constraint.database !== database) continue;
     const found = await findConstraint(client, constraint.table, name);
-    if (found !== null) await keepDefinition(run.control, name, constraint, await saveConstraint(client, found));
+    if (found !== null) await keepDefinition(run.state, name, constraint, await saveConstraint(client, found));
   }
 }
 
@@ -136,7 +136,7 @@ async function enforce(
   { enforced, definition }: { enforced: boolean; definition: string | undefined },
 ): Promise<Pick<ConstraintDone, "how" | "quarantined">> {
   const { table } = constraint;
-  const saved = await knownDefinition(run.control, name, constraint, definition);
+  const saved = await knownDefinition(run.state, name, constraint, definition);
   if (saved === null) throw new DefinitionUnknownError(name, table);
   // What the definition says of violations is said of the text that was there before.
   const violates = definition === undefined || constraint.kind === "trigger" ? constraint.violates : undefined;
@@ -159,7 +159,7 @@ function recorder(run: Run, client: Client, name: string, constraint: Constraint
   if (records === undefined || records.database !== constraint.database) return async () => Promise.resolve();
   return async (result, notes, durationMs) => {
     if (!(await exists(client, records.requiresTable))) return;
-    const rollout = await run.control.rollout(run.epoch);
+    const rollout = await run.state.rollout(run.epoch);
     const why = [notes, `rollout ${run.epoch}`, run.runId, ...(rollout?.reason == null ? [] : [rollout.reason])].join("; ");
     await client.query(records.writeSql, [rollout?.plan.scope ?? null, what, name, constraint.table, result, why, Math.round(durationMs)]);
   };
@@ -174,7 +174,7 @@ async function exists(client: Client, table: string): Promise<boolean> {
 async function allOffered(run: Run, client: Client, database: string, pins: Pins): Promise<void> {
   const records = run.definition.constraintRecords;
   if (records === undefined || records.database !== database || !(await exists(client, records.requiresTable))) return;
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   const { rows } = await client.query<{ name: string; table: string }>(records.offeredSql);
   for (const { name, table } of rollout?.plan.constraints ?? [])
     if (pins.constraints?.[name] === "dropped" && !rows.some((row) => row.name === name && row.table === table))
@@ -186,10 +186,10 @@ async function allOffered(run: Run, client: Client, database: string, pins: Pins
  * what was live is in quarantine.
  */
 async function checkWayBack(run: Run, client: Client, name: string, { database, table }: ConstraintDefinition): Promise<void> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   const action = rollout?.plan.databases[database]?.action.kind;
   if (action !== undefined && action !== "none") return;
-  const snapshot = await run.control.snapshotOfEpoch(database, BEFORE_DROP, run.epoch);
+  const snapshot = await run.state.snapshotOfEpoch(database, BEFORE_DROP, run.epoch);
   if (snapshot?.state !== "ready") throw new NoWayBackError(name, `rollout ${run.epoch} has no snapshot ${BEFORE_DROP} of ${database}`);
   if (snapshot.driver !== "template") return;
   // It accepts connections, and goes on to: everything that compares with it needs one.

@@ -24,7 +24,7 @@ export interface DataDone {
 
 export async function bringData(run: Run, database: string, pins: Pins, plan: DatabasePlan, carry: Carry = "export"): Promise<DataDone> {
   const engine = await engineOf(run.definition, database);
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   if (rollout?.state === "open")
     return {
       lineage: await engine.lineage(run, database),

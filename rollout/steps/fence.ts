@@ -31,22 +31,21 @@ export interface FenceRequest {
 
 export async function closeFence(run: Run, request: FenceRequest): Promise<{ closedAt: string }> {
   const { pins, plan } = request;
-  const { control, epoch } = run;
-  const before = await control.lastRollout();
+  const { state, epoch } = run;
+  const before = await state.lastRollout();
   refuseOtherThanPlanned(request, before, epoch);
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
   // An earlier attempt has begun this very rollout: what it leads to did not stand before.
-  const standing = before?.epoch === epoch ? await control.lastOpenRollout() : before;
+  const standing = before?.epoch === epoch ? await state.lastOpenRollout() : before;
   await armBefore(run, plan.databases);
-  await control.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: request.reason });
+  await state.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await keepCurrentConfiguration(run, pins);
   await step(run, "fence", "protect", async () => {
     await keepProperties(run, await isOpen(run, before));
     if (plan.fenceData)
       for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
     // A baseline of a system that is half down says nothing.
-    if ((await control.rollout(epoch))?.baseline === null)
-      await control.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
+    if ((await state.rollout(epoch))?.baseline === null) await state.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
   });
   // While everything still runs: afterwards nobody answers any more.
@@ -70,7 +69,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   if (plan.fenceData) await liftProtections(run, "fence");
   await captureEvidence(run, "fenced");
   // Nothing writes any more: what is counted now is what must be there afterwards.
-  const counted = Object.keys((await control.rollout(epoch))?.baseline?.counts ?? {}).length > 0;
+  const counted = Object.keys((await state.rollout(epoch))?.baseline?.counts ?? {}).length > 0;
   if (!counted && existing(run, plan).some((database) => ["none", "repair"].includes(plan.databases[database]?.action.kind ?? "")))
     await step(
       run,
@@ -80,7 +79,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
       (counts) => counts,
     );
   await recount(run, request);
-  await control.setState(epoch, "closed");
+  await state.setState(epoch, "closed");
   return { closedAt: new Date().toISOString() };
 }
 
@@ -95,7 +94,7 @@ function refuseOtherThanPlanned({ pins, plan }: FenceRequest, before: Rollout | 
 
 /** The configuration that was in force, before another one is: nobody else keeps what was declared and not released. */
 async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
-  const from = (await run.control.lastOpenRollout())?.pins;
+  const from = (await run.state.lastOpenRollout())?.pins;
   if (from === undefined || !configurationChanges(from, pins)) return;
   await step(
     run,
@@ -111,10 +110,10 @@ function existing(run: Run, plan: RolloutPlan): string[] {
 }
 
 /** Whether nothing is closed: also where an earlier attempt at this very rollout ended before it closed the data. */
-async function isOpen({ control, epoch }: Run, before: Rollout | null): Promise<boolean> {
+async function isOpen({ state, epoch }: Run, before: Rollout | null): Promise<boolean> {
   if (before?.epoch !== epoch) return !unfinished(before);
-  const closed = (await control.journal(epoch)).some(({ phase, step: name }) => phase === "fence" && name === "close the data");
-  return !closed && !unfinished(await control.rollout(epoch - 1));
+  const closed = (await state.journal(epoch)).some(({ phase, step: name }) => phase === "fence" && name === "close the data");
+  return !closed && !unfinished(await state.rollout(epoch - 1));
 }
 
 /** What a copy does not carry, as it is while nothing is closed; while something is, the record of before stays. */

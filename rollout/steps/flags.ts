@@ -1,5 +1,5 @@
 /** Sets feature flags as declared, their values before saved in the journal first. */
-import type { ControlRecord, Snapshot } from "../../config/record.ts";
+import type { StateStore, Snapshot } from "../../config/record.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import type { AtRisk, Looking } from "../../databases/engine.ts";
 import { inLive } from "../inside.ts";
@@ -15,7 +15,7 @@ export async function setFlags(
 ): Promise<{ before: Record<string, boolean> }> {
   const store = run.definition.flags;
   if (store === undefined || Object.keys(flags).length === 0) return { before: {} };
-  const stands = fenced ?? (await run.control.rollout(run.epoch))?.plan.fenceData === true;
+  const stands = fenced ?? (await run.state.rollout(run.epoch))?.plan.fenceData === true;
   return inLive(
     run,
     store.database,
@@ -54,7 +54,7 @@ export async function readFlags(session: SqlSession, store: NonNullable<Run["def
  * @param fenced whether it is asked inside the fence. Who only looks is refused by one that has closed meanwhile: it would end who works there.
  */
 export async function withoutOwnFlags(
-  run: Looking & { control: ControlRecord },
+  run: Looking & { state: StateStore },
   { database, epoch }: Pick<Snapshot, "database" | "epoch">,
   risk: AtRisk,
   fenced: boolean,
@@ -62,8 +62,8 @@ export async function withoutOwnFlags(
   const store = run.definition.flags;
   const counted = store === undefined ? undefined : risk.rows[store.requiresTable];
   if (store?.database !== database || counted === undefined || counted.inserted + counted.updated === 0) return risk;
-  const since = (await run.control.rollouts(Number.MAX_SAFE_INTEGER)).filter((rollout) => rollout.epoch >= epoch).reverse();
-  const steps = (await Promise.all(since.map((rollout) => run.control.journal(rollout.epoch))))
+  const since = (await run.state.rollouts(Number.MAX_SAFE_INTEGER)).filter((rollout) => rollout.epoch >= epoch).reverse();
+  const steps = (await Promise.all(since.map((rollout) => run.state.journal(rollout.epoch))))
     .flat()
     .flatMap(({ phase, step: name, detail, epoch: of }) =>
       phase === "install" && name === "flags" && isFlagsDetail(detail) ? [{ ...detail, epoch: of }] : [],

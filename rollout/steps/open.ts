@@ -20,13 +20,13 @@ export class NotVerifiedError extends Error {
 
 /** What was verified may have ended since, and another process run in its place: then that one is verified. */
 async function verifyWhatRuns(run: Run, pins: Pins): Promise<void> {
-  const verified = (await run.control.journal(run.epoch)).findLast(({ step, status }) => step === STAY_UP && status === "finished");
+  const verified = (await run.state.journal(run.epoch)).findLast(({ step, status }) => step === STAY_UP && status === "finished");
   if (canonical(verified?.detail ?? null) === canonical(await running(run, pins))) return;
   await verify(run, pins);
 }
 
 export async function open(run: Run, maintenance: Maintenance): Promise<{ openedAt: string }> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   if (rollout === null || (rollout.state !== "verified" && rollout.state !== "open"))
     throw new NotVerifiedError(run.site, run.epoch, rollout?.state ?? "unknown");
   if (rollout.state === "verified") await verifyWhatRuns(run, rollout.pins);
@@ -35,6 +35,6 @@ export async function open(run: Run, maintenance: Maintenance): Promise<{ opened
     if (rollout.plan.fenceData) await admitEverybody(run);
     setGate(run, maintenance);
   });
-  await run.control.setState(run.epoch, "open");
-  return { openedAt: (await run.control.rollout(run.epoch))?.openedAt ?? "" };
+  await run.state.setState(run.epoch, "open");
+  return { openedAt: (await run.state.rollout(run.epoch))?.openedAt ?? "" };
 }

@@ -13,7 +13,7 @@ import type { Run } from "../../config/run.ts";
 import { exportsOf, isExported } from "../exports.ts";
 import { exportPlace } from "../../databases/shared/export-place.ts";
 
-/** What is kept of it in the control record, for verification and for whoever asks later. */
+/** What is kept of it in the state, for verification and for whoever asks later. */
 export interface Reapplied {
   tables: PutBack["tables"];
   notHeld: PutBack["notHeld"];
@@ -48,7 +48,7 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
     "data",
     `put rows back into ${database}`,
     async () => {
-      const before = await run.control.kept<Reapplied>(reappliedKey(epoch, database));
+      const before = await run.state.kept<Reapplied>(reappliedKey(epoch, database));
       if (before !== null) return before;
       if (!isExported(folder, runId)) {
         run.log(
@@ -66,7 +66,7 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
       const conflicts = Object.values(tables).reduce((sum, table) => sum + table.conflicts, 0);
       const done = { tables, notHeld, conflicts, conflictFile, counts };
       // Verification asks this rollout; whichever goes on asks the one that moved the data.
-      for (const its of new Set([run.epoch, epoch])) await run.control.keep(reappliedKey(its, database), done);
+      for (const its of new Set([run.epoch, epoch])) await run.state.keep(reappliedKey(its, database), done);
       for (const line of leftOut(database, done)) run.log("warning", line);
       return done;
     },
@@ -75,8 +75,8 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
 }
 
 /** Rows of an export that the live data has again. */
-export async function rowsPutBack({ control }: Pick<Run, "control">, epoch: number, database: string): Promise<number> {
-  const tables = Object.values((await control.kept<Reapplied>(reappliedKey(epoch, database)))?.tables ?? {});
+export async function rowsPutBack({ state }: Pick<Run, "state">, epoch: number, database: string): Promise<number> {
+  const tables = Object.values((await state.kept<Reapplied>(reappliedKey(epoch, database)))?.tables ?? {});
   return tables.reduce((sum, { inserted, updated, deleted, alreadySo }) => sum + inserted + updated + deleted + alreadySo, 0);
 }
 
@@ -88,10 +88,10 @@ export interface ReappliedTold extends Omit<Reapplied, "counts"> {
 }
 
 /** Of every database that rows were put back into. */
-export async function reappliedBy({ control, definition }: Pick<Run, "control" | "definition">, epoch: number): Promise<ReappliedTold[]> {
+export async function reappliedBy({ state, definition }: Pick<Run, "state" | "definition">, epoch: number): Promise<ReappliedTold[]> {
   const all: ReappliedTold[] = [];
   for (const database of Object.keys(definition.databases)) {
-    const done = await control.kept<Reapplied>(reappliedKey(epoch, database));
+    const done = await state.kept<Reapplied>(reappliedKey(epoch, database));
     if (done === null) continue;
     const { tables, notHeld, conflicts, conflictFile } = done;
     all.push({ database, tables, notHeld, conflicts, conflictFile, leftOut: leftOut(database, done) });
@@ -131,11 +131,11 @@ function count(rows: number): string {
 
 /** Rows per table that verification has to find after rows were put back; empty where none were. */
 export async function countsAfterReapply(
-  { control, definition }: Pick<Run, "control" | "definition">,
+  { state, definition }: Pick<Run, "state" | "definition">,
   epoch: number,
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const database of Object.keys(definition.databases))
-    Object.assign(counts, (await control.kept<Reapplied>(reappliedKey(epoch, database)))?.counts ?? {});
+    Object.assign(counts, (await state.kept<Reapplied>(reappliedKey(epoch, database)))?.counts ?? {});
   return counts;
 }

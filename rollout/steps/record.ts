@@ -24,7 +24,7 @@ export async function record(
   pinned: string[],
   order: readonly string[] | null = null,
 ): Promise<{ exported: Exported[] }> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   if (rollout === null) throw new Error(`rollout ${run.epoch} has no record`);
   // Before retention: what an interrupted one set aside may be in no export yet.
   for (const earlier of await leftOpen(run)) {
@@ -45,8 +45,8 @@ export async function record(
 }
 
 /** Rollouts that opened, were interrupted before their record was closed, and were followed by this one; oldest first. */
-async function leftOpen({ control, epoch }: Run): Promise<Rollout[]> {
-  const earlier = (await control.rollouts(LOOK_BACK)).filter((one) => one.epoch < epoch);
+async function leftOpen({ state, epoch }: Run): Promise<Rollout[]> {
+  const earlier = (await state.rollouts(LOOK_BACK)).filter((one) => one.epoch < epoch);
   return earlier.filter(({ state, recordedAt }) => state === "open" && recordedAt === null).sort((a, b) => a.epoch - b.epoch);
 }
 
@@ -102,5 +102,5 @@ async function close(run: Run, { runId, plan, reason }: Rollout, { exported, set
     () => endRun(run, setAside),
     (ended) => ended,
   );
-  await run.control.setRecorded(run.epoch);
+  await run.state.setRecorded(run.epoch);
 }

@@ -8,13 +8,13 @@ import { liftProtections } from "../protections.ts";
 import type { Run } from "../../config/run.ts";
 
 /** Whether what stood before was open: only then is it known to be whole, and may be opened again as it was. */
-export async function mayReopen({ control, epoch }: Run): Promise<boolean> {
-  return !unfinished(await control.rollout(epoch - 1));
+export async function mayReopen({ state, epoch }: Run): Promise<boolean> {
+  return !unfinished(await state.rollout(epoch - 1));
 }
 
 /** Only where `mayReopen`. */
 export async function reopenRefused(run: Run, plan: RolloutPlan): Promise<void> {
-  const from = (await run.control.lastOpenRollout())?.pins ?? null;
+  const from = (await run.state.lastOpenRollout())?.pins ?? null;
   if (from === null || from.maintenance.mode === "off") await liftProtections(run, "fence");
   if (plan.fenceData) await admitEverybody(run);
   if (from !== null) {
@@ -25,7 +25,7 @@ export async function reopenRefused(run: Run, plan: RolloutPlan): Promise<void> 
     }
     setGate(run, from.maintenance);
   }
-  await run.control.setState(run.epoch, "refused");
+  await run.state.setState(run.epoch, "refused");
 }
 
 export async function admitEverybody(run: Run): Promise<void> {

@@ -23,7 +23,7 @@ export class WrongReleaseError extends Error {
 }
 
 export async function resume(run: Run, pins: Pins): Promise<Record<string, string>> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   // What is open is open to everybody: a service that is started again there takes nothing from anybody.
   if (rollout?.plan.fenceData === true && rollout.state !== "open")
     await step(run, "resume", "let the services in", () => admitServices(run));

@@ -14,7 +14,7 @@ export interface Taken {
 }
 
 export async function takeSnapshots(run: Run, take: RolloutPlan["take"]): Promise<Taken[]> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   const taken: Taken[] = [];
   for (const { name, automatic } of take)
     for (const database of Object.keys(run.definition.databases)) {
@@ -34,26 +34,26 @@ export async function takeSnapshots(run: Run, take: RolloutPlan["take"]): Promis
 
 /** The plan found enough room, and somebody has taken it since: nothing of the data was changed, so that everything runs again. */
 async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
-  const plan = (await run.control.rollout(run.epoch))?.plan;
+  const plan = (await run.state.rollout(run.epoch))?.plan;
   if (!(error instanceof InsufficientSpaceError) || plan === undefined || !(await mayReopen(run))) throw error;
   await reopenRefused(run, plan);
   throw new RolloutRefusedError(`${error.message}. Everything runs again`);
 }
 
 async function takeOne(run: Run, database: string, name: string, automatic: boolean): Promise<Taken> {
-  const { control, epoch } = run;
-  const rollout = await control.rollout(epoch);
-  const known = await control.snapshotOfEpoch(database, name, epoch);
+  const { state, epoch } = run;
+  const rollout = await state.rollout(epoch);
+  const known = await state.snapshotOfEpoch(database, name, epoch);
   if (known?.state === "ready") return { database, name, generation: known.generation, driver: known.driver };
   const engine = await engineOf(run.definition, database);
   const snapshot =
     known ??
-    (await control.beginSnapshot(
+    (await state.beginSnapshot(
       { database, name, driver: engine.driver(run), epoch, release: rollout?.plan.fromRelease ?? null, automatic },
       (generation) => engine.snapshotLocation(run, database, name, generation),
     ));
   // Killed between copy and record: the copy cannot be told from a good one, and the fence still stands, so it is made again.
   const taken = await engine.takeSnapshot(run, snapshot, known !== null);
-  await control.finishSnapshot(snapshot.id, { ...taken, baseline: rollout?.baseline ?? null });
+  await state.finishSnapshot(snapshot.id, { ...taken, baseline: rollout?.baseline ?? null });
   return { database, name, generation: snapshot.generation, driver: snapshot.driver };
 }

@@ -26,7 +26,7 @@ export class VerificationFailedError extends StepOutcomeError {
 }
 
 export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
-  const rollout = await run.control.rollout(run.epoch);
+  const rollout = await run.state.rollout(run.epoch);
   if (rollout !== null) await beginAttempt(run, pins, rollout);
   const before = await running(run, pins);
   const ids = checksFor(run.definition, rollout?.plan.scope ?? null);
@@ -44,7 +44,7 @@ export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
     () => staySteady(run, pins, before, settleMs(run.definition, rollout?.plan.forward !== false)),
     (seen) => seen,
   );
-  if (rollout?.state !== "open") await run.control.setState(run.epoch, "verified");
+  if (rollout?.state !== "open") await run.state.setState(run.epoch, "verified");
   return results;
 }
 
@@ -52,7 +52,7 @@ async function check(run: Run, pins: Pins, ids: string[]): Promise<CheckResult[]
   const context = await openContext(run, pins, { open: usersCanWrite(run.site), attempt: true });
   try {
     const results = await runChecks(run.definition, ids, context);
-    await run.control.note({ epoch: run.epoch, runId: run.runId, phase: "verify", step: "results", status: "finished", detail: results });
+    await run.state.note({ epoch: run.epoch, runId: run.runId, phase: "verify", step: "results", status: "finished", detail: results });
     const failed = results.filter(({ status }) => status === "failed");
     if (failed.length > 0) throw new VerificationFailedError(failed, results.length);
     return results;

@@ -14,7 +14,7 @@ import { countInside } from "./baseline.ts";
 
 export async function beginAttempt(run: Run, pins: Pins, rollout: Rollout): Promise<void> {
   if (rollout.state === "open") return;
-  const journal = await run.control.journal(run.epoch);
+  const journal = await run.state.journal(run.epoch);
   // One that was killed while it verified has not said that it failed.
   if (journal.some(({ phase, status, runId }) => runId !== run.runId && (status === "failed" || phase === "verify"))) {
     // The services have been let in: the fence must not be closed on them.
@@ -55,5 +55,5 @@ async function countAnew(run: Run, { baseline }: Rollout): Promise<void> {
   if (Object.keys(before).length === 0) return;
   const now = await countInside(run, false);
   const gone = Object.entries(before).filter(([table, rows]) => rows > 0 && now[table] === 0);
-  if (gone.length > 0) await run.control.setCounts(run.epoch, { ...now, ...Object.fromEntries(gone) });
+  if (gone.length > 0) await run.state.setCounts(run.epoch, { ...now, ...Object.fromEntries(gone) });
 }

@@ -40,7 +40,7 @@ export async function countInside(run: Run, fenced: boolean): Promise<Record<str
     // Of two databases with a table of one name the one that lists it is meant.
     for (const [table, rows] of Object.entries(found)) if (tables.includes(table) || !(table in counts)) counts[table] = rows;
   }
-  await run.control.setCounts(run.epoch, counts);
+  await run.state.setCounts(run.epoch, counts);
   return counts;
 }
 

@@ -29,9 +29,9 @@ export async function openContext(
   pins: Pins,
   { open, readOnly = false, attempt = false }: { open: boolean; readOnly?: boolean; attempt?: boolean },
 ): Promise<OpenedContext> {
-  const { site, definition, control } = run;
+  const { site, definition, state } = run;
   const target = targetOf(site, definition);
-  const rollout = await control.rollout(run.epoch);
+  const rollout = await state.rollout(run.epoch);
   const restored = Object.values(rollout?.plan.databases ?? {}).some(({ action }) => action.kind === "restore");
   const undone = Object.values(rollout?.plan.databases ?? {}).some(({ action }) => action.kind === "undo");
   const data = openData(site, { readOnly });
@@ -71,7 +71,7 @@ export async function openContext(
     schema: pins.schema,
     protections: await heldProtections(run),
     observe: (component) => target.observe(component),
-    ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(control) }),
+    ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(state) }),
     end: data.end,
   };
 }
@@ -87,7 +87,7 @@ async function earlierLines(target: Target, pins: Pins, rollout: Rollout | null)
  * restored now; else by this rollout, where it leaves the release as it is.
  */
 async function recordedObjects(run: Run, pins: Pins, own: Baseline | null): Promise<Baseline["objects"] | null> {
-  const left = (await run.control.readySnapshots()).filter(
+  const left = (await run.state.readySnapshots()).filter(
     ({ baseline, automatic, name }) => automatic && !name.startsWith("before-down-") && baseline?.release === pins.release,
   );
   const baseline = left.at(-1)?.baseline ?? (own?.release === pins.release ? own : null);
@@ -100,15 +100,15 @@ async function restoredBaseline(run: Run): Promise<Baseline | null> {
   return baseline === null ? null : { ...baseline, counts: { ...baseline.counts, ...(await countsAfterReapply(run, run.epoch)) } };
 }
 
-async function heldProtections({ definition, control }: Run): Promise<Record<string, HeldProtection | null>> {
+async function heldProtections({ definition, state }: Run): Promise<Record<string, HeldProtection | null>> {
   const held: Record<string, HeldProtection | null> = {};
-  for (const { id } of definition.protections ?? []) held[id] = await originalsOf(control, id);
+  for (const { id } of definition.protections ?? []) held[id] = await originalsOf(state, id);
   return held;
 }
 
 async function snapshotBaseline(run: Run): Promise<Baseline | null> {
-  const rollout = await run.control.rollout(run.epoch);
-  const snapshots = await run.control.readySnapshots();
+  const rollout = await run.state.rollout(run.epoch);
+  const snapshots = await run.state.readySnapshots();
   for (const [database, { action }] of Object.entries(rollout?.plan.databases ?? {})) {
     const snapshot = restoredBy(action, snapshots, database);
     if (snapshot === null) continue;

@@ -1,5 +1,5 @@
 /** Carries a watch through: a poll at the end of each interval, every one kept, until its verdict is certain. Changes nothing of what it watches. */
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import type { Rollout } from "../../config/record.ts";
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
@@ -83,16 +83,16 @@ async function pollOnce(request: WatchRequest, n: number, clock: Clock): Promise
   const { site, definition, rollout, watch, runId } = request;
   let results: CheckResult[];
   try {
-    const control = await openControl(site, definition);
-    if (control === null) throw new Error("the control record is gone");
+    const state = await openState(site, definition);
+    if (state === null) throw new Error("the state is gone");
     try {
-      const last = await control.lastRollout();
+      const last = await state.lastRollout();
       if (last?.epoch !== rollout.epoch || last.state !== "open") return "superseded";
-      const run = { site, definition, control, epoch: rollout.epoch, runId, log: () => undefined };
+      const run = { site, definition, state, epoch: rollout.epoch, runId, log: () => undefined };
       const context = await openContext(run, rollout.pins, { open: true, readOnly: true });
       results = await runChecks(definition, definition.watches![watch]!.checks, context).finally(() => context.end());
     } finally {
-      await control.end();
+      await state.end();
     }
   } catch (error) {
     results = [{ name: "reach", status: "failed", detail: error instanceof Error ? error.message : String(error) }];

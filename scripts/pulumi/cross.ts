@@ -1,7 +1,7 @@
-/** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the control record says happened. */
+/** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the state says happened. */
 import { keepIntent, keptIntent, type Intent } from "../../state/intent.ts";
-import { openControl } from "../../databases/open-state.ts";
-import type { ControlRecord, Rollout, JournalEntry } from "../../config/record.ts";
+import { openState } from "../../databases/open-state.ts";
+import type { StateStore, Rollout, JournalEntry } from "../../config/record.ts";
 import { isDone } from "../../rollout/look.ts";
 import { PHASES } from "../../config/phases.ts";
 import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
@@ -30,7 +30,7 @@ export interface RolloutOutcome {
   unchanged: boolean;
   runId: string;
   epoch: number | null;
-  /** Of the last rollout; `none` before the first, `unknown` where the control record cannot be asked. */
+  /** Of the last rollout; `none` before the first, `unknown` where the state cannot be asked. */
   state: string;
   scope: string | null;
   from: string | null;
@@ -73,7 +73,7 @@ export async function cross(before: OpenStack, text: string, { runId, reason, in
   let written: OpenStack | null = null;
   const undo = async (): Promise<void> => {
     if (written !== null) putBack(written, before.text);
-    if (intent !== undefined) await withControl(before, (control) => keepIntent(control, was.intent));
+    if (intent !== undefined) await withState(before, (state) => keepIntent(state, was.intent));
   };
   let ran: PulumiOutcome;
   try {
@@ -108,19 +108,19 @@ async function begin(
   stack: OpenStack,
   intent: Omit<Intent, "after"> | undefined,
 ): Promise<{ last: Rollout | null; intent: Intent | null }> {
-  const was = await withControl(stack, async (control) => {
-    const last = await control.lastRollout();
-    const kept = await keptIntent(control);
-    if (intent !== undefined) await keepIntent(control, { ...intent, after: last?.epoch ?? 0 });
+  const was = await withState(stack, async (state) => {
+    const last = await state.lastRollout();
+    const kept = await keptIntent(state);
+    if (intent !== undefined) await keepIntent(state, { ...intent, after: last?.epoch ?? 0 });
     return { last, intent: kept };
   });
   return was ?? { last: null, intent: null };
 }
 
 /** Where there is no record yet there is nothing that could be mistaken. */
-async function withControl<T>({ site, definition }: OpenStack, work: (control: ControlRecord) => Promise<T>): Promise<T | null> {
-  const control = await openControl(site, definition).catch(() => null);
-  return control === null ? null : work(control).finally(() => control.end());
+async function withState<T>({ site, definition }: OpenStack, work: (state: StateStore) => Promise<T>): Promise<T | null> {
+  const state = await openState(site, definition).catch(() => null);
+  return state === null ? null : work(state).finally(() => state.end());
 }
 
 async function update({ project, stack }: OpenStack, runId: string, reason: string | null): Promise<PulumiOutcome> {
@@ -139,7 +139,7 @@ async function update({ project, stack }: OpenStack, runId: string, reason: stri
 
 /** Nothing is to be done: the stack is as it was opened last. */
 export async function unchanged(stack: OpenStack, runId: string): Promise<RolloutOutcome> {
-  const last = await withControl(stack, (control) => control.lastRollout());
+  const last = await withState(stack, (state) => state.lastRollout());
   return outcomeOf(stack, { runId, was: last }, 0, { code: 0, output: "" });
 }
 
@@ -155,11 +155,11 @@ async function outcomeOf(
   seconds: number,
   { code, output }: PulumiOutcome,
 ): Promise<RolloutOutcome> {
-  const { control, silent } = await askControl(stack, code);
+  const { state, silent } = await askState(stack, code);
   try {
-    const rollout = (await control?.lastRollout()) ?? null;
-    const ours = rollout !== null && control !== null && (await worked(control, rollout, runId));
-    const journal = ours ? await control.journal(rollout.epoch) : [];
+    const rollout = (await state?.lastRollout()) ?? null;
+    const ours = rollout !== null && state !== null && (await worked(state, rollout, runId));
+    const journal = ours ? await state.journal(rollout.epoch) : [];
     const scope = ours && rollout.plan.scope !== null ? stack.definition.scopes[rollout.plan.scope] : undefined;
     // Who cannot ask does not know whether anything was changed: then the pins stay.
     const refused = code !== 0 && silent === null && (!ours || rollout.state === "refused");
@@ -183,34 +183,27 @@ async function outcomeOf(
       wentAlong: cut?.wentAlong ?? [],
       phases: phaseTimes(journal, scope, isDone(rollout)),
       checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
-      exported: ours ? await control.exports(rollout.epoch) : [],
-      putBack: ours ? await reappliedBy({ control, definition: stack.definition }, rollout.epoch) : [],
+      exported: ours ? await state.exports(rollout.epoch) : [],
+      putBack: ours ? await reappliedBy({ state, definition: stack.definition }, rollout.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
       failure:
-        code === 0
-          ? null
-          : refused
-            ? failureOf(output)
-            : whatNext(stack, failureOf(output), { silent, opened: rollout?.state === "open" }),
+        code === 0 ? null : refused ? failureOf(output) : whatNext(stack, failureOf(output), { silent, opened: rollout?.state === "open" }),
       refused,
       up: upCommand(stack.site),
     };
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 
-/** The control record, or why it says nothing. A server of our own that died in the update is started, as the next update would. */
-async function askControl(
-  { site, definition }: OpenStack,
-  code: number,
-): Promise<{ control: ControlRecord | null; silent: string | null }> {
+/** The state, or why it says nothing. A server of our own that died in the update is started, as the next update would. */
+async function askState({ site, definition }: OpenStack, code: number): Promise<{ state: StateStore | null; silent: string | null }> {
   try {
     if (code !== 0) await startStoppedServer(site);
-    return { control: await openControl(site, definition), silent: null };
+    return { state: await openState(site, definition), silent: null };
   } catch (error) {
-    return { control: null, silent: (error as Error).message };
+    return { state: null, silent: (error as Error).message };
   }
 }
 
@@ -220,7 +213,7 @@ function whatNext({ site }: OpenStack, failure: string, { silent, opened }: { si
   const lines = [failure];
   if (silent !== null)
     lines.push(
-      `What became of it is not known: the control record does not answer (${silent}). The pins stay as they were written. Once it answers, run \`${up}\`: it goes on from where it is.`,
+      `What became of it is not known: the state does not answer (${silent}). The pins stay as they were written. Once it answers, run \`${up}\`: it goes on from where it is.`,
     );
   else if (!failure.includes("The gate stays closed") && usersAreOut(site))
     lines.push(`Users are kept out now (the gate is closed). Run \`${up}\`: it goes on from where it is.`);
@@ -229,8 +222,8 @@ function whatNext({ site }: OpenStack, failure: string, { silent, opened }: { si
   return lines.join("\n");
 }
 
-async function worked(control: ControlRecord, rollout: Rollout, runId: string): Promise<boolean> {
-  return rollout.runId === runId || (await control.journal(rollout.epoch)).some((entry) => entry.runId === runId);
+async function worked(state: StateStore, rollout: Rollout, runId: string): Promise<boolean> {
+  return rollout.runId === runId || (await state.journal(rollout.epoch)).some((entry) => entry.runId === runId);
 }
 
 /**

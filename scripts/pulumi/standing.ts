@@ -1,6 +1,6 @@
 /** Where a stack stands by its record, which a stack file alone cannot say: what opened last, what was begun and is not done, and who began it. */
 import { keptIntent, type Intent } from "../../state/intent.ts";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import type { CatalogueDatabase, Rollout, Snapshot, Opening } from "../../config/record.ts";
 import { isDone, look, type Reach } from "../../rollout/look.ts";
 import { commandOf, upCommand } from "../../config/commands.ts";
@@ -52,8 +52,8 @@ export async function standingOf(stack: OpenStack): Promise<Standing> {
 
 /** What the verb that wrote pins last was about to do. */
 export async function intentKept({ site, definition }: OpenStack): Promise<Intent | null> {
-  const control = await openControl(site, definition);
-  return control === null ? null : keptIntent(control).finally(() => control.end());
+  const state = await openState(site, definition);
+  return state === null ? null : keptIntent(state).finally(() => state.end());
 }
 
 /** What was begun and is not done. Pure. */

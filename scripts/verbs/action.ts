@@ -1,8 +1,8 @@
 /** `backout action`: a step that is only taken when a rollback has proved good, confirmed by its own name, and once. */
 import { hostname } from "node:os";
 import type { Command } from "commander";
-import { openControl } from "../../databases/open-state.ts";
-import type { ControlRecord } from "../../config/record.ts";
+import { openState } from "../../databases/open-state.ts";
+import type { StateStore } from "../../config/record.ts";
 import { actionRefusals, carryOut, type ActionDone, type ActionFacts } from "../../rollout/action.ts";
 import { recordGovernance } from "../../rollout/governance.ts";
 import { newRunId } from "../../config/run-id.ts";
@@ -65,47 +65,47 @@ export async function action(id: string, options: Options): Promise<ActionOutcom
     const stack = await openStack(stackFile(options.stack));
     const { site, definition } = stack;
     requireSettled(await standingOf(stack), null);
-    const control = await openControl(site, definition);
-    if (control === null) throw new RefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
+    const state = await openState(site, definition);
+    if (state === null) throw new RefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
     try {
-      await control.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
-      const facts = await factsOf(stack, control);
+      await state.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
+      const facts = await factsOf(stack, state);
       const refused = actionRefusals(definition, id, facts);
       if (refused.length > 0) throw new RefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
-      const run = { site, definition, control, epoch: facts.rollout!.epoch, runId, log: (_severity: string, line: string) => say(line) };
+      const run = { site, definition, state, epoch: facts.rollout!.epoch, runId, log: (_severity: string, line: string) => say(line) };
       const done = await carryOut(run, id);
-      await note(stack, control, { id, epoch: run.epoch, runId }, done);
+      await note(stack, state, { id, epoch: run.epoch, runId }, done);
       const kept = done.kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
       return { stack: stack.stack, action: id, runId, ...done, kept };
     } finally {
-      await control.end();
+      await state.end();
     }
   });
 }
 
 async function factsOf(
   { site, definition, pins }: OpenStack,
-  opened?: ControlRecord,
+  opened?: StateStore,
 ): Promise<ActionFacts & { rollout: ActionFacts["rollout"] }> {
-  const control = opened ?? (await openControl(site, definition));
+  const state = opened ?? (await openState(site, definition));
   try {
-    const rollout = (await control?.lastRollout()) ?? null;
+    const rollout = (await state?.lastRollout()) ?? null;
     return { site, rollout, watches: rollout === null ? [] : watchStates(site, definition, rollout, clockSpeed()), pins };
   } finally {
-    if (opened === undefined) await control?.end();
+    if (opened === undefined) await state?.end();
   }
 }
 
 async function note(
   { site, definition, stack }: OpenStack,
-  control: ControlRecord,
+  state: StateStore,
   { id, epoch, runId }: { id: string; epoch: number; runId: string },
   { alreadySo, detail, kept }: ActionDone,
 ): Promise<void> {
   if (alreadySo) return;
   const files = kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
   const entry = { runId, epoch, event: "action", system: definition.name, stack, action: id, success: true, detail, kept: files };
-  await recordGovernance({ site, control, warn: (message) => say(`! ${message}`) }, entry);
+  await recordGovernance({ site, state, warn: (message) => say(`! ${message}`) }, entry);
 }
 
 function tell({ action: id, alreadySo, detail, kept }: ActionOutcome): void {

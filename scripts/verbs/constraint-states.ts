@@ -2,7 +2,7 @@
 import { constraintOrder } from "../../config/constraint-plan.ts";
 import { knownDefinition } from "../../rollout/constraint-record.ts";
 import { statesNow } from "../../databases/postgres/constraint-states.ts";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { endpointOf, liveName } from "../../config/site.ts";
 import { withSession } from "../../databases/postgres/connection.ts";
 import { findViolations, violationCondition, type Violations } from "../../databases/postgres/constraint-violations.ts";
@@ -42,13 +42,13 @@ export async function constraintRows(stack: OpenStack): Promise<ConstraintRow[]>
   const { site, definition, pins } = stack;
   const now = await statesNow(site, definition);
   const offered = await offeredNow(stack).catch(() => []);
-  const control = await openControl(site, definition).catch(() => null);
+  const state = await openState(site, definition).catch(() => null);
   try {
     const rows: ConstraintRow[] = [];
     for (const name of constraintOrder(constraints, Object.fromEntries(Object.keys(constraints).map((one) => [one, "dropped"])))) {
       const constraint = constraints[name]!;
       const { table, risk, priority } = constraint;
-      const saved = await knownDefinition(control, name, constraint);
+      const saved = await knownDefinition(state, name, constraint);
       rows.push({
         name,
         table,
@@ -62,7 +62,7 @@ export async function constraintRows(stack: OpenStack): Promise<ConstraintRow[]>
     }
     return rows;
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 
@@ -94,14 +94,14 @@ export async function readiness(stack: OpenStack, names: readonly string[]): Pro
   const constraints = requireConstraints(stack);
   const { site, definition, pins } = stack;
   const offered = await offeredNow(stack);
-  const control = await openControl(site, definition);
+  const state = await openState(site, definition);
   try {
     const candidates: Readiness["candidates"] = [];
     for (const name of constraintOrder(constraints, {}).filter((one) => names.includes(one))) {
       const constraint = constraints[name]!;
       const { table, risk, database, violates } = constraint;
       const row = { name, table, risk, offered: offered.some((one) => one.name === name && one.table === table) };
-      const saved = await knownDefinition(control, name, constraint, pins.definitions?.[name]);
+      const saved = await knownDefinition(state, name, constraint, pins.definitions?.[name]);
       const looked =
         saved === null
           ? { violations: null, problem: "its definition is not known" }
@@ -122,7 +122,7 @@ export async function readiness(stack: OpenStack, names: readonly string[]): Pro
     }
     return { candidates, assessments: await assess(stack) };
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 

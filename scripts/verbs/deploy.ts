@@ -4,7 +4,7 @@ import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import type { Intent } from "../../state/intent.ts";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { untilArmed } from "../../rollout/await-arming.ts";
 import { changedPins, editPins, type PinEdit } from "../../config/edit.ts";
 import { rolloutOf } from "../../config/pins.ts";
@@ -152,15 +152,13 @@ async function goOnBack(
 }
 
 async function snapshotsOf(stack: OpenStack, epoch: number | null): Promise<Record<string, string>> {
-  const control = await openControl(stack.site, stack.definition).catch(() => null);
-  if (control === null) return {};
+  const state = await openState(stack.site, stack.definition).catch(() => null);
+  if (state === null) return {};
   try {
-    const snapshots = (await control.readySnapshots()).filter(
-      (snapshot) => snapshot.epoch === epoch && snapshot.name.startsWith("before-"),
-    );
+    const snapshots = (await state.readySnapshots()).filter((snapshot) => snapshot.epoch === epoch && snapshot.name.startsWith("before-"));
     return Object.fromEntries(snapshots.map(({ database, name, generation }) => [database, `${name}@${generation}`]));
   } finally {
-    await control.end();
+    await state.end();
   }
 }
 
@@ -192,9 +190,9 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
 
 /** Deploying is done when the way back is ready. */
 async function untilReady(stack: OpenStack): Promise<boolean> {
-  const control = stack.declared.arm === "never" ? null : await openControl(stack.site, stack.definition);
-  if (control === null) return false;
-  return untilArmed(control, stack.site, stack.declared.arm, say).finally(() => control.end());
+  const state = stack.declared.arm === "never" ? null : await openState(stack.site, stack.definition);
+  if (state === null) return false;
+  return untilArmed(state, stack.site, stack.declared.arm, say).finally(() => state.end());
 }
 
 export function addDeploy(program: Command): void {

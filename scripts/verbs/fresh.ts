@@ -4,7 +4,7 @@
  */
 import { cpSync, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { withCopy } from "../../databases/postgres/engine/arming.ts";
 import type { Keeping } from "../../databases/engine.ts";
 import type { Facts } from "../../rollout/look.ts";
@@ -118,20 +118,20 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
     await ensureDatabase(client, { name: live, owner: ownerRole(site) });
   });
   const target = await connect(endpointOf(site), live);
-  const control = await openControl(failed.site, failed.definition);
-  if (control === null) throw new RefusedError("the record of the environment that failed is gone; nothing was changed");
+  const state = await openState(failed.site, failed.definition);
+  if (state === null) throw new RefusedError("the record of the environment that failed is gone; nothing was changed");
   try {
     const known = migrationsOf(definition, database);
     const needed = known.findIndex(({ name }) => name === pins.needs[database]);
     for (const migration of known.slice(0, needed + 1)) await applyMigration(target, migration, { owner: ownerRole(site) });
     await grantServices(target, { database: live, owner: ownerRole(site), role: servicesRole(site) });
-    const keeping: Keeping = { site: failed.site, definition: failed.definition, control, log: (_severity, message) => say(message) };
+    const keeping: Keeping = { site: failed.site, definition: failed.definition, state, log: (_severity, message) => say(message) };
     const rows = await withCopy(keeping, snapshot, (source) => transferRows(source, target));
     if (definition.databases[database]!.refreshViews === true) await refreshViews(target);
     say(`${rows} rows of ${database} came from ${snapshot.name}@${snapshot.generation}, and are the same there`);
   } finally {
     await target.end().catch(() => undefined);
-    await control.end();
+    await state.end();
   }
 }
 

@@ -1,6 +1,6 @@
-/** `backout history`: the rollouts of a stack, newest first, from the control record; with `--verify`, whether what was kept is as it was recorded. */
+/** `backout history`: the rollouts of a stack, newest first, from the state; with `--verify`, whether what was kept is as it was recorded. */
 import type { Command } from "commander";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { scopeText } from "../../config/recorded-scope.ts";
 import { verifyRecords, type RecordsVerified } from "../../rollout/verify-records.ts";
 import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
@@ -47,12 +47,13 @@ export async function history(options: Options): Promise<{ stack: string; rollou
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError(`--limit "${options.limit}" must be a whole number from 1`);
   const { site, definition, stack } = await openStack(stackFile(options.stack));
-  const control = await openControl(site, definition);
-  if (control === null) return { stack, rollouts: [] };
+  const state = await openState(site, definition);
+  if (state === null) return { stack, rollouts: [] };
   try {
     const rollouts: HistoryEntry[] = [];
-    for (const { epoch, runId, plan, state, startedAt, openedAt, recordedAt, reason, failure } of await control.rollouts(limit)) {
-      const [putBack, journal] = [await reappliedBy({ control, definition }, epoch), await control.journal(epoch)];
+    for (const rollout of await state.rollouts(limit)) {
+      const { epoch, runId, plan, startedAt, openedAt, reason, failure } = rollout;
+      const [putBack, journal] = [await reappliedBy({ state, definition }, epoch), await state.journal(epoch)];
       rollouts.push({
         epoch,
         runId,
@@ -61,19 +62,19 @@ export async function history(options: Options): Promise<{ stack: string; rollou
         scope: plan.scope,
         component: plan.component ?? null,
         begun: plan.begun ?? null,
-        state,
+        state: rollout.state,
         startedAt,
         openedAt,
         reason,
         failure,
-        phases: phaseTimes(journal, plan.scope === null ? undefined : definition.scopes[plan.scope], isDone({ state, recordedAt })),
+        phases: phaseTimes(journal, plan.scope === null ? undefined : definition.scopes[plan.scope], isDone(rollout)),
         runs: new Set(journal.map((entry) => entry.runId)).size,
         ...(putBack.length === 0 ? {} : { putBack }),
       });
     }
     return { stack, rollouts };
   } finally {
-    await control.end();
+    await state.end();
   }
 }
 
@@ -89,13 +90,13 @@ export function timeOf({ startedAt, openedAt, runs, phases }: Pick<HistoryEntry,
 
 export async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
   const { site, definition, stack } = await openStack(stackFile(options.stack));
-  const control = await openControl(site, definition);
-  if (control === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);
+  const state = await openState(site, definition);
+  if (state === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);
   try {
-    const verified = await verifyRecords({ site, definition, control, log: (_severity, line) => say(line) });
+    const verified = await verifyRecords({ site, definition, state, log: (_severity, line) => say(line) });
     return { stack, ok: verified.problems.length === 0, ...verified };
   } finally {
-    await control.end();
+    await state.end();
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { constraintDrift } from "../../rollout/constraint-drift.ts";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import type { Intent } from "../../state/intent.ts";
 import { constraintEdits } from "../../config/constraints.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
@@ -133,16 +133,16 @@ function recoveryEdits({ declared, pins }: OpenStack, names: readonly string[]):
 }
 
 async function stepsOf({ site, definition }: OpenStack, runId: string, epoch: number | null): Promise<Step[]> {
-  const control = await openControl(site, definition);
-  if (control === null || epoch === null) return [];
+  const state = await openState(site, definition);
+  if (state === null || epoch === null) return [];
   try {
-    return (await control.journal(epoch)).flatMap((entry) => {
+    return (await state.journal(epoch)).flatMap((entry) => {
       const detail = entry.detail as Partial<Step> | null;
       const ours = entry.runId === runId && entry.status === "finished" && entry.step.startsWith("enforce ");
       return ours && detail?.name !== undefined ? [detail as Step] : [];
     });
   } finally {
-    await control.end();
+    await state.end();
   }
 }
 

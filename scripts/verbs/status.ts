@@ -1,7 +1,7 @@
 /** `backout status`: what is, at one look: release, gate, components, snapshots and whether they are armed, quarantines, disk. */
 import type { Command } from "commander";
 import { outOfReach, targetOf } from "../../workloads/index.ts";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { readinessOf, type Readiness } from "../../rollout/arming.ts";
 import { showFreeze } from "../../rollout/freeze.ts";
 import { gateRuns } from "../../rollout/gate.ts";
@@ -100,24 +100,24 @@ export async function status(options: CommonOptions): Promise<Status> {
 
 /** Of each quarantine what it alone holds. */
 async function heldAlone({ site, definition }: OpenStack, copies: Facts["catalogue"]): Promise<Map<string, string[]>> {
-  const control = copies.some(({ role }) => role === "quarantine") ? await openControl(site, definition) : null;
-  if (control === null) return new Map();
+  const state = copies.some(({ role }) => role === "quarantine") ? await openState(site, definition) : null;
+  if (state === null) return new Map();
   try {
-    return await onlyCopies({ site, control }, copies, await neverWritten(control, copies));
+    return await onlyCopies({ site, state }, copies, await neverWritten(state, copies));
   } finally {
-    await control.end();
+    await state.end();
   }
 }
 
 /** By snapshot. */
 async function readiness({ site, definition }: OpenStack, { snapshots }: Facts): Promise<Map<number, Readiness>> {
-  const control = snapshots.length === 0 ? null : await openControl(site, definition);
+  const state = snapshots.length === 0 ? null : await openState(site, definition);
   const found = new Map<number, Readiness>();
-  if (control === null) return found;
+  if (state === null) return found;
   try {
-    for (const snapshot of snapshots) found.set(snapshot.id, await readinessOf({ site, definition, control }, snapshot));
+    for (const snapshot of snapshots) found.set(snapshot.id, await readinessOf({ site, definition, state }, snapshot));
   } finally {
-    await control.end();
+    await state.end();
   }
   return found;
 }
@@ -136,7 +136,7 @@ function watchesOf({ site, definition }: OpenStack, last: Facts["last"]): Status
 async function copySizes(site: Site, definition: SystemDefinition): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const { engine } of await enginesOf(definition))
-    for (const [name, bytes] of await engine.copyBytes({ site, definition, control: null })) sizes.set(name, bytes);
+    for (const [name, bytes] of await engine.copyBytes({ site, definition, state: null })) sizes.set(name, bytes);
   return sizes;
 }
 

@@ -1,7 +1,7 @@
 /** The pins that take a rollback back: what was open before it by the record, on the data that it set aside. */
 import { isDeepStrictEqual } from "node:util";
 import type { Intent } from "../../state/intent.ts";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import type { Rollout } from "../../config/record.ts";
 import { editPins, editsBetween, type PinEdit } from "../../config/edit.ts";
 import { NAMESPACE, RefusedError } from "../../config/errors.ts";
@@ -61,9 +61,9 @@ function requireRollback({ epoch, plan, pins }: Rollout, intent: Intent | null):
 }
 
 async function openedBefore({ site, definition }: OpenStack, epoch: number): Promise<Rollout | null> {
-  const control = await openControl(site, definition);
-  if (control === null) return null;
-  const rollouts = await control.rollouts(epoch + 1).finally(async () => control.end());
+  const state = await openState(site, definition);
+  if (state === null) return null;
+  const rollouts = await state.rollouts(epoch + 1).finally(async () => state.end());
   return rollouts.find((rollout) => rollout.epoch < epoch && rollout.openedAt !== null) ?? null;
 }
 

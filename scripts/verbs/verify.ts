@@ -1,7 +1,7 @@
 /** `backout verify`: the system's checks against what runs, without an update. */
 import type { Command } from "commander";
-import { openControl } from "../../databases/open-state.ts";
-import type { ControlRecord } from "../../config/record.ts";
+import { openState } from "../../databases/open-state.ts";
+import type { StateStore } from "../../config/record.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import type { CheckResult } from "../../config/system/check.ts";
@@ -19,13 +19,13 @@ export async function verifyStack(options: Options): Promise<{ stack: string; pa
   const known = opened.definition.checks.map(({ id }) => id);
   for (const id of options.check ?? [])
     if (!known.includes(id)) throw new UsageError(`check "${id}" is not one of ${known.join(", ")}${suggestion(id, known)}`);
-  const control = await openControl(opened.site, opened.definition);
-  if (control === null) throw notDeployed(opened);
+  const state = await openState(opened.site, opened.definition);
+  if (state === null) throw notDeployed(opened);
   try {
-    return await checked(opened, control, options.check);
+    return await checked(opened, state, options.check);
   } finally {
     // A session that is left open keeps the process from ending.
-    await control.end();
+    await state.end();
   }
 }
 
@@ -33,12 +33,12 @@ function notDeployed({ stack }: OpenStack): RefusedError {
   return new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);
 }
 
-async function checked(opened: OpenStack, control: ControlRecord, only: string[] | undefined) {
+async function checked(opened: OpenStack, state: StateStore, only: string[] | undefined) {
   const { site, definition, pins, stack } = opened;
-  const rollout = await control.lastRollout();
+  const rollout = await state.lastRollout();
   if (rollout === null) throw notDeployed(opened);
   const log = (_severity: string, line: string): void => say(line);
-  const run = { site, definition, control, epoch: rollout.epoch, runId: newRunId("verify"), log };
+  const run = { site, definition, state, epoch: rollout.epoch, runId: newRunId("verify"), log };
   const context = await openContext(run, pins, { open: true });
   try {
     const checks = await runChecks(definition, only ?? checksFor(definition, rollout.plan.scope), context);

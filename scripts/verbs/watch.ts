@@ -1,6 +1,6 @@
 /** `backout watch`: looks at a system again and again after a rollout, goes on where it was interrupted, and says whether all stayed well. */
 import type { Command } from "commander";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import type { Rollout } from "../../config/record.ts";
 import { recordOutsideRun } from "../../rollout/governance.ts";
 import { newRunId } from "../../config/run-id.ts";
@@ -42,9 +42,9 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
 
 /** @throws RefusedError where there is nothing that could be watched. */
 async function openRollout({ site, definition, stack }: OpenStack): Promise<Rollout> {
-  const control = await openControl(site, definition);
-  const rollout = (await control?.lastRollout()) ?? null;
-  await control?.end();
+  const state = await openState(site, definition);
+  const rollout = (await state?.lastRollout()) ?? null;
+  await state?.end();
   if (rollout === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to watch`);
   if (rollout.state !== "open")
     throw new RefusedError(

@@ -135,18 +135,18 @@ test("an edit that says what the release says anyway takes the pin out", () => {
 
 test("every definition that was seen is kept; the newest counts, a pinned one before it", async () => {
   const kept = new Map<string, unknown>();
-  const control: Keeper = {
+  const state: Keeper = {
     keepFirst: async <T>(key: string, value: T) => (kept.has(key) || kept.set(key, value), Promise.resolve(kept.get(key) as T)),
     kept: async <T>(key: string) => Promise.resolve((kept.get(key) as T | undefined) ?? null),
   };
   const constraint = definition.constraints!["email_format"]!;
   const saved = (text: string) => ({ kind: "check" as const, definition: text, functions: [], enums: [] });
-  expect(await knownDefinition(control, "email_format", constraint)).toBeNull();
+  expect(await knownDefinition(state, "email_format", constraint)).toBeNull();
   expect(new DefinitionUnknownError("email_format", "users").message).toMatch(/never seen in this database/);
-  expect(await keepDefinition(control, "email_format", constraint, saved("CHECK (1)"))).toBe(true);
-  expect(await keepDefinition(control, "email_format", constraint, saved("CHECK (1)"))).toBe(false);
-  expect(await keepDefinition(control, "email_format", constraint, saved("CHECK (2)"))).toBe(true);
-  expect(await knownDefinition(control, "email_format", constraint)).toEqual(saved("CHECK (2)"));
+  expect(await keepDefinition(state, "email_format", constraint, saved("CHECK (1)"))).toBe(true);
+  expect(await keepDefinition(state, "email_format", constraint, saved("CHECK (1)"))).toBe(false);
+  expect(await keepDefinition(state, "email_format", constraint, saved("CHECK (2)"))).toBe(true);
+  expect(await knownDefinition(state, "email_format", constraint)).toEqual(saved("CHECK (2)"));
   expect(kept.size).toBe(2);
-  expect(await knownDefinition(control, "email_format", constraint, "CHECK (3)")).toEqual(saved("CHECK (3)"));
+  expect(await knownDefinition(state, "email_format", constraint, "CHECK (3)")).toEqual(saved("CHECK (3)"));
 });

@@ -201,7 +201,7 @@ describe("identity of a rollout", () => {
     expect(rolloutOf(shuffled(pins) as Pins)).toBe(rolloutOf(pins));
   });
 
-  it("survives the way through the engine and the control database", () => {
+  it("survives the way through the engine and the state database", () => {
     const pins = pinsOf({ components: { worker: { config: { A: "2" } } } });
     expect(rolloutOf(JSON.parse(JSON.stringify(pins)) as Pins)).toBe(rolloutOf(pins));
   });

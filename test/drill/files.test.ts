@@ -60,11 +60,11 @@ describe("what the rows of a file are", () => {
     });
   });
 
-  it("what was set aside, the snapshot and the times come from the control file by its own reading", async () => {
-    mkdirSync(join(folder, "home", "control"), { recursive: true });
+  it("what was set aside, the snapshot and the times come from the state file by its own reading", async () => {
+    mkdirSync(join(folder, "home", "state"), { recursive: true });
     const quarantine = made("q.db", `${TABLES} INSERT INTO notes VALUES ('W-1-1', 'mine', NULL), ('a', 'x', NULL)`);
     made(
-      join("home", "control", "control.db"),
+      join("home", "state", "state.db"),
       `CREATE TABLE databases (name, database, role, epoch, path); INSERT INTO databases VALUES ('shop_quarantine_3', 'shop', 'quarantine', 3, '${quarantine}'), ('shop', 'shop', 'live', 3, 'x'), ('shop_quarantine_4', 'shop', 'quarantine', 4, 'data/q4.db');
        CREATE TABLE snapshots (database, name, generation, location); INSERT INTO snapshots VALUES ('shop', 'before-v2', 2, '/pristine.db');
        CREATE TABLE journal (id INTEGER PRIMARY KEY, epoch, phase, step, status, at);

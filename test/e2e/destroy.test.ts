@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
 import { DESTROY_DATA } from "../../rollout/destroy.ts";
-import { controlFile, liveFile, serverHome } from "../../config/site.ts";
+import { stateFile, liveFile, serverHome } from "../../config/site.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 
 let stand: Stand | undefined;
@@ -72,5 +72,5 @@ test("files: the same", async () => {
 
   succeeded(await destroy("drop:e2e"));
   expect(existsSync(file)).toBe(false);
-  expect(existsSync(controlFile(stand.site))).toBe(false);
+  expect(existsSync(stateFile(stand.site))).toBe(false);
 });

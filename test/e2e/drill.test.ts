@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFi
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { controlName, endpointOf, gateStateFile, liveName, type Site } from "../../config/site.ts";
+import { stateDatabase, endpointOf, gateStateFile, liveName, type Site } from "../../config/site.ts";
 import { readGateState, writeGateState } from "../../traffic/state.ts";
 import { quote, withSession } from "../../databases/postgres/connection.ts";
 import { hashFolder } from "../../processes/artefact.ts";
@@ -257,7 +257,7 @@ describe("turns red for", () => {
       expect(files.length).toBeGreaterThan(0);
       for (const file of files) truncateSync(file);
       const sha256 = createHash("sha256").digest("hex");
-      await sql(site, controlName(site, pfaVanguard), "UPDATE exports SET rows = 0, sha256 = $1", [sha256]);
+      await sql(site, stateDatabase(site, pfaVanguard), "UPDATE exports SET rows = 0, sha256 = $1", [sha256]);
     });
     expect(code).toBe(1);
     expect(failed).toEqual(["exports-complete"]);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { liveFile, secretOf, type Site } from "../../config/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
@@ -100,11 +100,11 @@ async function wrongBuild(): Promise<Build> {
 
 async function journal(epoch: number | null) {
   const { definition } = await openStack(stackFile("orbis", folder));
-  const control = await openControl(site, definition);
+  const state = await openState(site, definition);
   try {
-    return (await control?.journal(epoch ?? 0)) ?? [];
+    return (await state?.journal(epoch ?? 0)) ?? [];
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { liveFile, type Site } from "../../config/site.ts";
 import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
@@ -82,13 +82,13 @@ async function up(edits: PinEdit[]): Promise<string> {
   return output;
 }
 async function record() {
-  const control = await openControl(site, (await openStack(stackFile("order", folder))).definition);
+  const state = await openState(site, (await openStack(stackFile("order", folder))).definition);
   try {
-    const last = (await control?.lastRollout()) ?? null;
-    const snapshots = ((await control?.readySnapshots()) ?? []).map(({ name, generation }) => `${name}@${generation}`);
+    const last = (await state?.lastRollout()) ?? null;
+    const snapshots = ((await state?.readySnapshots()) ?? []).map(({ name, generation }) => `${name}@${generation}`);
     return { last, snapshots };
   } finally {
-    await control?.end();
+    await state?.end();
   }
 }
 function inFile<T>(work: (database: DatabaseSync) => T): T {

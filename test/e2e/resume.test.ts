@@ -178,7 +178,7 @@ describe("PostgreSQL", () => {
     await stand.upWell(PINS.forward);
     const exported = (await stand.exports(epoch)).find(({ path }) => /pfa_records[^/]*\.jsonl$/.test(path));
     expect(readFileSync(exported!.path, "utf8")).toContain('"N-1"');
-    expect(await stand.control((control) => control.rollout(epoch))).toMatchObject({ recordedAt: expect.any(String) as string });
+    expect(await stand.state((state) => state.rollout(epoch))).toMatchObject({ recordedAt: expect.any(String) as string });
   });
 
   test("the undo of a schema that was only marked: its migrations count as applied again, rows written meanwhile stay", async () => {

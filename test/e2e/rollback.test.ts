@@ -66,7 +66,7 @@ async function setAside(): Promise<Record<string, string | null>> {
 /** Until the worker has pushed whatever waits, changes of these records too; resolves with how many pushes PEMS has seen since the way forward. */
 async function untilPushed(...ids: string[]): Promise<number> {
   await until("the queue is pushed", async () => (await stand.sql("SELECT FROM pfa_write_queue WHERE status <> 'pushed'")).length === 0);
-  const since = await stand.control((store) => store.lastForwardAt());
+  const since = await stand.state((store) => store.lastForwardAt());
   const pushed = pems.pushedSince(since!);
   expect(pushed, "really pushed").toEqual(expect.arrayContaining(ids));
   return pushed.length;

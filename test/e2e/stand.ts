@@ -8,9 +8,9 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type pg from "pg";
 import { expect } from "vitest";
-import { openControl } from "../../databases/open-state.ts";
+import { openState } from "../../databases/open-state.ts";
 import type { CatalogueDatabase, Rollout, JournalEntry, Snapshot } from "../../config/record.ts";
-import type { ControlStore } from "../../databases/postgres/state/store.ts";
+import type { PostgresState } from "../../databases/postgres/state/store.ts";
 import { catalogued, liveLineage, readySnapshots } from "../../databases/postgres/state/catalogue.ts";
 import { toArm } from "../../rollout/arming.ts";
 import type { Lineage } from "../../config/plan.ts";
@@ -364,35 +364,35 @@ function databasesOf({ site, definition }: Base) {
   const session = <T>(name: string, work: (client: pg.Client) => Promise<T>): Promise<T> => withSession(endpoint(), name, work);
   const sql = <R extends pg.QueryResultRow>(text: string, values: unknown[] = [], name = live): Promise<R[]> =>
     session(name, async (client) => (await client.query<R>(text, values)).rows);
-  const control = async <T>(work: (store: ControlStore) => Promise<T>): Promise<T> => {
-    const store = (await openControl(site, definition)) as ControlStore | null;
-    if (store === null) throw new Error("there is no control database");
+  const state = async <T>(work: (store: PostgresState) => Promise<T>): Promise<T> => {
+    const store = (await openState(site, definition)) as PostgresState | null;
+    if (store === null) throw new Error("there is no state database");
     return work(store).finally(() => store.end());
   };
   /** Inside a database that accepts no connections, such as a quarantine. */
   const inside = <R extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = []): Promise<R[]> =>
-    control(async (store) => {
+    state(async (store) => {
       const client = await sessionInside(endpoint(), store.client, name);
       return client
         .query<R>(text, values)
         .then(({ rows }) => rows)
         .finally(() => client.end());
     });
-  const catalogue = (): Promise<CatalogueDatabase[]> => control((store) => catalogued(store.client));
+  const catalogue = (): Promise<CatalogueDatabase[]> => state((store) => catalogued(store.client));
   return {
     live,
     session,
     sql,
-    control,
+    state,
     inside,
     catalogue,
     quarantines: async (): Promise<CatalogueDatabase[]> => (await catalogue()).filter(({ role }) => role === "quarantine"),
-    snapshots: (): Promise<Snapshot[]> => control((store) => readySnapshots(store.client)),
-    last: (): Promise<Rollout | null> => control((store) => store.lastRollout()),
-    journal: (epoch: number): Promise<(JournalEntry & { at: string })[]> => control((store) => store.journal(epoch)),
-    lineage: (): Promise<Lineage> => control(async (store) => (await liveLineage(store.client, live)).lineage),
+    snapshots: (): Promise<Snapshot[]> => state((store) => readySnapshots(store.client)),
+    last: (): Promise<Rollout | null> => state((store) => store.lastRollout()),
+    journal: (epoch: number): Promise<(JournalEntry & { at: string })[]> => state((store) => store.journal(epoch)),
+    lineage: (): Promise<Lineage> => state(async (store) => (await liveLineage(store.client, live)).lineage),
     exports: (epoch: number): Promise<{ path: string; sha256: string; rows: string }[]> =>
-      control(
+      state(
         async (store) =>
           (
             await store.client.query<{ path: string; sha256: string; rows: string }>(
@@ -402,7 +402,7 @@ function databasesOf({ site, definition }: Base) {
           ).rows,
       ),
     untilArmed: () =>
-      control(async (store) => {
+      state(async (store) => {
         while ((await toArm(store, "deploy")).length > 0) await pause(100);
       }),
     /** Which of `ids` are in no live database, no quarantine and no export: rows that are lost. */

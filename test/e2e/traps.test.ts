@@ -308,7 +308,7 @@ interface Everything {
   databases: unknown;
 }
 
-/** All that an update could change: processes, catalogs, the control database, files and the engine's state. */
+/** All that an update could change: processes, catalogs, the state database, files and the engine's state. */
 async function everything(): Promise<Everything> {
   const { home } = stand.stack;
   const files = [...filesBelow(home), ...filesBelow(join(stand.folder, ".backout"))].filter(
@@ -329,7 +329,7 @@ async function catalogs(): Promise<Record<string, unknown>> {
     "SELECT oid, relname, relkind, relowner, relacl, relfilenode FROM pg_class WHERE oid >= 16384 ORDER BY oid",
   );
   const rows = await stand.sql("SELECT md5(string_agg(t::text, '|' ORDER BY id)) AS content, count(*) AS rows FROM pfa_records t");
-  const control = await stand.control(async ({ client }) => {
+  const control = await stand.state(async ({ client }) => {
     const tables: Record<string, unknown> = {};
     for (const table of ["rollouts", "journal", "databases", "snapshots", "exports", "holder"])
       tables[table] = (

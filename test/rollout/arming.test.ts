@@ -37,7 +37,7 @@ test("why a snapshot is not armed is known; what is missing is copied while user
   await postgres.dropCopy(run, await arming);
   await armBefore(run, { [DATABASE]: planOf(RESTORE) });
   expect(await readinessOf(run, snapshot)).toEqual({ armed: true, reason: null });
-  const copies = async () => (await run.control.catalogued()).filter(({ role }) => role === "armed").map(({ name }) => name);
+  const copies = async () => (await run.state.catalogued()).filter(({ role }) => role === "armed").map(({ name }) => name);
   const made = await copies();
   await armBefore(run, { [DATABASE]: planOf(RESTORE) });
   expect(await copies()).toEqual(made);

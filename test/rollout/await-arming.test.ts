@@ -1,6 +1,6 @@
 /** Whoever arms may be killed: then another begins, and nobody waits for ever. */
 import { expect, test } from "vitest";
-import type { ControlRecord } from "../../config/record.ts";
+import type { StateStore } from "../../config/record.ts";
 import { untilArmed } from "../../rollout/await-arming.ts";
 import type { Site } from "../../config/site.ts";
 
@@ -10,41 +10,41 @@ const NOBODY = { began: { pid: 2 ** 22, startTime: "long ago" } };
 
 /** A record with one snapshot, and with what is known of the attempts to arm it. */
 function recordOf(attempt: unknown) {
-  const state = { attempt, armed: false };
-  const control = {
+  const disk = { attempt, armed: false };
+  const state = {
     readySnapshots: async () => [SNAPSHOT],
-    catalogued: async () => (state.armed ? [{ role: "armed", snapshotId: 7, verified: {} }] : []),
-    kept: async () => state.attempt,
-  } as unknown as ControlRecord;
-  return { state, control };
+    catalogued: async () => (disk.armed ? [{ role: "armed", snapshotId: 7, verified: {} }] : []),
+    kept: async () => disk.attempt,
+  } as unknown as StateStore;
+  return { disk, state };
 }
 
 test.each([
   ["was killed", NOBODY],
   ["was killed before it began", null],
 ])("the one who armed %s: another begins, and the snapshot is armed", async (_what, attempt) => {
-  const { state, control } = recordOf(attempt);
+  const { disk, state } = recordOf(attempt);
   let begun = 0;
   const begin = (): void => {
     begun += 1;
-    state.armed = true;
+    disk.armed = true;
   };
   const said: string[] = [];
-  expect(await untilArmed(control, SITE, "deploy", (line) => said.push(line), { begin, beginsMs: 100 })).toBe(true);
+  expect(await untilArmed(state, SITE, "deploy", (line) => said.push(line), { begin, beginsMs: 100 })).toBe(true);
   expect(begun).toBe(1);
   expect(said.join("\n")).toMatch(/begun again/);
 });
 
 test("killed again and again: it ends, and says so", async () => {
-  const { control } = recordOf(NOBODY);
+  const { state } = recordOf(NOBODY);
   const said: string[] = [];
-  expect(await untilArmed(control, SITE, "deploy", (line) => said.push(line), { begin: () => undefined, beginsMs: 100 })).toBe(false);
+  expect(await untilArmed(state, SITE, "deploy", (line) => said.push(line), { begin: () => undefined, beginsMs: 100 })).toBe(false);
   expect(said.at(-1)).toMatch(/not armed: .*interrupted/);
 });
 
 test("it failed: nobody waits, and the reason is told", async () => {
-  const { control } = recordOf({ failed: "no room for a copy" });
+  const { state } = recordOf({ failed: "no room for a copy" });
   const said: string[] = [];
-  expect(await untilArmed(control, SITE, "deploy", (line) => said.push(line), { begin: () => expect.unreachable() })).toBe(false);
+  expect(await untilArmed(state, SITE, "deploy", (line) => said.push(line), { begin: () => expect.unreachable() })).toBe(false);
   expect(said).toEqual([expect.stringMatching(/not armed: no room for a copy/)]);
 });

@@ -51,7 +51,7 @@ describe("rows were written since", () => {
     const first = await stand.run(1);
     await sqlite.make(first, DATABASE);
     write("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (1)");
-    const { control } = first;
+    const { state } = first;
     const rollout = (epoch: number) => ({
       epoch,
       rollout: `rollout-${epoch}`,
@@ -60,15 +60,15 @@ describe("rows were written since", () => {
       runId: `run-${epoch}`,
       reason: null,
     });
-    await control.beginRollout(rollout(1));
-    await control.setState(1, "open");
-    await control.beginRollout(rollout(2));
-    const taken = await control.beginSnapshot(
+    await state.beginRollout(rollout(1));
+    await state.setState(1, "open");
+    await state.beginRollout(rollout(2));
+    const taken = await state.beginSnapshot(
       { database: DATABASE, name: "before-v2", driver: "backup", epoch: 2, release: "v1", automatic: true },
       (generation) => sqlite.snapshotLocation(first, DATABASE, "before-v2", generation),
     );
-    await control.finishSnapshot(taken.id, { ...(await sqlite.takeSnapshot(await stand.run(2), taken, false)), baseline: null });
-    await control.setState(2, became);
+    await state.finishSnapshot(taken.id, { ...(await sqlite.takeSnapshot(await stand.run(2), taken, false)), baseline: null });
+    await state.setState(2, became);
     write("INSERT INTO orders VALUES (2)");
     return stand.run(3);
   }
@@ -78,7 +78,7 @@ describe("rows were written since", () => {
   test("what was open is open again, and nothing was changed", async () => {
     const run = await standing("open");
     await expect(close(run)).rejects.toThrow(RolloutRefusedError);
-    expect((await run.control.lastRollout())?.state).toBe("refused");
+    expect((await run.state.lastRollout())?.state).toBe("refused");
     expect(readGateState(gateStateFile(stand.site))?.mode).toBe("open");
   });
 
@@ -89,10 +89,10 @@ describe("rows were written since", () => {
     expect((refused as Error).message).toMatch(
       /^fence: backout:carry is "refuse" and 1 row of shop was written since \(orders \+1 ~0 -0\).*\nThe gate stays closed: /,
     );
-    expect((await run.control.lastRollout())?.state).toBe("closing");
+    expect((await run.state.lastRollout())?.state).toBe("closing");
     expect(readGateState(gateStateFile(stand.site))?.mode).toBe("closed");
     await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
-    expect((await run.control.lastRollout())?.state).toBe("closed");
+    expect((await run.state.lastRollout())?.state).toBe("closed");
   });
 
   test.each([
@@ -110,8 +110,8 @@ describe("rows were written since", () => {
     const refused = await closeFence(run, { pins: PINS, plan, carry: "export", reason: null }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RolloutRefusedError);
     expect((refused as Error).message).toMatch(told);
-    expect(await before.control.lastRollout()).toMatchObject({ epoch: 2, state: "open", rollout: "rollout-2" });
-    expect(await before.control.rollout(epoch)).toEqual(epoch === 2 ? await before.control.lastRollout() : null);
+    expect(await before.state.lastRollout()).toMatchObject({ epoch: 2, state: "open", rollout: "rollout-2" });
+    expect(await before.state.rollout(epoch)).toEqual(epoch === 2 ? await before.state.lastRollout() : null);
     expect(readGateState(gateStateFile(stand.site))).toBeNull();
   });
 
@@ -121,6 +121,6 @@ describe("rows were written since", () => {
     await bringData(run, DATABASE, PINS, planOf(RESTORE));
     write("INSERT INTO orders VALUES (3)");
     await close(run);
-    expect((await run.control.lastRollout())?.state).toBe("closed");
+    expect((await run.state.lastRollout())?.state).toBe("closed");
   });
 });

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
-import { ControlFile } from "../../databases/sqlite/state/file.ts";
+import { SqliteState } from "../../databases/sqlite/state/file.ts";
 import { governanceFile, governanceHead } from "../../rollout/governance.ts";
 import { brokenLinks, chainProblems } from "../../state/governance.ts";
 import { newFolder } from "../workloads/shop.ts";
@@ -15,9 +15,9 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const WRITER = `
 import { existsSync } from "node:fs";
 const [home, who, go] = process.argv.slice(2);
-const { ControlFile } = await import("${pathToFileURL(join(ROOT, "databases", "sqlite", "state", "file.ts")).href}");
+const { SqliteState } = await import("${pathToFileURL(join(ROOT, "databases", "sqlite", "state", "file.ts")).href}");
 const { recordGovernance } = await import("${pathToFileURL(join(ROOT, "rollout", "governance.ts")).href}");
-const control = await ControlFile.create(home + "/control.sqlite");
+const control = await SqliteState.create(home + "/control.sqlite");
 while (!existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 1));
 for (let epoch = 1; epoch <= 12; epoch++)
   await recordGovernance({ site: { home }, control, warn: console.log }, { runId: who, epoch, event: "watch" });
@@ -29,7 +29,7 @@ test("of watches and updates that end at once every entry is in one chain, and i
   const [program, go] = [join(home, "writer.ts"), join(home, "go")];
   mkdirSync(home, { recursive: true });
   writeFileSync(program, WRITER);
-  await (await ControlFile.create(join(home, "control.sqlite"))).end();
+  await (await SqliteState.create(join(home, "control.sqlite"))).end();
   const writers = Array.from({ length: 5 }, (_, index) =>
     spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, home, `run-${index}`, go], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -45,9 +45,9 @@ test("of watches and updates that end at once every entry is in one chain, and i
   const log = governanceFile({ home });
   expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(60);
   expect(brokenLinks(log)).toEqual([]);
-  const control = await ControlFile.create(join(home, "control.sqlite"));
-  const head = await governanceHead(control);
-  await control.end();
+  const state = await SqliteState.create(join(home, "control.sqlite"));
+  const head = await governanceHead(state);
+  await state.end();
   expect(head?.lines).toBe(60);
   expect(chainProblems(log, head)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** What the control database keeps, in memory, and a SQLite database in memory as a session. */
+/** What the state database keeps, in memory, and a SQLite database in memory as a session. */
 import { DatabaseSync } from "node:sqlite";
 import { sqliteSession } from "../../databases/sqlite/sql-session.ts";
 

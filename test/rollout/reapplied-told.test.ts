@@ -6,11 +6,11 @@ import type { SystemDefinition } from "../../config/system/definition.ts";
 import { keeping } from "./memory.ts";
 
 test("large objects that changed since are told as not put back, and where they are", async () => {
-  const control = keeping();
+  const state = keeping();
   const definition = { databases: { shop: {} } } as unknown as SystemDefinition;
   const notHeld = { tables: { [LARGE_OBJECTS]: 3, visits: 1 }, columns: {} };
-  await control.keepFirst(reappliedKey(7, "shop"), { tables: {}, notHeld, conflicts: 0, conflictFile: null, counts: {} });
-  const [told] = await reappliedBy({ control, definition } as never, 7);
+  await state.keepFirst(reappliedKey(7, "shop"), { tables: {}, notHeld, conflicts: 0, conflictFile: null, counts: {} });
+  const [told] = await reappliedBy({ state, definition } as never, 7);
   expect(told!.notHeld).toEqual(notHeld);
   expect(told!.leftOut).toEqual([
     "shop: large objects are not put back: 3 pieces of 64 KB that changed since are in the export and the quarantine only",

@@ -269,7 +269,7 @@ describe("a quarantine that holds what no export does", () => {
     exported(5, { notCompared: [], unreadable: { visits: "malformed" } });
     const run = running([]);
     // Of 3 there is no export; 4 was set aside before anybody was let in to it.
-    expect([...(await onlyCopies(run, catalogue, await neverWritten(run.control, catalogue)))]).toEqual([
+    expect([...(await onlyCopies(run, catalogue, await neverWritten(run.state, catalogue)))]).toEqual([
       ["pfa_quarantine_1", ["values of docs, column data"]],
       ["pfa_quarantine_3", ["there is no export of it"]],
       ["pfa_quarantine_5", ["table visits, which is damaged"]],
@@ -306,7 +306,7 @@ describe("whether users wrote to what was set aside", () => {
   async function unwritten(lineage: Lineage, ...rollouts: { does: DataAction; took?: true; state?: string }[]): Promise<boolean> {
     const epoch = rollouts.length + 1;
     const at = (one: number) => rollouts[one - 2];
-    const control = {
+    const state = {
       rollout: (one: number) =>
         Promise.resolve(
           one < 1
@@ -321,7 +321,7 @@ describe("whether users wrote to what was set aside", () => {
       snapshotOfEpoch: (_database: string, name: string, one: number) =>
         Promise.resolve(name === "before-v4" && at(one)?.took === true ? snapshot(4, { name, generation: 1 }) : null),
     };
-    const found = await neverWritten(control as unknown as Parameters<typeof neverWritten>[0], [entry(epoch, "quarantine", { lineage })]);
+    const found = await neverWritten(state as unknown as Parameters<typeof neverWritten>[0], [entry(epoch, "quarantine", { lineage })]);
     return found.length === 1;
   }
 

@@ -11,7 +11,7 @@ export { definition };
 export const MIGRATIONS = definition.databases["pfa"]!.migrations.map(({ name }) => name);
 export const SNAPSHOT = { database: "pfa", name: "before-v4.0.0", generation: 1 };
 
-/** Pins in force at v4.0.0 unless changed, as the control database gives them back: its jsonb has an order of keys of its own. */
+/** Pins in force at v4.0.0 unless changed, as the state database gives them back: its jsonb has an order of keys of its own. */
 export function recorded(change: Record<string, unknown> = {}, text?: string): Pins {
   return asJsonb(pinsOf(change, text)) as Pins;
 }

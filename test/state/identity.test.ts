@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ControlFile } from "../../databases/sqlite/state/file.ts";
+import { SqliteState } from "../../databases/sqlite/state/file.ts";
 import {
   claimRecord,
   ForeignStackError,
@@ -17,10 +17,10 @@ import {
 import type { Site } from "../../config/site.ts";
 
 let folder: string;
-let record: ControlFile;
+let record: SqliteState;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "backout-identity-"));
-  record = await ControlFile.create(join(folder, "record.db"));
+  record = await SqliteState.create(join(folder, "record.db"));
 });
 afterEach(async () => {
   await record.end();

@@ -91,7 +91,7 @@ describe("database", () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startServer();
-    await server.control.query("CREATE ROLE services LOGIN PASSWORD 'services'");
+    await server.admin.query("CREATE ROLE services LOGIN PASSWORD 'services'");
   });
   afterAll(() => server.remove());
 
@@ -124,16 +124,16 @@ describe("database", () => {
     for (let swap = 0; swap < 8; swap++) {
       await sleep(60);
       // Also ends who was let in a moment ago and is not to be seen yet: in its way, a rename would fail.
-      await fenceDatabase(server.control, "live");
-      await server.control.query(
+      await fenceDatabase(server.admin, "live");
+      await server.admin.query(
         "BEGIN; ALTER DATABASE live RENAME TO aside; ALTER DATABASE copy RENAME TO live; ALTER DATABASE aside RENAME TO copy; COMMIT",
       );
-      await server.control.query("ALTER DATABASE live ALLOW_CONNECTIONS true");
+      await server.admin.query("ALTER DATABASE live ALLOW_CONNECTIONS true");
     }
     stopped = true;
     expect((await writing).filter((each) => each.status === "rejected")).toEqual([]);
     await database.end();
-    await server.control.query("ALTER DATABASE copy ALLOW_CONNECTIONS true");
+    await server.admin.query("ALTER DATABASE copy ALLOW_CONNECTIONS true");
     const found: number[] = [];
     for (const name of ["live", "copy"]) {
       const admin = await connect(server.endpoint, name);
@@ -160,7 +160,7 @@ describe("database", () => {
   test("a session that is ended while idle ends nothing else", async () => {
     const database = await make("idle");
     await database.read("SELECT 1");
-    await server.control.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'idle'");
+    await server.admin.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'idle'");
     await sleep(20);
     expect(await database.read("SELECT 2 AS two")).toEqual([{ two: 2 }]);
     await database.end();

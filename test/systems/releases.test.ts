@@ -149,7 +149,7 @@ describe("worker v4.0.0", () => {
       "INSERT INTO pfa_write_queue (pfa_id, organization_id, operation, payload) VALUES ($1, 'org-rio', 'update', '{\"n\": 1}')",
       [pfaId],
     );
-  const control = (body: unknown) => fetch(`${pems.url}/__control`, { method: "POST", body: JSON.stringify(body) });
+  const state = (body: unknown) => fetch(`${pems.url}/__control`, { method: "POST", body: JSON.stringify(body) });
 
   test("drains the queue to PEMS, once each, and counts as an effect that cannot come back", async () => {
     const since = new Date().toISOString();
@@ -169,22 +169,22 @@ describe("worker v4.0.0", () => {
   });
 
   test("keeps a row that PEMS refuses, pushes it later, and sets a conflict aside", async () => {
-    await control({ failAuth: true });
+    await state({ failAuth: true });
     const worker = await stand.start("worker", "v4.0.0", database, { PEMS_URL: pems.url });
     await enqueue("R-1");
     await until(
       async () => (await countOf(database, "pfa_write_queue", "pfa_id = 'R-1' AND last_error LIKE '%401' AND status = 'pending'")) === 1,
     );
     expect(worker.errorLines().join("\n")).toContain("PEMS answered 401");
-    await control({});
+    await state({});
     await until(
       async () => (await countOf(database, "pfa_write_queue", "pfa_id = 'R-1' AND status = 'pushed' AND last_error IS NULL")) === 1,
     );
-    await control({ conflict: true });
+    await state({ conflict: true });
     await enqueue("R-2");
     await until(async () => (await countOf(database, "pfa_sync_conflict", "pfa_id = 'R-2'")) === 1);
     expect(await countOf(database, "pfa_write_queue", "pfa_id = 'R-2' AND status = 'failed'")).toBe(1);
-    await control({});
+    await state({});
     expect(await worker.stop()).toBe(0);
   });
 

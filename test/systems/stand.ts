@@ -62,8 +62,8 @@ export async function makeStand(): Promise<Stand> {
   const server = await startServer();
   const folder = await mkdtemp(join(tmpdir(), "backout-systems-"));
   const closing: (() => Promise<unknown>)[] = [];
-  await ensureRole(server.control, { name: "owner", password: "owner", login: false });
-  await ensureRole(server.control, { name: "services", password: "services", login: true });
+  await ensureRole(server.admin, { name: "owner", password: "owner", login: false });
+  await ensureRole(server.admin, { name: "services", password: "services", login: true });
   const run = async (file: string, release: string, environment: Record<string, string>): Promise<Program> => {
     const program = await startProgram(file, release, environment);
     closing.push(() => program.stop());
@@ -73,7 +73,7 @@ export async function makeStand(): Promise<Stand> {
     server,
     folder,
     makeDatabase: async (name, release) => {
-      await ensureDatabase(server.control, { name, owner: "owner" });
+      await ensureDatabase(server.admin, { name, owner: "owner" });
       const admin = await connect(server.endpoint, name);
       closing.push(() => admin.end());
       await grantServices(admin, { database: name, role: "services", owner: "owner" });

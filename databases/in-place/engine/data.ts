@@ -68,7 +68,7 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
 
 /** The schema is another one now: whether the snapshot taken before can be brought back into it is seen while users are out anyway. */
 async function tryAgain(run: Run, client: Client, database: string): Promise<void> {
-  const taken = (await run.control.readySnapshots()).filter((snapshot) => snapshot.database === database && snapshot.epoch === run.epoch);
+  const taken = (await run.state.readySnapshots()).filter((snapshot) => snapshot.database === database && snapshot.epoch === run.epoch);
   for (const snapshot of taken) {
     const problem = await tryAndKeep(run, client, snapshot);
     if (problem !== null) run.log("warning", `${snapshot.name}@${snapshot.generation} of ${database} is not armed: ${problem}`);
@@ -77,7 +77,7 @@ async function tryAgain(run: Run, client: Client, database: string): Promise<voi
 
 /** The safety dump is the quarantine and the way back; the restore, the catalogue and the lineage are one transaction. */
 export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
-  const { site, control, epoch } = run;
+  const { site, state, epoch } = run;
   const now = await lineage(run, database);
   if (satisfies(now, action)) return null;
   const live = liveName(site, database);
@@ -107,20 +107,20 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
     if (differences.length > 0) throw new InPlaceDiffersError(live, quarantine, differences);
     run.log(
       "info",
-      `${database} was restored in place in ${Math.round(restoreMs)} ms; ${control === null ? "" : quarantine} is its safety dump`,
+      `${database} was restored in place in ${Math.round(restoreMs)} ms; ${state === null ? "" : quarantine} is its safety dump`,
     );
     return { cutOverMs: performance.now() - startedAt, quarantine };
   });
 }
 
 async function goalOf(
-  { site, control }: Run,
+  { site, state }: Run,
   database: string,
   action: DataAction,
   snapshot: Snapshot | null,
 ): Promise<{ folder: string; lineage: Lineage }> {
   if (action.kind === "undo") {
-    const found = await quarantineOf(control, database, action.quarantine);
+    const found = await quarantineOf(state, database, action.quarantine);
     return { folder: dumpFolder(site, found.name), lineage: { ...found.lineage, quarantine: found.name } };
   }
   if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);

@@ -1,7 +1,7 @@
 /** What a rollout does with a live PostgreSQL database that can be neither renamed nor left: hosted ones. Slower, and users wait meanwhile. */
 import type { Client } from "pg";
 import { admittedWith, dumpFolder, endpointOf, liveName } from "../../../config/site.ts";
-import type { CatalogueDatabase, ControlRecord, Snapshot } from "../../../config/record.ts";
+import type { CatalogueDatabase, StateStore, Snapshot } from "../../../config/record.ts";
 import { compareEverything } from "../../postgres/comparison.ts";
 import { canonicalTable, connect, parseTable, qualified } from "../../postgres/connection.ts";
 import { dumpBytes, readDump, removeDump, takeDump } from "../dump.ts";
@@ -57,16 +57,16 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   foreign,
   leftBehind: async (...of) => [...(await leftBehind(...of)), ...(await settingsThatStay(...of))],
   giveBack,
-  ensureServices: async ({ site, control }) => ensureServices(site, clientOf(control)),
+  ensureServices: async ({ site, state }) => ensureServices(site, clientOf(state)),
   keepProperties: async (run, database, everythingOpen) => {
-    const client = clientOf(run.control);
+    const client = clientOf(run.state);
     if (!everythingOpen && (await savedProperties(client, database)) !== null) return;
     await saveProperties(
       client,
       database,
       await takenOver(
         run.site,
-        run.control,
+        run.state,
         database,
         await inDatabase(run.site, database, (live) => readProperties(live, liveName(run.site, database))),
       ),
@@ -78,7 +78,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
       return closeInPlace(client);
     }),
   admit: async (run, database, whom) => {
-    const saved = await savedProperties(clientOf(run.control), database);
+    const saved = await savedProperties(clientOf(run.state), database);
     if (saved === null) return;
     await inDatabase(run.site, database, (client) => admitInPlace(client, whom, { ...admittedWith(run.site), saved }));
   },
@@ -109,9 +109,9 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
     withScratch(keeping.site, snapshot.database, [snapshot.location], ([client]) => work(postgresSession(client!))),
   inCopy: (keeping, copy, work) =>
     withScratch(keeping.site, copy.database, [dumpFolder(keeping.site, copy.name)], ([client]) => work(postgresSession(client!))),
-  dropCopy: async ({ site, control }, copy) => {
+  dropCopy: async ({ site, state }, copy) => {
     if (copy.role === "quarantine") await removeDump(dumpFolder(site, copy.name));
-    await control.forgetDatabase(copy.oid);
+    await state.forgetDatabase(copy.oid);
   },
   make,
   cutOver,
@@ -137,7 +137,7 @@ async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatab
     throw new Error(`the dump of ${snapshot.name}@${snapshot.generation} restores other rows: ${wrong.map(([name]) => name).join(", ")}`);
   const name = derivedName(liveName(keeping.site, snapshot.database), `_tried_${snapshot.id}`);
   const { name: of, generation } = snapshot;
-  await enter(clientOf(keeping.control), {
+  await enter(clientOf(keeping.state), {
     name,
     database: snapshot.database,
     role: "armed",
@@ -146,10 +146,10 @@ async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatab
     epoch: snapshot.epoch,
     verified: { tables },
   });
-  return (await keeping.control.catalogued()).find((copy) => copy.name === name)!;
+  return (await keeping.state.catalogued()).find((copy) => copy.name === name)!;
 }
 
-async function rowsAtRisk(at: Looking & { control: ControlRecord }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
+async function rowsAtRisk(at: Looking & { state: StateStore }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
   const live = liveName(at.site, database);
   return inDatabase(at.site, database, async (client) => {
     const [rows, now, { leftAlone }] = [await approximateRows(client), await quickStatistics(client, live), await readExtent(client)];

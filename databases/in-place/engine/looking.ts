@@ -14,7 +14,7 @@ import { appliedMigrations } from "../../postgres/migrations.ts";
 import { databaseSizeBytes } from "../../postgres/space.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
 import { constraintStates } from "../../postgres/constraint-states.ts";
-import { openControl } from "../../open-state.ts";
+import { openState } from "../../open-state.ts";
 import type { Looking } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
@@ -43,8 +43,8 @@ export async function facts(at: Looking, database: string): Promise<DatabaseFact
   }
 }
 
-export async function lineage({ site, control }: Looking, database: string): Promise<Lineage> {
-  return control === null ? NO_LINEAGE : (await liveLineage(clientOf(control), liveName(site, database))).lineage;
+export async function lineage({ site, state }: Looking, database: string): Promise<Lineage> {
+  return state === null ? NO_LINEAGE : (await liveLineage(clientOf(state), liveName(site, database))).lineage;
 }
 
 export async function refuseUnfenceable({ site }: Looking, databases: readonly string[]): Promise<void> {
@@ -81,16 +81,16 @@ export async function liveBytes({ site }: Looking, database: string): Promise<nu
 }
 
 /** By location for snapshots, by name for quarantines. */
-export async function copyBytes({ site, definition, control: given }: Looking): Promise<Map<string, number>> {
+export async function copyBytes({ site, definition, state: given }: Looking): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
-  const control = given ?? (await openControl(site, definition));
-  if (control === null) return sizes;
+  const state = given ?? (await openState(site, definition));
+  if (state === null) return sizes;
   try {
-    for (const { location } of await control.readySnapshots()) sizes.set(location, await dumpBytes(location).catch(() => 0));
-    for (const { role, name } of await control.catalogued())
+    for (const { location } of await state.readySnapshots()) sizes.set(location, await dumpBytes(location).catch(() => 0));
+    for (const { role, name } of await state.catalogued())
       if (role === "quarantine") sizes.set(name, await dumpBytes(dumpFolder(site, name)).catch(() => 0));
     return sizes;
   } finally {
-    if (given === null) await control.end();
+    if (given === null) await state.end();
   }
 }

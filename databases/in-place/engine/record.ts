@@ -2,7 +2,7 @@
 import type { Client } from "pg";
 import pg from "pg";
 import type { CatalogueDatabase, DatabaseRole } from "../../../config/record.ts";
-import { CONTROL_SCHEMA } from "../control-schema.ts";
+import { STATE_SCHEMA } from "../state-schema.ts";
 import type { Lineage } from "../../../config/plan.ts";
 
 export interface Entry extends Pick<CatalogueDatabase, "name" | "database" | "lineage" | "snapshotId" | "epoch"> {
@@ -13,7 +13,7 @@ export interface Entry extends Pick<CatalogueDatabase, "name" | "database" | "li
 /** The live database's entry, as one statement that can share the restore's transaction. */
 export function liveStatement({ name, database, lineage, snapshotId, epoch }: Omit<Entry, "role">): string {
   return (
-    `INSERT INTO ${CONTROL_SCHEMA}.databases (oid, name, database, role, lineage, snapshot_id, epoch) ` +
+    `INSERT INTO ${STATE_SCHEMA}.databases (oid, name, database, role, lineage, snapshot_id, epoch) ` +
     `SELECT oid::bigint, ${text(name)}, ${text(database)}, 'live', ${json(lineage)}, ${snapshotId ?? "NULL"}, ${epoch} FROM pg_catalog.pg_database WHERE datname = current_database() ` +
     "ON CONFLICT (oid) DO UPDATE SET lineage = excluded.lineage, snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, name = excluded.name, created_at = clock_timestamp()"
   );
@@ -21,7 +21,7 @@ export function liveStatement({ name, database, lineage, snapshotId, epoch }: Om
 
 /** A dump's entry: a quarantine, or a snapshot that was looked through. The same name again replaces it. */
 export function dumpStatements({ name, database, role, lineage, snapshotId, epoch, verified }: Entry): string[] {
-  const table = `${CONTROL_SCHEMA}.databases`;
+  const table = `${STATE_SCHEMA}.databases`;
   return [
     `DELETE FROM ${table} WHERE name = ${text(name)} AND oid < 0`,
     `INSERT INTO ${table} (oid, name, database, role, lineage, snapshot_id, epoch, verified) ` +

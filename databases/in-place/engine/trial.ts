@@ -1,6 +1,6 @@
 /** Whether a dump can be brought back into the database as it is now: tried inside the fence, where nobody waits for the locks that it takes. */
 import type { Client } from "pg";
-import type { ControlRecord, Snapshot } from "../../../config/record.ts";
+import type { StateStore, Snapshot } from "../../../config/record.ts";
 import { endpointOf } from "../../../config/site.ts";
 import { readExtent } from "../extent.ts";
 import { schemaFingerprint } from "../fingerprint.ts";
@@ -19,19 +19,19 @@ interface Trial {
 const trialKey = (snapshot: Snapshot): string => `in-place trial: ${snapshot.id}`;
 
 /** Tries it and keeps what came of it. @returns why it cannot be brought back; null where it can */
-export async function tryAndKeep({ site, control }: Run, client: Client, snapshot: Snapshot): Promise<string | null> {
+export async function tryAndKeep({ site, state }: Run, client: Client, snapshot: Snapshot): Promise<string | null> {
   const problem = await tryInPlace({ client, endpoint: endpointOf(site) }, snapshot.location).then(
     () => null,
     (error: unknown) => (error as Error).message,
   );
   const trial: Trial = { fingerprint: await schemaFingerprint(client, await readExtent(client)), problem };
-  await control.keep(trialKey(snapshot), trial);
+  await state.keep(trialKey(snapshot), trial);
   return problem;
 }
 
 /** Why a snapshot that was read through is not armed all the same; null where nothing speaks against it. */
-export async function notArmedBecause({ site, control }: Looking & { control: ControlRecord }, snapshot: Snapshot): Promise<string | null> {
-  const trial = await control.kept<Trial>(trialKey(snapshot));
+export async function notArmedBecause({ site, state }: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null> {
+  const trial = await state.kept<Trial>(trialKey(snapshot));
   if (trial === null) return "it was not tried in the live database yet";
   if (trial.problem !== null) return trial.problem;
   const now = await inDatabase(site, snapshot.database, async (client) => schemaFingerprint(client, await readExtent(client)));

@@ -15,7 +15,7 @@ import { makeComplete } from "./making.ts";
 
 export interface DumpDriverOptions {
   /** A session in a database that is neither source nor target, outside a transaction. */
-  control: pg.Client;
+  admin: pg.Client;
   /** How the tools reach the same server. */
   endpoint: Endpoint;
   /** Parallel jobs. @default 2 */
@@ -40,13 +40,13 @@ export class DumpToolError extends Error {
 }
 
 export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
-  const { control, endpoint, jobs = 2 } = options;
+  const { admin, endpoint, jobs = 2 } = options;
   const tools = (): Promise<ClientTools> => toolsFor(options);
   return {
     name: "dump",
     check: async () => {
       await tools();
-      if (!(await isSuperuser(control)))
+      if (!(await isSuperuser(admin)))
         throw new Error("the dump driver needs a superuser: row level security and ownership are kept only then");
     },
     take: async (source, folder) => {
@@ -55,8 +55,8 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       const making = makingFolder(folder);
       await rm(making, { recursive: true, force: true });
       await mkdir(dirname(folder), { recursive: true });
-      await reachableToTools(control, source, async () => {
-        const { encoding } = await readProperties(control, source);
+      await reachableToTools(admin, source, async () => {
+        const { encoding } = await readProperties(admin, source);
         await runTool(found, found.pgDump, dumpArguments(endpoint, source, making, jobs, encoding), endpoint);
         await writeManifest(making, await describeDump(options, source, making, found));
       });
@@ -66,11 +66,11 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
     restoreTo: async ({ location }, database): Promise<Restored> => {
       const found = await tools();
       const manifest = await verifyDump(location);
-      await makeComplete(control, database, async (making) => {
-        await control.query(createStatement(making, manifest));
+      await makeComplete(admin, database, async (making) => {
+        await admin.query(createStatement(making, manifest));
         await runTool(found, found.pgRestore, restoreArguments(endpoint, making, location, jobs), endpoint);
-        await allowConnections(control, making, false);
-        await limitConnections(control, making, -1);
+        await allowConnections(admin, making, false);
+        await limitConnections(admin, making, -1);
       });
       return { database, notes: manifest.materializedViews.map((name) => `materialized view ${name} was refreshed by the restore`) };
     },
@@ -84,26 +84,26 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
     sizeBytes: async ({ location }) =>
       Object.values((await readManifest(location)).files).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     spaceNeededBytes: async (of) =>
-      "database" in of ? databaseSizeBytes(control, of.database) : (await readManifest(of.snapshot.location)).databaseBytes,
+      "database" in of ? databaseSizeBytes(admin, of.database) : (await readManifest(of.snapshot.location)).databaseBytes,
   };
 }
 
-async function toolsFor({ control, toolFolders }: DumpDriverOptions): Promise<ClientTools> {
-  const { rows } = await control.query<{ major: number }>("SELECT current_setting('server_version_num')::int / 10000 AS major");
+async function toolsFor({ admin, toolFolders }: DumpDriverOptions): Promise<ClientTools> {
+  const { rows } = await admin.query<{ major: number }>("SELECT current_setting('server_version_num')::int / 10000 AS major");
   return findClientTools(rows[0]?.major ?? 0, toolFolders);
 }
 
 /** pg_dump has to connect, several times: into a fenced database, as superuser only, for as long as it takes. */
-async function reachableToTools(control: pg.Client, source: string, work: () => Promise<void>): Promise<void> {
-  const { allowConnections: open, connectionLimit } = await readProperties(control, source);
+async function reachableToTools(admin: pg.Client, source: string, work: () => Promise<void>): Promise<void> {
+  const { allowConnections: open, connectionLimit } = await readProperties(admin, source);
   if (open) return work();
-  await limitConnections(control, source, 0);
-  await allowConnections(control, source, true);
+  await limitConnections(admin, source, 0);
+  await allowConnections(admin, source, true);
   try {
     await work();
   } finally {
-    await allowConnections(control, source, false);
-    await limitConnections(control, source, connectionLimit);
+    await allowConnections(admin, source, false);
+    await limitConnections(admin, source, connectionLimit);
   }
 }
 
@@ -155,13 +155,13 @@ export function createStatement(database: string, { encoding, collate, ctype, pr
 }
 
 async function describeDump(
-  { control, endpoint }: DumpDriverOptions,
+  { admin, endpoint }: DumpDriverOptions,
   source: string,
   folder: string,
   { version }: ClientTools,
 ): Promise<DumpManifest> {
-  const properties: DatabaseProperties = await readProperties(control, source);
-  const { rows } = await control.query<{ version: string }>("SELECT current_setting('server_version') AS version");
+  const properties: DatabaseProperties = await readProperties(admin, source);
+  const { rows } = await admin.query<{ version: string }>("SELECT current_setting('server_version') AS version");
   const views = await withSession(endpoint, source, (client) =>
     client.query<{ name: string }>("SELECT schemaname || '.' || matviewname AS name FROM pg_matviews WHERE ispopulated ORDER BY 1"),
   );
@@ -172,7 +172,7 @@ async function describeDump(
     serverVersion: rows[0]?.version ?? "",
     toolVersion: version,
     takenAt: new Date().toISOString(),
-    databaseBytes: await databaseSizeBytes(control, source),
+    databaseBytes: await databaseSizeBytes(admin, source),
     ...{ encoding, collate, ctype, provider, locale },
     materializedViews: views.rows.map(({ name }) => name),
     files: await hashFiles(folder),

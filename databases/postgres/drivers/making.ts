@@ -10,26 +10,26 @@ import { SnapshotExistsError } from "./driver.ts";
  * A backend whose client died goes on copying: the lock makes the next attempt wait for it, so that it finds what that one left.
  * @throws SnapshotExistsError when `name` is taken
  */
-export async function makeComplete(control: pg.Client, name: string, make: (making: string) => Promise<void>): Promise<void> {
+export async function makeComplete(admin: pg.Client, name: string, make: (making: string) => Promise<void>): Promise<void> {
   const making = makingName(name);
-  await control.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`backout making ${name}`]);
+  await admin.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`backout making ${name}`]);
   try {
-    if ((await findDatabase(control, name)) !== null) throw new SnapshotExistsError(`database "${name}"`);
-    await dropDatabase(control, making);
+    if ((await findDatabase(admin, name)) !== null) throw new SnapshotExistsError(`database "${name}"`);
+    await dropDatabase(admin, making);
     try {
       await make(making);
-      await control.query(`ALTER DATABASE ${quote(making)} RENAME TO ${quote(name)}`);
+      await admin.query(`ALTER DATABASE ${quote(making)} RENAME TO ${quote(name)}`);
     } catch (error) {
-      await dropDatabase(control, making).catch(() => undefined);
+      await dropDatabase(admin, making).catch(() => undefined);
       throw error;
     }
   } finally {
-    await control.query("SELECT pg_advisory_unlock(hashtextextended($1, 0))", [`backout making ${name}`]).catch(() => undefined);
+    await admin.query("SELECT pg_advisory_unlock(hashtextextended($1, 0))", [`backout making ${name}`]).catch(() => undefined);
   }
 }
 
-export async function dropDatabase(control: pg.Client, name: string): Promise<"already" | "removed"> {
-  if ((await findDatabase(control, name)) === null) return "already";
-  await control.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+export async function dropDatabase(admin: pg.Client, name: string): Promise<"already" | "removed"> {
+  if ((await findDatabase(admin, name)) === null) return "already";
+  await admin.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
   return "removed";
 }

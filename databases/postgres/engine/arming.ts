@@ -22,14 +22,14 @@ import { clientOf } from "./session.ts";
 export async function armedCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const ready = await readyCopy(run, snapshot);
   if (ready !== null) return ready;
-  return run.control.whileArming(async () => (await readyCopy(run, snapshot)) ?? makeArmed(run, snapshot));
+  return run.state.whileArming(async () => (await readyCopy(run, snapshot)) ?? makeArmed(run, snapshot));
 }
 
 /** An armed copy that nobody wrote to since it was verified: the server has counted no session in it. */
 async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
-  for (const copy of await copiesOf(run.control, snapshot)) {
+  for (const copy of await copiesOf(run.state, snapshot)) {
     if (copy.verified === null) continue;
-    if (await untouched(clientOf(run.control), copy)) return copy;
+    if (await untouched(clientOf(run.state), copy)) return copy;
     run.log("warning", `armed copy ${copy.name} was written to since it was verified: it is verified again`);
     if ((await verifyCopy(run, snapshot, copy.name)).length === 0) return copy;
     await dropCopy(run, copy);
@@ -69,8 +69,8 @@ async function pristineManifest(run: Keeping, snapshot: Snapshot): Promise<Manif
   );
 }
 
-async function keepManifest({ control }: Keeping, snapshot: Snapshot, manifest: Manifest): Promise<Manifest> {
-  await control.setManifest(snapshot.id, manifest);
+async function keepManifest({ state }: Keeping, snapshot: Snapshot, manifest: Manifest): Promise<Manifest> {
+  await state.setManifest(snapshot.id, manifest);
   snapshot.manifest = manifest as unknown as Record<string, unknown>;
   return manifest;
 }
@@ -103,7 +103,7 @@ async function unrecordedDifferences(run: Keeping, snapshot: Snapshot, copy: Cli
 
 /** A copy accepts no connections until it is cut over to: nobody can change what was verified. */
 async function insideCopy<T>(run: Keeping, name: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = await sessionInside(endpointOf(run.site), clientOf(run.control), name);
+  const client = await sessionInside(endpointOf(run.site), clientOf(run.state), name);
   try {
     return await work(client);
   } finally {
@@ -114,7 +114,7 @@ async function insideCopy<T>(run: Keeping, name: string, work: (client: Client) 
 /** Reads what the snapshot held: from the pristine copy, or, where the snapshot is a dump, from an armed one. */
 export async function withCopy<T>(run: Keeping, snapshot: Snapshot, work: (client: Client) => Promise<T>): Promise<T> {
   if (snapshot.driver === "template") return withSession(endpointOf(run.site), snapshot.location, work, { readOnly: true });
-  const client = clientOf(run.control);
+  const client = clientOf(run.state);
   const copy = await armedCopy(run, snapshot);
   const before = await sessionsEver(client, copy.name);
   const result = await insideCopy(run, copy.name, work);
@@ -138,14 +138,14 @@ export async function inSnapshot<T>(run: Keeping, snapshot: Snapshot, work: (ses
 async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promise<string[]> {
   const expected =
     snapshot.driver === "template" ? await pristineManifest(run, snapshot) : (snapshot.manifest as unknown as Manifest | null);
-  const before = await sessionsEver(clientOf(run.control), name);
+  const before = await sessionsEver(clientOf(run.state), name);
   const { differences, statistics } = await insideCopy(run, name, async (client) => ({
     differences: await differencesOf(run, snapshot, expected, client),
     statistics: await quickStatistics(client, name),
   }));
   if (differences.length > 0) return differences;
-  const sessions = await sessionsSettled(clientOf(run.control), name, before);
-  await clientOf(run.control).query(
+  const sessions = await sessionsSettled(clientOf(run.state), name, before);
+  await clientOf(run.state).query(
     "UPDATE databases SET verified = $2 WHERE oid = (SELECT oid::bigint FROM pg_database WHERE datname = $1)",
     [name, JSON.stringify({ ...statistics, sessions })],
   );
@@ -158,9 +158,9 @@ export function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase
 }
 
 /** Writes what was copied to disk: every DROP DATABASE of a later update would wait for it. A server of somebody else's is left alone. */
-async function settle({ site, control }: Keeping): Promise<void> {
+async function settle({ site, state }: Keeping): Promise<void> {
   if (site.server?.embedded !== true) return;
-  await clientOf(control).query("CHECKPOINT");
+  await clientOf(state).query("CHECKPOINT");
 }
 
 /** Restores a copy of the snapshot beside the live database and verifies it. */
@@ -169,8 +169,8 @@ async function makeArmed(
   snapshot: Snapshot,
   copied: () => Promise<void> = () => Promise.resolve(),
 ): Promise<CatalogueDatabase> {
-  const client = clientOf(run.control);
-  for (const left of await copiesOf(run.control, snapshot)) if (left.verified === null) await dropCopy(run, left);
+  const client = clientOf(run.state);
+  for (const left of await copiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const base = liveName(run.site, snapshot.database);
   const taken = await withoutOrphans(client, base);
   let serial = 1;
@@ -194,11 +194,11 @@ async function makeArmed(
   if (differences.length > 0) {
     await dropCopy(
       run,
-      (await copiesOf(run.control, snapshot)).find((copy) => copy.name === name)!,
+      (await copiesOf(run.state, snapshot)).find((copy) => copy.name === name)!,
     );
     throw new CopyDiffersError(name, differences);
   }
-  return (await copiesOf(run.control, snapshot)).find((copy) => copy.name === name)!;
+  return (await copiesOf(run.state, snapshot)).find((copy) => copy.name === name)!;
 }
 
 /** Names of all databases, after armed copies that were made but never entered in the catalogue are dropped. */
@@ -222,13 +222,13 @@ function isArmedName(base: string, name: string): boolean {
   return name === own || name === makingName(own);
 }
 
-export async function dropCopy({ control }: Keeping, copy: CatalogueDatabase): Promise<void> {
+export async function dropCopy({ state }: Keeping, copy: CatalogueDatabase): Promise<void> {
   // What is set aside is as it was live; a template is not dropped.
-  await clientOf(control)
+  await clientOf(state)
     .query(`ALTER DATABASE ${quote(copy.name)} IS_TEMPLATE false`)
     .catch((error: { code?: string }) => {
       if (error.code !== "3D000") throw error;
     });
-  await clientOf(control).query(`DROP DATABASE IF EXISTS ${quote(copy.name)} WITH (FORCE)`);
-  await control.forgetDatabase(copy.oid);
+  await clientOf(state).query(`DROP DATABASE IF EXISTS ${quote(copy.name)} WITH (FORCE)`);
+  await state.forgetDatabase(copy.oid);
 }

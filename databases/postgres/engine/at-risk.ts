@@ -1,7 +1,7 @@
 /** Rows written since a snapshot of a PostgreSQL database: counted row by row, or estimated from the server's counters. */
 import type { Client } from "pg";
 import { catalogued, liveLineage } from "../state/catalogue.ts";
-import type { ControlRecord, Snapshot } from "../../../config/record.ts";
+import type { StateStore, Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName } from "../../../config/site.ts";
 import { withSession } from "../connection.ts";
 import { sessionInside } from "../fence.ts";
@@ -11,9 +11,9 @@ import type { AtRisk, Looking } from "../../engine.ts";
 import type { Run } from "../../../config/run.ts";
 import { clientOf } from "./session.ts";
 
-type Controlled = Looking & { control: ControlRecord };
+type WithState = Looking & { state: StateStore };
 
-export async function rowsAtRisk(run: Controlled, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
+export async function rowsAtRisk(run: WithState, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
   const live = liveName(run.site, database);
   return withSession(endpointOf(run.site), live, async (current) => {
     const [now, rows] = [await quickStatistics(current, live), await approximateRows(current)];
@@ -34,7 +34,7 @@ function orderOf({ definition }: Looking, database: string): string[] {
 }
 
 /** Counters only compare within one database: the snapshot's own where the live one is what it was taken from, else the armed copy's. */
-async function estimateSince(run: Controlled, live: string, snapshot: Snapshot, now: Statistics): Promise<Estimate | CountersLostError> {
+async function estimateSince(run: WithState, live: string, snapshot: Snapshot, now: Statistics): Promise<Estimate | CountersLostError> {
   const before = await statisticsBefore(run, live, snapshot);
   if (before === null) return new CountersLostError("none were read when the data was as it is in the snapshot");
   try {
@@ -45,11 +45,11 @@ async function estimateSince(run: Controlled, live: string, snapshot: Snapshot, 
   }
 }
 
-async function statisticsBefore(run: Controlled, live: string, snapshot: Snapshot): Promise<Statistics | null> {
-  const { oid } = await liveLineage(clientOf(run.control), live);
+async function statisticsBefore(run: WithState, live: string, snapshot: Snapshot): Promise<Statistics | null> {
+  const { oid } = await liveLineage(clientOf(run.state), live);
   const taken = snapshot.statistics as unknown as Statistics | null;
   if (taken !== null && Number(taken.databaseOid) === oid) return taken;
-  const entry = (await catalogued(clientOf(run.control))).find((database) => database.oid === oid);
+  const entry = (await catalogued(clientOf(run.state))).find((database) => database.oid === oid);
   return entry?.snapshotId === snapshot.id ? (entry.verified as unknown as Statistics | null) : null;
 }
 
@@ -83,7 +83,7 @@ export async function estimated({ tables, unknown }: Estimate, order: string[], 
 
 /** Counts row by row inside the fence. */
 export async function rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk> {
-  const current = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
+  const current = await sessionInside(endpointOf(run.site), clientOf(run.state), liveName(run.site, database));
   try {
     const { withCopy } = await import("./arming.ts");
     return await withCopy(run, snapshot, (base) => compare(base, current, orderOf(run, database)));
@@ -93,7 +93,7 @@ export async function rowsSince(run: Run, database: string, snapshot: Snapshot):
 }
 
 /** A dump is read by restoring it: the copy is the armed one, and stays. */
-async function countOpen(run: Controlled, database: string, snapshot: Snapshot, current: Client): Promise<AtRisk> {
+async function countOpen(run: WithState, database: string, snapshot: Snapshot, current: Client): Promise<AtRisk> {
   const { withCopy } = await import("./arming.ts");
   return withCopy({ ...run, log: () => undefined }, snapshot, (base) => compare(base, current, orderOf(run, database)));
 }

@@ -26,7 +26,7 @@ import { ensureServices } from "./roles.ts";
 import { clientOf } from "./session.ts";
 
 export async function make(run: Run, database: string): Promise<void> {
-  const client = clientOf(run.control);
+  const client = clientOf(run.state);
   const live = liveName(run.site, database);
   await ensureOwnRole(client, run.site, { name: ownerRole(run.site), login: false, password: secretOf(run.site, "database-owner") });
   await ensureServices(run.site, client);
@@ -41,12 +41,12 @@ export async function make(run: Run, database: string): Promise<void> {
   });
 }
 
-export async function migrate({ site, definition, control }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+export async function migrate({ site, definition, state }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
   const live = liveName(site, database);
   const client =
-    plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(control), live);
+    plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(state), live);
   try {
-    await ensureServices(site, clientOf(control));
+    await ensureServices(site, clientOf(state));
     const owner = await ownerOfObjects(client);
     const known = migrationsOf(definition, database);
     const { up, back } = migrationsToRun(
@@ -74,7 +74,7 @@ export async function migrate({ site, definition, control }: Run, database: stri
  */
 export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
   const { epoch } = run;
-  const client = clientOf(run.control);
+  const client = clientOf(run.state);
   const live = liveName(run.site, database);
   const now = await liveLineage(client, live);
   const quarantine = derivedName(live, `_quarantine_${epoch}`);
@@ -131,7 +131,7 @@ interface Replacement {
 
 async function replacementFor(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<Replacement> {
   if (action.kind === "undo") {
-    const found = await quarantineOf(run.control, database, action.quarantine);
+    const found = await quarantineOf(run.state, database, action.quarantine);
     return { name: found.name, lineage: { ...found.lineage, quarantine: found.name }, snapshotId: null, verified: null };
   }
   if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);
@@ -146,7 +146,7 @@ async function replacementFor(run: Run, database: string, action: DataAction, sn
 }
 
 export async function exportReplaced(run: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {
-  const base = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, safety.database));
+  const base = await sessionInside(endpointOf(run.site), clientOf(run.state), liveName(run.site, safety.database));
   return withCopy(run, safety, (current) => exportDifferences({ base, current, folder, runId })).finally(() => base.end());
 }
 
@@ -158,13 +158,13 @@ export async function exportSince(
   runId: string,
 ): Promise<ExportFile[]> {
   // Nobody may change what is set aside: it accepts no connections.
-  const current = await sessionInside(endpointOf(run.site), clientOf(run.control), quarantine.name);
+  const current = await sessionInside(endpointOf(run.site), clientOf(run.state), quarantine.name);
   return withCopy(run, snapshot, (base) => exportDifferences({ base, current, folder, runId })).finally(() => current.end());
 }
 
 /** In one transaction with every foreign key at work; rows that clash with what is there are left out and told. */
 export async function putBack(run: Run, database: string, folder: string, runId: string): Promise<PutBack> {
-  const live = await sessionInside(endpointOf(run.site), clientOf(run.control), liveName(run.site, database));
+  const live = await sessionInside(endpointOf(run.site), clientOf(run.state), liveName(run.site, database));
   try {
     const { tables, conflictFile, notHeld } = await reapply({
       live,

@@ -14,7 +14,7 @@ export function declaredDriver(site: Site): DriverName {
   return driver;
 }
 
-/** @param control session in the control database. */
-export function driverFor(site: Site, control: Client, name: DriverName): SnapshotDriver {
-  return name === "dump" ? dumpDriver({ endpoint: endpointOf(site), control }) : templateDriver({ control });
+/** @param admin session in the state database. */
+export function driverFor(site: Site, admin: Client, name: DriverName): SnapshotDriver {
+  return name === "dump" ? dumpDriver({ endpoint: endpointOf(site), admin }) : templateDriver({ admin });
 }

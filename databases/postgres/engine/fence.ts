@@ -9,15 +9,15 @@ import { clientOf } from "./session.ts";
 
 /** What CREATE DATABASE does not copy, as it is while nothing is closed; while something is, the record of before stays. */
 export async function keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void> {
-  const client = clientOf(run.control);
+  const client = clientOf(run.state);
   if (!everythingOpen && (await savedProperties(client, database)) !== null) return;
   const properties = await readProperties(client, liveName(run.site, database)).catch(() => null);
-  if (properties !== null) await saveProperties(client, database, await takenOver(run.site, run.control, database, properties));
+  if (properties !== null) await saveProperties(client, database, await takenOver(run.site, run.state, database, properties));
 }
 
 /** On what is live now, and on what was set aside: an attempt before may have left it half open. Connections to both stay refused. */
 export async function putBackProperties(run: Run, database: string, quarantine?: string): Promise<void> {
-  const client = clientOf(run.control);
+  const client = clientOf(run.state);
   const saved = await savedProperties(client, database);
   if (saved === null) return;
   for (const name of [liveName(run.site, database), ...(quarantine === undefined ? [] : [quarantine])])
@@ -25,11 +25,11 @@ export async function putBackProperties(run: Run, database: string, quarantine?:
 }
 
 export async function close(run: Run, database: string): Promise<FenceOutcome> {
-  return fenceDatabase(clientOf(run.control), liveName(run.site, database), { timeoutMs: 30_000, retryMs: 20 });
+  return fenceDatabase(clientOf(run.state), liveName(run.site, database), { timeoutMs: 30_000, retryMs: 20 });
 }
 
 export async function admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void> {
-  const client = clientOf(run.control);
+  const client = clientOf(run.state);
   const saved = await savedProperties(client, database);
   if (saved !== null) await admitStage(client, liveName(run.site, database), whom, { ...admittedWith(run.site), saved });
 }

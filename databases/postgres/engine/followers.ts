@@ -31,7 +31,7 @@ export async function leftBehind({ site }: Looking, database: string, action: Da
 export async function wentAlong(run: Run, database: string, quarantine: string): Promise<string[]> {
   const live = liveName(run.site, database);
   const inside = async <T>(name: string, work: Parameters<typeof withSession<T>>[2]): Promise<T> => {
-    const session = await sessionInside(endpointOf(run.site), clientOf(run.control), name);
+    const session = await sessionInside(endpointOf(run.site), clientOf(run.state), name);
     return work(session).finally(() => session.end());
   };
   const old = await inside(quarantine, followers);

@@ -2,9 +2,9 @@
 import type { Client } from "pg";
 import { catalogued, liveLineage } from "../state/catalogue.ts";
 import { requireOwn } from "../../../state/identity.ts";
-import type { ControlRecord } from "../../../config/record.ts";
-import { ControlStore } from "../state/store.ts";
-import { controlName, endpointOf, liveName, ownerRole, servicesRole, type Site } from "../../../config/site.ts";
+import type { StateStore } from "../../../config/record.ts";
+import { PostgresState } from "../state/store.ts";
+import { stateDatabase, endpointOf, liveName, ownerRole, servicesRole, type Site } from "../../../config/site.ts";
 import { UnreachableError, withSession } from "../connection.ts";
 import { describeInspection, inspect, refusedByTriggers, type Inspection } from "../inspection.ts";
 import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../properties.ts";
@@ -20,21 +20,21 @@ import { clientOf } from "./session.ts";
 const foundKey = (database: string): string => `found: ${database}`;
 
 /** Whether the live database was made or taken over by this stack. */
-async function isKnown(control: ControlRecord, database: string, live: string): Promise<boolean> {
-  return (await control.kept(foundKey(database))) !== null || (await isOwn(control, live));
+async function isKnown(state: StateStore, database: string, live: string): Promise<boolean> {
+  return (await state.kept(foundKey(database))) !== null || (await isOwn(state, live));
 }
 
-async function isOwn(control: ControlRecord, live: string): Promise<boolean> {
-  if ((await control.lastOpenRollout()) !== null) return true;
-  const { oid } = await liveLineage(clientOf(control), live);
-  return (await catalogued(clientOf(control))).some((entry) => entry.role === "live" && entry.oid === oid);
+async function isOwn(state: StateStore, live: string): Promise<boolean> {
+  if ((await state.lastOpenRollout()) !== null) return true;
+  const { oid } = await liveLineage(clientOf(state), live);
+  return (await catalogued(clientOf(state))).some((entry) => entry.role === "live" && entry.oid === oid);
 }
 
 /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @throws ForeignStackError */
 export async function foreign(at: Looking, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]> {
-  const { site, control } = at;
+  const { site, state } = at;
   const live = liveName(site, database);
-  const known = control !== null && (await isKnown(control, database, live));
+  const known = state !== null && (await isKnown(state, database, live));
   const reasons = [...(await missingRoles(site)), ...(await rolesOfOthers(site))];
   if (plan.action.kind === "create") return reasons;
   if (!known) await requireNobodys(at, live);
@@ -92,11 +92,11 @@ async function requireNobodys({ site, definition }: Looking, live: string): Prom
     const found = await client.query<{ oid: string }>("SELECT oid::bigint AS oid FROM pg_database WHERE datname = $1", [live]);
     return { records: rows.map(({ name }) => name), oid: Number(found.rows[0]?.oid) };
   });
-  const inside = await ControlStore.openInside(endpoint, live).catch(() => null);
+  const inside = await PostgresState.openInside(endpoint, live).catch(() => null);
   if (inside !== null) await requireOwn(inside, site).finally(() => inside.end());
   for (const name of records) {
-    if (name === controlName(site, definition)) continue;
-    const other = await ControlStore.open(endpoint, name).catch(() => null);
+    if (name === stateDatabase(site, definition)) continue;
+    const other = await PostgresState.open(endpoint, name).catch(() => null);
     try {
       if (other !== null && (await other.catalogued()).some((entry) => entry.role === "live" && entry.oid === oid))
         await requireOwn(other, site);
@@ -120,15 +120,15 @@ async function missingRoles(site: Site): Promise<string[]> {
 /** What is kept as the users' of a live database. One that is found is taken over: its services' role comes to it, and everything else stays. */
 export async function takenOver(
   site: Site,
-  control: ControlRecord,
+  state: StateStore,
   database: string,
   properties: DatabaseProperties,
 ): Promise<DatabaseProperties> {
   const live = liveName(site, database);
-  const client = clientOf(control);
+  const client = clientOf(state);
   // What was found may have been kept by a run that was killed before it let the services in.
-  if (await isOwn(control, live)) return properties;
-  await control.keepFirst(foundKey(database), properties);
+  if (await isOwn(state, live)) return properties;
+  await state.keepFirst(foundKey(database), properties);
   await ensureServices(site, client);
   await withSession(endpointOf(site), live, async (inside) => {
     const grant = { database: live, role: servicesRole(site) };
@@ -145,21 +145,21 @@ function isOpenToAll({ grants }: DatabaseProperties): boolean {
 }
 
 /** The live database as its users have it: open, with their owner, limit and grants; of one that was found, without what backout gave its own roles. */
-export async function giveBack(at: Looking & { control: ControlRecord }, database: string): Promise<void> {
+export async function giveBack(at: Looking & { state: StateStore }, database: string): Promise<void> {
   await giveBackLive(at, database);
-  await unmarkRoles(clientOf(at.control), at.site);
+  await unmarkRoles(clientOf(at.state), at.site);
 }
 
-async function giveBackLive({ site, control }: Looking & { control: ControlRecord }, database: string): Promise<void> {
-  const client: Client = clientOf(control);
+async function giveBackLive({ site, state }: Looking & { state: StateStore }, database: string): Promise<void> {
+  const client: Client = clientOf(state);
   const live = liveName(site, database);
   if (!(await liveLineage(client, live)).exists) return;
   const current = await readProperties(client, live);
   const saved = await savedProperties(client, database);
-  const last = await control.lastRollout();
+  const last = await state.lastRollout();
   const isOpen = current.allowConnections && (last === null || last.state === "open" || last.state === "refused");
   const theirs = isOpen || saved === null ? current : saved;
-  const found = await control.kept<DatabaseProperties>(foundKey(database));
+  const found = await state.kept<DatabaseProperties>(foundKey(database));
   const own = found === null ? [] : [servicesRole(site), ownerRole(site)];
   const grants = theirs.grants.filter(({ grantee }) => grantee === null || !own.includes(grantee));
   const acl = found !== null && sameGrants(grants, found.grants) ? found.acl : found === null ? theirs.acl : undefined;
@@ -171,5 +171,5 @@ async function giveBackLive({ site, control }: Looking & { control: ControlRecor
     await revokeSchema(inside, ownerRole(site));
   });
   for (const role of own) await dropRole(client, role);
-  await control.forget(foundKey(database));
+  await state.forget(foundKey(database));
 }

@@ -18,10 +18,10 @@ import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
 import { clientOf } from "./session.ts";
 
-export async function facts({ site, definition, control }: Looking, database: string): Promise<DatabaseFacts> {
+export async function facts({ site, definition, state }: Looking, database: string): Promise<DatabaseFacts> {
   const live = liveName(site, database);
   const { exists, lineage } =
-    control === null ? { exists: await isThere(site, live), lineage: NO_LINEAGE } : await liveLineage(clientOf(control), live);
+    state === null ? { exists: await isThere(site, live), lineage: NO_LINEAGE } : await liveLineage(clientOf(state), live);
   const read = exists ? await migrationStatuses(site, definition, database, live) : [];
   const statuses = read ?? [];
   return {
@@ -33,8 +33,8 @@ export async function facts({ site, definition, control }: Looking, database: st
   };
 }
 
-export async function lineage({ site, control }: Looking, database: string): Promise<Lineage> {
-  return control === null ? NO_LINEAGE : (await liveLineage(clientOf(control), liveName(site, database))).lineage;
+export async function lineage({ site, state }: Looking, database: string): Promise<Lineage> {
+  return state === null ? NO_LINEAGE : (await liveLineage(clientOf(state), liveName(site, database))).lineage;
 }
 
 async function isThere(site: Site, live: string): Promise<boolean> {
@@ -66,9 +66,9 @@ async function migrationStatuses(site: Site, definition: SystemDefinition, datab
 }
 
 /** What could not be fenced would fail the rollout when users are out already. */
-export async function refuseAllUnfenceable({ site, control }: Looking, databases: readonly string[]): Promise<void> {
-  if (control !== null) {
-    for (const database of databases) await refuseUnfenceable(clientOf(control), liveName(site, database));
+export async function refuseAllUnfenceable({ site, state }: Looking, databases: readonly string[]): Promise<void> {
+  if (state !== null) {
+    for (const database of databases) await refuseUnfenceable(clientOf(state), liveName(site, database));
     return;
   }
   await withSession(endpointOf(site), "postgres", async (client) => {

@@ -1,4 +1,4 @@
-/** Owner, grants, settings, limit and comment of a live database as they are while it is open to everybody, kept in the control database. */
+/** Owner, grants, settings, limit and comment of a live database as they are while it is open to everybody, kept in the state database. */
 import type { Client } from "pg";
 import type { DatabaseProperties } from "../properties.ts";
 

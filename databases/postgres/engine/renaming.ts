@@ -3,14 +3,14 @@ import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
 import { rowsSince } from "./at-risk.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { admit, close, keepProperties } from "./fence.ts";
-import type { ControlRecord } from "../../../config/record.ts";
+import type { StateStore } from "../../../config/record.ts";
 import type { Looking } from "../../engine.ts";
 import { ensureServices } from "./roles.ts";
 import { clientOf } from "./session.ts";
 import { removeSnapshot, snapshotProblems, takeSnapshot } from "./snapshots.ts";
 
 export const renaming = {
-  ensureServices: ({ site, control }: Looking & { control: ControlRecord }) => ensureServices(site, clientOf(control)),
+  ensureServices: ({ site, state }: Looking & { state: StateStore }) => ensureServices(site, clientOf(state)),
   keepProperties,
   close,
   admit,

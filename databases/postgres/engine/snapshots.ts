@@ -15,8 +15,8 @@ import { withSettings } from "./kept-settings.ts";
 import { requireRoomFor } from "./looking.ts";
 import { clientOf } from "./session.ts";
 
-export async function takeSnapshot({ site, control }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {
-  const client = clientOf(control);
+export async function takeSnapshot({ site, state }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {
+  const client = clientOf(state);
   const live = liveName(site, snapshot.database);
   const name = declaredDriver(site);
   const driver = driverFor(site, client, name);
@@ -39,17 +39,17 @@ export async function takeSnapshot({ site, control }: Run, snapshot: Snapshot, a
 }
 
 /** What the live database holds, to compare every copy of it with. Nobody writes inside the fence, so that the dump holds the same. */
-async function contentOf(inside: Client, control: Client): Promise<unknown> {
-  await withoutOwnSettings(inside, control);
+async function contentOf(inside: Client, admin: Client): Promise<unknown> {
+  await withoutOwnSettings(inside, admin);
   return captureManifest(inside);
 }
 
 /** A copy has none of the settings of the database it is a copy of: with them, values would be shown otherwise, or reading would time out. */
-async function withoutOwnSettings(inside: Client, control: Client): Promise<void> {
+async function withoutOwnSettings(inside: Client, admin: Client): Promise<void> {
   const { rows: own } = await inside.query<{ name: string }>(
     "SELECT name FROM pg_settings WHERE source IN ('database', 'database user') AND context IN ('user', 'superuser')",
   );
-  const { rows } = await control.query<{ name: string; value: string }>(
+  const { rows } = await admin.query<{ name: string; value: string }>(
     "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name",
     [own.map(({ name }) => name)],
   );
@@ -62,15 +62,15 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   return Promise.all([one, other]);
 }
 
-export async function removeSnapshot({ site, control }: Keeping, snapshot: Snapshot): Promise<void> {
+export async function removeSnapshot({ site, state }: Keeping, snapshot: Snapshot): Promise<void> {
   const driver = snapshot.driver as DriverName;
-  await driverFor(site, clientOf(control), driver).remove({ driver, location: snapshot.location });
+  await driverFor(site, clientOf(state), driver).remove({ driver, location: snapshot.location });
 }
 
 /** A dump's files against their hashes, a pristine copy's rows against what was hashed when it was first armed. */
-export async function snapshotProblems({ site, control }: Keeping, { driver, location, manifest }: Snapshot): Promise<string[]> {
+export async function snapshotProblems({ site, state }: Keeping, { driver, location, manifest }: Snapshot): Promise<string[]> {
   if (driver !== "template") return problemOf(() => verifyDump(location));
-  const { rowCount } = await clientOf(control).query("SELECT FROM pg_database WHERE datname = $1", [location]);
+  const { rowCount } = await clientOf(state).query("SELECT FROM pg_database WHERE datname = $1", [location]);
   if (rowCount === 0) return [`the database ${location} is gone`];
   // Not hashed yet: that is done when it is armed.
   if (manifest === null) return [];

@@ -51,10 +51,10 @@ export interface ScriptPlan {
  */
 export function planScript(migration: string, script: string): ScriptPlan {
   const statements = withoutWrapper(splitStatements(script));
-  const control = statements.find((statement) => TRANSACTION_CONTROL.test(wordsOf(statement.text)));
-  if (control !== undefined) {
+  const state = statements.find((statement) => TRANSACTION_CONTROL.test(wordsOf(statement.text)));
+  if (state !== undefined) {
     const why = "ends or splits the transaction. Remove it: the script runs in one transaction anyway";
-    throw new NotTransactionalError(migration, shorten(control.text), control.line, why);
+    throw new NotTransactionalError(migration, shorten(state.text), state.line, why);
   }
   const outside = statements.find((statement) => OUTSIDE.test(wordsOf(statement.text)));
   if (outside === undefined) return { statements, transactional: true };

@@ -1,10 +1,10 @@
 /**
- * The control database: a small database beside the live one that holds what is true of it. Gate record (rollouts with epochs), journal,
+ * The state database: a small database beside the live one that holds what is true of it. Gate record (rollouts with epochs), journal,
  * catalogue of snapshots, quarantines and armed copies, and lineage, keyed by OID, which a rename keeps.
  */
 import type { Client } from "pg";
 import { connect, quote, withSession, type Endpoint } from "../connection.ts";
-import { CONTROL_SCHEMA } from "../../in-place/control-schema.ts";
+import { STATE_SCHEMA } from "../../in-place/state-schema.ts";
 import type { RolloutPlan } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
 import type { Baseline } from "../../../config/system/check.ts";
@@ -22,7 +22,7 @@ import {
 import {
   LockedError,
   type CatalogueDatabase,
-  type ControlRecord,
+  type StateStore,
   type Rollout,
   type RolloutState,
   type ExportRecord,
@@ -59,7 +59,7 @@ const NO_SUCH_DATABASE = "3D000";
 /** "arm" as a number. */
 const ARMING_LOCK = 0x61726d;
 
-export class ControlStore implements ControlRecord {
+export class PostgresState implements StateStore {
   readonly client: Client;
   /** Settled when nobody of this process makes copies. */
   private arming: Promise<unknown> = Promise.resolve();
@@ -67,8 +67,8 @@ export class ControlStore implements ControlRecord {
     this.client = client;
   }
 
-  /** Opens the control database, creating it where it is absent. */
-  static async create(endpoint: Endpoint, name: string): Promise<ControlStore> {
+  /** Opens the state database, creating it where it is absent. */
+  static async create(endpoint: Endpoint, name: string): Promise<PostgresState> {
     const client = await connectOrMake(endpoint, name);
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
@@ -77,37 +77,37 @@ export class ControlStore implements ControlRecord {
     if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new ControlStore(client);
+    return new PostgresState(client);
   }
 
   /** In a schema of its own in the live database, made where it is absent: where there may be no second database. */
-  static async createInside(endpoint: Endpoint, live: string): Promise<ControlStore> {
+  static async createInside(endpoint: Endpoint, live: string): Promise<PostgresState> {
     const client = await connect(endpoint, live);
-    await client.query(`SET search_path = ${CONTROL_SCHEMA}, public`);
+    await client.query(`SET search_path = ${STATE_SCHEMA}, public`);
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${CONTROL_SCHEMA}`);
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${STATE_SCHEMA}`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new ControlStore(client);
+    return new PostgresState(client);
   }
 
   /** Opens it there for looking only; null where there is none yet. */
-  static async openInside(endpoint: Endpoint, live: string): Promise<ControlStore | null> {
+  static async openInside(endpoint: Endpoint, live: string): Promise<PostgresState | null> {
     const client = await connect(endpoint, live);
-    await client.query(`SET search_path = ${CONTROL_SCHEMA}, public`);
-    const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass($1) IS NOT NULL AS ready", [`${CONTROL_SCHEMA}.rollouts`]);
-    if (rows[0]?.ready === true) return new ControlStore(client);
+    await client.query(`SET search_path = ${STATE_SCHEMA}, public`);
+    const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass($1) IS NOT NULL AS ready", [`${STATE_SCHEMA}.rollouts`]);
+    if (rows[0]?.ready === true) return new PostgresState(client);
     await client.end();
     return null;
   }
 
   /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
-  static async open(endpoint: Endpoint, name: string): Promise<ControlStore | null> {
+  static async open(endpoint: Endpoint, name: string): Promise<PostgresState | null> {
     try {
       const client = await connect(endpoint, name);
       const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass('public.rollouts') IS NOT NULL AS ready");
-      if (rows[0]?.ready === true) return new ControlStore(client);
+      if (rows[0]?.ready === true) return new PostgresState(client);
       await client.end();
       return null;
     } catch (error) {

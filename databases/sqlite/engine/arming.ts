@@ -19,13 +19,13 @@ import { copiesFolder, copyPath, fileOf, pathOfCopy } from "./places.ts";
 export async function armedCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const ready = await readyCopy(run, snapshot);
   if (ready !== null) return ready;
-  return run.control.whileArming(async () => (await readyCopy(run, snapshot)) ?? arm(run, snapshot));
+  return run.state.whileArming(async () => (await readyCopy(run, snapshot)) ?? arm(run, snapshot));
 }
 
 async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
-  for (const copy of await copiesOf(run.control, snapshot)) {
+  for (const copy of await copiesOf(run.state, snapshot)) {
     if (copy.verified === null) continue;
-    const path = pathOfCopy(run.control, copy.oid);
+    const path = pathOfCopy(run.state, copy.oid);
     if (untouched(path, copy)) return copy;
     run.log("warning", `armed copy ${copy.name} was touched since it was verified: it is verified again`);
     if (verifyCopy(run, snapshot, copy, path).length === 0) return copy;
@@ -46,7 +46,7 @@ function untouched(path: string, { verified }: CatalogueDatabase): boolean {
 }
 
 /** What the snapshot holds, read once from the pristine file, which must be sound. @throws DamagedCopyError */
-async function manifestOf({ control, log }: Keeping, snapshot: Snapshot): Promise<Manifest> {
+async function manifestOf({ state, log }: Keeping, snapshot: Snapshot): Promise<Manifest> {
   if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
   const manifest = withFile(snapshot.location, { immutable: true }, (db) => {
     const problems = problemsOf(db);
@@ -55,14 +55,14 @@ async function manifestOf({ control, log }: Keeping, snapshot: Snapshot): Promis
   });
   for (const [table, rows] of Object.entries(manifest.orphans))
     log("warning", `${snapshot.name}@${snapshot.generation}: ${rows} rows of ${table} refer to nothing; they did when it was taken`);
-  await control.setManifest(snapshot.id, manifest);
+  await state.setManifest(snapshot.id, manifest);
   snapshot.manifest = manifest as unknown as Record<string, unknown>;
   return manifest;
 }
 
 /** Integrity, foreign keys and content. Empty where the copy is what the snapshot was. */
 function verifyCopy(
-  { control }: Keeping,
+  { state }: Keeping,
   snapshot: Snapshot,
   copy: Pick<CatalogueDatabase, "name" | "database" | "lineage" | "epoch">,
   path: string,
@@ -73,7 +73,7 @@ function verifyCopy(
     return problems.length > 0 ? problems : compareManifests(expected, captureManifest(db));
   });
   if (differences.length > 0) return differences;
-  fileCatalogue.enter(fileOf(control), {
+  fileCatalogue.enter(fileOf(state), {
     name: copy.name,
     database: copy.database,
     role: "armed",
@@ -99,7 +99,7 @@ export async function snapshotProblems(_keeping: Keeping, { location, manifest }
 
 /** Restores a copy of the snapshot beside the live file and verifies it. */
 export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
-  for (const left of await copiesOf(run.control, snapshot)) if (left.verified === null) await dropCopy(run, left);
+  for (const left of await copiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const taken = await withoutOrphans(run, snapshot.database);
   let serial = 1;
   while (taken.has(`${snapshot.database}_armed_${snapshot.id}_${serial}`)) serial++;
@@ -118,14 +118,14 @@ export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDa
     removeFile(path);
     throw new CopyDiffersError(name, differences);
   }
-  return (await copiesOf(run.control, snapshot)).find((one) => one.name === name)!;
+  return (await copiesOf(run.state, snapshot)).find((one) => one.name === name)!;
 }
 
 /** Names of all copies, after armed ones that were made but never verified are removed. */
-async function withoutOrphans({ control, site }: Keeping, database: string): Promise<Set<string>> {
+async function withoutOrphans({ state, site }: Keeping, database: string): Promise<Set<string>> {
   const folder = copiesFolder(site, database);
   if (!existsSync(folder)) return new Set();
-  const entered = new Set((await control.catalogued()).map(({ name }) => name));
+  const entered = new Set((await state.catalogued()).map(({ name }) => name));
   for (const file of readdirSync(folder)) {
     const name = /^(.+_armed_\d+_\d+)\.db(\.making)?$/.exec(file);
     if (name !== null && (name[2] !== undefined || !entered.has(name[1]!))) removeFile(join(folder, file));
@@ -133,9 +133,9 @@ async function withoutOrphans({ control, site }: Keeping, database: string): Pro
   return new Set(readdirSync(folder).flatMap((file) => /^(.+)\.db$/.exec(file)?.[1] ?? []));
 }
 
-export async function dropCopy({ control }: Keeping, copy: CatalogueDatabase): Promise<void> {
-  const path = pathOfCopy(control, copy.oid);
-  await control.forgetDatabase(copy.oid);
+export async function dropCopy({ state }: Keeping, copy: CatalogueDatabase): Promise<void> {
+  const path = pathOfCopy(state, copy.oid);
+  await state.forgetDatabase(copy.oid);
   removeFile(path);
 }
 
@@ -143,13 +143,13 @@ export async function inSnapshot<T>(_run: Keeping, snapshot: Snapshot, work: (se
   return inPristine(snapshot, (db) => work(sqliteSession(db)));
 }
 
-export async function inCopy<T>({ control }: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
-  const db = openFile(pathOfCopy(control, copy.oid), { immutable: true });
+export async function inCopy<T>({ state }: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  const db = openFile(pathOfCopy(state, copy.oid), { immutable: true });
   return work(sqliteSession(db)).finally(() => db.close());
 }
 
-export function fileOfCopy({ control }: Keeping, copy: CatalogueDatabase): string {
-  return pathOfCopy(control, copy.oid);
+export function fileOfCopy({ state }: Keeping, copy: CatalogueDatabase): string {
+  return pathOfCopy(state, copy.oid);
 }
 
 /** The pristine file, which nobody writes to. */

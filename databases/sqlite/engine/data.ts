@@ -42,14 +42,14 @@ import { liveState, settle } from "./swaps.ts";
 
 /** Already there: catalogued as it is. */
 export async function make(run: Run, database: string): Promise<void> {
-  settle(run.control, database);
+  settle(run.state, database);
   const live = livePath(run.site, database);
   if (!existsSync(live)) {
     mkdirSync(dirname(live), { recursive: true, mode: 0o700 });
     closeSync(openSync(live, "a", 0o600));
   }
   await keepMadeProperties(run, database, live);
-  fileCatalogue.enter(fileOf(run.control), {
+  fileCatalogue.enter(fileOf(run.state), {
     name: database,
     database,
     role: "live",
@@ -97,10 +97,10 @@ export async function migrate({ site, definition }: Run, database: string, pins:
 
 /** The live file goes into quarantine and the armed copy (or the quarantined file of an undo) takes its name: only names change. */
 export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
-  const { control, epoch, site } = run;
-  settle(control, database);
+  const { state, epoch, site } = run;
+  settle(state, database);
   const live = livePath(site, database);
-  const now = liveState(site, control, database);
+  const now = liveState(site, state, database);
   if (satisfies(now.lineage, action)) return null;
   const startedAt = performance.now();
   const replacement = await replacementFor(run, database, action, snapshot);
@@ -121,7 +121,7 @@ export async function cutOver(run: Run, database: string, action: DataAction, sn
     newLineage: replacement.lineage,
     snapshotId: replacement.snapshotId,
   };
-  const db = fileOf(control);
+  const db = fileOf(state);
   await whileUnwritten([live, replacement.path], async () => {
     fileCatalogue.beginSwap(db, swap);
     if (saved !== null) giveOwnership(replacement.path, saved);
@@ -141,12 +141,12 @@ interface Replacement {
 
 async function replacementFor(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<Replacement> {
   if (action.kind === "undo") {
-    const found = await quarantineOf(run.control, database, action.quarantine);
-    return { path: pathOfCopy(run.control, found.oid), lineage: { ...found.lineage, quarantine: found.name }, snapshotId: null };
+    const found = await quarantineOf(run.state, database, action.quarantine);
+    return { path: pathOfCopy(run.state, found.oid), lineage: { ...found.lineage, quarantine: found.name }, snapshotId: null };
   }
   if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);
   if (snapshot === null) throw new Error(`snapshot ${action.snapshot}@${action.generation} of ${database} is gone`);
-  const path = pathOfCopy(run.control, (await armedCopy(run, snapshot)).oid);
+  const path = pathOfCopy(run.state, (await armedCopy(run, snapshot)).oid);
   writable(path);
   return {
     path,
@@ -187,7 +187,7 @@ export async function exportSince(
   folder: string,
   runId: string,
 ): Promise<ExportFile[]> {
-  const path = pathOfCopy(run.control, quarantine.oid);
+  const path = pathOfCopy(run.state, quarantine.oid);
   const current = openFile(path, { immutable: true });
   try {
     const { files, unreadable } = await inPristine(snapshot, (base) => exportDifferences({ base, current, folder, runId }));

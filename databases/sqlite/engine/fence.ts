@@ -17,20 +17,20 @@ export interface FileProperties extends Ownership {
 const keyOf = (database: string): string => `file properties: ${database}`;
 
 /** As it is while nothing is closed; while something is, the record of before stays. */
-export async function keepProperties({ control, site }: Run, database: string, everythingOpen: boolean): Promise<void> {
-  if (!everythingOpen && (await control.kept(keyOf(database))) !== null) return;
+export async function keepProperties({ state, site }: Run, database: string, everythingOpen: boolean): Promise<void> {
+  if (!everythingOpen && (await state.kept(keyOf(database))) !== null) return;
   const live = livePath(site, database);
   if (!existsSync(live)) return;
-  await control.keep(keyOf(database), { ...ownershipOf(live), wal: keepsLog(live) } satisfies FileProperties);
+  await state.keep(keyOf(database), { ...ownershipOf(live), wal: keepsLog(live) } satisfies FileProperties);
 }
 
 /** A file backout made itself: a write-ahead log lets readers and a writer at it at once. */
-export async function keepMadeProperties({ control }: Run, database: string, live: string): Promise<void> {
-  await control.keep(keyOf(database), { ...ownershipOf(live), wal: true } satisfies FileProperties);
+export async function keepMadeProperties({ state }: Run, database: string, live: string): Promise<void> {
+  await state.keep(keyOf(database), { ...ownershipOf(live), wal: true } satisfies FileProperties);
 }
 
-export async function savedProperties({ control }: Run, database: string): Promise<FileProperties | null> {
-  return control.kept<FileProperties>(keyOf(database));
+export async function savedProperties({ state }: Run, database: string): Promise<FileProperties | null> {
+  return state.kept<FileProperties>(keyOf(database));
 }
 
 /** From the header, so that a damaged file can be asked too. */
@@ -47,7 +47,7 @@ function keepsLog(path: string): boolean {
 
 /** @throws FileHeldError naming who has the file open */
 export async function close(run: Run, database: string): Promise<Closed & { interrupted: string }> {
-  const interrupted = settle(run.control, database);
+  const interrupted = settle(run.state, database);
   const closed = await closeFile(livePath(run.site, database));
   if (closed.damaged) run.log("warning", `${database}: the file is damaged and cannot be locked; nobody has it open`);
   return { ...closed, interrupted };

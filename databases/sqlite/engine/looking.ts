@@ -20,7 +20,7 @@ import { liveState } from "./swaps.ts";
 import { ledgerOf } from "./ledger.ts";
 
 export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
-  const { exists, lineage } = liveState(at.site, at.control, database);
+  const { exists, lineage } = liveState(at.site, at.state, database);
   const statuses = exists ? migrationStatuses(at, database) : [];
   return Promise.resolve({
     exists,
@@ -29,8 +29,8 @@ export async function facts(at: Looking, database: string): Promise<DatabaseFact
   });
 }
 
-export async function lineage({ site, control }: Looking, database: string): Promise<Lineage> {
-  return Promise.resolve(liveState(site, control, database).lineage);
+export async function lineage({ site, state }: Looking, database: string): Promise<Lineage> {
+  return Promise.resolve(liveState(site, state, database).lineage);
 }
 
 /** None where the file is closed by another run, bears no name in the middle of a swap, or is damaged: damage is a reason to go back, not an obstacle. */
@@ -70,7 +70,7 @@ export async function liveBytes({ site }: Looking, database: string): Promise<nu
   return Promise.resolve(bytesOf(livePath(site, database)));
 }
 
-export async function copyBytes({ site, definition, control }: Looking): Promise<Map<string, number>> {
+export async function copyBytes({ site, definition, state }: Looking): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const [database, { engine }] of Object.entries(definition.databases)) {
     if (engine !== "sqlite") continue;
@@ -78,7 +78,7 @@ export async function copyBytes({ site, definition, control }: Looking): Promise
     const names = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^(.+)\.db$/.exec(name)?.[1] ?? []) : [];
     for (const name of names) sizes.set(name, bytesOf(join(folder, `${name}.db`)));
   }
-  if (control !== null) for (const { location } of fileCatalogue.readySnapshots(fileOf(control))) sizes.set(location, bytesOf(location));
+  if (state !== null) for (const { location } of fileCatalogue.readySnapshots(fileOf(state))) sizes.set(location, bytesOf(location));
   return Promise.resolve(sizes);
 }
 

@@ -1,6 +1,6 @@
 /** Swaps that were interrupted: what is true in between, and how they are brought to an end. */
 import { fileCatalogue } from "../state/file-catalogue.ts";
-import type { ControlRecord } from "../../../config/record.ts";
+import type { StateStore } from "../../../config/record.ts";
 import type { Site } from "../../../config/site.ts";
 import { identityOf } from "../identity.ts";
 import { progressOf, StrangerInPlaceError, takeBack } from "../swap.ts";
@@ -8,10 +8,10 @@ import { NO_LINEAGE, type Lineage } from "../../../config/plan.ts";
 import { fileOf, livePath } from "./places.ts";
 
 /** What is known of the file that bears the live name now. In the middle of a swap the live file may bear no name: it exists all the same. */
-export function liveState(site: Site, control: ControlRecord | null, database: string): { exists: boolean; lineage: Lineage } {
+export function liveState(site: Site, state: StateStore | null, database: string): { exists: boolean; lineage: Lineage } {
   const identity = identityOf(livePath(site, database));
-  if (control === null) return { exists: identity !== null, lineage: NO_LINEAGE };
-  const db = fileOf(control);
+  if (state === null) return { exists: identity !== null, lineage: NO_LINEAGE };
+  const db = fileOf(state);
   const swap = fileCatalogue.begunSwap(db, database);
   if (swap !== null) {
     const progress = progressOf(swap);
@@ -26,8 +26,8 @@ export function liveState(site: Site, control: ControlRecord | null, database: s
  * Ends a swap that a kill interrupted: one that reached the live name is entered in the catalogue, one that did not is taken back, so that whatever
  * is pinned now begins from a whole state. @throws StrangerInPlaceError
  */
-export function settle(control: ControlRecord, database: string): "nothing" | "finished" | "taken back" {
-  const db = fileOf(control);
+export function settle(state: StateStore, database: string): "nothing" | "finished" | "taken back" {
+  const db = fileOf(state);
   const swap = fileCatalogue.begunSwap(db, database);
   if (swap === null) return "nothing";
   switch (progressOf(swap)) {

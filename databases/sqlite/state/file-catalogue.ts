@@ -1,4 +1,4 @@
-/** The catalogue of a control file: snapshots with generations, and the files (live, armed, quarantined) by identity; swaps that have begun. */
+/** The catalogue of a state file: snapshots with generations, and the files (live, armed, quarantined) by identity; swaps that have begun. */
 import { realpathSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -33,7 +33,7 @@ export interface FileEntry extends Pick<CatalogueDatabase, "name" | "database" |
   verified?: Record<string, unknown> | null;
 }
 
-/** The stack's home: the control file lies in a folder of its own in it. */
+/** The stack's home: the state file lies in a folder of its own in it. */
 function homesOf(db: DatabaseSync): string[] {
   const home = dirname(dirname(db.location()!));
   return [...new Set([home, realpathSync(home)])];

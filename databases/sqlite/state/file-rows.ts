@@ -1,4 +1,4 @@
-/** Rows of the control file as what they stand for. */
+/** Rows of the state file as what they stand for. */
 import type { RolloutPlan, Lineage } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
 import type { Baseline } from "../../../config/system/check.ts";

@@ -1,4 +1,4 @@
-/** Tables of the control file. Times are ISO 8601 text, documents are JSON text. */
+/** Tables of the state file. Times are ISO 8601 text, documents are JSON text. */
 export const FILE_SCHEMA = `
 CREATE TABLE IF NOT EXISTS rollouts (
   epoch INTEGER PRIMARY KEY, rollout TEXT NOT NULL, pins TEXT NOT NULL, plan TEXT NOT NULL, state TEXT NOT NULL, run_id TEXT NOT NULL,

@@ -1,5 +1,5 @@
 /**
- * The control file: what the control database is beside PostgreSQL databases, for systems whose databases are all SQLite files. Written through
+ * The state file: what the state database is beside PostgreSQL databases, for systems whose databases are all SQLite files. Written through
  * the write-ahead log with every commit on disk; files are catalogued by identity, which a rename keeps.
  */
 import { existsSync, mkdirSync } from "node:fs";
@@ -16,7 +16,7 @@ import { FILE_SCHEMA } from "./file-schema.ts";
 import {
   LockedError,
   type CatalogueDatabase,
-  type ControlRecord,
+  type StateStore,
   type Rollout,
   type RolloutState,
   type ExportRecord,
@@ -30,7 +30,7 @@ import {
 /** ISO 8601 with milliseconds, in UTC. */
 const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 
-export class ControlFile implements ControlRecord {
+export class SqliteState implements StateStore {
   readonly path: string;
   readonly db: DatabaseSync;
   private held: FileLock | null = null;
@@ -40,20 +40,20 @@ export class ControlFile implements ControlRecord {
     this.db = db;
   }
 
-  /** Opens the control file, making it where it is absent. */
-  static async create(path: string): Promise<ControlFile> {
+  /** Opens the state file, making it where it is absent. */
+  static async create(path: string): Promise<SqliteState> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const db = openFile(path, { timeoutMs: 10_000 });
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; ${FILE_SCHEMA} COMMIT;`);
-    return Promise.resolve(new ControlFile(path, db));
+    return Promise.resolve(new SqliteState(path, db));
   }
 
   /** Opens it for looking only; null where there is none yet. */
-  static async open(path: string): Promise<ControlFile | null> {
+  static async open(path: string): Promise<SqliteState | null> {
     if (!existsSync(path)) return Promise.resolve(null);
     const db = openFile(path, { timeoutMs: 10_000 });
     db.exec("PRAGMA synchronous = FULL");
-    if (hasTable(db, "rollouts")) return new ControlFile(path, db);
+    if (hasTable(db, "rollouts")) return new SqliteState(path, db);
     db.close();
     return null;
   }
@@ -127,10 +127,10 @@ export class ControlFile implements ControlRecord {
     return this.write("UPDATE rollouts SET baseline = coalesce(baseline, $2) WHERE epoch = $1", [epoch, baseline]);
   }
   async setCounts(epoch: number, counts: Record<string, number>): Promise<void> {
-    return this.write(
-      "UPDATE rollouts SET baseline = json_set(baseline, '$.counts', json($2)) WHERE epoch = $1 AND baseline IS NOT NULL",
-      [epoch, counts],
-    );
+    return this.write("UPDATE rollouts SET baseline = json_set(baseline, '$.counts', json($2)) WHERE epoch = $1 AND baseline IS NOT NULL", [
+      epoch,
+      counts,
+    ]);
   }
   async setRecorded(epoch: number): Promise<void> {
     return this.write(`UPDATE rollouts SET recorded_at = ${NOW}, failure = NULL WHERE epoch = $1`, [epoch]);

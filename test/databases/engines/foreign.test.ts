@@ -5,8 +5,8 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { claimRecord, identityAt } from "../../../state/identity.ts";
-import { createControl } from "../../../databases/open-state.ts";
-import type { ControlRecord } from "../../../config/record.ts";
+import { createState } from "../../../databases/open-state.ts";
+import type { StateStore } from "../../../config/record.ts";
 import { rolesOfOthers } from "../../../databases/postgres/engine/role-owners.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import type { DatabasePlan } from "../../../config/plan.ts";
@@ -20,7 +20,7 @@ import { definitionIn } from "./postgres-stand.ts";
 let server: OwnServer;
 let folder: string;
 let definition: SystemDefinition;
-const opened: ControlRecord[] = [];
+const opened: StateStore[] = [];
 beforeAll(async () => {
   server = await ownServer();
   folder = mkdtempSync(join(tmpdir(), "backout-foreign-"));
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await admin("CREATE ROLE reader");
 }, 60_000);
 afterAll(async () => {
-  for (const control of opened) await control.end();
+  for (const state of opened) await state.end();
   await server.remove();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -85,10 +85,10 @@ function siteOf(live: string, more: Partial<Site> = {}): Site {
 }
 
 async function runOf(site: Site, epoch = 1): Promise<Run> {
-  const control = await createControl(site, definition);
-  opened.push(control);
-  await claimRecord(control, site);
-  return { site, definition, control, epoch, runId: `run-${epoch}`, log: () => undefined };
+  const state = await createState(site, definition);
+  opened.push(state);
+  await claimRecord(state, site);
+  return { site, definition, state, epoch, runId: `run-${epoch}`, log: () => undefined };
 }
 
 async function held(name: string) {
@@ -106,9 +106,9 @@ async function held(name: string) {
   return { database: rows[0] as Record<string, unknown>, rights };
 }
 
-function killedAfter(control: ControlRecord): ControlRecord["keepFirst"] {
+function killedAfter(state: StateStore): StateStore["keepFirst"] {
   return async (key, value) => {
-    await control.keepFirst(key, value);
+    await state.keepFirst(key, value);
     throw new Error("killed");
   };
 }
@@ -117,7 +117,7 @@ describe("a live database that somebody else made", () => {
   it("is told before anything is touched: owner, tables, rows, who is in it, its ledger, and how to take it over", async () => {
     const program = await shop("in use");
     const before = await held("in use");
-    const [reason, ...others] = await postgres.foreign({ site: siteOf("in use"), definition, control: null }, "shop", NONE, []);
+    const [reason, ...others] = await postgres.foreign({ site: siteOf("in use"), definition, state: null }, "shop", NONE, []);
     expect(others).toEqual([]);
     expect(reason).toContain(
       'database "in use" was not made by this stack: it belongs to shopapp; has 2 table(s): orders with about 5000 rows',
@@ -127,9 +127,9 @@ describe("a live database that somebody else made", () => {
     expect(await held("in use")).toEqual(before);
     expect((await program.query("SELECT count(*)::int AS rows FROM orders")).rows).toEqual([{ rows: 5000 }]);
     const adopting = siteOf("in use", { adopt: true });
-    expect(await postgres.foreign({ site: adopting, definition, control: null }, "shop", NONE, [])).toEqual([]);
+    expect(await postgres.foreign({ site: adopting, definition, state: null }, "shop", NONE, [])).toEqual([]);
     expect(
-      (await postgres.foreign({ site: adopting, definition, control: null }, "shop", { ...NONE, up: ["001_init"] }, [])).join(),
+      (await postgres.foreign({ site: adopting, definition, state: null }, "shop", { ...NONE, up: ["001_init"] }, [])).join(),
     ).toContain("001_init would run on database");
     await program.end();
   });
@@ -138,11 +138,11 @@ describe("a live database that somebody else made", () => {
     const program = await shop("begun");
     const site = siteOf("begun", { adopt: true });
     const run = await runOf(site);
-    const { control } = run;
+    const { state } = run;
     // Kept and nothing else: there the first run ended.
     await expect(
       postgres.keepProperties(
-        { ...run, control: Object.assign(Object.create(control) as ControlRecord, { keepFirst: killedAfter(control) }) },
+        { ...run, state: Object.assign(Object.create(state) as StateStore, { keepFirst: killedAfter(state) }) },
         "shop",
         true,
       ),
@@ -160,7 +160,7 @@ describe("a live database that somebody else made", () => {
     await admin("CREATE ROLE deployer LOGIN PASSWORD 'deployer'");
     const site = siteOf("foreign", { adopt: true });
     site.server = { ...site.server!, embedded: false, host: "127.0.0.1", user: "deployer", password: "deployer" };
-    const reasons = await postgres.foreign({ site, definition, control: null }, "shop", NONE, []);
+    const reasons = await postgres.foreign({ site, definition, state: null }, "shop", NONE, []);
     for (const needed of ['GRANT "shopapp" TO "deployer"', 'ALTER ROLE "deployer" CREATEROLE', 'ALTER ROLE "deployer" CREATEDB'])
       expect(reasons.join()).toContain(needed);
     await program.end();
@@ -191,8 +191,8 @@ describe("a live database that somebody else made", () => {
         if (closed) await postgres.close(run, "shop");
         else await postgres.admit(run, "shop", "everybody");
         if (!closed) expect((await held(name)).database["owner"]).toBe("shopapp");
-        await run.control.beginRollout({ epoch: 1, rollout: "c", pins: {} as never, plan: {} as never, runId: "r", reason: null });
-        await run.control.setState(1, closed ? "closed" : "open");
+        await run.state.beginRollout({ epoch: 1, rollout: "c", pins: {} as never, plan: {} as never, runId: "r", reason: null });
+        await run.state.setState(1, closed ? "closed" : "open");
         await postgres.giveBack(run, "shop");
         const after = await held(name);
         expect(after.database).toEqual(before.database);
@@ -208,13 +208,13 @@ describe("a live database that somebody else made", () => {
     const run = await runOf(siteOf("first of two", { stack: "owner" }));
     await postgres.make(run, "shop");
     // It is the second database of that stack: its record lies beside the first.
-    const record = run.control as unknown as { client: pg.Client };
+    const record = run.state as unknown as { client: pg.Client };
     await record.client.query(
       "INSERT INTO databases (oid, name, database, role, lineage, epoch) SELECT oid::bigint, datname, 'other', 'live', '{}', 1 FROM pg_database WHERE datname = 'shared'",
     );
-    await expect(
-      postgres.foreign({ site: siteOf("shared", { adopt: true }), definition, control: null }, "shop", NONE, []),
-    ).rejects.toThrow('belong to stack "owner"');
+    await expect(postgres.foreign({ site: siteOf("shared", { adopt: true }), definition, state: null }, "shop", NONE, [])).rejects.toThrow(
+      'belong to stack "owner"',
+    );
     await program.end();
   });
 });
@@ -262,7 +262,7 @@ describe("what is in the way of an update, or is left behind by it", () => {
     );
     const site = siteOf("guarded", { adopt: true });
     site.server!.admits = ["nobody_here", "shopapp"];
-    const reasons = await postgres.foreign({ site, definition, control: null }, "shop", NONE, []);
+    const reasons = await postgres.foreign({ site, definition, state: null }, "shop", NONE, []);
     expect(reasons).toEqual([
       'backout:server.admits: there is no role "nobody_here" on the server',
       expect.stringContaining('event trigger "no_ddl" (refuse) of "guarded" refuses what the update does there: no changes on Fridays'),
@@ -280,7 +280,7 @@ describe("what is in the way of an update, or is left behind by it", () => {
     );
     const snapshot = { driver: "template", location: "published snapshot" } as never;
     const action = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 } as const;
-    const at = { site: siteOf("published"), definition, control: null };
+    const at = { site: siteOf("published"), definition, state: null };
     expect(await postgres.leftBehind(at, "shop", action, snapshot)).toEqual([
       'public._prisma_migrations in publication "before" is the old database\'s: the snapshot lacks it',
       'publication "since" is the old database\'s: the snapshot lacks it',

@@ -57,14 +57,14 @@ function holds(start: () => Promise<Kind>): void {
   afterEach(() => stand.end());
 
   const kinds = () => stand.sql("SELECT * FROM kinds");
-  const settings = async (run: Run) => (await readProperties(clientOf(run.control), DATABASE)).settings;
+  const settings = async (run: Run) => (await readProperties(clientOf(run.state), DATABASE)).settings;
 
   async function closed(epoch: number, action: DataAction): Promise<Run> {
     const run = await stand.run(epoch);
     await postgres.keepProperties(run, DATABASE, true);
     await postgres.close(run, DATABASE);
     const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(action) } } as unknown as RolloutPlan;
-    await run.control.beginRollout({ epoch, rollout: `rollout-${epoch}`, pins: PINS, plan, runId: `run-${epoch}`, reason: null });
+    await run.state.beginRollout({ epoch, rollout: `rollout-${epoch}`, pins: PINS, plan, runId: `run-${epoch}`, reason: null });
     return run;
   }
 
@@ -91,7 +91,7 @@ function holds(start: () => Promise<Kind>): void {
       kinds: { inserted: 0, updated: 1, deleted: 0 },
     });
     const cut = await postgres.cutOver(third, DATABASE, RESTORE, snapshot);
-    const aside = (await third.control.catalogued()).find(({ role }) => role === "quarantine")!;
+    const aside = (await third.state.catalogued()).find(({ role }) => role === "quarantine")!;
     const folder = join(stand.folder, "since");
     const files = await postgres.exportSince(third, aside, snapshot, folder, "run-3");
     const [file] = files.filter(({ path }) => path.endsWith("kinds.jsonl"));
@@ -132,7 +132,7 @@ describe.skipIf(missing !== null)("dump", () => {
     return {
       server: { embedded: false, host, port, user, password: password!, driver: "dump", databases: {} },
       make: async (run) => {
-        await clientOf(run.control).query("CREATE ROLE nobody_much; GRANT nobody_much TO backout");
+        await clientOf(run.state).query("CREATE ROLE nobody_much; GRANT nobody_much TO backout");
         await postgres.make(run, DATABASE);
       },
       stop: () => server.stop(),

@@ -62,12 +62,12 @@ describe("an armed copy of a dump", () => {
   });
 
   const armed = async (run: Run): Promise<string[]> =>
-    (await run.control.catalogued()).filter(({ role }) => role === "armed").map(({ name }) => name);
+    (await run.state.catalogued()).filter(({ role }) => role === "armed").map(({ name }) => name);
 
   /** As the record was before: what the dump holds was read from what it was restored to. */
-  const forgotten = async ({ control }: Run): Promise<Snapshot> => {
-    await clientOf(control).query("UPDATE snapshots SET manifest = NULL");
-    return (await control.readySnapshots())[0]!;
+  const forgotten = async ({ state }: Run): Promise<Snapshot> => {
+    await clientOf(state).query("UPDATE snapshots SET manifest = NULL");
+    return (await state.readySnapshots())[0]!;
   };
 
   test("is compared with what stood in the live database when it was dumped, and is then used", async () => {
@@ -99,14 +99,14 @@ describe("an armed copy of a dump", () => {
   ])("in which a row was %s since it was verified is dropped, and one with the right rows is made", async (_how, statement) => {
     const { run, snapshot } = await stand.snapshotted();
     const first = await postgres.arm(run, snapshot);
-    await clientOf(run.control).query(`ALTER DATABASE ${first.name} ALLOW_CONNECTIONS true`);
+    await clientOf(run.state).query(`ALTER DATABASE ${first.name} ALLOW_CONNECTIONS true`);
     const touching = await connect(server.endpoint, first.name);
     await touching.query(statement);
     await touching.end();
-    await clientOf(run.control).query(`ALTER DATABASE ${first.name} ALLOW_CONNECTIONS false`);
+    await clientOf(run.state).query(`ALTER DATABASE ${first.name} ALLOW_CONNECTIONS false`);
     const labels = await postgres.inSnapshot(run, snapshot, (session) => session.all("SELECT label FROM orders ORDER BY id"));
     expect(labels).toEqual(["one", "two", "three"].map((label) => ({ label })));
-    expect((await run.control.catalogued()).some(({ oid }) => oid === first.oid)).toBe(false);
+    expect((await run.state.catalogued()).some(({ oid }) => oid === first.oid)).toBe(false);
   });
 
   test("may differ where no dump holds what there was, and is compared with what there was in everything else", async () => {
@@ -134,26 +134,26 @@ describe("an armed copy of a dump", () => {
     expect(whole.manifest).toBeNull();
     const good = await postgres.arm(run, whole);
     expect(good.verified).not.toBeNull();
-    expect((await run.control.readySnapshots())[0]!.manifest).toEqual(snapshot.manifest);
+    expect((await run.state.readySnapshots())[0]!.manifest).toEqual(snapshot.manifest);
     await postgres.dropCopy(run, good);
 
     await rewrite(snapshot.location, "3\t2\tthree\n", "");
     const damaged = await forgotten(run);
     await expect(postgres.arm(run, damaged)).rejects.toMatchObject({ differences: ["table orders has rows 2, expected 3"] });
     expect(await armed(run)).toEqual([]);
-    expect((await run.control.readySnapshots())[0]!.manifest).toBeNull();
+    expect((await run.state.readySnapshots())[0]!.manifest).toBeNull();
   });
 
   test("that stands in the live database's place is expected to hold what was counted in the fence, whatever an older record says", async () => {
     const { run, snapshot } = await stand.snapshotted({ baseline: COUNTED });
     const manifest = snapshot.manifest as unknown as Manifest;
-    await run.control.setManifest(snapshot.id, {
+    await run.state.setManifest(snapshot.id, {
       ...manifest,
       tables: { orders: { rows: 2, checksum: "0" }, extra: { rows: 7, checksum: "0" } },
     });
     const third = await stand.run(3);
     const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(RESTORE) } } as unknown as RolloutPlan;
-    await third.control.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
+    await third.state.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
     await mkdir(dirname(gatePassFile(third.site)), { recursive: true });
     await writeFile(gatePassFile(third.site), "pass");
     const context = await openContext(third, { ...PINS, components: {} }, { open: false });

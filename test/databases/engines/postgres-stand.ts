@@ -2,8 +2,8 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ControlRecord, Snapshot } from "../../../config/record.ts";
-import { createControl } from "../../../databases/open-state.ts";
+import type { StateStore, Snapshot } from "../../../config/record.ts";
+import { createState } from "../../../databases/open-state.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import type { RolloutPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
@@ -75,10 +75,10 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
   };
   const definition = definitionIn(folder);
   const said: string[] = [];
-  let control: ControlRecord | null = null;
+  let state: StateStore | null = null;
   const run = async (epoch: number): Promise<Run> => {
-    control ??= await createControl(site, definition);
-    return { site, definition, control, epoch, runId: `run-${epoch}`, log: (_severity, line) => void said.push(line) };
+    state ??= await createState(site, definition);
+    return { site, definition, state, epoch, runId: `run-${epoch}`, log: (_severity, line) => void said.push(line) };
   };
   const sql: Stand["sql"] = async <Row extends object>(text: string) =>
     withSession(endpointOf(site), DATABASE, async (client) => (await client.query<Row>(text)).rows);
@@ -90,12 +90,12 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     const second = await run(2);
     await postgres.keepProperties(second, DATABASE, true);
     await postgres.close(second, DATABASE);
-    const begun = await second.control.beginSnapshot(
+    const begun = await second.state.beginSnapshot(
       { database: DATABASE, name: "before-v2", driver: postgres.driver(second), epoch: 2, release: "v1", automatic: true },
       (generation) => postgres.snapshotLocation(second, DATABASE, "before-v2", generation),
     );
-    await second.control.finishSnapshot(begun.id, { ...(await postgres.takeSnapshot(second, begun, false)), baseline });
-    return { run: second, snapshot: (await second.control.readySnapshots())[0]! };
+    await second.state.finishSnapshot(begun.id, { ...(await postgres.takeSnapshot(second, begun, false)), baseline });
+    return { run: second, snapshot: (await second.state.readySnapshots())[0]! };
   };
   const left: Stand["left"] = async (kept) => {
     const { run: second } = await snapshotted(kept);
@@ -105,8 +105,8 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     await postgres.keepProperties(third, DATABASE, true);
     await postgres.close(third, DATABASE);
     const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(RESTORE) } } as unknown as RolloutPlan;
-    await third.control.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
-    return { run: third, snapshot: (await third.control.readySnapshots())[0]! };
+    await third.state.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
+    return { run: third, snapshot: (await third.state.readySnapshots())[0]! };
   };
   return {
     site,
@@ -122,7 +122,7 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
       return third;
     },
     end: async () => {
-      await control?.end();
+      await state?.end();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -49,7 +49,7 @@ function behaves(start: () => Promise<Kind>): void {
 
   const asSuperuser = (sql: string) => withSession(kind.superuser, DATABASE, (client) => client.query(sql));
   const quarantine = async (run: Run): Promise<CatalogueDatabase> =>
-    (await run.control.catalogued()).find(({ role }) => role === "quarantine")!;
+    (await run.state.catalogued()).find(({ role }) => role === "quarantine")!;
 
   test("what was set aside is read as it was, stays closed and as it is; one that was dropped is no more", async () => {
     const run = await stand.cutOver();
@@ -64,7 +64,7 @@ function behaves(start: () => Promise<Kind>): void {
     await expect(connect(kind.superuser, copy.name)).rejects.toMatchObject({ code: kind.server.driver === "in-place" ? "3D000" : "55000" });
     await postgres.dropCopy(run, copy);
     await expect(names()).rejects.toThrow(new RegExp(copy.name));
-    expect((await run.control.catalogued()).filter(({ role }) => role === "quarantine")).toEqual([]);
+    expect((await run.state.catalogued()).filter(({ role }) => role === "quarantine")).toEqual([]);
   });
 
   test("settings and comment that came since the snapshot stay, and are told by name before; those that did not change are not", async () => {
@@ -128,7 +128,7 @@ function behaves(start: () => Promise<Kind>): void {
       ["one", "two", "three"].map((label) => ({ label })),
     );
     await bringData(run, DATABASE, PINS, planOf(RESTORE), "reapply");
-    const done = (await run.control.kept<Reapplied>(reappliedKey(3, DATABASE)))!;
+    const done = (await run.state.kept<Reapplied>(reappliedKey(3, DATABASE)))!;
     expect(done).toMatchObject({
       tables: {
         customers: { inserted: 1, updated: 1, deleted: 1, alreadySo: 0, conflicts: 0 },
@@ -191,9 +191,9 @@ describe("databases that are renamed", () => {
       };
       const at = { ...run, definition: { ...run.definition, flags } };
       const plan = { databases: { [DATABASE]: planOf({ kind: "none" }) } } as unknown as RolloutPlan;
-      await run.control.beginRollout({ epoch: 2, rollout: "rollout-2", pins: PINS, plan, runId: "run-2", reason: null });
+      await run.state.beginRollout({ epoch: 2, rollout: "rollout-2", pins: PINS, plan, runId: "run-2", reason: null });
       const detail = { before: {}, flags: { Ann: true } };
-      await run.control.note({ epoch: 2, runId: "run-2", phase: "install", step: "flags", status: "finished", detail });
+      await run.state.note({ epoch: 2, runId: "run-2", phase: "install", step: "flags", status: "finished", detail });
       const risk: AtRisk = {
         rows: { customers: { inserted: 1, updated: 0, deleted: 0 } },
         how: "counted",

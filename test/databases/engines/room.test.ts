@@ -36,7 +36,7 @@ async function refusedOnFullDisk(work: () => Promise<unknown>): Promise<void> {
 
 /** Begins a snapshot, as the step does. */
 async function begun(engine: DatabaseEngine, run: Run, name = "before-v2"): Promise<Snapshot> {
-  return run.control.beginSnapshot(
+  return run.state.beginSnapshot(
     { database: DATABASE, name, driver: engine.driver(run), epoch: run.epoch, release: "v1", automatic: true },
     (generation) => engine.snapshotLocation(run, DATABASE, name, generation),
   );
@@ -77,7 +77,7 @@ describe("a PostgreSQL database", () => {
     await refusedOnFullDisk(() => postgres.takeSnapshot(run, next, false));
     await refusedOnFullDisk(() => postgres.arm(run, snapshot));
     expect(await databases()).toEqual(before);
-    expect((await run.control.catalogued()).filter(({ role }) => role === "armed")).toEqual([]);
+    expect((await run.state.catalogued()).filter(({ role }) => role === "armed")).toEqual([]);
 
     // The plan asks for as much as the snapshot does: room for the copy alone is not enough where all of it goes through the log, too.
     const [size] = await withSession(
@@ -109,8 +109,8 @@ describe("room that was there for the plan and is gone in the fence", () => {
     await expect(taking).rejects.toThrow(
       /^not enough space at \S+: \d+\.\d MB needed with margin, 0\.0 MB free\. Nothing was copied\..*Everything runs again$/,
     );
-    expect((await run.control.rollout(3))?.state).toBe("refused");
-    expect((await run.control.journal(3)).filter(({ status }) => status === "failed")).toEqual([]);
+    expect((await run.state.rollout(3))?.state).toBe("refused");
+    expect((await run.state.journal(3)).filter(({ status }) => status === "failed")).toEqual([]);
     expect(await on.stand.sql("SELECT id FROM notes ORDER BY id"), "it may be connected to again").toEqual([{ id: 1 }, { id: 2 }]);
   });
 });
@@ -134,8 +134,8 @@ describe("a SQLite file", () => {
     await refusedOnFullDisk(() => sqlite.takeSnapshot(run, begunOne, false));
     expect(existsSync(begunOne.location)).toBe(false);
 
-    await run.control.finishSnapshot(begunOne.id, { ...(await sqlite.takeSnapshot(run, begunOne, false)), baseline: null });
-    const [snapshot] = await run.control.readySnapshots();
+    await run.state.finishSnapshot(begunOne.id, { ...(await sqlite.takeSnapshot(run, begunOne, false)), baseline: null });
+    const [snapshot] = await run.state.readySnapshots();
     await expect(sqlite.requireRoom(run, [], [{ ...snapshot!, sizeBytes: 2 ** 60 }])).rejects.toThrow(InsufficientSpaceError);
     const copies = copiesFolder(stand.site, DATABASE);
     await refusedOnFullDisk(() => sqlite.arm(run, snapshot!));

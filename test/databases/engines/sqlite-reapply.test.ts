@@ -42,18 +42,18 @@ async function written(): Promise<Snapshot> {
   const run = await stand.run(2);
   await sqlite.keepProperties(run, DATABASE, true);
   await sqlite.close(run, DATABASE);
-  const begun = await run.control.beginSnapshot(
+  const begun = await run.state.beginSnapshot(
     { database: DATABASE, name: "before-v2", driver: sqlite.driver(run), epoch: 2, release: "v1", automatic: true },
     (generation) => sqlite.snapshotLocation(run, DATABASE, "before-v2", generation),
   );
-  await run.control.finishSnapshot(begun.id, { ...(await sqlite.takeSnapshot(run, begun, false)), baseline: null });
+  await run.state.finishSnapshot(begun.id, { ...(await sqlite.takeSnapshot(run, begun, false)), baseline: null });
   await sqlite.migrate(run, DATABASE, NEWER, planOf({ kind: "none" }));
   await sqlite.admit(run, DATABASE, "everybody");
   sql(
     `INSERT INTO orders (id, customer, amount, label) VALUES (3, 1, 9, 'three'), (4, 77, 1, 'nobody''s'); UPDATE orders SET label = 'ONE' WHERE id = 1;
      DELETE FROM orders WHERE id = 2; INSERT INTO notes VALUES ('n', x'00ff')`,
   );
-  return (await run.control.readySnapshots())[0]!;
+  return (await run.state.readySnapshots())[0]!;
 }
 
 async function started(): Promise<Run> {
@@ -68,7 +68,7 @@ async function brought(run: Run): Promise<Reapplied> {
   await sqlite.close(run, DATABASE);
   await bringData(run, DATABASE, PINS, planOf(RESTORE), "reapply");
   await sqlite.admit(run, DATABASE, "everybody");
-  return (await run.control.kept<Reapplied>(reappliedKey(3, DATABASE)))!;
+  return (await run.state.kept<Reapplied>(reappliedKey(3, DATABASE)))!;
 }
 
 const NOTHING: RolloutOutcome = {
@@ -137,7 +137,7 @@ test("killed with everything put back and nothing kept: nothing of it has happen
   expect(lines).toMatch(
     /put back into shop: 3003 inserted, 1 updated, 1 deleted, 0 were there already\n.*1 row of shop clashes.*\n.*notes is in the export only/,
   );
-  const kept = (await run.control.exports(3)).map(({ path }) => readFileSync(path, "utf8")).join("");
+  const kept = (await run.state.exports(3)).map(({ path }) => readFileSync(path, "utf8")).join("");
   for (const text of ["nobody's", "three", "\\\\x00ff"]) expect(kept).toContain(text);
 });
 
@@ -166,7 +166,7 @@ test("a rollout that goes on where one failed before anything was put back puts 
   expect(orders()).toEqual(AFTER);
   const { epoch } = await movedData(next, DATABASE);
   expect(epoch).toBe(3);
-  const exported = (await next.control.exports(3)).filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
+  const exported = (await next.state.exports(3)).filter(({ path }) => path.endsWith(".jsonl")).reduce((sum, { rows }) => sum + rows, 0);
   // The order of nobody's, and the note that has no table.
   expect(exported - (await rowsPutBack(next, epoch, DATABASE))).toBe(2);
 });

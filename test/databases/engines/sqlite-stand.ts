@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ControlFile } from "../../../databases/sqlite/state/file.ts";
-import { controlFile, liveFile, type Site } from "../../../config/site.ts";
+import { SqliteState } from "../../../databases/sqlite/state/file.ts";
+import { stateFile, liveFile, type Site } from "../../../config/site.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { releaseFile } from "../../../databases/sqlite/fence.ts";
 import { livePath } from "../../../databases/sqlite/engine/places.ts";
@@ -60,7 +60,7 @@ export interface Stand {
   site: Site;
   definition: SystemDefinition;
   live: string;
-  /** A run with a control file of its own, as another process would have one. */
+  /** A run with a state file of its own, as another process would have one. */
   run(epoch: number): Promise<Run>;
   said: string[];
   end(): Promise<void>;
@@ -88,7 +88,7 @@ export function makeStand(): Stand {
   }
   const site = siteIn(folder);
   const definition = definitionIn(folder);
-  const controls: ControlFile[] = [];
+  const controls: SqliteState[] = [];
   const said: string[] = [];
   return {
     folder,
@@ -97,13 +97,13 @@ export function makeStand(): Stand {
     live: liveFile(site, DATABASE),
     said,
     run: async (epoch) => {
-      const control = await ControlFile.create(controlFile(site));
-      controls.push(control);
-      return { site, definition, control, epoch, runId: `run-${epoch}`, log: (_severity, line) => void said.push(line) };
+      const state = await SqliteState.create(stateFile(site));
+      controls.push(state);
+      return { site, definition, state, epoch, runId: `run-${epoch}`, log: (_severity, line) => void said.push(line) };
     },
     end: async () => {
       releaseFile(livePath(site, DATABASE));
-      for (const control of controls) await control.end();
+      for (const state of controls) await state.end();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -114,9 +114,9 @@ export function planOf(action: DataAction, change: Partial<DatabasePlan> = {}): 
 }
 
 /** Notes that the rollout has begun. */
-export async function begin({ control, epoch, runId }: Run, plan: DatabasePlan, fenceData = true): Promise<void> {
+export async function begin({ state, epoch, runId }: Run, plan: DatabasePlan, fenceData = true): Promise<void> {
   const rollout = { forward: false, fenceData, databases: { [DATABASE]: plan } } as unknown as RolloutPlan;
-  await control.beginRollout({ epoch, rollout: `rollout-${epoch}`, pins: PINS, plan: rollout, runId, reason: null });
+  await state.beginRollout({ epoch, rollout: `rollout-${epoch}`, pins: PINS, plan: rollout, runId, reason: null });
 }
 
 export const PINS = { needs: { [DATABASE]: "1_orders" } } as unknown as Pins;

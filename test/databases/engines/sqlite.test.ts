@@ -55,18 +55,18 @@ async function left(): Promise<{ run: Run; snapshot: Snapshot }> {
   const run = await stand.run(2);
   await sqlite.keepProperties(run, DATABASE, true);
   await sqlite.close(run, DATABASE);
-  const begun = await run.control.beginSnapshot(
+  const begun = await run.state.beginSnapshot(
     { database: DATABASE, name: "before-v2", driver: sqlite.driver(run), epoch: 2, release: "v1", automatic: true },
     (generation) => sqlite.snapshotLocation(run, DATABASE, "before-v2", generation),
   );
   const taken = await sqlite.takeSnapshot(run, begun, false);
-  await run.control.finishSnapshot(begun.id, { ...taken, baseline: null });
+  await run.state.finishSnapshot(begun.id, { ...taken, baseline: null });
   await sqlite.migrate(run, DATABASE, NEWER, planOf({ kind: "none" }));
   await sqlite.admit(run, DATABASE, "everybody");
   sql(
     "INSERT INTO orders (id, customer, amount, label) VALUES (3, 1, 9, 'three'); UPDATE orders SET label = 'ONE' WHERE id = 1; DELETE FROM orders WHERE id = 2; INSERT INTO notes VALUES ('n', x'00ff')",
   );
-  return { run, snapshot: (await run.control.readySnapshots())[0]! };
+  return { run, snapshot: (await run.state.readySnapshots())[0]! };
 }
 
 async function cutOver(epoch: number, action: DataAction = RESTORE) {
@@ -89,7 +89,7 @@ describe("a file through rollouts", () => {
       applied: ["1_orders"],
       failed: [],
     });
-    expect((await run.control.catalogued()).map(({ name, role }) => [name, role])).toEqual([[DATABASE, "live"]]);
+    expect((await run.state.catalogued()).map(({ name, role }) => [name, role])).toEqual([[DATABASE, "live"]]);
   });
 
   it("rows at risk are counted per table, and the same inside the fence", async () => {
@@ -134,9 +134,9 @@ describe("a file through rollouts", () => {
 
   it("goes back to the snapshot by names alone, keeps mode, owner and log, and comes back again", async () => {
     const { run, snapshot } = await left();
-    expect((await toArm(run.control, "deploy")).map(({ id }) => id)).toEqual([snapshot.id]);
+    expect((await toArm(run.state, "deploy")).map(({ id }) => id)).toEqual([snapshot.id]);
     await sqlite.arm(run, snapshot);
-    expect(await toArm(run.control, "deploy")).toEqual([]);
+    expect(await toArm(run.state, "deploy")).toEqual([]);
     chmodSync(stand.live, 0o640);
     const { run: third, done } = await cutOver(3);
     expect(done).toMatchObject({ quarantine: "shop_quarantine_3" });
@@ -157,7 +157,7 @@ describe("a file through rollouts", () => {
       { id: 3, label: "three" },
     ]);
     expect((await sqlite.lineage(undone.run, DATABASE)).quarantine).toBe("shop_quarantine_3");
-    expect((await undone.run.control.catalogued()).map(({ name, role }) => [name, role]).sort()).toEqual([
+    expect((await undone.run.state.catalogued()).map(({ name, role }) => [name, role]).sort()).toEqual([
       ["shop", "live"],
       ["shop_quarantine_4", "quarantine"],
     ]);
@@ -166,8 +166,8 @@ describe("a file through rollouts", () => {
   it("exports what was written since, byte for byte checkable, once", async () => {
     await left();
     const { run } = await cutOver(3);
-    const quarantine = (await run.control.catalogued()).find(({ role }) => role === "quarantine")!;
-    const snapshot = (await run.control.readySnapshots())[0]!;
+    const quarantine = (await run.state.catalogued()).find(({ role }) => role === "quarantine")!;
+    const snapshot = (await run.state.readySnapshots())[0]!;
     const folder = join(stand.folder, "exports");
     const files = await sqlite.exportSince(run, quarantine, snapshot, folder, "run-3");
     expect(files.map(({ path, rows }) => [path.slice(folder.length + 1), rows])).toEqual([
@@ -211,7 +211,7 @@ describe("a file through rollouts", () => {
     const { snapshot } = await left();
     const { run } = await cutOver(3);
     const { run: fourth } = await cutOver(4, { kind: "undo", quarantine: "shop_quarantine_3" });
-    const entries = await fourth.control.catalogued();
+    const entries = await fourth.state.catalogued();
     const one = { keep: 1, quarantines: 1, snapshots: [] };
     const newer = { ...entries.find(({ role }) => role === "quarantine")!, oid: Number.MAX_SAFE_INTEGER, name: "newer", epoch: 9 };
     const beyond = (epoch: number) =>
@@ -229,8 +229,8 @@ describe("a file through rollouts", () => {
     await sqlite.dropCopy(fourth, dropped!);
     expect(readdirSync(copiesFolder(stand.site, DATABASE))).toEqual([]);
     // Whoever was to remove it was killed, or could not: the next time it is removed.
-    await run.control.setSnapshotState(snapshot.id, "removing");
-    expect(await run.control.readySnapshots()).toEqual([]);
+    await run.state.setSnapshotState(snapshot.id, "removing");
+    expect(await run.state.readySnapshots()).toEqual([]);
     expect(await applyRetention(fourth, one, [], null)).toContain(`${snapshot.name}@${snapshot.generation}`);
     expect(existsSync(snapshot.location)).toBe(false);
     expect(await applyRetention(fourth, one, [], null)).toEqual([]);
@@ -313,7 +313,7 @@ describe("what would destroy data is refused", () => {
     const { run, done } = await cutOver(3);
     expect(done).toMatchObject({ quarantine: "shop_quarantine_3" });
     expect(orders()).toHaveLength(2);
-    const quarantine = (await run.control.catalogued()).find(({ role }) => role === "quarantine")!;
+    const quarantine = (await run.state.catalogued()).find(({ role }) => role === "quarantine")!;
     expect(await sqlite.exportSince(run, quarantine, snapshot, join(stand.folder, "exports"), "run-3")).toEqual([]);
     expect(stand.said.join("\n")).toMatch(/damaged and cannot be compared/);
   });
@@ -337,7 +337,7 @@ describe("killed in the middle of the cut-over", () => {
       const { run: third } = await cutOver(3);
       expect(orders()).toHaveLength(2);
       expect(orders()).toContainEqual({ id: 2, label: "Two" });
-      const [quarantine] = (await third.control.catalogued()).filter(({ role }) => role === "quarantine");
+      const [quarantine] = (await third.state.catalogued()).filter(({ role }) => role === "quarantine");
       expect(quarantine).toMatchObject({ name: "shop_quarantine_3" });
       expect(orders(join(copiesFolder(stand.site, DATABASE), "shop_quarantine_3.db"))).toContainEqual({ id: 3, label: "three" });
     });
@@ -352,7 +352,7 @@ describe("killed in the middle of the cut-over", () => {
       await sqlite.close(next, DATABASE);
       await sqlite.admit(next, DATABASE, "everybody");
       expect(orders()).toContainEqual({ id: 3, label: "three" });
-      expect((await next.control.catalogued()).map(({ role }) => role).sort()).toEqual(["armed", "live"]);
+      expect((await next.state.catalogued()).map(({ role }) => role).sort()).toEqual(["armed", "live"]);
       expect(readdirSync(copiesFolder(stand.site, DATABASE)).filter((name) => name.includes("quarantine"))).toEqual([]);
     });
 
@@ -373,11 +373,9 @@ describe("killed in the middle of the cut-over", () => {
     await sqlite.arm(run, snapshot);
     const child = await heldAt("data.swap-before");
     const other = await stand.run(4);
-    await expect((other.control as unknown as { lock: typeof run.control.lock }).lock({ pid: process.pid }, 0)).rejects.toThrow(
-      LockedError,
-    );
+    await expect((other.state as unknown as { lock: typeof run.state.lock }).lock({ pid: process.pid }, 0)).rejects.toThrow(LockedError);
     await ended(child);
-    await other.control.lock({ pid: process.pid }, 0);
+    await other.state.lock({ pid: process.pid }, 0);
   });
 });
 
@@ -391,7 +389,7 @@ describe("a snapshot that is not armed", () => {
     await armBefore(run, { [DATABASE]: planOf(RESTORE) });
     await armBefore(run, { [DATABASE]: planOf(RESTORE) });
     expect(await readinessOf(run, snapshot)).toEqual({ armed: true, reason: null });
-    expect((await run.control.catalogued()).filter(({ role }) => role === "armed")).toHaveLength(1);
+    expect((await run.state.catalogued()).filter(({ role }) => role === "armed")).toHaveLength(1);
     sql("INSERT INTO notes VALUES ('still open', NULL)");
   });
 });

@@ -66,7 +66,7 @@ const SINCE = `
 async function whole(database: string): Promise<Awaited<ReturnType<typeof captureManifest>>> {
   const client = await connect(hosted.server.endpoint, database);
   try {
-    return await captureManifest(client, undefined, { excludeSchemas: ["backout_control"] });
+    return await captureManifest(client, undefined, { excludeSchemas: ["backout_state"] });
   } finally {
     await client.end();
   }
@@ -156,12 +156,12 @@ describe.skipIf(missing !== null)("a database whose owner may not rename it", ()
   test("a restore brings back rows, policies, triggers, views, sequences, owners and grants, and takes away what came since", async () => {
     const client = await hosted.database("live");
     await client.query(SCHEMA);
-    await client.query("CREATE SCHEMA backout_control; CREATE TABLE backout_control.lineage (snapshot text)");
+    await client.query("CREATE SCHEMA backout_state; CREATE TABLE backout_state.lineage (snapshot text)");
     const before = await whole("live");
     const dump = join(folder, "before");
     await closeInPlace(client);
     const facts = await takeDump({ client, endpoint: hosted.endpoint }, dump);
-    expect(facts).toMatchObject({ schemas: ["public", "reports"], leftAlone: ["backout_control"], forced: ["public.tickets"] });
+    expect(facts).toMatchObject({ schemas: ["public", "reports"], leftAlone: ["backout_state"], forced: ["public.tickets"] });
     expect(await whole("live")).toEqual(before);
     await client.query("SET app.tenant = 'a'");
     await client.query(SINCE);
@@ -170,14 +170,14 @@ describe.skipIf(missing !== null)("a database whose owner may not rename it", ()
     await takeDump({ client, endpoint: hosted.endpoint }, safety);
 
     const { refreshed } = await restoreInPlace({ client, endpoint: hosted.endpoint }, dump, {
-      statements: ["INSERT INTO backout_control.lineage VALUES ('before')"],
+      statements: ["INSERT INTO backout_state.lineage VALUES ('before')"],
     });
     expect(refreshed).toEqual(["reports.weights"]);
     const back = await whole("live");
     expect(compareManifests(before, back)).toEqual([]);
     expect(back.rowSecurity["tickets"]).toEqual({ enabled: true, forced: true });
     expect(await differencesFrom({ client }, dump)).toEqual([]);
-    expect((await client.query("SELECT snapshot FROM backout_control.lineage")).rows).toEqual([{ snapshot: "before" }]);
+    expect((await client.query("SELECT snapshot FROM backout_state.lineage")).rows).toEqual([{ snapshot: "before" }]);
     await expect(client.query("SELECT COUNT(*) FROM templates")).rejects.toMatchObject({ code: "42P01" });
     const { rows: view } = await client.query<{ weight: string }>("SELECT sum(weight) AS weight FROM reports.weights");
     expect(Number(view[0]!.weight)).toBeGreaterThan(0);

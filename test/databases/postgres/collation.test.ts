@@ -10,22 +10,22 @@ const missing = missingDebianServer();
 
 describe.skipIf(missing !== null)("a collation of another version", () => {
   let server: DebianServer;
-  let control: pg.Client;
+  let admin: pg.Client;
   beforeAll(async () => {
     server = await startDebianServer();
-    control = await connect(server.endpoint, "postgres");
+    admin = await connect(server.endpoint, "postgres");
   }, 120_000);
   afterAll(async () => {
-    await control.end();
+    await admin.end();
     await server.stop();
   });
 
   test("refuses the copy by name, with what helps; afterwards it is made", async () => {
-    await control.query("CREATE DATABASE shop TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'");
-    await requireCollations(control, ["shop"]);
-    await control.query("UPDATE pg_database SET datcollversion = '1.2' WHERE datname = 'shop'");
-    await expect(templateDriver({ control }).take("shop", "shop_copy")).rejects.toThrow(/collation/);
-    const refused = await requireCollations(control, ["shop", "postgres"]).catch((error: unknown) => error);
+    await admin.query("CREATE DATABASE shop TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'");
+    await requireCollations(admin, ["shop"]);
+    await admin.query("UPDATE pg_database SET datcollversion = '1.2' WHERE datname = 'shop'");
+    await expect(templateDriver({ admin }).take("shop", "shop_copy")).rejects.toThrow(/collation/);
+    const refused = await requireCollations(admin, ["shop", "postgres"]).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(CollationMismatchError);
     const said = (refused as Error).message;
     expect(said).toMatch(
@@ -35,7 +35,7 @@ describe.skipIf(missing !== null)("a collation of another version", () => {
     const inside = await connect(server.endpoint, "shop");
     for (const statement of remedy!.split("; ")) await inside.query(statement);
     await inside.end();
-    await requireCollations(control, ["shop"]);
-    await templateDriver({ control }).take("shop", "shop_copy");
+    await requireCollations(admin, ["shop"]);
+    await templateDriver({ admin }).take("shop", "shop_copy");
   });
 });

@@ -18,25 +18,25 @@ let saved: DatabaseProperties;
 
 beforeAll(async () => {
   server = await startServer();
-  await server.control.query("CREATE ROLE services LOGIN PASSWORD 's'; CREATE TABLE catalogue (note text)");
+  await server.admin.query("CREATE ROLE services LOGIN PASSWORD 's'; CREATE TABLE catalogue (note text)");
 }, 60_000);
 afterAll(() => server.remove());
 
 beforeEach(async () => {
   live = await server.database(`live${++round}`);
   [armed, quarantine] = [`${live}_armed`, `${live}_quarantine`];
-  await server.control.query(`COMMENT ON DATABASE ${live} IS 'live'; GRANT CONNECT ON DATABASE ${live} TO services`);
+  await server.admin.query(`COMMENT ON DATABASE ${live} IS 'live'; GRANT CONNECT ON DATABASE ${live} TO services`);
   const client = await connect(server.endpoint, live);
   await client.query("CREATE TABLE note (id int PRIMARY KEY); INSERT INTO note VALUES (1); GRANT ALL ON note TO services");
   await client.end();
-  saved = await readProperties(server.control, live);
-  await fenceDatabase(server.control, live);
+  saved = await readProperties(server.admin, live);
+  await fenceDatabase(server.admin, live);
   const driver = templateDriver(server);
   await driver.restoreTo(await driver.take(live, `${live}_pristine`), armed);
 });
 
 it("swaps, once, under a pool that reconnects all the time, and loses no acknowledged row", { timeout: 30_000 }, async () => {
-  await admit(server.control, live, "everybody", { servicesRole: "services", saved });
+  await admit(server.admin, live, "everybody", { servicesRole: "services", saved });
   const pool = new pg.Pool({ host: "127.0.0.1", port: server.port, user: "services", password: "s", database: live, max: 4 });
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
@@ -53,19 +53,19 @@ it("swaps, once, under a pool that reconnects all the time, and loses no acknowl
     }
   });
   while (acknowledged.length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
-  await fenceDatabase(server.control, live);
+  await fenceDatabase(server.admin, live);
   const atFence = acknowledged.length;
-  const outcome = await swapDatabases(server.control, { live, replacement: armed, quarantine });
+  const outcome = await swapDatabases(server.admin, { live, replacement: armed, quarantine });
   expect(outcome.state).toBe("swapped");
-  await carryProperties(server.control, { from: saved, to: live });
-  await admit(server.control, live, "everybody", { servicesRole: "services", saved });
+  await carryProperties(server.admin, { from: saved, to: live });
+  await admit(server.admin, live, "everybody", { servicesRole: "services", saved });
   while (acknowledged.length < atFence + 20) await new Promise((resolve) => setTimeout(resolve, 5));
   running = false;
   await Promise.all(loops);
   await pool.end();
 
-  expect(await readProperties(server.control, live)).toEqual(saved);
-  await server.control.query(`ALTER DATABASE ${quarantine} ALLOW_CONNECTIONS true`);
+  expect(await readProperties(server.admin, live)).toEqual(saved);
+  await server.admin.query(`ALTER DATABASE ${quarantine} ALLOW_CONNECTIONS true`);
   const ids = async (database: string): Promise<number[]> => {
     const client = await connect(server.endpoint, database);
     const { rows } = await client.query<{ id: number }>("SELECT id FROM note");
@@ -78,7 +78,7 @@ it("swaps, once, under a pool that reconnects all the time, and loses no acknowl
 });
 
 it("writes the caller's rows with the swap or neither", async () => {
-  const failing = swapDatabases(server.control, {
+  const failing = swapDatabases(server.admin, {
     live,
     replacement: armed,
     quarantine,
@@ -90,18 +90,18 @@ it("writes the caller's rows with the swap or neither", async () => {
   await expect(failing).rejects.toThrow("the caller's row was refused");
   const names = async (): Promise<string[]> =>
     (
-      await server.control.query<{ datname: string }>("SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", [live])
+      await server.admin.query<{ datname: string }>("SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", [live])
     ).rows.map(({ datname }) => datname);
   expect(await names()).toEqual([live, armed, `${live}_pristine`]);
-  const done = await swapDatabases(server.control, {
+  const done = await swapDatabases(server.admin, {
     live,
     replacement: armed,
     quarantine,
     inTransaction: async (client) => void (await client.query("INSERT INTO catalogue VALUES ('once')")),
   });
-  expect((await server.control.query("SELECT note FROM catalogue")).rows).toEqual([{ note: "once" }]);
+  expect((await server.admin.query("SELECT note FROM catalogue")).rows).toEqual([{ note: "once" }]);
   expect(await names()).toEqual([live, `${live}_pristine`, quarantine]);
-  const again = await swapDatabases(server.control, { live, replacement: armed, quarantine, replacementOid: done.liveOid });
+  const again = await swapDatabases(server.admin, { live, replacement: armed, quarantine, replacementOid: done.liveOid });
   expect(again).toMatchObject({ state: "already", liveOid: done.liveOid, quarantineOid: done.quarantineOid });
 });
 
@@ -116,7 +116,7 @@ it("ends a session that sneaked in between", async () => {
   sneaking.on("error", () => undefined);
   const swap = { live, replacement: armed, quarantine };
   // The look of assertFenced is over when the transaction begins: get in right then.
-  const control = new Proxy(server.control, {
+  const admin = new Proxy(server.admin, {
     get: (target, key) =>
       key !== "query"
         ? (Reflect.get(target, key) as unknown)
@@ -131,15 +131,15 @@ it("ends a session that sneaked in between", async () => {
           },
   });
   let sneaked = false;
-  expect(await swapDatabases(control, swap)).toMatchObject({ state: "swapped", attempts: 2 });
+  expect(await swapDatabases(admin, swap)).toMatchObject({ state: "swapped", attempts: 2 });
   await sneaking.end().catch(() => undefined);
 }, 30_000);
 
 it("refuses what is not fenced, not there, or taken", async () => {
-  await expect(swapDatabases(server.control, { live, replacement: armed, quarantine: "control" })).rejects.toThrow(QuarantineTakenError);
-  await expect(swapDatabases(server.control, { live, replacement: "absent", quarantine })).rejects.toThrow('no database "absent"');
-  await server.control.query(`ALTER DATABASE ${live} ALLOW_CONNECTIONS true`);
-  await expect(swapDatabases(server.control, { live, replacement: armed, quarantine })).rejects.toThrow(NotFencedError);
+  await expect(swapDatabases(server.admin, { live, replacement: armed, quarantine: "maintenance" })).rejects.toThrow(QuarantineTakenError);
+  await expect(swapDatabases(server.admin, { live, replacement: "absent", quarantine })).rejects.toThrow('no database "absent"');
+  await server.admin.query(`ALTER DATABASE ${live} ALLOW_CONNECTIONS true`);
+  await expect(swapDatabases(server.admin, { live, replacement: armed, quarantine })).rejects.toThrow(NotFencedError);
 });
 
 it("derives names that fit, and differ where the long ones do", () => {

@@ -12,8 +12,8 @@ export interface TestServer {
   port: number;
   endpoint: Endpoint;
   state: ServerState;
-  /** A session in a new control database. */
-  control: pg.Client;
+  /** A session in a new state database. */
+  admin: pg.Client;
   /** Makes an empty database with a name of its own. */
   database(name: string): Promise<string>;
   remove(): Promise<void>;
@@ -26,16 +26,16 @@ export async function startServer(): Promise<TestServer> {
   const port = await freePort();
   const state = await ensureServer({ home, port, superuser: "backout" });
   const endpoint = { host: "127.0.0.1", port, user: "backout", passwordFile: state.passwordFile };
-  const control = await connect(endpoint, "postgres");
-  await control.query("CREATE DATABASE control");
-  await control.end();
-  const session = await connect(endpoint, "control");
+  const admin = await connect(endpoint, "postgres");
+  await admin.query("CREATE DATABASE maintenance");
+  await admin.end();
+  const session = await connect(endpoint, "maintenance");
   return {
     home,
     port,
     endpoint,
     state,
-    control: session,
+    admin: session,
     database: async (name) => {
       await session.query(`CREATE DATABASE ${quote(name)}`);
       return name;

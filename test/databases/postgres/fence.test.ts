@@ -19,7 +19,7 @@ import { startServer, type TestServer } from "./embedded.ts";
 let server: TestServer;
 beforeAll(async () => {
   server = await startServer();
-  await server.control.query(
+  await server.admin.query(
     `CREATE ROLE services LOGIN PASSWORD 's'; CREATE ROLE analyst LOGIN PASSWORD 'a'; CREATE ROLE lead LOGIN PASSWORD 'l'`,
   );
 }, 60_000);
@@ -47,14 +47,14 @@ describe("fencing", () => {
     });
     const superuser = await connect(server.endpoint, live);
     await superuser.query("BEGIN");
-    const outcome = await fenceDatabase(server.control, live);
+    const outcome = await fenceDatabase(server.admin, live);
     expect(outcome.endedSessions).toBeGreaterThanOrEqual(2);
     await new Promise((resolve) => setTimeout(resolve, 150));
-    await assertFenced(server.control, live);
+    await assertFenced(server.admin, live);
     expect(codes).toContain("55000");
     await expect(connect(server.endpoint, live)).rejects.toMatchObject({ code: "55000" });
     await expect(superuser.query("SELECT 1")).rejects.toThrow();
-    expect((await fenceDatabase(server.control, live)).endedSessions).toBe(0);
+    expect((await fenceDatabase(server.admin, live)).endedSessions).toBe(0);
     running = false;
     await Promise.all(loops);
     await pool.end();
@@ -68,7 +68,7 @@ describe("fencing", () => {
     await program.query("SELECT 1");
     const idle = await connect(as("analyst"), live);
     await idle.query("SELECT 1");
-    const { takenBack, endedSessions } = await fenceDatabase(server.control, live);
+    const { takenBack, endedSessions } = await fenceDatabase(server.admin, live);
     expect(endedSessions).toBe(2);
     expect(takenBack).toEqual([expect.stringMatching(/^services \(nightly import\), pid \d+, idle in transaction since \d{4}-.*Z$/)]);
   });
@@ -80,14 +80,14 @@ describe("fencing", () => {
     await client.query("BEGIN");
     await client.query("INSERT INTO t VALUES (1)");
     await client.query("PREPARE TRANSACTION 'it''s one'");
-    const refused = fenceDatabase(server.control, live);
+    const refused = fenceDatabase(server.admin, live);
     await expect(refused).rejects.toThrow(PreparedTransactionError);
     await expect(refused).rejects.toThrow("ROLLBACK PREPARED 'it''s one'");
     await expect(refused).rejects.toMatchObject({ transactions: [{ gid: "it's one", owner: "backout" }] });
     expect((await client.query("SELECT 1 AS still")).rows).toEqual([{ still: 1 }]);
     await client.query("ROLLBACK PREPARED 'it''s one'");
     await client.end();
-    await fenceDatabase(server.control, live);
+    await fenceDatabase(server.admin, live);
   });
 
   it("refuses enabled subscriptions, and ignores slots nobody uses", async () => {
@@ -96,53 +96,53 @@ describe("fencing", () => {
     await client.query("CREATE SUBSCRIPTION news CONNECTION 'host=127.0.0.1 port=1 dbname=x' PUBLICATION p WITH (connect = false)");
     await client.query("ALTER SUBSCRIPTION news SET (slot_name = 'news')");
     await client.query("ALTER SUBSCRIPTION news ENABLE");
-    await expect(fenceDatabase(server.control, live)).rejects.toThrow(ReplicationInUseError);
+    await expect(fenceDatabase(server.admin, live)).rejects.toThrow(ReplicationInUseError);
     await client.query("ALTER SUBSCRIPTION news DISABLE");
     await client.query("ALTER SUBSCRIPTION news SET (slot_name = NONE)");
     await client.end();
-    await fenceDatabase(server.control, live);
+    await fenceDatabase(server.admin, live);
   });
 
   it("says who is left when time is up, and keeps the others out", async () => {
     const live = await server.database("stubborn");
     const superuser = await connect(server.endpoint, live);
-    await server.control.query(
+    await server.admin.query(
       `CREATE ROLE weak LOGIN CREATEDB PASSWORD 'w'; GRANT pg_signal_backend, pg_read_all_stats TO weak; GRANT CONNECT ON DATABASE control TO weak; ALTER DATABASE stubborn OWNER TO weak`,
     );
-    const weak = await connect({ ...server.endpoint, ...as("weak"), passwordFile: undefined }, "control");
+    const weak = await connect({ ...server.endpoint, ...as("weak"), passwordFile: undefined }, "maintenance");
     const failed = fenceDatabase(weak, live, { timeoutMs: 200 });
     await expect(failed).rejects.toThrow(FenceTimeoutError);
     await expect(failed).rejects.toThrow("user backout");
     await expect(assertFenced(weak, live)).rejects.toThrow("there are sessions in it");
-    await fenceDatabase(server.control, live);
+    await fenceDatabase(server.admin, live);
     await Promise.all([weak.end(), superuser.end().catch(() => undefined)]);
   });
 
   it("knows what is not fenced", async () => {
     const live = await server.database("open");
-    await expect(assertFenced(server.control, live)).rejects.toThrow(NotFencedError);
-    await expect(fenceDatabase(server.control, "absent")).rejects.toThrow('no database "absent"');
+    await expect(assertFenced(server.admin, live)).rejects.toThrow(NotFencedError);
+    await expect(fenceDatabase(server.admin, "absent")).rejects.toThrow('no database "absent"');
   });
 });
 
 describe("opening", () => {
   it("lets in nobody, then the services, then everybody, exactly as before", async () => {
     const live = await server.database("staged");
-    await server.control.query(
+    await server.admin.query(
       `ALTER DATABASE staged OWNER TO lead; GRANT CONNECT, TEMP ON DATABASE staged TO analyst WITH GRANT OPTION; ALTER DATABASE staged CONNECTION LIMIT 9`,
     );
-    const saved = await readProperties(server.control, live);
+    const saved = await readProperties(server.admin, live);
     const may = async (user: string): Promise<boolean> =>
       connect({ ...as(user) }, live).then(
         (client) => client.end().then(() => true),
         () => false,
       );
-    await fenceDatabase(server.control, live);
+    await fenceDatabase(server.admin, live);
     const admission = { servicesRole: "services", saved };
     const seen: Record<string, boolean[]> = {};
     for (const stage of ["nobody", "services", "everybody"] as const) {
-      await admit(server.control, live, stage, admission);
-      await admit(server.control, live, stage, admission);
+      await admit(server.admin, live, stage, admission);
+      await admit(server.admin, live, stage, admission);
       seen[stage] = [await may("services"), await may("analyst"), await may("lead"), await may("backout")];
     }
     expect(seen).toEqual({
@@ -150,7 +150,7 @@ describe("opening", () => {
       services: [true, false, false, true],
       everybody: [true, true, true, true],
     });
-    expect(await readProperties(server.control, live)).toEqual(saved);
+    expect(await readProperties(server.admin, live)).toEqual(saved);
   });
 
   it("leaves CONNECT to the services alone, whatever was granted", () => {
@@ -172,25 +172,25 @@ describe("opening", () => {
 
   it("lets the roles in that services have of their own: the owner too, and nobody else", async () => {
     const live = await server.database("owned");
-    await server.control.query("ALTER DATABASE owned OWNER TO lead");
-    const saved = await readProperties(server.control, live);
-    await fenceDatabase(server.control, live);
+    await server.admin.query("ALTER DATABASE owned OWNER TO lead");
+    const saved = await readProperties(server.admin, live);
+    await fenceDatabase(server.admin, live);
     const may = (user: string): Promise<boolean> =>
       connect(as(user), live).then(
         (client) => client.end().then(() => true),
         () => false,
       );
     for (const admits of [[], ["lead"]]) {
-      await admit(server.control, live, "services", { servicesRole: "services", admits, saved });
+      await admit(server.admin, live, "services", { servicesRole: "services", admits, saved });
       expect([await may("services"), await may("lead"), await may("analyst")]).toEqual([true, admits.length > 0, false]);
     }
-    await admit(server.control, live, "everybody", { servicesRole: "services", admits: ["lead"], saved });
-    expect(await readProperties(server.control, live)).toEqual(saved);
+    await admit(server.admin, live, "everybody", { servicesRole: "services", admits: ["lead"], saved });
+    expect(await readProperties(server.admin, live)).toEqual(saved);
   });
 
   it("gives backout a session of its own in a fenced database, while others try to get in", async () => {
     const live = await server.database("inside");
-    await fenceDatabase(server.control, live);
+    await fenceDatabase(server.admin, live);
     let running = true;
     const intruders = ["services", "backout"].map(async (user) => {
       while (running) {
@@ -205,20 +205,20 @@ describe("opening", () => {
     });
     try {
       for (let round = 0; round < 10; round++) {
-        const client = await sessionInside(server.endpoint, server.control, live);
+        const client = await sessionInside(server.endpoint, server.admin, live);
         const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
         await assertFenced(
-          server.control,
+          server.admin,
           live,
           rows.map(({ pid }) => pid),
         );
-        await expect(assertFenced(server.control, live)).rejects.toThrow(NotFencedError);
+        await expect(assertFenced(server.admin, live)).rejects.toThrow(NotFencedError);
         await client.end();
       }
     } finally {
       running = false;
       await Promise.all(intruders);
     }
-    expect(await readProperties(server.control, live)).toMatchObject({ allowConnections: false, connectionLimit: -1 });
+    expect(await readProperties(server.admin, live)).toMatchObject({ allowConnections: false, connectionLimit: -1 });
   });
 });

@@ -17,14 +17,14 @@ import { startServer, type TestServer } from "./embedded.ts";
 let server: TestServer;
 beforeAll(async () => {
   server = await startServer();
-  await server.control.query(`CREATE ROLE "the owner"; CREATE ROLE reader LOGIN PASSWORD 'r'; CREATE ROLE "Mixed-Case"; CREATE ROLE other`);
+  await server.admin.query(`CREATE ROLE "the owner"; CREATE ROLE reader LOGIN PASSWORD 'r'; CREATE ROLE "Mixed-Case"; CREATE ROLE other`);
 }, 60_000);
 afterAll(() => server.remove());
 
 it("puts back exactly what a template copy loses", async () => {
   const live = await server.database('live "1"');
   const quoted = '"live ""1"""';
-  await server.control.query(`
+  await server.admin.query(`
     ALTER DATABASE ${quoted} OWNER TO "the owner";
     REVOKE ALL ON DATABASE ${quoted} FROM PUBLIC;
     GRANT CONNECT ON DATABASE ${quoted} TO reader; GRANT CREATE ON DATABASE ${quoted} TO "Mixed-Case" WITH GRANT OPTION; GRANT TEMP ON DATABASE ${quoted} TO "Mixed-Case";
@@ -35,7 +35,7 @@ it("puts back exactly what a template copy loses", async () => {
     ALTER ROLE "Mixed-Case" IN DATABASE ${quoted} SET work_mem TO '12MB';
     ALTER DATABASE ${quoted} CONNECTION LIMIT 17;
     COMMENT ON DATABASE ${quoted} IS 'it''s the live one'`);
-  const saved = await readProperties(server.control, live);
+  const saved = await readProperties(server.admin, live);
   expect(saved).toMatchObject({
     owner: "the owner",
     connectionLimit: 17,
@@ -46,17 +46,17 @@ it("puts back exactly what a template copy loses", async () => {
   });
   expect(saved.settings).toHaveLength(5);
 
-  await server.control.query(`CREATE DATABASE copy TEMPLATE ${quoted}`);
-  expect(await readProperties(server.control, "copy")).not.toEqual(saved);
-  await server.control.query(
+  await server.admin.query(`CREATE DATABASE copy TEMPLATE ${quoted}`);
+  expect(await readProperties(server.admin, "copy")).not.toEqual(saved);
+  await server.admin.query(
     `ALTER DATABASE copy SET work_mem TO '1MB'; ALTER DATABASE copy ALLOW_CONNECTIONS false; GRANT CONNECT ON DATABASE copy TO other`,
   );
-  const statements = await carryProperties(server.control, { from: saved, to: "copy" });
+  const statements = await carryProperties(server.admin, { from: saved, to: "copy" });
   expect(statements.length).toBeGreaterThan(0);
-  expect(await readProperties(server.control, "copy")).toEqual({ ...saved, allowConnections: false });
-  expect(await carryProperties(server.control, { from: saved, to: "copy" })).toEqual([]);
-  await applyProperties(server.control, "copy", saved);
-  expect(await readProperties(server.control, "copy")).toEqual(saved);
+  expect(await readProperties(server.admin, "copy")).toEqual({ ...saved, allowConnections: false });
+  expect(await carryProperties(server.admin, { from: saved, to: "copy" })).toEqual([]);
+  await applyProperties(server.admin, "copy", saved);
+  expect(await readProperties(server.admin, "copy")).toEqual(saved);
 
   const shown = await connect(server.endpoint, "copy");
   await shown.query("RESET search_path");
@@ -75,28 +75,28 @@ it("puts back exactly what a template copy loses", async () => {
 
 it("puts default grants back where there were none of its own", async () => {
   const live = await server.database("plain");
-  const saved = await readProperties(server.control, live);
-  await server.control.query(
+  const saved = await readProperties(server.admin, live);
+  await server.admin.query(
     "REVOKE ALL ON DATABASE plain FROM PUBLIC; GRANT ALL ON DATABASE plain TO other; ALTER DATABASE plain OWNER TO other",
   );
-  await applyProperties(server.control, live, saved);
-  expect(await readProperties(server.control, live)).toEqual(saved);
+  await applyProperties(server.admin, live, saved);
+  expect(await readProperties(server.admin, live)).toEqual(saved);
 });
 
 it("is part of the caller's transaction", async () => {
   await server.database("rolled");
-  const saved = await readProperties(server.control, "rolled");
-  await server.control.query("BEGIN");
-  await applyProperties(server.control, "rolled", { ...saved, comment: "x", connectionLimit: 3 });
-  await server.control.query("ROLLBACK");
-  expect(await readProperties(server.control, "rolled")).toEqual(saved);
+  const saved = await readProperties(server.admin, "rolled");
+  await server.admin.query("BEGIN");
+  await applyProperties(server.admin, "rolled", { ...saved, comment: "x", connectionLimit: 3 });
+  await server.admin.query("ROLLBACK");
+  expect(await readProperties(server.admin, "rolled")).toEqual(saved);
 });
 
 it("refuses what cannot be changed, and what is not there", async () => {
   await server.database("fixed");
-  const saved = await readProperties(server.control, "fixed");
-  await expect(applyProperties(server.control, "fixed", { ...saved, encoding: "LATIN1" })).rejects.toThrow(PropertyMismatchError);
-  await expect(readProperties(server.control, "absent")).rejects.toThrow(DatabaseMissingError);
+  const saved = await readProperties(server.admin, "fixed");
+  await expect(applyProperties(server.admin, "fixed", { ...saved, encoding: "LATIN1" })).rejects.toThrow(PropertyMismatchError);
+  await expect(readProperties(server.admin, "absent")).rejects.toThrow(DatabaseMissingError);
   expect(propertyStatements("fixed", saved, saved)).toEqual([]);
 });
 
@@ -139,10 +139,10 @@ it(
   "gives grants back exactly as the catalogue held them, after every stage of the fence, whoever granted them",
   { timeout: 60_000 },
   async () => {
-    const { control } = server;
+    const { admin } = server;
     const held = async (): Promise<unknown> =>
       (
-        await control.query(
+        await admin.query(
           "SELECT datacl::text, datdba::regrole::text AS owner, datconnlimit, datallowconn, datistemplate FROM pg_database WHERE datname = 'guarded'",
         )
       ).rows[0];
@@ -150,24 +150,24 @@ it(
       fc.asyncProperty(acls, fc.constantFrom("everybody", "services"), async ({ owner, limit, template, statements }, stage) => {
         await server.database("guarded");
         try {
-          await control.query(`ALTER DATABASE guarded OWNER TO "${owner}"`);
-          await control.query(`ALTER DATABASE guarded CONNECTION LIMIT ${limit} IS_TEMPLATE ${template}`);
-          for (const statement of statements) await control.query(statement).catch(() => control.query("RESET ROLE"));
+          await admin.query(`ALTER DATABASE guarded OWNER TO "${owner}"`);
+          await admin.query(`ALTER DATABASE guarded CONNECTION LIMIT ${limit} IS_TEMPLATE ${template}`);
+          for (const statement of statements) await admin.query(statement).catch(() => admin.query("RESET ROLE"));
           const before = await held();
-          const saved = await readProperties(control, "guarded");
-          await fenceDatabase(control, "guarded");
+          const saved = await readProperties(admin, "guarded");
+          await fenceDatabase(admin, "guarded");
           // As often as attempts fail and are run again.
           for (const to of [stage, "services", "everybody"] as const)
-            await admit(control, "guarded", to, { servicesRole: "reader", admits: ["other"], saved });
+            await admit(admin, "guarded", to, { servicesRole: "reader", admits: ["other"], saved });
           expect(await held()).toEqual(before);
         } finally {
-          await control.query("ALTER DATABASE guarded IS_TEMPLATE false; ");
-          await control.query("DROP DATABASE guarded WITH (FORCE)");
+          await admin.query("ALTER DATABASE guarded IS_TEMPLATE false; ");
+          await admin.query("DROP DATABASE guarded WITH (FORCE)");
         }
       }),
       { numRuns: 12 },
     );
-    const { rows } = await control.query(
+    const { rows } = await admin.query(
       "SELECT count(*)::int AS left FROM pg_shdepend WHERE dbid = 0 AND classid = 'pg_database'::regclass AND deptype = 'a' AND objid NOT IN (SELECT oid FROM pg_database)",
     );
     expect(rows).toEqual([{ left: 0 }]);

@@ -11,13 +11,13 @@ afterAll(() => server.remove());
 
 it("ensures roles, and says what it did", async () => {
   const role = { name: 'svc "x"', password: "päss'word", login: true };
-  expect(await ensureRole(server.control, role)).toBe("created");
-  expect(await ensureRole(server.control, role)).toBe("already");
-  const client = await connect({ ...server.endpoint, user: role.name, passwordFile: undefined, password: role.password }, "control");
+  expect(await ensureRole(server.admin, role)).toBe("created");
+  expect(await ensureRole(server.admin, role)).toBe("already");
+  const client = await connect({ ...server.endpoint, user: role.name, passwordFile: undefined, password: role.password }, "maintenance");
   await client.end();
-  expect(await ensureRole(server.control, { ...role, password: "other" })).toBe("changed");
-  expect(await ensureRole(server.control, { ...role, password: "other", createdb: true })).toBe("changed");
-  expect(await ensureRole(server.control, { ...role, password: "other", createdb: true })).toBe("already");
+  expect(await ensureRole(server.admin, { ...role, password: "other" })).toBe("changed");
+  expect(await ensureRole(server.admin, { ...role, password: "other", createdb: true })).toBe("changed");
+  expect(await ensureRole(server.admin, { ...role, password: "other", createdb: true })).toBe("already");
 });
 
 it("makes verifiers the server would", () => {
@@ -28,12 +28,12 @@ it("makes verifiers the server would", () => {
 });
 
 it("gives the services rows, now and in later tables, and nothing else", async () => {
-  await ensureRole(server.control, { name: "owner1", password: "o", login: true });
-  await ensureRole(server.control, { name: "owner2", password: "o", login: true });
-  await ensureRole(server.control, { name: "services1", password: "s", login: true });
-  expect(await ensureDatabase(server.control, { name: "app", owner: "owner2" })).toBe("created");
-  expect(await ensureDatabase(server.control, { name: "app", owner: "owner1" })).toBe("changed");
-  expect(await ensureDatabase(server.control, { name: "app", owner: "owner1" })).toBe("already");
+  await ensureRole(server.admin, { name: "owner1", password: "o", login: true });
+  await ensureRole(server.admin, { name: "owner2", password: "o", login: true });
+  await ensureRole(server.admin, { name: "services1", password: "s", login: true });
+  expect(await ensureDatabase(server.admin, { name: "app", owner: "owner2" })).toBe("created");
+  expect(await ensureDatabase(server.admin, { name: "app", owner: "owner1" })).toBe("changed");
+  expect(await ensureDatabase(server.admin, { name: "app", owner: "owner1" })).toBe("already");
   const owner = await connect({ ...server.endpoint, user: "owner1", passwordFile: undefined, password: "o" }, "app");
   await owner.query("CREATE TABLE before (id serial PRIMARY KEY, note text)");
   const admin = await connect(server.endpoint, "app");

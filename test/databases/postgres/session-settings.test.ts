@@ -75,21 +75,21 @@ describe("settings of backout's own sessions", () => {
     const name = await server.database(of.replaceAll(" ", "_"));
     const statement = alter(name);
     for (const [setting, value] of Object.entries(HOSTILE))
-      await server.control.query(`${statement} SET ${setting} TO ${setting === "search_path" ? value : `'${value}'`}`);
-    const before = await readProperties(server.control, name);
+      await server.admin.query(`${statement} SET ${setting} TO ${setting === "search_path" ? value : `'${value}'`}`);
+    const before = await readProperties(server.admin, name);
     try {
       expect(await shown(name)).toEqual(OWN);
       await withSession(server.endpoint, name, (client) => client.query("CREATE TABLE written (id int)"));
-      expect(await readProperties(server.control, name)).toEqual(before);
+      expect(await readProperties(server.admin, name)).toEqual(before);
     } finally {
-      await server.control.query(`${statement} RESET ALL`);
+      await server.admin.query(`${statement} RESET ALL`);
     }
   });
 
   it("end with the session: the next one of anybody has none of them", async () => {
     const name = await server.database("clean");
     await (await connect(server.endpoint, name)).end();
-    const { rows } = await server.control.query("SELECT 1 FROM pg_db_role_setting");
+    const { rows } = await server.admin.query("SELECT 1 FROM pg_db_role_setting");
     expect(rows).toEqual([]);
   });
 });

@@ -10,19 +10,19 @@ beforeAll(async () => {
 afterAll(() => server.remove());
 
 it("sees the file system of a local server, and refuses what does not fit before anything is copied", async () => {
-  const free = await freeSpace(server.control, server.endpoint);
+  const free = await freeSpace(server.admin, server.endpoint);
   expect(free).toMatchObject({ known: true, path: server.state.dataFolder });
-  const size = await databaseSizeBytes(server.control, "control");
+  const size = await databaseSizeBytes(server.admin, "maintenance");
   expect(size).toBeGreaterThan(1_000_000);
-  expect((await requireSpace(server.control, server.endpoint, size)).status).toBe("enough");
-  const refused = requireSpace(server.control, server.endpoint, 1e18);
+  expect((await requireSpace(server.admin, server.endpoint, size)).status).toBe("enough");
+  const refused = requireSpace(server.admin, server.endpoint, 1e18);
   await expect(refused).rejects.toThrow(InsufficientSpaceError);
   await expect(refused).rejects.toMatchObject({ neededBytes: 1.3e18, path: server.state.dataFolder });
 });
 
 it("says that it does not know about a remote server", async () => {
-  expect(await freeSpace(server.control, { host: "db.example.org" })).toMatchObject({ known: false });
-  expect(await requireSpace(server.control, { host: "db.example.org" }, 1e18)).toMatchObject({ status: "unknown", freeBytes: null });
+  expect(await freeSpace(server.admin, { host: "db.example.org" })).toMatchObject({ known: false });
+  expect(await requireSpace(server.admin, { host: "db.example.org" }, 1e18)).toMatchObject({ status: "unknown", freeBytes: null });
 });
 
 it("refuses exactly when need with margin is more than what is free", () => {

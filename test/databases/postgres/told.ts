@@ -5,7 +5,7 @@ import { connectionString, runTool, serverArguments, toolsOf } from "../../../da
 
 export async function toldBy(superuser: Endpoint, session: pg.Client, database: string): Promise<string[]> {
   const tools = await toolsOf(session);
-  const args = ["--no-password", "--blobs", "--exclude-schema=backout_control", ...serverArguments(superuser)];
+  const args = ["--no-password", "--blobs", "--exclude-schema=backout_state", ...serverArguments(superuser)];
   const text = await runTool(tools, "pgDump", [...args, `--dbname=${connectionString(database)}`], superuser);
   return text.split("\n").filter((line) => line !== "" && !/^--|^\\(un)?restrict/.test(line));
 }

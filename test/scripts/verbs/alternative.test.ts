@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { stringify } from "yaml";
-import { ControlFile } from "../../../databases/sqlite/state/file.ts";
+import { SqliteState } from "../../../databases/sqlite/state/file.ts";
 import { editPins, type PinEdit } from "../../../config/edit.ts";
-import { GATE_PROCESS, controlFile, definitionOf, gateFolder, processFolder, type Site } from "../../../config/site.ts";
+import { GATE_PROCESS, stateFile, definitionOf, gateFolder, processFolder, type Site } from "../../../config/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
 import type { PulumiOutcome } from "../../../scripts/pulumi/pulumi-run.ts";
@@ -21,7 +21,7 @@ import { freePort } from "../../support/free-port.ts";
 const engine = vi.hoisted(() => ({
   up: null as ((runId: string) => Promise<PulumiOutcome>) | null,
   runId: "",
-  controls: [] as ControlFile[],
+  states: [] as SqliteState[],
 }));
 
 vi.mock("../../../scripts/pulumi/pulumi-run.ts", () => ({
@@ -31,9 +31,9 @@ vi.mock("../../../scripts/pulumi/pulumi-run.ts", () => ({
 // A provider lives as long as one update and holds the lock meanwhile: here every resource has the record to itself.
 vi.mock("../../../provider/session.ts", () => ({
   runOf: async (site: Site, epoch: number, { log }: { log: () => void }) => {
-    const control = await ControlFile.create(controlFile(site));
-    engine.controls.push(control);
-    return { site, definition: await definitionOf(site), control, epoch, runId: engine.runId, log };
+    const state = await SqliteState.create(stateFile(site));
+    engine.states.push(state);
+    return { site, definition: await definitionOf(site), state, epoch, runId: engine.runId, log };
   },
 }));
 
@@ -80,7 +80,7 @@ test("a rollback that fails as a process is finished as a container of the image
   engine.up = async (runId) => {
     engine.runId = runId;
     const done = await update(await opened(), state);
-    for (const control of engine.controls.splice(0)) await control.end();
+    for (const state of engine.states.splice(0)) await state.end();
     registered = done.registered;
     return done;
   };
@@ -91,9 +91,9 @@ test("a rollback that fails as a process is finished as a container of the image
     return cross(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
   };
   const latest = async () => {
-    const control = await ControlFile.create(controlFile(site));
-    const rollout = await control.lastRollout();
-    return control.journal(rollout!.epoch).finally(() => control.end());
+    const state = await SqliteState.create(stateFile(site));
+    const rollout = await state.lastRollout();
+    return state.journal(rollout!.epoch).finally(() => state.end());
   };
   const served = async () => (await fetch(`http://127.0.0.1:${site.ports["api"]}/health`)).status;
   const alternative = async (name: string) => takeAlternative(await opened(), name, `run-${name}`, "INCIDENT-7", () => Promise.resolve());

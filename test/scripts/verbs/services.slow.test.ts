@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
-import { ControlFile } from "../../../databases/sqlite/state/file.ts";
+import { SqliteState } from "../../../databases/sqlite/state/file.ts";
 import { editPins, type PinEdit } from "../../../config/edit.ts";
-import { GATE_PROCESS, controlFile, definitionOf, gateFolder, liveFile, processFolder, type Site } from "../../../config/site.ts";
+import { GATE_PROCESS, stateFile, definitionOf, gateFolder, liveFile, processFolder, type Site } from "../../../config/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
 import { cross } from "../../../scripts/pulumi/cross.ts";
@@ -20,7 +20,7 @@ import { update, type State } from "./graph-engine.ts";
 const engine = vi.hoisted(() => ({
   up: null as ((runId: string) => Promise<PulumiOutcome>) | null,
   runId: "",
-  controls: [] as ControlFile[],
+  states: [] as SqliteState[],
 }));
 vi.mock("../../../scripts/pulumi/pulumi-run.ts", () => ({
   ensureStack: () => Promise.resolve(),
@@ -29,9 +29,9 @@ vi.mock("../../../scripts/pulumi/pulumi-run.ts", () => ({
 // A provider lives as long as one update and holds the lock meanwhile: here every resource has the record to itself.
 vi.mock("../../../provider/session.ts", () => ({
   runOf: async (site: Site, epoch: number, { log }: { log: () => void }) => {
-    const control = await ControlFile.create(controlFile(site));
-    engine.controls.push(control);
-    return { site, definition: await definitionOf(site), control, epoch, runId: engine.runId, log };
+    const state = await SqliteState.create(stateFile(site));
+    engine.states.push(state);
+    return { site, definition: await definitionOf(site), state, epoch, runId: engine.runId, log };
   },
 }));
 
@@ -141,7 +141,7 @@ async function project(): Promise<void> {
   engine.up = async (runId) => {
     engine.runId = runId;
     const done = await update(await opened(), state);
-    for (const control of engine.controls.splice(0)) await control.end();
+    for (const state of engine.states.splice(0)) await state.end();
     return done;
   };
   sites.push((await opened()).site);
@@ -158,8 +158,8 @@ const pid = async (name: string): Promise<number | null> => observeProcess(proce
 const say = (name: string, value = ""): void => writeFileSync(join(folder, name), value);
 const unsay = (name: string): void => rmSync(join(folder, name));
 async function rollouts(): Promise<number> {
-  const control = await ControlFile.create(controlFile((await opened()).site));
-  return ((await control.lastRollout())?.epoch ?? 0) + 0 * (await control.end().then(() => 0));
+  const state = await SqliteState.create(stateFile((await opened()).site));
+  return ((await state.lastRollout())?.epoch ?? 0) + 0 * (await state.end().then(() => 0));
 }
 
 beforeEach(async () => {
@@ -268,7 +268,7 @@ describe("what a service is started with", () => {
       Reflect.deleteProperty(process.env, "BACKOUT_SECRET_STRIPE");
     }
     const { site } = await opened();
-    for (const file of [controlFile(site), `${controlFile(site)}-wal`].filter((path) => existsSync(path)))
+    for (const file of [stateFile(site), `${stateFile(site)}-wal`].filter((path) => existsSync(path)))
       expect(readFileSync(file, "latin1")).not.toMatch(/sk_live/);
     expect(JSON.stringify([...state])).not.toMatch(/sk_live/);
   });

@@ -1,14 +1,14 @@
-/** What an undo writes: whatever a rollback changed in the stack file is as it was before, whichever its scope; on a real control file. */
+/** What an undo writes: whatever a rollback changed in the stack file is as it was before, whichever its scope; on a real state file. */
 import fc from "fast-check";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { ControlFile } from "../../../databases/sqlite/state/file.ts";
+import { SqliteState } from "../../../databases/sqlite/state/file.ts";
 import { keepIntent, type Intent } from "../../../state/intent.ts";
 import { editPins, rawConfig, type PinEdit } from "../../../config/edit.ts";
 import { rolloutOf } from "../../../config/pins.ts";
 import { deployEdits } from "../../../config/scope.ts";
-import { controlFile } from "../../../config/site.ts";
+import { stateFile } from "../../../config/site.ts";
 import { intentOf } from "../../../scripts/verbs/carry-out.ts";
 import { rollbackText, type RollbackWish } from "../../../scripts/pulumi/rollback-pins.ts";
 import { undoText } from "../../../scripts/verbs/undo-pins.ts";
@@ -123,7 +123,7 @@ const WISHES: Record<string, RollbackWish> = {
 };
 
 let folder: string;
-let control: ControlFile;
+let state: SqliteState;
 let stack: () => Promise<OpenStack>;
 
 beforeEach(() => void (folder = newFolder()));
@@ -138,7 +138,7 @@ async function project(pins: string): Promise<void> {
   writeFileSync(join(folder, "definition.ts"), DEFINITION);
   writeFileSync(join(folder, "stacks", "Pulumi.test.yaml"), `${HEAD}${pins}encryptionsalt: none\n`);
   stack = () => openStack(stackFile("test", folder));
-  control = await ControlFile.create(controlFile((await stack()).site));
+  state = await SqliteState.create(stateFile((await stack()).site));
 }
 const text = (): string => readFileSync(join(folder, "stacks", "Pulumi.test.yaml"), "utf8");
 const write = (to: string): void => writeFileSync(join(folder, "stacks", "Pulumi.test.yaml"), to);
@@ -147,9 +147,9 @@ let epochs = 0;
 /** What an update to the pins in the file leaves in the record. @param failed it did not open. */
 async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise<void> {
   const { pins, declared } = await stack();
-  const last = await control.lastRollout();
-  if (intent !== null) await keepIntent(control, { ...intent, after: last?.epoch ?? 0 });
-  const from = (await control.lastOpenRollout())?.pins.release ?? null;
+  const last = await state.lastRollout();
+  if (intent !== null) await keepIntent(state, { ...intent, after: last?.epoch ?? 0 });
+  const from = (await state.lastOpenRollout())?.pins.release ?? null;
   const epoch = (last?.epoch ?? 0) + 1;
   const data = pins.data["shop"]!;
   const kind = data.kind === "snapshot" ? "restore" : data.kind === "quarantine" ? "undo" : data.kind === "repair" ? "repair" : "none";
@@ -160,7 +160,7 @@ async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise
     forward: from === "v1" && pins.release === "v2",
     scope: declared.scope?.name ?? null,
   };
-  await control.beginRollout({
+  await state.beginRollout({
     epoch,
     rollout: rolloutOf(pins),
     pins,
@@ -169,17 +169,17 @@ async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise
     reason: null,
   });
   const snapshot = { database: "shop", name: plan.forward ? "before-v2" : `before-${epoch}`, epoch, automatic: true, driver: "file" };
-  const { id } = await control.beginSnapshot(snapshot as never, (generation) => `nowhere-${epoch}-${generation}`);
-  await control.finishSnapshot(id, { manifest: {}, statistics: null, baseline: null, sizeBytes: 1 });
-  if (failed) return control.setFailure(epoch, "verify");
-  await control.setState(epoch, "open");
-  await control.setRecorded(epoch);
+  const { id } = await state.beginSnapshot(snapshot as never, (generation) => `nowhere-${epoch}-${generation}`);
+  await state.finishSnapshot(id, { manifest: {}, statistics: null, baseline: null, sizeBytes: 1 });
+  if (failed) return state.setFailure(epoch, "verify");
+  await state.setState(epoch, "open");
+  await state.setRecorded(epoch);
 }
 
 /** What a rollback or an undo sets aside is there. */
 async function standing(): Promise<Standing> {
   const found = await standingOf(await stack());
-  const last = await control.lastOpenRollout();
+  const last = await state.lastOpenRollout();
   const kept = ["restore", "undo"].includes(last?.plan.databases["shop"]?.action.kind ?? "none");
   const quarantine = {
     role: "quarantine",
@@ -294,7 +294,7 @@ test("an undo killed when it had written its pins: another rollback is refused, 
   const written = await undoText(before, now);
   const asked = { verb: "undo" as const, goal: "", words: "undo" };
   const intent = intentOf(before, await openStack(before, written), asked, { runId: "undo-1", reason: null, standing: now });
-  await keepIntent(control, { ...intent, after: now.last!.epoch });
+  await keepIntent(state, { ...intent, after: now.last!.epoch });
   write(written);
   const after = await standing();
   expect(after.pending).toMatchObject({ rollout: null, forward: false, intent: { verb: "undo" } });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ControlFile } from "../../../databases/sqlite/state/file.ts";
+import { SqliteState } from "../../../databases/sqlite/state/file.ts";
 import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import { livePath } from "../../../databases/sqlite/engine/places.ts";
 import type { Run } from "../../../config/run.ts";
@@ -11,7 +11,7 @@ import { rawConfig } from "../../../config/edit.ts";
 import { parseDeclared } from "../../../config/parse.ts";
 import { rolloutOf, type Pins } from "../../../config/pins.ts";
 import { resolvePins } from "../../../config/resolve-pins.ts";
-import { controlFile, liveFile, siteOf, type Site } from "../../../config/site.ts";
+import { stateFile, liveFile, siteOf, type Site } from "../../../config/site.ts";
 import { planResource } from "../../../provider/resources/plan.ts";
 import { releaseFile } from "../../../databases/sqlite/fence.ts";
 import { withFile } from "../../../databases/sqlite/database.ts";
@@ -25,16 +25,16 @@ const PROJECT = join(import.meta.dirname, "../../..");
 const DECLARED = parseDeclared(rawConfig(readFileSync(join(PROJECT, "stacks", "Pulumi.orbis-forge.yaml"), "utf8")));
 let folder: string;
 let site: Site;
-let control: ControlFile;
+let state: SqliteState;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "backout-orbis-schema-"));
   site = { ...siteOf(DECLARED, "test", PROJECT), home: folder };
-  control = await ControlFile.create(controlFile(site));
+  state = await SqliteState.create(stateFile(site));
 });
 afterEach(async () => {
   releaseFile(livePath(site, DATABASE));
-  await control.end();
+  await state.end();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -42,23 +42,23 @@ const pinned = (release: string, data = "current"): Pins => resolvePins({ ...DEC
 
 /** Begins a rollout as the fence does, does the work inside, and opens. */
 async function rollout(epoch: number, pins: Pins, work: (run: Run) => Promise<void>): Promise<void> {
-  const run: Run = { site, definition: orbisForge, control, epoch, runId: `run-${epoch}`, log: () => undefined };
-  const plan = { databases: {} } as Parameters<typeof control.beginRollout>[0]["plan"];
-  await control.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: null });
-  await control.setBaseline(epoch, await captureBaseline(run, pins));
+  const run: Run = { site, definition: orbisForge, state, epoch, runId: `run-${epoch}`, log: () => undefined };
+  const plan = { databases: {} } as Parameters<typeof state.beginRollout>[0]["plan"];
+  await state.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: null });
+  await state.setBaseline(epoch, await captureBaseline(run, pins));
   await work(run);
-  await control.setState(epoch, "open");
+  await state.setState(epoch, "open");
 }
 
 async function snapshot(run: Run, name: string, release: string): Promise<void> {
   await sqlite.keepProperties(run, DATABASE, true);
   await sqlite.close(run, DATABASE);
-  const begun = await control.beginSnapshot(
+  const begun = await state.beginSnapshot(
     { database: DATABASE, name, driver: sqlite.driver(run), epoch: run.epoch, release, automatic: false },
     (generation) => sqlite.snapshotLocation(run, DATABASE, name, generation),
   );
   const taken = await sqlite.takeSnapshot(run, begun, false);
-  await control.finishSnapshot(begun.id, { ...taken, baseline: (await control.rollout(run.epoch))?.baseline ?? null });
+  await state.finishSnapshot(begun.id, { ...taken, baseline: (await state.rollout(run.epoch))?.baseline ?? null });
 }
 
 const schemaTo = async (run: Run, pins: Pins, kind: "create" | "none"): Promise<void> => {

@@ -26,8 +26,8 @@ export type Programs = Record<string, Program>;
 export async function makeStand() {
   const server = await startServer();
   const closing: (() => Promise<unknown>)[] = [];
-  await ensureRole(server.control, { name: OWNER, password: OWNER, login: false });
-  await ensureRole(server.control, { name: "services", password: "services", login: true });
+  await ensureRole(server.admin, { name: OWNER, password: OWNER, login: false });
+  await ensureRole(server.admin, { name: "services", password: "services", login: true });
   const start = async (
     component: string,
     release: string,
@@ -46,7 +46,7 @@ export async function makeStand() {
   };
   return {
     makeDatabase: async (name: string, schema: string): Promise<TestDatabase> => {
-      await ensureDatabase(server.control, { name, owner: OWNER });
+      await ensureDatabase(server.admin, { name, owner: OWNER });
       const admin = await connect(server.endpoint, name);
       closing.push(() => admin.end());
       for (const migration of schema === "v1.8.0" ? MIGRATIONS.slice(0, 1) : MIGRATIONS)

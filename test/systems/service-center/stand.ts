@@ -43,9 +43,9 @@ export interface Stand {
 
 export async function makeStand(): Promise<Stand> {
   const server = await startServer();
-  await ensureRole(server.control, { name: "owner", password: "owner", login: false });
-  await ensureRole(server.control, { name: "services", password: "services", login: true });
-  await ensureDatabase(server.control, { name: DATABASE, owner: "owner" });
+  await ensureRole(server.admin, { name: "owner", password: "owner", login: false });
+  await ensureRole(server.admin, { name: "services", password: "services", login: true });
+  await ensureDatabase(server.admin, { name: DATABASE, owner: "owner" });
   const admin = await connect(server.endpoint, DATABASE);
   const apps: App[] = [];
   return {

@@ -27,12 +27,12 @@ export interface SolarStand {
 export async function makeSolarStand(): Promise<SolarStand> {
   const server = await startServer();
   const closing: (() => Promise<unknown>)[] = [];
-  await ensureRole(server.control, { name: "owner", password: "owner", login: false });
-  await ensureRole(server.control, { name: "services", password: "services", login: true });
+  await ensureRole(server.admin, { name: "owner", password: "owner", login: false });
+  await ensureRole(server.admin, { name: "services", password: "services", login: true });
   return {
     server,
     database: async (name, migrations = MIGRATIONS.length) => {
-      await ensureDatabase(server.control, { name, owner: "owner" });
+      await ensureDatabase(server.admin, { name, owner: "owner" });
       const client = await connect(server.endpoint, name);
       closing.push(() => client.end());
       for (const migration of MIGRATIONS.slice(0, migrations)) await applyMigration(client, migration, { owner: "owner" });
@@ -40,7 +40,7 @@ export async function makeSolarStand(): Promise<SolarStand> {
       return client;
     },
     copy: async (name, of) => {
-      await server.control.query(`CREATE DATABASE ${name} TEMPLATE ${of} OWNER owner`);
+      await server.admin.query(`CREATE DATABASE ${name} TEMPLATE ${of} OWNER owner`);
       const client = await connect(server.endpoint, name);
       closing.push(() => client.end());
       return client;

@@ -25,19 +25,19 @@ const EVERYTHING = `
 
 describe.skipIf(missing !== null)("the drivers that make a database of a snapshot", () => {
   let server: DebianServer;
-  let control: pg.Client;
+  let admin: pg.Client;
   let folder: string;
   beforeAll(async () => {
     server = await startDebianServer();
-    control = await connect(server.endpoint, "control");
+    admin = await connect(server.endpoint, "maintenance");
     folder = await mkdtemp(join(tmpdir(), "backout-carried-"));
-    await control.query("CREATE DATABASE shop TEMPLATE template0");
+    await admin.query("CREATE DATABASE shop TEMPLATE template0");
     const session = await connect(server.endpoint, "shop");
     await session.query(EVERYTHING);
     await session.end();
   }, 120_000);
   afterAll(async () => {
-    await control.end();
+    await admin.end();
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   });
@@ -46,11 +46,11 @@ describe.skipIf(missing !== null)("the drivers that make a database of a snapsho
     const open = await connect(server.endpoint, "shop");
     const before = await toldBy(server.endpoint, open, "shop");
     await open.end();
-    const driver = name === "template" ? templateDriver({ control }) : dumpDriver({ control, endpoint: server.endpoint });
+    const driver = name === "template" ? templateDriver({ admin }) : dumpDriver({ admin, endpoint: server.endpoint });
     const snapshot = await driver.take("shop", name === "template" ? "shop_pristine" : join(folder, "shop"));
     await driver.restoreTo(snapshot, `shop_${name}`);
-    const inside = await sessionInside(server.endpoint, control, `shop_${name}`);
-    await control.query(`ALTER DATABASE shop_${name} ALLOW_CONNECTIONS true CONNECTION LIMIT -1`);
+    const inside = await sessionInside(server.endpoint, admin, `shop_${name}`);
+    await admin.query(`ALTER DATABASE shop_${name} ALLOW_CONNECTIONS true CONNECTION LIMIT -1`);
     expect(await toldBy(server.endpoint, inside, `shop_${name}`)).toEqual(before);
     await inside.end();
   });

@@ -59,7 +59,7 @@ export async function startDebianServer(): Promise<DebianServer> {
   ]);
   const endpoint = { host: "127.0.0.1", port, user: "backout", password };
   const client = await connect(endpoint, "postgres");
-  await client.query("CREATE DATABASE control");
+  await client.query("CREATE DATABASE maintenance");
   await client.end();
   return {
     endpoint,

@@ -69,7 +69,7 @@ const absent = missingDebianServer();
 
 describe("against PostgreSQL 15", () => {
   let server: DebianServer;
-  let control: pg.Client;
+  let admin: pg.Client;
   let round = 0;
   let live: string;
   let target: string;
@@ -77,17 +77,17 @@ describe("against PostgreSQL 15", () => {
   beforeAll(async () => {
     if (absent !== null) return;
     server = await startDebianServer();
-    control = await connect(server.endpoint, "control");
+    admin = await connect(server.endpoint, "maintenance");
   }, 60_000);
   afterAll(async () => {
-    await control?.end();
+    await admin?.end();
     await server?.stop();
   });
   beforeEach(async (context) => {
     if (absent !== null) return context.skip(absent);
     live = `live${++round}`;
     target = join(folder, `dump${round}`);
-    await control.query(`CREATE DATABASE ${live}`);
+    await admin.query(`CREATE DATABASE ${live}`);
     const client = await connect(server.endpoint, live);
     await client.query(`
       CREATE TABLE note (id serial PRIMARY KEY, text text); INSERT INTO note (text) SELECT repeat('x', g) FROM generate_series(1, 300) g;
@@ -96,18 +96,18 @@ describe("against PostgreSQL 15", () => {
     await client.end();
   });
 
-  const driver = (): ReturnType<typeof dumpDriver> => dumpDriver({ control, endpoint: server.endpoint });
+  const driver = (): ReturnType<typeof dumpDriver> => dumpDriver({ admin, endpoint: server.endpoint });
 
   it("takes a fenced database and restores it equal, without letting anybody else in", { timeout: 60_000 }, async () => {
     await driver().check();
     const client = await connect(server.endpoint, live);
     const expected = await captureManifest(client);
     await client.end();
-    await fenceDatabase(control, live);
+    await fenceDatabase(admin, live);
     await mkdir(`${target}__making`);
     await writeFile(join(`${target}__making`, "left over"), "");
     const snapshot = await driver().take(live, target);
-    expect(await readProperties(control, live)).toMatchObject({ allowConnections: false, connectionLimit: -1 });
+    expect(await readProperties(admin, live)).toMatchObject({ allowConnections: false, connectionLimit: -1 });
     await expect(driver().take(live, target)).rejects.toThrow(SnapshotExistsError);
     await expect(stat(`${target}__making`)).rejects.toMatchObject({ code: "ENOENT" });
     expect(await readdir(target)).toContain(DUMP_MANIFEST);
@@ -116,8 +116,8 @@ describe("against PostgreSQL 15", () => {
 
     const restored = await driver().restoreTo(snapshot, `${live}_restored`);
     expect(restored.notes).toEqual(["materialized view public.stale was refreshed by the restore"]);
-    expect(await readProperties(control, `${live}_restored`)).toMatchObject({ allowConnections: false, connectionLimit: -1 });
-    const inside = await sessionInside(server.endpoint, control, `${live}_restored`);
+    expect(await readProperties(admin, `${live}_restored`)).toMatchObject({ allowConnections: false, connectionLimit: -1 });
+    const inside = await sessionInside(server.endpoint, admin, `${live}_restored`);
     expect(compareManifests(expected, await captureManifest(inside))).toEqual([]);
     expect((await inside.query("SELECT rows FROM stale")).rows).toEqual([{ rows: "301" }]);
     await inside.end();
@@ -140,32 +140,32 @@ describe("against PostgreSQL 15", () => {
     const manifest = await readFile(join(target, DUMP_MANIFEST), "utf8");
     await writeFile(join(target, DUMP_MANIFEST), manifest.slice(0, 40));
     await expect(restore()).rejects.toThrow("cannot be read");
-    expect((await control.query("SELECT 1 FROM pg_database WHERE starts_with(datname, $1)", [`${live}_`])).rowCount).toBe(0);
+    expect((await admin.query("SELECT 1 FROM pg_database WHERE starts_with(datname, $1)", [`${live}_`])).rowCount).toBe(0);
     await writeFile(join(target, DUMP_MANIFEST), manifest);
     await restore();
   });
 
   it("fails loudly, and leaves nothing, when an object cannot be restored", { timeout: 60_000 }, async () => {
-    await control.query(`DROP ROLE IF EXISTS vanishing; CREATE ROLE vanishing`);
+    await admin.query(`DROP ROLE IF EXISTS vanishing; CREATE ROLE vanishing`);
     const client = await connect(server.endpoint, live);
     await client.query("ALTER TABLE note OWNER TO vanishing");
     await client.end();
     const snapshot = await driver().take(live, target);
-    await control.query(`DROP DATABASE ${live}`);
-    await control.query("DROP ROLE vanishing");
+    await admin.query(`DROP DATABASE ${live}`);
+    await admin.query("DROP ROLE vanishing");
     await expect(driver().restoreTo(snapshot, `${live}_broken`)).rejects.toThrow(DumpToolError);
-    expect(await unfinishedDatabases(control, live)).toEqual([]);
-    expect((await control.query("SELECT 1 FROM pg_database WHERE starts_with(datname, $1)", [live])).rowCount).toBe(0);
+    expect(await unfinishedDatabases(admin, live)).toEqual([]);
+    expect((await admin.query("SELECT 1 FROM pg_database WHERE starts_with(datname, $1)", [live])).rowCount).toBe(0);
   });
 
   it("says what to do when row level security hides rows from the role", { timeout: 60_000 }, async () => {
-    await control.query("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN CREATEDB PASSWORD 'p'");
+    await admin.query("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN CREATEDB PASSWORD 'p'");
     const client = await connect(server.endpoint, live);
     await client.query("GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO plain");
     await client.end();
     const endpoint = { ...server.endpoint, user: "plain", password: "p" };
-    const weak = await connect(endpoint, "control");
-    const plain = dumpDriver({ control: weak, endpoint });
+    const weak = await connect(endpoint, "maintenance");
+    const plain = dumpDriver({ admin: weak, endpoint });
     await expect(plain.check()).rejects.toThrow("needs a superuser");
     await expect(plain.take(live, target)).rejects.toThrow("BYPASSRLS");
     await expect(stat(target)).rejects.toMatchObject({ code: "ENOENT" });

@@ -32,7 +32,7 @@ it("takes a pristine copy and restores it equal, as often as wanted", async () =
   const expected = await captureManifest(open);
   await expect(driver.take(live, "whole_pristine")).rejects.toThrow(SourceBusyError);
   await open.end();
-  await fenceDatabase(server.control, live);
+  await fenceDatabase(server.admin, live);
   const snapshot = await driver.take(live, "whole_pristine");
   expect(JSON.parse(JSON.stringify(snapshot))).toEqual({ driver: "template", location: "whole_pristine" });
   await expect(driver.take(live, "whole_pristine")).rejects.toThrow(SnapshotExistsError);
@@ -55,8 +55,8 @@ it("takes a pristine copy and restores it equal, as often as wanted", async () =
   await user.end();
   for (const name of ["whole_1", "whole_2"]) {
     expect(await driver.restoreTo(snapshot, name)).toEqual({ database: name, notes: [] });
-    expect(await readProperties(server.control, name)).toMatchObject({ allowConnections: false, connectionLimit: -1, settings: [] });
-    const inside = await sessionInside(server.endpoint, server.control, name);
+    expect(await readProperties(server.admin, name)).toMatchObject({ allowConnections: false, connectionLimit: -1, settings: [] });
+    const inside = await sessionInside(server.endpoint, server.admin, name);
     expect(compareManifests(expected, await captureManifest(inside))).toEqual([]);
     await inside.end();
   }
@@ -69,13 +69,13 @@ it("takes a pristine copy and restores it equal, as often as wanted", async () =
 
 it("is complete or absent when the server is killed in the middle of a copy", { timeout: 120_000 }, async () => {
   const live = await filled("killed", 60_000);
-  await fenceDatabase(server.control, live);
-  const control = await connect(server.endpoint, "control");
-  const copying = templateDriver({ control }).take(live, "killed_pristine");
+  await fenceDatabase(server.admin, live);
+  const admin = await connect(server.endpoint, "maintenance");
+  const copying = templateDriver({ admin }).take(live, "killed_pristine");
   const failed = expect(copying).rejects.toThrow();
   // In the middle: the source is locked for the copy.
   for (;;) {
-    const { rowCount } = await server.control.query(
+    const { rowCount } = await server.admin.query(
       "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE \"killed_pristine__making%' AND state = 'active' AND pid <> pg_backend_pid()",
     );
     if (rowCount === 1) break;
@@ -83,11 +83,11 @@ it("is complete or absent when the server is killed in the middle of a copy", { 
   }
   process.kill((await ensureServer({ home: server.home, port: server.port, superuser: "backout" })).pid, "SIGKILL");
   await failed;
-  await control.end().catch(() => undefined);
+  await admin.end().catch(() => undefined);
   expect((await ensureServer({ home: server.home, port: server.port, superuser: "backout" })).state).toBe("started");
 
-  const again = await connect(server.endpoint, "control");
-  const driver = templateDriver({ control: again });
+  const again = await connect(server.endpoint, "maintenance");
+  const driver = templateDriver({ admin: again });
   await expect(driver.sizeBytes({ driver: "template", location: "killed_pristine" })).rejects.toThrow("no database");
   await driver.take(live, "killed_pristine");
   expect(await unfinishedDatabases(again, "killed")).toEqual([]);
@@ -95,13 +95,13 @@ it("is complete or absent when the server is killed in the middle of a copy", { 
   const inside = await sessionInside(server.endpoint, again, "killed_1");
   expect((await inside.query("SELECT count(*)::int AS rows FROM note")).rows).toEqual([{ rows: 60_000 }]);
   await inside.end();
-  await server.control.end().catch(() => undefined);
-  server.control = again;
+  await server.admin.end().catch(() => undefined);
+  server.admin = again;
 });
 
 it("drops what an interrupted attempt left behind, and waits for one whose backend still copies", { timeout: 60_000 }, async () => {
-  const client = await connect(server.endpoint, "control");
-  const driver = templateDriver({ control: client });
+  const client = await connect(server.endpoint, "maintenance");
+  const driver = templateDriver({ admin: client });
   await client.query("CREATE DATABASE left_over");
   await client.query("CREATE DATABASE left_pristine__making");
   expect(await unfinishedDatabases(client, "left")).toEqual(["left_pristine__making"]);
@@ -113,10 +113,10 @@ it("drops what an interrupted attempt left behind, and waits for one whose backe
   await driver.take("left_over", "left_pristine");
   expect(await unfinishedDatabases(client, "left")).toEqual([]);
 
-  const other = await connect(server.endpoint, "control");
+  const other = await connect(server.endpoint, "maintenance");
   const both = await Promise.allSettled([
     driver.take("left_over", "left_twice"),
-    templateDriver({ control: other }).take("left_over", "left_twice"),
+    templateDriver({ admin: other }).take("left_over", "left_twice"),
   ]);
   expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   expect(both.find(({ status }) => status === "rejected")).toMatchObject({ reason: expect.any(SnapshotExistsError) as unknown });

@@ -1,4 +1,4 @@
-/** The control database on a real server: rollouts, journal, lock, catalogue, lineage. */
+/** The state database on a real server: rollouts, journal, lock, catalogue, lineage. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   beginSnapshot,
@@ -13,9 +13,9 @@ import {
   setSnapshotState,
   snapshotOfEpoch,
 } from "../../../../databases/postgres/state/catalogue.ts";
-import { controlDatabaseName } from "../../../../config/names.ts";
+import { stateDatabaseName } from "../../../../config/names.ts";
 import { LockedError } from "../../../../config/record.ts";
-import { ControlStore } from "../../../../databases/postgres/state/store.ts";
+import { PostgresState } from "../../../../databases/postgres/state/store.ts";
 import { unfinished } from "../../../../rollout/look.ts";
 import { rolloutOf } from "../../../../config/pins.ts";
 import { quote, UnreachableError } from "../../../../databases/postgres/connection.ts";
@@ -25,10 +25,10 @@ import { plan } from "../../../rollout/sample.ts";
 import { freePort } from "../../../support/free-port.ts";
 
 let server: TestServer;
-let store: ControlStore;
+let store: PostgresState;
 beforeAll(async () => {
   server = await startServer();
-  store = await ControlStore.create(server.endpoint, "shop_backout");
+  store = await PostgresState.create(server.endpoint, "shop_backout");
 });
 afterAll(async () => {
   await store?.end();
@@ -45,27 +45,27 @@ const rollout = (epoch: number) => ({
   reason: epoch === 1 ? "INCIDENT-7" : null,
 });
 
-describe("the control database", () => {
+describe("the state database", () => {
   it("looked for, it is not made; without a server it says so", async () => {
-    expect(await ControlStore.open(server.endpoint, "nothing_backout")).toBeNull();
+    expect(await PostgresState.open(server.endpoint, "nothing_backout")).toBeNull();
     // Made, but by a run that was killed before its tables were there.
     await server.database("half_backout");
-    expect(await ControlStore.open(server.endpoint, "half_backout")).toBeNull();
+    expect(await PostgresState.open(server.endpoint, "half_backout")).toBeNull();
     const port = await freePort();
-    await expect(ControlStore.open({ ...server.endpoint, port }, "shop_backout")).rejects.toThrow(UnreachableError);
+    await expect(PostgresState.open({ ...server.endpoint, port }, "shop_backout")).rejects.toThrow(UnreachableError);
   });
 
   it("made twice and at the same time, it is one, closed to everybody else", async () => {
-    const stores = await Promise.all([1, 2, 3].map(() => ControlStore.create(server.endpoint, "both_backout")));
+    const stores = await Promise.all([1, 2, 3].map(() => PostgresState.create(server.endpoint, "both_backout")));
     for (const one of stores) expect(await one.lastRollout()).toBeNull();
     await Promise.all(stores.map((one) => one.end()));
-    const { rows } = await server.control.query("SELECT has_database_privilege('public', 'both_backout', 'CONNECT') AS open");
+    const { rows } = await server.admin.query("SELECT has_database_privilege('public', 'both_backout', 'CONNECT') AS open");
     expect(rows).toEqual([{ open: false }]);
   });
 
   it("its name fits however long the live one is", () => {
-    expect(controlDatabaseName("pfa")).toBe("pfa_backout");
-    expect(Buffer.byteLength(controlDatabaseName("x".repeat(63)))).toBeLessThanOrEqual(63);
+    expect(stateDatabaseName("pfa")).toBe("pfa_backout");
+    expect(Buffer.byteLength(stateDatabaseName("x".repeat(63)))).toBeLessThanOrEqual(63);
   });
 });
 
@@ -143,8 +143,8 @@ describe("rollouts", () => {
 describe("the lock", () => {
   it("keeps another run out and says who holds it, until that one ends", async () => {
     const [first, second] = [
-      await ControlStore.create(server.endpoint, "lock_backout"),
-      await ControlStore.create(server.endpoint, "lock_backout"),
+      await PostgresState.create(server.endpoint, "lock_backout"),
+      await PostgresState.create(server.endpoint, "lock_backout"),
     ];
     try {
       await first.lock({ runId: "run-1", pid: 4711 }, 0);
@@ -154,7 +154,7 @@ describe("the lock", () => {
       const waiting = second.lock({ runId: "run-2", pid: 4712 }, 30_000);
       await first.end();
       await waiting;
-      const third = await ControlStore.create(server.endpoint, "lock_backout");
+      const third = await PostgresState.create(server.endpoint, "lock_backout");
       await expect(third.lock({ runId: "run-3" }, 0)).rejects.toMatchObject({ holder: { runId: "run-2", pid: 4712 } });
       await third.end();
     } finally {
@@ -235,8 +235,8 @@ describe("lineage", () => {
     for (const name of ["lived", "fresh"]) await server.database(name);
     await catalogue(store.client, entry("lived"));
     expect(await liveLineage(store.client, "lived")).toMatchObject({ exists: true, lineage });
-    await server.control.query(`ALTER DATABASE ${quote("lived")} RENAME TO ${quote("set_aside")}`);
-    await server.control.query(`ALTER DATABASE ${quote("fresh")} RENAME TO ${quote("lived")}`);
+    await server.admin.query(`ALTER DATABASE ${quote("lived")} RENAME TO ${quote("set_aside")}`);
+    await server.admin.query(`ALTER DATABASE ${quote("fresh")} RENAME TO ${quote("lived")}`);
     // What bears the name now was never touched by backout.
     expect(await liveLineage(store.client, "lived")).toMatchObject({ exists: true, lineage: NO_LINEAGE });
     expect(await catalogued(store.client)).toMatchObject([{ name: "set_aside", role: "live", lineage }]);
@@ -246,7 +246,7 @@ describe("lineage", () => {
     await catalogue(store.client, { ...entry("set_aside"), role: "quarantine", epoch: 4, verified: { rows: 3 } });
     const [changed] = await catalogued(store.client);
     expect(changed).toMatchObject({ name: "set_aside", role: "quarantine", epoch: 4, verified: { rows: 3 } });
-    await server.control.query(`DROP DATABASE ${quote("set_aside")}`);
+    await server.admin.query(`DROP DATABASE ${quote("set_aside")}`);
     expect(await catalogued(store.client)).toEqual([]);
     await forget(store.client, changed!.oid);
     expect(await liveLineage(store.client, "set_aside")).toEqual({ exists: false, lineage: NO_LINEAGE, oid: null });

@@ -1,10 +1,10 @@
-/** The control file: what the control database is for systems whose databases are all files. */
+/** The state file: what the state database is for systems whose databases are all files. */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fileCatalogue } from "../../../../databases/sqlite/state/file-catalogue.ts";
-import { ControlFile } from "../../../../databases/sqlite/state/file.ts";
+import { SqliteState } from "../../../../databases/sqlite/state/file.ts";
 import { LockedError } from "../../../../config/record.ts";
 import { NO_LINEAGE, type RolloutPlan } from "../../../../config/plan.ts";
 import { unfinished } from "../../../../rollout/look.ts";
@@ -13,14 +13,14 @@ import { identityOf } from "../../../../databases/sqlite/identity.ts";
 
 let folder: string;
 let path: string;
-let control: ControlFile;
+let state: SqliteState;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "backout-control-"));
-  path = join(folder, "control", "control.db");
-  control = await ControlFile.create(path);
+  path = join(folder, "state", "state.db");
+  state = await SqliteState.create(path);
 });
 afterEach(async () => {
-  await control.end();
+  await state.end();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -34,38 +34,38 @@ const rollout = (epoch: number) => ({
   reason: null,
 });
 
-describe("the control file", () => {
+describe("the state file", () => {
   it("looked for, it is not made; made twice, it is one", async () => {
-    expect(await ControlFile.open(join(folder, "nothing.db"))).toBeNull();
+    expect(await SqliteState.open(join(folder, "nothing.db"))).toBeNull();
     writeFileSync(join(folder, "empty.db"), "");
-    expect(await ControlFile.open(join(folder, "empty.db"))).toBeNull();
-    const other = await ControlFile.create(path);
+    expect(await SqliteState.open(join(folder, "empty.db"))).toBeNull();
+    const other = await SqliteState.create(path);
     await other.beginRollout(rollout(1));
-    expect((await control.lastRollout())?.epoch).toBe(1);
+    expect((await state.lastRollout())?.epoch).toBe(1);
     await other.end();
   });
 
   it("a rollout from its first word to its record", async () => {
-    await control.beginRollout(rollout(1));
-    expect(await control.lastRollout()).toMatchObject({ ...rollout(1), state: "closing", openedAt: null });
+    await state.beginRollout(rollout(1));
+    expect(await state.lastRollout()).toMatchObject({ ...rollout(1), state: "closing", openedAt: null });
     const baseline = { at: "2026-01-01T00:00:00.000Z", release: "v2", counts: {}, latencyMs: 2.5, flags: { sync: true } };
-    await control.setBaseline(1, baseline);
-    await control.setBaseline(1, { ...baseline, release: "half down" });
-    await control.setCounts(1, { users: 3 });
-    await control.setFailure(1, "verify: 14 checks");
-    expect(await control.rollout(1)).toMatchObject({ failure: "verify: 14 checks", baseline: { ...baseline, counts: { users: 3 } } });
-    await control.setState(1, "open");
-    const opened = (await control.lastOpenRollout())!;
-    expect(await control.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
+    await state.setBaseline(1, baseline);
+    await state.setBaseline(1, { ...baseline, release: "half down" });
+    await state.setCounts(1, { users: 3 });
+    await state.setFailure(1, "verify: 14 checks");
+    expect(await state.rollout(1)).toMatchObject({ failure: "verify: 14 checks", baseline: { ...baseline, counts: { users: 3 } } });
+    await state.setState(1, "open");
+    const opened = (await state.lastOpenRollout())!;
+    expect(await state.openings()).toEqual([{ epoch: opened.epoch, pins: opened.pins }]);
     expect([opened.failure, unfinished(opened)]).toEqual([null, false]);
-    await control.setState(1, "open");
-    expect((await control.rollout(1))!.openedAt).toBe(opened.openedAt);
-    expect(await control.earlierSeconds(plan)).toHaveLength(1);
-    expect(await control.earlierSeconds({ ...plan, forward: true })).toEqual([]);
-    expect(await control.lastForwardAt()).toBeNull();
-    await control.beginRollout({ ...rollout(1), runId: "another" });
-    expect(await control.rollout(1)).toMatchObject({ state: "closing", openedAt: null, runId: "run-1" });
-    await control.note({
+    await state.setState(1, "open");
+    expect((await state.rollout(1))!.openedAt).toBe(opened.openedAt);
+    expect(await state.earlierSeconds(plan)).toHaveLength(1);
+    expect(await state.earlierSeconds({ ...plan, forward: true })).toEqual([]);
+    expect(await state.lastForwardAt()).toBeNull();
+    await state.beginRollout({ ...rollout(1), runId: "another" });
+    expect(await state.rollout(1)).toMatchObject({ state: "closing", openedAt: null, runId: "run-1" });
+    await state.note({
       epoch: 1,
       runId: "run-1",
       phase: "fence",
@@ -74,13 +74,13 @@ describe("the control file", () => {
       durationMs: 12.5,
       detail: { sessions: 3 },
     });
-    expect((await control.journal(1)).map(({ step, durationMs, detail }) => [step, durationMs, detail])).toEqual([
+    expect((await state.journal(1)).map(({ step, durationMs, detail }) => [step, durationMs, detail])).toEqual([
       ["protect", 12.5, { sessions: 3 }],
     ]);
   });
 
   it("a rollout took what its runs worked at it, not what lay between them; a run after it opened counts for nothing", async () => {
-    const own = await ControlFile.create(join(folder, "worked.db"));
+    const own = await SqliteState.create(join(folder, "worked.db"));
     const plan = { scope: "full", forward: false, fenceData: true, fromRelease: "v2", toRelease: "v1" } as RolloutPlan;
     await own.beginRollout({ epoch: 1, rollout: "a", pins: {} as Pins, plan, runId: "killed", reason: null });
     await own.setState(1, "open");
@@ -98,18 +98,18 @@ describe("the control file", () => {
 
   it("snapshots get the next generation; what is kept first stays, what is kept last replaces", async () => {
     const fresh = { database: "shop", name: "before-v2", driver: "backup", epoch: 1, release: "v1", automatic: true };
-    const first = await control.beginSnapshot(fresh, (generation) => `/snapshots/${generation}.db`);
-    await control.finishSnapshot(first.id, { manifest: null, statistics: null, baseline: null, sizeBytes: 4096 });
-    const second = await control.beginSnapshot({ ...fresh, epoch: 2 }, (generation) => `/snapshots/${generation}.db`);
+    const first = await state.beginSnapshot(fresh, (generation) => `/snapshots/${generation}.db`);
+    await state.finishSnapshot(first.id, { manifest: null, statistics: null, baseline: null, sizeBytes: 4096 });
+    const second = await state.beginSnapshot({ ...fresh, epoch: 2 }, (generation) => `/snapshots/${generation}.db`);
     expect([first.location, second.location]).toEqual(["/snapshots/1.db", "/snapshots/2.db"]);
-    await control.setManifest(first.id, { tables: {} });
-    expect(await control.readySnapshots()).toMatchObject([{ id: first.id, automatic: true, sizeBytes: 4096, manifest: { tables: {} } }]);
-    expect(await control.keepFirst("originals", { editor: "write" })).toEqual({ editor: "write" });
-    expect(await control.keepFirst("originals", { editor: "read_only" })).toEqual({ editor: "write" });
-    await control.keep("originals", { editor: "none" });
-    expect(await control.kept("originals")).toEqual({ editor: "none" });
-    await control.forget("originals");
-    expect(await control.kept("originals")).toBeNull();
+    await state.setManifest(first.id, { tables: {} });
+    expect(await state.readySnapshots()).toMatchObject([{ id: first.id, automatic: true, sizeBytes: 4096, manifest: { tables: {} } }]);
+    expect(await state.keepFirst("originals", { editor: "write" })).toEqual({ editor: "write" });
+    expect(await state.keepFirst("originals", { editor: "read_only" })).toEqual({ editor: "write" });
+    await state.keep("originals", { editor: "none" });
+    expect(await state.kept("originals")).toEqual({ editor: "none" });
+    await state.forget("originals");
+    expect(await state.kept("originals")).toBeNull();
   });
 
   it("a file is known by what it is, not by its name: one put in its place has no lineage", async () => {
@@ -117,22 +117,22 @@ describe("the control file", () => {
     writeFileSync(file, "one");
     const lineage = { snapshot: { name: "before-v2", generation: 1, again: 0 }, quarantine: null };
     const entry = { name: "shop", database: "shop", role: "live" as const, lineage, snapshotId: null, epoch: 1, path: file };
-    fileCatalogue.enter(control.db, { ...entry, identity: identityOf(file)! });
-    expect(await control.catalogued()).toMatchObject([{ name: "shop", role: "live", lineage }]);
+    fileCatalogue.enter(state.db, { ...entry, identity: identityOf(file)! });
+    expect(await state.catalogued()).toMatchObject([{ name: "shop", role: "live", lineage }]);
     // Written beside and renamed, as editors and copying tools do.
     writeFileSync(`${file}.new`, "another");
     rmSync(file);
     writeFileSync(file, "another");
-    expect(await control.catalogued()).toEqual([]);
-    expect(fileCatalogue.lineageOf(control.db, identityOf(file)!)).toBeNull();
+    expect(await state.catalogued()).toEqual([]);
+    expect(fileCatalogue.lineageOf(state.db, identityOf(file)!)).toBeNull();
   });
 
   it("one holder at a time; arming waits for the one before", async () => {
-    await control.lock({ runId: "one" }, 0);
-    const other = await ControlFile.create(path);
+    await state.lock({ runId: "one" }, 0);
+    const other = await SqliteState.create(path);
     await expect(other.lock({ runId: "two" }, 150)).rejects.toThrow(LockedError);
     await expect(other.lock({ runId: "two" }, 0)).rejects.toThrow(/"runId":"one"/);
-    await control.end();
+    await state.end();
     await other.lock({ runId: "two" }, 0);
     const order: string[] = [];
     await Promise.all([
@@ -152,7 +152,7 @@ describe("the control file", () => {
 
 it("a home that was moved by hand has its quarantines and snapshots where it is now", async () => {
   const [before, after] = [join(folder, "home"), join(folder, "moved")];
-  const own = await ControlFile.create(join(before, "control", "control.db"));
+  const own = await SqliteState.create(join(before, "state", "state.db"));
   const [quarantine, elsewhere] = [join(before, "data", "set-aside.db"), join(folder, "elsewhere.db")];
   mkdirSync(join(before, "data"));
   for (const [name, file] of [
@@ -176,7 +176,7 @@ it("a home that was moved by hand has its quarantines and snapshots where it is 
   await own.finishSnapshot(id, { manifest: null, statistics: null, baseline: null, sizeBytes: 1 });
   await own.end();
   renameSync(before, after);
-  const found = (await ControlFile.open(join(after, "control", "control.db")))!;
+  const found = (await SqliteState.open(join(after, "state", "state.db")))!;
   expect(fileCatalogue.entries(found.db).map(({ path }) => path)).toEqual([join(after, "data", "set-aside.db"), elsewhere]);
   expect((await found.readySnapshots())[0]!.location).toBe(join(after, "snapshots", "1.db"));
   await found.end();
