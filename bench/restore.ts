@@ -1,9 +1,9 @@
-/** Write unavailability of a restore, armed and not, against the manual's way, on one server with the same rows. */
+/** Write unavailability of a restore, with a standby copy and without, against the manual's way, on one server with the same rows. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PostgresState } from "../databases/postgres/state/store.ts";
-import { isArmed } from "../rollout/arming.ts";
+import { hasStandby } from "../rollout/standby.ts";
 import type { PinEdit } from "../config/edit.ts";
 import { deployEdits, scopeEdits } from "../config/scope.ts";
 import { stateDatabase, endpointOf, liveName, ownerRole, servicesUrl } from "../config/site.ts";
@@ -42,17 +42,17 @@ export async function measureRestores({ source, rows, repetitions, driver, serve
     const manual = server === null ? null : await manualWay(server, liveName(stack.site, database), stack.site.home);
     stack.pin(deployEdits(stack.definition, stack.definition.drill.from));
     await stack.up({ preview: false });
-    const [armed, unarmed, peer]: [Restored[], Restored[], number[]] = [[], [], []];
+    const [standby, withoutStandby, peer]: [Restored[], Restored[], number[]] = [[], [], []];
     for (let turn = 0; turn < repetitions * 2; turn++) {
       const last = turn >= repetitions - 1;
-      if (turn < repetitions) await untilArmed(stack);
+      if (turn < repetitions) await untilStandby(stack);
       const restored = await restore(stack, database, turn, last ? "never" : "deploy");
-      (turn < repetitions ? armed : unarmed).push(restored);
+      (turn < repetitions ? standby : withoutStandby).push(restored);
       say(
-        `  ${turn < repetitions ? "armed" : "not armed"}: ${restored.seconds.toFixed(3)} s without writes, cut-over ${restored.cutOverMs.toFixed(1)} ms`,
+        `  ${turn < repetitions ? "standby" : "no standby copy"}: ${restored.seconds.toFixed(3)} s without writes, cut-over ${restored.cutOverMs.toFixed(1)} ms`,
       );
       if (manual === null || turn >= repetitions) continue;
-      if (!last) await untilArmed(stack);
+      if (!last) await untilStandby(stack);
       peer.push(await restoreByHand(stack, database, manual));
       say(`  by hand: ${peer.at(-1)!.toFixed(3)} s without writes`);
     }
@@ -66,7 +66,7 @@ export async function measureRestores({ source, rows, repetitions, driver, serve
       cutOverMs: of.map(({ cutOverMs }) => cutOverMs),
       keptOutSeconds: of.map(({ keptOutSeconds }) => keptOutSeconds),
     });
-    return [measured("restore-armed", armed), measured("restore-unarmed", unarmed)];
+    return [measured("restore-standby", standby), measured("restore-no-standby", withoutStandby)];
   } finally {
     await stack.remove();
   }
@@ -92,7 +92,7 @@ async function prepare(stack: BenchStack, rows: number, say: RestoreOptions["say
 }
 
 /** A whole rollback by `pulumi up`, on the snapshot of the deployment; from the second on the same one `again`. */
-async function restore(stack: BenchStack, database: string, turn: number, arm: "deploy" | "never"): Promise<Restored> {
+async function restore(stack: BenchStack, database: string, turn: number, standby: "deploy" | "never"): Promise<Restored> {
   const { definition, site } = stack;
   const [scope] = Object.entries(definition.scopes).find(([, { pins }]) => pins.data === "snapshot") ?? [];
   if (scope === undefined) throw new Error(`${definition.name} has no scope that restores data: there is nothing to measure`);
@@ -102,7 +102,7 @@ async function restore(stack: BenchStack, database: string, turn: number, arm: "
   stack.pin(scopeEdits(definition, { scope, to: definition.drill.to, snapshots: { [database]: name }, block: null }));
   stack.pin([
     { path: ["data"], value: turn === 0 ? name : { snapshot: name, again: turn } },
-    { path: ["arm"], value: arm },
+    { path: ["standby"], value: standby },
   ]);
   const seconds = await pause(stack, servicesUrl(site, database), () => stack.up({ preview: false }));
   return { seconds, ...(await fromJournal(stack)) };
@@ -137,17 +137,17 @@ async function fromJournal(stack: BenchStack): Promise<Pick<Restored, "cutOverMs
   return { cutOverMs, keptOutSeconds: (Date.parse(rollout.openedAt) - Date.parse(rollout.startedAt)) / 1000 };
 }
 
-export async function untilArmed(stack: BenchStack): Promise<void> {
+export async function untilStandby(stack: BenchStack): Promise<void> {
   const giveUpAt = Date.now() + ARMING_PATIENCE_MS;
   for (;;) {
-    const armed = await withState(stack, async (state) => {
+    const standby = await withState(stack, async (state) => {
       const newest = (await state.readySnapshots()).at(-1);
-      return newest !== undefined && (await isArmed(state, newest));
+      return newest !== undefined && (await hasStandby(state, newest));
     });
-    if (armed) return;
+    if (standby) return;
     if (Date.now() > giveUpAt) {
-      const log = await readFile(join(stack.site.home, "arming", "arming.log"), "utf8").catch(() => "");
-      throw new Error(`the snapshot was not armed within ${ARMING_PATIENCE_MS / 60_000} minutes: ${log.slice(-1_000)}`);
+      const log = await readFile(join(stack.site.home, "standby", "standby.log"), "utf8").catch(() => "");
+      throw new Error(`the snapshot had no standby copy within ${ARMING_PATIENCE_MS / 60_000} minutes: ${log.slice(-1_000)}`);
     }
     await sleep(200);
   }

@@ -1,6 +1,6 @@
 /** What a benchmark found, as data, as a table, and as statements that hold or do not. */
 
-export type BenchName = "restore-armed" | "restore-unarmed" | "rollback-up" | "noop-up";
+export type BenchName = "restore-standby" | "restore-no-standby" | "rollback-up" | "noop-up";
 
 export interface Result {
   name: BenchName;
@@ -73,10 +73,10 @@ const MOST = { cutOverMs: 100, overNoop: 2, overEmpty: 1 };
 
 /** The targets, judged on what was measured; what was not measured is not claimed. */
 export function claims(results: readonly Result[]): Claim[] {
-  const armed = results.filter(({ name, cutOverMs }) => name === "restore-armed" && cutOverMs !== undefined);
-  const most = Math.max(...armed.map(({ cutOverMs }) => cutOverMs!));
+  const standby = results.filter(({ name, cutOverMs }) => name === "restore-standby" && cutOverMs !== undefined);
+  const most = Math.max(...standby.map(({ cutOverMs }) => cutOverMs!));
   const cutOver =
-    armed.length === 0
+    standby.length === 0
       ? []
       : [{ text: `cut-over of armed restores under ${MOST.cutOverMs} ms at every size: at most ${most} ms`, holds: most < MOST.cutOverMs }];
   const longer = (name: BenchName, limit: number, what: string): Claim[] =>

@@ -13,7 +13,7 @@ import { measureUpdates } from "./updates.ts";
 const HELP = `Usage: npm run bench [-- --quick] [--json] [--rows 100000,1000000] [--stack <stack>] [--driver template|dump]
 
 Measures, side by side, medians of several turns:
-  restore-armed, restore-unarmed   seconds a client that writes all the time by SQL is without an acknowledged write,
+  restore-standby, restore-no-standby   seconds a client that writes all the time by SQL is without an acknowledged write,
                                    in a rollback by pulumi up, against stop, DROP, CREATE, pg_restore -j2 by hand
   rollback-up                      pulumi up that rolls back, against one that changes nothing
   noop-up                          pulumi up that changes nothing, against one of an empty stack
@@ -99,7 +99,7 @@ async function measure({ quick, sizes, stack, driver }: Options): Promise<Result
   return results.sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name) || a.rows - b.rows);
 }
 
-const ORDER: Result["name"][] = ["restore-armed", "restore-unarmed", "rollback-up", "noop-up"];
+const ORDER: Result["name"][] = ["restore-standby", "restore-no-standby", "rollback-up", "noop-up"];
 
 async function main(): Promise<void> {
   try {

@@ -5,7 +5,7 @@ import { endpointOf, liveName } from "../config/site.ts";
 import { withSession } from "../databases/postgres/connection.ts";
 import { accessTo } from "../test/support/access.ts";
 import type { Measured } from "./results.ts";
-import { untilArmed } from "./restore.ts";
+import { untilStandby } from "./restore.ts";
 import { benchStack, neutralEdits, type BenchStack, type StackSource } from "./stack.ts";
 
 export interface UpdateOptions {
@@ -29,10 +29,10 @@ export async function measureUpdates({ source, rows, repetitions, say }: UpdateO
       for (let turn = 1; turn <= repetitions; turn++) {
         stack.pin(deployEdits(stack.definition, drill.from));
         await stack.up({ preview: false });
-        await untilArmed(stack);
+        await untilStandby(stack);
         stack.pin(rollbackEdits(stack, turn));
         rollback.push(await stack.up());
-        await untilArmed(stack);
+        await untilStandby(stack);
         noop.push(await stack.up());
         nothing.push(await empty.up());
         say(`  rollback ${rollback.at(-1)!.toFixed(2)} s, no-op ${noop.at(-1)!.toFixed(2)} s, empty stack ${nothing.at(-1)!.toFixed(2)} s`);

@@ -22,7 +22,7 @@ export interface PlanArgs {
   asked: pulumi.Input<Asked>;
 }
 
-/** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
+/** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, standby copies, estimate. Touches nothing. */
 export class Plan extends pulumi.CustomResource {
   declare readonly rollout: pulumi.Output<string>;
   declare readonly reached: pulumi.Output<boolean>;

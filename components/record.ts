@@ -9,14 +9,14 @@ export interface RecordArgs {
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
   backups: pulumi.Input<Declared["backups"]>;
-  arm: pulumi.Input<Declared["arm"]>;
+  standby: pulumi.Input<Declared["standby"]>;
   /** Snapshots and quarantines a pin names. */
   pinned: pulumi.Input<string[]>;
   /** Releases, oldest first; null: not known. */
   order: pulumi.Input<readonly string[] | null>;
 }
 
-/** The record of a rollout: exports, retention, governance, and the next armed copy. */
+/** The record of a rollout: exports, retention, governance, and the next standby copy. */
 export class Record extends pulumi.CustomResource {
   declare readonly exported: pulumi.Output<unknown[]>;
 

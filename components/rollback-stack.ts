@@ -112,7 +112,7 @@ export class RollbackStack extends pulumi.ComponentResource {
     const open = new Open("open", { site, epoch, maintenance: args.pins.maintenance }, after(verification));
     new Record(
       "record",
-      { site, epoch, backups: declared.backups, arm: declared.arm, pinned: pinnedNames(args.pins), order: asked.order },
+      { site, epoch, backups: declared.backups, standby: declared.standby, pinned: pinnedNames(args.pins), order: asked.order },
       after(open),
     );
 

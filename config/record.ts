@@ -1,6 +1,6 @@
 /**
  * The state: what is true of a stack's live databases, kept where they are. Gate record (rollouts with epochs), journal, catalogue of
- * snapshots, quarantines and armed copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
+ * snapshots, quarantines and standby copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
  */
 import { RefusedError } from "./errors.ts";
 import type { RolloutPlan, Lineage } from "./plan.ts";
@@ -31,7 +31,7 @@ export interface Rollout {
 /** A rollout that opened. */
 export type Opening = Pick<Rollout, "epoch" | "pins">;
 
-export type DatabaseRole = "live" | "quarantine" | "armed" | "pristine";
+export type DatabaseRole = "live" | "quarantine" | "standby" | "pristine";
 
 export interface CatalogueDatabase {
   /** What a rename keeps: the OID of a database, or the number of the entry a file is known by. */
@@ -41,13 +41,13 @@ export interface CatalogueDatabase {
   database: string;
   role: DatabaseRole;
   lineage: Lineage;
-  /** Snapshot a pristine or armed copy belongs to. */
+  /** Snapshot a pristine or standby copy belongs to. */
   snapshotId: number | null;
   /** Epoch that made it (quarantines: the epoch that set it aside). */
   epoch: number;
   /** Since when it has its role (quarantines: when it was set aside). */
   createdAt: string;
-  /** For armed copies: statistics right after its content was verified; null while it is being made. */
+  /** For standby copies: statistics right after its content was verified; null while it is being made. */
   verified: Record<string, unknown> | null;
 }
 
@@ -122,7 +122,7 @@ export interface StateStore {
   /** Keeps every other run off this system until the session ends, or its process dies. @throws LockedError naming the holder after `waitMs`. */
   lock(who: Record<string, unknown>, waitMs: number): Promise<void>;
   /** One process at a time makes copies; the next one waits. */
-  whileArming<T>(work: () => Promise<T>): Promise<T>;
+  whileMakingStandby<T>(work: () => Promise<T>): Promise<T>;
 
   lastRollout(): Promise<Rollout | null>;
   lastOpenRollout(): Promise<Rollout | null>;

@@ -200,7 +200,7 @@ export const declaredSchema = z.strictObject({
       snapshots: z.array(z.string().regex(/^[a-z0-9][a-z0-9._+-]*$/i)).default([]),
     })
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
-  arm: z.enum(["deploy", "always", "never"]).default("deploy"),
+  standby: z.enum(["deploy", "always", "never"]).default("deploy"),
   carry: z.enum(["export", "reapply", "refuse"]).default("export"),
   /** Other ways to finish a rollback that failed, by name: another place for the components, or an environment made anew from the snapshot. */
   alternatives: z

@@ -54,7 +54,7 @@ export interface AtRisk {
 }
 
 export interface CutOver {
-  /** From the closed fence until the database under the live name is reachable: making the copy is part of it where none is armed. */
+  /** From the closed fence until the database under the live name is reachable: making the copy is part of it where none has its standby copy. */
   cutOverMs: number;
   /** Name under which what was live is kept. */
   quarantine: string;
@@ -103,10 +103,10 @@ export interface DatabaseEngine {
   refuseUnfenceable(at: Looking, databases: readonly string[]): Promise<void>;
   /** What a copy needs to be brought back, and is not there. @throws with what it is and what to do */
   refuseRestore(at: Looking, database: string, copy: { snapshot: Snapshot } | { quarantine: string }): Promise<void>;
-  /** Why a snapshot whose copy was verified is not armed all the same: what it would replace is not what it was tried on. Null: it is. */
-  notArmedBecause(at: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null>;
+  /** Why a snapshot whose copy was verified has no standby copy all the same: what it would replace is not what it was tried on. Null: it is. */
+  noStandbyBecause(at: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null>;
   /** Whether copies of these live databases can be taken and these snapshots be restored. @throws where tools or space are missing */
-  requireRoom(at: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void>;
+  requireRoom(at: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void>;
   /** Bytes of a live database; 0 where it is not there. */
   liveBytes(at: Looking, database: string): Promise<number>;
   /** Bytes of every copy that lies beside the live databases, by the name or location the catalogue has for it. */
@@ -136,7 +136,7 @@ export interface DatabaseEngine {
   /** Rows written since the snapshot, counted one by one inside the fence. */
   rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk>;
 
-  // Snapshots and armed copies.
+  // Snapshots and standby copies.
   /** Name of the driver a snapshot taken now is made by. */
   driver(at: Looking): string;
   /** Where a snapshot lies. */
@@ -147,14 +147,14 @@ export interface DatabaseEngine {
   /** How what lies there differs from what was kept, one sentence each; empty where it does not. Reads all of it. */
   snapshotProblems(keeping: Keeping, snapshot: Snapshot): Promise<string[]>;
   /** Restores a copy of the snapshot beside the live database and verifies it. */
-  arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase>;
+  makeStandby(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase>;
   /** Reads what the snapshot held. */
   inSnapshot<T>(keeping: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T>;
   /** Reads what a quarantine holds. */
   inCopy<T>(keeping: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T>;
   /** File of a copy where the engine keeps databases in files; null where it does not. */
   fileOfCopy(keeping: Keeping, copy: CatalogueDatabase): string | null;
-  /** Drops a quarantine or an armed copy. */
+  /** Drops a quarantine or an standby copy. */
   dropCopy(run: Keeping, copy: CatalogueDatabase): Promise<void>;
 
   // The data.

@@ -45,8 +45,8 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
   const failsToDeploy = drill.faults[request.fault]?.beforeDeploy !== undefined;
   if (!failsToDeploy)
     await clock.phase("deploy-new", async () => {
-      const { armed } = await deploy(stage, drill.from);
-      if (restores) checks.push(armedCheck(armed));
+      const { standby } = await deploy(stage, drill.from);
+      if (restores) checks.push(standbyCheck(standby));
     });
   const secret = (wanted: string): string => definedSecret(stage.site, stage.definition, wanted);
   const witness = await startWitness({ drill: folder }, drill.witness, urlOf(stage, drill.witness.component), secret);
@@ -95,10 +95,10 @@ function componentOf({ request }: DrillFacts): string[] {
   return request.component === null ? [] : ["--component", request.component];
 }
 
-function armedCheck(armed: boolean): CheckResult {
-  return armed
-    ? passed("armed", "the snapshot taken by the deployment has its copy ready")
-    : failed("armed", "after the deployment no snapshot is armed");
+function standbyCheck(standby: boolean): CheckResult {
+  return standby
+    ? passed("standby", "the snapshot taken by the deployment has its copy ready")
+    : failed("standby", "after the deployment no snapshot has its standby copy");
 }
 
 async function breakIt(facts: DrillFacts, stage: Stage, witness: WitnessRun): Promise<void> {

@@ -73,7 +73,7 @@ Figures of the last long runs. The commands below make them anew and write this 
 
 Each round deploys, deploys a release that cannot run, rolls back by some scope or undoes a rollback, by verb or by pins, on a stack of its own.
 Up to three times somebody is killed with SIGKILL at a random moment: the verb, the Pulumi CLI, the language host, the provider, a service, the
-gate, the PostgreSQL server, the process that arms, retention; also while it recovers. Then the command that the product advises is run until the
+gate, the PostgreSQL server, the process that makes standby copies, retention; also while it recovers. Then the command that the product advises is run until the
 system is as declared. A client that writes all the time remembers what was acknowledged; clients with roles of their own try to connect and read.
 
 ${table(

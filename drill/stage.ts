@@ -60,7 +60,7 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
     { path: ["release"], value: source.definition.drill.to },
     ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),
     // A copy that the scope does not go back to is not made, where no deployment asks for it.
-    { path: ["arm"], value: data === "current" && !asksForBackup ? "never" : undefined },
+    { path: ["standby"], value: data === "current" && !asksForBackup ? "never" : undefined },
     ...(source.declared.target === "process" ? [] : [{ path: ["target"], value: "process" } satisfies PinEdit]),
     ...(source.declared.server === undefined || source.declared.server.embedded
       ? []

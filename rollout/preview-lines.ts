@@ -37,8 +37,8 @@ export function previewLines(preview: RolloutPreview): Line[] {
       warn(`${name}: "tables" of the definition lists ${table}, which neither the database nor a migration has: correct the name`);
     if (database.inPlace === true)
       warn(`${name}: replaced where it stands, in one transaction, after a safety dump: slower than a rename, and users wait meanwhile`);
-    else if (database.armed === true) say(`${name}: the snapshot is armed: the cut-over is a rename`);
-    if (database.armed === false) warn(`${name}: ${notArmedLine(database)}`);
+    else if (database.standby === true) say(`${name}: the snapshot has its standby copy: the cut-over is a rename`);
+    if (database.standby === false) warn(`${name}: ${noStandbyLine(database)}`);
     for (const line of database.leftBehind ?? []) warn(`${name}: ${line}`);
     if (database.unknown !== null) warn(`${name}: data at risk is unknown: ${database.unknown}`);
     if (database.atRisk !== null) lines.push(...riskLines(name, database.atRisk));
@@ -62,10 +62,10 @@ export function previewLines(preview: RolloutPreview): Line[] {
   return lines;
 }
 
-export function notArmedLine({ notArmed, copyFirstSeconds, inPlace }: DatabasePreview): string {
-  const because = notArmed === undefined ? "" : ` (${notArmed})`;
+export function noStandbyLine({ noStandby, copyFirstSeconds, inPlace }: DatabasePreview): string {
+  const because = noStandby === undefined ? "" : ` (${noStandby})`;
   if (inPlace === true) return `whether the snapshot can be brought back was not tried on what is there now${because}`;
-  return `the snapshot is NOT armed${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until status says that it is armed`;
+  return `the snapshot has NO standby copy${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until status says that it has its standby copy`;
 }
 
 /** What users get for as long as maintenance is pinned. */

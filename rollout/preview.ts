@@ -1,6 +1,6 @@
-/** What a rollout would do, told before it is done: changes, data, rows at risk, effects that cannot come back, arming, estimate. Touches nothing. */
+/** What a rollout would do, told before it is done: changes, data, rows at risk, effects that cannot come back, standby copies, estimate. Touches nothing. */
 import { restoredBy } from "../state/snapshots.ts";
-import { readinessOf } from "./arming.ts";
+import { readinessOf } from "./standby.ts";
 import { previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
 import { atRisk, carryRefusal, losses, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
@@ -26,9 +26,9 @@ export interface DatabasePreview {
   atRisk: AtRisk | null;
   /** Why it is not known. */
   unknown: string | null;
-  armed: boolean | null;
-  /** Why it is not armed; absent where it is, and where nothing is known. */
-  notArmed?: string;
+  standby: boolean | null;
+  /** Why it has no standby copy; absent where it is, and where nothing is known. */
+  noStandby?: string;
   /** Seconds that making the copy takes, before users are kept out; absent: it is there. */
   copyFirstSeconds?: number;
   /** It is replaced where it stands, in one transaction: users wait for as long as a restore takes. */
@@ -99,7 +99,7 @@ export async function previewRollout(
       const snapshot = restoredBy(database.action, snapshots, name);
       const { descends } = database;
       const ready = snapshot === null || state === null ? null : await readinessOf({ site, definition, state }, snapshot);
-      const armed = ready?.armed ?? null;
+      const standby = ready?.standby ?? null;
       const inPlace = (await engineOf(definition, name)).driver({ site, definition, state }) === "in-place";
       const replaced = database.action.kind === "restore" || database.action.kind === "undo";
       // The safety dump first, then the restore.
@@ -114,9 +114,9 @@ export async function previewRollout(
         ...(reached ? await unknownTables({ site, definition, state }, name) : {}),
         atRisk: looked?.rows ?? null,
         unknown: looked?.unknown ?? null,
-        armed,
-        ...(ready?.reason == null ? {} : { notArmed: ready.reason }),
-        ...(armed === false && !inPlace ? { copyFirstSeconds: copySeconds(snapshot?.sizeBytes ?? 0) } : {}),
+        standby,
+        ...(ready?.reason == null ? {} : { noStandby: ready.reason }),
+        ...(standby === false && !inPlace ? { copyFirstSeconds: copySeconds(snapshot?.sizeBytes ?? 0) } : {}),
         ...(descends === undefined ? {} : { descends: { snapshot: `${descends.name}@${descends.generation}`, again: descends.again + 1 } }),
         ...(inPlace && replaced ? { inPlace } : {}),
         leftBehind: state === null ? [] : await leftBehind({ site, definition, state }, name, database.action, snapshot),

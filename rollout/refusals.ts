@@ -156,17 +156,19 @@ async function room(site: Site, definition: SystemDefinition, plan: RolloutPlan,
   const copies = plan.take.flatMap(() =>
     Object.entries(plan.databases).flatMap(([database, { action }]) => (action.kind === "create" ? [] : [database])),
   );
-  const unarmed = Object.entries(plan.databases).flatMap(([database, { action }]) => {
+  const withoutStandby = Object.entries(plan.databases).flatMap(([database, { action }]) => {
     const snapshot = restoredBy(action, facts.snapshots, database);
     if (snapshot === null) return [];
-    const armed = facts.catalogue.some((entry) => entry.role === "armed" && entry.snapshotId === snapshot.id && entry.verified !== null);
-    return armed ? [] : [snapshot];
+    const standby = facts.catalogue.some(
+      (entry) => entry.role === "standby" && entry.snapshotId === snapshot.id && entry.verified !== null,
+    );
+    return standby ? [] : [snapshot];
   });
-  if (copies.length === 0 && unarmed.length === 0) return;
+  if (copies.length === 0 && withoutStandby.length === 0) return;
   for (const { engine, databases } of await enginesOf(definition))
     await engine.requireRoom(
       { site, definition, state: null },
       copies.filter((database) => databases.includes(database)),
-      unarmed.filter(({ database }) => databases.includes(database)),
+      withoutStandby.filter(({ database }) => databases.includes(database)),
     );
 }

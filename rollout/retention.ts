@@ -75,8 +75,8 @@ export function beyondRetention(
         return !pinned.includes(one.name) && !pinned.includes(exact) && !measured.has(exact) && !wayBack.includes(one);
       });
   });
-  const armed = catalogue.filter(({ role, snapshotId }) => role === "armed" && dropped.some(({ id }) => id === snapshotId));
-  return { snapshots: dropped, databases: [...quarantines, ...armed] };
+  const standby = catalogue.filter(({ role, snapshotId }) => role === "standby" && dropped.some(({ id }) => id === snapshotId));
+  return { snapshots: dropped, databases: [...quarantines, ...standby] };
 }
 
 /** All but the newest `count`; what belongs together counts once. */

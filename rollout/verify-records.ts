@@ -44,7 +44,7 @@ export async function verifyRecords(keeping: Keeping): Promise<RecordsVerified> 
   for (const snapshot of snapshots) {
     const engine = await engineOf(keeping.definition, snapshot.database);
     // Nobody may be in a snapshot that is being copied.
-    const found = await state.whileArming(() => engine.snapshotProblems(keeping, snapshot));
+    const found = await state.whileMakingStandby(() => engine.snapshotProblems(keeping, snapshot));
     const where = `${snapshot.name}@${snapshot.generation} of ${snapshot.database}`;
     problems.push(...found.map((problem) => ({ what: "snapshot" as const, where, problem })));
   }

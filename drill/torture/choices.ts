@@ -16,7 +16,7 @@ export type Action =
   | { kind: "rollback"; scope: string; by: Way }
   | { kind: "undo"; by: Way };
 
-export const VICTIMS = ["verb", "cli", "host", "provider", "service", "gate", "postgres", "arming", "retention"] as const;
+export const VICTIMS = ["verb", "cli", "host", "provider", "service", "gate", "postgres", "standby", "retention"] as const;
 export type Victim = (typeof VICTIMS)[number];
 
 export interface Kill {
@@ -46,7 +46,7 @@ export interface State {
 }
 
 export const MOST_KILLS = 3;
-/** An action takes some seconds; what comes later hits a service, the gate, the server or the arming. Milliseconds. */
+/** An action takes some seconds; what comes later hits a service, the gate, the server or the making of a standby copy. Milliseconds. */
 const LATEST_MS = 9_000;
 
 /** Scopes that can be had without arguments: neither for one component, nor a repair. */
@@ -78,9 +78,9 @@ function killOf(dice: Dice, definition: SystemDefinition, index: number): Kill {
   const when = dice.pick(["before", "after"] as const);
   if (victim === "retention")
     return { victim, moment: { point: dice.pick([`record.retention.${when}`, "record.before", "record.after"]) }, together };
-  // An arming process is there once an update has ended.
-  const early = victim === "arming" ? LATEST_MS / 3 : 200;
-  const atPoint = victim !== "arming" && dice.chance(0.3);
+  // The process that makes standby copies is there once an update has ended.
+  const early = victim === "standby" ? LATEST_MS / 3 : 200;
+  const atPoint = victim !== "standby" && dice.chance(0.3);
   return { victim, moment: atPoint ? { point: `${dice.pick(PHASES)}.${when}` } : { afterMs: dice.between(early, LATEST_MS) }, together };
 }
 

@@ -215,7 +215,7 @@ function nextKills(kills: Kill[]): Kill[] {
 function killIdle(stage: Stage, missed: readonly Kill[], dice: Dice, say: (line: string) => void): number {
   let killed = 0;
   for (const kill of missed) {
-    if (!["service", "gate", "postgres", "arming"].includes(kill.victim)) continue;
+    if (!["service", "gate", "postgres", "standby"].includes(kill.victim)) continue;
     const pids = pidsOf(kill.victim, stage, null);
     if (pids.length === 0 || !killNow(dice.pick(pids))) continue;
     say(`     killed: ${kill.victim}, while nothing ran`);

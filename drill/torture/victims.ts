@@ -22,8 +22,8 @@ export function pidsOf(victim: Victim, { stack, site, definition }: Stage, verb:
     case "provider":
     case "retention":
       return working(stack.home, (words) => words.some((word) => /\bprovider\/main\.[tj]s$/.test(word)));
-    case "arming":
-      return working(stack.home, (words) => words.some((word) => /\barm-main\.[tj]s$/.test(word)));
+    case "standby":
+      return working(stack.home, (words) => words.some((word) => /\bstandby-main\.[tj]s$/.test(word)));
     case "gate":
       return present(observeProcess(gateFolder(site), GATE_PROCESS).pid);
     case "postgres":

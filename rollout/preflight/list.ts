@@ -75,8 +75,8 @@ function judge(id: DeploymentItem, { trialWithinHours }: DeploymentDefinition, f
   switch (id) {
     case "backup":
       return facts.verifies
-        ? { status: "pending", detail: `before-${facts.to} is taken inside the fence and verified by its armed copy`, how: null }
-        : missing("backout:arm is `never`, so that no copy would verify the snapshot", "set backout:arm to `deploy`");
+        ? { status: "pending", detail: `before-${facts.to} is taken inside the fence and verified by its standby copy`, how: null }
+        : missing("backout:standby is `never`, so that no copy would verify the snapshot", "set backout:standby to `deploy`");
     case "tag":
       return facts.tag === null
         ? missing(

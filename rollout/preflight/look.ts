@@ -32,7 +32,7 @@ export function lookBeforeDeployment(question: DeploymentQuestion): DeploymentFa
     drill: drillCommand(site.project, definition.name),
     from,
     to,
-    verifies: declared.arm !== "never",
+    verifies: declared.standby !== "never",
     tag: left?.tag ?? null,
     artefacts: Object.fromEntries(Object.entries(left?.components ?? {}).map(([component, artefact]) => [component, identityOf(artefact)])),
     configuration: keepConfiguration(currentConfigurationFile(site, runId), pins),

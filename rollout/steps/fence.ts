@@ -6,7 +6,7 @@ import type { Site } from "../../config/site.ts";
 import { targetOf } from "../../workloads/index.ts";
 import { captureBaseline, countInside } from "../verification/baseline.ts";
 import { configurationChanges, currentConfigurationFile, keepConfiguration } from "../../state/configuration.ts";
-import { armBefore } from "../arming.ts";
+import { makeStandbysBefore } from "../standby.ts";
 import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../traffic/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
@@ -37,7 +37,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
   // An earlier attempt has begun this very rollout: what it leads to did not stand before.
   const standing = before?.epoch === epoch ? await state.lastOpenRollout() : before;
-  await armBefore(run, plan.databases);
+  await makeStandbysBefore(run, plan.databases);
   await state.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await keepCurrentConfiguration(run, pins);
   await step(run, "fence", "protect", async () => {

@@ -1,7 +1,7 @@
-/** After users are in again: rows written since are exported, retention is applied, the next copy is armed, the record is closed. */
+/** After users are in again: rows written since are exported, retention is applied, the next copy has its standby copy, the record is closed. */
 import type { Rollout } from "../../config/record.ts";
 import type { Declared } from "../../config/schema.ts";
-import { armInBackground } from "../arming.ts";
+import { makeStandbysInBackground } from "../standby.ts";
 import { endRun } from "../ending.ts";
 import type { ExportFile } from "../../databases/engine.ts";
 import { exportsOf } from "../exports.ts";
@@ -20,7 +20,7 @@ const LOOK_BACK = 20;
 export async function record(
   run: Run,
   keep: Declared["backups"],
-  arm: Declared["arm"],
+  standby: Declared["standby"],
   pinned: string[],
   order: readonly string[] | null = null,
 ): Promise<{ exported: Exported[] }> {
@@ -40,7 +40,7 @@ export async function record(
     (dropped) => ({ dropped }),
   );
   await close(run, rollout, moved);
-  armInBackground(run.site, arm);
+  makeStandbysInBackground(run.site, standby);
   return { exported: moved.exported };
 }
 

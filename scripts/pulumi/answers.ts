@@ -11,7 +11,7 @@ import type { WatchState } from "../../rollout/verification/watches-due.ts";
 export interface DeployOutcome extends RolloutOutcome {
   /** The way back that was taken by itself; null where none was needed or wanted. */
   rolledBack: RolloutOutcome | null;
-  armed: boolean;
+  standby: boolean;
   /** What the system asks for before a deployment, and what became of it; empty where it asks for nothing, or there was nothing to leave. */
   before: ListedItem[];
   /** What is to be watched next; null: nothing. */
@@ -78,7 +78,7 @@ export interface Status {
   unseen: string | null;
   /** `running`: null where nobody can say. */
   components: { name: string; running: boolean | null; release: string | null; pid: number | null; asPinned: boolean }[];
-  snapshots: { name: string; database: string; takenAt: string; armed: boolean; notArmed: string | null; sizeBytes: number | null }[];
+  snapshots: { name: string; database: string; takenAt: string; standby: boolean; noStandby: string | null; sizeBytes: number | null }[];
   /** Components that run on a schema that is too new for them: they went back, their database did not. */
   schemaAhead: string[];
   /** `onlyCopyOf`: what no export holds of it; absent: nothing. */

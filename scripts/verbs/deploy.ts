@@ -1,11 +1,11 @@
-/** `backout deploy`: ledger entry, snapshot in the fence, armed copy, baseline; pinned back by itself when the update or its verification fails. */
+/** `backout deploy`: ledger entry, snapshot in the fence, standby copy, baseline; pinned back by itself when the update or its verification fails. */
 import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import type { Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
-import { untilArmed } from "../../rollout/await-arming.ts";
+import { untilStandby } from "../../rollout/await-standby.ts";
 import { changedPins, editPins, type PinEdit } from "../../config/edit.ts";
 import { rolloutOf } from "../../config/pins.ts";
 import { commandOf } from "../../config/commands.ts";
@@ -73,13 +73,13 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   const asked = { verb: "deploy" as const, goal: release, words: `deploy ${quoted(release)}` };
   const outcome = await carryOut({ before, after, preview, standing, runId, reason: reasonOf(options), yes: options.yes, asked });
   if (outcome.ok) {
-    const armed = options.wait === false ? false : await untilReady(after);
-    const verified = armed
+    const standby = options.wait === false ? false : await untilReady(after);
+    const verified = standby
       ? Object.entries(await snapshotsOf(after, outcome.epoch)).map(([database, name]) => `${name} of ${database}`)
       : [];
-    return { ...outcome, rolledBack: null, armed, before: settled(list, verified), nextWatch: await watchAfter(after) };
+    return { ...outcome, rolledBack: null, standby, before: settled(list, verified), nextWatch: await watchAfter(after) };
   }
-  const stopped = { ...outcome, armed: false, before: list };
+  const stopped = { ...outcome, standby: false, before: list };
   // What has opened has passed verification, and users write to it: there is nothing to go back from.
   if (options.onFailure === "stop" || outcome.from === null || outcome.state === "open")
     return { ...stopped, rolledBack: null, nextWatch: null };
@@ -147,7 +147,7 @@ async function goOnBack(
   };
   const rolledBack = await carryOut({ before, after, preview, standing, runId, reason: begun.reason, yes: options.yes, asked });
   const failure = `${release} failed: ${begun.failed ?? ""}`;
-  const stopped = { ...rolledBack, ok: false, unchanged: false, failure, rolledBack, armed: false, before: [] };
+  const stopped = { ...rolledBack, ok: false, unchanged: false, failure, rolledBack, standby: false, before: [] };
   return { ...stopped, nextWatch: rolledBack.ok ? await watchAfter(after) : null };
 }
 
@@ -190,9 +190,9 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
 
 /** Deploying is done when the way back is ready. */
 async function untilReady(stack: OpenStack): Promise<boolean> {
-  const state = stack.declared.arm === "never" ? null : await openState(stack.site, stack.definition);
+  const state = stack.declared.standby === "never" ? null : await openState(stack.site, stack.definition);
   if (state === null) return false;
-  return untilArmed(state, stack.site, stack.declared.arm, say).finally(() => state.end());
+  return untilStandby(state, stack.site, stack.declared.standby, say).finally(() => state.end());
 }
 
 export function addDeploy(program: Command): void {
@@ -208,7 +208,7 @@ export function addDeploy(program: Command): void {
     .option("--trial", "rehearse a rollback first")
     .option("--skip <item...>", "leave out what the system asks for before a deployment; needs --reason")
     .option("--reports <folder>", "folder of the drills' reports (default: reports/ of the project)")
-    .option("--no-wait", "do not wait until the snapshot is armed")
+    .option("--no-wait", "do not wait until the snapshot has its standby copy")
     .option("--reason <text>", "reason, for the record")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")

@@ -5,7 +5,7 @@
 import { cpSync, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openState } from "../../databases/open-state.ts";
-import { withCopy } from "../../databases/postgres/engine/arming.ts";
+import { withCopy } from "../../databases/postgres/engine/standby.ts";
 import type { Keeping } from "../../databases/engine.ts";
 import type { Facts } from "../../rollout/look.ts";
 import { migrationsOf } from "../../databases/shared/migrations.ts";

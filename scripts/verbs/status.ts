@@ -1,8 +1,8 @@
-/** `backout status`: what is, at one look: release, gate, components, snapshots and whether they are armed, quarantines, disk. */
+/** `backout status`: what is, at one look: release, gate, components, snapshots and whether they have a standby copy, quarantines, disk. */
 import type { Command } from "commander";
 import { outOfReach, targetOf } from "../../workloads/index.ts";
 import { openState } from "../../databases/open-state.ts";
-import { readinessOf, type Readiness } from "../../rollout/arming.ts";
+import { readinessOf, type Readiness } from "../../rollout/standby.ts";
 import { showFreeze } from "../../rollout/freeze.ts";
 import { gateRuns } from "../../rollout/gate.ts";
 import { isDone, look, type Facts } from "../../rollout/look.ts";
@@ -79,8 +79,8 @@ export async function status(options: CommonOptions): Promise<Status> {
       name: `${name}@${generation}`,
       database,
       takenAt,
-      armed: ready.get(id)?.armed ?? false,
-      notArmed: ready.get(id)?.reason ?? null,
+      standby: ready.get(id)?.standby ?? false,
+      noStandby: ready.get(id)?.reason ?? null,
       sizeBytes,
     })),
     schemaAhead: aheadOf(stack, facts, Object.fromEntries(components.map(({ name, release }) => [name, release]))),
@@ -170,9 +170,9 @@ function tell(found: Status): void {
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
     );
   for (const line of found.schemaAhead) lines.push(`  SCHEMA TOO NEW: ${line}`);
-  for (const { name, database, armed, notArmed, takenAt } of found.snapshots)
+  for (const { name, database, standby, noStandby, takenAt } of found.snapshots)
     lines.push(
-      `  snapshot ${name} of ${database}: ${armed ? "armed" : "not armed"}, ${takenAt}${notArmed === null ? "" : `: ${notArmed}`}`,
+      `  snapshot ${name} of ${database}: ${standby ? "standby copy ready" : "no standby copy"}, ${takenAt}${noStandby === null ? "" : `: ${noStandby}`}`,
     );
   for (const { name, createdAt, sizeBytes, onlyCopyOf, drop = "" } of found.quarantines)
     lines.push(

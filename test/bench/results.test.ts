@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { claims, median, resultOf, table, type Measured } from "../../bench/results.ts";
 
-const armed: Measured = {
-  name: "restore-armed",
+const standby: Measured = {
+  name: "restore-standby",
   rows: 100_000,
   against: "by hand",
   ours: [0.4, 0.2, 0.3],
@@ -27,12 +27,12 @@ describe("median", () => {
 
 describe("a result", () => {
   it("has no peer and no ratio where the peer cannot run, and says why", () => {
-    const result = resultOf({ ...armed, peer: [], peerMissing: "pg_restore is not installed" });
+    const result = resultOf({ ...standby, peer: [], peerMissing: "pg_restore is not installed" });
     expect(result).toMatchObject({ peer: null, ratio: null, peerMissing: "pg_restore is not installed" });
     expect(table([result])).toContain("not measured: pg_restore is not installed");
   });
   it("is ours against the peer's, by medians, with every sample", () => {
-    expect(resultOf(armed)).toMatchObject({
+    expect(resultOf(standby)).toMatchObject({
       ours: 0.3,
       peer: 0.6,
       unit: "seconds",
@@ -42,7 +42,7 @@ describe("a result", () => {
     });
   });
   it("is nothing where nothing was measured", () => {
-    expect(() => resultOf({ ...armed, ours: [] })).toThrow(RangeError);
+    expect(() => resultOf({ ...standby, ours: [] })).toThrow(RangeError);
   });
 });
 
@@ -52,12 +52,12 @@ describe("claims", () => {
     resultOf({ name: "noop-up", rows: 1, against: "empty", ours: [noop], peer: [empty] }),
   ];
   it("do not hold where a target is missed", () => {
-    const slow = resultOf({ ...armed, rows: 5_000_000, cutOverMs: [100, 101, 102] });
-    expect(claims([resultOf(armed), slow, ...updates(6.1, 4, 2.9)]).map(({ holds }) => holds)).toEqual([false, false, false]);
+    const slow = resultOf({ ...standby, rows: 5_000_000, cutOverMs: [100, 101, 102] });
+    expect(claims([resultOf(standby), slow, ...updates(6.1, 4, 2.9)]).map(({ holds }) => holds)).toEqual([false, false, false]);
     expect(table([slow])).toContain("DOES NOT HOLD");
   });
   it("hold where every size is within it", () => {
-    expect(claims([resultOf(armed), ...updates(5.9, 4, 3.1)]).map(({ holds }) => holds)).toEqual([true, true, true]);
+    expect(claims([resultOf(standby), ...updates(5.9, 4, 3.1)]).map(({ holds }) => holds)).toEqual([true, true, true]);
   });
   it("compare what was measured one right after the other: a machine that slows down from turn to turn is no slower update", () => {
     const drifting: Measured = { name: "rollback-up", rows: 1, against: "no-op", ours: [3.9, 5.9, 9.5], peer: [2, 4, 7.4] };

@@ -68,7 +68,7 @@ describe("editing pins in a stack file", () => {
     ["empty lines", "\n  backout:exact: false\n\n"],
     ["digits that are no number", `  backout:blocked:\n    v1: ${"12".repeat(32)}\n    v2: 1.10\n`],
   ])("leaves untouched lines as they were written: %s", (_what, lines) => {
-    const text = STACK.replace("  backout:arm: deploy\n", `${lines}  backout:arm: deploy\n`);
+    const text = STACK.replace("  backout:standby: deploy\n", `${lines}  backout:standby: deploy\n`);
     expect(change(text, { path: ["release"], value: "v3.0.0" })).toEqual({
       removed: ["  backout:release: v4.0.0"],
       added: ["  backout:release: v3.0.0"],
@@ -142,7 +142,10 @@ describe("editing pins in a stack file", () => {
 
 describe("raw configuration of a stack file", () => {
   it("leaves encrypted values out", () => {
-    const text = STACK.replace("  backout:arm: deploy\n", "  backout:arm: deploy\n  backout:serverPassword:\n    secure: v1:abc:def\n");
+    const text = STACK.replace(
+      "  backout:standby: deploy\n",
+      "  backout:standby: deploy\n  backout:serverPassword:\n    secure: v1:abc:def\n",
+    );
     expect(rawConfig(text)).not.toHaveProperty("backout:serverPassword");
     expect(rawConfig(text)).toEqual(rawConfig(STACK));
   });

@@ -261,8 +261,8 @@ describe("identity of a rollout", () => {
     expect(rolloutOf(pinsOf(change))).not.toBe(rolloutOf(pinsOf()));
   });
 
-  it("how much is kept, armed or carried is no pin", () => {
-    expect(rolloutOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, arm: "never", carry: "refuse", exact: true }))).toBe(
+  it("how much is kept, which standby copies are made and what becomes of new rows is no pin", () => {
+    expect(rolloutOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, standby: "never", carry: "refuse", exact: true }))).toBe(
       rolloutOf(pinsOf()),
     );
   });

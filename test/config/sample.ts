@@ -63,7 +63,7 @@ config:
   backout:backups:
     keep: 3
     quarantines: 3
-  backout:arm: deploy
+  backout:standby: deploy
   backout:carry: export
 encryptionsalt: v1:abc=:v1:def==
 `;

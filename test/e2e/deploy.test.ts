@@ -45,10 +45,10 @@ async function expectBack(release: string, failed: string, { code, json, stderr 
   expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
 }
 
-test("a deployment: the snapshot is taken inside the fence and armed, the baseline is kept", async () => {
+test("a deployment: the snapshot is taken inside the fence and gets its standby copy, the baseline is kept", async () => {
   const { code, json, stderr } = await deploy("v4.0.0");
   expect(code, stderr).toBe(0);
-  expect(json).toMatchObject({ ok: true, from: "v3.0.0", to: "v4.0.0", armed: true, rolledBack: null, failure: null });
+  expect(json).toMatchObject({ ok: true, from: "v3.0.0", to: "v4.0.0", standby: true, rolledBack: null, failure: null });
   expect(await stand.version()).toBe("v4.0.0");
   const [snapshot] = await stand.snapshots();
   expect(snapshot).toMatchObject({
@@ -121,7 +121,7 @@ describe("a migration that fails half-way", () => {
     stand.pin([{ path: ["blocked", "v4.1.0"], value: undefined }]);
     const { code, json, stderr } = await deploy("v4.1.0");
     expect(code, stderr).toBe(0);
-    expect(json).toMatchObject({ ok: true, armed: true });
+    expect(json).toMatchObject({ ok: true, standby: true });
     expect(await stand.version()).toBe("v4.1.0");
     expect(await stand.ids()).toEqual(ROWS);
     const generations = (await stand.snapshots()).filter(({ name }) => name === "before-v4.1.0").map(({ generation }) => generation);

@@ -16,7 +16,7 @@ test("a server: refused with what it holds, kept and found again, dropped when i
   await stand.upWell();
   await stand.insertWell("BEFORE-1");
   await stand.upWell(PINS.forward);
-  await stand.untilArmed();
+  await stand.untilStandby();
   await stand.insertWell("SINCE-1");
   const before = stand.pids();
 

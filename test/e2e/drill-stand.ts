@@ -95,7 +95,7 @@ export async function makeProject({
     /** Runs to its end and reads what it printed. */
     drill: async (parameters: string[] = [], environment: NodeJS.ProcessEnv = {}) => judged(await start(parameters, environment).ended),
     /**
-     * A drill whose rollback is held at a failpoint. Deployments pass the same points: it is armed when the preview begins.
+     * A drill whose rollback is held at a failpoint. Deployments pass the same points: it has its standby copy when the preview begins.
      * `interfere` works while the rollback waits there.
      */
     heldDrill: async (point: string, interfere: (site: Site) => Promise<void>) => {

@@ -151,7 +151,7 @@ describe("a drill", () => {
       "/home/records/",
       "/home/exports/",
       "/home/processes/",
-      "/home/arming/",
+      "/home/standby/",
       "/.pulumi/history/",
       "/stand-ins/",
       "/drill.json",

@@ -34,12 +34,12 @@ describe("an external server with the dump driver", () => {
     if (server !== undefined) await stand.destroy();
   });
 
-  test("deploys, dumps the snapshot, arms it, and rolls the data back with a cut-over by rename", async (context) => {
+  test("deploys, dumps the snapshot, makes its standby copy, and rolls the data back with a cut-over by rename", async (context) => {
     if (missing !== null) return context.skip(missing);
     await stand.upWell();
     await stand.insertWell("BEFORE-1");
     await stand.upWell([...PINS.forward]);
-    await stand.untilArmed();
+    await stand.untilStandby();
     const [snapshot] = await stand.snapshots();
     expect(snapshot).toMatchObject({ driver: "dump", name: "before-v4.0.0", generation: 1 });
     expect(existsSync(snapshot!.location)).toBe(true);

@@ -33,7 +33,7 @@ describe("a rollback that failed", () => {
     await stand.upWell();
     await stand.insertWell("BEFORE-1", "BEFORE-2");
     await stand.upWell([...PINS.forward]);
-    await stand.untilArmed();
+    await stand.untilStandby();
     await stand.insertWell("SINCE-1");
     // What the snapshot's ledger of migrations says is on record: the plan judges its schema without opening it.
     const recorded = (await stand.snapshots()).at(-1)?.baseline?.migrations?.["pfa"];

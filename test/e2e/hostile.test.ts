@@ -25,7 +25,7 @@ afterAll(() => stand?.destroy());
 
 async function forward(): Promise<string> {
   await stand.upWell(PINS.forward);
-  await stand.untilArmed();
+  await stand.untilStandby();
   const last = (await stand.snapshots()).at(-1)!;
   return `${last.name}@${last.generation}`;
 }

@@ -27,7 +27,7 @@ describe.skipIf(missing !== null)("a database that can be neither renamed nor le
     await stand.upWell();
     await stand.insertWell("BEFORE-1");
     await stand.upWell([...PINS.forward]);
-    await stand.untilArmed();
+    await stand.untilStandby();
     // The database was there, empty, before the first deployment: that took one, too.
     const snapshot = (await stand.snapshots()).at(-1);
     expect(snapshot).toMatchObject({ driver: "in-place", name: "before-v4.0.0", generation: 1 });

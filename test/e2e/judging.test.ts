@@ -7,10 +7,10 @@ import { makeStand, PINS, type Stand } from "./stand.ts";
 
 let stand: Stand;
 beforeAll(async () => {
-  stand = await makeStand({ edits: [{ path: ["arm"], value: "never" }] });
+  stand = await makeStand({ edits: [{ path: ["standby"], value: "never" }] });
   await stand.upWell();
   await stand.insertWell("J-1", "J-2");
-  await stand.upWell([...PINS.forward, { path: ["arm"], value: "never" }]);
+  await stand.upWell([...PINS.forward, { path: ["standby"], value: "never" }]);
 });
 afterAll(() => stand?.destroy());
 

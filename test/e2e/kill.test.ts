@@ -331,7 +331,7 @@ describe("a restore", () => {
   });
 
   test("nobody is left behind", async () => {
-    await stand.untilArmed();
+    await stand.untilStandby();
     await until("every process of a killed update has ended", () => leftovers().length === 0, 15_000).catch(() =>
       expect(leftovers()).toEqual([]),
     );

@@ -56,7 +56,7 @@ beforeAll(async () => {
       { path: ["system"], value: "shop" },
       { path: ["definition"], value: join(import.meta.dirname, "order-shop", "definition.ts") },
       { path: ["release"], value: "v3.0.0" },
-      { path: ["arm"], value: "never" },
+      { path: ["standby"], value: "never" },
       { path: ["backups"], value: { keep: 9, quarantines: 9 } },
     ],
   });

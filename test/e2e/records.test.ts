@@ -56,7 +56,7 @@ test("a server: the log's next entry says what is missing, an export and a prist
   stand = await makeStand();
   await stand.upWell();
   await stand.upWell(PINS.forward);
-  await stand.untilArmed();
+  await stand.untilStandby();
   await stand.insertWell("SINCE-1");
   writeFileSync(governanceFile(stand.site), `${lines().slice(0, -1).join("\n")}\n`);
   const [snapshot] = await stand.snapshots();

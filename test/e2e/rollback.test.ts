@@ -172,7 +172,7 @@ describe("scopes", () => {
 
   test("restore: rows as in the snapshot, rows written since exported, the old database in quarantine, and all of it told beforehand", async () => {
     const snapshot = await forward();
-    await stand.untilArmed();
+    await stand.untilStandby();
     const [inserted, before] = [fresh(), await stand.ids()];
     await stand.insertWell(inserted);
     await stand.update("BASE-1", "changed since");
@@ -186,7 +186,7 @@ describe("scopes", () => {
         "backend: v4.0.0 → v3.0.0",
         "frontend: v4.0.0 → v3.0.0",
         `pfa: restored from ${snapshot}; what is there now goes into quarantine`,
-        "pfa: the snapshot is armed: the cut-over is a rename",
+        "pfa: the snapshot has its standby copy: the cut-over is a rename",
         "pfa: rows at risk (counted) in pfa_records: 1 inserted, 1 updated, 0 deleted; kept in quarantine and export",
         "stops, in this order: worker, backend",
         `cannot come back: rows already pushed to the PEMS API (worker): ${pushed}`,
@@ -196,7 +196,7 @@ describe("scopes", () => {
         ),
       ]),
     );
-    expect(preview.output).not.toMatch(/NOT armed/);
+    expect(preview.output).not.toMatch(/NO standby copy/);
     expect(await stand.version(), "a preview changes nothing").toBe("v4.0.0");
 
     await stand.upWell();
@@ -359,7 +359,7 @@ describe("back and forth", () => {
   });
 
   test("`carry: refuse` refuses the plan, by the verb and by `up`: nothing stops; what comes after the plan is counted inside the fence, and everything runs again", async () => {
-    await stand.upWell([...PINS.forward, { path: ["arm"], value: "never" }]);
+    await stand.upWell([...PINS.forward, { path: ["standby"], value: "never" }]);
     const snapshot = (await newest())!;
     const asDeployed = stand.text();
     const preview = await stand.preview(PINS.restore(snapshot));
@@ -367,11 +367,11 @@ describe("back and forth", () => {
     expect(told(preview.output)).toEqual(
       expect.arrayContaining([
         `pfa: restored from ${snapshot}; what is there now goes into quarantine`,
-        expect.stringMatching(/^pfa: the snapshot is NOT armed: its copy is made first, in about [\d.]+ s, while users are in/),
+        expect.stringMatching(/^pfa: the snapshot has NO standby copy: its copy is made first, in about [\d.]+ s, while users are in/),
         "pfa: no rows at risk (counted)",
       ]),
     );
-    expect(preview.output).not.toMatch(/the snapshot is armed/);
+    expect(preview.output).not.toMatch(/the snapshot has its standby copy/);
     stand.write(asDeployed);
     await stand.upWell([{ path: ["carry"], value: "refuse" }]);
     const text = stand.text();
@@ -414,7 +414,11 @@ describe("back and forth", () => {
     expect(await stand.last()).toEqual(before);
     await runsAgain();
 
-    const allowed = await stand.up([...PINS.restore(snapshot), { path: ["carry"], value: "export" }, { path: ["arm"], value: undefined }]);
+    const allowed = await stand.up([
+      ...PINS.restore(snapshot),
+      { path: ["carry"], value: "export" },
+      { path: ["standby"], value: undefined },
+    ]);
     expect(allowed.code, allowed.output).toBe(0);
     expect(await stand.version()).toBe("v3.0.0");
     expect(await stand.lost([row])).toEqual([]);
@@ -475,8 +479,8 @@ describe("what surrounds the data", () => {
     expect(await properties()).toEqual(before);
   });
 
-  test("`status` tells each copy as it is on the server: snapshots with armed or not, quarantines, bytes", async () => {
-    await stand.untilArmed();
+  test("`status` tells each copy as it is on the server: snapshots with standby copy or not, quarantines, bytes", async () => {
+    await stand.untilStandby();
     const onServer = async () =>
       new Map(
         (
@@ -500,9 +504,9 @@ describe("what surrounds the data", () => {
           name: `${name}@${generation}`,
           database: "pfa",
           takenAt,
-          armed: armedCopies(before.keys(), id).length > 0,
+          standby: armedCopies(before.keys(), id).length > 0,
           // Nobody knows why a copy that somebody dropped is not there.
-          notArmed: armedCopies(before.keys(), id).length > 0 ? null : (expect.toBeOneOf([expect.any(String), null]) as string | null),
+          noStandby: armedCopies(before.keys(), id).length > 0 ? null : (expect.toBeOneOf([expect.any(String), null]) as string | null),
           sizeBytes,
         })),
       );
@@ -526,9 +530,9 @@ describe("what surrounds the data", () => {
       return { kept, names: [...after.keys()], json };
     };
     const { kept, names, json } = await look();
-    expect(json.snapshots.at(-1)?.armed).toBe(true);
+    expect(json.snapshots.at(-1)?.standby).toBe(true);
     for (const copy of armedCopies(names, kept.at(-1)!.id)) await stand.sql(`DROP DATABASE ${copy}`, [], "postgres");
-    expect((await look()).json.snapshots.at(-1)?.armed, "its copy was dropped").toBe(false);
+    expect((await look()).json.snapshots.at(-1)?.standby, "its copy was dropped").toBe(false);
   });
 
   test("retention drops what exceeds the declared numbers, never what the live data descends from or what was just set aside", async () => {

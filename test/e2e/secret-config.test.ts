@@ -17,7 +17,7 @@ beforeAll(async () => {
   stand = await makeStand({
     system: "orbis-forge",
     release: "v2.4.0",
-    edits: [{ path: ["arm"], value: "never" }],
+    edits: [{ path: ["standby"], value: "never" }],
     definition: () => `import { orbisForge } from "${PROJECT}/systems/orbis-forge/definition.ts";
 const { app } = orbisForge.components;
 const settings = { ...orbisForge.scopes.application, pins: { components: { app: { config: "ledger" } } } };

@@ -58,7 +58,7 @@ test("deployed, failed, rolled back, previewed, reported: no secret anywhere but
     "/exports/",
     "/records/",
     "/processes/",
-    "/arming/",
+    "/standby/",
   ])
     expect(
       files.some((file) => file.includes(expected)),
@@ -98,7 +98,7 @@ describe("a server of somebody else's, with dumps", () => {
     const there = external!;
     const seen = await argumentListsDuring(async () => {
       outputs.push((await there.upWell()).output, (await there.upWell(PINS.forward)).output);
-      await there.untilArmed();
+      await there.untilStandby();
     });
     const known = secretsOf(there.site);
     expect(known.get("server password")).toContain(password);

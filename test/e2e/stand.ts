@@ -12,7 +12,7 @@ import { openState } from "../../databases/open-state.ts";
 import type { CatalogueDatabase, Rollout, JournalEntry, Snapshot } from "../../config/record.ts";
 import type { PostgresState } from "../../databases/postgres/state/store.ts";
 import { catalogued, liveLineage, readySnapshots } from "../../databases/postgres/state/catalogue.ts";
-import { toArm } from "../../rollout/arming.ts";
+import { missingStandbys } from "../../rollout/standby.ts";
 import type { Lineage } from "../../config/plan.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import {
@@ -118,7 +118,7 @@ export async function makeStand({ system = SYSTEM, release = "v3.0.0", edits = [
   const own: PinEdit[] = [
     { path: ["release"], value: release },
     { path: ["data"], value: "current" },
-    ...["components", "flags", "maintenance", "blocked", "exact", "carry", "arm", "backups", "schema"].map((key): PinEdit => ({
+    ...["components", "flags", "maintenance", "blocked", "exact", "carry", "standby", "backups", "schema"].map((key): PinEdit => ({
       path: [key],
       value: undefined,
     })),
@@ -401,9 +401,9 @@ function databasesOf({ site, definition }: Base) {
             )
           ).rows,
       ),
-    untilArmed: () =>
+    untilStandby: () =>
       state(async (store) => {
-        while ((await toArm(store, "deploy")).length > 0) await pause(100);
+        while ((await missingStandbys(store, "deploy")).length > 0) await pause(100);
       }),
     /** Which of `ids` are in no live database, no quarantine and no export: rows that are lost. */
     lost: async (ids: string[]): Promise<string[]> => {

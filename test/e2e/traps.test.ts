@@ -149,7 +149,7 @@ describe("5 replacement: what holds the data is never replaced or left behind", 
     ],
   ] satisfies [string, PinEdit[], RegExp][])
     test(what, async () => {
-      await stand.untilArmed();
+      await stand.untilStandby();
       const text = stand.text();
       const [before, databases] = [stand.pids(), await stand.sql("SELECT datname FROM pg_database ORDER BY 1", [], "postgres")];
       const { code, output } = await stand.up(edits);
@@ -219,7 +219,7 @@ describe("7 preview without reach", () => {
 
 test("8 check is not free: rows are compared when a pin changes, and not otherwise", async () => {
   await stand.upWell(PINS.forward);
-  await stand.untilArmed();
+  await stand.untilStandby();
   const { location } = (await stand.snapshots()).at(-1)!;
   const before = await sessionsIn(location);
   await stand.preview();
@@ -263,7 +263,7 @@ describe("9 an update of one resource", () => {
 });
 
 describe("nothing to do", () => {
-  beforeAll(() => stand.untilArmed());
+  beforeAll(() => stand.untilStandby());
 
   test("a second up changes nothing", async () => {
     const [before, state] = [await everything(), await resources()];
@@ -312,7 +312,7 @@ interface Everything {
 async function everything(): Promise<Everything> {
   const { home } = stand.stack;
   const files = [...filesBelow(home), ...filesBelow(join(stand.folder, ".backout"))].filter(
-    (file) => !file.startsWith(join(home, "postgres")) && !/\/processes\/.*\.(log|err|out)|\/locks\/|arming\.log$/.test(file),
+    (file) => !file.startsWith(join(home, "postgres")) && !/\/processes\/.*\.(log|err|out)|\/locks\/|standby\.log$/.test(file),
   );
   const hashes = Object.fromEntries(files.sort().map((file) => [file, createHash("sha256").update(readFileSync(file)).digest("hex")]));
   const up = stand.pids().server !== null;

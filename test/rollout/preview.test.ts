@@ -15,7 +15,7 @@ const RESTORED = {
     rows: { orders: { inserted: 2, updated: 1, deleted: 0 }, users: { inserted: 0, updated: 0, deleted: 0 } },
   },
   unknown: null,
-  armed: true,
+  standby: true,
   putBack: null,
 };
 
@@ -38,32 +38,32 @@ function lines(changes: Partial<RolloutPreview> = {}, forward = false): string[]
   return previewLines(preview).map(({ severity, line }) => `${severity === "warning" ? "! " : "  "}${line}`);
 }
 
-test("a restore: what changes, what is at risk, that the way is armed, and how long it takes", () => {
+test("a restore: what changes, what is at risk, that the way has its standby copy, and how long it takes", () => {
   expect(lines()).toEqual([
     "  v2 → v1 (scope restore)",
     "  api: v2 → v1",
     "  shop: restored from before-v2@1; what is there now goes into quarantine",
-    "  shop: the snapshot is armed: the cut-over is a rename",
+    "  shop: the snapshot has its standby copy: the cut-over is a rename",
     "! shop: rows at risk (counted) in orders: 2 inserted, 1 updated, 0 deleted; kept in quarantine and export",
     "  stops, in this order: worker, api",
     "  users get 503 for about 2.5 s (median of the last 3 like it)",
   ]);
 });
 
-test("a snapshot that is not armed is warned of, with the reason, and its copy is made before users are kept out", () => {
-  const unarmed = { ...RESTORED, armed: false, notArmed: "its copy differs", copyFirstSeconds: 12 };
-  expect(lines({ databases: { shop: unarmed } })).toContain(
-    "! shop: the snapshot is NOT armed (its copy differs): its copy is made first, in about 12 s, while users are in; or wait until status says that it is armed",
+test("a snapshot that has no standby copy is warned of, with the reason, and its copy is made before users are kept out", () => {
+  const withoutStandby = { ...RESTORED, standby: false, noStandby: "its copy differs", copyFirstSeconds: 12 };
+  expect(lines({ databases: { shop: withoutStandby } })).toContain(
+    "! shop: the snapshot has NO standby copy (its copy differs): its copy is made first, in about 12 s, while users are in; or wait until status says that it has its standby copy",
   );
   expect(
-    lines({ databases: { shop: { ...RESTORED, armed: false, inPlace: true, notArmed: "the schema changed since it was tried" } } }),
+    lines({ databases: { shop: { ...RESTORED, standby: false, inPlace: true, noStandby: "the schema changed since it was tried" } } }),
   ).toContain(
     "! shop: whether the snapshot can be brought back was not tried on what is there now (the schema changed since it was tried)",
   );
 });
 
 test("data that stays when the release goes back is said, and nobody is told of it on the way forward", () => {
-  const stays = { shop: { ...RESTORED, action: "data stays", atRisk: null, armed: null } };
+  const stays = { shop: { ...RESTORED, action: "data stays", atRisk: null, standby: null } };
   const said = "! shop: data stays as it is: what the newer release wrote is NOT taken back";
   expect(lines({ databases: stays })).toContain(said);
   expect(lines({ databases: stays }, true)).not.toContain(said);

@@ -149,7 +149,7 @@ describe("refused before anything stops", () => {
       const looked = there({ snapshots: [snapshot] as unknown as Facts["snapshots"], lastOpen: opened() });
       expect(await refused(back, looked, onFile)).toEqual(tooLittle);
       const copy = (verified: object | null) =>
-        [{ role: "armed", database: "pfa", snapshotId: 7, verified }] as unknown as Facts["catalogue"];
+        [{ role: "standby", database: "pfa", snapshotId: 7, verified }] as unknown as Facts["catalogue"];
       expect(await refused(back, { ...looked, catalogue: copy(null) }, onFile), "one that was never verified is none").toEqual(tooLittle);
       expect(await refused(back, { ...looked, catalogue: copy({}) }, onFile)).toEqual([]);
       const small = [{ ...snapshot, sizeBytes: 4096 }] as unknown as Facts["snapshots"];

@@ -63,13 +63,13 @@ const names = (
 };
 
 describe("what may be dropped", () => {
-  it("the oldest automatic snapshots beyond the number, with their armed copies", () => {
-    const armed = [entry(11, "armed", { snapshotId: 1 }), entry(13, "armed", { snapshotId: 3 })];
+  it("the oldest automatic snapshots beyond the number, with their standby copies", () => {
+    const standby = [entry(11, "standby", { snapshotId: 1 }), entry(13, "standby", { snapshotId: 3 })];
     expect(
       names(
         { keep: 2, quarantines: 1 },
         [1, 2, 3].map((id) => snapshot(id)),
-        armed,
+        standby,
       ),
     ).toEqual({ snapshots: ["before-v1"], databases: ["pfa_armed_11"] });
   });
@@ -188,7 +188,7 @@ describe("what may be dropped", () => {
     const entries = fc.array(
       fc.record({
         database: fc.constantFrom("pfa", "audit"),
-        role: fc.constantFrom<DatabaseRole>("live", "quarantine", "armed", "pristine"),
+        role: fc.constantFrom<DatabaseRole>("live", "quarantine", "standby", "pristine"),
       }),
       { maxLength: 8 },
     );
@@ -196,7 +196,7 @@ describe("what may be dropped", () => {
       fc.property(snapshots, entries, fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }), (some, others, keep, quarantines) => {
         const all = some.map((one, index) => snapshot(index + 1, one));
         const catalogue = others.map((one, index) =>
-          entry(index + 1, one.role, { ...one, snapshotId: one.role === "armed" ? index + 1 : null }),
+          entry(index + 1, one.role, { ...one, snapshotId: one.role === "standby" ? index + 1 : null }),
         );
         const beyond = beyondRetention(
           all,

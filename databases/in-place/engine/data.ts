@@ -71,7 +71,7 @@ async function tryAgain(run: Run, client: Client, database: string): Promise<voi
   const taken = (await run.state.readySnapshots()).filter((snapshot) => snapshot.database === database && snapshot.epoch === run.epoch);
   for (const snapshot of taken) {
     const problem = await tryAndKeep(run, client, snapshot);
-    if (problem !== null) run.log("warning", `${snapshot.name}@${snapshot.generation} of ${database} is not armed: ${problem}`);
+    if (problem !== null) run.log("warning", `${snapshot.name}@${snapshot.generation} of ${database} has no standby copy: ${problem}`);
   }
 }
 

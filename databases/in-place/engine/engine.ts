@@ -32,7 +32,7 @@ import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./
 import { copyBytes, facts, lineage, liveBytes, refuseRestore, refuseUnfenceable, requireRoom } from "./looking.ts";
 import { inDatabase, withScratch } from "./places.ts";
 import { enter } from "./record.ts";
-import { notArmedBecause, tryAndKeep } from "./trial.ts";
+import { noStandbyBecause, tryAndKeep } from "./trial.ts";
 
 /** A dump was taken and could not be brought back. The data is as it was. */
 export class UselessSnapshotError extends Error {
@@ -49,7 +49,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
   lineage,
   refuseUnfenceable,
   refuseRestore,
-  notArmedBecause,
+  noStandbyBecause,
   requireRoom,
   liveBytes,
   copyBytes,
@@ -104,7 +104,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
       () => [],
       (error: Error) => [error.message],
     ),
-  arm,
+  makeStandby,
   inSnapshot: (keeping, snapshot, work) =>
     withScratch(keeping.site, snapshot.database, [snapshot.location], ([client]) => work(postgresSession(client!))),
   inCopy: (keeping, copy, work) =>
@@ -122,7 +122,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
 };
 
 /** There is no place for a copy: what can be done beforehand is to restore the dump once, elsewhere, and to see that it holds what was dumped. */
-async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+async function makeStandby(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const { content } = await readDump(snapshot.location);
   const tables = await withScratch(keeping.site, snapshot.database, [snapshot.location], async ([client]) => {
     const counts: Record<string, number> = {};
@@ -140,7 +140,7 @@ async function arm(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatab
   await enter(clientOf(keeping.state), {
     name,
     database: snapshot.database,
-    role: "armed",
+    role: "standby",
     lineage: { snapshot: { name: of, generation, again: 0 }, quarantine: null },
     snapshotId: snapshot.id,
     epoch: snapshot.epoch,

@@ -70,9 +70,9 @@ export async function refuseRestore(
 }
 
 /** Dumps lie on backout's own machine. What is restored takes the place of what is there. */
-export async function requireRoom(at: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
+export async function requireRoom(at: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
   let bytes = 0;
-  for (const database of [...copies, ...unarmed.map((snapshot) => snapshot.database)]) bytes += await liveBytes(at, database);
+  for (const database of [...copies, ...withoutStandby.map((snapshot) => snapshot.database)]) bytes += await liveBytes(at, database);
   await requireRoomAt(join(at.site.home, "dumps"), bytes);
 }
 

@@ -1,4 +1,4 @@
-/** Embedded servers to read dumps on: each use has one of its own, so that a preview disturbs no arming, and none outlives its use. */
+/** Embedded servers to read dumps on: each use has one of its own, so that a preview disturbs no standby copy that is being made, and none outlives its use. */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EMBEDDED_USER, type Site } from "../../../config/site.ts";

@@ -29,8 +29,8 @@ export async function tryAndKeep({ site, state }: Run, client: Client, snapshot:
   return problem;
 }
 
-/** Why a snapshot that was read through is not armed all the same; null where nothing speaks against it. */
-export async function notArmedBecause({ site, state }: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null> {
+/** Why a snapshot that was read through has no standby copy all the same; null where nothing speaks against it. */
+export async function noStandbyBecause({ site, state }: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null> {
   const trial = await state.kept<Trial>(trialKey(snapshot));
   if (trial === null) return "it was not tried in the live database yet";
   if (trial.problem !== null) return trial.problem;

@@ -33,7 +33,7 @@ function orderOf({ definition }: Looking, database: string): string[] {
   return definition.databases[database]!.tables;
 }
 
-/** Counters only compare within one database: the snapshot's own where the live one is what it was taken from, else the armed copy's. */
+/** Counters only compare within one database: the snapshot's own where the live one is what it was taken from, else the standby copy's. */
 async function estimateSince(run: WithState, live: string, snapshot: Snapshot, now: Statistics): Promise<Estimate | CountersLostError> {
   const before = await statisticsBefore(run, live, snapshot);
   if (before === null) return new CountersLostError("none were read when the data was as it is in the snapshot");
@@ -85,16 +85,16 @@ export async function estimated({ tables, unknown }: Estimate, order: string[], 
 export async function rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk> {
   const current = await sessionInside(endpointOf(run.site), clientOf(run.state), liveName(run.site, database));
   try {
-    const { withCopy } = await import("./arming.ts");
+    const { withCopy } = await import("./standby.ts");
     return await withCopy(run, snapshot, (base) => compare(base, current, orderOf(run, database)));
   } finally {
     await current.end().catch(() => undefined);
   }
 }
 
-/** A dump is read by restoring it: the copy is the armed one, and stays. */
+/** A dump is read by restoring it: the restored copy is the standby one, and stays. */
 async function countOpen(run: WithState, database: string, snapshot: Snapshot, current: Client): Promise<AtRisk> {
-  const { withCopy } = await import("./arming.ts");
+  const { withCopy } = await import("./standby.ts");
   return withCopy({ ...run, log: () => undefined }, snapshot, (base) => compare(base, current, orderOf(run, database)));
 }
 

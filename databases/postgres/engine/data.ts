@@ -18,7 +18,7 @@ import { failpoint } from "../../../processes/failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
-import { armedCopy, withCopy } from "./arming.ts";
+import { standbyCopy, withCopy } from "./standby.ts";
 import { putBackProperties } from "./fence.ts";
 import { wentAlong } from "./followers.ts";
 import { ensureOwnRole } from "./role-owners.ts";
@@ -69,7 +69,7 @@ export async function migrate({ site, definition, state }: Run, database: string
 }
 
 /**
- * Renames the live database into quarantine and the armed copy (or the quarantined database of an undo) into its place, in one transaction
+ * Renames the live database into quarantine and the standby copy (or the quarantined database of an undo) into its place, in one transaction
  * that also writes catalogue and lineage: after a kill either nothing or all of it has happened.
  */
 export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
@@ -136,7 +136,7 @@ async function replacementFor(run: Run, database: string, action: DataAction, sn
   }
   if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);
   if (snapshot === null) throw new Error(`snapshot ${action.snapshot}@${action.generation} of ${database} is gone`);
-  const copy = await armedCopy(run, snapshot);
+  const copy = await standbyCopy(run, snapshot);
   return {
     name: copy.name,
     lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: action.again }, quarantine: null },

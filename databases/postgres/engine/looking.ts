@@ -76,20 +76,20 @@ export async function refuseAllUnfenceable({ site, state }: Looking, databases: 
   });
 }
 
-export async function requireRoom({ site }: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
+export async function requireRoom({ site }: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
   await withSession(endpointOf(site), "postgres", async (client) => {
     const name = declaredDriver(site);
     const driver = driverFor(site, client, name);
     await driver.check();
     await requireCollations(client, [
       ...copiedBy(site, copies),
-      ...unarmed.flatMap(({ driver: its, location }) => (its === "dump" ? [BLANK] : [location])),
+      ...withoutStandby.flatMap(({ driver: its, location }) => (its === "dump" ? [BLANK] : [location])),
     ]);
     // By the drivers' own estimates, which are asked again where the copies are made.
     let takenBytes = 0;
     for (const database of copies) takenBytes += await driver.spaceNeededBytes({ database: liveName(site, database) });
     let restoredBytes = 0;
-    for (const { driver: its, location } of unarmed) {
+    for (const { driver: its, location } of withoutStandby) {
       const kept = { driver: its as DriverName, location };
       restoredBytes += await driverFor(site, client, kept.driver).spaceNeededBytes({ snapshot: kept });
     }

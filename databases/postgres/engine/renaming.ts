@@ -1,5 +1,5 @@
 /** What changes databases that backout may rename: copies lie beside the live one. */
-import { arm, dropCopy, inQuarantine, inSnapshot } from "./arming.ts";
+import { makeStandby, dropCopy, inQuarantine, inSnapshot } from "./standby.ts";
 import { rowsSince } from "./at-risk.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
 import { admit, close, keepProperties } from "./fence.ts";
@@ -18,7 +18,7 @@ export const renaming = {
   takeSnapshot,
   removeSnapshot,
   snapshotProblems,
-  arm,
+  makeStandby,
   inSnapshot,
   inCopy: inQuarantine,
   dropCopy,

@@ -67,12 +67,12 @@ export async function removeSnapshot({ site, state }: Keeping, snapshot: Snapsho
   await driverFor(site, clientOf(state), driver).remove({ driver, location: snapshot.location });
 }
 
-/** A dump's files against their hashes, a pristine copy's rows against what was hashed when it was first armed. */
+/** A dump's files against their hashes, a pristine copy's rows against what was hashed when it first had a standby copy. */
 export async function snapshotProblems({ site, state }: Keeping, { driver, location, manifest }: Snapshot): Promise<string[]> {
   if (driver !== "template") return problemOf(() => verifyDump(location));
   const { rowCount } = await clientOf(state).query("SELECT FROM pg_database WHERE datname = $1", [location]);
   if (rowCount === 0) return [`the database ${location} is gone`];
-  // Not hashed yet: that is done when it is armed.
+  // Not hashed yet: that is done when it has its standby copy.
   if (manifest === null) return [];
   return withSession(endpointOf(site), location, async (client) =>
     compareManifests(manifest as unknown as Manifest, await captureManifest(client)),

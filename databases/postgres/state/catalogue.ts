@@ -1,4 +1,4 @@
-/** The catalogue of the state database: snapshots with generations, and the databases (live, pristine, armed, quarantined) by OID. */
+/** The catalogue of the state database: snapshots with generations, and the databases (live, pristine, standby, quarantined) by OID. */
 import type { Client } from "pg";
 import { NO_LINEAGE, type Lineage } from "../../../config/plan.ts";
 import type { CatalogueDatabase, DatabaseRole, NewSnapshot, Snapshot, SnapshotFacts } from "../../../config/record.ts";

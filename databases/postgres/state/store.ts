@@ -1,6 +1,6 @@
 /**
  * The state database: a small database beside the live one that holds what is true of it. Gate record (rollouts with epochs), journal,
- * catalogue of snapshots, quarantines and armed copies, and lineage, keyed by OID, which a rename keeps.
+ * catalogue of snapshots, quarantines and standby copies, and lineage, keyed by OID, which a rename keeps.
  */
 import type { Client } from "pg";
 import { connect, quote, withSession, type Endpoint } from "../connection.ts";
@@ -56,13 +56,13 @@ CREATE TABLE IF NOT EXISTS holder (one boolean PRIMARY KEY DEFAULT true CHECK (o
 /** "back"+"out" as a number: the key of the advisory lock. */
 const LOCK = 0x6261636b;
 const NO_SUCH_DATABASE = "3D000";
-/** "arm" as a number. */
+/** "standby" as a number. */
 const ARMING_LOCK = 0x61726d;
 
 export class PostgresState implements StateStore {
   readonly client: Client;
   /** Settled when nobody of this process makes copies. */
-  private arming: Promise<unknown> = Promise.resolve();
+  private making: Promise<unknown> = Promise.resolve();
   private constructor(client: Client) {
     this.client = client;
   }
@@ -123,9 +123,9 @@ export class PostgresState implements StateStore {
     this.client.once("end", listener);
   }
 
-  async whileArming<T>(work: () => Promise<T>): Promise<T> {
+  async whileMakingStandby<T>(work: () => Promise<T>): Promise<T> {
     // To the session that holds it the server gives its lock once more: exports and checks of one process are at it at once.
-    const turn = this.arming.then(async () => {
+    const turn = this.making.then(async () => {
       await this.client.query("SELECT pg_advisory_lock($1)", [ARMING_LOCK]);
       try {
         return await work();
@@ -133,7 +133,7 @@ export class PostgresState implements StateStore {
         await this.client.query("SELECT pg_advisory_unlock($1)", [ARMING_LOCK]).catch(() => undefined);
       }
     });
-    this.arming = turn.catch(() => undefined);
+    this.making = turn.catch(() => undefined);
     return turn;
   }
 

@@ -33,7 +33,7 @@ import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
 import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { snapshotPlace } from "../../shared/snapshot-place.ts";
-import { armedCopy, inPristine, writable } from "./arming.ts";
+import { standbyCopy, inPristine, writable } from "./standby.ts";
 import { keepMadeProperties, savedProperties } from "./fence.ts";
 import { ledgerOf } from "./ledger.ts";
 import { bytesOf } from "./looking.ts";
@@ -95,7 +95,7 @@ export async function migrate({ site, definition }: Run, database: string, pins:
   });
 }
 
-/** The live file goes into quarantine and the armed copy (or the quarantined file of an undo) takes its name: only names change. */
+/** The live file goes into quarantine and the standby copy (or the quarantined file of an undo) takes its name: only names change. */
 export async function cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null> {
   const { state, epoch, site } = run;
   settle(state, database);
@@ -146,7 +146,7 @@ async function replacementFor(run: Run, database: string, action: DataAction, sn
   }
   if (action.kind !== "restore") throw new Error(`nothing replaces the data for ${action.kind}`);
   if (snapshot === null) throw new Error(`snapshot ${action.snapshot}@${action.generation} of ${database} is gone`);
-  const path = pathOfCopy(run.state, (await armedCopy(run, snapshot)).oid);
+  const path = pathOfCopy(run.state, (await standbyCopy(run, snapshot)).oid);
   writable(path);
   return {
     path,

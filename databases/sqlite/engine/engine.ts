@@ -1,6 +1,6 @@
 /** What a rollout does with a live SQLite file. */
 import type { DatabaseEngine } from "../../engine.ts";
-import { arm, dropCopy, fileOfCopy, inCopy, inSnapshot, snapshotProblems } from "./arming.ts";
+import { makeStandby, dropCopy, fileOfCopy, inCopy, inSnapshot, snapshotProblems } from "./standby.ts";
 import {
   cutOver,
   exportReplaced,
@@ -24,7 +24,7 @@ export const sqlite: DatabaseEngine = {
   refuseUnfenceable,
   // A file takes another's place whatever is in it.
   refuseRestore: () => Promise.resolve(),
-  notArmedBecause: () => Promise.resolve(null),
+  noStandbyBecause: () => Promise.resolve(null),
   requireRoom,
   liveBytes,
   copyBytes,
@@ -45,7 +45,7 @@ export const sqlite: DatabaseEngine = {
   takeSnapshot,
   removeSnapshot,
   snapshotProblems,
-  arm,
+  makeStandby,
   inSnapshot,
   inCopy,
   fileOfCopy,

@@ -60,10 +60,10 @@ function componentPids(site: Site): Set<number> {
   return new Set(findByEnvironment(MARKER, markerPrefix(processFolder(site))).map(({ pid }) => pid));
 }
 
-export async function requireRoom({ site }: Looking, copies: readonly string[], unarmed: readonly Snapshot[]): Promise<void> {
+export async function requireRoom({ site }: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
   const takenBytes = copies.reduce((sum, database) => sum + bytesOf(livePath(site, database)), 0);
   if (takenBytes > 0) await requireRoomAt(join(site.home, "snapshots"), takenBytes);
-  for (const { database, sizeBytes } of unarmed) await requireRoomAt(dirname(livePath(site, database)), sizeBytes ?? 0);
+  for (const { database, sizeBytes } of withoutStandby) await requireRoomAt(dirname(livePath(site, database)), sizeBytes ?? 0);
 }
 
 export async function liveBytes({ site }: Looking, database: string): Promise<number> {

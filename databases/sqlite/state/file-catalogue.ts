@@ -1,4 +1,4 @@
-/** The catalogue of a state file: snapshots with generations, and the files (live, armed, quarantined) by identity; swaps that have begun. */
+/** The catalogue of a state file: snapshots with generations, and the files (live, standby, quarantined) by identity; swaps that have begun. */
 import { realpathSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import type { DatabaseSync } from "node:sqlite";

@@ -76,8 +76,8 @@ export class SqliteState implements StateStore {
     run(this.db, "INSERT INTO holder (one, who) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET who = excluded.who", [who]);
   }
 
-  async whileArming<T>(work: () => Promise<T>): Promise<T> {
-    const lock = await fileLock(`${this.path}.arming`);
+  async whileMakingStandby<T>(work: () => Promise<T>): Promise<T> {
+    const lock = await fileLock(`${this.path}.standby`);
     try {
       return await work();
     } finally {

@@ -68,7 +68,7 @@ function holds(start: () => Promise<Kind>): void {
     return run;
   }
 
-  test("a snapshot is taken and armed, restored and undone, every value and every setting as it was", async () => {
+  test("a snapshot is taken, with its standby copy, restored and undone, every value and every setting as it was", async () => {
     const hostile = async () => {
       await stand.sql(KINDS);
       for (const of of [`DATABASE ${DATABASE}`, "ROLE CURRENT_USER"])
@@ -79,7 +79,7 @@ function holds(start: () => Promise<Kind>): void {
     expect(set.length).toBeGreaterThanOrEqual(Object.keys(HOSTILE).length);
     await postgres.admit(run, DATABASE, "everybody");
     const before = await kinds();
-    await postgres.arm({ ...run }, snapshot);
+    await postgres.makeStandby({ ...run }, snapshot);
     await stand.sql(CHANGED);
     const since = await kinds();
     expect(since).not.toEqual(before);

@@ -39,7 +39,7 @@ const UNFAITHFUL = `
   CREATE TABLE base (a int); CREATE TABLE derived (own int) INHERITS (base); ALTER TABLE base ADD b int; INSERT INTO derived VALUES (1, 2, 3);
   ALTER DATABASE ${DATABASE} SET quote_all_identifiers = on`;
 
-describe("an armed copy of a dump", () => {
+describe("an standby copy of a dump", () => {
   let server: DebianServer;
   let stand: Stand;
   beforeAll(async () => {
@@ -61,8 +61,8 @@ describe("an armed copy of a dump", () => {
     await admin.end();
   });
 
-  const armed = async (run: Run): Promise<string[]> =>
-    (await run.state.catalogued()).filter(({ role }) => role === "armed").map(({ name }) => name);
+  const standby = async (run: Run): Promise<string[]> =>
+    (await run.state.catalogued()).filter(({ role }) => role === "standby").map(({ name }) => name);
 
   /** As the record was before: what the dump holds was read from what it was restored to. */
   const forgotten = async ({ state }: Run): Promise<Snapshot> => {
@@ -76,9 +76,9 @@ describe("an armed copy of a dump", () => {
     expect(manifest.tables["orders"]).toEqual({ rows: 3, checksum: expect.any(String) as string });
     // The fence stands as it stood.
     await expect(connect(server.endpoint, DATABASE)).rejects.toMatchObject({ code: "55000" });
-    const copy = await postgres.arm(run, snapshot);
+    const copy = await postgres.makeStandby(run, snapshot);
     expect(copy.verified).not.toBeNull();
-    expect(await armed(run)).toEqual([copy.name]);
+    expect(await standby(run)).toEqual([copy.name]);
   });
 
   test.each([
@@ -87,10 +87,10 @@ describe("an armed copy of a dump", () => {
   ])("%s refuses it, and leaves no copy", async (_what, text, instead, difference) => {
     const { run, snapshot } = await stand.snapshotted();
     await rewrite(snapshot.location, text, instead);
-    const arming = postgres.arm(run, snapshot);
-    await expect(arming).rejects.toThrow(CopyDiffersError);
-    await expect(arming).rejects.toMatchObject({ differences: [difference] });
-    expect(await armed(run)).toEqual([]);
+    const making = postgres.makeStandby(run, snapshot);
+    await expect(making).rejects.toThrow(CopyDiffersError);
+    await expect(making).rejects.toMatchObject({ differences: [difference] });
+    expect(await standby(run)).toEqual([]);
   });
 
   test.each([
@@ -98,7 +98,7 @@ describe("an armed copy of a dump", () => {
     ["changed", "UPDATE orders SET label = 'ONE' WHERE id = 1", "table orders has the expected 3 rows, but other content"],
   ])("in which a row was %s since it was verified is dropped, and one with the right rows is made", async (_how, statement) => {
     const { run, snapshot } = await stand.snapshotted();
-    const first = await postgres.arm(run, snapshot);
+    const first = await postgres.makeStandby(run, snapshot);
     await clientOf(run.state).query(`ALTER DATABASE ${first.name} ALLOW_CONNECTIONS true`);
     const touching = await connect(server.endpoint, first.name);
     await touching.query(statement);
@@ -118,12 +118,12 @@ describe("an armed copy of a dump", () => {
     const manifest = snapshot.manifest as unknown as Manifest;
     expect(manifest.materializedViews["stale"]).toEqual({ rows: 3, populated: true });
     expect(manifest.indexes["broken"]).toMatch(/ INVALID$/);
-    await postgres.arm(run, snapshot);
+    await postgres.makeStandby(run, snapshot);
     expect(await postgres.inSnapshot(run, snapshot, (session) => session.all("SELECT count(*)::int AS rows FROM stale"))).toEqual([
       { rows: 4 },
     ]);
     await rewrite(snapshot.location, "\tlater\t", "\tsooner\t");
-    await expect(postgres.arm(run, snapshot)).rejects.toMatchObject({
+    await expect(postgres.makeStandby(run, snapshot)).rejects.toMatchObject({
       differences: ["table orders has the expected 4 rows, but other content"],
     });
   });
@@ -132,15 +132,15 @@ describe("an armed copy of a dump", () => {
     const { run, snapshot } = await stand.snapshotted({ baseline: COUNTED });
     const whole = await forgotten(run);
     expect(whole.manifest).toBeNull();
-    const good = await postgres.arm(run, whole);
+    const good = await postgres.makeStandby(run, whole);
     expect(good.verified).not.toBeNull();
     expect((await run.state.readySnapshots())[0]!.manifest).toEqual(snapshot.manifest);
     await postgres.dropCopy(run, good);
 
     await rewrite(snapshot.location, "3\t2\tthree\n", "");
     const damaged = await forgotten(run);
-    await expect(postgres.arm(run, damaged)).rejects.toMatchObject({ differences: ["table orders has rows 2, expected 3"] });
-    expect(await armed(run)).toEqual([]);
+    await expect(postgres.makeStandby(run, damaged)).rejects.toMatchObject({ differences: ["table orders has rows 2, expected 3"] });
+    expect(await standby(run)).toEqual([]);
     expect((await run.state.readySnapshots())[0]!.manifest).toBeNull();
   });
 
@@ -163,7 +163,7 @@ describe("an armed copy of a dump", () => {
 
   test("of a record from before in which nothing was counted is used as ever", async () => {
     const { run } = await stand.snapshotted();
-    expect((await postgres.arm(run, await forgotten(run))).verified).not.toBeNull();
+    expect((await postgres.makeStandby(run, await forgotten(run))).verified).not.toBeNull();
   });
 });
 

@@ -209,11 +209,11 @@ describe("databases that are renamed", () => {
     });
   });
 
-  test("a database of somebody else's that is called like an armed copy is left alone; a copy that nobody entered goes", async () => {
+  test("a database of somebody else's that is called like an standby copy is left alone; a copy that nobody entered goes", async () => {
     await onOwnServer(async ({ stand, own }) => {
       const { run, snapshot } = await stand.snapshotted();
       for (const name of ["shop_armed_forces", "shop_armed_9_1"]) await (await own.create(name)).end();
-      await postgres.arm(run, snapshot);
+      await postgres.makeStandby(run, snapshot);
       const { rows } = await (
         await own.open("postgres")
       ).query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_armed%' ORDER BY 1");

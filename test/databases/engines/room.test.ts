@@ -75,9 +75,9 @@ describe("a PostgreSQL database", () => {
 
     const next = await begun(postgres, run, "before-v3");
     await refusedOnFullDisk(() => postgres.takeSnapshot(run, next, false));
-    await refusedOnFullDisk(() => postgres.arm(run, snapshot));
+    await refusedOnFullDisk(() => postgres.makeStandby(run, snapshot));
     expect(await databases()).toEqual(before);
-    expect((await run.state.catalogued()).filter(({ role }) => role === "armed")).toEqual([]);
+    expect((await run.state.catalogued()).filter(({ role }) => role === "standby")).toEqual([]);
 
     // The plan asks for as much as the snapshot does: room for the copy alone is not enough where all of it goes through the log, too.
     const [size] = await withSession(
@@ -93,7 +93,7 @@ describe("a PostgreSQL database", () => {
 
     await postgres.takeSnapshot(run, next, false);
     disk.freeBytes = null;
-    const { name } = await postgres.arm(run, snapshot);
+    const { name } = await postgres.makeStandby(run, snapshot);
     expect((await databases()).filter((one) => !before.includes(one)).sort()).toEqual([name, next.location].sort());
   });
 });
@@ -138,9 +138,9 @@ describe("a SQLite file", () => {
     const [snapshot] = await run.state.readySnapshots();
     await expect(sqlite.requireRoom(run, [], [{ ...snapshot!, sizeBytes: 2 ** 60 }])).rejects.toThrow(InsufficientSpaceError);
     const copies = copiesFolder(stand.site, DATABASE);
-    await refusedOnFullDisk(() => sqlite.arm(run, snapshot!));
+    await refusedOnFullDisk(() => sqlite.makeStandby(run, snapshot!));
     expect(existsSync(copies) ? readdirSync(copies) : []).toEqual([]);
-    await sqlite.arm(run, snapshot!);
+    await sqlite.makeStandby(run, snapshot!);
     expect(readdirSync(copies)).toHaveLength(1);
   });
 });

@@ -60,7 +60,7 @@ async function started(): Promise<Run> {
   const run = await stand.run(3);
   await sqlite.keepProperties(run, DATABASE, true);
   await begin(run, planOf(RESTORE));
-  await sqlite.arm(run, snapshot);
+  await sqlite.makeStandby(run, snapshot);
   return run;
 }
 

@@ -1,4 +1,4 @@
-/** A SQLite file through rollouts: made, snapshotted, armed, cut over, undone, exported; killed at every point of the swap. */
+/** A SQLite file through rollouts: made, snapshotted, with its standby copy, cut over, undone, exported; killed at every point of the swap. */
 import { spawn, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LockedError, type Snapshot } from "../../../config/record.ts";
-import { armBefore, readinessOf, toArm } from "../../../rollout/arming.ts";
+import { makeStandbysBefore, readinessOf, missingStandbys } from "../../../rollout/standby.ts";
 import { atRisk, baseSnapshot } from "../../../rollout/at-risk.ts";
 import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import { copiesFolder } from "../../../databases/sqlite/engine/places.ts";
@@ -134,9 +134,9 @@ describe("a file through rollouts", () => {
 
   it("goes back to the snapshot by names alone, keeps mode, owner and log, and comes back again", async () => {
     const { run, snapshot } = await left();
-    expect((await toArm(run.state, "deploy")).map(({ id }) => id)).toEqual([snapshot.id]);
-    await sqlite.arm(run, snapshot);
-    expect(await toArm(run.state, "deploy")).toEqual([]);
+    expect((await missingStandbys(run.state, "deploy")).map(({ id }) => id)).toEqual([snapshot.id]);
+    await sqlite.makeStandby(run, snapshot);
+    expect(await missingStandbys(run.state, "deploy")).toEqual([]);
     chmodSync(stand.live, 0o640);
     const { run: third, done } = await cutOver(3);
     expect(done).toMatchObject({ quarantine: "shop_quarantine_3" });
@@ -268,7 +268,7 @@ describe("what would destroy data is refused", () => {
 
   it("a stale log is never replayed over the file that was swapped in", async () => {
     const { snapshot } = await left();
-    await sqlite.arm(await stand.run(2), snapshot);
+    await sqlite.makeStandby(await stand.run(2), snapshot);
     // The log of a session that was killed, left beside the file after it was brought in.
     const writer = openFile(stand.live);
     writer.exec("PRAGMA wal_autocheckpoint = 0; INSERT INTO customers VALUES (7, 'in the log')");
@@ -286,7 +286,7 @@ describe("what would destroy data is refused", () => {
 
   it("a copy that was touched, and a snapshot that is damaged", async () => {
     const { run, snapshot } = await left();
-    const copy = await sqlite.arm(run, snapshot);
+    const copy = await sqlite.makeStandby(run, snapshot);
     const path = join(copiesFolder(stand.site, DATABASE), `${copy.name}.db`);
     chmodSync(path, 0o600);
     withFile(path, {}, (db) => db.exec("UPDATE orders SET label = 'planted' WHERE id = 2"));
@@ -294,7 +294,7 @@ describe("what would destroy data is refused", () => {
     expect(done).not.toBeNull();
     expect(orders()).toContainEqual({ id: 2, label: "Two" });
     expect(stand.said.join("\n")).toMatch(/was touched since it was verified/);
-    // The next one: no armed copy is left, and the pristine file is cut short.
+    // The next one: no standby copy is left, and the pristine file is cut short.
     chmodSync(snapshot.location, 0o600);
     truncateSync(snapshot.location, 8_192);
     const next = { ...RESTORE, again: 1 } as DataAction;
@@ -305,7 +305,7 @@ describe("what would destroy data is refused", () => {
 
   it("a damaged live file is no obstacle: it is set aside as it is", async () => {
     const { snapshot } = await left();
-    await sqlite.arm(await stand.run(2), snapshot);
+    await sqlite.makeStandby(await stand.run(2), snapshot);
     for (const beside of ["-wal", "-shm"]) rmSync(stand.live + beside, { force: true });
     writeFileSync(stand.live, "this is no database, whatever its name says; it was overwritten by something else".repeat(100));
     const facts = await sqlite.facts(await stand.run(3), DATABASE);
@@ -326,7 +326,7 @@ describe("killed in the middle of the cut-over", () => {
     it(`at ${point}: the data is whole, and the same pins go on from there`, async () => {
       const { run, snapshot } = await left();
       await sqlite.keepProperties(run, DATABASE, true);
-      await sqlite.arm(run, snapshot);
+      await sqlite.makeStandby(run, snapshot);
       await killedAt(point);
       const next = await stand.run(3);
       const seen = await sqlite.facts(next, DATABASE);
@@ -346,20 +346,20 @@ describe("killed in the middle of the cut-over", () => {
     it(`at ${point}, and then pinned back: nothing has happened`, async () => {
       const { run, snapshot } = await left();
       await sqlite.keepProperties(run, DATABASE, true);
-      await sqlite.arm(run, snapshot);
+      await sqlite.makeStandby(run, snapshot);
       await killedAt(point);
       const next = await stand.run(4);
       await sqlite.close(next, DATABASE);
       await sqlite.admit(next, DATABASE, "everybody");
       expect(orders()).toContainEqual({ id: 3, label: "three" });
-      expect((await next.state.catalogued()).map(({ role }) => role).sort()).toEqual(["armed", "live"]);
+      expect((await next.state.catalogued()).map(({ role }) => role).sort()).toEqual(["standby", "live"]);
       expect(readdirSync(copiesFolder(stand.site, DATABASE)).filter((name) => name.includes("quarantine"))).toEqual([]);
     });
 
   it("a file that somebody put in its place meanwhile is not overwritten", async () => {
     const { run, snapshot } = await left();
     await sqlite.keepProperties(run, DATABASE, true);
-    await sqlite.arm(run, snapshot);
+    await sqlite.makeStandby(run, snapshot);
     await killedAt("data.swap-set-aside");
     rmSync(stand.live);
     withFile(stand.live, {}, (db) => db.exec("CREATE TABLE foreign_table (id)"));
@@ -370,7 +370,7 @@ describe("killed in the middle of the cut-over", () => {
   it("the lock dies with its process, and until then says who holds it", async () => {
     const { run, snapshot } = await left();
     await sqlite.keepProperties(run, DATABASE, true);
-    await sqlite.arm(run, snapshot);
+    await sqlite.makeStandby(run, snapshot);
     const child = await heldAt("data.swap-before");
     const other = await stand.run(4);
     await expect((other.state as unknown as { lock: typeof run.state.lock }).lock({ pid: process.pid }, 0)).rejects.toThrow(LockedError);
@@ -382,14 +382,14 @@ describe("killed in the middle of the cut-over", () => {
 const points = (): string => join(stand.folder, "points");
 
 /** A process that cuts over and waits at the point. */
-describe("a snapshot that is not armed", () => {
+describe("a snapshot that has no standby copy", () => {
   it("is copied before anybody is kept out, once; what is live stays open", async () => {
     const { run, snapshot } = await left();
-    expect(await readinessOf(run, snapshot)).toEqual({ armed: false, reason: null });
-    await armBefore(run, { [DATABASE]: planOf(RESTORE) });
-    await armBefore(run, { [DATABASE]: planOf(RESTORE) });
-    expect(await readinessOf(run, snapshot)).toEqual({ armed: true, reason: null });
-    expect((await run.state.catalogued()).filter(({ role }) => role === "armed")).toHaveLength(1);
+    expect(await readinessOf(run, snapshot)).toEqual({ standby: false, reason: null });
+    await makeStandbysBefore(run, { [DATABASE]: planOf(RESTORE) });
+    await makeStandbysBefore(run, { [DATABASE]: planOf(RESTORE) });
+    expect(await readinessOf(run, snapshot)).toEqual({ standby: true, reason: null });
+    expect((await run.state.catalogued()).filter(({ role }) => role === "standby")).toHaveLength(1);
     sql("INSERT INTO notes VALUES ('still open', NULL)");
   });
 });

@@ -12,7 +12,7 @@ import { startServer, type TestServer } from "./embedded.ts";
 let server: TestServer;
 let round = 0;
 let live: string;
-let armed: string;
+let standby: string;
 let quarantine: string;
 let saved: DatabaseProperties;
 
@@ -24,7 +24,7 @@ afterAll(() => server.remove());
 
 beforeEach(async () => {
   live = await server.database(`live${++round}`);
-  [armed, quarantine] = [`${live}_armed`, `${live}_quarantine`];
+  [standby, quarantine] = [`${live}_armed`, `${live}_quarantine`];
   await server.admin.query(`COMMENT ON DATABASE ${live} IS 'live'; GRANT CONNECT ON DATABASE ${live} TO services`);
   const client = await connect(server.endpoint, live);
   await client.query("CREATE TABLE note (id int PRIMARY KEY); INSERT INTO note VALUES (1); GRANT ALL ON note TO services");
@@ -32,7 +32,7 @@ beforeEach(async () => {
   saved = await readProperties(server.admin, live);
   await fenceDatabase(server.admin, live);
   const driver = templateDriver(server);
-  await driver.restoreTo(await driver.take(live, `${live}_pristine`), armed);
+  await driver.restoreTo(await driver.take(live, `${live}_pristine`), standby);
 });
 
 it("swaps, once, under a pool that reconnects all the time, and loses no acknowledged row", { timeout: 30_000 }, async () => {
@@ -55,7 +55,7 @@ it("swaps, once, under a pool that reconnects all the time, and loses no acknowl
   while (acknowledged.length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
   await fenceDatabase(server.admin, live);
   const atFence = acknowledged.length;
-  const outcome = await swapDatabases(server.admin, { live, replacement: armed, quarantine });
+  const outcome = await swapDatabases(server.admin, { live, replacement: standby, quarantine });
   expect(outcome.state).toBe("swapped");
   await carryProperties(server.admin, { from: saved, to: live });
   await admit(server.admin, live, "everybody", { servicesRole: "services", saved });
@@ -80,7 +80,7 @@ it("swaps, once, under a pool that reconnects all the time, and loses no acknowl
 it("writes the caller's rows with the swap or neither", async () => {
   const failing = swapDatabases(server.admin, {
     live,
-    replacement: armed,
+    replacement: standby,
     quarantine,
     inTransaction: async (client) => {
       await client.query("INSERT INTO catalogue VALUES ('never')");
@@ -92,16 +92,16 @@ it("writes the caller's rows with the swap or neither", async () => {
     (
       await server.admin.query<{ datname: string }>("SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", [live])
     ).rows.map(({ datname }) => datname);
-  expect(await names()).toEqual([live, armed, `${live}_pristine`]);
+  expect(await names()).toEqual([live, standby, `${live}_pristine`]);
   const done = await swapDatabases(server.admin, {
     live,
-    replacement: armed,
+    replacement: standby,
     quarantine,
     inTransaction: async (client) => void (await client.query("INSERT INTO catalogue VALUES ('once')")),
   });
   expect((await server.admin.query("SELECT note FROM catalogue")).rows).toEqual([{ note: "once" }]);
   expect(await names()).toEqual([live, `${live}_pristine`, quarantine]);
-  const again = await swapDatabases(server.admin, { live, replacement: armed, quarantine, replacementOid: done.liveOid });
+  const again = await swapDatabases(server.admin, { live, replacement: standby, quarantine, replacementOid: done.liveOid });
   expect(again).toMatchObject({ state: "already", liveOid: done.liveOid, quarantineOid: done.quarantineOid });
 });
 
@@ -114,7 +114,7 @@ it("ends a session that sneaked in between", async () => {
     password: passwordOf(server.endpoint),
   });
   sneaking.on("error", () => undefined);
-  const swap = { live, replacement: armed, quarantine };
+  const swap = { live, replacement: standby, quarantine };
   // The look of assertFenced is over when the transaction begins: get in right then.
   const admin = new Proxy(server.admin, {
     get: (target, key) =>
@@ -136,10 +136,12 @@ it("ends a session that sneaked in between", async () => {
 }, 30_000);
 
 it("refuses what is not fenced, not there, or taken", async () => {
-  await expect(swapDatabases(server.admin, { live, replacement: armed, quarantine: "maintenance" })).rejects.toThrow(QuarantineTakenError);
+  await expect(swapDatabases(server.admin, { live, replacement: standby, quarantine: "maintenance" })).rejects.toThrow(
+    QuarantineTakenError,
+  );
   await expect(swapDatabases(server.admin, { live, replacement: "absent", quarantine })).rejects.toThrow('no database "absent"');
   await server.admin.query(`ALTER DATABASE ${live} ALLOW_CONNECTIONS true`);
-  await expect(swapDatabases(server.admin, { live, replacement: armed, quarantine })).rejects.toThrow(NotFencedError);
+  await expect(swapDatabases(server.admin, { live, replacement: standby, quarantine })).rejects.toThrow(NotFencedError);
 });
 
 it("derives names that fit, and differ where the long ones do", () => {

@@ -10,7 +10,7 @@ let folder: string;
 let names: Names;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "backout-swap-"));
-  const [live, replacement, quarantine] = ["live.db", "armed.db", "copies/quarantine.db"].map((name) => join(folder, name)) as [
+  const [live, replacement, quarantine] = ["live.db", "standby.db", "copies/quarantine.db"].map((name) => join(folder, name)) as [
     string,
     string,
     string,

@@ -52,7 +52,7 @@ describe("the list before a deployment", () => {
     expect(lacking.map(({ id }) => id)).toEqual(["backup", "tag", "trial-rollback", "notification"]);
     const { message, before } = new ListIncompleteError("v1.1.0", list);
     expect(before).toHaveLength(5);
-    for (const part of ["backout:arm", "--tag pre-deployment-", "backout drill shop", "before-deployment", "--skip"])
+    for (const part of ["backout:standby", "--tag pre-deployment-", "backout drill shop", "before-deployment", "--skip"])
       expect(message).toContain(part);
   });
 

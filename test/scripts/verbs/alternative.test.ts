@@ -64,7 +64,7 @@ async function project(): Promise<string> {
     "backout:ports": { api: await freePort(), "api-upstream": await freePort() },
     "backout:releases": releases,
     "backout:release": "v2",
-    "backout:arm": "never",
+    "backout:standby": "never",
     "backout:alternatives": {
       tag: { title: "a container of a tag", target: "docker" },
       container: { title: "the same release as a container", target: "docker", ports: { "api-upstream": await freePort() } },

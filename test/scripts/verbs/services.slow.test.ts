@@ -135,7 +135,7 @@ async function project(): Promise<void> {
     "backout:ports": { api: await freePort(), "api-upstream": await freePort() },
     "backout:releases": releases,
     "backout:release": "v1.0.0",
-    "backout:arm": "never",
+    "backout:standby": "never",
   };
   writeFileSync(join(folder, "stacks", "Pulumi.test.yaml"), stringify({ encryptionsalt: "none", config }));
   engine.up = async (runId) => {

@@ -61,7 +61,7 @@ const HEAD = `# What the shop should be now.
 config:
   backout:system: shop
   backout:definition: definition.ts
-  backout:arm: never
+  backout:standby: never
 ${RELEASES}  # THE PINS.
 `;
 /** What a person may have written, each at v2. */

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { armAndKeep, readinessOf } from "../../../../rollout/arming.ts";
+import { prepareStandby, readinessOf } from "../../../../rollout/standby.ts";
 import { postgres } from "../../../../databases/postgres/engine/engine.ts";
 import { isExported } from "../../../../rollout/exports.ts";
 import { exportFolder, ownerRole, servicesRole, type Server } from "../../../../config/site.ts";
@@ -114,16 +114,16 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
     ).toHaveLength(2);
   });
 
-  test("armed is what was tried in the live database as it is; a schema that changed since says so", async () => {
+  test("a standby is what was tried in the live database as it is; a schema that changed since says so", async () => {
     const { run, snapshot } = await stand.snapshotted();
     await postgres.admit(run, DATABASE, "everybody");
-    expect((await readinessOf(run, snapshot)).armed).toBe(false);
-    await armAndKeep(run, snapshot);
-    expect(await readinessOf(run, snapshot)).toEqual({ armed: true, reason: null });
+    expect((await readinessOf(run, snapshot)).standby).toBe(false);
+    await prepareStandby(run, snapshot);
+    expect(await readinessOf(run, snapshot)).toEqual({ standby: true, reason: null });
     await stand.sql("INSERT INTO orders VALUES (9, 1, 'nine')");
-    expect((await readinessOf(run, snapshot)).armed).toBe(true);
+    expect((await readinessOf(run, snapshot)).standby).toBe(true);
     await stand.sql("ALTER TABLE orders ADD note text");
-    expect(await readinessOf(run, snapshot)).toEqual({ armed: false, reason: "the schema changed since it was tried" });
+    expect(await readinessOf(run, snapshot)).toEqual({ standby: false, reason: "the schema changed since it was tried" });
   });
 
   test("a dump that is damaged, or needs what is gone, is refused before anybody is kept out", async () => {

@@ -18,11 +18,11 @@ test("two that read dumps at the same time have a server each; what a dead proce
   mkdirSync(join(home, "scratch"), { recursive: true });
   await ensureServer({ home: left, port: await freePort(), superuser: "backout" });
   expect(observeServer(left).state).toBe("running");
-  await withScratchServer(site, async (arming) => {
+  await withScratchServer(site, async (making) => {
     expect(observeServer(left).state).toBe("absent");
-    const ask = () => withSession(arming, "postgres", async (client) => (await client.query<{ one: number }>("SELECT 1 AS one")).rows);
+    const ask = () => withSession(making, "postgres", async (client) => (await client.query<{ one: number }>("SELECT 1 AS one")).rows);
     const previewed = await withScratchServer(site, async (preview) => {
-      expect(preview.port).not.toBe(arming.port);
+      expect(preview.port).not.toBe(making.port);
       return withSession(preview, "postgres", async (client) => (await client.query<{ one: number }>("SELECT 1 AS one")).rows);
     });
     expect(previewed).toEqual([{ one: 1 }]);

@@ -164,18 +164,18 @@ describe("the lock", () => {
   });
 });
 
-describe("arming", () => {
+describe("standby", () => {
   it("one at a time, also where several parts of one process are at it, and also where the one before failed", async () => {
     const said: string[] = [];
-    const arm = (name: string) =>
-      store.whileArming(async () => {
+    const make = (name: string) =>
+      store.whileMakingStandby(async () => {
         said.push(`${name} begins`);
         await new Promise((resolve) => setTimeout(resolve, 100));
         said.push(`${name} ends`);
         if (name === "first") throw new Error("its own");
       });
-    const first = arm("first");
-    const second = arm("second");
+    const first = make("first");
+    const second = make("second");
     await expect(first).rejects.toThrow("its own");
     await second;
     expect(said).toEqual(["first begins", "first ends", "second begins", "second ends"]);

@@ -127,7 +127,7 @@ describe("the state file", () => {
     expect(fileCatalogue.lineageOf(state.db, identityOf(file)!)).toBeNull();
   });
 
-  it("one holder at a time; arming waits for the one before", async () => {
+  it("one holder at a time; making a standby copy waits for the one before", async () => {
     await state.lock({ runId: "one" }, 0);
     const other = await SqliteState.create(path);
     await expect(other.lock({ runId: "two" }, 150)).rejects.toThrow(LockedError);
@@ -136,13 +136,13 @@ describe("the state file", () => {
     await other.lock({ runId: "two" }, 0);
     const order: string[] = [];
     await Promise.all([
-      other.whileArming(async () => {
+      other.whileMakingStandby(async () => {
         order.push("first begins");
         await new Promise((resolve) => setTimeout(resolve, 200));
         order.push("first ends");
       }),
       new Promise((resolve) => setTimeout(resolve, 50)).then(() =>
-        other.whileArming(async () => Promise.resolve(void order.push("second"))),
+        other.whileMakingStandby(async () => Promise.resolve(void order.push("second"))),
       ),
     ]);
     expect(order).toEqual(["first begins", "first ends", "second"]);

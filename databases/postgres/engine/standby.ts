@@ -1,4 +1,4 @@
-/** Armed copies of a PostgreSQL snapshot: restored beside the live database, verified, and used only where nobody was in them since. */
+/** Standby copies of a PostgreSQL snapshot: restored beside the live database, verified, and used only where nobody was in them since. */
 import type { Client } from "pg";
 import { catalogue, catalogued } from "../state/catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
@@ -13,24 +13,24 @@ import { postgresSession } from "../sql-session.ts";
 import { quickStatistics } from "../statistics.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
 import { countTables } from "../../shared/tables.ts";
-import { copiesOf } from "../../shared/armed-copies.ts";
+import { copiesOf } from "../../shared/standby-copies.ts";
 import { CopyDiffersError, type Keeping } from "../../engine.ts";
 import { driverFor, type DriverName } from "./drivers.ts";
 import { clientOf } from "./session.ts";
 
-/** The armed copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
-export async function armedCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+/** The standby copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
+export async function standbyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const ready = await readyCopy(run, snapshot);
   if (ready !== null) return ready;
-  return run.state.whileArming(async () => (await readyCopy(run, snapshot)) ?? makeArmed(run, snapshot));
+  return run.state.whileMakingStandby(async () => (await readyCopy(run, snapshot)) ?? makeCopy(run, snapshot));
 }
 
-/** An armed copy that nobody wrote to since it was verified: the server has counted no session in it. */
+/** An standby copy that nobody wrote to since it was verified: the server has counted no session in it. */
 async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
   for (const copy of await copiesOf(run.state, snapshot)) {
     if (copy.verified === null) continue;
     if (await untouched(clientOf(run.state), copy)) return copy;
-    run.log("warning", `armed copy ${copy.name} was written to since it was verified: it is verified again`);
+    run.log("warning", `standby copy ${copy.name} was written to since it was verified: it is verified again`);
     if ((await verifyCopy(run, snapshot, copy.name)).length === 0) return copy;
     await dropCopy(run, copy);
   }
@@ -111,11 +111,11 @@ async function insideCopy<T>(run: Keeping, name: string, work: (client: Client) 
   }
 }
 
-/** Reads what the snapshot held: from the pristine copy, or, where the snapshot is a dump, from an armed one. */
+/** Reads what the snapshot held: from the pristine copy, or, where the snapshot is a dump, from a standby one. */
 export async function withCopy<T>(run: Keeping, snapshot: Snapshot, work: (client: Client) => Promise<T>): Promise<T> {
   if (snapshot.driver === "template") return withSession(endpointOf(run.site), snapshot.location, work, { readOnly: true });
   const client = clientOf(run.state);
-  const copy = await armedCopy(run, snapshot);
+  const copy = await standbyCopy(run, snapshot);
   const before = await sessionsEver(client, copy.name);
   const result = await insideCopy(run, copy.name, work);
   const sessions = await sessionsSettled(client, copy.name, before);
@@ -153,8 +153,8 @@ async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promi
 }
 
 /** In the background, where nobody waits. */
-export function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
-  return makeArmed(run, snapshot, () => settle(run));
+export function makeStandby(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+  return makeCopy(run, snapshot, () => settle(run));
 }
 
 /** Writes what was copied to disk: every DROP DATABASE of a later update would wait for it. A server of somebody else's is left alone. */
@@ -164,7 +164,7 @@ async function settle({ site, state }: Keeping): Promise<void> {
 }
 
 /** Restores a copy of the snapshot beside the live database and verifies it. */
-async function makeArmed(
+async function makeCopy(
   run: Keeping,
   snapshot: Snapshot,
   copied: () => Promise<void> = () => Promise.resolve(),
@@ -183,7 +183,7 @@ async function makeArmed(
   const entry = {
     name,
     database: snapshot.database,
-    role: "armed" as const,
+    role: "standby" as const,
     lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: 0 }, quarantine: null },
     snapshotId: snapshot.id,
     epoch: snapshot.epoch,
@@ -201,13 +201,13 @@ async function makeArmed(
   return (await copiesOf(run.state, snapshot)).find((copy) => copy.name === name)!;
 }
 
-/** Names of all databases, after armed copies that were made but never entered in the catalogue are dropped. */
+/** Names of all databases, after standby copies that were made but never entered in the catalogue are dropped. */
 async function withoutOrphans(client: Client, base: string): Promise<Set<string>> {
   const { rows } = await client.query<{ datname: string }>("SELECT datname FROM pg_database");
   const names = new Set(rows.map(({ datname }) => datname));
   const entered = new Set((await catalogued(client)).map(({ name }) => name));
   for (const name of names) {
-    if (!isArmedName(base, name) || entered.has(name)) continue;
+    if (!isStandbyName(base, name) || entered.has(name)) continue;
     await client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
     names.delete(name);
   }
@@ -215,7 +215,7 @@ async function withoutOrphans(client: Client, base: string): Promise<Set<string>
 }
 
 /** A server has databases of others, whose names may begin as ours do. */
-function isArmedName(base: string, name: string): boolean {
+function isStandbyName(base: string, name: string): boolean {
   const suffix = /_armed_\d+_\d+(?=(?:__making)?$)/.exec(name)?.[0];
   if (suffix === undefined) return false;
   const own = derivedName(base, suffix);

@@ -1,5 +1,5 @@
 /**
- * Arming: the time a rollback takes is decided beforehand. An armed snapshot has a copy of itself, restored beside the live database and
+ * Standby copies: the time a rollback takes is decided beforehand. A snapshot with a standby copy has a copy of itself, restored beside the live database and
  * verified, that the cut-over consumes. It is made in the background, by a process that outlives the update.
  */
 import { spawn } from "node:child_process";
@@ -16,33 +16,33 @@ import { engineOf } from "../databases/registry.ts";
 import type { RolloutPlan } from "../config/plan.ts";
 import { StepFailedError } from "./run.ts";
 import type { Run } from "../config/run.ts";
-import { copiesOf } from "../databases/shared/armed-copies.ts";
+import { copiesOf } from "../databases/shared/standby-copies.ts";
 
-export async function isArmed(state: StateStore, snapshot: Snapshot): Promise<boolean> {
+export async function hasStandby(state: StateStore, snapshot: Snapshot): Promise<boolean> {
   return (await copiesOf(state, snapshot)).some(({ verified }) => verified !== null);
 }
 
 /** Whether the way back is ready, and why not. */
 export interface Readiness {
-  armed: boolean;
-  /** Null where it is armed, and where nothing has tried to arm it. */
+  standby: boolean;
+  /** Null where it has its standby copy, and where nothing has tried to make it. */
   reason: string | null;
 }
 
 export async function readinessOf(at: Looking & { state: StateStore }, snapshot: Snapshot): Promise<Readiness> {
-  const copied = await isArmed(at.state, snapshot);
+  const copied = await hasStandby(at.state, snapshot);
   const reason = copied
-    ? await (await engineOf(at.definition, snapshot.database)).notArmedBecause(at, snapshot)
+    ? await (await engineOf(at.definition, snapshot.database)).noStandbyBecause(at, snapshot)
     : await attemptSaid(at.state, snapshot);
-  return { armed: copied && reason === null, reason };
+  return { standby: copied && reason === null, reason };
 }
 
-/** What is known of the last attempt to arm a snapshot. */
+/** What is known of the last attempt to make a standby copy of a snapshot. */
 type Attempt = { began: ProcessIdentity } | { failed: string };
 
-const attemptKey = (snapshot: Snapshot): string => `arming: ${snapshot.id}`;
+const attemptKey = (snapshot: Snapshot): string => `standby: ${snapshot.id}`;
 
-/** What became of the last attempt to arm a snapshot; `none`: nobody has begun. */
+/** What became of the last attempt to make a standby copy of a snapshot; `none`: nobody has begun. */
 export type AttemptState = { state: "none" | "working" | "ended" } | { state: "failed"; reason: string };
 
 export async function attemptAt(state: StateStore, snapshot: Snapshot): Promise<AttemptState> {
@@ -65,12 +65,12 @@ async function attemptSaid(state: StateStore, snapshot: Snapshot): Promise<strin
   }
 }
 
-/** Arms a snapshot; what becomes of it is kept, so that status and previews can tell. */
-export async function armAndKeep(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+/** Makes a snapshot's standby copy; what becomes of it is kept, so that status and previews can tell. */
+export async function prepareStandby(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const { state } = keeping;
   await state.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
   try {
-    const copy = await (await engineOf(keeping.definition, snapshot.database)).arm(keeping, snapshot);
+    const copy = await (await engineOf(keeping.definition, snapshot.database)).makeStandby(keeping, snapshot);
     await state.forget(attemptKey(snapshot));
     return copy;
   } catch (error) {
@@ -87,18 +87,18 @@ function identityOf(pid: number): ProcessIdentity {
  * Makes the copies that the cut-over will consume while users are still in: afterwards they would wait for them. What cannot be copied beside the
  * live database is left to the cut-over.
  */
-export async function armBefore(run: Run, databases: RolloutPlan["databases"]): Promise<void> {
+export async function makeStandbysBefore(run: Run, databases: RolloutPlan["databases"]): Promise<void> {
   for (const [database, { action }] of Object.entries(databases)) {
     if (action.kind !== "restore" || (await engineOf(run.definition, database)).driver(run) === "in-place") continue;
     const snapshot = await baseSnapshot(run, database, action);
-    if (snapshot === null || (await isArmed(run.state, snapshot))) continue;
+    if (snapshot === null || (await hasStandby(run.state, snapshot))) continue;
     const name = `copy of ${snapshot.name}@${snapshot.generation} of ${database}`;
     const startedAt = performance.now();
     // No step of the rollout's: that begins when something is kept from users.
     await run.state
-      .whileArming(async () => {
+      .whileMakingStandby(async () => {
         // Whoever was at it in the background may have finished meanwhile.
-        if (!(await isArmed(run.state, snapshot))) await armAndKeep(run, snapshot);
+        if (!(await hasStandby(run.state, snapshot))) await prepareStandby(run, snapshot);
       })
       .catch((error: unknown) => {
         throw new StepFailedError(run.site, "fence", name, error);
@@ -107,28 +107,28 @@ export async function armBefore(run: Run, databases: RolloutPlan["databases"]): 
   }
 }
 
-/** Snapshots that should be armed and are not, newest first. */
-export async function toArm(state: StateStore, policy: "deploy" | "always" | "never"): Promise<Snapshot[]> {
+/** Snapshots that should have a standby copy and have none, newest first. */
+export async function missingStandbys(state: StateStore, policy: "deploy" | "always" | "never"): Promise<Snapshot[]> {
   if (policy === "never") return [];
   const snapshots = (await state.readySnapshots()).reverse();
   const newest = new Map<string, Snapshot>();
   for (const snapshot of snapshots) if (!newest.has(snapshot.database)) newest.set(snapshot.database, snapshot);
   const wanted = policy === "always" ? snapshots : [...newest.values()];
   const missing: Snapshot[] = [];
-  for (const snapshot of wanted) if (!(await isArmed(state, snapshot))) missing.push(snapshot);
+  for (const snapshot of wanted) if (!(await hasStandby(state, snapshot))) missing.push(snapshot);
   return missing;
 }
 
-/** Starts the background process; it ends by itself when nothing is left to arm. */
-export function armInBackground(site: Site, policy: "deploy" | "always" | "never"): void {
+/** Starts the background process; it ends by itself when none is missing. */
+export function makeStandbysInBackground(site: Site, policy: "deploy" | "always" | "never"): void {
   if (policy === "never") return;
-  const folder = join(site.home, "arming");
+  const folder = join(site.home, "standby");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { bare, password } = withoutPassword(site);
   writeFileSync(join(folder, "site.json"), JSON.stringify({ site: bare, policy }), { mode: 0o600 });
-  const log = openSync(join(folder, "arming.log"), "a", 0o600);
+  const log = openSync(join(folder, "standby.log"), "a", 0o600);
   const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const program = fileURLToPath(new URL(`./arm-main.${suffix}`, import.meta.url));
+  const program = fileURLToPath(new URL(`./standby-main.${suffix}`, import.meta.url));
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, join(folder, "site.json")], {
     detached: true,
     stdio: ["ignore", log, log],

@@ -2,5 +2,5 @@
 import type { StateStore, Snapshot, CatalogueDatabase } from "../../config/record.ts";
 
 export async function copiesOf(state: StateStore, snapshot: Snapshot): Promise<CatalogueDatabase[]> {
-  return (await state.catalogued()).filter(({ role, snapshotId }) => role === "armed" && snapshotId === snapshot.id);
+  return (await state.catalogued()).filter(({ role, snapshotId }) => role === "standby" && snapshotId === snapshot.id);
 }

@@ -1,4 +1,4 @@
-/** Armed copies of a snapshot file: copied beside the live file, checked, and used only where nobody touched them since. */
+/** Standby copies of a snapshot file: copied beside the live file, checked, and used only where nobody touched them since. */
 import { readdirSync, statSync, existsSync, chmodSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -11,15 +11,15 @@ import { DamagedCopyError, problemsOf } from "../integrity.ts";
 import { captureManifest, compareManifests, type Manifest } from "../manifest.ts";
 import { sqliteSession } from "../sql-session.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
-import { copiesOf } from "../../shared/armed-copies.ts";
+import { copiesOf } from "../../shared/standby-copies.ts";
 import { CopyDiffersError, type Keeping } from "../../engine.ts";
 import { copiesFolder, copyPath, fileOf, pathOfCopy } from "./places.ts";
 
-/** The armed copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
-export async function armedCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+/** The standby copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
+export async function standbyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const ready = await readyCopy(run, snapshot);
   if (ready !== null) return ready;
-  return run.state.whileArming(async () => (await readyCopy(run, snapshot)) ?? arm(run, snapshot));
+  return run.state.whileMakingStandby(async () => (await readyCopy(run, snapshot)) ?? makeStandby(run, snapshot));
 }
 
 async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
@@ -27,7 +27,7 @@ async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDat
     if (copy.verified === null) continue;
     const path = pathOfCopy(run.state, copy.oid);
     if (untouched(path, copy)) return copy;
-    run.log("warning", `armed copy ${copy.name} was touched since it was verified: it is verified again`);
+    run.log("warning", `standby copy ${copy.name} was touched since it was verified: it is verified again`);
     if (verifyCopy(run, snapshot, copy, path).length === 0) return copy;
     await dropCopy(run, copy);
   }
@@ -76,7 +76,7 @@ function verifyCopy(
   fileCatalogue.enter(fileOf(state), {
     name: copy.name,
     database: copy.database,
-    role: "armed",
+    role: "standby",
     lineage: copy.lineage,
     snapshotId: snapshot.id,
     epoch: copy.epoch,
@@ -87,7 +87,7 @@ function verifyCopy(
   return [];
 }
 
-/** The pristine file: there, sound, and with the content that was recorded when it was first armed. */
+/** The pristine file: there, sound, and with the content that was recorded when it first had a standby copy. */
 export async function snapshotProblems(_keeping: Keeping, { location, manifest }: Snapshot): Promise<string[]> {
   if (!existsSync(location)) return Promise.resolve([`the file ${location} is gone`]);
   const problems = withFile(location, { immutable: true }, (db) => {
@@ -98,7 +98,7 @@ export async function snapshotProblems(_keeping: Keeping, { location, manifest }
 }
 
 /** Restores a copy of the snapshot beside the live file and verifies it. */
-export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+export async function makeStandby(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
   for (const left of await copiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const taken = await withoutOrphans(run, snapshot.database);
   let serial = 1;
@@ -121,7 +121,7 @@ export async function arm(run: Keeping, snapshot: Snapshot): Promise<CatalogueDa
   return (await copiesOf(run.state, snapshot)).find((one) => one.name === name)!;
 }
 
-/** Names of all copies, after armed ones that were made but never verified are removed. */
+/** Names of all copies, after standby copies that were made but never verified are removed. */
 async function withoutOrphans({ state, site }: Keeping, database: string): Promise<Set<string>> {
   const folder = copiesFolder(site, database);
   if (!existsSync(folder)) return new Set();
