@@ -10,8 +10,8 @@ export interface ConstraintsArgs {
   epoch: pulumi.Input<number>;
   /** The declared state, resolved. */
   pins: pulumi.Input<JsonText<Pins>>;
-  /** What becomes of rows that violate a constraint that is enforced again: `refuse` stops there, `quarantine` moves them to a side table. */
-  violations: pulumi.Input<"refuse" | "quarantine">;
+  /** What becomes of rows that violate a constraint that is enforced again: `reject` stops there, `quarantine` moves them to a side table. */
+  violations: pulumi.Input<"reject" | "quarantine">;
 }
 
 /** Constraints as declared: enforced, enforced for new rows only, or dropped with their definition kept. */

@@ -2,7 +2,7 @@ import * as pulumi from "./pulumi.ts";
 import type { DatabasePlan, Lineage } from "../config/plan.ts";
 import type { JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
-import type { Carry } from "../config/schema.ts";
+import type { NewWrites } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 
 export interface DatabaseArgs {
@@ -17,7 +17,7 @@ export interface DatabaseArgs {
   /** What is to be done with it. */
   plan: pulumi.Input<DatabasePlan>;
   /** `reapply`: rows written since are put back into what is restored, inside the fence. */
-  carry: pulumi.Input<Carry>;
+  newWrites: pulumi.Input<NewWrites>;
 }
 
 export type ByDatabase<T> = Record<string, T>;

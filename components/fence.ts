@@ -2,7 +2,7 @@ import * as pulumi from "./pulumi.ts";
 import type { Asked, RolloutPlan } from "../config/plan.ts";
 import type { JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
-import type { Carry } from "../config/schema.ts";
+import type { NewWrites } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 
 export interface FenceArgs {
@@ -10,8 +10,8 @@ export interface FenceArgs {
   site: pulumi.Input<JsonText<Site>>;
   /** The declared state, resolved. */
   pins: pulumi.Input<JsonText<Pins>>;
-  /** `refuse`: rows written since are counted again inside the fence, and any stops the rollout. */
-  carry: pulumi.Input<Carry>;
+  /** `reject`: rows written since are counted again inside the fence, and any stops the rollout. */
+  newWrites: pulumi.Input<NewWrites>;
   /** Incident and reason, for the record. */
   reason: pulumi.Input<string | null>;
   /** Releases, oldest first, and the scope the pins are those of. */

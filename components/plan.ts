@@ -2,7 +2,7 @@ import * as pulumi from "./pulumi.ts";
 import type { Asked } from "../config/plan.ts";
 import type { JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
-import type { Carry, Freeze } from "../config/schema.ts";
+import type { NewWrites, Freeze } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 
 export interface PlanArgs {
@@ -13,11 +13,11 @@ export interface PlanArgs {
   /** Count rows at risk one by one instead of estimating large tables from statistics. */
   exact: pulumi.Input<boolean>;
   /** What becomes of rows written since. */
-  carry: pulumi.Input<Carry>;
+  newWrites: pulumi.Input<NewWrites>;
   /** While it is set nothing newer may be deployed. */
   freeze: pulumi.Input<Freeze | null>;
   /** What becomes of rows that violate a constraint that is to be enforced. */
-  violations: pulumi.Input<"refuse" | "quarantine">;
+  violations: pulumi.Input<"reject" | "quarantine">;
   /** Releases, oldest first, and the scope the pins are those of. */
   asked: pulumi.Input<Asked>;
 }

@@ -80,13 +80,13 @@ export class RollbackStack extends pulumi.ComponentResource {
     const { violations } = declared;
     const plan = new Plan(
       "plan",
-      { site, pins, exact, violations, carry: declared.carry, freeze: declared.freeze ?? null, asked },
+      { site, pins, exact, violations, newWrites: declared.newWrites, freeze: declared.freeze ?? null, asked },
       after(...server, gate),
     );
     const declarations = declarationsOf(args.site, definition, args.pins, after(plan));
     const fence = new Fence(
       "fence",
-      { site, pins, carry: declared.carry, reason: process.env["BACKOUT_REASON"] ?? null, asked },
+      { site, pins, newWrites: declared.newWrites, reason: process.env["BACKOUT_REASON"] ?? null, asked },
       after(plan, ...declarations),
     );
     const { epoch } = fence;
@@ -96,7 +96,9 @@ export class RollbackStack extends pulumi.ComponentResource {
     for (const database of names) {
       const plan = fence.plan.databases.apply((plans) => plans[database]!);
       // One after another: their cut-overs are transactions of one session.
-      databases.push(new Database(database, { site, epoch, pins, database, plan, carry: declared.carry }, after(snapshots, ...databases)));
+      databases.push(
+        new Database(database, { site, epoch, pins, database, plan, newWrites: declared.newWrites }, after(snapshots, ...databases)),
+      );
     }
     const constraints =
       definition.constraints === undefined

@@ -244,7 +244,7 @@ const pinsSchema = z.strictObject({
   schema: z.enum(["keep", "mark", "down"]).optional(),
   flags: mapOf(z.boolean()).optional(),
   constraints: z.union([z.literal("release"), mapOf(z.enum(["enforced", "unvalidated", "dropped"]))]).optional(),
-  violations: z.enum(["refuse", "quarantine"]).optional(),
+  violations: z.enum(["reject", "quarantine"]).optional(),
   maintenance: z.strictObject({ mode: z.enum(["off", "read-only", "full"]), message: z.string().optional() }).optional(),
   freeze: z.strictObject({ reason: name, until: name.optional() }).optional(),
 } satisfies For<ScopeDefinition["pins"]>);

@@ -185,8 +185,8 @@ export const declaredSchema = z.strictObject({
       ]),
     )
     .default({}),
-  /** Rows that violate a constraint that is to be enforced: `refuse` stops there, `quarantine` moves them to a side table. */
-  violations: z.enum(["refuse", "quarantine"]).default("refuse"),
+  /** Rows that violate a constraint that is to be enforced: `reject` stops there, `quarantine` moves them to a side table. */
+  violations: z.enum(["reject", "quarantine"]).default("reject"),
   maintenance: maintenanceSchema.default({ mode: "off" }),
   backups: z
     .strictObject({
@@ -201,7 +201,7 @@ export const declaredSchema = z.strictObject({
     })
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
   standby: z.enum(["deploy", "always", "never"]).default("deploy"),
-  carry: z.enum(["export", "reapply", "refuse"]).default("export"),
+  newWrites: z.enum(["export", "reapply", "reject"]).default("export"),
   /** Other ways to finish a rollback that failed, by name: another place for the components, or an environment made anew from the snapshot. */
   alternatives: z
     .record(
@@ -224,6 +224,6 @@ export const declaredSchema = z.strictObject({
   /** Count data at risk row by row in every preview instead of from statistics. */
   exact: z.boolean().default(false),
 });
-export type Carry = Declared["carry"];
+export type NewWrites = Declared["newWrites"];
 export type Declared = z.infer<typeof declaredSchema>;
 export const CONFIG_KEYS = Object.keys(declaredSchema.shape);

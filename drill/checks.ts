@@ -50,7 +50,7 @@ function firstAfter(acknowledgedAt: readonly number[], wall: number): string {
   return first === undefined ? "none" : time(first);
 }
 
-/** With `carry: reapply` whatever was acknowledged stands in the live data again, and need not be looked for elsewhere. */
+/** With `newWrites: reapply` whatever was acknowledged stands in the live data again, and need not be looked for elsewhere. */
 export function putBackCheck({ accountedFor: { live, quarantine, export: exported } }: Pick<Judgement, "accountedFor">): CheckResult {
   const name = "rows-put-back";
   if (live === 0) return failed(name, "no write of the witness stands in the live data");

@@ -118,7 +118,7 @@ async function restoreChecks(
     .reduce((sum, table) => sum + table.rows, 0);
   const { declared } = await pinsNow(stage);
   return [
-    ...(declared.carry === "reapply" ? [putBackCheck(judgement)] : []),
+    ...(declared.newWrites === "reapply" ? [putBackCheck(judgement)] : []),
     quarantineCheck(await outside.quarantineFacts(saidQuarantine(outcome.quarantine, quarantines), witness, prefix)),
     exportsCheck(rowsAtRisk, await exportsOutside(outcome.exported, outcome.runId), judgement),
     contentCheck(differences, rows),

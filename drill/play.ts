@@ -53,7 +53,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
   let hindrance: Hindrance = NO_HINDRANCE;
   try {
     await clock.phase("fault", () => breakIt(facts, stage, witness));
-    const given = [...(await repairArguments(facts, stage)), ...request.carry];
+    const given = [...(await repairArguments(facts, stage)), ...request.newWrites];
     hindrance = await hinder(stage, drill.faults[request.fault]?.hinder);
     const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage, given));
     const { outcome, samples, period } = await goBack(facts, stage, given);

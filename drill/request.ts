@@ -8,7 +8,7 @@ export interface DrillWish {
   scope?: string;
   component?: string;
   /** What becomes of rows written since. */
-  carry?: string;
+  newWrites?: string;
   rows?: string;
   keep?: boolean;
   reports?: string;
@@ -21,7 +21,7 @@ export interface DrillRequest {
   /** Component the scope is for; null where it is not for one. */
   component: string | null;
   /** Arguments of the rollback that say what becomes of rows written since. */
-  carry: string[];
+  newWrites: string[];
   /** Rows of data the older release is given. */
   rows: number;
   keep: boolean;
@@ -55,6 +55,6 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
       throw new UsageError(
         `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
       );
-  const carry = wish.carry === undefined ? [] : ["--carry", wish.carry];
-  return { source, fault, scope, component, carry, rows, keep: wish.keep === true, reports };
+  const newWrites = wish.newWrites === undefined ? [] : ["--new-writes", wish.newWrites];
+  return { source, fault, scope, component, newWrites, rows, keep: wish.keep === true, reports };
 }

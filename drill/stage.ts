@@ -49,7 +49,7 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
     "violations",
     "maintenance",
     "backups",
-    "carry",
+    "newWrites",
     "blocked",
     "freeze",
     "exact",

@@ -9,7 +9,7 @@ import { withoutOwnFlags } from "./steps/flags.ts";
 
 export type { AtRisk, RowChanges, RowsAtRisk } from "../databases/engine.ts";
 
-/** What `carry: refuse` refuses for, in words; empty: nothing can be lost. */
+/** What `newWrites: reject` refuses for, in words; empty: nothing can be lost. */
 export function losses({ rows, unknown, notCompared }: AtRisk): string[] {
   return [
     ...Object.entries(rows)
@@ -22,8 +22,8 @@ export function losses({ rows, unknown, notCompared }: AtRisk): string[] {
   ];
 }
 
-/** Why `carry: refuse` refuses, and what to do instead; null: nothing can be lost. */
-export function carryRefusal(database: string, release: string, found: AtRisk): { told: string; instead: string } | null {
+/** Why `newWrites: reject` refuses, and what to do instead; null: nothing can be lost. */
+export function newWritesRefusal(database: string, release: string, found: AtRisk): { told: string; instead: string } | null {
   const lost = losses(found);
   if (lost.length === 0) return null;
   const rows = Object.values(found.rows).reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
@@ -32,8 +32,8 @@ export function carryRefusal(database: string, release: string, found: AtRisk): 
       ? `${rows} ${rows === 1 ? "row" : "rows"} of ${database} ${rows === 1 ? "was" : "were"}`
       : `something in ${database} may have been`;
   return {
-    told: `backout:carry is "refuse" and ${what} written since (${lost.join(", ")}).`,
-    instead: `Set backout:carry to "export" to keep them as files, or pin other data than ${release}'s.`,
+    told: `backout:newWrites is "reject" and ${what} written since (${lost.join(", ")}).`,
+    instead: `Set backout:newWrites to "export" to keep them as files, or pin other data than ${release}'s.`,
   };
 }
 

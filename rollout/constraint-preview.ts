@@ -63,11 +63,11 @@ async function look(
 export function constraintRefusals(
   plan: RolloutPlan,
   previews: readonly ConstraintPreview[],
-  violations: "refuse" | "quarantine",
+  violations: "reject" | "quarantine",
 ): string[] {
   return previews.flatMap(({ name, table, problem, violations: found }) => {
     if (problem !== null) return [`backout:constraints.${name}: ${problem}`];
-    const stops = violations === "refuse" && plan.closeGate && found !== null && found.count > 0;
+    const stops = violations === "reject" && plan.closeGate && found !== null && found.count > 0;
     return stops
       ? [
           `backout:constraints.${name} is to be enforced, but ${table} has ${tellViolations(found)} that violate it: mend them, set backout:violations to "quarantine", or leave it dropped`,

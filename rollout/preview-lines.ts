@@ -44,11 +44,11 @@ export function previewLines(preview: RolloutPreview): Line[] {
     if (database.atRisk !== null) lines.push(...riskLines(name, database.atRisk));
     if (database.putBack != null)
       say(
-        `${name}: up to ${database.putBack} of these rows are put back before users are let in (carry: reapply); what clashes is left out and told`,
+        `${name}: up to ${database.putBack} of these rows are put back before users are let in (newWrites: reapply); what clashes is left out and told`,
       );
     const objects = database.atRisk?.rows[LARGE_OBJECTS];
     if (database.putBack != null && objects !== undefined && objects.inserted + objects.updated + objects.deleted > 0)
-      warn(`${name}: large objects are not put back (carry: reapply); rows that point at one that came since are left out and told`);
+      warn(`${name}: large objects are not put back (newWrites: reapply); rows that point at one that came since are left out and told`);
   }
   for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
   if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);

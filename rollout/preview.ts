@@ -2,7 +2,7 @@
 import { restoredBy } from "../state/snapshots.ts";
 import { readinessOf } from "./standby.ts";
 import { previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { atRisk, carryRefusal, losses, type AtRisk } from "./at-risk.ts";
+import { atRisk, newWritesRefusal, losses, type AtRisk } from "./at-risk.ts";
 import { effectsSince, type EffectCount } from "./effects.ts";
 import { copySeconds, estimate, type Estimate } from "./estimate.ts";
 import type { RolloutPlan, DataAction } from "../config/plan.ts";
@@ -10,7 +10,7 @@ import { openState } from "../databases/open-state.ts";
 import type { StateStore, Snapshot } from "../config/record.ts";
 import { printable } from "../config/errors.ts";
 import type { Maintenance } from "../config/pins.ts";
-import type { Carry } from "../config/schema.ts";
+import type { NewWrites } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 import { satisfies, type Looking } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
@@ -76,7 +76,7 @@ const SLOWER_IN_PLACE = 9;
 export interface PreviewOptions {
   exact: boolean;
   reached: boolean;
-  carry?: Carry;
+  newWrites?: NewWrites;
   before?: Pick<Site, "target">;
   /** As pinned. */
   maintenance?: Maintenance;
@@ -88,7 +88,7 @@ export async function previewRollout(
   site: Site,
   definition: SystemDefinition,
   plan: RolloutPlan,
-  { exact, reached, carry = "export", before = site, maintenance, rehearsed = () => [] }: PreviewOptions,
+  { exact, reached, newWrites = "export", before = site, maintenance, rehearsed = () => [] }: PreviewOptions,
 ): Promise<RolloutPreview> {
   const state = !reached ? null : await openState(site, definition);
   try {
@@ -107,7 +107,7 @@ export async function previewRollout(
         toCopyBytes += SLOWER_IN_PLACE * (await (await engineOf(definition, name)).liveBytes({ site, definition, state }, name));
       if (reached && plan.take.length > 0 && database.action.kind === "none")
         toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, state }, name);
-      const looked = state === null ? null : await lookAtRisk({ site, definition, state }, name, database.action, exact, carry);
+      const looked = state === null ? null : await lookAtRisk({ site, definition, state }, name, database.action, exact, newWrites);
       databases[name] = {
         action: describeAction(database.action),
         migrations: { up: database.up, back: database.back, backBy: database.backBy },
@@ -120,7 +120,7 @@ export async function previewRollout(
         ...(descends === undefined ? {} : { descends: { snapshot: `${descends.name}@${descends.generation}`, again: descends.again + 1 } }),
         ...(inPlace && replaced ? { inPlace } : {}),
         leftBehind: state === null ? [] : await leftBehind({ site, definition, state }, name, database.action, snapshot),
-        putBack: carry === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
+        putBack: newWrites === "reapply" && looked?.rows != null ? rowsPutBack(looked.rows, snapshot) : null,
       };
     }
     const earlierSeconds = state === null ? [] : await state.earlierSeconds(plan);
@@ -171,7 +171,7 @@ async function lookAtRisk(
   database: string,
   action: DataAction,
   exact: boolean,
-  carry: Carry,
+  newWrites: NewWrites,
 ): Promise<{ rows: AtRisk | null; unknown: string | null }> {
   if (action.kind !== "restore" && action.kind !== "undo") return { rows: null, unknown: null };
   try {
@@ -179,7 +179,7 @@ async function lookAtRisk(
     if (satisfies(await (await engineOf(at.definition, database)).lineage(at, database), action)) return { rows: null, unknown: null };
     const rows = await atRisk(at, database, action, exact);
     // To be refused for, it must be true: counters count what was taken back, too.
-    const doubtful = carry === "refuse" && rows?.how === "estimated" && losses(rows).length > 0;
+    const doubtful = newWrites === "reject" && rows?.how === "estimated" && losses(rows).length > 0;
     return { rows: doubtful ? await atRisk(at, database, action, true) : rows, unknown: null };
   } catch (error) {
     return { rows: null, unknown: (error as Error).message };
@@ -187,13 +187,17 @@ async function lookAtRisk(
 }
 
 /**
- * What `carry: refuse` refuses a plan for: what is counted. In the fence it is counted again.
+ * What `newWrites: reject` refuses a plan for: what is counted. In the fence it is counted again.
  * @param resumes the rollout was begun before: its fence may be closed, and only that takes a refusal back
  */
-export function carryRefusals({ databases, to }: Pick<RolloutPreview, "databases" | "to">, carry: Carry, resumes: boolean): string[] {
-  if (carry !== "refuse" || resumes) return [];
+export function newWritesRefusals(
+  { databases, to }: Pick<RolloutPreview, "databases" | "to">,
+  newWrites: NewWrites,
+  resumes: boolean,
+): string[] {
+  if (newWrites !== "reject" || resumes) return [];
   return Object.entries(databases).flatMap(([database, { atRisk: found }]) => {
-    const refusal = found?.how === "counted" ? carryRefusal(database, to, found) : null;
+    const refusal = found?.how === "counted" ? newWritesRefusal(database, to, found) : null;
     return refusal === null ? [] : [printable(`${refusal.told} ${refusal.instead}`)];
   });
 }

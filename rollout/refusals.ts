@@ -25,7 +25,7 @@ export async function refusals(
   pins: Pins,
   facts: Facts,
   asked: Asked,
-  violations: "refuse" | "quarantine" = "refuse",
+  violations: "reject" | "quarantine" = "reject",
   left?: Site,
 ): Promise<string[]> {
   const reasons = [...setupRefusals(site, definition, pins), ...(await cannotRun(site, definition, pins))];

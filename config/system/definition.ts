@@ -128,7 +128,7 @@ export interface ScopePins {
   /** Constraints by name; `release`: the set the pinned release comes with. */
   constraints?: Record<string, ConstraintState> | "release";
   /** What becomes of rows that violate a constraint that is enforced again. */
-  violations?: "refuse" | "quarantine";
+  violations?: "reject" | "quarantine";
   maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
   /** Nothing newer may be deployed afterwards until it is lifted: by a person, or when the watch named has passed. */
   freeze?: { reason: string; until?: string };

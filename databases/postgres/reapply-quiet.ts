@@ -12,7 +12,7 @@ export class NotRestoredError extends Error {
   readonly differs: string[];
   constructor(differs: string[]) {
     super(
-      `nothing was put back: ${differs.join(", ")} would not be as it was before. Set backout:carry to "export", which keeps the rows as files`,
+      `nothing was put back: ${differs.join(", ")} would not be as it was before. Set backout:newWrites to "export", which keeps the rows as files`,
     );
     this.name = "NotRestoredError";
     this.differs = differs;

@@ -8,7 +8,7 @@ import { all, quote } from "./database.ts";
 /** A trigger could not be made again as it was: nothing is kept. */
 export class TriggersLostError extends Error {
   constructor(what: string) {
-    super(`nothing was put back: ${what}. Set backout:carry to "export", which keeps the rows as files`);
+    super(`nothing was put back: ${what}. Set backout:newWrites to "export", which keeps the rows as files`);
     this.name = "TriggersLostError";
   }
 }

@@ -88,9 +88,9 @@ const QUESTIONS: Record<string, Question> = {
     (name) => [`--snapshot=${name}`],
     (snapshot) => ({ snapshot }),
   ),
-  "--carry": rolledBack(
-    (name) => [`--carry=${name}`],
-    (carry) => ({ carry }),
+  "--new-writes": rolledBack(
+    (name) => [`--new-writes=${name}`],
+    (newWrites) => ({ newWrites }),
   ),
   "--with": rolledBack(
     (name) => [`--with=${name}`],

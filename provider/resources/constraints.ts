@@ -5,7 +5,7 @@ import { runFor } from "../rollout-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
 
 interface Inputs extends PinnedInputs {
-  violations: "refuse" | "quarantine";
+  violations: "reject" | "quarantine";
 }
 
 async function set({ site, epoch, pins, violations }: Inputs, call: Call): Promise<Values> {

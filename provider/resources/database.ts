@@ -1,6 +1,6 @@
 /** One live database: which data it stands on and which schema it has. Never replaced: it may be the only copy. */
 import type { DatabasePlan } from "../../config/plan.ts";
-import type { Carry } from "../../config/schema.ts";
+import type { NewWrites } from "../../config/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../rollout-run.ts";
 import type { PinnedInputs } from "./inputs.ts";
@@ -8,13 +8,19 @@ import type { PinnedInputs } from "./inputs.ts";
 interface Inputs extends PinnedInputs {
   database: string;
   plan: DatabasePlan;
-  carry: Carry;
+  newWrites: NewWrites;
 }
 
-async function bring({ site, epoch, database, pins, plan, carry }: Inputs, call: Call): Promise<Values> {
+async function bring({ site, epoch, database, pins, plan, newWrites }: Inputs, call: Call): Promise<Values> {
   const { bringData } = await import("../../rollout/steps/data.ts");
   return {
-    ...(await bringData(await runFor({ site, epoch, what: database }, call, (recorded) => recorded, pins), database, pins, plan, carry)),
+    ...(await bringData(
+      await runFor({ site, epoch, what: database }, call, (recorded) => recorded, pins),
+      database,
+      pins,
+      plan,
+      newWrites,
+    )),
   };
 }
 

@@ -12,7 +12,7 @@ import { UnreachableError } from "../../databases/postgres/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
 import { definitionOf, type Site } from "../../config/site.ts";
-import type { Carry } from "../../config/schema.ts";
+import type { NewWrites } from "../../config/schema.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
@@ -21,7 +21,7 @@ import { beforeDelete } from "./leaving.ts";
 interface Inputs {
   site: Site;
   pins: Pins;
-  carry: Carry;
+  newWrites: NewWrites;
   reason: string | null;
   /** Releases, oldest first, and the scope the pins are those of. */
   asked: Asked;

@@ -14,7 +14,7 @@ import type { Asked } from "../../config/plan.ts";
 import type { RolloutPreview } from "../../rollout/preview.ts";
 import { RolloutRefusedError, UNSEEN } from "../../rollout/run.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
-import type { Carry, Freeze } from "../../config/schema.ts";
+import type { NewWrites, Freeze } from "../../config/schema.ts";
 import { rememberGiven } from "../../config/secrets.ts";
 import { definitionOf, type Site, endpointOf } from "../../config/site.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
@@ -27,9 +27,9 @@ interface Inputs {
   site: Site;
   pins: Pins;
   exact: boolean;
-  carry: Carry;
+  newWrites: NewWrites;
   freeze: Freeze | null;
-  violations: "refuse" | "quarantine";
+  violations: "reject" | "quarantine";
   /** Releases, oldest first, and the scope the pins are those of. */
   asked: Asked;
   /** Added by check. */
@@ -73,13 +73,13 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 }
 
 async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Facts, old: Inputs | null) {
-  const { carryRefusals, previewRollout } = await import("../../rollout/preview.ts");
+  const { newWritesRefusals, previewRollout } = await import("../../rollout/preview.ts");
   const { previewLines } = await import("../../rollout/preview-lines.ts");
   const { rehearsedSeconds } = await import("../../state/drill-reports/rehearsed.ts");
   const { plan } = nextRollout(facts, definition, inputs.pins, inputs.asked, old !== null);
   const preview = await previewRollout(inputs.site, definition, plan, {
     exact: inputs.exact,
-    carry: inputs.carry,
+    newWrites: inputs.newWrites,
     maintenance: inputs.pins.maintenance,
     reached: facts.reach.kind === "reached",
     rehearsed: rehearsedSeconds,
@@ -88,7 +88,7 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
   return {
     preview,
     lines: previewLines(preview),
-    lossy: carryRefusals(preview, inputs.carry, facts.last?.rollout === rolloutOf(inputs.pins)),
+    lossy: newWritesRefusals(preview, inputs.newWrites, facts.last?.rollout === rolloutOf(inputs.pins)),
   };
 }
 

@@ -53,7 +53,7 @@ export class NotRecordedError extends Error {
   }
 }
 
-export async function setConstraints(run: Run, pins: Pins, violations: "refuse" | "quarantine"): Promise<ConstraintDone[]> {
+export async function setConstraints(run: Run, pins: Pins, violations: "reject" | "quarantine"): Promise<ConstraintDone[]> {
   const done: ConstraintDone[] = [];
   const constraints = run.definition.constraints ?? {};
   for (const database of new Set(Object.values(constraints).map((constraint) => constraint.database))) {
@@ -92,7 +92,7 @@ interface Task {
   run: Run;
   client: Client;
   name: string;
-  violations: "refuse" | "quarantine";
+  violations: "reject" | "quarantine";
 }
 
 const WORDS: Record<ConstraintState, string> = { dropped: "drop", enforced: "enforce", unvalidated: "enforce for new rows" };

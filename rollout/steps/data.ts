@@ -1,6 +1,6 @@
 /** Brings the data to where the pins say: made, restored, undone, migrated or taken back. All of it inside the fence. */
 import type { Pins } from "../../config/pins.ts";
-import type { Carry } from "../../config/schema.ts";
+import type { NewWrites } from "../../config/schema.ts";
 import { baseSnapshot } from "../at-risk.ts";
 import type { DatabaseEngine, CutOver } from "../../databases/engine.ts";
 import { engineOf } from "../../databases/registry.ts";
@@ -22,7 +22,13 @@ export interface DataDone {
   migrated: { up: string[]; back: string[] };
 }
 
-export async function bringData(run: Run, database: string, pins: Pins, plan: DatabasePlan, carry: Carry = "export"): Promise<DataDone> {
+export async function bringData(
+  run: Run,
+  database: string,
+  pins: Pins,
+  plan: DatabasePlan,
+  newWrites: NewWrites = "export",
+): Promise<DataDone> {
   const engine = await engineOf(run.definition, database);
   const rollout = await run.state.rollout(run.epoch);
   if (rollout?.state === "open")
@@ -55,7 +61,7 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
           (done) => done,
         );
   // Where everything written since is put back, records are among it.
-  if (carry !== "reapply" && (swap !== null || plan.action.kind === "restore"))
+  if (newWrites !== "reapply" && (swap !== null || plan.action.kind === "restore"))
     await step(
       run,
       "data",
@@ -90,7 +96,7 @@ export async function bringData(run: Run, database: string, pins: Pins, plan: Da
         (done) => done,
       )
     : { up: [], back: [] };
-  if (carry === "reapply" && fenced) {
+  if (newWrites === "reapply" && fenced) {
     const moved = await movedData(run, database);
     if (moved.action.kind === "restore" || moved.action.kind === "undo") await reapplySince(run, database, moved);
   }

@@ -1,7 +1,7 @@
 /** Protect, stop, confirm stopped, and close the data: from here on no one but backout reaches the live databases. */
 import type { Rollout } from "../../config/record.ts";
 import { rolloutOf, type Maintenance, type Pins } from "../../config/pins.ts";
-import type { Carry } from "../../config/schema.ts";
+import type { NewWrites } from "../../config/schema.ts";
 import type { Site } from "../../config/site.ts";
 import { targetOf } from "../../workloads/index.ts";
 import { captureBaseline, countInside } from "../verification/baseline.ts";
@@ -10,7 +10,7 @@ import { makeStandbysBefore } from "../standby.ts";
 import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../traffic/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
-import { carryRefusal, countSince } from "../at-risk.ts";
+import { newWritesRefusal, countSince } from "../at-risk.ts";
 import { satisfies } from "../../databases/engine.ts";
 import { engineOf } from "../../databases/registry.ts";
 import { unfinished } from "../look.ts";
@@ -24,7 +24,7 @@ export interface FenceRequest {
   pins: Pins;
   plan: RolloutPlan;
   reason: string | null;
-  carry: Carry;
+  newWrites: NewWrites;
   /** Where the components run on another target, which the stack no longer names: they are stopped there, too. */
   left?: Site;
 }
@@ -177,9 +177,9 @@ async function closeData(run: Run, plan: RolloutPlan): Promise<Record<string, un
   return closed;
 }
 
-/** `carry: refuse` counted again where nothing can change any more. */
-async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<void> {
-  if (carry !== "refuse") return;
+/** `newWrites: reject` counted again where nothing can change any more. */
+async function recount(run: Run, { newWrites, plan, pins }: FenceRequest): Promise<void> {
+  if (newWrites !== "reject") return;
   for (const [database, { action }] of Object.entries(plan.databases)) {
     if (action.kind !== "restore" && action.kind !== "undo") continue;
     // An attempt before has replaced it already.
@@ -191,7 +191,7 @@ async function recount(run: Run, { carry, plan, pins }: FenceRequest): Promise<v
       () => countSince(run, database, action),
       (rows) => rows,
     );
-    const refusal = counted === null ? null : carryRefusal(database, pins.release, counted);
+    const refusal = counted === null ? null : newWritesRefusal(database, pins.release, counted);
     if (refusal === null) continue;
     const { told, instead } = refusal;
     if (!(await mayReopen(run)))

@@ -1,5 +1,5 @@
 /**
- * `carry: reapply`: rows written since are put back into what was restored. Inside the fence, when the data has the schema its release needs and
+ * `newWrites: reapply`: rows written since are put back into what was restored. Inside the fence, when the data has the schema its release needs and
  * nobody is let in yet: users and checks see all of it or none, and no row of theirs can come between. Costs time that users wait; the preview
  * tells how many rows it is.
  */

@@ -43,7 +43,7 @@ export interface RolloutOutcome {
   phases: PhaseTime[];
   checks: CheckResult[];
   exported: { path: string; sha256: string; rows: number }[];
-  /** With `carry: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. */
+  /** With `newWrites: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. */
   putBack: ReappliedTold[];
   /** How it went by the system's own targets; null where it has none, or is a deployment. */
   completion: Completion | null;

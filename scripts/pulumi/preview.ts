@@ -2,7 +2,7 @@
 import { type LineChange, changedLines } from "../../config/edit.ts";
 import { type Maintenance, rolloutOf } from "../../config/pins.ts";
 import type { Freeze } from "../../config/schema.ts";
-import { type RolloutPreview, previewRollout, carryRefusals } from "../../rollout/preview.ts";
+import { type RolloutPreview, previewRollout, newWritesRefusals } from "../../rollout/preview.ts";
 import type { OpenStack } from "./stack.ts";
 import { relative } from "node:path";
 import { look, nextRollout } from "../../rollout/look.ts";
@@ -69,11 +69,11 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     exact: exact || after.declared.exact,
     reached: facts.reach.kind === "reached",
     before: before.site,
-    carry: after.declared.carry,
+    newWrites: after.declared.newWrites,
     maintenance: pins.maintenance,
     rehearsed: rehearsedSeconds,
   });
-  const lossy = carryRefusals(preview, after.declared.carry, facts.last?.rollout === rolloutOf(pins));
+  const lossy = newWritesRefusals(preview, after.declared.newWrites, facts.last?.rollout === rolloutOf(pins));
   return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
 }
 

@@ -11,7 +11,7 @@ import { repairsOf } from "../../config/repairs.ts";
 import { canonical, rolloutOf, showDataPin } from "../../config/pins.ts";
 import { recordedEdits } from "../../config/recorded-pins.ts";
 import { askedOf, scopeEdits } from "../../config/scope.ts";
-import type { Carry } from "../../config/schema.ts";
+import type { NewWrites } from "../../config/schema.ts";
 import { NAMESPACE, suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { configOf as stackConfig } from "../../config/stack-text.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";
@@ -32,7 +32,7 @@ export interface RollbackWish {
   /** Arguments of a repair, `name=value` each. */
   with?: string[];
   /** What becomes of rows written since; as declared unless given. */
-  carry?: string;
+  newWrites?: string;
   /** Exact snapshot instead of the newest one taken before the release that is left. */
   snapshot?: string;
   /** Neither go on with what was begun, nor take what is done for done. */
@@ -89,12 +89,12 @@ function requireOlder({ definition }: OpenStack, { to, scope, snapshot }: Rollba
 }
 
 /** Equal for wishes that lead to the same; who asks, why, and how it is told is no part of it. */
-export function goalOf({ to, scope, component, with: given, carry, snapshot }: RollbackWish): string {
-  return canonical({ to, scope, component, with: given, carry, snapshot });
+export function goalOf({ to, scope, component, with: given, newWrites, snapshot }: RollbackWish): string {
+  return canonical({ to, scope, component, with: given, newWrites, snapshot });
 }
 
-function isPlain({ to, scope, component, with: given, carry, snapshot }: RollbackWish): boolean {
-  return [to, scope, component, given, carry, snapshot].every((wish) => wish === undefined);
+function isPlain({ to, scope, component, with: given, newWrites, snapshot }: RollbackWish): boolean {
+  return [to, scope, component, given, newWrites, snapshot].every((wish) => wish === undefined);
 }
 
 /** What the edits are made to: where something is half done, its pins are not those that anybody goes back from. */
@@ -132,7 +132,7 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
   });
   const ledger = stackConfig(stack.text)[`${NAMESPACE}:releases`] as Record<string, LedgerEntry> | undefined;
   const written = edits.map((edit) => asWritten(declared, ledger, edit));
-  return wish.carry === undefined ? written : [...written, { path: ["carry"], value: wish.carry }];
+  return wish.newWrites === undefined ? written : [...written, { path: ["newWrites"], value: wish.newWrites }];
 }
 
 function incidentOf({ incident, reason }: RollbackWish): string {
@@ -141,18 +141,19 @@ function incidentOf({ incident, reason }: RollbackWish): string {
 
 /** @throws UsageError for what cannot be meant */
 function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
-  const { carry } = wish;
+  const { newWrites } = wish;
   const scope = wish.scope ?? definition.defaultScope;
-  if (carry === undefined) return;
-  if (!CARRIES.includes(carry)) throw new UsageError(`--carry "${carry}" is not one of ${CARRIES.join(", ")}${suggestion(carry, CARRIES)}`);
+  if (newWrites === undefined) return;
+  if (!NEW_WRITES.includes(newWrites))
+    throw new UsageError(`--new-writes "${newWrites}" is not one of ${NEW_WRITES.join(", ")}${suggestion(newWrites, NEW_WRITES)}`);
   const data = own(definition.scopes, scope)?.pins.data;
-  if (carry !== "export" && own(definition.scopes, scope) !== undefined && data !== "snapshot")
+  if (newWrites !== "export" && own(definition.scopes, scope) !== undefined && data !== "snapshot")
     throw new UsageError(
-      `--carry ${carry}: scope "${scope}" restores no data, so there are no rows to ${carry === "refuse" ? "refuse it for" : "put back"}: leave it away`,
+      `--new-writes ${newWrites}: scope "${scope}" restores no data, so there are no rows to ${newWrites === "reject" ? "refuse it for" : "put back"}: leave it away`,
     );
 }
 
-const CARRIES: string[] = ["export", "reapply", "refuse"] satisfies Carry[];
+const NEW_WRITES: string[] = ["export", "reapply", "reject"] satisfies NewWrites[];
 
 /** Whether the scope takes any component to another release. An unknown one is told of later. */
 function goesBack(scope: ScopeDefinition | undefined): boolean {

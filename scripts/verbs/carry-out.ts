@@ -84,7 +84,7 @@ export async function carryOut({ before, after, preview, standing, runId, reason
 }
 
 /** Keys that a verb may set and no rollout records. */
-export const BESIDE_PINS = ["freeze", "blocked", "carry", "violations", "scope"];
+export const BESIDE_PINS = ["freeze", "blocked", "newWrites", "violations", "scope"];
 
 /** What is given up for it was never open: before it stood what stood before that. */
 export function intentOf(

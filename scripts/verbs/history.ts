@@ -39,7 +39,7 @@ export interface HistoryEntry {
   phases: PhaseTime[];
   /** Updates that worked at it: more than one where it was interrupted or failed, and gone on with. */
   runs: number;
-  /** With `carry: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. Absent: none were. */
+  /** With `newWrites: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. Absent: none were. */
   putBack?: ReappliedTold[];
 }
 

@@ -13,7 +13,7 @@ interface Options extends CommonOptions {
   scope?: string;
   component?: string;
   exact?: boolean;
-  carry?: string;
+  newWrites?: string;
   snapshot?: string;
   with?: string[];
 }
@@ -49,7 +49,7 @@ export function addPreview(program: Command): void {
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
     .option(
-      "--carry <what>",
+      "--new-writes <what>",
       "rows written since: export, reapply (put back what the older schema holds) or refuse; as declared unless given",
     )
     .option("--exact", "count rows at risk one by one, also in large tables")
@@ -60,7 +60,7 @@ export function addPreview(program: Command): void {
         async () => {
           const found = stackFile(options.stack);
           const before = await openStack(found);
-          const wished = [options.to, options.scope, options.component, options.with, options.carry, options.snapshot];
+          const wished = [options.to, options.scope, options.component, options.with, options.newWrites, options.snapshot];
           const after = wished.every((wish) => wish === undefined)
             ? before
             : await openStack(found, await rollbackText(before, { ...options, assume: true }, await standingOf(before)));

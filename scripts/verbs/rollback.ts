@@ -78,7 +78,7 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
 }
 
 /** As typed, but for who is asked, why, and how it is told. */
-function wordsOf({ to, scope, component, snapshot, with: given, carry, block }: Options): string {
+function wordsOf({ to, scope, component, snapshot, with: given, newWrites, block }: Options): string {
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [`--${name} ${quoted(value)}`]);
   return [
     "rollback",
@@ -87,7 +87,7 @@ function wordsOf({ to, scope, component, snapshot, with: given, carry, block }: 
     ...option("component", component),
     ...option("snapshot", snapshot),
     ...(given ?? []).flatMap((one) => option("with", one)),
-    ...option("carry", carry),
+    ...option("newWrites", newWrites),
     ...(block === false ? ["--no-block"] : []),
   ].join(" ");
 }
@@ -107,7 +107,7 @@ export function addRollback(program: Command): void {
     .option("--reason <text>", "reason, for the record")
     .option("--no-block", "leave the release that is left deployable")
     .option(
-      "--carry <what>",
+      "--new-writes <what>",
       "rows written since: export, reapply (put back what the older schema holds) or refuse; as declared unless given",
     )
     .option("--exact", "count rows at risk one by one, also in large tables")

@@ -98,7 +98,7 @@ describe("editing pins in a stack file", () => {
     fc.dictionary(name, fc.oneof(name, fc.boolean()), { minKeys: 1, maxKeys: 3 }),
   );
   const path = fc.oneof(
-    fc.tuple(fc.constantFrom("release", "data", "maintenance", "carry")),
+    fc.tuple(fc.constantFrom("release", "data", "maintenance", "newWrites")),
     fc.tuple(fc.constantFrom("components", "flags", "blocked"), name),
     fc.tuple(fc.constant("components"), fc.constantFrom("worker", "backend"), fc.constantFrom("release", "run")),
   ) as fc.Arbitrary<[string, ...string[]]>;

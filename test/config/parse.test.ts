@@ -22,7 +22,7 @@ describe("what is refused, by key, value and what is allowed", () => {
   it.each<[string, Record<string, unknown>, string, unknown, RegExp]>([
     ["an unknown target", { target: "kubernetes" }, "backout:target", "kubernetes", /must be `process` or `docker`/],
     ["an unknown schema policy", { schema: "drop" }, "backout:schema", "drop", /`keep` or `mark` or `down`/],
-    ["an unknown way to carry rows", { carry: "lose" }, "backout:carry", "lose", /`export` or `reapply` or `refuse`/],
+    ["an unknown way to carry rows", { newWrites: "lose" }, "backout:newWrites", "lose", /`export` or `reapply` or `reject`/],
     ["an unknown policy of standby copies", { standby: "maybe" }, "backout:standby", "maybe", /`deploy` or `always` or `never`/],
     ["no release", { release: undefined }, "backout:release", undefined, /must be a string/],
     ["no ledger", { releases: undefined }, "backout:releases", undefined, /must be a map/],
@@ -131,7 +131,7 @@ describe("what is refused, by key, value and what is allowed", () => {
       "backout:ports.worker",
       "backout:target",
     ]);
-    expect(() => declaredOf({ target: "kubernetes", carry: "lose" })).toThrow(/backout:target.*\n.*backout:carry/);
+    expect(() => declaredOf({ target: "kubernetes", newWrites: "lose" })).toThrow(/backout:target.*\n.*backout:newWrites/);
   });
 
   it("a long value is cut, and the server's password is never shown", () => {
@@ -198,7 +198,7 @@ describe("what is accepted", () => {
       maintenance: undefined,
       backups: undefined,
       standby: undefined,
-      carry: undefined,
+      newWrites: undefined,
       target: undefined,
     });
     expect(bare).toMatchObject({
@@ -207,7 +207,7 @@ describe("what is accepted", () => {
       maintenance: { mode: "off" },
       backups: { keep: 3, quarantines: 3, snapshots: [] },
       standby: "deploy",
-      carry: "export",
+      newWrites: "export",
       target: "process",
       blocked: {},
       exact: false,

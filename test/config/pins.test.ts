@@ -262,7 +262,7 @@ describe("identity of a rollout", () => {
   });
 
   it("how much is kept, which standby copies are made and what becomes of new rows is no pin", () => {
-    expect(rolloutOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, standby: "never", carry: "refuse", exact: true }))).toBe(
+    expect(rolloutOf(pinsOf({ backups: { keep: 9, quarantines: 9 }, standby: "never", newWrites: "reject", exact: true }))).toBe(
       rolloutOf(pinsOf()),
     );
   });

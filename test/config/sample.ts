@@ -64,7 +64,7 @@ config:
     keep: 3
     quarantines: 3
   backout:standby: deploy
-  backout:carry: export
+  backout:newWrites: export
 encryptionsalt: v1:abc=:v1:def==
 `;
 

@@ -136,23 +136,23 @@ test("the way forward stays open: the release brings its tables again", async ()
   expect(await tables()).toEqual([...SYNC_TABLES].sort());
 });
 
-test("carry: reapply, killed after the cut-over: rows written since stand in what was restored before anybody is let in, clashes are told", async () => {
+test("newWrites: reapply, killed after the cut-over: rows written since stand in what was restored before anybody is let in, clashes are told", async () => {
   await stand.sql("ALTER TABLE pfa_records DROP CONSTRAINT older");
   await stand.insertWell("B-1", "B-CLASH");
   await stand.update("A-1", "changed since");
-  const preview = await stand.verb<PreviewOutcome>("preview", "--scope", "restore", "--carry", "reapply");
+  const preview = await stand.verb<PreviewOutcome>("preview", "--scope", "restore", "--new-writes", "reapply");
   expect(preview.code, preview.stderr).toBe(0);
   const told = preview.json.preview!.databases["pfa"]!;
   expect(told.atRisk?.rows["pfa_records"]).toEqual({ inserted: 2, updated: 1, deleted: 0 });
   expect(told.putBack).toBeGreaterThanOrEqual(3);
-  expect((await stand.verb("rollback", "--carry", "nonsense", "--yes")).code).toBe(2);
+  expect((await stand.verb("rollback", "--new-writes", "nonsense", "--yes")).code).toBe(2);
 
   const snapshot = (await stand.snapshots()).at(-1)!;
   await stand.interrupt("data.after", "provider", [
     { path: ["release"], value: "v3.0.0" },
     { path: ["data"], value: `${snapshot.name}@${snapshot.generation}` },
     { path: ["components", "worker", "run"], value: "off" },
-    { path: ["carry"], value: "reapply" },
+    { path: ["newWrites"], value: "reapply" },
   ]);
   expect(stand.gate()?.mode).toBe("closed");
   const update = await stand.upWell();

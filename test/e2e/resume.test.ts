@@ -140,8 +140,8 @@ describe("PostgreSQL", () => {
 
   test("rows that are not restored are neither put back nor refused for: wrong usage, and no pin", async () => {
     const text = stand.text();
-    for (const carry of ["reapply", "refuse"])
-      expect((await stand.verb("rollback", "--scope", "quick", "--carry", carry, "--yes", "--anew")).code).toBe(2);
+    for (const newWrites of ["reapply", "reject"])
+      expect((await stand.verb("rollback", "--scope", "quick", "--new-writes", newWrites, "--yes", "--anew")).code).toBe(2);
     expect((await stand.verb<Failed>("deploy", "v9.0.0", "--from", "/nonexistent", "--yes")).code).toBe(2);
     expect(stand.text()).toBe(text);
   });

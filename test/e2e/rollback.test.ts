@@ -358,7 +358,7 @@ describe("back and forth", () => {
     expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
   });
 
-  test("`carry: refuse` refuses the plan, by the verb and by `up`: nothing stops; what comes after the plan is counted inside the fence, and everything runs again", async () => {
+  test("`newWrites: reject` refuses the plan, by the verb and by `up`: nothing stops; what comes after the plan is counted inside the fence, and everything runs again", async () => {
     await stand.upWell([...PINS.forward, { path: ["standby"], value: "never" }]);
     const snapshot = (await newest())!;
     const asDeployed = stand.text();
@@ -373,11 +373,11 @@ describe("back and forth", () => {
     );
     expect(preview.output).not.toMatch(/the snapshot has its standby copy/);
     stand.write(asDeployed);
-    await stand.upWell([{ path: ["carry"], value: "refuse" }]);
+    await stand.upWell([{ path: ["newWrites"], value: "reject" }]);
     const text = stand.text();
     const last = await stand.last();
     const back = ["rollback", "--to", "v3.0.0", "--scope", "restore", "--snapshot", snapshot, "--incident", "INC-2", "--yes"] as const;
-    const refusal = /carry is "refuse" and \d+ rows? of pfa (?:was|were) written since \((?!.*feature_flags)/;
+    const refusal = /newWrites is "reject" and \d+ rows? of pfa (?:was|were) written since \((?!.*feature_flags)/;
 
     // The update has been planned when the row comes.
     const row = fresh();
@@ -416,7 +416,7 @@ describe("back and forth", () => {
 
     const allowed = await stand.up([
       ...PINS.restore(snapshot),
-      { path: ["carry"], value: "export" },
+      { path: ["newWrites"], value: "export" },
       { path: ["standby"], value: undefined },
     ]);
     expect(allowed.code, allowed.output).toBe(0);
@@ -424,8 +424,8 @@ describe("back and forth", () => {
     expect(await stand.lost([row])).toEqual([]);
   });
 
-  test("`carry: refuse`, killed in the fence before anything was counted: the next update opens again what was closed", async () => {
-    await stand.upWell([...PINS.forward, { path: ["carry"], value: "refuse" }]);
+  test("`newWrites: reject`, killed in the fence before anything was counted: the next update opens again what was closed", async () => {
+    await stand.upWell([...PINS.forward, { path: ["newWrites"], value: "reject" }]);
     const asDeployed = stand.text();
     const standing = await stand.hold("plan.after", PINS.restore((await newest())!), "killed-in-the-fence");
     const row = fresh();
@@ -437,14 +437,14 @@ describe("back and forth", () => {
     expect(stand.gate()?.mode).toBe("closed");
     const again = await stand.up();
     expect(again.code).not.toBe(0);
-    expect(again.output).toMatch(/carry is "refuse" and \d+ rows? of pfa (?:was|were) written since/);
+    expect(again.output).toMatch(/newWrites is "reject" and \d+ rows? of pfa (?:was|were) written since/);
     expect((await stand.last())?.state).toBe("refused");
     expect(stand.gate()?.mode).toBe("open");
     expect(await stand.version()).toBe("v4.0.0");
     await stand.insertWell(fresh());
     expect(await stand.ids()).toContain(row);
     stand.write(asDeployed);
-    await stand.upWell([{ path: ["carry"], value: undefined }]);
+    await stand.upWell([{ path: ["newWrites"], value: undefined }]);
   });
 });
 

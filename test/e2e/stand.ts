@@ -118,7 +118,7 @@ export async function makeStand({ system = SYSTEM, release = "v3.0.0", edits = [
   const own: PinEdit[] = [
     { path: ["release"], value: release },
     { path: ["data"], value: "current" },
-    ...["components", "flags", "maintenance", "blocked", "exact", "carry", "standby", "backups", "schema"].map((key): PinEdit => ({
+    ...["components", "flags", "maintenance", "blocked", "exact", "newWrites", "standby", "backups", "schema"].map((key): PinEdit => ({
       path: [key],
       value: undefined,
     })),
@@ -615,7 +615,7 @@ export const PINS = {
     { path: ["components"], value: undefined },
     { path: ["flags"], value: undefined },
     { path: ["maintenance"], value: undefined },
-    { path: ["carry"], value: undefined },
+    { path: ["newWrites"], value: undefined },
     { path: ["blocked"], value: undefined },
     { path: ["scope"], value: undefined },
   ],

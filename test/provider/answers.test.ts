@@ -135,7 +135,7 @@ describe("secrets", () => {
 describe("values that are not known yet in a preview", () => {
   it.each(["TrafficGate", "EmbeddedPostgres", "Plan", "Fence"])("check of %s goes on without them and hands them back", async (type) => {
     for (const unknown of [{ site: external(UNKNOWN) }, { site: external(secret(UNKNOWN)) }, { site: UNKNOWN }, { site, pins: UNKNOWN }]) {
-      const news = { pins: pins as unknown, exact: false, carry: "export", reason: null, ...unknown };
+      const news = { pins: pins as unknown, exact: false, newWrites: "export", reason: null, ...unknown };
       const { inputs, failures } = await provider.check(urnOf(type), {}, news);
       expect(failures).toEqual([]);
       expect(inputs).toMatchObject(news);

@@ -1,4 +1,4 @@
-/** `carry: refuse` inside the fence: who is let in again, and who stays out. */
+/** `newWrites: reject` inside the fence: who is let in again, and who stays out. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqlite } from "../../databases/sqlite/engine/engine.ts";
 import type { RolloutPlan, DataAction } from "../../config/plan.ts";
@@ -73,7 +73,7 @@ describe("rows were written since", () => {
     return stand.run(3);
   }
 
-  const close = (run: Run) => closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "refuse", reason: null });
+  const close = (run: Run) => closeFence(run, { pins: PINS, plan: planned(RESTORE), newWrites: "reject", reason: null });
 
   test("what was open is open again, and nothing was changed", async () => {
     const run = await standing("open");
@@ -87,11 +87,11 @@ describe("rows were written since", () => {
     const refused = await close(run).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(StepFailedError);
     expect((refused as Error).message).toMatch(
-      /^fence: backout:carry is "refuse" and 1 row of shop was written since \(orders \+1 ~0 -0\).*\nThe gate stays closed: /,
+      /^fence: backout:newWrites is "reject" and 1 row of shop was written since \(orders \+1 ~0 -0\).*\nThe gate stays closed: /,
     );
     expect((await run.state.lastRollout())?.state).toBe("closing");
     expect(readGateState(gateStateFile(stand.site))?.mode).toBe("closed");
-    await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
+    await closeFence(run, { pins: PINS, plan: planned(RESTORE), newWrites: "export", reason: null });
     expect((await run.state.lastRollout())?.state).toBe("closed");
   });
 
@@ -107,7 +107,7 @@ describe("rows were written since", () => {
   ])("what was planned for something else is not carried out: %s", async (_why, epoch, plan, told) => {
     const before = await standing("open");
     const run = await stand.run(epoch);
-    const refused = await closeFence(run, { pins: PINS, plan, carry: "export", reason: null }).catch((error: unknown) => error);
+    const refused = await closeFence(run, { pins: PINS, plan, newWrites: "export", reason: null }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RolloutRefusedError);
     expect((refused as Error).message).toMatch(told);
     expect(await before.state.lastRollout()).toMatchObject({ epoch: 2, state: "open", rollout: "rollout-2" });
@@ -117,7 +117,7 @@ describe("rows were written since", () => {
 
   test("what is restored already is not counted once more: what services wrote to it since is no reason to open", async () => {
     const run = await standing("open");
-    await closeFence(run, { pins: PINS, plan: planned(RESTORE), carry: "export", reason: null });
+    await closeFence(run, { pins: PINS, plan: planned(RESTORE), newWrites: "export", reason: null });
     await bringData(run, DATABASE, PINS, planOf(RESTORE));
     write("INSERT INTO orders VALUES (3)");
     await close(run);

@@ -1,7 +1,7 @@
 /** What a preview says, as lines: what a person must not overlook is a warning. */
 import { expect, test } from "vitest";
 import { losses, type AtRisk } from "../../rollout/at-risk.ts";
-import { carryRefusals, type RolloutPreview } from "../../rollout/preview.ts";
+import { newWritesRefusals, type RolloutPreview } from "../../rollout/preview.ts";
 import { previewLines } from "../../rollout/preview-lines.ts";
 
 const RESTORED = {
@@ -120,7 +120,7 @@ test("values that no export will hold are named before; large objects are told a
   const large = { name: "docs, column data", kind: "values of", why: "too large", mayBeLost: true, compared: true as const };
   const atRisk = { ...RESTORED.atRisk, rows, notCompared: [large] };
   const notPutBack =
-    "! shop: large objects are not put back (carry: reapply); rows that point at one that came since are left out and told";
+    "! shop: large objects are not put back (newWrites: reapply); rows that point at one that came since are left out and told";
   const told = (putBack: number | null) => lines({ databases: { shop: { ...RESTORED, atRisk, putBack } } });
   expect(told(null)).toContain("! shop: in no export: values of docs, column data: too large");
   expect(told(null)).not.toContain(notPutBack);
@@ -134,7 +134,7 @@ test("a table that the definition lists and no release has is told", () => {
   );
 });
 
-test("carry: refuse refuses for rows of any table, for what is unknown, and for what is not compared and may be lost", () => {
+test("newWrites: reject refuses for rows of any table, for what is unknown, and for what is not compared and may be lost", () => {
   const nothing: AtRisk = { rows: { a: { inserted: 0, updated: 0, deleted: 0 } }, how: "counted", unknown: {}, notCompared: [], notes: [] };
   const bare = { name: "bare", kind: "virtual table", why: "no text", mayBeLost: true };
   expect(losses(nothing)).toEqual([]);
@@ -144,15 +144,15 @@ test("carry: refuse refuses for rows of any table, for what is unknown, and for 
   ).toEqual(["x +1 ~0 -2", "o: unknown, it was dropped", "virtual table bare, which is not compared: no text"]);
 });
 
-test("carry: refuse refuses a plan for what is counted; what is estimated is counted in the fence first", () => {
-  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "refuse", false)).toEqual([
-    'backout:carry is "refuse" and 3 rows of shop were written since (orders +2 ~1 -0). ' +
-      'Set backout:carry to "export" to keep them as files, or pin other data than v1\'s.',
+test("newWrites: reject refuses a plan for what is counted; what is estimated is counted in the fence first", () => {
+  expect(newWritesRefusals({ databases: { shop: RESTORED }, to: "v1" }, "reject", false)).toEqual([
+    'backout:newWrites is "reject" and 3 rows of shop were written since (orders +2 ~1 -0). ' +
+      'Set backout:newWrites to "export" to keep them as files, or pin other data than v1\'s.',
   ]);
-  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "export", false)).toEqual([]);
-  expect(carryRefusals({ databases: { shop: { ...RESTORED, atRisk: null } }, to: "v1" }, "refuse", false)).toEqual([]);
+  expect(newWritesRefusals({ databases: { shop: RESTORED }, to: "v1" }, "export", false)).toEqual([]);
+  expect(newWritesRefusals({ databases: { shop: { ...RESTORED, atRisk: null } }, to: "v1" }, "reject", false)).toEqual([]);
   // Begun before, it may have closed its fence: only that opens again what it closed.
-  expect(carryRefusals({ databases: { shop: RESTORED }, to: "v1" }, "refuse", true)).toEqual([]);
+  expect(newWritesRefusals({ databases: { shop: RESTORED }, to: "v1" }, "reject", true)).toEqual([]);
   const estimated = { ...RESTORED, atRisk: { ...RESTORED.atRisk, how: "estimated" as const } };
-  expect(carryRefusals({ databases: { shop: estimated }, to: "v1" }, "refuse", false)).toEqual([]);
+  expect(newWritesRefusals({ databases: { shop: estimated }, to: "v1" }, "reject", false)).toEqual([]);
 });

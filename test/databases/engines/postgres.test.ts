@@ -119,7 +119,7 @@ function behaves(start: () => Promise<Kind>): void {
     ).toEqual([{ forced: true }]);
   });
 
-  test("carry: reapply, killed with everything put back and nothing kept: nothing of it has happened, and a second run puts all of it back once", async () => {
+  test("newWrites: reapply, killed with everything put back and nothing kept: nothing of it has happened, and a second run puts all of it back once", async () => {
     const { run } = await stand.left();
     await killedAt(stand, "data.put-back");
     await postgres.close(run, DATABASE);

@@ -1,4 +1,4 @@
-/** `carry: reapply` on a SQLite file: cut over, put back, counted; killed, damaged, and met by services afterwards. */
+/** `newWrites: reapply` on a SQLite file: cut over, put back, counted; killed, damaged, and met by services afterwards. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

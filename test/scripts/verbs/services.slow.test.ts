@@ -306,7 +306,7 @@ describe("an attempt to verify judges what it caused", () => {
       detail: expect.stringMatching(/at least$/) as string,
     });
 
-    expect(await up(release("v2.0.0"), { path: ["carry"], value: "export" })).toMatchObject({ ok: false });
+    expect(await up(release("v2.0.0"), { path: ["newWrites"], value: "export" })).toMatchObject({ ok: false });
     batch.close();
     expect(await up()).toMatchObject({ ok: true, failure: null });
     const taking = new DatabaseSync(liveFile(site, "shop"), { timeout: 5_000 });

@@ -190,7 +190,7 @@ async function standing(): Promise<Standing> {
   return { ...found, catalogue: kept ? [quarantine] : [] };
 }
 
-async function carry(verb: "rollback" | "undo" | "deploy", to: string, failed = false): Promise<void> {
+async function play(verb: "rollback" | "undo" | "deploy", to: string, failed = false): Promise<void> {
   const before = await stack();
   const after = await openStack(before, to);
   const now = await standing();
@@ -200,11 +200,11 @@ async function carry(verb: "rollback" | "undo" | "deploy", to: string, failed = 
 }
 const deploy = async (release: string): Promise<void> => {
   const { definition } = await stack();
-  await carry("deploy", editPins(text(), deployEdits(definition, release)));
+  await play("deploy", editPins(text(), deployEdits(definition, release)));
 };
 const rollback = async (wish: RollbackWish, failed = false): Promise<void> =>
-  carry("rollback", await rollbackText(await stack(), wish, await standing()), failed);
-const undo = async (): Promise<void> => carry("undo", await undoText(await stack(), await standing()));
+  play("rollback", await rollbackText(await stack(), wish, await standing()), failed);
+const undo = async (): Promise<void> => play("undo", await undoText(await stack(), await standing()));
 
 /** Every key but the data, which an undo takes from where it was set aside; `current` says what no pin says. */
 function keys(): Record<string, unknown> {
