@@ -1,4 +1,4 @@
-/** Stack config → system definition → components. */
+/** Stack config → system definition → services. */
 import { startProvider } from "./components/provider-version.ts";
 
 // Types are stripped in place, so positions are right as they are: the engine's host would map every frame of every resource it registers.

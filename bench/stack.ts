@@ -57,7 +57,7 @@ function ledgerOf(text: string): Record<string, unknown> {
 
 /** Whatever the imitated stack is pinned to now, every measurement starts from the same declared state. */
 export function neutralEdits(release: string): PinEdit[] {
-  const defaults = ["components", "schema", "flags", "maintenance", "backups", "standby", "newWrites", "blocked", "exact"];
+  const defaults = ["services", "schema", "flags", "maintenance", "backups", "standby", "newWrites", "blocked", "exact"];
   return [
     { path: ["release"], value: release },
     { path: ["data"], value: "current" },

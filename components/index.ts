@@ -1,5 +1,5 @@
 /** What a Pulumi program composes. */
-export { Component, type ComponentArgs } from "./component.ts";
+export { Service, type ServiceArgs } from "./service.ts";
 export { Constraints, type ConstraintsArgs } from "./constraints.ts";
 export { Database, type DatabaseArgs } from "./database.ts";
 export { EmbeddedPostgres, type EmbeddedPostgresArgs } from "./embedded-postgres.ts";

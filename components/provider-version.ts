@@ -8,17 +8,17 @@ import { VERSION } from "../config/version.ts";
 /** Turns of the event loop until a request has left: it is put together in many small steps. */
 const TURNS_TO_LEAVE = 30;
 
-/** Components and provider come from different releases of backout: what one declares the other may not understand. */
+/** Services and provider come from different releases of backout: what one declares the other may not understand. */
 export class ProviderVersionError extends Error {
-  readonly components: string;
+  readonly services: string;
   readonly provider: string;
-  constructor(components: string, provider: string) {
+  constructor(services: string, provider: string) {
     super(
-      `the components are of backout ${components}, the provider is of ${provider}: nothing was declared. ` +
+      `the services are of backout ${services}, the provider is of ${provider}: nothing was declared. ` +
         "Let `plugins.providers` in Pulumi.yaml name the provider folder of the same package",
     );
     this.name = "ProviderVersionError";
-    this.components = components;
+    this.services = services;
     this.provider = provider;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What a program needs of Pulumi's SDK. The package as a whole also loads the automation API, the serialiser of closures and npm's own
- * libraries, which no component uses: 0.3 s of every preview and again of every update.
+ * libraries, which no service uses: 0.3 s of every preview and again of every update.
  */
 import * as config from "@pulumi/pulumi/runtime/config.js";
 

@@ -12,11 +12,11 @@ export interface ResumeArgs {
   pins: pulumi.Input<JsonText<Pins>>;
 }
 
-/** Makes every component run that should run, and none that should not. */
+/** Makes every service run that should run, and none that should not. */
 export class Resume extends pulumi.CustomResource {
-  declare readonly components: pulumi.Output<unknown>;
+  declare readonly services: pulumi.Output<unknown>;
 
   constructor(name: string, args: ResumeArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:Resume", name, { ...args, components: undefined }, opts);
+    super("backout:index:Resume", name, { ...args, services: undefined }, opts);
   }
 }

@@ -8,7 +8,7 @@ import { makeSecrets } from "../config/secrets.ts";
 import type { Declared } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import { Component } from "./component.ts";
+import { Service } from "./service.ts";
 import { Constraints } from "./constraints.ts";
 import { Database, type ByDatabase } from "./database.ts";
 import { EmbeddedPostgres } from "./embedded-postgres.ts";
@@ -40,7 +40,7 @@ export interface RollbackStackArgs {
 /**
  * A system whose deployments can be taken back. Deploying, rolling back and undoing a rollback are the same graph, told by the pins:
  *
- *     plan → fence → snapshots → databases → constraints → flags, components → resume → verification → open → record
+ *     plan → fence → snapshots → databases → constraints → flags, services → resume → verification → open → record
  *
  * The order is explicit: every resource depends on all of the step before.
  *
@@ -106,10 +106,10 @@ export class RollbackStack extends pulumi.ComponentResource {
         : [new Constraints("constraints", { site, epoch, pins, violations }, after(snapshots, ...databases))];
     const data = [snapshots, ...databases, ...constraints];
     const flags = new Flags("flags", { site, epoch, flags: args.pins.flags }, after(...data));
-    const components = Object.entries(pinned.components).map(
-      ([component, pin]) => new Component(component, { site, epoch, component, pin }, after(...data)),
+    const services = Object.entries(pinned.services).map(
+      ([service, pin]) => new Service(service, { site, epoch, service, pin }, after(...data)),
     );
-    const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...components));
+    const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...services));
     const verification = new Verification("verification", { site, epoch, pins }, after(resume));
     const open = new Open("open", { site, epoch, maintenance: args.pins.maintenance }, after(verification));
     new Record(
@@ -134,7 +134,7 @@ function lineageText({ snapshot, quarantine }: Lineage): string {
   return snapshot === null ? "current" : `${snapshot.name}@${snapshot.generation}`;
 }
 
-/** An update starts components with them, and the next one compares: a preview makes nothing. */
+/** An update starts services with them, and the next one compares: a preview makes nothing. */
 function keepForUpdates(site: Site, definition: SystemDefinition): void {
   keepSalt(site);
   makeSecrets(site, definition);

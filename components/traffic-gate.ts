@@ -7,7 +7,7 @@ export interface TrafficGateArgs {
   site: pulumi.Input<JsonText<Site>>;
 }
 
-/** The traffic gate in front of the system: one listener per public component. */
+/** The traffic gate in front of the system: one listener per public service. */
 export class TrafficGate extends pulumi.CustomResource {
   declare readonly pid: pulumi.Output<number>;
   /** By which the stack is known, whatever it or its folder is called. */

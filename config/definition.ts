@@ -3,13 +3,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { PHASES } from "./phases.ts";
-import type {
-  ComponentDefinition,
-  DatabaseDefinition,
-  ListenerDefinition,
-  ScopeDefinition,
-  SystemDefinition,
-} from "./system/definition.ts";
+import type { ServiceDefinition, DatabaseDefinition, ListenerDefinition, ScopeDefinition, SystemDefinition } from "./system/definition.ts";
 import { DEPLOYMENT_ITEMS } from "./system/deployment.ts";
 import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./errors.ts";
 import { described } from "./parse.ts";
@@ -25,7 +19,7 @@ const mapOf = (schema: z.ZodType): z.ZodType => z.record(z.string(), schema);
 const some = z.looseObject({});
 const seconds = z.number().min(0, "must not be negative");
 
-const component = z.strictObject({
+const service = z.strictObject({
   kind: z.enum(["service", "worker", "static"]),
   title: z.string(),
   entry: name.optional(),
@@ -39,10 +33,10 @@ const component = z.strictObject({
     .optional(),
   stopGraceMs: z.number().min(0, "must not be negative"),
   environment: work.optional(),
-} satisfies For<ComponentDefinition>);
+} satisfies For<ServiceDefinition>);
 
 const listener = z.strictObject({
-  component: name,
+  service: name,
   routes: mapOf(name).optional(),
   readOnlyAllow: z
     .array(z.strictObject({ method: z.string().regex(/^[A-Z]+$/, "must be a method, e.g. POST"), path: z.string() }))
@@ -74,7 +68,7 @@ const definitionSchema = z.strictObject({
   name,
   title: z.string(),
   folder: name,
-  components: mapOf(component),
+  services: mapOf(service),
   stopOrder: names,
   databases: mapOf(database),
   listeners: mapOf(listener),
@@ -84,7 +78,7 @@ const definitionSchema = z.strictObject({
   flags: z.strictObject({ database: name, readSql: name, writeSql: name, requiresTable: name }).optional(),
   constraints: mapOf(some).optional(),
   constraintRecords: some.optional(),
-  effects: z.array(z.strictObject({ component: name, title: z.string(), database: name, countSql: name, requiresTable: name })),
+  effects: z.array(z.strictObject({ service: name, title: z.string(), database: name, countSql: name, requiresTable: name })),
   scopes: mapOf(scope),
   defaultScope: name,
   partialMigrationScope: name.optional(),
@@ -110,7 +104,7 @@ const definitionSchema = z.strictObject({
       defaultFault: name,
       faults: mapOf(z.looseObject({ scope: name })),
       seed: work,
-      witness: z.looseObject({ component: name, table: name, key: name, value: name }),
+      witness: z.looseObject({ service: name, table: name, key: name, value: name }),
       standIns: mapOf(z.looseObject({ entry: name })),
     })
     .optional(),
@@ -141,8 +135,8 @@ function wrongNames(system: SystemDefinition): DeclaredStateError[] {
   const fail: Fail = (path, value, allowed) => void errors.push(new DeclaredStateError(`${UNDER}${path}`, value, allowed));
   if (!isAbsolute(system.folder) || !existsSync(system.folder))
     fail("folder", system.folder, "must be the absolute path of the system's folder, which exists");
-  if (Object.keys(system.components).length === 0) fail("components", {}, "must name at least one component");
-  wrongComponents(system, fail);
+  if (Object.keys(system.services).length === 0) fail("services", {}, "must name at least one service");
+  wrongServices(system, fail);
   wrongListeners(system, fail);
   for (const [database, described] of Object.entries(system.databases)) wrongDatabase(system, database, described, fail);
   wrongUses(system, fail);
@@ -159,39 +153,34 @@ function among(fail: Fail, what: string, known: readonly string[]): (path: strin
   };
 }
 
-function wrongComponents({ components, databases, stopOrder }: SystemDefinition, fail: Fail): void {
+function wrongServices({ services, databases, stopOrder }: SystemDefinition, fail: Fail): void {
   const isDatabase = among(fail, "database", Object.keys(databases));
-  for (const [component, { kind, entry, databases: own }] of Object.entries(components)) {
-    own.forEach((database, index) => isDatabase(`components.${component}.databases.${index}`, database));
-    if (kind === "static" && entry !== undefined)
-      fail(`components.${component}.entry`, entry, "a static component has no program: remove it");
+  for (const [service, { kind, entry, databases: own }] of Object.entries(services)) {
+    own.forEach((database, index) => isDatabase(`services.${service}.databases.${index}`, database));
+    if (kind === "static" && entry !== undefined) fail(`services.${service}.entry`, entry, "a static service has no program: remove it");
     if (kind !== "static" && entry === undefined)
-      fail(`components.${component}.entry`, entry, "must name the program inside the release folder");
+      fail(`services.${service}.entry`, entry, "must name the program inside the release folder");
   }
-  const isComponent = among(fail, "component", Object.keys(components));
-  stopOrder.forEach((component, index) => {
-    isComponent(`stopOrder.${index}`, component);
-    if (stopOrder.indexOf(component) !== index) fail(`stopOrder.${index}`, component, "stands there twice: remove one");
+  const isService = among(fail, "service", Object.keys(services));
+  stopOrder.forEach((service, index) => {
+    isService(`stopOrder.${index}`, service);
+    if (stopOrder.indexOf(service) !== index) fail(`stopOrder.${index}`, service, "stands there twice: remove one");
   });
 }
 
-function wrongListeners({ components, listeners }: SystemDefinition, fail: Fail): void {
-  const isComponent = among(fail, "component", Object.keys(components));
-  for (const [listener, { component, routes = {} }] of Object.entries(listeners)) {
-    isComponent(`listeners.${listener}.component`, component);
-    if (Object.hasOwn(components, component) && component !== listener)
-      fail(`listeners.${listener}`, listener, `a listener has the name of its component: call it ${component}`);
-    if (Object.keys(routes).length > 0 && Object.hasOwn(components, component) && components[component]!.kind !== "static")
-      fail(
-        `listeners.${listener}.routes`,
-        routes,
-        `${component} is no static component, so that all of its paths are its own: remove them`,
-      );
+function wrongListeners({ services, listeners }: SystemDefinition, fail: Fail): void {
+  const isService = among(fail, "service", Object.keys(services));
+  for (const [listener, { service, routes = {} }] of Object.entries(listeners)) {
+    isService(`listeners.${listener}.service`, service);
+    if (Object.hasOwn(services, service) && service !== listener)
+      fail(`listeners.${listener}`, listener, `a listener has the name of its service: call it ${service}`);
+    if (Object.keys(routes).length > 0 && Object.hasOwn(services, service) && services[service]!.kind !== "static")
+      fail(`listeners.${listener}.routes`, routes, `${service} is no static service, so that all of its paths are its own: remove them`);
     for (const [path, to] of Object.entries(routes)) {
-      isComponent(`listeners.${listener}.routes.${path}`, to);
+      isService(`listeners.${listener}.routes.${path}`, to);
       if (!path.startsWith("/")) fail(`listeners.${listener}.routes`, path, "must begin with /");
-      if (Object.hasOwn(components, to) && components[to]!.kind === "static")
-        fail(`listeners.${listener}.routes.${path}`, to, "must be a component that listens, and this one is static");
+      if (Object.hasOwn(services, to) && services[to]!.kind === "static")
+        fail(`listeners.${listener}.routes.${path}`, to, "must be a service that listens, and this one is static");
     }
   }
 }
@@ -216,12 +205,12 @@ function wrongDatabase({ folder }: SystemDefinition, database: string, described
 }
 
 function wrongUses(system: SystemDefinition, fail: Fail): void {
-  const isComponent = among(fail, "component", Object.keys(system.components));
+  const isService = among(fail, "service", Object.keys(system.services));
   const isDatabase = among(fail, "database", Object.keys(system.databases));
   isDatabase("flags.database", system.flags?.database);
   isDatabase("account.database", system.account?.database);
-  system.effects.forEach(({ component, database }, index) => {
-    isComponent(`effects.${index}.component`, component);
+  system.effects.forEach(({ service, database }, index) => {
+    isService(`effects.${index}.service`, service);
     isDatabase(`effects.${index}.database`, database);
   });
   system.protections?.forEach(({ database }, index) => isDatabase(`protections.${index}.database`, database));
@@ -231,15 +220,15 @@ function wrongUses(system: SystemDefinition, fail: Fail): void {
   isScope("partialMigrationScope", system.partialMigrationScope);
   const { drill } = system as Partial<SystemDefinition>;
   if (drill === undefined) return;
-  among(fail, "listener", Object.keys(system.listeners))("drill.witness.component", drill.witness.component);
+  among(fail, "listener", Object.keys(system.listeners))("drill.witness.service", drill.witness.service);
   among(fail, "fault", Object.keys(drill.faults))("drill.defaultFault", drill.defaultFault);
   for (const [fault, { scope }] of Object.entries(drill.faults)) isScope(`drill.faults.${fault}.scope`, scope);
 }
 
 const pinsSchema = z.strictObject({
   release: z.literal("to").optional(),
-  components: mapOf(some).optional(),
-  component: some.optional(),
+  services: mapOf(some).optional(),
+  service: some.optional(),
   data: z.union([z.enum(["current", "snapshot"]), z.strictObject({ repair: name })]).optional(),
   schema: z.enum(["keep", "mark", "down"]).optional(),
   flags: mapOf(z.boolean()).optional(),
@@ -259,8 +248,8 @@ function wrongScope(system: SystemDefinition, scope: string, { pins, checks, pha
   }
   const isCheck = among(fail, "check", idsOf(system));
   checks.forEach((check, index) => isCheck(`${path}.checks.${index}`, check));
-  const isComponent = among(fail, "component", Object.keys(system.components));
-  for (const component of Object.keys(pins.components ?? {})) isComponent(`${path}.pins.components`, component);
+  const isService = among(fail, "service", Object.keys(system.services));
+  for (const service of Object.keys(pins.services ?? {})) isService(`${path}.pins.services`, service);
   for (const phase of Object.keys(phaseBudgets)) among(fail, "phase", PHASES)(`${path}.phaseBudgets`, phase);
   among(fail, "watch", Object.keys(system.watches ?? {}))(`${path}.pins.freeze.until`, pins.freeze?.until);
   if (typeof pins.constraints === "object")

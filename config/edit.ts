@@ -5,7 +5,7 @@ import { configOf, documentOf } from "./stack-text.ts";
 import { NAMESPACE } from "./errors.ts";
 import { requireNoReference } from "./secret-config.ts";
 
-/** One pin to set (or, with `undefined`, to remove), by path below the namespace: `["components", "worker", "run"]`. */
+/** One pin to set (or, with `undefined`, to remove), by path below the namespace: `["services", "worker", "run"]`. */
 export interface PinEdit {
   path: [string, ...string[]];
   value: unknown;

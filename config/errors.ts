@@ -24,7 +24,7 @@ export class UsageError extends Error {
 
 /** A key of the stack's configuration holds something that is not allowed. */
 export class DeclaredStateError extends RefusedError {
-  /** Key with path, e.g. `backout:releases.v3.0.0.components.backend.sha256`. */
+  /** Key with path, e.g. `backout:releases.v3.0.0.services.backend.sha256`. */
   readonly key: string;
   readonly value: unknown;
   readonly allowed: string;

@@ -3,7 +3,7 @@ import {
   type PlanInput,
   type DatabasePlan,
   type RolloutPlan,
-  type ComponentChange,
+  type ServiceChange,
   type DataAction,
   type Lineage,
   SnapshotPinError,
@@ -13,7 +13,7 @@ import { standsAfter } from "./ledger.ts";
 import { planConstraints, loosens, needsSnapshot, BEFORE_DROP } from "./constraint-plan.ts";
 import { schemaAhead } from "./schema-ahead.ts";
 import { recordedScope } from "./recorded-scope.ts";
-import { canonical, type Pins, type ComponentPin, type ComponentSetup, type DataPin, showDataPin } from "./pins.ts";
+import { canonical, type Pins, type ServicePin, type ServiceSetup, type DataPin, showDataPin } from "./pins.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 
 /** What the databases will have; of one that is restored or undone nothing is known beforehand. */
@@ -30,7 +30,7 @@ export function appliedAfterwards(input: PlanInput, databases: Record<string, Da
 export function planRollout(input: PlanInput): RolloutPlan {
   const { definition, from, to, unfinished, order, begun } = input;
   const forward = from === null || standsAfter(order, to.release, from.release);
-  const changes = componentChanges(from, to);
+  const changes = serviceChanges(from, to);
   const databases = Object.fromEntries(Object.keys(definition.databases).map((name) => [name, planDatabase(name, input, forward)]));
   const constraints = planConstraints(input, databases);
   const take = snapshotsToTake(input, forward, databases, constraints);
@@ -38,7 +38,7 @@ export function planRollout(input: PlanInput): RolloutPlan {
   const stop = stopList(definition, from, changes, fenceData, unfinished);
   const ahead = schemaAhead(definition, to.runsOn ?? {}, appliedAfterwards(input, databases));
   const listening = new Set(
-    Object.values(definition.listeners).flatMap(({ component, routes }) => [component, ...Object.values(routes ?? {})]),
+    Object.values(definition.listeners).flatMap(({ service, routes }) => [service, ...Object.values(routes ?? {})]),
   );
   return {
     ...recordedScope(input),
@@ -49,8 +49,8 @@ export function planRollout(input: PlanInput): RolloutPlan {
     changes,
     stop,
     ...(ahead.length === 0 ? {} : { schemaAhead: ahead }),
-    off: Object.entries(to.components).flatMap(([name, pin]) => (pin.run ? [] : [name])),
-    closeGate: fenceData || from === null || stop.some((component) => listening.has(component)),
+    off: Object.entries(to.services).flatMap(([name, pin]) => (pin.run ? [] : [name])),
+    closeGate: fenceData || from === null || stop.some((service) => listening.has(service)),
     fenceData,
     databases,
     take,
@@ -64,15 +64,15 @@ export function touchesData(plan: DatabasePlan): boolean {
   return plan.action.kind !== "none" || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep");
 }
 
-export function componentChanges(from: Pins | null, to: Pins): ComponentChange[] {
-  return Object.entries(to.components).flatMap(([component, pin]) => {
-    const old = from?.components[component];
+export function serviceChanges(from: Pins | null, to: Pins): ServiceChange[] {
+  return Object.entries(to.services).flatMap(([service, pin]) => {
+    const old = from?.services[service];
     const what = difference(old, pin);
-    return what.length === 0 ? [] : [{ component, from: old?.release ?? null, to: pin.release, what: what.join(", ") }];
+    return what.length === 0 ? [] : [{ service, from: old?.release ?? null, to: pin.release, what: what.join(", ") }];
   });
 }
 
-export function difference(old: ComponentPin | undefined, pin: ComponentPin): string[] {
+export function difference(old: ServicePin | undefined, pin: ServicePin): string[] {
   if (old === undefined) return [`new at ${pin.release}${pin.run ? "" : ", off"}`];
   const what: string[] = [];
   if (old.release !== pin.release) what.push(`${old.release} → ${pin.release}`);
@@ -86,7 +86,7 @@ export function difference(old: ComponentPin | undefined, pin: ComponentPin): st
 }
 
 /** Names only: values are nowhere. */
-export function setupChanges(old: ComponentSetup | undefined, now: ComponentSetup | undefined): string[] {
+export function setupChanges(old: ServiceSetup | undefined, now: ServiceSetup | undefined): string[] {
   if (old === undefined || now === undefined) return [];
   return (["environment", "definition"] as const).flatMap((part) => {
     const names = [...new Set([...Object.keys(old[part]), ...Object.keys(now[part])])].filter(
@@ -196,21 +196,21 @@ export function snapshotsToTake(
 export function stopList(
   definition: SystemDefinition,
   from: Pins | null,
-  changes: ComponentChange[],
+  changes: ServiceChange[],
   fenceData: boolean,
   unfinished: boolean,
 ): string[] {
   if (from === null && !unfinished) return [];
-  const changed = new Set(changes.map((change) => change.component));
+  const changed = new Set(changes.map((change) => change.service));
   return ordered(definition).filter((name) => {
-    const component = definition.components[name]!;
-    if (component.kind === "static") return false;
-    return unfinished || changed.has(name) || (fenceData && component.databases.length > 0);
+    const service = definition.services[name]!;
+    if (service.kind === "static") return false;
+    return unfinished || changed.has(name) || (fenceData && service.databases.length > 0);
   });
 }
 
-/** Components in stop order; those the order does not name come last. */
+/** Services in stop order; those the order does not name come last. */
 export function ordered(definition: SystemDefinition): string[] {
-  const rest = Object.keys(definition.components).filter((name) => !definition.stopOrder.includes(name));
+  const rest = Object.keys(definition.services).filter((name) => !definition.stopOrder.includes(name));
   return [...definition.stopOrder, ...rest];
 }

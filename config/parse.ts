@@ -85,6 +85,9 @@ function knownKeys(root: Schema, path: readonly PropertyKey[]): string[] {
 
 type Issue = z.core.$ZodIssue;
 
+/** Keys of stack files written for an earlier backout, with what they are called now. */
+const RENAMED: Record<string, string> = { components: "services", arm: "standby", carry: "newWrites" };
+
 /** What was looked at, and under which key it is known. */
 interface Looked {
   schema: Schema;
@@ -120,7 +123,9 @@ function describe(issue: Issue, looked: Looked): DeclaredStateError[] {
       new DeclaredStateError(
         `${looked.under}${key === "" ? "" : `${key}.`}${unknown}`,
         shown(unknown, (at as Record<string, unknown>)[unknown]),
-        `unknown key; known are ${known.join(", ")}${suggestion(unknown, known)}`,
+        RENAMED[unknown] !== undefined && known.includes(RENAMED[unknown])
+          ? `this key is now called \`${RENAMED[unknown]}\`: rename it`
+          : `unknown key; known are ${known.join(", ")}${suggestion(unknown, known)}`,
       ),
   );
 }

@@ -1,4 +1,4 @@
-/** The pins: what the declared state asks of every component, database, flag and of maintenance, resolved against ledger and definition. */
+/** The pins: what the declared state asks of every service, database, flag and of maintenance, resolved against ledger and definition. */
 import { createHash } from "node:crypto";
 import type { RunsOn } from "./schema-ahead.ts";
 import type { ConstraintState } from "./system/constraint.ts";
@@ -22,7 +22,7 @@ export type DataPin =
       again: number;
     };
 
-export interface ComponentPin {
+export interface ServicePin {
   release: string;
   run: boolean;
   config: Record<string, string>;
@@ -30,21 +30,21 @@ export interface ComponentPin {
   /** How often it was asked to start anew; absent: never. */
   restart?: number;
   /** What else it is started with; absent: not known (recorded by an earlier version), and what runs counts as unchanged. */
-  setup?: ComponentSetup;
+  setup?: ServiceSetup;
 }
 
-/** What a component is started with besides its pin. Never a value of its environment. */
-export interface ComponentSetup {
+/** What a service is started with besides its pin. Never a value of its environment. */
+export interface ServiceSetup {
   /** Salted hash of each variable's value, by name. */
   environment: Record<string, string>;
   /** What its definition says of how it runs, by name. */
   definition: Record<string, string>;
 }
 
-/** A scope, with the component where it is for one. */
+/** A scope, with the service where it is for one. */
 export interface ScopePin {
   name: string;
-  component?: string | undefined;
+  service?: string | undefined;
 }
 
 export type Maintenance = { mode: "off" | "read-only" | "full"; message: string };
@@ -52,7 +52,7 @@ export type SchemaPolicy = "keep" | "mark" | "down";
 
 export interface Pins {
   release: string;
-  components: Record<string, ComponentPin>;
+  services: Record<string, ServicePin>;
   /** By database of the definition. */
   data: Record<string, DataPin>;
   /** Newest migration that a pinned release needs, by database. */
@@ -64,7 +64,7 @@ export interface Pins {
   /** Text of constraints that are to come back improved; absent where there is none. */
   definitions?: Record<string, string>;
   maintenance: Maintenance;
-  /** Newest migration each component's release was made for; only where a newer schema breaks it. */
+  /** Newest migration each service's release was made for; only where a newer schema breaks it. */
   runsOn?: RunsOn;
   /** Declared snapshots that must exist. */
   snapshots: string[];

@@ -51,8 +51,8 @@ export interface DatabasePlan {
   descends?: { name: string; generation: number; again: number };
 }
 
-export interface ComponentChange {
-  component: string;
+export interface ServiceChange {
+  service: string;
   from: string | null;
   to: string;
   what: string;
@@ -61,8 +61,8 @@ export interface ComponentChange {
 export interface RolloutPlan {
   /** The declared scope; null where none is, or the pins contradict it. */
   scope: string | null;
-  /** The one component the scope is for; absent: it is for none in particular. */
-  component?: string;
+  /** The one service the scope is for; absent: it is for none in particular. */
+  service?: string;
   /** How the pins contradict the declared scope, in words; absent: they do not. */
   misfit?: string;
   /** The release goes to one that stands after the one that is left in the ledger. */
@@ -72,10 +72,10 @@ export interface RolloutPlan {
   /** Release of a rollout that was begun since and never opened; absent: there is none, or it is the one that opened last. */
   begun?: string;
   toRelease: string;
-  changes: ComponentChange[];
-  /** Components to stop, in order. Each is confirmed stopped before the next step. */
+  changes: ServiceChange[];
+  /** Services to stop, in order. Each is confirmed stopped before the next step. */
   stop: string[];
-  /** Components that must not run afterwards. */
+  /** Services that must not run afterwards. */
   off: string[];
   /** Users get 503 from the fence until verification has passed. */
   closeGate: boolean;
@@ -88,7 +88,7 @@ export interface RolloutPlan {
   /** Constraints that change, in the order in which they do; absent where the system has none. */
   constraints?: ConstraintChange[];
   maintenanceChanged: boolean;
-  /** Components that will run on a schema that is too new for them, in words; absent: none. */
+  /** Services that will run on a schema that is too new for them, in words; absent: none. */
   schemaAhead?: string[];
   /** Made while the databases were out of reach, from what the pins alone say: to be shown, never to be carried out. */
   assumed?: true;

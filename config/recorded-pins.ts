@@ -13,17 +13,17 @@ import type { DataPinText, Declared } from "./schema.ts";
  */
 export function recordedEdits(declared: Declared, pins: Pins, asked: Pins, unknown: UnknownSecret = refuseUnknown): PinEdit[] {
   const edits: PinEdit[] = [{ path: ["release"], value: pins.release }];
-  for (const [name, pin] of Object.entries(pins.components)) {
-    const now = declared.components[name] ?? {};
+  for (const [name, pin] of Object.entries(pins.services)) {
+    const now = declared.services[name] ?? {};
     if ((now.release ?? pins.release) !== pin.release)
-      edits.push({ path: ["components", name, "release"], value: pin.release === pins.release ? undefined : pin.release });
-    if ((now.run !== "off") !== pin.run) edits.push({ path: ["components", name, "run"], value: pin.run ? undefined : "off" });
-    if (now.restart !== pin.restart) edits.push({ path: ["components", name, "restart"], value: pin.restart });
-    const came = declared.releases[pin.release]?.components[name]?.config;
+      edits.push({ path: ["services", name, "release"], value: pin.release === pins.release ? undefined : pin.release });
+    if ((now.run !== "off") !== pin.run) edits.push({ path: ["services", name, "run"], value: pin.run ? undefined : "off" });
+    if (now.restart !== pin.restart) edits.push({ path: ["services", name, "restart"], value: pin.restart });
+    const came = declared.releases[pin.release]?.services[name]?.config;
     for (const [key, value] of settings(now.config, came, pin.config)) {
-      if (!isReference(pin.config[key])) edits.push({ path: ["components", name, "config", key], value });
+      if (!isReference(pin.config[key])) edits.push({ path: ["services", name, "config", key], value });
       // What the release came with comes back with it.
-      else if (now.config?.[key] !== undefined && asked.components[name]?.config[key] !== pin.config[key]) unknown(name, key);
+      else if (now.config?.[key] !== undefined && asked.services[name]?.config[key] !== pin.config[key]) unknown(name, key);
     }
   }
   if (canonical(asked.data) !== canonical(pins.data)) edits.push({ path: ["data"], value: dataText(pins.data) });
@@ -46,10 +46,10 @@ function differing<T>(written: Record<string, T> = {}, came: Record<string, T> =
 }
 
 /** Told of a setting whose value was another secret: it stays as it is declared now. */
-export type UnknownSecret = (component: string, key: string) => void;
+export type UnknownSecret = (service: string, key: string) => void;
 
-const refuseUnknown: UnknownSecret = (component, key) => {
-  throw new SecretConfigUnknownError(`components.${component}.config.${key}`);
+const refuseUnknown: UnknownSecret = (service, key) => {
+  throw new SecretConfigUnknownError(`services.${service}.config.${key}`);
 };
 
 /** The same of settings, of which `null` takes away one that the release came with. */

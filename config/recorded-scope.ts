@@ -6,8 +6,8 @@ import type { ScopeDefinition, SystemDefinition } from "./system/definition.ts";
 export interface RecordedScope {
   /** Null: none is declared, or the pins contradict it. */
   scope: string | null;
-  /** The one component it is for; absent: it is for none in particular. */
-  component?: string;
+  /** The one service it is for; absent: it is for none in particular. */
+  service?: string;
   /** How the pins contradict what is declared, in words. */
   misfit?: string;
 }
@@ -25,16 +25,16 @@ export interface ScopeQuestion {
 export function recordedScope(question: ScopeQuestion): RecordedScope {
   const { scope: declared, definition } = question;
   if (declared === null) return { scope: null };
-  const { name, component } = declared;
+  const { name, service } = declared;
   const scope = definition.scopes[name];
   const why = scope === undefined ? "there is no such scope" : contradiction(scope, question);
-  if (why === null) return { scope: name, ...(component === undefined ? {} : { component }) };
+  if (why === null) return { scope: name, ...(service === undefined ? {} : { service }) };
   return { scope: null, misfit: `backout:scope "${name}" is not recorded: ${why}; remove it, or pin what it asks for` };
 }
 
-/** A scope in words, with the component it is for. */
-export function scopeText(scope: string, component: string | undefined): string {
-  return component === undefined ? scope : `${scope} of ${component}`;
+/** A scope in words, with the service it is for. */
+export function scopeText(scope: string, service: string | undefined): string {
+  return service === undefined ? scope : `${scope} of ${service}`;
 }
 
 /** The first thing that the scope asks for and the pins do not say. */
@@ -42,9 +42,9 @@ function contradiction({ pins }: ScopeDefinition, { scope, from, to, unfinished,
   if (from === null) return "it is a way back, and nothing is deployed yet";
   if (standsAfter(order, to.release, from.release)) return `it is a way back, and ${to.release} stands after ${from.release} in the ledger`;
   if (pins.release === "to" && to.release === from.release && !unfinished) return `it takes the release back, and ${to.release} stays`;
-  const asked = { ...pins.components, ...(scope?.component === undefined ? {} : { [scope.component]: pins.component ?? {} }) };
+  const asked = { ...pins.services, ...(scope?.service === undefined ? {} : { [scope.service]: pins.service ?? {} }) };
   for (const [name, { release, run }] of Object.entries(asked)) {
-    const [before, after] = [from.components[name], to.components[name]];
+    const [before, after] = [from.services[name], to.services[name]];
     if (before === undefined || after === undefined) continue;
     if (release === "to" && standsAfter(order, after.release, before.release))
       return `it takes ${name} back, and ${after.release} stands after ${before.release} in the ledger`;

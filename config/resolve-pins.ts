@@ -1,7 +1,7 @@
 /** From what is declared to the pins of a stack: everything a declaration can be wrong in is found here. */
 import type { Declared, DataPinText } from "./schema.ts";
 import type { SystemDefinition } from "./system/definition.ts";
-import { type Pins, type ComponentPin, type DataPin, parseDataPin } from "./pins.ts";
+import { type Pins, type ServicePin, type DataPin, parseDataPin } from "./pins.ts";
 import { DeclaredStateError, suggestion, DeclaredStateErrors } from "./errors.ts";
 import { own } from "./own.ts";
 import { runsOn } from "./schema-ahead.ts";
@@ -9,7 +9,7 @@ import { resolveConstraints, declaredDefinitions } from "./constraints.ts";
 import { wrongRepair } from "./repairs.ts";
 
 /**
- * @throws DeclaredStateErrors for an unknown release, component, database, flag source or blocked release.
+ * @throws DeclaredStateErrors for an unknown release, service, database, flag source or blocked release.
  */
 export function resolvePins(declared: Declared, definition: SystemDefinition): Pins {
   const errors: DeclaredStateError[] = [];
@@ -29,31 +29,31 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
     return incident === undefined;
   };
   known("release", declared.release);
-  for (const name of Object.keys(declared.components))
-    if (!Object.hasOwn(definition.components, name))
+  for (const name of Object.keys(declared.services))
+    if (!Object.hasOwn(definition.services, name))
       fail(
-        `components.${name}`,
+        `services.${name}`,
         name,
-        `${definition.name} has no such component, only ${Object.keys(definition.components).join(", ")}${suggestion(name, Object.keys(definition.components))}`,
+        `${definition.name} has no such service, only ${Object.keys(definition.services).join(", ")}${suggestion(name, Object.keys(definition.services))}`,
       );
-  const components: Record<string, ComponentPin> = {};
-  for (const name of Object.keys(definition.components)) {
-    const pin = own(declared.components, name) ?? {};
+  const services: Record<string, ServicePin> = {};
+  for (const name of Object.keys(definition.services)) {
+    const pin = own(declared.services, name) ?? {};
     const release = pin.release ?? declared.release;
-    if (pin.release !== undefined && !known(`components.${name}.release`, pin.release)) continue;
-    const artefact = own(own(declared.releases, release)?.components, name);
+    if (pin.release !== undefined && !known(`services.${name}.release`, pin.release)) continue;
+    const artefact = own(own(declared.releases, release)?.services, name);
     if (artefact === undefined) {
       const entry = own(declared.releases, release);
-      if (entry !== undefined) fail(`releases.${release}.components`, Object.keys(entry.components), `lacks ${name}`);
+      if (entry !== undefined) fail(`releases.${release}.services`, Object.keys(entry.services), `lacks ${name}`);
       continue;
     }
-    components[name] = { release, run: pin.run !== "off", config: configOf(artefact.config, pin.config), artefact };
-    if (pin.restart !== undefined) components[name].restart = pin.restart;
+    services[name] = { release, run: pin.run !== "off", config: configOf(artefact.config, pin.config), artefact };
+    if (pin.restart !== undefined) services[name].restart = pin.restart;
   }
   const databases = Object.keys(definition.databases);
   const needs: Record<string, string> = {};
-  // A component pinned apart to a newer release needs that one's schema.
-  const pinnedReleases = new Set([declared.release, ...Object.values(components).map((pin) => pin.release)]);
+  // A service pinned apart to a newer release needs that one's schema.
+  const pinnedReleases = new Set([declared.release, ...Object.values(services).map((pin) => pin.release)]);
   for (const database of databases) {
     const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
     for (const release of pinnedReleases) {
@@ -71,7 +71,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   const made = runsOn(
     definition,
     declared.releases,
-    Object.fromEntries(Object.entries(components).map(([name, pin]) => [name, pin.release])),
+    Object.fromEntries(Object.entries(services).map(([name, pin]) => [name, pin.release])),
   );
   requireScope(declared, definition, fail);
   const data = resolveData(declared.data, databases, fail);
@@ -82,7 +82,7 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   if (errors.length > 0) throw new DeclaredStateErrors(errors);
   return {
     release: declared.release,
-    components,
+    services,
     data,
     needs,
     ...(made === undefined ? {} : { runsOn: made }),
@@ -130,10 +130,10 @@ export function requirePlaces(
 }
 
 /** Which ports a system has: of each listener, and of whatever listens behind it; a worker has one where it has a health endpoint. */
-export function portsOf({ components, listeners }: SystemDefinition): { required: string[]; known: string[] } {
-  const behind = Object.values(listeners).flatMap(({ component, routes = {} }) => [component, ...Object.values(routes)]);
-  const upstreams = [...new Set(behind)].filter((name) => own(components, name)?.kind !== "static").map((name) => `${name}-upstream`);
-  const alone = Object.entries(components).filter(([name, { kind }]) => kind !== "static" && !behind.includes(name));
+export function portsOf({ services, listeners }: SystemDefinition): { required: string[]; known: string[] } {
+  const behind = Object.values(listeners).flatMap(({ service, routes = {} }) => [service, ...Object.values(routes)]);
+  const upstreams = [...new Set(behind)].filter((name) => own(services, name)?.kind !== "static").map((name) => `${name}-upstream`);
+  const alone = Object.entries(services).filter(([name, { kind }]) => kind !== "static" && !behind.includes(name));
   const required = [
     ...Object.keys(listeners),
     ...upstreams,
@@ -173,7 +173,7 @@ export function requirePorts(
   }
 }
 
-/** A scope that there is, for one component exactly where it is for one. */
+/** A scope that there is, for one service exactly where it is for one. */
 export function requireScope(
   { scope }: Declared,
   definition: SystemDefinition,
@@ -181,16 +181,15 @@ export function requireScope(
 ): void {
   if (scope === undefined) return;
   const known = Object.keys(definition.scopes);
-  const components = Object.keys(definition.components);
-  const { name, component } = scope;
+  const services = Object.keys(definition.services);
+  const { name, service } = scope;
   if (!known.includes(name))
     return fail("scope", name, `${definition.name} has no such scope, only ${known.join(", ")}${suggestion(name, known)}`);
-  const forOne = definition.scopes[name]!.pins.component !== undefined;
-  if (component === undefined) {
-    if (forOne) fail("scope", name, `it is for one component: write {name: ${name}, component: <one of ${components.join(", ")}>}`);
-  } else if (!forOne) fail("scope.component", component, `${name} says itself which components it is for: write the scope's name alone`);
-  else if (!components.includes(component))
-    fail("scope.component", component, `not one of ${components.join(", ")}${suggestion(component, components)}`);
+  const forOne = definition.scopes[name]!.pins.service !== undefined;
+  if (service === undefined) {
+    if (forOne) fail("scope", name, `it is for one service: write {name: ${name}, service: <one of ${services.join(", ")}>}`);
+  } else if (!forOne) fail("scope.service", service, `${name} says itself which services it is for: write the scope's name alone`);
+  else if (!services.includes(service)) fail("scope.service", service, `not one of ${services.join(", ")}${suggestion(service, services)}`);
 }
 
 export function resolveData(

@@ -1,7 +1,7 @@
-/** Components that would run, or do run, on a schema their release knows nothing of: the application went back, the database did not. Pure. */
+/** Services that would run, or do run, on a schema their release knows nothing of: the application went back, the database did not. Pure. */
 import type { SystemDefinition } from "./system/definition.ts";
 
-/** Newest migration a component's release was made for, by component and database. Only of databases whose newer schema breaks older releases. */
+/** Newest migration a service's release was made for, by service and database. Only of databases whose newer schema breaks older releases. */
 export type RunsOn = Record<string, Record<string, string>>;
 
 /** What the ledger's releases were made for; undefined where no database minds. */
@@ -13,27 +13,27 @@ export function runsOn(
   const minding = Object.entries(definition.databases).filter(([, { newerSchema }]) => newerSchema === "breaks");
   if (minding.length === 0) return undefined;
   return Object.fromEntries(
-    Object.entries(running).map(([component, release]) => [
-      component,
+    Object.entries(running).map(([service, release]) => [
+      service,
       Object.fromEntries(
         minding.flatMap(([database]) => {
           const newest = release === null ? undefined : releases[release]?.schema[database];
-          return newest !== undefined && definition.components[component]?.databases.includes(database) ? [[database, newest]] : [];
+          return newest !== undefined && definition.services[service]?.databases.includes(database) ? [[database, newest]] : [];
         }),
       ),
     ]),
   );
 }
 
-/** One line for each component that is behind its database. @param applied migrations the database has, by database; absent: not known */
+/** One line for each service that is behind its database. @param applied migrations the database has, by database; absent: not known */
 export function schemaAhead(definition: SystemDefinition, wanted: RunsOn, applied: Record<string, readonly string[]>): string[] {
-  return Object.entries(wanted).flatMap(([component, databases]) =>
+  return Object.entries(wanted).flatMap(([service, databases]) =>
     Object.entries(databases).flatMap(([database, newest]) => {
       const order = definition.databases[database]?.migrations.map(({ name }) => name) ?? [];
       const beyond = order.slice(order.indexOf(newest) + 1).filter((name) => applied[database]?.includes(name));
       if (beyond.length === 0) return [];
       return [
-        `${component} is made for ${database} up to ${newest}, which has ${beyond.join(", ")} as well: ` +
+        `${service} is made for ${database} up to ${newest}, which has ${beyond.join(", ")} as well: ` +
           "it was taken back and the database was not. Take the database back, too: a scope that restores or takes migrations back",
       ];
     }),

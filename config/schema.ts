@@ -20,7 +20,7 @@ const releaseName = z
 /** YAML writes `off` and `on` as words or as booleans, depending on who parsed it. */
 const onOff = z.preprocess((value) => (value === true ? "on" : value === false ? "off" : value), z.enum(["on", "off"]));
 
-/** The exact build of one component. Tags move, so none is accepted. */
+/** The exact build of one service. Tags move, so none is accepted. */
 export const artefactSchema = z
   .strictObject({
     /** Release folder, relative to the project. */
@@ -55,7 +55,7 @@ const constraintState = z.enum(["enforced", "unvalidated", "dropped"]);
 export const ledgerReleaseSchema = z.strictObject({
   /** Newest migration the release needs, by database. */
   schema: z.record(name, name).default({}),
-  components: z.record(name, artefactSchema),
+  services: z.record(name, artefactSchema),
   flags: z.record(name, z.boolean()).optional(),
   /** Name under which version control knows this state, e.g. `pre-deployment-20251121-0930`: recorded once, never made up again. */
   tag: name.optional(),
@@ -63,12 +63,12 @@ export const ledgerReleaseSchema = z.strictObject({
   constraints: z.record(name, constraintState).optional(),
 });
 
-export const componentPinSchema = z.strictObject({
+export const servicePinSchema = z.strictObject({
   release: releaseName.optional(),
   /** Over what the ledger recorded; `null` takes away what it did. */
   config: z.record(name, z.string().nullable()).optional(),
   run: onOff.optional(),
-  /** Raised by one, the component is started anew although nothing else of it changes. */
+  /** Raised by one, the service is started anew although nothing else of it changes. */
   restart: z.number().int().min(1, "counts from 1").optional(),
 });
 
@@ -111,10 +111,10 @@ export const freezeSchema = z.preprocess(
 );
 export type Freeze = NonNullable<z.infer<typeof freezeSchema>>;
 
-/** Which scope the pins are those of; with the component, where the scope is for one. */
+/** Which scope the pins are those of; with the service, where the scope is for one. */
 export const scopeSchema = z.preprocess(
   (value) => (value === "" || value === null ? undefined : typeof value === "string" ? { name: value } : value),
-  z.strictObject({ name, component: name.optional() }).optional(),
+  z.strictObject({ name, service: name.optional() }).optional(),
 );
 
 const port = z.number().int().min(1).max(65535);
@@ -125,7 +125,7 @@ export const serverSchema = z.union([
     embedded: z.literal(true),
     port,
     driver: z.enum(["template", "dump"]).default("template"),
-    /** Roles of components that do not use backout's: let in with it, before users are. */
+    /** Roles of services that do not use backout's: let in with it, before users are. */
     admits: z.array(name).optional(),
     /** Name of the live database on the server, by database of the definition; its own name unless given. */
     databases: z.record(name, name).default({}),
@@ -136,7 +136,7 @@ export const serverSchema = z.union([
     port: port.default(5432),
     /** backout's administrative role. */
     user: name,
-    /** Roles of components that do not use backout's: let in with it, before users are. */
+    /** Roles of services that do not use backout's: let in with it, before users are. */
     admits: z.array(name).optional(),
     passwordFile: z.string().optional(),
     /** `in-place`: for a hosted database that cannot be renamed, by its owner. */
@@ -164,14 +164,14 @@ export const declaredSchema = z.strictObject({
   server: serverSchema.optional(),
   /** Password of the administrative role on a server that is not embedded; set it with `pulumi config set --secret`. */
   serverPassword: z.string().optional(),
-  /** Port of each public listener and of each component behind it. */
+  /** Port of each public listener and of each service behind it. */
   ports: z.record(name, port).default({}),
   /** File of each SQLite database, relative to the project. */
   files: z.record(name, name).default({}),
   releases: z.record(releaseName, ledgerReleaseSchema).refine((releases) => Object.keys(releases).length > 0, "needs at least one release"),
   release: releaseName,
   scope: scopeSchema,
-  components: z.record(name, componentPinSchema).default({}),
+  services: z.record(name, servicePinSchema).default({}),
   data: z.union([dataPinSchema, z.record(name, dataPinSchema)]).default("current"),
   schema: z.enum(["keep", "mark", "down"]).default("keep"),
   flags: z.record(name, z.boolean()).default({}),
@@ -202,13 +202,13 @@ export const declaredSchema = z.strictObject({
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
   standby: z.enum(["deploy", "always", "never"]).default("deploy"),
   newWrites: z.enum(["export", "reapply", "reject"]).default("export"),
-  /** Other ways to finish a rollback that failed, by name: another place for the components, or an environment made anew from the snapshot. */
+  /** Other ways to finish a rollback that failed, by name: another place for the services, or an environment made anew from the snapshot. */
   alternatives: z
     .record(
       name,
       z.strictObject({
         title: z.string().optional(),
-        /** Where the components run then. */
+        /** Where the services run then. */
         target: z.enum(["process", "docker"]).optional(),
         /** Ports that differ then, by name. */
         ports: z.record(name, port).default({}),

@@ -1,6 +1,6 @@
 /** A scope is a name for a set of pins: the edits a person would make. Pure. */
 import { UsageError, suggestion } from "./errors.ts";
-import type { ComponentScope, SystemDefinition } from "./system/definition.ts";
+import type { ServiceScope, SystemDefinition } from "./system/definition.ts";
 import { own } from "./own.ts";
 import type { PinEdit } from "./edit.ts";
 import { repairsOf } from "./repairs.ts";
@@ -28,50 +28,49 @@ export interface ScopeTarget {
   block: { release: string; incident: string } | null;
   /** When a freeze is set, ISO 8601; told to people, and nothing else depends on it. */
   at?: string;
-  /** The one component the scope is for; only for scopes that need it. */
-  component?: string;
+  /** The one service the scope is for; only for scopes that need it. */
+  service?: string;
   /**
-   * What changes in what is declared over the recorded settings of a component, so that they are as before: `null` takes a recorded one away,
-   * undefined leaves it as recorded. Of a component that is left out everything that is declared over them goes.
+   * What changes in what is declared over the recorded settings of a service, so that they are as before: `null` takes a recorded one away,
+   * undefined leaves it as recorded. Of a service that is left out everything that is declared over them goes.
    */
   overrides?: Readonly<Record<string, Readonly<Record<string, string | null | undefined>>>>;
-  /** How often each component was asked to start anew before. */
+  /** How often each service was asked to start anew before. */
   restarts?: Record<string, number>;
 }
 
-/** A scope for one component was given none, or one that there is not; or another scope was given one. */
-export class ScopeComponentError extends UsageError {
+/** A scope for one service was given none, or one that there is not; or another scope was given one. */
+export class ScopeServiceError extends UsageError {
   readonly scope: string;
-  readonly component: string | undefined;
-  constructor(scope: string, component: string | undefined, known: string[]) {
+  readonly service: string | undefined;
+  constructor(scope: string, service: string | undefined, known: string[]) {
     super(
-      component === undefined
-        ? `scope "${scope}" is for one component: name it with --component (${known.join(", ")})`
+      service === undefined
+        ? `scope "${scope}" is for one service: name it with --service (${known.join(", ")})`
         : known.length === 0
-          ? `scope "${scope}" says itself which components it is for: leave --component "${component}" away`
-          : `--component "${component}" is not one of ${known.join(", ")}${suggestion(component, known)}`,
+          ? `scope "${scope}" says itself which services it is for: leave --service "${service}" away`
+          : `--service "${service}" is not one of ${known.join(", ")}${suggestion(service, known)}`,
     );
-    this.name = "ScopeComponentError";
+    this.name = "ScopeServiceError";
     this.scope = scope;
-    this.component = component;
+    this.service = service;
   }
 }
 
-/** What the scope asks of each component. @throws ScopeComponentError */
+/** What the scope asks of each service. @throws ScopeServiceError */
 export function askedOf(
   definition: SystemDefinition,
-  { scope, component }: Pick<ScopeTarget, "scope" | "component">,
-): Record<string, ComponentScope> {
+  { scope, service }: Pick<ScopeTarget, "scope" | "service">,
+): Record<string, ServiceScope> {
   const { pins } = definition.scopes[scope]!;
-  const known = pins.component === undefined ? [] : Object.keys(definition.components);
-  if (pins.component === undefined && component === undefined) return pins.components ?? {};
-  if (pins.component === undefined || component === undefined || !known.includes(component))
-    throw new ScopeComponentError(scope, component, known);
-  return { ...pins.components, [component]: pins.component };
+  const known = pins.service === undefined ? [] : Object.keys(definition.services);
+  if (pins.service === undefined && service === undefined) return pins.services ?? {};
+  if (pins.service === undefined || service === undefined || !known.includes(service)) throw new ScopeServiceError(scope, service, known);
+  return { ...pins.services, [service]: pins.service };
 }
 
 export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): PinEdit[] {
-  const { scope, to, snapshots, with: given, block, at, component: one, overrides = {}, restarts = {} } = target;
+  const { scope, to, snapshots, with: given, block, at, service: one, overrides = {}, restarts = {} } = target;
   const found = own(definition.scopes, scope);
   if (found === undefined) throw new UnknownScopeError(scope, Object.keys(definition.scopes));
   const { pins } = found;
@@ -79,14 +78,13 @@ export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): P
   const edits: PinEdit[] = [];
   if (pins.release === "to") {
     edits.push({ path: ["release"], value: to });
-    for (const component of Object.keys(definition.components))
-      edits.push({ path: ["components", component, "release"], value: undefined });
+    for (const service of Object.keys(definition.services)) edits.push({ path: ["services", service, "release"], value: undefined });
   }
-  for (const [component, pin] of Object.entries(asked)) {
-    if (pin.release === "to") edits.push({ path: ["components", component, "release"], value: to });
-    if (pin.run !== undefined) edits.push({ path: ["components", component, "run"], value: pin.run });
-    edits.push(...configEdits(component, pin.config, overrides[component]));
-    if (pin.restart === true) edits.push({ path: ["components", component, "restart"], value: (restarts[component] ?? 0) + 1 });
+  for (const [service, pin] of Object.entries(asked)) {
+    if (pin.release === "to") edits.push({ path: ["services", service, "release"], value: to });
+    if (pin.run !== undefined) edits.push({ path: ["services", service, "run"], value: pin.run });
+    edits.push(...configEdits(service, pin.config, overrides[service]));
+    if (pin.restart === true) edits.push({ path: ["services", service, "restart"], value: (restarts[service] ?? 0) + 1 });
   }
   if (pins.data === "snapshot") {
     const names = Object.values(snapshots);
@@ -104,21 +102,21 @@ export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): P
   if (pins.maintenance !== undefined)
     edits.push({ path: ["maintenance"], value: pins.maintenance.mode === "off" ? "off" : { ...pins.maintenance } });
   if (pins.freeze !== undefined) edits.push({ path: ["freeze"], value: { ...pins.freeze, ...(at === undefined ? {} : { since: at }) } });
-  edits.push({ path: ["scope"], value: one === undefined ? scope : { name: scope, component: one } });
+  edits.push({ path: ["scope"], value: one === undefined ? scope : { name: scope, service: one } });
   if (block !== null && pins.release === "to") edits.push({ path: ["blocked", block.release], value: block.incident });
   return edits;
 }
 
 /** One line for each setting, so that what stays, an encrypted one for example, stays as it is written. */
 function configEdits(
-  component: string,
-  asked: ComponentScope["config"],
+  service: string,
+  asked: ServiceScope["config"],
   changes: Readonly<Record<string, string | null | undefined>> | undefined,
 ): PinEdit[] {
   if (asked === undefined) return [];
-  const edit = (key: string): PinEdit => ({ path: ["components", component, "config", key], value: changes?.[key] });
+  const edit = (key: string): PinEdit => ({ path: ["services", service, "config", key], value: changes?.[key] });
   if (asked !== "ledger") return asked.filter((key) => changes === undefined || key in changes).map(edit);
-  return changes === undefined ? [{ path: ["components", component, "config"], value: undefined }] : Object.keys(changes).map(edit);
+  return changes === undefined ? [{ path: ["services", service, "config"], value: undefined }] : Object.keys(changes).map(edit);
 }
 
 function repairPin(
@@ -139,13 +137,13 @@ function repairPin(
   return databases.length === 1 && pins[0] !== undefined ? pins[0][1] : Object.fromEntries(pins);
 }
 
-/** The pins of a deployment: the release for every component, everything running, nothing in maintenance, the data as it is, no scope. */
+/** The pins of a deployment: the release for every service, everything running, nothing in maintenance, the data as it is, no scope. */
 export function deployEdits(definition: SystemDefinition, release: string): PinEdit[] {
   const edits: PinEdit[] = [{ path: ["release"], value: release }];
-  for (const component of Object.keys(definition.components)) {
-    edits.push({ path: ["components", component, "release"], value: undefined });
-    edits.push({ path: ["components", component, "run"], value: undefined });
-    edits.push({ path: ["components", component, "restart"], value: undefined });
+  for (const service of Object.keys(definition.services)) {
+    edits.push({ path: ["services", service, "release"], value: undefined });
+    edits.push({ path: ["services", service, "run"], value: undefined });
+    edits.push({ path: ["services", service, "restart"], value: undefined });
   }
   edits.push({ path: ["data"], value: "current" }, { path: ["schema"], value: "keep" }, { path: ["maintenance"], value: "off" });
   edits.push({ path: ["scope"], value: undefined });

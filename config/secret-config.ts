@@ -1,6 +1,6 @@
 /**
- * Configuration of components that is encrypted in the stack file. In the pins, and so in state and records, stand references with a salted hash;
- * the values travel with the site, which is a secret as a whole, to where a component is started.
+ * Configuration of services that is encrypted in the stack file. In the pins, and so in state and records, stand references with a salted hash;
+ * the values travel with the site, which is a secret as a whole, to where a service is started.
  */
 import { DeclaredStateError, DeclaredStateErrors, NAMESPACE } from "./errors.ts";
 import type { Pins } from "./pins.ts";
@@ -11,7 +11,7 @@ import type { Site } from "./site.ts";
 const REFERENCE = /^secret:[0-9a-f]{16}$/;
 
 /** Keys below which the values of a configuration may be encrypted; nobody can tell which of them are, so all count as secret. */
-const OF_CONFIGURATION = ["components", "releases"];
+const OF_CONFIGURATION = ["services", "releases"];
 const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword"];
 
 /** Whether a recorded value of a configuration is a reference. */
@@ -46,7 +46,7 @@ export function requireNoOtherSecrets(keys: string[]): void {
         new DeclaredStateError(
           `${NAMESPACE}:${key}`,
           "(a secret)",
-          `it is shown and recorded as it is: set it without --secret. Secret may be values of a component's configuration, and ${NAMESPACE}:serverPassword`,
+          `it is shown and recorded as it is: set it without --secret. Secret may be values of a service's configuration, and ${NAMESPACE}:serverPassword`,
         ),
     ),
   );
@@ -64,13 +64,13 @@ export function hideSecretConfig(pins: Pins, site: Site, keys: string[]): { pins
         return [key, reference];
       }),
     );
-  const components = Object.fromEntries(
-    Object.entries(pins.components).map(([name, { config, artefact, ...pin }]) => [
+  const services = Object.fromEntries(
+    Object.entries(pins.services).map(([name, { config, artefact, ...pin }]) => [
       name,
       { ...pin, config: hide(config), artefact: artefact.config === undefined ? artefact : { ...artefact, config: hide(artefact.config) } },
     ]),
   );
-  return { pins: { ...pins, components }, site: { ...site, secretConfig } };
+  return { pins: { ...pins, services }, site: { ...site, secretConfig } };
 }
 
 /** A configuration with values in place of references. @throws SecretConfigUnknownError */

@@ -47,7 +47,7 @@ export interface Site {
 export const EMBEDDED_USER = "backout";
 type Named = Pick<Site, "stack" | "system" | "name">;
 
-/** Role of the stack's components: reads and writes rows, owns nothing. Of one stack alone: another stack on the same server has its own. */
+/** Role of the stack's services: reads and writes rows, owns nothing. Of one stack alone: another stack on the same server has its own. */
 export function servicesRole(site: Named): string {
   return derivedName(roleBase(site), "_services");
 }
@@ -57,7 +57,7 @@ export function ownerRole(site: Named): string {
   return derivedName(roleBase(site), "_owner");
 }
 
-/** Who is let in before users are: the components' role, and those that components have of their own. */
+/** Who is let in before users are: the services' role, and those that services have of their own. */
 export function admittedWith(site: Site): { servicesRole: string; admits: readonly string[] } {
   return { servicesRole: servicesRole(site), admits: site.server?.admits ?? [] };
 }
@@ -211,12 +211,12 @@ export function secretFile(site: Pick<Site, "home">, name: string): string {
   return join(site.home, "secrets", name);
 }
 
-/** How components reach one database: a connection string, or the absolute path of a SQLite file. */
+/** How services reach one database: a connection string, or the absolute path of a SQLite file. */
 export function databaseUrl(site: Site, definition: SystemDefinition, database: string): string {
   return definition.databases[database]?.engine === "sqlite" ? liveFile(site, database) : servicesUrl(site, database);
 }
 
-/** Connection string of the components for one PostgreSQL database. */
+/** Connection string of the services for one PostgreSQL database. */
 export function servicesUrl(site: Site, database: string): string {
   const { host, port } = endpointOf(site);
   const at = isIPv6(host) ? `[${host}]` : host;
@@ -240,8 +240,8 @@ export function gatePassFile(site: Pick<Site, "home">): string {
 export function processFolder(site: Pick<Site, "home">): string {
   return join(site.home, "processes");
 }
-export function publishedFolder(site: Pick<Site, "home">, component: string): string {
-  return join(site.home, "sites", component);
+export function publishedFolder(site: Pick<Site, "home">, service: string): string {
+  return join(site.home, "sites", service);
 }
 
 export function exportFolder(site: Pick<Site, "home">, runId: string, database: string): string {

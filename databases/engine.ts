@@ -114,7 +114,7 @@ export interface DatabaseEngine {
   /** Rows written since the snapshot while the live database is open: counted, or estimated where counting would take long. */
   rowsAtRisk(at: Looking & { state: StateStore }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk>;
 
-  /** Makes the components' own role what the stack's secrets say. */
+  /** Makes the services' own role what the stack's secrets say. */
   ensureServices(at: Looking & { state: StateStore }): Promise<void>;
 
   /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @param applied what its ledger says */

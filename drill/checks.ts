@@ -140,9 +140,9 @@ export function contentCheck(differences: readonly ContentDifference[], rows: nu
   return failed(name, told.join("; "));
 }
 
-/** A component as it answers from outside. */
+/** A service as it answers from outside. */
 export interface SeenRelease {
-  component: string;
+  service: string;
   /** Null: declared to be stopped. */
   pinned: string | null;
   /** Release it says it is; null: nobody answered. */
@@ -156,11 +156,9 @@ export function releasesCheck(seen: readonly SeenRelease[]): CheckResult {
   if (wrong.length > 0)
     return failed(
       name,
-      wrong
-        .map(({ component, pinned, seen: release }) => `${component} answers as ${words(release)}, pinned is ${words(pinned)}`)
-        .join("; "),
+      wrong.map(({ service, pinned, seen: release }) => `${service} answers as ${words(release)}, pinned is ${words(pinned)}`).join("; "),
     );
-  return passed(name, seen.map(({ component, seen: release }) => `${component} ${release ?? "stopped"}`).join(", "));
+  return passed(name, seen.map(({ service, seen: release }) => `${service} ${release ?? "stopped"}`).join(", "));
 }
 
 /** Loss by content: nothing acknowledged may be nowhere, wrong, or back from the dead. */

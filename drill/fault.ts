@@ -39,8 +39,8 @@ export async function switchFaultOn(
 
 /** As somebody does who changes a setting: a line in the stack file, and the update. */
 async function configure({ stack }: Stage, overrides: Record<string, Record<string, string>>): Promise<void> {
-  const edits = Object.entries(overrides).flatMap(([component, config]) =>
-    Object.entries(config).map(([key, value]): PinEdit => ({ path: ["components", component, "config", key], value })),
+  const edits = Object.entries(overrides).flatMap(([service, config]) =>
+    Object.entries(config).map(([key, value]): PinEdit => ({ path: ["services", service, "config", key], value })),
   );
   writeFileSync(stack.file, editPins(readFileSync(stack.file, "utf8"), edits));
   const { code, output } = await runPulumi({

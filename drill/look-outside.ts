@@ -10,14 +10,14 @@ export async function releasesOutside(stage: Stage): Promise<SeenRelease[]> {
   const { pins } = await pinsNow(stage);
   const { definition, site } = stage;
   const seen: SeenRelease[] = [];
-  for (const [component, pin] of Object.entries(pins.components)) {
-    const described = definition.components[component];
-    const behindGate = Object.hasOwn(definition.listeners, component);
+  for (const [service, pin] of Object.entries(pins.services)) {
+    const described = definition.services[service];
+    const behindGate = Object.hasOwn(definition.listeners, service);
     if (described === undefined || (described.health === undefined && described.kind !== "static")) continue;
-    if (!behindGate && site.ports[component] === undefined) continue;
+    if (!behindGate && site.ports[service] === undefined) continue;
     const path = described.kind === "static" ? "/" : (described.health?.path ?? "/");
-    const release = versionIn(await textAt(`${urlOf(stage, component)}${path}`), described.kind === "static");
-    seen.push({ component, pinned: pin.run || described.kind === "static" ? pin.release : null, seen: release });
+    const release = versionIn(await textAt(`${urlOf(stage, service)}${path}`), described.kind === "static");
+    seen.push({ service, pinned: pin.run || described.kind === "static" ? pin.release : null, seen: release });
   }
   return seen;
 }

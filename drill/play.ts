@@ -49,7 +49,7 @@ export async function play(facts: DrillFacts, folder: string, name: string, engi
       if (restores) checks.push(standbyCheck(standby));
     });
   const secret = (wanted: string): string => definedSecret(stage.site, stage.definition, wanted);
-  const witness = await startWitness({ drill: folder }, drill.witness, urlOf(stage, drill.witness.component), secret);
+  const witness = await startWitness({ drill: folder }, drill.witness, urlOf(stage, drill.witness.service), secret);
   let hindrance: Hindrance = NO_HINDRANCE;
   try {
     await clock.phase("fault", () => breakIt(facts, stage, witness));
@@ -91,8 +91,8 @@ async function seed(stage: Stage, rows: number): Promise<Record<string, Contents
   return contents;
 }
 
-function componentOf({ request }: DrillFacts): string[] {
-  return request.component === null ? [] : ["--component", request.component];
+function serviceOf({ request }: DrillFacts): string[] {
+  return request.service === null ? [] : ["--service", request.service];
 }
 
 function standbyCheck(standby: boolean): CheckResult {
@@ -129,7 +129,7 @@ async function previewOf(facts: DrillFacts, stage: Stage, given: string[]): Prom
     definition.drill.to,
     "--scope",
     facts.request.scope,
-    ...componentOf(facts),
+    ...serviceOf(facts),
     ...given,
   ]);
   if (json?.preview == null || failure !== null) throw new DrillStoppedError("preview", failure ?? "the preview tells nothing");
@@ -154,13 +154,13 @@ async function goBack(
   const { definition, stack } = stage;
   const { clock, request, checks, runId } = facts;
   const from = Date.now();
-  const watch = watchGate(urlOf(stage, definition.drill.witness.component));
+  const watch = watchGate(urlOf(stage, definition.drill.witness.service));
   const wish = [
     "--to",
     definition.drill.to,
     "--scope",
     request.scope,
-    ...componentOf(facts),
+    ...serviceOf(facts),
     "--yes",
     "--incident",
     runId.toUpperCase(),

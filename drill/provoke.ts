@@ -37,7 +37,7 @@ async function toldByStatus(stage: Stage): Promise<ReturnType<typeof passed>> {
   const { json, failure } = await runVerb<Status>(stage.stack, "status", []);
   const told = json?.schemaAhead ?? [];
   if (told.length === 0)
-    return failed("told-by-status", failure ?? "status does not say that a component runs on a schema of a newer release");
+    return failed("told-by-status", failure ?? "status does not say that a service runs on a schema of a newer release");
   return passed("told-by-status", told.join("; "));
 }
 
@@ -49,7 +49,7 @@ export interface Hindrance {
 
 export const NO_HINDRANCE: Hindrance = { there: false, end: async () => Promise.resolve() };
 
-/** Takes the component's port as soon as it is free, so that its other release cannot be started there. */
+/** Takes the service's port as soon as it is free, so that its other release cannot be started there. */
 export async function hinder({ site }: Stage, wanted: FaultDefinition["hinder"]): Promise<Hindrance> {
   if (wanted === undefined) return NO_HINDRANCE;
   const port = site.ports[`${wanted.portOf}-upstream`];

@@ -1,4 +1,4 @@
-/** Removes everything a drill made: whoever works on it, its components, gate, server, stand-ins, witness and folder. Looks at what is there, not at what should be. */
+/** Removes everything a drill made: whoever works on it, its services, gate, server, stand-ins, witness and folder. Looks at what is there, not at what should be. */
 import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ export interface DrillFolders {
   /** Home of the ephemeral stack. */
   home: string;
   server: string;
-  /** State folders of supervised processes: components, gate, and the drill's own. */
+  /** State folders of supervised processes: services, gate, and the drill's own. */
   processes: string[];
 }
 

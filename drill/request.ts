@@ -6,7 +6,7 @@ import type { SystemDefinition } from "../config/system/definition.ts";
 export interface DrillWish {
   fault?: string;
   scope?: string;
-  component?: string;
+  service?: string;
   /** What becomes of rows written since. */
   newWrites?: string;
   rows?: string;
@@ -18,8 +18,8 @@ export interface DrillRequest {
   source: OpenStack;
   fault: string;
   scope: string;
-  /** Component the scope is for; null where it is not for one. */
-  component: string | null;
+  /** Service the scope is for; null where it is not for one. */
+  service: string | null;
   /** Arguments of the rollback that say what becomes of rows written since. */
   newWrites: string[];
   /** Rows of data the older release is given. */
@@ -43,10 +43,10 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
   const scope = wish.scope ?? described.scope;
   if (!Object.hasOwn(scopes, scope))
     throw new UsageError(`--scope "${scope}": ${name} has ${Object.keys(scopes).join(", ")}${suggestion(scope, Object.keys(scopes))}`);
-  const component = scopes[scope]?.pins.component === undefined ? null : (wish.component ?? described.component ?? null);
-  if (component === null ? scopes[scope]?.pins.component !== undefined : !Object.hasOwn(source.definition.components, component))
+  const service = scopes[scope]?.pins.service === undefined ? null : (wish.service ?? described.service ?? null);
+  if (service === null ? scopes[scope]?.pins.service !== undefined : !Object.hasOwn(source.definition.services, service))
     throw new UsageError(
-      `--scope "${scope}" is for one component: name it with --component (${Object.keys(source.definition.components).join(", ")})`,
+      `--scope "${scope}" is for one service: name it with --service (${Object.keys(source.definition.services).join(", ")})`,
     );
   const rows = Number(wish.rows ?? DEFAULT_ROWS);
   if (!Number.isInteger(rows) || rows < 1) throw new UsageError(`--rows "${wish.rows}" must be a whole number from 1`);
@@ -56,5 +56,5 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
         `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
       );
   const newWrites = wish.newWrites === undefined ? [] : ["--new-writes", wish.newWrites];
-  return { source, fault, scope, component, newWrites, rows, keep: wish.keep === true, reports };
+  return { source, fault, scope, service, newWrites, rows, keep: wish.keep === true, reports };
 }

@@ -41,7 +41,7 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
   const [port] = await takeFreePorts(1);
   const { data = "current" } = source.definition.scopes[scope]?.pins ?? {};
   const unset = [
-    "components",
+    "services",
     "data",
     "schema",
     "flags",
@@ -75,11 +75,11 @@ function configEdits({ definition, declared }: OpenStack, standIns: readonly Sta
   const urls = Object.fromEntries(standIns.flatMap(({ urlKey, url }) => (urlKey === null ? [] : [[urlKey, url]])));
   const { from, to } = definition.drill;
   return [from, to].flatMap((release) =>
-    Object.entries(definition.components).flatMap(([component, { kind }]): PinEdit[] => {
-      const artefact = declared.releases[release]?.components[component];
+    Object.entries(definition.services).flatMap(([service, { kind }]): PinEdit[] => {
+      const artefact = declared.releases[release]?.services[service];
       if (kind === "static" || artefact === undefined) return [];
       const value = { ...artefact.config, ...urls, ...(release === from ? FAULTS : {}) };
-      return [{ path: ["releases", release, "components", component, "config"], value }];
+      return [{ path: ["releases", release, "services", service, "config"], value }];
     }),
   );
 }
@@ -95,8 +95,8 @@ export function dataPin({ stack }: Stage): string {
   return typeof data === "string" ? data : JSON.stringify(data);
 }
 
-export function urlOf({ site }: Stage, component: string): string {
-  return `http://127.0.0.1:${site.ports[component]}`;
+export function urlOf({ site }: Stage, service: string): string {
+  return `http://127.0.0.1:${site.ports[service]}`;
 }
 
 /** Runs `work` with what faults and probes may use; its sessions end with it, since a cut-over would cut them off. */
@@ -107,12 +107,12 @@ export async function withContext<T>(stage: Stage, work: (context: DrillContext)
   const data = openData(site);
   try {
     return await work({
-      url: (component) => urlOf(stage, component),
+      url: (service) => urlOf(stage, service),
       database: data.database,
       sqlite: data.sqlite,
       secret: (name) => definedSecret(site, definition, name),
-      observe: (component) => target.observe(component),
-      runs: (component) => pins.components[component]?.run ?? false,
+      observe: (service) => target.observe(service),
+      runs: (service) => pins.services[service]?.run ?? false,
       home: site.home,
       folder: standInFolder(folder),
     });

@@ -12,7 +12,7 @@ export interface StandIn {
   name: string;
   port: number;
   url: string;
-  /** Configuration key under which every component is given its URL. */
+  /** Configuration key under which every service is given its URL. */
   urlKey: string | null;
 }
 

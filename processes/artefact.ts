@@ -8,7 +8,7 @@ export interface Artefact {
   path: string;
   /** Of the folder's contents, hexadecimal. */
   sha256: string;
-  component?: string;
+  service?: string;
   release?: string;
 }
 
@@ -95,8 +95,8 @@ async function hashFile(path: string) {
   return hash;
 }
 
-function titleOf({ component, release }: Artefact): string {
-  const what = [component, release].filter((each) => each !== undefined).join(" ");
+function titleOf({ service, release }: Artefact): string {
+  const what = [service, release].filter((each) => each !== undefined).join(" ");
   return what === "" ? "the artefact" : `the artefact of ${what}`;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Supervision of components that run as processes of this machine. No daemon of its own: everything is read from the records, the
+ * Supervision of services that run as processes of this machine. No daemon of its own: everything is read from the records, the
  * process table and the markers each time.
  */
 export { AnotherRunningError, PortTakenError, StartError, StillRunningError } from "./errors.ts";

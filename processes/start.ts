@@ -1,5 +1,5 @@
 /**
- * Starting a component as a process of this machine: detached, so that it outlives whoever started it, and marked in its environment, so
+ * Starting a service as a process of this machine: detached, so that it outlives whoever started it, and marked in its environment, so
  * that a starter killed between starting and recording leaves nothing that nobody knows of.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,7 +41,7 @@ const INHERITED = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 const exits = new Map<string, ExitState>();
 
 /**
- * Starts a component, or says that it already runs so. Orphans of the name are ended first. Resolves as soon as the process exists:
+ * Starts a service, or says that it already runs so. Orphans of the name are ended first. Resolves as soon as the process exists:
  * whether it works is for `waitHealthy` to find out.
  * @throws AnotherRunningError, PortTakenError, StartError, StillRunningError
  */

@@ -1,4 +1,4 @@
-/** A static component's files: every published version stays, and one symbolic link says which is served. */
+/** A static service's files: every published version stays, and one symbolic link says which is served. */
 import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -1,4 +1,4 @@
-/** Stopping components, and making sure that they are. */
+/** Stopping services, and making sure that they are. */
 import { end } from "./end.ts";
 import { StillRunningError } from "./errors.ts";
 import { findByGroup, type ProcessIdentity } from "./identity.ts";

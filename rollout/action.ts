@@ -56,7 +56,7 @@ function needs(definition: SystemDefinition, pins: Pins, database: string, migra
 }
 
 function releasesOf(pins: Pins): string {
-  const releases = new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)]);
+  const releases = new Set([pins.release, ...Object.values(pins.services).map(({ release }) => release)]);
   return [...releases].join(" and ");
 }
 

@@ -5,7 +5,7 @@ import { inLive } from "./inside.ts";
 import { hasTable } from "../databases/shared/tables.ts";
 
 export interface EffectCount {
-  component: string;
+  service: string;
   title: string;
   /** Null: they could not be counted. */
   rows: number | null;
@@ -26,11 +26,11 @@ export async function effectsSince(at: Looking & { state: StateStore }): Promise
           : 0,
       false,
     );
-    const { component, title } = effect;
+    const { service, title } = effect;
     counts.push(
       await counted.then(
-        (rows) => ({ component, title, rows }),
-        (error: Error) => ({ component, title, rows: null, unknown: error.message }),
+        (rows) => ({ service, title, rows }),
+        (error: Error) => ({ service, title, rows: null, unknown: error.message }),
       ),
     );
   }

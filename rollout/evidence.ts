@@ -103,13 +103,13 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
       sessions.set(database, known);
       return (await known).session;
     },
-    get: (component, path, headers = {}) =>
-      fetch(`http://127.0.0.1:${run.site.ports[component]}${path}`, {
+    get: (service, path, headers = {}) =>
+      fetch(`http://127.0.0.1:${run.site.ports[service]}${path}`, {
         headers: { ...headers, "x-backout-pass": verifierPass(run.site) },
         signal: AbortSignal.timeout(TIMEOUT_MS),
       }),
     secret: (name) => definedSecret(run.site, run.definition, name),
-    errorLog: (component, lines) => targetOf(run.site, run.definition).errorLog(component, lines),
+    errorLog: (service, lines) => targetOf(run.site, run.definition).errorLog(service, lines),
     backup: (database, file) => backupOf(run, database, join(folder, file)),
     path: (file) => join(folder, file),
     hash: async (file) => (existsSync(resolve(folder, file)) ? hashOfFile(resolve(folder, file)) : null),

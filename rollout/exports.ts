@@ -1,6 +1,6 @@
 /**
  * The export of rows written since: what was set aside compared with the snapshot it is measured against. It begins as soon as the cut-over has
- * set the data aside, while the components start and are verified; nothing waits for it but the record.
+ * set the data aside, while the services start and are verified; nothing waits for it but the record.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { manifestPath } from "../databases/postgres/export-file.ts";

@@ -11,14 +11,14 @@ export function showFreeze({ reason, since, until }: Freeze): string {
   return `changes are frozen${since === undefined ? "" : ` since ${since}`}: ${reason}${until === undefined ? "" : ` (until the watch ${until} has passed)`}`;
 }
 
-/** Components, and the stack itself, that would run something newer than they do. @param order every release that is known, oldest first */
+/** Services, and the stack itself, that would run something newer than they do. @param order every release that is known, oldest first */
 export function newer(order: readonly string[], from: Pins, to: Pins): string[] {
   const later = (old: string | undefined, now: string): boolean => old !== undefined && standsAfter(order, now, old);
   return [
     ...(later(from.release, to.release) ? [`release ${from.release} → ${to.release}`] : []),
-    ...Object.entries(to.components)
-      .filter(([name, pin]) => later(from.components[name]?.release, pin.release) && pin.release !== to.release)
-      .map(([name, pin]) => `${name} ${from.components[name]!.release} → ${pin.release}`),
+    ...Object.entries(to.services)
+      .filter(([name, pin]) => later(from.services[name]?.release, pin.release) && pin.release !== to.release)
+      .map(([name, pin]) => `${name} ${from.services[name]!.release} → ${pin.release}`),
   ];
 }
 

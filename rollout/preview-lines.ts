@@ -17,12 +17,12 @@ export function previewLines(preview: RolloutPreview): Line[] {
   const say = (line: string): void => void lines.push({ severity: "info", line });
   const warn = (line: string): void => void lines.push({ severity: "warning", line });
   const begun = preview.begun === undefined ? "" : `, then ${preview.begun}, which never opened`;
-  const scope = preview.scope === null ? "" : ` (scope ${scopeText(preview.scope, preview.component)})`;
+  const scope = preview.scope === null ? "" : ` (scope ${scopeText(preview.scope, preview.service)})`;
   say(`${preview.from ?? "nothing"}${begun} → ${preview.to}${scope}`);
   if (preview.misfit !== undefined) warn(preview.misfit);
   for (const change of preview.changes) say(change);
   if (preview.moves !== undefined)
-    say(`target: ${preview.moves.from} → ${preview.moves.to}; components stop on the one before they start on the other`);
+    say(`target: ${preview.moves.from} → ${preview.moves.to}; services stop on the one before they start on the other`);
   for (const line of preview.schemaAhead ?? []) warn(line);
   for (const [name, database] of Object.entries(preview.databases)) {
     if (database.action !== "data stays") say(`${name}: ${database.action}`);
@@ -53,8 +53,8 @@ export function previewLines(preview: RolloutPreview): Line[] {
   for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
   if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);
   if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
-  for (const { component, title, rows, unknown } of preview.effects)
-    if (rows !== 0) warn(`cannot come back: ${title} (${component}): ${rows ?? `unknown how many: ${unknown ?? ""}`}`);
+  for (const { service, title, rows, unknown } of preview.effects)
+    if (rows !== 0) warn(`cannot come back: ${title} (${service}): ${rows ?? `unknown how many: ${unknown ?? ""}`}`);
   const { usersKeptOut, estimate: lasts, maintenance } = preview;
   if (usersKeptOut) say(`users get 503 for about ${lasts.seconds} s (${lasts.basis})`);
   else if (maintenance?.mode !== "full") say("users are not kept out");

@@ -43,8 +43,8 @@ export interface DatabasePreview {
 
 export interface RolloutPreview {
   scope: string | null;
-  /** The one component the scope is for; absent: it is for none in particular. */
-  component?: string;
+  /** The one service the scope is for; absent: it is for none in particular. */
+  service?: string;
   /** How the pins contradict the declared scope, in words; absent: they do not. */
   misfit?: string;
   /** Release of a rollout that was begun after `from` and never opened; absent: none. */
@@ -62,9 +62,9 @@ export interface RolloutPreview {
   databases: Record<string, DatabasePreview>;
   /** Absent where the system has none. */
   constraints?: ConstraintPreview[];
-  /** Components run somewhere else from now on; absent: where they did. */
+  /** Services run somewhere else from now on; absent: where they did. */
   moves?: { from: Site["target"]; to: Site["target"] };
-  /** Components that will run on a schema that is too new for them, in words; absent: none. */
+  /** Services that will run on a schema that is too new for them, in words; absent: none. */
   schemaAhead?: string[];
   effects: EffectCount[];
   estimate: Estimate;
@@ -126,13 +126,13 @@ export async function previewRollout(
     const earlierSeconds = state === null ? [] : await state.earlierSeconds(plan);
     return {
       scope: plan.scope,
-      ...(plan.component === undefined ? {} : { component: plan.component }),
+      ...(plan.service === undefined ? {} : { service: plan.service }),
       ...(plan.misfit === undefined ? {} : { misfit: plan.misfit }),
       ...(plan.begun === undefined ? {} : { begun: plan.begun }),
       from: plan.fromRelease,
       to: plan.toRelease,
       ...(!plan.forward && plan.fromRelease !== plan.toRelease ? { back: true as const } : {}),
-      changes: plan.changes.map(({ component, what }) => `${component}: ${what}`),
+      changes: plan.changes.map(({ service, what }) => `${service}: ${what}`),
       ...(before.target === site.target ? {} : { moves: { from: before.target, to: site.target } }),
       stops: plan.stop,
       usersKeptOut: plan.closeGate,

@@ -18,7 +18,7 @@ import { migrationsOf, recordedMigrations } from "../databases/shared/migrations
 import type { Asked, RolloutPlan, DataAction } from "../config/plan.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 
-/** @param left the stack as it was: its components may run on another target. */
+/** @param left the stack as it was: its services may run on another target. */
 export async function refusals(
   site: Site,
   definition: SystemDefinition,
@@ -45,7 +45,7 @@ export async function refusals(
     }
   }
   await collect(() => requireHome(site.home));
-  // What still runs where the components ran before may have the ports until it is stopped.
+  // What still runs where the services ran before may have the ports until it is stopped.
   if (left === undefined || left.target === site.target) reasons.push(...(await takenPorts(site, definition, toRun(pins))));
   let plan: RolloutPlan | null = null;
   await collect(async () => {

@@ -127,7 +127,7 @@ export async function applyRetention(
       order,
       opened.map(({ pins: { release } }) => release),
     ),
-    releases: pins === undefined ? [] : [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])],
+    releases: pins === undefined ? [] : [...new Set([pins.release, ...Object.values(pins.services).map(({ release }) => release)])],
     unopened,
     onlyCopies: [...copies.keys()],
   };

@@ -50,11 +50,11 @@ export function misfit({ definition, database, pins, plan, data }: SchemaQuestio
   };
 }
 
-/** Components that break on a newer schema of the database, with the newest migration each was made for. */
-function takers(pins: Pins, database: string): { component: string; newest: string }[] {
-  return Object.entries(pins.runsOn ?? {}).flatMap(([component, databases]) => {
+/** Services that break on a newer schema of the database, with the newest migration each was made for. */
+function takers(pins: Pins, database: string): { service: string; newest: string }[] {
+  return Object.entries(pins.runsOn ?? {}).flatMap(([service, databases]) => {
     const newest = databases[database];
-    return newest === undefined ? [] : [{ component, newest }];
+    return newest === undefined ? [] : [{ service, newest }];
   });
 }
 
@@ -81,6 +81,6 @@ export function schemaRefusal(question: SchemaQuestion, fitting: readonly string
 
 /** The pinned releases of what uses the database. */
 function releasesFor({ definition, database, pins }: SchemaQuestion): string[] {
-  const using = Object.entries(pins.components).filter(([name]) => definition.components[name]?.databases.includes(database) === true);
+  const using = Object.entries(pins.services).filter(([name]) => definition.services[name]?.databases.includes(database) === true);
   return [...new Set(using.length === 0 ? [pins.release] : using.map(([, { release }]) => release))];
 }

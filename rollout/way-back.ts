@@ -2,7 +2,7 @@
 import type { Opening, Snapshot } from "../config/record.ts";
 import { standsAfter } from "../config/ledger.ts";
 import { canonical, type Pins } from "../config/pins.ts";
-import type { ComponentScope } from "../config/system/definition.ts";
+import type { ServiceScope } from "../config/system/definition.ts";
 
 /** The same release opened several times in a row, with other settings or maintenance, is one stay. */
 interface Stay {
@@ -60,24 +60,24 @@ export function snapshotLeft<S extends Pick<Snapshot, "epoch" | "automatic">>(
 }
 
 /**
- * The settings in force before, of each component that is asked: those the goal had when it was open last; where the release stays, those of before
+ * The settings in force before, of each service that is asked: those the goal had when it was open last; where the release stays, those of before
  * they came to be what they are for the first time, so that what an earlier rollback of them has undone does not come back. Null: the record has none.
  * @param now as declared
  * @param goal release that is gone back to; the one that is declared where none is
- * @param asked components whose settings are to come back, by name
+ * @param asked services whose settings are to come back, by name
  */
 export function settingsBefore(
   opened: readonly Opening[],
   now: Pins,
   goal: string,
-  asked: Readonly<Record<string, ComponentScope>>,
+  asked: Readonly<Record<string, ServiceScope>>,
 ): Record<string, Record<string, string>> | null {
-  const configOf = ({ components }: Pins, name: string): Record<string, string> => components[name]?.config ?? {};
+  const configOf = ({ services }: Pins, name: string): Record<string, string> => services[name]?.config ?? {};
   if (goal !== now.release) {
     const found = opened.findLast(({ pins }) => pins.release === goal);
     return found === undefined
       ? null
-      : Object.fromEntries(Object.keys(found.pins.components).map((name) => [name, configOf(found.pins, name)]));
+      : Object.fromEntries(Object.keys(found.pins.services).map((name) => [name, configOf(found.pins, name)]));
   }
   let any = false;
   const before = Object.entries(asked).map(([name, { config }]): [string, Record<string, string>] => {
@@ -90,6 +90,6 @@ export function settingsBefore(
   return any ? Object.fromEntries(before) : null;
 }
 
-function chosen(config: Record<string, string>, keys: ComponentScope["config"]): Record<string, string> {
+function chosen(config: Record<string, string>, keys: ServiceScope["config"]): Record<string, string> {
   return Array.isArray(keys) ? Object.fromEntries(Object.entries(config).filter(([key]) => keys.includes(key))) : config;
 }

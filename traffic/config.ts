@@ -8,21 +8,21 @@ const exception = z.strictObject({ method: z.string().regex(/^[A-Z]+$/), path: z
 const listener = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("proxy"),
-    component: z.string(),
+    service: z.string(),
     port,
-    /** Where the component itself listens, on 127.0.0.1. */
+    /** Where the service itself listens, on 127.0.0.1. */
     upstreamPort: port,
     /** Requests that pass a read-only gate although their method is not a reading one. */
     readOnlyAllow: z.array(exception).default([]),
   }),
   z.strictObject({
     kind: z.literal("static"),
-    component: z.string(),
+    service: z.string(),
     port,
     /** Folder that is served, or a link to it that may be switched at any time. */
     root: z.string(),
-    /** Paths below which requests go to a component instead: a site and its API under one origin. */
-    routes: z.array(z.strictObject({ prefix: z.string().startsWith("/"), component: z.string(), upstreamPort: port })).default([]),
+    /** Paths below which requests go to a service instead: a site and its API under one origin. */
+    routes: z.array(z.strictObject({ prefix: z.string().startsWith("/"), service: z.string(), upstreamPort: port })).default([]),
     readOnlyAllow: z.array(exception).default([]),
   }),
 ]);

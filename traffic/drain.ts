@@ -11,8 +11,8 @@ const reportSchema = z.object({
   inFlight: z.number().int(),
   /** WebSockets and event streams, the verifier's included. */
   streams: z.number().int(),
-  /** `inFlight` by component. */
-  components: z.record(z.string(), z.number().int()),
+  /** `inFlight` by service. */
+  services: z.record(z.string(), z.number().int()),
   /** Id of its configuration; absent where the gate is of an earlier backout, which cannot change it. */
   configuration: z.string().optional(),
   /** How often it was told to take another one, whether it could or not. */
@@ -56,7 +56,7 @@ export async function inFlight(url: string): Promise<number> {
 
 /**
  * Waits until the gate has seen `epoch` as closed (or read-only) and nothing of the users is under way. Does not throw when `timeoutMs`
- * pass: what is still under way is ended with the components.
+ * pass: what is still under way is ended with the services.
  */
 export async function waitDrained(
   url: string,

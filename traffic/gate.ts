@@ -1,4 +1,4 @@
-/** The traffic gate: one listener per public component, one state for all. */
+/** The traffic gate: one listener per public service, one state for all. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,25 +11,25 @@ import type { GateState } from "./state.ts";
 import { Traffic } from "./traffic.ts";
 
 export class GatePortError extends Error {
-  readonly component: string;
+  readonly service: string;
   readonly port: number;
   readonly host: string;
 
-  constructor(component: string, port: number, host: string, cause: Error & { code?: string }) {
+  constructor(service: string, port: number, host: string, cause: Error & { code?: string }) {
     const reason =
       cause.code === "EADDRINUSE"
         ? "is already in use; end what listens there or declare another port"
         : `cannot be opened: ${cause.message}`;
-    super(`traffic gate: port ${port} on ${host} for "${component}" ${reason}`, { cause });
+    super(`traffic gate: port ${port} on ${host} for "${service}" ${reason}`, { cause });
     this.name = "GatePortError";
-    this.component = component;
+    this.service = service;
     this.port = port;
     this.host = host;
   }
 }
 
 export interface Gate {
-  /** Port each component is reached at; `__control` for the control listener. */
+  /** Port each service is reached at; `__control` for the control listener. */
   readonly ports: Record<string, number>;
   /**
    * Listens as another configuration says. A port that both have takes requests all the time; where one of the others cannot be opened,
@@ -76,7 +76,7 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
   const looking = setInterval(() => traffic.state(), LOOK_EVERY_MS);
   return {
     get ports() {
-      return Object.fromEntries(current.listening.map(({ served, port }) => [served.component, port]));
+      return Object.fromEntries(current.listening.map(({ served, port }) => [served.service, port]));
     },
     change: (next) => change(next).finally(() => (facts.changes += 1)),
     async close() {
@@ -109,10 +109,10 @@ function wantedBy(config: GateConfig): Wanted[] {
   const { host, controlPort } = config;
   const wanted = config.listeners.map((listener) => {
     const exceptions = [...config.readOnlyAllow, ...listener.readOnlyAllow];
-    return { host, port: listener.port, served: { component: listener.component, exceptions, destination: destinationOf(listener) } };
+    return { host, port: listener.port, served: { service: listener.service, exceptions, destination: destinationOf(listener) } };
   });
   if (controlPort === undefined) return wanted;
-  return [...wanted, { host, port: controlPort, served: { component: "__control", exceptions: [], destination: null } }];
+  return [...wanted, { host, port: controlPort, served: { service: "__control", exceptions: [], destination: null } }];
 }
 
 /** Takes nothing new; requests under way may finish. */
@@ -126,18 +126,18 @@ async function closeAll(listening: Listening[], graceMs: number): Promise<void> 
 }
 
 function destinationOf(listener: GateListener): Destination {
-  if (listener.kind === "proxy") return proxyTo(listener.component, listener.upstreamPort);
-  const site = serveFolder(listener.component, listener.root);
+  if (listener.kind === "proxy") return proxyTo(listener.service, listener.upstreamPort);
+  const site = serveFolder(listener.service, listener.root);
   return routed(
     site,
-    listener.routes.map(({ prefix, component, upstreamPort }) => ({ prefix, destination: proxyTo(component, upstreamPort) })),
+    listener.routes.map(({ prefix, service, upstreamPort }) => ({ prefix, destination: proxyTo(service, upstreamPort) })),
   );
 }
 
 function openListener({ host, port, served }: Wanted, create: (served: Served) => Server): Promise<Listening> {
   const server = create(served);
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new GatePortError(served.component, port, host, error)));
+    server.once("error", (error) => reject(new GatePortError(served.service, port, host, error)));
     server.listen({ port, host, exclusive: true }, () => resolve({ host, port: (server.address() as AddressInfo).port, server, served }));
   });
 }

@@ -14,7 +14,7 @@ export interface Destination {
 
 /** What a listener does with requests; another configuration puts other values into it while the port stays open. */
 export interface Served {
-  component: string;
+  service: string;
   exceptions: ReadOnlyException[];
   /** Null for a listener that answers `/__backout/…` and nothing else. */
   destination: Destination | null;
@@ -34,28 +34,28 @@ export function createListener(traffic: Traffic, served: Served, factsOfGate: ()
   // Other upgrades (h2c, which some clients offer with every request) are ordinary requests.
   const shouldUpgradeCallback = (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket";
   const server = createServer({ shouldUpgradeCallback }, (request, response) => {
-    const { component, exceptions, destination } = served;
+    const { service, exceptions, destination } = served;
     const path = pathOf(request);
     if (destination === null || path.startsWith(OWN_PREFIX)) return answerOwn(traffic, factsOfGate(), path, request, response);
     const facts = { method: request.method ?? "", path, upgrade: false, pass: takePass(request) };
     const decision = traffic.decide(facts, exceptions);
     if (decision.action === "refuse") return send(request, response, refusalAnswer(decision, request.headers.accept));
-    const done = decision.verified ? () => undefined : traffic.begin(component);
+    const done = decision.verified ? () => undefined : traffic.begin(service);
     response.once("close", done);
     followEventStream(response, () => {
       done();
-      return traffic.follow({ component, request: facts, exceptions, end: () => response.destroy() });
+      return traffic.follow({ service, request: facts, exceptions, end: () => response.destroy() });
     });
     destination.handle(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    const { component, exceptions, destination } = served;
+    const { service, exceptions, destination } = served;
     socket.on("error", () => socket.destroy());
     const facts = { method: request.method ?? "", path: pathOf(request), upgrade: true, pass: takePass(request) };
     const decision = traffic.decide(facts, exceptions);
     if (decision.action === "refuse") return sendRaw(socket, refusalAnswer(decision, request.headers.accept));
     if (destination?.upgrade === undefined) return sendRaw(socket, jsonAnswer(404, { error: "not found" }));
-    socket.once("close", traffic.follow({ component, request: facts, exceptions, end: () => socket.destroy() }));
+    socket.once("close", traffic.follow({ service, request: facts, exceptions, end: () => socket.destroy() }));
     destination.upgrade(request, socket, head);
   });
   return server;

@@ -1,15 +1,15 @@
-/** Hands admitted requests and WebSockets to a component on 127.0.0.1. */
+/** Hands admitted requests and WebSockets to a service on 127.0.0.1. */
 import { ServerResponse, type IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
 import { jsonAnswer, send, sendRaw } from "./answers.ts";
 import type { Destination } from "./listener.ts";
 
-export function proxyTo(component: string, upstreamPort: number): Destination {
-  // A connection of its own for every request: one that is kept may be given up by the component just when a request goes out on it, and
+export function proxyTo(service: string, upstreamPort: number): Destination {
+  // A connection of its own for every request: one that is kept may be given up by the service just when a request goes out on it, and
   // nobody could tell whether that request was carried out.
   const proxy = createProxyServer({ target: `http://127.0.0.1:${upstreamPort}`, agent: false, xfwd: true });
-  const unavailable = jsonAnswer(502, { error: "unavailable", message: `${component} does not answer` });
+  const unavailable = jsonAnswer(502, { error: "unavailable", message: `${service} does not answer` });
 
   proxy.on("error", (_error, request, response) => {
     if (response instanceof Socket) return sendRaw(response, unavailable);
@@ -41,7 +41,7 @@ export function proxyTo(component: string, upstreamPort: number): Destination {
   };
 }
 
-/** These are between the user and the gate. Handed on, an offered upgrade would be accepted by a component with nobody to carry it. */
+/** These are between the user and the gate. Handed on, an offered upgrade would be accepted by a service with nobody to carry it. */
 function dropConnectionHeaders({ headers }: IncomingMessage): void {
   const closes = /(^|,)\s*close\s*(,|$)/i.test(headers.connection ?? "");
   for (const name of ["connection", "upgrade", "http2-settings", "keep-alive"]) delete headers[name];

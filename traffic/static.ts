@@ -5,7 +5,7 @@ import { jsonAnswer, send } from "./answers.ts";
 import type { Destination } from "./listener.ts";
 
 /** @param root folder, or a link to it. One request is answered from one version, also while the link is being switched. */
-export function serveFolder(component: string, root: string): Destination {
+export function serveFolder(service: string, root: string): Destination {
   let served: { folder: string; handler: ReturnType<typeof sirv> } | null = null;
   return {
     handle(request, response) {
@@ -16,7 +16,7 @@ export function serveFolder(component: string, root: string): Destination {
       try {
         folder = realpathSync(root);
       } catch {
-        return send(request, response, jsonAnswer(502, { error: "unavailable", message: `${component} is not published` }));
+        return send(request, response, jsonAnswer(502, { error: "unavailable", message: `${service} is not published` }));
       }
       // `dev` looks at the files for each request and has browsers ask again each time (`no-cache` with a tag).
       if (served?.folder !== folder) served = { folder, handler: sirv(folder, { dev: true, etag: true }) };

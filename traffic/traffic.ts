@@ -3,7 +3,7 @@ import { decide, type Decision, type GateRequest, type ReadOnlyException } from 
 import { parseGateState, readStateText, type GateState } from "./state.ts";
 
 interface Stream {
-  component: string;
+  service: string;
   request: GateRequest;
   exceptions: ReadOnlyException[];
   end(): void;
@@ -44,13 +44,13 @@ export class Traffic {
   }
 
   /** Counts a user's request as under way until the returned function is called. */
-  begin(component: string): () => void {
-    this.#underWay.set(component, (this.#underWay.get(component) ?? 0) + 1);
+  begin(service: string): () => void {
+    this.#underWay.set(service, (this.#underWay.get(service) ?? 0) + 1);
     let done = false;
     return () => {
       if (done) return;
       done = true;
-      this.#underWay.set(component, (this.#underWay.get(component) ?? 1) - 1);
+      this.#underWay.set(service, (this.#underWay.get(service) ?? 1) - 1);
     };
   }
 
@@ -64,8 +64,8 @@ export class Traffic {
     for (const stream of this.#streams) stream.end();
   }
 
-  counts(): { inFlight: number; streams: number; components: Record<string, number> } {
-    const components = Object.fromEntries([...this.#underWay].filter(([, count]) => count > 0));
-    return { inFlight: Object.values(components).reduce((sum, count) => sum + count, 0), streams: this.#streams.size, components };
+  counts(): { inFlight: number; streams: number; services: Record<string, number> } {
+    const services = Object.fromEntries([...this.#underWay].filter(([, count]) => count > 0));
+    return { inFlight: Object.values(services).reduce((sum, count) => sum + count, 0), streams: this.#streams.size, services };
   }
 }

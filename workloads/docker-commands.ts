@@ -3,7 +3,7 @@
 /** Whose container it is and what it was made of; read back to see what runs. */
 export const LABELS = {
   stack: "backout.stack",
-  component: "backout.component",
+  service: "backout.service",
   release: "backout.release",
   config: "backout.config",
   setup: "backout.setup",
@@ -13,14 +13,14 @@ export interface ContainerSpec {
   /** Temporary name: the container is renamed once it takes the place of the one before. */
   name: string;
   stack: string;
-  component: string;
+  service: string;
   release: string;
   configHash: string;
   /** What else it is started with, hashed; null: not known. */
   setupHash: string | null;
   /** Image by digest or id. */
   image: string;
-  /** Port the component listens on in the container, published as the same port of 127.0.0.1; null publishes nothing. */
+  /** Port the service listens on in the container, published as the same port of 127.0.0.1; null publishes nothing. */
   port: number | null;
   environment: Record<string, string>;
 }
@@ -35,7 +35,7 @@ export const HOST_FROM_INSIDE = "host.docker.internal";
 export function createArguments(spec: ContainerSpec, envFile: string | null): string[] {
   const labels = {
     [LABELS.stack]: spec.stack,
-    [LABELS.component]: spec.component,
+    [LABELS.service]: spec.service,
     [LABELS.release]: spec.release,
     [LABELS.config]: spec.configHash,
     ...(spec.setupHash === null ? {} : { [LABELS.setup]: spec.setupHash }),
@@ -55,7 +55,7 @@ export function createArguments(spec: ContainerSpec, envFile: string | null): st
   ];
 }
 
-/** What Docker's own command reads: given to it, a component's value of such a name would change where and how it connects. */
+/** What Docker's own command reads: given to it, a service's value of such a name would change where and how it connects. */
 const READ_BY_DOCKER =
   /^(?:PATH|HOME|USER|TMPDIR|PWD|(?:DOCKER|BUILDX?|BUILDKIT|COMPOSE|LD|SSH|SSL|XDG|OTEL)_.*|(?:HTTPS?|ALL|NO|FTP)_PROXY|GO(?:DEBUG|TRACEBACK|MAXPROCS|MEMLIMIT|GC))$/i;
 
@@ -69,7 +69,7 @@ export function splitEnvironment(environment: Record<string, string>): { passed:
 }
 
 /**
- * A URL on the loopback device means this machine, which a container reaches under another name. The component's own port stays its own.
+ * A URL on the loopback device means this machine, which a container reaches under another name. The service's own port stays its own.
  * Nothing but the host changes: a password in the URL may hold anything.
  */
 export function seenFromInside(environment: Record<string, string>, ownPort: number): Record<string, string> {
@@ -100,9 +100,9 @@ export function stopArguments(ids: string[], graceMs: number): string[] {
   return ["stop", "-t", String(Math.ceil(graceMs / 1000)), ...ids];
 }
 
-/** Every container of a component, running or not, whatever its name. */
-export function listArguments(stack: string, component: string): string[] {
-  const labels = { [LABELS.stack]: stack, [LABELS.component]: component };
+/** Every container of a service, running or not, whatever its name. */
+export function listArguments(stack: string, service: string): string[] {
+  const labels = { [LABELS.stack]: stack, [LABELS.service]: service };
   return [
     "ps",
     "--all",

@@ -1,4 +1,4 @@
-/** The containers of a component, as Docker knows them. */
+/** The containers of a service, as Docker knows them. */
 import { z } from "zod";
 import { docker, isAbsent } from "./docker-cli.ts";
 import { inspectArguments, listArguments } from "./docker-commands.ts";
@@ -56,9 +56,9 @@ export function parseContainers(text: string): Container[] {
   }));
 }
 
-/** All of a component by its labels, newest first: a renamed container that runs writes, too. */
-export async function containersOf(stack: string, component: string): Promise<Container[]> {
-  const ids = (await docker(listArguments(stack, component))).split("\n").filter((id) => id !== "");
+/** All of a service by its labels, newest first: a renamed container that runs writes, too. */
+export async function containersOf(stack: string, service: string): Promise<Container[]> {
+  const ids = (await docker(listArguments(stack, service))).split("\n").filter((id) => id !== "");
   if (ids.length === 0) return [];
   return parseContainers(await docker(inspectArguments(...ids))).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
 }

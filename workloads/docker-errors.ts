@@ -1,4 +1,4 @@
-/** What can go wrong between backout and Docker. No message holds a value of a component's environment. */
+/** What can go wrong between backout and Docker. No message holds a value of a service's environment. */
 
 /** The `docker` command is missing, or no daemon answers it. */
 export class DockerUnreachableError extends Error {
@@ -27,31 +27,31 @@ export class DockerCommandError extends Error {
 
 /** The ledger names no image, or one that could move. */
 export class ImageUndeclaredError extends Error {
-  readonly component: string;
+  readonly service: string;
   readonly release: string;
-  constructor(component: string, release: string, image: string | undefined) {
+  constructor(service: string, release: string, image: string | undefined) {
     super(
-      `backout:releases.${release}.components.${component}.image ${image === undefined ? "is missing" : `is "${image}"`}: the docker target runs ` +
+      `backout:releases.${release}.services.${service}.image ${image === undefined ? "is missing" : `is "${image}"`}: the docker target runs ` +
         "an image by digest; write `name@sha256:…` (the RepoDigests of `docker image inspect`), or the id `sha256:…` of an image of this machine",
     );
     this.name = "ImageUndeclaredError";
-    this.component = component;
+    this.service = service;
     this.release = release;
   }
 }
 
 /** The pinned image is neither here nor to be had. */
 export class ImageMissingError extends Error {
-  readonly component: string;
+  readonly service: string;
   readonly release: string;
   readonly image: string;
-  constructor(component: string, release: string, image: string, why: string) {
+  constructor(service: string, release: string, image: string, why: string) {
     super(
-      `image ${image} of ${component} ${release} is not on this machine and ${why}; ` +
+      `image ${image} of ${service} ${release} is not on this machine and ${why}; ` +
         `load it with \`docker load\`, push it back to its registry, or log in with \`docker login\`, then run the same command again`,
     );
     this.name = "ImageMissingError";
-    this.component = component;
+    this.service = service;
     this.release = release;
     this.image = image;
   }
@@ -83,28 +83,28 @@ export class ContainersRunningError extends Error {
   }
 }
 
-/** A component with a health endpoint or users has no port to be reached at. */
+/** A service with a health endpoint or users has no port to be reached at. */
 export class PortUndeclaredError extends Error {
-  readonly component: string;
-  constructor(component: string) {
+  readonly service: string;
+  constructor(service: string) {
     super(
-      `backout:ports.${component} is missing: on the docker target the port is published on 127.0.0.1 and ${component} is asked for its health there`,
+      `backout:ports.${service} is missing: on the docker target the port is published on 127.0.0.1 and ${service} is asked for its health there`,
     );
     this.name = "PortUndeclaredError";
-    this.component = component;
+    this.service = service;
   }
 }
 
 /** The embedded server listens on the loopback device, which is another one inside a container. */
 export class ServerOutOfReachError extends Error {
-  readonly component: string;
-  constructor(component: string) {
+  readonly service: string;
+  constructor(service: string) {
     super(
-      `${component} cannot reach the embedded PostgreSQL server from a container: it listens on 127.0.0.1 of this machine only; ` +
+      `${service} cannot reach the embedded PostgreSQL server from a container: it listens on 127.0.0.1 of this machine only; ` +
         "declare under backout:server a server that listens on an address containers reach, or use `backout:target: process`",
     );
     this.name = "ServerOutOfReachError";
-    this.component = component;
+    this.service = service;
   }
 }
 
@@ -113,7 +113,7 @@ export class EnvironmentValueError extends Error {
   readonly variable: string;
   constructor(variable: string) {
     super(
-      `environment variable ${variable} has a line break in its value, and Docker's own command reads a variable of that name; give the component the value under another name`,
+      `environment variable ${variable} has a line break in its value, and Docker's own command reads a variable of that name; give the service the value under another name`,
     );
     this.name = "EnvironmentValueError";
     this.variable = variable;
@@ -122,14 +122,14 @@ export class EnvironmentValueError extends Error {
 
 /** A database that is a file of this machine: a container does not see it. */
 export class DatabaseFileOutOfReachError extends Error {
-  readonly component: string;
+  readonly service: string;
   readonly databases: string[];
-  constructor(component: string, databases: string[]) {
+  constructor(service: string, databases: string[]) {
     super(
-      `${component} uses ${databases.join(", ")}, a SQLite file of this machine, which no container sees: run it on \`backout:target: process\``,
+      `${service} uses ${databases.join(", ")}, a SQLite file of this machine, which no container sees: run it on \`backout:target: process\``,
     );
     this.name = "DatabaseFileOutOfReachError";
-    this.component = component;
+    this.service = service;
     this.databases = databases;
   }
 }

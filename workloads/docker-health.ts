@@ -1,33 +1,33 @@
 /** Waiting until a started container works. */
 import { NeverHealthyError, waitHealthy, type ExitState } from "../processes/process.ts";
-import type { ComponentDefinition } from "../config/system/definition.ts";
+import type { ServiceDefinition } from "../config/system/definition.ts";
 import { docker, lastErrorLines } from "./docker-cli.ts";
 import { inspectArguments, logsArguments, waitArguments } from "./docker-commands.ts";
 import { parseContainers } from "./docker-containers.ts";
 
 const ERROR_LINES = 20;
-/** For a component without health endpoint: it has to be seen running once. */
+/** For a service without health endpoint: it has to be seen running once. */
 const SEEN_TIMEOUT_MS = 5_000;
 /** Longer than any health endpoint is waited for: the wait for a container's end is aborted, never timed out. */
 const WATCH_TIMEOUT_MS = 24 * 60 * 60_000;
 
 export interface HealthRequest {
-  component: string;
+  service: string;
   id: string;
   /** Published port on 127.0.0.1. */
   port: number;
-  health: ComponentDefinition["health"];
+  health: ServiceDefinition["health"];
 }
 
 /**
  * Asks from outside, over the published port: what answers there is what users will get.
  * @throws NeverHealthyError with the container's error log; DockerUnreachableError
  */
-export async function untilHealthy({ component, id, port, health }: HealthRequest): Promise<void> {
+export async function untilHealthy({ service, id, port, health }: HealthRequest): Promise<void> {
   const watch = watchEnd(id);
   try {
     await waitHealthy({
-      name: component,
+      name: service,
       isAlive: watch.isAlive,
       exitState: watch.exitState,
       ...(health === undefined

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import type * as Docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
-import type { ComponentPin, Pins } from "../config/pins.ts";
+import type { ServicePin, Pins } from "../config/pins.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { docker, isAbsent } from "./docker-cli.ts";
 import { imageArguments, pullArguments } from "./docker-commands.ts";
@@ -12,7 +12,7 @@ import { DockerCommandError, ImageMissingError, ImageUndeclaredError } from "./d
 const PULL_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * One `docker.RemoteImage` per distinct image of the pinned components: pulled before anything stops, kept when a pin leaves it, since that
+ * One `docker.RemoteImage` per distinct image of the pinned services: pulled before anything stops, kept when a pin leaves it, since that
  * is what a rollback needs next. No containers: those stop early and start late, which the graph of a stack cannot say.
  */
 export function declareImages(definition: SystemDefinition, pins: Pins, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
@@ -28,36 +28,35 @@ export function declareImages(definition: SystemDefinition, pins: Pins, opts: pu
 
 /** @throws ImageUndeclaredError */
 export function distinctImages(definition: SystemDefinition, pins: Pins): string[] {
-  const containers = Object.entries(pins.components).filter(([component]) => definition.components[component]?.kind !== "static");
-  const byDigest = new Map(containers.map(([component, pin]) => imageOf(component, pin)).map((image) => [digestOf(image), image]));
+  const containers = Object.entries(pins.services).filter(([service]) => definition.services[service]?.kind !== "static");
+  const byDigest = new Map(containers.map(([service, pin]) => imageOf(service, pin)).map((image) => [digestOf(image), image]));
   return [...byDigest.values()].sort();
 }
 
 /** The pinned image, by digest or id. @throws ImageUndeclaredError */
-export function imageOf(component: string, { release, artefact: { image } }: ComponentPin): string {
+export function imageOf(service: string, { release, artefact: { image } }: ServicePin): string {
   // It becomes an argument of a command: nothing that could be read as an option.
   if (image === undefined || digestOf(image) === null || !/^[A-Za-z0-9]/.test(image))
-    throw new ImageUndeclaredError(component, release, image);
+    throw new ImageUndeclaredError(service, release, image);
   return image;
 }
 
 /** An image that is here, or that names a registry to pull it from. Pulls nothing. @throws ImageUndeclaredError, ImageMissingError, DockerUnreachableError */
-export async function requireObtainable(component: string, pin: ComponentPin): Promise<void> {
-  const image = imageOf(component, pin);
+export async function requireObtainable(service: string, pin: ServicePin): Promise<void> {
+  const image = imageOf(service, pin);
   if (!image.includes("@") && !(await isPresent(image)))
-    throw new ImageMissingError(component, pin.release, image, "an id names no registry to pull it from");
+    throw new ImageMissingError(service, pin.release, image, "an id names no registry to pull it from");
 }
 
 /** @throws ImageUndeclaredError, ImageMissingError, DockerUnreachableError */
-export async function makePresent(component: string, pin: ComponentPin): Promise<"already here" | "pulled"> {
-  const image = imageOf(component, pin);
+export async function makePresent(service: string, pin: ServicePin): Promise<"already here" | "pulled"> {
+  const image = imageOf(service, pin);
   if (await isPresent(image)) return "already here";
-  await requireObtainable(component, pin);
+  await requireObtainable(service, pin);
   try {
     await docker(pullArguments(image), { timeoutMs: PULL_TIMEOUT_MS });
   } catch (error) {
-    if (error instanceof DockerCommandError)
-      throw new ImageMissingError(component, pin.release, image, `cannot be pulled (${error.detail})`);
+    if (error instanceof DockerCommandError) throw new ImageMissingError(service, pin.release, image, `cannot be pulled (${error.detail})`);
     throw error;
   }
   return "pulled";

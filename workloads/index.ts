@@ -12,23 +12,23 @@ export function targetOf(site: Site, definition: SystemDefinition): Target {
 }
 
 /**
- * Why pinned components cannot run where a site has them, one reason each; empty: they can, or nobody can say because the target is out of reach.
+ * Why pinned services cannot run where a site has them, one reason each; empty: they can, or nobody can say because the target is out of reach.
  * Starts nothing.
  */
-export async function cannotRun(site: Site, definition: SystemDefinition, pins: Pick<Pins, "components">): Promise<string[]> {
+export async function cannotRun(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): Promise<string[]> {
   const target = targetOf(site, definition);
   const reasons: string[] = [];
-  for (const [component, pin] of Object.entries(pins.components))
-    await target.check(component, pin).catch((error: unknown) => {
+  for (const [service, pin] of Object.entries(pins.services))
+    await target.check(service, pin).catch((error: unknown) => {
       if (!(error instanceof DockerUnreachableError)) reasons.push((error as Error).message);
     });
   return reasons;
 }
 
 /** Brings what the pins need onto this machine, before anything stops. @throws what the first that cannot be had says */
-export async function prepareAll(site: Site, definition: SystemDefinition, pins: Pick<Pins, "components">): Promise<void> {
+export async function prepareAll(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): Promise<void> {
   const target = targetOf(site, definition);
-  await Promise.all(Object.entries(pins.components).map(([name, pin]) => target.prepare(name, pin)));
+  await Promise.all(Object.entries(pins.services).map(([name, pin]) => target.prepare(name, pin)));
 }
 
 /** Why nobody can say what runs, and whether what is pinned can; null where the target answers. */
@@ -36,7 +36,7 @@ export async function outOfReach(site: Site, definition: SystemDefinition): Prom
   if (site.target !== "docker") return null;
   const target = targetOf(site, definition);
   try {
-    for (const component of Object.keys(definition.components)) await target.observe(component);
+    for (const service of Object.keys(definition.services)) await target.observe(service);
     return null;
   } catch (error) {
     if (error instanceof DockerUnreachableError) return error.message;
@@ -44,17 +44,17 @@ export async function outOfReach(site: Site, definition: SystemDefinition): Prom
   }
 }
 
-/** Components that cannot be stopped where they ran before: they may run in two places. */
-export type NotStopped = { component: string; reason: string }[];
+/** Services that cannot be stopped where they ran before: they may run in two places. */
+export type NotStopped = { service: string; reason: string }[];
 
 /**
- * Stops every component where a site has them, before they are started somewhere else. Whoever leaves a target because it does not answer any
+ * Stops every service where a site has them, before they are started somewhere else. Whoever leaves a target because it does not answer any
  * more goes on: what could not be stopped is told.
  */
 export async function stopAllAt(site: Site, definition: SystemDefinition): Promise<NotStopped> {
   const left = targetOf(site, definition);
   const notStopped: NotStopped = [];
-  for (const component of Object.keys(definition.components))
-    await left.stop(component).catch((error: unknown) => void notStopped.push({ component, reason: (error as Error).message }));
+  for (const service of Object.keys(definition.services))
+    await left.stop(service).catch((error: unknown) => void notStopped.push({ service, reason: (error as Error).message }));
   return notStopped;
 }

@@ -1,5 +1,5 @@
-/** The `process` target: components as real processes on this machine, static components as published folders. */
-import type { ComponentPin } from "../config/pins.ts";
+/** The `process` target: services as real processes on this machine, static services as published folders. */
+import type { ServicePin } from "../config/pins.ts";
 import { processFolder, type Site } from "../config/site.ts";
 import { verifyArtefact, type Artefact } from "../processes/artefact.ts";
 import {
@@ -12,7 +12,7 @@ import {
   waitProcessHealthy,
 } from "../processes/process.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import { componentOf, configHash, environmentOf, isSetUpAs, portOf, setupHash } from "./starting.ts";
+import { serviceOf, configHash, environmentOf, isSetUpAs, portOf, setupHash } from "./starting.ts";
 import { folderOf, StaticTarget } from "./static.ts";
 import type { Observation, Target } from "./target.ts";
 
@@ -30,51 +30,51 @@ export class ProcessTarget implements Target {
     this.statics = new StaticTarget(site);
   }
 
-  async check(component: string, pin: ComponentPin): Promise<void> {
-    if (this.isStatic(component)) return this.statics.check(component, pin);
-    await verifyArtefact(this.folder(component, pin));
+  async check(service: string, pin: ServicePin): Promise<void> {
+    if (this.isStatic(service)) return this.statics.check(service, pin);
+    await verifyArtefact(this.folder(service, pin));
   }
 
-  async prepare(component: string, pin: ComponentPin): Promise<void> {
-    await this.check(component, pin);
+  async prepare(service: string, pin: ServicePin): Promise<void> {
+    await this.check(service, pin);
   }
 
-  async install(component: string, pin: ComponentPin): Promise<string> {
-    if (this.isStatic(component)) return this.statics.install(component, pin);
-    await this.check(component, pin);
+  async install(service: string, pin: ServicePin): Promise<string> {
+    if (this.isStatic(service)) return this.statics.install(service, pin);
+    await this.check(service, pin);
     return `${pin.release} in place`;
   }
 
-  async stop(component: string): Promise<string> {
-    if (this.isStatic(component)) return this.statics.stop();
-    const { how } = await stopProcess(processFolder(this.site), component, componentOf(this.definition, component).stopGraceMs);
+  async stop(service: string): Promise<string> {
+    if (this.isStatic(service)) return this.statics.stop();
+    const { how } = await stopProcess(processFolder(this.site), service, serviceOf(this.definition, service).stopGraceMs);
     return how;
   }
 
-  async confirmStopped(components: string[]): Promise<void> {
-    confirmStopped(processFolder(this.site), components);
+  async confirmStopped(services: string[]): Promise<void> {
+    confirmStopped(processFolder(this.site), services);
   }
 
-  async resume(component: string, pin: ComponentPin): Promise<string> {
-    if (this.isStatic(component)) return this.statics.resume();
-    const definition = componentOf(this.definition, component);
-    const observed = await this.observe(component);
-    if (observed.running && !observed.asPinned(pin)) await this.stop(component);
-    const port = portOf(this.site, component);
+  async resume(service: string, pin: ServicePin): Promise<string> {
+    if (this.isStatic(service)) return this.statics.resume();
+    const definition = serviceOf(this.definition, service);
+    const observed = await this.observe(service);
+    if (observed.running && !observed.asPinned(pin)) await this.stop(service);
+    const port = portOf(this.site, service);
     const folder = processFolder(this.site);
     const { state } = await startProcess(folder, {
-      name: component,
-      folder: this.folder(component, pin).path,
+      name: service,
+      folder: this.folder(service, pin).path,
       command: [process.execPath, "--disable-warning=ExperimentalWarning", definition.entry ?? "main.ts"],
-      environment: { ...forNode(), ...environmentOf(this.site, this.definition, component, pin) },
+      environment: { ...forNode(), ...environmentOf(this.site, this.definition, service, pin) },
       release: pin.release,
-      configHash: configHash(this.site, component, pin),
+      configHash: configHash(this.site, service, pin),
       setupHash: setupHash(pin),
       port,
     });
     if (definition.health !== undefined) {
       const { path, body, timeoutMs } = definition.health;
-      await waitProcessHealthy(folder, component, {
+      await waitProcessHealthy(folder, service, {
         url: `http://127.0.0.1:${port}${path}`,
         ...(body === undefined ? {} : { body }),
         timeoutMs,
@@ -83,29 +83,29 @@ export class ProcessTarget implements Target {
     return state;
   }
 
-  async observe(component: string): Promise<Observation> {
-    if (this.isStatic(component)) return this.statics.observe(component);
-    const { running, pid, release, configHash: hash, record } = observeProcess(processFolder(this.site), component);
-    const asPinned = (pin: ComponentPin): boolean =>
-      release === pin.release && hash === configHash(this.site, component, pin) && isSetUpAs(pin, record?.setupHash);
+  async observe(service: string): Promise<Observation> {
+    if (this.isStatic(service)) return this.statics.observe(service);
+    const { running, pid, release, configHash: hash, record } = observeProcess(processFolder(this.site), service);
+    const asPinned = (pin: ServicePin): boolean =>
+      release === pin.release && hash === configHash(this.site, service, pin) && isSetUpAs(pin, record?.setupHash);
     const identity = running ? `${record!.pid}/${record!.startTime}` : null;
     return { running, release, pid, identity, startedAtMs: running ? Date.parse(record!.startedAt) : null, asPinned };
   }
 
-  async errorLog(component: string, lines: number, since?: number): Promise<string[]> {
-    return this.isStatic(component) ? this.statics.errorLog() : errorLines(processFolder(this.site), component, lines, since);
+  async errorLog(service: string, lines: number, since?: number): Promise<string[]> {
+    return this.isStatic(service) ? this.statics.errorLog() : errorLines(processFolder(this.site), service, lines, since);
   }
 
-  async errorMark(component: string): Promise<number> {
-    return this.isStatic(component) ? this.statics.errorMark() : errorLogBytes(processFolder(this.site), component);
+  async errorMark(service: string): Promise<number> {
+    return this.isStatic(service) ? this.statics.errorMark() : errorLogBytes(processFolder(this.site), service);
   }
 
-  private isStatic(component: string): boolean {
-    return componentOf(this.definition, component).kind === "static";
+  private isStatic(service: string): boolean {
+    return serviceOf(this.definition, service).kind === "static";
   }
 
-  private folder(component: string, pin: ComponentPin): Artefact {
-    return folderOf(this.site, component, pin, "the process target runs a release folder");
+  private folder(service: string, pin: ServicePin): Artefact {
+    return folderOf(this.site, service, pin, "the process target runs a release folder");
   }
 }
 

@@ -1,33 +1,33 @@
 /**
- * What a component is started with besides its pin: its environment and its definition. Part of the pins, so that a corrected definition or
+ * What a service is started with besides its pin: its environment and its definition. Part of the pins, so that a corrected definition or
  * another secret is a change like any other. Values of the environment are only there as salted hashes.
  */
 import { seal } from "../config/seal.ts";
 import { suggestion } from "../config/errors.ts";
 import { heldSecret, missingSecrets } from "../config/secrets.ts";
-import { canonical, type ComponentPin, type ComponentSetup, type Pins } from "../config/pins.ts";
+import { canonical, type ServicePin, type ServiceSetup, type Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
-import type { ComponentDefinition, SystemDefinition } from "../config/system/definition.ts";
+import type { ServiceDefinition, SystemDefinition } from "../config/system/definition.ts";
 import { environmentWith } from "./starting.ts";
 
-/** The pins with what each component is started with. Makes nothing: a secret that is not there yet counts as another than the one that comes. */
-export function withSetup<P extends Pick<Pins, "components">>(pins: P, site: Site, definition: SystemDefinition): P {
-  const components = Object.fromEntries(
-    Object.entries(pins.components).map(([component, pin]) => {
-      const own = definition.components[component];
-      return [component, own === undefined || own.kind === "static" ? pin : { ...pin, setup: setupOf(site, definition, component, pin) }];
+/** The pins with what each service is started with. Makes nothing: a secret that is not there yet counts as another than the one that comes. */
+export function withSetup<P extends Pick<Pins, "services">>(pins: P, site: Site, definition: SystemDefinition): P {
+  const services = Object.fromEntries(
+    Object.entries(pins.services).map(([service, pin]) => {
+      const own = definition.services[service];
+      return [service, own === undefined || own.kind === "static" ? pin : { ...pin, setup: setupOf(site, definition, service, pin) }];
     }),
   );
-  return { ...pins, components };
+  return { ...pins, services };
 }
 
-function setupOf(site: Site, definition: SystemDefinition, component: string, pin: ComponentPin): ComponentSetup {
-  const { values } = evaluate(site, definition, component, pin);
+function setupOf(site: Site, definition: SystemDefinition, service: string, pin: ServicePin): ServiceSetup {
+  const { values } = evaluate(site, definition, service, pin);
   const environment = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, seal(site, `${name}=${value}`)]));
-  return { environment, definition: parts(definition.components[component]!) };
+  return { environment, definition: parts(definition.services[service]!) };
 }
 
-function parts({ kind, entry, databases, health, stopGraceMs }: ComponentDefinition): Record<string, string> {
+function parts({ kind, entry, databases, health, stopGraceMs }: ServiceDefinition): Record<string, string> {
   return Object.fromEntries(
     Object.entries({ kind, entry, databases, health, stopGraceMs }).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, typeof value === "string" ? value : canonical(value)]],
@@ -48,10 +48,10 @@ interface Evaluated {
  * Its environment wherever it runs: ports, the address of the server and the name of a database there are the place, which targets compare for themselves. The password of the
  * services' role is backout's own.
  */
-function evaluate(site: Site, definition: SystemDefinition, component: string, pin: ComponentPin): Evaluated {
+function evaluate(site: Site, definition: SystemDefinition, service: string, pin: ServicePin): Evaluated {
   const [secrets, databases] = [new Set<string>(), new Set<string>()];
   try {
-    const values = environmentWith(site, definition, component, pin, {
+    const values = environmentWith(site, definition, service, pin, {
       port: 0,
       databaseUrl: (name) => {
         databases.add(name);
@@ -68,30 +68,30 @@ function evaluate(site: Site, definition: SystemDefinition, component: string, p
   }
 }
 
-/** Secrets that the pinned components and the definition ask for. */
-export function secretsAsked(site: Site, definition: SystemDefinition, pins: Pick<Pins, "components">): string[] {
-  const asked = started(definition, pins).flatMap(([component, pin]) => evaluate(site, definition, component, pin).secrets);
+/** Secrets that the pinned services and the definition ask for. */
+export function secretsAsked(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): string[] {
+  const asked = started(definition, pins).flatMap(([service, pin]) => evaluate(site, definition, service, pin).secrets);
   return [...new Set([...Object.keys(definition.secrets ?? {}), ...asked])];
 }
 
-/** Why components cannot be started with what their definition asks for, one sentence each; empty: they can. Touches nothing. */
-export function setupRefusals(site: Site, definition: SystemDefinition, pins: Pick<Pins, "components">): string[] {
+/** Why services cannot be started with what their definition asks for, one sentence each; empty: they can. Touches nothing. */
+export function setupRefusals(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): string[] {
   const known = Object.keys(definition.databases);
-  const wrong = started(definition, pins).flatMap(([component, pin]) => {
-    const { databases, failure } = evaluate(site, definition, component, pin);
+  const wrong = started(definition, pins).flatMap(([service, pin]) => {
+    const { databases, failure } = evaluate(site, definition, service, pin);
     const strangers = databases.filter((name) => !known.includes(name));
     return [
       ...strangers.map(
         (name) =>
-          `the environment of ${component} asks for the database "${name}", which ${definition.name} does not have, only ${known.join(", ") || "none"}${suggestion(name, known)}: correct its definition`,
+          `the environment of ${service} asks for the database "${name}", which ${definition.name} does not have, only ${known.join(", ") || "none"}${suggestion(name, known)}: correct its definition`,
       ),
-      ...(failure === null ? [] : [`the environment of ${component} cannot be made: ${failure}; correct its definition`]),
+      ...(failure === null ? [] : [`the environment of ${service} cannot be made: ${failure}; correct its definition`]),
     ];
   });
   return [...missingSecrets(site, definition, secretsAsked(site, definition, pins)), ...wrong];
 }
 
 /** What is off is not started: it needs nothing. */
-function started(definition: SystemDefinition, pins: Pick<Pins, "components">): [string, ComponentPin][] {
-  return Object.entries(pins.components).filter(([component, { run }]) => run && definition.components[component] !== undefined);
+function started(definition: SystemDefinition, pins: Pick<Pins, "services">): [string, ServicePin][] {
+  return Object.entries(pins.services).filter(([service, { run }]) => run && definition.services[service] !== undefined);
 }

@@ -1,26 +1,26 @@
-/** What every target has to know to start a component: its definition, port, environment, and the hash of what it is started with. */
+/** What every target has to know to start a service: its definition, port, environment, and the hash of what it is started with. */
 import { createHash } from "node:crypto";
-import { canonical, type ComponentPin } from "../config/pins.ts";
+import { canonical, type ServicePin } from "../config/pins.ts";
 import { plainConfig } from "../config/secret-config.ts";
 import { definedSecret } from "../config/secrets.ts";
 import { databaseUrl, endpointOf, type Site } from "../config/site.ts";
-import type { ComponentDefinition, EnvironmentContext, SystemDefinition } from "../config/system/definition.ts";
+import type { ServiceDefinition, EnvironmentContext, SystemDefinition } from "../config/system/definition.ts";
 
-export function componentOf(definition: SystemDefinition, component: string): ComponentDefinition {
-  const found = definition.components[component];
-  if (found === undefined) throw new Error(`${definition.name} has no component ${component}`);
+export function serviceOf(definition: SystemDefinition, service: string): ServiceDefinition {
+  const found = definition.services[service];
+  if (found === undefined) throw new Error(`${definition.name} has no service ${service}`);
   return found;
 }
 
-/** Port a component listens on; 0 where none is declared. */
-export function portOf(site: Site, component: string): number {
-  return site.ports[`${component}-upstream`] ?? site.ports[component] ?? 0;
+/** Port a service listens on; 0 where none is declared. */
+export function portOf(site: Site, service: string): number {
+  return site.ports[`${service}-upstream`] ?? site.ports[service] ?? 0;
 }
 
 /** What the definition asks for; nothing of the surroundings. @throws SecretMissingError */
-export function environmentOf(site: Site, definition: SystemDefinition, component: string, pin: ComponentPin): Record<string, string> {
-  return environmentWith(site, definition, component, pin, {
-    port: portOf(site, component),
+export function environmentOf(site: Site, definition: SystemDefinition, service: string, pin: ServicePin): Record<string, string> {
+  return environmentWith(site, definition, service, pin, {
+    port: portOf(site, service),
     databaseUrl: (database) => databaseUrl(site, definition, database),
     secret: (name) => definedSecret(site, definition, name),
   });
@@ -30,32 +30,30 @@ export function environmentOf(site: Site, definition: SystemDefinition, componen
 export function environmentWith(
   site: Site,
   definition: SystemDefinition,
-  component: string,
-  pin: ComponentPin,
+  service: string,
+  pin: ServicePin,
   context: Pick<EnvironmentContext, "port" | "databaseUrl" | "secret">,
 ): Record<string, string> {
-  return (
-    componentOf(definition, component).environment?.({ ...context, release: pin.release, config: plainConfig(site, pin.config) }) ?? {}
-  );
+  return serviceOf(definition, service).environment?.({ ...context, release: pin.release, config: plainConfig(site, pin.config) }) ?? {};
 }
 
-/** What a running component was started with besides what `configHash` covers; null where a pin of an earlier version does not say. */
-export function setupHash({ setup }: ComponentPin): string | null {
+/** What a running service was started with besides what `configHash` covers; null where a pin of an earlier version does not say. */
+export function setupHash({ setup }: ServicePin): string | null {
   return setup === undefined ? null : createHash("sha256").update(canonical(setup)).digest("hex").slice(0, 16);
 }
 
 /** What is not known of either is as before. */
-export function isSetUpAs(pin: ComponentPin, recorded: string | null | undefined): boolean {
+export function isSetUpAs(pin: ServicePin, recorded: string | null | undefined): boolean {
   const wanted = setupHash(pin);
   return wanted === null || recorded == null || recorded === wanted;
 }
 
-/** What a running component must have been started with. */
-export function configHash(site: Site, component: string, pin: ComponentPin): string {
+/** What a running service must have been started with. */
+export function configHash(site: Site, service: string, pin: ServicePin): string {
   const started = {
     config: pin.config,
     artefact: pin.artefact,
-    listens: portOf(site, component),
+    listens: portOf(site, service),
     server: serverPlace(site),
     restart: pin.restart,
   };

@@ -1,18 +1,18 @@
-/** Static components, the same on every target: a release folder, published as a whole for the traffic gate to serve. */
-import type { ComponentPin } from "../config/pins.ts";
+/** Static services, the same on every target: a release folder, published as a whole for the traffic gate to serve. */
+import type { ServicePin } from "../config/pins.ts";
 import { artefactFolder, publishedFolder, type Site } from "../config/site.ts";
 import { verifyArtefact, type Artefact } from "../processes/artefact.ts";
 import { publish, published } from "../processes/static-site.ts";
 import type { Observation, Target } from "./target.ts";
 
-/** The ledger has no folder for a component that needs one. */
+/** The ledger has no folder for a service that needs one. */
 export class ArtefactMissingError extends Error {
-  readonly component: string;
+  readonly service: string;
   readonly release: string;
-  constructor(component: string, release: string, needs: string) {
-    super(`backout:releases.${release}.components.${component} has no \`path\`: ${needs}; add path and sha256`);
+  constructor(service: string, release: string, needs: string) {
+    super(`backout:releases.${release}.services.${service} has no \`path\`: ${needs}; add path and sha256`);
     this.name = "ArtefactMissingError";
-    this.component = component;
+    this.service = service;
     this.release = release;
   }
 }
@@ -25,19 +25,19 @@ export class StaticTarget implements Target {
     this.site = site;
   }
 
-  async check(component: string, pin: ComponentPin): Promise<void> {
-    await verifyArtefact(folderOf(this.site, component, pin, "a static component is published from a release folder"));
+  async check(service: string, pin: ServicePin): Promise<void> {
+    await verifyArtefact(folderOf(this.site, service, pin, "a static service is published from a release folder"));
   }
 
-  async prepare(component: string, pin: ComponentPin): Promise<void> {
-    await this.check(component, pin);
+  async prepare(service: string, pin: ServicePin): Promise<void> {
+    await this.check(service, pin);
   }
 
-  async install(component: string, pin: ComponentPin): Promise<string> {
-    const artefact = folderOf(this.site, component, pin, "a static component is published from a release folder");
+  async install(service: string, pin: ServicePin): Promise<string> {
+    const artefact = folderOf(this.site, service, pin, "a static service is published from a release folder");
     await verifyArtefact(artefact);
     const { path, sha256 } = artefact;
-    const { state } = await publish(publishedFolder(this.site, component), path, { release: pin.release, sha256 });
+    const { state } = await publish(publishedFolder(this.site, service), path, { release: pin.release, sha256 });
     return `${pin.release} ${state === "already" ? "already published" : "published"}`;
   }
 
@@ -51,8 +51,8 @@ export class StaticTarget implements Target {
     return "static";
   }
 
-  async observe(component: string): Promise<Observation> {
-    const site = published(publishedFolder(this.site, component));
+  async observe(service: string): Promise<Observation> {
+    const site = published(publishedFolder(this.site, service));
     return {
       running: site !== null,
       release: site?.release ?? null,
@@ -73,8 +73,8 @@ export class StaticTarget implements Target {
 }
 
 /** The pinned release folder. @throws ArtefactMissingError where the ledger names none; `needs` says who needs it. */
-export function folderOf(site: Site, component: string, pin: ComponentPin, needs: string): Artefact {
+export function folderOf(site: Site, service: string, pin: ServicePin, needs: string): Artefact {
   const { path, sha256 } = pin.artefact;
-  if (path === undefined || sha256 === undefined) throw new ArtefactMissingError(component, pin.release, needs);
-  return { path: artefactFolder(site, path), sha256, component, release: pin.release };
+  if (path === undefined || sha256 === undefined) throw new ArtefactMissingError(service, pin.release, needs);
+  return { path: artefactFolder(site, path), sha256, service, release: pin.release };
 }

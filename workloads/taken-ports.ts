@@ -9,31 +9,31 @@ import type { SystemDefinition } from "../config/system/definition.ts";
 import { outOfReach, targetOf } from "./index.ts";
 import { portOf } from "./starting.ts";
 
-/** Of components that are to run. One sentence each. */
-export async function takenPorts(site: Site, definition: SystemDefinition, components: readonly string[]): Promise<string[]> {
+/** Of services that are to run. One sentence each. */
+export async function takenPorts(site: Site, definition: SystemDefinition, services: readonly string[]): Promise<string[]> {
   const reasons: string[] = [];
   if ((await outOfReach(site, definition)) !== null) return reasons;
-  for (const component of components) {
-    const port = portOf(site, component);
-    if (port === 0 || definition.components[component]?.kind === "static") continue;
+  for (const service of services) {
+    const port = portOf(site, service);
+    if (port === 0 || definition.services[service]?.kind === "static") continue;
     // A container's port is held by a process of the daemon's.
-    if (site.target !== "process" && (await targetOf(site, definition).observe(component)).running) continue;
-    const reason = await takenPort(component, port, processFolder(site));
+    if (site.target !== "process" && (await targetOf(site, definition).observe(service)).running) continue;
+    const reason = await takenPort(service, port, processFolder(site));
     if (reason !== null) reasons.push(reason);
   }
   return reasons;
 }
 
-export function toRun(pins: Pick<Pins, "components">): string[] {
-  return Object.entries(pins.components).flatMap(([component, { run }]) => (run ? [component] : []));
+export function toRun(pins: Pick<Pins, "services">): string[] {
+  return Object.entries(pins.services).flatMap(([service, { run }]) => (run ? [service] : []));
 }
 
 /** Of the gate's listeners, whether it runs or is yet to be started. */
 export async function takenListeners(site: Site, definition: SystemDefinition): Promise<string[]> {
   const reasons: string[] = [];
-  for (const { component } of Object.values(definition.listeners)) {
-    const port = site.ports[component];
-    const reason = port === undefined ? null : await takenPort(`the traffic gate for ${component}`, port, gateFolder(site));
+  for (const { service } of Object.values(definition.listeners)) {
+    const port = site.ports[service];
+    const reason = port === undefined ? null : await takenPort(`the traffic gate for ${service}`, port, gateFolder(site));
     if (reason !== null) reasons.push(reason);
   }
   return reasons;

@@ -1,5 +1,5 @@
-/** Where a system's components run. A declarative engine alone cannot stop early and resume late, so a target can both. */
-import type { ComponentPin } from "../config/pins.ts";
+/** Where a system's services run. A declarative engine alone cannot stop early and resume late, so a target can both. */
+import type { ServicePin } from "../config/pins.ts";
 
 export interface Observation {
   running: boolean;
@@ -11,26 +11,26 @@ export interface Observation {
   /** When it was started, milliseconds since the epoch; null as above. */
   startedAtMs: number | null;
   /** Whether what runs is exactly what `pin` asks for: release, artefact and configuration. */
-  asPinned(pin: ComponentPin): boolean;
+  asPinned(pin: ServicePin): boolean;
 }
 
 /** What a target does at the time of an update. Every method is idempotent and says "already so". */
 export interface Target {
   name: string;
   /** Checks that everything the pin needs exists and is what was released. Only looks, in previews too. @throws with the name and the fix. */
-  check(component: string, pin: ComponentPin): Promise<void>;
+  check(service: string, pin: ServicePin): Promise<void>;
   /** Checks, and fetches what is not on this machine yet, before anything stops. @throws as `check` */
-  prepare(component: string, pin: ComponentPin): Promise<void>;
+  prepare(service: string, pin: ServicePin): Promise<void>;
   /** Puts the pinned artefact in place without starting it. */
-  install(component: string, pin: ComponentPin): Promise<string>;
-  stop(component: string): Promise<string>;
+  install(service: string, pin: ServicePin): Promise<string>;
+  stop(service: string): Promise<string>;
   /** @throws when one still runs. */
-  confirmStopped(components: string[]): Promise<void>;
+  confirmStopped(services: string[]): Promise<void>;
   /** Starts what the pin says and waits until it is healthy; what runs as pinned is left alone. */
-  resume(component: string, pin: ComponentPin): Promise<string>;
-  observe(component: string): Promise<Observation>;
-  /** Last lines of the component's error log since it was started; with a mark, since that was made. */
-  errorLog(component: string, lines: number, since?: number): Promise<string[]>;
+  resume(service: string, pin: ServicePin): Promise<string>;
+  observe(service: string): Promise<Observation>;
+  /** Last lines of the service's error log since it was started; with a mark, since that was made. */
+  errorLog(service: string, lines: number, since?: number): Promise<string[]>;
   /** How far the error log has come. */
-  errorMark(component: string): Promise<number>;
+  errorMark(service: string): Promise<number>;
 }

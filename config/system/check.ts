@@ -55,18 +55,18 @@ export interface DataAccess {
 /** What a check can use. Everything it writes it must remove again. */
 export interface CheckContext extends DataAccess {
   /** Base URL of a public listener, through the gate (the verifier's pass is added by `fetch`). */
-  url(component: string): string;
+  url(service: string): string;
   /** HTTP through the traffic gate with the verifier's pass; times out. */
   fetch(url: string, init?: RequestInit): Promise<Response>;
   /** What another request than `fetch` (a WebSocket) shows to pass the gate; absent where there is none in front. */
   passHeaders?: Record<string, string>;
-  /** Release each component is declared to run. */
+  /** Release each service is declared to run. */
   releases: Record<string, string>;
-  /** Whether each component is declared to run. */
+  /** Whether each service is declared to run. */
   running: Record<string, boolean>;
   secret(name: string): string;
-  /** Declared configuration of a component. */
-  configuration?(component: string): Record<string, string>;
+  /** Declared configuration of a service. */
+  configuration?(service: string): Record<string, string>;
   /** Objects recorded when the data last stood at the release that is declared now, before a deployment left it; null where nothing was. */
   recorded?: Record<string, SchemaObjects> | null;
   /** Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment. */
@@ -78,10 +78,10 @@ export interface CheckContext extends DataAccess {
   /** How rows are compared with the baseline's: by who could have written since. */
   counting: Counting;
   /**
-   * Of the last `lines` lines of a component's error log those written since it, and the server of its database, were last started; of one that the
+   * Of the last `lines` lines of a service's error log those written since it, and the server of its database, were last started; of one that the
    * rollout under verification left running, those written since this attempt began.
    */
-  errorLog(component: string, lines: number): Promise<string[]>;
+  errorLog(service: string, lines: number): Promise<string[]>;
   /** Declared feature flags and maintenance. */
   flags: Record<string, boolean>;
   /** Declared state of each constraint. */
@@ -91,7 +91,7 @@ export interface CheckContext extends DataAccess {
   scope?: string | null;
   /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
   schema: "keep" | "mark" | "down";
-  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  observe(service: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
   /** What each protection holds now, or held last; absent or null: it was never put on. */
   protections?: Record<string, HeldProtection | null>;
   /** Ids of the actions done since the rollback; absent: none. */

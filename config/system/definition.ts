@@ -1,5 +1,5 @@
 /**
- * What a system *is*: its components, databases, scopes, checks and effects, as data. What the system *should be now* is declared in
+ * What a system *is*: its services, databases, scopes, checks and effects, as data. What the system *should be now* is declared in
  * `stacks/Pulumi.<stack>.yaml`. One definition per folder below `systems/`.
  */
 import type { Client } from "pg";
@@ -14,8 +14,8 @@ import type { SecretDefinition } from "./secret.ts";
 import type { CheckContext, CheckDefinition } from "./check.ts";
 import type { DrillDefinition } from "./drill.ts";
 
-/** Where a component runs and how it is driven. */
-export type ComponentKind =
+/** Where a service runs and how it is driven. */
+export type ServiceKind =
   /** A long-running process that answers HTTP behind the traffic gate. */
   | "service"
   /** A long-running process without users of its own. */
@@ -23,9 +23,9 @@ export type ComponentKind =
   /** A folder of files, published as a whole and served by the traffic gate (S3 and CloudFront in production). */
   | "static";
 
-/** What a component's environment may refer to when it is started. */
+/** What a service's environment may refer to when it is started. */
 export interface EnvironmentContext {
-  /** The port the component must listen on: services, and workers with a health endpoint; otherwise 0. */
+  /** The port the service must listen on: services, and workers with a health endpoint; otherwise 0. */
   port: number;
   /** A ready connection string for the services' own role, by database name of the definition; of a SQLite database the absolute path of its file. */
   databaseUrl: (database: string) => string;
@@ -33,18 +33,18 @@ export interface EnvironmentContext {
   secret: (name: string) => string;
   /** Release that is being started, e.g. `v3.0.0`. */
   release: string;
-  /** The component's declared configuration (`components.<name>.config` merged over the ledger's). */
+  /** The service's declared configuration (`services.<name>.config` merged over the ledger's). */
   config: Record<string, string>;
 }
 
-export interface ComponentDefinition {
-  kind: ComponentKind;
+export interface ServiceDefinition {
+  kind: ServiceKind;
   title: string;
   /** Program to run inside the release folder, e.g. `main.ts`. Not for `static`. */
   entry?: string;
-  /** Names of the databases this component writes to. */
+  /** Names of the databases this service writes to. */
   databases: string[];
-  /** Health endpoint of a service (or of a worker that has one). The component runs when it answers 200 and `body` is contained. */
+  /** Health endpoint of a service (or of a worker that has one). The service runs when it answers 200 and `body` is contained. */
   health?: { path: string; body?: string; timeoutMs: number };
   /** How long a stop waits after SIGTERM before SIGKILL. Milliseconds. */
   stopGraceMs: number;
@@ -54,9 +54,9 @@ export interface ComponentDefinition {
 
 /** A public listener of the traffic gate. */
 export interface ListenerDefinition {
-  /** The component whose traffic enters here. */
-  component: string;
-  /** Paths below which requests go to another component, e.g. `{"/api": "backend"}`: a site and its API under one origin. */
+  /** The service whose traffic enters here. */
+  service: string;
+  /** Paths below which requests go to another service, e.g. `{"/api": "backend"}`: a site and its API under one origin. */
   routes?: Record<string, string>;
   /** Requests that only read although their method says otherwise: let through while the system is read-only. */
   readOnlyAllow?: { method: string; path: string }[];
@@ -64,7 +64,7 @@ export interface ListenerDefinition {
 
 /** SQL run in the live database; `rows` is a count. */
 export interface EffectDefinition {
-  component: string;
+  service: string;
   /** What cannot be taken back, in words: "rows already pushed to the payment API". */
   title: string;
   database: string;
@@ -104,8 +104,8 @@ export interface DatabaseDefinition {
   repairs?: Record<string, RepairDefinition>;
 }
 
-/** What a scope asks of one component. */
-export interface ComponentScope {
+/** What a scope asks of one service. */
+export interface ServiceScope {
   release?: "to";
   run?: "on" | "off";
   /** The configuration the ledger recorded comes back: overrides are dropped, all of them or those of these keys. */
@@ -118,9 +118,9 @@ export interface ComponentScope {
 export interface ScopePins {
   /** `to`: the stack's release goes to the goal. Absent: the release pin stays. */
   release?: "to";
-  components?: Record<string, ComponentScope>;
-  /** What is asked of the one component that `--component` names. */
-  component?: ComponentScope;
+  services?: Record<string, ServiceScope>;
+  /** What is asked of the one service that `--service` names. */
+  service?: ServiceScope;
   /** `snapshot`: the data goes back to the snapshot taken before the release that is left. A repair: it is mended in place. */
   data?: "current" | "snapshot" | { repair: string };
   schema?: "keep" | "mark" | "down";
@@ -216,12 +216,12 @@ export interface SystemDefinition {
   title: string;
   /** Absolute path of the system's folder. */
   folder: string;
-  components: Record<string, ComponentDefinition>;
-  /** Stop order, first to stop first; resume goes the other way round. Components that are not named stop last. */
+  services: Record<string, ServiceDefinition>;
+  /** Stop order, first to stop first; resume goes the other way round. Services that are not named stop last. */
   stopOrder: string[];
   databases: Record<string, DatabaseDefinition>;
   listeners: Record<string, ListenerDefinition>;
-  /** Secrets the components and the checks need besides the database's, by name; one that is not set is refused before anything stops. */
+  /** Secrets the services and the checks need besides the database's, by name; one that is not set is refused before anything stops. */
   secrets?: Record<string, SecretDefinition>;
   /**
    * How long every service must have run, healthy and without a new start, before users are let in, counted from its start while the checks go on.

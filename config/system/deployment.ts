@@ -4,7 +4,7 @@ export const DEPLOYMENT_ITEMS = ["backup", "tag", "configuration", "trial-rollba
 /**
  * - `backup`: the snapshot taken in the fence, verified by the copy that is restored from it.
  * - `tag`: the release that is left stands in the ledger exactly, under the name version control knows it by.
- * - `configuration`: the configuration of before is saved, with a hash per component.
+ * - `configuration`: the configuration of before is saved, with a hash per service.
  * - `trial-rollback`: a rollback of this system was rehearsed lately, and passed.
  * - `notification`: who has to know was told; the text is kept.
  */

@@ -6,15 +6,15 @@ export interface FaultDefinition {
   title: string;
   /** Scope a rollback from this fault takes unless told otherwise. */
   scope: string;
-  /** Component the scope is for, where it is for one. */
-  component?: string;
-  /** The defect is a configuration: overrides by component, declared and brought in by an ordinary update before the fault is switched on. */
+  /** Service the scope is for, where it is for one. */
+  service?: string;
+  /** The defect is a configuration: overrides by service, declared and brought in by an ordinary update before the fault is switched on. */
   configure?: Record<string, Record<string, string>>;
   /** Makes the deployment of the newer release fail half-way: called before it, while the older one runs. The drill then deploys and expects the failure. */
   beforeDeploy?(context: DrillContext): Promise<void>;
   /** Scope of a rollback that is carried out first and does not suffice: what it leaves is the fault. It is expected to fail its verification. */
   after?: string;
-  /** What stands in the rollback's way, so that it fails after its fence: somebody else takes the port of a component. */
+  /** What stands in the rollback's way, so that it fails after its fence: somebody else takes the port of a service. */
   hinder?: { portOf: string };
   /** Alternative of the stack by which the rollback is finished once it has failed. */
   alternative?: string;
@@ -27,11 +27,11 @@ export interface FaultDefinition {
 }
 
 export interface DrillContext extends DataAccess {
-  url(component: string): string;
+  url(service: string): string;
   secret(name: string): string;
-  observe(component: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
-  /** Whether the component is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
-  runs(component: string): boolean;
+  observe(service: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
+  /** Whether the service is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
+  runs(service: string): boolean;
   /** Folder of everything the stack keeps on this machine: exports, records. */
   home: string;
   /** Folder for stand-ins of this drill. */
@@ -56,14 +56,14 @@ export interface DrillDefinition {
 /** A program in place of an external system. Started with `PORT`, `FOLDER` (where it keeps what it received) and `environment`. */
 export interface StandInDefinition {
   entry: string;
-  /** Configuration key under which every component is given the stand-in's URL, e.g. `PEMS_URL`. */
+  /** Configuration key under which every service is given the stand-in's URL, e.g. `PEMS_URL`. */
   urlKey?: string;
   environment?: (context: { port: number; folder: string; secret: (name: string) => string }) => Record<string, string>;
 }
 
 /** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` and `{{secret:<name>}}` are filled in by the witness. */
 export interface WitnessScript {
-  component: string;
+  service: string;
   login: { method: string; path: string; body: Record<string, string>; tokenField: string };
   insert: { method: string; path: string; body: Record<string, string> };
   update: { method: string; path: string; body: Record<string, string> };

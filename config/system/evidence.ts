@@ -63,11 +63,11 @@ export interface EvidenceContext {
   facts: RunFacts;
   session(database: string): Promise<SqlSession>;
   /** HTTP to a listener through the gate, with the verifier's pass. */
-  get(component: string, path: string, headers?: Record<string, string>): Promise<Response>;
+  get(service: string, path: string, headers?: Record<string, string>): Promise<Response>;
   /** For signing in; never for a file. */
   secret(name: string): string;
-  /** Last lines of a component's error log since it was started. */
-  errorLog(component: string, lines: number): Promise<string[]>;
+  /** Last lines of a service's error log since it was started. */
+  errorLog(service: string, lines: number): Promise<string[]>;
   /** A complete copy of a live database as one file, checked; resolves with what the check said. */
   backup(database: string, file: string): Promise<string>;
   /** Absolute path of a file in the folder of this run. */

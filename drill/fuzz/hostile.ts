@@ -3,7 +3,7 @@ import type { Dice } from "../dice.ts";
 
 const DEEP = (depth: number): string => `${"{a: ".repeat(depth)}1${"}".repeat(depth)}`;
 
-/** Names for a release, a snapshot, a component, a key. */
+/** Names for a release, a snapshot, a service, a key. */
 export const NAMES: readonly string[] = [
   "",
   " ",

@@ -80,9 +80,9 @@ const QUESTIONS: Record<string, Question> = {
     (name) => [`--scope=${name}`],
     (scope) => ({ scope }),
   ),
-  "--component": rolledBack(
-    (name) => [`--component=${name}`],
-    (component) => ({ component }),
+  "--service": rolledBack(
+    (name) => [`--service=${name}`],
+    (service) => ({ service }),
   ),
   "--snapshot": rolledBack(
     (name) => [`--snapshot=${name}`],

@@ -12,17 +12,17 @@ export async function brokenRelease(stage: Stage, name: string, defect: Defect):
   const { declared, definition } = await pinsNow(stage);
   const { from } = definition.drill;
   const newer = declared.releases[from]!;
-  const components: Record<string, unknown> = {};
-  for (const [component, artefact] of Object.entries(newer.components)) {
+  const services: Record<string, unknown> = {};
+  for (const [service, artefact] of Object.entries(newer.services)) {
     const source = artefactFolder(stage.site, artefact.path!);
-    const folder = join(stage.folder, "releases", name, component);
+    const folder = join(stage.folder, "releases", name, service);
     cpSync(source, folder, { recursive: true });
-    const { kind, entry } = definition.components[component]!;
+    const { kind, entry } = definition.services[service]!;
     if (kind === "static") renameIn(folder, from, name);
     else alter(source, folder, entry!, (text) => withDefect(text, defect, from, name));
-    components[component] = { ...artefact, path: folder, sha256: await hashFolder(folder) };
+    services[service] = { ...artefact, path: folder, sha256: await hashFolder(folder) };
   }
-  return { path: ["releases", name], value: { ...newer, components } };
+  return { path: ["releases", name], value: { ...newer, services } };
 }
 
 function withDefect(text: string, defect: Defect, from: string, name: string): string {

@@ -49,10 +49,10 @@ export const MOST_KILLS = 3;
 /** An action takes some seconds; what comes later hits a service, the gate, the server or the making of a standby copy. Milliseconds. */
 const LATEST_MS = 9_000;
 
-/** Scopes that can be had without arguments: neither for one component, nor a repair. */
+/** Scopes that can be had without arguments: neither for one service, nor a repair. */
 export function plainScopes({ scopes }: SystemDefinition): string[] {
   return Object.entries(scopes).flatMap(([name, { pins }]) =>
-    pins.component === undefined && typeof pins.data !== "object" && pins.constraints === undefined ? [name] : [],
+    pins.service === undefined && typeof pins.data !== "object" && pins.constraints === undefined ? [name] : [],
   );
 }
 

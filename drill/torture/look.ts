@@ -22,11 +22,11 @@ export async function lookAtAll(stage: Stage): Promise<Seen> {
   const seen = { status, release: pins.release, open };
   if (status === null) return { ...seen, wrong: [failure ?? "status says nothing"] };
   const wrong = [...toldBy(status, pins.maintenance.mode)];
-  for (const [component, pin] of Object.entries(pins.components)) {
-    const answers = await answerOf(stage, component, pins.maintenance.mode !== "full");
+  for (const [service, pin] of Object.entries(pins.services)) {
+    const answers = await answerOf(stage, service, pins.maintenance.mode !== "full");
     if (answers === undefined) continue;
-    const wanted = pin.run || stage.definition.components[component]?.kind === "static" ? pin.release : null;
-    if (answers !== wanted) wrong.push(`${component}: pinned is ${wanted ?? "off"}, and ${answers ?? "nobody"} answers`);
+    const wanted = pin.run || stage.definition.services[service]?.kind === "static" ? pin.release : null;
+    if (answers !== wanted) wrong.push(`${service}: pinned is ${wanted ?? "off"}, and ${answers ?? "nobody"} answers`);
   }
   return { ...seen, wrong };
 }
@@ -34,7 +34,7 @@ export async function lookAtAll(stage: Stage): Promise<Seen> {
 const MODES = { off: "open", "read-only": "read-only", full: "closed" } as const;
 
 /** What status itself says is not so. */
-function toldBy({ reached, reason, rollout, gate, components }: Status, maintenance: keyof typeof MODES): string[] {
+function toldBy({ reached, reason, rollout, gate, services }: Status, maintenance: keyof typeof MODES): string[] {
   const wrong: string[] = [];
   if (!reached) wrong.push(`the database is not reached: ${reason ?? "status does not say why"}`);
   else if (rollout === null) wrong.push("nothing is deployed");
@@ -42,22 +42,22 @@ function toldBy({ reached, reason, rollout, gate, components }: Status, maintena
     wrong.push(`rollout ${rollout.epoch} is ${rollout.state}${rollout.failure === null ? "" : `, failed at ${rollout.failure}`}`);
   if (gate === null || !gate.running) wrong.push("the gate does not run");
   else if (gate.mode !== MODES[maintenance]) wrong.push(`the gate is ${gate.mode}, maintenance is ${maintenance}`);
-  for (const { name, asPinned } of components) if (!asPinned) wrong.push(`${name} is not as pinned`);
+  for (const { name, asPinned } of services) if (!asPinned) wrong.push(`${name} is not as pinned`);
   return wrong;
 }
 
-/** Release that answers, at the component's own port and, where users are let in, through the gate; null: nobody; undefined: it has no port. */
-async function answerOf(stage: Stage, component: string, usersIn: boolean): Promise<string | null | undefined> {
+/** Release that answers, at the service's own port and, where users are let in, through the gate; null: nobody; undefined: it has no port. */
+async function answerOf(stage: Stage, service: string, usersIn: boolean): Promise<string | null | undefined> {
   const { definition, site } = stage;
-  const { kind, health } = definition.components[component]!;
-  const behindGate = Object.hasOwn(definition.listeners, component);
-  const own = behindGate ? site.ports[`${component}-upstream`] : site.ports[component];
+  const { kind, health } = definition.services[service]!;
+  const behindGate = Object.hasOwn(definition.listeners, service);
+  const own = behindGate ? site.ports[`${service}-upstream`] : site.ports[service];
   const path = health?.path ?? "/";
-  if (kind === "static") return usersIn && behindGate ? versionIn(await textAt(`${urlOf(stage, component)}/`), true) : undefined;
+  if (kind === "static") return usersIn && behindGate ? versionIn(await textAt(`${urlOf(stage, service)}/`), true) : undefined;
   if (health === undefined || own === undefined) return undefined;
   const direct = versionIn(await textAt(`http://127.0.0.1:${own}${path}`), false);
   if (!behindGate || !usersIn || direct === null) return direct;
-  return versionIn(await textAt(`${urlOf(stage, component)}${path}`), false);
+  return versionIn(await textAt(`${urlOf(stage, service)}${path}`), false);
 }
 
 async function textAt(url: string): Promise<string | null> {

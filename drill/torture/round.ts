@@ -95,7 +95,7 @@ function beginWitness(stage: Stage, number: number): Promise<WitnessRun> {
   return startWitness(
     { drill: stage.folder, folder: join(stage.folder, `round-${number}`) },
     witness,
-    urlOf(stage, witness.component),
+    urlOf(stage, witness.service),
     (name) => secretOf(stage.site, name),
   );
 }
@@ -132,7 +132,7 @@ async function begin(stage: Stage, number: number, action: Action, status: Statu
     }
     case "rollback": {
       if (action.by === "verb") return { tool: "backout", words: ["rollback", "--scope", action.scope, "--reason", "torture"] };
-      const restarts = Object.fromEntries(Object.entries(declared.components).map(([name, { restart = 0 }]) => [name, restart]));
+      const restarts = Object.fromEntries(Object.entries(declared.services).map(([name, { restart = 0 }]) => [name, restart]));
       pin(scopeEdits(definition, { scope: action.scope, to, snapshots: snapshotsFor(status, from), block: null, restarts }));
       return up;
     }

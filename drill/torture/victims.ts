@@ -29,7 +29,7 @@ export function pidsOf(victim: Victim, { stack, site, definition }: Stage, verb:
     case "postgres":
       return site.server === undefined ? [] : present(observeServer(serverHome(site)).pid);
     case "service":
-      return Object.entries(definition.components).flatMap(([name, { kind }]) =>
+      return Object.entries(definition.services).flatMap(([name, { kind }]) =>
         kind === "static" ? [] : present(observeProcess(processFolder(site), name).pid),
       );
   }

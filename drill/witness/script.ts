@@ -3,7 +3,7 @@
  * happens to have the shape of `WitnessScript` in the system definitions (a test holds the two together).
  */
 export interface Script {
-  component: string;
+  service: string;
   login: { method: string; path: string; body: Record<string, string>; tokenField: string };
   insert: { method: string; path: string; body: Record<string, string> };
   update: { method: string; path: string; body: Record<string, string> };

@@ -1,6 +1,6 @@
 /** The provider's resources. */
 import type { Resource } from "../resource.ts";
-import { component } from "./component.ts";
+import { service } from "./service.ts";
 import { constraints } from "./constraints.ts";
 import { database } from "./database.ts";
 import { embeddedPostgres } from "./embedded-postgres.ts";
@@ -24,7 +24,7 @@ export const RESOURCES = [
   database,
   constraints,
   flags,
-  component,
+  service,
   resume,
   verification,
   open,

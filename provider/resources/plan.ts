@@ -53,7 +53,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   // Beside the refusals: both only look.
   const previewing = told ? null : previewed(inputs, definition, facts, old);
   previewing?.catch(() => undefined);
-  // Where nothing changes but the target, what it cannot run is found before the components stop on the other.
+  // Where nothing changes but the target, what it cannot run is found before the services stop on the other.
   const refused = !settled
     ? await refusedFor(inputs, definition, facts, old?.site)
     : moved
@@ -92,11 +92,11 @@ async function previewed(inputs: Inputs, definition: SystemDefinition, facts: Fa
   };
 }
 
-/** Components that an update starts although nothing else of it has anything to do. */
+/** Services that an update starts although nothing else of it has anything to do. */
 async function toStart({ site, pins }: Inputs, definition: SystemDefinition): Promise<string[]> {
   if ((await targetOutOfReach(site, definition)) !== null) return [];
   const drifted = await drift({ site, definition }, pins);
-  return toRun(pins).filter((component) => drifted.includes(component));
+  return toRun(pins).filter((service) => drifted.includes(service));
 }
 
 async function refusedFor(
@@ -138,7 +138,7 @@ export const planResource: Resource<Inputs> = {
   diff: async (old, inputs) => Promise.resolve(old.rollout !== inputs.rollout || !inputs.reached || old.site.target !== inputs.site.target),
   create: plan,
   update: async (_old, inputs) => plan(inputs),
-  /** Its components are gone by then. A server goes with what it holds. */
+  /** Its services are gone by then. A server goes with what it holds. */
   delete: async ({ site }, call) => {
     if (site.server === undefined && (await leavingOf(site)) === "drop") await dropFiles(site, await definitionOf(site), call.log);
   },

@@ -10,7 +10,7 @@ import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
   const { resume: resumeAll } = await import("../../rollout/steps/resume.ts");
-  return { components: await resumeAll(await runFor({ site, epoch, what: "resume" }, call, (recorded) => recorded, pins), pins) };
+  return { services: await resumeAll(await runFor({ site, epoch, what: "resume" }, call, (recorded) => recorded, pins), pins) };
 }
 
 export const resume: Resource<PinnedInputs> = {
@@ -21,8 +21,8 @@ export const resume: Resource<PinnedInputs> = {
   create: run,
   update: async (old, inputs, call) => {
     const moved = old.site.target !== inputs.site.target;
-    for (const { component, reason } of moved ? await stopAllAt(old.site, await definitionOf(inputs.site)) : [])
-      call.log("warning", `${component} may still run on ${old.site.target}, which could not stop it: ${reason}`);
+    for (const { service, reason } of moved ? await stopAllAt(old.site, await definitionOf(inputs.site)) : [])
+      call.log("warning", `${service} may still run on ${old.site.target}, which could not stop it: ${reason}`);
     return run(inputs, call);
   },
   delete: async (values) => {

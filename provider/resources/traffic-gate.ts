@@ -25,18 +25,18 @@ interface Inputs {
 export function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
   return {
     stateFile: gateStateFile(site),
-    listeners: Object.values(definition.listeners).map(({ component, readOnlyAllow = [], routes = {} }) => {
-      const port = site.ports[component]!;
+    listeners: Object.values(definition.listeners).map(({ service, readOnlyAllow = [], routes = {} }) => {
+      const port = site.ports[service]!;
       const upstream = (name: string): number => site.ports[`${name}-upstream`]!;
-      if (definition.components[component]?.kind !== "static")
-        return { kind: "proxy", component, port, upstreamPort: upstream(component), readOnlyAllow };
+      if (definition.services[service]?.kind !== "static")
+        return { kind: "proxy", service, port, upstreamPort: upstream(service), readOnlyAllow };
       return {
         kind: "static",
-        component,
+        service,
         port,
-        root: currentFolder(publishedFolder(site, component)),
+        root: currentFolder(publishedFolder(site, service)),
         readOnlyAllow,
-        routes: Object.entries(routes).map(([prefix, name]) => ({ prefix, component: name, upstreamPort: upstream(name) })),
+        routes: Object.entries(routes).map(([prefix, name]) => ({ prefix, service: name, upstreamPort: upstream(name) })),
       };
     }),
   };
@@ -99,7 +99,7 @@ async function portFailures(site: Site, before: Site | undefined): Promise<{ pro
   const moved = before !== undefined && before.target !== site.target;
   const reasons = [
     ...(await takenListeners(site, definition)),
-    ...(moved ? [] : await takenPorts(site, definition, Object.keys(definition.components))),
+    ...(moved ? [] : await takenPorts(site, definition, Object.keys(definition.services))),
   ];
   return reasons.map((reason) => ({ property: "", reason }));
 }
@@ -107,12 +107,12 @@ async function portFailures(site: Site, before: Site | undefined): Promise<{ pro
 /** What of the gate that runs is otherwise than declared, in words; nothing where none runs. */
 export async function gateChanges(site: Site): Promise<string[]> {
   if (!observeProcess(gateFolder(site), GATE_PROCESS).running || (await runsAs(site))) return [];
-  const there = Object.fromEntries(readGateConfig(configFile(site)).listeners.map(({ component, port }) => [component, port]));
-  const moved = gateConfig(site, await definitionOf(site)).listeners.filter(({ component, port }) => there[component] !== port);
-  const lines = moved.map(({ component, port }) =>
-    there[component] === undefined
-      ? `the traffic gate does not listen for ${component} yet, on port ${port}: \`up\` puts it right`
-      : `the traffic gate listens on port ${there[component]} for ${component}, and ${port} is declared: \`up\` puts it right`,
+  const there = Object.fromEntries(readGateConfig(configFile(site)).listeners.map(({ service, port }) => [service, port]));
+  const moved = gateConfig(site, await definitionOf(site)).listeners.filter(({ service, port }) => there[service] !== port);
+  const lines = moved.map(({ service, port }) =>
+    there[service] === undefined
+      ? `the traffic gate does not listen for ${service} yet, on port ${port}: \`up\` puts it right`
+      : `the traffic gate listens on port ${there[service]} for ${service}, and ${port} is declared: \`up\` puts it right`,
   );
   return lines.length > 0 ? lines : ["the traffic gate is configured otherwise than declared: `up` puts it right"];
 }

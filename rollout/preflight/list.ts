@@ -32,7 +32,7 @@ export interface DeploymentFacts {
   verifies: boolean;
   /** Name under which version control knows the release that would be left; null: none is recorded. */
   tag: string | null;
-  /** sha256 or digest of each component of that release. */
+  /** sha256 or digest of each service of that release. */
   artefacts: Record<string, string>;
   configuration: { path: string; sha256: Record<string, string> };
   /** End of the newest trial that passed, milliseconds of wall clock; null: there is none. */

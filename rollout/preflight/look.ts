@@ -34,7 +34,7 @@ export function lookBeforeDeployment(question: DeploymentQuestion): DeploymentFa
     to,
     verifies: declared.standby !== "never",
     tag: left?.tag ?? null,
-    artefacts: Object.fromEntries(Object.entries(left?.components ?? {}).map(([component, artefact]) => [component, identityOf(artefact)])),
+    artefacts: Object.fromEntries(Object.entries(left?.services ?? {}).map(([service, artefact]) => [service, identityOf(artefact)])),
     configuration: keepConfiguration(currentConfigurationFile(site, runId), pins),
     trial: newestTrial(reports, definition.name),
     notification: notificationText(question),

@@ -25,7 +25,7 @@ export interface FenceRequest {
   plan: RolloutPlan;
   reason: string | null;
   newWrites: NewWrites;
-  /** Where the components run on another target, which the stack no longer names: they are stopped there, too. */
+  /** Where the services run on another target, which the stack no longer names: they are stopped there, too. */
   left?: Site;
 }
 
@@ -132,15 +132,15 @@ const DRAIN_SECONDS = 5;
 
 /** Lets the requests finish that came in before the gate closed. What takes longer than the limit ends with its service, and that is told. */
 async function drain(run: Run, plan: RolloutPlan): Promise<void> {
-  const component = Object.values(run.definition.listeners)[0]?.component;
-  if (component === undefined || !plan.closeGate || plan.stop.length === 0 || !gateRuns(run.site)) return;
+  const service = Object.values(run.definition.listeners)[0]?.service;
+  if (service === undefined || !plan.closeGate || plan.stop.length === 0 || !gateRuns(run.site)) return;
   const limitSeconds = run.definition.drainSeconds ?? DRAIN_SECONDS;
   await step(
     run,
     "fence",
     "drain",
     async () => {
-      const url = `http://127.0.0.1:${run.site.ports[component]}`;
+      const url = `http://127.0.0.1:${run.site.ports[service]}`;
       // A gate that does not answer lets nobody through either.
       const report = await waitDrained(url, { epoch: run.epoch, timeoutMs: limitSeconds * 1000 }).catch((error: Error) => error);
       if (report instanceof Error) run.log("warning", `requests under way are not waited for: ${report.message}`);
@@ -155,12 +155,12 @@ async function drain(run: Run, plan: RolloutPlan): Promise<void> {
 async function stopAll(run: Run, plan: RolloutPlan, left?: Site): Promise<string[]> {
   const targets = [run.site, ...(left === undefined ? [] : [left])].map((site) => targetOf(site, run.definition));
   const stopped: string[] = [];
-  for (const component of plan.stop)
+  for (const service of plan.stop)
     for (const target of targets) {
-      const how = await target.stop(component);
-      await target.confirmStopped([component]);
-      stopped.push(`${component}: ${how}`);
-      run.log("info", `stopped ${component} (${how})`);
+      const how = await target.stop(service);
+      await target.confirmStopped([service]);
+      stopped.push(`${service}: ${how}`);
+      run.log("info", `stopped ${service} (${how})`);
     }
   return stopped;
 }

@@ -89,7 +89,7 @@ async function close(run: Run, { runId, plan, reason }: Rollout, { exported, set
       from: plan.fromRelease,
       to: plan.toRelease,
       scope: plan.scope,
-      ...(plan.component === undefined ? {} : { component: plan.component }),
+      ...(plan.service === undefined ? {} : { service: plan.service }),
       reason,
       success: true,
       exported,

@@ -19,9 +19,9 @@ export async function reopenRefused(run: Run, plan: RolloutPlan): Promise<void> 
   if (plan.fenceData) await admitEverybody(run);
   if (from !== null) {
     const target = targetOf(run.site, run.definition);
-    for (const component of [...plan.stop].reverse()) {
-      const pin = from.components[component];
-      if (pin?.run === true) await target.resume(component, pin);
+    for (const service of [...plan.stop].reverse()) {
+      const pin = from.services[service];
+      if (pin?.run === true) await target.resume(service, pin);
     }
     setGate(run, from.maintenance);
   }

@@ -1,4 +1,4 @@
-/** Makes every component run that should run, and none that should not; looks at what really runs. */
+/** Makes every service run that should run, and none that should not; looks at what really runs. */
 import type { Pins } from "../../config/pins.ts";
 import { targetOf } from "../../workloads/index.ts";
 import { engineOf } from "../../databases/registry.ts";
@@ -8,15 +8,15 @@ import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { STAY_UP } from "./verify.ts";
 
-/** A component runs another release than its pin says. */
+/** A service runs another release than its pin says. */
 export class WrongReleaseError extends Error {
-  readonly component: string;
+  readonly service: string;
   readonly pinned: string;
   readonly running: string | null;
-  constructor(component: string, pinned: string, running: string | null) {
-    super(`${component} is pinned to ${pinned} but ${running ?? "nothing"} runs`);
+  constructor(service: string, pinned: string, running: string | null) {
+    super(`${service} is pinned to ${pinned} but ${running ?? "nothing"} runs`);
     this.name = "WrongReleaseError";
-    this.component = component;
+    this.service = service;
     this.pinned = pinned;
     this.running = running;
   }
@@ -29,22 +29,22 @@ export async function resume(run: Run, pins: Pins): Promise<Record<string, strin
     await step(run, "resume", "let the services in", () => admitServices(run));
   const target = targetOf(run.site, run.definition);
   const states: Record<string, string> = {};
-  for (const component of ordered(run.definition).reverse()) {
-    const pin = pins.components[component];
+  for (const service of ordered(run.definition).reverse()) {
+    const pin = pins.services[service];
     if (pin === undefined) continue;
     await step(
       run,
       "resume",
-      pin.run ? `${component} ${pin.release}` : `${component} stays off`,
+      pin.run ? `${service} ${pin.release}` : `${service} stays off`,
       async () => {
-        const state = pin.run ? await target.resume(component, pin) : await target.stop(component);
-        const observed = await target.observe(component);
-        if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(component, pin.release, observed.release);
-        states[component] = state;
+        const state = pin.run ? await target.resume(service, pin) : await target.stop(service);
+        const observed = await target.observe(service);
+        if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(service, pin.release, observed.release);
+        states[service] = state;
         return state;
       },
       // An attempt to verify asks what this run has started.
-      (state) => (state === "started" ? { started: component } : { state }),
+      (state) => (state === "started" ? { started: service } : { state }),
     );
   }
   // No verification follows where users are in already.

@@ -37,15 +37,15 @@ function isStart(detail: unknown): detail is { started: string } {
 
 /** Whatever is wrong with a service shows again in a log that begins now; what was only the earlier attempt's does not. */
 async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> {
-  const components = ordered(run.definition).filter(
-    (name) => pins.components[name]?.run === true && run.definition.components[name]?.kind !== "static" && !fresh.includes(name),
+  const services = ordered(run.definition).filter(
+    (name) => pins.services[name]?.run === true && run.definition.services[name]?.kind !== "static" && !fresh.includes(name),
   );
-  if (components.length === 0) return;
+  if (services.length === 0) return;
   const target = targetOf(run.site, run.definition);
-  await step(run, "verify", `start ${components.join(", ")} once more after the attempt before`, async () => {
-    for (const component of components) await target.stop(component);
-    await target.confirmStopped(components);
-    for (const component of [...components].reverse()) await target.resume(component, pins.components[component]!);
+  await step(run, "verify", `start ${services.join(", ")} once more after the attempt before`, async () => {
+    for (const service of services) await target.stop(service);
+    await target.confirmStopped(services);
+    for (const service of [...services].reverse()) await target.resume(service, pins.services[service]!);
   });
 }
 

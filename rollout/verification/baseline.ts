@@ -51,7 +51,7 @@ async function latency({ site, definition }: Run): Promise<number | null> {
   if (definition.readProbe === undefined) return null;
   try {
     const read = await definition.readProbe({
-      url: (component) => `http://127.0.0.1:${site.ports[component]}`,
+      url: (service) => `http://127.0.0.1:${site.ports[service]}`,
       fetch: (url, init) => fetch(url, { signal: AbortSignal.timeout(1000), ...init }),
       secret: (name) => definedSecret(site, definition, name),
     });

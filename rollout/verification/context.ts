@@ -39,7 +39,7 @@ export async function openContext(
   const earlier = attempt ? await earlierLines(target, pins, rollout) : {};
   let upSince: Promise<number | null> | undefined;
   return {
-    url: (component) => `http://127.0.0.1:${site.ports[component]}`,
+    url: (service) => `http://127.0.0.1:${site.ports[service]}`,
     fetch: (url, init) =>
       fetch(url, {
         signal: AbortSignal.timeout(10_000),
@@ -49,17 +49,17 @@ export async function openContext(
     passHeaders: { "x-backout-pass": pass },
     database: data.database,
     sqlite: data.sqlite,
-    releases: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.release])),
-    running: Object.fromEntries(Object.entries(pins.components).map(([name, pin]) => [name, pin.run])),
+    releases: Object.fromEntries(Object.entries(pins.services).map(([name, pin]) => [name, pin.release])),
+    running: Object.fromEntries(Object.entries(pins.services).map(([name, pin]) => [name, pin.run])),
     secret: (name) => definedSecret(site, definition, name),
-    configuration: (component) => plainConfig(site, pins.components[component]?.config ?? {}),
+    configuration: (service) => plainConfig(site, pins.services[service]?.config ?? {}),
     recorded: await recordedObjects(run, pins, rollout?.baseline ?? null),
     baseline: restored ? await restoredBaseline(run) : undone ? null : (rollout?.baseline ?? null),
     dataRestored: restored,
     open,
     counting: open ? "any" : restored || rollout?.plan.fenceData !== false ? "exact" : "at least",
-    errorLog: async (component, lines) => {
-      const written = (await target.errorLog(component, lines, earlier[component])).slice(-lines);
+    errorLog: async (service, lines) => {
+      const written = (await target.errorLog(service, lines, earlier[service])).slice(-lines);
       if (written.length === 0) return written;
       upSince ??= serverUpSince(site.server !== undefined, definition, data);
       return linesSince(written, (await upSince) ?? 0);
@@ -70,7 +70,7 @@ export async function openContext(
     scope: rollout?.plan.scope ?? null,
     schema: pins.schema,
     protections: await heldProtections(run),
-    observe: (component) => target.observe(component),
+    observe: (service) => target.observe(service),
     ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(state) }),
     end: data.end,
   };
@@ -78,8 +78,8 @@ export async function openContext(
 
 /** How far the logs of services that this rollout did not stop had come when the attempt began. */
 async function earlierLines(target: Target, pins: Pins, rollout: Rollout | null): Promise<Record<string, number>> {
-  const kept = Object.entries(pins.components).filter(([component, { run }]) => run && rollout?.plan.stop.includes(component) === false);
-  return Object.fromEntries(await Promise.all(kept.map(async ([component]) => [component, await target.errorMark(component)] as const)));
+  const kept = Object.entries(pins.services).filter(([service, { run }]) => run && rollout?.plan.stop.includes(service) === false);
+  return Object.fromEntries(await Promise.all(kept.map(async ([service]) => [service, await target.errorMark(service)] as const)));
 }
 
 /**

@@ -19,16 +19,16 @@ const ERROR_LINES = 5;
 
 type Looking = Pick<Run, "site" | "definition">;
 
-/** By component: what ran, so that another process can be told from it. */
+/** By service: what ran, so that another process can be told from it. */
 export type Running = Record<string, string | null>;
 
 /** Services that were healthy did not stay so. */
 export class NotSteadyError extends Error {
-  readonly components: string[];
-  constructor(problems: { component: string; problem: string }[]) {
-    super(problems.map(({ component, problem }) => `${component} ${problem}`).join("; "));
+  readonly services: string[];
+  constructor(problems: { service: string; problem: string }[]) {
+    super(problems.map(({ service, problem }) => `${service} ${problem}`).join("; "));
     this.name = "NotSteadyError";
-    this.components = problems.map(({ component }) => component);
+    this.services = problems.map(({ service }) => service);
   }
 }
 
@@ -38,15 +38,15 @@ export function settleMs({ settleSeconds }: Pick<SystemDefinition, "settleSecond
 }
 
 /** What runs now of what the pins say should run. */
-export async function running(run: Looking, pins: Pick<Pins, "components">): Promise<Running> {
+export async function running(run: Looking, pins: Pick<Pins, "services">): Promise<Running> {
   const target = targetOf(run.site, run.definition);
-  const seen = shouldRun(run, pins).map(async (component) => [component, (await target.observe(component)).identity] as const);
+  const seen = shouldRun(run, pins).map(async (service) => [service, (await target.observe(service)).identity] as const);
   return Object.fromEntries(await Promise.all(seen));
 }
 
-function shouldRun({ definition }: Looking, pins: Pick<Pins, "components">): string[] {
-  return Object.entries(pins.components).flatMap(([component, { run }]) =>
-    run && definition.components[component] !== undefined && definition.components[component].kind !== "static" ? [component] : [],
+function shouldRun({ definition }: Looking, pins: Pick<Pins, "services">): string[] {
+  return Object.entries(pins.services).flatMap(([service, { run }]) =>
+    run && definition.services[service] !== undefined && definition.services[service].kind !== "static" ? [service] : [],
   );
 }
 
@@ -54,15 +54,15 @@ function shouldRun({ definition }: Looking, pins: Pick<Pins, "components">): str
  * Resolves when everything that should run has done so for `minimumMs` since it was started, as the process it was `before`, and is healthy.
  * Waits only for what was started just now. @throws NotSteadyError
  */
-export async function staySteady(run: Looking, pins: Pick<Pins, "components">, before: Running, minimumMs: number): Promise<Running> {
+export async function staySteady(run: Looking, pins: Pick<Pins, "services">, before: Running, minimumMs: number): Promise<Running> {
   const unhealthy = new Map<string, number>();
   for (;;) {
-    const looks = await Promise.all(shouldRun(run, pins).map((component) => look(run, component, before[component])));
-    for (const { component, answer } of looks) unhealthy.set(component, answer === null ? 0 : (unhealthy.get(component) ?? 0) + 1);
-    const problems = looks.flatMap(({ component, gone, answer }) => {
-      if (gone !== null) return [{ component, problem: gone }];
-      return answer !== null && unhealthy.get(component)! >= UNHEALTHY_LOOKS
-        ? [{ component, problem: `was healthy when it was started and is not any more: it answers ${answer}` }]
+    const looks = await Promise.all(shouldRun(run, pins).map((service) => look(run, service, before[service])));
+    for (const { service, answer } of looks) unhealthy.set(service, answer === null ? 0 : (unhealthy.get(service) ?? 0) + 1);
+    const problems = looks.flatMap(({ service, gone, answer }) => {
+      if (gone !== null) return [{ service, problem: gone }];
+      return answer !== null && unhealthy.get(service)! >= UNHEALTHY_LOOKS
+        ? [{ service, problem: `was healthy when it was started and is not any more: it answers ${answer}` }]
         : [];
     });
     if (problems.length > 0) throw new NotSteadyError(problems);
@@ -74,7 +74,7 @@ export async function staySteady(run: Looking, pins: Pick<Pins, "components">, b
 }
 
 interface Look {
-  component: string;
+  service: string;
   startedAtMs: number | null;
   /** Why it is not the process it was; null: it is. */
   gone: string | null;
@@ -82,18 +82,18 @@ interface Look {
   answer: string | null;
 }
 
-async function look({ site, definition }: Looking, component: string, before: string | null | undefined): Promise<Look> {
+async function look({ site, definition }: Looking, service: string, before: string | null | undefined): Promise<Look> {
   const target = targetOf(site, definition);
-  const { running, identity, startedAtMs } = await target.observe(component);
+  const { running, identity, startedAtMs } = await target.observe(service);
   if (!running || (before !== undefined && identity !== before)) {
-    const lines = await target.errorLog(component, ERROR_LINES).catch(() => []);
+    const lines = await target.errorLog(service, ERROR_LINES).catch(() => []);
     const log =
       lines.length === 0 ? "its error log is empty" : `the last lines of its error log:\n${lines.map((line) => `  ${line}`).join("\n")}`;
     const what = running ? "was started again while it was looked at" : "was healthy when it was started and has ended since";
-    return { component, startedAtMs, gone: `${what}; ${log}`, answer: null };
+    return { service, startedAtMs, gone: `${what}; ${log}`, answer: null };
   }
-  const { health } = definition.components[component]!;
-  if (health === undefined) return { component, startedAtMs, gone: null, answer: null };
-  const { healthy, answer } = await askHealth(`http://127.0.0.1:${portOf(site, component)}${health.path}`, health.body);
-  return { component, startedAtMs, gone: null, answer: healthy ? null : answer };
+  const { health } = definition.services[service]!;
+  if (health === undefined) return { service, startedAtMs, gone: null, answer: null };
+  const { healthy, answer } = await askHealth(`http://127.0.0.1:${portOf(site, service)}${health.path}`, health.body);
+  return { service, startedAtMs, gone: null, answer: healthy ? null : answer };
 }

@@ -65,8 +65,8 @@ export interface Status {
     to: string;
     /** As recorded; null: none is. */
     scope: string | null;
-    /** The one component the scope is for; null: it is for none in particular. */
-    component: string | null;
+    /** The one service the scope is for; null: it is for none in particular. */
+    service: string | null;
     /** Also where users are let in, and the record is not closed. */
     unfinished: boolean;
     failure: string | null;
@@ -77,9 +77,9 @@ export interface Status {
   /** Why nobody can say what runs; null where that is known. */
   unseen: string | null;
   /** `running`: null where nobody can say. */
-  components: { name: string; running: boolean | null; release: string | null; pid: number | null; asPinned: boolean }[];
+  services: { name: string; running: boolean | null; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; standby: boolean; noStandby: string | null; sizeBytes: number | null }[];
-  /** Components that run on a schema that is too new for them: they went back, their database did not. */
+  /** Services that run on a schema that is too new for them: they went back, their database did not. */
   schemaAhead: string[];
   /** `onlyCopyOf`: what no export holds of it; absent: nothing. */
   quarantines: { name: string; database: string; createdAt: string; sizeBytes: number; onlyCopyOf?: string[]; drop?: string }[];

@@ -82,7 +82,7 @@ export async function driftOf(stack: OpenStack): Promise<string[]> {
   return [
     ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),
     ...(await gateChanges(site)),
-    ...(await drift(stack, pins)).map((component) => `${component} does not run as pinned: \`up\` puts it right`),
+    ...(await drift(stack, pins)).map((service) => `${service} does not run as pinned: \`up\` puts it right`),
     ...(await constraintDrift(site, definition, pins)),
   ];
 }

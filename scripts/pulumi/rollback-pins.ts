@@ -27,8 +27,8 @@ export interface RollbackWish {
   reason?: string;
   /** Leave the bad release deployable. */
   block?: boolean;
-  /** Component of a scope that is for one. */
-  component?: string;
+  /** Service of a scope that is for one. */
+  service?: string;
   /** Arguments of a repair, `name=value` each. */
   with?: string[];
   /** What becomes of rows written since; as declared unless given. */
@@ -89,12 +89,12 @@ function requireOlder({ definition }: OpenStack, { to, scope, snapshot }: Rollba
 }
 
 /** Equal for wishes that lead to the same; who asks, why, and how it is told is no part of it. */
-export function goalOf({ to, scope, component, with: given, newWrites, snapshot }: RollbackWish): string {
-  return canonical({ to, scope, component, with: given, newWrites, snapshot });
+export function goalOf({ to, scope, service, with: given, newWrites, snapshot }: RollbackWish): string {
+  return canonical({ to, scope, service, with: given, newWrites, snapshot });
 }
 
-function isPlain({ to, scope, component, with: given, newWrites, snapshot }: RollbackWish): boolean {
-  return [to, scope, component, given, newWrites, snapshot].every((wish) => wish === undefined);
+function isPlain({ to, scope, service, with: given, newWrites, snapshot }: RollbackWish): boolean {
+  return [to, scope, service, given, newWrites, snapshot].every((wish) => wish === undefined);
 }
 
 /** What the edits are made to: where something is half done, its pins are not those that anybody goes back from. */
@@ -119,7 +119,7 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
     throw new UsageError(
       `--to "${to}" stands after ${left} in the ledger: going forward is \`${commandOf(stack.project, "backout", `deploy ${to} --stack ${stack.stack}`)}\``,
     );
-  const target = { scope, ...(wish.component === undefined ? {} : { component: wish.component }) };
+  const target = { scope, ...(wish.service === undefined ? {} : { service: wish.service }) };
   const edits = scopeEdits(definition, {
     ...target,
     to,
@@ -128,7 +128,7 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
     with: argumentsOf(wish.with ?? []),
     block: wish.block === false || to === left ? null : { release: left, incident: incidentOf(wish) },
     overrides: overridesBefore(stack, target, to, standing),
-    restarts: Object.fromEntries(Object.entries(declared.components).map(([name, { restart }]) => [name, restart ?? 0])),
+    restarts: Object.fromEntries(Object.entries(declared.services).map(([name, { restart }]) => [name, restart ?? 0])),
   });
   const ledger = stackConfig(stack.text)[`${NAMESPACE}:releases`] as Record<string, LedgerEntry> | undefined;
   const written = edits.map((edit) => asWritten(declared, ledger, edit));
@@ -155,11 +155,11 @@ function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
 
 const NEW_WRITES: string[] = ["export", "reapply", "reject"] satisfies NewWrites[];
 
-/** Whether the scope takes any component to another release. An unknown one is told of later. */
+/** Whether the scope takes any service to another release. An unknown one is told of later. */
 function goesBack(scope: ScopeDefinition | undefined): boolean {
   if (scope === undefined) return true;
-  const { release, component, components = {} } = scope.pins;
-  return [release, component?.release, ...Object.values(components).map((one) => one.release)].includes("to");
+  const { release, service, services = {} } = scope.pins;
+  return [release, service?.release, ...Object.values(services).map((one) => one.release)].includes("to");
 }
 
 /** @throws UsageError */
@@ -225,7 +225,7 @@ function nothingKept(definition: SystemDefinition, database: string, left: strin
 /** What changes in what is declared over the ledger's settings, so that they are as they were before. */
 function overridesBefore(
   { declared, definition, pins, site }: OpenStack,
-  target: { scope: string; component?: string },
+  target: { scope: string; service?: string },
   to: string,
   { opened }: Standing,
 ): Record<string, Record<string, string | null | undefined>> {
@@ -234,13 +234,13 @@ function overridesBefore(
   const asked = askedOf(definition, target);
   const before = settingsBefore(opened, pins, to, asked);
   if (before === null) return {};
-  const ledgers = (name: string) => Object.values(declared.releases).map((release) => release.components[name]?.config ?? {});
+  const ledgers = (name: string) => Object.values(declared.releases).map((release) => release.services[name]?.config ?? {});
   return Object.fromEntries(
     Object.keys(asked).map((name) => {
       const goes = scope.pins.release === "to" || asked[name]?.release === "to";
-      const release = goes ? to : pins.components[name]?.release;
-      const recorded = (release === undefined ? undefined : declared.releases[release]?.components[name]?.config) ?? {};
-      const over = declared.components[name]?.config ?? {};
+      const release = goes ? to : pins.services[name]?.release;
+      const recorded = (release === undefined ? undefined : declared.releases[release]?.services[name]?.config) ?? {};
+      const over = declared.services[name]?.config ?? {};
       const wanted = Object.fromEntries(
         Object.entries(before[name] ?? {}).map(([key, value]) => {
           const known = revealed(site, key, value, [over, ...ledgers(name)]);
@@ -256,19 +256,19 @@ function overridesBefore(
 
 /** A setting that the ledger holds encrypted stays so where it is written again. */
 function asWritten(declared: OpenStack["declared"], ledger: Record<string, LedgerEntry> | undefined, edit: PinEdit): PinEdit {
-  const [section, component, config, key] = edit.path;
-  if (section !== "components" || config !== "config" || component === undefined || key === undefined || typeof edit.value !== "string")
+  const [section, service, config, key] = edit.path;
+  if (section !== "services" || config !== "config" || service === undefined || key === undefined || typeof edit.value !== "string")
     return edit;
   const cipher = Object.entries(declared.releases)
-    .filter(([, { components }]) => components[component]?.config?.[key] === edit.value)
-    .map(([release]) => ledger?.[release]?.components?.[component]?.config?.[key])
+    .filter(([, { services }]) => services[service]?.config?.[key] === edit.value)
+    .map(([release]) => ledger?.[release]?.services?.[service]?.config?.[key])
     .find((value) => typeof value === "object");
   return cipher === undefined ? edit : { ...edit, value: cipher };
 }
 
 /** As it is written: an encrypted setting is `{secure: …}`. */
 interface LedgerEntry {
-  components?: Record<string, { config?: Record<string, unknown> }>;
+  services?: Record<string, { config?: Record<string, unknown> }>;
 }
 
 function changesOf(
@@ -294,5 +294,5 @@ function tryOr<T>(work: () => T, otherwise: () => void): T {
 /** Whether a scope starts services anew although nothing else of them changes. */
 function restarts({ scopes, defaultScope }: SystemDefinition, scope: string | undefined): boolean {
   const pins = scopes[scope ?? defaultScope]?.pins;
-  return [pins?.component, ...Object.values(pins?.components ?? {})].some((asked) => asked?.restart === true);
+  return [pins?.service, ...Object.values(pins?.services ?? {})].some((asked) => asked?.restart === true);
 }

@@ -52,5 +52,5 @@ export function takenSince(epoch: number, snapshots: readonly Snapshot[]): Recor
   return Object.fromEntries(taken.toSorted((a, b) => b.id - a.id).map((snapshot) => [snapshot.database, snapshot]));
 }
 
-export const sayUnknown: UnknownSecret = (component, key) =>
-  say(`! ${key} of ${component} was another secret when that release was let in, which is kept nowhere: it stays as it is now`);
+export const sayUnknown: UnknownSecret = (service, key) =>
+  say(`! ${key} of ${service} was another secret when that release was let in, which is kept nowhere: it stays as it is now`);

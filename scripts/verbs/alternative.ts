@@ -1,5 +1,5 @@
 /**
- * Another way to finish a rollback that failed. Its pins stand already and its snapshot is untouched: what changes is where the components run,
+ * Another way to finish a rollback that failed. Its pins stand already and its snapshot is untouched: what changes is where the services run,
  * or, in the worst case, everything around the data.
  */
 import { prepareAll, stopAllAt } from "../../workloads/index.ts";
@@ -65,8 +65,8 @@ export async function takeAlternative(
     throw new RefusedError(`refused, nothing was changed:\n${error.message}`);
   });
   // What the failed attempt has half started would run in two places.
-  for (const { component, reason } of await stopAllAt(before.site, before.definition))
-    say(`${component} may still run on ${before.site.target}, which could not stop it: ${reason}`);
+  for (const { service, reason } of await stopAllAt(before.site, before.definition))
+    say(`${service} may still run on ${before.site.target}, which could not stop it: ${reason}`);
   const outcome = await cross(before, text, { runId, reason });
   return { outcome, preview, stack: after };
 }

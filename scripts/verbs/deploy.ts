@@ -167,19 +167,19 @@ async function requireFolders({ definition }: OpenStack, from: string | undefine
   if (from === undefined) return;
   const isFolder = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isDirectory() === true;
   if (!(await isFolder(from))) throw new UsageError(`--from ${from}: there is no such folder; nothing was changed`);
-  for (const component of Object.keys(definition.components))
-    if (!(await isFolder(join(from, component))))
-      throw new UsageError(`--from ${from}: it has no folder "${component}", and needs one for each component; nothing was changed`);
+  for (const service of Object.keys(definition.services))
+    if (!(await isFolder(join(from, service))))
+      throw new UsageError(`--from ${from}: it has no folder "${service}", and needs one for each service; nothing was changed`);
 }
 
-/** Hashes the folders `<from>/<component>` into the ledger. */
+/** Hashes the folders `<from>/<service>` into the ledger. */
 async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: Options): Promise<PinEdit[]> {
   const root = programFolder(stack.project);
   const edits: PinEdit[] = [];
-  for (const component of Object.keys(stack.definition.components)) {
-    const folder = join(from!, component);
+  for (const service of Object.keys(stack.definition.services)) {
+    const folder = join(from!, service);
     edits.push({
-      path: ["releases", release, "components", component],
+      path: ["releases", release, "services", service],
       value: { path: relative(root, resolve(folder)), sha256: await hashFolder(folder) },
     });
   }
@@ -200,7 +200,7 @@ export function addDeploy(program: Command): void {
     .command("deploy <release>")
     .description("deploy a release of the ledger (or, with --from, enter it first); pins back by itself when it fails")
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--from <folder>", "folder with one folder per component: hashed into the ledger as this release")
+    .option("--from <folder>", "folder with one folder per service: hashed into the ledger as this release")
     .option("--schema <migration>", "with --from: newest migration the release needs; the system's newest unless given")
     .option("--on-failure <what>", "rollback or stop", "rollback")
     .option("--tag <name>", "name under which version control knows the release that is left: recorded in the ledger")

@@ -47,7 +47,7 @@ export function addDrill(program: Command): void {
     .description("rehearse a rollback in an ephemeral stack: deploy, break, preview, roll back, verify, judge, destroy, report")
     .option("--fault <name>", "defect that is switched on; the system's default unless given")
     .option("--scope <name>", "how much goes back; the fault's own unless given")
-    .option("--component <name>", "component of a scope that is for one; the fault's own unless given")
+    .option("--service <name>", "service of a scope that is for one; the fault's own unless given")
     .option("--new-writes <what>", "rows written since, for a scope that restores: export, reapply or reject")
     .option("--rows <number>", "rows of data the older release is given (default: 10000)")
     .option("--keep", "leave the stack standing")

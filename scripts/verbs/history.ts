@@ -27,8 +27,8 @@ export interface HistoryEntry {
   from: string | null;
   to: string;
   scope: string | null;
-  /** The one component the scope is for; null: it is for none in particular. */
-  component: string | null;
+  /** The one service the scope is for; null: it is for none in particular. */
+  service: string | null;
   /** Release of a rollout that was begun before this one and never opened; null: none. */
   begun: string | null;
   state: string;
@@ -60,7 +60,7 @@ export async function history(options: Options): Promise<{ stack: string; rollou
         from: plan.fromRelease,
         to: plan.toRelease,
         scope: plan.scope,
-        component: plan.component ?? null,
+        service: plan.service ?? null,
         begun: plan.begun ?? null,
         state: rollout.state,
         startedAt,
@@ -129,9 +129,9 @@ export function addHistory(program: Command): void {
         ({ stack, rollouts }) => {
           if (rollouts.length === 0) print(`${stack} is not deployed yet: there are no rollouts\n`);
           for (const rollout of rollouts) {
-            const { epoch, from, begun, to, scope, component, state, startedAt, reason, failure, putBack = [] } = rollout;
+            const { epoch, from, begun, to, scope, service, state, startedAt, reason, failure, putBack = [] } = rollout;
             print(
-              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}  ${state}${timeOf(rollout)}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
+              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, service ?? undefined)})`}  ${state}${timeOf(rollout)}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
             for (const { leftOut } of putBack) for (const line of leftOut) print(`      ${line}\n`);
           }

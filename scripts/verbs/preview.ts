@@ -11,7 +11,7 @@ import { type PreviewOutcome, previewOf } from "../pulumi/preview.ts";
 interface Options extends CommonOptions {
   to?: string;
   scope?: string;
-  component?: string;
+  service?: string;
   exact?: boolean;
   newWrites?: string;
   snapshot?: string;
@@ -45,7 +45,7 @@ export function addPreview(program: Command): void {
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--to <release>", "release to go back to")
     .option("--scope <name>", "scope of the rollback; the system's default unless given")
-    .option("--component <name>", "component of a scope that is for one")
+    .option("--service <name>", "service of a scope that is for one")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
     .option(
@@ -60,7 +60,7 @@ export function addPreview(program: Command): void {
         async () => {
           const found = stackFile(options.stack);
           const before = await openStack(found);
-          const wished = [options.to, options.scope, options.component, options.with, options.newWrites, options.snapshot];
+          const wished = [options.to, options.scope, options.service, options.with, options.newWrites, options.snapshot];
           const after = wished.every((wish) => wish === undefined)
             ? before
             : await openStack(found, await rollbackText(before, { ...options, assume: true }, await standingOf(before)));

@@ -78,13 +78,13 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
 }
 
 /** As typed, but for who is asked, why, and how it is told. */
-function wordsOf({ to, scope, component, snapshot, with: given, newWrites, block }: Options): string {
+function wordsOf({ to, scope, service, snapshot, with: given, newWrites, block }: Options): string {
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [`--${name} ${quoted(value)}`]);
   return [
     "rollback",
     ...option("to", to),
     ...option("scope", scope),
-    ...option("component", component),
+    ...option("service", service),
     ...option("snapshot", snapshot),
     ...(given ?? []).flatMap((one) => option("with", one)),
     ...option("newWrites", newWrites),
@@ -99,7 +99,7 @@ export function addRollback(program: Command): void {
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--to <release>", "release to go back to; the one before the current unless given")
     .option("--scope <name>", "how much goes back; the system's default unless given")
-    .option("--component <name>", "component of a scope that is for one")
+    .option("--service <name>", "service of a scope that is for one")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
     .option("--alternative <name>", "another way to finish a rollback that failed: one of backout:alternatives")

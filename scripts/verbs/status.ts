@@ -1,4 +1,4 @@
-/** `backout status`: what is, at one look: release, gate, components, snapshots and whether they have a standby copy, quarantines, disk. */
+/** `backout status`: what is, at one look: release, gate, services, snapshots and whether they have a standby copy, quarantines, disk. */
 import type { Command } from "commander";
 import { outOfReach, targetOf } from "../../workloads/index.ts";
 import { openState } from "../../databases/open-state.ts";
@@ -29,20 +29,20 @@ export async function status(options: CommonOptions): Promise<Status> {
   const target = targetOf(site, definition);
   const gate = readGateState(gateStateFile(site));
   const unseen = await outOfReach(site, definition);
-  const components: Status["components"] = [];
-  for (const [name, pin] of Object.entries(pins.components)) {
+  const services: Status["services"] = [];
+  for (const [name, pin] of Object.entries(pins.services)) {
     const observed = unseen === null ? await target.observe(name) : null;
     if (observed === null) {
-      components.push({ name, running: null, release: null, pid: null, asPinned: false });
+      services.push({ name, running: null, release: null, pid: null, asPinned: false });
       continue;
     }
     const { running, release, pid } = observed;
-    components.push({
+    services.push({
       name,
       running,
       release,
       pid,
-      asPinned: pin.run ? running && observed.asPinned(pin) : !running || definition.components[name]?.kind === "static",
+      asPinned: pin.run ? running && observed.asPinned(pin) : !running || definition.services[name]?.kind === "static",
     });
   }
   const sizes = facts.reach.kind === "reached" ? await copySizes(site, definition) : new Map<string, number>();
@@ -67,13 +67,13 @@ export async function status(options: CommonOptions): Promise<Status> {
             from: facts.last.plan.fromRelease,
             to: facts.last.plan.toRelease,
             scope: facts.last.plan.scope,
-            component: facts.last.plan.component ?? null,
+            service: facts.last.plan.service ?? null,
             unfinished: facts.last.state !== "refused" && !isDone(facts.last),
             failure: facts.last.failure,
             openedAt: facts.last.openedAt,
           },
     gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: gateRuns(site), maintenance: gate.maintenance },
-    components,
+    services,
     unseen,
     snapshots: facts.snapshots.map(({ id, name, generation, database, takenAt, sizeBytes }) => ({
       name: `${name}@${generation}`,
@@ -83,7 +83,7 @@ export async function status(options: CommonOptions): Promise<Status> {
       noStandby: ready.get(id)?.reason ?? null,
       sizeBytes,
     })),
-    schemaAhead: aheadOf(stack, facts, Object.fromEntries(components.map(({ name, release }) => [name, release]))),
+    schemaAhead: aheadOf(stack, facts, Object.fromEntries(services.map(({ name, release }) => [name, release]))),
     quarantines: copies
       .filter(({ role }) => role === "quarantine")
       .map(({ name, database, createdAt }) => {
@@ -154,9 +154,9 @@ function tell(found: Status): void {
   const lines = [`${found.stack} (${found.system}): pinned to ${found.declared.release}`];
   if (found.reason !== null) lines.push(`  ${found.reason}`);
   if (found.rollout !== null) {
-    const { epoch, state, from, to, scope, component, unfinished: open, failure } = found.rollout;
+    const { epoch, state, from, to, scope, service, unfinished: open, failure } = found.rollout;
     lines.push(
-      `  rollout ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, component ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.pending?.command ?? found.up}\` again` : ""}`,
+      `  rollout ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, service ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.pending?.command ?? found.up}\` again` : ""}`,
     );
   }
   if (found.pending !== null && found.rollout?.unfinished !== true)
@@ -165,7 +165,7 @@ function tell(found: Status): void {
   lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}${down}`);
   if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);
   if (found.unseen !== null) lines.push(`  what runs is not known: ${found.unseen}`);
-  for (const { name, running, release, pid, asPinned } of found.components.filter(({ running }) => running !== null))
+  for (const { name, running, release, pid, asPinned } of found.services.filter(({ running }) => running !== null))
     lines.push(
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
     );
@@ -189,7 +189,7 @@ function tell(found: Status): void {
 export function addStatus(program: Command): void {
   program
     .command("status")
-    .description("what is: release, gate, components, snapshots, quarantines, disk")
+    .description("what is: release, gate, services, snapshots, quarantines, disk")
     .option("-s, --stack <name>", "stack (the only one there is, unless given)")
     .option("--json", "one JSON document on standard output")
     .action(async (options: CommonOptions) => finish(options.json, () => status(options), tell));

@@ -85,7 +85,7 @@ function dataBefore(database: string, back: Rollout, before: Rollout, { catalogu
 }
 
 function runningReleases({ pins }: Rollout): string[] {
-  return [...new Set([pins.release, ...Object.values(pins.components).map(({ release }) => release)])];
+  return [...new Set([pins.release, ...Object.values(pins.services).map(({ release }) => release)])];
 }
 
 /** What the verb set, as it was; what somebody set otherwise since stays. Pins only where they are those that opened. */

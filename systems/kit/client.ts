@@ -5,7 +5,7 @@ export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /** How to reach the API. */
 export interface Access {
-  url(component: string): string;
+  url(service: string): string;
   fetch: Fetch;
   secret(name: string): string;
   /** What a request that does not go through `fetch` needs while the gate is closed. */
@@ -25,8 +25,8 @@ export class AnswerError extends Error {
 const LOGIN_PATH = "/api/auth/login";
 
 export interface Account {
-  /** Component that logs people in. */
-  component: string;
+  /** Service that logs people in. */
+  service: string;
   username: string;
   /** Name of the secret that is the password. */
   secret: string;
@@ -35,8 +35,8 @@ export interface Account {
 }
 
 /** Logs an account in and resolves with its token. @throws AnswerError */
-export async function logIn(access: Access, { component, username, secret, isToken = isWebToken }: Account): Promise<string> {
-  const response = await access.fetch(`${access.url(component)}${LOGIN_PATH}`, {
+export async function logIn(access: Access, { service, username, secret, isToken = isWebToken }: Account): Promise<string> {
+  const response = await access.fetch(`${access.url(service)}${LOGIN_PATH}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ username, password: access.secret(secret) }),
@@ -61,12 +61,12 @@ export interface Init {
 /** One request of a logged-in user; of nobody where `token` is null. */
 export function send(
   access: Pick<Access, "url" | "fetch">,
-  component: string,
+  service: string,
   token: string | null,
   path: string,
   { method = "GET", body, headers = {} }: Init = {},
 ): Promise<Response> {
-  return access.fetch(`${access.url(component)}${path}`, {
+  return access.fetch(`${access.url(service)}${path}`, {
     method,
     headers: {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
@@ -110,7 +110,7 @@ const ANSWER_LIMIT_MS = 10_000;
 
 /** What is read over and over. */
 export interface Read {
-  component: string;
+  service: string;
   path: string;
   /** Nobody's where it is null. */
   token: string | null;
@@ -122,7 +122,7 @@ export interface Read {
  */
 export async function burstOf(
   { url, passHeaders }: Pick<Access, "url" | "passHeaders">,
-  { component, path, token }: Read,
+  { service, path, token }: Read,
   { count, width, limitMs = BURST_LIMIT_MS }: { count: number; width: number; limitMs?: number },
 ): Promise<Burst> {
   const headers = { ...passHeaders, ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
@@ -136,7 +136,7 @@ export async function burstOf(
     while (left > 0 && performance.now() < until) {
       left -= 1;
       const startedAt = performance.now();
-      const error = await statusOf(`${url(component)}${path}`, headers, agent).then(
+      const error = await statusOf(`${url(service)}${path}`, headers, agent).then(
         // A redirect is not followed, so that nobody knows whether something good lies behind it.
         (status) => (status >= 500 || (status >= 300 && status < 400) ? `answered ${status}` : null),
         ({ message }: Error) => message,

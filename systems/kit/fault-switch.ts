@@ -22,26 +22,26 @@ export class FaultNotSwitchedError extends Error {
 /** The system as a drill reaches it. */
 export function accessOf(context: DrillContext): Access {
   return {
-    url: (component) => context.url(component),
+    url: (service) => context.url(service),
     secret: (name) => context.secret(name),
     fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) }),
   };
 }
 
 export interface Switch {
-  component: string;
+  service: string;
   /** The release that has the defect. */
   release: string;
   fault: string;
   figures?: Record<string, number>;
-  /** Headers the component asks for besides. */
+  /** Headers the service asks for besides. */
   headers?: Record<string, string>;
 }
 
 /** @throws FaultNotSwitchedError */
-export async function switchFault(context: DrillContext, { component, release, fault, figures = {}, headers = {} }: Switch): Promise<void> {
+export async function switchFault(context: DrillContext, { service, release, fault, figures = {}, headers = {} }: Switch): Promise<void> {
   try {
-    const response = await accessOf(context).fetch(`${context.url(component)}/__faults`, {
+    const response = await accessOf(context).fetch(`${context.url(service)}/__faults`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify({ name: fault, on: true, ...figures }),

@@ -8,9 +8,9 @@ export interface Log {
   error(message: string, data?: Record<string, unknown>): void;
 }
 
-export function createLog(component: string, release: string): Log {
+export function createLog(service: string, release: string): Log {
   const line = (level: Level, message: string, data: Record<string, unknown> = {}): string =>
-    `${JSON.stringify({ time: new Date().toISOString(), level, component, release, message, ...data })}\n`;
+    `${JSON.stringify({ time: new Date().toISOString(), level, service, release, message, ...data })}\n`;
   return {
     info: (message, data) => void process.stdout.write(line("info", message, data)),
     warn: (message, data) => void process.stdout.write(line("warn", message, data)),

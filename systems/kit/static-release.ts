@@ -1,4 +1,4 @@
-/** Makes the release folder of a static component: its files with `{{release}}` filled in, and `version.json` saying what they are. */
+/** Makes the release folder of a static service: its files with `{{release}}` filled in, and `version.json` saying what they are. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

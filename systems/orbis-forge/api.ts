@@ -14,7 +14,7 @@ const PASSWORDS: Record<string, string> = { [TEST_USER]: TEST_USER_SECRET, [ADMI
 
 /** Logs a user in and resolves with the token. @throws AnswerError */
 export function login(access: Access, username: string = TEST_USER): Promise<string> {
-  return logIn(access, { component: "app", username, secret: PASSWORDS[username] ?? "" });
+  return logIn(access, { service: "app", username, secret: PASSWORDS[username] ?? "" });
 }
 
 /** One request of a logged-in user. */
@@ -34,5 +34,5 @@ export function emergencyHeaders(secret: (name: string) => string): Record<strin
 
 /** Reads `count` times, `width` at a time, or as often as fits into five seconds. */
 export function burst(access: Access, token: string, path: string, count: number, width: number): Promise<Burst> {
-  return burstOf(access, { component: "app", path, token }, { count, width });
+  return burstOf(access, { service: "app", path, token }, { count, width });
 }

@@ -5,7 +5,7 @@ import { account } from "./account.ts";
 import { login, rows } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { completion } from "./completion.ts";
-import { components, listeners, SECRETS } from "./components.ts";
+import { services, listeners, SECRETS } from "./services.ts";
 import { production } from "./database.ts";
 import { evidence } from "./evidence.ts";
 import { FAULTS } from "./faults/all.ts";
@@ -21,7 +21,7 @@ export const orbisForge: SystemDefinition = {
   name: "orbis-forge",
   title: "OrbisForge administration (OF-BEV)",
   folder: import.meta.dirname,
-  components,
+  services,
   stopOrder: ["app"],
   databases: { production },
   listeners,

@@ -3,7 +3,7 @@ import type { WitnessScript } from "../../config/system/drill.ts";
 import { TEST_USER } from "./api.ts";
 
 export const witness: WitnessScript = {
-  component: "app",
+  service: "app",
   login: {
     method: "POST",
     path: "/api/auth/login",

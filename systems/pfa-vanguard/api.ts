@@ -16,7 +16,7 @@ export interface Row {
 
 /** Logs the test account in and resolves with its token. @throws AnswerError */
 export function login(access: Access): Promise<string> {
-  return logIn(access, { component: "backend", username: TEST_USER, secret: TEST_USER_SECRET });
+  return logIn(access, { service: "backend", username: TEST_USER, secret: TEST_USER_SECRET });
 }
 
 /** One request of a logged-in user. */
@@ -37,7 +37,7 @@ export async function list(access: Access, token: string, more: Record<string, s
 
 /** Reads `count` times, `width` at a time, or as often as fits into five seconds. */
 export function burst(access: Access, token: string, count: number, width: number): Promise<Burst> {
-  return burstOf(access, { component: "backend", path: listPath({ limit: "20" }), token }, { count, width });
+  return burstOf(access, { service: "backend", path: listPath({ limit: "20" }), token }, { count, width });
 }
 
 export async function rssBytes(access: Pick<Access, "url" | "fetch">): Promise<number> {

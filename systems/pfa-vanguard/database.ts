@@ -25,7 +25,7 @@ export const flagStore: FlagStoreDefinition = {
 
 export const effects: EffectDefinition[] = [
   {
-    component: "worker",
+    service: "worker",
     title: "rows already pushed to the PEMS API",
     database: "pfa",
     countSql: "SELECT count(*)::int AS rows FROM pfa_write_queue WHERE status = 'pushed' AND pushed_at >= $1",

@@ -4,7 +4,7 @@ import { generated } from "../../config/system/secret.ts";
 import { actions } from "./actions.ts";
 import { list, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
-import { components, listeners, SECRETS } from "./components.ts";
+import { services, listeners, SECRETS } from "./services.ts";
 import { effects, flagStore, pfaDatabase } from "./database.ts";
 import { FAULTS } from "./faults/all.ts";
 import { MESSAGES } from "./messages.ts";
@@ -18,7 +18,7 @@ export const pfaVanguard: SystemDefinition = {
   name: "pfa-vanguard",
   title: "PFA Vanguard",
   folder: import.meta.dirname,
-  components,
+  services,
   // The worker first: what it still pushed to PEMS could not be taken back.
   stopOrder: ["worker", "backend", "frontend"],
   databases: { pfa: pfaDatabase },

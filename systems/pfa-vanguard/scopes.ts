@@ -30,11 +30,11 @@ const FRONTEND_CHECKS = ["frontend-version", "frontend-compatible"];
 
 export const scopes: Record<string, ScopeDefinition> = {
   quick: {
-    title: "Quick: code of all components, data and schema untouched",
+    title: "Quick: code of all services, data and schema untouched",
     useWhen: "The deployment is clearly broken and its data is sound",
     budgetSeconds: 10 * MINUTE,
     phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend + QUICK.frontend, verify: QUICK.health, record: QUICK.announce },
-    pins: { release: "to", components: { worker: { run: "off" } }, data: "current", schema: "keep" },
+    pins: { release: "to", services: { worker: { run: "off" } }, data: "current", schema: "keep" },
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS, "banner"],
   },
   full: {
@@ -42,7 +42,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     useWhen: "The newer schema must not count as applied, and its rows are not corrupt",
     budgetSeconds: 30 * MINUTE,
     phaseBudgets: FULL_PHASES,
-    pins: { release: "to", components: { worker: { run: "off" } }, data: "current", schema: "mark" },
+    pins: { release: "to", services: { worker: { run: "off" } }, data: "current", schema: "mark" },
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS, "banner"],
   },
   restore: {
@@ -50,7 +50,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     useWhen: "Data is corrupt or lost",
     budgetSeconds: 30 * MINUTE,
     phaseBudgets: FULL_PHASES,
-    pins: { release: "to", components: { worker: { run: "off" } }, data: "snapshot", schema: "keep" },
+    pins: { release: "to", services: { worker: { run: "off" } }, data: "snapshot", schema: "keep" },
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS, "banner"],
   },
   worker: {
@@ -59,7 +59,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     budgetSeconds: QUICK.stopWorker + QUICK.health + QUICK.announce,
     phaseBudgets: { fence: QUICK.stopWorker, verify: QUICK.health, record: QUICK.announce },
     pins: {
-      components: { worker: { run: "off" } },
+      services: { worker: { run: "off" } },
       data: "current",
       schema: "keep",
       flags: { [SYNC_FLAG]: false },
@@ -72,7 +72,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     useWhen: "The API fails, and the newer frontend can work with the older API",
     budgetSeconds: QUICK.stopWorker + QUICK.backend + QUICK.health + QUICK.announce,
     phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend, verify: QUICK.health, record: QUICK.announce },
-    pins: { components: { backend: { release: "to" }, worker: { run: "off" } }, data: "current", schema: "keep" },
+    pins: { services: { backend: { release: "to" }, worker: { run: "off" } }, data: "current", schema: "keep" },
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS],
   },
   frontend: {
@@ -80,7 +80,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     useWhen: "The pages fail and the API works",
     budgetSeconds: QUICK.frontend + QUICK.health + QUICK.announce,
     phaseBudgets: { install: QUICK.frontend, verify: QUICK.health, record: QUICK.announce },
-    pins: { components: { frontend: { release: "to" } }, data: "current", schema: "keep" },
+    pins: { services: { frontend: { release: "to" } }, data: "current", schema: "keep" },
     checks: ["health", "login", "read", ...FRONTEND_CHECKS],
   },
 };

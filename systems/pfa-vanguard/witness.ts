@@ -3,7 +3,7 @@ import type { WitnessScript } from "../../config/system/drill.ts";
 import { ORGANIZATION, TEST_USER } from "./api.ts";
 
 export const witness: WitnessScript = {
-  component: "backend",
+  service: "backend",
   login: {
     method: "POST",
     path: "/api/auth/login",

@@ -14,13 +14,13 @@ export const DEVICES_PATH = "/api/radiation/devices";
 export const IMPORTS_PATH = "/api/radiation/csv-imports";
 
 /** @throws AnswerError */
-export async function getJson<T>(access: Pick<Access, "url" | "fetch">, path: string, component = API): Promise<T> {
-  return JSON.parse(await bodyOf(`GET ${path}`, await access.fetch(`${access.url(component)}${path}`))) as T;
+export async function getJson<T>(access: Pick<Access, "url" | "fetch">, path: string, service = API): Promise<T> {
+  return JSON.parse(await bodyOf(`GET ${path}`, await access.fetch(`${access.url(service)}${path}`))) as T;
 }
 
 /** Any string counts as a token. @throws AnswerError */
 export function login(access: Access): Promise<string> {
-  return logIn(access, { component: API, username: TEST_USER, secret: TEST_USER_SECRET, isToken: () => true });
+  return logIn(access, { service: API, username: TEST_USER, secret: TEST_USER_SECRET, isToken: () => true });
 }
 
 /** Hands a file of a dosimeter in, as a logged-in user. @throws AnswerError */
@@ -91,10 +91,10 @@ export async function listen(access: Pick<Access, "url" | "passHeaders">): Promi
 
 /** Reads personnel `count` times, `width` at a time, or as often as fits into five seconds. */
 export function burst(access: Pick<Access, "url" | "passHeaders">, count: number, width: number): Promise<Burst> {
-  return burstOf(access, { component: API, path: `${PERSONNEL_PATH}?limit=20`, token: null }, { count, width });
+  return burstOf(access, { service: API, path: `${PERSONNEL_PATH}?limit=20`, token: null }, { count, width });
 }
 
-/** What each component says of itself. */
+/** What each service says of itself. */
 export interface Vitals {
   rssBytes: number;
   memoryLimitBytes: number;
@@ -102,6 +102,6 @@ export interface Vitals {
 }
 
 /** @throws AnswerError */
-export function vitals(access: Pick<Access, "url" | "fetch">, component: string): Promise<Vitals> {
-  return getJson<Vitals>(access, "/health/vitals", component);
+export function vitals(access: Pick<Access, "url" | "fetch">, service: string): Promise<Vitals> {
+  return getJson<Vitals>(access, "/health/vitals", service);
 }

@@ -21,7 +21,7 @@ export const radiationDatabase: DatabaseDefinition = {
 
 export const effects: EffectDefinition[] = [
   {
-    component: "websocket-service",
+    service: "websocket-service",
     title: "alerts already sent to clients",
     database: DATABASE,
     countSql: "SELECT count(*)::int AS rows FROM alerts WHERE receivers > 0 AND sent_at >= $1",

@@ -3,7 +3,7 @@ import type { SystemDefinition } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { getJson, PERSONNEL_PATH } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
-import { components, listeners, SECRETS, STOP_ORDER } from "./components.ts";
+import { services, listeners, SECRETS, STOP_ORDER } from "./services.ts";
 import { DATABASE, effects, radiationDatabase } from "./database.ts";
 import { FAULTS } from "./faults/all.ts";
 import { MESSAGES } from "./messages.ts";
@@ -30,7 +30,7 @@ export const radiationHealth: SystemDefinition = {
   name: "radiation-health",
   title: "Radiation Health Monitoring",
   folder: import.meta.dirname,
-  components,
+  services,
   stopOrder: STOP_ORDER,
   databases: { [DATABASE]: radiationDatabase },
   listeners,

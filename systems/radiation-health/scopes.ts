@@ -2,9 +2,9 @@
  * The procedures of the manual as sets of pins. It gives times by class alone (5, 15 and 60 minutes): each scope has the time of the most
  * urgent class it answers, and its phases share it.
  */
-import type { ComponentScope, ScopeDefinition } from "../../config/system/definition.ts";
+import type { ServiceScope, ScopeDefinition } from "../../config/system/definition.ts";
 import { CHECKS } from "./checks/all.ts";
-import { components } from "./components.ts";
+import { services } from "./services.ts";
 import { DATABASE_SETTINGS, MONITORING } from "./settings.ts";
 
 const MINUTE = 60;
@@ -18,15 +18,14 @@ function within(budgetSeconds: number): Pick<ScopeDefinition, "budgetSeconds" | 
   return { budgetSeconds, phaseBudgets, checks: CHECKS.map(({ id }) => id) };
 }
 
-const every = (asked: ComponentScope): Record<string, ComponentScope> =>
-  Object.fromEntries(Object.keys(components).map((name) => [name, asked]));
+const every = (asked: ServiceScope): Record<string, ServiceScope> => Object.fromEntries(Object.keys(services).map((name) => [name, asked]));
 
 export const scopes: Record<string, ScopeDefinition> = {
   emergency: {
     title: "Emergency: code and configuration of all five services, and the data from the snapshot taken before the deployment",
     useWhen: "The system is down, its data is corrupt, or its alerts do not reach anybody: readings taken since are set aside and exported",
     ...within(CLASS_SECONDS.immediate),
-    pins: { release: "to", components: every({ config: "ledger" }), data: "snapshot", schema: "keep" },
+    pins: { release: "to", services: every({ config: "ledger" }), data: "snapshot", schema: "keep" },
   },
   database: {
     title: "Database: the data alone goes back; all five services are stopped before and started after",
@@ -44,38 +43,38 @@ export const scopes: Record<string, ScopeDefinition> = {
     title: "Application: code and configuration of all five services; data and schema stay",
     useWhen: "Responses above 500 ms, more than 5 % errors, memory or database sessions that run out",
     ...within(CLASS_SECONDS.fast),
-    pins: { release: "to", components: every({ config: "ledger" }), data: "current", schema: "keep" },
+    pins: { release: "to", services: every({ config: "ledger" }), data: "current", schema: "keep" },
   },
   service: {
     title: "One service is started anew, at the release it has",
     useWhen: "A single service has crashed, hangs, or holds ever more memory",
     ...within(CLASS_SECONDS.fast),
-    pins: { component: { restart: true }, data: "current", schema: "keep" },
+    pins: { service: { restart: true }, data: "current", schema: "keep" },
   },
   "service-release": {
     title: "One service goes back to the earlier release, the others stay",
     useWhen: "A single service is wrong in the newer release, and the earlier one can work with the others",
     ...within(CLASS_SECONDS.fast),
-    pins: { component: { release: "to" }, data: "current", schema: "keep" },
+    pins: { service: { release: "to" }, data: "current", schema: "keep" },
   },
   "environment-config": {
     title: "Environment: every setting the ledger recorded comes back, all five services start anew with it",
     useWhen: "A setting that was declared apart from the release breaks the system",
     ...within(CLASS_SECONDS.fast),
-    pins: { components: every({ config: "ledger", restart: true }), data: "current", schema: "keep" },
+    pins: { services: every({ config: "ledger", restart: true }), data: "current", schema: "keep" },
   },
   "database-config": {
     title: "Database configuration: the API's way to the database as recorded; the API starts anew",
     useWhen: "The API was given too few sessions, or the wrong ones",
     ...within(CLASS_SECONDS.fast),
-    pins: { components: { "radiation-monitoring": { config: DATABASE_SETTINGS, restart: true } }, data: "current", schema: "keep" },
+    pins: { services: { "radiation-monitoring": { config: DATABASE_SETTINGS, restart: true } }, data: "current", schema: "keep" },
   },
   "monitoring-config": {
     title: "Monitoring configuration: as recorded; retention and anomaly detection start anew",
     useWhen: "Limits, muted devices or retention are set wrong",
     ...within(CLASS_SECONDS.planned),
     pins: {
-      components: {
+      services: {
         "data-retention-service": { config: MONITORING, restart: true },
         "anomaly-detection-service": { config: MONITORING, restart: true },
       },

@@ -1,4 +1,4 @@
-/** What the five components can be set to, by the file the settings stood in before they were declared. */
+/** What the five services can be set to, by the file the settings stood in before they were declared. */
 
 /** The whole environment of a process. */
 export const ENVIRONMENT = ["STATION", "MEMORY_LIMIT_MB"] as const;

@@ -3,7 +3,7 @@ import type { WitnessScript } from "../../config/system/drill.ts";
 import { API, PERSONNEL_PATH, TEST_USER } from "./api.ts";
 
 export const witness: WitnessScript = {
-  component: API,
+  service: API,
   login: {
     method: "POST",
     path: "/api/auth/login",

@@ -18,7 +18,7 @@ export interface Ticket {
 /** Logs a tenant's account in and resolves with its token. @throws AnswerError */
 export function login(access: Access, tenant: Tenant = "north"): Promise<string> {
   const { user, secret } = ACCOUNTS[tenant];
-  return logIn(access, { component: "app", username: user, secret });
+  return logIn(access, { service: "app", username: user, secret });
 }
 
 /** One request of a logged-in user. @returns status and body, parsed where it is JSON */
@@ -45,5 +45,5 @@ export async function page(access: Access, path: string): Promise<string> {
 
 /** Reads over and over, `width` at a time, however long it takes. */
 export function burst(access: Access, token: string, count: number, width: number): Promise<Burst> {
-  return burstOf(access, { component: "app", path: "/api/tickets", token }, { count, width, limitMs: Infinity });
+  return burstOf(access, { service: "app", path: "/api/tickets", token }, { count, width, limitMs: Infinity });
 }

@@ -3,7 +3,7 @@ import type { SystemDefinition } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { listTickets, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
-import { components, listeners, SECRETS } from "./components.ts";
+import { services, listeners, SECRETS } from "./services.ts";
 import { DATABASE, serviceCenterDatabase } from "./database.ts";
 import { evidence } from "./evidence.ts";
 import { FAULTS } from "./faults/all.ts";
@@ -18,7 +18,7 @@ export const serviceCenter: SystemDefinition = {
   name: "service-center",
   title: "Service Center",
   folder: import.meta.dirname,
-  components,
+  services,
   stopOrder: ["app"],
   databases: { [DATABASE]: serviceCenterDatabase },
   listeners,

@@ -36,7 +36,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     useWhen: "Phase 2 does not hold: its data is corrupt, its policies fail, or its core does not work",
     budgetSeconds: TARGET_SECONDS,
     phaseBudgets: PHASE_BUDGETS,
-    pins: { release: "to", components: { app: { config: "ledger" } }, data: "snapshot", schema: "keep" },
+    pins: { release: "to", services: { app: { config: "ledger" } }, data: "snapshot", schema: "keep" },
     checks: EVERYTHING,
   },
   "partial-migration": {
@@ -44,7 +44,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     useWhen: "A migration failed half-way: rows of Phase 1 must not be lost to a restore",
     budgetSeconds: TARGET_SECONDS,
     phaseBudgets: PHASE_BUDGETS,
-    pins: { release: "to", components: { app: { config: "ledger" } }, data: "current", schema: "down" },
+    pins: { release: "to", services: { app: { config: "ledger" } }, data: "current", schema: "down" },
     checks: EVERYTHING,
   },
   application: {
@@ -59,7 +59,7 @@ export const scopes: Record<string, ScopeDefinition> = {
       resume,
       verify: PROCEDURE["restart"]!.fastestSeconds / 2,
     },
-    pins: { components: { app: { release: "to" } }, data: "current", schema: "keep" },
+    pins: { services: { app: { release: "to" } }, data: "current", schema: "keep" },
     checks: EVERYTHING,
   },
   environment: {
@@ -73,7 +73,7 @@ export const scopes: Record<string, ScopeDefinition> = {
       resume,
       verify: PROCEDURE["restart"]!.fastestSeconds / 2,
     },
-    pins: { components: { app: { config: "ledger" } }, data: "current", schema: "keep" },
+    pins: { services: { app: { config: "ledger" } }, data: "current", schema: "keep" },
     checks: ["database-select-1", ...ENVIRONMENT_CHECKS, ...SMOKE_CHECKS, "error-log"],
   },
 };

@@ -2,7 +2,7 @@
 import type { WitnessScript } from "../../config/system/drill.ts";
 
 export const witness: WitnessScript = {
-  component: "app",
+  service: "app",
   login: {
     method: "POST",
     path: "/api/auth/login",

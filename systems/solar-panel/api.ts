@@ -6,7 +6,7 @@ export const OPERATOR_SECRET = "operator-password";
 
 /** Any string counts as a token. @throws AnswerError */
 export function login(access: Access): Promise<string> {
-  return logIn(access, { component: "line", username: OPERATOR, secret: OPERATOR_SECRET, isToken: () => true });
+  return logIn(access, { service: "line", username: OPERATOR, secret: OPERATOR_SECRET, isToken: () => true });
 }
 
 export interface Answer {

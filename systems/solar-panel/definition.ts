@@ -3,7 +3,7 @@ import type { SystemDefinition } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { login, readPanels } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
-import { components, listeners, SECRETS } from "./components.ts";
+import { services, listeners, SECRETS } from "./services.ts";
 import { CONSTRAINT_RECORDS, CONSTRAINTS } from "./constraints.ts";
 import { DATABASE, solarDatabase } from "./database.ts";
 import { FAULTS } from "./faults/all.ts";
@@ -18,7 +18,7 @@ export const solarPanel: SystemDefinition = {
   name: "solar-panel",
   title: "Solar Panel Production Tracking",
   folder: import.meta.dirname,
-  components,
+  services,
   stopOrder: ["line"],
   databases: { [DATABASE]: solarDatabase },
   listeners,

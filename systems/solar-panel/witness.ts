@@ -3,7 +3,7 @@ import type { WitnessScript } from "../../config/system/drill.ts";
 import { OPERATOR, OPERATOR_SECRET } from "./api.ts";
 
 export const witness: WitnessScript = {
-  component: "line",
+  service: "line",
   login: {
     method: "POST",
     path: "/api/auth/login",

@@ -110,7 +110,7 @@ async function registered(change: Record<string, unknown> = {}, definition: Syst
 }
 
 describe("the graph of one update", () => {
-  it("every type and name, each a type of the provider, below the component", async () => {
+  it("every type and name, each a type of the provider, below the service", async () => {
     const { all, outputs } = await registered();
     expect(all.map(key).sort()).toEqual(
       [
@@ -122,9 +122,9 @@ describe("the graph of one update", () => {
         "Snapshots snapshots",
         "Database pfa",
         "Flags flags",
-        "Component backend",
-        "Component frontend",
-        "Component worker",
+        "Service backend",
+        "Service frontend",
+        "Service worker",
         "Resume resume",
         "Verification verification",
         "Open open",
@@ -181,8 +181,8 @@ describe("the graph of one update", () => {
     const sha256 = "ab".repeat(32);
     const image = `registry.example/app@sha256:${sha256}`;
     const { releases } = declaredOf();
-    const components = { ...releases["v4.0.0"]!.components, backend: { image }, worker: { image } };
-    const { all } = await registered({ target: "docker", releases: { "v4.0.0": { ...releases["v4.0.0"], components } } });
+    const services = { ...releases["v4.0.0"]!.services, backend: { image }, worker: { image } };
+    const { all } = await registered({ target: "docker", releases: { "v4.0.0": { ...releases["v4.0.0"], services } } });
     const images = all.filter(({ type }) => type.startsWith("docker:") || type.includes("Image")).map(({ name }) => name);
     expect(images.length).toBeGreaterThan(0);
     for (const name of images) expect(all.find((one) => one.name === name)!.after).toEqual(["plan"]);
@@ -202,7 +202,7 @@ describe("the graph of one update", () => {
       database: "pfa",
       plan: { action: { kind: "none" }, up: args.definition.databases["pfa"]!.migrations.map(({ name }) => name) },
     });
-    expect(inputs("backend")).toMatchObject({ component: "backend", pin: args.pins.components["backend"] });
+    expect(inputs("backend")).toMatchObject({ service: "backend", pin: args.pins.services["backend"] });
     for (const name of ["plan", "fence", "resume", "verification"])
       expect(JSON.parse(inputs(name)["pins"] as string), name).toEqual(withSetup(args.pins, args.site, args.definition));
   });

@@ -17,10 +17,10 @@ function errorsOf(work: () => unknown): string[] {
   return [];
 }
 
-const component = (change: Loose): SystemDefinition =>
+const service = (change: Loose): SystemDefinition =>
   ({
     ...definition,
-    components: { ...definition.components, backend: { ...definition.components["backend"], ...change } },
+    services: { ...definition.services, backend: { ...definition.services["backend"], ...change } },
   }) as SystemDefinition;
 const listener = (change: Loose): SystemDefinition =>
   ({
@@ -47,26 +47,22 @@ describe("a definition that is wrong is refused where it is loaded", () => {
     ],
     [
       "a kind there is not",
-      component({ kind: "deamon" }),
-      /^definition\.components\.backend\.kind: "deamon".*`service` or `worker` or `static`/,
+      service({ kind: "deamon" }),
+      /^definition\.services\.backend\.kind: "deamon".*`service` or `worker` or `static`/,
     ],
-    ["a service without a program", component({ entry: undefined }), /components\.backend\.entry: nothing.*program/],
+    ["a service without a program", service({ entry: undefined }), /services\.backend\.entry: nothing.*program/],
+    ["a service of an unknown database", service({ databases: ["pfaa"] }), /services\.backend\.databases\.0: "pfaa".*did you mean `pfa`/],
+    ["a health path without slash", service({ health: { path: "health", timeoutMs: 1 } }), /health\.path: "health".*begin with \//],
+    ["an environment that is no function", service({ environment: { PORT: "1" } }), /environment.*must be a function/],
     [
-      "a component of an unknown database",
-      component({ databases: ["pfaa"] }),
-      /components\.backend\.databases\.0: "pfaa".*did you mean `pfa`/,
+      "a listener of a misspelt service",
+      listener({ service: "frontent" }),
+      /listeners\.frontend\.service: "frontent".*did you mean `frontend`/,
     ],
-    ["a health path without slash", component({ health: { path: "health", timeoutMs: 1 } }), /health\.path: "health".*begin with \//],
-    ["an environment that is no function", component({ environment: { PORT: "1" } }), /environment.*must be a function/],
-    [
-      "a listener of a misspelt component",
-      listener({ component: "frontent" }),
-      /listeners\.frontend\.component: "frontent".*did you mean `frontend`/,
-    ],
-    ["a route to a misspelt component", listener({ routes: { "/api": "backent" } }), /routes\.\/api: "backent".*did you mean `backend`/],
+    ["a route to a misspelt service", listener({ routes: { "/api": "backent" } }), /routes\.\/api: "backent".*did you mean `backend`/],
     [
       "a listener under another name",
-      { ...definition, listeners: { web: { component: "frontend" } } },
+      { ...definition, listeners: { web: { service: "frontend" } } },
       /listeners\.web: "web".*call it frontend/,
     ],
     ["a stop order with a stranger", { ...definition, stopOrder: ["wrker"] }, /stopOrder\.0: "wrker".*did you mean `worker`/],
@@ -113,6 +109,6 @@ describe("ports", () => {
 it("names of what every object has are names of nothing", () => {
   for (const name of ["constructor", "toString", "hasOwnProperty"]) {
     expect(errorsOf(() => pinsOf({ release: name })).join("\n")).toMatch(/not in the ledger/);
-    expect(errorsOf(() => pinsOf({ components: { [name]: { run: "off" } } })).join("\n")).toMatch(/no such component/);
+    expect(errorsOf(() => pinsOf({ services: { [name]: { run: "off" } } })).join("\n")).toMatch(/no such service/);
   }
 });

@@ -19,29 +19,29 @@ describe("editing pins in a stack file", () => {
       { path: ["release"], value: "v4.0.0" },
       { path: ["data"], value: "current" },
       { path: ["maintenance"], value: "off" },
-      { path: ["components", "worker", "release"], value: undefined },
+      { path: ["services", "worker", "release"], value: undefined },
     ];
     expect(editPins(STACK, edits)).toBe(STACK);
   });
 
   it("makes the maps a new pin needs and keeps every comment", () => {
-    const after = editPins(STACK, [{ path: ["components", "worker", "run"], value: "off" }]);
-    expect(changedLines(STACK, after)).toEqual({ removed: [], added: ["  backout:components:", "    worker:", "      run: off"] });
+    const after = editPins(STACK, [{ path: ["services", "worker", "run"], value: "off" }]);
+    expect(changedLines(STACK, after)).toEqual({ removed: [], added: ["  backout:services:", "    worker:", "      run: off"] });
     for (const comment of STACK.split("\n").filter((line) => line.trim().startsWith("#"))) expect(after).toContain(comment);
   });
 
   it("removes the maps that are empty without the pin, and no others", () => {
     const both = editPins(STACK, [
-      { path: ["components", "worker", "run"], value: "off" },
-      { path: ["components", "backend", "release"], value: "v3.0.0" },
+      { path: ["services", "worker", "run"], value: "off" },
+      { path: ["services", "backend", "release"], value: "v3.0.0" },
     ]);
-    expect(change(both, { path: ["components", "worker", "run"], value: undefined })).toEqual({
+    expect(change(both, { path: ["services", "worker", "run"], value: undefined })).toEqual({
       removed: ["    worker:", "      run: off"],
       added: [],
     });
     const without = editPins(both, [
-      { path: ["components", "worker", "run"], value: undefined },
-      { path: ["components", "backend", "release"], value: undefined },
+      { path: ["services", "worker", "run"], value: undefined },
+      { path: ["services", "backend", "release"], value: undefined },
     ]);
     expect(without).toBe(STACK);
   });
@@ -77,9 +77,9 @@ describe("editing pins in a stack file", () => {
 
   it("keeps an indentation of four", () => {
     const wide = STACK.replaceAll(/^( +)/gm, "$1$1");
-    expect(change(wide, { path: ["components", "worker", "run"], value: "off" })).toEqual({
+    expect(change(wide, { path: ["services", "worker", "run"], value: "off" })).toEqual({
       removed: [],
-      added: ["    backout:components:", "        worker:", "            run: off"],
+      added: ["    backout:services:", "        worker:", "            run: off"],
     });
   });
 
@@ -99,8 +99,8 @@ describe("editing pins in a stack file", () => {
   );
   const path = fc.oneof(
     fc.tuple(fc.constantFrom("release", "data", "maintenance", "newWrites")),
-    fc.tuple(fc.constantFrom("components", "flags", "blocked"), name),
-    fc.tuple(fc.constant("components"), fc.constantFrom("worker", "backend"), fc.constantFrom("release", "run")),
+    fc.tuple(fc.constantFrom("services", "flags", "blocked"), name),
+    fc.tuple(fc.constant("services"), fc.constantFrom("worker", "backend"), fc.constantFrom("release", "run")),
   ) as fc.Arbitrary<[string, ...string[]]>;
 
   it("sets exactly what was asked, whatever it is, and keeps everything else", () => {
@@ -118,7 +118,7 @@ describe("editing pins in a stack file", () => {
 
   it("set and removed again, the file is byte for byte what it was", () => {
     fc.assert(
-      fc.property(fc.constantFrom("components", "flags", "blocked"), name, value, (key, inner, wanted) => {
+      fc.property(fc.constantFrom("services", "flags", "blocked"), name, value, (key, inner, wanted) => {
         const set = editPins(STACK, [{ path: [key, inner], value: wanted }]);
         expect(editPins(set, [{ path: [key, inner], value: undefined }])).toBe(STACK);
       }),

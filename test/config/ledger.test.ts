@@ -17,7 +17,7 @@ const NAMES = ["v3.0.0", "2f9c1d0", "abc1234", "1234567", "2026.10", "v4.0.0+bui
 const entered = (names: string[]): string =>
   editPins(
     "config: {}\n",
-    names.map((name) => ({ path: ["releases", name], value: { components: {} } })),
+    names.map((name) => ({ path: ["releases", name], value: { services: {} } })),
   );
 
 describe("the ledger's order", () => {
@@ -76,7 +76,7 @@ describe("a release's name", () => {
       const rule = /is not allowed: a release's name has letters, digits and \. _ \+ - only/;
       expect(() => declaredOf({ releases: { ...releases, [name]: releases["v4.0.0"]! } })).toThrow(rule);
       expect(() => declaredOf({ release: name })).toThrow(rule);
-      expect(() => declaredOf({ components: { backend: { release: name } } })).toThrow(rule);
+      expect(() => declaredOf({ services: { backend: { release: name } } })).toThrow(rule);
       expect(() => declaredOf({ blocked: { [name]: "x" } })).toThrow(rule);
     },
   );

@@ -15,7 +15,7 @@ function errorsOf(change: Record<string, unknown>): DeclaredStateError[] {
   throw new Error("nothing was refused");
 }
 
-const release = (artefact: Record<string, unknown>) => ({ v1: { components: { backend: artefact } } });
+const release = (artefact: Record<string, unknown>) => ({ v1: { services: { backend: artefact } } });
 const SHA = "ab".repeat(32);
 
 describe("what is refused, by key, value and what is allowed", () => {
@@ -31,13 +31,7 @@ describe("what is refused, by key, value and what is allowed", () => {
     ["a flag that is no switch", { flags: { sync: "perhaps" } }, "backout:flags.sync", "perhaps", /must be a boolean/],
     ["a port out of range", { ports: { backend: 70_000 } }, "backout:ports.backend", 70_000, /<=65535/],
     ["half a port", { ports: { backend: 80.5 } }, "backout:ports.backend", 80.5, /whole number/],
-    [
-      "a component neither on nor off",
-      { components: { worker: { run: "paused" } } },
-      "backout:components.worker.run",
-      "paused",
-      /`on` or `off`/,
-    ],
+    ["a service neither on nor off", { services: { worker: { run: "paused" } } }, "backout:services.worker.run", "paused", /`on` or `off`/],
     ["an unknown maintenance", { maintenance: "closed" }, "backout:maintenance.mode", "closed", /`off` or `read-only` or `full`/],
     ["keeping no snapshot", { backups: { keep: 0 } }, "backout:backups.keep", 0, />=1/],
     ["a data pin with blanks", { data: "before v4" }, "backout:data", "before v4", /must be `current`, a snapshot/],
@@ -46,35 +40,35 @@ describe("what is refused, by key, value and what is allowed", () => {
     [
       "an image by tag",
       { releases: release({ image: "registry.example/app:latest" }) },
-      "backout:releases.v1.components.backend.image",
+      "backout:releases.v1.services.backend.image",
       "registry.example/app:latest",
       /by digest.*a tag can move/,
     ],
     [
       "a short commit",
       { releases: release({ path: "a", sha256: SHA, commit: "abc1234" }) },
-      "backout:releases.v1.components.backend.commit",
+      "backout:releases.v1.services.backend.commit",
       "abc1234",
       /full 40-digit commit/,
     ],
     [
       "a short hash",
       { releases: release({ path: "a", sha256: "abc" }) },
-      "backout:releases.v1.components.backend.sha256",
+      "backout:releases.v1.services.backend.sha256",
       "abc",
       /64 hex digits/,
     ],
     [
       "a path without its hash",
       { releases: release({ path: "a" }) },
-      "backout:releases.v1.components.backend",
+      "backout:releases.v1.services.backend",
       { path: "a" },
       /`path` needs `sha256`/,
     ],
     [
       "a build that names nothing",
       { releases: release({}) },
-      "backout:releases.v1.components.backend",
+      "backout:releases.v1.services.backend",
       {},
       /`path` with `sha256`, or `image` with a digest/,
     ],
@@ -104,11 +98,11 @@ describe("what is refused, by key, value and what is allowed", () => {
   });
 
   it.each<[string, Record<string, unknown>, string, string[]]>([
-    ["of a component's pin", { components: { worker: { rum: "off" } } }, "backout:components.worker.rum", ["`run`", "release", "config"]],
+    ["of a service's pin", { services: { worker: { rum: "off" } } }, "backout:services.worker.rum", ["`run`", "release", "config"]],
     [
       "of a build",
       { releases: release({ path: "a", sha: SHA, sha256: SHA }) },
-      "backout:releases.v1.components.backend.sha",
+      "backout:releases.v1.services.backend.sha",
       ["`sha256`", "path", "image", "commit"],
     ],
     ["of backups", { backups: { kep: 3 } }, "backout:backups.kep", ["`keep`", "quarantines", "snapshots"]],
@@ -151,11 +145,11 @@ describe("what is accepted", () => {
     ])
       expect(
         declaredOf({
-          components: { worker: { run: off === "false" ? false : off }, backend: { run: on === "true" ? true : on } },
+          services: { worker: { run: off === "false" ? false : off }, backend: { run: on === "true" ? true : on } },
           maintenance: off,
         }),
       ).toMatchObject({
-        components: { worker: { run: "off" }, backend: { run: "on" } },
+        services: { worker: { run: "off" }, backend: { run: "on" } },
         maintenance: { mode: "off" },
       });
     expect(declaredOf({ maintenance: { mode: false } }).maintenance).toEqual({ mode: "off" });
@@ -163,7 +157,7 @@ describe("what is accepted", () => {
 
   it("the same as JSON text, as Pulumi hands it over", () => {
     const change = {
-      components: { worker: { run: "off", config: { PORT: "80" } } },
+      services: { worker: { run: "off", config: { PORT: "80" } } },
       flags: { sync: false },
       data: { snapshot: "before-v4.0.0@2", again: 1 },
       exact: true,
@@ -183,7 +177,7 @@ describe("what is accepted", () => {
   );
 
   it("a release named by a number, as Pulumi hands it over", () => {
-    const releases = JSON.stringify({ 20251128: { components: { backend: { path: "a", sha256: SHA } } } });
+    const releases = JSON.stringify({ 20251128: { services: { backend: { path: "a", sha256: SHA } } } });
     expect(declaredOf({ releases, release: "20251128" }).release).toBe("20251128");
   });
 
@@ -224,7 +218,7 @@ describe("what is accepted", () => {
 
   it("an image by digest, with and without a name", () => {
     for (const image of [`registry.example:5000/team/app@sha256:${SHA}`, `sha256:${SHA}`])
-      expect(declaredOf({ releases: release({ image }), release: "v1" }).releases["v1"]!.components["backend"]).toEqual({ image });
+      expect(declaredOf({ releases: release({ image }), release: "v1" }).releases["v1"]!.services["backend"]).toEqual({ image });
   });
 
   it("no image is ever accepted by a tag alone", () => {

@@ -51,9 +51,9 @@ describe("pins that are refused", () => {
     expect(error!.allowed).toMatch(/blocked by INCIDENT-7.*remove v4\.0\.0 from backout:blocked/);
   });
 
-  it("a blocked release pinned for one component only", () => {
-    const [error] = errorsOf({ release: "v3.0.0", components: { backend: { release: "v4.0.0" } }, blocked: { "v4.0.0": "INCIDENT-7" } });
-    expect(error).toMatchObject({ key: "backout:components.backend.release", value: "v4.0.0" });
+  it("a blocked release pinned for one service only", () => {
+    const [error] = errorsOf({ release: "v3.0.0", services: { backend: { release: "v4.0.0" } }, blocked: { "v4.0.0": "INCIDENT-7" } });
+    expect(error).toMatchObject({ key: "backout:services.backend.release", value: "v4.0.0" });
     expect(error!.allowed).toContain("INCIDENT-7");
   });
 
@@ -61,23 +61,23 @@ describe("pins that are refused", () => {
     const [error] = errorsOf({ release: "v3.0.1" });
     expect(error).toMatchObject({ key: "backout:release", value: "v3.0.1" });
     expect(error!.allowed).toMatch(/v3\.0\.0, v4\.0\.0.*did you mean `v3\.0\.0`/);
-    expect(errorsOf({ components: { worker: { release: "v9" } } })[0]).toMatchObject({
-      key: "backout:components.worker.release",
+    expect(errorsOf({ services: { worker: { release: "v9" } } })[0]).toMatchObject({
+      key: "backout:services.worker.release",
       value: "v9",
     });
   });
 
-  it("a component the system does not have", () => {
-    const [error] = errorsOf({ components: { wroker: { run: "off" } } });
-    expect(error).toMatchObject({ key: "backout:components.wroker" });
-    expect(error!.allowed).toMatch(/pfa-vanguard has no such component, only worker, backend, frontend.*did you mean `worker`/);
+  it("a service the system does not have", () => {
+    const [error] = errorsOf({ services: { wroker: { run: "off" } } });
+    expect(error).toMatchObject({ key: "backout:services.wroker" });
+    expect(error!.allowed).toMatch(/pfa-vanguard has no such service, only worker, backend, frontend.*did you mean `worker`/);
   });
 
-  it("a release that lacks a component's build", () => {
+  it("a release that lacks a service's build", () => {
     const { releases } = declaredOf();
-    const { worker: _left, ...components } = releases["v4.0.0"]!.components;
-    const [error] = errorsOf({ releases: { ...releases, "v4.0.0": { ...releases["v4.0.0"], components } } });
-    expect(error).toMatchObject({ key: "backout:releases.v4.0.0.components", value: ["backend", "frontend"], allowed: "lacks worker" });
+    const { worker: _left, ...services } = releases["v4.0.0"]!.services;
+    const [error] = errorsOf({ releases: { ...releases, "v4.0.0": { ...releases["v4.0.0"], services } } });
+    expect(error).toMatchObject({ key: "backout:releases.v4.0.0.services", value: ["backend", "frontend"], allowed: "lacks worker" });
   });
 
   it("a migration the system does not know", () => {
@@ -96,13 +96,13 @@ describe("pins that are refused", () => {
 
   it("several at once, all told", () => {
     const errors = errorsOf({
-      components: { wroker: { run: "off" }, backend: { release: "v9" } },
+      services: { wroker: { run: "off" }, backend: { release: "v9" } },
       data: { pfb: "current" },
       blocked: { "v4.0.0": "INCIDENT-7" },
     });
     expect(errors.map(({ key }) => key).sort()).toEqual([
-      "backout:components.backend.release",
-      "backout:components.wroker",
+      "backout:services.backend.release",
+      "backout:services.wroker",
       "backout:data.pfb",
       "backout:release",
     ]);
@@ -110,37 +110,37 @@ describe("pins that are refused", () => {
 });
 
 describe("pins as resolved", () => {
-  it("every component runs the release unless pinned apart", () => {
-    const pins = pinsOf({ components: { backend: { release: "v3.0.0" }, worker: { run: "off" } } });
-    expect(Object.entries(pins.components).map(([name, { release, run }]) => [name, release, run])).toEqual([
+  it("every service runs the release unless pinned apart", () => {
+    const pins = pinsOf({ services: { backend: { release: "v3.0.0" }, worker: { run: "off" } } });
+    expect(Object.entries(pins.services).map(([name, { release, run }]) => [name, release, run])).toEqual([
       ["worker", "v4.0.0", false],
       ["backend", "v3.0.0", true],
       ["frontend", "v4.0.0", true],
     ]);
-    expect(pins.components["backend"]!.artefact).toEqual(declaredOf().releases["v3.0.0"]!.components["backend"]);
+    expect(pins.services["backend"]!.artefact).toEqual(declaredOf().releases["v3.0.0"]!.services["backend"]);
     expect(pins.needs).toEqual({ pfa: "20251128000003_phase4_bidirectional_sync_infrastructure" });
   });
 
-  it("a component pinned apart to a newer release needs that one's schema", () => {
+  it("a service pinned apart to a newer release needs that one's schema", () => {
     expect(pinsOf({ release: "v3.0.0" }).needs).toEqual({ pfa: "20250915000002_forecast_window" });
-    expect(pinsOf({ release: "v3.0.0", components: { backend: { release: "v4.0.0" } } }).needs).toEqual({
+    expect(pinsOf({ release: "v3.0.0", services: { backend: { release: "v4.0.0" } } }).needs).toEqual({
       pfa: "20251128000003_phase4_bidirectional_sync_infrastructure",
     });
-    expect(pinsOf({ release: "v4.0.0", components: { backend: { release: "v3.0.0" } } }).needs).toEqual({
+    expect(pinsOf({ release: "v4.0.0", services: { backend: { release: "v3.0.0" } } }).needs).toEqual({
       pfa: "20251128000003_phase4_bidirectional_sync_infrastructure",
     });
   });
 
   it("a pin's configuration goes over the ledger's", () => {
     const { releases } = declaredOf();
-    const backend = { ...releases["v4.0.0"]!.components["backend"], config: { LOG: "info", LIMIT: "10" } };
+    const backend = { ...releases["v4.0.0"]!.services["backend"], config: { LOG: "info", LIMIT: "10" } };
     const ledger = {
       ...releases,
-      "v4.0.0": { ...releases["v4.0.0"], components: { ...releases["v4.0.0"]!.components, backend }, flags: { sync: true, old: true } },
+      "v4.0.0": { ...releases["v4.0.0"], services: { ...releases["v4.0.0"]!.services, backend }, flags: { sync: true, old: true } },
     };
-    const pins = pinsOf({ releases: ledger, components: { backend: { config: { LIMIT: "20", NEW: "1" } } }, flags: { sync: false } });
-    expect(pins.components["backend"]!.config).toEqual({ LOG: "info", LIMIT: "20", NEW: "1" });
-    expect(pins.components["worker"]!.config).toEqual({});
+    const pins = pinsOf({ releases: ledger, services: { backend: { config: { LIMIT: "20", NEW: "1" } } }, flags: { sync: false } });
+    expect(pins.services["backend"]!.config).toEqual({ LOG: "info", LIMIT: "20", NEW: "1" });
+    expect(pins.services["worker"]!.config).toEqual({});
     expect(pins.flags).toEqual({ sync: false, old: true });
   });
 
@@ -197,12 +197,12 @@ function shuffled(value: unknown): unknown {
 describe("identity of a rollout", () => {
   it("the order of keys does not matter", () => {
     fc.assert(fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => canonical(shuffled(value)) === canonical(value)));
-    const pins = pinsOf({ flags: { b: true, a: false }, components: { worker: { run: "off", config: { Z: "1", A: "2" } } } });
+    const pins = pinsOf({ flags: { b: true, a: false }, services: { worker: { run: "off", config: { Z: "1", A: "2" } } } });
     expect(rolloutOf(shuffled(pins) as Pins)).toBe(rolloutOf(pins));
   });
 
   it("survives the way through the engine and the state database", () => {
-    const pins = pinsOf({ components: { worker: { config: { A: "2" } } } });
+    const pins = pinsOf({ services: { worker: { config: { A: "2" } } } });
     expect(rolloutOf(JSON.parse(JSON.stringify(pins)) as Pins)).toBe(rolloutOf(pins));
   });
 
@@ -219,7 +219,7 @@ describe("identity of a rollout", () => {
   it("any change of any pin changes it", () => {
     const pins = pinsOf({
       flags: { sync: true },
-      components: { worker: { config: { A: "2" } } },
+      services: { worker: { config: { A: "2" } } },
       data: "before-v4.0.0@2",
       backups: { snapshots: ["audit"] },
     });
@@ -245,9 +245,9 @@ describe("identity of a rollout", () => {
 
   it.each<[string, Record<string, unknown>]>([
     ["release", { release: "v3.0.0" }],
-    ["one component's release", { components: { frontend: { release: "v3.0.0" } } }],
-    ["one component off", { components: { worker: { run: "off" } } }],
-    ["configuration", { components: { backend: { config: { LIMIT: "20" } } } }],
+    ["one service's release", { services: { frontend: { release: "v3.0.0" } } }],
+    ["one service off", { services: { worker: { run: "off" } } }],
+    ["configuration", { services: { backend: { config: { LIMIT: "20" } } } }],
     ["data", { data: "before-v4.0.0@1" }],
     ["the next generation", { data: "before-v4.0.0@2" }],
     ["the same snapshot again", { data: { snapshot: "before-v4.0.0@1", again: 1 } }],

@@ -25,14 +25,14 @@ describe("what each scope of a rollback takes", () => {
     expect(planned.off).toEqual(scope === "frontend" ? [] : ["worker"]);
   });
 
-  it("is told in words, per component", () => {
+  it("is told in words, per service", () => {
     expect(plan(afterScope("quick")).changes).toEqual([
-      { component: "worker", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0, stopped" },
-      { component: "backend", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0" },
-      { component: "frontend", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0" },
+      { service: "worker", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0, stopped" },
+      { service: "backend", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0" },
+      { service: "frontend", from: "v4.0.0", to: "v3.0.0", what: "v4.0.0 → v3.0.0" },
     ]);
     expect(plan(afterScope("worker"))).toMatchObject({
-      changes: [{ component: "worker", what: "stopped" }],
+      changes: [{ service: "worker", what: "stopped" }],
       maintenanceChanged: true,
       flagsChanged: Object.keys(afterScope("worker").flags),
     });
@@ -56,13 +56,13 @@ describe("what each scope of a rollback takes", () => {
   it("nor does it matter in which order a database or an engine hands keys back", () => {
     const { releases } = declaredOf();
     const sha256 = "ab".repeat(32);
-    const components = Object.fromEntries(
-      Object.keys(definition.components).map((name) => [
+    const services = Object.fromEntries(
+      Object.keys(definition.services).map((name) => [
         name,
         { path: name, sha256, commit: "c".repeat(40), image: `sha256:${sha256}`, config: { LIMIT: "1", A: "2" } },
       ]),
     );
-    const change = { releases: { ...releases, "v4.0.0": { ...releases["v4.0.0"], components } }, data: "before-v4.0.0@1" };
+    const change = { releases: { ...releases, "v4.0.0": { ...releases["v4.0.0"], services } }, data: "before-v4.0.0@1" };
     const to = pinsOf(change);
     const here = facts({ lineage: { snapshot: { name: "before-v4.0.0", generation: 1, again: 0 }, quarantine: null } });
     expect(plan(to, { from: asJsonb(to) as Pins, databases: { pfa: here } })).toMatchObject({
@@ -81,12 +81,12 @@ describe("stop order", () => {
   });
 
   it("only what changes stops, unless the data is touched: then everything that writes to it", () => {
-    expect(plan(pinsOf({ components: { worker: { config: { LIMIT: "2" } } } })).stop).toEqual(["worker"]);
+    expect(plan(pinsOf({ services: { worker: { config: { LIMIT: "2" } } } })).stop).toEqual(["worker"]);
     expect(plan(pinsOf({ data: "before-v4.0.0@1" })).stop).toEqual(["worker", "backend"]);
     expect(plan(pinsOf({ backups: { snapshots: ["audit"] } })).stop).toEqual(["worker", "backend"]);
   });
 
-  it("a component without a listener of its own keeps users out too, where a site's path leads to it", () => {
+  it("a service without a listener of its own keeps users out too, where a site's path leads to it", () => {
     const listeners = { frontend: definition.listeners["frontend"]! };
     expect(plan(afterScope("backend"), { definition: { ...definition, listeners } }).closeGate).toBe(true);
   });
@@ -94,10 +94,10 @@ describe("stop order", () => {
   it("another artefact of the same release is a change", () => {
     const { releases } = declaredOf();
     const rebuilt = structuredClone(releases);
-    rebuilt["v4.0.0"]!.components["backend"]!.sha256 = "0f".repeat(32);
+    rebuilt["v4.0.0"]!.services["backend"]!.sha256 = "0f".repeat(32);
     expect(plan(pinsOf({ releases: rebuilt }))).toMatchObject({
       stop: ["backend"],
-      changes: [{ component: "backend", what: "another artefact of v4.0.0" }],
+      changes: [{ service: "backend", what: "another artefact of v4.0.0" }],
     });
   });
 });
@@ -133,7 +133,7 @@ describe("deploying", () => {
     expect(first).toMatchObject({ forward: true, fromRelease: null, stop: [], take: [], closeGate: true, maintenanceChanged: true });
     expect(first.databases["pfa"]).toEqual({ ...none, action: { kind: "create" }, up: MIGRATIONS });
     expect(first.changes.map(({ what }) => what)).toEqual(["new at v4.0.0", "new at v4.0.0", "new at v4.0.0"]);
-    expect(plan(pinsOf({ components: { worker: { run: "off" } } }), { from: null, databases: {}, snapshots: [] }).changes[0]!.what).toBe(
+    expect(plan(pinsOf({ services: { worker: { run: "off" } } }), { from: null, databases: {}, snapshots: [] }).changes[0]!.what).toBe(
       "new at v4.0.0, off",
     );
   });
@@ -164,8 +164,8 @@ describe("deploying", () => {
     // A rollback restored the data and failed in its verification; then the newer release is pinned again.
     const again = plan(pinsOf(), { ...behind, unfinished: true, begun: "v3.0.0" });
     expect(again).toMatchObject({ forward: false, fromRelease: "v4.0.0", begun: "v3.0.0", take: [{ name: "before-v4.0.0" }] });
-    // One component apart at the newer release.
-    const apart = pinsOf({ release: "v3.0.0", components: { frontend: { release: "v4.0.0" } } });
+    // One service apart at the newer release.
+    const apart = pinsOf({ release: "v3.0.0", services: { frontend: { release: "v4.0.0" } } });
     expect(plan(apart, { ...behind, from: recorded({ release: "v3.0.0" }) }).take).toEqual([{ name: "before-v3.0.0", automatic: true }]);
     // Data that was there before backout was.
     expect(plan(pinsOf(), { ...behind, from: null, snapshots: [] }).take).toEqual([{ name: "before-v4.0.0", automatic: true }]);
@@ -311,7 +311,7 @@ describe("whatever is pinned", () => {
   const change = fc.record(
     {
       release: fc.constantFrom("v3.0.0", "v4.0.0"),
-      components: fc.dictionary(
+      services: fc.dictionary(
         fc.constantFrom("worker", "backend", "frontend"),
         fc.record(
           { release: fc.constantFrom("v3.0.0", "v4.0.0"), run: fc.constantFrom("on", "off"), config: fc.constantFrom({}, { LIMIT: "1" }) },
@@ -426,8 +426,8 @@ describe("whatever is pinned", () => {
         fc.constantFrom("v3.0.0", "v4.0.0"),
         fc.constantFrom({}, { THEME: "dark" }),
         (before, after, config) => {
-          const planned = plan(pinsOf({ components: { frontend: { release: after, config } } }), {
-            from: recorded({ components: { frontend: { release: before } } }),
+          const planned = plan(pinsOf({ services: { frontend: { release: after, config } } }), {
+            from: recorded({ services: { frontend: { release: before } } }),
           });
           expect(planned).toMatchObject({ stop: [], closeGate: false, fenceData: false });
         },

@@ -9,10 +9,10 @@ import { definition, rawOf, STACK } from "./sample.ts";
 
 const CHANGES: Record<string, Record<string, unknown>> = {
   "as deployed": {},
-  "rolled back": { release: "v3.0.0", components: { worker: { run: "off" } }, data: "before-v4.0.0@1" },
-  "one component apart, with settings": { components: { backend: { release: "v3.0.0", config: { A: "1" } } }, flags: { csv_export: true } },
+  "rolled back": { release: "v3.0.0", services: { worker: { run: "off" } }, data: "before-v4.0.0@1" },
+  "one service apart, with settings": { services: { backend: { release: "v3.0.0", config: { A: "1" } } }, flags: { csv_export: true } },
   "in maintenance": { maintenance: { mode: "full", message: "Back at 6" }, schema: "mark", data: "quarantine:pfa_2" },
-  "restored once more": { data: { snapshot: "before-v4.0.0@2", again: 1 }, components: { worker: { restart: 2 } } },
+  "restored once more": { data: { snapshot: "before-v4.0.0@2", again: 1 }, services: { worker: { restart: 2 } } },
 };
 const textOf = (change: Record<string, unknown>): string =>
   editPins(
@@ -28,5 +28,5 @@ for (const [from, one] of Object.entries(CHANGES))
       const wanted = pinsIn(textOf(other));
       const text = editPins(textOf(one), recordedEdits(declaredIn(textOf(one)), wanted, pinsIn(textOf(one))));
       expect(canonical(pinsIn(text))).toBe(canonical(wanted));
-      expect(text).toContain("# THE PINS. The release every component runs.");
+      expect(text).toContain("# THE PINS. The release every service runs.");
     });

@@ -30,20 +30,18 @@ describe("the declared scope", () => {
     expect(() => pinsOf({ scope: "quik" })).toThrow(
       /backout:scope: "quik" is not allowed: .*has no such scope, only .*did you mean `quick`/,
     );
-    expect(() => pinsOf({ scope: { name: "quick", component: "worker" } })).toThrow(
-      /backout:scope.component: .*write the scope's name alone/,
-    );
+    expect(() => pinsOf({ scope: { name: "quick", service: "worker" } })).toThrow(/backout:scope.service: .*write the scope's name alone/);
     expect(declaredOf({ scope: "" }).scope).toBeUndefined();
   });
 
-  it("with the component it is for, where it is for one", () => {
-    const service = { ...definition.scopes["backend"]!, pins: { component: { restart: true as const }, data: "current" as const } };
+  it("with the service it is for, where it is for one", () => {
+    const service = { ...definition.scopes["backend"]!, pins: { service: { restart: true as const }, data: "current" as const } };
     const system = { ...definition, scopes: { ...definition.scopes, service } };
-    const to = pinsOf({ components: { worker: { restart: 1 } } });
+    const to = pinsOf({ services: { worker: { restart: 1 } } });
     const question = { definition: system, from: recorded(), to, unfinished: false, order: ORDER };
-    expect(recordedScope({ ...question, scope: { name: "service", component: "worker" } })).toEqual({
+    expect(recordedScope({ ...question, scope: { name: "service", service: "worker" } })).toEqual({
       scope: "service",
-      component: "worker",
+      service: "worker",
     });
     expect([scopeText("service", "worker"), scopeText("quick", undefined)]).toEqual(["service of worker", "quick"]);
   });
@@ -58,13 +56,7 @@ describe("pins that are none of the declared scope's", () => {
     ["no snapshot", "restore", afterScope("quick"), recorded(), /brings the data back from a snapshot, and backout:data is current/],
     ["a snapshot", "quick", { ...afterScope("restore") }, recorded(), /leaves the data as it is, and backout:data is before-v4\.0\.0@1/],
     ["another schema", "full", afterScope("quick"), recorded(), /wants backout:schema "mark", which is "keep"/],
-    [
-      "no maintenance",
-      "worker",
-      pinsOf({ components: { worker: { run: "off" } } }),
-      recorded(),
-      /wants maintenance read-only, which is off/,
-    ],
+    ["no maintenance", "worker", pinsOf({ services: { worker: { run: "off" } } }), recorded(), /wants maintenance read-only, which is off/],
   ])("%s: said in one sentence, and nothing is recorded", (_what, name, to, from, said) => {
     const { scope, misfit } = asked(name, to, from);
     expect(scope).toBeNull();

@@ -30,7 +30,7 @@ config:
     v3.0.0:
       schema:
         pfa: 20250915000002_forecast_window
-      components:
+      services:
         backend:
           path: releases/v3.0.0/backend
           sha256: ${hash("1")}
@@ -43,7 +43,7 @@ config:
     v4.0.0:
       schema:
         pfa: 20251128000003_phase4_bidirectional_sync_infrastructure
-      components:
+      services:
         backend:
           path: releases/v4.0.0/backend
           sha256: ${hash("4")}
@@ -53,7 +53,7 @@ config:
         frontend:
           path: releases/v4.0.0/frontend
           sha256: ${hash("6")}
-  # THE PINS. The release every component runs.
+  # THE PINS. The release every service runs.
   backout:release: v4.0.0
   # The data: \`current\`, or the exact snapshot it descends from.
   backout:data: current

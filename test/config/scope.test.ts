@@ -9,7 +9,7 @@ const rollback = (scope: string, target: Partial<ScopeTarget> = {}): string =>
   editPins(STACK, scopeEdits(definition, { scope, to: "v3.0.0", snapshots: SNAPSHOTS, block: null, ...target }));
 
 const RELEASE = { removed: "  backout:release: v4.0.0", added: "  backout:release: v3.0.0" };
-const WORKER_OFF = ["  backout:components:", "    worker:", "      run: off"];
+const WORKER_OFF = ["  backout:services:", "    worker:", "      run: off"];
 
 describe("each scope is the lines a person would write", () => {
   it.each<[string, string[], string[]]>([
@@ -28,8 +28,8 @@ describe("each scope is the lines a person would write", () => {
         `    ${SYNC_FLAG}: false`,
       ],
     ],
-    ["backend", [], ["  backout:components:", "    backend:", "      release: v3.0.0", "    worker:", "      run: off"]],
-    ["frontend", [], ["  backout:components:", "    frontend:", "      release: v3.0.0"]],
+    ["backend", [], ["  backout:services:", "    backend:", "      release: v3.0.0", "    worker:", "      run: off"]],
+    ["frontend", [], ["  backout:services:", "    frontend:", "      release: v3.0.0"]],
   ])("%s", (scope, removed, added) => {
     expect(changedLines(STACK, rollback(scope))).toEqual({ removed, added: [...added, `  backout:scope: ${scope}`] });
   });
@@ -42,7 +42,7 @@ describe("each scope is the lines a person would write", () => {
     const once = rollback(scope);
     const edits = scopeEdits(definition, { scope, to: "v3.0.0", snapshots: SNAPSHOTS, block: null });
     expect(editPins(once, edits)).toBe(once);
-    expect(pinsOf({}, once).components).toHaveProperty("worker");
+    expect(pinsOf({}, once).services).toHaveProperty("worker");
   });
 
   it("the release that is left is blocked in the same edit, where it is left as a whole", () => {
@@ -55,8 +55,8 @@ describe("each scope is the lines a person would write", () => {
     for (const scope of ["worker", "backend", "frontend"]) expect(rollback(scope, { block })).toBe(rollback(scope));
   });
 
-  it("a release pinned for one component alone does not survive a rollback of everything", () => {
-    const apart = editPins(STACK, [{ path: ["components", "frontend", "release"], value: "v4.0.0" }]);
+  it("a release pinned for one service alone does not survive a rollback of everything", () => {
+    const apart = editPins(STACK, [{ path: ["services", "frontend", "release"], value: "v4.0.0" }]);
     const after = editPins(apart, scopeEdits(definition, { scope: "quick", to: "v3.0.0", snapshots: {}, block: null }));
     expect(after).toBe(rollback("quick"));
   });
@@ -77,7 +77,7 @@ describe("the pins of a deployment", () => {
   it("after any rollback: the release everywhere, everything running, no maintenance, the data as it is", () => {
     for (const scope of Object.keys(definition.scopes)) {
       const pins = pinsOf({}, editPins(rollback(scope), deployEdits(definition, "v4.0.0")));
-      expect(Object.values(pins.components).map(({ release, run }) => [release, run])).toEqual([
+      expect(Object.values(pins.services).map(({ release, run }) => [release, run])).toEqual([
         ["v4.0.0", true],
         ["v4.0.0", true],
         ["v4.0.0", true],
@@ -97,8 +97,8 @@ describe("the pins of a deployment", () => {
     expect(() => pinsOf({}, deployed)).toThrow(/blocked by INCIDENT-7/);
   });
 
-  it("configuration pinned for a component stays", () => {
-    const configured = editPins(STACK, [{ path: ["components", "worker", "config", "LIMIT"], value: "20" }]);
+  it("configuration pinned for a service stays", () => {
+    const configured = editPins(STACK, [{ path: ["services", "worker", "config", "LIMIT"], value: "20" }]);
     expect(editPins(configured, deployEdits(definition, "v4.0.0"))).toBe(configured);
   });
 });

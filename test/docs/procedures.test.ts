@@ -38,13 +38,13 @@ test("docs/procedures.md is what scopes and stack files say (BACKOUT_WRITE_DOCS=
 
 test("a diff shows what changes below its parent keys, and nothing else", () => {
   const before =
-    "config:\n  # a comment\n  a:release: v2\n  a:components:\n    worker:\n      run: on\n    site:\n      run: on\n  a:data: current\n";
+    "config:\n  # a comment\n  a:release: v2\n  a:services:\n    worker:\n      run: on\n    site:\n      run: on\n  a:data: current\n";
   const after =
-    "config:\n  a:release: v1\n  a:components:\n    worker:\n      run: off\n    site:\n      run: on\n  a:data: current\n  a:blocked:\n    v2: X\n";
+    "config:\n  a:release: v1\n  a:services:\n    worker:\n      run: off\n    site:\n      run: on\n  a:data: current\n  a:blocked:\n    v2: X\n";
   expect(yamlDiff(before, after)).toEqual([
     "-  a:release: v2",
     "+  a:release: v1",
-    "   a:components:",
+    "   a:services:",
     "     worker:",
     "-      run: on",
     "+      run: off",

@@ -12,7 +12,7 @@ import { yamlDiff } from "./diff.ts";
 const procedureSchema = z.strictObject({
   procedure: z.string(),
   scope: z.string().optional(),
-  component: z.string().optional(),
+  service: z.string().optional(),
   /** Pins that stand before, by path with dots: what the procedure takes away. */
   given: z.record(z.string(), z.unknown()).optional(),
   /** Arguments of the scope's repair. */
@@ -45,7 +45,7 @@ function scopeText(
   definition: SystemDefinition,
   text: string,
   scope: string,
-  component?: string,
+  service?: string,
   given: Record<string, string> = {},
 ): string {
   const { from, to } = definition.drill;
@@ -55,15 +55,15 @@ function scopeText(
   const at = "2026-01-01T03:00:00Z";
   return editPins(
     text,
-    scopeEdits(definition, { scope, to, snapshots, with: given, block, at, ...(component === undefined ? {} : { component }) }),
+    scopeEdits(definition, { scope, to, snapshots, with: given, block, at, ...(service === undefined ? {} : { service }) }),
   );
 }
 
 /** The exact lines a procedure changes in the stack file; empty: none. */
 export function diffOf(definition: SystemDefinition, stack: string, procedure: Procedure): string[] {
-  const { scope, component, given, after, pins } = procedure;
+  const { scope, service, given, after, pins } = procedure;
   const start = editPins(broken(definition, stack), pinEdits(given ?? {}));
-  if (scope !== undefined) return yamlDiff(start, scopeText(definition, start, scope, component, procedure.with));
+  if (scope !== undefined) return yamlDiff(start, scopeText(definition, start, scope, service, procedure.with));
   if (pins === undefined) return [];
   const before = after === undefined ? start : scopeText(definition, start, after);
   return yamlDiff(before, editPins(before, pinEdits(pins)));
@@ -101,8 +101,8 @@ function section({ definition, stack, procedures }: Described): string[] {
   const { name, title, drill, scopes } = definition;
   const diffs = new Map<string, string[]>();
   const rows = procedures.map((procedure) => {
-    const { scope, component, run } = procedure;
-    const label = scope === undefined ? slug(procedure.procedure) : [scope, component].filter((part) => part !== undefined).join(" ");
+    const { scope, service, run } = procedure;
+    const label = scope === undefined ? slug(procedure.procedure) : [scope, service].filter((part) => part !== undefined).join(" ");
     if (run === undefined) diffs.set(label, diffOf(definition, stack, procedure));
     const minutes = scope === undefined ? undefined : (scopes[scope]?.budgetSeconds ?? 0) / 60;
     const how =
@@ -110,7 +110,7 @@ function section({ definition, stack, procedures }: Described): string[] {
         ? `\`backout ${run}\``
         : scope === undefined
           ? "by hand"
-          : `\`--scope ${scope}${component === undefined ? "" : ` --component ${component}`}\``;
+          : `\`--scope ${scope}${service === undefined ? "" : ` --service ${service}`}\``;
     const link = run === undefined ? `[diff](#${slug(`${name} ${label}`)})` : "no pin changes";
     return `| ${procedure.procedure} | ${how} | ${minutes === undefined ? "" : inWords(minutes)} | ${link} |`;
   });

@@ -120,13 +120,13 @@ describe("releases from outside", () => {
   test("must be the pinned ones, and stopped ones must not answer", () => {
     expect(
       releasesCheck([
-        { component: "a", pinned: "v1", seen: "v1" },
-        { component: "w", pinned: null, seen: null },
+        { service: "a", pinned: "v1", seen: "v1" },
+        { service: "w", pinned: null, seen: null },
       ]).status,
     ).toBe("passed");
-    expect(releasesCheck([{ component: "a", pinned: "v1", seen: "v2" }]).status).toBe("failed");
-    expect(releasesCheck([{ component: "a", pinned: "v1", seen: null }]).status).toBe("failed");
-    expect(releasesCheck([{ component: "w", pinned: null, seen: "v1" }]).status).toBe("failed");
+    expect(releasesCheck([{ service: "a", pinned: "v1", seen: "v2" }]).status).toBe("failed");
+    expect(releasesCheck([{ service: "a", pinned: "v1", seen: null }]).status).toBe("failed");
+    expect(releasesCheck([{ service: "w", pinned: null, seen: "v1" }]).status).toBe("failed");
   });
 
   test("are read from health answers and pages", () => {

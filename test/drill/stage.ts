@@ -17,7 +17,7 @@ import { freePort } from "../support/free-port.ts";
 export const SECRET = "a secret of the stage";
 
 export const SCRIPT: Script = {
-  component: "backend",
+  service: "backend",
   login: { method: "POST", path: "/login", body: { user: "witness", password: "in another file" }, tokenField: "session.token" },
   insert: { method: "POST", path: "/notes", body: { id: "{{id}}", body: "{{value}}" } },
   update: { method: "PUT", path: "/notes/{{id}}", body: { body: "{{value}}" } },

@@ -151,7 +151,7 @@ test("newWrites: reapply, killed after the cut-over: rows written since stand in
   await stand.interrupt("data.after", "provider", [
     { path: ["release"], value: "v3.0.0" },
     { path: ["data"], value: `${snapshot.name}@${snapshot.generation}` },
-    { path: ["components", "worker", "run"], value: "off" },
+    { path: ["services", "worker", "run"], value: "off" },
     { path: ["newWrites"], value: "reapply" },
   ]);
   expect(stand.gate()?.mode).toBe("closed");

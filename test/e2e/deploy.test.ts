@@ -179,7 +179,7 @@ test("a process that never gets healthy: the previous version runs again", async
   const folder = makeRelease(stand.folder, {
     from: "v4.0.0",
     version: "v4.2.0",
-    alter: (component, text) => (component === "backend" ? `throw new Error("defect of this build");\n${text}` : text),
+    alter: (service, text) => (service === "backend" ? `throw new Error("defect of this build");\n${text}` : text),
   });
   const outcome = await deploy("v4.2.0", "--from", folder, "--schema", SYNC_MIGRATION);
   await expectBack("v4.1.0", "v4.2.0", outcome);
@@ -191,7 +191,7 @@ test("a verification that fails: the previous version runs again, and users neve
   const folder = makeRelease(stand.folder, {
     from: "v4.0.0",
     version: "v4.3.0",
-    alter: (component, text) => (component === "backend" ? text.replace(/^ +\.\.\.recordRoutes.*\n/m, "") : text),
+    alter: (service, text) => (service === "backend" ? text.replace(/^ +\.\.\.recordRoutes.*\n/m, "") : text),
   });
   stand.pin([await ledgerEntry(folder, "v4.3.0", MIGRATION)]);
   const seen = new Set<string | null>();

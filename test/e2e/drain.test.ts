@@ -15,7 +15,7 @@ beforeAll(async () => {
   const release = makeRelease(stand.folder, {
     from: "v3.0.0",
     version: ABRUPT,
-    alter: (component, text) => (component === "backend" ? `process.on("SIGTERM", () => process.exit(0));\n${text}` : text),
+    alter: (service, text) => (service === "backend" ? `process.on("SIGTERM", () => process.exit(0));\n${text}` : text),
   });
   await stand.upWell([await ledgerEntry(release, ABRUPT, SYNC_MIGRATION)]);
 });

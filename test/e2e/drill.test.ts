@@ -287,8 +287,8 @@ describe("turns red for", () => {
         mkdirSync(release);
         writeFileSync(join(release, "main.ts"), wrongProgram(join(folder, marker)));
         return [
-          { path: ["releases", "v3.0.0", "components", "backend", "path"], value: release },
-          { path: ["releases", "v3.0.0", "components", "backend", "sha256"], value: await hashFolder(release) },
+          { path: ["releases", "v3.0.0", "services", "backend", "path"], value: release },
+          { path: ["releases", "v3.0.0", "services", "backend", "sha256"], value: await hashFolder(release) },
         ];
       },
     });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   const folder = makeRelease(stand.folder, {
     from: "v3.0.0",
     version: "v3.0.1",
-    alter: (component, text) => (component === "worker" ? `throw new Error("defect of this build");\n${text}` : text),
+    alter: (service, text) => (service === "worker" ? `throw new Error("defect of this build");\n${text}` : text),
   });
   stand.pin([await ledgerEntry(folder, "v3.0.1", BASE_MIGRATION)]);
 });

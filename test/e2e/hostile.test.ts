@@ -176,8 +176,8 @@ test("a worker that ignores SIGTERM and writes on: it is killed, and the restore
   const release = makeRelease(stand.folder, {
     from: "v4.0.0",
     version: "v4.0.1",
-    alter: (component, text) =>
-      component !== "worker"
+    alter: (service, text) =>
+      service !== "worker"
         ? text
         : `${text}
 for (const signal of ["SIGTERM", "SIGINT"]) process.removeAllListeners(signal).on(signal, () => log.info("no"));

@@ -49,7 +49,7 @@ describe.skipIf(missing !== null)("a database that can be neither renamed nor le
 
     await stand.upWell([
       { path: ["release"], value: "v4.0.0" },
-      { path: ["components"], value: undefined },
+      { path: ["services"], value: undefined },
       { path: ["data"], value: `quarantine:${quarantine!.name}` },
     ]);
     expect(await stand.version()).toBe("v4.0.0");

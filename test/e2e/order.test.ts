@@ -42,7 +42,7 @@ beforeAll(async () => {
     writeFileSync(join(path, "main.ts"), `// ${name}\n${PROGRAM}`);
     const config = name === "main-99" ? { POOL: "8", MUTED: "all" } : { POOL: "8" };
     const app = { path, sha256: await hashFolder(path), config };
-    releases.push({ path: ["releases", name], value: { schema: { production: schema }, components: { app } } });
+    releases.push({ path: ["releases", name], value: { schema: { production: schema }, services: { app } } });
   }
   writeFileSync(join(folder, "package.json"), '{"type":"module"}\n');
   stack = await makeEphemeralStack({
@@ -168,9 +168,9 @@ test(
     const settings = await verb("rollback", "--scope", "settings", "--yes");
     expect(settings).toMatchObject({ code: 0, json: { scope: "settings" } });
     expect(await says()).toEqual({ release: "main-99", config: { POOL: "8" } });
-    expect((await verb("rollback", "--scope", "service", "--component", "app", "--yes")).code).toBe(0);
+    expect((await verb("rollback", "--scope", "service", "--service", "app", "--yes")).code).toBe(0);
     const { json } = await verb("history", "--limit", "2");
-    expect((json!["rollouts"] as HistoryEntry[]).map(({ scope, component }) => [scope, component])).toEqual([
+    expect((json!["rollouts"] as HistoryEntry[]).map(({ scope, service }) => [scope, service])).toEqual([
       ["service", "app"],
       ["settings", null],
     ]);

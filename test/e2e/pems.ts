@@ -23,7 +23,7 @@ export async function planPems(): Promise<Pems> {
   const config = Object.fromEntries(standIns.flatMap(({ urlKey, url }) => (urlKey === null ? [] : [[urlKey, url]])));
   let folder = "";
   return {
-    edit: { path: ["releases", "v4.0.0", "components", "worker", "config"], value: config },
+    edit: { path: ["releases", "v4.0.0", "services", "worker", "config"], value: config },
     begin: async (stand) => {
       folder = stand.folder;
       await startStandIns(folder, stand.definition, standIns, (name) => secretOf(stand.site, name));

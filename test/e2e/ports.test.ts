@@ -27,7 +27,7 @@ test.each([
     "backend",
     /"the traffic gate for backend" cannot be started: port \d+ is held by process \d+; end it or declare another port/,
   ],
-  ["a component's own", "backend-upstream", /"backend" cannot be started: port \d+ is held by process \d+; end it or declare another port/],
+  ["a service's own", "backend-upstream", /"backend" cannot be started: port \d+ is held by process \d+; end it or declare another port/],
   ["a worker's", "worker", /"worker" cannot be started: port \d+ is held by process \d+/],
 ])("%s moves to it: refused, and everything goes on where it was", async (_what, name, reason) => {
   const before = stand.pids();

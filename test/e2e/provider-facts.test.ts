@@ -109,7 +109,7 @@ describe("under the real engine", () => {
     const { pid } = gate();
     const { output } = await pulumi("preview", "--diff");
     expect(output).not.toContain(PASSWORD);
-    // The stack, the component and the gate.
+    // The stack, the service and the gate.
     expect(output).toContain("3 unchanged");
     expect(gate().pid).toBe(pid);
     process.kill(pid!, "SIGKILL");

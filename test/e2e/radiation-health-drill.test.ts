@@ -31,7 +31,7 @@ async function silentRelease(folder: string): Promise<PinEdit[]> {
     .replace("sockets.broadcast(alert)", "sockets.connected()");
   expect(silent).toContain("sockets.connected()");
   writeFileSync(join(path, "main.ts"), silent);
-  const at = ["releases", "v1.8.0", "components", "websocket-service"] as const;
+  const at = ["releases", "v1.8.0", "services", "websocket-service"] as const;
   return [
     { path: [...at, "path"], value: path },
     { path: [...at, "sha256"], value: await hashFolder(path) },

@@ -11,7 +11,7 @@ import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import { radiationHealth } from "../../systems/radiation-health/definition.ts";
 import { filesBelow, makeStand, type Stand } from "./stand.ts";
 
-const NAMES = Object.keys(radiationHealth.components);
+const NAMES = Object.keys(radiationHealth.services);
 const TAG = "pre-deployment-20251121-0930";
 /** Shows whether somebody who was connected was cut off. */
 const UNTOUCHED = "csv-polling-service";
@@ -158,7 +158,7 @@ describe("configuration goes back as the ledger recorded it", () => {
   };
 
   beforeAll(async () => {
-    await stand.upWell(Object.entries(OVERRIDES).map(([name, [key, value]]) => ({ path: ["components", name, "config", key], value })));
+    await stand.upWell(Object.entries(OVERRIDES).map(([name, [key, value]]) => ({ path: ["services", name, "config", key], value })));
   });
   const inForce = (): string[] =>
     NAMES.filter((name) => OVERRIDES[name] !== undefined && environmentOf(name).includes(OVERRIDES[name].join("=")));
@@ -170,9 +170,9 @@ describe("configuration goes back as the ledger recorded it", () => {
     expect(restarted(before)).toEqual(["data-retention-service", "anomaly-detection-service"]);
     expect(inForce()).toEqual(["radiation-monitoring", "websocket-service"]);
     const kept = JSON.parse(readFileSync(currentConfigurationFile(stand.site, runId), "utf8")) as {
-      components: Record<string, { config: Record<string, string>; sha256: string }>;
+      services: Record<string, { config: Record<string, string>; sha256: string }>;
     };
-    expect(kept.components["anomaly-detection-service"]).toMatchObject({
+    expect(kept.services["anomaly-detection-service"]).toMatchObject({
       config: { MUTED_DEVICES: "D-1" },
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     });
@@ -200,7 +200,7 @@ describe("one service", () => {
     await new Promise((resolve, reject) => listening.once("open", resolve).once("error", reject));
     for (const _ of [1, 2]) {
       const before = pids();
-      await rollback("service", "--component", UNTOUCHED);
+      await rollback("service", "--service", UNTOUCHED);
       expect(restarted(before)).toEqual([UNTOUCHED]);
       expect(stand.observe(UNTOUCHED).release).toBe("v1.9.0");
     }
@@ -210,7 +210,7 @@ describe("one service", () => {
 
   test("goes back to the earlier release alone", async () => {
     const before = pids();
-    await rollback("service-release", "--component", UNTOUCHED);
+    await rollback("service-release", "--service", UNTOUCHED);
     expect(restarted(before)).toEqual([UNTOUCHED]);
     expect(stand.observe(UNTOUCHED).release).toBe("v1.8.0");
     expect(await health()).toMatchObject({ version: "v1.9.0" });
@@ -220,7 +220,7 @@ describe("one service", () => {
     const text = stand.text();
     await undo();
     expect(stand.observe(UNTOUCHED).release).toBe("v1.9.0");
-    await rollback("service-release", "--component", UNTOUCHED);
+    await rollback("service-release", "--service", UNTOUCHED);
     expect(stand.text()).toBe(text);
   });
 });

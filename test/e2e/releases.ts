@@ -6,28 +6,28 @@ import { hashFolder } from "../../processes/artefact.ts";
 import { PROJECT } from "./stand.ts";
 
 const SYSTEM = join(PROJECT, "systems", "pfa-vanguard");
-export const COMPONENTS = ["backend", "worker", "frontend"];
+export const SERVICES = ["backend", "worker", "frontend"];
 
 export interface Defect {
   from: string;
   version: string;
   /** Changes a program's text. */
-  alter?: (component: string, text: string) => string;
+  alter?: (service: string, text: string) => string;
 }
 
-/** Makes the folder of a release, one folder per component below it. */
+/** Makes the folder of a release, one folder per service below it. */
 export function makeRelease(folder: string, { from, version, alter = (_component, text) => text }: Defect): string {
   const release = join(folder, "releases", version);
   mkdirSync(release, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{"type":"module"}\n');
-  for (const component of COMPONENTS) {
-    cpSync(join(SYSTEM, "releases", from, component), join(release, component), { recursive: true });
-    if (component === "frontend")
-      for (const file of ["version.json", "index.html"]) change(join(release, component, file), (text) => text.replaceAll(from, version));
+  for (const service of SERVICES) {
+    cpSync(join(SYSTEM, "releases", from, service), join(release, service), { recursive: true });
+    if (service === "frontend")
+      for (const file of ["version.json", "index.html"]) change(join(release, service, file), (text) => text.replaceAll(from, version));
     else
-      change(join(release, component, "main.ts"), (text) =>
+      change(join(release, service, "main.ts"), (text) =>
         alter(
-          component,
+          service,
           text
             .replaceAll("../../../../kit/", `${PROJECT}/systems/kit/`)
             .replaceAll("../../../program/", `${SYSTEM}/program/`)
@@ -47,10 +47,9 @@ function change(file: string, edit: (text: string) => string): void {
 
 /** The ledger's entry of a release. */
 export async function ledgerEntry(release: string, version: string, schema: string): Promise<PinEdit> {
-  const components: Record<string, { path: string; sha256: string }> = {};
-  for (const component of COMPONENTS)
-    components[component] = { path: join(release, component), sha256: await hashFolder(join(release, component)) };
-  return { path: ["releases", version], value: { schema: { pfa: schema }, components } };
+  const services: Record<string, { path: string; sha256: string }> = {};
+  for (const service of SERVICES) services[service] = { path: join(release, service), sha256: await hashFolder(join(release, service)) };
+  return { path: ["releases", version], value: { schema: { pfa: schema }, services } };
 }
 
 /** The system's definition with one more migration, whose SQL lies in `folder` and can be changed there. */

@@ -201,7 +201,7 @@ describe("PostgreSQL", () => {
       const folder = makeRelease(stand.folder, {
         from: "v4.0.0",
         version,
-        alter: (component, text) => (component === "backend" ? `throw new Error("defect of this build");\n${text}` : text),
+        alter: (service, text) => (service === "backend" ? `throw new Error("defect of this build");\n${text}` : text),
       });
       stand.pin([await ledgerEntry(folder, version, SYNC_MIGRATION)]);
     };

@@ -153,7 +153,7 @@ describe("scopes", () => {
     await stand.insertWell(row);
     await stand.upWell([
       { path: ["release"], value: "v3.0.0" },
-      { path: ["components", "worker", "run"], value: "off" },
+      { path: ["services", "worker", "run"], value: "off" },
       { path: ["schema"], value: "mark" },
       { path: ["scope"], value: "full" },
     ]);
@@ -255,8 +255,8 @@ describe("scopes", () => {
     await stand.insertWell(row);
     const before = (await stand.quarantines()).length;
     await stand.upWell([
-      { path: ["components", "backend", "release"], value: "v3.0.0" },
-      { path: ["components", "worker", "run"], value: "off" },
+      { path: ["services", "backend", "release"], value: "v3.0.0" },
+      { path: ["services", "worker", "run"], value: "off" },
     ]);
     // Nobody wrote which scope it is: none is guessed, and every check ran.
     expect((await stand.last())?.plan).toMatchObject({ scope: null, stop: ["worker", "backend"], fenceData: false });
@@ -285,7 +285,7 @@ describe("scopes", () => {
     })();
     await stand
       .upWell([
-        { path: ["components", "frontend", "release"], value: "v3.0.0" },
+        { path: ["services", "frontend", "release"], value: "v3.0.0" },
         { path: ["scope"], value: "frontend" },
       ])
       .finally(() => (going = false));

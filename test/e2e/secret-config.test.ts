@@ -1,4 +1,4 @@
-/** Configuration that is encrypted in the stack file: it reaches the component and nothing else, and every verb works with it. */
+/** Configuration that is encrypted in the stack file: it reaches the service and nothing else, and every verb works with it. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,19 +19,19 @@ beforeAll(async () => {
     release: "v2.4.0",
     edits: [{ path: ["standby"], value: "never" }],
     definition: () => `import { orbisForge } from "${PROJECT}/systems/orbis-forge/definition.ts";
-const { app } = orbisForge.components;
-const settings = { ...orbisForge.scopes.application, pins: { components: { app: { config: "ledger" } } } };
+const { app } = orbisForge.services;
+const settings = { ...orbisForge.scopes.application, pins: { services: { app: { config: "ledger" } } } };
 const environment = (context) => ({ ...app.environment(context), MODE: context.config["MODE"] ?? "none" });
-export const definition = { ...orbisForge, components: { app: { ...app, environment } }, scopes: { ...orbisForge.scopes, settings } };
+export const definition = { ...orbisForge, services: { app: { ...app, environment } }, scopes: { ...orbisForge.scopes, settings } };
 `,
   });
 });
 afterAll(() => stand?.destroy());
 
-test("set, deployed, looked at, rolled back: the value is in no state, record, log, preview or argument, and in the component", async () => {
+test("set, deployed, looked at, rolled back: the value is in no state, record, log, preview or argument, and in the service", async () => {
   const outputs: string[] = [];
   const say = async (run: Promise<Update>): Promise<void> => void outputs.push(succeeded(await run).output);
-  await say(stand.pulumi(["config", "set", "--secret", "--path", "backout:components.app.config.MODE", VALUE]));
+  await say(stand.pulumi(["config", "set", "--secret", "--path", "backout:services.app.config.MODE", VALUE]));
   await say(stand.pulumi(["config", "set", "--secret", "backout:serverPassword", PASSWORD]));
   expect(stand.text()).not.toContain(VALUE);
   const mode = (): string | undefined => {
@@ -62,9 +62,9 @@ test("set, deployed, looked at, rolled back: the value is in no state, record, l
   expect(outputs.at(-1), "the export has the pins").toMatch(/secret:[0-9a-f]{16}/);
 });
 
-test("another value is a change by name that restarts the component; the password reads as text", async () => {
+test("another value is a change by name that restarts the service; the password reads as text", async () => {
   const before = observeProcess(processFolder(stand.site), "app").pid;
-  succeeded(await stand.pulumi(["config", "set", "--secret", "--path", "backout:components.app.config.MODE", "another-4712"]));
+  succeeded(await stand.pulumi(["config", "set", "--secret", "--path", "backout:services.app.config.MODE", "another-4712"]));
   const { json } = await stand.verb<{ preview: { changes: string[] } }>("preview");
   expect(json.preview.changes).toEqual(["app: configuration"]);
   await stand.upWell();

@@ -118,7 +118,7 @@ export async function makeStand({ system = SYSTEM, release = "v3.0.0", edits = [
   const own: PinEdit[] = [
     { path: ["release"], value: release },
     { path: ["data"], value: "current" },
-    ...["components", "flags", "maintenance", "blocked", "exact", "newWrites", "standby", "backups", "schema"].map((key): PinEdit => ({
+    ...["services", "flags", "maintenance", "blocked", "exact", "newWrites", "standby", "backups", "schema"].map((key): PinEdit => ({
       path: [key],
       value: undefined,
     })),
@@ -424,9 +424,9 @@ function databasesOf({ site, definition }: Base) {
 
 /** The system as its users see it, through the gate. */
 function trafficOf({ site }: Base) {
-  const url = (component: string): string => `http://127.0.0.1:${site.ports[component]}`;
-  const ask = (path: string, init: RequestInit = {}, component = "backend"): Promise<Response> =>
-    fetch(`${url(component)}${path}`, { signal: AbortSignal.timeout(5_000), ...init });
+  const url = (service: string): string => `http://127.0.0.1:${site.ports[service]}`;
+  const ask = (path: string, init: RequestInit = {}, service = "backend"): Promise<Response> =>
+    fetch(`${url(service)}${path}`, { signal: AbortSignal.timeout(5_000), ...init });
   const login = async (): Promise<string> => {
     const response = await ask("/api/auth/login", {
       method: "POST",
@@ -509,7 +509,7 @@ function witnessOf(stand: Base) {
     witness: async (): Promise<Watched> => {
       const own = await mkdtemp(join(folder, "witness-"));
       const script = definition.drill.witness;
-      const run = await startWitness({ drill: own }, script, `http://127.0.0.1:${site.ports[script.component]}`, (name) =>
+      const run = await startWitness({ drill: own }, script, `http://127.0.0.1:${site.ports[script.service]}`, (name) =>
         secretOf(site, name),
       );
       return {
@@ -562,7 +562,7 @@ function processesOf({ site }: Base) {
     backend: observeProcess(processFolder(site), "backend").pid,
     worker: observeProcess(processFolder(site), "worker").pid,
   });
-  return { pids, observe: (component: string) => observeProcess(processFolder(site), component) };
+  return { pids, observe: (service: string) => observeProcess(processFolder(site), service) };
 }
 
 /** Everything the stack made goes; what the engine leaves behind is ended by hand. */
@@ -612,7 +612,7 @@ export const PINS = {
     { path: ["release"], value: "v4.0.0" },
     { path: ["data"], value: "current" },
     { path: ["schema"], value: "keep" },
-    { path: ["components"], value: undefined },
+    { path: ["services"], value: undefined },
     { path: ["flags"], value: undefined },
     { path: ["maintenance"], value: undefined },
     { path: ["newWrites"], value: undefined },
@@ -621,7 +621,7 @@ export const PINS = {
   ],
   restore: (snapshot: string) => [
     { path: ["release"], value: "v3.0.0" },
-    { path: ["components", "worker", "run"], value: "off" },
+    { path: ["services", "worker", "run"], value: "off" },
     { path: ["data"], value: snapshot },
     { path: ["scope"], value: "restore" },
   ],

@@ -85,7 +85,7 @@ describe("2 the service nobody restarts", () => {
   });
 
   test("what died runs again, what is declared off stays off", async () => {
-    await stand.upWell([{ path: ["components", "worker", "run"], value: "off" }]);
+    await stand.upWell([{ path: ["services", "worker", "run"], value: "off" }]);
     process.kill(stand.pids().backend!, "SIGKILL");
     await until("the backend is gone", () => stand.pids().backend === null);
     await stand.upWell();
@@ -233,8 +233,8 @@ test("8 check is not free: rows are compared when a pin changes, and not otherwi
 
 describe("9 an update of one resource", () => {
   test.each([
-    ["a service", "**frontend", [{ path: ["components", "frontend", "release"], value: "v3.0.0" }], "frontend"],
-    ["what runs", "**resume", [{ path: ["components", "worker", "run"], value: "off" }], "resume"],
+    ["a service", "**frontend", [{ path: ["services", "frontend", "release"], value: "v3.0.0" }], "frontend"],
+    ["what runs", "**resume", [{ path: ["services", "worker", "run"], value: "off" }], "resume"],
   ] satisfies [string, string, PinEdit[], string][])("%s is refused: it would pass the fence by", async (_what, target, edits, what) => {
     await stand.upWell(PINS.forward);
     const before = stand.pids();

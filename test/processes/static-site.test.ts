@@ -56,7 +56,7 @@ test("an artefact that is missing or changed is refused, with both hashes and th
   const sha256 = await hashFolder(path);
   await expect(verifyArtefact({ path, sha256 })).resolves.toBeUndefined();
   writeFileSync(join(path, "main.ts"), "2");
-  const changed = verifyArtefact({ path, sha256, component: "backend", release: "v1" });
+  const changed = verifyArtefact({ path, sha256, service: "backend", release: "v1" });
   await expect(changed).rejects.toThrow(ArtefactChangedError);
   await expect(changed).rejects.toThrow(
     new RegExp(`backend v1.*expected sha256 ${sha256}, actual ${await hashFolder(path)}.*the verb .deploy v1.`),

@@ -51,11 +51,11 @@ afterAll(async () => {
 
 async function pinsWithArtefacts(releases: string): Promise<Pins> {
   const ledger = structuredClone(declaredOf().releases);
-  for (const [release, { components }] of Object.entries(ledger))
-    for (const [component, artefact] of Object.entries(components)) {
-      artefact.path = join(releases, release, component);
+  for (const [release, { services }] of Object.entries(ledger))
+    for (const [service, artefact] of Object.entries(services)) {
+      artefact.path = join(releases, release, service);
       mkdirSync(artefact.path, { recursive: true });
-      writeFileSync(join(artefact.path, "main.ts"), `// ${component} ${release}\n`);
+      writeFileSync(join(artefact.path, "main.ts"), `// ${service} ${release}\n`);
       artefact.sha256 = await hashFolder(artefact.path);
     }
   return resolvePins(declaredOf({ releases: ledger }), definition);
@@ -172,8 +172,8 @@ describe("outputs", () => {
 describe("refusals", () => {
   it("a check that fails says why, once for each reason", async () => {
     const broken = structuredClone(pins);
-    broken.components["backend"]!.artefact.path = join(folder, "nowhere");
-    broken.components["worker"]!.artefact.sha256 = "00".repeat(32);
+    broken.services["backend"]!.artefact.path = join(folder, "nowhere");
+    broken.services["worker"]!.artefact.sha256 = "00".repeat(32);
     const { failures } = await provider.check(PLAN, {}, { site, pins: broken, exact: false, asked });
     expect(failures.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/^the artefact of backend v4\.0\.0 is not there: no folder .*nowhere/),

@@ -107,7 +107,7 @@ describe("the provider's end", () => {
     const pin = { release: "v1", run: true, config: {}, artefact: { image: `sha256:${sha256}` } };
     const pins = {
       release: "v1",
-      components: { worker: pin, backend: pin },
+      services: { worker: pin, backend: pin },
       data: {},
       needs: {},
       schema: "keep",

@@ -43,7 +43,7 @@ describe("dropping what the older release leaves unused", () => {
   it("not after a rollback that leaves the newer backend running, nor while newer pins are declared", () => {
     expect(refused(back("frontend")).join("\n")).toMatch(/the last rollback was frontend[^]*needs 20251128000003/);
     expect(refused(back("quick", { pins: pinsOf() }))).toEqual([expect.stringMatching(/v4\.0\.0 needs 20251128000003/)]);
-    const apart = pinsOf({ release: "v3.0.0", components: { backend: { release: "v4.0.0" }, worker: { run: "off" } } });
+    const apart = pinsOf({ release: "v3.0.0", services: { backend: { release: "v4.0.0" }, worker: { run: "off" } } });
     expect(refused(back("quick", { pins: apart }))).toEqual([expect.stringMatching(/v3\.0\.0 and v4\.0\.0 needs/)]);
   });
 });

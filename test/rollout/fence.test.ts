@@ -15,7 +15,7 @@ import { DATABASE, makeStand, planOf, type Stand } from "../databases/engines/sq
 
 const PINS = {
   release: "v1",
-  components: {},
+  services: {},
   data: {},
   needs: {},
   flags: {},

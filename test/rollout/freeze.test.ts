@@ -21,19 +21,19 @@ const at = (release: string): Pick<Facts, "last" | "lastOpen" | "opened"> => {
 const SITE = { project: "/nowhere", stack: "shop" };
 
 describe("change freeze", () => {
-  it("refuses a newer release and a newer component, says why and how to lift it", () => {
+  it("refuses a newer release and a newer service, says why and how to lift it", () => {
     const [refused, ...more] = frozen(FREEZE, at("v3.0.0"), pinsOf(), asked, SITE);
     expect(more).toEqual([]);
     expect(refused).toContain("v3.0.0 → v4.0.0");
     expect(refused).toContain("rollback in progress");
     expect(refused).toMatch(/To lift it run `npx backout freeze --lift --stack shop`$/);
-    const apart = pinsOf({ release: "v3.0.0", components: { frontend: { release: "v4.0.0" } } });
+    const apart = pinsOf({ release: "v3.0.0", services: { frontend: { release: "v4.0.0" } } });
     expect(frozen(FREEZE, at("v3.0.0"), apart, asked, SITE)).toEqual([expect.stringContaining("frontend v3.0.0 → v4.0.0")]);
   });
 
   it("leaves open: the way back, what is not frozen, a first deployment, and a rollout that has begun", () => {
     expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ release: "v3.0.0" }), asked, SITE)).toEqual([]);
-    expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ components: { worker: { run: "off" } } }), asked, SITE)).toEqual([]);
+    expect(frozen(FREEZE, at("v4.0.0"), pinsOf({ services: { worker: { run: "off" } } }), asked, SITE)).toEqual([]);
     expect(frozen(null, at("v3.0.0"), pinsOf(), asked, SITE)).toEqual([]);
     expect(frozen(FREEZE, { last: null, lastOpen: null, opened: [] }, pinsOf(), asked, SITE)).toEqual([]);
     const begun = { ...at("v3.0.0"), last: { rollout: rolloutOf(pinsOf()), state: "closing" } as Facts["last"] };

@@ -70,7 +70,7 @@ test("data that stays when the release goes back is said, and nobody is told of 
 });
 
 test("effects that cannot come back: how many, none, or that nobody knows", () => {
-  const effect = { component: "worker", title: "orders sent to the warehouse" };
+  const effect = { service: "worker", title: "orders sent to the warehouse" };
   const told = lines({
     effects: [
       { ...effect, rows: 7 },

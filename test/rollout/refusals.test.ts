@@ -27,13 +27,12 @@ let project: string;
 beforeAll(async () => {
   project = mkdtempSync(join(tmpdir(), "backout-refusals-"));
   for (const release of ["v3.0.0", "v4.0.0"])
-    for (const component of Object.keys(definition.components)) {
-      mkdirSync(join(project, "releases", release, component), { recursive: true });
-      writeFileSync(join(project, "releases", release, component, "main.ts"), `// ${component} ${release}\n`);
+    for (const service of Object.keys(definition.services)) {
+      mkdirSync(join(project, "releases", release, service), { recursive: true });
+      writeFileSync(join(project, "releases", release, service, "main.ts"), `// ${service} ${release}\n`);
     }
-  for (const [release, { components }] of Object.entries(ledger))
-    for (const component of Object.keys(components))
-      components[component]!.sha256 = await hashFolder(join(project, "releases", release, component));
+  for (const [release, { services }] of Object.entries(ledger))
+    for (const service of Object.keys(services)) services[service]!.sha256 = await hashFolder(join(project, "releases", release, service));
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -71,8 +70,8 @@ describe("refused before anything stops", () => {
 
   it("an artefact that is gone, and one that is not what was released", async () => {
     const broken = structuredClone(ledger);
-    broken["v4.0.0"]!.components["worker"]!.path = "releases/v4.0.0/nowhere";
-    broken["v4.0.0"]!.components["frontend"]!.sha256 = "0f".repeat(32);
+    broken["v4.0.0"]!.services["worker"]!.path = "releases/v4.0.0/nowhere";
+    broken["v4.0.0"]!.services["frontend"]!.sha256 = "0f".repeat(32);
     const reasons = await refused({ releases: broken });
     expect(reasons).toEqual([
       expect.stringMatching(/worker v4\.0\.0 is not there: no folder .*nowhere/),
@@ -87,8 +86,8 @@ describe("refused before anything stops", () => {
 
   it("an image where the target runs folders", async () => {
     const images = structuredClone(ledger);
-    images["v4.0.0"]!.components["worker"] = { image: `sha256:${"ab".repeat(32)}` };
-    expect(await refused({ releases: images })).toEqual([expect.stringMatching(/releases\.v4\.0\.0\.components\.worker has no `path`/)]);
+    images["v4.0.0"]!.services["worker"] = { image: `sha256:${"ab".repeat(32)}` };
+    expect(await refused({ releases: images })).toEqual([expect.stringMatching(/releases\.v4\.0\.0\.services\.worker has no `path`/)]);
   });
 
   it("a snapshot that is not there, or one of several", async () => {
@@ -169,7 +168,7 @@ describe("refused before anything stops", () => {
 
   it("everything at once", async () => {
     const broken = structuredClone(ledger);
-    broken["v4.0.0"]!.components["worker"]!.path = "nowhere";
+    broken["v4.0.0"]!.services["worker"]!.path = "nowhere";
     expect(await refused({ releases: broken, data: "before-v5.0.0" })).toHaveLength(2);
   });
 });

@@ -25,7 +25,7 @@ const has = (applied: string[], change: Partial<RecordedMigrations> = {}): Recor
 function pinned(release: string, newest: string, action: DataAction): Pins {
   return {
     release,
-    components: { backend: { release } },
+    services: { backend: { release } },
     needs: { pfa: newest },
     runsOn: { backend: { pfa: newest } },
     data: {

@@ -4,7 +4,7 @@ import type { Opening } from "../../config/record.ts";
 import { releaseBefore, settingsBefore, snapshotLeft } from "../../rollout/way-back.ts";
 import { recorded } from "./sample.ts";
 
-const opening = (epoch: number, release: string): Opening => ({ epoch, pins: { release, components: {} } as unknown as Opening["pins"] });
+const opening = (epoch: number, release: string): Opening => ({ epoch, pins: { release, services: {} } as unknown as Opening["pins"] });
 const record = (...releases: string[]) => releases.map((release, index) => opening(index + 1, release));
 const ORDER = ["phase-3.0.0", "phase-3.1.0-rc.1", "phase-3.1.0", "2f9c1d0", "abc1234"];
 
@@ -51,7 +51,7 @@ describe("the snapshot that is gone back to", () => {
 describe("settings of before", () => {
   const with_ = (release: string, config: Record<string, string>) => {
     const pins = recorded({ release });
-    return { ...pins, components: { ...pins.components, backend: { ...pins.components["backend"]!, config } } };
+    return { ...pins, services: { ...pins.services, backend: { ...pins.services["backend"]!, config } } };
   };
   const opened = [
     with_("v3.0.0", { POOL: "8" }),

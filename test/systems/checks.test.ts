@@ -49,7 +49,7 @@ function context(change: Partial<CheckContext> = {}): CheckContext {
     pid: program?.pid ?? null,
   });
   return {
-    url: (component) => (component === "frontend" ? site.url : backend.url),
+    url: (service) => (service === "frontend" ? site.url : backend.url),
     fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(10_000) }),
     database: async () => database.admin,
     sqlite: accessTo(database.admin).sqlite,
@@ -64,7 +64,7 @@ function context(change: Partial<CheckContext> = {}): CheckContext {
     flags: { bi_directional_sync: true },
     maintenance: { mode: "off", message: "" },
     schema: "mark",
-    observe: async (component) => observe(component === "backend" ? backend : null),
+    observe: async (service) => observe(service === "backend" ? backend : null),
     ...change,
   };
 }

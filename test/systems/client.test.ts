@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { burstInWords, burstOf, type Burst } from "../../systems/kit/client.ts";
 import { whileAnswering } from "./answering-server.ts";
 
-const READ = { component: "app", path: "/rows", token: null };
+const READ = { service: "app", path: "/rows", token: null };
 
 function asking(answer: (asked: number, response: ServerResponse) => void, count = 10): Promise<Burst> {
   return whileAnswering(answer, (url) => burstOf({ url: () => url }, READ, { count, width: 2 }));
@@ -50,7 +50,7 @@ test.each([
     /closed without an answer/,
   ],
   ["speaks no HTTP", (socket: Socket) => void socket.write("hello\r\n\r\n"), /Parse Error/],
-])("a component that %s is an error, and nobody waits for it", async (_, say, why) => {
+])("a service that %s is an error, and nobody waits for it", async (_, say, why) => {
   const burst = await whileSaying(say, (url) => burstOf({ url: () => url }, READ, { count: 3, width: 1 }));
   expect(burst).toMatchObject({ requests: 3, errors: 3 });
   expect(burst.firstError).toMatch(why);

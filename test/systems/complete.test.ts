@@ -15,26 +15,26 @@ const strangers = (used: readonly (string | undefined)[], known: readonly string
 const namesOf = (of: object | undefined): string[] => Object.keys(of ?? {});
 
 describe.each(systems)("$name", (system: SystemDefinition) => {
-  const components = namesOf(system.components);
+  const services = namesOf(system.services);
   const databases = namesOf(system.databases);
   const scopes = namesOf(system.scopes);
   const checks = system.checks.map(({ id }) => id);
   const watches = Object.entries(system.watches ?? {});
   const { policy, drill } = system;
 
-  test("components, listeners, databases and effects name each other", () => {
-    for (const [name, { kind, entry, databases: own }] of Object.entries(system.components)) {
+  test("services, listeners, databases and effects name each other", () => {
+    for (const [name, { kind, entry, databases: own }] of Object.entries(system.services)) {
       expect(strangers(own, databases), name).toEqual([]);
       expect(entry === undefined, name).toBe(kind === "static");
     }
-    expect(strangers(system.stopOrder, components)).toEqual([]);
-    for (const [name, { component, routes }] of Object.entries(system.listeners))
-      expect(strangers([component, ...Object.values(routes ?? {})], components), name).toEqual([]);
+    expect(strangers(system.stopOrder, services)).toEqual([]);
+    for (const [name, { service, routes }] of Object.entries(system.listeners))
+      expect(strangers([service, ...Object.values(routes ?? {})], services), name).toEqual([]);
     expect(strangers([system.flags?.database, ...system.effects.map(({ database }) => database)], databases)).toEqual([]);
     expect(
       strangers(
-        system.effects.map(({ component }) => component),
-        components,
+        system.effects.map(({ service }) => service),
+        services,
       ),
     ).toEqual([]);
     for (const { migrations } of Object.values(system.databases)) {
@@ -43,13 +43,13 @@ describe.each(systems)("$name", (system: SystemDefinition) => {
     }
   });
 
-  test("scopes name checks, components, flags and watches that exist; phases fit into the budget", () => {
+  test("scopes name checks, services, flags and watches that exist; phases fit into the budget", () => {
     expect(scopes).toContain(system.defaultScope);
     for (const [name, { checks: own, pins, phaseBudgets, budgetSeconds, title, useWhen }] of Object.entries(system.scopes)) {
       expect(own.length, name).toBeGreaterThan(0);
       expect(new Set(own).size, name).toBe(own.length);
       expect(strangers(own, checks), name).toEqual([]);
-      expect(strangers(namesOf(pins.components), components), name).toEqual([]);
+      expect(strangers(namesOf(pins.services), services), name).toEqual([]);
       expect(strangers(namesOf(phaseBudgets), PHASES), name).toEqual([]);
       expect(strangers([pins.freeze?.until], namesOf(system.watches)), name).toEqual([]);
       if (namesOf(pins.flags).length > 0) expect(system.flags, name).toBeDefined();
@@ -126,15 +126,15 @@ describe.each(systems)("$name", (system: SystemDefinition) => {
 
   test("every fault has a scope that exists, and a drill can play it", () => {
     expect(namesOf(drill.faults)).toContain(drill.defaultFault);
-    for (const [name, { scope, component }] of Object.entries(drill.faults)) {
+    for (const [name, { scope, service }] of Object.entries(drill.faults)) {
       expect(scopes, name).toContain(scope);
-      if (system.scopes[scope]!.pins.component !== undefined) expect(components, name).toContain(component);
+      if (system.scopes[scope]!.pins.service !== undefined) expect(services, name).toContain(service);
     }
-    expect(namesOf(system.listeners)).toContain(drill.witness.component);
+    expect(namesOf(system.listeners)).toContain(drill.witness.service);
     expect(Object.values(system.databases).flatMap(({ tables }) => tables)).toContain(drill.witness.table);
     for (const [name, { entry }] of Object.entries(drill.standIns)) expect(existsSync(join(system.folder, entry)), name).toBe(true);
     for (const release of [drill.from, drill.to])
-      for (const [name, { entry }] of Object.entries(system.components)) {
+      for (const [name, { entry }] of Object.entries(system.services)) {
         const folder = join(system.folder, "releases", release, name);
         expect(existsSync(entry === undefined ? folder : join(folder, entry)), `${release} ${name}`).toBe(true);
       }

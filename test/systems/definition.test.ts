@@ -22,7 +22,7 @@ describe("registry", () => {
 });
 
 describe("definition of PFA Vanguard", () => {
-  const { scopes, checks, components, drill } = pfaVanguard;
+  const { scopes, checks, services, drill } = pfaVanguard;
   const checkIds = checks.map((each) => each.id);
 
   test("every name a scope uses exists, and its phases' budgets fit into its own", () => {
@@ -36,7 +36,7 @@ describe("definition of PFA Vanguard", () => {
         name,
       ).toEqual([]);
       expect(
-        Object.keys(scope.pins.components ?? {}).filter((component) => !(component in components)),
+        Object.keys(scope.pins.services ?? {}).filter((service) => !(service in services)),
         name,
       ).toEqual([]);
       const sum = Object.values(scope.phaseBudgets).reduce((total, seconds) => total + seconds, 0);
@@ -49,7 +49,7 @@ describe("definition of PFA Vanguard", () => {
   });
 
   test("every scope but the frontend's leaves the worker stopped", () => {
-    const off = Object.entries(scopes).filter(([, scope]) => scope.pins.components?.["worker"]?.run === "off");
+    const off = Object.entries(scopes).filter(([, scope]) => scope.pins.services?.["worker"]?.run === "off");
     expect(off.map(([name]) => name).sort()).toEqual(["backend", "full", "quick", "restore", "worker"]);
     expect(pfaVanguard.stopOrder[0]).toBe("worker");
   });
@@ -81,10 +81,10 @@ describe("definition of PFA Vanguard", () => {
     expect(files["index.html"]).toContain(`<meta name="version" content="${frontend.release}" />`);
   });
 
-  test("both releases have every component", () => {
+  test("both releases have every service", () => {
     for (const release of [drill.from, drill.to])
-      for (const [name, component] of Object.entries(components))
-        expect(existsSync(join(pfaVanguard.folder, "releases", release, name, component.entry ?? "index.html")), `${release} ${name}`).toBe(
+      for (const [name, service] of Object.entries(services))
+        expect(existsSync(join(pfaVanguard.folder, "releases", release, name, service.entry ?? "index.html")), `${release} ${name}`).toBe(
           true,
         );
   });

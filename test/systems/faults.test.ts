@@ -37,11 +37,11 @@ async function startNewer(faultsEnabled: "0" | "1"): Promise<void> {
 function context(): DrillContext {
   const programs: Record<string, Program> = { backend, worker };
   return {
-    url: (component) => (component === "frontend" ? site.url : backend.url),
+    url: (service) => (service === "frontend" ? site.url : backend.url),
     ...accessTo(database.admin),
     secret,
-    observe: async (component) => {
-      const program = programs[component]!;
+    observe: async (service) => {
+      const program = programs[service]!;
       return {
         running: program.running(),
         release: program.running() ? program.release : null,

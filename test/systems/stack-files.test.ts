@@ -32,16 +32,16 @@ describe.each(FILES)("%s", (file) => {
   test("its pins resolve against its system, at the release a drill goes back to or from", async () => {
     const system = await loadSystem(declared(file).system);
     const pins = resolvePins(declared(file), system);
-    expect(Object.keys(pins.components).sort()).toEqual(Object.keys(system.components).sort());
+    expect(Object.keys(pins.services).sort()).toEqual(Object.keys(system.services).sort());
     for (const release of [system.drill.from, system.drill.to]) expect(Object.keys(declared(file).releases)).toContain(release);
     expect(declared(file).freeze).toBeUndefined();
     expect(declared(file).blocked).toEqual({});
   });
 
   test("the ledger's hashes are those of the release folders", async () => {
-    const entries = Object.entries(declared(file).releases).flatMap(([release, { components }]) =>
-      Object.entries(components).flatMap(([component, { path, sha256 }]) =>
-        path === undefined ? [] : [{ name: `${release} ${component}`, path, sha256 }],
+    const entries = Object.entries(declared(file).releases).flatMap(([release, { services }]) =>
+      Object.entries(services).flatMap(([service, { path, sha256 }]) =>
+        path === undefined ? [] : [{ name: `${release} ${service}`, path, sha256 }],
       ),
     );
     expect(entries.length).toBeGreaterThan(0);

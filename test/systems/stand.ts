@@ -43,7 +43,7 @@ export interface Stand {
   server: TestServer;
   folder: string;
   makeDatabase(name: string, release: string): Promise<TestDatabase>;
-  start(component: string, release: string, database: TestDatabase, config?: Record<string, string>): Promise<Program>;
+  start(service: string, release: string, database: TestDatabase, config?: Record<string, string>): Promise<Program>;
   startStandIn(): Promise<Program>;
   /** Serves a folder as the gate does. */
   site(folder: string): Promise<Site>;
@@ -80,10 +80,10 @@ export async function makeStand(): Promise<Stand> {
       for (const migration of migrationsOf(release)) await applyMigration(admin, migration, { owner: "owner" });
       return { name, admin, url: `postgresql://services:services@127.0.0.1:${server.port}/${name}` };
     },
-    start: (component, release, database, config = {}) => {
-      const definition = pfaVanguard.components[component]!;
+    start: (service, release, database, config = {}) => {
+      const definition = pfaVanguard.services[service]!;
       const environment = definition.environment!({ port: 0, release, config, secret, databaseUrl: () => database.url });
-      return run(join(pfaVanguard.folder, "releases", release, component, definition.entry!), release, environment);
+      return run(join(pfaVanguard.folder, "releases", release, service, definition.entry!), release, environment);
     },
     startStandIn: () => {
       const { entry, environment } = pfaVanguard.drill.standIns["pems"]!;

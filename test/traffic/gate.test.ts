@@ -23,7 +23,7 @@ import {
 } from "./stand.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 
-const proxied = (upstream: Upstream, component = "backend") => ({ kind: "proxy" as const, component, upstreamPort: upstream.port });
+const proxied = (upstream: Upstream, service = "backend") => ({ kind: "proxy" as const, service, upstreamPort: upstream.port });
 
 test("without a state that can be read the gate is closed, also for a pass", async () => {
   const upstream = await startUpstream("backend");
@@ -114,7 +114,7 @@ test("a request under way when the gate closes is finished, and can be waited fo
   const slow = ask(`${url}/slow`, { method: "POST", body: "write" });
   await until(() => waiting.length === 1);
   gate.write({ mode: "closed", epoch: 2 });
-  expect(await askGate(url)).toMatchObject({ mode: "closed", epoch: 2, inFlight: 1, components: { backend: 1 }, pid: gate.pid });
+  expect(await askGate(url)).toMatchObject({ mode: "closed", epoch: 2, inFlight: 1, services: { backend: 1 }, pid: gate.pid });
   expect(await waitDrained(url, { epoch: 2, timeoutMs: 60 })).toMatchObject({ drained: false, inFlight: 1 });
   expect((await ask(`${url}/slow`, { method: "POST" })).status).toBe(503);
   const drained = waitDrained(url, { epoch: 2, timeoutMs: 60_000 });
@@ -169,7 +169,7 @@ test("an upgrade that is no WebSocket is an ordinary request", async () => {
   expect((await ask(`${gate.urls[0]}/plants`, { headers })).status).toBe(200);
 });
 
-test("a component that does not answer gives 502, and its restart is noticed", async () => {
+test("a service that does not answer gives 502, and its restart is noticed", async () => {
   const upstream = await startUpstream("backend");
   const gate = await startGate([proxied(upstream)]);
   const url = gate.urls[0] ?? "";
@@ -186,16 +186,16 @@ test("a component that does not answer gives 502, and its restart is noticed", a
   expect(gate.errors()).toEqual([]);
 });
 
-test("a connection that the component gives up just then costs no request, and none is sent twice", async () => {
-  const component = await startForgetful();
-  const gate = await startGate([{ kind: "proxy", component: "backend", upstreamPort: component.port }]);
+test("a connection that the service gives up just then costs no request, and none is sent twice", async () => {
+  const service = await startForgetful();
+  const gate = await startGate([{ kind: "proxy", service: "backend", upstreamPort: service.port }]);
   const agent = keepAlive();
   for (const method of ["GET", "GET", "POST", "POST", "GET"])
     expect(await ask(`${gate.urls[0]}/plants`, { method, agent, ...(method === "POST" ? { body: "x" } : {}) })).toMatchObject({
       status: 200,
       body: "done",
     });
-  expect(component.seen).toEqual(["GET /plants", "GET /plants", "POST /plants", "POST /plants", "GET /plants"]);
+  expect(service.seen).toEqual(["GET /plants", "GET /plants", "POST /plants", "POST /plants", "GET /plants"]);
 });
 
 test("an answer that breaks off is not passed on as whole, and the gate lives on", async () => {
@@ -256,7 +256,7 @@ test("a port in use ends the gate with one line that names it, and opens none of
   await once(holder, "listening");
   const taken = (holder.address() as AddressInfo).port;
   const [free = 0] = await takeFreePorts(1);
-  const listener = (component: string, port: number) => ({ kind: "proxy" as const, component, port, upstreamPort: 9 });
+  const listener = (service: string, port: number) => ({ kind: "proxy" as const, service, port, upstreamPort: 9 });
   const config = { stateFile: join(folder, "state.json"), listeners: [listener("backend", free), listener("frontend", taken)] };
   const command = gateCommand(join(folder, "config.json"), config);
   await startProcess(folder, { name: "gate", folder, command, environment: {}, release: "v1", configHash: "a", port: null });
@@ -275,9 +275,9 @@ test("a configuration that makes no sense is refused in words", async () => {
   const file = join(folder, "config.json");
   const [program = "", main = ""] = gateCommand(file, {
     stateFile: "x",
-    listeners: [{ kind: "static", component: "a", port: 0, root: "x" }],
+    listeners: [{ kind: "static", service: "a", port: 0, root: "x" }],
   });
-  writeFileSync(file, JSON.stringify({ stateFile: "x", listeners: [{ kind: "proxy", component: "a", port: 70000 }] }));
+  writeFileSync(file, JSON.stringify({ stateFile: "x", listeners: [{ kind: "proxy", service: "a", port: 70000 }] }));
   await startProcess(folder, {
     name: "gate",
     folder,

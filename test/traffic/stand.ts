@@ -1,4 +1,4 @@
-/** A traffic gate as a real process in front of a component that tells what it was asked. */
+/** A traffic gate as a real process in front of a service that tells what it was asked. */
 import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { Agent, createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -67,7 +67,7 @@ export async function startUpstream(name: string, waiting: ServerResponse[] = []
   return { port: (server.address() as AddressInfo).port, seen, sockets, server };
 }
 
-/** A component that ends a connection it has answered on as soon as it is asked again there: what meets who asks just when it is given up. */
+/** A service that ends a connection it has answered on as soon as it is asked again there: what meets who asks just when it is given up. */
 export async function startForgetful(): Promise<{ port: number; seen: string[] }> {
   const seen: string[] = [];
   const server = createTcpServer((socket) => {

@@ -19,7 +19,7 @@ test("a switched site shows at once, on kept connections and for cached files to
   const folder = newFolder();
   const site = join(folder, "site");
   const [v1, v2] = [await sample(folder, "v1"), await sample(folder, "v2")];
-  const gate = await startGate([{ kind: "static", component: "frontend", root: currentFolder(site) }]);
+  const gate = await startGate([{ kind: "static", service: "frontend", root: currentFolder(site) }]);
   const url = gate.urls[0] ?? "";
   expect(await ask(`${url}/`)).toMatchObject({ status: 502 });
   const agent = keepAlive();
@@ -41,7 +41,7 @@ test("nothing outside the site, nothing hidden, and nothing but reading", async 
   const v1 = await sample(folder, "v1");
   await publish(site, v1.path, v1.version);
   writeFileSync(join(folder, "outside.txt"), "outside");
-  const gate = await startGate([{ kind: "static", component: "frontend", root: currentFolder(site) }]);
+  const gate = await startGate([{ kind: "static", service: "frontend", root: currentFolder(site) }]);
   const url = gate.urls[0] ?? "";
   for (const path of [
     "/.hidden",
@@ -67,8 +67,8 @@ test("a closed gate closes the site, too", async () => {
   const upstream = await startUpstream("backend");
   const gate = await startGate(
     [
-      { kind: "static", component: "frontend", root: link },
-      { kind: "proxy", component: "backend", upstreamPort: upstream.port },
+      { kind: "static", service: "frontend", root: link },
+      { kind: "proxy", service: "backend", upstreamPort: upstream.port },
     ],
     { mode: "closed" },
   );

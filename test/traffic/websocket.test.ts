@@ -29,7 +29,7 @@ async function startService(): Promise<{ port: number; server: WebSocketServer }
 async function startBoth(): Promise<{ gate: Stand; url: string; server: WebSocketServer }> {
   const { port, server } = await startService();
   const gate = await startGate([
-    { kind: "proxy", component: "feed", upstreamPort: port, readOnlyAllow: [{ method: "UPGRADE", path: "/ws" }] },
+    { kind: "proxy", service: "feed", upstreamPort: port, readOnlyAllow: [{ method: "UPGRADE", path: "/ws" }] },
   ]);
   return { gate, url: gate.urls[0]!.replace("http", "ws"), server };
 }
@@ -100,7 +100,7 @@ test("a service that is gone gives 502; one that ends takes its clients with it,
   const client = await connect(`${url}/ws`);
   server.clients.forEach((each) => each.close(1012, "restarting"));
   expect(await client.closed).toBe(1012);
-  const nowhere = await startGate([{ kind: "proxy", component: "feed", upstreamPort: 9 }]);
+  const nowhere = await startGate([{ kind: "proxy", service: "feed", upstreamPort: 9 }]);
   await expect(connect(`${nowhere.urls[0]!.replace("http", "ws")}/ws`)).rejects.toThrow("502");
   await until(async () => (await askGate(gate.urls[0]!)).streams === 0);
 });

@@ -8,7 +8,7 @@ import { DIGEST, IMAGE } from "./shop.ts";
 const SPEC = {
   name: "shop-test-api-next",
   stack: "shop-test",
-  component: "api",
+  service: "api",
   release: "v1",
   setupHash: null,
   configHash: "abc",
@@ -33,7 +33,7 @@ describe("arguments of docker create", () => {
       "--label",
       "backout.stack=shop-test",
       "--label",
-      "backout.component=api",
+      "backout.service=api",
       "--label",
       "backout.release=v1",
       "--label",
@@ -123,7 +123,7 @@ describe("images and containers", () => {
       "--filter",
       "label=backout.stack=shop-test",
       "--filter",
-      "label=backout.component=api",
+      "label=backout.service=api",
     ]);
     expect(stopArguments(["1", "2"], 1_500)).toEqual(["stop", "-t", "2", "1", "2"]);
   });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { declarationsOf } from "../../workloads/declarations.ts";
 import { declareImages } from "../../workloads/docker-images.ts";
 import { ImageUndeclaredError } from "../../workloads/docker-errors.ts";
-import type { ComponentPin, Pins } from "../../config/pins.ts";
+import type { ServicePin, Pins } from "../../config/pins.ts";
 import { DIGEST, IMAGE, newSite, pinOf, shop } from "./shop.ts";
 
 interface Registered {
@@ -14,10 +14,10 @@ interface Registered {
 
 let registered: Registered[];
 
-function pins(components: Record<string, ComponentPin>): Pins {
+function pins(services: Record<string, ServicePin>): Pins {
   return {
     release: "v1",
-    components,
+    services,
     data: {},
     needs: {},
     schema: "keep",
@@ -52,10 +52,10 @@ afterEach(async () => {
 });
 
 describe("declareImages", () => {
-  it("refuses a component without an image by digest before anything is registered", () => {
+  it("refuses a service without an image by digest before anything is registered", () => {
     expect(() => declareImages(shop(), pins({ api: pinOf("v1", undefined) }), {})).toThrow(ImageUndeclaredError);
     expect(() => declareImages(shop(), pins({ api: pinOf("v1", "registry.example/api:latest") }), {})).toThrow(
-      /v1\.components\.api\.image is "registry\.example\/api:latest"/,
+      /v1\.services\.api\.image is "registry\.example\/api:latest"/,
     );
     expect(() => declareImages(shop(), pins({ api: pinOf("v1", `--privileged@${DIGEST.v1}`) }), {})).toThrow(ImageUndeclaredError);
   });

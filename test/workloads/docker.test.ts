@@ -100,7 +100,7 @@ describe("check", () => {
     await target.check("api", pinOf("v1", IMAGE.v1));
   });
 
-  it("refuses a component whose database is a file of this machine", async () => {
+  it("refuses a service whose database is a file of this machine", async () => {
     const docker = fakeDocker({ images: all });
     const { databases, ...rest } = shop();
     const filed = { ...rest, databases: { shop: { ...databases["shop"]!, engine: "sqlite" as const } } };
@@ -125,9 +125,9 @@ describe("check", () => {
   it("is no reason to refuse a preview where no daemon answers; nobody can say what runs then", async () => {
     fakeDocker({ down: true });
     const site = await newSite();
-    const components = { api: pinOf("v1", IMAGE.v1) };
-    expect(await cannotRun(site, shop(), { components })).toEqual([]);
-    expect(await takenPorts(site, shop(), toRun({ components }))).toEqual([]);
+    const services = { api: pinOf("v1", IMAGE.v1) };
+    expect(await cannotRun(site, shop(), { services })).toEqual([]);
+    expect(await takenPorts(site, shop(), toRun({ services }))).toEqual([]);
     expect(await outOfReach(site, shop())).toMatch(/did not reach a Docker daemon/);
     fakeDocker();
     expect(await outOfReach(site, shop())).toBeNull();
@@ -190,7 +190,7 @@ describe("stop", () => {
     expect(await target.stop("api")).toBe("terminated");
   });
 
-  it("touches nothing of another component or stack", async () => {
+  it("touches nothing of another service or stack", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
     await target.resume("worker", pinOf("v1", IMAGE.worker));
@@ -212,7 +212,7 @@ describe("resume", () => {
     expect(container).toMatchObject({ image: IMAGE.v1, running: true, restart: "unless-stopped" });
     expect(container.labels).toEqual({
       "backout.stack": "shop-test",
-      "backout.component": "api",
+      "backout.service": "api",
       "backout.release": "v1",
       "backout.config": expect.stringMatching(/^[0-9a-f]{16}$/) as string,
     });
@@ -360,7 +360,7 @@ describe("resume", () => {
   });
 });
 
-describe("static components", () => {
+describe("static services", () => {
   it("are published as on the process target, without Docker", async () => {
     const docker = fakeDocker({ down: true });
     const site = await newSite();
@@ -376,7 +376,7 @@ describe("static components", () => {
       const observed = await target.observe("site");
       expect(observed).toMatchObject({ running: true, release: "v1", pid: null });
       expect(observed.asPinned(pin)).toBe(true);
-      await expect(target.check("site", pinOf("v2", IMAGE.v2))).rejects.toThrow(/releases\.v2\.components\.site has no `path`/);
+      await expect(target.check("site", pinOf("v2", IMAGE.v2))).rejects.toThrow(/releases\.v2\.services\.site has no `path`/);
       const wrong = createHash("sha256").update("else").digest("hex");
       await expect(target.check("site", { ...pin, artefact: { path: "site-v1", sha256: wrong } })).rejects.toThrow(wrong);
     }

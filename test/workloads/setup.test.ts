@@ -1,19 +1,19 @@
-/** What a component is started with is part of the pins: by name, never by value. */
+/** What a service is started with is part of the pins: by name, never by value. */
 import { afterEach, expect, test } from "vitest";
 import { ProcessTarget } from "../../workloads/process.ts";
 import { isSetUpAs, setupHash } from "../../workloads/starting.ts";
 import { setupRefusals, withSetup } from "../../workloads/setup.ts";
 import { planRollout } from "../../config/make-plan.ts";
-import { rolloutOf, type ComponentPin, type Pins } from "../../config/pins.ts";
+import { rolloutOf, type ServicePin, type Pins } from "../../config/pins.ts";
 import { keepSalt } from "../../config/seal.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { newSite, pinOf, shop } from "./shop.ts";
 
 afterEach(() => Reflect.deleteProperty(process.env, "BACKOUT_SECRET_TOKEN"));
 
-const pinsOf = (api: ComponentPin): Pins => ({
+const pinsOf = (api: ServicePin): Pins => ({
   release: "v1",
-  components: { api },
+  services: { api },
   data: {},
   needs: {},
   schema: "keep",
@@ -35,7 +35,7 @@ function changes(from: Pins, to: Pins, definition: SystemDefinition) {
     scope: null,
     snapshots: [],
   });
-  return { what: changes.map(({ component, what }) => `${component}: ${what}`), stop };
+  return { what: changes.map(({ service, what }) => `${service}: ${what}`), stop };
 }
 
 test("another secret, environment or definition is a change, told by name, that stops what it concerns", async () => {
@@ -67,12 +67,12 @@ test("what an earlier version recorded says nothing of it, and counts as unchang
   const site = await newSite();
   const now = withSetup(PINS, site, shop());
   expect(changes(PINS, now, shop())).toEqual({ what: [], stop: [] });
-  const pin = now.components["api"]!;
+  const pin = now.services["api"]!;
   expect([
     isSetUpAs(pin, null),
     isSetUpAs(pin, setupHash(pin)),
     isSetUpAs(pin, "another"),
-    isSetUpAs(PINS.components["api"]!, "any"),
+    isSetUpAs(PINS.services["api"]!, "any"),
   ]).toEqual([true, true, false, true]);
 });
 
@@ -85,7 +85,7 @@ test("the place is no part of it: ports and servers are compared by the targets"
 
 test("a secret that is not set, a database that the system does not have and an environment that cannot be made are refused by name", async () => {
   const site = await newSite();
-  const asking = (environment: NonNullable<SystemDefinition["components"][string]["environment"]>): string[] =>
+  const asking = (environment: NonNullable<SystemDefinition["services"][string]["environment"]>): string[] =>
     setupRefusals(site, shop({ environment }), PINS);
   expect(setupRefusals(site, shop(), PINS)).toEqual([]);
   expect(asking(({ secret }) => ({ KEY: secret("stripe") }))).toEqual([

@@ -1,11 +1,11 @@
-/** A small system for the tests of targets: one service, one worker without a port, one static component. */
+/** A small system for the tests of targets: one service, one worker without a port, one static service. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
-import type { ComponentPin } from "../../config/pins.ts";
+import type { ServicePin } from "../../config/pins.ts";
 import type { Site } from "../../config/site.ts";
-import type { ComponentDefinition, SystemDefinition } from "../../config/system/definition.ts";
+import type { ServiceDefinition, SystemDefinition } from "../../config/system/definition.ts";
 import { freePort } from "../support/free-port.ts";
 
 export const DIGEST = { v1: `sha256:${"1".repeat(64)}`, v2: `sha256:${"2".repeat(64)}`, worker: `sha256:${"3".repeat(64)}` };
@@ -26,7 +26,7 @@ export function newFolder(): string {
   return folder;
 }
 
-const components: Record<string, ComponentDefinition> = {
+const services: Record<string, ServiceDefinition> = {
   api: {
     kind: "service",
     title: "API",
@@ -46,12 +46,12 @@ const components: Record<string, ComponentDefinition> = {
 };
 
 /** Only what a target reads of a definition. */
-export function shop(changes: Partial<ComponentDefinition> = {}): SystemDefinition {
-  const definition: Pick<SystemDefinition, "name" | "components" | "databases" | "secrets"> = {
+export function shop(changes: Partial<ServiceDefinition> = {}): SystemDefinition {
+  const definition: Pick<SystemDefinition, "name" | "services" | "databases" | "secrets"> = {
     name: "shop",
     secrets: { token: { generate: true } },
     databases: { shop: { engine: "postgres", ledger: "prisma", migrations: [], tables: [], principalTable: "" } },
-    components: { ...components, api: { ...components["api"]!, ...changes } },
+    services: { ...services, api: { ...services["api"]!, ...changes } },
   };
   return definition as SystemDefinition;
 }
@@ -72,6 +72,6 @@ export async function newSite(changes: Partial<Site> = {}): Promise<Site> {
   };
 }
 
-export function pinOf(release: string, image: string | undefined, config: Record<string, string> = {}): ComponentPin {
+export function pinOf(release: string, image: string | undefined, config: Record<string, string> = {}): ServicePin {
   return { release, run: true, config, artefact: image === undefined ? {} : { image } };
 }

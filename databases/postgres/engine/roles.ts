@@ -1,4 +1,4 @@
-/** The components' own role on the server. */
+/** The services' own role on the server. */
 import type { Client } from "pg";
 import { secretOf, servicesRole, type Site } from "../../../config/site.ts";
 import { ensureOwnRole } from "./role-owners.ts";

@@ -53,7 +53,7 @@ export async function close(run: Run, database: string): Promise<Closed & { inte
   return { ...closed, interrupted };
 }
 
-/** A file knows no roles: whoever may open it may open it. The gate and stopped components are what keeps users out. */
+/** A file knows no roles: whoever may open it may open it. The gate and stopped services are what keeps users out. */
 export async function admit(run: Run, database: string): Promise<void> {
   const live = livePath(run.site, database);
   if (!existsSync(live)) return;

@@ -47,16 +47,16 @@ function migrationStatuses({ site, definition }: Looking, database: string): Mig
   }
 }
 
-/** The stack's own components are stopped before the fence; anybody else who has a file open would fail it when users are out already. */
+/** The stack's own services are stopped before the fence; anybody else who has a file open would fail it when users are out already. */
 export async function refuseUnfenceable({ site }: Looking, databases: readonly string[]): Promise<void> {
   if (site.target !== "process") return;
   for (const database of databases) {
     const live = livePath(site, database);
-    await refuseStrangers(live, ({ pid }) => componentPids(site).has(pid));
+    await refuseStrangers(live, ({ pid }) => servicePids(site).has(pid));
   }
 }
 
-function componentPids(site: Site): Set<number> {
+function servicePids(site: Site): Set<number> {
   return new Set(findByEnvironment(MARKER, markerPrefix(processFolder(site))).map(({ pid }) => pid));
 }
 

@@ -4,7 +4,7 @@ import { switchFault } from "../../kit/fault-switch.ts";
 
 /** @throws FaultNotSwitchedError */
 export async function switchOn(context: DrillContext, fault: string, figures: Record<string, number> = {}): Promise<void> {
-  await switchFault(context, { component: "app", release: "phase-3.0.0", fault, figures });
+  await switchFault(context, { service: "app", release: "phase-3.0.0", fault, figures });
 }
 
 /** One row of one column, a number. */

@@ -61,7 +61,7 @@ export function phase3Routes({ database, doorman, emergencyKey, unchecked }: Pha
       path: "/api/runtime-status",
       handle: async (call) => {
         await doorman.reader(call);
-        return { json: { rows: await database.read("SELECT component, status, checked_at FROM runtime_status ORDER BY component") } };
+        return { json: { rows: await database.read("SELECT service, status, checked_at FROM runtime_status ORDER BY service") } };
       },
     },
   ];

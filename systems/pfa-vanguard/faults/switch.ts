@@ -6,7 +6,7 @@ const RELEASE = "v4.0.0";
 
 /** @throws FaultNotSwitchedError */
 export async function switchBackend(context: DrillContext, fault: string, figures: Record<string, number> = {}): Promise<void> {
-  await switchFault(context, { component: "backend", release: RELEASE, fault, figures });
+  await switchFault(context, { service: "backend", release: RELEASE, fault, figures });
 }
 
 /** @throws FaultNotSwitchedError */

@@ -1,10 +1,10 @@
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { getJson } from "../api.ts";
-import { components } from "../components.ts";
+import { services } from "../services.ts";
 
 export const allOnline = check("all-online", "All five services are online, each at its declared release", async (context) => {
   const seen: string[] = [];
-  for (const [name, { health }] of Object.entries(components)) {
+  for (const [name, { health }] of Object.entries(services)) {
     const declared = context.releases[name] ?? "none";
     const { running, release } = await context.observe(name);
     if (context.running[name] === false) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { vitals } from "../api.ts";
-import { components } from "../components.ts";
+import { services } from "../services.ts";
 import { DATABASE } from "../database.ts";
 
 const SHARE_LIMIT = 0.95;
@@ -21,7 +21,7 @@ export const connections = check(
     );
     const { used, allowed } = rows[0]!;
     if (used >= allowed * SHARE_LIMIT) return failed(`the server has ${used} of ${allowed} sessions; the limit is 95 %`);
-    for (const name of Object.keys(components).filter((component) => context.running[component] !== false)) {
+    for (const name of Object.keys(services).filter((service) => context.running[service] !== false)) {
       const exhausted = await exhaustedPool(() => vitals(context, name));
       if (exhausted !== null) return failed(`${name}: ${exhausted}`);
     }

@@ -1,6 +1,6 @@
 import { isCritical } from "../../kit/log.ts";
 import { check, failed, passed } from "../../kit/outcome.ts";
-import { components } from "../components.ts";
+import { services } from "../services.ts";
 
 const LINES = 100;
 
@@ -8,7 +8,7 @@ export const errorLog = check(
   "error-log",
   `The last ${LINES} lines of every service's error log hold nothing critical`,
   async (context) => {
-    for (const name of Object.keys(components).filter((component) => context.running[component] !== false)) {
+    for (const name of Object.keys(services).filter((service) => context.running[service] !== false)) {
       const critical = (await context.errorLog(name, LINES)).filter(isCritical);
       if (critical.length > 0)
         return failed(

@@ -1,13 +1,13 @@
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { vitals } from "../api.ts";
-import { components } from "../components.ts";
+import { services } from "../services.ts";
 
 export const MEMORY_SHARE_LIMIT = 0.95;
 
 export const memory = check("memory", "Every service has less than 95 % of its memory", async (context) => {
   const seen: string[] = [];
   let largest = 0;
-  for (const name of Object.keys(components).filter((component) => context.running[component] !== false)) {
+  for (const name of Object.keys(services).filter((service) => context.running[service] !== false)) {
     const { rssBytes, memoryLimitBytes } = await vitals(context, name);
     const share = rssBytes / memoryLimitBytes;
     largest = Math.max(largest, share);

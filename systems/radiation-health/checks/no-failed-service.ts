@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { check, failed, passed } from "../../kit/outcome.ts";
-import { components } from "../components.ts";
+import { services } from "../services.ts";
 
 const WATCHED_MS = 500;
 
 /** Comes last: what was asked of the services meanwhile may have been too much for one. */
 export const noFailedService = check("no-failed-service", "No service ends or starts anew while it is watched", async (context) => {
-  const expected = Object.keys(components).filter((component) => context.running[component] !== false);
+  const expected = Object.keys(services).filter((service) => context.running[service] !== false);
   const look = () => Promise.all(expected.map(async (name) => ({ name, ...(await context.observe(name)) })));
   const before = await look();
   await sleep(WATCHED_MS);

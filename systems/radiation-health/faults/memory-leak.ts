@@ -4,16 +4,16 @@ import { MEMORY_SHARE_LIMIT } from "../checks/memory.ts";
 import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
-const COMPONENT = "data-retention-service";
+const SERVICE = "data-retention-service";
 
 export const memoryLeak: FaultDefinition = {
   title: "One service holds ever more memory, up to its limit",
   scope: "service",
-  component: COMPONENT,
-  switchOn: (context) => switchOn(context, COMPONENT, "memory-leak"),
+  service: SERVICE,
+  switchOn: (context) => switchOn(context, SERVICE, "memory-leak"),
   probe: async (context) => {
-    const { rssBytes, memoryLimitBytes } = await vitals(accessOf(context), COMPONENT);
+    const { rssBytes, memoryLimitBytes } = await vitals(accessOf(context), SERVICE);
     const share = rssBytes / memoryLimitBytes;
-    return share > MEMORY_SHARE_LIMIT ? `${COMPONENT} has ${Math.round(share * 100)} % of its memory: above 95 %` : null;
+    return share > MEMORY_SHARE_LIMIT ? `${SERVICE} has ${Math.round(share * 100)} % of its memory: above 95 %` : null;
   },
 };

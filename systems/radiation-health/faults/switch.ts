@@ -1,13 +1,8 @@
-/** How a drill switches a defect of v1.9.0 on: each component is told over HTTP. */
+/** How a drill switches a defect of v1.9.0 on: each service is told over HTTP. */
 import type { DrillContext } from "../../../config/system/drill.ts";
 import { switchFault } from "../../kit/fault-switch.ts";
 
 /** @throws FaultNotSwitchedError */
-export async function switchOn(
-  context: DrillContext,
-  component: string,
-  fault: string,
-  figures: Record<string, number> = {},
-): Promise<void> {
-  await switchFault(context, { component, release: "v1.9.0", fault, figures });
+export async function switchOn(context: DrillContext, service: string, fault: string, figures: Record<string, number> = {}): Promise<void> {
+  await switchFault(context, { service, release: "v1.9.0", fault, figures });
 }

@@ -5,7 +5,7 @@ import { switchOn } from "./switch.ts";
 export const webSocketFailures: FaultDefinition = {
   title: "The WebSocket service crashes: no client is connected any more, and none can be",
   scope: "service",
-  component: FEED,
+  service: FEED,
   switchOn: (context) => switchOn(context, FEED, "websocket-crash"),
   probe: async (context) => {
     const refused = await listen(context).then(

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { CheckContext } from "../../../config/system/check.ts";
 import { ask, login } from "../api.ts";
-import { environment, SECRETS } from "../components.ts";
+import { environment, SECRETS } from "../services.ts";
 import { DATABASE } from "../database.ts";
 import { check, failed, onPhase1, passed } from "./outcome.ts";
 

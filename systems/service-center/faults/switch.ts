@@ -10,5 +10,5 @@ export async function switchApp(context: DrillContext, fault: string, figures: R
   const token = await login(accessOf(context)).catch((error: unknown) => {
     throw new FaultNotSwitchedError(fault, RELEASE, error);
   });
-  await switchFault(context, { component: "app", release: RELEASE, fault, figures, headers: { authorization: `Bearer ${token}` } });
+  await switchFault(context, { service: "app", release: RELEASE, fault, figures, headers: { authorization: `Bearer ${token}` } });
 }

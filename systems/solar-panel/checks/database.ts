@@ -60,7 +60,7 @@ export const healthOverview = check("health-overview", "The health views have no
   const database = await solar(context);
   const { rows } = await database.query<{ what: string; status: string }>(
     `SELECT constraint_name || ' on ' || table_name AS what, overall_status AS status FROM constraint_health_overview
-     UNION ALL SELECT component || ': ' || detail, status FROM get_system_health_status()`,
+     UNION ALL SELECT service || ': ' || detail, status FROM get_system_health_status()`,
   );
   const bad = rows.filter(({ status }) => status === "🔴 CRITICAL" || status === "🟡 WARNING");
   if (bad.length > 0) return failed(bad.map(({ what, status }) => `${status} ${what}`).join("; "));

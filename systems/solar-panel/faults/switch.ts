@@ -5,7 +5,7 @@ import { login, newPanel, request } from "../api.ts";
 
 /** @throws FaultNotSwitchedError */
 export async function switchLine(context: DrillContext, fault: string): Promise<void> {
-  await switchFault(context, { component: "line", release: "v2.0.0", fault });
+  await switchFault(context, { service: "line", release: "v2.0.0", fault });
 }
 
 /** Begins a panel, passes it on and takes it off again. Resolves with the refusal; null: all of it was accepted. */

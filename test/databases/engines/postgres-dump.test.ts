@@ -156,7 +156,7 @@ describe("an standby copy of a dump", () => {
     await third.state.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
     await mkdir(dirname(gatePassFile(third.site)), { recursive: true });
     await writeFile(gatePassFile(third.site), "pass");
-    const context = await openContext(third, { ...PINS, components: {} }, { open: false });
+    const context = await openContext(third, { ...PINS, services: {} }, { open: false });
     await context.end();
     expect(context.baseline?.counts).toEqual({ customers: 3, orders: 3, extra: 7 });
   });

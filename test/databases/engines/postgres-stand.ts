@@ -1,4 +1,4 @@
-/** A stack with one PostgreSQL database and no components: what a rollout does with it, renamed or in place, without an engine around it. */
+/** A stack with one PostgreSQL database and no services: what a rollout does with it, renamed or in place, without an engine around it. */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export function planOf(action: DataAction): DatabasePlan {
 
 export function definitionIn(folder: string): SystemDefinition {
   const database = { engine: "postgres", ledger: "prisma", migrations: [], tables: ["customers", "orders", "notes"] };
-  return { name: "shop", title: "Shop", folder, components: {}, databases: { [DATABASE]: database } } as unknown as SystemDefinition;
+  return { name: "shop", title: "Shop", folder, services: {}, databases: { [DATABASE]: database } } as unknown as SystemDefinition;
 }
 
 /** Policies that bind even the owner: who asks for no tenant sees no customer. */

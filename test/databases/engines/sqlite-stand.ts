@@ -1,4 +1,4 @@
-/** A stack with one SQLite file and no components: what a rollout does with the file, without an engine around it. */
+/** A stack with one SQLite file and no services: what a rollout does with the file, without an engine around it. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ export function definitionIn(folder: string): SystemDefinition {
     name: "shop",
     title: "Shop",
     folder,
-    components: {},
+    services: {},
     stopOrder: [],
     databases: {
       [DATABASE]: {

@@ -16,7 +16,7 @@ export const definition = {
   name: "shop",
   title: "Shop",
   folder: import.meta.dirname,
-  components: {
+  services: {
     app: {
       kind: "service",
       title: "Shop",
@@ -37,15 +37,15 @@ export const definition = {
       principalTable: "orders",
     },
   },
-  listeners: { app: { component: "app" } },
+  listeners: { app: { service: "app" } },
   secrets: {},
   effects: [],
   scopes: {
     full: scope({ release: "to", data: "snapshot", schema: "keep" }),
     code: scope({ release: "to", data: "current", schema: "keep" }),
     marked: scope({ release: "to", data: "current", schema: "mark" }),
-    settings: scope({ components: { app: { config: "ledger", restart: true } }, data: "current", schema: "keep" }),
-    service: scope({ component: { restart: true }, data: "current", schema: "keep" }),
+    settings: scope({ services: { app: { config: "ledger", restart: true } }, data: "current", schema: "keep" }),
+    service: scope({ service: { restart: true }, data: "current", schema: "keep" }),
   },
   defaultScope: "code",
   checks: CHECKS.map((id) => ({

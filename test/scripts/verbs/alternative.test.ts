@@ -1,4 +1,4 @@
-/** A rollback that fails where the components run goes over to another target: with a real gate, a real process, and a `docker` command that keeps containers. */
+/** A rollback that fails where the services run goes over to another target: with a real gate, a real process, and a `docker` command that keeps containers. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -54,7 +54,7 @@ async function project(): Promise<string> {
     const config = release === "v1" ? { BROKEN: join(folder, "broken") } : {};
     releases[release] = {
       schema: {},
-      components: { api: { path: release, sha256: await hashFolder(join(folder, release)), image, config } },
+      services: { api: { path: release, sha256: await hashFolder(join(folder, release)), image, config } },
     };
   }
   const config = {

@@ -60,14 +60,14 @@ function definitionText(folder: string, environment: string, more = ""): string 
 const env = ({ release }) => ({ RELEASE: release, FOLDER: ${JSON.stringify(folder)} });
 export const definition = {
   name: "shop", title: "Shop", folder: ${JSON.stringify(folder)},
-  components: {
+  services: {
     api: { kind: "service", title: "API", entry: "main.ts", databases: [], health: { path: "/health", body: '"ok"', timeoutMs: 2_000 }, stopGraceMs: 2_000,
       environment: (context) => ({ ...env(context), PORT: String(context.port), ${environment} }) },
     worker: { kind: "worker", title: "Worker", entry: "main.ts", databases: [], stopGraceMs: 2_000, environment: env },
   },
   stopOrder: ["worker", "api"],
   databases: { shop: { engine: "sqlite", ledger: "backout", migrations: [{ name: "1_items", path: "1_items" }], tables: ["items"], principalTable: "items" } },
-  listeners: { api: { component: "api" } },
+  listeners: { api: { service: "api" } },
   effects: [], defaultScope: "application",
   scopes: { application: { title: "The application", useWhen: "it is broken", budgetSeconds: 60, phaseBudgets: {}, pins: { release: "to" },
     checks: ["answers", "count", "error-log"] } },
@@ -117,17 +117,17 @@ async function project(): Promise<void> {
   writeFileSync(join(folder, "definition.ts"), definitionText(folder, URL));
   const releases: Record<string, unknown> = {};
   for (const release of ["v1.0.0", "v2.0.0"]) {
-    const components: Record<string, unknown> = {};
-    for (const [component, text] of [
+    const services: Record<string, unknown> = {};
+    for (const [service, text] of [
       ["api", PROGRAM],
       ["worker", WORKER],
     ] as const) {
-      const path = join(release, component);
+      const path = join(release, service);
       mkdirSync(join(folder, path), { recursive: true });
       writeFileSync(join(folder, path, "main.ts"), `// ${release}\n${text}`);
-      components[component] = { path, sha256: await hashFolder(join(folder, path)) };
+      services[service] = { path, sha256: await hashFolder(join(folder, path)) };
     }
-    releases[release] = { schema: { shop: "1_items" }, components };
+    releases[release] = { schema: { shop: "1_items" }, services };
   }
   const config = {
     "backout:system": "shop",
@@ -286,7 +286,7 @@ describe("an attempt to verify judges what it caused", () => {
   test("of a service that the rollout leaves alone nothing counts that it wrote before", async () => {
     writeFileSync(join(processFolder((await opened()).site), "worker.err.log"), "an error of yesterday\n", { flag: "a" });
     const { worker, api } = { worker: await pid("worker"), api: await pid("api") };
-    expect(await up({ path: ["components", "api", "restart"], value: 1 })).toMatchObject({ ok: true, failure: null });
+    expect(await up({ path: ["services", "api", "restart"], value: 1 })).toMatchObject({ ok: true, failure: null });
     expect(await pid("api")).not.toBe(api);
     expect(await pid("worker")).toBe(worker);
   });

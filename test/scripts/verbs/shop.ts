@@ -6,7 +6,7 @@ export const definition = {
   name: "shop",
   title: "Shop",
   folder: import.meta.dirname,
-  components: {
+  services: {
     api: {
       kind: "service",
       title: "API",
@@ -19,7 +19,7 @@ export const definition = {
   },
   stopOrder: ["api"],
   databases: { shop: { engine: "sqlite", ledger: "backout", migrations: [], tables: [], principalTable: "" } },
-  listeners: { api: { component: "api" } },
+  listeners: { api: { service: "api" } },
   effects: [],
   scopes: {
     application: {

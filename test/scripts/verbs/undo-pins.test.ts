@@ -24,22 +24,22 @@ vi.mock("../../../scripts/pulumi/secret-values.ts", () => ({
 
 const DEFINITION = `
 const scope = (pins) => ({ title: "t", useWhen: "w", budgetSeconds: 60, phaseBudgets: {}, pins, checks: [] });
-const component = { kind: "worker", title: "t", entry: "main.ts", databases: [], stopGraceMs: 1_000, environment: ({ config }) => config };
+const service = { kind: "worker", title: "t", entry: "main.ts", databases: [], stopGraceMs: 1_000, environment: ({ config }) => config };
 export const definition = {
   name: "shop", title: "Shop", folder: import.meta.dirname,
-  components: { api: component, worker: component }, stopOrder: ["worker", "api"],
+  services: { api: service, worker: service }, stopOrder: ["worker", "api"],
   databases: { shop: { engine: "sqlite", ledger: "backout", migrations: [{ name: "1", path: "1" }, { name: "2", path: "2" }], tables: [], principalTable: "",
     repairs: { fix: { title: "Fix", arguments: { id: { title: "id" } }, readsSnapshot: false, run: async () => ({ rows: 0 }) } } } },
   listeners: {}, effects: [], checks: [], flags: { database: "shop", readSql: "SELECT 1", writeSql: "SELECT 1", requiresTable: "flags" }, defaultScope: "application", maintenanceMessage: "Closed", retryAfterSeconds: 1,
   scopes: {
     application: scope({ release: "to" }),
-    settings: scope({ components: { api: { config: "ledger" }, worker: { config: ["MUTED"] } } }),
-    everything: scope({ release: "to", components: { api: { config: "ledger", run: "off" }, worker: { config: "ledger", restart: true } }, data: "snapshot", schema: "keep",
+    settings: scope({ services: { api: { config: "ledger" }, worker: { config: ["MUTED"] } } }),
+    everything: scope({ release: "to", services: { api: { config: "ledger", run: "off" }, worker: { config: "ledger", restart: true } }, data: "snapshot", schema: "keep",
       flags: { beta: false }, maintenance: { mode: "full", message: "Back soon" }, freeze: { reason: "rolled back" } }),
     mark: scope({ release: "to", schema: "mark", data: "current" }),
     down: scope({ release: "to", schema: "down", data: "current", maintenance: { mode: "off" } }),
-    restart: scope({ component: { restart: true } }),
-    one: scope({ component: { release: "to" } }),
+    restart: scope({ service: { restart: true } }),
+    one: scope({ service: { release: "to" } }),
     repair: scope({ data: { repair: "fix" } }),
   },
 };
@@ -47,13 +47,13 @@ export const definition = {
 const RELEASES = `  backout:releases:
     v1:
       schema: { shop: "1" }
-      components:
+      services:
         api: { path: v1, sha256: ${"1f".repeat(32)}, config: { POOL: "5" } }
         worker: { path: v1, sha256: ${"1f".repeat(32)} }
     v2:
       schema: { shop: "2" }
       flags: { beta: true }
-      components:
+      services:
         api: { path: v2, sha256: ${"2f".repeat(32)}, config: { POOL: "8", CACHE: "on" } }
         worker: { path: v2, sha256: ${"2f".repeat(32)}, config: { MUTED: "a" } }
 `;
@@ -73,7 +73,7 @@ const FILES: Record<string, string> = {
   backout:maintenance: off
 `,
   "settings taken away and added": `  backout:release: v2
-  backout:components:
+  backout:services:
     api:
       config:
         # It slows us down.
@@ -84,7 +84,7 @@ const FILES: Record<string, string> = {
   backout:blocked:
     v9: INC-9
 `,
-  "secrets among them": `  backout:components:
+  "secrets among them": `  backout:services:
     worker:
       config:
         MUTED:
@@ -101,7 +101,7 @@ const FILES: Record<string, string> = {
   "in maintenance, one apart": `  backout:maintenance:
     mode: read-only
     message: Counting
-  backout:components:
+  backout:services:
     worker:
       release: v1
       run: off
@@ -117,8 +117,8 @@ const WISHES: Record<string, RollbackWish> = {
   everything: { scope: "everything" },
   mark: { scope: "mark" },
   down: { scope: "down", block: false },
-  restart: { scope: "restart", component: "worker" },
-  one: { scope: "one", component: "api", to: "v1" },
+  restart: { scope: "restart", service: "worker" },
+  one: { scope: "one", service: "api", to: "v1" },
   repair: { scope: "repair", with: ["id=7"] },
 };
 
@@ -233,7 +233,7 @@ describe.each(Object.entries(FILES))("with %s", (_what, pins) => {
     expect(back).not.toEqual(was);
     await undo();
     expect(keys()).toEqual(was);
-    expect((await stack()).pins.components).toEqual(before.pins.components);
+    expect((await stack()).pins.services).toEqual(before.pins.services);
     // And what was undone is undone once more.
     await undo();
     expect(keys()).toEqual(back);
@@ -245,7 +245,7 @@ test("without anything kept of how it was done, by hand: what runs is as before,
   const { pins } = await stack();
   const edits: PinEdit[] = [
     { path: ["release"], value: "v1" },
-    { path: ["components"], value: undefined },
+    { path: ["services"], value: undefined },
     { path: ["data"], value: "before-v2@1" },
   ];
   write(editPins(text(), edits));
@@ -269,7 +269,7 @@ test("a setting that another release's entry holds encrypted is written encrypte
   expect(written.match(/hush/g)).toHaveLength(2);
 
   const TOKEN = (value: string): string =>
-    `  backout:release: v2\n  backout:components: { worker: { config: { TOKEN: { secure: ${value} } } } }\n`;
+    `  backout:release: v2\n  backout:services: { worker: { config: { TOKEN: { secure: ${value} } } } }\n`;
   with1(TOKEN("v1:one"));
   await up(null);
   with1(TOKEN("v1:two").replace("release: v2", "release: v1"));

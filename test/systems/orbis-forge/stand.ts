@@ -44,7 +44,7 @@ export function makeStand(): Stand {
       return { path, database, session: sqliteSession(database), access: accessTo(database) };
     },
     start: async (release, file, config = {}) => {
-      const environment = orbisForge.components["app"]!.environment!({ port: 0, release, config, secret, databaseUrl: () => file.path });
+      const environment = orbisForge.services["app"]!.environment!({ port: 0, release, config, secret, databaseUrl: () => file.path });
       const program = await startProgram(join(orbisForge.folder, "releases", release, "app", "main.ts"), release, environment);
       programs.push(program);
       return program;

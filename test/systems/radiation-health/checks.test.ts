@@ -52,7 +52,7 @@ test("all pass on a healthy system, twice, and leave nothing behind", async () =
 describe("each fails on its opposite", () => {
   test("all-online, no-failed-service: one of five is gone, another release runs, one starts anew while it is watched", async () => {
     const gone = (name: string): Partial<CheckContext> => ({
-      observe: async (component) => ({ running: component !== name, release: "v1.8.0", pid: 1 }),
+      observe: async (service) => ({ running: service !== name, release: "v1.8.0", pid: 1 }),
     });
     for (const name of Object.keys(programs)) {
       expect(await run("all-online", gone(name))).toMatchObject(failsWith(`${name} does not run`));
@@ -90,7 +90,7 @@ describe("each fails on its opposite", () => {
   });
 
   test("websocket: nobody answers, another release greets", async () => {
-    const elsewhere = (component: string) => (component === "websocket-service" ? "http://127.0.0.1:9" : programs[component]!.url);
+    const elsewhere = (service: string) => (service === "websocket-service" ? "http://127.0.0.1:9" : programs[service]!.url);
     expect(await run("websocket", { url: elsewhere })).toMatchObject(failsWith("no WebSocket at"));
     expect(await run("websocket", { releases: { "websocket-service": "v1.9.0" } })).toMatchObject(failsWith("declared is v1.9.0"));
   });

@@ -13,7 +13,7 @@ import { recordedScope } from "../../../config/recorded-scope.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { policy } from "../../../systems/radiation-health/policy.ts";
 
-const { scopes, checks, components, databases, drill } = radiationHealth;
+const { scopes, checks, services, databases, drill } = radiationHealth;
 const PROJECT = join(import.meta.dirname, "../../..");
 const STACK = readFileSync(join(PROJECT, "stacks/Pulumi.radiation-health.yaml"), "utf8");
 const newer = editPins(STACK, deployEdits(radiationHealth, "v1.9.0"));
@@ -41,33 +41,33 @@ describe("scopes", () => {
 
   test("each is known by the pins it writes, and starts exactly the services it names anew", () => {
     const overridden = editPins(newer, [
-      { path: ["components", "radiation-monitoring", "config", "DB_POOL_MAX"], value: "1" },
-      { path: ["components", "anomaly-detection-service", "config", "MUTED_DEVICES"], value: "DEV-001" },
+      { path: ["services", "radiation-monitoring", "config", "DB_POOL_MAX"], value: "1" },
+      { path: ["services", "anomaly-detection-service", "config", "MUTED_DEVICES"], value: "DEV-001" },
     ]);
     const restarted: Record<string, string[]> = {};
     for (const [scope, { pins }] of Object.entries(scopes)) {
-      const component = pins.component === undefined ? {} : { component: "websocket-service" };
-      const target = { scope, to: "v1.8.0", snapshots: { radiation_health: "before-v1.9.0@1" }, block: null, ...component };
+      const service = pins.service === undefined ? {} : { service: "websocket-service" };
+      const target = { scope, to: "v1.8.0", snapshots: { radiation_health: "before-v1.9.0@1" }, block: null, ...service };
       const text = editPins(overridden, scopeEdits(radiationHealth, target));
       const [after, declared] = [pinsOf(text), parseDeclared(rawConfig(text)).scope!];
       const question = { definition: radiationHealth, scope: declared, from: pinsOf(overridden), to: after, unfinished: false };
-      expect(recordedScope({ ...question, order: ["v1.8.0", "v1.9.0"] })).toEqual({ scope, ...component });
-      restarted[scope] = Object.entries(after.components).flatMap(([name, { restart }]) => (restart === undefined ? [] : [name]));
+      expect(recordedScope({ ...question, order: ["v1.8.0", "v1.9.0"] })).toEqual({ scope, ...service });
+      restarted[scope] = Object.entries(after.services).flatMap(([name, { restart }]) => (restart === undefined ? [] : [name]));
     }
     expect(restarted).toEqual({
       ...Object.fromEntries(["emergency", "database", "schema", "application", "service-release"].map((name) => [name, []])),
       service: ["websocket-service"],
-      "environment-config": Object.keys(components),
+      "environment-config": Object.keys(services),
       "database-config": ["radiation-monitoring"],
       "monitoring-config": ["data-retention-service", "anomaly-detection-service"],
     });
   });
 
   test("all five services write to the database, so all of them are stopped before it is touched, in a declared order", () => {
-    expect(Object.values(components).every((component) => component.databases.length === 1)).toBe(true);
+    expect(Object.values(services).every((service) => service.databases.length === 1)).toBe(true);
     expect(ordered(radiationHealth)).toEqual(radiationHealth.stopOrder);
-    expect([...radiationHealth.stopOrder].sort()).toEqual(Object.keys(components).sort());
-    expect(Object.keys(components).sort()).toEqual([
+    expect([...radiationHealth.stopOrder].sort()).toEqual(Object.keys(services).sort());
+    expect(Object.keys(services).sort()).toEqual([
       "anomaly-detection-service",
       "csv-polling-service",
       "data-retention-service",
@@ -93,12 +93,12 @@ describe("scopes", () => {
 describe("the ledger", () => {
   const declared = parseDeclared(rawConfig(STACK));
 
-  test("has the exact build and configuration of every component, and a tag that is recorded, not made up", async () => {
+  test("has the exact build and configuration of every service, and a tag that is recorded, not made up", async () => {
     for (const release of [drill.to, drill.from]) {
       const entry = declared.releases[release]!;
       expect(entry.tag).toMatch(/^pre-deployment-\d{8}-\d{4}$/);
-      for (const name of Object.keys(components)) {
-        const { path, sha256, config } = entry.components[name]!;
+      for (const name of Object.keys(services)) {
+        const { path, sha256, config } = entry.services[name]!;
         expect(await hashFolder(join(PROJECT, path!)), `${release} ${name}`).toBe(sha256);
         expect(Object.keys(config ?? {})).toContain("MEMORY_LIMIT_MB");
       }

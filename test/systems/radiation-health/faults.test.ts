@@ -40,11 +40,11 @@ async function startNewer(names: readonly string[], faultsEnabled: "0" | "1"): P
   );
 }
 
-/** As the rollback of its scope does it: one component anew, or every one at the earlier release. */
-async function goBack(component: string | undefined): Promise<void> {
-  const names = component === undefined ? Object.keys(programs) : [component];
+/** As the rollback of its scope does it: one service anew, or every one at the earlier release. */
+async function goBack(service: string | undefined): Promise<void> {
+  const names = service === undefined ? Object.keys(programs) : [service];
   await Promise.all(names.map((name) => programs[name]!.stop()));
-  for (const name of names) programs[name] = await stand.start(name, component === undefined ? "v1.8.0" : "v1.9.0", database);
+  for (const name of names) programs[name] = await stand.start(name, service === undefined ? "v1.8.0" : "v1.9.0", database);
 }
 
 describe.each(Object.entries(faults))("%s", (name, fault) => {
@@ -52,25 +52,25 @@ describe.each(Object.entries(faults))("%s", (name, fault) => {
     await startNewer(NEEDS[name]!, "1");
     const context = drillContext(programs, database);
     expect(await fault.probe(context)).toBeNull();
-    for (const [component, config] of Object.entries(fault.configure ?? {})) {
-      await programs[component]!.stop();
-      programs[component] = await stand.start(component, "v1.9.0", database, config);
+    for (const [service, config] of Object.entries(fault.configure ?? {})) {
+      await programs[service]!.stop();
+      programs[service] = await stand.start(service, "v1.9.0", database, config);
     }
     expect(await fault.probe(context)).toBeNull();
     await fault.switchOn(context);
     expect(await until(() => fault.probe(context))).toMatch(/\w+ \w+/);
     // Only the snapshot brings damaged rows back.
     if (name === "data-corruption") return;
-    await goBack(fault.component ?? Object.keys(fault.configure ?? {})[0]);
+    await goBack(fault.service ?? Object.keys(fault.configure ?? {})[0]);
     await until(async () => (await fault.probe(context)) === null);
   });
 });
 
-test("at most seven faults, one for each thing that can be seen; each with a scope, and a component where the scope is for one", () => {
+test("at most seven faults, one for each thing that can be seen; each with a scope, and a service where the scope is for one", () => {
   expect(Object.keys(faults).length).toBeLessThanOrEqual(7);
   for (const fault of Object.values(faults)) {
     const scope = radiationHealth.scopes[fault.scope]!;
-    expect(scope.pins.component === undefined).toBe(fault.component === undefined);
+    expect(scope.pins.service === undefined).toBe(fault.service === undefined);
   }
 });
 

@@ -11,7 +11,7 @@ import { accessTo } from "../../support/access.ts";
 import { startServer } from "../../databases/postgres/embedded.ts";
 import { startProgram, type Program, type TestDatabase } from "../stand.ts";
 
-export const COMPONENTS = Object.keys(radiationHealth.components);
+export const SERVICES = Object.keys(radiationHealth.services);
 export const MIGRATIONS: Migration[] = radiationHealth.databases[DATABASE]!.migrations.map(({ name, path }) => ({
   name,
   folder: join(radiationHealth.folder, path),
@@ -28,19 +28,10 @@ export async function makeStand() {
   const closing: (() => Promise<unknown>)[] = [];
   await ensureRole(server.admin, { name: OWNER, password: OWNER, login: false });
   await ensureRole(server.admin, { name: "services", password: "services", login: true });
-  const start = async (
-    component: string,
-    release: string,
-    database: TestDatabase,
-    config: Record<string, string> = {},
-  ): Promise<Program> => {
-    const definition = radiationHealth.components[component]!;
+  const start = async (service: string, release: string, database: TestDatabase, config: Record<string, string> = {}): Promise<Program> => {
+    const definition = radiationHealth.services[service]!;
     const environment = definition.environment!({ port: 0, release, config, secret, databaseUrl: () => database.url });
-    const program = await startProgram(
-      join(radiationHealth.folder, "releases", release, component, definition.entry!),
-      release,
-      environment,
-    );
+    const program = await startProgram(join(radiationHealth.folder, "releases", release, service, definition.entry!), release, environment);
     closing.push(() => program.stop());
     return program;
   };
@@ -56,7 +47,7 @@ export async function makeStand() {
     },
     start,
     startAll: async (release: string, database: TestDatabase, config: Record<string, string> = {}): Promise<Programs> =>
-      Object.fromEntries(await Promise.all(COMPONENTS.map(async (name) => [name, await start(name, release, database, config)] as const))),
+      Object.fromEntries(await Promise.all(SERVICES.map(async (name) => [name, await start(name, release, database, config)] as const))),
     remove: async () => {
       for (const close of closing.reverse()) await close();
       await server.remove();
@@ -64,8 +55,8 @@ export async function makeStand() {
   };
 }
 
-const observing = (programs: Programs) => async (component: string) => {
-  const program = programs[component]!;
+const observing = (programs: Programs) => async (service: string) => {
+  const program = programs[service]!;
   const running = program.running();
   return Promise.resolve({ running, release: running ? program.release : null, pid: running ? program.pid : null });
 };
@@ -73,17 +64,17 @@ const observing = (programs: Programs) => async (component: string) => {
 /** Without a gate: nothing is in front. */
 export function checkContext(programs: Programs, database: TestDatabase, change: Partial<CheckContext> = {}): CheckContext {
   return {
-    url: (component) => programs[component]!.url,
+    url: (service) => programs[service]!.url,
     fetch: (url, init) => fetch(url, init),
     ...accessTo(database.admin),
-    releases: Object.fromEntries(COMPONENTS.map((name) => [name, programs[name]!.release])),
-    running: Object.fromEntries(COMPONENTS.map((name) => [name, true])),
+    releases: Object.fromEntries(SERVICES.map((name) => [name, programs[name]!.release])),
+    running: Object.fromEntries(SERVICES.map((name) => [name, true])),
     secret,
     baseline: null,
     dataRestored: false,
     open: false,
     counting: change.open === true ? "any" : "exact",
-    errorLog: async (component) => Promise.resolve(programs[component]!.errorLines()),
+    errorLog: async (service) => Promise.resolve(programs[service]!.errorLines()),
     flags: {},
     maintenance: { mode: "off", message: "" },
     schema: "keep",
@@ -94,7 +85,7 @@ export function checkContext(programs: Programs, database: TestDatabase, change:
 
 export function drillContext(programs: Programs, database: TestDatabase): DrillContext {
   return {
-    url: (component) => programs[component]!.url,
+    url: (service) => programs[service]!.url,
     ...accessTo(database.admin),
     secret,
     observe: observing(programs),

@@ -70,7 +70,7 @@ export async function makeStand(): Promise<Stand> {
 }
 
 async function startApp(release: string, config: Record<string, string>, url: string): Promise<App> {
-  const described = serviceCenter.components["app"]!;
+  const described = serviceCenter.services["app"]!;
   const environment = described.environment!({ port: 0, release, config, secret, databaseUrl: () => url });
   const child = spawn(process.execPath, [join(serviceCenter.folder, "releases", release, "app", described.entry!)], {
     env: { PATH: process.env["PATH"], ...environment },

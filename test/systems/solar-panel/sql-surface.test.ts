@@ -63,7 +63,7 @@ describe("every object of the manual is there, under its name and with its colum
     ["constraint_health_overview", ["overall_status"]],
     ["constraint_performance_summary", ["performance_impact"]],
     ["get_constraint_violations()", ["table_name", "severity"]],
-    ["get_system_health_status()", ["component", "status"]],
+    ["get_system_health_status()", ["service", "status"]],
     ["run_constraint_health_check()", ["check_name", "status"]],
     ["analyze_constraint_performance(24)", ["constraint_name", "performance_impact"]],
     ["test_system_functionality('panels')", ["test_result"]],
@@ -235,9 +235,9 @@ describe("looking", () => {
       station_progression: "🔴 CRITICAL",
       pallet_capacity: "🟡 WARNING",
     });
-    expect(await query("SELECT component, status FROM get_system_health_status() WHERE status <> '🟢 HEALTHY'")).toEqual([
-      { component: "constraints", status: "🔴 CRITICAL" },
-      { component: "triggers", status: "🔴 CRITICAL" },
+    expect(await query("SELECT service, status FROM get_system_health_status() WHERE status <> '🟢 HEALTHY'")).toEqual([
+      { service: "constraints", status: "🔴 CRITICAL" },
+      { service: "triggers", status: "🔴 CRITICAL" },
     ]);
     expect(await column("SELECT constraint_name FROM run_constraint_health_check() WHERE status = 'FAIL' ORDER BY 1")).toEqual([
       "pallet_capacity",

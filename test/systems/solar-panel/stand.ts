@@ -46,10 +46,10 @@ export async function makeSolarStand(): Promise<SolarStand> {
       return client;
     },
     line: async (release, database, config = {}) => {
-      const component = solarPanel.components["line"]!;
+      const service = solarPanel.services["line"]!;
       const databaseUrl = (): string => `postgresql://services:services@127.0.0.1:${server.port}/${database}`;
-      const given = component.environment!({ port: 0, release, config, secret: (name) => `secret ${name}`, databaseUrl });
-      const child = spawn(process.execPath, [join(solarPanel.folder, "releases", release, "line", component.entry!)], {
+      const given = service.environment!({ port: 0, release, config, secret: (name) => `secret ${name}`, databaseUrl });
+      const child = spawn(process.execPath, [join(solarPanel.folder, "releases", release, "line", service.entry!)], {
         env: { PATH: process.env["PATH"], ...given },
         stdio: ["ignore", "pipe", "inherit"],
       });

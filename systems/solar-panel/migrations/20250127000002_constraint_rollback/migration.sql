@@ -342,7 +342,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION get_system_health_status() RETURNS TABLE (component text, status text, detail text) LANGUAGE sql STABLE AS $$
+CREATE FUNCTION get_system_health_status() RETURNS TABLE (service text, status text, detail text) LANGUAGE sql STABLE AS $$
   SELECT 'connections', CASE WHEN count(*) > 0.9 * current_setting('max_connections')::int THEN '🔴 CRITICAL'
       WHEN count(*) > 0.7 * current_setting('max_connections')::int THEN '🟡 WARNING' ELSE '🟢 HEALTHY' END,
     count(*) || ' of ' || current_setting('max_connections')

@@ -35,7 +35,7 @@ afterAll(async () => {
   await server?.remove();
 });
 
-const pins = pinsOf({ data: "before-v4.0.0@1", components: { worker: { config: { LIMIT: "1" } } } });
+const pins = pinsOf({ data: "before-v4.0.0@1", services: { worker: { config: { LIMIT: "1" } } } });
 const rollout = (epoch: number) => ({
   epoch,
   rollout: rolloutOf(pins),

@@ -1,5 +1,5 @@
 /** The three programs and how they are driven. */
-import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
+import type { ServiceDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
 import { TEST_USER_SECRET } from "./api.ts";
 
 export const SECRETS = { testUser: TEST_USER_SECRET, jwt: "jwt", pems: "pems-token" };
@@ -10,7 +10,7 @@ function common({ port, release, config, databaseUrl }: EnvironmentContext): Rec
   return { PORT: String(port), RELEASE: release, DATABASE_URL: databaseUrl("pfa"), FAULTS_ENABLED: config["FAULTS_ENABLED"] ?? "0" };
 }
 
-export const components: Record<string, ComponentDefinition> = {
+export const services: Record<string, ServiceDefinition> = {
   worker: {
     kind: "worker",
     title: "pems-write-sync-worker",
@@ -41,6 +41,6 @@ export const components: Record<string, ComponentDefinition> = {
 };
 
 export const listeners: Record<string, ListenerDefinition> = {
-  backend: { component: "backend", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
-  frontend: { component: "frontend", routes: { "/api": "backend" }, readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
+  backend: { service: "backend", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
+  frontend: { service: "frontend", routes: { "/api": "backend" }, readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
 };

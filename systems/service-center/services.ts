@@ -1,5 +1,5 @@
 /** The one program, its settings, and its public address. */
-import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
+import type { ServiceDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
 import { DATABASE } from "./database.ts";
 
 export const SECRETS = {
@@ -22,7 +22,7 @@ export function environment(context: Pick<EnvironmentContext, "config" | "secret
   };
 }
 
-export const components: Record<string, ComponentDefinition> = {
+export const services: Record<string, ServiceDefinition> = {
   app: {
     kind: "service",
     title: "service-center-app",
@@ -44,5 +44,5 @@ export const components: Record<string, ComponentDefinition> = {
 };
 
 export const listeners: Record<string, ListenerDefinition> = {
-  app: { component: "app", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
+  app: { service: "app", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
 };

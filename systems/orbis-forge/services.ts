@@ -1,10 +1,10 @@
 /** The one program and how it is driven. */
-import type { ComponentDefinition, ListenerDefinition } from "../../config/system/definition.ts";
+import type { ServiceDefinition, ListenerDefinition } from "../../config/system/definition.ts";
 import { ADMIN_SECRET, EMERGENCY_SECRET, TEST_USER_SECRET } from "./api.ts";
 
 export const SECRETS = { admin: ADMIN_SECRET, testUser: TEST_USER_SECRET, emergency: EMERGENCY_SECRET, jwt: "jwt" };
 
-export const components: Record<string, ComponentDefinition> = {
+export const services: Record<string, ServiceDefinition> = {
   app: {
     kind: "service",
     title: "orbis-forge-admin",
@@ -26,5 +26,5 @@ export const components: Record<string, ComponentDefinition> = {
 };
 
 export const listeners: Record<string, ListenerDefinition> = {
-  app: { component: "app", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
+  app: { service: "app", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
 };

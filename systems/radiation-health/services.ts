@@ -1,5 +1,5 @@
 /** The five services and how they are driven. */
-import type { ComponentDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
+import type { ServiceDefinition, EnvironmentContext, ListenerDefinition } from "../../config/system/definition.ts";
 import { SOCKET_PATH, TEST_USER_SECRET } from "./api.ts";
 import { DATABASE } from "./database.ts";
 import { settingsOf } from "./settings.ts";
@@ -18,7 +18,7 @@ function common({ port, release, config, databaseUrl }: EnvironmentContext): Rec
   };
 }
 
-const service = (kind: "service" | "worker", title: string, healthPath = "/health"): ComponentDefinition => ({
+const service = (kind: "service" | "worker", title: string, healthPath = "/health"): ServiceDefinition => ({
   kind,
   title,
   entry: "main.ts",
@@ -28,7 +28,7 @@ const service = (kind: "service" | "worker", title: string, healthPath = "/healt
   environment: common,
 });
 
-export const components: Record<string, ComponentDefinition> = {
+export const services: Record<string, ServiceDefinition> = {
   "radiation-monitoring": {
     ...service("service", "API of the monitoring system", "/api/health"),
     environment: (context) => ({
@@ -53,7 +53,7 @@ export const STOP_ORDER = [
 ];
 
 export const listeners: Record<string, ListenerDefinition> = {
-  "radiation-monitoring": { component: "radiation-monitoring", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
+  "radiation-monitoring": { service: "radiation-monitoring", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
   // Clients only listen.
-  "websocket-service": { component: "websocket-service", readOnlyAllow: [{ method: "UPGRADE", path: SOCKET_PATH }] },
+  "websocket-service": { service: "websocket-service", readOnlyAllow: [{ method: "UPGRADE", path: SOCKET_PATH }] },
 };

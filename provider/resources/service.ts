@@ -1,19 +1,19 @@
-/** One component's pinned artefact, put in place without being started. */
+/** One service's pinned artefact, put in place without being started. */
 import { targetOf } from "../../workloads/index.ts";
 import { step } from "../../rollout/run.ts";
-import { canonical, type ComponentPin } from "../../config/pins.ts";
+import { canonical, type ServicePin } from "../../config/pins.ts";
 import { definitionOf } from "../../config/site.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../rollout-run.ts";
 import type { RolloutInputs } from "./inputs.ts";
 
 interface Inputs extends RolloutInputs {
-  component: string;
-  pin: ComponentPin;
+  service: string;
+  pin: ServicePin;
 }
 
-async function install({ site, epoch, component: name, pin }: Inputs, call: Call): Promise<Values> {
-  const run = await runFor({ site, epoch, what: name }, call, ({ components }) => components[name], pin);
+async function install({ site, epoch, service: name, pin }: Inputs, call: Call): Promise<Values> {
+  const run = await runFor({ site, epoch, what: name }, call, ({ services }) => services[name], pin);
   const installed = await step(
     run,
     "install",
@@ -24,13 +24,13 @@ async function install({ site, epoch, component: name, pin }: Inputs, call: Call
   return { installed };
 }
 
-export const component: Resource<Inputs> = {
-  token: "backout:index:Component",
+export const service: Resource<Inputs> = {
+  token: "backout:index:Service",
   diff: async (old, inputs) => Promise.resolve(canonical(old.pin) !== canonical(inputs.pin)),
   create: install,
   update: async (_old, inputs, call) => install(inputs, call),
   /** Stopped it was by then, unless a first Resume was killed before the engine knew of it. */
-  delete: async ({ site, component: name }, call) => {
+  delete: async ({ site, service: name }, call) => {
     await targetOf(site, await definitionOf(site))
       .stop(name)
       .catch((error: unknown) => call.log("warning", `${name} may still run: ${(error as Error).message}`));

@@ -1,11 +1,11 @@
 /** The manual names no program: the line service stands for the production line, and stopping production is stopping it behind a closed gate. */
-import type { ComponentDefinition, ListenerDefinition } from "../../config/system/definition.ts";
+import type { ServiceDefinition, ListenerDefinition } from "../../config/system/definition.ts";
 import { OPERATOR_SECRET } from "./api.ts";
 import { DATABASE } from "./database.ts";
 
 export const SECRETS = { operator: OPERATOR_SECRET, jwt: "jwt" };
 
-export const components: Record<string, ComponentDefinition> = {
+export const services: Record<string, ServiceDefinition> = {
   line: {
     kind: "service",
     title: "solar-panel-line",
@@ -25,5 +25,5 @@ export const components: Record<string, ComponentDefinition> = {
 };
 
 export const listeners: Record<string, ListenerDefinition> = {
-  line: { component: "line", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
+  line: { service: "line", readOnlyAllow: [{ method: "POST", path: "/api/auth/login" }] },
 };
