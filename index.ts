@@ -10,19 +10,19 @@ const { allConfig, getStack, isConfigSecret } = await import("./components/pulum
 const { RollbackStack } = await import("./components/rollback-stack.ts");
 const { declaredOrder, STACKS_VARIABLE } = await import("./config/ledger.ts");
 const { stackFolderAbove } = await import("./config/stack-folder.ts");
-const { parseDeclared } = await import("./config/parse.ts");
+const { parseConfig } = await import("./config/parse.ts");
 const { resolvePins } = await import("./config/resolve-pins.ts");
 const { secretKeys } = await import("./config/secret-config.ts");
 const { definitionOf, siteOf } = await import("./config/site.ts");
 
-const declared = parseDeclared(allConfig(), secretKeys(isConfigSecret));
+const config = parseConfig(allConfig(), secretKeys(isConfigSecret));
 const stacks = process.env[STACKS_VARIABLE] ?? stackFolderAbove(process.cwd());
-const order = declaredOrder(stacks, getStack(), Object.keys(declared.releases));
-const site = siteOf(declared, getStack(), process.env["BACKOUT_PROJECT"] ?? process.cwd());
+const order = declaredOrder(stacks, getStack(), Object.keys(config.releases));
+const site = siteOf(config, getStack(), process.env["BACKOUT_PROJECT"] ?? process.cwd());
 const definition = await definitionOf(site);
-const pins = resolvePins(declared, definition);
+const pins = resolvePins(config, definition);
 await provider.running;
-const stack = new RollbackStack(definition.name, { declared, order, site, definition, pins });
+const stack = new RollbackStack(definition.name, { config, order, site, definition, pins });
 
 export const epoch = stack.epoch;
 export const stackId = stack.stackId;

@@ -1,6 +1,6 @@
 import * as pulumi from "./pulumi.ts";
 import type { JsonText } from "../config/json-text.ts";
-import type { Declared } from "../config/schema.ts";
+import type { StackConfig } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 
 export interface RecordArgs {
@@ -8,8 +8,8 @@ export interface RecordArgs {
   site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
   epoch: pulumi.Input<number>;
-  backups: pulumi.Input<Declared["backups"]>;
-  standby: pulumi.Input<Declared["standby"]>;
+  backups: pulumi.Input<StackConfig["backups"]>;
+  standby: pulumi.Input<StackConfig["standby"]>;
   /** Snapshots and quarantines a pin names. */
   pinned: pulumi.Input<string[]>;
   /** Releases, oldest first; null: not known. */

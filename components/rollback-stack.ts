@@ -5,7 +5,7 @@ import type { Pins } from "../config/pins.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../config/secret-config.ts";
 import { keepSalt } from "../config/seal.ts";
 import { makeSecrets } from "../config/secrets.ts";
-import type { Declared } from "../config/schema.ts";
+import type { StackConfig } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { Service } from "./service.ts";
@@ -27,8 +27,8 @@ import { Verification } from "./verification.ts";
 export interface RollbackStackArgs {
   /** What the system is. */
   definition: SystemDefinition;
-  /** The declared state, as `parseDeclared` returns it. */
-  declared: Declared;
+  /** The declared state, as `parseConfig` returns it. */
+  config: StackConfig;
   /** The declared state resolved against ledger and definition, as `resolvePins` returns it. */
   pins: Pins;
   /** Where the stack lives, as `siteOf` returns it. */
@@ -45,7 +45,7 @@ export interface RollbackStackArgs {
  * The order is explicit: every resource depends on all of the step before.
  *
  * @example
- * const declared = parseDeclared(pulumi.runtime.allConfig());
+ * const declared = parseConfig(pulumi.runtime.allConfig());
  * const site = siteOf(declared, pulumi.getStack(), process.cwd());
  * const definition = await definitionOf(site);
  * new RollbackStack("shop", { declared, site, definition, pins: resolvePins(declared, definition) });
@@ -63,7 +63,7 @@ export class RollbackStack extends pulumi.ComponentResource {
 
   constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {
     super("backout:index:RollbackStack", name, {}, opts);
-    const { definition, declared } = args;
+    const { definition, config } = args;
     if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
     const secret = secretKeys(pulumi.isConfigSecret);
     requireNoOtherSecrets(secret);
@@ -71,22 +71,22 @@ export class RollbackStack extends pulumi.ComponentResource {
     const pinned = withSetup(hidden.pins, hidden.site, definition);
     const site = siteText(hidden.site, secret.length > 0);
     const pins = jsonText(pinned);
-    const asked = { order: args.order ?? null, scope: declared.scope ?? null };
+    const asked = { order: args.order ?? null, scope: config.scope ?? null };
     const after = (...resources: pulumi.Resource[]): pulumi.CustomResourceOptions => ({ parent: this, dependsOn: resources });
 
     const server = args.site.server?.embedded === true ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
     const gate = new TrafficGate("gate", { site }, { parent: this });
-    const exact = declared.exact || process.env["BACKOUT_EXACT"] === "1";
-    const { violations } = declared;
+    const exact = config.exact || process.env["BACKOUT_EXACT"] === "1";
+    const { violations } = config;
     const plan = new Plan(
       "plan",
-      { site, pins, exact, violations, newWrites: declared.newWrites, freeze: declared.freeze ?? null, asked },
+      { site, pins, exact, violations, newWrites: config.newWrites, freeze: config.freeze ?? null, asked },
       after(...server, gate),
     );
     const declarations = declarationsOf(args.site, definition, args.pins, after(plan));
     const fence = new Fence(
       "fence",
-      { site, pins, newWrites: declared.newWrites, reason: process.env["BACKOUT_REASON"] ?? null, asked },
+      { site, pins, newWrites: config.newWrites, reason: process.env["BACKOUT_REASON"] ?? null, asked },
       after(plan, ...declarations),
     );
     const { epoch } = fence;
@@ -97,7 +97,7 @@ export class RollbackStack extends pulumi.ComponentResource {
       const plan = fence.plan.databases.apply((plans) => plans[database]!);
       // One after another: their cut-overs are transactions of one session.
       databases.push(
-        new Database(database, { site, epoch, pins, database, plan, newWrites: declared.newWrites }, after(snapshots, ...databases)),
+        new Database(database, { site, epoch, pins, database, plan, newWrites: config.newWrites }, after(snapshots, ...databases)),
       );
     }
     const constraints =
@@ -114,7 +114,7 @@ export class RollbackStack extends pulumi.ComponentResource {
     const open = new Open("open", { site, epoch, maintenance: args.pins.maintenance }, after(verification));
     new Record(
       "record",
-      { site, epoch, backups: declared.backups, standby: declared.standby, pinned: pinnedNames(args.pins), order: asked.order },
+      { site, epoch, backups: config.backups, standby: config.standby, pinned: pinnedNames(args.pins), order: asked.order },
       after(open),
     );
 

@@ -4,31 +4,31 @@ import type { SystemDefinition } from "./system/definition.ts";
 import type { PinEdit } from "./edit.ts";
 import { suggestion } from "./errors.ts";
 import { own } from "./own.ts";
-import type { Declared } from "./schema.ts";
+import type { StackConfig } from "./schema.ts";
 
 type Fail = (key: string, value: unknown, allowed: string) => void;
 
-export function resolveConstraints(declared: Declared, definition: SystemDefinition, fail: Fail): Record<string, ConstraintState> {
+export function resolveConstraints(config: StackConfig, definition: SystemDefinition, fail: Fail): Record<string, ConstraintState> {
   const described = definition.constraints ?? {};
-  const ledger = own(declared.releases, declared.release)?.constraints ?? {};
+  const ledger = own(config.releases, config.release)?.constraints ?? {};
   const check = (key: string, states: Record<string, ConstraintState>): void => {
     for (const [name, state] of Object.entries(states)) {
       const reason = refusal(definition, name, state);
       if (reason !== null) fail(`${key}.${name}`, state, reason);
     }
   };
-  check(`releases.${declared.release}.constraints`, ledger);
+  check(`releases.${config.release}.constraints`, ledger);
   const pinned = Object.fromEntries(
-    Object.entries(declared.constraints).map(([name, pin]) => [name, typeof pin === "string" ? pin : pin.state]),
+    Object.entries(config.constraints).map(([name, pin]) => [name, typeof pin === "string" ? pin : pin.state]),
   );
   check("constraints", pinned);
   return Object.fromEntries(Object.keys(described).map((name) => [name, own(pinned, name) ?? own(ledger, name) ?? "enforced"]));
 }
 
 /** Text that is pinned in place of what a constraint said before, by name. */
-export function declaredDefinitions(declared: Declared): Record<string, string> {
+export function declaredDefinitions(config: StackConfig): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(declared.constraints).flatMap(([name, pin]) => (typeof pin === "string" ? [] : [[name, pin.definition]])),
+    Object.entries(config.constraints).flatMap(([name, pin]) => (typeof pin === "string" ? [] : [[name, pin.definition]])),
   );
 }
 
@@ -48,9 +48,9 @@ function refusal(definition: SystemDefinition, name: string, state: ConstraintSt
 }
 
 /** The edits a person would make: a pin that says what the release says anyway is taken out, and with it the scope, of which these are none. */
-export function constraintEdits(declared: Declared, changes: Record<string, { state: ConstraintState; definition?: string }>): PinEdit[] {
+export function constraintEdits(config: StackConfig, changes: Record<string, { state: ConstraintState; definition?: string }>): PinEdit[] {
   if (Object.keys(changes).length === 0) return [];
-  const ledger = own(declared.releases, declared.release)?.constraints ?? {};
+  const ledger = own(config.releases, config.release)?.constraints ?? {};
   const edits = Object.entries(changes).map(([name, { state, definition }]): PinEdit => {
     if (definition !== undefined) return { path: ["constraints", name], value: { state, definition } };
     return { path: ["constraints", name], value: state === (ledger[name] ?? "enforced") ? undefined : state };

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { PHASES } from "./phases.ts";
 import type { ServiceDefinition, DatabaseDefinition, ListenerDefinition, ScopeDefinition, SystemDefinition } from "./system/definition.ts";
 import { DEPLOYMENT_ITEMS } from "./system/deployment.ts";
-import { DeclaredStateError, DeclaredStateErrors, suggestion } from "./errors.ts";
+import { ConfigError, ConfigErrors, suggestion } from "./errors.ts";
 import { described } from "./parse.ts";
 
 /** What a schema has for every key of a type: a new key of the type is one here as well. */
@@ -115,14 +115,14 @@ const UNDER = "definition.";
 
 const valid = new WeakSet<object>();
 
-/** @throws DeclaredStateErrors naming each path, what stands there and what is allowed. */
+/** @throws ConfigErrors naming each path, what stands there and what is allowed. */
 export function checkDefinition(given: unknown): SystemDefinition {
   if (typeof given === "object" && given !== null && valid.has(given)) return given as SystemDefinition;
   const parsed = definitionSchema.safeParse(given);
   const errors = parsed.success
     ? wrongNames(given as SystemDefinition)
     : described(parsed.error.issues, { schema: definitionSchema, values: given, under: UNDER });
-  if (errors.length > 0) throw new DeclaredStateErrors(errors);
+  if (errors.length > 0) throw new ConfigErrors(errors);
   valid.add(given as object);
   return given as SystemDefinition;
 }
@@ -130,9 +130,9 @@ export function checkDefinition(given: unknown): SystemDefinition {
 type Fail = (path: string, value: unknown, allowed: string) => void;
 
 /** Names that stand for nothing, and what contradicts itself. */
-function wrongNames(system: SystemDefinition): DeclaredStateError[] {
-  const errors: DeclaredStateError[] = [];
-  const fail: Fail = (path, value, allowed) => void errors.push(new DeclaredStateError(`${UNDER}${path}`, value, allowed));
+function wrongNames(system: SystemDefinition): ConfigError[] {
+  const errors: ConfigError[] = [];
+  const fail: Fail = (path, value, allowed) => void errors.push(new ConfigError(`${UNDER}${path}`, value, allowed));
   if (!isAbsolute(system.folder) || !existsSync(system.folder))
     fail("folder", system.folder, "must be the absolute path of the system's folder, which exists");
   if (Object.keys(system.services).length === 0) fail("services", {}, "must name at least one service");

@@ -23,7 +23,7 @@ export class UsageError extends Error {
 }
 
 /** A key of the stack's configuration holds something that is not allowed. */
-export class DeclaredStateError extends RefusedError {
+export class ConfigError extends RefusedError {
   /** Key with path, e.g. `backout:releases.v3.0.0.services.backend.sha256`. */
   readonly key: string;
   readonly value: unknown;
@@ -31,7 +31,7 @@ export class DeclaredStateError extends RefusedError {
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(key: string, value: unknown, allowed: string) {
     super(printable(`${key}: ${show(value)} is not allowed: ${allowed}`));
-    this.name = "DeclaredStateError";
+    this.name = "ConfigError";
     this.key = key;
     this.value = value;
     this.allowed = allowed;
@@ -57,12 +57,12 @@ function show(value: unknown): string {
 }
 
 /** Several things are wrong at once: all are told, so that one edit mends them. */
-export class DeclaredStateErrors extends RefusedError {
-  readonly errors: DeclaredStateError[];
+export class ConfigErrors extends RefusedError {
+  readonly errors: ConfigError[];
   readonly __pulumiRunError = TOLD_WHOLE;
-  constructor(errors: DeclaredStateError[]) {
+  constructor(errors: ConfigError[]) {
     super(errors.map((error) => error.message).join("\n"));
-    this.name = "DeclaredStateErrors";
+    this.name = "ConfigErrors";
     this.errors = errors;
   }
 }

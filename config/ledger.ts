@@ -5,13 +5,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlias, isMap, isScalar } from "yaml";
-import { DeclaredStateError, DeclaredStateErrors, NAMESPACE } from "./errors.ts";
+import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import { documentOf } from "./stack-text.ts";
 
 /**
  * The releases as a stack file lists them, oldest first; null where it lists none.
  * @param file what the text is called in errors
- * @throws StackFileError; DeclaredStateErrors for a name that YAML takes for a number: it is another one by then
+ * @throws StackFileError; ConfigErrors for a name that YAML takes for a number: it is another one by then
  */
 export function ledgerOrder(text: string, file?: string): string[] | null {
   const { document } = documentOf(text, file);
@@ -21,10 +21,10 @@ export function ledgerOrder(text: string, file?: string): string[] | null {
   const keys = releases.items.map(({ key }) => (isScalar(key) ? { value: key.value, written: key.source ?? String(key.value) } : null));
   const wrong = keys.flatMap((key) => (key === null || typeof key.value === "string" ? [] : [key.written]));
   if (wrong.length > 0)
-    throw new DeclaredStateErrors(
+    throw new ConfigErrors(
       wrong.map(
         (name) =>
-          new DeclaredStateError(
+          new ConfigError(
             `${NAMESPACE}:releases.${name}`,
             name,
             `YAML takes it for a number or a word of its own: write "${name}" in quotes`,

@@ -1,38 +1,34 @@
 /** From raw stack configuration to validated declared state; every error names the key, the value and what is allowed. */
 import type { z } from "zod";
-import { DeclaredStateError, DeclaredStateErrors, NAMESPACE, suggestion } from "./errors.ts";
+import { ConfigError, ConfigErrors, NAMESPACE, suggestion } from "./errors.ts";
 import { own } from "./own.ts";
-import { CONFIG_KEYS, declaredSchema, type Declared } from "./schema.ts";
+import { CONFIG_KEYS, configSchema, type StackConfig } from "./schema.ts";
 
 /**
  * @param raw configuration as stored: full keys (`backout:release`) to values, objects either as such or as JSON text.
  * @param secret keys without namespace of which something is encrypted: no error shows a value of theirs.
- * @throws DeclaredStateErrors
+ * @throws ConfigErrors
  */
-export function parseDeclared(raw: Record<string, unknown>, secret: readonly string[] = []): Declared {
+export function parseConfig(raw: Record<string, unknown>, secret: readonly string[] = []): StackConfig {
   const values: Record<string, unknown> = {};
-  const errors: DeclaredStateError[] = [];
+  const errors: ConfigError[] = [];
   for (const [fullKey, value] of Object.entries(raw)) {
     if (!fullKey.startsWith(`${NAMESPACE}:`)) continue;
     const key = fullKey.slice(NAMESPACE.length + 1);
     if (!CONFIG_KEYS.includes(key)) {
       errors.push(
-        new DeclaredStateError(
-          fullKey,
-          shown(key, value),
-          `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`,
-        ),
+        new ConfigError(fullKey, shown(key, value), `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`),
       );
     } else values[key] = isText(key) ? value : decode(value);
   }
-  const parsed = declaredSchema.safeParse(values);
+  const parsed = configSchema.safeParse(values);
   if (!parsed.success)
     errors.push(
-      ...described(parsed.error.issues, { schema: declaredSchema, values, under: `${NAMESPACE}:` }).map((error) =>
+      ...described(parsed.error.issues, { schema: configSchema, values, under: `${NAMESPACE}:` }).map((error) =>
         withoutValue(error, secret),
       ),
     );
-  if (errors.length > 0 || !parsed.success) throw new DeclaredStateErrors(errors);
+  if (errors.length > 0 || !parsed.success) throw new ConfigErrors(errors);
   return parsed.data;
 }
 
@@ -52,9 +48,9 @@ function shown(key: string, value: unknown): unknown {
   return /pass|secret|token/i.test(key) && value !== undefined ? "(not shown)" : value;
 }
 
-function withoutValue(error: DeclaredStateError, secret: readonly string[]): DeclaredStateError {
+function withoutValue(error: ConfigError, secret: readonly string[]): ConfigError {
   const inside = secret.some((key) => error.key === `${NAMESPACE}:${key}` || error.key.startsWith(`${NAMESPACE}:${key}.`));
-  return inside && error.value !== undefined ? new DeclaredStateError(error.key, "(not shown)", error.allowed) : error;
+  return inside && error.value !== undefined ? new ConfigError(error.key, "(not shown)", error.allowed) : error;
 }
 
 type Schema = z.core.$ZodType;
@@ -69,7 +65,7 @@ function forms(schema: Schema): Schema[] {
 
 /** A word stays a word, whatever it looks like: `12345678` may be a password. */
 function isText(key: string): boolean {
-  const schema = declaredSchema.shape[key as keyof typeof declaredSchema.shape] as Schema;
+  const schema = configSchema.shape[key as keyof typeof configSchema.shape] as Schema;
   return forms(schema).every(({ _zod: { def } }) => def.type === "string" || def.type === "enum");
 }
 
@@ -97,11 +93,11 @@ interface Looked {
 }
 
 /** What a schema finds wrong, each with its key, its value and what is allowed. */
-export function described(issues: readonly Issue[], looked: Looked): DeclaredStateError[] {
+export function described(issues: readonly Issue[], looked: Looked): ConfigError[] {
   return issues.flatMap((issue) => describe(issue, looked));
 }
 
-function describe(issue: Issue, looked: Looked): DeclaredStateError[] {
+function describe(issue: Issue, looked: Looked): ConfigError[] {
   // Of several forms the one that got furthest says most.
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     const deepest = [...issue.errors].sort((a, b) => Number(isOtherForm(a)) - Number(isOtherForm(b)) || depth(b) - depth(a))[0];
@@ -115,12 +111,12 @@ function describe(issue: Issue, looked: Looked): DeclaredStateError[] {
   );
   const key = issue.path.map(String).join(".");
   if (issue.code === "invalid_key")
-    return [new DeclaredStateError(`${looked.under}${key}`, issue.path.at(-1), issue.issues[0]?.message ?? issue.message)];
-  if (issue.code !== "unrecognized_keys") return [new DeclaredStateError(`${looked.under}${key}`, shown(key, at), allowed(issue))];
+    return [new ConfigError(`${looked.under}${key}`, issue.path.at(-1), issue.issues[0]?.message ?? issue.message)];
+  if (issue.code !== "unrecognized_keys") return [new ConfigError(`${looked.under}${key}`, shown(key, at), allowed(issue))];
   const known = knownKeys(looked.schema, issue.path);
   return issue.keys.map(
     (unknown) =>
-      new DeclaredStateError(
+      new ConfigError(
         `${looked.under}${key === "" ? "" : `${key}.`}${unknown}`,
         shown(unknown, (at as Record<string, unknown>)[unknown]),
         RENAMED[unknown] !== undefined && known.includes(RENAMED[unknown])

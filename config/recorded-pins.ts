@@ -4,22 +4,22 @@ import type { PinEdit } from "./edit.ts";
 import { canonical, type DataPin, type Pins } from "./pins.ts";
 import { configOf } from "./resolve-pins.ts";
 import { isReference, SecretConfigUnknownError } from "./secret-config.ts";
-import type { DataPinText, Declared } from "./schema.ts";
+import type { DataPinText, StackConfig } from "./schema.ts";
 
 /**
  * The edits after which the stack file asks for `pins`, whatever it asks for now; what says the same in other words is left alone.
  * @param asked what it asks for now
  * @throws SecretConfigUnknownError
  */
-export function recordedEdits(declared: Declared, pins: Pins, asked: Pins, unknown: UnknownSecret = refuseUnknown): PinEdit[] {
+export function recordedEdits(config: StackConfig, pins: Pins, asked: Pins, unknown: UnknownSecret = refuseUnknown): PinEdit[] {
   const edits: PinEdit[] = [{ path: ["release"], value: pins.release }];
   for (const [name, pin] of Object.entries(pins.services)) {
-    const now = declared.services[name] ?? {};
+    const now = config.services[name] ?? {};
     if ((now.release ?? pins.release) !== pin.release)
       edits.push({ path: ["services", name, "release"], value: pin.release === pins.release ? undefined : pin.release });
     if ((now.run !== "off") !== pin.run) edits.push({ path: ["services", name, "run"], value: pin.run ? undefined : "off" });
     if (now.restart !== pin.restart) edits.push({ path: ["services", name, "restart"], value: pin.restart });
-    const came = declared.releases[pin.release]?.services[name]?.config;
+    const came = config.releases[pin.release]?.services[name]?.config;
     for (const [key, value] of settings(now.config, came, pin.config)) {
       if (!isReference(pin.config[key])) edits.push({ path: ["services", name, "config", key], value });
       // What the release came with comes back with it.
@@ -27,12 +27,12 @@ export function recordedEdits(declared: Declared, pins: Pins, asked: Pins, unkno
     }
   }
   if (canonical(asked.data) !== canonical(pins.data)) edits.push({ path: ["data"], value: dataText(pins.data) });
-  if (declared.schema !== pins.schema) edits.push({ path: ["schema"], value: pins.schema });
-  const { flags: came } = declared.releases[pins.release] ?? {};
-  for (const [flag, value] of differing(declared.flags, came, pins.flags)) edits.push({ path: ["flags", flag], value });
-  edits.push(...constraintPins(declared, pins));
+  if (config.schema !== pins.schema) edits.push({ path: ["schema"], value: pins.schema });
+  const { flags: came } = config.releases[pins.release] ?? {};
+  for (const [flag, value] of differing(config.flags, came, pins.flags)) edits.push({ path: ["flags", flag], value });
+  edits.push(...constraintPins(config, pins));
   const { mode, message } = pins.maintenance;
-  if (declared.maintenance.mode !== mode || (declared.maintenance.message ?? "") !== message)
+  if (config.maintenance.mode !== mode || (config.maintenance.message ?? "") !== message)
     edits.push({ path: ["maintenance"], value: mode === "off" ? "off" : message === "" ? { mode } : { mode, message } });
   return edits;
 }
@@ -65,12 +65,12 @@ function settings(
     .map((key) => [key, came[key] === wanted[key] ? undefined : (wanted[key] ?? null)]);
 }
 
-function constraintPins(declared: Declared, { release, constraints = {}, definitions = {} }: Pins): PinEdit[] {
+function constraintPins(config: StackConfig, { release, constraints = {}, definitions = {} }: Pins): PinEdit[] {
   const changes = Object.entries(constraints).map(([name, state]) => {
     const definition = definitions[name];
     return [name, definition === undefined ? { state } : { state, definition }] as const;
   });
-  return constraintEdits({ ...declared, release }, Object.fromEntries(changes));
+  return constraintEdits({ ...config, release }, Object.fromEntries(changes));
 }
 
 /** As a person writes it: one pin where there is one database, or none that differs. */

@@ -1,35 +1,34 @@
 /** From what is declared to the pins of a stack: everything a declaration can be wrong in is found here. */
-import type { Declared, DataPinText } from "./schema.ts";
+import type { StackConfig, DataPinText } from "./schema.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import { type Pins, type ServicePin, type DataPin, parseDataPin } from "./pins.ts";
-import { DeclaredStateError, suggestion, DeclaredStateErrors } from "./errors.ts";
+import { ConfigError, suggestion, ConfigErrors } from "./errors.ts";
 import { own } from "./own.ts";
 import { runsOn } from "./schema-ahead.ts";
 import { resolveConstraints, declaredDefinitions } from "./constraints.ts";
 import { wrongRepair } from "./repairs.ts";
 
 /**
- * @throws DeclaredStateErrors for an unknown release, service, database, flag source or blocked release.
+ * @throws ConfigErrors for an unknown release, service, database, flag source or blocked release.
  */
-export function resolvePins(declared: Declared, definition: SystemDefinition): Pins {
-  const errors: DeclaredStateError[] = [];
-  const fail = (key: string, value: unknown, allowed: string): void =>
-    void errors.push(new DeclaredStateError(`backout:${key}`, value, allowed));
-  requirePlaces(declared, definition, fail);
-  requirePorts(declared, definition, fail);
-  const releases = Object.keys(declared.releases);
+export function resolvePins(config: StackConfig, definition: SystemDefinition): Pins {
+  const errors: ConfigError[] = [];
+  const fail = (key: string, value: unknown, allowed: string): void => void errors.push(new ConfigError(`backout:${key}`, value, allowed));
+  requirePlaces(config, definition, fail);
+  requirePorts(config, definition, fail);
+  const releases = Object.keys(config.releases);
   const known = (key: string, release: string): boolean => {
     if (!releases.includes(release)) {
       fail(key, release, `not in the ledger backout:releases, which has ${releases.join(", ")}${suggestion(release, releases)}`);
       return false;
     }
-    const incident = own(declared.blocked, release);
+    const incident = own(config.blocked, release);
     if (incident !== undefined)
       fail(key, release, `blocked by ${incident}; once it is mended, remove ${release} from backout:blocked to lift the block`);
     return incident === undefined;
   };
-  known("release", declared.release);
-  for (const name of Object.keys(declared.services))
+  known("release", config.release);
+  for (const name of Object.keys(config.services))
     if (!Object.hasOwn(definition.services, name))
       fail(
         `services.${name}`,
@@ -38,12 +37,12 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
       );
   const services: Record<string, ServicePin> = {};
   for (const name of Object.keys(definition.services)) {
-    const pin = own(declared.services, name) ?? {};
-    const release = pin.release ?? declared.release;
+    const pin = own(config.services, name) ?? {};
+    const release = pin.release ?? config.release;
     if (pin.release !== undefined && !known(`services.${name}.release`, pin.release)) continue;
-    const artefact = own(own(declared.releases, release)?.services, name);
+    const artefact = own(own(config.releases, release)?.services, name);
     if (artefact === undefined) {
-      const entry = own(declared.releases, release);
+      const entry = own(config.releases, release);
       if (entry !== undefined) fail(`releases.${release}.services`, Object.keys(entry.services), `lacks ${name}`);
       continue;
     }
@@ -53,45 +52,41 @@ export function resolvePins(declared: Declared, definition: SystemDefinition): P
   const databases = Object.keys(definition.databases);
   const needs: Record<string, string> = {};
   // A service pinned apart to a newer release needs that one's schema.
-  const pinnedReleases = new Set([declared.release, ...Object.values(services).map((pin) => pin.release)]);
+  const pinnedReleases = new Set([config.release, ...Object.values(services).map((pin) => pin.release)]);
   for (const database of databases) {
     const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
     for (const release of pinnedReleases) {
-      const needed = own(own(declared.releases, release)?.schema, database);
+      const needed = own(own(config.releases, release)?.schema, database);
       if (needed === undefined) continue;
       if (!migrations.includes(needed))
         fail(`releases.${release}.schema.${database}`, needed, `not a migration of the system: ${migrations.join(", ")}`);
       if (migrations.indexOf(needed) > migrations.indexOf(needs[database] ?? "")) needs[database] = needed;
     }
   }
-  const until = declared.freeze?.until;
+  const until = config.freeze?.until;
   const watches = Object.keys(definition.watches ?? {});
   if (until !== undefined && !watches.includes(until))
     fail("freeze.until", until, `${definition.name} has no such watch, only ${watches.join(", ") || "none"}${suggestion(until, watches)}`);
-  const made = runsOn(
-    definition,
-    declared.releases,
-    Object.fromEntries(Object.entries(services).map(([name, pin]) => [name, pin.release])),
-  );
-  requireScope(declared, definition, fail);
-  const data = resolveData(declared.data, databases, fail);
-  const constraints = resolveConstraints(declared, definition, fail);
+  const made = runsOn(definition, config.releases, Object.fromEntries(Object.entries(services).map(([name, pin]) => [name, pin.release])));
+  requireScope(config, definition, fail);
+  const data = resolveData(config.data, databases, fail);
+  const constraints = resolveConstraints(config, definition, fail);
   for (const [database, pin] of Object.entries(data))
     if (pin.kind === "repair") for (const { at, value, allowed } of wrongRepair(definition, database, pin)) fail(at, value, allowed);
-  const definitions = declaredDefinitions(declared);
-  if (errors.length > 0) throw new DeclaredStateErrors(errors);
+  const definitions = declaredDefinitions(config);
+  if (errors.length > 0) throw new ConfigErrors(errors);
   return {
-    release: declared.release,
+    release: config.release,
     services,
     data,
     needs,
     ...(made === undefined ? {} : { runsOn: made }),
-    schema: declared.schema,
-    flags: { ...own(declared.releases, declared.release)?.flags, ...declared.flags },
+    schema: config.schema,
+    flags: { ...own(config.releases, config.release)?.flags, ...config.flags },
     ...(definition.constraints === undefined ? {} : { constraints }),
     ...(Object.keys(definitions).length === 0 ? {} : { definitions }),
-    maintenance: { mode: declared.maintenance.mode, message: declared.maintenance.message ?? "" },
-    snapshots: [...declared.backups.snapshots].sort(),
+    maintenance: { mode: config.maintenance.mode, message: config.maintenance.message ?? "" },
+    snapshots: [...config.backups.snapshots].sort(),
   };
 }
 
@@ -105,22 +100,22 @@ export function configOf(
 
 /** A server exactly where a database needs one, files only for databases that are files. */
 export function requirePlaces(
-  declared: Declared,
+  config: StackConfig,
   definition: SystemDefinition,
   fail: (key: string, value: unknown, allowed: string) => void,
 ): void {
   const of = (engine: string): string[] =>
     Object.entries(definition.databases).flatMap(([name, database]) => (database.engine === engine ? [name] : []));
   const [onServer, inFiles] = [of("postgres"), of("sqlite")];
-  if (onServer.length > 0 && declared.server === undefined)
+  if (onServer.length > 0 && config.server === undefined)
     fail(
       "server",
       undefined,
       `${onServer.join(", ")} is a PostgreSQL database: give \`{embedded: true, port}\`, or host and user of a server`,
     );
-  if (onServer.length === 0 && inFiles.length > 0 && declared.server !== undefined)
+  if (onServer.length === 0 && inFiles.length > 0 && config.server !== undefined)
     fail("server", "given", `${definition.name} has only SQLite files (${inFiles.join(", ")}): remove it`);
-  for (const name of Object.keys(declared.files))
+  for (const name of Object.keys(config.files))
     if (!inFiles.includes(name))
       fail(
         `files.${name}`,
@@ -144,7 +139,7 @@ export function portsOf({ services, listeners }: SystemDefinition): { required: 
 
 /** Every port that is needed, none that nobody has, and no two the same: a gate that cannot listen keeps everybody out. */
 export function requirePorts(
-  declared: Declared,
+  config: StackConfig,
   definition: SystemDefinition,
   fail: (key: string, value: unknown, allowed: string) => void,
 ): void {
@@ -159,14 +154,14 @@ export function requirePorts(
           `nothing of ${definition.name} has this port, only ${names.join(", ")}${suggestion(name, names)}`,
         );
   };
-  strangers("ports", declared.ports);
-  for (const [alternative, { ports }] of Object.entries(declared.alternatives)) strangers(`alternatives.${alternative}.ports`, ports);
+  strangers("ports", config.ports);
+  for (const [alternative, { ports }] of Object.entries(config.alternatives)) strangers(`alternatives.${alternative}.ports`, ports);
   for (const name of required)
-    if (own(declared.ports, name) === undefined)
+    if (own(config.ports, name) === undefined)
       fail(`ports.${name}`, undefined, `${definition.name} needs it: give a free port from 1 to 65535`);
   const taken = new Map<number, string>();
-  const server = declared.server?.embedded === true ? ([["server.port", declared.server.port]] as const) : [];
-  for (const [key, port] of [...server, ...Object.entries(declared.ports).map(([name, port]) => [`ports.${name}`, port] as const)]) {
+  const server = config.server?.embedded === true ? ([["server.port", config.server.port]] as const) : [];
+  for (const [key, port] of [...server, ...Object.entries(config.ports).map(([name, port]) => [`ports.${name}`, port] as const)]) {
     const other = taken.get(port);
     if (other !== undefined) fail(key, port, `backout:${other} has this port already: give each its own`);
     taken.set(port, key);
@@ -175,7 +170,7 @@ export function requirePorts(
 
 /** A scope that there is, for one service exactly where it is for one. */
 export function requireScope(
-  { scope }: Declared,
+  { scope }: StackConfig,
   definition: SystemDefinition,
   fail: (key: string, value: unknown, allowed: string) => void,
 ): void {
@@ -193,7 +188,7 @@ export function requireScope(
 }
 
 export function resolveData(
-  declared: Declared["data"],
+  declared: StackConfig["data"],
   databases: string[],
   fail: (key: string, value: unknown, allowed: string) => void,
 ): Record<string, DataPin> {

@@ -146,7 +146,7 @@ export const serverSchema = z.union([
 ]);
 export type ServerDeclaration = z.infer<typeof serverSchema>;
 
-export const declaredSchema = z.strictObject({
+export const configSchema = z.strictObject({
   system: name,
   /** Module that exports the system's definition, relative to the project; absent for the systems that come with backout. */
   definition: name.optional(),
@@ -224,6 +224,6 @@ export const declaredSchema = z.strictObject({
   /** Count data at risk row by row in every preview instead of from statistics. */
   exact: z.boolean().default(false),
 });
-export type NewWrites = Declared["newWrites"];
-export type Declared = z.infer<typeof declaredSchema>;
-export const CONFIG_KEYS = Object.keys(declaredSchema.shape);
+export type NewWrites = StackConfig["newWrites"];
+export type StackConfig = z.infer<typeof configSchema>;
+export const CONFIG_KEYS = Object.keys(configSchema.shape);

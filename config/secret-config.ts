@@ -2,7 +2,7 @@
  * Configuration of services that is encrypted in the stack file. In the pins, and so in state and records, stand references with a salted hash;
  * the values travel with the site, which is a secret as a whole, to where a service is started.
  */
-import { DeclaredStateError, DeclaredStateErrors, NAMESPACE } from "./errors.ts";
+import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import type { Pins } from "./pins.ts";
 import { seal } from "./seal.ts";
 import { CONFIG_KEYS } from "./schema.ts";
@@ -36,14 +36,14 @@ export function secretKeys(isSecret: (fullKey: string) => boolean): string[] {
   return CONFIG_KEYS.filter((key) => isSecret(`${NAMESPACE}:${key}`));
 }
 
-/** @throws DeclaredStateErrors for what would be shown or recorded whatever the stack file says */
+/** @throws ConfigErrors for what would be shown or recorded whatever the stack file says */
 export function requireNoOtherSecrets(keys: string[]): void {
   const wrong = keys.filter((key) => !ALLOWED.includes(key));
   if (wrong.length === 0) return;
-  throw new DeclaredStateErrors(
+  throw new ConfigErrors(
     wrong.map(
       (key) =>
-        new DeclaredStateError(
+        new ConfigError(
           `${NAMESPACE}:${key}`,
           "(a secret)",
           `it is shown and recorded as it is: set it without --secret. Secret may be values of a service's configuration, and ${NAMESPACE}:serverPassword`,

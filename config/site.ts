@@ -11,8 +11,8 @@ import { layoutOf, locate } from "./server-home.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import { loadSystem } from "./load-system.ts";
 import { checkDefinition } from "./definition.ts";
-import { DeclaredStateError, DeclaredStateErrors } from "./errors.ts";
-import type { Declared, ServerDeclaration } from "./schema.ts";
+import { ConfigError, ConfigErrors } from "./errors.ts";
+import type { StackConfig, ServerDeclaration } from "./schema.ts";
 
 export type Server = ServerDeclaration & { password?: string };
 
@@ -27,7 +27,7 @@ export interface Site {
   project: string;
   /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
   home: string;
-  target: Declared["target"];
+  target: StackConfig["target"];
   /** Absent where every database of the system is a SQLite file. */
   server?: Server;
   ports: Record<string, number>;
@@ -69,22 +69,22 @@ function roleBase({ stack, system, name = stack }: Named): string {
     .toLowerCase();
 }
 
-export function siteOf(declared: Declared, stack: string, project: string): Site {
-  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", declared.keptAs ?? stack);
+export function siteOf(config: StackConfig, stack: string, project: string): Site {
+  const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", config.keptAs ?? stack);
   return {
     stack,
-    ...(declared.keptAs === undefined ? {} : { name: declared.keptAs }),
-    system: declared.system,
-    module: declared.definition === undefined ? null : resolve(project, declared.definition),
+    ...(config.keptAs === undefined ? {} : { name: config.keptAs }),
+    system: config.system,
+    module: config.definition === undefined ? null : resolve(project, config.definition),
     project,
     home,
-    target: declared.target,
-    ...(declared.server === undefined ? {} : { server: withPassword(declared.server, declared.serverPassword) }),
-    ports: declared.ports,
-    incident: declared.incident,
-    files: Object.fromEntries(Object.entries(declared.files).map(([database, path]) => [database, resolve(project, path)])),
-    ...(declared.adopt ? { adopt: true } : {}),
-    ...(declared.takeOver === undefined ? {} : { takeOver: declared.takeOver }),
+    target: config.target,
+    ...(config.server === undefined ? {} : { server: withPassword(config.server, config.serverPassword) }),
+    ports: config.ports,
+    incident: config.incident,
+    files: Object.fromEntries(Object.entries(config.files).map(([database, path]) => [database, resolve(project, path)])),
+    ...(config.adopt ? { adopt: true } : {}),
+    ...(config.takeOver === undefined ? {} : { takeOver: config.takeOver }),
   };
 }
 
@@ -98,7 +98,7 @@ export function serverOf(site: Pick<Site, "server" | "system">): Server {
   return site.server;
 }
 
-/** @throws DeclaredStateErrors for a definition that cannot be loaded, or that is wrong */
+/** @throws ConfigErrors for a definition that cannot be loaded, or that is wrong */
 export async function definitionOf(site: Pick<Site, "system" | "module">): Promise<SystemDefinition> {
   if (site.module === null) return checkDefinition(await loadSystem(site.system));
   return checkDefinition(await definitionIn(site.module));
@@ -106,7 +106,7 @@ export async function definitionOf(site: Pick<Site, "system" | "module">): Promi
 
 async function definitionIn(module: string): Promise<unknown> {
   const fail = (allowed: string): never => {
-    throw new DeclaredStateErrors([new DeclaredStateError("backout:definition", module, allowed)]);
+    throw new ConfigErrors([new ConfigError("backout:definition", module, allowed)]);
   };
   let loaded: { definition?: unknown };
   try {

@@ -116,9 +116,9 @@ async function restoreChecks(
   const rows = Object.values(before)
     .flatMap((tables) => Object.values(tables))
     .reduce((sum, table) => sum + table.rows, 0);
-  const { declared } = await pinsNow(stage);
+  const { config } = await pinsNow(stage);
   return [
-    ...(declared.newWrites === "reapply" ? [putBackCheck(judgement)] : []),
+    ...(config.newWrites === "reapply" ? [putBackCheck(judgement)] : []),
     quarantineCheck(await outside.quarantineFacts(saidQuarantine(outcome.quarantine, quarantines), witness, prefix)),
     exportsCheck(rowsAtRisk, await exportsOutside(outcome.exported, outcome.runId), judgement),
     contentCheck(differences, rows),

@@ -51,7 +51,7 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
   const rows = Number(wish.rows ?? DEFAULT_ROWS);
   if (!Number.isInteger(rows) || rows < 1) throw new UsageError(`--rows "${wish.rows}" must be a whole number from 1`);
   for (const release of [drill.from, drill.to])
-    if (source.declared.releases[release] === undefined)
+    if (source.config.releases[release] === undefined)
       throw new UsageError(
         `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
       );

@@ -61,8 +61,8 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
     ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),
     // A copy that the scope does not go back to is not made, where no deployment asks for it.
     { path: ["standby"], value: data === "current" && !asksForBackup ? "never" : undefined },
-    ...(source.declared.target === "process" ? [] : [{ path: ["target"], value: "process" } satisfies PinEdit]),
-    ...(source.declared.server === undefined || source.declared.server.embedded
+    ...(source.config.target === "process" ? [] : [{ path: ["target"], value: "process" } satisfies PinEdit]),
+    ...(source.config.server === undefined || source.config.server.embedded
       ? []
       : [{ path: ["server"], value: { embedded: true, port } } satisfies PinEdit]),
     // A module of the user's own is named relative to the program, which stays where it is.
@@ -71,12 +71,12 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
 }
 
 /** The stand-ins' addresses for every release, and the defects for the one that is left. */
-function configEdits({ definition, declared }: OpenStack, standIns: readonly StandIn[]): PinEdit[] {
+function configEdits({ definition, config }: OpenStack, standIns: readonly StandIn[]): PinEdit[] {
   const urls = Object.fromEntries(standIns.flatMap(({ urlKey, url }) => (urlKey === null ? [] : [[urlKey, url]])));
   const { from, to } = definition.drill;
   return [from, to].flatMap((release) =>
     Object.entries(definition.services).flatMap(([service, { kind }]): PinEdit[] => {
-      const artefact = declared.releases[release]?.services[service];
+      const artefact = config.releases[release]?.services[service];
       if (kind === "static" || artefact === undefined) return [];
       const value = { ...artefact.config, ...urls, ...(release === from ? FAULTS : {}) };
       return [{ path: ["releases", release, "services", service, "config"], value }];

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { CatalogueDatabase, StateStore, Rollout } from "../config/record.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
-import type { Declared } from "../config/schema.ts";
+import type { StackConfig } from "../config/schema.ts";
 import { type Site, exportFolder } from "../config/site.ts";
 import type { NotCompared } from "../databases/postgres/comparison-beyond.ts";
 import { manifestPath } from "../databases/postgres/export-file.ts";
@@ -76,7 +76,11 @@ async function cameUnopened(state: Looking["state"], { database, epoch, lineage 
 }
 
 /** How a quarantine that is kept is dropped all the same. */
-export function dropCommand({ project, stack }: Pick<Site, "project" | "stack">, { drop = [] }: Declared["backups"], name: string): string {
+export function dropCommand(
+  { project, stack }: Pick<Site, "project" | "stack">,
+  { drop = [] }: StackConfig["backups"],
+  name: string,
+): string {
   const set = `config set --stack ${stack} --path 'backout:backups.drop[${drop.length}]' ${name}`;
   return `${commandOf(project, "pulumi", set)} && ${upCommand({ project, stack })}`;
 }

@@ -4,7 +4,7 @@
  */
 import type { CatalogueDatabase, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
-import type { Declared } from "../config/schema.ts";
+import type { StackConfig } from "../config/schema.ts";
 import { engineOf } from "../databases/registry.ts";
 import { dropCommand, neverWritten, onlyCopies } from "./only-copy.ts";
 import type { Run } from "../config/run.ts";
@@ -36,7 +36,7 @@ export interface Keeping {
 export function beyondRetention(
   snapshots: readonly Snapshot[],
   catalogue: readonly CatalogueDatabase[],
-  keep: Declared["backups"],
+  keep: StackConfig["backups"],
   keeping: Keeping,
 ): Droppable {
   const { pinned, epoch, unopened } = keeping;
@@ -110,7 +110,7 @@ function byDatabase<T extends { database: string }>(entries: readonly T[]): T[][
 /** @param order the ledger's; null: not known */
 export async function applyRetention(
   run: Run,
-  keep: Declared["backups"],
+  keep: StackConfig["backups"],
   pinned: readonly string[],
   order: readonly string[] | null,
 ): Promise<string[]> {

@@ -79,8 +79,8 @@ export async function inside<T>({ home }: EphemeralStack, work: () => Promise<T>
 }
 
 /** Deployed, and at rest: whatever changes in its home afterwards was changed by somebody. */
-async function deploy({ stack, opened: { definition, declared, site } }: Ground): Promise<void> {
-  const { failure } = await runVerb(stack, "deploy", [declared.release, "--yes", "--reason", "fuzz"]);
+async function deploy({ stack, opened: { definition, config, site } }: Ground): Promise<void> {
+  const { failure } = await runVerb(stack, "deploy", [config.release, "--yes", "--reason", "fuzz"]);
   if (failure !== null) throw new Error(`${definition.name}: ${failure}`);
   for (let left = 100; left > 0 && workersOf(stack.home).length > 0; left--) await new Promise((resolve) => setTimeout(resolve, 100));
   const own = { ...site, home: stack.home };

@@ -102,7 +102,7 @@ function named(dice: Dice, { opened }: Ground): Mutation {
   const kind = dice.pick(Object.keys(QUESTIONS));
   const name = dice.chance(0.8)
     ? dice.pick(NAMES)
-    : slip(dice, dice.pick([...Object.keys(opened.declared.releases), ...Object.keys(opened.definition.scopes)]));
+    : slip(dice, dice.pick([...Object.keys(opened.config.releases), ...Object.keys(opened.definition.scopes)]));
   const { words, after } = QUESTIONS[kind]!(name);
   return {
     what: `${kind} ${JSON.stringify(name).slice(0, 80)}`,
@@ -124,7 +124,7 @@ function redefined(dice: Dice, { opened }: Ground): Mutation {
     words: null,
     ask: async () => {
       const definition: SystemDefinition = checkDefinition(value);
-      const pins = resolvePins(opened.declared, definition);
+      const pins = resolvePins(opened.config, definition);
       return asked(opened, { ...opened, definition, pins });
     },
   };

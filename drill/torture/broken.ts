@@ -9,9 +9,9 @@ import type { Defect } from "./choices.ts";
 
 /** @returns the edit that enters it. */
 export async function brokenRelease(stage: Stage, name: string, defect: Defect): Promise<PinEdit> {
-  const { declared, definition } = await pinsNow(stage);
+  const { config, definition } = await pinsNow(stage);
   const { from } = definition.drill;
-  const newer = declared.releases[from]!;
+  const newer = config.releases[from]!;
   const services: Record<string, unknown> = {};
   for (const [service, artefact] of Object.entries(newer.services)) {
     const source = artefactFolder(stage.site, artefact.path!);

@@ -115,7 +115,7 @@ function foundLost({ lost, wrong, resurrected, accountedFor }: Judgement): strin
 async function begin(stage: Stage, number: number, action: Action, status: Status | null): Promise<Advised> {
   const { definition, stack } = stage;
   const { from, to } = definition.drill;
-  const { text, declared } = await pinsNow(stage);
+  const { text, config } = await pinsNow(stage);
   const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text, edits));
   // Whoever deploys a release again has mended it, and lifts what keeps it out.
   const lifted: PinEdit[] = ["blocked", "freeze"].map((key) => ({ path: [key as "blocked"], value: undefined }));
@@ -132,7 +132,7 @@ async function begin(stage: Stage, number: number, action: Action, status: Statu
     }
     case "rollback": {
       if (action.by === "verb") return { tool: "backout", words: ["rollback", "--scope", action.scope, "--reason", "torture"] };
-      const restarts = Object.fromEntries(Object.entries(declared.services).map(([name, { restart = 0 }]) => [name, restart]));
+      const restarts = Object.fromEntries(Object.entries(config.services).map(([name, { restart = 0 }]) => [name, restart]));
       pin(scopeEdits(definition, { scope: action.scope, to, snapshots: snapshotsFor(status, from), block: null, restarts }));
       return up;
     }

@@ -1,14 +1,14 @@
 /** The record of a rollout: exports, retention, governance, and the next standby copy. */
 import { canonical } from "../../config/pins.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { StackConfig } from "../../config/schema.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import type { RolloutInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 interface Inputs extends RolloutInputs {
-  backups: Declared["backups"];
-  standby: Declared["standby"];
+  backups: StackConfig["backups"];
+  standby: StackConfig["standby"];
   /** Snapshots and quarantines a pin names. */
   pinned: string[];
   /** Releases, oldest first; null: not known. */

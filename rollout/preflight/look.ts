@@ -1,6 +1,6 @@
 /** Finds what the list before a deployment asks about. Writes the copy of the configuration, and nothing else. */
 import { drillCommand } from "../../config/commands.ts";
-import type { Artefact, Declared } from "../../config/schema.ts";
+import type { Artefact, StackConfig } from "../../config/schema.ts";
 import type { Pins } from "../../config/pins.ts";
 import type { Site } from "../../config/site.ts";
 import { readHistory } from "../../state/drill-reports/history.ts";
@@ -12,7 +12,7 @@ import type { DeploymentFacts } from "./list.ts";
 export interface DeploymentQuestion {
   site: Site;
   definition: SystemDefinition;
-  declared: Declared;
+  config: StackConfig;
   /** Pins in force. */
   pins: Pins;
   /** Release that would be left. */
@@ -25,14 +25,14 @@ export interface DeploymentQuestion {
 }
 
 export function lookBeforeDeployment(question: DeploymentQuestion): DeploymentFacts {
-  const { site, definition, declared, pins, from, to, runId, reports } = question;
-  const left = declared.releases[from];
+  const { site, definition, config, pins, from, to, runId, reports } = question;
+  const left = config.releases[from];
   return {
     system: definition.name,
     drill: drillCommand(site.project, definition.name),
     from,
     to,
-    verifies: declared.standby !== "never",
+    verifies: config.standby !== "never",
     tag: left?.tag ?? null,
     artefacts: Object.fromEntries(Object.entries(left?.services ?? {}).map(([service, artefact]) => [service, identityOf(artefact)])),
     configuration: keepConfiguration(currentConfigurationFile(site, runId), pins),

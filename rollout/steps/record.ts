@@ -1,6 +1,6 @@
 /** After users are in again: rows written since are exported, retention is applied, the next copy has its standby copy, the record is closed. */
 import type { Rollout } from "../../config/record.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { StackConfig } from "../../config/schema.ts";
 import { makeStandbysInBackground } from "../standby.ts";
 import { endRun } from "../ending.ts";
 import type { ExportFile } from "../../databases/engine.ts";
@@ -19,8 +19,8 @@ const LOOK_BACK = 20;
 
 export async function record(
   run: Run,
-  keep: Declared["backups"],
-  standby: Declared["standby"],
+  keep: StackConfig["backups"],
+  standby: StackConfig["standby"],
   pinned: string[],
   order: readonly string[] | null = null,
 ): Promise<{ exported: Exported[] }> {

@@ -55,7 +55,7 @@ export interface Status {
   up: string;
   /** What was begun and is not done, and the command that goes on with it as it was begun; null: nothing. */
   pending: { title: string; command: string } | null;
-  declared: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
+  config: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };
   reached: boolean;
   reason: string | null;
   rollout: {

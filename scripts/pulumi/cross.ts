@@ -176,7 +176,7 @@ async function outcomeOf(
       state: silent !== null ? "unknown" : (rollout?.state ?? "none"),
       scope: rollout?.plan.scope ?? null,
       from: ours || settled ? rollout!.plan.fromRelease : null,
-      to: rollout?.plan.toRelease ?? stack.declared.release,
+      to: rollout?.plan.toRelease ?? stack.config.release,
       seconds: round(seconds),
       cutOverMs: cut === undefined ? null : Math.round(cut.cutOverMs * 10) / 10,
       quarantine: cut?.quarantine ?? null,

@@ -39,7 +39,7 @@ export interface PreviewOutcome {
 /** @param before the stack as it is; @param after with the pins as they would be. */
 export async function previewOf(before: OpenStack, after: OpenStack, exact: boolean): Promise<PreviewOutcome> {
   const lines = changedLines(before.text, after.text);
-  const freeze = after.declared.freeze ?? null;
+  const freeze = after.config.freeze ?? null;
   const file = relative(after.project, after.file);
   const told = {
     stack: after.stack,
@@ -61,19 +61,19 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     return { ...told, settled: true, drifted: await driftOf(after) };
   const refused = [
     ...frozen(freeze, facts, pins, asked, after),
-    ...(await refusals(site, definition, pins, facts, asked, after.declared.violations, before.site)),
+    ...(await refusals(site, definition, pins, facts, asked, after.config.violations, before.site)),
   ];
   if (refused.length > 0) return { ...told, refused };
   const { plan } = nextRollout(facts, definition, pins, asked, true);
   const preview = await previewRollout(site, definition, plan, {
-    exact: exact || after.declared.exact,
+    exact: exact || after.config.exact,
     reached: facts.reach.kind === "reached",
     before: before.site,
-    newWrites: after.declared.newWrites,
+    newWrites: after.config.newWrites,
     maintenance: pins.maintenance,
     rehearsed: rehearsedSeconds,
   });
-  const lossy = newWritesRefusals(preview, after.declared.newWrites, facts.last?.rollout === rolloutOf(pins));
+  const lossy = newWritesRefusals(preview, after.config.newWrites, facts.last?.rollout === rolloutOf(pins));
   return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
 }
 

@@ -98,21 +98,21 @@ function isPlain({ to, scope, service, with: given, newWrites, snapshot }: Rollb
 }
 
 /** What the edits are made to: where something is half done, its pins are not those that anybody goes back from. */
-function baseOf({ text, declared, definition, pins }: OpenStack, wish: RollbackWish, { pending, lastOpen }: Standing): string {
+function baseOf({ text, config, definition, pins }: OpenStack, wish: RollbackWish, { pending, lastOpen }: Standing): string {
   const moves = goesBack(own(definition.scopes, wish.scope ?? definition.defaultScope));
-  return pending === null || lastOpen === null || !moves ? text : editPins(text, recordedEdits(declared, lastOpen.pins, pins, sayUnknown));
+  return pending === null || lastOpen === null || !moves ? text : editPins(text, recordedEdits(config, lastOpen.pins, pins, sayUnknown));
 }
 
 function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing): PinEdit[] {
-  const { declared, definition } = stack;
+  const { config, definition } = stack;
   const { pending, lastOpen } = standing;
   const scope = wish.scope ?? definition.defaultScope;
   const found = own(definition.scopes, scope);
-  const releases = Object.keys(declared.releases);
-  const open = lastOpen?.pins.release ?? declared.release;
+  const releases = Object.keys(config.releases);
+  const open = lastOpen?.pins.release ?? config.release;
   // A deployment that did not open is left for what opened last; anything else for what came before that.
   const left = pending?.forward === true ? pending.release : open;
-  const to = wish.to ?? (!goesBack(found) ? declared.release : left === open ? previousRelease(stack, open, standing) : open);
+  const to = wish.to ?? (!goesBack(found) ? config.release : left === open ? previousRelease(stack, open, standing) : open);
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
   if (standsAfter(orderOf(standing, stack.asked), to, left) && standsAfter(orderOf(standing, stack.asked), to, open))
@@ -128,10 +128,10 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
     with: argumentsOf(wish.with ?? []),
     block: wish.block === false || to === left ? null : { release: left, incident: incidentOf(wish) },
     overrides: overridesBefore(stack, target, to, standing),
-    restarts: Object.fromEntries(Object.entries(declared.services).map(([name, { restart }]) => [name, restart ?? 0])),
+    restarts: Object.fromEntries(Object.entries(config.services).map(([name, { restart }]) => [name, restart ?? 0])),
   });
   const ledger = stackConfig(stack.text)[`${NAMESPACE}:releases`] as Record<string, LedgerEntry> | undefined;
-  const written = edits.map((edit) => asWritten(declared, ledger, edit));
+  const written = edits.map((edit) => asWritten(config, ledger, edit));
   return wish.newWrites === undefined ? written : [...written, { path: ["newWrites"], value: wish.newWrites }];
 }
 
@@ -174,9 +174,9 @@ function argumentsOf(given: readonly string[]): Record<string, string> {
 }
 
 /** @throws UsageError where there is none */
-function previousRelease({ declared, asked }: OpenStack, current: string, standing: Standing): string {
-  const order = orderOf(standing, asked).filter((release) => release in declared.releases);
-  const previous = releaseBefore(standing.opened, order, current, Object.keys(declared.blocked));
+function previousRelease({ config, asked }: OpenStack, current: string, standing: Standing): string {
+  const order = orderOf(standing, asked).filter((release) => release in config.releases);
+  const previous = releaseBefore(standing.opened, order, current, Object.keys(config.blocked));
   if (previous === null) throw new UsageError(`there is no release before ${current} that is not blocked: name the goal with --to`);
   return previous;
 }
@@ -224,7 +224,7 @@ function nothingKept(definition: SystemDefinition, database: string, left: strin
 
 /** What changes in what is declared over the ledger's settings, so that they are as they were before. */
 function overridesBefore(
-  { declared, definition, pins, site }: OpenStack,
+  { config, definition, pins, site }: OpenStack,
   target: { scope: string; service?: string },
   to: string,
   { opened }: Standing,
@@ -234,13 +234,13 @@ function overridesBefore(
   const asked = askedOf(definition, target);
   const before = settingsBefore(opened, pins, to, asked);
   if (before === null) return {};
-  const ledgers = (name: string) => Object.values(declared.releases).map((release) => release.services[name]?.config ?? {});
+  const ledgers = (name: string) => Object.values(config.releases).map((release) => release.services[name]?.config ?? {});
   return Object.fromEntries(
     Object.keys(asked).map((name) => {
       const goes = scope.pins.release === "to" || asked[name]?.release === "to";
       const release = goes ? to : pins.services[name]?.release;
-      const recorded = (release === undefined ? undefined : declared.releases[release]?.services[name]?.config) ?? {};
-      const over = declared.services[name]?.config ?? {};
+      const recorded = (release === undefined ? undefined : config.releases[release]?.services[name]?.config) ?? {};
+      const over = config.services[name]?.config ?? {};
       const wanted = Object.fromEntries(
         Object.entries(before[name] ?? {}).map(([key, value]) => {
           const known = revealed(site, key, value, [over, ...ledgers(name)]);
@@ -255,11 +255,11 @@ function overridesBefore(
 }
 
 /** A setting that the ledger holds encrypted stays so where it is written again. */
-function asWritten(declared: OpenStack["declared"], ledger: Record<string, LedgerEntry> | undefined, edit: PinEdit): PinEdit {
-  const [section, service, config, key] = edit.path;
-  if (section !== "services" || config !== "config" || service === undefined || key === undefined || typeof edit.value !== "string")
+function asWritten(config: OpenStack["config"], ledger: Record<string, LedgerEntry> | undefined, edit: PinEdit): PinEdit {
+  const [section, service, part, key] = edit.path;
+  if (section !== "services" || part !== "config" || service === undefined || key === undefined || typeof edit.value !== "string")
     return edit;
-  const cipher = Object.entries(declared.releases)
+  const cipher = Object.entries(config.releases)
     .filter(([, { services }]) => services[service]?.config?.[key] === edit.value)
     .map(([release]) => ledger?.[release]?.services?.[service]?.config?.[key])
     .find((value) => typeof value === "object");

@@ -6,10 +6,10 @@ import { withSetup } from "../../workloads/setup.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
 import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../config/edit.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
-import { parseDeclared } from "../../config/parse.ts";
+import { parseConfig } from "../../config/parse.ts";
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { StackConfig } from "../../config/schema.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
 import { definitionOf, siteOf, type Site } from "../../config/site.ts";
 import { documentOf } from "../../config/stack-text.ts";
@@ -29,7 +29,7 @@ export interface StackFile {
 }
 
 export interface OpenStack extends StackFile {
-  declared: Declared;
+  config: StackConfig;
   /** What is declared besides the pins: the ledger's order, and the scope the pins are those of. */
   asked: Asked;
   definition: SystemDefinition;
@@ -85,13 +85,13 @@ export async function openStack(found: StackFile, text: string = found.text): Pr
   const order = ledgerOrder(text, found.file);
   const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
-  const declared = parseDeclared(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
-  const bare = siteOf(declared, found.stack, programFolder(found.project));
+  const config = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
+  const bare = siteOf(config, found.stack, programFolder(found.project));
   await knowOwnId(found, bare);
   const definition = await definitionOf(bare);
-  const asked = { order, scope: declared.scope ?? null };
-  const { site, pins } = hideSecretConfig(resolvePins(declared, definition), bare, secret);
-  return { ...found, text, declared, asked, definition, site, pins: withSetup(pins, site, definition) };
+  const asked = { order, scope: config.scope ?? null };
+  const { site, pins } = hideSecretConfig(resolvePins(config, definition), bare, secret);
+  return { ...found, text, config, asked, definition, site, pins: withSetup(pins, site, definition) };
 }
 
 /** On a machine where the stack has no home yet, the engine's state knows which record is its own. @throws ForeignStackError where it was renamed */

@@ -4,13 +4,13 @@ import type { PinEdit } from "../../config/edit.ts";
 import type { DataPin, Pins } from "../../config/pins.ts";
 import { dataText, recordedEdits, type UnknownSecret } from "../../config/recorded-pins.ts";
 import { scopeEdits } from "../../config/scope.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { StackConfig } from "../../config/schema.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { say } from "./outcome.ts";
 
 export interface WayBack {
   definition: SystemDefinition;
-  declared: Declared;
+  config: StackConfig;
   /** What the stack file asks for now. */
   pins: Pins;
   /** What opened last. */
@@ -24,13 +24,13 @@ export interface WayBack {
   unknown: UnknownSecret;
 }
 
-export function wayBackEdits({ definition, declared, pins: asked, goal, snapshots, block, halfMigrated, unknown }: WayBack): PinEdit[] {
+export function wayBackEdits({ definition, config, pins: asked, goal, snapshots, block, halfMigrated, unknown }: WayBack): PinEdit[] {
   const { pins } = goal;
   const taken = takenSince(goal.epoch, snapshots);
   const blocked: PinEdit[] = block === null ? [] : [{ path: ["blocked", block.release], value: block.incident }];
   // Whatever stands in the way of the goal itself would refuse it.
   const recorded: PinEdit[] = [
-    ...recordedEdits(declared, pins, asked, unknown),
+    ...recordedEdits(config, pins, asked, unknown),
     { path: ["scope"], value: undefined },
     { path: ["blocked", pins.release], value: undefined },
   ];

@@ -16,8 +16,8 @@ import { tellPreview } from "./preview.ts";
 import { previewOf } from "../pulumi/preview.ts";
 
 /** Commands by which a rollback that failed can be finished otherwise, in the order in which they are declared. Pure. */
-export function otherWays({ declared, stack, project }: Pick<OpenStack, "declared" | "stack" | "project">, tried?: string): string[] {
-  const left = Object.entries(declared.alternatives).slice(Object.keys(declared.alternatives).indexOf(tried ?? "") + 1);
+export function otherWays({ config, stack, project }: Pick<OpenStack, "config" | "stack" | "project">, tried?: string): string[] {
+  const left = Object.entries(config.alternatives).slice(Object.keys(config.alternatives).indexOf(tried ?? "") + 1);
   return left.map(
     ([name, { title }]) =>
       `${commandOf(project, "backout", `rollback --stack ${stack} --alternative ${name}`)}${title === undefined ? "" : `  (${title})`}`,
@@ -40,8 +40,8 @@ export async function takeAlternative(
   reason: string | null,
   confirm: () => Promise<void>,
 ): Promise<Taken> {
-  const known = Object.keys(before.declared.alternatives);
-  const alternative = before.declared.alternatives[name];
+  const known = Object.keys(before.config.alternatives);
+  const alternative = before.config.alternatives[name];
   if (alternative === undefined)
     throw new UsageError(
       known.length === 0

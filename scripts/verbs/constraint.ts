@@ -42,7 +42,7 @@ export async function pinConstraints(
   if (options.definition !== undefined && names.length !== 1) throw new UsageError("--definition is for one constraint");
   const state: ConstraintState = action === "drop" ? "dropped" : options.unvalidated === true ? "unvalidated" : "enforced";
   const change = options.definition === undefined ? { state } : { state, definition: options.definition };
-  const text = editPins(before.text, constraintEdits(before.declared, Object.fromEntries(names.map((name) => [name, change]))));
+  const text = editPins(before.text, constraintEdits(before.config, Object.fromEntries(names.map((name) => [name, change]))));
   const runId = newRunId("constraint");
   return withStackLock(before.site, `constraint ${action} ${names.join(" ")}`, runId, async () => {
     await startStoppedServer(before.site);

@@ -34,7 +34,7 @@ export async function listBefore({ stack, after, from, release, runId, options }
   const facts = lookBeforeDeployment({
     site,
     definition,
-    declared: after.declared,
+    config: after.config,
     pins: stack.pins,
     from,
     to: release,
@@ -66,12 +66,12 @@ function skipped(items: readonly DeploymentItem[], { skip = [], reason }: ListRe
 }
 
 /** The tag goes into the ledger once: another one for the same release would say that what was released has changed. */
-export function tagEdits({ declared }: OpenStack, tag: string | undefined): PinEdit[] {
+export function tagEdits({ config }: OpenStack, tag: string | undefined): PinEdit[] {
   if (tag === undefined) return [];
-  const recorded = declared.releases[declared.release]?.tag;
+  const recorded = config.releases[config.release]?.tag;
   if (recorded !== undefined && recorded !== tag)
-    throw new RefusedError(`${declared.release} is recorded as ${recorded}, not ${tag}: leave --tag away; nothing was changed`);
-  return [{ path: ["releases", declared.release, "tag"], value: tag }];
+    throw new RefusedError(`${config.release} is recorded as ${recorded}, not ${tag}: leave --tag away; nothing was changed`);
+  return [{ path: ["releases", config.release, "tag"], value: tag }];
 }
 
 /** A drill of the system, as a process of its own. @throws RefusedError where it does not pass. */

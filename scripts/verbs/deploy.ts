@@ -66,7 +66,7 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   const text = resumed ? deployed : editPins(deployed, tagEdits(before, options.tag));
   refuseBackwards(await openStack(before, text), release, standing);
   const { after, preview } = await lookAhead(before, text);
-  for (const [flag, enabled] of Object.entries(after.declared.flags))
+  for (const [flag, enabled] of Object.entries(after.config.flags))
     say(`! flag ${flag} stays ${enabled ? "on" : "off"}, as pinned under backout:flags`);
   const from = resumed || preview.settled ? null : (preview.preview?.from ?? null);
   const list = await listBefore({ stack: before, after, from, release, runId, options });
@@ -120,8 +120,8 @@ async function goBack(
   // Where nobody wrote to it since, and it was what had opened, the file ends as it was, with its comments.
   const untouched = rolloutOf(before.pins) === lastOpen.rollout && changedPins(found.text, deployed).length === 0;
   const base = untouched ? await openStack(found, before.text) : now;
-  const { declared, pins } = base;
-  const way = { definition: now.definition, declared, pins, goal: lastOpen, snapshots, block, halfMigrated, unknown: sayUnknown };
+  const { config, pins } = base;
+  const way = { definition: now.definition, config, pins, goal: lastOpen, snapshots, block, halfMigrated, unknown: sayUnknown };
   const after = await openStack(found, editPins(base.text, wayBackEdits(way)));
   const asked = { verb: "deploy" as const, goal: release, words: `deploy ${quoted(release)}`, failed: reason };
   const own = { runId: `${runId}-back`, reason: `${release} failed` };
@@ -190,9 +190,9 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
 
 /** Deploying is done when the way back is ready. */
 async function untilReady(stack: OpenStack): Promise<boolean> {
-  const state = stack.declared.standby === "never" ? null : await openState(stack.site, stack.definition);
+  const state = stack.config.standby === "never" ? null : await openState(stack.site, stack.definition);
   if (state === null) return false;
-  return untilStandby(state, stack.site, stack.declared.standby, say).finally(() => state.end());
+  return untilStandby(state, stack.site, stack.config.standby, say).finally(() => state.end());
 }
 
 export function addDeploy(program: Command): void {

@@ -30,18 +30,18 @@ export async function freeze(options: Options): Promise<FreezeOutcome> {
   return withStackLock(site, lift === true ? "lift the freeze" : "freeze", newRunId("freeze"), async () => {
     const found = stackFile(options.stack);
     const now = await openStack(found);
-    const { declared } = now;
+    const { config } = now;
     // It moves nothing: what is unfinished goes on under it as without it.
     const { pending } = await standingOf(now).catch(() => ({ pending: null }));
     if (pending !== null) say(`! ${pending.title}. To go on with it run \`${pending.command}\``);
-    if (lift === true && declared.freeze === undefined) return { stack, freeze: null, already: true };
+    if (lift === true && config.freeze === undefined) return { stack, freeze: null, already: true };
     const wanted =
       lift === true ? undefined : { reason: reason!, since: new Date().toISOString(), ...(until === undefined ? {} : { until }) };
     const text = editPins(found.text, [{ path: ["freeze"], value: wanted }]);
     // What is not allowed is refused before it is written.
     const after = await openStack(found, text);
     writeStack(found, text);
-    return { stack, freeze: after.declared.freeze ?? null, already: false };
+    return { stack, freeze: after.config.freeze ?? null, already: false };
   });
 }
 

@@ -25,7 +25,7 @@ import { openStack, writeStack, type OpenStack } from "../pulumi/stack.ts";
 import { say } from "../pulumi/outcome.ts";
 import { RefusedError } from "../../config/errors.ts";
 import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { StackConfig } from "../../config/schema.ts";
 
 /** @throws RefusedError where there is no snapshot to make it from */
 export async function freshEnvironment(
@@ -135,7 +135,7 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
   }
 }
 
-export type Alternative = Declared["alternatives"][string];
+export type Alternative = StackConfig["alternatives"][string];
 
 export interface Taken {
   outcome: RolloutOutcome;

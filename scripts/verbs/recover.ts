@@ -109,8 +109,8 @@ function pinViolations({ stack, project }: OpenStack, value: unknown): void {
 }
 
 /** Those named; else whatever is not enforced although the release comes with it, by pin or by somebody's hand. */
-function candidates({ declared }: OpenStack, rows: readonly ConstraintRow[], named: readonly string[] | undefined): string[] {
-  const ledger = declared.releases[declared.release]?.constraints ?? {};
+function candidates({ config }: OpenStack, rows: readonly ConstraintRow[], named: readonly string[] | undefined): string[] {
+  const ledger = config.releases[config.release]?.constraints ?? {};
   return rows
     .filter(
       ({ name, found, declared: pin }) =>
@@ -120,9 +120,9 @@ function candidates({ declared }: OpenStack, rows: readonly ConstraintRow[], nam
     .map(({ name }) => name);
 }
 
-function recoveryEdits({ declared, pins }: OpenStack, names: readonly string[]): PinEdit[] {
+function recoveryEdits({ config, pins }: OpenStack, names: readonly string[]): PinEdit[] {
   return constraintEdits(
-    declared,
+    config,
     Object.fromEntries(
       names.map((name) => {
         const definition = pins.definitions?.[name];

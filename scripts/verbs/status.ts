@@ -55,7 +55,7 @@ export async function status(options: CommonOptions): Promise<Status> {
     system: definition.name,
     up: upCommand(site),
     pending: pending === null ? null : { title: pending.title, command: pending.command },
-    declared: { release: pins.release, data: pins.data, blocked: stack.declared.blocked, freeze: stack.declared.freeze ?? null },
+    config: { release: pins.release, data: pins.data, blocked: stack.config.blocked, freeze: stack.config.freeze ?? null },
     reached: facts.reach.kind === "reached",
     reason: facts.reach.kind === "unreachable" ? facts.reach.reason : facts.reach.kind === "absent" ? "not deployed yet" : null,
     rollout:
@@ -88,7 +88,7 @@ export async function status(options: CommonOptions): Promise<Status> {
       .filter(({ role }) => role === "quarantine")
       .map(({ name, database, createdAt }) => {
         const only = held.get(name);
-        const onlyCopy = only === undefined ? {} : { onlyCopyOf: only, drop: dropCommand(site, stack.declared.backups, name) };
+        const onlyCopy = only === undefined ? {} : { onlyCopyOf: only, drop: dropCommand(site, stack.config.backups, name) };
         return { name, database, createdAt, sizeBytes: sizes.get(name) ?? 0, ...onlyCopy };
       }),
     watches: watchesOf(stack, facts.last),
@@ -140,8 +140,8 @@ async function copySizes(site: Site, definition: SystemDefinition): Promise<Map<
   return sizes;
 }
 
-function aheadOf({ definition, declared }: OpenStack, facts: Facts, running: Record<string, string | null>): string[] {
-  const wanted = runsOn(definition, declared.releases, running);
+function aheadOf({ definition, config }: OpenStack, facts: Facts, running: Record<string, string | null>): string[] {
+  const wanted = runsOn(definition, config.releases, running);
   const applied = Object.fromEntries(Object.entries(facts.databases).map(([name, database]) => [name, database.applied]));
   return wanted === undefined ? [] : schemaAhead(definition, wanted, applied);
 }
@@ -151,7 +151,7 @@ function megabytes(bytes: number): string {
 }
 
 function tell(found: Status): void {
-  const lines = [`${found.stack} (${found.system}): pinned to ${found.declared.release}`];
+  const lines = [`${found.stack} (${found.system}): pinned to ${found.config.release}`];
   if (found.reason !== null) lines.push(`  ${found.reason}`);
   if (found.rollout !== null) {
     const { epoch, state, from, to, scope, service, unfinished: open, failure } = found.rollout;
@@ -181,8 +181,8 @@ function tell(found: Status): void {
   for (const { id, state, polls, of } of found.watches)
     lines.push(`  watch ${id}: ${state}${of === null ? "" : `, ${polls} of ${of} polls`}`);
   lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);
-  if (found.declared.freeze !== null) lines.push(`  ${showFreeze(found.declared.freeze)}`);
-  for (const [release, incident] of Object.entries(found.declared.blocked)) lines.push(`  ${release} is blocked: ${incident}`);
+  if (found.config.freeze !== null) lines.push(`  ${showFreeze(found.config.freeze)}`);
+  for (const [release, incident] of Object.entries(found.config.blocked)) lines.push(`  ${release} is blocked: ${incident}`);
   print(`${lines.join("\n")}\n`);
 }
 

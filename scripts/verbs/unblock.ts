@@ -27,13 +27,13 @@ export async function unblock(release: string, options: CommonOptions): Promise<
   return withStackLock(site, `unblock ${release}`, newRunId("unblock"), async () => {
     const { found, text } = read();
     const was = (rawConfig(found.text)["backout:blocked"] ?? {}) as Record<string, string>;
-    const { declared, stack } = await openStack(found, text);
-    const known = [...new Set([...Object.keys(was), ...Object.keys(declared.releases)])];
+    const { config, stack } = await openStack(found, text);
+    const known = [...new Set([...Object.keys(was), ...Object.keys(config.releases)])];
     if (!known.includes(release))
       throw new UsageError(`release "${release}" is not one of ${known.join(", ")}${suggestion(release, known)}`);
     const reason = was[release] ?? null;
     if (reason !== null) writeStack(found, text);
-    return { stack, release, reason, blocked: declared.blocked };
+    return { stack, release, reason, blocked: config.blocked };
   });
 }
 

@@ -44,7 +44,7 @@ async function textBefore(stack: OpenStack, opened: Rollout, data: Record<string
     ]),
   );
   const scope: PinEdit = { path: ["scope"], value: configOf(base.text)[`${NAMESPACE}:scope`] };
-  return editPins(base.text, [...recordedEdits(base.declared, { ...opened.pins, data }, base.pins), scope]);
+  return editPins(base.text, [...recordedEdits(base.config, { ...opened.pins, data }, base.pins), scope]);
 }
 
 function requireRollback({ epoch, plan, pins }: Rollout, intent: Intent | null): void {

@@ -94,7 +94,7 @@ async function note({ site, definition, stack }: OpenStack, { begin, end, polls,
 
 async function liftFreeze({ site, stack }: OpenStack, id: string): Promise<boolean> {
   const now = await openStack(stackFile(stack));
-  if (now.declared.freeze?.until !== id) return false;
+  if (now.config.freeze?.until !== id) return false;
   return withStackLock(site, "lift the freeze", newRunId("freeze"), async () => {
     const found = stackFile(stack);
     writeStack(found, editPins(found.text, [{ path: ["freeze"], value: undefined }]));

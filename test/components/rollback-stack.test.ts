@@ -7,13 +7,13 @@ import { RollbackStack, type RollbackStackArgs } from "../../components/rollback
 import { withSetup } from "../../workloads/setup.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { StackConfig } from "../../config/schema.ts";
 import { siteOf } from "../../config/site.ts";
 import { RESOURCES } from "../../provider/resources/index.ts";
 import { secret } from "../../provider/wire.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { newFolder } from "../workloads/shop.ts";
-import { declaredOf, definition as pfa } from "../config/sample.ts";
+import { configOf, definition as pfa } from "../config/sample.ts";
 
 interface Registered {
   type: string;
@@ -66,12 +66,12 @@ function answer(type: string, inputs: Record<string, unknown>, args: RollbackSta
 }
 
 async function registered(change: Record<string, unknown> = {}, definition: SystemDefinition = pfa) {
-  const declared: Declared = declaredOf(change);
+  const config: StackConfig = configOf(change);
   const args: RollbackStackArgs = {
-    declared,
+    config,
     definition,
-    pins: resolvePins(declared, definition),
-    site: siteOf(declared, "test", newFolder()),
+    pins: resolvePins(config, definition),
+    site: siteOf(config, "test", newFolder()),
   };
   const all: Registered[] = [];
   const prototype = MockMonitor.prototype as unknown as {
@@ -180,7 +180,7 @@ describe("the graph of one update", () => {
   it("images are fetched before anything is fenced", async () => {
     const sha256 = "ab".repeat(32);
     const image = `registry.example/app@sha256:${sha256}`;
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const services = { ...releases["v4.0.0"]!.services, backend: { image }, worker: { image } };
     const { all } = await registered({ target: "docker", releases: { "v4.0.0": { ...releases["v4.0.0"], services } } });
     const images = all.filter(({ type }) => type.startsWith("docker:") || type.includes("Image")).map(({ name }) => name);

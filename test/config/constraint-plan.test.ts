@@ -6,7 +6,7 @@ import type { RolloutPlan } from "../../config/plan.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { rawConfig, editPins } from "../../config/edit.ts";
 import { constraintEdits } from "../../config/constraints.ts";
-import { parseDeclared } from "../../config/parse.ts";
+import { parseConfig } from "../../config/parse.ts";
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import { scopeEdits } from "../../config/scope.ts";
@@ -19,9 +19,9 @@ const definition = await loadSystem("solar-panel");
 const STACK = editPins(readFileSync(new URL("../../stacks/Pulumi.solar-panel.yaml", import.meta.url), "utf8"), [
   { path: ["release"], value: "v2.0.0" },
 ]);
-const declaredOf = (text: string) => parseDeclared(rawConfig(text));
+const configOf = (text: string) => parseConfig(rawConfig(text));
 const pinsOf = (constraints: unknown = {}, system: SystemDefinition = definition, text = STACK): Pins =>
-  resolvePins(declaredOf(editPins(text, [{ path: ["constraints"], value: constraints }])), system);
+  resolvePins(configOf(editPins(text, [{ path: ["constraints"], value: constraints }])), system);
 const ENFORCED = Object.fromEntries(Object.keys(definition.constraints!).map((name): [string, ConstraintState] => [name, "enforced"]));
 
 function plan(
@@ -46,7 +46,7 @@ function plan(
 }
 const afterScope = (scope: string): Pins =>
   resolvePins(
-    declaredOf(editPins(STACK, scopeEdits(definition, { scope, to: "v1.0.0", snapshots: { solar: "before-v2.0.0@1" }, block: null }))),
+    configOf(editPins(STACK, scopeEdits(definition, { scope, to: "v1.0.0", snapshots: { solar: "before-v2.0.0@1" }, block: null }))),
     definition,
   );
 
@@ -130,7 +130,7 @@ describe("a pin that cannot be meant names key, value and what is allowed", () =
 
 test("an edit that says what the release says anyway takes the pin out", () => {
   const dropped = editPins(STACK, [{ path: ["constraints"], value: { email_format: "dropped" } }]);
-  expect(editPins(dropped, constraintEdits(declaredOf(dropped), { email_format: { state: "enforced" } }))).toBe(STACK);
+  expect(editPins(dropped, constraintEdits(configOf(dropped), { email_format: { state: "enforced" } }))).toBe(STACK);
 });
 
 test("every definition that was seen is kept; the newest counts, a pinned one before it", async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { checkDefinition } from "../../config/definition.ts";
-import { DeclaredStateErrors } from "../../config/errors.ts";
+import { ConfigErrors } from "../../config/errors.ts";
 import { loadSystem, systemNames } from "../../config/load-system.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { declaredOf, definition, pinsOf } from "./sample.ts";
+import { configOf, definition, pinsOf } from "./sample.ts";
 
 type Loose = Record<string, unknown>;
 
@@ -11,7 +11,7 @@ function errorsOf(work: () => unknown): string[] {
   try {
     work();
   } catch (error) {
-    if (error instanceof DeclaredStateErrors) return error.errors.map(({ message }) => message);
+    if (error instanceof ConfigErrors) return error.errors.map(({ message }) => message);
     throw error;
   }
   return [];
@@ -94,7 +94,7 @@ describe("a definition that is wrong is refused where it is loaded", () => {
 });
 
 describe("ports", () => {
-  const ports = declaredOf().ports;
+  const ports = configOf().ports;
   it.each<[string, Loose, RegExp]>([
     ["a port that nobody has", { ...ports, wrker: 8450 }, /^backout:ports\.wrker: 8450 is not allowed.*did you mean `worker`/],
     ["a listener without a port", { ...ports, frontend: undefined }, /^backout:ports\.frontend: nothing is not allowed/],

@@ -8,7 +8,7 @@ import { snapshotPlace } from "../../databases/shared/snapshot-place.ts";
 import { editPins } from "../../config/edit.ts";
 import { declaredOrder, ledgerOrder, releaseOrder, standsAfter } from "../../config/ledger.ts";
 import { derivedName, NAME_BYTES } from "../../config/names.ts";
-import { declaredOf, STACK } from "./sample.ts";
+import { configOf, STACK } from "./sample.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ledger-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -31,7 +31,7 @@ describe("the ledger's order", () => {
     expect(() => ledgerOrder("config:\n  backout:releases:\n    v1: {}\n    2026.10: {}\n    12e4567: {}\n")).toThrow(
       /backout:releases\.2026\.10: "2026\.10" is not allowed: .*write "2026\.10" in quotes\n.*12e4567/,
     );
-    expect(() => declaredOf({ release: 2026.1 })).toThrow(
+    expect(() => configOf({ release: 2026.1 })).toThrow(
       /backout:release: 2026\.1 is not allowed: must be text: write the release's name in quotes/,
     );
   });
@@ -63,21 +63,21 @@ describe("the ledger's order", () => {
 
 describe("a release's name", () => {
   it.each([...NAMES, "V4", "a".repeat(100), "phase-3.1.0-rc.1"])("%s may stand in the ledger, in pins, blocks and snapshots", (name) => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const ledger = { ...releases, [name]: releases["v4.0.0"]! };
-    const declared = declaredOf({ releases: ledger, release: name, blocked: { [name]: "x" }, data: `before-${name}@2` });
-    expect(declared).toMatchObject({ release: name, data: `before-${name}@2` });
+    const config = configOf({ releases: ledger, release: name, blocked: { [name]: "x" }, data: `before-${name}@2` });
+    expect(config).toMatchObject({ release: name, data: `before-${name}@2` });
   });
 
   it.each(["v4 beta", "feature/x", "it's", '"v4"', "-v4", ".hidden", "_x", "v4@1", "ünı", "a".repeat(101), "v4\n"])(
     "%j is refused wherever it is written, with the rule",
     (name) => {
-      const { releases } = declaredOf();
+      const { releases } = configOf();
       const rule = /is not allowed: a release's name has letters, digits and \. _ \+ - only/;
-      expect(() => declaredOf({ releases: { ...releases, [name]: releases["v4.0.0"]! } })).toThrow(rule);
-      expect(() => declaredOf({ release: name })).toThrow(rule);
-      expect(() => declaredOf({ services: { backend: { release: name } } })).toThrow(rule);
-      expect(() => declaredOf({ blocked: { [name]: "x" } })).toThrow(rule);
+      expect(() => configOf({ releases: { ...releases, [name]: releases["v4.0.0"]! } })).toThrow(rule);
+      expect(() => configOf({ release: name })).toThrow(rule);
+      expect(() => configOf({ services: { backend: { release: name } } })).toThrow(rule);
+      expect(() => configOf({ blocked: { [name]: "x" } })).toThrow(rule);
     },
   );
 

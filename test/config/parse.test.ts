@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DeclaredStateErrors, suggestion, type DeclaredStateError } from "../../config/errors.ts";
-import { parseDeclared } from "../../config/parse.ts";
+import { ConfigErrors, suggestion, type ConfigError } from "../../config/errors.ts";
+import { parseConfig } from "../../config/parse.ts";
 import { CONFIG_KEYS } from "../../config/schema.ts";
-import { declaredOf, rawOf } from "./sample.ts";
+import { configOf, rawOf } from "./sample.ts";
 
-function errorsOf(change: Record<string, unknown>): DeclaredStateError[] {
+function errorsOf(change: Record<string, unknown>): ConfigError[] {
   try {
-    declaredOf(change);
+    configOf(change);
   } catch (error) {
-    if (error instanceof DeclaredStateErrors) return error.errors;
+    if (error instanceof ConfigErrors) return error.errors;
     throw error;
   }
   throw new Error("nothing was refused");
@@ -83,7 +83,7 @@ describe("what is refused, by key, value and what is allowed", () => {
   ])("%s", (_what, change, key, value, allowed) => {
     const [error, ...more] = errorsOf(change);
     expect(more).toEqual([]);
-    expect(error).toMatchObject({ name: "DeclaredStateError", key, value });
+    expect(error).toMatchObject({ name: "ConfigError", key, value });
     expect(error!.allowed).toMatch(allowed);
     expect(error!.message).toContain(
       `${key}: ${value === undefined ? "nothing" : typeof value === "string" ? `"${value}"` : JSON.stringify(value)} is not allowed: `,
@@ -125,7 +125,7 @@ describe("what is refused, by key, value and what is allowed", () => {
       "backout:ports.worker",
       "backout:target",
     ]);
-    expect(() => declaredOf({ target: "kubernetes", newWrites: "lose" })).toThrow(/backout:target.*\n.*backout:newWrites/);
+    expect(() => configOf({ target: "kubernetes", newWrites: "lose" })).toThrow(/backout:target.*\n.*backout:newWrites/);
   });
 
   it("a long value is cut, and the server's password is never shown", () => {
@@ -144,7 +144,7 @@ describe("what is accepted", () => {
       ["false", "true"],
     ])
       expect(
-        declaredOf({
+        configOf({
           services: { worker: { run: off === "false" ? false : off }, backend: { run: on === "true" ? true : on } },
           maintenance: off,
         }),
@@ -152,7 +152,7 @@ describe("what is accepted", () => {
         services: { worker: { run: "off" }, backend: { run: "on" } },
         maintenance: { mode: "off" },
       });
-    expect(declaredOf({ maintenance: { mode: false } }).maintenance).toEqual({ mode: "off" });
+    expect(configOf({ maintenance: { mode: false } }).maintenance).toEqual({ mode: "off" });
   });
 
   it("the same as JSON text, as Pulumi hands it over", () => {
@@ -166,27 +166,27 @@ describe("what is accepted", () => {
     const asText = Object.fromEntries(
       Object.entries(plain).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
     );
-    expect(parseDeclared(asText)).toEqual(parseDeclared(plain));
+    expect(parseConfig(asText)).toEqual(parseConfig(plain));
   });
 
   it.each(["12345678", "true", "-1", "{not json", '["a"]', "99999999999999999999", "1e9"])(
     "a password that looks like something else: %s",
     (password) => {
-      expect(declaredOf({ serverPassword: password }).serverPassword).toBe(password);
+      expect(configOf({ serverPassword: password }).serverPassword).toBe(password);
     },
   );
 
   it("a release named by a number, as Pulumi hands it over", () => {
     const releases = JSON.stringify({ 20251128: { services: { backend: { path: "a", sha256: SHA } } } });
-    expect(declaredOf({ releases, release: "20251128" }).release).toBe("20251128");
+    expect(configOf({ releases, release: "20251128" }).release).toBe("20251128");
   });
 
   it("keys of other namespaces are nobody's business here", () => {
-    expect(parseDeclared({ ...rawOf(), "aws:region": "eu-central-1", "other:release": 7 })).toEqual(parseDeclared(rawOf()));
+    expect(parseConfig({ ...rawOf(), "aws:region": "eu-central-1", "other:release": 7 })).toEqual(parseConfig(rawOf()));
   });
 
   it("defaults: data as it is, schema kept, out of maintenance, rows exported", () => {
-    const bare = declaredOf({
+    const bare = configOf({
       data: undefined,
       schema: undefined,
       maintenance: undefined,
@@ -211,20 +211,20 @@ describe("what is accepted", () => {
   it.each(["current", "before-v4.0.0", "before-v4.0.0@2", "quarantine:pfa_quarantine_3"])(
     "data pin %s, for one database and by name",
     (pin) => {
-      expect(declaredOf({ data: pin }).data).toBe(pin);
-      expect(declaredOf({ data: { pfa: pin } }).data).toEqual({ pfa: pin });
+      expect(configOf({ data: pin }).data).toBe(pin);
+      expect(configOf({ data: { pfa: pin } }).data).toEqual({ pfa: pin });
     },
   );
 
   it("an image by digest, with and without a name", () => {
     for (const image of [`registry.example:5000/team/app@sha256:${SHA}`, `sha256:${SHA}`])
-      expect(declaredOf({ releases: release({ image }), release: "v1" }).releases["v1"]!.services["backend"]).toEqual({ image });
+      expect(configOf({ releases: release({ image }), release: "v1" }).releases["v1"]!.services["backend"]).toEqual({ image });
   });
 
   it("no image is ever accepted by a tag alone", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z]{1,6}(\/[a-z]{1,6})?(:[a-z0-9.]{1,8})?$/), (image) => {
-        expect(() => declaredOf({ releases: release({ image }) })).toThrow(DeclaredStateErrors);
+        expect(() => configOf({ releases: release({ image }) })).toThrow(ConfigErrors);
       }),
       { numRuns: 50 },
     );

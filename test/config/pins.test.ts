@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DeclaredStateErrors, type DeclaredStateError } from "../../config/errors.ts";
+import { ConfigErrors, type ConfigError } from "../../config/errors.ts";
 import { canonical, rolloutOf, parseDataPin, showDataPin, type DataPin, type Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { declaredOf, definition, pinsOf } from "./sample.ts";
+import { configOf, definition, pinsOf } from "./sample.ts";
 
-function errorsOf(change: Record<string, unknown>, system: SystemDefinition = definition): DeclaredStateError[] {
+function errorsOf(change: Record<string, unknown>, system: SystemDefinition = definition): ConfigError[] {
   try {
-    resolvePins(declaredOf(change), system);
+    resolvePins(configOf(change), system);
   } catch (error) {
-    if (error instanceof DeclaredStateErrors) return error.errors;
+    if (error instanceof ConfigErrors) return error.errors;
     throw error;
   }
   throw new Error("nothing was refused");
@@ -32,7 +32,7 @@ describe("where the data is", () => {
     const [given] = errorsOf({}, inFile);
     expect(given).toMatchObject({ key: "backout:server" });
     expect(given!.allowed).toMatch(/has only SQLite files \(pfa\): remove it/);
-    expect(resolvePins(declaredOf({ server: undefined, files: { pfa: "databases/production.db" } }), inFile).release).toBe("v4.0.0");
+    expect(resolvePins(configOf({ server: undefined, files: { pfa: "databases/production.db" } }), inFile).release).toBe("v4.0.0");
   });
 
   it("a file is named for a database that is one", () => {
@@ -74,14 +74,14 @@ describe("pins that are refused", () => {
   });
 
   it("a release that lacks a service's build", () => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const { worker: _left, ...services } = releases["v4.0.0"]!.services;
     const [error] = errorsOf({ releases: { ...releases, "v4.0.0": { ...releases["v4.0.0"], services } } });
     expect(error).toMatchObject({ key: "backout:releases.v4.0.0.services", value: ["backend", "frontend"], allowed: "lacks worker" });
   });
 
   it("a migration the system does not know", () => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const [error] = errorsOf({ releases: { ...releases, "v4.0.0": { ...releases["v4.0.0"], schema: { pfa: "20991231000000_future" } } } });
     expect(error).toMatchObject({ key: "backout:releases.v4.0.0.schema.pfa", value: "20991231000000_future" });
     expect(error!.allowed).toContain("20250601000001_initial");
@@ -117,7 +117,7 @@ describe("pins as resolved", () => {
       ["backend", "v3.0.0", true],
       ["frontend", "v4.0.0", true],
     ]);
-    expect(pins.services["backend"]!.artefact).toEqual(declaredOf().releases["v3.0.0"]!.services["backend"]);
+    expect(pins.services["backend"]!.artefact).toEqual(configOf().releases["v3.0.0"]!.services["backend"]);
     expect(pins.needs).toEqual({ pfa: "20251128000003_phase4_bidirectional_sync_infrastructure" });
   });
 
@@ -132,7 +132,7 @@ describe("pins as resolved", () => {
   });
 
   it("a pin's configuration goes over the ledger's", () => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const backend = { ...releases["v4.0.0"]!.services["backend"], config: { LOG: "info", LIMIT: "10" } };
     const ledger = {
       ...releases,
@@ -170,7 +170,7 @@ describe("pins as resolved", () => {
 
   it("databases a map leaves out stay as they are", () => {
     const two = { ...definition, databases: { ...definition.databases, audit: definition.databases["pfa"]! } };
-    expect(resolvePins(declaredOf({ data: { audit: "weekly@1" } }), two).data).toEqual({
+    expect(resolvePins(configOf({ data: { audit: "weekly@1" } }), two).data).toEqual({
       pfa: { kind: "current" },
       audit: { kind: "snapshot", name: "weekly", generation: 1, again: 0 },
     });

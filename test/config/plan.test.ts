@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Pins, parseDataPin } from "../../config/pins.ts";
 import { SnapshotPinError } from "../../config/plan.ts";
 import { ordered, planRollout, resolveSnapshot } from "../../config/make-plan.ts";
-import { declaredOf, pinsOf } from "./sample.ts";
+import { configOf, pinsOf } from "./sample.ts";
 import { afterScope, asJsonb, definition, facts, MIGRATIONS, plan, recorded, SNAPSHOT } from "../rollout/sample.ts";
 
 const [, FORECAST, SYNC] = MIGRATIONS as [string, string, string];
@@ -54,7 +54,7 @@ describe("what each scope of a rollback takes", () => {
   });
 
   it("nor does it matter in which order a database or an engine hands keys back", () => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const sha256 = "ab".repeat(32);
     const services = Object.fromEntries(
       Object.keys(definition.services).map((name) => [
@@ -92,7 +92,7 @@ describe("stop order", () => {
   });
 
   it("another artefact of the same release is a change", () => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const rebuilt = structuredClone(releases);
     rebuilt["v4.0.0"]!.services["backend"]!.sha256 = "0f".repeat(32);
     expect(plan(pinsOf({ releases: rebuilt }))).toMatchObject({
@@ -182,7 +182,7 @@ describe("the schema on the way back", () => {
   });
 
   it("newest first, and nothing the release needs", () => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const ledger = { ...releases, "v1.0.0": { ...releases["v3.0.0"], schema: { pfa: MIGRATIONS[0] } } };
     expect(plan(pinsOf({ release: "v1.0.0", schema: "down", releases: ledger })).databases["pfa"]!.back).toEqual([SYNC, FORECAST]);
   });
@@ -194,7 +194,7 @@ describe("the schema on the way back", () => {
   });
 
   it("a release that names no migration asks nothing of the schema", () => {
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     const ledger = { ...releases, "v3.0.0": { ...releases["v3.0.0"], schema: {} } };
     for (const schema of ["keep", "mark", "down"]) {
       const planned = plan(pinsOf({ release: "v3.0.0", schema, releases: ledger }));

@@ -1,7 +1,7 @@
 /** Pins that were recorded, put back into a stack file that says something else by now. */
 import { expect, test } from "vitest";
 import { editPins } from "../../config/edit.ts";
-import { parseDeclared } from "../../config/parse.ts";
+import { parseConfig } from "../../config/parse.ts";
 import { canonical } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import { recordedEdits } from "../../config/recorded-pins.ts";
@@ -19,7 +19,7 @@ const textOf = (change: Record<string, unknown>): string =>
     STACK,
     Object.entries(change).map(([key, value]) => ({ path: [key], value })),
   );
-const declaredIn = (text: string) => parseDeclared(rawOf(text));
+const declaredIn = (text: string) => parseConfig(rawOf(text));
 const pinsIn = (text: string) => resolvePins(declaredIn(text), definition);
 
 for (const [from, one] of Object.entries(CHANGES))

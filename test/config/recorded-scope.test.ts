@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Pins } from "../../config/pins.ts";
 import { recordedScope, scopeText } from "../../config/recorded-scope.ts";
-import { declaredOf, pinsOf } from "./sample.ts";
+import { configOf, pinsOf } from "./sample.ts";
 import { afterScope, definition, plan, recorded } from "../rollout/sample.ts";
 
 const ORDER = ["v3.0.0", "v4.0.0"];
@@ -26,12 +26,12 @@ describe("the declared scope", () => {
 
   it("is no part of a rollout's identity, and has to exist", () => {
     expect(pinsOf({ scope: "quick" })).toEqual(pinsOf());
-    expect(declaredOf({ scope: "quick" }).scope).toEqual({ name: "quick" });
+    expect(configOf({ scope: "quick" }).scope).toEqual({ name: "quick" });
     expect(() => pinsOf({ scope: "quik" })).toThrow(
       /backout:scope: "quik" is not allowed: .*has no such scope, only .*did you mean `quick`/,
     );
     expect(() => pinsOf({ scope: { name: "quick", service: "worker" } })).toThrow(/backout:scope.service: .*write the scope's name alone/);
-    expect(declaredOf({ scope: "" }).scope).toBeUndefined();
+    expect(configOf({ scope: "" }).scope).toBeUndefined();
   });
 
   it("with the service it is for, where it is for one", () => {

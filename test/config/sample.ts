@@ -1,9 +1,9 @@
 /** A stack file as a person keeps it, and what a program is handed of it. */
 import { rawConfig } from "../../config/edit.ts";
-import { parseDeclared } from "../../config/parse.ts";
+import { parseConfig } from "../../config/parse.ts";
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
-import type { Declared } from "../../config/schema.ts";
+import type { StackConfig } from "../../config/schema.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 
@@ -73,10 +73,10 @@ export function rawOf(text: string = STACK, change: Record<string, unknown> = {}
   return Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
 }
 
-export function declaredOf(change: Record<string, unknown> = {}, text: string = STACK): Declared {
-  return parseDeclared(rawOf(text, change));
+export function configOf(change: Record<string, unknown> = {}, text: string = STACK): StackConfig {
+  return parseConfig(rawOf(text, change));
 }
 
 export function pinsOf(change: Record<string, unknown> = {}, text: string = STACK): Pins {
-  return resolvePins(declaredOf(change, text), definition);
+  return resolvePins(configOf(change, text), definition);
 }

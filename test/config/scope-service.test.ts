@@ -7,7 +7,7 @@ import { resolvePins } from "../../config/resolve-pins.ts";
 import { siteOf } from "../../config/site.ts";
 import { configurationChanges } from "../../state/configuration.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";
-import { declaredOf, definition, pinsOf, STACK } from "./sample.ts";
+import { configOf, definition, pinsOf, STACK } from "./sample.ts";
 
 const scope = (pins: ScopeDefinition["pins"]): ScopeDefinition => ({
   ...definition.scopes["backend"]!,
@@ -31,7 +31,7 @@ const OVERRIDES: PinEdit[] = [
 const overridden = editPins(STACK, OVERRIDES);
 const after = (name: string, target: Partial<ScopeTarget> = {}, text = overridden): string =>
   editPins(text, scopeEdits(system, { scope: name, to: "v3.0.0", snapshots: {}, block: null, ...target }));
-const pinsIn = (text: string, change = {}) => resolvePins(declaredOf(change, text), system);
+const pinsIn = (text: string, change = {}) => resolvePins(configOf(change, text), system);
 const added = (name: string, service?: string) =>
   service === undefined ? [`  backout:scope: ${name}`] : ["  backout:scope:", `    name: ${name}`, `    service: ${service}`];
 
@@ -41,7 +41,7 @@ describe("a scope for one service", () => {
     expect(changedLines(overridden, once)).toEqual({ removed: [], added: ["      restart: 1", ...added("service", "worker")] });
     const twice = after("service", { service: "worker", restarts: { worker: 1 } }, once);
     expect(changedLines(once, twice)).toEqual({ removed: ["      restart: 1"], added: ["      restart: 2"] });
-    expect(declaredOf({}, twice).scope).toEqual({ name: "service", service: "worker" });
+    expect(configOf({}, twice).scope).toEqual({ name: "service", service: "worker" });
   });
 
   it("takes that one alone to the earlier release", () => {
@@ -59,11 +59,11 @@ describe("a scope for one service", () => {
   });
 
   it("a service that is asked to start anew is another one to start, and stays as it is otherwise", () => {
-    const site = siteOf(declaredOf(), "test", "/project");
+    const site = siteOf(configOf(), "test", "/project");
     const pin = pinsOf().services["worker"]!;
     const hashes = [pin, { ...pin, restart: 1 }, { ...pin, restart: 2 }].map((one) => configHash(site, "worker", one));
     expect(new Set(hashes).size).toBe(3);
-    expect(declaredOf({}, editPins(after("service", { service: "worker" }), deployEdits(system, "v4.0.0"))).scope).toBeUndefined();
+    expect(configOf({}, editPins(after("service", { service: "worker" }), deployEdits(system, "v4.0.0"))).scope).toBeUndefined();
   });
 });
 
@@ -82,7 +82,7 @@ describe("recorded configuration comes back", () => {
     const some = after("settings", { overrides });
     expect(changedLines(overridden, some).added).toContain('        POOL: "2"');
     expect(pinsIn(some).services["backend"]!.config).toEqual({ POOL: "2", LEVEL: "debug" });
-    const { releases } = declaredOf();
+    const { releases } = configOf();
     releases["v4.0.0"]!.services["backend"]!.config = { LEVEL: "info", OTHER: "1" };
     const all = pinsIn(after("environment", { overrides }), { releases });
     expect(all.services["backend"]!.config).toEqual({ POOL: "2", OTHER: "1" });

@@ -1,19 +1,19 @@
 /** Configuration that is encrypted in the stack file: references where it is kept, values only where a service is started. */
 import { expect, test } from "vitest";
 import { editPins, encryptedKeys, rawConfig } from "../../config/edit.ts";
-import { DeclaredStateErrors } from "../../config/errors.ts";
-import { parseDeclared } from "../../config/parse.ts";
+import { ConfigErrors } from "../../config/errors.ts";
+import { parseConfig } from "../../config/parse.ts";
 import { rolloutOf } from "../../config/pins.ts";
 import { hideSecretConfig, plainConfig, requireNoOtherSecrets, revealed, SecretConfigUnknownError } from "../../config/secret-config.ts";
 import { siteOf } from "../../config/site.ts";
 import { newFolder } from "../workloads/shop.ts";
-import { pinsOf, declaredOf, STACK } from "./sample.ts";
+import { pinsOf, configOf, STACK } from "./sample.ts";
 
 const MODE = { services: { worker: { config: { MODE: "hush-hush", PLAIN: "open" } } } };
 
 test("pins hold references, the site the values; other values are other pins, and a reference alone is worth nothing", () => {
   const home = newFolder();
-  const site = { ...siteOf(declaredOf(), "test", home), home };
+  const site = { ...siteOf(configOf(), "test", home), home };
   const pins = pinsOf(MODE);
   expect(hideSecretConfig(pins, site, ["serverPassword"])).toEqual({ pins, site });
   const hidden = hideSecretConfig(pins, site, ["services"]);
@@ -47,11 +47,11 @@ test("encrypted values are read from what the engine decrypted, at any depth", (
 
 test("what is shown and recorded anyway cannot be a secret; no error tells a value of a secret key", () => {
   expect(() => requireNoOtherSecrets(["services", "releases", "server", "serverPassword"])).not.toThrow();
-  expect(() => requireNoOtherSecrets(["incident"])).toThrow(DeclaredStateErrors);
+  expect(() => requireNoOtherSecrets(["incident"])).toThrow(ConfigErrors);
   const wrong = { ...rawConfig(STACK), "backout:services": { worker: { config: { MODE: ["hush-hush"] } } } };
   const said = (secret: string[]): string => {
     try {
-      parseDeclared(wrong, secret);
+      parseConfig(wrong, secret);
       return "";
     } catch (error) {
       return (error as Error).message;
@@ -63,7 +63,7 @@ test("what is shown and recorded anyway cannot be a secret; no error tells a val
 
 test("what a reference stands for is found among what is declared now, and nowhere else", () => {
   const home = newFolder();
-  const site = { ...siteOf(declaredOf(), "test", home), home };
+  const site = { ...siteOf(configOf(), "test", home), home };
   const pins = pinsOf({ services: { worker: { config: { MODE: "sk_live" } } } });
   const reference = hideSecretConfig(pins, site, ["services"]).pins.services["worker"]!.config["MODE"]!;
   expect(revealed(site, "MODE", reference, [{ MODE: null }, { OTHER: "sk_live" }, { MODE: "sk_live" }])).toBe("sk_live");

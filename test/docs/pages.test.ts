@@ -15,7 +15,7 @@ function firstCells(text: string): string[] {
 }
 
 test("every key of the declared state has its line", () => {
-  expect(CONFIG_KEYS.filter((key) => !firstCells(page("docs/declared-state.md")).includes(key))).toEqual([]);
+  expect(CONFIG_KEYS.filter((key) => !firstCells(page("docs/config.md")).includes(key))).toEqual([]);
 });
 
 test("every verb has its line in the README", () => {

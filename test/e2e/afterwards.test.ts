@@ -70,7 +70,7 @@ test("frozen, nothing newer is deployed: not by the verb, not by the engine; not
   expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
   expect(stand.pids()).toEqual(pids);
   const status = await stand.verb<Status>("status");
-  expect(status.json.declared.freeze).toMatchObject({ reason: "rollback under watch", until: "quick" });
+  expect(status.json.config.freeze).toMatchObject({ reason: "rollback under watch", until: "quick" });
 });
 
 test("killed and started again, the watch goes on where it was, says the gap, changes nothing, and lifts the freeze", async () => {

@@ -80,7 +80,7 @@ interface Build {
 
 /** Puts another build of v2.4.0 into the ledger; resolves with the one that stood there. */
 async function declareGoal(build: Build): Promise<Build> {
-  const before = (await openStack(stackFile("orbis", folder))).declared.releases["v2.4.0"]!.services["app"]!;
+  const before = (await openStack(stackFile("orbis", folder))).config.releases["v2.4.0"]!.services["app"]!;
   const edits = Object.entries(build).map(([key, value]): PinEdit => ({ path: ["releases", "v2.4.0", "services", "app", key], value }));
   writeFileSync(stack.file, editPins(readFileSync(stack.file, "utf8"), edits));
   return { path: before.path!, sha256: before.sha256! };

@@ -72,7 +72,7 @@ test("another value is a change by name that restarts the service; the password 
   const environment = process.env;
   process.env = { ...environment, ...stand.stack.environment };
   try {
-    expect((await openStack(stackFile(stand.stack.stack, stand.folder))).declared.serverPassword).toBe(PASSWORD);
+    expect((await openStack(stackFile(stand.stack.stack, stand.folder))).config.serverPassword).toBe(PASSWORD);
     // A drill works on a copy with another state.
     const folder = join(stand.folder, "copy");
     const copy = await makeEphemeralStack({ project: stand.folder, stack: stand.stack.stack, folder, name: "copy", engine: stand.engine });

@@ -9,7 +9,7 @@ import type { Site } from "../../config/site.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { RESOURCES } from "../../provider/resources/index.ts";
-import { declaredOf, definition } from "../config/sample.ts";
+import { configOf, definition } from "../config/sample.ts";
 import {
   keptOf,
   secret,
@@ -50,7 +50,7 @@ afterAll(async () => {
 });
 
 async function pinsWithArtefacts(releases: string): Promise<Pins> {
-  const ledger = structuredClone(declaredOf().releases);
+  const ledger = structuredClone(configOf().releases);
   for (const [release, { services }] of Object.entries(ledger))
     for (const [service, artefact] of Object.entries(services)) {
       artefact.path = join(releases, release, service);
@@ -58,7 +58,7 @@ async function pinsWithArtefacts(releases: string): Promise<Pins> {
       writeFileSync(join(artefact.path, "main.ts"), `// ${service} ${release}\n`);
       artefact.sha256 = await hashFolder(artefact.path);
     }
-  return resolvePins(declaredOf({ releases: ledger }), definition);
+  return resolvePins(configOf({ releases: ledger }), definition);
 }
 
 /** A server that is not embedded and does not answer, with a password as Pulumi hands secrets over. */

@@ -7,7 +7,7 @@ import { rolloutOf } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import { scopeEdits } from "../../config/scope.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { declaredOf, definition, pinsOf, STACK } from "../config/sample.ts";
+import { configOf, definition, pinsOf, STACK } from "../config/sample.ts";
 
 const FREEZE = { reason: "rollback in progress", since: "2026-01-01T00:00:00.000Z" };
 const asked = { order: ["v3.0.0", "v4.0.0"], scope: null };
@@ -46,8 +46,8 @@ describe("change freeze", () => {
   });
 
   it("`off` is no freeze; one without a reason, and one that waits for an unknown watch, are refused", () => {
-    expect(declaredOf({ freeze: "off" }).freeze).toBeUndefined();
-    expect(() => declaredOf({ freeze: { since: "today" } })).toThrow(/backout:freeze\.reason/);
+    expect(configOf({ freeze: "off" }).freeze).toBeUndefined();
+    expect(() => configOf({ freeze: { since: "today" } })).toThrow(/backout:freeze\.reason/);
     expect(() => pinsOf({ freeze: { ...FREEZE, until: "nowhere" } })).toThrow(/backout:freeze\.until: "nowhere" .*no such watch/);
   });
 
@@ -58,9 +58,9 @@ describe("change freeze", () => {
     const system = { ...definition, watches: { calm: {} }, scopes } as unknown as SystemDefinition;
     const text = editPins(STACK, scopeEdits(system, { scope: "frozen", to: "v3.0.0", snapshots: {}, block: null, at: FREEZE.since }));
     expect(text).toContain("backout:freeze:");
-    const declared = declaredOf({}, text);
-    expect(declared.freeze).toEqual({ reason: "do not deploy", until: "calm", since: FREEZE.since });
-    expect(resolvePins(declared, system).release).toBe("v3.0.0");
-    expect(showFreeze(declared.freeze!)).toContain("until the watch calm has passed");
+    const config = configOf({}, text);
+    expect(config.freeze).toEqual({ reason: "do not deploy", until: "calm", since: FREEZE.since });
+    expect(resolvePins(config, system).release).toBe("v3.0.0");
+    expect(showFreeze(config.freeze!)).toContain("until the watch calm has passed");
   });
 });

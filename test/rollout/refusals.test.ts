@@ -11,7 +11,7 @@ import type { SystemDefinition } from "../../config/system/definition.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import type * as DiskSpace from "../../processes/disk-space.ts";
 import type { FreeSpace } from "../../processes/disk-space.ts";
-import { declaredOf } from "../config/sample.ts";
+import { configOf } from "../config/sample.ts";
 import { definition, facts, SNAPSHOT } from "./sample.ts";
 
 const disk = vi.hoisted(() => ({ freeBytes: null as number | null }));
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-const ledger = structuredClone(declaredOf().releases);
+const ledger = structuredClone(configOf().releases);
 /** What was looked at from afar: no server is asked again. */
 const seen: Facts = {
   reach: { kind: "absent" },
@@ -49,17 +49,17 @@ const seen: Facts = {
 };
 
 function refused(change: Record<string, unknown>, looked: Partial<Facts> = {}, system: SystemDefinition = definition): Promise<string[]> {
-  const declared = declaredOf({ releases: ledger, ...change });
+  const config = configOf({ releases: ledger, ...change });
   return refusals(
-    siteOf(declared, "test", project),
+    siteOf(config, "test", project),
     system,
-    resolvePins(declared, system),
+    resolvePins(config, system),
     { ...seen, ...looked },
     { order: ["v3.0.0", "v4.0.0"], scope: null },
   );
 }
 const opened = (change: Record<string, unknown> = {}) =>
-  ({ state: "open", pins: resolvePins(declaredOf({ releases: ledger, ...change }), definition) }) as Facts["lastOpen"];
+  ({ state: "open", pins: resolvePins(configOf({ releases: ledger, ...change }), definition) }) as Facts["lastOpen"];
 
 describe("refused before anything stops", () => {
   it("nothing, where everything that is pinned is there", async () => {

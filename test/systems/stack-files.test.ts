@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseDeclared } from "../../config/parse.ts";
+import { parseConfig } from "../../config/parse.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import { rawConfig } from "../../config/edit.ts";
 import { hashFolder } from "../../processes/artefact.ts";
@@ -13,7 +13,7 @@ import { loadSystem, systemNames } from "../../config/load-system.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FILES = readdirSync(join(ROOT, "stacks")).filter((name) => /^Pulumi\..+\.yaml$/.test(name));
 const text = (file: string): string => readFileSync(join(ROOT, file), "utf8");
-const declared = (file: string) => parseDeclared(rawConfig(text(join("stacks", file))));
+const declared = (file: string) => parseConfig(rawConfig(text(join("stacks", file))));
 
 test("every system has a stack file of its name", () => {
   expect(FILES.map((file) => declared(file).system).sort()).toEqual([...systemNames()].sort());

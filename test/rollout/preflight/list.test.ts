@@ -9,7 +9,7 @@ import { tagEdits } from "../../../scripts/verbs/deploy-list.ts";
 import type { OpenStack } from "../../../scripts/pulumi/stack.ts";
 import { DEPLOYMENT_ITEMS, type DeploymentDefinition } from "../../../config/system/deployment.ts";
 import type { PolicyDefinition } from "../../../config/system/policy.ts";
-import { declaredOf, definition, pinsOf } from "../../config/sample.ts";
+import { configOf, definition, pinsOf } from "../../config/sample.ts";
 
 const HOUR_MS = 3_600_000;
 const ALL: DeploymentDefinition = { before: [...DEPLOYMENT_ITEMS], trialWithinHours: 24 };
@@ -81,15 +81,15 @@ describe("what is found", () => {
     writeFileSync(join(folder, "reports", runId, "report.json"), JSON.stringify({ ...told, rollback, checks, report: "", startedAt }));
   };
   const look = () => {
-    const declared = declaredOf();
-    const site = { ...siteOf(declared, "test", folder), home: join(folder, "home") };
+    const config = configOf();
+    const site = { ...siteOf(config, "test", folder), home: join(folder, "home") };
     const policy = {
       notifications: [
         { when: "before-deployment", channel: "chat", text: "{from} → {to}: {reason}", to: ["everybody"] },
         { when: "start", channel: "chat", text: "not this one" },
       ],
     } as unknown as PolicyDefinition;
-    const question = { declared, pins: pinsOf(), from: "v3.0.0", to: "v4.0.0", runId: "deploy-1", reason: "CHANGE-9" };
+    const question = { config, pins: pinsOf(), from: "v3.0.0", to: "v4.0.0", runId: "deploy-1", reason: "CHANGE-9" };
     return lookBeforeDeployment({ ...question, site, definition: { ...definition, policy }, reports: join(folder, "reports") });
   };
 
@@ -112,9 +112,9 @@ describe("what is found", () => {
 
   test("a tag is recorded once: another one for the same release is refused", () => {
     const stack = (tag?: string) => {
-      const declared = declaredOf();
-      if (tag !== undefined) declared.releases[declared.release]!.tag = tag;
-      return { declared } as OpenStack;
+      const config = configOf();
+      if (tag !== undefined) config.releases[config.release]!.tag = tag;
+      return { config } as OpenStack;
     };
     expect(tagEdits(stack(), undefined)).toEqual([]);
     expect(tagEdits(stack(), "pre-deployment-20251121-0900")).toMatchObject([{ value: "pre-deployment-20251121-0900" }]);

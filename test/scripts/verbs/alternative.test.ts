@@ -114,7 +114,7 @@ test("a rollback that fails as a process is finished as a container of the image
     await expect(alternative("container")).rejects.toThrow(
       /refused, nothing was changed:\nimage registry\.example\/api@sha256:1{64} of api v1 is not/,
     );
-    expect((await opened()).declared.target).toBe("process");
+    expect((await opened()).config.target).toBe("process");
     docker.set({ pullable: [IMAGE.v1] });
 
     const { outcome, preview } = await alternative("container");

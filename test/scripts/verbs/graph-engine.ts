@@ -34,7 +34,7 @@ interface Request {
 /** State of every resource, by name. */
 export type State = Map<string, Values>;
 
-export async function update({ definition, declared, pins, site }: OpenStack, state: State): Promise<Update> {
+export async function update({ definition, config, pins, site }: OpenStack, state: State): Promise<Update> {
   const registered: Registered[] = [];
   const said: string[] = [];
   let failure: string | null = null;
@@ -78,7 +78,7 @@ export async function update({ definition, declared, pins, site }: OpenStack, st
       "test",
       false,
     );
-    const stack = new RollbackStack("shop", { definition, declared, pins, site });
+    const stack = new RollbackStack("shop", { definition, config, pins, site });
     await new Promise((resolve) => stack.epoch.apply(resolve));
     await disconnect();
   } finally {

@@ -146,7 +146,7 @@ const write = (to: string): void => writeFileSync(join(folder, "stacks", "Pulumi
 let epochs = 0;
 /** What an update to the pins in the file leaves in the record. @param failed it did not open. */
 async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise<void> {
-  const { pins, declared } = await stack();
+  const { pins, config } = await stack();
   const last = await state.lastRollout();
   if (intent !== null) await keepIntent(state, { ...intent, after: last?.epoch ?? 0 });
   const from = (await state.lastOpenRollout())?.pins.release ?? null;
@@ -158,7 +158,7 @@ async function up(intent: Omit<Intent, "after"> | null, failed = false): Promise
     fromRelease: from,
     toRelease: pins.release,
     forward: from === "v1" && pins.release === "v2",
-    scope: declared.scope?.name ?? null,
+    scope: config.scope?.name ?? null,
   };
   await state.beginRollout({
     epoch,

@@ -8,7 +8,7 @@ import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
 import { livePath } from "../../../databases/sqlite/engine/places.ts";
 import type { Run } from "../../../config/run.ts";
 import { rawConfig } from "../../../config/edit.ts";
-import { parseDeclared } from "../../../config/parse.ts";
+import { parseConfig } from "../../../config/parse.ts";
 import { rolloutOf, type Pins } from "../../../config/pins.ts";
 import { resolvePins } from "../../../config/resolve-pins.ts";
 import { stateFile, liveFile, siteOf, type Site } from "../../../config/site.ts";
@@ -22,7 +22,7 @@ import { NEW, OLD } from "./stand.ts";
 
 const DATABASE = "production";
 const PROJECT = join(import.meta.dirname, "../../..");
-const DECLARED = parseDeclared(rawConfig(readFileSync(join(PROJECT, "stacks", "Pulumi.orbis-forge.yaml"), "utf8")));
+const DECLARED = parseConfig(rawConfig(readFileSync(join(PROJECT, "stacks", "Pulumi.orbis-forge.yaml"), "utf8")));
 let folder: string;
 let site: Site;
 let state: SqliteState;

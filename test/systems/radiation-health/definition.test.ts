@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { PHASES } from "../../../config/phases.ts";
 import { ordered } from "../../../config/make-plan.ts";
 import { editPins, rawConfig } from "../../../config/edit.ts";
-import { parseDeclared } from "../../../config/parse.ts";
+import { parseConfig } from "../../../config/parse.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { resolvePins } from "../../../config/resolve-pins.ts";
 import { deployEdits, scopeEdits } from "../../../config/scope.ts";
@@ -17,7 +17,7 @@ const { scopes, checks, services, databases, drill } = radiationHealth;
 const PROJECT = join(import.meta.dirname, "../../..");
 const STACK = readFileSync(join(PROJECT, "stacks/Pulumi.radiation-health.yaml"), "utf8");
 const newer = editPins(STACK, deployEdits(radiationHealth, "v1.9.0"));
-const pinsOf = (text: string): Pins => resolvePins(parseDeclared(rawConfig(text)), radiationHealth);
+const pinsOf = (text: string): Pins => resolvePins(parseConfig(rawConfig(text)), radiationHealth);
 
 describe("scopes", () => {
   test("each has the time of its class, and phases that fit into it", () => {
@@ -49,7 +49,7 @@ describe("scopes", () => {
       const service = pins.service === undefined ? {} : { service: "websocket-service" };
       const target = { scope, to: "v1.8.0", snapshots: { radiation_health: "before-v1.9.0@1" }, block: null, ...service };
       const text = editPins(overridden, scopeEdits(radiationHealth, target));
-      const [after, declared] = [pinsOf(text), parseDeclared(rawConfig(text)).scope!];
+      const [after, declared] = [pinsOf(text), parseConfig(rawConfig(text)).scope!];
       const question = { definition: radiationHealth, scope: declared, from: pinsOf(overridden), to: after, unfinished: false };
       expect(recordedScope({ ...question, order: ["v1.8.0", "v1.9.0"] })).toEqual({ scope, ...service });
       restarted[scope] = Object.entries(after.services).flatMap(([name, { restart }]) => (restart === undefined ? [] : [name]));
@@ -91,11 +91,11 @@ describe("scopes", () => {
 });
 
 describe("the ledger", () => {
-  const declared = parseDeclared(rawConfig(STACK));
+  const config = parseConfig(rawConfig(STACK));
 
   test("has the exact build and configuration of every service, and a tag that is recorded, not made up", async () => {
     for (const release of [drill.to, drill.from]) {
-      const entry = declared.releases[release]!;
+      const entry = config.releases[release]!;
       expect(entry.tag).toMatch(/^pre-deployment-\d{8}-\d{4}$/);
       for (const name of Object.keys(services)) {
         const { path, sha256, config } = entry.services[name]!;

@@ -9,7 +9,7 @@ import { planRollout } from "../../../config/make-plan.ts";
 import { refusals } from "../../../rollout/refusals.ts";
 import { runsOn, schemaAhead } from "../../../config/schema-ahead.ts";
 import { editPins, type PinEdit } from "../../../config/edit.ts";
-import { parseDeclared } from "../../../config/parse.ts";
+import { parseConfig } from "../../../config/parse.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { resolvePins } from "../../../config/resolve-pins.ts";
 import { deployEdits, scopeEdits } from "../../../config/scope.ts";
@@ -27,7 +27,7 @@ const ORDER = serviceCenter.databases[DATABASE]!.migrations.map(({ name }) => na
 const SNAPSHOT = { database: DATABASE, name: "before-phase-2", generation: 1 };
 
 function declared(edits: PinEdit[] = []) {
-  return parseDeclared((parse(editPins(STACK, edits)) as { config: Record<string, unknown> }).config);
+  return parseConfig((parse(editPins(STACK, edits)) as { config: Record<string, unknown> }).config);
 }
 const pins = (edits: PinEdit[] = []): Pins => resolvePins(declared(edits), serviceCenter);
 const PHASE_2 = deployEdits(serviceCenter, "phase-2");
@@ -111,7 +111,7 @@ test("a deployment whose migrations failed half-way goes back by down scripts, a
   const edits = (halfMigrated: boolean, system = serviceCenter) => {
     const way = {
       definition: system,
-      declared: declared(),
+      config: declared(),
       pins: pins(),
       goal: { epoch: 1, pins: pins() },
       snapshots: [snapshot],
