@@ -16,8 +16,8 @@ import { Fence } from "./fence.ts";
 import { Flags } from "./flags.ts";
 import { Open } from "./open.ts";
 import { Plan } from "./plan.ts";
-import { Record } from "./record.ts";
-import { Resume } from "./resume.ts";
+import { Finalize } from "./finalize.ts";
+import { Start } from "./start.ts";
 import { Snapshots } from "./snapshots.ts";
 import { declarationsOf } from "../workloads/declarations.ts";
 import { withSetup } from "../workloads/setup.ts";
@@ -40,7 +40,7 @@ export interface RollbackStackArgs {
 /**
  * A system whose deployments can be taken back. Deploying, rolling back and undoing a rollback are the same graph, told by the pins:
  *
- *     plan → fence → snapshots → databases → constraints → flags, services → resume → verification → open → record
+ *     plan → fence → snapshots → databases → constraints → flags, services → start → verification → open → finalize
  *
  * The order is explicit: every resource depends on all of the step before.
  *
@@ -109,11 +109,11 @@ export class RollbackStack extends pulumi.ComponentResource {
     const services = Object.entries(pinned.services).map(
       ([service, pin]) => new Service(service, { site, epoch, service, pin }, after(...data)),
     );
-    const resume = new Resume("resume", { site, epoch, pins }, after(flags, ...services));
-    const verification = new Verification("verification", { site, epoch, pins }, after(resume));
+    const start = new Start("start", { site, epoch, pins }, after(flags, ...services));
+    const verification = new Verification("verification", { site, epoch, pins }, after(start));
     const open = new Open("open", { site, epoch, maintenance: args.pins.maintenance }, after(verification));
-    new Record(
-      "record",
+    new Finalize(
+      "finalize",
       { site, epoch, backups: config.backups, standby: config.standby, pinned: pinnedNames(args.pins), order: asked.order },
       after(open),
     );

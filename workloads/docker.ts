@@ -101,8 +101,8 @@ export class DockerTarget implements Target {
    * restart of the machine, and only then is anything removed.
    * @throws ImageMissingError, PortTakenError, ContainerNameTakenError, NeverHealthyError, DockerCommandError
    */
-  async resume(service: string, pin: ServicePin): Promise<string> {
-    if (this.isStatic(service)) return this.statics.resume();
+  async start(service: string, pin: ServicePin): Promise<string> {
+    if (this.isStatic(service)) return this.statics.start();
     const containers = await containersOf(this.site.stack, service);
     const slot = await this.slot(service, containers);
     const running = containers.filter((container) => container.running);

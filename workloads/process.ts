@@ -55,8 +55,8 @@ export class ProcessTarget implements Target {
     confirmStopped(processFolder(this.site), services);
   }
 
-  async resume(service: string, pin: ServicePin): Promise<string> {
-    if (this.isStatic(service)) return this.statics.resume();
+  async start(service: string, pin: ServicePin): Promise<string> {
+    if (this.isStatic(service)) return this.statics.start();
     const definition = serviceOf(this.definition, service);
     const observed = await this.observe(service);
     if (observed.running && !observed.asPinned(pin)) await this.stop(service);

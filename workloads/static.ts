@@ -47,7 +47,7 @@ export class StaticTarget implements Target {
 
   async confirmStopped(): Promise<void> {}
 
-  async resume(): Promise<string> {
+  async start(): Promise<string> {
     return "static";
   }
 

@@ -1,4 +1,4 @@
-/** Where a system's services run. A declarative engine alone cannot stop early and resume late, so a target can both. */
+/** Where a system's services run. A declarative engine alone cannot stop early and start late, so a target can both. */
 import type { ServicePin } from "../config/pins.ts";
 
 export interface Observation {
@@ -27,7 +27,7 @@ export interface Target {
   /** @throws when one still runs. */
   confirmStopped(services: string[]): Promise<void>;
   /** Starts what the pin says and waits until it is healthy; what runs as pinned is left alone. */
-  resume(service: string, pin: ServicePin): Promise<string>;
+  start(service: string, pin: ServicePin): Promise<string>;
   observe(service: string): Promise<Observation>;
   /** Last lines of the service's error log since it was started; with a mark, since that was made. */
   errorLog(service: string, lines: number, since?: number): Promise<string[]>;

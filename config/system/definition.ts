@@ -217,7 +217,7 @@ export interface SystemDefinition {
   /** Absolute path of the system's folder. */
   folder: string;
   services: Record<string, ServiceDefinition>;
-  /** Stop order, first to stop first; resume goes the other way round. Services that are not named stop last. */
+  /** Stop order, first to stop first; they start the other way round. Services that are not named stop last. */
   stopOrder: string[];
   databases: Record<string, DatabaseDefinition>;
   listeners: Record<string, ListenerDefinition>;

@@ -13,7 +13,7 @@ import { findViolations, tellViolations, violationCondition, type Violations } f
 import { atomically } from "./transaction.ts";
 
 /** What is written about a change, in its transaction. */
-export type Record = (result: "PASS" | "FAIL", notes: string, durationMs: number) => Promise<void>;
+export type ResultRecorder = (result: "PASS" | "FAIL", notes: string, durationMs: number) => Promise<void>;
 
 export interface Subject {
   table: string;
@@ -81,7 +81,7 @@ async function patiently(client: Client, work: () => Promise<void>): Promise<voi
 }
 
 /** @throws NotDroppedError */
-export async function dropConstraint(client: Client, { table, name }: Subject, record: Record): Promise<"already" | "dropped"> {
+export async function dropConstraint(client: Client, { table, name }: Subject, record: ResultRecorder): Promise<"already" | "dropped"> {
   const found = await findConstraint(client, table, name);
   if (found === null) return "already";
   try {
@@ -115,7 +115,7 @@ export async function enforceConstraint(
   client: Client,
   subject: Subject,
   { saved, validate, moveAway }: Enforcement,
-  record: Record,
+  record: ResultRecorder,
 ): Promise<"already" | "validated" | "added"> {
   const { table, name } = subject;
   const found = await usable(client, subject);

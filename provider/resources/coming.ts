@@ -8,10 +8,10 @@ const STEPS: (() => Promise<unknown>)[] = [
   // What is behind `fetch` is loaded when one of its names is first used.
   () => Promise.resolve(Headers),
   () => import("../../rollout/steps/data.ts"),
-  () => import("../../rollout/steps/resume.ts"),
+  () => import("../../rollout/steps/start.ts"),
   () => import("../../rollout/steps/verify.ts"),
   () => import("../../rollout/steps/open.ts"),
-  () => import("../../rollout/steps/record.ts"),
+  () => import("../../rollout/steps/finalize.ts"),
 ];
 
 /** Comes back at once. What cannot be loaded is told by the resource that needs it. */

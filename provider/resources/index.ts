@@ -8,8 +8,8 @@ import { fence } from "./fence.ts";
 import { flags } from "./flags.ts";
 import { open } from "./open.ts";
 import { plan } from "./plan.ts";
-import { record } from "./record.ts";
-import { resume } from "./resume.ts";
+import { finalize } from "./finalize.ts";
+import { start } from "./start.ts";
 import { snapshots } from "./snapshots.ts";
 import { trafficGate } from "./traffic-gate.ts";
 import { verification } from "./verification.ts";
@@ -25,8 +25,8 @@ export const RESOURCES = [
   constraints,
   flags,
   service,
-  resume,
+  start,
   verification,
   open,
-  record,
+  finalize,
 ] as unknown as readonly Resource[];

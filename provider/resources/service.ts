@@ -29,7 +29,7 @@ export const service: Resource<Inputs> = {
   diff: async (old, inputs) => Promise.resolve(canonical(old.pin) !== canonical(inputs.pin)),
   create: install,
   update: async (_old, inputs, call) => install(inputs, call),
-  /** Stopped it was by then, unless a first Resume was killed before the engine knew of it. */
+  /** Stopped it was by then, unless a first Start was killed before the engine knew of it. */
   delete: async ({ site, service: name }, call) => {
     await targetOf(site, await definitionOf(site))
       .stop(name)

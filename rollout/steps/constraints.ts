@@ -10,7 +10,7 @@ import {
   dropConstraint,
   enforceConstraint,
   unvalidateConstraint,
-  type Record as Recorder,
+  type ResultRecorder as Recorder,
 } from "../../databases/postgres/constraint-change.ts";
 import { quarantineRows, type Quarantined } from "../../databases/postgres/constraint-quarantine.ts";
 import { findConstraint, saveConstraint } from "../../databases/postgres/constraints.ts";

@@ -21,7 +21,7 @@ export async function reopenRefused(run: Run, plan: RolloutPlan): Promise<void> 
     const target = targetOf(run.site, run.definition);
     for (const service of [...plan.stop].reverse()) {
       const pin = from.services[service];
-      if (pin?.run === true) await target.resume(service, pin);
+      if (pin?.run === true) await target.start(service, pin);
     }
     setGate(run, from.maintenance);
   }

@@ -27,7 +27,7 @@ export async function beginAttempt(run: Run, pins: Pins, rollout: Rollout): Prom
 
 function startedBy({ runId }: Run, journal: JournalEntry[]): string[] {
   return journal.flatMap((entry) =>
-    entry.phase === "resume" && entry.runId === runId && entry.status === "finished" && isStart(entry.detail) ? [entry.detail.started] : [],
+    entry.phase === "start" && entry.runId === runId && entry.status === "finished" && isStart(entry.detail) ? [entry.detail.started] : [],
   );
 }
 
@@ -45,7 +45,7 @@ async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> 
   await step(run, "verify", `start ${services.join(", ")} once more after the attempt before`, async () => {
     for (const service of services) await target.stop(service);
     await target.confirmStopped(services);
-    for (const service of [...services].reverse()) await target.resume(service, pins.services[service]!);
+    for (const service of [...services].reverse()) await target.start(service, pins.services[service]!);
   });
 }
 

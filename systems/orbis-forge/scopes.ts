@@ -21,9 +21,9 @@ const PHASE_BUDGETS = {
   snapshot: 10 * MINUTE,
   data: 15 * MINUTE,
   install: 5 * MINUTE,
-  resume: 5 * MINUTE,
+  start: 5 * MINUTE,
   verify: 5 * MINUTE,
-  record: 15 * MINUTE,
+  finalize: 15 * MINUTE,
 };
 
 const CHECKS = [

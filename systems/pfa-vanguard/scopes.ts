@@ -10,7 +10,7 @@ const MINUTE = 60;
 const QUICK = { stopWorker: MINUTE, backend: 3 * MINUTE, health: 2 * MINUTE, frontend: 2 * MINUTE, announce: 2 * MINUTE };
 /** Steps of the full procedure, seconds. */
 const FULL = { stopAll: 2 * MINUTE, database: 10 * MINUTE, code: 5 * MINUTE, deploy: 8 * MINUTE, verify: 5 * MINUTE };
-const FULL_PHASES = { fence: FULL.stopAll, data: FULL.database, install: FULL.code, resume: FULL.deploy, verify: FULL.verify };
+const FULL_PHASES = { fence: FULL.stopAll, data: FULL.database, install: FULL.code, start: FULL.deploy, verify: FULL.verify };
 
 const BACKEND_CHECKS = [
   "worker-stopped",
@@ -33,7 +33,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     title: "Quick: code of all services, data and schema untouched",
     useWhen: "The deployment is clearly broken and its data is sound",
     budgetSeconds: 10 * MINUTE,
-    phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend + QUICK.frontend, verify: QUICK.health, record: QUICK.announce },
+    phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend + QUICK.frontend, verify: QUICK.health, finalize: QUICK.announce },
     pins: { release: "to", services: { worker: { run: "off" } }, data: "current", schema: "keep" },
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS, "banner"],
   },
@@ -57,7 +57,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     title: "Partial A: the sync worker stops, synchronisation is switched off, the system is read-only",
     useWhen: "Synchronisation is broken and everything else works",
     budgetSeconds: QUICK.stopWorker + QUICK.health + QUICK.announce,
-    phaseBudgets: { fence: QUICK.stopWorker, verify: QUICK.health, record: QUICK.announce },
+    phaseBudgets: { fence: QUICK.stopWorker, verify: QUICK.health, finalize: QUICK.announce },
     pins: {
       services: { worker: { run: "off" } },
       data: "current",
@@ -71,7 +71,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     title: "Partial B: backend code alone; the worker stops first",
     useWhen: "The API fails, and the newer frontend can work with the older API",
     budgetSeconds: QUICK.stopWorker + QUICK.backend + QUICK.health + QUICK.announce,
-    phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend, verify: QUICK.health, record: QUICK.announce },
+    phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend, verify: QUICK.health, finalize: QUICK.announce },
     pins: { services: { backend: { release: "to" }, worker: { run: "off" } }, data: "current", schema: "keep" },
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS],
   },
@@ -79,7 +79,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     title: "Partial C: frontend alone; nothing stops",
     useWhen: "The pages fail and the API works",
     budgetSeconds: QUICK.frontend + QUICK.health + QUICK.announce,
-    phaseBudgets: { install: QUICK.frontend, verify: QUICK.health, record: QUICK.announce },
+    phaseBudgets: { install: QUICK.frontend, verify: QUICK.health, finalize: QUICK.announce },
     pins: { services: { frontend: { release: "to" } }, data: "current", schema: "keep" },
     checks: ["health", "login", "read", ...FRONTEND_CHECKS],
   },

@@ -11,7 +11,7 @@ const MINUTE = 60;
 /** Time to act by class, seconds. */
 export const CLASS_SECONDS = { immediate: 5 * MINUTE, fast: 15 * MINUTE, planned: 60 * MINUTE };
 /** Sixtieths of the whole. */
-const SHARES = { fence: 10, snapshot: 5, data: 15, install: 5, resume: 12, verify: 10, open: 1, record: 2 };
+const SHARES = { fence: 10, snapshot: 5, data: 15, install: 5, start: 12, verify: 10, open: 1, finalize: 2 };
 
 function within(budgetSeconds: number): Pick<ScopeDefinition, "budgetSeconds" | "phaseBudgets" | "checks"> {
   const phaseBudgets = Object.fromEntries(Object.entries(SHARES).map(([phase, share]) => [phase, (budgetSeconds / 60) * share]));

@@ -45,6 +45,6 @@ export const PHASE_BUDGETS = {
   snapshot: DATABASE_STEPS.safetyBackup,
   data: PROCEDURE["database"]!.fastestSeconds - DATABASE_STEPS.stopTraffic - DATABASE_STEPS.safetyBackup - DATABASE_STEPS.verify / 2,
   install: PROCEDURE["application"]!.fastestSeconds + PROCEDURE["environment"]!.fastestSeconds,
-  resume: PROCEDURE["restart"]!.fastestSeconds / 2,
+  start: PROCEDURE["restart"]!.fastestSeconds / 2,
   verify: PROCEDURE["restart"]!.fastestSeconds / 2 + DATABASE_STEPS.verify / 2,
 };

@@ -28,7 +28,7 @@ const SMOKE_CHECKS = [
 ];
 const EVERYTHING = [...DATA_CHECKS, ...ENVIRONMENT_CHECKS, ...SMOKE_CHECKS, "triggers-functioning", "error-log"];
 
-const { plan, fence, install, resume } = PHASE_BUDGETS;
+const { plan, fence, install, start } = PHASE_BUDGETS;
 
 export const scopes: Record<string, ScopeDefinition> = {
   full: {
@@ -56,7 +56,7 @@ export const scopes: Record<string, ScopeDefinition> = {
       plan,
       fence,
       install: PROCEDURE["application"]!.fastestSeconds - fence,
-      resume,
+      start,
       verify: PROCEDURE["restart"]!.fastestSeconds / 2,
     },
     pins: { services: { app: { release: "to" } }, data: "current", schema: "keep" },
@@ -70,7 +70,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     phaseBudgets: {
       plan,
       install: install - PROCEDURE["application"]!.fastestSeconds,
-      resume,
+      start,
       verify: PROCEDURE["restart"]!.fastestSeconds / 2,
     },
     pins: { services: { app: { config: "ledger" } }, data: "current", schema: "keep" },

@@ -36,7 +36,7 @@ const CHECKS = [
 ];
 
 function budgets(seconds: number): Record<string, number> {
-  return { fence: seconds / 8, snapshot: seconds / 8, data: seconds / 2, resume: seconds / 16, verify: seconds / 8 };
+  return { fence: seconds / 8, snapshot: seconds / 8, data: seconds / 2, start: seconds / 16, verify: seconds / 8 };
 }
 
 function level(title: string, useWhen: string, budgetSeconds: number, names: readonly string[]): ScopeDefinition {

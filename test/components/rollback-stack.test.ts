@@ -125,10 +125,10 @@ describe("the graph of one update", () => {
         "Service backend",
         "Service frontend",
         "Service worker",
-        "Resume resume",
+        "Start start",
         "Verification verification",
         "Open open",
-        "Record record",
+        "Finalize finalize",
       ].sort(),
     );
     const own = all.filter(({ name }) => name !== "shop");
@@ -158,10 +158,10 @@ describe("the graph of one update", () => {
       backend: ["fence", "pfa", "snapshots"],
       worker: ["fence", "pfa", "snapshots"],
       frontend: ["fence", "pfa", "snapshots"],
-      resume: ["backend", "fence", "flags", "frontend", "worker"],
-      verification: ["fence", "resume"],
+      start: ["backend", "fence", "flags", "frontend", "worker"],
+      verification: ["fence", "start"],
       open: ["fence", "verification"],
-      record: ["fence", "open"],
+      finalize: ["fence", "open"],
     });
   });
 
@@ -203,7 +203,7 @@ describe("the graph of one update", () => {
       plan: { action: { kind: "none" }, up: args.definition.databases["pfa"]!.migrations.map(({ name }) => name) },
     });
     expect(inputs("backend")).toMatchObject({ service: "backend", pin: args.pins.services["backend"] });
-    for (const name of ["plan", "fence", "resume", "verification"])
+    for (const name of ["plan", "fence", "start", "verification"])
       expect(JSON.parse(inputs(name)["pins"] as string), name).toEqual(withSetup(args.pins, args.site, args.definition));
   });
 

@@ -173,7 +173,7 @@ test("newWrites: reapply, killed after the cut-over: rows written since stand in
   expect(clashes.join("\n")).toMatch(/pfa_records.*constraint violated.*older/);
   // In the fence: before users, and before the checks.
   const order = journal.filter(({ status }) => status === "finished").map(({ phase, step }) => `${phase} ${step}`);
-  expect(order.indexOf("data put rows back into pfa")).toBeLessThan(order.findIndex((step) => step.startsWith("resume")));
+  expect(order.indexOf("data put rows back into pfa")).toBeLessThan(order.findIndex((step) => step.startsWith("start")));
   const checks = journal.findLast(({ step }) => step === "results")?.detail as { name: string; status: string; detail: string }[];
   expect(checks.find(({ name }) => name === "count")).toMatchObject({
     status: "passed",

@@ -162,7 +162,7 @@ describe("a migration that fails half-way", () => {
         epoch,
         "fence",
         ...(did[epoch] ?? ["snapshot", "data", "install"]),
-        "resume",
+        "start",
         "verify",
       ]);
       // What users waited for is at least what was done meanwhile, by the clock of the journal.
@@ -184,7 +184,7 @@ test("a process that never gets healthy: the previous version runs again", async
   const outcome = await deploy("v4.2.0", "--from", folder, "--schema", SYNC_MIGRATION);
   await expectBack("v4.1.0", "v4.2.0", outcome);
   expect(outcome.json.failure).toMatch(/defect of this build/);
-  expect(outcome.json.phases.find(({ name }) => name === "resume")?.status).toBe("failed");
+  expect(outcome.json.phases.find(({ name }) => name === "start")?.status).toBe("failed");
 });
 
 test("a verification that fails: the previous version runs again, and users never saw the new one", async () => {
@@ -218,7 +218,7 @@ test("`--on-failure stop` leaves the gate closed and says what to run; pinning t
   expect((await stand.ask("/health")).status).toBe(503);
   expect(stand.text()).toMatch(/backout:release: v4\.2\.0\n/);
   const status = await stand.verb<{ rollout: { unfinished: boolean; failure: string } }>("status");
-  expect(status.json.rollout).toMatchObject({ unfinished: true, failure: expect.stringMatching(/^resume: /) as string });
+  expect(status.json.rollout).toMatchObject({ unfinished: true, failure: expect.stringMatching(/^start: /) as string });
 
   stand.write(text);
   await stand.upWell();

@@ -242,7 +242,7 @@ describe("turns red for", () => {
 
   test("a quarantine that is dropped early", async () => {
     project = await makeProject();
-    const { code, failed } = await project.heldDrill("record.after", async (site) => {
+    const { code, failed } = await project.heldDrill("finalize.after", async (site) => {
       const name = await quarantineOf(site);
       await sql(site, "postgres", `DROP DATABASE ${quote(name)} WITH (FORCE)`);
     });
@@ -252,7 +252,7 @@ describe("turns red for", () => {
 
   test("an empty export, although the record says it is as it should be", async () => {
     project = await makeProject();
-    const { code, failed } = await project.heldDrill("record.after", async (site) => {
+    const { code, failed } = await project.heldDrill("finalize.after", async (site) => {
       const files = filesBelow(join(site.home, "exports")).filter((path) => /\.(jsonl|csv)$/.test(path));
       expect(files.length).toBeGreaterThan(0);
       for (const file of files) truncateSync(file);
@@ -265,7 +265,7 @@ describe("turns red for", () => {
 
   test("one row changed in the restored data", async () => {
     project = await makeProject();
-    const { code, failed, json } = await project.heldDrill("record.after", async (site) => {
+    const { code, failed, json } = await project.heldDrill("finalize.after", async (site) => {
       const update =
         "UPDATE pfa_records SET description = description || ' ' WHERE pfa_id = (SELECT max(pfa_id) FROM pfa_records WHERE source = 'import') RETURNING pfa_id";
       expect((await sql(site, liveName(site, "pfa"), update)).rows).toHaveLength(1);

@@ -58,7 +58,7 @@ test("`destroy` ends what such a deployment started", async () => {
 });
 
 test.each(["provider", "cli"] as const)("`destroy` ends what one started whose %s was killed half-way", async (victim) => {
-  const { provider } = await stand.interrupt(stepPoint("resume", "worker v3.0.1", "before"), victim);
+  const { provider } = await stand.interrupt(stepPoint("start", "worker v3.0.1", "before"), victim);
   await until("the provider is gone", () => !isRunning(provider));
   expect(stand.pids().backend).not.toBeNull();
   stand.removeStaleLocks();
@@ -71,14 +71,14 @@ test("a pin that works brings it up, and the next update finds nothing to do", a
   const { code, json, stderr } = await stand.verb<DeployOutcome>("deploy", "v3.0.1", "--yes");
   expect(code, stderr).toBe(1);
   expect(json).toMatchObject({ ok: false, refused: false, from: null, rolledBack: null });
-  expect(json.failure).toMatch(/^resume: worker v3\.0\.1 failed: [^]*defect of this build[^]*The gate stays closed/);
+  expect(json.failure).toMatch(/^start: worker v3\.0\.1 failed: [^]*defect of this build[^]*The gate stays closed/);
   expectHalf();
   // The same again is tried again, not called unchanged.
   const same = await stand.up();
   expect(same.code).not.toBe(0);
   expect(same.output).toContain("defect of this build");
   const { output } = await stand.preview([{ path: ["release"], value: "v3.0.0" }]);
-  expect(output).toMatch(/backout:index:Resume: \(update\)/);
+  expect(output).toMatch(/backout:index:Start: \(update\)/);
   await stand.upWell();
   expect(await stand.version()).toBe("v3.0.0");
   expect(await stand.frontendVersion()).toBe("v3.0.0");

@@ -51,7 +51,7 @@ describe("a rollback that failed", () => {
   });
 
   test("a fresh environment serves the data of the snapshot, and the one that failed is left closed", async () => {
-    await stand.interrupt("resume.before", "provider", PINS.restore("before-v4.0.0@1"));
+    await stand.interrupt("start.before", "provider", PINS.restore("before-v4.0.0@1"));
     const { code, json, stderr } = await stand.verb<RollbackOutcome>(
       "rollback",
       "--alternative",

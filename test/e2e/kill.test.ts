@@ -68,7 +68,7 @@ function leftovers(): string[] {
 describe("the first deployment", () => {
   for (const [point, victim] of [
     ["data.before", "cli"],
-    ["resume.after", "provider"],
+    ["start.after", "provider"],
   ] satisfies [string, Victim][])
     test(`${victim} killed at ${point}: the same command again deploys`, async () => {
       const { provider } = await stand.interrupt(point, victim);
@@ -317,7 +317,7 @@ describe("a restore", () => {
   test("the user's own command again, at once after the command line was killed: it removes the state's lock, says so, and goes on", async () => {
     const begun = await forward();
     try {
-      const standing = await stand.hold("resume.before", PINS.restore(begun.snapshot), "typed");
+      const standing = await stand.hold("start.before", PINS.restore(begun.snapshot), "typed");
       standing.kill("cli");
       await standing.exited;
       standing.go();

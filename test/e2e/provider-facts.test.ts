@@ -85,7 +85,7 @@ describe("under the real engine", () => {
       steps: { op: string; urn: string }[];
       diagnostics: { urn?: string; severity: string; message: string }[];
     };
-    expect(steps.filter(({ op }) => op === "create").map(({ urn }) => urn.split("::").at(-1))).toContain("record");
+    expect(steps.filter(({ op }) => op === "create").map(({ urn }) => urn.split("::").at(-1))).toContain("finalize");
     // Check ran: only it looks for the database and says so, beside the resource.
     expect(
       diagnostics

@@ -238,7 +238,7 @@ test("the database alone: all five are stopped in order before it is touched and
   const { stopped } = journal[at(/^stop and confirm/)]!.detail as { stopped: string[] };
   expect(stopped.map((line) => line.split(":")[0])).toEqual(radiationHealth.stopOrder);
   expect(at(/^stop and confirm/)).toBeLessThan(at(/^cut over/));
-  expect(at(/^cut over/)).toBeLessThan(journal.findIndex(({ phase }) => phase === "resume"));
+  expect(at(/^cut over/)).toBeLessThan(journal.findIndex(({ phase }) => phase === "start"));
   expect(await stand.inside(quarantine!, "SELECT 1 FROM dose_readings WHERE raw_usv = 4000")).toHaveLength(1);
   const file = exported.find(({ path }) => /dose_readings[^/]*\.jsonl$/.test(path))!;
   expect(readFileSync(file.path, "utf8")).toContain('"raw_usv":"4000"');

@@ -36,9 +36,9 @@ describe("PostgreSQL", () => {
     "plan.before",
     PROTECT("before"),
     "fence.after",
-    stepPoint("resume", "backend v3.0.0", "after"),
+    stepPoint("start", "backend v3.0.0", "after"),
     "open.after",
-    "record.before",
+    "finalize.before",
   ])("a rollback killed at %s, typed again, goes on with exactly that; once more it is unchanged", async (point) => {
     await stand.upWell(PINS.forward);
     await stand.killVerb(point, "rollback", ...QUICK);
@@ -72,7 +72,7 @@ describe("PostgreSQL", () => {
   });
 
   test("another goal is refused while one is on its way, and says what goes on with it", async () => {
-    await stand.killVerb("resume.before", "rollback", ...QUICK);
+    await stand.killVerb("start.before", "rollback", ...QUICK);
     const other = await stand.verb<Failed>("rollback", "--to", "v2.9.0", "--scope", "restore", "--yes");
     expect(other.code).toBe(3);
     expect(other.json.error.message).toMatch(/rollback --scope quick --stack e2e` is unfinished: .*To go on with it run `.*--anew/);
@@ -155,7 +155,7 @@ describe("PostgreSQL", () => {
   });
 
   test("a deployment that loses its provider once it has opened stays: nothing is blocked, and the advised update ends it", async () => {
-    const lost = await stand.verbLosingProvider<DeployOutcome>("record.before", "deploy", "v4.0.0", "--yes");
+    const lost = await stand.verbLosingProvider<DeployOutcome>("finalize.before", "deploy", "v4.0.0", "--yes");
     expect(lost.code, lost.stderr).toBe(1);
     expect(lost.json).toMatchObject({ ok: false, rolledBack: null, refused: false, state: "open" });
     expect(lost.json.failure).toMatch(/It has opened: users are let in\. .*Run `\S.* up --stack e2e`/);
@@ -172,7 +172,7 @@ describe("PostgreSQL", () => {
 
   test("a restore whose record was not closed, followed by something else: the next update exports what it set aside", async () => {
     await stand.insertWell("N-1");
-    const lost = await stand.verbLosingProvider<RollbackOutcome>("record.before", "rollback", "--scope", "restore", "--yes");
+    const lost = await stand.verbLosingProvider<RollbackOutcome>("finalize.before", "rollback", "--scope", "restore", "--yes");
     expect(lost.json.failure, lost.stderr).toMatch(/It has opened: users are let in/);
     const { epoch } = (await stand.last())!;
     await stand.upWell(PINS.forward);
@@ -215,10 +215,10 @@ describe("PostgreSQL", () => {
     beforeAll(async () => void (await stand.upWell(PINS.forward)));
 
     test.each([
-      ["v5.0.0", stepPoint("resume", "backend v5.0.0", "before")],
-      ["v5.1.0", stepPoint("resume", "backend v4.0.0", "after")],
+      ["v5.0.0", stepPoint("start", "backend v5.0.0", "before")],
+      ["v5.1.0", stepPoint("start", "backend v4.0.0", "after")],
       ["v5.2.0", "open.before"],
-      ["v5.3.0", "record.before"],
+      ["v5.3.0", "finalize.before"],
     ])("%s killed at %s, typed again: the way back ends at what opened last", async (version, point) => {
       stand.pin([{ path: ["blocked"], value: undefined }]);
       await bad(version);
@@ -262,7 +262,7 @@ describe("SQLite", () => {
   });
   afterAll(() => stand?.destroy());
 
-  test.each(["fence.after", stepPoint("resume", "app v2.4.0", "after")])(
+  test.each(["fence.after", stepPoint("start", "app v2.4.0", "after")])(
     "a rollback killed at %s, typed again, does not go one release too far and does not block the good one",
     async (point) => {
       const deployed = await stand.verb("deploy", "phase-3.0.0", "--yes", "--reason", "test");

@@ -31,7 +31,7 @@ test("deployed, failed, rolled back, previewed, reported: no secret anywhere but
     const [snapshot] = await stand.snapshots();
     const restore = PINS.restore(`${snapshot!.name}@${snapshot!.generation}`);
     await say(stand.preview(restore, "--json"));
-    await stand.interrupt("resume.before", "provider").then(({ output }) => outputs.push(output));
+    await stand.interrupt("start.before", "provider").then(({ output }) => outputs.push(output));
     await say(stand.up());
     for (const verb of ["status", "history", "verify", "preview"]) {
       const { json, stderr } = await stand.verb(verb);

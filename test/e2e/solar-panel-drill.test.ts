@@ -13,7 +13,7 @@ afterEach(async () => {
 
 test("a constraint that is reported dropped and is there again", async () => {
   project = await makeProject({ system: "solar-panel" });
-  const { code, failed, json } = await project.heldDrill("resume.before", async (site) => {
+  const { code, failed, json } = await project.heldDrill("start.before", async (site) => {
     const trigger = "CREATE CONSTRAINT TRIGGER station_progression AFTER INSERT ON stations FOR EACH ROW EXECUTE FUNCTION touch_row()";
     const same =
       "CREATE CONSTRAINT TRIGGER station_progression AFTER INSERT OR UPDATE ON panels FOR EACH ROW EXECUTE FUNCTION check_station_progression()";

@@ -56,7 +56,7 @@ describe("1 the gate that never opens again", () => {
       await stand.insertWell(fresh());
     });
 
-  for (const point of ["fence.after", "resume.before"])
+  for (const point of ["fence.after", "start.before"])
     test(`a deployment fails at ${point}; the old release is pinned again`, async () => {
       await stand.upWell([...PINS.forward, { path: ["release"], value: "v3.0.0" }]);
       const row = fresh();
@@ -234,7 +234,7 @@ test("8 check is not free: rows are compared when a pin changes, and not otherwi
 describe("9 an update of one resource", () => {
   test.each([
     ["a service", "**frontend", [{ path: ["services", "frontend", "release"], value: "v3.0.0" }], "frontend"],
-    ["what runs", "**resume", [{ path: ["services", "worker", "run"], value: "off" }], "resume"],
+    ["what runs", "**start", [{ path: ["services", "worker", "run"], value: "off" }], "start"],
   ] satisfies [string, string, PinEdit[], string][])("%s is refused: it would pass the fence by", async (_what, target, edits, what) => {
     await stand.upWell(PINS.forward);
     const before = stand.pids();

@@ -118,8 +118,8 @@ describe("secrets", () => {
         () => expect.unreachable(`${type} was made`),
         (error: unknown) => error,
       );
-    const kept = keptOf(await failed("Resume"));
-    expect(kept).toMatchObject({ id: "resume", properties: { epoch: 1, site: { server: { password: secret(PASSWORD) } } } });
+    const kept = keptOf(await failed("Start"));
+    expect(kept).toMatchObject({ id: "start", properties: { epoch: 1, site: { server: { password: secret(PASSWORD) } } } });
     expect(kept?.reasons).toEqual([expect.stringContaining("127.0.0.1")]);
     expect(plainText(kept)).not.toContain(PASSWORD);
     // What leaves nothing running is forgotten: the next update makes it.

@@ -96,7 +96,7 @@ describe("with a Docker daemon", () => {
     const [v1, v2] = [pinOf("v1", importImage("v1")), pinOf("v2", importImage("v2"))];
     await target.prepare("api", v1);
     expect(await target.install("api", v1)).toBe("v1 already here");
-    expect(await target.resume("api", v1)).toBe("started");
+    expect(await target.start("api", v1)).toBe("started");
     expect(await health(site)).toMatchObject({
       release: "v1",
       database: `postgresql://backout_shop_shop_test_services:${secretOf(site, "database")}@host.docker.internal:5432/shop`,
@@ -104,19 +104,19 @@ describe("with a Docker daemon", () => {
     });
     const first = await target.observe("api");
     expect(first.running && first.asPinned(v1) && !first.asPinned(v2)).toBe(true);
-    expect(await target.resume("api", v1)).toBe("already");
+    expect(await target.start("api", v1)).toBe("already");
     expect((await target.observe("api")).pid).toBe(first.pid);
     expect(await target.errorLog("api", 5)).toEqual(["as v1"]);
     await expect(target.confirmStopped(["api"])).rejects.toThrow(ContainersRunningError);
 
-    expect(await target.resume("api", v2)).toBe("started");
+    expect(await target.start("api", v2)).toBe("started");
     expect((await health(site))["release"]).toBe("v2");
     expect(await target.stop("api")).toBe("terminated");
     expect(await target.stop("api")).toBe("already stopped");
     await target.confirmStopped(["api"]);
     await expect(health(site)).rejects.toThrow();
 
-    expect(await target.resume("api", v1)).toBe("started");
+    expect(await target.start("api", v1)).toBe("started");
     expect((await health(site))["release"]).toBe("v1");
     const names = docker("ps", "--all", "--format", '{{.Names}} {{.Label "backout.release"}}', "--filter", `label=backout.stack=${STACK}`)
       .split("\n")
@@ -135,7 +135,7 @@ describe("with a Docker daemon", () => {
   it("kills what does not end on its own, after the grace", async (context) => {
     needsDocker(context);
     const target = new DockerTarget(await newSite({ stack: STACK }), shop({ stopGraceMs: 1_000 }));
-    await target.resume("api", pinOf("v1-deaf", importImage("deaf")));
+    await target.start("api", pinOf("v1-deaf", importImage("deaf")));
     expect(await target.stop("api")).toBe("killed");
     await target.confirmStopped(["api"]);
   });
@@ -145,11 +145,11 @@ describe("with a Docker daemon", () => {
     const site = await newSite({ stack: STACK });
     const target = new DockerTarget(site, shop());
     const image = importImage("bad");
-    const failed = target.resume("api", pinOf("v1-bad", image));
+    const failed = target.start("api", pinOf("v1-bad", image));
     await expect(failed).rejects.toThrow(NeverHealthyError);
     await expect(failed).rejects.toThrow(/has ended with code 3.*cannot start/s);
     expect((await target.observe("api")).running).toBe(false);
-    expect(await target.resume("api", pinOf("v1", image))).toBe("started");
+    expect(await target.start("api", pinOf("v1", image))).toBe("started");
     expect((await health(site))["release"]).toBe("v1");
   });
 });

@@ -112,7 +112,7 @@ describe("check", () => {
     const docker = fakeDocker({ images: all, containers: [foreign] });
     const target = new DockerTarget(await newSite(), shop());
     await expect(target.check("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(ContainerNameTakenError);
-    await expect(target.resume("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(/docker rename 990000000000/);
+    await expect(target.start("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(/docker rename 990000000000/);
     expect(docker.state().containers).toEqual([foreign]);
   });
 
@@ -159,7 +159,7 @@ describe("stop", () => {
   it("does not take Docker's word for it", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("api", pinOf("v1", IMAGE.v1));
+    await target.start("api", pinOf("v1", IMAGE.v1));
     docker.set({ stopIsIgnored: true });
     await expect(target.stop("api")).rejects.toThrow(ContainersRunningError);
     await expect(target.confirmStopped(["worker", "api"])).rejects.toThrow(/container "shop-test-api" .*docker kill shop-test-api/);
@@ -168,9 +168,9 @@ describe("stop", () => {
   it("says how it ended, and gives the grace", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("worker", pinOf("v1", IMAGE.worker));
+    await target.start("worker", pinOf("v1", IMAGE.worker));
     expect(await target.stop("worker")).toBe("terminated");
-    await target.resume("worker", pinOf("v1", IMAGE.worker));
+    await target.start("worker", pinOf("v1", IMAGE.worker));
     docker.set({ stopKills: true });
     expect(await target.stop("worker")).toBe("killed");
     expect(
@@ -184,7 +184,7 @@ describe("stop", () => {
   it("stops what runs under another name, too", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("api", pinOf("v1", IMAGE.v1));
+    await target.start("api", pinOf("v1", IMAGE.v1));
     docker.set({ containers: docker.state().containers.map((container) => ({ ...container, name: "by-hand" })) });
     await expect(target.confirmStopped(["api"])).rejects.toThrow(/by-hand/);
     expect(await target.stop("api")).toBe("terminated");
@@ -193,7 +193,7 @@ describe("stop", () => {
   it("touches nothing of another service or stack", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("worker", pinOf("v1", IMAGE.worker));
+    await target.start("worker", pinOf("v1", IMAGE.worker));
     const other = new DockerTarget(await newSite({ stack: "shop" }), shop());
     expect(await target.stop("api")).toBe("already stopped");
     expect(await other.stop("worker")).toBe("already stopped");
@@ -201,13 +201,13 @@ describe("stop", () => {
   });
 });
 
-describe("resume", () => {
+describe("start", () => {
   it("starts what is pinned, waits until it is healthy, and only then lets it come back by itself", async () => {
     const docker = fakeDocker({ images: all });
     const site = await newSite();
     const target = new DockerTarget(site, shop());
     const pin = pinOf("v1", IMAGE.v1);
-    expect(await target.resume("api", pin)).toBe("started");
+    expect(await target.start("api", pin)).toBe("started");
     const container = docker.named("shop-test-api")!;
     expect(container).toMatchObject({ image: IMAGE.v1, running: true, restart: "unless-stopped" });
     expect(container.labels).toEqual({
@@ -230,7 +230,7 @@ describe("resume", () => {
     const docker = fakeDocker({ images: all });
     const site = await newSite();
     const before = readdirSync(tmpdir()).filter((name) => name.startsWith("backout-env-"));
-    await new DockerTarget(site, shop()).resume("api", pinOf("v1", IMAGE.v1));
+    await new DockerTarget(site, shop()).start("api", pinOf("v1", IMAGE.v1));
     const token = secretOf(site, "token");
     const password = secretOf(site, "database");
     expect(docker.named("shop-test-api")?.environment).toEqual({
@@ -251,19 +251,19 @@ describe("resume", () => {
   it("leaves alone what runs as pinned", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("api", pinOf("v1", IMAGE.v1));
+    await target.start("api", pinOf("v1", IMAGE.v1));
     const { id, pid } = docker.named("shop-test-api")!;
-    expect(await target.resume("api", pinOf("v1", IMAGE.v1))).toBe("already");
+    expect(await target.start("api", pinOf("v1", IMAGE.v1))).toBe("already");
     expect(docker.named("shop-test-api")).toMatchObject({ id, pid });
   });
 
   it("replaces what runs otherwise: the new one is made before the old one is stopped, and the old one is kept", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("api", pinOf("v1", IMAGE.v1));
+    await target.start("api", pinOf("v1", IMAGE.v1));
     const old = docker.named("shop-test-api")!;
     const earlier = docker.calls().length;
-    expect(await target.resume("api", pinOf("v2", IMAGE.v2))).toBe("started");
+    expect(await target.start("api", pinOf("v2", IMAGE.v2))).toBe("started");
     const order = words(docker).slice(earlier);
     expect(order.filter((word) => ["create", "stop", "rename", "start", "update", "rm"].includes(word))).toEqual([
       "create",
@@ -290,11 +290,11 @@ describe("resume", () => {
       ["v2", IMAGE.v2],
       ["v1", IMAGE.v1],
     ] as const)
-      await target.resume("api", pinOf(release, image));
+      await target.start("api", pinOf(release, image));
     expect(docker.state().containers.map(({ image }) => image)).toEqual([IMAGE.v2, IMAGE.v1]);
     // Stopped by a fence that left its pin as it was.
     await target.stop("api");
-    await target.resume("api", pinOf("v1", IMAGE.v1));
+    await target.start("api", pinOf("v1", IMAGE.v1));
     expect(docker.state().containers.map(({ image, running }) => [image, running])).toEqual([
       [IMAGE.v2, false],
       [IMAGE.v1, true],
@@ -304,9 +304,9 @@ describe("resume", () => {
   it("leaves the old container as it was where the new one cannot be created", async () => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("api", pinOf("v1", IMAGE.v1));
+    await target.start("api", pinOf("v1", IMAGE.v1));
     docker.set({ fails: { create: "Error response from daemon: no space left on device" } });
-    const failed = target.resume("api", pinOf("v2", IMAGE.v2));
+    const failed = target.start("api", pinOf("v2", IMAGE.v2));
     await expect(failed).rejects.toThrow(DockerCommandError);
     await expect(failed).rejects.toThrow(/no space left on device/);
     expect(docker.state().containers).toMatchObject([{ name: "shop-test-api", image: IMAGE.v1, running: true }]);
@@ -315,11 +315,11 @@ describe("resume", () => {
   it.each(["rename", "start", "update"])("goes on from a run that was killed before its %s", async (word) => {
     const docker = fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop());
-    await target.resume("api", pinOf("v1", IMAGE.v1));
+    await target.start("api", pinOf("v1", IMAGE.v1));
     docker.set({ fails: { [word]: "interrupted" } });
-    await expect(target.resume("api", pinOf("v2", IMAGE.v2))).rejects.toThrow(/interrupted/);
+    await expect(target.start("api", pinOf("v2", IMAGE.v2))).rejects.toThrow(/interrupted/);
     docker.set({ fails: {} });
-    await target.resume("api", pinOf("v2", IMAGE.v2));
+    await target.start("api", pinOf("v2", IMAGE.v2));
     expect(
       docker
         .state()
@@ -333,17 +333,17 @@ describe("resume", () => {
   it("tells why a container that exits at once never became healthy, and does not let it come back", async () => {
     const docker = fakeDocker({ images: all, exitsAtOnce: 3 });
     const target = new DockerTarget(await newSite(), shop());
-    const failed = target.resume("api", pinOf("v1", IMAGE.v1));
+    const failed = target.start("api", pinOf("v1", IMAGE.v1));
     await expect(failed).rejects.toThrow(NeverHealthyError);
     await expect(failed).rejects.toThrow(/"api" has ended with code 3.*err 5/s);
     expect(docker.named("shop-test-api")?.restart).toBe("no");
-    await expect(target.resume("worker", pinOf("v1", IMAGE.worker))).rejects.toThrow(/"worker" has ended with code 3/);
+    await expect(target.start("worker", pinOf("v1", IMAGE.worker))).rejects.toThrow(/"worker" has ended with code 3/);
   });
 
   it("tells what answered instead of the health it waits for", async () => {
     fakeDocker({ images: all });
     const target = new DockerTarget(await newSite(), shop({ health: { path: "/health", body: "never", timeoutMs: 300 } }));
-    await expect(target.resume("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(/did not become healthy.*200 \{"status":"ok"\}.*err 5/s);
+    await expect(target.start("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(/did not become healthy.*200 \{"status":"ok"\}.*err 5/s);
   });
 
   it("names who holds the port", async () => {
@@ -352,7 +352,7 @@ describe("resume", () => {
     const holder = createServer();
     await new Promise<void>((resolve) => holder.listen(site.ports["api"], "127.0.0.1", resolve));
     try {
-      await expect(new DockerTarget(site, shop()).resume("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(PortTakenError);
+      await expect(new DockerTarget(site, shop()).start("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(PortTakenError);
       expect(words(docker)).not.toContain("start");
     } finally {
       await new Promise((resolve) => holder.close(resolve));
@@ -372,7 +372,7 @@ describe("static services", () => {
       await target.check("site", pin);
       expect(await target.install("site", pin)).toMatch(/^v1 (?:already )?published$/);
       expect(await target.stop("site")).toBe("static");
-      expect(await target.resume("site", pin)).toBe("static");
+      expect(await target.start("site", pin)).toBe("static");
       const observed = await target.observe("site");
       expect(observed).toMatchObject({ running: true, release: "v1", pid: null });
       expect(observed.asPinned(pin)).toBe(true);

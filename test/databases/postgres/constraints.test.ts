@@ -8,7 +8,7 @@ import {
   NotDroppedError,
   enforceConstraint,
   unvalidateConstraint,
-  type Record as Recorder,
+  type ResultRecorder as Recorder,
 } from "../../../databases/postgres/constraint-change.ts";
 import { quarantineRows } from "../../../databases/postgres/constraint-quarantine.ts";
 import {

@@ -102,7 +102,7 @@ test("a rollback that fails as a process is finished as a container of the image
     await expect(alternative("container")).rejects.toThrow(/nothing failed that an alternative would finish/);
     writeFileSync(join(folder, "broken"), "");
     const failed = await to({ path: ["release"], value: "v1" });
-    expect(failed).toMatchObject({ ok: false, refused: false, failure: expect.stringMatching(/^resume: api v1 failed/) as string });
+    expect(failed).toMatchObject({ ok: false, refused: false, failure: expect.stringMatching(/^start: api v1 failed/) as string });
     expect(await served()).toBe(503);
     expect(otherWays(await opened()).map((way) => way.split("  ")[0])).toEqual([
       "npx backout rollback --stack test --alternative tag",

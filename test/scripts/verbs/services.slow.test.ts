@@ -200,7 +200,7 @@ describe("services stay up", () => {
   test("a crashed service that an update starts again on an open stack has to stay up, too", async () => {
     process.kill((await pid("api"))!, "SIGKILL");
     say("ends-after-ms-v1.0.0", "1000");
-    expect((await up()).failure).toMatch(/^resume: services stay up failed: api was healthy when it was started and has ended since/);
+    expect((await up()).failure).toMatch(/^start: services stay up failed: api was healthy when it was started and has ended since/);
     unsay("ends-after-ms-v1.0.0");
     expect(await up()).toMatchObject({ ok: true, failure: null });
     expect(await served()).toBe(200);
@@ -212,7 +212,7 @@ describe("what a service is started with", () => {
     say("wrong.ts", definitionText(folder, `DATABASE_URL: "/nowhere/shopp.db"`));
     say("corrected.ts", definitionText(folder, URL));
     expect((await up(release("v2.0.0"), { path: ["definition"], value: "wrong.ts" })).failure).toMatch(
-      /^resume: api v2\.0\.0 failed: .*503 no database/,
+      /^start: api v2\.0\.0 failed: .*503 no database/,
     );
     const sick = await pid("api");
     expect(await up({ path: ["definition"], value: "corrected.ts" })).toMatchObject({ ok: true, failure: null });

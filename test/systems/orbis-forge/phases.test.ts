@@ -16,11 +16,11 @@ test("the seven phases begin and end where the plan says, and each phase of a ro
     [day, 7 * day],
   ]);
   const { scopes } = await loadSystem("orbis-forge");
-  const { fence, snapshot, data, install, resume, verify, record } = scopes["full"]!.phaseBudgets;
+  const { fence, snapshot, data, install, start, verify, finalize } = scopes["full"]!.phaseBudgets;
   const [protection, assessment, restoration, application, governance] = SEVEN_PHASES.map(
     ({ fromMinute, toMinute }) => (toMinute - fromMinute) * MINUTE,
   );
-  expect([fence, snapshot, data, install! + resume! + verify!, record]).toEqual([
+  expect([fence, snapshot, data, install! + start! + verify!, finalize]).toEqual([
     protection,
     assessment,
     restoration,

@@ -3,7 +3,7 @@ import type { JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
 
-export interface ResumeArgs {
+export interface StartArgs {
   /** Where the stack lives. */
   site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
@@ -13,10 +13,10 @@ export interface ResumeArgs {
 }
 
 /** Makes every service run that should run, and none that should not. */
-export class Resume extends pulumi.CustomResource {
+export class Start extends pulumi.CustomResource {
   declare readonly services: pulumi.Output<unknown>;
 
-  constructor(name: string, args: ResumeArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:Resume", name, { ...args, services: undefined }, opts);
+  constructor(name: string, args: StartArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Start", name, { ...args, services: undefined }, opts);
   }
 }

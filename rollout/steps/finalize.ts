@@ -17,7 +17,7 @@ export type Exported = ExportFile;
 /** Rollouts that were interrupted one after another; nobody makes more of them. */
 const LOOK_BACK = 20;
 
-export async function record(
+export async function finalize(
   run: Run,
   keep: StackConfig["backups"],
   standby: StackConfig["standby"],
@@ -34,7 +34,7 @@ export async function record(
   const moved = await exportMoved(run, rollout);
   await step(
     run,
-    "record",
+    "finalize",
     "retention",
     () => applyRetention(run, keep, pinned, order),
     (dropped) => ({ dropped }),
@@ -64,7 +64,7 @@ async function exportMoved(run: Run, { plan }: Rollout): Promise<MovedData> {
     if (action.kind === "restore" || action.kind === "undo") {
       const files = await step(
         run,
-        "record",
+        "finalize",
         `export rows written since of ${database}`,
         () => exportsOf({ ...run, epoch }, database, action),
         (done) => done,
@@ -79,7 +79,7 @@ async function exportMoved(run: Run, { plan }: Rollout): Promise<MovedData> {
 }
 
 async function close(run: Run, { runId, plan, reason }: Rollout, { exported, setAside }: MovedData): Promise<void> {
-  await step(run, "record", "governance log", () =>
+  await step(run, "finalize", "governance log", () =>
     recordGovernance(governanceOf(run), {
       runId,
       epoch: run.epoch,
@@ -97,7 +97,7 @@ async function close(run: Run, { runId, plan, reason }: Rollout, { exported, set
   );
   await step(
     run,
-    "record",
+    "finalize",
     "account and evidence",
     () => endRun(run, setAside),
     (ended) => ended,

@@ -16,12 +16,12 @@ interface Inputs extends RolloutInputs {
 }
 
 async function run({ site, epoch, backups, standby, pinned, order }: Inputs, call: Call): Promise<Values> {
-  const { record: keep } = await import("../../rollout/steps/record.ts");
+  const { finalize: keep } = await import("../../rollout/steps/finalize.ts");
   return keep(await runOf(site, epoch, call), backups, standby, pinned, order ?? null);
 }
 
-export const record: Resource<Inputs> = {
-  token: "backout:index:Record",
+export const finalize: Resource<Inputs> = {
+  token: "backout:index:Finalize",
   beforeDelete,
   diff: async (old, inputs) =>
     Promise.resolve(old.epoch !== inputs.epoch || old.standby !== inputs.standby || canonical(old.backups) !== canonical(inputs.backups)),

@@ -9,12 +9,12 @@ import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
-  const { resume: resumeAll } = await import("../../rollout/steps/resume.ts");
-  return { services: await resumeAll(await runFor({ site, epoch, what: "resume" }, call, (recorded) => recorded, pins), pins) };
+  const { startServices: resumeAll } = await import("../../rollout/steps/start.ts");
+  return { services: await resumeAll(await runFor({ site, epoch, what: "start" }, call, (recorded) => recorded, pins), pins) };
 }
 
-export const resume: Resource<PinnedInputs> = {
-  token: "backout:index:Resume",
+export const start: Resource<PinnedInputs> = {
+  token: "backout:index:Start",
   beforeDelete,
   diff: async (old, inputs) =>
     old.epoch !== inputs.epoch || (await drift({ site: inputs.site, definition: await definitionOf(inputs.site) }, inputs.pins)).length > 0,

@@ -22,11 +22,11 @@ export class WrongReleaseError extends Error {
   }
 }
 
-export async function resume(run: Run, pins: Pins): Promise<Record<string, string>> {
+export async function startServices(run: Run, pins: Pins): Promise<Record<string, string>> {
   const rollout = await run.state.rollout(run.epoch);
   // What is open is open to everybody: a service that is started again there takes nothing from anybody.
   if (rollout?.plan.fenceData === true && rollout.state !== "open")
-    await step(run, "resume", "let the services in", () => admitServices(run));
+    await step(run, "start", "let the services in", () => admitServices(run));
   const target = targetOf(run.site, run.definition);
   const states: Record<string, string> = {};
   for (const service of ordered(run.definition).reverse()) {
@@ -34,10 +34,10 @@ export async function resume(run: Run, pins: Pins): Promise<Record<string, strin
     if (pin === undefined) continue;
     await step(
       run,
-      "resume",
+      "start",
       pin.run ? `${service} ${pin.release}` : `${service} stays off`,
       async () => {
-        const state = pin.run ? await target.resume(service, pin) : await target.stop(service);
+        const state = pin.run ? await target.start(service, pin) : await target.stop(service);
         const observed = await target.observe(service);
         if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(service, pin.release, observed.release);
         states[service] = state;
@@ -49,7 +49,7 @@ export async function resume(run: Run, pins: Pins): Promise<Record<string, strin
   }
   // No verification follows where users are in already.
   if (rollout?.state === "open")
-    await step(run, "resume", STAY_UP, async () => staySteady(run, pins, await running(run, pins), settleMs(run.definition, true)));
+    await step(run, "start", STAY_UP, async () => staySteady(run, pins, await running(run, pins), settleMs(run.definition, true)));
   return states;
 }
 

@@ -3,7 +3,7 @@ import type { JsonText } from "../config/json-text.ts";
 import type { StackConfig } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 
-export interface RecordArgs {
+export interface FinalizeArgs {
   /** Where the stack lives. */
   site: pulumi.Input<JsonText<Site>>;
   /** Number of the closing this belongs to, from the fence. */
@@ -17,10 +17,10 @@ export interface RecordArgs {
 }
 
 /** The record of a rollout: exports, retention, governance, and the next standby copy. */
-export class Record extends pulumi.CustomResource {
+export class Finalize extends pulumi.CustomResource {
   declare readonly exported: pulumi.Output<unknown[]>;
 
-  constructor(name: string, args: RecordArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:Record", name, { ...args, exported: undefined }, opts);
+  constructor(name: string, args: FinalizeArgs, opts?: pulumi.CustomResourceOptions) {
+    super("backout:index:Finalize", name, { ...args, exported: undefined }, opts);
   }
 }
