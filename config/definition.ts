@@ -88,7 +88,7 @@ const definitionSchema = z.strictObject({
   readProbe: work.optional(),
   protections: z.array(z.looseObject({ id: name, database: name, readSql: name, restrictSql: name, giveBackSql: name })).optional(),
   evidence: z.looseObject({ captures: z.array(some) }).optional(),
-  account: z.looseObject({ database: name, table: name, entry: work }).optional(),
+  auditEntry: z.looseObject({ database: name, table: name, entry: work }).optional(),
   completion: z.looseObject({ targets: z.array(some), measure: work.optional() }).optional(),
   deployment: z.strictObject({ before: z.array(z.enum(DEPLOYMENT_ITEMS)), trialWithinHours: z.number() }).optional(),
   policy: some.optional(),
@@ -208,7 +208,7 @@ function wrongUses(system: SystemDefinition, fail: Fail): void {
   const isService = among(fail, "service", Object.keys(system.services));
   const isDatabase = among(fail, "database", Object.keys(system.databases));
   isDatabase("flags.database", system.flags?.database);
-  isDatabase("account.database", system.account?.database);
+  isDatabase("auditEntry.database", system.auditEntry?.database);
   system.effects.forEach(({ service, database }, index) => {
     isService(`effects.${index}.service`, service);
     isDatabase(`effects.${index}.database`, database);

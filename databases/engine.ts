@@ -13,14 +13,14 @@ import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "../config
 import type { Log, Run } from "../config/run.ts";
 
 /** What looking needs; `state` is null where no state has been made yet. */
-export interface Looking {
+export interface InspectContext {
   site: Site;
   definition: SystemDefinition;
   state: StateStore | null;
 }
 
 /** What working on copies needs. */
-export interface Keeping {
+export interface CopyContext {
   site: Site;
   definition: SystemDefinition;
   state: StateStore;
@@ -94,35 +94,35 @@ export interface DatabaseEngine {
   readonly name: "postgres" | "sqlite";
 
   /** Loads what it changes data with: whoever is about to will need it soon. */
-  load(at: Pick<Looking, "site">): Promise<unknown>;
+  load(at: Pick<InspectContext, "site">): Promise<unknown>;
 
   // Looking: touches nothing.
-  facts(at: Looking, database: string): Promise<DatabaseFacts>;
-  lineage(at: Looking, database: string): Promise<Lineage>;
+  facts(at: InspectContext, database: string): Promise<DatabaseFacts>;
+  lineage(at: InspectContext, database: string): Promise<Lineage>;
   /** What would make the fence or the cut-over fail later on. @throws with what it is and what to do */
-  refuseUnfenceable(at: Looking, databases: readonly string[]): Promise<void>;
+  refuseUnfenceable(at: InspectContext, databases: readonly string[]): Promise<void>;
   /** What a copy needs to be brought back, and is not there. @throws with what it is and what to do */
-  refuseRestore(at: Looking, database: string, copy: { snapshot: Snapshot } | { quarantine: string }): Promise<void>;
+  refuseRestore(at: InspectContext, database: string, copy: { snapshot: Snapshot } | { quarantine: string }): Promise<void>;
   /** Why a snapshot whose copy was verified has no standby copy all the same: what it would replace is not what it was tried on. Null: it is. */
-  noStandbyBecause(at: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null>;
+  noStandbyBecause(at: InspectContext & { state: StateStore }, snapshot: Snapshot): Promise<string | null>;
   /** Whether copies of these live databases can be taken and these snapshots be restored. @throws where tools or space are missing */
-  requireRoom(at: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void>;
+  requireRoom(at: InspectContext, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void>;
   /** Bytes of a live database; 0 where it is not there. */
-  liveBytes(at: Looking, database: string): Promise<number>;
+  liveBytes(at: InspectContext, database: string): Promise<number>;
   /** Bytes of every copy that lies beside the live databases, by the name or location the catalogue has for it. */
-  copyBytes(at: Looking): Promise<Map<string, number>>;
+  copyBytes(at: InspectContext): Promise<Map<string, number>>;
   /** Rows written since the snapshot while the live database is open: counted, or estimated where counting would take long. */
-  rowsAtRisk(at: Looking & { state: StateStore }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk>;
+  rowsAtRisk(at: InspectContext & { state: StateStore }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk>;
 
   /** Makes the services' own role what the stack's secrets say. */
-  ensureServices(at: Looking & { state: StateStore }): Promise<void>;
+  ensureServices(at: InspectContext & { state: StateStore }): Promise<void>;
 
   /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @param applied what its ledger says */
-  foreign(at: Looking, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]>;
+  foreign(at: InspectContext, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]>;
   /** What a cut-over leaves with the database that was live, in words. */
-  leftBehind(at: Looking, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]>;
+  leftBehind(at: InspectContext, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]>;
   /** Where the stack ends: the live database as its users have it. */
-  giveBack(at: Looking & { state: StateStore }, database: string): Promise<void>;
+  giveBack(at: InspectContext & { state: StateStore }, database: string): Promise<void>;
 
   // The fence, and its stages.
   /** Keeps what a copy of the database does not carry: owner, grants, settings; mode of a file. `everythingOpen`: nothing is closed now. */
@@ -132,30 +132,30 @@ export interface DatabaseEngine {
   /** Lets the services' own role in, or everybody. */
   admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void>;
   /** A session in the live database; `fenced`: the only one there is. `as it is`: from inside the fence exactly where it stands. */
-  openLive(at: Looking, database: string, fenced: boolean | "as it is"): Promise<LiveSession>;
+  openLive(at: InspectContext, database: string, fenced: boolean | "as it is"): Promise<LiveSession>;
   /** Rows written since the snapshot, counted one by one inside the fence. */
   rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk>;
 
   // Snapshots and standby copies.
   /** Name of the driver a snapshot taken now is made by. */
-  driver(at: Looking): string;
+  driver(at: InspectContext): string;
   /** Where a snapshot lies. */
-  snapshotLocation(at: Looking, database: string, name: string, generation: number): string;
+  snapshotLocation(at: InspectContext, database: string, name: string, generation: number): string;
   /** Keeps the live database as it is, inside the fence. @param again an attempt before was interrupted: its copy cannot be told from a good one */
   takeSnapshot(run: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy>;
-  removeSnapshot(run: Keeping, snapshot: Snapshot): Promise<void>;
+  removeSnapshot(run: CopyContext, snapshot: Snapshot): Promise<void>;
   /** How what lies there differs from what was kept, one sentence each; empty where it does not. Reads all of it. */
-  snapshotProblems(keeping: Keeping, snapshot: Snapshot): Promise<string[]>;
+  snapshotProblems(keeping: CopyContext, snapshot: Snapshot): Promise<string[]>;
   /** Restores a copy of the snapshot beside the live database and verifies it. */
-  makeStandby(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase>;
+  makeStandby(keeping: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase>;
   /** Reads what the snapshot held. */
-  inSnapshot<T>(keeping: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T>;
+  inSnapshot<T>(keeping: CopyContext, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T>;
   /** Reads what a quarantine holds. */
-  inCopy<T>(keeping: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T>;
+  inCopy<T>(keeping: CopyContext, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T>;
   /** File of a copy where the engine keeps databases in files; null where it does not. */
-  fileOfCopy(keeping: Keeping, copy: CatalogueDatabase): string | null;
+  fileOfCopy(keeping: CopyContext, copy: CatalogueDatabase): string | null;
   /** Drops a quarantine or an standby copy. */
-  dropCopy(run: Keeping, copy: CatalogueDatabase): Promise<void>;
+  dropCopy(run: CopyContext, copy: CatalogueDatabase): Promise<void>;
 
   // The data.
   make(run: Run, database: string): Promise<void>;

@@ -5,7 +5,7 @@ import { contentCheck, exportsCheck, gateCheck, putBackCheck, quarantineCheck, s
 import { contentDifferences, type Contents } from "./contents.ts";
 import type { Counts } from "./differences.ts";
 import type { GateSample } from "./gate-watch.ts";
-import { exportsOutside } from "./look-outside.ts";
+import { exportsOutside } from "./inspect-outside.ts";
 import { outsideOf } from "./outside.ts";
 import type { Outside, Quarantine } from "./outside-view.ts";
 import { pinsNow, type Stage } from "./stage.ts";
@@ -125,10 +125,10 @@ async function restoreChecks(
   ];
 }
 
-/** What may have grown in the restored data: records that outlive a restore, the system's own account of it. Every row of before is as it was. */
+/** What may have grown in the restored data: records that outlive a restore, the system's own audit entry of it. Every row of before is as it was. */
 async function onlyAdded({ definition }: Stage, outside: Outside, database: string, base: string | undefined): Promise<string[]> {
-  const { account } = definition;
-  const growing = [...(definition.databases[database]?.appendOnly ?? []), ...(account?.database === database ? [account.table] : [])];
+  const { auditEntry } = definition;
+  const growing = [...(definition.databases[database]?.appendOnly ?? []), ...(auditEntry?.database === database ? [auditEntry.table] : [])];
   if (growing.length === 0 || base === undefined) return [];
   const counts = await outside.differences(base, outside.live[database] ?? "");
   return growing.filter((table) => counts[table]?.updated === 0 && counts[table].deleted === 0);

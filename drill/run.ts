@@ -7,7 +7,7 @@ import { failed, passed } from "./checks.ts";
 import { Clock } from "./clock.ts";
 import { DrillStoppedError, type DrillFacts } from "./facts.ts";
 import { keepExports, keepJudgement } from "./outcome.ts";
-import { play } from "./play.ts";
+import { runScenario } from "./scenario.ts";
 import { beginRecord, updateRecord } from "./record.ts";
 import { remains, removeDrill } from "./remove.ts";
 import type { DrillRequest } from "./request.ts";
@@ -52,7 +52,7 @@ export async function runDrill(
   };
   say(`drill ${runId}: ${request.source.definition.name}, fault ${request.fault}, scope ${request.scope}, ${request.rows} rows`);
   try {
-    await play(facts, folder, name, engine);
+    await runScenario(facts, folder, name, engine);
   } catch (error) {
     stopping.throwIfAborted();
     const check = error instanceof DrillStoppedError ? error.check : "drill";

@@ -1,6 +1,6 @@
 /** Data at risk: rows written since the data a pin goes back to, per table. */
 import type { StateStore, Snapshot } from "../config/record.ts";
-import type { AtRisk, Looking } from "../databases/engine.ts";
+import type { AtRisk, InspectContext } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";
 import { findSnapshot, restoredBy } from "../state/snapshots.ts";
@@ -37,7 +37,7 @@ export function newWritesRefusal(database: string, release: string, found: AtRis
   };
 }
 
-type WithState = Looking & { state: StateStore };
+type WithState = InspectContext & { state: StateStore };
 
 /** The snapshot against which "since" is measured: the one that is restored, or, for an undo, the one the live data descends from. */
 export async function baseSnapshot(run: WithState, database: string, action: DataAction): Promise<Snapshot | null> {

@@ -2,7 +2,7 @@
 import { quote } from "../databases/postgres/connection.ts";
 import type { ExactValue, SqlSession } from "../config/system/sql-session.ts";
 import { engineOf } from "../databases/registry.ts";
-import { inLive } from "./inside.ts";
+import { inLive } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { columnsOf, hasTable, keyOf, tableSql } from "../databases/shared/tables.ts";
 

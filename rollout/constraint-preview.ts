@@ -29,7 +29,7 @@ export async function previewConstraints(
       previews.push({ ...change, violations: null, problem: null });
       continue;
     }
-    const looked = await look(site, definition, state, change).catch((error: Error) => ({
+    const looked = await inspectConstraint(site, definition, state, change).catch((error: Error) => ({
       violations: null,
       // Inside a fence nobody looks; the step does.
       problem: error instanceof UnreachableError ? null : error.message,
@@ -39,7 +39,7 @@ export async function previewConstraints(
   return previews;
 }
 
-async function look(
+async function inspectConstraint(
   site: Site,
   definition: SystemDefinition,
   state: StateStore | null,

@@ -7,7 +7,7 @@ import { commandOf } from "../config/commands.ts";
 import { stateFile, liveFile, serverHome, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { engineOf, enginesOf } from "../databases/registry.ts";
-import { look } from "./look.ts";
+import { inspect } from "./inspect.ts";
 import type { Log } from "../config/run.ts";
 
 /** `keep`: everything stops and the data stays, to be found again by the next update. `drop`: it goes, copies included. */
@@ -56,7 +56,7 @@ export async function destroyChoice(site: Site, definition: SystemDefinition): P
 /** Databases, snapshots and quarantines that would go with the stack, in words; empty where there are none. */
 export async function heldData(site: Site, definition: SystemDefinition): Promise<string[]> {
   if (site.server?.embedded === false) return [];
-  const facts = await look(site, definition);
+  const facts = await inspect(site, definition);
   if (facts.reach.kind === "absent") return [];
   if (facts.reach.kind === "unreachable")
     return [`its server, which does not answer, so that nobody can say what it holds (${facts.reach.reason})`];

@@ -1,7 +1,7 @@
 /** Effects outside the system that no rollback takes back, counted since the release that is left was deployed. */
 import type { StateStore } from "../config/record.ts";
-import type { Looking } from "../databases/engine.ts";
-import { inLive } from "./inside.ts";
+import type { InspectContext } from "../databases/engine.ts";
+import { inLive } from "./sessions.ts";
 import { hasTable } from "../databases/shared/tables.ts";
 
 export interface EffectCount {
@@ -13,7 +13,7 @@ export interface EffectCount {
   unknown?: string;
 }
 
-export async function effectsSince(at: Looking & { state: StateStore }): Promise<EffectCount[]> {
+export async function effectsSince(at: InspectContext & { state: StateStore }): Promise<EffectCount[]> {
   const since = (await at.state.lastForwardAt()) ?? new Date(0).toISOString();
   const counts: EffectCount[] = [];
   for (const effect of at.definition.effects) {

@@ -1,13 +1,13 @@
-/** The end of a run, well or badly: figures, the system's own account, evidence. */
+/** The end of a run, well or badly: figures, the system's own audit entry, evidence. */
 import { join } from "node:path";
 import { completionOf } from "../state/completion.ts";
 import type { Completion } from "../config/system/completion.ts";
 import type { RunFacts } from "../config/system/evidence.ts";
 import { openContext } from "./verification/context.ts";
-import { writeAccountLine, writeAccountRow } from "./account.ts";
+import { writeAuditLine, writeAuditRow } from "./audit-entry.ts";
 import { closeEvidence } from "./evidence.ts";
 import { governanceOf, recordGovernance } from "./governance.ts";
-import { inLive } from "./inside.ts";
+import { inLive } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { runFacts } from "./run-facts.ts";
 
@@ -49,13 +49,13 @@ export async function endFailedRun(run: Run, failure: string): Promise<void> {
 }
 
 async function close(run: Run, facts: RunFacts): Promise<Ended> {
-  const { account } = run.definition;
-  if (account !== undefined && facts.rollback) {
-    const entry = account.entry(facts);
-    writeAccountLine(join(run.site.home, account.file), account, entry);
-    const write = inLive(run, account.database, (session) => writeAccountRow(session, account, entry));
+  const { auditEntry } = run.definition;
+  if (auditEntry !== undefined && facts.rollback) {
+    const entry = auditEntry.entry(facts);
+    writeAuditLine(join(run.site.home, auditEntry.file), auditEntry, entry);
+    const write = inLive(run, auditEntry.database, (session) => writeAuditRow(session, auditEntry, entry));
     // A database that a failed run left half-way may not take a row; the line stands in the file.
-    await (facts.success ? write : write.catch((error: Error) => run.log("warning", `no row in ${account.table}: ${error.message}`)));
+    await (facts.success ? write : write.catch((error: Error) => run.log("warning", `no row in ${auditEntry.table}: ${error.message}`)));
   }
   const evidence = await closeEvidence(run, facts);
   const ended: Ended = { completion: facts.completion, evidence: evidence?.folder ?? null, anchor: facts.anchor };

@@ -18,7 +18,7 @@ import {
 import type { CaptureDefinition, EvidenceContext, EvidenceMoment, RunFacts } from "../config/system/evidence.ts";
 import { engineOf } from "../databases/registry.ts";
 import { verifierPass } from "./gate.ts";
-import { inLive, openLive, type LiveSession } from "./inside.ts";
+import { inLive, openLive, type LiveSession } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { fillNames, runFacts } from "./run-facts.ts";
 

@@ -4,7 +4,7 @@ import { standsAfter } from "../config/ledger.ts";
 import { type Pins, rolloutOf } from "../config/pins.ts";
 import type { Freeze } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
-import { orderOf, type Facts } from "./look.ts";
+import { orderOf, type Facts } from "./inspect.ts";
 import type { Asked } from "../config/plan.ts";
 
 export function showFreeze({ reason, since, until }: Freeze): string {

@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { canonicalTable, parseTable } from "../databases/postgres/identifiers.ts";
 import { upScript } from "../databases/postgres/migrations/script.ts";
-import type { LiveSession, Looking } from "../databases/engine.ts";
+import type { LiveSession, InspectContext } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import { migrationsOf } from "../databases/shared/migrations.ts";
 import { tablesOf } from "../databases/shared/tables.ts";
 
 /** Absent: every one is there, or a migration speaks of it, or nobody can look. */
-export async function unknownTables(at: Looking, database: string): Promise<{ unknownTables?: string[] }> {
+export async function unknownTables(at: InspectContext, database: string): Promise<{ unknownTables?: string[] }> {
   const { engine, tables } = at.definition.databases[database]!;
   const sensitive = engine === "postgres";
   const present = await presentTables(at, database);
@@ -30,7 +30,7 @@ function wordOf(name: string): RegExp {
 }
 
 /** None where it is not there yet, or closed. */
-async function presentTables(at: Looking, database: string): Promise<string[]> {
+async function presentTables(at: InspectContext, database: string): Promise<string[]> {
   try {
     const live = await openToRead(at, database);
     return live === null ? [] : await tablesOf(live.session).finally(() => live.end());
@@ -39,7 +39,7 @@ async function presentTables(at: Looking, database: string): Promise<string[]> {
   }
 }
 
-async function openToRead(at: Looking, database: string): Promise<LiveSession | null> {
+async function openToRead(at: InspectContext, database: string): Promise<LiveSession | null> {
   const engine = await engineOf(at.definition, database);
   if (engine.name === "postgres") return engine.openLive(at, database, false);
   const { livePath } = await import("../databases/sqlite/engine/places.ts");

@@ -9,7 +9,7 @@ import { manifestPath } from "../databases/postgres/export-file.ts";
 import { satisfies } from "../databases/engine.ts";
 import type { DataAction } from "../config/plan.ts";
 
-interface Looking {
+interface CopySources {
   site: Site;
   state: Pick<StateStore, "rollout" | "snapshotOfEpoch">;
 }
@@ -19,7 +19,7 @@ interface Looking {
  * @param unopened those to which no user wrote: `neverWritten`
  */
 export async function onlyCopies(
-  { site, state }: Looking,
+  { site, state }: CopySources,
   catalogue: readonly CatalogueDatabase[],
   unopened: readonly string[],
 ): Promise<Map<string, string[]>> {
@@ -51,14 +51,14 @@ function inNoExport(site: Site, runId: string, database: string): string[] {
 }
 
 /** Quarantines of data that was set aside before anybody was let in to it. */
-export async function neverWritten(state: Looking["state"], catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
+export async function neverWritten(state: CopySources["state"], catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
   const names: string[] = [];
   for (const entry of catalogue) if (entry.role === "quarantine" && (await cameUnopened(state, entry))) names.push(entry.name);
   return names;
 }
 
 /** Whether a rollout that never opened had brought the data, or had taken the very snapshot of it that replaced it: all that came then is not users'. */
-async function cameUnopened(state: Looking["state"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
+async function cameUnopened(state: CopySources["state"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
   const actionOf = (rollout: Rollout | null): DataAction | undefined => rollout?.plan.databases[database]?.action;
   const replaced = actionOf(await state.rollout(epoch));
   for (let before = await state.rollout(epoch - 1); before?.openedAt === null; before = await state.rollout(before.epoch - 1)) {

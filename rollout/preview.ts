@@ -12,7 +12,7 @@ import { printable } from "../config/errors.ts";
 import type { Maintenance } from "../config/pins.ts";
 import type { NewWrites } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
-import { satisfies, type Looking } from "../databases/engine.ts";
+import { satisfies, type InspectContext } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
@@ -162,12 +162,12 @@ export async function previewRollout(
 }
 
 /** A database that refuses connections is asked in its fence. */
-async function leftBehind(at: Looking, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
+async function leftBehind(at: InspectContext, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
   return (await engineOf(at.definition, database)).leftBehind(at, database, action, snapshot).catch(() => []);
 }
 
 async function lookAtRisk(
-  at: Looking & { state: StateStore },
+  at: InspectContext & { state: StateStore },
   database: string,
   action: DataAction,
   exact: boolean,

@@ -4,8 +4,8 @@
  */
 import type { ProtectionDefinition } from "../config/system/protection.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
-import { inLive } from "./inside.ts";
-import { givenKey, heldKey, type Keeping, type Originals } from "./originals.ts";
+import { inLive } from "./sessions.ts";
+import { givenKey, heldKey, type OriginalsStore, type Originals } from "./originals.ts";
 import type { RolloutPlan } from "../config/plan.ts";
 import { step } from "./run.ts";
 import type { Run } from "../config/run.ts";
@@ -13,7 +13,7 @@ import { hasTable } from "../databases/shared/tables.ts";
 
 export type ProtectionOutcome = { id: string; rows: number; did: "restricted" | "given back" | "already so" | "no such table" };
 
-export async function restrict(session: SqlSession, keeping: Keeping, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
+export async function restrict(session: SqlSession, keeping: OriginalsStore, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
   const { id } = protection;
   if (!(await hasTable(session, protection.requiresTable))) return { id, rows: 0, did: "no such table" };
   const held = await keeping.kept<Originals>(heldKey(id));
@@ -23,7 +23,7 @@ export async function restrict(session: SqlSession, keeping: Keeping, protection
   return { id, rows, did: held !== null && rows === 0 ? "already so" : "restricted" };
 }
 
-export async function giveBack(session: SqlSession, keeping: Keeping, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
+export async function giveBack(session: SqlSession, keeping: OriginalsStore, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
   const { id } = protection;
   const held = await keeping.kept<Originals>(heldKey(id));
   if (held === null) return { id, rows: 0, did: "already so" };

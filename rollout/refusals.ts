@@ -11,9 +11,9 @@ import { downScript, planScript, upScript } from "../databases/postgres/migratio
 import { requireHome } from "../processes/room.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { QuarantineMissingError, type Looking } from "../databases/engine.ts";
+import { QuarantineMissingError, type InspectContext } from "../databases/engine.ts";
 import { engineOf, enginesOf } from "../databases/registry.ts";
-import { planFrom, type Facts } from "./look.ts";
+import { planFrom, type Facts } from "./inspect.ts";
 import { migrationsOf, recordedMigrations } from "../databases/shared/migrations.ts";
 import type { Asked, RolloutPlan, DataAction } from "../config/plan.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
@@ -143,7 +143,7 @@ async function unfenceable(site: Site, definition: SystemDefinition, plan: Rollo
 }
 
 /** What could not be brought back would fail the rollout there, too. */
-async function unrestorable(at: Looking, database: string, action: DataAction, facts: Facts): Promise<void> {
+async function unrestorable(at: InspectContext, database: string, action: DataAction, facts: Facts): Promise<void> {
   const engine = await engineOf(at.definition, database);
   if (action.kind === "undo" && facts.catalogue.some(({ role, name }) => role === "quarantine" && name === action.quarantine))
     await engine.refuseRestore(at, database, { quarantine: action.quarantine });

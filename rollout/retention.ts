@@ -16,7 +16,7 @@ export interface Droppable {
 }
 
 /** What has to be known besides the copies themselves. */
-export interface Keeping {
+export interface RetentionFacts {
   /** `name@generation` of snapshots, their name alone where that is pinned, and names of quarantines. */
   pinned: readonly string[];
   /** The rollout that ends now: what it set aside stays. */
@@ -37,7 +37,7 @@ export function beyondRetention(
   snapshots: readonly Snapshot[],
   catalogue: readonly CatalogueDatabase[],
   keep: StackConfig["backups"],
-  keeping: Keeping,
+  keeping: RetentionFacts,
 ): Droppable {
   const { pinned, epoch, unopened } = keeping;
   const held = keeping.onlyCopies.filter((name) => keep.drop?.includes(name) !== true);
@@ -97,7 +97,7 @@ function ledToOpening({ epoch, release }: Snapshot, opened: readonly Opening[]):
 }
 
 /** What the pinned releases go back to, and what the ones before them would. */
-function goneBackTo(snapshots: readonly Snapshot[], { opened, order, releases }: Keeping): Snapshot[] {
+function goneBackTo(snapshots: readonly Snapshot[], { opened, order, releases }: RetentionFacts): Snapshot[] {
   const before = (release: string): string[] => [releaseBefore(opened, order, release) ?? []].flat();
   const goals = releases.flatMap(before);
   return [...goals, ...goals.flatMap(before)].flatMap((goal) => snapshotLeft(opened, snapshots, goal) ?? []);
@@ -119,7 +119,7 @@ export async function applyRetention(
   const pins = (await state.rollout(epoch))?.pins;
   const unopened = await neverWritten(state, catalogue);
   const copies = await onlyCopies(run, catalogue, unopened);
-  const keeping: Keeping = {
+  const keeping: RetentionFacts = {
     pinned,
     epoch,
     opened,

@@ -1,4 +1,4 @@
-/** What is known of a run, put together from its record: for evidence, for the system's own account and for the report. */
+/** What is known of a run, put together from its record: for evidence, for the system's own audit entry and for the report. */
 import { findSnapshot } from "../state/snapshots.ts";
 import type { Rollout, JournalEntry } from "../config/record.ts";
 import type { CheckResult } from "../config/system/check.ts";

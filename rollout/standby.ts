@@ -11,7 +11,7 @@ import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.t
 import type { Site } from "../config/site.ts";
 import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
 import { baseSnapshot } from "./at-risk.ts";
-import type { Keeping, Looking } from "../databases/engine.ts";
+import type { CopyContext, InspectContext } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import type { RolloutPlan } from "../config/plan.ts";
 import { StepFailedError } from "./run.ts";
@@ -29,7 +29,7 @@ export interface Readiness {
   reason: string | null;
 }
 
-export async function readinessOf(at: Looking & { state: StateStore }, snapshot: Snapshot): Promise<Readiness> {
+export async function readinessOf(at: InspectContext & { state: StateStore }, snapshot: Snapshot): Promise<Readiness> {
   const copied = await hasStandby(at.state, snapshot);
   const reason = copied
     ? await (await engineOf(at.definition, snapshot.database)).noStandbyBecause(at, snapshot)
@@ -66,7 +66,7 @@ async function attemptSaid(state: StateStore, snapshot: Snapshot): Promise<strin
 }
 
 /** Makes a snapshot's standby copy; what becomes of it is kept, so that status and previews can tell. */
-export async function prepareStandby(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+export async function prepareStandby(keeping: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const { state } = keeping;
   await state.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
   try {

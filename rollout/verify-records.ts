@@ -5,7 +5,7 @@ import type { StateStore } from "../config/record.ts";
 import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-folder.ts";
 import { chainHead, chainProblems } from "../state/governance.ts";
 import type { Ended } from "./ending.ts";
-import type { Keeping } from "../databases/engine.ts";
+import type { CopyContext } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import { governanceFile, governanceHead } from "./governance.ts";
 
@@ -23,7 +23,7 @@ export interface RecordsVerified {
   problems: RecordProblem[];
 }
 
-export async function verifyRecords(keeping: Keeping): Promise<RecordsVerified> {
+export async function verifyRecords(keeping: CopyContext): Promise<RecordsVerified> {
   const { site, state } = keeping;
   const epochs = (await state.rollouts(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
   const log = governanceFile(site);

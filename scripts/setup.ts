@@ -14,7 +14,7 @@ release, else a build with Go), checks its sha256 sums, and makes the project's 
   --help   this text
 
 BACKOUT_ENGINE_CACHE   folder for the engine instead of the user's cache folder
-BACKOUT_ENGINE_WAYS    which ways to try: path,release,build
+BACKOUT_ENGINE_SOURCES    which sources to try: path,release,build
 `;
 
 export interface SetupReport {
@@ -30,7 +30,7 @@ async function setup(): Promise<SetupReport> {
 }
 
 function tell({ engine, project }: SetupReport, took: string): void {
-  toStandardError(`Pulumi ${engine.version} (${engine.way}): ${engine.pulumi}`);
+  toStandardError(`Pulumi ${engine.version} (${engine.source}): ${engine.pulumi}`);
   for (const path of project.made) toStandardError(`Made ${path}`);
   toStandardError(project.made.length === 0 ? `The project is already so: ${project.folder}` : `The project is ready: ${project.folder}`);
   toStandardError(`Set-up done in ${took}.`);

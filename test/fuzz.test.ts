@@ -8,7 +8,7 @@ import { UsageError } from "../config/errors.ts";
 
 const PROJECT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 /** Nothing is updated. */
-const NO_ENGINE = { way: "path", folder: "/nowhere", pulumi: "/nowhere/pulumi", version: "0" } as const;
+const NO_ENGINE = { source: "path", folder: "/nowhere", pulumi: "/nowhere/pulumi", version: "0" } as const;
 
 test("every mutation gets one clean answer, and nothing is touched", async () => {
   const said: string[] = [];

@@ -6,7 +6,7 @@ import type { Client } from "pg";
 import type { CompletionDefinition } from "./completion.ts";
 import type { DeploymentDefinition } from "./deployment.ts";
 import type { ConstraintDefinition, ConstraintRecords, ConstraintState } from "./constraint.ts";
-import type { AccountDefinition, EvidenceDefinition } from "./evidence.ts";
+import type { AuditEntryDefinition, EvidenceDefinition } from "./evidence.ts";
 import type { PolicyDefinition } from "./policy.ts";
 import type { ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
@@ -247,7 +247,7 @@ export interface SystemDefinition {
   /** Restrictions besides the gate, in the order in which they are put on. */
   protections?: ProtectionDefinition[];
   evidence?: EvidenceDefinition;
-  account?: AccountDefinition;
+  auditEntry?: AuditEntryDefinition;
   completion?: CompletionDefinition;
   /** What has to be done before a release is deployed; absent: nothing. */
   deployment?: DeploymentDefinition;

@@ -103,7 +103,7 @@ export interface EvidenceDefinition {
 }
 
 /** Rows about a rollback in the system's own data, and the same entry as JSON Lines. */
-export interface AccountDefinition {
+export interface AuditEntryDefinition {
   database: string;
   table: string;
   /** Columns by which an entry is known: the same one is not written twice. */

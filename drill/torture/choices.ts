@@ -77,7 +77,7 @@ function killOf(dice: Dice, definition: SystemDefinition, index: number): Kill {
   const together = index > 0 && dice.chance(0.2);
   const when = dice.pick(["before", "after"] as const);
   if (victim === "retention")
-    return { victim, moment: { point: dice.pick([`record.retention.${when}`, "record.before", "record.after"]) }, together };
+    return { victim, moment: { point: dice.pick([`finalize.retention.${when}`, "finalize.before", "finalize.after"]) }, together };
   // The process that makes standby copies is there once an update has ended.
   const early = victim === "standby" ? LATEST_MS / 3 : 200;
   const atPoint = victim !== "standby" && dice.chance(0.3);

@@ -18,7 +18,7 @@ import type { Dice } from "../dice.ts";
 import { exportsOf } from "./memory.ts";
 import { lockedOut } from "./outsiders.ts";
 import { killNow, pidsOf, workersOf } from "./victims.ts";
-import { lookAtAll, type Seen } from "./look.ts";
+import { lookAtAll, type Seen } from "./inspect.ts";
 
 export interface Round {
   kills: number;
@@ -53,7 +53,7 @@ export interface Table {
   stopping: AbortSignal;
 }
 
-export async function playRound(stage: Stage, number: number, { action, kills, again }: Choices, table: Table): Promise<Round> {
+export async function runRound(stage: Stage, number: number, { action, kills, again }: Choices, table: Table): Promise<Round> {
   const { before, say } = table;
   const witness = await beginWitness(stage, number);
   try {

@@ -15,10 +15,10 @@ import { hasVerb, runVerb } from "../verbs.ts";
 import { choose } from "./choices.ts";
 import { logOf } from "./command.ts";
 import { diceOf } from "../dice.ts";
-import { lookAtAll } from "./look.ts";
+import { lookAtAll } from "./inspect.ts";
 import { missingAtTheEnd } from "./memory.ts";
 import { letOutsidersIn } from "./outsiders.ts";
-import { playRound, type Round } from "./round.ts";
+import { runRound, type Round } from "./round.ts";
 
 export interface TortureWish {
   source: OpenStack;
@@ -95,7 +95,7 @@ export async function torture(
         undoVerb,
       });
       say(`round ${number} of ${rounds}`);
-      const round = await playRound(stage, number, choices, { before, dice, say, stopping });
+      const round = await runRound(stage, number, choices, { before, dice, say, stopping });
       add(result, round);
       journals.push(round.journalFile);
       ({ epoch } = round);

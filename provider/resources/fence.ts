@@ -2,7 +2,7 @@
  * Closes what the rollout needs closed. The epoch is an input, computed by `check` from the gate's own record: an epoch from outputs goes
  * backwards when an update fails half-way, and without one a gate that was closed by a failed rollout would never open again.
  */
-import { look, type Facts, nextRollout } from "../../rollout/look.ts";
+import { inspect, type Facts, nextRollout } from "../../rollout/inspect.ts";
 import type { Asked, RolloutPlan } from "../../config/plan.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { releaseRecord } from "../../state/identity.ts";
@@ -42,7 +42,7 @@ export const fence: Resource<Inputs> = {
   beforeDelete,
   check: async (inputs, old) => {
     const definition = await definitionOf(inputs.site);
-    const facts = await look(inputs.site, definition, old === null ? undefined : rolloutOf(inputs.pins));
+    const facts = await inspect(inputs.site, definition, old === null ? undefined : rolloutOf(inputs.pins));
     // Out of reach, the record cannot be asked: a preview then shows what the pins alone say.
     if (facts.reach.kind === "unreachable" && old !== null) {
       const rollout = rolloutOf(inputs.pins);

@@ -9,7 +9,7 @@ import { drift } from "../../rollout/drift.ts";
 import { failpoint } from "../../processes/failpoints.ts";
 import { dropFiles } from "../../rollout/destroy.ts";
 import { frozen, showFreeze } from "../../rollout/freeze.ts";
-import { look, type Facts, nextRollout } from "../../rollout/look.ts";
+import { inspect, type Facts, nextRollout } from "../../rollout/inspect.ts";
 import type { Asked } from "../../config/plan.ts";
 import type { RolloutPreview } from "../../rollout/preview.ts";
 import { RolloutRefusedError, UNSEEN } from "../../rollout/run.ts";
@@ -41,7 +41,7 @@ interface Inputs {
 async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<CheckAnswer<Inputs>> {
   const definition = await definitionOf(inputs.site);
   const rollout = rolloutOf(inputs.pins);
-  const facts = await look(inputs.site, definition, old === null ? undefined : rollout);
+  const facts = await inspect(inputs.site, definition, old === null ? undefined : rollout);
   if (facts.reach.kind === "unreachable") {
     call.log("warning", `the database cannot be reached, so data at risk is unknown and an update would be refused: ${facts.reach.reason}`);
     return { inputs: { ...inputs, rollout, reached: false, preview: null } };
@@ -114,7 +114,7 @@ async function plan({ site, pins, reached }: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
   loadComing(site, definition);
   if (!reached) {
-    const { reach } = await look(site, definition);
+    const { reach } = await inspect(site, definition);
     if (reach.kind === "unreachable") throw outOfReach(site, `${reach.reason}. Nothing was stopped`);
     throw new RolloutRefusedError(`${UNSEEN}. Nothing was stopped. Run it again: it is planned anew.`);
   }

@@ -54,7 +54,7 @@ const TITLES: Record<DeploymentItem, string> = {
 const HOUR_MS = 3_600_000;
 
 /** @param skip reason by item that a person leaves out. */
-export function deploymentList(
+export function preflightList(
   definition: DeploymentDefinition,
   facts: DeploymentFacts,
   skip: Partial<Record<DeploymentItem, string>> = {},

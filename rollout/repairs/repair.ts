@@ -7,7 +7,7 @@ import { engineOf } from "../../databases/registry.ts";
 import { enterExports } from "../exports.ts";
 import { exportPlace } from "../../databases/shared/export-place.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
-import { inLive, inSnapshot } from "../inside.ts";
+import { inLive, inSnapshot } from "../sessions.ts";
 import type { DataAction } from "../../config/plan.ts";
 import type { Run } from "../../config/run.ts";
 import { tablesOf } from "../../databases/shared/tables.ts";

@@ -13,7 +13,7 @@ import { closeGate, gateRuns, setGate } from "../gate.ts";
 import { newWritesRefusal, countSince } from "../at-risk.ts";
 import { satisfies } from "../../databases/engine.ts";
 import { engineOf } from "../../databases/registry.ts";
-import { unfinished } from "../look.ts";
+import { unfinished } from "../inspect.ts";
 import type { RolloutPlan } from "../../config/plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
 import { RolloutRefusedError, step, StepOutcomeError, UNSEEN } from "../run.ts";

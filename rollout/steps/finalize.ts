@@ -98,7 +98,7 @@ async function close(run: Run, { runId, plan, reason }: Rollout, { exported, set
   await step(
     run,
     "finalize",
-    "account and evidence",
+    "audit entry and evidence",
     () => endRun(run, setAside),
     (ended) => ended,
   );

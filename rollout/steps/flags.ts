@@ -1,8 +1,8 @@
 /** Sets feature flags as declared, their values before saved in the journal first. */
 import type { StateStore, Snapshot } from "../../config/record.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
-import type { AtRisk, Looking } from "../../databases/engine.ts";
-import { inLive } from "../inside.ts";
+import type { AtRisk, InspectContext } from "../../databases/engine.ts";
+import { inLive } from "../sessions.ts";
 import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { hasTable } from "../../databases/shared/tables.ts";
@@ -54,7 +54,7 @@ export async function readFlags(session: SqlSession, store: NonNullable<Run["def
  * @param fenced whether it is asked inside the fence. Who only looks is refused by one that has closed meanwhile: it would end who works there.
  */
 export async function withoutOwnFlags(
-  run: Looking & { state: StateStore },
+  run: InspectContext & { state: StateStore },
   { database, epoch }: Pick<Snapshot, "database" | "epoch">,
   risk: AtRisk,
   fenced: boolean,

@@ -2,7 +2,7 @@
 import { targetOf } from "../../workloads/index.ts";
 import { setGate } from "../gate.ts";
 import { engineOf } from "../../databases/registry.ts";
-import { unfinished } from "../look.ts";
+import { unfinished } from "../inspect.ts";
 import type { RolloutPlan } from "../../config/plan.ts";
 import { liftProtections } from "../protections.ts";
 import type { Run } from "../../config/run.ts";

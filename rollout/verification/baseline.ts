@@ -1,6 +1,6 @@
 /** What is recorded before a rollout closes anything, to compare with afterwards: rows per table, latency, flags. */
 import { engineOf } from "../../databases/registry.ts";
-import { inLive } from "../inside.ts";
+import { inLive } from "../sessions.ts";
 import { recordedMigrations } from "../../databases/shared/migrations.ts";
 import type { Run } from "../../config/run.ts";
 import { readFlags } from "../steps/flags.ts";

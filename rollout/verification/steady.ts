@@ -17,7 +17,7 @@ const BETWEEN_MS = 200;
 const UNHEALTHY_LOOKS = 3;
 const ERROR_LINES = 5;
 
-type Looking = Pick<Run, "site" | "definition">;
+type SteadyContext = Pick<Run, "site" | "definition">;
 
 /** By service: what ran, so that another process can be told from it. */
 export type Running = Record<string, string | null>;
@@ -38,13 +38,13 @@ export function settleMs({ settleSeconds }: Pick<SystemDefinition, "settleSecond
 }
 
 /** What runs now of what the pins say should run. */
-export async function running(run: Looking, pins: Pick<Pins, "services">): Promise<Running> {
+export async function running(run: SteadyContext, pins: Pick<Pins, "services">): Promise<Running> {
   const target = targetOf(run.site, run.definition);
   const seen = shouldRun(run, pins).map(async (service) => [service, (await target.observe(service)).identity] as const);
   return Object.fromEntries(await Promise.all(seen));
 }
 
-function shouldRun({ definition }: Looking, pins: Pick<Pins, "services">): string[] {
+function shouldRun({ definition }: SteadyContext, pins: Pick<Pins, "services">): string[] {
   return Object.entries(pins.services).flatMap(([service, { run }]) =>
     run && definition.services[service] !== undefined && definition.services[service].kind !== "static" ? [service] : [],
   );
@@ -54,10 +54,10 @@ function shouldRun({ definition }: Looking, pins: Pick<Pins, "services">): strin
  * Resolves when everything that should run has done so for `minimumMs` since it was started, as the process it was `before`, and is healthy.
  * Waits only for what was started just now. @throws NotSteadyError
  */
-export async function staySteady(run: Looking, pins: Pick<Pins, "services">, before: Running, minimumMs: number): Promise<Running> {
+export async function staySteady(run: SteadyContext, pins: Pick<Pins, "services">, before: Running, minimumMs: number): Promise<Running> {
   const unhealthy = new Map<string, number>();
   for (;;) {
-    const looks = await Promise.all(shouldRun(run, pins).map((service) => look(run, service, before[service])));
+    const looks = await Promise.all(shouldRun(run, pins).map((service) => observe(run, service, before[service])));
     for (const { service, answer } of looks) unhealthy.set(service, answer === null ? 0 : (unhealthy.get(service) ?? 0) + 1);
     const problems = looks.flatMap(({ service, gone, answer }) => {
       if (gone !== null) return [{ service, problem: gone }];
@@ -73,7 +73,7 @@ export async function staySteady(run: Looking, pins: Pick<Pins, "services">, bef
   }
 }
 
-interface Look {
+interface Observation {
   service: string;
   startedAtMs: number | null;
   /** Why it is not the process it was; null: it is. */
@@ -82,7 +82,7 @@ interface Look {
   answer: string | null;
 }
 
-async function look({ site, definition }: Looking, service: string, before: string | null | undefined): Promise<Look> {
+async function observe({ site, definition }: SteadyContext, service: string, before: string | null | undefined): Promise<Observation> {
   const target = targetOf(site, definition);
   const { running, identity, startedAtMs } = await target.observe(service);
   if (!running || (before !== undefined && identity !== before)) {

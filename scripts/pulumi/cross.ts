@@ -2,7 +2,7 @@
 import { keepIntent, keptIntent, type Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
 import type { StateStore, Rollout, JournalEntry } from "../../config/record.ts";
-import { isDone } from "../../rollout/look.ts";
+import { isDone } from "../../rollout/inspect.ts";
 import { PHASES } from "../../config/phases.ts";
 import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
 import type { Ended } from "../../rollout/ending.ts";

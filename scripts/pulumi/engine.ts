@@ -5,12 +5,12 @@ import { isExecutable } from "./find-executable.ts";
 import { engineFromBuild } from "./from-build.ts";
 import { engineFromPath } from "./from-path.ts";
 import { engineFromRelease } from "./from-release.ts";
-import { keep, readKept } from "./kept.ts";
+import { putInCache, readCache } from "./cache.ts";
 import { withLock } from "./lock.ts";
 import { type Log, toStandardError } from "./progress.ts";
 import { CommandFailedError, run } from "./run.ts";
 import { isSuitable, parseVersion, showVersion } from "./version.ts";
-import { allowedWays, NoEngineError, type Refusal, type Way, WAYS } from "./ways.ts";
+import { allowedSources, NoEngineError, type SourceFailure, type EngineSource, ENGINE_SOURCES } from "./sources.ts";
 import type { Engine } from "./environment.ts";
 
 export type { Engine };
@@ -24,57 +24,57 @@ export interface EnsureOptions {
   full?: boolean;
 }
 
-type MadeWay = Exclude<Way, "path">;
-const MAKE: Record<MadeWay, (root: string, log: Log) => Promise<void>> = { release: engineFromRelease, build: engineFromBuild };
+type MadeSource = Exclude<EngineSource, "path">;
+const MAKE: Record<MadeSource, (root: string, log: Log) => Promise<void>> = { release: engineFromRelease, build: engineFromBuild };
 
 /**
  * Finds the engine, or makes it once: a suitable one of the PATH, else the official release, else a build with Go.
- * Already there, it takes milliseconds. Throws {@link NoEngineError} when no way leads to one.
+ * Already there, it takes milliseconds. Throws {@link NoEngineError} when no source gives one.
  */
 export async function ensureEngine(options: EnsureOptions = {}): Promise<Engine> {
   const log = options.log ?? toStandardError;
-  const ways = allowedWays();
-  const refusals: Refusal[] = WAYS.filter((way) => !ways.includes(way)).map((way) => ({
-    way,
-    reason: "BACKOUT_ENGINE_WAYS leaves it out.",
+  const sources = allowedSources();
+  const refusals: SourceFailure[] = ENGINE_SOURCES.filter((source) => !sources.includes(source)).map((source) => ({
+    source,
+    reason: "BACKOUT_ENGINE_SOURCES leaves it out.",
   }));
-  if (ways.includes("path")) {
+  if (sources.includes("path")) {
     const found = await engineFromPath();
-    if ("pulumi" in found) return { ...found, folder: dirname(found.pulumi), way: "path" };
-    refusals.push({ way: "path", reason: found.refused });
+    if ("pulumi" in found) return { ...found, folder: dirname(found.pulumi), source: "path" };
+    refusals.push({ source: "path", reason: found.refused });
   }
-  const madeWays = ways.filter((way): way is MadeWay => way !== "path");
-  if (madeWays.length === 0) throw inOrder(refusals);
-  return (await useKept(madeWays, options.full ?? false)) ?? (await make(madeWays, refusals, options.full ?? false, log));
+  const madeSources = sources.filter((source): source is MadeSource => source !== "path");
+  if (madeSources.length === 0) throw inOrder(refusals);
+  return (await useCached(madeSources, options.full ?? false)) ?? (await make(madeSources, refusals, options.full ?? false, log));
 }
 
-async function useKept(ways: readonly MadeWay[], full: boolean): Promise<Engine | undefined> {
-  const kept = await readKept(engineFolder(), full);
-  if (kept.state !== "whole" || !ways.includes(kept.way)) return undefined;
-  return { pulumi: join(kept.bin, "pulumi"), folder: kept.bin, version: kept.version, way: kept.way };
+async function useCached(sources: readonly MadeSource[], full: boolean): Promise<Engine | undefined> {
+  const kept = await readCache(engineFolder(), full);
+  if (kept.state !== "whole" || !sources.includes(kept.source)) return undefined;
+  return { pulumi: join(kept.bin, "pulumi"), folder: kept.bin, version: kept.version, source: kept.source };
 }
 
-async function make(ways: readonly MadeWay[], refusals: Refusal[], full: boolean, log: Log): Promise<Engine> {
+async function make(sources: readonly MadeSource[], refusals: SourceFailure[], full: boolean, log: Log): Promise<Engine> {
   const folder = engineFolder();
   return withLock(`${folder}.lock`, log, async () => {
-    const madeMeanwhile = await useKept(ways, full);
+    const madeMeanwhile = await useCached(sources, full);
     if (madeMeanwhile) return madeMeanwhile;
     await removeLeftovers(folder);
-    const before = await readKept(folder, full);
+    const before = await readCache(folder, full);
     if (before.state === "damaged") log(`The engine in ${folder} is damaged (${before.problem}): it is made again.`);
-    for (const way of ways) {
-      const root = `${folder}.making-${process.pid}-${way}`;
+    for (const source of sources) {
+      const root = `${folder}.making-${process.pid}-${source}`;
       try {
         await mkdir(root, { recursive: true, mode: 0o700 });
-        await MAKE[way](root, log);
-        await keep(root, folder, await checkedVersion(join(root, "bin")), way);
-        const made = await useKept([way], false);
+        await MAKE[source](root, log);
+        await putInCache(root, folder, await checkedVersion(join(root, "bin")), source);
+        const made = await useCached([source], false);
         if (made) return made;
         throw new Error(`what was made did not stay whole in ${folder}.`);
       } catch (error) {
         const reason = (error as Error).message;
-        log(`No engine by way of ${way}: ${reason}`);
-        refusals.push({ way, reason });
+        log(`No engine from ${source}: ${reason}`);
+        refusals.push({ source, reason });
       } finally {
         await rm(root, { recursive: true, force: true });
       }
@@ -104,6 +104,6 @@ async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-function inOrder(refusals: readonly Refusal[]): NoEngineError {
-  return new NoEngineError([...refusals].sort((a, b) => WAYS.indexOf(a.way) - WAYS.indexOf(b.way)));
+function inOrder(refusals: readonly SourceFailure[]): NoEngineError {
+  return new NoEngineError([...refusals].sort((a, b) => ENGINE_SOURCES.indexOf(a.source) - ENGINE_SOURCES.indexOf(b.source)));
 }

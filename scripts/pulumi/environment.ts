@@ -7,7 +7,7 @@ import { cacheFolder } from "./cache-folder.ts";
 
 import { fileBackend } from "./file-backend.ts";
 import { projectFiles } from "./project.ts";
-import type { Way } from "./ways.ts";
+import type { EngineSource } from "./sources.ts";
 
 const PULUMI_CLOUD = "https://api.pulumi.com";
 
@@ -25,7 +25,7 @@ export function engineEnvironment(engine: Engine, project: string): NodeJS.Proce
     [STACKS_VARIABLE]: stackFolderAbove(project),
     ...backend(own, project),
     ...passphrase(own, project),
-    ...(engine.way === "build" ? languageOptions(project) : {}),
+    ...(engine.source === "build" ? languageOptions(project) : {}),
     PATH: [engine.folder, join(project, "node_modules", ".bin"), dirname(process.execPath), own["PATH"] ?? ""]
       .filter(Boolean)
       .join(delimiter),
@@ -50,7 +50,7 @@ interface RuntimeOptions {
   nodeargs?: string;
 }
 
-/** What the language host of the `build` way has to be told apart, see from-build.ts. */
+/** What the language host of the source `build` has to be told apart, see from-build.ts. */
 function languageOptions(project: string): NodeJS.ProcessEnv {
   const options = runtimeOptions(project);
   return {
@@ -75,5 +75,5 @@ export interface Engine {
   folder: string;
   /** Such as `3.259.0`. */
   version: string;
-  way: Way;
+  source: EngineSource;
 }

@@ -5,7 +5,7 @@ import type { Freeze } from "../../config/schema.ts";
 import { type RolloutPreview, previewRollout, newWritesRefusals } from "../../rollout/preview.ts";
 import type { OpenStack } from "./stack.ts";
 import { relative } from "node:path";
-import { look, nextRollout } from "../../rollout/look.ts";
+import { inspect, nextRollout } from "../../rollout/inspect.ts";
 import { frozen } from "../../rollout/freeze.ts";
 import { refusals } from "../../rollout/refusals.ts";
 import { rehearsedSeconds } from "../../state/drill-reports/rehearsed.ts";
@@ -55,7 +55,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     preview: null,
   };
   const { site, definition, pins, asked } = after;
-  const facts = await look(site, definition);
+  const facts = await inspect(site, definition);
   if (facts.reach.kind === "unreachable") return { ...told, reached: false, unknown: facts.reach.reason };
   if (facts.last?.state === "open" && facts.last.rollout === rolloutOf(pins) && before.site.target === site.target)
     return { ...told, settled: true, drifted: await driftOf(after) };

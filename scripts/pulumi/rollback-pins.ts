@@ -1,6 +1,6 @@
 /** The pins of a rollback: which release, which snapshot, what is blocked. */
 import type { Rollout } from "../../config/record.ts";
-import { orderOf } from "../../rollout/look.ts";
+import { orderOf } from "../../rollout/inspect.ts";
 import { commandOf } from "../../config/commands.ts";
 import { releaseBefore, settingsBefore, snapshotLeft } from "../../rollout/way-back.ts";
 import { standsAfter } from "../../config/ledger.ts";

@@ -2,7 +2,7 @@
 import { keptIntent, type Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
 import type { CatalogueDatabase, Rollout, Snapshot, Opening } from "../../config/record.ts";
-import { isDone, look, type Reach } from "../../rollout/look.ts";
+import { isDone, inspect, type Reach } from "../../rollout/inspect.ts";
 import { commandOf, upCommand } from "../../config/commands.ts";
 import { editPins } from "../../config/edit.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
@@ -43,7 +43,7 @@ export interface Pending {
 
 export async function standingOf(stack: OpenStack): Promise<Standing> {
   const { site, definition } = stack;
-  const { reach, last, lastOpen, snapshots, catalogue, opened } = await look(site, definition);
+  const { reach, last, lastOpen, snapshots, catalogue, opened } = await inspect(site, definition);
   const nothing = { reach, last, lastOpen, snapshots, catalogue, opened, intent: null, pending: null };
   if (reach.kind !== "reached") return nothing;
   const intent = await intentKept(stack);

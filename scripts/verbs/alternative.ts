@@ -3,7 +3,7 @@
  * or, in the worst case, everything around the data.
  */
 import { prepareAll, stopAllAt } from "../../workloads/index.ts";
-import { look, unfinished } from "../../rollout/look.ts";
+import { inspect, unfinished } from "../../rollout/inspect.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { commandOf } from "../../config/commands.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
@@ -48,7 +48,7 @@ export async function takeAlternative(
         ? "this stack declares no backout:alternatives"
         : `--alternative "${name}" is not one of ${known.join(", ")}${suggestion(name, known)}`,
     );
-  const facts = await look(before.site, before.definition);
+  const facts = await inspect(before.site, before.definition);
   if (facts.reach.kind === "reached" && !unfinished(facts.last))
     throw new RefusedError("the last rollout has opened, so nothing failed that an alternative would finish; nothing was changed");
   if (facts.last?.failure != null) say(`failed before: ${facts.last.failure}`);

@@ -13,7 +13,7 @@ import { tellPreview } from "./preview.ts";
 import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
 
 /** What an update to these pins would do, told. @throws RefusedError where it would be refused, or nobody can know */
-export async function lookAhead(before: OpenStack, text: string, exact = false): Promise<{ after: OpenStack; preview: PreviewOutcome }> {
+export async function previewPins(before: OpenStack, text: string, exact = false): Promise<{ after: OpenStack; preview: PreviewOutcome }> {
   const after = await openStack(before, text);
   const preview = await previewOf(before, after, exact);
   tellPreview(preview, say);

@@ -10,7 +10,7 @@ import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
-import { carryOut, lookAhead, quoted, reasonOf } from "./carry-out.ts";
+import { carryOut, previewPins, quoted, reasonOf } from "./carry-out.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import { UsageError } from "../../config/errors.ts";
@@ -51,7 +51,7 @@ export async function pinConstraints(
     const goal = canonical({ action, names, ...change });
     const begun = options.anew === true ? null : askedBefore(standing, "constraint", goal);
     if (begun === null) requireSettled(standing, options.anew);
-    const { after, preview } = await lookAhead(before, begun === null ? text : textOf(before, begun));
+    const { after, preview } = await previewPins(before, begun === null ? text : textOf(before, begun));
     const asked = { verb: "constraint" as const, goal, words: constraintWords(action, names, options) };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason: reasonOf(options), yes: options.yes, asked });
     return { ...outcome, preview };

@@ -9,13 +9,13 @@ import { untilStandby } from "../../rollout/await-standby.ts";
 import { changedPins, editPins, type PinEdit } from "../../config/edit.ts";
 import { rolloutOf } from "../../config/pins.ts";
 import { commandOf } from "../../config/commands.ts";
-import { orderOf } from "../../rollout/look.ts";
+import { orderOf } from "../../rollout/inspect.ts";
 import { standsAfter } from "../../config/ledger.ts";
 import { deployEdits } from "../../config/scope.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled } from "../../rollout/preflight/list.ts";
-import { carryOut, intentOf, lookAhead, quoted, reasonOf } from "./carry-out.ts";
-import { listBefore, tagEdits } from "./deploy-list.ts";
+import { carryOut, intentOf, previewPins, quoted, reasonOf } from "./carry-out.ts";
+import { listBefore, tagEdits } from "./preflight.ts";
 import { cross, type RolloutOutcome } from "../pulumi/cross.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
@@ -65,7 +65,7 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   // What has begun was allowed to, and has its tag.
   const text = resumed ? deployed : editPins(deployed, tagEdits(before, options.tag));
   refuseBackwards(await openStack(before, text), release, standing);
-  const { after, preview } = await lookAhead(before, text);
+  const { after, preview } = await previewPins(before, text);
   for (const [flag, enabled] of Object.entries(after.config.flags))
     say(`! flag ${flag} stays ${enabled ? "on" : "off"}, as pinned under backout:flags`);
   const from = resumed || preview.settled ? null : (preview.preview?.from ?? null);
@@ -138,7 +138,7 @@ async function goOnBack(
   runId: string,
 ): Promise<DeployOutcome> {
   say(`${release} failed (${begun.failed ?? ""}): its way back is gone on with`);
-  const { after, preview } = await lookAhead(before, textOf(before, begun));
+  const { after, preview } = await previewPins(before, textOf(before, begun));
   const asked = {
     verb: begun.verb,
     goal: begun.goal,

@@ -15,7 +15,7 @@ import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
-import { carryOut, lookAhead, quoted } from "./carry-out.ts";
+import { carryOut, previewPins, quoted } from "./carry-out.ts";
 import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import { previewOf } from "../pulumi/preview.ts";
@@ -85,8 +85,8 @@ export async function recover(options: Options): Promise<RecoverOutcome> {
 }
 
 /** Where only the catalogue differs from the pins there is no new rollout to be told of. */
-async function ahead(before: OpenStack, text: string, same: boolean): ReturnType<typeof lookAhead> {
-  if (!same) return lookAhead(before, text);
+async function ahead(before: OpenStack, text: string, same: boolean): ReturnType<typeof previewPins> {
+  if (!same) return previewPins(before, text);
   const after = await openStack(before, text);
   return { after, preview: await previewOf(before, after, false) };
 }

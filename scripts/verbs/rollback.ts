@@ -7,7 +7,7 @@ import { withStackLock } from "../pulumi/stack-lock.ts";
 import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { otherWays, takeAlternative } from "./alternative.ts";
-import { carryOut, confirm, lookAhead, quoted, reasonOf } from "./carry-out.ts";
+import { carryOut, confirm, previewPins, quoted, reasonOf } from "./carry-out.ts";
 import { goalOf, rollbackText, type RollbackWish } from "../pulumi/rollback-pins.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import type { PreviewOutcome } from "../pulumi/preview.ts";
@@ -63,7 +63,7 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
     }
     const standing = await standingOf(before);
     const text = await rollbackText(before, options, standing);
-    const { after, preview } = await lookAhead(before, text, options.exact);
+    const { after, preview } = await previewPins(before, text, options.exact);
     const asked = { verb: "rollback" as const, goal: goalOf(options), words: wordsOf(options) };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     return {

@@ -5,7 +5,7 @@ import { openState } from "../../databases/open-state.ts";
 import { readinessOf, type Readiness } from "../../rollout/standby.ts";
 import { showFreeze } from "../../rollout/freeze.ts";
 import { gateRuns } from "../../rollout/gate.ts";
-import { isDone, look, type Facts } from "../../rollout/look.ts";
+import { isDone, inspect, type Facts } from "../../rollout/inspect.ts";
 import { enginesOf } from "../../databases/registry.ts";
 import { dropCommand, neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
 import { maintenanceLine } from "../../rollout/preview-lines.ts";
@@ -25,7 +25,7 @@ import type { Status } from "../pulumi/answers.ts";
 export async function status(options: CommonOptions): Promise<Status> {
   const stack = await openStack(stackFile(options.stack));
   const { site, definition, pins } = stack;
-  const facts = await look(site, definition);
+  const facts = await inspect(site, definition);
   const target = targetOf(site, definition);
   const gate = readGateState(gateStateFile(site));
   const unseen = await outOfReach(site, definition);

@@ -8,7 +8,7 @@ import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, standingOf, textOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
-import { carryOut, lookAhead, reasonOf } from "./carry-out.ts";
+import { carryOut, previewPins, reasonOf } from "./carry-out.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import type { PreviewOutcome } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
@@ -46,7 +46,7 @@ export async function undo(options: Options): Promise<UndoOutcome> {
     // What `--anew` has done is what it takes back the next time; what it has begun is gone on with.
     const begun = options.anew === true && standing.pending === null ? null : askedBefore(standing, "undo", goal);
     const text = begun === null ? await undoText(before, standing) : textOf(before, begun);
-    const { after, preview } = await lookAhead(before, text, options.exact);
+    const { after, preview } = await previewPins(before, text, options.exact);
     const asked = { verb: "undo" as const, goal, words: options.anew === true ? "undo --anew" : "undo" };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     return { ...outcome, preview, undo: outcome.ok ? await undoOf(before, " --anew") : null };

@@ -1,7 +1,7 @@
 /** OrbisForge (OF-BEV Phase 3): one program on one SQLite file, with permissions that are restricted and records that are kept while it goes back. */
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
-import { account } from "./account.ts";
+import { auditEntry } from "./audit-entry.ts";
 import { login, rows } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
 import { completion } from "./completion.ts";
@@ -36,7 +36,7 @@ export const orbisForge: SystemDefinition = {
   },
   protections,
   evidence,
-  account,
+  auditEntry,
   completion,
   watches,
   policy,

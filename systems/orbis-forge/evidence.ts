@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import type { CaptureDefinition, EvidenceContext, EvidenceDefinition } from "../../config/system/evidence.ts";
 import { emergencyHeaders, EXPORT_PATH } from "./api.ts";
-import { contextOf, detailsOf } from "./account.ts";
+import { contextOf, detailsOf } from "./audit-entry.ts";
 import { COUNTED_TABLES } from "./database.ts";
 import { LOCATIONS } from "./policy.ts";
 import { exportDocument } from "./program/json-operations.ts";

@@ -12,7 +12,7 @@ import {
 import { contentDifferences } from "../../drill/contents.ts";
 import { countMerged, total } from "../../drill/differences.ts";
 import { Clock, within } from "../../drill/clock.ts";
-import { versionIn } from "../../drill/look-outside.ts";
+import { versionIn } from "../../drill/inspect-outside.ts";
 import type { Judgement } from "../../drill/witness/judge.ts";
 
 const samples = (...modes: (string | null)[]) => modes.map((mode, index) => ({ at: index * 100, mode }));

@@ -1,7 +1,7 @@
 /** The change freeze: newer is refused, back is not, and it is no part of what a rollout is. */
 import { describe, expect, it } from "vitest";
 import { frozen, newer, showFreeze } from "../../rollout/freeze.ts";
-import type { Facts } from "../../rollout/look.ts";
+import type { Facts } from "../../rollout/inspect.ts";
 import { editPins } from "../../config/edit.ts";
 import { rolloutOf } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";

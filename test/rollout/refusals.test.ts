@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Facts } from "../../rollout/look.ts";
+import type { Facts } from "../../rollout/inspect.ts";
 import { refusals } from "../../rollout/refusals.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import { siteOf } from "../../config/site.ts";

@@ -7,7 +7,7 @@ import type { CatalogueDatabase, DatabaseRole, Opening, Snapshot } from "../../c
 import { exportFolder } from "../../config/site.ts";
 import { neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
 import type { DataAction, Lineage } from "../../config/plan.ts";
-import { applyRetention, beyondRetention, type Keeping } from "../../rollout/retention.ts";
+import { applyRetention, beyondRetention, type RetentionFacts } from "../../rollout/retention.ts";
 import type { Run } from "../../config/run.ts";
 import { releaseBefore, snapshotLeft } from "../../rollout/way-back.ts";
 
@@ -54,7 +54,7 @@ const names = (
   snapshots: Snapshot[],
   catalogue: CatalogueDatabase[] = [],
   pinned: string[] = [],
-  change: Partial<Keeping> = {},
+  change: Partial<RetentionFacts> = {},
 ) => {
   const opened = [...new Set(snapshots.map(({ epoch }) => epoch))].map((epoch) => opening(epoch, `v${epoch}`));
   const keeping = { pinned, epoch: 99, opened, order: [], releases: [], unopened: [], onlyCopies: [], ...change };
@@ -127,7 +127,15 @@ describe("what may be dropped", () => {
     ];
     const opened = [opening(1, "v1"), opening(2, "v2"), ...tried.map((epoch) => opening(epoch + 1, "v2"))];
     const live = [entry(1, "live", { lineage: { snapshot: { name: "before-v3", generation: 4, again: 0 }, quarantine: null } })];
-    const keeping: Keeping = { pinned: [], epoch: 11, opened, order: ["v1", "v2", "v3"], releases: ["v2"], unopened: [], onlyCopies: [] };
+    const keeping: RetentionFacts = {
+      pinned: [],
+      epoch: 11,
+      opened,
+      order: ["v1", "v2", "v3"],
+      releases: ["v2"],
+      unopened: [],
+      onlyCopies: [],
+    };
     for (const keep of [1, 3]) {
       const { snapshots: dropped } = beyondRetention(snapshots, live, { keep, quarantines: 1, snapshots: [] }, keeping);
       expect(dropped.map(({ name, generation }) => `${name}@${generation}`)).toEqual(

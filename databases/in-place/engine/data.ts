@@ -22,7 +22,7 @@ import { failpoint } from "../../../processes/failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
-import { lineage } from "./looking.ts";
+import { lineage } from "./inspect.ts";
 import { inDatabase, withScratch } from "./places.ts";
 import { dumpStatements, liveStatement } from "./record.ts";
 import { prepareRoles } from "./roles.ts";

@@ -20,7 +20,7 @@ import {
   type Statistics,
 } from "../../postgres/statistics.ts";
 import { countedRisk, COUNT_UP_TO_ROWS } from "../../shared/at-risk.ts";
-import type { AtRisk, DatabaseEngine, Keeping, Looking } from "../../engine.ts";
+import type { AtRisk, DatabaseEngine, CopyContext, InspectContext } from "../../engine.ts";
 import { estimated } from "../../postgres/engine/at-risk.ts";
 import { saveProperties, savedProperties } from "../../postgres/engine/properties-record.ts";
 import { leftBehind } from "../../postgres/engine/followers.ts";
@@ -29,7 +29,7 @@ import { settingsThatStay, withSettings } from "../../postgres/engine/kept-setti
 import { ensureServices } from "../../postgres/engine/roles.ts";
 import { clientOf } from "../../postgres/engine/session.ts";
 import { cutOver, exportReplaced, exportSince, make, migrate, putBack } from "./data.ts";
-import { copyBytes, facts, lineage, liveBytes, refuseRestore, refuseUnfenceable, requireRoom } from "./looking.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseRestore, refuseUnfenceable, requireRoom } from "./inspect.ts";
 import { inDatabase, withScratch } from "./places.ts";
 import { enter } from "./record.ts";
 import { noStandbyBecause, tryAndKeep } from "./trial.ts";
@@ -122,7 +122,7 @@ export const inPlace: Omit<DatabaseEngine, "name" | "driver" | "snapshotLocation
 };
 
 /** There is no place for a copy: what can be done beforehand is to restore the dump once, elsewhere, and to see that it holds what was dumped. */
-async function makeStandby(keeping: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+async function makeStandby(keeping: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const { content } = await readDump(snapshot.location);
   const tables = await withScratch(keeping.site, snapshot.database, [snapshot.location], async ([client]) => {
     const counts: Record<string, number> = {};
@@ -149,7 +149,12 @@ async function makeStandby(keeping: Keeping, snapshot: Snapshot): Promise<Catalo
   return (await keeping.state.catalogued()).find((copy) => copy.name === name)!;
 }
 
-async function rowsAtRisk(at: Looking & { state: StateStore }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
+async function rowsAtRisk(
+  at: InspectContext & { state: StateStore },
+  database: string,
+  snapshot: Snapshot,
+  exact: boolean,
+): Promise<AtRisk> {
   const live = liveName(at.site, database);
   return inDatabase(at.site, database, async (client) => {
     const [rows, now, { leftAlone }] = [await approximateRows(client), await quickStatistics(client, live), await readExtent(client)];
@@ -182,7 +187,7 @@ function estimateOf({ statistics }: Snapshot, now: Statistics): Estimate | null 
 
 /** The live database against the dump, restored on a scratch server. @param reading how the live tables are read */
 async function countRows(
-  { site, definition }: Looking,
+  { site, definition }: InspectContext,
   database: string,
   snapshot: Snapshot,
   reading: (client: Client, count: () => Promise<AtRisk>) => Promise<AtRisk> = (_client, count) => count(),

@@ -5,7 +5,7 @@ import { endpointOf } from "../../../config/site.ts";
 import { readExtent } from "../extent.ts";
 import { schemaFingerprint } from "../fingerprint.ts";
 import { tryInPlace } from "../restore.ts";
-import type { Looking } from "../../engine.ts";
+import type { InspectContext } from "../../engine.ts";
 import type { Run } from "../../../config/run.ts";
 import { inDatabase } from "./places.ts";
 
@@ -30,7 +30,10 @@ export async function tryAndKeep({ site, state }: Run, client: Client, snapshot:
 }
 
 /** Why a snapshot that was read through has no standby copy all the same; null where nothing speaks against it. */
-export async function noStandbyBecause({ site, state }: Looking & { state: StateStore }, snapshot: Snapshot): Promise<string | null> {
+export async function noStandbyBecause(
+  { site, state }: InspectContext & { state: StateStore },
+  snapshot: Snapshot,
+): Promise<string | null> {
   const trial = await state.kept<Trial>(trialKey(snapshot));
   if (trial === null) return "it was not tried in the live database yet";
   if (trial.problem !== null) return trial.problem;

@@ -7,11 +7,11 @@ import { withSession } from "../connection.ts";
 import { sessionInside } from "../fence.ts";
 import { approximateRows, CountersLostError, estimateChanges, quickStatistics, type Estimate, type Statistics } from "../statistics.ts";
 import { columnNotes, countedRisk, COUNT_UP_TO_ROWS, inOrder } from "../../shared/at-risk.ts";
-import type { AtRisk, Looking } from "../../engine.ts";
+import type { AtRisk, InspectContext } from "../../engine.ts";
 import type { Run } from "../../../config/run.ts";
 import { clientOf } from "./session.ts";
 
-type WithState = Looking & { state: StateStore };
+type WithState = InspectContext & { state: StateStore };
 
 export async function rowsAtRisk(run: WithState, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk> {
   const live = liveName(run.site, database);
@@ -29,7 +29,7 @@ export async function rowsAtRisk(run: WithState, database: string, snapshot: Sna
   });
 }
 
-function orderOf({ definition }: Looking, database: string): string[] {
+function orderOf({ definition }: InspectContext, database: string): string[] {
   return definition.databases[database]!.tables;
 }
 

@@ -4,13 +4,13 @@
  */
 import { dumpFolder, liveName, serverOf } from "../../../config/site.ts";
 import { derivedName } from "../../../config/names.ts";
-import type { DatabaseEngine, Looking } from "../../engine.ts";
+import type { DatabaseEngine, InspectContext } from "../../engine.ts";
 import { snapshotPlace } from "../../shared/snapshot-place.ts";
 import { rowsAtRisk } from "./at-risk.ts";
 import { leftBehind } from "./followers.ts";
 import { foreign, giveBack } from "./foreign.ts";
 import { settingsThatStay } from "./kept-settings.ts";
-import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./looking.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseAllUnfenceable, requireRoom } from "./inspect.ts";
 import type { renaming as Renaming } from "./renaming.ts";
 import { openLive } from "./session.ts";
 
@@ -33,7 +33,7 @@ const looking = {
 };
 
 /** Where a copy lies: a database beside the live one, or files at the stack's home. */
-function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
+function snapshotLocation({ site }: InspectContext, database: string, name: string, generation: number): string {
   const live = liveName(site, database);
   const suffix = `_${snapshotPlace(name, generation)}`;
   switch (serverOf(site).driver) {
@@ -46,7 +46,7 @@ function snapshotLocation({ site }: Looking, database: string, name: string, gen
   }
 }
 
-const isInPlace = ({ site }: Pick<Looking, "site">): boolean => site.server?.driver === "in-place";
+const isInPlace = ({ site }: Pick<InspectContext, "site">): boolean => site.server?.driver === "in-place";
 const renaming = async () => (await import("./renaming.ts")).renaming;
 const inPlace = async () => (await import("../../in-place/engine/engine.ts")).inPlace;
 
@@ -55,7 +55,7 @@ type Methods = Awaited<ReturnType<typeof inPlace>>;
 /** A method by the driver of the site it is asked for. */
 function byDriver<K extends keyof Methods>(method: K, otherwise: () => Promise<Partial<Methods>>): Methods[K] {
   const chosen = async (...given: unknown[]): Promise<unknown> => {
-    const methods: Partial<Methods> = isInPlace(given[0] as Looking) ? await inPlace() : await otherwise();
+    const methods: Partial<Methods> = isInPlace(given[0] as InspectContext) ? await inPlace() : await otherwise();
     return (methods[method] as (...same: unknown[]) => unknown)(...given);
   };
   return chosen as Methods[K];

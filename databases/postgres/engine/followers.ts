@@ -4,13 +4,18 @@ import { endpointOf, liveName } from "../../../config/site.ts";
 import { quote, withSession } from "../connection.ts";
 import { sessionInside } from "../fence.ts";
 import { followers, lacking, publications } from "../inspection.ts";
-import type { Looking } from "../../engine.ts";
+import type { InspectContext } from "../../engine.ts";
 import type { DataAction } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { clientOf } from "./session.ts";
 
 /** What a cut-over by rename leaves with the old database, in words: told before. */
-export async function leftBehind({ site }: Looking, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
+export async function leftBehind(
+  { site }: InspectContext,
+  database: string,
+  action: DataAction,
+  snapshot: Snapshot | null,
+): Promise<string[]> {
   if (site.server?.driver === "in-place" || (action.kind !== "restore" && action.kind !== "undo")) return [];
   const endpoint = endpointOf(site);
   const old = await withSession(endpoint, liveName(site, database), followers);

@@ -9,7 +9,7 @@ import { UnreachableError, withSession } from "../connection.ts";
 import { describeInspection, inspect, refusedByTriggers, type Inspection } from "../inspection.ts";
 import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../properties.ts";
 import { dropRole, grantConnect, grantServicesOnce, ownerOfObjects, ownerOfTables, revokeSchema, revokeServices } from "../roles.ts";
-import type { Looking } from "../../engine.ts";
+import type { InspectContext } from "../../engine.ts";
 import type { DatabasePlan } from "../../../config/plan.ts";
 import { rolesOfOthers, unmarkRoles } from "./role-owners.ts";
 import { savedProperties } from "./properties-record.ts";
@@ -31,7 +31,7 @@ async function isOwn(state: StateStore, live: string): Promise<boolean> {
 }
 
 /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @throws ForeignStackError */
-export async function foreign(at: Looking, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]> {
+export async function foreign(at: InspectContext, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]> {
   const { site, state } = at;
   const live = liveName(site, database);
   const known = state !== null && (await isKnown(state, database, live));
@@ -85,7 +85,7 @@ function adoption(site: Site, live: string, found: Inspection, plan: DatabasePla
 }
 
 /** @throws ForeignStackError where another stack's record knows the database as its own live one */
-async function requireNobodys({ site, definition }: Looking, live: string): Promise<void> {
+async function requireNobodys({ site, definition }: InspectContext, live: string): Promise<void> {
   const endpoint = endpointOf(site);
   const { oid, records } = await withSession(endpoint, "postgres", async (client) => {
     const { rows } = await client.query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE '%\\_backout'");
@@ -145,12 +145,12 @@ function isOpenToAll({ grants }: DatabaseProperties): boolean {
 }
 
 /** The live database as its users have it: open, with their owner, limit and grants; of one that was found, without what backout gave its own roles. */
-export async function giveBack(at: Looking & { state: StateStore }, database: string): Promise<void> {
+export async function giveBack(at: InspectContext & { state: StateStore }, database: string): Promise<void> {
   await giveBackLive(at, database);
   await unmarkRoles(clientOf(at.state), at.site);
 }
 
-async function giveBackLive({ site, state }: Looking & { state: StateStore }, database: string): Promise<void> {
+async function giveBackLive({ site, state }: InspectContext & { state: StateStore }, database: string): Promise<void> {
   const client: Client = clientOf(state);
   const live = liveName(site, database);
   if (!(await liveLineage(client, live)).exists) return;

@@ -5,7 +5,7 @@ import { endpointOf, liveName } from "../../../config/site.ts";
 import { withSession } from "../connection.ts";
 import { readProperties, type DatabaseProperties } from "../properties.ts";
 import type { Statistics } from "../statistics.ts";
-import type { Looking } from "../../engine.ts";
+import type { InspectContext } from "../../engine.ts";
 import type { DataAction } from "../../../config/plan.ts";
 
 export type KeptSettings = Pick<DatabaseProperties, "settings" | "comment">;
@@ -33,7 +33,7 @@ export function stayAsTheyAre(then: KeptSettings, now: KeptSettings): string[] {
 
 /** Those of a live database that a restore or an undo leaves, in words. An undo's are known where the quarantine is a database. */
 export async function settingsThatStay(
-  { site }: Looking,
+  { site }: InspectContext,
   database: string,
   action: DataAction,
   snapshot: Snapshot | null,

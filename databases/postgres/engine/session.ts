@@ -7,7 +7,7 @@ import { connect } from "../connection.ts";
 import { sessionInside } from "../fence.ts";
 import { readProperties } from "../properties.ts";
 import { postgresSession } from "../sql-session.ts";
-import type { LiveSession, Looking } from "../../engine.ts";
+import type { LiveSession, InspectContext } from "../../engine.ts";
 
 /** The session in the state database: renames, catalogue and lineage share its transactions. */
 export function clientOf(state: StateStore): Client {
@@ -16,7 +16,7 @@ export function clientOf(state: StateStore): Client {
   return state.client;
 }
 
-export async function openLive({ site, state }: Looking, database: string, fenced: boolean | "as it is"): Promise<LiveSession> {
+export async function openLive({ site, state }: InspectContext, database: string, fenced: boolean | "as it is"): Promise<LiveSession> {
   const live = liveName(site, database);
   const client =
     state !== null && (fenced === "as it is" ? !(await readProperties(clientOf(state), live)).allowConnections : fenced)

@@ -8,11 +8,11 @@ import { verifyDump } from "../drivers/dump-manifest.ts";
 import { captureManifest, compareManifests } from "../manifest.ts";
 import type { Manifest } from "../manifest-shape.ts";
 import { quickStatistics } from "../statistics.ts";
-import type { Keeping, TakenCopy } from "../../engine.ts";
+import type { CopyContext, TakenCopy } from "../../engine.ts";
 import type { Run } from "../../../config/run.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
 import { withSettings } from "./kept-settings.ts";
-import { requireRoomFor } from "./looking.ts";
+import { requireRoomFor } from "./inspect.ts";
 import { clientOf } from "./session.ts";
 
 export async function takeSnapshot({ site, state }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {
@@ -62,13 +62,13 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   return Promise.all([one, other]);
 }
 
-export async function removeSnapshot({ site, state }: Keeping, snapshot: Snapshot): Promise<void> {
+export async function removeSnapshot({ site, state }: CopyContext, snapshot: Snapshot): Promise<void> {
   const driver = snapshot.driver as DriverName;
   await driverFor(site, clientOf(state), driver).remove({ driver, location: snapshot.location });
 }
 
 /** A dump's files against their hashes, a pristine copy's rows against what was hashed when it first had a standby copy. */
-export async function snapshotProblems({ site, state }: Keeping, { driver, location, manifest }: Snapshot): Promise<string[]> {
+export async function snapshotProblems({ site, state }: CopyContext, { driver, location, manifest }: Snapshot): Promise<string[]> {
   if (driver !== "template") return problemOf(() => verifyDump(location));
   const { rowCount } = await clientOf(state).query("SELECT FROM pg_database WHERE datname = $1", [location]);
   if (rowCount === 0) return [`the database ${location} is gone`];

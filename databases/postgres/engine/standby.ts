@@ -14,19 +14,19 @@ import { quickStatistics } from "../statistics.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
 import { countTables } from "../../shared/tables.ts";
 import { copiesOf } from "../../shared/standby-copies.ts";
-import { CopyDiffersError, type Keeping } from "../../engine.ts";
+import { CopyDiffersError, type CopyContext } from "../../engine.ts";
 import { driverFor, type DriverName } from "./drivers.ts";
 import { clientOf } from "./session.ts";
 
 /** The standby copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
-export async function standbyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+export async function standbyCopy(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const ready = await readyCopy(run, snapshot);
   if (ready !== null) return ready;
   return run.state.whileMakingStandby(async () => (await readyCopy(run, snapshot)) ?? makeCopy(run, snapshot));
 }
 
 /** An standby copy that nobody wrote to since it was verified: the server has counted no session in it. */
-async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
+async function readyCopy(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
   for (const copy of await copiesOf(run.state, snapshot)) {
     if (copy.verified === null) continue;
     if (await untouched(clientOf(run.state), copy)) return copy;
@@ -60,7 +60,7 @@ async function sessionsSettled(client: Client, name: string, before: number | nu
 }
 
 /** What the pristine copy of a snapshot holds, read once: nobody writes to it. */
-async function pristineManifest(run: Keeping, snapshot: Snapshot): Promise<Manifest> {
+async function pristineManifest(run: CopyContext, snapshot: Snapshot): Promise<Manifest> {
   if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
   return keepManifest(
     run,
@@ -69,14 +69,14 @@ async function pristineManifest(run: Keeping, snapshot: Snapshot): Promise<Manif
   );
 }
 
-async function keepManifest({ state }: Keeping, snapshot: Snapshot, manifest: Manifest): Promise<Manifest> {
+async function keepManifest({ state }: CopyContext, snapshot: Snapshot, manifest: Manifest): Promise<Manifest> {
   await state.setManifest(snapshot.id, manifest);
   snapshot.manifest = manifest as unknown as Record<string, unknown>;
   return manifest;
 }
 
 /** How a copy differs from what its snapshot held; empty where it does not. */
-async function differencesOf(run: Keeping, snapshot: Snapshot, expected: Manifest | null, copy: Client): Promise<string[]> {
+async function differencesOf(run: CopyContext, snapshot: Snapshot, expected: Manifest | null, copy: Client): Promise<string[]> {
   const actual = await captureManifest(copy);
   if (expected === null) return unrecordedDifferences(run, snapshot, copy, actual);
   return snapshot.driver === "template"
@@ -88,7 +88,7 @@ async function differencesOf(run: Keeping, snapshot: Snapshot, expected: Manifes
  * A dump from before its content was recorded when it was taken: only the rows that were counted in the fence then can be asked for. What the
  * first copy holds is kept, so that later ones are compared with that at least.
  */
-async function unrecordedDifferences(run: Keeping, snapshot: Snapshot, copy: Client, actual: Manifest): Promise<string[]> {
+async function unrecordedDifferences(run: CopyContext, snapshot: Snapshot, copy: Client, actual: Manifest): Promise<string[]> {
   const { tables } = run.definition.databases[snapshot.database]!;
   const counted = snapshot.baseline?.counts ?? {};
   const held = await countTables(postgresSession(copy), tables);
@@ -102,7 +102,7 @@ async function unrecordedDifferences(run: Keeping, snapshot: Snapshot, copy: Cli
 }
 
 /** A copy accepts no connections until it is cut over to: nobody can change what was verified. */
-async function insideCopy<T>(run: Keeping, name: string, work: (client: Client) => Promise<T>): Promise<T> {
+async function insideCopy<T>(run: CopyContext, name: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await sessionInside(endpointOf(run.site), clientOf(run.state), name);
   try {
     return await work(client);
@@ -112,7 +112,7 @@ async function insideCopy<T>(run: Keeping, name: string, work: (client: Client) 
 }
 
 /** Reads what the snapshot held: from the pristine copy, or, where the snapshot is a dump, from a standby one. */
-export async function withCopy<T>(run: Keeping, snapshot: Snapshot, work: (client: Client) => Promise<T>): Promise<T> {
+export async function withCopy<T>(run: CopyContext, snapshot: Snapshot, work: (client: Client) => Promise<T>): Promise<T> {
   if (snapshot.driver === "template") return withSession(endpointOf(run.site), snapshot.location, work, { readOnly: true });
   const client = clientOf(run.state);
   const copy = await standbyCopy(run, snapshot);
@@ -126,16 +126,16 @@ export async function withCopy<T>(run: Keeping, snapshot: Snapshot, work: (clien
   return result;
 }
 
-export async function inQuarantine<T>(run: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
+export async function inQuarantine<T>(run: CopyContext, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
   return insideCopy(run, copy.name, (client) => work(postgresSession(client)));
 }
 
-export async function inSnapshot<T>(run: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
+export async function inSnapshot<T>(run: CopyContext, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
   return withCopy(run, snapshot, (client) => work(postgresSession(client)));
 }
 
 /** Compares a copy with what its snapshot held, and marks it as verified where they are equal. @returns how they differ */
-async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promise<string[]> {
+async function verifyCopy(run: CopyContext, snapshot: Snapshot, name: string): Promise<string[]> {
   const expected =
     snapshot.driver === "template" ? await pristineManifest(run, snapshot) : (snapshot.manifest as unknown as Manifest | null);
   const before = await sessionsEver(clientOf(run.state), name);
@@ -153,19 +153,19 @@ async function verifyCopy(run: Keeping, snapshot: Snapshot, name: string): Promi
 }
 
 /** In the background, where nobody waits. */
-export function makeStandby(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+export function makeStandby(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
   return makeCopy(run, snapshot, () => settle(run));
 }
 
 /** Writes what was copied to disk: every DROP DATABASE of a later update would wait for it. A server of somebody else's is left alone. */
-async function settle({ site, state }: Keeping): Promise<void> {
+async function settle({ site, state }: CopyContext): Promise<void> {
   if (site.server?.embedded !== true) return;
   await clientOf(state).query("CHECKPOINT");
 }
 
 /** Restores a copy of the snapshot beside the live database and verifies it. */
 async function makeCopy(
-  run: Keeping,
+  run: CopyContext,
   snapshot: Snapshot,
   copied: () => Promise<void> = () => Promise.resolve(),
 ): Promise<CatalogueDatabase> {
@@ -222,7 +222,7 @@ function isStandbyName(base: string, name: string): boolean {
   return name === own || name === makingName(own);
 }
 
-export async function dropCopy({ state }: Keeping, copy: CatalogueDatabase): Promise<void> {
+export async function dropCopy({ state }: CopyContext, copy: CatalogueDatabase): Promise<void> {
   // What is set aside is as it was live; a template is not dropped.
   await clientOf(state)
     .query(`ALTER DATABASE ${quote(copy.name)} IS_TEMPLATE false`)

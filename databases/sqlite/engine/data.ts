@@ -21,8 +21,8 @@ import {
   type AtRisk,
   type CutOver,
   type ExportFile,
-  type Keeping,
-  type Looking,
+  type CopyContext,
+  type InspectContext,
   type Migrated,
   type PutBack,
   type TakenCopy,
@@ -36,7 +36,7 @@ import { snapshotPlace } from "../../shared/snapshot-place.ts";
 import { standbyCopy, inPristine, writable } from "./standby.ts";
 import { keepMadeProperties, savedProperties } from "./fence.ts";
 import { ledgerOf } from "./ledger.ts";
-import { bytesOf } from "./looking.ts";
+import { bytesOf } from "./inspect.ts";
 import { copyPath, fileOf, livePath, pathOfCopy } from "./places.ts";
 import { liveState, settle } from "./swaps.ts";
 
@@ -61,7 +61,7 @@ export async function make(run: Run, database: string): Promise<void> {
   });
 }
 
-export function snapshotLocation({ site }: Looking, database: string, name: string, generation: number): string {
+export function snapshotLocation({ site }: InspectContext, database: string, name: string, generation: number): string {
   return join(site.home, "snapshots", `${database}_${snapshotPlace(name, generation)}.db`);
 }
 
@@ -75,7 +75,7 @@ export async function takeSnapshot({ site }: Run, snapshot: Snapshot, again: boo
   });
 }
 
-export async function removeSnapshot(_run: Keeping, snapshot: Snapshot): Promise<void> {
+export async function removeSnapshot(_run: CopyContext, snapshot: Snapshot): Promise<void> {
   removeFile(snapshot.location);
   return Promise.resolve();
 }
@@ -156,7 +156,7 @@ async function replacementFor(run: Run, database: string, action: DataAction, sn
 }
 
 /** Always counted: a file is read faster than anything could be estimated from it. */
-export async function rowsAtRisk({ site, definition }: Looking, database: string, snapshot: Snapshot): Promise<AtRisk> {
+export async function rowsAtRisk({ site, definition }: InspectContext, database: string, snapshot: Snapshot): Promise<AtRisk> {
   const current = openFile(livePath(site, database), { readOnly: true });
   try {
     const { tables } = definition.databases[database]!;

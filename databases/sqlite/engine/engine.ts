@@ -15,7 +15,7 @@ import {
   takeSnapshot,
 } from "./data.ts";
 import { admit, close, keepProperties, openLive } from "./fence.ts";
-import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./looking.ts";
+import { copyBytes, facts, lineage, liveBytes, refuseUnfenceable, requireRoom } from "./inspect.ts";
 
 export const sqlite: DatabaseEngine = {
   name: "sqlite",

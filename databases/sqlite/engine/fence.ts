@@ -1,6 +1,6 @@
 /** The fence of a SQLite file, and what a copy of it does not carry: mode, owner, and whether it keeps a write-ahead log. */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
-import type { LiveSession, Looking } from "../../engine.ts";
+import type { LiveSession, InspectContext } from "../../engine.ts";
 import { first, openFile } from "../database.ts";
 import { closeFile, insideFile, isClosed, releaseFile, type Closed } from "../fence.ts";
 import { sqliteSession } from "../sql-session.ts";
@@ -74,7 +74,7 @@ function setLog(path: string, wal: boolean): void {
 }
 
 /** Inside the fence the guard's own session is used: another one of this process would wait for it. */
-export async function openLive({ site }: Looking, database: string, fenced: boolean | "as it is"): Promise<LiveSession> {
+export async function openLive({ site }: InspectContext, database: string, fenced: boolean | "as it is"): Promise<LiveSession> {
   const live = livePath(site, database);
   if (fenced === true || (fenced === "as it is" && isClosed(live)))
     return { session: await insideFile(live, (db) => sqliteSession(db)), end: async () => Promise.resolve() };

@@ -12,17 +12,17 @@ import { captureManifest, compareManifests, type Manifest } from "../manifest.ts
 import { sqliteSession } from "../sql-session.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
 import { copiesOf } from "../../shared/standby-copies.ts";
-import { CopyDiffersError, type Keeping } from "../../engine.ts";
+import { CopyDiffersError, type CopyContext } from "../../engine.ts";
 import { copiesFolder, copyPath, fileOf, pathOfCopy } from "./places.ts";
 
 /** The standby copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
-export async function standbyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+export async function standbyCopy(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
   const ready = await readyCopy(run, snapshot);
   if (ready !== null) return ready;
   return run.state.whileMakingStandby(async () => (await readyCopy(run, snapshot)) ?? makeStandby(run, snapshot));
 }
 
-async function readyCopy(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
+async function readyCopy(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
   for (const copy of await copiesOf(run.state, snapshot)) {
     if (copy.verified === null) continue;
     const path = pathOfCopy(run.state, copy.oid);
@@ -46,7 +46,7 @@ function untouched(path: string, { verified }: CatalogueDatabase): boolean {
 }
 
 /** What the snapshot holds, read once from the pristine file, which must be sound. @throws DamagedCopyError */
-async function manifestOf({ state, log }: Keeping, snapshot: Snapshot): Promise<Manifest> {
+async function manifestOf({ state, log }: CopyContext, snapshot: Snapshot): Promise<Manifest> {
   if (snapshot.manifest !== null) return snapshot.manifest as unknown as Manifest;
   const manifest = withFile(snapshot.location, { immutable: true }, (db) => {
     const problems = problemsOf(db);
@@ -62,7 +62,7 @@ async function manifestOf({ state, log }: Keeping, snapshot: Snapshot): Promise<
 
 /** Integrity, foreign keys and content. Empty where the copy is what the snapshot was. */
 function verifyCopy(
-  { state }: Keeping,
+  { state }: CopyContext,
   snapshot: Snapshot,
   copy: Pick<CatalogueDatabase, "name" | "database" | "lineage" | "epoch">,
   path: string,
@@ -88,7 +88,7 @@ function verifyCopy(
 }
 
 /** The pristine file: there, sound, and with the content that was recorded when it first had a standby copy. */
-export async function snapshotProblems(_keeping: Keeping, { location, manifest }: Snapshot): Promise<string[]> {
+export async function snapshotProblems(_keeping: CopyContext, { location, manifest }: Snapshot): Promise<string[]> {
   if (!existsSync(location)) return Promise.resolve([`the file ${location} is gone`]);
   const problems = withFile(location, { immutable: true }, (db) => {
     const damage = problemsOf(db);
@@ -98,7 +98,7 @@ export async function snapshotProblems(_keeping: Keeping, { location, manifest }
 }
 
 /** Restores a copy of the snapshot beside the live file and verifies it. */
-export async function makeStandby(run: Keeping, snapshot: Snapshot): Promise<CatalogueDatabase> {
+export async function makeStandby(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
   for (const left of await copiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const taken = await withoutOrphans(run, snapshot.database);
   let serial = 1;
@@ -122,7 +122,7 @@ export async function makeStandby(run: Keeping, snapshot: Snapshot): Promise<Cat
 }
 
 /** Names of all copies, after standby copies that were made but never verified are removed. */
-async function withoutOrphans({ state, site }: Keeping, database: string): Promise<Set<string>> {
+async function withoutOrphans({ state, site }: CopyContext, database: string): Promise<Set<string>> {
   const folder = copiesFolder(site, database);
   if (!existsSync(folder)) return new Set();
   const entered = new Set((await state.catalogued()).map(({ name }) => name));
@@ -133,22 +133,22 @@ async function withoutOrphans({ state, site }: Keeping, database: string): Promi
   return new Set(readdirSync(folder).flatMap((file) => /^(.+)\.db$/.exec(file)?.[1] ?? []));
 }
 
-export async function dropCopy({ state }: Keeping, copy: CatalogueDatabase): Promise<void> {
+export async function dropCopy({ state }: CopyContext, copy: CatalogueDatabase): Promise<void> {
   const path = pathOfCopy(state, copy.oid);
   await state.forgetDatabase(copy.oid);
   removeFile(path);
 }
 
-export async function inSnapshot<T>(_run: Keeping, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
+export async function inSnapshot<T>(_run: CopyContext, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
   return inPristine(snapshot, (db) => work(sqliteSession(db)));
 }
 
-export async function inCopy<T>({ state }: Keeping, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
+export async function inCopy<T>({ state }: CopyContext, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
   const db = openFile(pathOfCopy(state, copy.oid), { immutable: true });
   return work(sqliteSession(db)).finally(() => db.close());
 }
 
-export function fileOfCopy({ state }: Keeping, copy: CatalogueDatabase): string {
+export function fileOfCopy({ state }: CopyContext, copy: CatalogueDatabase): string {
   return pathOfCopy(state, copy.oid);
 }
 

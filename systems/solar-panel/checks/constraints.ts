@@ -1,7 +1,7 @@
 /** Constraints are what the pins say, each by its own name, and every drop is on record. */
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { CONSTRAINTS } from "../constraints.ts";
-import { inCatalogue, solar } from "./looks.ts";
+import { inCatalogue, solar } from "./inspect.ts";
 
 export const constraintsAsDeclared = check(
   "constraints-as-declared",

@@ -1,7 +1,7 @@
 /** What the database says of itself: functions, integrity, counts, triggers, health. */
 import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
 import { check, failed, passed } from "../../kit/outcome.ts";
-import { solar, TABLES, tested } from "./looks.ts";
+import { solar, TABLES, tested } from "./inspect.ts";
 
 export const functionality = check(
   "functionality",

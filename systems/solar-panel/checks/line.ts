@@ -2,7 +2,7 @@
 import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 import { login as logIn, newPanel, OPERATOR, readPanels, request } from "../api.ts";
 import { AnswerError } from "../../kit/client.ts";
-import { solar } from "./looks.ts";
+import { solar } from "./inspect.ts";
 
 export const health = check("health", "The line and its database answer healthy", async (context) => {
   const seen: string[] = [];

@@ -8,7 +8,7 @@ import type { CatalogueDatabase } from "../../../config/record.ts";
 import type { AtRisk } from "../../../databases/engine.ts";
 import { postgres } from "../../../databases/postgres/engine/engine.ts";
 import type { RolloutPlan } from "../../../config/plan.ts";
-import { inLive } from "../../../rollout/inside.ts";
+import { inLive } from "../../../rollout/sessions.ts";
 import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
 import { withoutOwnFlags } from "../../../rollout/steps/flags.ts";

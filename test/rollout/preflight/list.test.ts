@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { deploymentList, ListIncompleteError, settled, type DeploymentFacts } from "../../../rollout/preflight/list.ts";
-import { lookBeforeDeployment } from "../../../rollout/preflight/look.ts";
+import { preflightList, ListIncompleteError, settled, type DeploymentFacts } from "../../../rollout/preflight/list.ts";
+import { inspectDeployment } from "../../../rollout/preflight/inspect.ts";
 import { siteOf } from "../../../config/site.ts";
-import { tagEdits } from "../../../scripts/verbs/deploy-list.ts";
+import { tagEdits } from "../../../scripts/verbs/preflight.ts";
 import type { OpenStack } from "../../../scripts/pulumi/stack.ts";
 import { DEPLOYMENT_ITEMS, type DeploymentDefinition } from "../../../config/system/deployment.ts";
 import type { PolicyDefinition } from "../../../config/system/policy.ts";
@@ -27,7 +27,7 @@ const FACTS: DeploymentFacts = {
   now: 24 * HOUR_MS,
 };
 const statuses = (facts: Partial<DeploymentFacts>, skip = {}) =>
-  Object.fromEntries(deploymentList(ALL, { ...FACTS, ...facts }, skip).map(({ id, status }) => [id, status]));
+  Object.fromEntries(preflightList(ALL, { ...FACTS, ...facts }, skip).map(({ id, status }) => [id, status]));
 
 describe("the list before a deployment", () => {
   test("with everything there only the backup is open, and that only until its copy is verified", () => {
@@ -38,7 +38,7 @@ describe("the list before a deployment", () => {
       "trial-rollback": "done",
       notification: "done",
     });
-    const list = deploymentList(ALL, FACTS);
+    const list = preflightList(ALL, FACTS);
     expect(settled(list, [])[0]).toMatchObject({ id: "backup", status: "pending" });
     expect(settled(list, ["before-v1.1.0@1 of shop"])[0]).toMatchObject({
       status: "done",
@@ -47,7 +47,7 @@ describe("the list before a deployment", () => {
   });
 
   test("each thing that is missing is named, with how to get it", () => {
-    const list = deploymentList(ALL, { ...FACTS, verifies: false, tag: null, trial: null, notification: null });
+    const list = preflightList(ALL, { ...FACTS, verifies: false, tag: null, trial: null, notification: null });
     const lacking = list.filter(({ status }) => status === "missing");
     expect(lacking.map(({ id }) => id)).toEqual(["backup", "tag", "trial-rollback", "notification"]);
     const { message, before } = new ListIncompleteError("v1.1.0", list);
@@ -62,7 +62,7 @@ describe("the list before a deployment", () => {
   });
 
   test("what is left out is skipped with its reason, whatever was found", () => {
-    const [backup] = deploymentList(ALL, { ...FACTS, verifies: false }, { backup: "the machine is new" });
+    const [backup] = preflightList(ALL, { ...FACTS, verifies: false }, { backup: "the machine is new" });
     expect(backup).toMatchObject({ id: "backup", status: "skipped", detail: "the machine is new" });
   });
 });
@@ -90,7 +90,7 @@ describe("what is found", () => {
       ],
     } as unknown as PolicyDefinition;
     const question = { config, pins: pinsOf(), from: "v3.0.0", to: "v4.0.0", runId: "deploy-1", reason: "CHANGE-9" };
-    return lookBeforeDeployment({ ...question, site, definition: { ...definition, policy }, reports: join(folder, "reports") });
+    return inspectDeployment({ ...question, site, definition: { ...definition, policy }, reports: join(folder, "reports") });
   };
 
   test("the newest trial of this system that passed, the ledger's exact artefacts, the text that is sent, a copy of the configuration", () => {

@@ -5,7 +5,7 @@ import { engineEnvironment } from "../../../scripts/pulumi/engine.ts";
 import type { Engine } from "../../../scripts/pulumi/environment.ts";
 import { scratch } from "./scratch.ts";
 
-const engine: Engine = { pulumi: "/engine/bin/pulumi", folder: "/engine/bin", version: "3.259.0", way: "build" };
+const engine: Engine = { pulumi: "/engine/bin/pulumi", folder: "/engine/bin", version: "3.259.0", source: "build" };
 const OWN = [
   "PULUMI_BACKEND_URL",
   "PULUMI_ACCESS_TOKEN",

@@ -10,7 +10,11 @@ import { environment, runScript, type Scratch, scratch, script, standInGo } from
 
 const FOLDER = `3.259.0-${process.platform}-${process.arch}`;
 const setup = (here: Scratch, onStart?: (pid: number) => void) =>
-  runScript("setup.ts", [], { cwd: here.project, env: environment(here, { BACKOUT_ENGINE_WAYS: "build" }), ...(onStart && { onStart }) });
+  runScript("setup.ts", [], {
+    cwd: here.project,
+    env: environment(here, { BACKOUT_ENGINE_SOURCES: "build" }),
+    ...(onStart && { onStart }),
+  });
 
 describe("two set-ups at once", () => {
   it("make the engine once; the second waits and says for whom", async () => {

@@ -1,8 +1,8 @@
 /** The definition's names, budgets and records; the governance entry; the migrations up and down. */
 import { describe, expect, test } from "vitest";
-import { writeAccountRow } from "../../../rollout/account.ts";
+import { writeAuditRow } from "../../../rollout/audit-entry.ts";
 import { PHASES } from "../../../config/phases.ts";
-import { account, contextOf, dataLossOf, detailsOf, methodOf } from "../../../systems/orbis-forge/account.ts";
+import { account, contextOf, dataLossOf, detailsOf, methodOf } from "../../../systems/orbis-forge/audit-entry.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { SEVEN_PHASES } from "../../../systems/orbis-forge/scopes.ts";
 import { memory } from "../../rollout/memory.ts";
@@ -97,8 +97,8 @@ describe("the governance entry", () => {
   test("has the fields of the plan, with quotes and all, as a row of the restored data", async () => {
     const { session } = memory(migrationsOf(OLD).join("\n"));
     const facts = runFacts();
-    expect(await writeAccountRow(session, account, account.entry(facts))).toBe(true);
-    expect(await writeAccountRow(session, account, account.entry(facts))).toBe(false);
+    expect(await writeAuditRow(session, account, account.entry(facts))).toBe(true);
+    expect(await writeAuditRow(session, account, account.entry(facts))).toBe(false);
     const [row] = await session.all<Record<string, string>>("SELECT * FROM governance_logs WHERE event_type = 'emergency_rollback'");
     expect(row).toMatchObject({
       user_id: "emergency_admin",

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { expect, test } from "vitest";
-import type { Facts } from "../../../rollout/look.ts";
+import type { Facts } from "../../../rollout/inspect.ts";
 import type { DatabaseFacts } from "../../../config/plan.ts";
 import { planRollout } from "../../../config/make-plan.ts";
 import { refusals } from "../../../rollout/refusals.ts";

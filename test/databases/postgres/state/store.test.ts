@@ -16,7 +16,7 @@ import {
 import { stateDatabaseName } from "../../../../config/names.ts";
 import { LockedError } from "../../../../config/record.ts";
 import { PostgresState } from "../../../../databases/postgres/state/store.ts";
-import { unfinished } from "../../../../rollout/look.ts";
+import { unfinished } from "../../../../rollout/inspect.ts";
 import { rolloutOf } from "../../../../config/pins.ts";
 import { quote, UnreachableError } from "../../../../databases/postgres/connection.ts";
 import { startServer, type TestServer } from "../embedded.ts";

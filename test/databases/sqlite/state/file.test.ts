@@ -7,7 +7,7 @@ import { fileCatalogue } from "../../../../databases/sqlite/state/file-catalogue
 import { SqliteState } from "../../../../databases/sqlite/state/file.ts";
 import { LockedError } from "../../../../config/record.ts";
 import { NO_LINEAGE, type RolloutPlan } from "../../../../config/plan.ts";
-import { unfinished } from "../../../../rollout/look.ts";
+import { unfinished } from "../../../../rollout/inspect.ts";
 import type { Pins } from "../../../../config/pins.ts";
 import { identityOf } from "../../../../databases/sqlite/identity.ts";
 

@@ -17,7 +17,7 @@ import { DrillStoppedError, type DrillFacts } from "./facts.ts";
 import { faultGone, switchFaultOn } from "./fault.ts";
 import { watchGate, type GateSample } from "./gate-watch.ts";
 import { judgeDrill } from "./judge-drill.ts";
-import { releasesOutside } from "./look-outside.ts";
+import { releasesOutside } from "./inspect-outside.ts";
 import { outsideOf } from "./outside.ts";
 import { setStage, urlOf, withContext, type Stage } from "./stage.ts";
 import { hinder, NO_HINDRANCE, provoke, type Hindrance } from "./provoke.ts";
@@ -33,7 +33,7 @@ const WRITES_AFTER = 20;
 const WATCH_SPEED = 3600;
 
 /** @param folder the drill's. @param name of its stack. @throws whatever ends it; what is known by then is in `facts`. */
-export async function play(facts: DrillFacts, folder: string, name: string, engine: Engine): Promise<void> {
+export async function runScenario(facts: DrillFacts, folder: string, name: string, engine: Engine): Promise<void> {
   const { clock, request, checks } = facts;
   const stage = await clock.phase("prepare", () => setStage(request, folder, name, engine));
   facts.stage = stage;

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { environment, runScript, type Scratch, scratch, standInGo } from "./scratch.ts";
 
 const setup = async (here: Scratch) => {
-  const env = environment(here, { BACKOUT_ENGINE_WAYS: "build" });
+  const env = environment(here, { BACKOUT_ENGINE_SOURCES: "build" });
   const { code, stdout, stderr } = await runScript("setup.ts", ["--json"], { cwd: here.project, env });
   expect(code, stderr).toBe(0);
   return { stderr, pulumi: (JSON.parse(stdout) as { engine: { pulumi: string } }).engine.pulumi };

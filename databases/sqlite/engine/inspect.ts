@@ -12,14 +12,14 @@ import type { MigrationState } from "../../postgres/migrations.ts";
 import { appliedMigrations } from "../migrations.ts";
 import { findByEnvironment } from "../../../processes/identity.ts";
 import { MARKER, markerPrefix } from "../../../processes/record.ts";
-import type { Looking } from "../../engine.ts";
+import type { InspectContext } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
 import { copiesFolder, fileOf, livePath } from "./places.ts";
 import { liveState } from "./swaps.ts";
 import { ledgerOf } from "./ledger.ts";
 
-export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
+export async function facts(at: InspectContext, database: string): Promise<DatabaseFacts> {
   const { exists, lineage } = liveState(at.site, at.state, database);
   const statuses = exists ? migrationStatuses(at, database) : [];
   return Promise.resolve({
@@ -29,12 +29,12 @@ export async function facts(at: Looking, database: string): Promise<DatabaseFact
   });
 }
 
-export async function lineage({ site, state }: Looking, database: string): Promise<Lineage> {
+export async function lineage({ site, state }: InspectContext, database: string): Promise<Lineage> {
   return Promise.resolve(liveState(site, state, database).lineage);
 }
 
 /** None where the file is closed by another run, bears no name in the middle of a swap, or is damaged: damage is a reason to go back, not an obstacle. */
-function migrationStatuses({ site, definition }: Looking, database: string): MigrationState[] {
+function migrationStatuses({ site, definition }: InspectContext, database: string): MigrationState[] {
   const live = livePath(site, database);
   if (!existsSync(live)) return [];
   try {
@@ -48,7 +48,7 @@ function migrationStatuses({ site, definition }: Looking, database: string): Mig
 }
 
 /** The stack's own services are stopped before the fence; anybody else who has a file open would fail it when users are out already. */
-export async function refuseUnfenceable({ site }: Looking, databases: readonly string[]): Promise<void> {
+export async function refuseUnfenceable({ site }: InspectContext, databases: readonly string[]): Promise<void> {
   if (site.target !== "process") return;
   for (const database of databases) {
     const live = livePath(site, database);
@@ -60,17 +60,17 @@ function servicePids(site: Site): Set<number> {
   return new Set(findByEnvironment(MARKER, markerPrefix(processFolder(site))).map(({ pid }) => pid));
 }
 
-export async function requireRoom({ site }: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
+export async function requireRoom({ site }: InspectContext, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
   const takenBytes = copies.reduce((sum, database) => sum + bytesOf(livePath(site, database)), 0);
   if (takenBytes > 0) await requireRoomAt(join(site.home, "snapshots"), takenBytes);
   for (const { database, sizeBytes } of withoutStandby) await requireRoomAt(dirname(livePath(site, database)), sizeBytes ?? 0);
 }
 
-export async function liveBytes({ site }: Looking, database: string): Promise<number> {
+export async function liveBytes({ site }: InspectContext, database: string): Promise<number> {
   return Promise.resolve(bytesOf(livePath(site, database)));
 }
 
-export async function copyBytes({ site, definition, state }: Looking): Promise<Map<string, number>> {
+export async function copyBytes({ site, definition, state }: InspectContext): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const [database, { engine }] of Object.entries(definition.databases)) {
     if (engine !== "sqlite") continue;

@@ -35,7 +35,7 @@ export interface Facts {
 const NOTHING: Omit<Facts, "reach"> = { last: null, lastOpen: null, snapshots: [], catalogue: [], databases: {}, opened: [] };
 
 /** @param rollout hash of the pins: where they are the ones that are open already, nothing more is looked at. */
-export async function look(site: Site, definition: SystemDefinition, rollout?: string): Promise<Facts> {
+export async function inspect(site: Site, definition: SystemDefinition, rollout?: string): Promise<Facts> {
   if (await nothingMade(site, definition)) return { reach: { kind: "absent" }, ...NOTHING };
   let state: StateStore | null = null;
   try {

@@ -11,14 +11,14 @@ import { requireRoomAt } from "../../../processes/room.ts";
 import { appliedMigrations } from "../migrations.ts";
 import { databaseSizeBytes, requireSpace } from "../space.ts";
 import type { SystemDefinition } from "../../../config/system/definition.ts";
-import type { Looking } from "../../engine.ts";
+import type { InspectContext } from "../../engine.ts";
 import { constraintStates } from "../constraint-states.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
 import { clientOf } from "./session.ts";
 
-export async function facts({ site, definition, state }: Looking, database: string): Promise<DatabaseFacts> {
+export async function facts({ site, definition, state }: InspectContext, database: string): Promise<DatabaseFacts> {
   const live = liveName(site, database);
   const { exists, lineage } =
     state === null ? { exists: await isThere(site, live), lineage: NO_LINEAGE } : await liveLineage(clientOf(state), live);
@@ -33,7 +33,7 @@ export async function facts({ site, definition, state }: Looking, database: stri
   };
 }
 
-export async function lineage({ site, state }: Looking, database: string): Promise<Lineage> {
+export async function lineage({ site, state }: InspectContext, database: string): Promise<Lineage> {
   return state === null ? NO_LINEAGE : (await liveLineage(clientOf(state), liveName(site, database))).lineage;
 }
 
@@ -66,7 +66,7 @@ async function migrationStatuses(site: Site, definition: SystemDefinition, datab
 }
 
 /** What could not be fenced would fail the rollout when users are out already. */
-export async function refuseAllUnfenceable({ site, state }: Looking, databases: readonly string[]): Promise<void> {
+export async function refuseAllUnfenceable({ site, state }: InspectContext, databases: readonly string[]): Promise<void> {
   if (state !== null) {
     for (const database of databases) await refuseUnfenceable(clientOf(state), liveName(site, database));
     return;
@@ -76,7 +76,7 @@ export async function refuseAllUnfenceable({ site, state }: Looking, databases: 
   });
 }
 
-export async function requireRoom({ site }: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
+export async function requireRoom({ site }: InspectContext, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
   await withSession(endpointOf(site), "postgres", async (client) => {
     const name = declaredDriver(site);
     const driver = driverFor(site, client, name);
@@ -117,11 +117,11 @@ export async function requireRoomFor(
   await requireSpace(client, endpointOf(site), restoredBytes + (driver === "dump" ? 0 : takenBytes));
 }
 
-export async function liveBytes({ site }: Looking, database: string): Promise<number> {
+export async function liveBytes({ site }: InspectContext, database: string): Promise<number> {
   return withSession(endpointOf(site), "postgres", (client) => databaseSizeBytes(client, liveName(site, database))).catch(() => 0);
 }
 
-export async function copyBytes({ site }: Looking): Promise<Map<string, number>> {
+export async function copyBytes({ site }: InspectContext): Promise<Map<string, number>> {
   return withSession(endpointOf(site), "postgres", async (client) => {
     const { rows } = await client.query<{ name: string; bytes: string }>(
       "SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database",

@@ -1,5 +1,5 @@
 /** The governance entry of a rollback: a row of `governance_logs` in the data that is live afterwards, and a line of `logs/governance.jsonl`. */
-import type { AccountDefinition, DataFacts, RunFacts } from "../../config/system/evidence.ts";
+import type { AuditEntryDefinition, DataFacts, RunFacts } from "../../config/system/evidence.ts";
 
 export const AFFECTED_SYSTEMS = [
   "live_database_integration",
@@ -12,7 +12,7 @@ export const AFFECTED_SYSTEMS = [
 /** Up to so many rows set aside a loss counts as minimal. */
 const MINIMAL_ROWS = 100;
 
-export const account: AccountDefinition = {
+export const auditEntry: AuditEntryDefinition = {
   database: "production",
   table: "governance_logs",
   identity: ["event_type", "timestamp", "resource_id"],

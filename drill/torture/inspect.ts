@@ -1,6 +1,6 @@
 /** Whether the system is as it is declared: by status, by what answers at each port, by the gate. */
 import type { Status } from "../../scripts/pulumi/answers.ts";
-import { versionIn } from "../look-outside.ts";
+import { versionIn } from "../inspect-outside.ts";
 import { pinsNow, urlOf, type Stage } from "../stage.ts";
 import { runVerb } from "../verbs.ts";
 

@@ -2,16 +2,16 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { quote } from "../databases/postgres/identifiers.ts";
-import type { AccountDefinition } from "../config/system/evidence.ts";
+import type { AuditEntryDefinition } from "../config/system/evidence.ts";
 import type { SqlSession, SqlValue } from "../config/system/sql-session.ts";
 import { columnsOf, hasTable, tableSql } from "../databases/shared/tables.ts";
 
 export type Entry = Record<string, unknown>;
 
 /** @returns false where the same entry is there already, or there is no such table. */
-export async function writeAccountRow(
+export async function writeAuditRow(
   session: SqlSession,
-  { table, identity }: Pick<AccountDefinition, "table" | "identity">,
+  { table, identity }: Pick<AuditEntryDefinition, "table" | "identity">,
   entry: Entry,
 ): Promise<boolean> {
   if (!(await hasTable(session, table))) return false;
@@ -39,7 +39,7 @@ function valueOf({ engine }: SqlSession, value: unknown): SqlValue {
 }
 
 /** @returns false where the same entry is there already. */
-export function writeAccountLine(file: string, { identity }: Pick<AccountDefinition, "identity">, entry: Entry): boolean {
+export function writeAuditLine(file: string, { identity }: Pick<AuditEntryDefinition, "identity">, entry: Entry): boolean {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const same = text.split("\n").some((line) => {

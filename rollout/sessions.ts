@@ -1,7 +1,7 @@
 /** Sessions of the neutral kind: in a live database, from inside the fence where it stands, and in a snapshot. */
 import type { Snapshot } from "../config/record.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
-import type { LiveSession, Looking } from "../databases/engine.ts";
+import type { LiveSession, InspectContext } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import type { Run } from "../config/run.ts";
 
@@ -14,7 +14,7 @@ export async function openLive(run: Run, database: string): Promise<LiveSession>
 
 /** @param fenced whether the fence of this rollout stands; looked at where it is not given. */
 export async function inLive<T>(
-  at: Looking,
+  at: InspectContext,
   database: string,
   work: (session: SqlSession) => Promise<T>,
   fenced: boolean | "as it is" = "as it is",

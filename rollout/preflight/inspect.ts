@@ -24,7 +24,7 @@ export interface DeploymentQuestion {
   reports: string;
 }
 
-export function lookBeforeDeployment(question: DeploymentQuestion): DeploymentFacts {
+export function inspectDeployment(question: DeploymentQuestion): DeploymentFacts {
   const { site, definition, config, pins, from, to, runId, reports } = question;
   const left = config.releases[from];
   return {

@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { deploymentList, ListIncompleteError, listLines, type ListedItem } from "../../rollout/preflight/list.ts";
-import { lookBeforeDeployment } from "../../rollout/preflight/look.ts";
+import { preflightList, ListIncompleteError, listLines, type ListedItem } from "../../rollout/preflight/list.ts";
+import { inspectDeployment } from "../../rollout/preflight/inspect.ts";
 import type { PinEdit } from "../../config/edit.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { recordOutsideRun } from "../../rollout/governance.ts";
@@ -31,7 +31,7 @@ export async function listBefore({ stack, after, from, release, runId, options }
   const reports = resolve(options.reports ?? join(stack.project, "reports"));
   if (options.trial === true) await rehearse(definition.name, reports, stack.project);
   const reason = options.reason ?? null;
-  const facts = lookBeforeDeployment({
+  const facts = inspectDeployment({
     site,
     definition,
     config: after.config,
@@ -42,7 +42,7 @@ export async function listBefore({ stack, after, from, release, runId, options }
     reason,
     reports,
   });
-  const list = deploymentList(definition.deployment, facts, skip);
+  const list = preflightList(definition.deployment, facts, skip);
   if (list.some(({ status }) => status === "missing")) throw new ListIncompleteError(release, list);
   say("before the deployment:");
   listLines(list).forEach(say);

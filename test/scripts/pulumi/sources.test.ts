@@ -3,19 +3,19 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ENGINE_VERSION } from "../../../scripts/pulumi/version.ts";
-import { allowedWays, UnknownWayError } from "../../../scripts/pulumi/ways.ts";
+import { allowedSources, UnknownSourceError } from "../../../scripts/pulumi/sources.ts";
 import { releasePeer, withoutReleasePeer } from "./release-peer.ts";
 import { environment, runScript, scratch, script, standInGo, standInPulumi } from "./scratch.ts";
 
-describe("the ways to the engine", () => {
+describe("the sources of the engine", () => {
   it("refuses a way that does not exist, naming it and what is allowed", () => {
-    expect(() => allowedWays("path,brew")).toThrow(UnknownWayError);
-    expect(() => allowedWays("path,brew")).toThrow(/"brew".*path, release, build/);
+    expect(() => allowedSources("path,brew")).toThrow(UnknownSourceError);
+    expect(() => allowedSources("path,brew")).toThrow(/"brew".*path, release, build/);
   });
 
   it("keeps their order whatever order they are named in", () => {
-    expect(allowedWays("build, path")).toEqual(["path", "build"]);
-    expect(allowedWays("")).toEqual(["path", "release", "build"]);
+    expect(allowedSources("build, path")).toEqual(["path", "build"]);
+    expect(allowedSources("")).toEqual(["path", "release", "build"]);
   });
 
   it("fails with one error that names all three and why, and leaves nothing behind", async () => {
@@ -36,17 +36,17 @@ describe("the ways to the engine", () => {
   it("says what Go said when the build fails, and that the other ways were left out", async () => {
     const here = await scratch();
     await script(join(here.bin, "go"), 'echo "go: updates to go.sum needed, disabled by -mod=readonly" >&2; exit 1');
-    const env = environment(here, { BACKOUT_ENGINE_WAYS: "build" });
+    const env = environment(here, { BACKOUT_ENGINE_SOURCES: "build" });
     const { code, stderr } = await runScript("setup.ts", [], { cwd: here.project, env });
     expect(code).toBe(1);
     expect(stderr).toMatch(/build +go: updates to go.sum needed/);
-    expect(stderr).toMatch(/release +BACKOUT_ENGINE_WAYS leaves it out/);
+    expect(stderr).toMatch(/release +BACKOUT_ENGINE_SOURCES leaves it out/);
   });
 
   it("does not keep what does not run", async () => {
     const here = await scratch();
     await standInGo(here, "segmentation fault");
-    const env = environment(here, { BACKOUT_ENGINE_WAYS: "build" });
+    const env = environment(here, { BACKOUT_ENGINE_SOURCES: "build" });
     const { code, stderr } = await runScript("setup.ts", [], { cwd: here.project, env });
     expect(code).toBe(1);
     expect(stderr).toContain('says it is "segmentation fault"');
@@ -58,7 +58,7 @@ describe("the ways to the engine", () => {
     if (missing !== null) return context.skip(missing);
     const here = await scratch();
     const peer = await releasePeer(here, ENGINE_VERSION);
-    const env = environment(here, { BACKOUT_ENGINE_WAYS: "release", ...peer.env });
+    const env = environment(here, { BACKOUT_ENGINE_SOURCES: "release", ...peer.env });
     const { code, stdout, stderr } = await runScript("setup.ts", ["--json"], { cwd: here.project, env });
     expect(stderr).toContain(`Installing the official release of Pulumi ${ENGINE_VERSION}`);
     expect(code).toBe(0);
@@ -77,7 +77,7 @@ describe("the ways to the engine", () => {
     if (missing !== null) return context.skip(missing);
     const here = await scratch();
     const peer = await releasePeer(here, "3.199.0");
-    const env = environment(here, { BACKOUT_ENGINE_WAYS: "release", ...peer.env });
+    const env = environment(here, { BACKOUT_ENGINE_SOURCES: "release", ...peer.env });
     const { code, stderr } = await runScript("setup.ts", [], { cwd: here.project, env });
     expect(code).toBe(1);
     expect(stderr).toMatch(/release +.*404/s);
@@ -101,7 +101,7 @@ describe("the ways to the engine", () => {
     const here = await scratch();
     if (withHost) await standInPulumi(here.bin, version);
     else await script(join(here.bin, "pulumi"), `echo ${version}`);
-    const env = environment(here, { BACKOUT_ENGINE_WAYS: "path" });
+    const env = environment(here, { BACKOUT_ENGINE_SOURCES: "path" });
     const { code, stderr } = await runScript("setup.ts", [], { cwd: here.project, env });
     expect(code).toBe(1);
     expect(stderr).toMatch(why);
@@ -109,7 +109,7 @@ describe("the ways to the engine", () => {
 
   it("looks again at a pulumi of the PATH that was changed", async () => {
     const here = await scratch();
-    const env = environment(here, { BACKOUT_ENGINE_WAYS: "path" });
+    const env = environment(here, { BACKOUT_ENGINE_SOURCES: "path" });
     await standInPulumi(here.bin, "v3.201.4");
     expect((await runScript("setup.ts", [], { cwd: here.project, env })).code).toBe(0);
     await writeFile(join(here.bin, "pulumi"), "#!/bin/sh\necho v3.100.0\n");
@@ -123,6 +123,6 @@ describe("the ways to the engine", () => {
     expect(wrong.stderr).toContain("--quick");
     const help = await runScript("setup.ts", ["--help"], { cwd: here.project, env: environment(here) });
     expect(help.code).toBe(0);
-    expect(help.stdout).toContain("BACKOUT_ENGINE_WAYS");
+    expect(help.stdout).toContain("BACKOUT_ENGINE_SOURCES");
   });
 });

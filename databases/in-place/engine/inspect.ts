@@ -15,7 +15,7 @@ import { databaseSizeBytes } from "../../postgres/space.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
 import { constraintStates } from "../../postgres/constraint-states.ts";
 import { openState } from "../../open-state.ts";
-import type { Looking } from "../../engine.ts";
+import type { InspectContext } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
 import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
 import { clientOf } from "../../postgres/engine/session.ts";
@@ -23,7 +23,7 @@ import { inDatabase } from "./places.ts";
 import { refuseRoles } from "./roles.ts";
 import { refuseUnreadable } from "./scratch.ts";
 
-export async function facts(at: Looking, database: string): Promise<DatabaseFacts> {
+export async function facts(at: InspectContext, database: string): Promise<DatabaseFacts> {
   const { site, definition } = at;
   try {
     return await inDatabase(site, database, async (client) => {
@@ -43,11 +43,11 @@ export async function facts(at: Looking, database: string): Promise<DatabaseFact
   }
 }
 
-export async function lineage({ site, state }: Looking, database: string): Promise<Lineage> {
+export async function lineage({ site, state }: InspectContext, database: string): Promise<Lineage> {
   return state === null ? NO_LINEAGE : (await liveLineage(clientOf(state), liveName(site, database))).lineage;
 }
 
-export async function refuseUnfenceable({ site }: Looking, databases: readonly string[]): Promise<void> {
+export async function refuseUnfenceable({ site }: InspectContext, databases: readonly string[]): Promise<void> {
   for (const database of databases)
     await inDatabase(site, database, async (client) => {
       await toolsOf(client);
@@ -60,7 +60,7 @@ export async function refuseUnfenceable({ site }: Looking, databases: readonly s
 
 /** What a dump needs and is not there, here or where it is read. @throws DriverRefusedError, DamagedDumpError */
 export async function refuseRestore(
-  { site }: Looking,
+  { site }: InspectContext,
   database: string,
   copy: { snapshot: Snapshot } | { quarantine: string },
 ): Promise<void> {
@@ -70,18 +70,18 @@ export async function refuseRestore(
 }
 
 /** Dumps lie on backout's own machine. What is restored takes the place of what is there. */
-export async function requireRoom(at: Looking, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
+export async function requireRoom(at: InspectContext, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {
   let bytes = 0;
   for (const database of [...copies, ...withoutStandby.map((snapshot) => snapshot.database)]) bytes += await liveBytes(at, database);
   await requireRoomAt(join(at.site.home, "dumps"), bytes);
 }
 
-export async function liveBytes({ site }: Looking, database: string): Promise<number> {
+export async function liveBytes({ site }: InspectContext, database: string): Promise<number> {
   return inDatabase(site, database, (client) => databaseSizeBytes(client, liveName(site, database))).catch(() => 0);
 }
 
 /** By location for snapshots, by name for quarantines. */
-export async function copyBytes({ site, definition, state: given }: Looking): Promise<Map<string, number>> {
+export async function copyBytes({ site, definition, state: given }: InspectContext): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   const state = given ?? (await openState(site, definition));
   if (state === null) return sizes;
