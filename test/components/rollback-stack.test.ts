@@ -208,7 +208,7 @@ describe("the graph of one update", () => {
   });
 
   it("what the pins name is never dropped by retention", async () => {
-    const pinned = async (data: unknown) => (await registered({ data })).all.find(({ name }) => name === "record")!.inputs["pinned"];
+    const pinned = async (data: unknown) => (await registered({ data })).all.find(({ name }) => name === "finalize")!.inputs["pinned"];
     expect(await pinned("current")).toEqual([]);
     expect(await pinned("quarantine:pfa_quarantine_3")).toEqual(["pfa_quarantine_3"]);
   });

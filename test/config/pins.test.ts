@@ -101,10 +101,10 @@ describe("pins that are refused", () => {
       blocked: { "v4.0.0": "INCIDENT-7" },
     });
     expect(errors.map(({ key }) => key).sort()).toEqual([
-      "backout:services.backend.release",
-      "backout:services.wroker",
       "backout:data.pfb",
       "backout:release",
+      "backout:services.backend.release",
+      "backout:services.wroker",
     ]);
   });
 });

@@ -62,7 +62,7 @@ describe("the sources of the engine", () => {
     const { code, stdout, stderr } = await runScript("setup.ts", ["--json"], { cwd: here.project, env });
     expect(stderr).toContain(`Installing the official release of Pulumi ${ENGINE_VERSION}`);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ engine: { version: ENGINE_VERSION, way: "release" } });
+    expect(JSON.parse(stdout)).toMatchObject({ engine: { version: ENGINE_VERSION, source: "release" } });
     const release = `/releases/sdk/pulumi-v${ENGINE_VERSION}-linux-x64.tar.gz`;
     expect(peer.asked).toEqual(["/install.sh", release]);
     expect(await readdir(here.cache)).toEqual([expect.not.stringContaining(".making-")]);
@@ -90,7 +90,7 @@ describe("the sources of the engine", () => {
     const { code, stdout } = await runScript("setup.ts", ["--json"], { cwd: here.project, env: environment(here) });
     expect(code).toBe(0);
     const { engine } = JSON.parse(stdout) as { engine: unknown };
-    expect(engine).toEqual({ pulumi: join(here.bin, "pulumi"), folder: here.bin, version: "3.201.4", way: "path" });
+    expect(engine).toEqual({ pulumi: join(here.bin, "pulumi"), folder: here.bin, version: "3.201.4", source: "path" });
   });
 
   it.each([

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { writeAuditRow } from "../../../rollout/audit-entry.ts";
 import { PHASES } from "../../../config/phases.ts";
-import { account, contextOf, dataLossOf, detailsOf, methodOf } from "../../../systems/orbis-forge/audit-entry.ts";
+import { auditEntry, contextOf, dataLossOf, detailsOf, methodOf } from "../../../systems/orbis-forge/audit-entry.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { SEVEN_PHASES } from "../../../systems/orbis-forge/scopes.ts";
 import { memory } from "../../rollout/memory.ts";
@@ -97,8 +97,8 @@ describe("the governance entry", () => {
   test("has the fields of the plan, with quotes and all, as a row of the restored data", async () => {
     const { session } = memory(migrationsOf(OLD).join("\n"));
     const facts = runFacts();
-    expect(await writeAuditRow(session, account, account.entry(facts))).toBe(true);
-    expect(await writeAuditRow(session, account, account.entry(facts))).toBe(false);
+    expect(await writeAuditRow(session, auditEntry, auditEntry.entry(facts))).toBe(true);
+    expect(await writeAuditRow(session, auditEntry, auditEntry.entry(facts))).toBe(false);
     const [row] = await session.all<Record<string, string>>("SELECT * FROM governance_logs WHERE event_type = 'emergency_rollback'");
     expect(row).toMatchObject({
       user_id: "emergency_admin",
@@ -132,7 +132,7 @@ describe("the governance entry", () => {
 
   test("says of a failed run that it failed, and where", () => {
     const failed = runFacts({ success: false, openedAt: null, failure: "verify: 13 checks" });
-    expect(account.entry(failed)["success"]).toBe(false);
+    expect(auditEntry.entry(failed)["success"]).toBe(false);
     expect(detailsOf(failed)).toMatchObject({
       failed_step: "verify: 13 checks",
       application_rollback: { verification_status: "failed", rollback_duration_minutes: null },
