@@ -95,5 +95,5 @@ archive=$(mktemp)
 curl --fail --silent --show-error --location --output "$archive" "https://${HOST}/releases/sdk/pulumi-v$version-linux-x64.tar.gz"
 rm -rf "$root/bin"
 mkdir -p "$root/bin"
-tar -xzf "$archive" -C "$root/bin" --strip-services 1
+tar -xzf "$archive" -C "$root/bin" --strip-components 1
 `;
