@@ -16,9 +16,7 @@ export function parseConfig(raw: Record<string, unknown>, secret: readonly strin
     if (!fullKey.startsWith(`${NAMESPACE}:`)) continue;
     const key = fullKey.slice(NAMESPACE.length + 1);
     if (!CONFIG_KEYS.includes(key)) {
-      errors.push(
-        new ConfigError(fullKey, shown(key, value), `unknown key; known are ${CONFIG_KEYS.join(", ")}${suggestion(key, CONFIG_KEYS)}`),
-      );
+      errors.push(new ConfigError(fullKey, shown(key, value), unknownKey(key, CONFIG_KEYS)));
     } else values[key] = isText(key) ? value : decode(value);
   }
   const parsed = configSchema.safeParse(values);
@@ -94,7 +92,16 @@ interface Looked {
 
 /** What a schema finds wrong, each with its key, its value and what is allowed. */
 export function described(issues: readonly Issue[], looked: Looked): ConfigError[] {
-  return issues.flatMap((issue) => describe(issue, looked));
+  const errors = issues.flatMap((issue) => describe(issue, looked));
+  // A key that is there under its old name is not missing as well.
+  const renamed = new Set(
+    errors.flatMap(({ key }) => {
+      const [, before = "", last = ""] = /^(.*[.:])?([^.:]*)$/.exec(key) ?? [];
+      const now = own(RENAMED, last);
+      return now === undefined ? [] : [`${before}${now}`];
+    }),
+  );
+  return errors.filter(({ key, value }) => !(renamed.has(key) && value === undefined));
 }
 
 function describe(issue: Issue, looked: Looked): ConfigError[] {
@@ -119,11 +126,16 @@ function describe(issue: Issue, looked: Looked): ConfigError[] {
       new ConfigError(
         `${looked.under}${key === "" ? "" : `${key}.`}${unknown}`,
         shown(unknown, (at as Record<string, unknown>)[unknown]),
-        RENAMED[unknown] !== undefined && known.includes(RENAMED[unknown])
-          ? `this key is now called \`${RENAMED[unknown]}\`: rename it`
-          : `unknown key; known are ${known.join(", ")}${suggestion(unknown, known)}`,
+        unknownKey(unknown, known),
       ),
   );
+}
+
+function unknownKey(unknown: string, known: readonly string[]): string {
+  const renamed = own(RENAMED, unknown);
+  return renamed !== undefined && known.includes(renamed)
+    ? `this key is now called \`${renamed}\`: rename it`
+    : `unknown key; known are ${known.join(", ")}${suggestion(unknown, known)}`;
 }
 
 /** A key says that another of the forms is meant: `embedded: true`. */

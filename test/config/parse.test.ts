@@ -35,7 +35,7 @@ describe("what is refused, by key, value and what is allowed", () => {
     ["carry, as it was called", { carry: "export" }, "backout:carry", "export", /^this key is now called `newWrites`: rename it$/],
     [
       "components of a release",
-      { releases: { v1: { services: {}, components: { backend: { path: "a" } } } } },
+      { releases: { v1: { components: { backend: { path: "a" } } } } },
       "backout:releases.v1.components",
       { backend: { path: "a" } },
       /^this key is now called `services`: rename it$/,
