@@ -131,7 +131,7 @@ function describe(issue: Issue, looked: Looked): ConfigError[] {
   );
 }
 
-function unknownKey(unknown: string, known: readonly string[]): string {
+function unknownKey(unknown: string, known: string[]): string {
   const renamed = own(RENAMED, unknown);
   return renamed !== undefined && known.includes(renamed)
     ? `this key is now called \`${renamed}\`: rename it`
