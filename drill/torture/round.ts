@@ -2,16 +2,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { editPins, type PinEdit } from "../../config/edit.ts";
-import { deployEdits, scopeEdits } from "../../config/scope.ts";
 import { secretOf } from "../../config/site.ts";
-import type { Status } from "../../scripts/pulumi/answers.ts";
 import { outsideOf } from "../outside.ts";
-import { pinsNow, urlOf, type Stage } from "../stage.ts";
+import { urlOf, type Stage } from "../stage.ts";
 import { judgementOf, readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "../witness-process.ts";
 import type { Judgement } from "../witness/judge.ts";
 import { advisedIn, advisesToWait, commandIn, type Advised } from "./advice.ts";
-import { brokenRelease } from "./broken.ts";
+import { begin } from "./begin.ts";
 import { showAction, showKill, type Action, type Choices, type Kill } from "./choices.ts";
 import { run, show, type Ran } from "./command.ts";
 import type { Dice } from "../dice.ts";
@@ -109,47 +106,6 @@ function foundLost({ lost, wrong, resurrected, accountedFor }: Judgement): strin
     ...resurrected.map(({ id, database, deletedAt }) => `${id} is in ${database} again, although deleted ${deletedAt}`),
   ];
   return found.length === 0 && accountedFor.nowhere > 0 ? [`${accountedFor.nowhere} acknowledged writes are nowhere`] : found;
-}
-
-/** Writes what a person would into the stack file first, and says what is typed. */
-async function begin(stage: Stage, number: number, action: Action, status: Status | null): Promise<Advised> {
-  const { definition, stack } = stage;
-  const { from, to } = definition.drill;
-  const { text, config } = await pinsNow(stage);
-  const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text, edits));
-  // Whoever deploys a release again has mended it, and lifts what keeps it out.
-  const lifted: PinEdit[] = ["blocked", "freeze"].map((key) => ({ path: [key as "blocked"], value: undefined }));
-  const skip = (definition.deployment?.before ?? []).includes("trial-rollback") ? ["--skip", "trial-rollback"] : [];
-  const up: Advised = { tool: "pulumi", words: ["up"] };
-  switch (action.kind) {
-    case "deploy":
-      pin(action.by === "verb" ? lifted : [...lifted, ...deployEdits(definition, from)]);
-      return action.by === "pins" ? up : { tool: "backout", words: ["deploy", from, "--reason", "torture", ...skip] };
-    case "failing-deploy": {
-      const name = `broken-${number}`;
-      pin([...lifted, await brokenRelease(stage, name, action.defect)]);
-      return { tool: "backout", words: ["deploy", name, "--reason", "torture", ...skip] };
-    }
-    case "rollback": {
-      if (action.by === "verb") return { tool: "backout", words: ["rollback", "--scope", action.scope, "--reason", "torture"] };
-      const restarts = Object.fromEntries(Object.entries(config.services).map(([name, { restart = 0 }]) => [name, restart]));
-      pin(scopeEdits(definition, { scope: action.scope, to, snapshots: snapshotsFor(status, from), block: null, restarts }));
-      return up;
-    }
-    case "undo": {
-      if (action.by === "verb") return { tool: "backout", words: ["undo", "--reason", "torture"] };
-      const names = Object.fromEntries((status?.quarantines ?? []).map(({ database, name }) => [database, `quarantine:${name}`]));
-      const data = Object.values(names).length === 1 ? Object.values(names)[0] : names;
-      pin([...lifted, ...deployEdits(definition, from), { path: ["data"], value: data }]);
-      return up;
-    }
-  }
-}
-
-/** The newest snapshot before the release, by database. */
-function snapshotsFor(status: Status | null, release: string): Record<string, string> {
-  const own = (status?.snapshots ?? []).filter(({ name }) => name.startsWith(`before-${release}@`));
-  return Object.fromEntries(own.map(({ database, name }) => [database, name]));
 }
 
 interface Ended {
