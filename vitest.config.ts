@@ -1,6 +1,22 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/support/longest-first.ts";
 
+/** They start PostgreSQL servers, containers, engines or whole systems: `npm run check` leaves them out. */
+const WITH_SERVERS = [
+  "test/bench/{manual-restore,writer}.test.ts",
+  "test/databases/{engines,in-place,postgres}/**",
+  "test/drill/witness.test.ts",
+  "test/fuzz.test.ts",
+  "test/provider/**",
+  "test/rollout/{carry-over,standby}.test.ts",
+  "test/rollout/repairs/**",
+  "test/scripts/*.test.ts",
+  "test/scripts/pulumi/{lock,sources}.test.ts",
+  "test/scripts/verbs/**",
+  "test/systems/**",
+  "test/workloads/**",
+].map((folder) => folder.replace(/\*\*$/, "**/*.test.ts"));
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -10,9 +26,18 @@ export default defineConfig({
         test: {
           name: "unit",
           sequence: { groupOrder: 1 },
-          maxWorkers: "100%",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/requirements.test.ts"],
+          exclude: ["test/e2e/**", "test/requirements.test.ts", ...WITH_SERVERS],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "servers",
+          sequence: { groupOrder: 2 },
+          maxWorkers: "150%",
+          include: WITH_SERVERS,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -20,16 +45,16 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          // After the unit tests, and two at a time: end-to-end tests start servers and engines, and wait for them as long as they compute.
-          sequence: { groupOrder: 2 },
-          maxWorkers: 2,
+          // After the others, and more at a time than there are cores: they wait for servers and engines as long as they compute.
+          sequence: { groupOrder: 3 },
+          maxWorkers: "150%",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
       },
       // Last: compares the requirements with what the others really showed.
-      { test: { name: "requirements", sequence: { groupOrder: 3 }, include: ["test/requirements.test.ts"] } },
+      { test: { name: "requirements", sequence: { groupOrder: 4 }, include: ["test/requirements.test.ts"] } },
     ],
   },
 });
