@@ -491,7 +491,7 @@ describe("what surrounds the data", () => {
           )
         ).map(({ name, bytes }) => [name, Number(bytes)] as const),
       );
-    const armedCopies = (names: Iterable<string>, id: number) => [...names].filter((name) => name.startsWith(`pfa_armed_${id}_`));
+    const standbyCopies = (names: Iterable<string>, id: number) => [...names].filter((name) => name.startsWith(`pfa_standby_${id}_`));
     const look = async () => {
       const before = await onServer();
       const { code, json, stderr } = await stand.verb<Status>("status");
@@ -504,9 +504,9 @@ describe("what surrounds the data", () => {
           name: `${name}@${generation}`,
           database: "pfa",
           takenAt,
-          standby: armedCopies(before.keys(), id).length > 0,
+          standby: standbyCopies(before.keys(), id).length > 0,
           // Nobody knows why a copy that somebody dropped is not there.
-          noStandby: armedCopies(before.keys(), id).length > 0 ? null : (expect.toBeOneOf([expect.any(String), null]) as string | null),
+          noStandby: standbyCopies(before.keys(), id).length > 0 ? null : (expect.toBeOneOf([expect.any(String), null]) as string | null),
           sizeBytes,
         })),
       );
@@ -531,7 +531,7 @@ describe("what surrounds the data", () => {
     };
     const { kept, names, json } = await look();
     expect(json.snapshots.at(-1)?.standby).toBe(true);
-    for (const copy of armedCopies(names, kept.at(-1)!.id)) await stand.sql(`DROP DATABASE ${copy}`, [], "postgres");
+    for (const copy of standbyCopies(names, kept.at(-1)!.id)) await stand.sql(`DROP DATABASE ${copy}`, [], "postgres");
     expect((await look()).json.snapshots.at(-1)?.standby, "its copy was dropped").toBe(false);
   });
 

@@ -17,11 +17,11 @@ import { existsSync } from "node:fs";
 const [home, who, go] = process.argv.slice(2);
 const { SqliteState } = await import("${pathToFileURL(join(ROOT, "databases", "sqlite", "state", "file.ts")).href}");
 const { recordGovernance } = await import("${pathToFileURL(join(ROOT, "rollout", "governance.ts")).href}");
-const control = await SqliteState.create(home + "/control.sqlite");
+const state = await SqliteState.create(home + "/state.sqlite");
 while (!existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 1));
 for (let epoch = 1; epoch <= 12; epoch++)
-  await recordGovernance({ site: { home }, control, warn: console.log }, { runId: who, epoch, event: "watch" });
-await control.end();
+  await recordGovernance({ site: { home }, state, warn: console.log }, { runId: who, epoch, event: "watch" });
+await state.end();
 `;
 
 test("of watches and updates that end at once every entry is in one chain, and its end is known", { timeout: 120_000 }, async () => {
@@ -29,7 +29,7 @@ test("of watches and updates that end at once every entry is in one chain, and i
   const [program, go] = [join(home, "writer.ts"), join(home, "go")];
   mkdirSync(home, { recursive: true });
   writeFileSync(program, WRITER);
-  await (await SqliteState.create(join(home, "control.sqlite"))).end();
+  await (await SqliteState.create(join(home, "state.sqlite"))).end();
   const writers = Array.from({ length: 5 }, (_, index) =>
     spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, home, `run-${index}`, go], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -45,7 +45,7 @@ test("of watches and updates that end at once every entry is in one chain, and i
   const log = governanceFile({ home });
   expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(60);
   expect(brokenLinks(log)).toEqual([]);
-  const state = await SqliteState.create(join(home, "control.sqlite"));
+  const state = await SqliteState.create(join(home, "state.sqlite"));
   const head = await governanceHead(state);
   await state.end();
   expect(head?.lines).toBe(60);

@@ -71,7 +71,7 @@ describe("what may be dropped", () => {
         [1, 2, 3].map((id) => snapshot(id)),
         standby,
       ),
-    ).toEqual({ snapshots: ["before-v1"], databases: ["pfa_armed_11"] });
+    ).toEqual({ snapshots: ["before-v1"], databases: ["pfa_standby_11"] });
   });
 
   it("the oldest quarantines beyond the number", () => {
@@ -248,7 +248,7 @@ describe("a quarantine that holds what no export does", () => {
   }
 
   function running(said: string[]): Run {
-    const control = {
+    const state = {
       openings: () => Promise.resolve([]),
       catalogued: () => Promise.resolve(catalogue),
       readySnapshots: () => Promise.resolve([]),
@@ -263,7 +263,7 @@ describe("a quarantine that holds what no export does", () => {
         }),
     };
     return {
-      control,
+      state,
       site: { home, project: home, stack: "prod" },
       definition: { name: "pfa", databases: {} },
       epoch: 9,

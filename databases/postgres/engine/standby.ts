@@ -174,8 +174,8 @@ async function makeCopy(
   const base = liveName(run.site, snapshot.database);
   const taken = await withoutOrphans(client, base);
   let serial = 1;
-  while (taken.has(derivedName(base, `_armed_${snapshot.id}_${serial}`))) serial++;
-  const name = derivedName(base, `_armed_${snapshot.id}_${serial}`);
+  while (taken.has(derivedName(base, `_standby_${snapshot.id}_${serial}`))) serial++;
+  const name = derivedName(base, `_standby_${snapshot.id}_${serial}`);
   const driver = snapshot.driver as DriverName;
   const kept = { driver, location: snapshot.location };
   await requireSpace(client, endpointOf(run.site), await driverFor(run.site, client, driver).spaceNeededBytes({ snapshot: kept }));
@@ -216,7 +216,7 @@ async function withoutOrphans(client: Client, base: string): Promise<Set<string>
 
 /** A server has databases of others, whose names may begin as ours do. */
 function isStandbyName(base: string, name: string): boolean {
-  const suffix = /_armed_\d+_\d+(?=(?:__making)?$)/.exec(name)?.[0];
+  const suffix = /_standby_\d+_\d+(?=(?:__making)?$)/.exec(name)?.[0];
   if (suffix === undefined) return false;
   const own = derivedName(base, suffix);
   return name === own || name === makingName(own);

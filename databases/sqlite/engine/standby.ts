@@ -102,8 +102,8 @@ export async function makeStandby(run: CopyContext, snapshot: Snapshot): Promise
   for (const left of await copiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const taken = await withoutOrphans(run, snapshot.database);
   let serial = 1;
-  while (taken.has(`${snapshot.database}_armed_${snapshot.id}_${serial}`)) serial++;
-  const name = `${snapshot.database}_armed_${snapshot.id}_${serial}`;
+  while (taken.has(`${snapshot.database}_standby_${snapshot.id}_${serial}`)) serial++;
+  const name = `${snapshot.database}_standby_${snapshot.id}_${serial}`;
   const path = copyPath(run.site, snapshot.database, name);
   await manifestOf(run, snapshot);
   await copyFile(snapshot.location, path);
@@ -127,7 +127,7 @@ async function withoutOrphans({ state, site }: CopyContext, database: string): P
   if (!existsSync(folder)) return new Set();
   const entered = new Set((await state.catalogued()).map(({ name }) => name));
   for (const file of readdirSync(folder)) {
-    const name = /^(.+_armed_\d+_\d+)\.db(\.making)?$/.exec(file);
+    const name = /^(.+_standby_\d+_\d+)\.db(\.making)?$/.exec(file);
     if (name !== null && (name[2] !== undefined || !entered.has(name[1]!))) removeFile(join(folder, file));
   }
   return new Set(readdirSync(folder).flatMap((file) => /^(.+)\.db$/.exec(file)?.[1] ?? []));

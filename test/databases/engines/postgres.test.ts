@@ -212,12 +212,12 @@ describe("databases that are renamed", () => {
   test("a database of somebody else's that is called like an standby copy is left alone; a copy that nobody entered goes", async () => {
     await onOwnServer(async ({ stand, own }) => {
       const { run, snapshot } = await stand.snapshotted();
-      for (const name of ["shop_armed_forces", "shop_armed_9_1"]) await (await own.create(name)).end();
+      for (const name of ["shop_standby_forces", "shop_standby_9_1"]) await (await own.create(name)).end();
       await postgres.makeStandby(run, snapshot);
       const { rows } = await (
         await own.open("postgres")
-      ).query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_armed%' ORDER BY 1");
-      expect(rows.map(({ name }) => name)).toEqual([`shop_armed_${snapshot.id}_1`, "shop_armed_forces"]);
+      ).query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_standby%' ORDER BY 1");
+      expect(rows.map(({ name }) => name)).toEqual([`shop_standby_${snapshot.id}_1`, "shop_standby_forces"]);
     });
   });
 

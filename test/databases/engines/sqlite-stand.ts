@@ -88,7 +88,7 @@ export function makeStand(): Stand {
   }
   const site = siteIn(folder);
   const definition = definitionIn(folder);
-  const controls: SqliteState[] = [];
+  const states: SqliteState[] = [];
   const said: string[] = [];
   return {
     folder,
@@ -98,12 +98,12 @@ export function makeStand(): Stand {
     said,
     run: async (epoch) => {
       const state = await SqliteState.create(stateFile(site));
-      controls.push(state);
+      states.push(state);
       return { site, definition, state, epoch, runId: `run-${epoch}`, log: (_severity, line) => void said.push(line) };
     },
     end: async () => {
       releaseFile(livePath(site, DATABASE));
-      for (const state of controls) await state.end();
+      for (const state of states) await state.end();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -24,7 +24,7 @@ afterAll(() => server.remove());
 
 beforeEach(async () => {
   live = await server.database(`live${++round}`);
-  [standby, quarantine] = [`${live}_armed`, `${live}_quarantine`];
+  [standby, quarantine] = [`${live}_standby`, `${live}_quarantine`];
   await server.admin.query(`COMMENT ON DATABASE ${live} IS 'live'; GRANT CONNECT ON DATABASE ${live} TO services`);
   const client = await connect(server.endpoint, live);
   await client.query("CREATE TABLE note (id int PRIMARY KEY); INSERT INTO note VALUES (1); GRANT ALL ON note TO services");

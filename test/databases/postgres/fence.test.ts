@@ -107,7 +107,7 @@ describe("fencing", () => {
     const live = await server.database("stubborn");
     const superuser = await connect(server.endpoint, live);
     await server.admin.query(
-      `CREATE ROLE weak LOGIN CREATEDB PASSWORD 'w'; GRANT pg_signal_backend, pg_read_all_stats TO weak; GRANT CONNECT ON DATABASE control TO weak; ALTER DATABASE stubborn OWNER TO weak`,
+      `CREATE ROLE weak LOGIN CREATEDB PASSWORD 'w'; GRANT pg_signal_backend, pg_read_all_stats TO weak; GRANT CONNECT ON DATABASE maintenance TO weak; ALTER DATABASE stubborn OWNER TO weak`,
     );
     const weak = await connect({ ...server.endpoint, ...as("weak"), passwordFile: undefined }, "maintenance");
     const failed = fenceDatabase(weak, live, { timeoutMs: 200 });

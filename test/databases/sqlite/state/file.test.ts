@@ -15,7 +15,7 @@ let folder: string;
 let path: string;
 let state: SqliteState;
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "backout-control-"));
+  folder = mkdtempSync(join(tmpdir(), "backout-state-"));
   path = join(folder, "state", "state.db");
   state = await SqliteState.create(path);
 });
