@@ -1,10 +1,10 @@
 /** Communication is rehearsed too: which messages would go to whom, with what they say filled in. Nothing is sent. */
 import type { CheckResult } from "../config/system/check.ts";
-import type { Notification } from "../config/system/policy.ts";
+import type { MESSAGE_PLACEHOLDERS, Notification } from "../config/system/policy.ts";
 import { failed, passed } from "./checks.ts";
 
 /** What a message of this rollback says in place of `{…}`. */
-export type Values = Record<"incident" | "reason" | "from" | "to" | "eta" | "duration" | "step", string>;
+export type Values = Record<(typeof MESSAGE_PLACEHOLDERS)[number], string>;
 
 export interface RehearsedMessage {
   when: string;

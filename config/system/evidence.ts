@@ -80,13 +80,16 @@ export interface EvidenceContext {
   quarantineFile(database: string): Promise<string | null>;
 }
 
+/** What the name of a captured file may have in braces. */
+export const EVIDENCE_PLACEHOLDERS = ["stamp", "anchor"] as const;
+
 export interface CaptureDefinition {
   id: string;
   title: string;
   moment: EvidenceMoment;
   /** Of the way back (unless told otherwise), or of a deployment: what a later rollback will need. */
   of?: "back" | "forward";
-  /** Name in the folder; `{stamp}` and `{anchor}` are filled in. */
+  /** Name in the folder, with placeholders that are filled in: see EVIDENCE_PLACEHOLDERS. */
   file: string;
   /** Content of the file, or null where `capture` wrote it itself. What it throws stands in the manifest and stops nothing. */
   capture(context: EvidenceContext, file: string): Promise<string | Uint8Array | null>;

@@ -4,6 +4,9 @@
  * How long to watch stands in the definition's watches.
  */
 
+/** What a message and the name of a record's file may have in braces: `{incident}`. Whoever sends or writes it fills it in. */
+export const MESSAGE_PLACEHOLDERS = ["incident", "reason", "from", "to", "eta", "duration", "step"] as const;
+
 /** What a probe measures, and beyond which value it counts. Shares are 0 to 1, times milliseconds. */
 export interface Metric {
   name: string;
@@ -71,7 +74,7 @@ export interface Notification {
   everyMinutes?: number;
   /** Where: `chat`, `email`, `sms`, `status-page`, `webhook`, `banner`, `log`. */
   channel: string;
-  /** Text; `{incident}`, `{reason}`, `{from}`, `{to}`, `{eta}`, `{duration}`, `{step}` are filled in by whoever sends it. */
+  /** Text, with placeholders that are filled in by whoever sends it: see MESSAGE_PLACEHOLDERS. */
   text: string;
   /** What it has to tell besides. */
   fields?: string[];

@@ -139,7 +139,7 @@ export const policy: PolicyDefinition = {
       title: "Governance entry",
       withinHours: 1,
       file: "logs/governance.jsonl",
-      sections: { Entry: ["event_type", "success", "details", "runtime_context"] },
+      sections: { Entry: ["event_type", "resource_id", "action", "success", "details", "runtime_context"] },
       values: { event_type: "emergency_rollback", resource_id: "of-bev-phase-3", action: "rollback_deployment" },
     },
     protection: {

@@ -1,0 +1,185 @@
+/** The form of a definition: which keys there are and what may stand there. What the values mean to each other is the rules' part. */
+import { z } from "zod";
+import type {
+  ActionDefinition,
+  DatabaseDefinition,
+  ListenerDefinition,
+  ScopeDefinition,
+  ServiceDefinition,
+  SystemDefinition,
+  WatchDefinition,
+  WatchLimit,
+} from "../system/definition.ts";
+import { DEPLOYMENT_ITEMS } from "../system/deployment.ts";
+import type { CaptureDefinition, EvidenceDefinition } from "../system/evidence.ts";
+import type { ProtectionDefinition } from "../system/protection.ts";
+import { policy } from "./policy-schema.ts";
+import { duration, mapOf, name, names, positive, some, work, type For } from "./values.ts";
+
+const service = z.strictObject({
+  kind: z.enum(["service", "worker", "static"]),
+  title: z.string(),
+  entry: name.optional(),
+  databases: names,
+  health: z
+    .strictObject({ path: z.string().startsWith("/", "must begin with /"), body: z.string().optional(), timeoutMs: positive })
+    .optional(),
+  stopGraceMs: z.number().min(0, "must not be negative"),
+  environment: work.optional(),
+} satisfies For<ServiceDefinition>);
+
+const listener = z.strictObject({
+  service: name,
+  routes: mapOf(name).optional(),
+  readOnlyAllow: z
+    .array(z.strictObject({ method: z.string().regex(/^[A-Z]+$/, "must be a method, e.g. POST"), path: z.string() }))
+    .optional(),
+} satisfies For<ListenerDefinition>);
+
+const database = z.strictObject({
+  engine: z.enum(["postgres", "sqlite"]),
+  migrations: z.array(z.strictObject({ name, path: name })),
+  ledger: z.enum(["prisma", "supabase", "backout"]),
+  tables: names,
+  principalTable: z.string(),
+  appendOnly: names.optional(),
+  newerSchema: z.literal("breaks").optional(),
+  refreshViews: z.literal(true).optional(),
+  repairs: mapOf(some).optional(),
+} satisfies For<DatabaseDefinition>);
+
+const scope = z.strictObject({
+  title: z.string(),
+  useWhen: z.string(),
+  budgetSeconds: duration,
+  phaseBudgets: mapOf(duration),
+  pins: some,
+  checks: names,
+} satisfies For<ScopeDefinition>);
+
+export const pinsSchema = z.strictObject({
+  release: z.literal("to").optional(),
+  services: mapOf(some).optional(),
+  service: some.optional(),
+  data: z.union([z.enum(["current", "snapshot"]), z.strictObject({ repair: name })]).optional(),
+  schema: z.enum(["keep", "mark", "down"]).optional(),
+  flags: mapOf(z.boolean()).optional(),
+  constraints: z.union([z.literal("release"), mapOf(z.enum(["enforced", "unvalidated", "dropped"]))]).optional(),
+  violations: z.enum(["reject", "quarantine"]).optional(),
+  maintenance: z.strictObject({ mode: z.enum(["off", "read-only", "full"]), message: z.string().optional() }).optional(),
+  freeze: z.strictObject({ reason: name, until: name.optional() }).optional(),
+} satisfies For<ScopeDefinition["pins"]>);
+
+const limit = z.strictObject({
+  title: name,
+  figure: name,
+  per: name.optional(),
+  over: z.enum(["sum", "max", "growth"]),
+  below: z.number(),
+} satisfies For<WatchLimit>);
+
+const SHARE = "must be a share above 0 and at most 1";
+
+const watch = z.strictObject({
+  title: z.string(),
+  after: names.min(1, "must name a scope after which it is due, or `deploy`"),
+  follows: name.optional(),
+  durationMinutes: positive,
+  intervalSeconds: positive,
+  checks: names.min(1, "must name a check: without one it watches nothing"),
+  pass: z.strictObject({ healthyShare: z.number().gt(0, SHARE).max(1, SHARE), limits: z.array(limit) }),
+} satisfies For<WatchDefinition>);
+
+const action = z.strictObject({
+  title: z.string(),
+  why: z.string(),
+  after: names.min(1, "must name a scope after which it may be done"),
+  watches: names,
+  database: name,
+  migration: name.optional(),
+  keeps: names,
+  work: z.custom((value) => value === "drop" || typeof value === "function", "must be `drop` or a function"),
+} satisfies For<ActionDefinition>);
+
+const protection = z.strictObject({
+  id: name,
+  title: z.string(),
+  database: name,
+  requiresTable: name,
+  readSql: name,
+  restrictSql: name,
+  giveBackSql: name,
+  scopes: names.optional(),
+} satisfies For<ProtectionDefinition>);
+
+const capture = z.strictObject({
+  id: name,
+  title: z.string(),
+  moment: z.enum(["protect", "fenced", "end"]),
+  of: z.enum(["back", "forward"]).optional(),
+  file: name,
+  capture: work,
+} satisfies For<CaptureDefinition>);
+
+const evidence = z.strictObject({
+  anchor: name,
+  archive: name.optional(),
+  backups: z.strictObject({ folder: name, begin: z.string() }).optional(),
+  captures: z.array(capture),
+} satisfies For<EvidenceDefinition>);
+
+/** Only who drills needs it. */
+const drill = z.looseObject({
+  from: name,
+  to: name,
+  defaultFault: name,
+  faults: mapOf(
+    z.looseObject({
+      scope: name,
+      service: name.optional(),
+      configure: mapOf(mapOf(z.string())).optional(),
+      after: name.optional(),
+      hinder: z.strictObject({ portOf: name }).optional(),
+      switchOn: work,
+      probe: work,
+    }),
+  ),
+  seed: work,
+  witness: z.looseObject({ service: name, table: name, key: name, value: name }),
+  standIns: mapOf(z.looseObject({ entry: name })),
+});
+
+export const definitionSchema = z.strictObject({
+  name,
+  title: z.string(),
+  folder: name,
+  services: mapOf(service),
+  stopOrder: names,
+  databases: mapOf(database),
+  listeners: mapOf(listener),
+  secrets: mapOf(
+    z.strictObject({ generate: z.literal(true, "must be `true`: leave it out for a secret that must be given").optional() }),
+  ).optional(),
+  flags: z.strictObject({ database: name, readSql: name, writeSql: name, requiresTable: name }).optional(),
+  constraints: mapOf(z.looseObject({ database: name, table: name })).optional(),
+  constraintRecords: z.looseObject({ database: name }).optional(),
+  effects: z.array(z.strictObject({ service: name, title: z.string(), database: name, countSql: name, requiresTable: name })),
+  scopes: mapOf(scope),
+  defaultScope: name,
+  partialMigrationScope: name.optional(),
+  checks: z.array(z.looseObject({ id: name, title: z.string(), run: work })),
+  watches: mapOf(watch).optional(),
+  actions: mapOf(action).optional(),
+  readProbe: work.optional(),
+  protections: z.array(protection).optional(),
+  evidence: evidence.optional(),
+  auditEntry: z.looseObject({ database: name, table: name, entry: work }).optional(),
+  completion: z.looseObject({ targets: z.array(z.looseObject({ metric: name })), measure: work.optional() }).optional(),
+  deployment: z.strictObject({ before: z.array(z.enum(DEPLOYMENT_ITEMS)), trialWithinHours: duration }).optional(),
+  policy: policy.optional(),
+  maintenanceMessage: name,
+  retryAfterSeconds: z.number().int().min(0, "must not be negative"),
+  drainSeconds: duration.optional(),
+  settleSeconds: duration.optional(),
+  drill: drill.optional(),
+} satisfies For<SystemDefinition>);

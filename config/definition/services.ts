@@ -1,0 +1,73 @@
+/** Rules for services, what listens for them, the databases they write to, and whatever else refers to these. */
+import { existsSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import type { DatabaseDefinition, SystemDefinition } from "../system/definition.ts";
+import { among, once, type Fail } from "./rule.ts";
+
+export function wrongServices(system: SystemDefinition, fail: Fail): void {
+  const { folder, services, databases, stopOrder } = system;
+  if (!isAbsolute(folder) || !existsSync(folder)) fail("folder", folder, "must be the absolute path of the system's folder, which exists");
+  if (Object.keys(services).length === 0) fail("services", {}, "must name at least one service");
+  const isDatabase = among(fail, "database", Object.keys(databases));
+  for (const [service, { kind, entry, databases: own }] of Object.entries(services)) {
+    own.forEach((database, index) => isDatabase(`services.${service}.databases.${index}`, database));
+    if (kind === "static" && entry !== undefined) fail(`services.${service}.entry`, entry, "a static service has no program: remove it");
+    if (kind !== "static" && entry === undefined)
+      fail(`services.${service}.entry`, entry, "must name the program inside the release folder");
+  }
+  const isService = among(fail, "service", Object.keys(services));
+  stopOrder.forEach((service, index) => isService(`stopOrder.${index}`, service));
+  once(fail, stopOrder, (index) => `stopOrder.${index}`);
+}
+
+export function wrongListeners({ services, listeners }: SystemDefinition, fail: Fail): void {
+  const isService = among(fail, "service", Object.keys(services));
+  for (const [listener, { service, routes = {} }] of Object.entries(listeners)) {
+    isService(`listeners.${listener}.service`, service);
+    if (Object.hasOwn(services, service) && service !== listener)
+      fail(`listeners.${listener}`, listener, `a listener has the name of its service: call it ${service}`);
+    if (Object.keys(routes).length > 0 && Object.hasOwn(services, service) && services[service]!.kind !== "static")
+      fail(`listeners.${listener}.routes`, routes, `${service} is no static service, so that all of its paths are its own: remove them`);
+    for (const [path, to] of Object.entries(routes)) {
+      isService(`listeners.${listener}.routes.${path}`, to);
+      if (!path.startsWith("/")) fail(`listeners.${listener}.routes`, path, "must begin with /");
+      if (Object.hasOwn(services, to) && services[to]!.kind === "static")
+        fail(`listeners.${listener}.routes.${path}`, to, "must be a service that listens, and this one is static");
+    }
+  }
+}
+
+const LEDGERS = { postgres: ["prisma", "supabase"], sqlite: ["backout"] };
+
+export function wrongDatabases({ folder, databases }: SystemDefinition, fail: Fail): void {
+  for (const [database, described] of Object.entries(databases)) wrongDatabase(folder, `databases.${database}`, described, fail);
+}
+
+function wrongDatabase(folder: string, path: string, described: DatabaseDefinition, fail: Fail): void {
+  const { engine, ledger, migrations, tables, principalTable } = described;
+  if (!LEDGERS[engine].includes(ledger)) fail(`${path}.ledger`, ledger, `must be ${LEDGERS[engine].join(" or ")} for engine ${engine}`);
+  const names = migrations.map(({ name }) => name);
+  once(fail, names, (index) => `${path}.migrations.${index}.name`, "each migration has a name of its own");
+  migrations.forEach((migration, index) => {
+    const file = join(folder, migration.path, "migration.sql");
+    if (!existsSync(file))
+      fail(`${path}.migrations.${index}.path`, migration.path, `must be a folder with a migration.sql; there is no ${file}`);
+  });
+  once(fail, tables, (index) => `${path}.tables.${index}`);
+  if (tables.length > 0) among(fail, "table", tables)(`${path}.principalTable`, principalTable);
+}
+
+/** What refers to a service or a database from anywhere else. */
+export function wrongReferences(system: SystemDefinition, fail: Fail): void {
+  const isService = among(fail, "service", Object.keys(system.services));
+  const isDatabase = among(fail, "database", Object.keys(system.databases));
+  isDatabase("flags.database", system.flags?.database);
+  isDatabase("auditEntry.database", system.auditEntry?.database);
+  isDatabase("constraintRecords.database", system.constraintRecords?.database);
+  for (const [constraint, { database }] of Object.entries(system.constraints ?? {}))
+    isDatabase(`constraints.${constraint}.database`, database);
+  system.effects.forEach(({ service, database }, index) => {
+    isService(`effects.${index}.service`, service);
+    isDatabase(`effects.${index}.database`, database);
+  });
+}
