@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { DrillReport } from "../../state/drill-reports/schema.ts";
-import { holes, testsSeen, whyPart, type Seen } from "./judge.ts";
+import { holes, testsSeen, totals, whyPart, type Seen } from "./judge.ts";
 import type { Ran } from "./ran.ts";
 import { duplicates, parseRequirements } from "./requirements.ts";
 
@@ -12,7 +12,10 @@ const drill = (changes: Partial<DrillReport>): DrillReport => ({
   fault: "errors",
   verdict: "passed",
   seconds: 20,
-  phases: [{ name: "rollback", seconds: 5, budgetSeconds: 600, status: "passed" }],
+  phases: [
+    { name: "rollback", seconds: 5, budgetSeconds: 600, status: "passed" },
+    { name: "seed", seconds: 5, budgetSeconds: null, status: "passed" },
+  ],
   rollback: null,
   checks: [
     { name: "health", status: "passed", detail: "" },
@@ -65,6 +68,7 @@ describe("a requirement is not shown", () => {
     ["{ fault: shop/slow }", "shop.c.one: fault shop/slow: no drill of it passed"],
     ["{ watch: shop/stable }", "shop.c.one: watch shop/stable: no drill has reported it"],
     ["{ phase: shop/data }", "shop.c.one: phase shop/data: no drill has reported it"],
+    ["{ phase: shop/seed }", "shop.c.one: phase shop/seed: no drill gave it a budget"],
   ])("by %s", (evidence, line) => {
     expect(shownBy(evidence)).toEqual([line]);
   });
@@ -81,10 +85,6 @@ describe("a requirement is not shown", () => {
     expect(shownBy(`${rests}, ${breaks}`)).toHaveLength(1);
   });
 
-  test("where nothing is named", () => {
-    expect(missing("- { id: shop.c.one, says: the shop is shut }")).toEqual(["shop.c.one: nothing shows it"]);
-  });
-
   test("by a check that failed in one drill of several, or a phase over its budget", () => {
     const failing = drill({ verdict: "failed", checks: [{ name: "health", status: "failed", detail: "" }] });
     const slow = drill({ verdict: "failed", phases: [{ name: "rollback", seconds: 700, budgetSeconds: 600, status: "failed" }] });
@@ -97,24 +97,36 @@ describe("a requirement is not shown", () => {
   });
 });
 
-describe("what is pending", () => {
-  const entry = (rest: string): string => `- { id: shop.b.one, says: the shop is shut, ${rest} }`;
+describe("a requirement is one of three", () => {
+  const entry = (rest: string): string => `- { id: shop.b.one, says: the shop is shut${rest} }\n`;
+  const works = ', shown_by: [{ test: "test/a.test.ts > works" }]';
 
-  test("needs its data in the definition and a test that compares it", () => {
-    expect(missing(entry("pending: sending"))).toEqual(["shop.b.one: pending (sending), but does not say where its data stands"]);
-    expect(missing(entry('pending: sending, data: { at: policy.roles, test: "test/a.test.ts > works" }'))).toEqual([]);
-    expect(missing(entry('pending: sending, data: { at: policy.roles, test: "test/a.test.ts > breaks" }'))).toEqual([
-      "shop.b.one: failed: test/a.test.ts > breaks",
-    ]);
+  test("only what is to be shown can be missing", () => {
+    expect(missing(entry(", data: policy.roles") + entry(", data: [policy.roles, watches.stable]") + entry(", pending: notify"))).toEqual(
+      [],
+    );
   });
 
-  test("for any other reason is refused", () => {
-    expect(() => missing(entry("pending: no time"))).toThrow(/pending/);
+  test.each([
+    ["none", ""],
+    ["shown by nothing", ", shown_by: []"],
+    ["recorded nowhere", ", data: []"],
+    ["two of them", `${works}, data: policy.roles`],
+    ["pending for any other reason", ", pending: no time"],
+  ])("%s is refused", (_what, rest) => {
+    expect(() => missing(entry(rest))).toThrow();
+  });
+
+  test("each is counted, and what this run did not show stands beside the whole", () => {
+    const rest = entry(", data: policy.roles") + entry(", data: policy.classes") + entry(", pending: report");
+    const breaks = entry(', shown_by: [{ test: "test/a.test.ts > breaks" }]');
+    expect(totals(parseRequirements(entry(works) + rest), seen)).toBe("requirements: 1 shown, 2 data, 1 pending");
+    expect(totals(parseRequirements(entry(works) + breaks + rest), seen)).toBe("requirements: 1 of 2 shown, 2 data, 1 pending");
   });
 });
 
 test("an id that stands there twice is found", () => {
-  const entry = "- { id: shop.c.one, says: the shop is shut }\n";
+  const entry = "- { id: shop.c.one, says: the shop is shut, pending: report }\n";
   expect(duplicates(parseRequirements(entry + entry))).toEqual(["shop.c.one"]);
 });
 

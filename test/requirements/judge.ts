@@ -1,7 +1,7 @@
 /** Requirements against what a run really did. Pure. */
 import { isOverBudget, type DrillReport } from "../../state/drill-reports/schema.ts";
 import type { Outcome, Ran } from "./ran.ts";
-import { drillEvidence, type DrillEvidence, type Evidence, type Requirement } from "./requirements.ts";
+import { drillEvidence, evidenceOf, type DrillEvidence, type Evidence, type Requirement } from "./requirements.ts";
 
 export interface Seen {
   /** By `<file> > <full name>`; several tests of one name count as the worst of them. */
@@ -42,6 +42,7 @@ function whyNotDrilled({ kind, system, name }: DrillEvidence, drills: readonly D
   if (kind === "phase") {
     const phases = own.flatMap((drill) => drill.phases.filter((phase) => phase.name === name));
     if (phases.length === 0) return `${what}: no drill has reported it`;
+    if (phases.every(({ budgetSeconds }) => budgetSeconds === null)) return `${what}: no drill gave it a budget`;
     return phases.every((phase) => phase.status === "passed" && !isOverBudget(phase)) ? null : `${what}: failed or over its budget`;
   }
   // A drill has one watch, the one that comes next, and says which.
@@ -58,22 +59,30 @@ function wasSkipped(evidence: Evidence, { tests }: Seen): boolean {
   return "test" in evidence && tests.get(evidence.test) === "skipped";
 }
 
-/** What is missing, one line per requirement; empty: everything is shown. */
+/** Null: the requirement is shown. Otherwise why not. */
+function whyHole(evidence: readonly Evidence[], seen: Seen): string | null {
+  const reasons = evidence.map((one) => ({ one, why: whyNotShown(one, seen) }));
+  // A test that this machine cannot run is no hole where something else shows the same.
+  const forgiven = reasons.some(({ why }) => why === null);
+  const wrong = reasons.flatMap(({ one, why }) => (why === null || (forgiven && wasSkipped(one, seen)) ? [] : why));
+  return wrong.length === 0 ? null : wrong.join("; ");
+}
+
+/** Requirements that are to be shown and are not, one line each; empty: all of them are. */
 export function holes(requirements: readonly Requirement[], seen: Seen): string[] {
   return requirements.flatMap((requirement) => {
-    const { id, pending, data, shown_by } = requirement;
-    if (pending !== undefined) {
-      if (data === undefined) return [`${id}: pending (${pending}), but does not say where its data stands`];
-      const why = whyNotShown({ test: data.test }, seen);
-      return why === null ? [] : [`${id}: ${why}`];
-    }
-    if (shown_by.length === 0) return [`${id}: nothing shows it`];
-    const reasons = shown_by.map((evidence) => ({ evidence, why: whyNotShown(evidence, seen) }));
-    // A test that this machine cannot run is no hole where something else shows the same.
-    const forgiven = reasons.some(({ why }) => why === null);
-    const wrong = reasons.flatMap(({ evidence, why }) => (why === null || (forgiven && wasSkipped(evidence, seen)) ? [] : why));
-    return wrong.length === 0 ? [] : [`${id}: ${wrong.join("; ")}`];
+    const why = whyHole(evidenceOf(requirement), seen);
+    return why === null ? [] : [`${requirement.id}: ${why}`];
   });
+}
+
+/** How many requirements are shown by what was seen, how many recorded as data, how many pending: `requirements: 497 shown, 220 data, 2 pending`. */
+export function totals(requirements: readonly Requirement[], seen: Seen): string {
+  const toShow = requirements.filter((requirement) => "shown_by" in requirement);
+  const shown = toShow.length - holes(toShow, seen).length;
+  const data = requirements.filter((requirement) => "data" in requirement).length;
+  const whole = shown === toShow.length ? "" : `of ${toShow.length} `;
+  return `requirements: ${shown} ${whole}shown, ${data} data, ${requirements.length - toShow.length - data} pending`;
 }
 
 /** Why a run says nothing about the whole; null: all of it ran. */

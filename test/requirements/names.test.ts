@@ -1,9 +1,9 @@
 /** docs/requirements.yaml by itself: its names stand for tests, checks and data that exist. Whether they show anything is test/requirements.test.ts. */
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { loadSystem, systemNames } from "../../config/load-system.ts";
-import { drillSources, listTests, matcher, standsInConditionalFile, valueAt, whyUnknown } from "./names.ts";
-import { dataPaths, drillEvidence, duplicates, PROJECT, readRequirements, testsOf } from "./requirements.ts";
+import { drillSources, isRecorded, listTests, matcher, standsInConditionalFile, whyUnknown } from "./names.ts";
+import { dataPaths, drillEvidence, duplicates, evidenceOf, PROJECT, readRequirements, testsOf } from "./requirements.ts";
 
 const requirements = readRequirements();
 const systems: Record<string, SystemDefinition> = {};
@@ -44,33 +44,29 @@ test("a placeholder stands for anything, everything else for itself", () => {
 
 test("every check, fault, scope and phase that is named is one of its system's drills", () => {
   const sources = drillSources(PROJECT);
-  const unknown = requirements.flatMap(({ id, shown_by }) =>
-    shown_by.flatMap((evidence) => {
+  const unknown = requirements.flatMap((requirement) =>
+    evidenceOf(requirement).flatMap((evidence) => {
       const drill = drillEvidence(evidence);
       const why = drill === null ? null : whyUnknown(drill, systems, sources);
-      return why === null ? [] : [`${id}: ${why}`];
+      return why === null ? [] : [`${requirement.id}: ${why}`];
     }),
   );
   expect(unknown).toEqual([]);
 });
 
-describe("what is pending", () => {
-  const pending = requirements.filter((requirement) => requirement.pending !== undefined);
+test("what is recorded as data stands in the definition", () => {
+  const nowhere = requirements.flatMap((requirement) =>
+    dataPaths(requirement)
+      .filter(({ system, path }) => !isRecorded(systems[system], path))
+      .map(({ system, path }) => `${requirement.id}: nothing at ${path} of ${system}`),
+  );
+  expect(nowhere).toEqual([]);
+});
 
-  test("has its data in the definition", () => {
-    const nowhere = pending.flatMap((requirement) =>
-      dataPaths(requirement)
-        .filter((path) => {
-          const [system, within] = path.includes("/") ? (path.split("/", 2) as [string, string]) : [requirement.id.split(".")[0]!, path];
-          const definition = systems[system];
-          return definition === undefined || valueAt(definition, within) === undefined;
-        })
-        .map((path) => `${requirement.id}: nothing at ${path}`),
-    );
-    expect(nowhere).toEqual([]);
-  });
-
-  test("is not shown by anything else: then it is no longer pending", () => {
-    expect(pending.filter(({ shown_by }) => shown_by.length > 0).map(({ id }) => id)).toEqual([]);
-  });
+test("a path leads through lists by what an item is or says, and what is empty is nothing", () => {
+  const definition = { a: { list: ["one", { id: "two", minutes: 0, none: null, empty: {} }] } } as unknown as SystemDefinition;
+  const recorded = ["a", "a.list", "a.list.one", "a.list.two", "a.list.two.minutes"];
+  const not = ["b", "a.list.three", "a.list.two.none", "a.list.two.empty", "a.list.0", "a.list.one.two"];
+  expect([...recorded, ...not].filter((path) => isRecorded(definition, path))).toEqual(recorded);
+  expect(isRecorded(undefined, "a")).toBe(false);
 });

@@ -72,11 +72,18 @@ export function whyUnknown(
   return known[kind] ? null : `${system} has no ${kind} ${name}`;
 }
 
-/** What stands at a path of the definition: keys, or in lists the `id`, or the number. Undefined: nothing. */
+/** What stands at a path of a definition. A key of a list is the item itself, or the first item with a field that says it. Undefined: nothing. */
 export function valueAt(definition: SystemDefinition, path: string): unknown {
   return path.split(".").reduce<unknown>((value, key) => {
     if (typeof value !== "object" || value === null) return undefined;
     if (!Array.isArray(value)) return (value as Record<string, unknown>)[key];
-    return (value as unknown[]).find((each) => (each as { id?: string } | null)?.id === key) ?? (value as unknown[])[Number(key)];
+    return (value as unknown[]).find((each) => each === key || (typeof each === "object" && Object.values(each ?? {}).includes(key)));
   }, definition);
+}
+
+/** Whether a path leads to something: 0 and false are, null and what is empty are not. */
+export function isRecorded(definition: SystemDefinition | undefined, path: string): boolean {
+  const value = definition === undefined ? undefined : valueAt(definition, path);
+  if (value === undefined || value === null || value === "") return false;
+  return typeof value !== "object" || Object.keys(value).length > 0;
 }

@@ -7,12 +7,12 @@ import { z } from "zod";
 export const PROJECT = join(import.meta.dirname, "..", "..");
 export const FILE = join(PROJECT, "docs", "requirements.yaml");
 
-/** What people decide or send, and backout therefore only holds ready: nothing else may be pending. */
-export const PENDING = ["deciding", "approval", "sending", "report"] as const;
+/** The part that would do it, and that is not there yet. */
+export const PENDING = ["decide", "approve", "notify", "report"] as const;
 
 /**
- * `test`: `<file> > <full name>`. The others are of drills: `check` passed, `fault` was seen before and gone after, `scope` went back, `phase` was
- * timed within its budget, `watch` was kept by a clock that goes faster, each as `<system>/<name>`.
+ * `test`: `<file> > <full name>`. The others are of drills: `check` passed, `fault` was seen before and gone after, `scope` went back
+ * within its budget, `phase` was timed within its budget, `watch` was kept by a clock that goes faster, each as `<system>/<name>`.
  */
 const evidenceSchema = z.union([
   z.strictObject({ test: z.string().regex(/^test\/\S+\.test\.ts > .+$/) }),
@@ -23,14 +23,15 @@ const evidenceSchema = z.union([
   z.strictObject({ watch: z.string() }),
 ]);
 
-const requirementSchema = z.strictObject({
-  id: z.string().regex(/^[a-z-]+(\.[a-z0-9-]+)+$/),
-  says: z.string().min(10),
-  shown_by: z.array(evidenceSchema).default([]),
-  pending: z.enum(PENDING).optional(),
-  /** Of what is pending: where its thresholds, texts or roles stand in the definition, and the test that compares them. */
-  data: z.strictObject({ at: z.union([z.string(), z.array(z.string()).min(1)]), test: z.string() }).optional(),
-});
+const entry = { id: z.string().regex(/^[a-z-]+(\.[a-z0-9-]+)+$/), says: z.string().min(10) };
+const paths = z.array(z.string()).min(1);
+
+/** A requirement is one of three: shown, recorded as data, or pending. The file says at its top what each means. */
+const requirementSchema = z.union([
+  z.strictObject({ ...entry, shown_by: z.array(evidenceSchema).min(1) }),
+  z.strictObject({ ...entry, data: z.union([z.string(), paths]) }),
+  z.strictObject({ ...entry, pending: z.enum(PENDING) }),
+]);
 
 export type Evidence = z.infer<typeof evidenceSchema>;
 export type Requirement = z.infer<typeof requirementSchema>;
@@ -61,15 +62,29 @@ export function drillEvidence(evidence: Evidence): DrillEvidence | null {
   return null;
 }
 
-/** Every test a requirement names. */
-export function testsOf(requirement: Requirement): string[] {
-  const shown = requirement.shown_by.flatMap((evidence) => ("test" in evidence ? [evidence.test] : []));
-  return requirement.data === undefined ? shown : [...shown, requirement.data.test];
+/** What is to show a requirement; of one that is recorded or pending: nothing. */
+export function evidenceOf(requirement: Requirement): readonly Evidence[] {
+  return "shown_by" in requirement ? requirement.shown_by : [];
 }
 
-export function dataPaths({ data }: Requirement): string[] {
-  if (data === undefined) return [];
-  return typeof data.at === "string" ? [data.at] : data.at;
+/** Every test a requirement names. */
+export function testsOf(requirement: Requirement): string[] {
+  return evidenceOf(requirement).flatMap((evidence) => ("test" in evidence ? [evidence.test] : []));
+}
+
+export interface DataPath {
+  system: string;
+  /** Below the system's definition. */
+  path: string;
+}
+
+/** Where a requirement is recorded; of one that is shown or pending: nowhere. */
+export function dataPaths(requirement: Requirement): DataPath[] {
+  if (!("data" in requirement)) return [];
+  return [requirement.data].flat().map((given) => {
+    const [, system = requirement.id.split(".")[0]!, path = ""] = /^(?:([a-z-]+)\/)?(.*)$/.exec(given) ?? [];
+    return { system, path };
+  });
 }
 
 /** Ids that stand there more than once. */

@@ -1,6 +1,8 @@
 import { relative } from "node:path";
 import type { Reporter, TestModule, Vitest } from "vitest/node";
-import { beginRecord, writeRan, type Ran, type RanTest } from "../requirements/ran.ts";
+import { testsSeen, totals } from "../requirements/judge.ts";
+import { beginRecord, readDrills, writeRan, type Ran, type RanTest } from "../requirements/ran.ts";
+import { readRequirements } from "../requirements/requirements.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -9,7 +11,10 @@ declare module "vitest" {
   }
 }
 
-/** Writes down which tests ran and how they ended, file by file, so that what runs last can read it. */
+/**
+ * Writes down which tests ran and how they ended, file by file, so that what runs last can read it. Ends with how many requirements are shown by what
+ * ran, how many are recorded as data, and how many are pending.
+ */
 export default class RanReporter implements Reporter {
   #root = process.cwd();
   #folder = "";
@@ -32,5 +37,8 @@ export default class RanReporter implements Reporter {
     });
     this.#ran.files[relative(this.#root, module.moduleId)] = { errors, tests };
     writeRan(this.#folder, this.#ran);
+  }
+  onTestRunEnd(): void {
+    process.stdout.write(`${totals(readRequirements(), { tests: testsSeen(this.#ran), drills: readDrills(this.#folder) })}\n`);
   }
 }
