@@ -5,7 +5,6 @@ import type { CaptureDefinition, EvidenceContext, EvidenceDefinition } from "../
 import { emergencyHeaders, EXPORT_PATH } from "./api.ts";
 import { contextOf, detailsOf } from "./audit-entry.ts";
 import { COUNTED_TABLES } from "./database.ts";
-import { LOCATIONS } from "./policy.ts";
 import { exportDocument } from "./program/json-operations.ts";
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
@@ -187,8 +186,8 @@ const captures: CaptureDefinition[] = [
 
 export const evidence: EvidenceDefinition = {
   anchor: "of-bev-phase3-rollback-{stamp}",
-  archive: LOCATIONS.evidence,
-  backups: { folder: LOCATIONS.backups, begin: "emergency_backup_" },
+  archive: "DriveMemory/OrbisForge/BackEndVisibility/Production/Rollbacks/",
+  backups: { folder: "databases/rollback_backups/", begin: "emergency_backup_" },
   captures,
 };
 

@@ -256,12 +256,3 @@ export const policy: PolicyDefinition = {
   reviews: [{ title: "Rollback plan", when: "after any rollback in production" }],
   tracked: ["Last Tested", "Next Review"],
 };
-
-/** Where the plan keeps things. All of it relative to the stack's folder. */
-export const LOCATIONS = {
-  evidence: "DriveMemory/OrbisForge/BackEndVisibility/Production/Rollbacks/",
-  backups: "databases/rollback_backups/",
-  incidents: "incidents/of-bev-phase3-rollback/",
-  governance: "logs/governance.jsonl",
-  planAnchor: "of-bev-phase3-rollback-plan",
-} as const;

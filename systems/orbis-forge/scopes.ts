@@ -4,17 +4,7 @@ import { MESSAGES } from "./messages.ts";
 
 const MINUTE = 60;
 
-/** The plan's seven phases in minutes from the beginning. The sixth is a watch and the seventh the work of days: both come after users are in. */
-export const SEVEN_PHASES = [
-  { title: "Protection", fromMinute: 0, toMinute: 5 },
-  { title: "Assessment and backup", fromMinute: 5, toMinute: 15 },
-  { title: "Restoration", fromMinute: 15, toMinute: 30 },
-  { title: "Application", fromMinute: 30, toMinute: 45 },
-  { title: "Governance", fromMinute: 45, toMinute: 60 },
-  { title: "Stabilisation", fromMinute: 60, toMinute: 75 },
-  { title: "Analysis", fromMinute: 24 * 60, toMinute: 7 * 24 * 60 },
-] as const;
-
+/** The plan's phases 1 to 6. The sixth is a watch, and the seventh the work of days: both come after users are in. */
 const BUDGET_SECONDS = 75 * MINUTE;
 const PHASE_BUDGETS = {
   fence: 5 * MINUTE,

@@ -50,14 +50,13 @@ export const scopes: Record<string, ScopeDefinition> = {
   application: {
     title: "Application alone; the database stays. Does not suffice while it has the schema of Phase 2",
     useWhen: "The database was never migrated, or goes back next",
-    budgetSeconds:
-      PROCEDURE["notification"]!.fastestSeconds + PROCEDURE["application"]!.fastestSeconds + PROCEDURE["restart"]!.fastestSeconds,
+    budgetSeconds: PROCEDURE.notification + PROCEDURE.application + PROCEDURE.restart,
     phaseBudgets: {
       plan,
       fence,
-      install: PROCEDURE["application"]!.fastestSeconds - fence,
+      install: PROCEDURE.application - fence,
       start,
-      verify: PROCEDURE["restart"]!.fastestSeconds / 2,
+      verify: PROCEDURE.restart / 2,
     },
     pins: { services: { app: { release: "to" } }, data: "current", schema: "keep" },
     checks: EVERYTHING,
@@ -65,13 +64,12 @@ export const scopes: Record<string, ScopeDefinition> = {
   environment: {
     title: "Environment alone: the settings the release came with; code and data stay",
     useWhen: "Settings were changed and nothing else is wrong",
-    budgetSeconds:
-      PROCEDURE["notification"]!.fastestSeconds + PROCEDURE["environment"]!.fastestSeconds + PROCEDURE["restart"]!.fastestSeconds,
+    budgetSeconds: PROCEDURE.notification + PROCEDURE.environment + PROCEDURE.restart,
     phaseBudgets: {
       plan,
-      install: install - PROCEDURE["application"]!.fastestSeconds,
+      install: install - PROCEDURE.application,
       start,
-      verify: PROCEDURE["restart"]!.fastestSeconds / 2,
+      verify: PROCEDURE.restart / 2,
     },
     pins: { services: { app: { config: "ledger" } }, data: "current", schema: "keep" },
     checks: ["database-select-1", ...ENVIRONMENT_CHECKS, ...SMOKE_CHECKS, "error-log"],

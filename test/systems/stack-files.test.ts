@@ -1,6 +1,6 @@
 /** The stack files: each parses, its ledger says what the release folders hold, and the documents know it. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -61,9 +61,4 @@ const DOCUMENTS = ["README.md", ...readdirSync(join(ROOT, "docs")).map((name) =>
 test("each system is in the documents", () => {
   const all = DOCUMENTS.map(text).join("\n");
   expect(systemNames().filter((name) => !all.includes(name))).toEqual([]);
-});
-
-test.each(DOCUMENTS)("%s: what it links to exists", (document) => {
-  for (const [, target] of text(document).matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g))
-    expect(existsSync(join(ROOT, dirname(document), target!)), target).toBe(true);
 });
