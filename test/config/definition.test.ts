@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { loadSystem, systemNames } from "../../config/load-system.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { refusal, wrongIn } from "./definition/refused.ts";
 import { configOf, definition, pinsOf } from "./sample.ts";
@@ -68,6 +69,10 @@ describe("a definition that is wrong is refused where it is loaded", () => {
   ])("%s", (_what, wrong, message) => {
     expect(wrongIn(wrong).join("\n")).toMatch(message);
   });
+});
+
+it.each(systemNames())("the definition of %s is right", async (name) => {
+  expect(wrongIn(await loadSystem(name))).toEqual([]);
 });
 
 describe("ports", () => {
