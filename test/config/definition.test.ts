@@ -65,6 +65,11 @@ describe("a definition that is wrong is refused where it is loaded", () => {
     ["a table named twice", database({ tables: ["users", "users"], principalTable: "users" }), /tables\.1: "users".*twice/],
     ["a scope with an unknown check", scope({ checks: ["helth"] }), /scopes\.quick\.checks\.0: "helth".*did you mean `health`/],
     ["a scope with an unknown pin", scope({ pins: { relaese: "to" } }), /scopes\.quick\.pins\.relaese: "to".*did you mean `release`/],
+    [
+      "a name that is none",
+      { ...definition, databases: JSON.parse('{ "__proto__": {} }') as unknown },
+      /^definition\.databases\.__proto__: .*no name for anything: choose another$/,
+    ],
     ["a default scope that is none", { ...definition, defaultScope: "quik" }, /defaultScope: "quik".*did you mean `quick`/],
   ])("%s", (_what, wrong, message) => {
     expect(wrongIn(wrong).join("\n")).toMatch(message);
