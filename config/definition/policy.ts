@@ -40,24 +40,17 @@ function wrongClass(system: SystemDefinition, policy: PolicyDefinition, named: T
     fail(`${path}.triggers`, [], "no incident can match this class: give it a trigger, or name it in `otherwise`");
   if (deadlineMinutes !== null && scope === null)
     fail(`${path}.scope`, scope, `a class with a deadline rolls back: name the scope, or set deadlineMinutes to null`);
-  wrongTimes(system, path, named, fail);
+  wrongTimes(path, named, fail);
 }
 
 /** A deadline of 0 means at once. */
-function wrongTimes(system: SystemDefinition, path: string, named: TriggerClass, fail: Fail): void {
-  const { deadlineMinutes, deadlineFor, decisionMinutes = 0, fixFirstMinutes = 0 } = named;
+function wrongTimes(path: string, named: TriggerClass, fail: Fail): void {
+  const { deadlineMinutes, decisionMinutes = 0, fixFirstMinutes = 0 } = named;
   if (deadlineMinutes === null) return;
   if (decisionMinutes > deadlineMinutes)
     fail(`${path}.decisionMinutes`, decisionMinutes, `must not be more than the deadline of ${deadlineMinutes} min`);
   if (fixFirstMinutes > deadlineMinutes)
     fail(`${path}.fixFirstMinutes`, fixFirstMinutes, `must not be more than the deadline of ${deadlineMinutes} min`);
-  const budget = named.scope === null ? undefined : own(system.scopes, named.scope)?.budgetSeconds;
-  if (deadlineFor === "execute" && deadlineMinutes > 0 && budget !== undefined && budget > deadlineMinutes * 60)
-    fail(
-      `${path}.deadlineMinutes`,
-      deadlineMinutes,
-      `scope ${named.scope} alone may take ${budget / 60} min: give it that long, or name a faster scope`,
-    );
 }
 
 function wrongTriggerIds({ classes }: PolicyDefinition, fail: Fail): void {

@@ -11,8 +11,7 @@ export const policy: PolicyDefinition = {
     immediate: {
       title: "Immediate rollback",
       deadlineMinutes: 5,
-      // The plan gives the quick procedure 10 minutes: in 5 it has begun.
-      deadlineFor: "respond",
+      deadlineFor: "execute",
       scope: "quick",
       authorisation: "production-p1",
       triggers: [

@@ -119,11 +119,6 @@ describe("the policy: a definition is refused for", () => {
       /standIns: "Boss".*no approver of this/,
     ],
     ["a class to fall back to there is not", inPfa("policy.otherwise", "monitr"), /otherwise: "monitr".*did you mean `monitor`/],
-    [
-      "less time than its scope takes",
-      inRadiation("policy.classes.fast.deadlineMinutes", 10),
-      /fast\.deadlineMinutes: 10 .*scope application alone may take 15 min/,
-    ],
     ["less time than deciding takes", inRadiation("policy.classes.fast.decisionMinutes", 16), /decisionMinutes: 16 .*deadline of 15 min/],
     [
       "more time for a quick fix than there is",
