@@ -1,5 +1,4 @@
 /** Rules for the policy, where a definition has one: whoever is named exists, times fit each other, texts can be filled in. */
-import { own } from "../own.ts";
 import type { SystemDefinition } from "../system/definition.ts";
 import { BEFORE_DEPLOYMENT } from "../system/deployment.ts";
 import { MESSAGE_PLACEHOLDERS, type PolicyDefinition, type RecordTemplate, type TriggerClass } from "../system/policy.ts";
