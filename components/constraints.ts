@@ -1,18 +1,8 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../config/json-text.ts";
-import type { Pins } from "../config/pins.ts";
-import type { Site } from "../config/site.ts";
+import type { ConstraintsInputs } from "../config/resources.ts";
+import type { Args } from "./args.ts";
 
-export interface ConstraintsArgs {
-  /** Where the stack lives. */
-  site: pulumi.Input<JsonText<Site>>;
-  /** Number of the closing this belongs to, from the fence. */
-  epoch: pulumi.Input<number>;
-  /** The declared state, resolved. */
-  pins: pulumi.Input<JsonText<Pins>>;
-  /** What becomes of rows that violate a constraint that is enforced again: `reject` stops there, `quarantine` moves them to a side table. */
-  violations: pulumi.Input<"reject" | "quarantine">;
-}
+export type ConstraintsArgs = Args<ConstraintsInputs>;
 
 /** Constraints as declared: enforced, enforced for new rows only, or dropped with their definition kept. */
 export class Constraints extends pulumi.CustomResource {

@@ -1,24 +1,9 @@
 import * as pulumi from "./pulumi.ts";
-import type { DatabasePlan, Lineage } from "../config/plan.ts";
-import type { JsonText } from "../config/json-text.ts";
-import type { Pins } from "../config/pins.ts";
-import type { NewWrites } from "../config/schema.ts";
-import type { Site } from "../config/site.ts";
+import type { Lineage } from "../config/plan.ts";
+import type { DatabaseInputs } from "../config/resources.ts";
+import type { Args } from "./args.ts";
 
-export interface DatabaseArgs {
-  /** Where the stack lives. */
-  site: pulumi.Input<JsonText<Site>>;
-  /** Number of the closing this belongs to, from the fence. */
-  epoch: pulumi.Input<number>;
-  /** The declared state, resolved. */
-  pins: pulumi.Input<JsonText<Pins>>;
-  /** Name in the definition. */
-  database: pulumi.Input<string>;
-  /** What is to be done with it. */
-  plan: pulumi.Input<DatabasePlan>;
-  /** `reapply`: rows written since are put back into what is restored, inside the fence. */
-  newWrites: pulumi.Input<NewWrites>;
-}
+export type DatabaseArgs = Args<DatabaseInputs>;
 
 export type ByDatabase<T> = Record<string, T>;
 

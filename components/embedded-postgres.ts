@@ -1,11 +1,8 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../config/json-text.ts";
-import type { Site } from "../config/site.ts";
+import type { SiteInputs } from "../config/resources.ts";
+import type { Args } from "./args.ts";
 
-export interface EmbeddedPostgresArgs {
-  /** Where the stack lives. */
-  site: pulumi.Input<JsonText<Site>>;
-}
+export type EmbeddedPostgresArgs = Args<SiteInputs>;
 
 /** The embedded PostgreSQL server. It outlives every update and is stopped and removed by `destroy`. */
 export class EmbeddedPostgres extends pulumi.CustomResource {

@@ -1,20 +1,8 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../config/json-text.ts";
-import type { StackConfig } from "../config/schema.ts";
-import type { Site } from "../config/site.ts";
+import type { FinalizeInputs } from "../config/resources.ts";
+import type { Args } from "./args.ts";
 
-export interface FinalizeArgs {
-  /** Where the stack lives. */
-  site: pulumi.Input<JsonText<Site>>;
-  /** Number of the closing this belongs to, from the fence. */
-  epoch: pulumi.Input<number>;
-  backups: pulumi.Input<StackConfig["backups"]>;
-  standby: pulumi.Input<StackConfig["standby"]>;
-  /** Snapshots and quarantines a pin names. */
-  pinned: pulumi.Input<string[]>;
-  /** Releases, oldest first; null: not known. */
-  order: pulumi.Input<readonly string[] | null>;
-}
+export type FinalizeArgs = Args<FinalizeInputs>;
 
 /** The record of a rollout: exports, retention, governance, and the next standby copy. */
 export class Finalize extends pulumi.CustomResource {

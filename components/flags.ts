@@ -1,14 +1,8 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../config/json-text.ts";
-import type { Site } from "../config/site.ts";
+import type { FlagsInputs } from "../config/resources.ts";
+import type { Args } from "./args.ts";
 
-export interface FlagsArgs {
-  /** Where the stack lives. */
-  site: pulumi.Input<JsonText<Site>>;
-  /** Number of the closing this belongs to, from the fence. */
-  epoch: pulumi.Input<number>;
-  flags: pulumi.Input<globalThis.Record<string, boolean>>;
-}
+export type FlagsArgs = Args<FlagsInputs>;
 
 /** Feature flags as declared. */
 export class Flags extends pulumi.CustomResource {

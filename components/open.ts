@@ -1,15 +1,8 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../config/json-text.ts";
-import type { Maintenance } from "../config/pins.ts";
-import type { Site } from "../config/site.ts";
+import type { OpenInputs } from "../config/resources.ts";
+import type { Args } from "./args.ts";
 
-export interface OpenArgs {
-  /** Where the stack lives. */
-  site: pulumi.Input<JsonText<Site>>;
-  /** Number of the closing this belongs to, from the fence. */
-  epoch: pulumi.Input<number>;
-  maintenance: pulumi.Input<Maintenance>;
-}
+export type OpenArgs = Args<OpenInputs>;
 
 /** Lets users in again, as far as maintenance says. */
 export class Open extends pulumi.CustomResource {

@@ -1,11 +1,8 @@
 import * as pulumi from "./pulumi.ts";
-import type { JsonText } from "../config/json-text.ts";
-import type { Site } from "../config/site.ts";
+import type { SiteInputs } from "../config/resources.ts";
+import type { Args } from "./args.ts";
 
-export interface TrafficGateArgs {
-  /** Where the stack lives. */
-  site: pulumi.Input<JsonText<Site>>;
-}
+export type TrafficGateArgs = Args<SiteInputs>;
 
 /** The traffic gate in front of the system: one listener per public service. */
 export class TrafficGate extends pulumi.CustomResource {

@@ -3,6 +3,7 @@
  * text; unknown values arrive as marker strings.
  */
 import { unknownValue } from "@pulumi/pulumi/runtime/rpc.js";
+import { TEXT_INPUTS } from "../config/resources.ts";
 import { UNKNOWN, type Values } from "./resource.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
@@ -54,19 +55,16 @@ export function wrap(values: unknown, paths: string[][]): unknown {
   return encode(values, []);
 }
 
-/** Inputs that come as one JSON text each, see json-text.ts. */
-const TEXTS = ["site", "pins"];
-
 /** Inputs as a resource reads them: without secret wrappers and markers, texts as what they say. */
 export function opened(values: Values): Values {
   const plain = unwrap(values) as Values;
-  for (const key of TEXTS) if (typeof plain[key] === "string") plain[key] = JSON.parse(plain[key]) as unknown;
+  for (const key of TEXT_INPUTS) if (typeof plain[key] === "string") plain[key] = JSON.parse(plain[key]) as unknown;
   return plain;
 }
 
 /** Values of a resource as the engine gets them: what came as a secret or as a text goes as it came. */
 export function closed(values: Values, original: Values): Values {
-  const texts = TEXTS.filter((key) => key in original && key in values).map((key) => [key, original[key]]);
+  const texts = TEXT_INPUTS.filter((key) => key in original && key in values).map((key) => [key, original[key]]);
   return { ...(wrap(values, secretPaths(original)) as Values), ...(Object.fromEntries(texts) as Values) };
 }
 

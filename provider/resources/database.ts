@@ -1,17 +1,9 @@
 /** One live database: which data it stands on and which schema it has. Never replaced: it may be the only copy. */
-import type { DatabasePlan } from "../../config/plan.ts";
-import type { NewWrites } from "../../config/schema.ts";
+import type { DatabaseInputs } from "../../config/resources.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../rollout-run.ts";
-import type { PinnedInputs } from "./inputs.ts";
 
-interface Inputs extends PinnedInputs {
-  database: string;
-  plan: DatabasePlan;
-  newWrites: NewWrites;
-}
-
-async function bring({ site, epoch, database, pins, plan, newWrites }: Inputs, call: Call): Promise<Values> {
+async function bring({ site, epoch, database, pins, plan, newWrites }: DatabaseInputs, call: Call): Promise<Values> {
   const { bringData } = await import("../../rollout/steps/data.ts");
   return {
     ...(await bringData(
@@ -24,7 +16,7 @@ async function bring({ site, epoch, database, pins, plan, newWrites }: Inputs, c
   };
 }
 
-export const database: Resource<Inputs> = {
+export const database: Resource<DatabaseInputs> = {
   token: "backout:index:Database",
   diff: async (old, inputs) => Promise.resolve(old.epoch !== inputs.epoch),
   create: bring,

@@ -1,18 +1,15 @@
 /** The embedded PostgreSQL server: made and started when absent or down, left running by every update, stopped by destroy, and removed with all it holds where that is said. */
-import { EMBEDDED_USER, serverHome, serverOf, type Site } from "../../config/site.ts";
+import { EMBEDDED_USER, serverHome, serverOf } from "../../config/site.ts";
+import type { SiteInputs } from "../../config/resources.ts";
 import { leaveServer } from "../../rollout/destroy.ts";
 import { foreignFailures } from "../foreign.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { leavingOf } from "./leaving.ts";
 
-interface Inputs {
-  site: Site;
-}
-
 /** Loaded when there is a server: a stack of files has none. */
 const servers = () => import("../../databases/postgres/server.ts");
 
-async function ensure({ site }: Inputs, call: Call): Promise<Values> {
+async function ensure({ site }: SiteInputs, call: Call): Promise<Values> {
   const { port, version, pid } = await (
     await servers()
   ).ensureServer({
@@ -24,7 +21,7 @@ async function ensure({ site }: Inputs, call: Call): Promise<Values> {
   return { port, version, pid };
 }
 
-export const embeddedPostgres: Resource<Inputs> = {
+export const embeddedPostgres: Resource<SiteInputs> = {
   token: "backout:index:EmbeddedPostgres",
   check: async (inputs, old) => {
     const foreign = await foreignFailures(inputs.site, old?.site);

@@ -3,7 +3,7 @@
  * backwards when an update fails half-way, and without one a gate that was closed by a failed rollout would never open again.
  */
 import { inspect, type Facts, nextRollout } from "../../rollout/inspect.ts";
-import type { Asked, RolloutPlan } from "../../config/plan.ts";
+import type { RolloutPlan } from "../../config/plan.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { releaseRecord } from "../../state/identity.ts";
 import { statePlace, openState } from "../../databases/open-state.ts";
@@ -11,20 +11,14 @@ import { enginesOf } from "../../databases/registry.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
+import type { FenceInputs } from "../../config/resources.ts";
 import { definitionOf, type Site } from "../../config/site.ts";
-import type { NewWrites } from "../../config/schema.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runOf } from "../session.ts";
 import { beforeDelete } from "./leaving.ts";
 
-interface Inputs {
-  site: Site;
-  pins: Pins;
-  newWrites: NewWrites;
-  reason: string | null;
-  /** Releases, oldest first, and the scope the pins are those of. */
-  asked: Asked;
+interface Inputs extends FenceInputs {
   /** Added by check. */
   epoch: number;
   rollout: string;

@@ -10,11 +10,10 @@ import { failpoint } from "../../processes/failpoints.ts";
 import { dropFiles } from "../../rollout/destroy.ts";
 import { frozen, showFreeze } from "../../rollout/freeze.ts";
 import { inspect, type Facts, nextRollout } from "../../rollout/inspect.ts";
-import type { Asked } from "../../config/plan.ts";
 import type { RolloutPreview } from "../../rollout/preview.ts";
 import { RolloutRefusedError, UNSEEN } from "../../rollout/run.ts";
-import { rolloutOf, type Pins } from "../../config/pins.ts";
-import type { NewWrites, Freeze } from "../../config/schema.ts";
+import { rolloutOf } from "../../config/pins.ts";
+import type { PlanInputs } from "../../config/resources.ts";
 import { rememberGiven } from "../../config/secrets.ts";
 import { definitionOf, type Site, endpointOf } from "../../config/site.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
@@ -23,15 +22,7 @@ import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
 import { loadComing } from "./coming.ts";
 import { beforeDelete, leavingOf } from "./leaving.ts";
 
-interface Inputs {
-  site: Site;
-  pins: Pins;
-  exact: boolean;
-  newWrites: NewWrites;
-  freeze: Freeze | null;
-  violations: "reject" | "quarantine";
-  /** Releases, oldest first, and the scope the pins are those of. */
-  asked: Asked;
+interface Inputs extends PlanInputs {
   /** Added by check. */
   rollout: string;
   reached: boolean;

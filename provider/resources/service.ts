@@ -1,18 +1,13 @@
 /** One service's pinned artefact, put in place without being started. */
 import { targetOf } from "../../workloads/index.ts";
 import { step } from "../../rollout/run.ts";
-import { canonical, type ServicePin } from "../../config/pins.ts";
+import { canonical } from "../../config/pins.ts";
 import { definitionOf } from "../../config/site.ts";
+import type { ServiceInputs } from "../../config/resources.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../rollout-run.ts";
-import type { RolloutInputs } from "./inputs.ts";
 
-interface Inputs extends RolloutInputs {
-  service: string;
-  pin: ServicePin;
-}
-
-async function install({ site, epoch, service: name, pin }: Inputs, call: Call): Promise<Values> {
+async function install({ site, epoch, service: name, pin }: ServiceInputs, call: Call): Promise<Values> {
   const run = await runFor({ site, epoch, what: name }, call, ({ services }) => services[name], pin);
   const installed = await step(
     run,
@@ -24,7 +19,7 @@ async function install({ site, epoch, service: name, pin }: Inputs, call: Call):
   return { installed };
 }
 
-export const service: Resource<Inputs> = {
+export const service: Resource<ServiceInputs> = {
   token: "backout:index:Service",
   diff: async (old, inputs) => Promise.resolve(canonical(old.pin) !== canonical(inputs.pin)),
   create: install,

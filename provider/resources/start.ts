@@ -3,9 +3,9 @@ import { drift } from "../../rollout/drift.ts";
 import { ordered } from "../../config/make-plan.ts";
 import { definitionOf } from "../../config/site.ts";
 import { stopAllAt, targetOf } from "../../workloads/index.ts";
+import type { PinnedInputs } from "../../config/resources.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../rollout-run.ts";
-import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {

@@ -7,6 +7,7 @@ import { changeGate } from "../../traffic/change.ts";
 import { gateCommand } from "../../traffic/command.ts";
 import { readGateConfig, type GateConfigInput } from "../../traffic/config.ts";
 import { canonical } from "../../config/pins.ts";
+import type { SiteInputs } from "../../config/resources.ts";
 import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../config/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
 import { errorLines, observeProcess, recordChange, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
@@ -16,8 +17,7 @@ import type { Resource, Values } from "../resource.ts";
 import { takenListeners, takenPorts } from "../../workloads/taken-ports.ts";
 import { beforeDelete } from "./leaving.ts";
 
-interface Inputs {
-  site: Site;
+interface Inputs extends SiteInputs {
   /** Id of the stack, added by check: what the stack's home does not know on this machine the engine's state does. */
   stackId: string;
 }

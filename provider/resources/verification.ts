@@ -1,7 +1,7 @@
 /** The system's own checks. While one fails nothing after this resource runs, and the gate stays closed. */
+import type { PinnedInputs } from "../../config/resources.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { runFor } from "../rollout-run.ts";
-import type { PinnedInputs } from "./inputs.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
