@@ -11,7 +11,7 @@ export interface FileLock {
 }
 
 /** @returns null where another process, or another part of this one, holds it. */
-export function tryFileLock(path: string): FileLock | null {
+function tryFileLock(path: string): FileLock | null {
   for (;;) {
     make(path);
     const before = identityOf(path);

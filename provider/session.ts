@@ -1,5 +1,4 @@
 /** The provider's hold on a system while it works: one locked state for the life of the process. */
-import { hostname } from "node:os";
 import { claimRecord } from "../state/identity.ts";
 import { statePlace, createState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
@@ -8,6 +7,7 @@ import type { Run } from "../config/run.ts";
 import { definitionOf, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { newRunId } from "../config/run-id.ts";
+import { thisProcess } from "../processes/lock-holder.ts";
 import type { Call } from "./resource.ts";
 
 /** How long a run waits for a provider that outlived its command line to finish its operation. */
@@ -51,7 +51,7 @@ async function hold(site: Site, definition: SystemDefinition): Promise<Held> {
   const session: Held = { state, broken: false };
   state.onLost(() => (session.broken = true));
   try {
-    await state.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
+    await state.lock({ runId, ...thisProcess() }, LOCK_WAIT_MS);
     if (await claimRecord(state, site)) await letServicesIn(site, definition, state);
   } catch (error) {
     session.broken = true;

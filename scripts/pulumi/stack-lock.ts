@@ -1,27 +1,25 @@
 /** One verb at a time per stack: the lock says who holds it, since when and why. That of a process that died is nobody's. */
 import { RefusedError } from "../../config/errors.ts";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { hostname, userInfo } from "node:os";
+import { mkdirSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Site } from "../../config/site.ts";
-import { writeAtomically } from "../../processes/atomic-file.ts";
 import { fileLock } from "../../processes/file-lock.ts";
+import { asHolder, holderIn, thisProcess, type LockHolder } from "../../processes/lock-holder.ts";
 import { say } from "./outcome.ts";
 
-export interface LockHolder {
-  pid: number;
-  host: string;
+export interface StackLockHolder extends LockHolder {
   user: string;
-  since: string;
+  /** The verb and what it is for. */
   what: string;
   runId: string;
 }
 
 /** Another verb works on the stack. */
 export class StackLockedError extends RefusedError {
-  readonly holder: LockHolder;
-  constructor(stack: string, holder: LockHolder) {
+  readonly holder: StackLockHolder;
+  constructor(stack: string, holder: StackLockHolder) {
     super(
       `${stack} is locked by ${holder.user}@${holder.host} (pid ${holder.pid}) since ${holder.since}: ${holder.what}, run ${holder.runId}. Wait for it to end.`,
     );
@@ -45,36 +43,22 @@ export async function withStackLock<T>(
   const lock = await fileLock(join(site.home, "lock.held"), PATIENCE_MS, 25);
   if (lock === null) throw new StackLockedError(site.stack, await holderOf(file));
   try {
-    const dead = read(file);
+    const dead = holderIn<StackLockHolder>(file);
     if (dead !== null) say(`the lock of pid ${dead.pid} (${dead.what}) is taken over: that process is dead`);
-    const { username: user } = userInfo();
-    const mine: LockHolder = { pid: process.pid, host: hostname(), user, since: new Date().toISOString(), what, runId };
-    writeAtomically(file, JSON.stringify(mine));
-    try {
-      return await work();
-    } finally {
-      rmSync(file, { force: true });
-    }
+    const holder: StackLockHolder = { ...thisProcess(), user: userInfo().username, what, runId };
+    return await asHolder(file, holder, work);
   } finally {
     lock.release();
   }
 }
 
-/** Whoever has just taken it says so a moment later. */
-async function holderOf(file: string): Promise<LockHolder> {
+/** Waits half a second for the name of whoever has just taken the lock. */
+async function holderOf(file: string): Promise<StackLockHolder> {
   for (let look = 0; look < 20; look++) {
-    const holder = read(file);
+    const holder = holderIn<StackLockHolder>(file);
     if (holder !== null) return holder;
     await sleep(25);
   }
   const unknown = "unknown";
   return { pid: 0, host: unknown, user: unknown, since: unknown, what: "it does not say", runId: unknown };
-}
-
-function read(file: string): LockHolder | null {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as LockHolder;
-  } catch {
-    return null;
-  }
 }

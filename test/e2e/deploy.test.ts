@@ -4,7 +4,7 @@ import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
-import type { LockHolder } from "../../scripts/pulumi/stack-lock.ts";
+import type { StackLockHolder } from "../../scripts/pulumi/stack-lock.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import type { Manifest } from "../../databases/postgres/manifest-shape.ts";
@@ -236,13 +236,13 @@ test("two at once: the second is refused and says who holds the lock", async () 
   delete process.env["BACKOUT_FAILPOINT"];
   delete process.env["BACKOUT_FAILPOINT_FOLDER"];
   void first.catch(() => undefined);
-  let holder: LockHolder;
+  let holder: StackLockHolder;
   try {
     await until("the first stands before its fence", () => existsSync(join(points, "fence.before.reached")));
     const asIs = () => ({ text: stand.text(), pids: stand.pids(), lock: readFileSync(lock, "utf8") });
     const before = asIs();
     expect(Object.values(before.pids)).not.toContain(null);
-    holder = JSON.parse(before.lock) as LockHolder;
+    holder = JSON.parse(before.lock) as StackLockHolder;
     expect(holder).toMatchObject({ host: hostname(), user: userInfo().username, what: "rollback for INC-9" });
     expect(readFileSync(`/proc/${holder.pid}/cmdline`, "utf8").split("\0")).toEqual(expect.arrayContaining(["rollback", "INC-9"]));
     expect(Date.parse(holder.since)).toBeGreaterThanOrEqual(startedAt);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { fileLock, tryFileLock } from "../../processes/file-lock.ts";
+import { fileLock } from "../../processes/file-lock.ts";
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "backout-lock-"))));
@@ -62,26 +62,26 @@ test("of many processes exactly one is inside, also after some died in there", {
 
 test("a folder that goes with the lock in it: whoever waited has the lock that everybody else sees", async () => {
   const path = join(folder, "gone", "held");
-  const first = tryFileLock(path)!;
+  const first = (await fileLock(path, 0))!;
   const waiting = fileLock(path, 5_000, 5);
   rmSync(join(folder, "gone"), { recursive: true });
   first.release();
   const second = await waiting;
   expect(second).not.toBeNull();
-  expect(tryFileLock(path)).toBeNull();
+  expect(await fileLock(path, 0)).toBeNull();
   second!.release();
 });
 
 test("in one process as well: the second gets it when the first lets go, and a late end takes nothing away", async () => {
   const path = join(folder, "own");
-  const first = tryFileLock(path)!;
-  expect(tryFileLock(path)).toBeNull();
+  const first = (await fileLock(path, 0))!;
+  expect(await fileLock(path, 0)).toBeNull();
   expect(await fileLock(path, 20, 5)).toBeNull();
   const waiting = fileLock(path, 5_000, 5);
   first.release();
   const second = await waiting;
   expect(second).not.toBeNull();
-  expect(tryFileLock(path)).toBeNull();
+  expect(await fileLock(path, 0)).toBeNull();
   second!.release();
-  tryFileLock(path)!.release();
+  (await fileLock(path, 0))!.release();
 });

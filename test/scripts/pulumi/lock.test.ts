@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { tryFileLock } from "../../../processes/file-lock.ts";
+import { fileLock } from "../../../processes/file-lock.ts";
 import { withLock } from "../../../scripts/pulumi/lock.ts";
 import { isRunning } from "../../../processes/identity.ts";
 import { environment, runScript, type Scratch, scratch, script, standInGo } from "./scratch.ts";
@@ -59,7 +59,7 @@ describe("two set-ups at once", () => {
       }, 20);
     });
     expect(code).toBe(143);
-    const lock = tryFileLock(join(here.cache, `${FOLDER}.lock`));
+    const lock = await fileLock(join(here.cache, `${FOLDER}.lock`), 0);
     expect(lock).not.toBeNull();
     lock!.release();
     const build = Number(await readFile(started, "utf8"));
