@@ -13,8 +13,8 @@ import { remains, removeDrill } from "./remove.ts";
 import type { DrillRequest } from "./request.ts";
 import { dataPin, type Stage } from "./stage.ts";
 
-export function newDrillId(now = new Date()): string {
-  return `drill-${now.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(2).toString("hex")}`;
+export function newDrillId(): string {
+  return `drill-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(2).toString("hex")}`;
 }
 
 /** @param folderKnown told the folder as soon as there is one, so that whoever is interrupted can remove it. */

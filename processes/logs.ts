@@ -18,11 +18,11 @@ export interface OpenLogs {
 }
 
 /** Opens both logs of `name` for appending. The caller closes them once the process has them. */
-export function openLogs(stateFolder: string, name: string, rotateAboveBytes = ROTATE_ABOVE_BYTES): OpenLogs {
+export function openLogs(stateFolder: string, name: string): OpenLogs {
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   const logFile = join(stateFolder, `${name}.out.log`);
   const errorFile = join(stateFolder, `${name}.err.log`);
-  for (const file of [logFile, errorFile]) rotate(file, rotateAboveBytes);
+  for (const file of [logFile, errorFile]) rotate(file);
   const logDescriptor = openSync(logFile, "a", 0o600);
   const errorDescriptor = openSync(errorFile, "a", 0o600);
   return {
@@ -35,8 +35,8 @@ export function openLogs(stateFolder: string, name: string, rotateAboveBytes = R
   };
 }
 
-function rotate(file: string, aboveBytes: number): void {
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > aboveBytes) renameSync(file, `${file}.1`);
+function rotate(file: string): void {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > ROTATE_ABOVE_BYTES) renameSync(file, `${file}.1`);
 }
 
 /** The last `lines` lines that the process wrote to its error log since it was last started, and since `mark`, oldest first. */

@@ -2,21 +2,23 @@
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 
+const HOST = "127.0.0.1";
+
 /** True where a listener could be opened on the port now. */
-export function isPortFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
-    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.listen({ port, host: HOST, exclusive: true }, () => probe.close(() => resolve(true)));
   });
 }
 
 /** A port nobody listens on at this moment, as the system gives it. */
-export function freePortNow(host = "127.0.0.1"): Promise<number> {
+export function freePortNow(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);
-    probe.listen({ port: 0, host }, () => {
+    probe.listen({ port: 0, host: HOST }, () => {
       const address = probe.address();
       const port = typeof address === "object" && address !== null ? address.port : 0;
       probe.close(() => resolve(port));

@@ -32,6 +32,4 @@ export interface Resource<I = Values> {
   /** Called before anything of this kind is deleted, to refuse that: for what goes only when the whole stack does. */
   beforeDelete?(values: I, call: Call): Promise<void>;
   delete?(values: I, call: Call): Promise<void>;
-  /** Names of inputs whose values are secret: they are wrapped again in outputs. */
-  secrets?: readonly string[];
 }

@@ -49,11 +49,6 @@ export async function askGate(url: string): Promise<GateReport> {
   }
 }
 
-/** Users' requests under way. */
-export async function inFlight(url: string): Promise<number> {
-  return (await askGate(url)).inFlight;
-}
-
 /**
  * Waits until the gate has seen `epoch` as closed (or read-only) and nothing of the users is under way. Does not throw when `timeoutMs`
  * pass: what is still under way is ended with the services.

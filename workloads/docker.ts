@@ -32,7 +32,6 @@ import type { Observation, Target } from "./target.ts";
 const STOP_MARGIN_MS = 60_000;
 
 export class DockerTarget implements Target {
-  readonly name = "docker";
   private readonly site: Site;
   private readonly definition: SystemDefinition;
   private readonly statics: StaticTarget;

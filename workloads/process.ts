@@ -19,7 +19,6 @@ import type { Observation, Target } from "./target.ts";
 export { ArtefactMissingError } from "./static.ts";
 
 export class ProcessTarget implements Target {
-  readonly name = "process";
   private readonly site: Site;
   private readonly definition: SystemDefinition;
   private readonly statics: StaticTarget;

@@ -18,7 +18,6 @@ export class ArtefactMissingError extends Error {
 }
 
 export class StaticTarget implements Target {
-  readonly name = "static";
   private readonly site: Site;
 
   constructor(site: Site) {

@@ -16,7 +16,6 @@ export interface Observation {
 
 /** What a target does at the time of an update. Every method is idempotent and says "already so". */
 export interface Target {
-  name: string;
   /** Checks that everything the pin needs exists and is what was released. Only looks, in previews too. @throws with the name and the fix. */
   check(service: string, pin: ServicePin): Promise<void>;
   /** Checks, and fetches what is not on this machine yet, before anything stops. @throws as `check` */

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Client } from "pg";
 import type { Endpoint } from "../postgres/connection.ts";
 import { SnapshotExistsError } from "../postgres/drivers/driver.ts";
+import { JOBS } from "../postgres/drivers/dump.ts";
 import {
   DamagedDumpError,
   hashFiles,
@@ -38,9 +39,6 @@ const FACTS = "backout-in-place.json";
 export interface InPlace {
   client: Client;
   endpoint: Endpoint;
-  /** Parallel jobs. @default 2 */
-  jobs?: number;
-  toolFolders?: readonly string[];
 }
 
 /**
@@ -48,8 +46,8 @@ export interface InPlace {
  * @throws SnapshotExistsError, ClientToolsMissingError, DumpToolError
  */
 export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFacts> {
-  const { client, endpoint, jobs = 2 } = at;
-  const tools = await toolsOf(client, at.toolFolders);
+  const { client, endpoint } = at;
+  const tools = await toolsOf(client);
   if (await isThere(folder)) throw new SnapshotExistsError(folder);
   const making = makingFolder(folder);
   await rm(making, { recursive: true, force: true });
@@ -65,7 +63,7 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
         "--no-password",
         "--format=directory",
         "--blobs",
-        `--jobs=${jobs}`,
+        `--jobs=${JOBS}`,
         `--file=${making}`,
         ...extent.leftAlone.map((schema) => `--exclude-schema="${schema.replaceAll('"', '""')}"`),
         // They stay as they are, and this role may not be allowed to read them.

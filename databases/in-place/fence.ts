@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { APPLICATION_NAME, quote } from "../postgres/connection.ts";
-import { preparedTransactions, servicesOnly, type Admission, type FenceOptions, type FenceOutcome } from "../postgres/fence.ts";
+import { preparedTransactions, servicesOnly, type Admission, type FenceOutcome } from "../postgres/fence.ts";
 import { NotFencedError, PreparedTransactionError } from "../postgres/fence-errors.ts";
 import { readProperties, type DatabaseGrant, type DatabaseProperties } from "../postgres/properties.ts";
 import { describeInterrupted, describeSession, isInterrupted, signalSessions, type Session } from "../postgres/sessions.ts";
@@ -73,12 +73,16 @@ async function setGrants(
   if (statements.length > 0) await client.query(statements.join(";\n"));
 }
 
+/** How long sessions that were ended may take to be gone, and how often is looked. */
+const TIMEOUT_MS = 30_000;
+const RETRY_MS = 50;
+
 /**
  * Takes CONNECT from everybody but the owner, ends every foreign session and returns when none is left. Where one cannot be ended, CONNECT is
  * given back as it was and the fence is refused.
  * @throws ForeignSessionError, PreparedTransactionError: the database is as open as before
  */
-export async function closeInPlace(client: Client, { timeoutMs = 30_000, retryMs = 50 }: FenceOptions = {}): Promise<FenceOutcome> {
+export async function closeInPlace(client: Client): Promise<FenceOutcome> {
   const started = Date.now();
   const database = await ownName(client);
   await refuseUnclosable(client);
@@ -93,14 +97,14 @@ export async function closeInPlace(client: Client, { timeoutMs = 30_000, retryMs
     quiet = sessions.length === 0 ? quiet + 1 : 0;
     if (quiet >= 2) break;
     const stuck = sessions.filter(({ endable }) => !endable);
-    if (stuck.length > 0 || Date.now() - started > timeoutMs) {
+    if (stuck.length > 0 || Date.now() - started > TIMEOUT_MS) {
       await setGrants(client, database, before.grants, (await readProperties(client, database)).grants);
       throw new ForeignSessionError(database, stuck.length > 0 ? stuck : sessions);
     }
     for (const session of sessions) if (isInterrupted(session)) interrupted.set(session.pid, describeInterrupted(session));
     await signalSessions(client, sessions);
     for (const { pid } of sessions) ended.add(pid);
-    await sleep(retryMs);
+    await sleep(RETRY_MS);
   }
   const late = await preparedTransactions(client, database);
   if (late.length > 0) {

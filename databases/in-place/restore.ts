@@ -89,14 +89,14 @@ interface Transaction {
 }
 
 async function inOneTransaction(
-  { client, endpoint, toolFolders }: InPlace,
+  { client, endpoint }: InPlace,
   folder: string,
   facts: InPlaceFacts,
   options: readonly string[],
   { before, after, publications }: Framing,
   end: (transaction: Transaction) => Promise<void>,
 ): Promise<void> {
-  const tools = await toolsOf(client, toolFolders);
+  const tools = await toolsOf(client);
   const { rows } = await client.query<{ name: string }>("SELECT current_database() AS name");
   const database = rows[0]!.name;
   const choice: Choice = { purpose: "restore", without: facts.extensionTables, publications };
@@ -181,12 +181,8 @@ async function withEntries(
 }
 
 /** Restores the rows of a dump into an empty database of another server, to be read and compared: without roles, policies and triggers. */
-export async function restoreForReading(
-  at: Pick<InPlace, "client" | "endpoint" | "toolFolders">,
-  folder: string,
-  target: { endpoint: Endpoint; database: string },
-): Promise<void> {
-  const tools = await toolsOf(at.client, at.toolFolders);
+export async function restoreForReading(at: InPlace, folder: string, target: { endpoint: Endpoint; database: string }): Promise<void> {
+  const tools = await toolsOf(at.client);
   const facts = await readDump(folder);
   await withSession(target.endpoint, target.database, (client) => provide(client, facts));
   const choice: Choice = { purpose: "read", without: [...facts.extensionTables, ...facts.unreadable] };

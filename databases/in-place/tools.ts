@@ -8,10 +8,10 @@ import { ClientToolsMissingError, findClientTools, type ClientTools } from "../p
 import { DumpToolError } from "../postgres/drivers/dump.ts";
 
 /** @throws ClientToolsMissingError */
-export async function toolsOf(client: Client, folders?: readonly string[]): Promise<ClientTools> {
+export async function toolsOf(client: Client): Promise<ClientTools> {
   const { rows } = await client.query<{ major: number }>("SELECT current_setting('server_version_num')::int / 10000 AS major");
   const major = rows[0]?.major ?? 0;
-  const tools = await findClientTools(major, folders);
+  const tools = await findClientTools(major);
   if (!existsSync(tools.psql)) throw new ClientToolsMissingError("psql", major, [tools.pgDump]);
   return tools;
 }

@@ -37,19 +37,6 @@ export interface TableShape {
   file: string | null;
 }
 
-/** A table was named that neither database has. */
-export class UnknownTableError extends Error {
-  readonly table: string;
-  readonly known: string[];
-  constructor(table: string, known: string[]) {
-    const offer = known.length === 0 ? "there are no tables at all" : `known: ${known.slice(0, 20).join(", ")}`;
-    super(`no table "${table}" in either database; ${offer}. Correct the name in the system's definition`);
-    this.name = "UnknownTableError";
-    this.table = table;
-    this.known = known;
-  }
-}
-
 /** The ledger of migrations describes the schema, not the users' data: it is compared only when it is named. */
 export const NOT_DATA: ReadonlySet<string> = new Set(["_prisma_migrations", "supabase_migrations.schema_migrations"]);
 

@@ -5,9 +5,9 @@ import { unescaped } from "./any-bytes.ts";
 import { bucketCount, bucketSql, countSql, PAGES, streamSql } from "./comparison-sql.ts";
 import { planEverything, type NotCompared, type SequenceMoves } from "./comparison-beyond.ts";
 import { AS_TEXT, differences, RowStream, textRow, type Pair, type TextRow } from "./comparison-rows.ts";
-import { columnOf, planTables, readShapes, UnknownTableError, type TablePlan, type TableShape } from "./comparison-shape.ts";
+import { columnOf, planTables, readShapes, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
-export { UnknownTableError, type NotCompared, type SequenceMoves, type TextRow };
+export type { NotCompared, SequenceMoves, TextRow };
 
 export interface Difference {
   table: string;
@@ -58,24 +58,9 @@ export interface TableComparison extends ComparedRows {
 export type OnDifference = (difference: Difference) => void | Promise<void>;
 
 /**
- * Compares one table of a pristine snapshot (`base`) with a later state of it (`current`). Digests by bucket of the key are compared first, of
- * row versions where both come from one file and else of content; only rows of differing buckets travel, in the order of their keys.
- * `onDifference` is awaited for every differing row. Neither session may be in a transaction.
- * @throws UnknownTableError when neither side has the table.
- * @example const { inserted, deleted } = await compareTable(snapshot, quarantine, "orders");
- */
-export async function compareTable(base: Client, current: Client, table: string, onDifference?: OnDifference): Promise<TableComparison> {
-  return inSnapshots(base, current, async () => {
-    const [was, is] = [await readShapes(base), await readShapes(current)];
-    const [plan] = planTables(was, is, [table]).plans;
-    if (plan === undefined) throw new UnknownTableError(table, [...new Set([...is.keys(), ...was.keys()])]);
-    return comparePlanned(base, current, plan, onDifference);
-  });
-}
-
-/**
- * Compares the named tables, or every table of either side except the ledger of migrations; one consistent state per side. A named table
- * that neither side has is in the result as `exists: "neither"`.
+ * Compares the named tables, or every table of either side except the ledger of migrations, of a pristine snapshot (`base`) and a later state of it
+ * (`current`); one consistent state per side. A named table that neither side has is in the result as `exists: "neither"`. Neither session may be in
+ * a transaction.
  */
 export async function compareDatabases(
   base: Client,

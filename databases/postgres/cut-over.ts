@@ -1,12 +1,11 @@
 /** The cut-over: two renames in one transaction, in constant time at any data size. */
 import type pg from "pg";
 import { quote } from "./connection.ts";
-import { assertFenced, endSessions, type FenceOptions } from "./fence.ts";
+import { assertFenced, endSessions } from "./fence.ts";
 import { DatabaseMissingError } from "./properties.ts";
 import { findDatabase } from "./sessions.ts";
 import { atomically } from "./transaction.ts";
 
-export { carryProperties } from "./properties.ts";
 export { derivedName } from "../../config/names.ts";
 
 export interface Swap {
@@ -16,19 +15,11 @@ export interface Swap {
   quarantine: string;
   /** Rows the caller writes in the same transaction: they are there exactly when the swap happened. */
   inTransaction?: (client: pg.Client) => Promise<void>;
-  /** OID of the replacement, from the caller's journal: a swap that happened before is recognised by it. */
-  replacementOid?: number;
 }
 
 export interface SwapOutcome {
-  state: "already" | "swapped";
-  /** Time of the transaction with the renames. */
-  cutOverMs: number;
   /** 1, plus the times a session had sneaked in and was ended. */
   attempts: number;
-  /** OID of the database that is live now. */
-  liveOid: number;
-  quarantineOid: number;
 }
 
 /** The name for the quarantine is taken. */
@@ -46,32 +37,28 @@ export class QuarantineTakenError extends Error {
  * Neither database's properties are touched: carry them over afterwards, then admit.
  * @throws NotFencedError, DatabaseMissingError, QuarantineTakenError: nothing was changed
  */
-export async function swapDatabases(admin: pg.Client, swap: Swap, options: FenceOptions = {}): Promise<SwapOutcome> {
+export async function swapDatabases(admin: pg.Client, swap: Swap): Promise<SwapOutcome> {
   const { live, replacement, quarantine } = swap;
   const [liveOid, replacementOid, quarantineOid] = [
     await findDatabase(admin, live),
     await findDatabase(admin, replacement),
     await findDatabase(admin, quarantine),
   ];
-  if (swap.replacementOid !== undefined && liveOid === swap.replacementOid && quarantineOid !== null) {
-    return { state: "already", cutOverMs: 0, attempts: 0, liveOid, quarantineOid };
-  }
   if (liveOid === null) throw new DatabaseMissingError(live);
   if (replacementOid === null) throw new DatabaseMissingError(replacement);
   if (quarantineOid !== null) throw new QuarantineTakenError(quarantine);
   await assertFenced(admin, live);
   await assertFenced(admin, replacement);
-  const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+  const deadline = Date.now() + 30_000;
   for (let attempts = 1; ; attempts++) {
-    const started = performance.now();
     try {
       await inOneTransaction(admin, swap);
-      return { state: "swapped", cutOverMs: performance.now() - started, attempts, liveOid: replacementOid, quarantineOid: liveOid };
+      return { attempts };
     } catch (error) {
       // 55006: a session is in one of them after all.
       if ((error as { code?: string }).code !== "55006" || Date.now() > deadline) throw error;
-      await endSessions(admin, live, liveOid, [], options);
-      await endSessions(admin, replacement, replacementOid, [], options);
+      await endSessions(admin, live, liveOid, []);
+      await endSessions(admin, replacement, replacementOid, []);
     }
   }
 }

@@ -193,12 +193,7 @@ function withConnect(grants: DatabaseGrant[], role: string): DatabaseGrant[] {
  * whoever else got in is ended, and only our session is left when this returns.
  * @throws FenceTimeoutError; connections are refused again then
  */
-export async function sessionInside(
-  endpoint: Endpoint,
-  admin: pg.Client,
-  database: string,
-  options: FenceOptions = {},
-): Promise<pg.Client> {
+export async function sessionInside(endpoint: Endpoint, admin: pg.Client, database: string): Promise<pg.Client> {
   const oid = await databaseOid(admin, database);
   const { connectionLimit } = await readProperties(admin, database);
   const limited = await isSuperuser(admin);
@@ -214,7 +209,7 @@ export async function sessionInside(
   try {
     const own = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     const spared = own.rows.map(({ pid }) => pid);
-    await endSessions(admin, database, oid, spared, options);
+    await endSessions(admin, database, oid, spared);
     await assertFenced(admin, database, spared);
     return client;
   } catch (error) {

@@ -7,15 +7,8 @@ import type { MigrationState } from "./migrations/status.ts";
 
 export * from "./migrations/errors.ts";
 export { ledgerRows, type Ledger, type LedgerRow } from "./migrations/ledger.ts";
-export { assertCanGoDown, assertSchemaFits, planDown, planUp } from "./migrations/plan.ts";
-export {
-  applyMigration,
-  markApplied,
-  markRolledBack,
-  rollBackMigration,
-  type MigrationOutcome,
-  type RunOptions,
-} from "./migrations/run.ts";
+export { assertCanGoDown } from "./migrations/plan.ts";
+export { applyMigration, markRolledBack, rollBackMigration, type MigrationOutcome, type RunOptions } from "./migrations/run.ts";
 export { checksum, downScript, type Migration } from "./migrations/script.ts";
 export { isApplied, migrationStates, type MigrationState, type MigrationStatus } from "./migrations/status.ts";
 

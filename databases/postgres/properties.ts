@@ -132,12 +132,6 @@ export async function isSuperuser(client: Pick<pg.Client, "query">): Promise<boo
   return rows[0]?.super === true;
 }
 
-/** The properties of the database that was live, put on the one that is live now. Whether connections are allowed stays as it is. */
-export async function carryProperties(client: pg.Client, { from, to }: { from: DatabaseProperties; to: string }): Promise<string[]> {
-  const { allowConnections } = await readProperties(client, to);
-  return applyProperties(client, to, { ...from, allowConnections });
-}
-
 export function fixedDifferences(current: DatabaseProperties, wanted: DatabaseProperties): string[] {
   const fixed = ["encoding", "collate", "ctype", "provider", "locale"] as const;
   return fixed.filter((key) => current[key] !== wanted[key]).map((key) => `${key} is ${current[key]}, wanted ${wanted[key]}`);

@@ -1,6 +1,5 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
 import type { Client } from "pg";
-import { canonicalTable } from "./identifiers.ts";
 import { readManifest, verifyExport, type ExportedTable } from "./export.ts";
 import type { ExportedFile } from "./export-file.ts";
 import { classify } from "./reapply-classify.ts";
@@ -30,10 +29,6 @@ export interface ReapplyOptions {
   /** Where the export of `runId` is. */
   folder: string;
   runId: string;
-  /** Default: every exported table, and sequences. */
-  tables?: readonly string[];
-  /** Does everything and takes it back: counts and conflicts without a change. Sequences are left alone. */
-  dryRun?: boolean;
   /** Runs when everything is done and nothing is kept yet. */
   beforeCommit?: () => Promise<void>;
 }
@@ -53,10 +48,10 @@ export interface ReapplyResult {
  * @throws ExportDamagedError when the export is not whole. @throws UnguardedReapplyError, NotRestoredError. Any error puts nothing back.
  */
 export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
-  const { live, folder, runId, dryRun = false } = options;
+  const { live, folder, runId } = options;
   const files = (await verifyExport(folder, runId)).filter(({ kind }) => kind === "jsonl");
   const manifest = (await readManifest(folder, runId))!;
-  const exported = chosen(manifest.tables, files, options.tables);
+  const exported = withRows(manifest.tables, files);
   await live.query("BEGIN");
   try {
     const { targets, order, references, without } = await readLiveSchema(live, exported);
@@ -76,10 +71,10 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     const counts: Record<string, ReapplyCounts> = {};
     for (const table of tables) counts[table.name] = await countsOf(sql, table);
     const conflictFile = await writeConflicts(sql, tables, conflictPath(folder, runId));
-    const resumed = dryRun || options.tables !== undefined ? [] : await resumeSequences(live, manifest.sequences ?? {});
-    const sequences = dryRun ? [] : latest([...resumed, ...(await advanceSequences(live, order))]);
+    const resumed = await resumeSequences(live, manifest.sequences ?? {});
+    const sequences = latest([...resumed, ...(await advanceSequences(live, order))]);
     await options.beforeCommit?.();
-    await live.query(dryRun ? "ROLLBACK" : "COMMIT");
+    await live.query("COMMIT");
     return { tables: counts, conflictFile, notHeld: notHeldOf(exported, without, targets.values()), sequences };
   } catch (error) {
     await live.query("ROLLBACK").catch(() => undefined);
@@ -125,7 +120,6 @@ function sqlOf(live: Client): Sql {
   };
 }
 
-function chosen(tables: Record<string, ExportedTable>, files: ExportedFile[], wanted?: readonly string[]): Record<string, ExportedTable> {
-  const names = new Set(wanted?.map(canonicalTable) ?? Object.keys(tables));
-  return Object.fromEntries(Object.entries(tables).filter(([name]) => names.has(name) && files.some(({ table }) => table === name)));
+function withRows(tables: Record<string, ExportedTable>, files: ExportedFile[]): Record<string, ExportedTable> {
+  return Object.fromEntries(Object.entries(tables).filter(([name]) => files.some(({ table }) => table === name)));
 }

@@ -7,7 +7,6 @@ export interface RoleDeclaration {
   name: string;
   password: string;
   login: boolean;
-  createdb?: boolean;
 }
 
 export type Ensured = "already" | "created" | "changed";
@@ -27,7 +26,7 @@ export async function ensureRole(client: pg.Client, role: RoleDeclaration): Prom
       // Somebody else created it between look and create: 42710, or 23505 when both were at it.
       if (!["42710", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
     }
-  } else if (current.rolcanlogin === role.login && current.rolcreatedb === (role.createdb ?? false) && (await hasPassword(client, role))) {
+  } else if (current.rolcanlogin === role.login && !current.rolcreatedb && (await hasPassword(client, role))) {
     return "already";
   }
   await client.query(roleStatement("ALTER", role));
@@ -53,11 +52,7 @@ export async function commentRole(client: pg.Client, role: string, comment: stri
 }
 
 export function roleStatement(verb: "CREATE" | "ALTER", role: RoleDeclaration): string {
-  const options = [
-    role.login ? "LOGIN" : "NOLOGIN",
-    role.createdb ? "CREATEDB" : "NOCREATEDB",
-    `PASSWORD ${pg.escapeLiteral(scramVerifier(role.password))}`,
-  ];
+  const options = [role.login ? "LOGIN" : "NOLOGIN", "NOCREATEDB", `PASSWORD ${pg.escapeLiteral(scramVerifier(role.password))}`];
   return `${verb} ROLE ${quote(role.name)} ${options.join(" ")}`;
 }
 
@@ -110,18 +105,15 @@ export interface ServicesGrant {
   role: string;
   /** Owner of the objects there are and will be. */
   owner: string;
-  /** @default "public" */
-  schema?: string;
 }
 
 /** Whoever owns the tables of the database that `client` is in, or most of them; null where there are none. */
-export async function ownerOfTables(client: pg.Client, schema = "public"): Promise<string | null> {
+export async function ownerOfTables(client: pg.Client): Promise<string | null> {
   const { rows } = await client.query<{ owner: string }>(
     `SELECT pg_get_userbyid(c.relowner)::text AS owner FROM pg_class c
-     WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'p')
+     WHERE c.relnamespace = to_regnamespace('public') AND c.relkind IN ('r', 'p')
        AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
      GROUP BY c.relowner ORDER BY count(*) DESC, c.relowner LIMIT 1`,
-    [quote(schema)],
   );
   return rows[0]?.owner ?? null;
 }
@@ -159,10 +151,10 @@ export async function revokeServices(client: pg.Client, grant: ServicesGrant): P
   await client.query(statements.join(";\n"));
 }
 
-/** Takes every right on a schema from a role; one that is not there has none. */
-export async function revokeSchema(client: pg.Client, role: string, schema = "public"): Promise<void> {
+/** Takes every right on the schema `public` from a role; one that is not there has none. */
+export async function revokeSchema(client: pg.Client, role: string): Promise<void> {
   const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [role]);
-  if (rowCount === 1) await client.query(`REVOKE ALL ON SCHEMA ${quote(schema)} FROM ${quote(role)}`);
+  if (rowCount === 1) await client.query(`REVOKE ALL ON SCHEMA public FROM ${quote(role)}`);
 }
 
 /** Drops a role nothing belongs to and nothing was granted to; any other stays. */
@@ -178,15 +170,15 @@ export async function dropRole(client: pg.Client, role: string): Promise<"droppe
 }
 
 /** Whether the role has any right in the database: its schema, its tables, or those to come. */
-async function hasRights(client: pg.Client, { role, schema = "public" }: ServicesGrant): Promise<boolean> {
+async function hasRights(client: pg.Client, { role }: ServicesGrant): Promise<boolean> {
   const { rows } = await client.query<{ has: boolean }>(
     `SELECT EXISTS (
        SELECT 1 FROM pg_roles r WHERE r.rolname = $1 AND (
-         EXISTS (SELECT 1 FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = $2 AND a.grantee = r.oid)
+         EXISTS (SELECT 1 FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND a.grantee = r.oid)
          OR EXISTS (SELECT 1 FROM pg_default_acl d, aclexplode(d.defaclacl) a WHERE a.grantee = r.oid)
-         OR EXISTS (SELECT 1 FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = to_regnamespace($3) AND a.grantee = r.oid)
+         OR EXISTS (SELECT 1 FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = to_regnamespace('public') AND a.grantee = r.oid)
        )) AS has`,
-    [role, schema, quote(schema)],
+    [role],
   );
   return rows[0]?.has === true;
 }
@@ -196,13 +188,13 @@ export async function grantServices(client: pg.Client, grant: ServicesGrant): Pr
   await client.query(servicesGrantStatements(grant).join(";\n"));
 }
 
-export function servicesGrantStatements({ database, role, owner, schema = "public" }: ServicesGrant): string[] {
+export function servicesGrantStatements({ database, role, owner }: ServicesGrant): string[] {
   const to = `TO ${quote(role)}`;
-  const inSchema = `IN SCHEMA ${quote(schema)}`;
+  const inSchema = "IN SCHEMA public";
   const defaults = `ALTER DEFAULT PRIVILEGES FOR ROLE ${quote(owner)} ${inSchema} GRANT`;
   return [
     `GRANT CONNECT ON DATABASE ${quote(database)} ${to}`,
-    `GRANT USAGE ON SCHEMA ${quote(schema)} ${to}`,
+    `GRANT USAGE ON SCHEMA public ${to}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES ${inSchema} ${to}`,
     `GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES ${inSchema} ${to}`,
     `${defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES ${to}`,

@@ -16,7 +16,6 @@ import { RECOVERY_TIMEOUT_MS, start, tailOf, untilAccepting } from "./server-sta
 
 export { ServerPortError, ServerStartError } from "./server-errors.ts";
 export { NotAServerHomeError } from "./server-home.ts";
-export { serverSettings } from "./server-settings.ts";
 
 export interface ServerOptions {
   /** Folder of the server; made when absent. */

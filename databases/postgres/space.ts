@@ -41,13 +41,8 @@ async function isItsFolder(path: string, started: number): Promise<boolean> {
 }
 
 /** Looks and decides. @throws InsufficientSpaceError */
-export async function requireSpace(
-  client: pg.Client,
-  endpoint: Pick<Endpoint, "host">,
-  sizeBytes: number,
-  margin?: number,
-): Promise<SpaceVerdict> {
-  return judgeSpace(await freeSpace(client, endpoint), sizeBytes, margin);
+export async function requireSpace(client: pg.Client, endpoint: Pick<Endpoint, "host">, sizeBytes: number): Promise<SpaceVerdict> {
+  return judgeSpace(await freeSpace(client, endpoint), sizeBytes);
 }
 
 export async function databaseSizeBytes(client: pg.Client, database: string): Promise<number> {

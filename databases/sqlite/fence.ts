@@ -41,10 +41,10 @@ export class LogLeftError extends Error {
 }
 
 /** @throws FileHeldError naming who has it open, FileMissingError, LogLeftError: nothing was changed */
-export async function closeFile(path: string, patienceMs: number = PATIENCE_MS): Promise<Closed> {
+export async function closeFile(path: string): Promise<Closed> {
   if (guards.has(path)) return { state: "already", damaged: false };
   if (!existsSync(path)) throw new FileMissingError(path);
-  const until = Date.now() + patienceMs;
+  const until = Date.now() + PATIENCE_MS;
   for (;;) {
     const guard = tryToClose(path);
     const holders = guard === "busy" ? [] : holdersOf(path);
@@ -149,8 +149,8 @@ export function isClosed(path: string): boolean {
 }
 
 /** Who has the file open besides those in `known`, given time to end. @throws FileHeldError */
-export async function refuseStrangers(path: string, known: (holder: Holder) => boolean, patienceMs: number = PATIENCE_MS): Promise<void> {
-  const until = Date.now() + patienceMs;
+export async function refuseStrangers(path: string, known: (holder: Holder) => boolean): Promise<void> {
+  const until = Date.now() + PATIENCE_MS;
   for (;;) {
     const strangers = holdersOf(path).filter((holder) => !known(holder));
     if (strangers.length === 0) return;

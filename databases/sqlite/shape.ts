@@ -144,11 +144,10 @@ export interface TablePlan {
   large: boolean;
 }
 
-/** Tables that neither side has (yet) are left out: a definition names those of every release. */
-export function planTables(base: Map<string, TableShape>, current: Map<string, TableShape>, tables?: readonly string[]): TablePlan[] {
+/** Every table of either side but the ledgers of migrations. */
+export function planTables(base: Map<string, TableShape>, current: Map<string, TableShape>): TablePlan[] {
   const known = [...new Set([...current.keys(), ...base.keys()])];
-  const wanted = tables ?? known.filter((table) => !LEDGERS.includes(table));
-  return wanted.filter((table) => known.includes(table)).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null));
+  return known.filter((table) => !LEDGERS.includes(table)).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null));
 }
 
 export function planTable(base: TableShape | null, current: TableShape | null): TablePlan {

@@ -107,8 +107,8 @@ export function loadConfig(file: string): WitnessConfig {
 }
 
 /** The login body with its secrets. @throws WitnessConfigError when the file can be read by others. */
-export function loginBody(config: WitnessConfig, environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const fromEnvironment = environment[LOGIN_BODY_VARIABLE];
+export function loginBody(config: WitnessConfig): Record<string, string> {
+  const fromEnvironment = process.env[LOGIN_BODY_VARIABLE];
   let secret: unknown = {};
   let source = LOGIN_BODY_VARIABLE;
   if (config.loginBodyFile !== undefined) {

@@ -9,6 +9,6 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** The folder of the one engine that fits this release of backout and this machine. */
-export function engineFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(cacheFolder(env), `${ENGINE_VERSION}-${process.platform}-${process.arch}`);
+export function engineFolder(): string {
+  return join(cacheFolder(), `${ENGINE_VERSION}-${process.platform}-${process.arch}`);
 }

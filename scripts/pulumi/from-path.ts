@@ -10,7 +10,8 @@ const ANSWER_LIMIT_MS = 30_000;
 export type FromPath = { pulumi: string; version: string } | { refused: string };
 
 /** The first suitable `pulumi` of the PATH that has a Node language host; the engines of backout's own cache do not count. */
-export async function engineFromPath(path: string = process.env["PATH"] ?? ""): Promise<FromPath> {
+export async function engineFromPath(): Promise<FromPath> {
+  const path = process.env["PATH"] ?? "";
   const candidates = await outsideCache(await findExecutables("pulumi", path));
   if (candidates.length === 0) return { refused: "there is no `pulumi` on the PATH." };
   const refused: string[] = [];

@@ -28,9 +28,9 @@ export class CommandFailedError extends Error {
   }
 
   /** The end of what the command wrote to standard error: where tools say what went wrong. */
-  lastLines(count = 4): string {
+  lastLines(): string {
     const lines = this.stderr.trim().split("\n");
-    return lines.slice(-count).join("\n             ");
+    return lines.slice(-4).join("\n             ");
   }
 }
 

@@ -6,7 +6,6 @@ export interface FaultBoard {
   isOn(name: string): boolean;
   /** A figure given with the switch, e.g. `share`. */
   figure(name: string, key: string, otherwise: number): number;
-  set(name: string, on: boolean, figures?: Record<string, unknown>): void;
   /** `POST /__faults {name, on, …}`; empty unless `enabled`, so that nobody can break a system by accident. */
   routes: Route[];
 }
@@ -36,7 +35,6 @@ export function createFaultBoard(names: readonly string[], enabled: boolean, log
       const value = on.get(name)?.[key];
       return typeof value === "number" ? value : otherwise;
     },
-    set,
     routes: enabled ? [route] : [],
   };
 }

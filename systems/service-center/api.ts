@@ -28,9 +28,9 @@ export async function request(access: Access, token: string, path: string, init:
 }
 
 /** The answer's body. @throws AnswerError for any status but 200 */
-export async function ask<T>(access: Access, token: string, path: string, init: Init = {}): Promise<T> {
-  const { status, text } = await request(access, token, path, init);
-  if (status !== 200) throw new AnswerError(`${init.method ?? "GET"} ${path}`, status, text);
+export async function ask<T>(access: Access, token: string, path: string): Promise<T> {
+  const { status, text } = await request(access, token, path);
+  if (status !== 200) throw new AnswerError(`GET ${path}`, status, text);
   return JSON.parse(text) as T;
 }
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { gateCommand } from "../../traffic/command.ts";
-import { GateUnreachableError, askGate, inFlight, waitDrained } from "../../traffic/drain.ts";
+import { GateUnreachableError, askGate, waitDrained } from "../../traffic/drain.ts";
 import { readGateState } from "../../traffic/state.ts";
 import { startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import {
@@ -121,7 +121,7 @@ test("a request under way when the gate closes is finished, and can be waited fo
   waiting[0]?.end("done");
   expect(await slow).toMatchObject({ status: 200, body: "done" });
   expect(await drained).toMatchObject({ drained: true, inFlight: 0 });
-  expect(await inFlight(url)).toBe(0);
+  expect((await askGate(url)).inFlight).toBe(0);
   // An epoch that the gate has not seen is not drained, whatever is under way.
   expect(await waitDrained(url, { epoch: 3, timeoutMs: 1 })).toMatchObject({ drained: false, inFlight: 0 });
 });
@@ -209,7 +209,7 @@ test("an answer that breaks off is not passed on as whole, and the gate lives on
   setTimeout(() => waiting[0]?.destroy(), 50);
   await expect(broken).rejects.toThrow();
   expect((await ask(`${gate.urls[0]}/plants`)).status).toBe(200);
-  expect(await inFlight(gate.urls[0] ?? "")).toBe(0);
+  expect((await askGate(gate.urls[0] ?? "")).inFlight).toBe(0);
   expect(gateRuns(gate)).toBe(true);
 });
 

@@ -17,7 +17,6 @@ export interface Restored {
 }
 
 export interface SnapshotDriver {
-  readonly name: DriverName;
   /** Whether everything this driver needs is there. @throws an error that names what is missing and what to install */
   check(): Promise<void>;
   /**

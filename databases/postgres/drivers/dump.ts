@@ -13,15 +13,14 @@ import { SnapshotExistsError, type Restored, type SnapshotDriver } from "./drive
 import { hashFiles, makingFolder, readManifest, verifyDump, writeManifest, type DumpManifest } from "./dump-manifest.ts";
 import { makeComplete } from "./making.ts";
 
+/** Parallel jobs of both tools. */
+export const JOBS = 2;
+
 export interface DumpDriverOptions {
   /** A session in a database that is neither source nor target, outside a transaction. */
   admin: pg.Client;
   /** How the tools reach the same server. */
   endpoint: Endpoint;
-  /** Parallel jobs. @default 2 */
-  jobs?: number;
-  /** Folders to look for the tools in, instead of the usual ones. */
-  toolFolders?: readonly string[];
 }
 
 /** pg_dump or pg_restore failed; `output` is what it said. */
@@ -40,10 +39,9 @@ export class DumpToolError extends Error {
 }
 
 export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
-  const { admin, endpoint, jobs = 2 } = options;
+  const { admin, endpoint } = options;
   const tools = (): Promise<ClientTools> => toolsFor(options);
   return {
-    name: "dump",
     check: async () => {
       await tools();
       if (!(await isSuperuser(admin)))
@@ -57,7 +55,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       await mkdir(dirname(folder), { recursive: true });
       await reachableToTools(admin, source, async () => {
         const { encoding } = await readProperties(admin, source);
-        await runTool(found, found.pgDump, dumpArguments(endpoint, source, making, jobs, encoding), endpoint);
+        await runTool(found, found.pgDump, dumpArguments(endpoint, source, making, JOBS, encoding), endpoint);
         await writeManifest(making, await describeDump(options, source, making, found));
       });
       await rename(making, folder);
@@ -68,7 +66,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       const manifest = await verifyDump(location);
       await makeComplete(admin, database, async (making) => {
         await admin.query(createStatement(making, manifest));
-        await runTool(found, found.pgRestore, restoreArguments(endpoint, making, location, jobs), endpoint);
+        await runTool(found, found.pgRestore, restoreArguments(endpoint, making, location, JOBS), endpoint);
         await allowConnections(admin, making, false);
         await limitConnections(admin, making, -1);
       });
@@ -88,9 +86,9 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
   };
 }
 
-async function toolsFor({ admin, toolFolders }: DumpDriverOptions): Promise<ClientTools> {
+async function toolsFor({ admin }: DumpDriverOptions): Promise<ClientTools> {
   const { rows } = await admin.query<{ major: number }>("SELECT current_setting('server_version_num')::int / 10000 AS major");
-  return findClientTools(rows[0]?.major ?? 0, toolFolders);
+  return findClientTools(rows[0]?.major ?? 0);
 }
 
 /** pg_dump has to connect, several times: into a fenced database, as superuser only, for as long as it takes. */

@@ -13,7 +13,6 @@ export const FILE_COPY_FROM_BYTES = 200 * 1_048_576;
 /** `admin` is a session in a database that is neither source nor target, outside a transaction. */
 export function templateDriver({ admin }: { admin: pg.Client }): SnapshotDriver {
   return {
-    name: "template",
     check: async () => {
       const { rows } = await admin.query<{ may: boolean }>(
         "SELECT rolsuper OR rolcreatedb AS may FROM pg_roles WHERE rolname = current_user",

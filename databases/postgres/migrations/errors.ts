@@ -118,23 +118,3 @@ export class MigrationLockedError extends Error {
     this.pid = pid;
   }
 }
-
-/** The schema is not one the release can run on. */
-export class SchemaDoesNotFitError extends Error {
-  readonly needed: string;
-  readonly missing: string[];
-  readonly unfinished: string[];
-  constructor(needed: string, missing: string[], unfinished: string[]) {
-    const parts = [
-      missing.length > 0 ? `not applied: ${missing.join(", ")}` : "",
-      unfinished.length > 0 ? `started and never finished: ${unfinished.join(", ")}` : "",
-    ];
-    super(
-      `the schema does not reach ${needed}; ${parts.filter(Boolean).join("; ")}. Apply the missing migrations, or pin a release or snapshot that fits`,
-    );
-    this.name = "SchemaDoesNotFitError";
-    this.needed = needed;
-    this.missing = missing;
-    this.unfinished = unfinished;
-  }
-}

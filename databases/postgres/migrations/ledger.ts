@@ -66,14 +66,6 @@ export async function insertStarted(client: Client, name: string, checksum: stri
   return id;
 }
 
-export async function insertApplied(client: Client, name: string, checksum: string): Promise<void> {
-  const values = [randomUUID(), checksum, name];
-  await client.query(
-    `INSERT INTO ${TABLE} (id, checksum, migration_name, started_at, finished_at) VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp())`,
-    values,
-  );
-}
-
 export async function finishRow(client: Client, id: string): Promise<void> {
   await client.query(`UPDATE ${TABLE} SET finished_at = clock_timestamp(), applied_steps_count = 1, logs = NULL WHERE id = $1`, [id]);
 }

@@ -1,16 +1,6 @@
 /** The ledgers of migrations backout can read and mark, told apart by the tool that keeps them. */
 import type { Client } from "pg";
-import {
-  createLedger,
-  finishRow,
-  insertApplied,
-  insertStarted,
-  ledgerRows,
-  logRow,
-  markRows,
-  type Ledger,
-  type LedgerRow,
-} from "./ledger.ts";
+import { createLedger, finishRow, insertStarted, ledgerRows, logRow, markRows, type Ledger, type LedgerRow } from "./ledger.ts";
 import { checksum, matchesChecksum } from "./script.ts";
 import {
   createSupabaseLedger,
@@ -33,7 +23,6 @@ export interface LedgerTable {
   fail(client: Client, row: string | null, logs: string): Promise<void>;
   /** @returns how many rows stopped counting as applied or started. */
   markRolledBack(client: Client, name: string): Promise<number>;
-  markApplied(client: Client, name: string, script: string): Promise<void>;
   /** Whether the script there is now is the one with the recorded checksum. */
   matches(script: string, recorded: string): boolean;
 }
@@ -45,7 +34,6 @@ const PRISMA: LedgerTable = {
   finish: (client, _name, _script, row) => finishRow(client, row!),
   fail: (client, row, logs) => logRow(client, row!, logs),
   markRolledBack: markRows,
-  markApplied: (client, name, script) => insertApplied(client, name, checksum(script)),
   matches: matchesChecksum,
 };
 
@@ -56,7 +44,6 @@ const SUPABASE: LedgerTable = {
   finish: (client, name, script) => insertSupabaseRow(client, name, script),
   fail: async () => Promise.resolve(),
   markRolledBack: removeSupabaseRow,
-  markApplied: insertSupabaseRow,
   matches: (script, recorded) => recorded === "" || recorded === statementsChecksum(statementsOf(script)),
 };
 

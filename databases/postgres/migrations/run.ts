@@ -89,21 +89,6 @@ export async function markRolledBack(client: Client, migration: string | Pick<Mi
   });
 }
 
-/** Marks a migration applied in the ledger alone: the way back from `markRolledBack`, and out of an unfinished one that turned out complete. */
-export async function markApplied(client: Client, migration: Migration, options: RunOptions = {}): Promise<MigrationOutcome> {
-  const script = upScript(migration);
-  const ledger = ledgerTable(migration.ledger);
-  return withMigrationLock(client, async () => {
-    await ledger.create(client, options.owner);
-    if (isApplied(await stateOf(client, migration))) return { name: migration.name, alreadySo: true };
-    await atomically(client, async () => {
-      await ledger.markRolledBack(client, migration.name);
-      await ledger.markApplied(client, migration.name, script);
-    });
-    return { name: migration.name, alreadySo: false };
-  });
-}
-
 /** State of every known migration and of those only the ledger has. A session without a ledger sees them all as pending. */
 export async function readStates(
   client: Client,

@@ -21,11 +21,6 @@ export interface MigrationState {
   status: MigrationStatus;
   /** For `failed`: true where it ran in one transaction, so nothing of it is there and it can simply be applied again. */
   clean: boolean;
-  startedAt: Date | null;
-  finishedAt: Date | null;
-  rolledBackAt: Date | null;
-  /** What the database said, for a failed one. */
-  logs: string | null;
 }
 
 /**
@@ -47,9 +42,8 @@ function stateOf(name: string, known: boolean, rows: LedgerRow[], matches: (name
   const standing = rows.filter((row) => row.rolledBackAt === null);
   const unfinished = standing.find((row) => row.finishedAt === null);
   const finished = standing.find((row) => row.finishedAt !== null);
-  const row = unfinished ?? finished ?? rows.at(-1);
   const status = ((): MigrationStatus => {
-    if (row === undefined) return "pending";
+    if (rows.length === 0) return "pending";
     if (unfinished !== undefined) return "failed";
     if (finished === undefined) return "rolled back";
     if (!known) return "unknown";
@@ -60,10 +54,6 @@ function stateOf(name: string, known: boolean, rows: LedgerRow[], matches: (name
     name,
     status,
     clean,
-    startedAt: row?.startedAt ?? null,
-    finishedAt: row?.finishedAt ?? null,
-    rolledBackAt: row?.rolledBackAt ?? null,
-    logs: row?.logs ?? null,
   };
 }
 

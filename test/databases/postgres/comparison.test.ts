@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type pg from "pg";
-import { compareDatabases, compareTable, UnknownTableError, type Difference } from "../../../databases/postgres/comparison.ts";
+import { compareDatabases, type Difference } from "../../../databases/postgres/comparison.ts";
 import { bucketCount } from "../../../databases/postgres/comparison-sql.ts";
+import { compareTable } from "./compare-table.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";
 
 let server: OwnServer;
@@ -36,10 +37,8 @@ async function differencesOf(base: pg.Client, current: pg.Client, table: string)
 
 test("a table that neither side has is named", async () => {
   const { base, current } = await twins("CREATE TABLE a (id int PRIMARY KEY)", "");
-  await expect(compareTable(base, current, "b")).rejects.toThrow(UnknownTableError);
-  await expect(compareTable(base, current, "b")).rejects.toThrow(/no table "b".*known: a/);
   expect(await compareDatabases(base, current, ["b"])).toMatchObject({ b: { exists: "neither", inserted: 0 } });
-  // A refused comparison leaves no transaction behind.
+  // A comparison leaves no transaction behind.
   expect((await base.query("SELECT now() = statement_timestamp() AS outside")).rows[0]).toEqual({ outside: true });
 });
 

@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import Cursor from "pg-cursor";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { compareEverything, compareTable } from "../../../databases/postgres/comparison.ts";
+import { compareEverything } from "../../../databases/postgres/comparison.ts";
 import { readManifest, verifyExport } from "../../../databases/postgres/export.ts";
 import { reapply } from "../../../databases/postgres/reapply.ts";
+import { compareTable } from "./compare-table.ts";
 import { reapplyStand, short } from "./reapply-stand.ts";
 
 const stand = reapplyStand();

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect } from "../../../databases/postgres/connection.ts";
 import {
   applyProperties,
-  carryProperties,
   DatabaseMissingError,
   PropertyMismatchError,
   propertyStatements,
@@ -51,10 +50,10 @@ it("puts back exactly what a template copy loses", async () => {
   await server.admin.query(
     `ALTER DATABASE copy SET work_mem TO '1MB'; ALTER DATABASE copy ALLOW_CONNECTIONS false; GRANT CONNECT ON DATABASE copy TO other`,
   );
-  const statements = await carryProperties(server.admin, { from: saved, to: "copy" });
+  const statements = await applyProperties(server.admin, "copy", { ...saved, allowConnections: false });
   expect(statements.length).toBeGreaterThan(0);
   expect(await readProperties(server.admin, "copy")).toEqual({ ...saved, allowConnections: false });
-  expect(await carryProperties(server.admin, { from: saved, to: "copy" })).toEqual([]);
+  expect(await applyProperties(server.admin, "copy", { ...saved, allowConnections: false })).toEqual([]);
   await applyProperties(server.admin, "copy", saved);
   expect(await readProperties(server.admin, "copy")).toEqual(saved);
 

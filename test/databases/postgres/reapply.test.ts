@@ -128,11 +128,8 @@ test("inserts, updates and deletes in foreign-key order, through cycles and swap
      INSERT INTO orders (customer, total) VALUES (20, 1.10), (10, 2); UPDATE orders SET customer = 20 WHERE customer = 3; DELETE FROM customers WHERE id = 3;
      UPDATE customers SET name = 'Cy' WHERE id = 1; INSERT INTO customers (id, name) VALUES (30, 'Ann')`,
   );
-  const dry = await reapply({ live, folder: stand.folder, runId, dryRun: true });
-  expect(dry).toMatchObject({ conflictFile: null, sequences: [] });
-  expect((await live.query("SELECT count(*)::int AS n FROM orders")).rows).toEqual([{ n: 3 }]);
   const result = await reapply({ live, folder: stand.folder, runId });
-  expect(result).toMatchObject({ conflictFile: null, tables: dry.tables });
+  expect(result).toMatchObject({ conflictFile: null });
   expect(result.tables).toMatchObject({
     customers: { inserted: 3, updated: 2, deleted: 1 },
     orders: { inserted: 2, updated: 1, deleted: 0 },

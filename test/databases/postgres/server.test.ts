@@ -15,9 +15,9 @@ import {
   removeServer,
   serverFolder,
   ServerPortError,
-  serverSettings,
   stopServer,
 } from "../../../databases/postgres/server.ts";
+import { serverSettings } from "../../../databases/postgres/server-settings.ts";
 import { withHomeLock } from "../../../databases/postgres/server-lock.ts";
 import { freePort } from "../../support/free-port.ts";
 
