@@ -17,7 +17,7 @@ import { canonical, type Pins, type ServicePin, type ServiceSetup, type DataPin,
 import type { SystemDefinition } from "./system/definition.ts";
 
 /** What the databases will have; of one that is restored or undone nothing is known beforehand. */
-export function appliedAfterwards(input: PlanInput, databases: Record<string, DatabasePlan>): Record<string, string[]> {
+function appliedAfterwards(input: PlanInput, databases: Record<string, DatabasePlan>): Record<string, string[]> {
   return Object.fromEntries(
     Object.entries(databases).flatMap(([name, { action, up, back, backBy }]) => {
       if (action.kind !== "none" && action.kind !== "create") return [];
@@ -60,11 +60,11 @@ export function planRollout(input: PlanInput): RolloutPlan {
   };
 }
 
-export function touchesData(plan: DatabasePlan): boolean {
+function touchesData(plan: DatabasePlan): boolean {
   return plan.action.kind !== "none" || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep");
 }
 
-export function serviceChanges(from: Pins | null, to: Pins): ServiceChange[] {
+function serviceChanges(from: Pins | null, to: Pins): ServiceChange[] {
   return Object.entries(to.services).flatMap(([service, pin]) => {
     const old = from?.services[service];
     const what = difference(old, pin);
@@ -72,7 +72,7 @@ export function serviceChanges(from: Pins | null, to: Pins): ServiceChange[] {
   });
 }
 
-export function difference(old: ServicePin | undefined, pin: ServicePin): string[] {
+function difference(old: ServicePin | undefined, pin: ServicePin): string[] {
   if (old === undefined) return [`new at ${pin.release}${pin.run ? "" : ", off"}`];
   const what: string[] = [];
   if (old.release !== pin.release) what.push(`${old.release} → ${pin.release}`);
@@ -86,7 +86,7 @@ export function difference(old: ServicePin | undefined, pin: ServicePin): string
 }
 
 /** Names only: values are nowhere. */
-export function setupChanges(old: ServiceSetup | undefined, now: ServiceSetup | undefined): string[] {
+function setupChanges(old: ServiceSetup | undefined, now: ServiceSetup | undefined): string[] {
   if (old === undefined || now === undefined) return [];
   return (["environment", "definition"] as const).flatMap((part) => {
     const names = [...new Set([...Object.keys(old[part]), ...Object.keys(now[part])])].filter(
@@ -96,7 +96,7 @@ export function setupChanges(old: ServiceSetup | undefined, now: ServiceSetup | 
   });
 }
 
-export function planDatabase(name: string, input: PlanInput, forward: boolean): DatabasePlan {
+function planDatabase(name: string, input: PlanInput, forward: boolean): DatabasePlan {
   const facts = input.databases[name] ?? { exists: false, lineage: { snapshot: null, quarantine: null }, applied: [], failed: [] };
   const pin = input.to.data[name] ?? { kind: "current" };
   const order = input.definition.databases[name]!.migrations.map((migration) => migration.name);
@@ -117,12 +117,12 @@ export function planDatabase(name: string, input: PlanInput, forward: boolean): 
 }
 
 /** A snapshot that is pinned anew and asks for nothing. */
-export function descendsAlready(database: string, pin: DataPin, { databases, from }: PlanInput): Lineage["snapshot"] {
+function descendsAlready(database: string, pin: DataPin, { databases, from }: PlanInput): Lineage["snapshot"] {
   if (pin.kind !== "snapshot" || canonical(from?.data[database]) === canonical(pin)) return null;
   return databases[database]?.lineage.snapshot ?? null;
 }
 
-export function dataAction(database: string, pin: DataPin, { databases, from, snapshots }: PlanInput): DataAction {
+function dataAction(database: string, pin: DataPin, { databases, from, snapshots }: PlanInput): DataAction {
   const { lineage } = databases[database]!;
   if (pin.kind === "current") return { kind: "none" };
   if (pin.kind === "repair") {
@@ -163,7 +163,7 @@ export function resolveSnapshot(
   );
 }
 
-export function snapshotsToTake(
+function snapshotsToTake(
   input: PlanInput,
   forward: boolean,
   databases: Record<string, DatabasePlan>,
@@ -193,7 +193,7 @@ export function snapshotsToTake(
   return take;
 }
 
-export function stopList(
+function stopList(
   definition: SystemDefinition,
   from: Pins | null,
   changes: ServiceChange[],

@@ -99,7 +99,7 @@ export function configOf(
 }
 
 /** A server exactly where a database needs one, files only for databases that are files. */
-export function requirePlaces(
+function requirePlaces(
   config: StackConfig,
   definition: SystemDefinition,
   fail: (key: string, value: unknown, allowed: string) => void,
@@ -125,7 +125,7 @@ export function requirePlaces(
 }
 
 /** Which ports a system has: of each listener, and of whatever listens behind it; a worker has one where it has a health endpoint. */
-export function portsOf({ services, listeners }: SystemDefinition): { required: string[]; known: string[] } {
+function portsOf({ services, listeners }: SystemDefinition): { required: string[]; known: string[] } {
   const behind = Object.values(listeners).flatMap(({ service, routes = {} }) => [service, ...Object.values(routes)]);
   const upstreams = [...new Set(behind)].filter((name) => own(services, name)?.kind !== "static").map((name) => `${name}-upstream`);
   const alone = Object.entries(services).filter(([name, { kind }]) => kind !== "static" && !behind.includes(name));
@@ -138,7 +138,7 @@ export function portsOf({ services, listeners }: SystemDefinition): { required: 
 }
 
 /** Every port that is needed, none that nobody has, and no two the same: a gate that cannot listen keeps everybody out. */
-export function requirePorts(
+function requirePorts(
   config: StackConfig,
   definition: SystemDefinition,
   fail: (key: string, value: unknown, allowed: string) => void,
@@ -169,7 +169,7 @@ export function requirePorts(
 }
 
 /** A scope that there is, for one service exactly where it is for one. */
-export function requireScope(
+function requireScope(
   { scope }: StackConfig,
   definition: SystemDefinition,
   fail: (key: string, value: unknown, allowed: string) => void,
@@ -187,7 +187,7 @@ export function requireScope(
   else if (!services.includes(service)) fail("scope.service", service, `not one of ${services.join(", ")}${suggestion(service, services)}`);
 }
 
-export function resolveData(
+function resolveData(
   declared: StackConfig["data"],
   databases: string[],
   fail: (key: string, value: unknown, allowed: string) => void,

@@ -9,7 +9,7 @@ const name = z
   .regex(/^\P{C}*$/u, "must hold no control characters");
 
 /** What a release may be called: it becomes part of names of files, databases and snapshots, and of commands that people type. */
-export const RELEASE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
+const RELEASE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
 const releaseName = z
   .string({ error: ({ input }) => (input === undefined ? undefined : "must be text: write the release's name in quotes") })
   .regex(
@@ -21,7 +21,7 @@ const releaseName = z
 const onOff = z.preprocess((value) => (value === true ? "on" : value === false ? "off" : value), z.enum(["on", "off"]));
 
 /** The exact build of one service. Tags move, so none is accepted. */
-export const artefactSchema = z
+const artefactSchema = z
   .strictObject({
     /** Release folder, relative to the project. */
     path: name.optional(),
@@ -52,7 +52,7 @@ export type Artefact = z.infer<typeof artefactSchema>;
 
 const constraintState = z.enum(["enforced", "unvalidated", "dropped"]);
 
-export const ledgerReleaseSchema = z.strictObject({
+const ledgerReleaseSchema = z.strictObject({
   /** Newest migration the release needs, by database. */
   schema: z.record(name, name).default({}),
   services: z.record(name, artefactSchema),
@@ -63,7 +63,7 @@ export const ledgerReleaseSchema = z.strictObject({
   constraints: z.record(name, constraintState).optional(),
 });
 
-export const servicePinSchema = z.strictObject({
+const servicePinSchema = z.strictObject({
   release: releaseName.optional(),
   /** Over what the ledger recorded; `null` takes away what it did. */
   config: z.record(name, z.string().nullable()).optional(),
@@ -80,24 +80,24 @@ const snapshotName = z
   );
 const again = z.number().int().min(1, "counts from 1");
 /** A repair in place: its name, the snapshot it reads, its arguments. */
-export const repairPinSchema = z.strictObject({
+const repairPinSchema = z.strictObject({
   repair: name,
   snapshot: snapshotName.optional(),
   with: z.record(name, z.string()).default({}),
   again: again.optional(),
 });
 export type RepairPinText = z.input<typeof repairPinSchema>;
-export const dataPinSchema = z.union([snapshotName, repairPinSchema, z.strictObject({ snapshot: snapshotName, again })]);
+const dataPinSchema = z.union([snapshotName, repairPinSchema, z.strictObject({ snapshot: snapshotName, again })]);
 export type DataPinText = z.infer<typeof dataPinSchema>;
 
 const maintenanceMode = z.preprocess((value) => (value === false ? "off" : value), z.enum(["off", "read-only", "full"]));
-export const maintenanceSchema = z.preprocess(
+const maintenanceSchema = z.preprocess(
   (value) => (typeof value === "object" && value !== null ? value : { mode: value }),
   z.strictObject({ mode: maintenanceMode, message: z.string().optional() }),
 );
 
 /** Nothing newer may be deployed. It is no pin: setting or lifting it moves nothing. */
-export const freezeSchema = z.preprocess(
+const freezeSchema = z.preprocess(
   (value) => (value === false || value === "off" ? undefined : value),
   z
     .strictObject({
@@ -112,7 +112,7 @@ export const freezeSchema = z.preprocess(
 export type Freeze = NonNullable<z.infer<typeof freezeSchema>>;
 
 /** Which scope the pins are those of; with the service, where the scope is for one. */
-export const scopeSchema = z.preprocess(
+const scopeSchema = z.preprocess(
   (value) => (value === "" || value === null ? undefined : typeof value === "string" ? { name: value } : value),
   z.strictObject({ name, service: name.optional() }).optional(),
 );
@@ -120,7 +120,7 @@ export const scopeSchema = z.preprocess(
 const port = z.number().int().min(1).max(65535);
 
 /** The PostgreSQL server: the embedded default, or one that exists. */
-export const serverSchema = z.union([
+const serverSchema = z.union([
   z.strictObject({
     embedded: z.literal(true),
     port,

@@ -64,7 +64,7 @@ function loginFile(folder: string): string {
   return join(folder, "witness", "login.json");
 }
 
-export function witnessRuns({ drill }: WitnessRun): boolean {
+function witnessRuns({ drill }: WitnessRun): boolean {
   return observeProcess(ownProcesses(drill), NAME).running;
 }
 

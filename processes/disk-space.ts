@@ -31,7 +31,7 @@ export class InsufficientSpaceError extends Error {
 }
 
 /** How much more than the bare size must be free: others write meanwhile, and the write-ahead log grows. */
-export const SPACE_MARGIN = 1.3;
+const SPACE_MARGIN = 1.3;
 
 /** Free space for an ordinary user of the file system that holds `path`. */
 export async function freeAt(path: string): Promise<FreeSpace> {

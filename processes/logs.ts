@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readRecord } from "./record.ts";
 
 /** A log that is larger than this when its process starts is put aside; one such older file is kept. Bytes. */
-export const ROTATE_ABOVE_BYTES = 10 * 1024 * 1024;
+const ROTATE_ABOVE_BYTES = 10 * 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
 export interface OpenLogs {
@@ -55,7 +55,7 @@ function errorFile(stateFolder: string, name: string): string {
 }
 
 /** The last lines of a file, read backwards and never before byte `from`; a file shorter than `from` was truncated and is read whole. */
-export function lastLines(file: string, lines: number, from = 0): string[] {
+function lastLines(file: string, lines: number, from = 0): string[] {
   let descriptor: number;
   try {
     descriptor = openSync(file, "r");

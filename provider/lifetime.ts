@@ -31,7 +31,7 @@ function endWhenIdle(graceMs: number): void {
   setTimeout(() => endWhenIdle(graceMs), graceMs - answeredMs);
 }
 
-export function end(): void {
+function end(): void {
   if (ending) return;
   ending = true;
   endWhenIdle(ANSWERED_MS);

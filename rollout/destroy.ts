@@ -54,7 +54,7 @@ export async function destroyChoice(site: Site, definition: SystemDefinition): P
 }
 
 /** Databases, snapshots and quarantines that would go with the stack, in words; empty where there are none. */
-export async function heldData(site: Site, definition: SystemDefinition): Promise<string[]> {
+async function heldData(site: Site, definition: SystemDefinition): Promise<string[]> {
   if (site.server?.embedded === false) return [];
   const facts = await inspect(site, definition);
   if (facts.reach.kind === "absent") return [];

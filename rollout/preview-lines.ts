@@ -62,7 +62,7 @@ export function previewLines(preview: RolloutPreview): Line[] {
   return lines;
 }
 
-export function noStandbyLine({ noStandby, copyFirstSeconds, inPlace }: DatabasePreview): string {
+function noStandbyLine({ noStandby, copyFirstSeconds, inPlace }: DatabasePreview): string {
   const because = noStandby === undefined ? "" : ` (${noStandby})`;
   if (inPlace === true) return `whether the snapshot can be brought back was not tried on what is there now${because}`;
   return `the snapshot has NO standby copy${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until status says that it has its standby copy`;
@@ -74,7 +74,7 @@ export function maintenanceLine({ mode, message }: Maintenance): string {
   return `maintenance ${mode}: ${what} until backout:maintenance is lifted${message === "" ? "" : `; they read: ${message}`}`;
 }
 
-export function riskLines(database: string, { rows, how, unknown, notCompared, notes }: AtRisk): Line[] {
+function riskLines(database: string, { rows, how, unknown, notCompared, notes }: AtRisk): Line[] {
   const touched = Object.entries(rows).filter(([, table]) => table.inserted + table.updated + table.deleted > 0);
   const lines: Line[] = touched.map(([table, { inserted, updated, deleted }]) => ({
     severity: "warning",
@@ -98,6 +98,6 @@ export function riskLines(database: string, { rows, how, unknown, notCompared, n
   return [...lines, ...notes.map((note): Line => ({ severity: "info", line: `${database}: ${note}` }))];
 }
 
-export function shown(table: string): string {
+function shown(table: string): string {
   return table === LARGE_OBJECTS ? "large objects (pieces of 64 KB)" : table;
 }

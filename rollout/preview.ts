@@ -210,7 +210,7 @@ function rowsPutBack({ rows }: AtRisk, snapshot: Snapshot | null): number {
     .reduce((sum, [, { inserted, updated, deleted }]) => sum + inserted + updated + deleted, 0);
 }
 
-export function describeAction(action: DataAction): string {
+function describeAction(action: DataAction): string {
   switch (action.kind) {
     case "none":
       return "data stays";

@@ -42,7 +42,7 @@ export async function giveBack(session: SqlSession, keeping: OriginalsStore, pro
 }
 
 /** Those a rollout puts on: only on the way back. */
-export function protectionsOf(run: Pick<Run, "definition">, plan: RolloutPlan, database?: string): ProtectionDefinition[] {
+function protectionsOf(run: Pick<Run, "definition">, plan: RolloutPlan, database?: string): ProtectionDefinition[] {
   if (plan.forward) return [];
   return (run.definition.protections ?? []).filter(
     ({ scopes, database: its }) =>

@@ -21,7 +21,7 @@ export interface Ending {
 }
 
 /** `YYYYMMDD_HHMMSS`, UTC. */
-export function stampOf(startedAt: string): string {
+function stampOf(startedAt: string): string {
   return startedAt.slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "_");
 }
 
@@ -72,7 +72,7 @@ function isRollback({ forward, changes, databases }: Rollout["plan"]): boolean {
   return !forward && (data || changes.some(({ from, to }) => from !== null && from !== to));
 }
 
-export function anchorOf(run: Pick<Run, "definition">, { runId, startedAt }: Pick<Rollout, "runId" | "startedAt">): string {
+function anchorOf(run: Pick<Run, "definition">, { runId, startedAt }: Pick<Rollout, "runId" | "startedAt">): string {
   return run.definition.evidence?.anchor.replaceAll("{stamp}", stampOf(startedAt)) ?? runId;
 }
 

@@ -67,7 +67,7 @@ function copied(site: Site, owner: Identity): ForeignStackError {
 
 const nameOf = ({ name, stack }: Site): string => name ?? stack;
 
-export function identityFile(home: string): string {
+function identityFile(home: string): string {
   return join(home, "stack.json");
 }
 

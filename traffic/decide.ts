@@ -24,7 +24,7 @@ export type Decision =
   { action: "pass"; verified: boolean } | { action: "refuse"; message: string; retryAfterSeconds: number };
 
 export const UNKNOWN_STATE_MESSAGE = "The system is closed for maintenance.";
-export const UNKNOWN_STATE_RETRY_SECONDS = 30;
+const UNKNOWN_STATE_RETRY_SECONDS = 30;
 
 const READING_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 

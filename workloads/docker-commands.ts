@@ -26,7 +26,7 @@ export interface ContainerSpec {
 }
 
 /** How containers reach what listens on this machine. */
-export const HOST_FROM_INSIDE = "host.docker.internal";
+const HOST_FROM_INSIDE = "host.docker.internal";
 
 /**
  * Without restart policy: what was never seen healthy must not come back by itself.

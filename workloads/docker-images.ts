@@ -27,7 +27,7 @@ export function declareImages(definition: SystemDefinition, pins: Pins, opts: pu
 }
 
 /** @throws ImageUndeclaredError */
-export function distinctImages(definition: SystemDefinition, pins: Pins): string[] {
+function distinctImages(definition: SystemDefinition, pins: Pins): string[] {
   const containers = Object.entries(pins.services).filter(([service]) => definition.services[service]?.kind !== "static");
   const byDigest = new Map(containers.map(([service, pin]) => imageOf(service, pin)).map((image) => [digestOf(image), image]));
   return [...byDigest.values()].sort();

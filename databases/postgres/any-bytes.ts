@@ -25,7 +25,7 @@ export interface AnyBytes {
   classes: Record<string, string> | null;
 }
 
-export const INVALID = "invalid text";
+const INVALID = "invalid text";
 
 /** A row of escaped values. */
 export function unescaped(row: TextRow): AnyBytes {

@@ -35,7 +35,7 @@ const UNREADABLE_OBJECTS = `
     FROM pg_largeobject_metadata m, pg_roles r WHERE r.rolname = current_user`;
 
 /** Null where there are none; `unreadable` where the session may not read them all. */
-export async function largeObjects(client: Client): Promise<TableShape | "unreadable" | null> {
+async function largeObjects(client: Client): Promise<TableShape | "unreadable" | null> {
   const { rows } = await client.query<{ objects: number; unreadable: number }>(UNREADABLE_OBJECTS);
   const { objects, unreadable } = rows[0]!;
   if (objects === 0) return null;
@@ -89,7 +89,7 @@ const SEQUENCES = `
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_sequences s ON s.schemaname = n.nspname AND s.sequencename = c.relname
    WHERE c.relkind = 'S' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND n.nspname <> '${STATE_SCHEMA}' ORDER BY 1, 2`;
 
-export async function readSequences(client: Client): Promise<Map<string, SequenceState>> {
+async function readSequences(client: Client): Promise<Map<string, SequenceState>> {
   const { rows } = await client.query<{ schema: string; table: string } & SequenceState>(SEQUENCES);
   return new Map(rows.map(({ value, feeds, ...name }) => [formatTable(name), { value, feeds }]));
 }

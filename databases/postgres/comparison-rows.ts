@@ -88,7 +88,7 @@ export async function* differences(old: RowStream | null, now: RowStream | null)
 }
 
 /** The bytes decide, because that is the order the server sorted in; a collation or UTF-16 would disagree with it. */
-export function compareBytes(one: string, other: string): number {
+function compareBytes(one: string, other: string): number {
   return one === other ? 0 : Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 

@@ -29,9 +29,9 @@ export class NotSetAsideError extends Error {
 }
 
 /** Column of a side table: why the row is there. */
-export const WHY = "backout_why";
+const WHY = "backout_why";
 
-export function sideTable(table: string, epoch: number): string {
+function sideTable(table: string, epoch: number): string {
   const name = parseTable(table);
   return formatTable({ ...name, table: derivedName(name.table, `_quarantine_${epoch}`) });
 }

@@ -4,7 +4,7 @@ import { qualified, quote } from "./connection.ts";
 import { bareDefinition, type SavedConstraint } from "./constraints.ts";
 
 /** How many offending rows are told. */
-export const TOLD_ROWS = 10;
+const TOLD_ROWS = 10;
 
 export interface Violations {
   count: number;

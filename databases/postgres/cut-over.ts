@@ -70,6 +70,6 @@ function inOneTransaction(admin: pg.Client, { live, replacement, quarantine, inT
   });
 }
 
-export function swapStatements({ live, replacement, quarantine }: Pick<Swap, "live" | "replacement" | "quarantine">): string[] {
+function swapStatements({ live, replacement, quarantine }: Pick<Swap, "live" | "replacement" | "quarantine">): string[] {
   return [`ALTER DATABASE ${quote(live)} RENAME TO ${quote(quarantine)}`, `ALTER DATABASE ${quote(replacement)} RENAME TO ${quote(live)}`];
 }

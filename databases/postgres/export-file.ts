@@ -78,7 +78,7 @@ export interface FileFacts {
 }
 
 /** Reads a whole file back. @throws SyntaxError when a line of JSON is damaged. */
-export async function readFacts(path: string, kind: "jsonl" | "csv"): Promise<FileFacts> {
+async function readFacts(path: string, kind: "jsonl" | "csv"): Promise<FileFacts> {
   const hash = createHash("sha256");
   const csv = new CsvCounter();
   const ops = { insert: 0, update: 0, delete: 0 };

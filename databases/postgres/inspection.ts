@@ -82,7 +82,7 @@ export interface EventTrigger {
 }
 
 /** Event triggers that are on. */
-export async function eventTriggers(client: pg.Client): Promise<EventTrigger[]> {
+async function eventTriggers(client: pg.Client): Promise<EventTrigger[]> {
   const { rows } = await client.query<EventTrigger>(
     "SELECT evtname AS name, evtfoid::regproc::text AS function FROM pg_event_trigger WHERE evtenabled IN ('O', 'A') ORDER BY evtname",
   );

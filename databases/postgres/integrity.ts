@@ -39,7 +39,7 @@ export async function findOrphans(client: Client): Promise<Orphans[]> {
 }
 
 /** `child` and `parent` come quoted from the server. */
-export function orphansSql({ child, parent, columns, references }: Omit<ForeignKey, "name">): string {
+function orphansSql({ child, parent, columns, references }: Omit<ForeignKey, "name">): string {
   const given = columns.map((column) => `c.${quote(column)} IS NOT NULL`).join(" AND ");
   const same = columns.map((column, index) => `p.${quote(references[index]!)} = c.${quote(column)}`).join(" AND ");
   return `SELECT count(*)::float8 AS rows FROM ${child} c WHERE ${given} AND NOT EXISTS (SELECT FROM ${parent} p WHERE ${same})`;
@@ -89,7 +89,7 @@ export async function staleViews(client: Client): Promise<string[]> {
 }
 
 /** Names of all materialised views, quoted where they need it. */
-export async function materializedViews(client: Client): Promise<string[]> {
+async function materializedViews(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'm' AND n.nspname NOT IN ${SYSTEM_SCHEMAS} ORDER BY c.oid`,

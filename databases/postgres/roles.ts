@@ -51,7 +51,7 @@ export async function commentRole(client: pg.Client, role: string, comment: stri
   }
 }
 
-export function roleStatement(verb: "CREATE" | "ALTER", role: RoleDeclaration): string {
+function roleStatement(verb: "CREATE" | "ALTER", role: RoleDeclaration): string {
   const options = [role.login ? "LOGIN" : "NOLOGIN", "NOCREATEDB", `PASSWORD ${pg.escapeLiteral(scramVerifier(role.password))}`];
   return `${verb} ROLE ${quote(role.name)} ${options.join(" ")}`;
 }
@@ -188,7 +188,7 @@ export async function grantServices(client: pg.Client, grant: ServicesGrant): Pr
   await client.query(servicesGrantStatements(grant).join(";\n"));
 }
 
-export function servicesGrantStatements({ database, role, owner }: ServicesGrant): string[] {
+function servicesGrantStatements({ database, role, owner }: ServicesGrant): string[] {
   const to = `TO ${quote(role)}`;
   const inSchema = "IN SCHEMA public";
   const defaults = `ALTER DEFAULT PRIVILEGES FOR ROLE ${quote(owner)} ${inSchema} GRANT`;

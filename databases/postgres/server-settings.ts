@@ -24,7 +24,7 @@ export function serverSettings(folder: string, port: number): Record<string, str
   };
 }
 
-export function settingsText(settings: Record<string, string>): string {
+function settingsText(settings: Record<string, string>): string {
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
   return ["# Written by backout before each start: changes belong into postgresql.conf below the include.", ...lines, ""].join("\n");
 }

@@ -20,7 +20,7 @@ import { withFile } from "./database.ts";
 import { BESIDE } from "./identity.ts";
 import { DamagedCopyError, problemsOf } from "./integrity.ts";
 
-export function makingPath(path: string): string {
+function makingPath(path: string): string {
   return `${path}.making`;
 }
 

@@ -150,7 +150,7 @@ export function planTables(base: Map<string, TableShape>, current: Map<string, T
   return known.filter((table) => !LEDGERS.includes(table)).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null));
 }
 
-export function planTable(base: TableShape | null, current: TableShape | null): TablePlan {
+function planTable(base: TableShape | null, current: TableShape | null): TablePlan {
   const [before, after] = [base ?? current!, current ?? base!];
   const renamed = renamedColumns(before, after);
   const was = before.columns.map(({ name }) => renamed.get(name) ?? name);

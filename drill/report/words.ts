@@ -13,7 +13,7 @@ export function ofBudget(seconds: number, budgetSeconds: number | null): string 
 // Control characters drive terminals, and directional overrides make a text read as another one.
 const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.toWellFormed().replaceAll("\r\n", "\n").replace(UNPRINTABLE, "\ufffd");
 }
 

@@ -4,7 +4,7 @@ import { PHASES } from "../../config/phases.ts";
 import type { Dice } from "../dice.ts";
 
 /** `exits`: at once; `stops`: two seconds after its start; `stranger`: it says that it is another release. */
-export const DEFECTS = ["exits", "stops", "stranger"] as const;
+const DEFECTS = ["exits", "stops", "stranger"] as const;
 export type Defect = (typeof DEFECTS)[number];
 
 export type Way = "verb" | "pins";

@@ -53,7 +53,7 @@ export function isWell({ rounds, converged, lost, lockedOut }: TortureResult): b
   return converged === rounds && lost === 0 && lockedOut === 0;
 }
 
-export function repeatCommand({ source, seed }: TortureWish, rounds: number): string {
+function repeatCommand({ source, seed }: TortureWish, rounds: number): string {
   return `npm run torture -- --system ${source.definition.name} --rounds ${rounds} --seed ${seed}`;
 }
 

@@ -3,7 +3,7 @@ import type { Pause } from "./fit.ts";
 import type { Answer, Memory } from "./memory.ts";
 
 /** Pauses shorter than this are the ordinary rhythm of writing. */
-export const GAP_MS = 200;
+const GAP_MS = 200;
 
 export interface Gap {
   /** Wall clock of the last acknowledged write before, ISO 8601. */

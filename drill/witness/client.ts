@@ -18,7 +18,7 @@ export interface Outcome {
 // The request never left, so nothing can have been written.
 const NEVER_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);
 
-export function verdictOf(status: number): Verdict {
+function verdictOf(status: number): Verdict {
   if (status >= 200 && status < 300) return "ack";
   if (status === 401) return "signIn";
   if (status === 404 || status === 410) return "gone";
@@ -27,7 +27,7 @@ export function verdictOf(status: number): Verdict {
   return "doubt";
 }
 
-export function errorCode(error: unknown): string {
+function errorCode(error: unknown): string {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (typeof code === "string") return code;

@@ -25,7 +25,7 @@ export interface WitnessConfig {
 }
 
 /** Environment variable with the login body as JSON, in place of `loginBodyFile`. */
-export const LOGIN_BODY_VARIABLE = "WITNESS_LOGIN_BODY";
+const LOGIN_BODY_VARIABLE = "WITNESS_LOGIN_BODY";
 
 export class WitnessConfigError extends Error {
   readonly file: string;

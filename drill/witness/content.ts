@@ -56,7 +56,7 @@ function table(name: string): string {
     .join(".");
 }
 
-export function contentQuery(memory: Memory): { text: string; values: string[] } {
+function contentQuery(memory: Memory): { text: string; values: string[] } {
   const [key, value] = [pg.escapeIdentifier(memory.key), pg.escapeIdentifier(memory.value)];
   return {
     text: `SELECT ${key}::text AS id, ${value}::text AS value FROM ${table(memory.table)} WHERE starts_with(${key}::text, $1)`,

@@ -97,7 +97,7 @@ function merge(spans: Span[]): Span[] {
  * The latest instant that contradicts the fewest rows. Never before a write that the database shows: rows can be missing from a database,
  * but it cannot hold what was written after it left service.
  */
-export function latestInstant(
+function latestInstant(
   rows: Iterable<readonly [readonly Version[], string | null]>,
   until: number,
 ): { base: number; contradictions: number } {

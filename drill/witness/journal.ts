@@ -27,7 +27,7 @@ export type Entry = Instant &
 type WithoutInstant<T> = T extends unknown ? Omit<T, keyof Instant> : never;
 export type NewEntry = WithoutInstant<Entry>;
 
-export function now(): Instant {
+function now(): Instant {
   return { mono: Number(process.hrtime.bigint()) / 1e6, wall: Date.now() };
 }
 

@@ -37,7 +37,7 @@ export function newTally(): Tally {
   return { acknowledged: { insert: 0, update: 0, delete: 0 }, refused: 0, inDoubt: 0, gone: 0, signIns: 0, reads: { ok: 0, failed: 0 } };
 }
 
-export function chooseOperation(ownRows: number, dice: number): Operation {
+function chooseOperation(ownRows: number, dice: number): Operation {
   if (ownRows === 0 || dice < INSERTS) return "insert";
   return dice < INSERTS + UPDATES ? "update" : "delete";
 }

@@ -105,7 +105,7 @@ function assumed(definition: SystemDefinition): Facts["databases"] {
 }
 
 /** Snapshots as pinned, taken at their word. */
-export function named(pins: Pins): { database: string; name: string; generation: number }[] {
+function named(pins: Pins): { database: string; name: string; generation: number }[] {
   return Object.entries(pins.data).flatMap(([database, pin]) =>
     pin.kind === "snapshot"
       ? [{ database, name: pin.name, generation: pin.generation ?? 1 }]

@@ -22,7 +22,7 @@ interface Inputs extends SiteInputs {
   stackId: string;
 }
 
-export function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
+function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
   return {
     stateFile: gateStateFile(site),
     listeners: Object.values(definition.listeners).map(({ service, readOnlyAllow = [], routes = {} }) => {

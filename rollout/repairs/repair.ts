@@ -40,7 +40,7 @@ export async function repairAndCount(run: Run, database: string, action: Repair)
   return changed;
 }
 
-export async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
+async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
   const own = run.definition.databases[database]?.repairs?.[action.repair];
   if (own === undefined && action.repair !== "rows") throw new Error(`${database} has no repair ${action.repair}`);
   const mend = async (context: RepairContext) => (own === undefined ? restoreRows(context) : own.run(context));

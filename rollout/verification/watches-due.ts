@@ -14,7 +14,7 @@ export interface WatchState {
 }
 
 /** Ids of the watches that follow a rollout, in the definition's order. Pins that are no scope's count as the system's usual one. */
-export function watchesAfter(definition: SystemDefinition, { plan }: Pick<Rollout, "plan">): string[] {
+function watchesAfter(definition: SystemDefinition, { plan }: Pick<Rollout, "plan">): string[] {
   const what = plan.forward ? "deploy" : (plan.scope ?? definition.defaultScope);
   return Object.entries(definition.watches ?? {}).flatMap(([id, { after }]) => (after.includes(what) ? [id] : []));
 }

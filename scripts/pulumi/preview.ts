@@ -77,7 +77,7 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
 }
 
-export async function driftOf(stack: OpenStack): Promise<string[]> {
+async function driftOf(stack: OpenStack): Promise<string[]> {
   const { site, definition, pins } = stack;
   return [
     ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),

@@ -47,7 +47,7 @@ export function wayBackEdits({ definition, config, pins: asked, goal, snapshots,
 }
 
 /** By database: the first snapshot taken before a deployment since the epoch. Nothing opened since, so nobody has written since. */
-export function takenSince(epoch: number, snapshots: readonly Snapshot[]): Record<string, Snapshot> {
+function takenSince(epoch: number, snapshots: readonly Snapshot[]): Record<string, Snapshot> {
   const taken = snapshots.filter((snapshot) => snapshot.epoch > epoch && snapshot.automatic && snapshot.name.startsWith("before-"));
   return Object.fromEntries(taken.toSorted((a, b) => b.id - a.id).map((snapshot) => [snapshot.database, snapshot]));
 }

@@ -38,7 +38,7 @@ export interface ActionOutcome extends Omit<ActionDone, "kept"> {
 }
 
 /** What there is, and what may be done now. */
-export async function listActions(options: CommonOptions): Promise<{ stack: string; actions: ActionListed[] }> {
+async function listActions(options: CommonOptions): Promise<{ stack: string; actions: ActionListed[] }> {
   const stack = await openStack(stackFile(options.stack));
   const facts = await factsOf(stack);
   const actions = Object.entries(stack.definition.actions ?? {}).map(([id, { title, why }]) => ({
@@ -54,7 +54,7 @@ export async function listActions(options: CommonOptions): Promise<{ stack: stri
 /** How long a run of somebody else on the same system is waited for. Milliseconds. */
 const LOCK_WAIT_MS = 5_000;
 
-export async function action(id: string, options: Options): Promise<ActionOutcome> {
+async function action(id: string, options: Options): Promise<ActionOutcome> {
   const before = await openStack(stackFile(options.stack));
   const known = Object.keys(before.definition.actions ?? {});
   if (!known.includes(id)) throw new UsageError(`action "${id}" is not one of ${known.join(", ") || "none"}${suggestion(id, known)}`);

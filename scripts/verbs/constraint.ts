@@ -26,12 +26,12 @@ interface Options extends CommonOptions {
   yes?: boolean;
 }
 
-export async function listConstraints(options: CommonOptions): Promise<{ stack: string; constraints: ConstraintRow[] }> {
+async function listConstraints(options: CommonOptions): Promise<{ stack: string; constraints: ConstraintRow[] }> {
   const stack = await openStack(stackFile(options.stack));
   return { stack: stack.stack, constraints: await constraintRows(stack) };
 }
 
-export async function pinConstraints(
+async function pinConstraints(
   action: "drop" | "enforce",
   names: string[],
   options: Options,

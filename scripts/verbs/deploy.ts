@@ -42,7 +42,7 @@ interface Options extends CommonOptions {
   anew?: boolean;
 }
 
-export async function deploy(release: string, options: Options): Promise<DeployOutcome> {
+async function deploy(release: string, options: Options): Promise<DeployOutcome> {
   const before = await openStack(stackFile(options.stack));
   await requireFolders(before, options.from);
   const runId = newRunId("deploy");

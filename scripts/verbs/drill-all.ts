@@ -62,7 +62,7 @@ export function allPassed({ drills }: AllDrilled): boolean {
   return drills.length > 0 && drills.every(({ verdict }) => verdict === "passed");
 }
 
-export function tableLines({ drills }: AllDrilled, color: boolean): string[] {
+function tableLines({ drills }: AllDrilled, color: boolean): string[] {
   const paint = (verdict: string): string => (color ? `\u001b[${verdict === "passed" ? "32" : "31"}m${verdict}\u001b[0m` : verdict);
   const head = ["system", "fault", "scope", "time", "rollback", "no writes", "lost", "verdict"];
   const rows = drills.map((drill) => {

@@ -23,7 +23,7 @@ export interface FreezeOutcome {
   already: boolean;
 }
 
-export async function freeze(options: Options): Promise<FreezeOutcome> {
+async function freeze(options: Options): Promise<FreezeOutcome> {
   const { lift, reason, until } = options;
   if ((lift === true) === (reason !== undefined)) throw new UsageError("say either --reason, to freeze, or --lift");
   const { site, stack } = await openStack(stackFile(options.stack));

@@ -43,7 +43,7 @@ export interface HistoryEntry {
   putBack?: ReappliedTold[];
 }
 
-export async function history(options: Options): Promise<{ stack: string; rollouts: HistoryEntry[] }> {
+async function history(options: Options): Promise<{ stack: string; rollouts: HistoryEntry[] }> {
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1) throw new UsageError(`--limit "${options.limit}" must be a whole number from 1`);
   const { site, definition, stack } = await openStack(stackFile(options.stack));
@@ -88,7 +88,7 @@ export function timeOf({ startedAt, openedAt, runs, phases }: Pick<HistoryEntry,
     : ` ${seconds.toFixed(1)} s after it was begun, ${worked.toFixed(1)} s of work in ${runs} runs`;
 }
 
-export async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
+async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
   const { site, definition, stack } = await openStack(stackFile(options.stack));
   const state = await openState(site, definition);
   if (state === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);

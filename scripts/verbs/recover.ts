@@ -48,7 +48,7 @@ export interface RecoverOutcome {
   left: string[];
 }
 
-export async function recover(options: Options): Promise<RecoverOutcome> {
+async function recover(options: Options): Promise<RecoverOutcome> {
   const before = await openStack(stackFile(options.stack));
   requireConstraints(before);
   requireKnown(before, options.constraint ?? []);

@@ -37,7 +37,7 @@ export interface RollbackOutcome extends RolloutOutcome {
   otherWays: string[];
 }
 
-export async function rollback(options: Options): Promise<RollbackOutcome> {
+async function rollback(options: Options): Promise<RollbackOutcome> {
   const outcome = await goBack(options);
   if (options.watch !== true || !outcome.ok || outcome.nextWatch === null) return outcome;
   const watched = await watch(outcome.nextWatch.id, { ...(options.stack === undefined ? {} : { stack: options.stack }) });

@@ -22,7 +22,7 @@ import { intentKept, pendingOf } from "../pulumi/standing.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import type { Status } from "../pulumi/answers.ts";
 
-export async function status(options: CommonOptions): Promise<Status> {
+async function status(options: CommonOptions): Promise<Status> {
   const stack = await openStack(stackFile(options.stack));
   const { site, definition, pins } = stack;
   const facts = await inspect(site, definition);

@@ -16,7 +16,7 @@ export interface UnblockOutcome {
   blocked: Record<string, string>;
 }
 
-export async function unblock(release: string, options: CommonOptions): Promise<UnblockOutcome> {
+async function unblock(release: string, options: CommonOptions): Promise<UnblockOutcome> {
   const read = () => {
     const found = stackFile(options.stack);
     return { found, text: editPins(found.text, [{ path: ["blocked", release], value: undefined }]) };

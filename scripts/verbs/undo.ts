@@ -34,7 +34,7 @@ export interface UndoOutcome extends RolloutOutcome {
   undo: Undo | null;
 }
 
-export async function undo(options: Options): Promise<UndoOutcome> {
+async function undo(options: Options): Promise<UndoOutcome> {
   const before = await openStack(stackFile(options.stack));
   const runId = newRunId("undo");
   const reason = reasonOf(options);

@@ -14,7 +14,7 @@ interface Options extends CommonOptions {
   check?: string[];
 }
 
-export async function verifyStack(options: Options): Promise<{ stack: string; passed: boolean; checks: CheckResult[] }> {
+async function verifyStack(options: Options): Promise<{ stack: string; passed: boolean; checks: CheckResult[] }> {
   const opened = await openStack(stackFile(options.stack));
   const known = opened.definition.checks.map(({ id }) => id);
   for (const id of options.check ?? [])

@@ -7,7 +7,7 @@ const milliseconds = z.number().nonnegative();
 const count = z.int().nonnegative();
 
 /** Also the name of the report's folder, so nothing that could lead out of it. */
-export const runIdSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "must be letters, digits, dots, dashes and underscores");
+const runIdSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "must be letters, digits, dots, dashes and underscores");
 
 const phaseSchema = z.object({
   name: z.string().min(1),
@@ -87,7 +87,7 @@ export function reasonsToFail(report: z.infer<typeof fields>): { path: (string |
   return reasons;
 }
 
-export const drillReportSchema = fields.superRefine((report, context) => {
+const drillReportSchema = fields.superRefine((report, context) => {
   const issue = (message: string, path: (string | number)[]): void => context.addIssue({ code: "custom", message, path });
   report.phases.forEach((phase, index) => {
     if (phase.status === "passed" && isOverBudget(phase))

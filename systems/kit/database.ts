@@ -14,7 +14,7 @@ const PASSING = new Set(["55000", "57P01", "57P02", "57P03", "3D000", "42501", "
 /** What the client itself says of a lost connection, without a code. */
 const LOST = /^Connection terminated|is not queryable$|^timeout exceeded when trying to connect/;
 
-export function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   const { code, reason } = describeError(error);
   return (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) || LOST.test(reason);
 }

@@ -6,7 +6,7 @@ export const ADMIN = "admin";
 export const TEST_USER_SECRET = "test-user-password";
 export const ADMIN_SECRET = "admin-password";
 export const EMERGENCY_SECRET = "emergency-key";
-export const EMERGENCY_USER = "emergency_admin";
+const EMERGENCY_USER = "emergency_admin";
 export const EXPORT_PATH = "/api/json-operations/export";
 export const IMPORT_PATH = "/api/json-operations/import";
 

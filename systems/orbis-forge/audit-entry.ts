@@ -1,7 +1,7 @@
 /** The governance entry of a rollback: a row of `governance_logs` in the data that is live afterwards, and a line of `logs/governance.jsonl`. */
 import type { AuditEntryDefinition, DataFacts, RunFacts } from "../../config/system/evidence.ts";
 
-export const AFFECTED_SYSTEMS = [
+const AFFECTED_SYSTEMS = [
   "live_database_integration",
   "inline_editing_system",
   "json_import_export",

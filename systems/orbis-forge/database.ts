@@ -3,7 +3,7 @@ import type { DatabaseDefinition } from "../../config/system/definition.ts";
 import { jsonImport } from "./repairs/json-import.ts";
 import { transactionRevert } from "./repairs/transaction.ts";
 
-export const INITIAL_MIGRATION = "20250210000001_initial";
+const INITIAL_MIGRATION = "20250210000001_initial";
 export const PHASE3_MIGRATION = "20250720000002_phase3_live_database";
 
 /** Compared with the snapshot of before the deployment; `governance_logs` is counted and not compared. */

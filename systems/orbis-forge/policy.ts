@@ -9,7 +9,7 @@ const DAY_HOURS = 24;
  * The plan names a primary and a secondary approval and does not say whether one suffices. `true`: nobody rolls back without both, except in an
  * emergency, where an engineer on call with incident commander authority decides alone.
  */
-export const PRIMARY_AND_SECONDARY_REQUIRED = true;
+const PRIMARY_AND_SECONDARY_REQUIRED = true;
 
 const PRIMARY = ["Technical Lead", "CTO"];
 const SECONDARY = ["Product Owner", "VP Engineering"];

@@ -11,7 +11,7 @@ export const TEST_USER = "test-user";
 export const TEST_USER_SECRET = "test-user-password";
 export const PERSONNEL_PATH = "/api/radiation/personnel";
 export const DEVICES_PATH = "/api/radiation/devices";
-export const IMPORTS_PATH = "/api/radiation/csv-imports";
+const IMPORTS_PATH = "/api/radiation/csv-imports";
 
 /** @throws AnswerError */
 export async function getJson<T>(access: Pick<Access, "url" | "fetch">, path: string, service = API): Promise<T> {

@@ -8,7 +8,7 @@ import { MESSAGES } from "./messages.ts";
 
 /** A trial rollback may be as old as this when a release is deployed. */
 export const TRIAL_HOURS = 24;
-export const CHANNEL = "#radiation-system-emergency";
+const CHANNEL = "#radiation-system-emergency";
 
 const TEAM = ["System Administrator", "Database Administrator", "DevOps Engineer", "Project Manager"];
 

@@ -9,7 +9,7 @@ import { DATABASE_SETTINGS, MONITORING } from "./settings.ts";
 
 const MINUTE = 60;
 /** Time to act by class, seconds. */
-export const CLASS_SECONDS = { immediate: 5 * MINUTE, fast: 15 * MINUTE, planned: 60 * MINUTE };
+const CLASS_SECONDS = { immediate: 5 * MINUTE, fast: 15 * MINUTE, planned: 60 * MINUTE };
 /** Sixtieths of the whole. */
 const SHARES = { fence: 10, snapshot: 5, data: 15, install: 5, start: 12, verify: 10, open: 1, finalize: 2 };
 

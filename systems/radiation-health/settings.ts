@@ -1,14 +1,14 @@
 /** What the five services can be set to, by the file the settings stood in before they were declared. */
 
 /** The whole environment of a process. */
-export const ENVIRONMENT = ["STATION", "MEMORY_LIMIT_MB"] as const;
+const ENVIRONMENT = ["STATION", "MEMORY_LIMIT_MB"] as const;
 /** The way to the database. */
 export const DATABASE_SETTINGS = ["DB_POOL_MAX"] as const;
 /** What is watched, how often, and for how long it is kept. */
 export const MONITORING = ["CSV_POLL_MS", "ANOMALY_POLL_MS", "MUTED_DEVICES", "RETENTION_DAYS", "RETENTION_POLL_SECONDS"] as const;
 
 /** In force where nothing is declared. A dose record is kept for thirty years. */
-export const DEFAULTS: Record<string, string> = {
+const DEFAULTS: Record<string, string> = {
   STATION: "main",
   MEMORY_LIMIT_MB: "256",
   DB_POOL_MAX: "8",

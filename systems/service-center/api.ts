@@ -2,7 +2,7 @@
 import { AnswerError, bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from "../kit/client.ts";
 
 /** One account for each of two tenants. */
-export const ACCOUNTS = {
+const ACCOUNTS = {
   north: { user: "admin", secret: "admin-password" },
   south: { user: "south-admin", secret: "second-tenant-password" },
 } as const;

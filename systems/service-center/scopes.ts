@@ -2,7 +2,7 @@
 import type { ScopeDefinition } from "../../config/system/definition.ts";
 import { PHASE_BUDGETS, PROCEDURE, TARGET_SECONDS } from "./procedure.ts";
 
-export const DATA_CHECKS = [
+const DATA_CHECKS = [
   "database-select-1",
   "counts",
   "phase-1-tables",

@@ -30,7 +30,7 @@ export class ClientToolsMissingError extends Error {
 }
 
 /** Folders that may hold the tools of a major version, likeliest first. */
-export function toolFolders(major: number, path: string): string[] {
+function toolFolders(major: number, path: string): string[] {
   return [
     `/usr/lib/postgresql/${major}/bin`,
     `/usr/pgsql-${major}/bin`,

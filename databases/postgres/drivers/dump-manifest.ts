@@ -82,7 +82,7 @@ export async function readManifest(folder: string): Promise<DumpManifest> {
   }
 }
 
-export function fileProblems(expected: DumpManifest["files"], actual: DumpManifest["files"]): string[] {
+function fileProblems(expected: DumpManifest["files"], actual: DumpManifest["files"]): string[] {
   const names = [...new Set([...Object.keys(expected), ...Object.keys(actual)])].sort();
   return names.flatMap((name) => {
     const [wanted, found] = [expected[name], actual[name]];

@@ -50,7 +50,7 @@ export function templateDriver({ admin }: { admin: pg.Client }): SnapshotDriver 
   };
 }
 
-export function strategyFor(sizeBytes: number): "FILE_COPY" | "WAL_LOG" {
+function strategyFor(sizeBytes: number): "FILE_COPY" | "WAL_LOG" {
   return sizeBytes >= FILE_COPY_FROM_BYTES ? "FILE_COPY" : "WAL_LOG";
 }
 
@@ -61,7 +61,7 @@ export function copyStatement(source: string, target: string, sizeBytes: number,
 }
 
 /** Backout reads a pristine snapshot to compare with it; nobody else connects, and nobody writes by mistake. */
-export function pristineStatements(database: string): string[] {
+function pristineStatements(database: string): string[] {
   const alter = `ALTER DATABASE ${quote(database)}`;
   return [
     `REVOKE CONNECT ON DATABASE ${quote(database)} FROM PUBLIC`,

@@ -20,7 +20,7 @@ export async function withSettings(client: Client, live: string, statistics: Sta
 }
 
 /** Pure. Names alone: values may be secrets. Empty where nothing changed. */
-export function stayAsTheyAre(then: KeptSettings, now: KeptSettings): string[] {
+function stayAsTheyAre(then: KeptSettings, now: KeptSettings): string[] {
   const byName = ({ settings }: KeptSettings): Map<string, string> =>
     new Map(settings.map(({ role, name, value }) => [role === null ? name : `${name} of role ${role}`, value]));
   const [was, is] = [byName(then), byName(now)];

@@ -44,7 +44,7 @@ export async function ledgerRows(client: Client): Promise<LedgerRow[]> {
   return rows;
 }
 
-export async function hasLedger(client: Client): Promise<boolean> {
+async function hasLedger(client: Client): Promise<boolean> {
   const { rows } = await client.query<{ exists: boolean }>("SELECT to_regclass($1) IS NOT NULL AS exists", [TABLE]);
   return rows[0]?.exists === true;
 }

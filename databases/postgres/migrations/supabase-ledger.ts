@@ -15,7 +15,7 @@ const TABLE = `${SCHEMA}.schema_migrations`;
 const COLUMNS = ["statements text[]", "name text"];
 
 /** `20251020000003_notes` → `20251020000003`, `notes`. */
-export function versionOf(migration: string): { version: string; name: string } {
+function versionOf(migration: string): { version: string; name: string } {
   const [, version, name] = /^(\d+)_(.+)$/.exec(migration) ?? [undefined, migration, ""];
   return { version: version, name: name };
 }

@@ -5,7 +5,7 @@ import type { SqlSession } from "../../../config/system/sql-session.ts";
 import type { Row } from "./history.ts";
 
 /** Parents before children. */
-export const EXPORTED = ["projects", "phases", "step_progress"] as const;
+const EXPORTED = ["projects", "phases", "step_progress"] as const;
 
 export interface ExportDocument {
   format: "orbis-forge-export";
@@ -23,7 +23,7 @@ export class ImportRefusedError extends Error {
   }
 }
 
-export function hashOfTables(tables: ExportDocument["tables"]): string {
+function hashOfTables(tables: ExportDocument["tables"]): string {
   return createHash("sha256").update(JSON.stringify(tables)).digest("hex");
 }
 

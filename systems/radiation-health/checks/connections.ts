@@ -30,7 +30,7 @@ export const connections = check(
 );
 
 /** What is wrong with a pool that gives nobody a session in several looks; null where it does. */
-export async function exhaustedPool(
+async function exhaustedPool(
   look: () => Promise<{ sessions: { max: number; total: number; idle: number; waiting: number } }>,
 ): Promise<string | null> {
   for (let looked = 1; ; looked += 1) {

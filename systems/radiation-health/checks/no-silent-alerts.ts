@@ -21,7 +21,7 @@ export const noSilentAlerts = check(
   },
 );
 
-export async function silentAlerts(database: Client): Promise<{ silent: number; unsent: number; alerts: number }> {
+async function silentAlerts(database: Client): Promise<{ silent: number; unsent: number; alerts: number }> {
   const { rows } = await database.query<{ silent: number; unsent: number; alerts: number }>(
     `SELECT (SELECT count(*)::int FROM dose_readings r JOIN radiation_personnel p USING (employee_number) JOIN alert_thresholds t ON t.zone = p.zone
              WHERE r.dose_msv > t.limit_msv AND NOT EXISTS (SELECT FROM alerts a WHERE a.reading_id = r.id)) AS silent,
