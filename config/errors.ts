@@ -77,6 +77,7 @@ export function suggestion(given: string, known: string[]): string {
   return near !== undefined && near.distance <= Math.max(1, Math.floor(given.length / 3)) ? ` (did you mean \`${near.word}\`?)` : "";
 }
 
+/** Levenshtein distance. By hand: every verb and every update would load a library for these lines. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

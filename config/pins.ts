@@ -110,7 +110,7 @@ export function rolloutOf(pins: Pins): string {
   return createHash("sha256").update(canonical(pins)).digest("hex").slice(0, 32);
 }
 
-/** JSON with sorted keys: equal values, equal text. */
+/** JSON with sorted keys: equal values, equal text. By hand: libraries (RFC 8785) sort keys that are numbers otherwise, which would change recorded hashes. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)

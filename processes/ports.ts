@@ -1,4 +1,4 @@
-/** Whether a port is free, and who holds it where it is not. */
+/** Whether a port is free, and who holds it where it is not. By hand: get-port counts a port as taken once it has named it, and knows no holder. */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 

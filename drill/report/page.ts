@@ -1,4 +1,4 @@
-/** The report as one self-contained page: no script, nothing fetched, readable in the dark, on paper and without colours. */
+/** The report as one self-contained page: no script, nothing fetched, readable in the dark, on paper and without colours. By hand: a template library would be loaded for one page. */
 import { drawing } from "./drawing.ts";
 import { earlierTimes, isOverBudget, reasonsToFail, type DrillReport } from "../../state/drill-reports/schema.ts";
 import { html, ofBudget } from "./words.ts";

@@ -1,7 +1,5 @@
 /** Figures in words, and text made harmless for each place it is printed in. */
 
-/** `0.26 s`, `12.4 s`, `2 min 05 s`. */
-
 /** Share of the budget used: `4 %`; null where there is no budget. */
 export function ofBudget(seconds: number, budgetSeconds: number | null): string | null {
   if (budgetSeconds === null) return null;

@@ -1,4 +1,4 @@
-/** Comma-separated values: cells in quotes may hold commas, quotes (doubled) and line breaks. */
+/** Comma-separated values: cells in quotes may hold commas, quotes (doubled) and line breaks. By hand: csv-parse would save nine lines and weighs 1.7 MB. */
 export class CsvError extends Error {
   /** Counted from 1, the heading included. */
   readonly line: number;

@@ -1,4 +1,7 @@
-/** Splits a script into its statements the way psql does, so that a failure can be told by statement and line. */
+/**
+ * Splits a script into its statements the way psql does, so that a failure can be told by statement and line. By hand: a parser of one server's grammar
+ * (libpg-query) splits no script that is wrong, of another version, or of SQLite.
+ */
 
 export interface Statement {
   /** Without surrounding white space and comments before it, and without the semicolon. */
