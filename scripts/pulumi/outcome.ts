@@ -1,5 +1,5 @@
 /** How every verb ends: exit code, one JSON document with `--json`, progress on standard error. */
-import { chalk } from "zx";
+import { styleText } from "node:util";
 import { printable, RefusedError, UsageError } from "../../config/errors.ts";
 
 /** 0 done, 1 failed, 2 wrong usage, 3 refused by policy or safety. */
@@ -23,7 +23,7 @@ export function print(text: string): void {
 /** Of control characters only ends of lines, tabs, and the colours that were put on here: a reason or a name may hold any. */
 export function shown(text: string): string {
   return text.replaceAll(/\u001b\[\d{1,2}m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (found) =>
-    found.length > 1 && colour() !== null ? found : escaped(found),
+    found.length > 1 && atTerminal() ? found : escaped(found),
   );
 }
 
@@ -32,8 +32,13 @@ export function escaped(text: string): string {
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
-export function colour(): typeof chalk | null {
-  return process.stderr.isTTY && process.env["NO_COLOR"] === undefined ? chalk : null;
+/** In colour where a person reads it. */
+export function painted(colour: "red" | "yellow" | "green", text: string): string {
+  return atTerminal() ? styleText(colour, text) : text;
+}
+
+function atTerminal(): boolean {
+  return process.stderr.isTTY && process.env["NO_COLOR"] === undefined;
 }
 
 /** What a refusal lists besides its message. */
@@ -66,7 +71,7 @@ export async function finish<T>(
     const { name } = error as Error;
     const message = printable((error as Error).message);
     if (json === true) process.stdout.write(`${JSON.stringify({ error: { name, message }, ...toldBy(error) }, null, 2)}\n`);
-    else say(colour()?.red(message) ?? message);
+    else say(painted("red", message));
     process.exitCode = exitCodeOf(error);
   }
 }

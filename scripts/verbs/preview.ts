@@ -5,7 +5,7 @@ import { maintenanceLine, previewLines } from "../../rollout/preview-lines.ts";
 import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { rollbackText } from "../pulumi/rollback-pins.ts";
-import { colour, finish, print, type CommonOptions } from "../pulumi/outcome.ts";
+import { painted, finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import { type PreviewOutcome, previewOf } from "../pulumi/preview.ts";
 
 interface Options extends CommonOptions {
@@ -19,14 +19,13 @@ interface Options extends CommonOptions {
 }
 
 export function tellPreview(outcome: PreviewOutcome, print: (line: string) => void): void {
-  const paint = colour();
-  const warn = (line: string): void => print(paint?.yellow(`! ${line}`) ?? `! ${line}`);
-  for (const line of outcome.lines.removed.filter((text) => text.trim() !== "")) print(paint?.red(`- ${line}`) ?? `- ${line}`);
-  for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(paint?.green(`+ ${line}`) ?? `+ ${line}`);
+  const warn = (line: string): void => print(painted("yellow", `! ${line}`));
+  for (const line of outcome.lines.removed.filter((text) => text.trim() !== "")) print(painted("red", `- ${line}`));
+  for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(painted("green", `+ ${line}`));
   if (outcome.unknown !== null)
     warn(`data at risk is unknown, and an update without reach fails before anything stops: ${outcome.unknown}`);
   if (outcome.freeze !== null) warn(showFreeze(outcome.freeze));
-  for (const reason of outcome.refused) print(paint?.red(`refused: ${reason}`) ?? `refused: ${reason}`);
+  for (const reason of outcome.refused) print(painted("red", `refused: ${reason}`));
   if (outcome.settled) print("  nothing to change: this is how the stack was opened last");
   if (outcome.settled && outcome.maintenance.mode !== "off") warn(maintenanceLine(outcome.maintenance));
   for (const line of outcome.drifted) warn(line);

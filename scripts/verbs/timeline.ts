@@ -1,9 +1,8 @@
 /** What a rollout did, for a person: phases against budget, checks, what was kept, what to do next. */
 import type { RolloutOutcome } from "../pulumi/cross.ts";
-import { colour, print } from "../pulumi/outcome.ts";
+import { painted, print } from "../pulumi/outcome.ts";
 
 export function timelineLines(outcome: RolloutOutcome): string[] {
-  const paint = colour();
   if (outcome.unchanged) return [`unchanged: ${outcome.to} is what opened last (rollout ${outcome.epoch}); nothing was stopped`];
   const lines = [
     `${outcome.from ?? "nothing"} → ${outcome.to}${outcome.scope === null ? "" : ` (${outcome.scope})`} in ${outcome.seconds.toFixed(1)} s, run ${outcome.runId}`,
@@ -27,7 +26,7 @@ export function timelineLines(outcome: RolloutOutcome): string[] {
       ...leftOut.map((line) => `  ${line}`),
     );
   }
-  if (outcome.failure !== null) lines.push(paint?.red(outcome.failure) ?? outcome.failure);
+  if (outcome.failure !== null) lines.push(painted("red", outcome.failure));
   return lines;
 }
 

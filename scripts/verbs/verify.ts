@@ -8,7 +8,7 @@ import type { CheckResult } from "../../config/system/check.ts";
 import { checksFor, runChecks } from "../../rollout/verification/checks.ts";
 import { openContext } from "../../rollout/verification/context.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
-import { colour, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
+import { painted, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 
 interface Options extends CommonOptions {
   check?: string[];
@@ -60,9 +60,8 @@ export function addVerify(program: Command): void {
         options.json,
         () => verifyStack(options),
         ({ checks }) => {
-          const paint = colour();
           for (const { name, status, detail } of checks)
-            print(`${status === "failed" ? (paint?.red(status) ?? status) : status}  ${name}: ${detail}\n`);
+            print(`${status === "failed" ? painted("red", status) : status}  ${name}: ${detail}\n`);
         },
         ({ passed }) => passed,
       ),

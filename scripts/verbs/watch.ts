@@ -13,7 +13,7 @@ import { watchesFolder, type WatchRecord } from "../../rollout/verification/watc
 import { nextWatch, watchStates, type WatchState } from "../../rollout/verification/watches-due.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
-import { colour, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
+import { painted, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import type { NextWatch, WatchOutcome } from "../pulumi/answers.ts";
 
 export async function watch(id: string | undefined, options: CommonOptions): Promise<WatchOutcome> {
@@ -131,10 +131,9 @@ function nothingDue({ stack, definition }: OpenStack, { epoch, plan }: Rollout, 
 
 export function tellWatch(outcome: WatchOutcome): void {
   const { watch: id, title, passed, already, polls, of, unhealthy, gaps, reasons, speed, record, next } = outcome;
-  const paint = colour();
   const lines: string[] = [];
   if (id !== null) {
-    const verdict = passed ? `passed${already ? ": already so" : ""}` : (paint?.red("failed") ?? "failed");
+    const verdict = passed ? `passed${already ? ": already so" : ""}` : painted("red", "failed");
     lines.push(`${id} (${title ?? ""}): ${verdict}; ${polls - unhealthy.length} of ${polls} polls healthy, ${of} wanted`);
     for (const reason of reasons) lines.push(`  ${reason}`);
     for (const { from, to, seconds } of gaps) lines.push(`  nobody looked for ${seconds} s, from ${from} to ${to}`);
