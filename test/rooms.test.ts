@@ -124,3 +124,11 @@ test("no files form a circle", () => {
   }
   expect(Object.fromEntries([...left].map(([from, targets]) => [from, [...targets]]))).toEqual({});
 });
+
+test("a file has 300 lines at most, or says in its head why not", () => {
+  const long = globSync("**/*.ts", { cwd: ROOT, exclude: ["node_modules/**", "dist/**", "reports/**", ".backout/**"] }).filter((file) => {
+    const lines = readFileSync(join(ROOT, file), "utf8").trimEnd().split("\n");
+    return lines.length > 300 && !lines.slice(0, 12).some((line) => line.startsWith("// Longer than 300 lines: "));
+  });
+  expect(long).toEqual([]);
+});

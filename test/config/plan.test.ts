@@ -1,3 +1,4 @@
+// Longer than 300 lines: all of a plan's rules are about the same small system.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Pins, parseDataPin } from "../../config/pins.ts";

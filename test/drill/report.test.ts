@@ -1,3 +1,4 @@
+// Longer than 300 lines: one made-up report is read, judged, shown and kept.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// Longer than 300 lines: all of it works on one database and one recorded witness.
 import { execFile } from "node:child_process";
 import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";

@@ -2,6 +2,7 @@
  * SIGKILL of the CLI, of the provider and of PostgreSQL in every phase of a rollback and around every one of its steps, while the drill's witness
  * writes. The phases are taken from the code, the steps from the journal of a real rollback: a new one is covered without a word here.
  */
+// Longer than 300 lines: one stack is restored again and again; the walks know where earlier kills stood.
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JournalEntry } from "../../config/record.ts";

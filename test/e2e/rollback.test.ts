@@ -1,4 +1,5 @@
 /** Rollbacks of every scope, by plain Pulumi and by the verbs, on one stack that goes forward and back again and again. */
+// Longer than 300 lines: one stack goes forward and back through the tests in their order.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

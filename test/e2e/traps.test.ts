@@ -1,4 +1,5 @@
 /** What goes wrong when a rollback is a graph of a declarative engine: each trap its own test, on the real engine. */
+// Longer than 300 lines: one stack goes through the traps in their order.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

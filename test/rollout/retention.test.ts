@@ -1,3 +1,4 @@
+// Longer than 300 lines: all of retention's rules are about the same small catalogue.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

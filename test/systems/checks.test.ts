@@ -1,3 +1,4 @@
+// Longer than 300 lines: every check is planted against on one running system.
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { accessTo } from "../support/access.ts";
 import type { ServerResponse } from "node:http";

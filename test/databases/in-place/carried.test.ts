@@ -1,4 +1,5 @@
 /** What the driver in-place carries, refuses by name and leaves alone: one test per row of its table in docs/data.md. */
+// Longer than 300 lines: one test per row of one table of the documents.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

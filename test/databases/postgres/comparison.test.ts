@@ -1,3 +1,4 @@
+// Longer than 300 lines: each case is a pair of small databases with one helper that compares them.
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type pg from "pg";

@@ -1,4 +1,5 @@
 /** What was exported is what is there afterwards: whatever the live database would do of itself, and in whatever order its rules allow it. */
+// Longer than 300 lines: each case is a schema of its own with one helper that plays it.
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type pg from "pg";
 import { compareDatabases } from "../../../databases/postgres/comparison.ts";

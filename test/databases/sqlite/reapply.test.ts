@@ -1,4 +1,5 @@
 /** Rows of an export put back into an older state of a file: what cannot be is reported, and nothing is half done. */
+// Longer than 300 lines: each case is a schema of its own with one helper that plays it.
 import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** What counts as up, and what an attempt to verify judges: with a real gate, real processes and a real SQLite file. */
+// Longer than 300 lines: one stack goes through the tests in their order.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

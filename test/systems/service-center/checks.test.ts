@@ -1,3 +1,4 @@
+// Longer than 300 lines: every check is planted against on one running system.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
