@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `backout <verb>`: thin; what a verb does lies in verbs/, what it means in the rooms of the domain. */
+/** `backout <verb>`: thin: each verb is a file in verbs/, its logic is in the domain folders. */
 import { readFileSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -33,7 +33,7 @@ function version(): string {
 function addSetup(program: Command): void {
   program
     .command("setup")
-    .description("find or make the Pulumi engine, and prepare this project")
+    .description("find or build the Pulumi engine, and prepare this project")
     .option("--json", "one JSON document on standard output")
     .action(async (options: { json?: boolean }) => {
       const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -46,16 +46,16 @@ function addSetup(program: Command): void {
     });
 }
 
-// Who is read no more, as by `history | head`, or whose terminal is gone, ends what it does: in silence.
+// If the reader of the output is gone (`history | head`, a closed terminal), end silently.
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
   });
 
 const program = new Command("backout")
-  .description("Getting back from a deployment that went wrong: a rollback is a stack update that pins the previous release and its data.")
+  .description("Rolls back a failed deployment: a rollback is a stack update that pins the previous release and its data.")
   .version(version())
-  .showHelpAfterError("(run with --help for what can be given)")
+  .showHelpAfterError("(run with --help for usage)")
   .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by policy or safety.")
   .exitOverride();
 
@@ -79,13 +79,13 @@ for (const add of [
   add(program);
 
 try {
-  // Sub-commands end by an error too, so that every wrong usage has the same exit code.
+  // Sub-commands throw too, so every wrong usage has the same exit code.
   for (const command of program.commands) command.exitOverride();
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  // Who reads documents gets one for this, too; the words are on standard error.
+  // With --json wrong usage is a document too; the message is on standard error.
   if (error.exitCode !== 0 && process.argv.includes("--json"))
     process.stdout.write(`${JSON.stringify({ error: { name: "UsageError", message: error.message.replace(/^error: /, "") } }, null, 2)}\n`);
 }

@@ -1,7 +1,7 @@
 import { cp, readdir, rm } from "node:fs/promises";
 import { join, sep } from "node:path";
 
-// What the compiler does not emit but the package needs beside it: Go module files, SQL, the provider's executable, sample releases.
+// Files that the package needs and the compiler does not emit: Go module files, SQL, the provider's executable, sample releases.
 const rooms = (await readdir("dist", { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 
 for (const room of rooms) {
@@ -12,5 +12,5 @@ for (const room of rooms) {
   }
 }
 
-// `go build` reads go.mod and go.sum; the file that keeps `go mod tidy` stable is of no use in the package.
+// `go build` reads go.mod and go.sum; the package does not need the file that keeps `go mod tidy` stable.
 for (const module of ["cli", "host"]) await rm(join("dist", "scripts", "pulumi", "go", module, "tools.go"), { force: true });

@@ -17,7 +17,7 @@ interface Options extends LongRunOptions {
   seed?: string;
 }
 
-/** How many of a hundred mutations are also asked of the verbs. */
+/** How many of a hundred mutations are also given to the verbs. */
 const VERBS_PER_CENT = 2;
 const MOST_VERBS = 40;
 const UPDATES = 4;
@@ -29,9 +29,9 @@ async function main({ mutations, seed = anySeed(), ...options }: Options): Promi
   const verbs = Math.min(MOST_VERBS, Math.ceil((mutations * VERBS_PER_CENT) / 100));
   const wish = { project, sources, mutations, seed, verbs, updates: Math.min(UPDATES, verbs), deployed: true };
   const { findings, ...result } = await fuzz(wish, engine, say);
-  if (findings.length > 0) say(`seed ${seed}: what was asked lies in ${keep(project, seed, findings)}`);
+  if (findings.length > 0) say(`seed ${seed}: the inputs are in ${keep(project, seed, findings)}`);
   const well = isWell(result);
-  if (!well) say(`again: npm run fuzz -- --mutations ${mutations} --seed ${seed}`);
+  if (!well) say(`to repeat: npm run fuzz -- --mutations ${mutations} --seed ${seed}`);
   const write = (ran: { date: string; commit: string }): void => writeFuzzed(project, { ...ran, seed, ...result });
   endLongRun({ project, result, well, summary: summaryOf(result), write }, options);
 }
@@ -41,10 +41,10 @@ function isWell({ rawErrors, touched }: FuzzResult): boolean {
 }
 
 function summaryOf({ mutations, rawErrors, touched }: FuzzResult): string {
-  return `${mutations} mutations, ${rawErrors} answers that were no clean ones, ${touched} touched something`;
+  return `${mutations} mutations, ${rawErrors} answers not clear, ${touched} changed something`;
 }
 
-/** The inputs, for whoever looks into them. */
+/** Writes the inputs to files, for debugging. */
 function keep(project: string, seed: string, findings: readonly Finding[]): string {
   const folder = join(project, "reports", "fuzz", seed.replaceAll(/[^\w.-]/g, "-"));
   mkdirSync(folder, { recursive: true });
@@ -55,8 +55,10 @@ function keep(project: string, seed: string, findings: readonly Finding[]): stri
 
 await runLong(
   new Command("fuzz")
-    .description("give damaged stack files, names and definitions to the program and the verbs: one clean answer each, nothing touched")
+    .description(
+      "give damaged stack files, names and definitions to the program and the verbs, and expect one clear answer each and no change",
+    )
     .option("--mutations <number>", "how many", positive, 2000)
-    .option("--seed <text>", "makes the same mutations as the run that had it")
+    .option("--seed <text>", "repeat the mutations of the run with this seed")
     .action(main),
 );

@@ -1,4 +1,4 @@
-/** How torture and fuzz end: figures on standard output and, with `--write`, on their page; the exit code says whether all went well. */
+/** How torture and fuzz end: results on standard output and, with `--write`, on their page; the exit code is 0 if all went well. */
 import { CommanderError, type Command } from "commander";
 import { ranNow } from "../drill/reliability.ts";
 import { InterruptedError } from "./verbs/interruption.ts";
@@ -11,12 +11,12 @@ export interface LongRunOptions {
 
 export interface LongRun<T> {
   project: string;
-  /** Its figures. */
+  /** Results. */
   result: T;
   well: boolean;
-  /** The figures in a sentence. */
+  /** The results in one sentence. */
   summary: string;
-  /** Writes them down. @param ran day and commit */
+  /** Writes the results to their page. @param ran day and commit */
   write: (ran: { date: string; commit: string }) => void;
 }
 
@@ -26,10 +26,10 @@ export function endLongRun<T>({ project, result, well, summary, write }: LongRun
   process.exitCode = well ? EXIT.done : EXIT.failed;
 }
 
-/** Runs the program as it is typed. */
+/** Runs the command line. */
 export async function runLong(program: Command): Promise<void> {
   program
-    .option("--write", "write the figures into docs/reliability.md")
+    .option("--write", "write the results into docs/reliability.md")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .exitOverride();
   try {
@@ -40,7 +40,7 @@ export async function runLong(program: Command): Promise<void> {
       say((error as Error).message);
       process.exitCode = exitCodeOf(error);
     }
-    // What was being done may still wait for something that is gone.
+    // The interrupted work may still wait for something that is gone.
     if (error instanceof InterruptedError) process.exit(error.exitCode);
   }
 }

@@ -6,15 +6,15 @@ import { findProject, prepareProject, projectFiles } from "./pulumi/project.ts";
 
 const HELP = `Usage: npm run setup [-- --json]
 
-Makes this machine and this project ready: finds the Pulumi engine or makes it once (a suitable one of the PATH, else the official
-release, else a build with Go), checks its sha256 sums, and makes the project's state folder and passphrase. Run again, it says
-"already so".
+Prepares this machine and this project: finds the Pulumi engine (a suitable one in the PATH), else downloads it (the official
+release), else builds it with Go; checks its sha256 sums; creates the project's state folder and passphrase. Run again, it
+changes nothing.
 
   --json   one JSON document on standard output, progress on standard error
   --help   this text
 
 BACKOUT_ENGINE_CACHE   folder for the engine instead of the user's cache folder
-BACKOUT_ENGINE_SOURCES    which sources to try: path,release,build
+BACKOUT_ENGINE_SOURCES    sources to try: path,release,build
 `;
 
 export interface SetupReport {
@@ -31,8 +31,10 @@ async function setup(): Promise<SetupReport> {
 
 function tell({ engine, project }: SetupReport, took: string): void {
   toStandardError(`Pulumi ${engine.version} (${engine.source}): ${engine.pulumi}`);
-  for (const path of project.made) toStandardError(`Made ${path}`);
-  toStandardError(project.made.length === 0 ? `The project is already so: ${project.folder}` : `The project is ready: ${project.folder}`);
+  for (const path of project.made) toStandardError(`Created ${path}`);
+  toStandardError(
+    project.made.length === 0 ? `Nothing to do, the project is set up: ${project.folder}` : `The project is ready: ${project.folder}`,
+  );
   toStandardError(`Set-up done in ${took}.`);
 }
 

@@ -1,4 +1,4 @@
-/** `npm run torture`: a system is tortured on a stack of its own; see drill/torture/. */
+/** `npm run torture`: kills processes of a system, on a stack of its own; see drill/torture/. */
 import { Command } from "commander";
 import { writeTortured } from "../drill/reliability.ts";
 import { removeLeftovers } from "../drill/remove.ts";
@@ -46,11 +46,11 @@ function summaryOf({ rounds, kills, converged, acknowledged, lost, lockedOut }: 
 
 await runLong(
   new Command("torture")
-    .description("kill whoever works on a system, round after round, and judge by a client that writes all the time")
-    .option("--system <name>", "system; the project's default one unless given")
+    .description("kill processes that work on a system, round after round, while a client writes, and check that no write is lost")
+    .option("--system <name>", "system (default: the project's)")
     .option("--rounds <number>", "how many rounds", positive, 10)
-    .option("--minutes <number>", "begin no round after so many minutes", positive)
-    .option("--seed <text>", "makes the same choices as the run that had it")
-    .option("--keep", "leave the stack standing, also where all went well")
+    .option("--minutes <number>", "start no round after this many minutes", positive)
+    .option("--seed <text>", "repeat the choices of the run with this seed")
+    .option("--keep", "keep the stack, also after success")
     .action(main),
 );

@@ -1,9 +1,10 @@
-/** How a rollback ended, computed from its figures. Pure. */
+/** Completion status of a rollback, computed from its metrics. Pure. */
 import type { Completion, CompletionStatus, CompletionTarget, MeasuredTarget } from "../config/system/completion.ts";
 
 /**
- * FAILED where users are not served. SUCCESS where every target is known to be met. PARTIAL SUCCESS otherwise: a figure nobody took is no success.
- * @param metrics figures by metric; one that is missing was not measured.
+ * FAILED if users are not served. SUCCESS if every target was measured and met. PARTIAL SUCCESS otherwise: a metric without a measurement
+ * is no success.
+ * @param metrics values by metric; a missing one was not measured.
  */
 export function completionOf(restored: boolean, targets: readonly CompletionTarget[], metrics: Record<string, number | null>): Completion {
   const measured = targets.map((target) => measure(target, metrics[target.metric] ?? null));

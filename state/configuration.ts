@@ -1,4 +1,4 @@
-/** The configuration services ran with, kept as a file before it changes: the way back to what no ledger has. */
+/** The configuration that services ran with, saved as a file before it changes: no ledger has it. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { canonical, type Pins } from "../config/pins.ts";
@@ -11,12 +11,12 @@ export interface KeptConfiguration {
   sha256: Record<string, string>;
 }
 
-/** Where a run keeps the configuration it found. */
+/** Path where a run saves the configuration that it found. */
 export function currentConfigurationFile(site: Pick<Site, "home">, runId: string): string {
   return join(site.home, "records", runId, "configuration.current.json");
 }
 
-/** Writes configuration and hash of every service; the same pins give the same file. Secrets are referred to in it, never held. */
+/** Writes configuration and hash of every service; the same pins give the same file. It holds references to secrets, never their values. */
 export function keepConfiguration(path: string, pins: Pins): KeptConfiguration {
   const services = Object.fromEntries(
     Object.entries(pins.services).map(([service, { release, config }]) => [
@@ -28,7 +28,7 @@ export function keepConfiguration(path: string, pins: Pins): KeptConfiguration {
   return { path, sha256: Object.fromEntries(Object.entries(services).map(([service, { sha256 }]) => [service, sha256])) };
 }
 
-/** Whether any service would run with another configuration. */
+/** Whether the configuration of any service changes. */
 export function configurationChanges(from: Pins, to: Pins): boolean {
   return Object.entries(to.services).some(([service, { config }]) => canonical(from.services[service]?.config ?? {}) !== canonical(config));
 }

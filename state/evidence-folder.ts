@@ -1,4 +1,4 @@
-/** The folder in which the evidence of one run lies, and its manifest: every file with size and sha256. */
+/** The folder with the evidence of one run, and its manifest: every file with size and sha256. */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, copyFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -13,7 +13,7 @@ export interface ManifestEntry {
   sha256: string;
 }
 
-/** What was to be captured and what became of it. */
+/** What should be captured, and the result. */
 export interface CaptureNote {
   id: string;
   title: string;
@@ -36,7 +36,7 @@ export function evidenceFolder(home: string, runId: string): string {
   return join(home, "records", runId);
 }
 
-/** Files of a folder and its subfolders, by relative path, in order; the manifest itself is none of them. */
+/** Files of a folder and its subfolders, by relative path, in order, without the manifest. */
 export function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -64,25 +64,25 @@ export async function writeManifest(folder: string, manifest: Omit<Manifest, "fi
   return whole;
 }
 
-/** Files that are not as the manifest says: changed, gone, or not in it. */
+/** Files that differ from the manifest: changed, missing, or not in it. */
 export async function manifestDifferences(folder: string): Promise<string[]> {
   const { files } = JSON.parse(readFileSync(join(folder, MANIFEST), "utf8")) as Manifest;
   const there = filesIn(folder);
   const wrong = there.filter((file) => !files.some((entry) => entry.file === file)).map((file) => `${file} is not in the manifest`);
   for (const { file, sha256 } of files) {
-    if (!there.includes(file)) wrong.push(`${file} is gone`);
+    if (!there.includes(file)) wrong.push(`${file} is missing`);
     else if ((await hashOfFile(join(folder, file))) !== sha256) wrong.push(`${file} was changed`);
   }
   return wrong;
 }
 
-/** The same files once more below another name; links where the file system has them, so that a large backup takes no space twice. */
+/** A second copy of the files under another name; hard links where the file system has them, so a large backup uses its space once. */
 export function archiveTo(folder: string, target: string): void {
   rmSync(target, { recursive: true, force: true });
   for (const file of [...filesIn(folder), MANIFEST]) linkInto(join(folder, file), join(target, file));
 }
 
-/** Already there: left as it is. */
+/** Leaves an existing file as it is. */
 export function linkInto(file: string, to: string): void {
   if (existsSync(to)) return;
   mkdirSync(dirname(to), { recursive: true, mode: 0o700 });

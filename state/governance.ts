@@ -1,6 +1,6 @@
 /**
- * The governance log: JSON Lines, each line chained to the one before by its hash, so that a change or a gap is seen. How far it went when it was
- * last written to is kept apart from it, in the state, so that lines missing at its end are seen, too.
+ * The audit log: JSON Lines, each line chained to the one before by its hash, so a change or a gap is detected. The state keeps its length
+ * after the last write, so lines missing at its end are detected too.
  */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ export interface GovernanceEntry {
   event: string;
 }
 
-/** Appends one entry; the same run, epoch and event a second time is not written again. Returns the line's hash. */
+/** Appends one entry; a second entry of the same run, epoch and event is not written. Returns the line's hash. */
 export function appendGovernance(file: string, entry: GovernanceEntry): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const text = textOf(file);
@@ -26,7 +26,7 @@ export function appendGovernance(file: string, entry: GovernanceEntry): string {
   return hash;
 }
 
-/** How far a log goes: number of its lines, and hash of the last. */
+/** Length of a log: number of lines, and hash of the last one. */
 export interface ChainHead {
   lines: number;
   hash: string;
@@ -38,8 +38,8 @@ export function chainHead(file: string): ChainHead {
 }
 
 /**
- * What is wrong with a log, one sentence each; empty where nothing is.
- * @param head how far it went when it was last written to; null where nobody knows. It may have gone on since.
+ * Problems of a log, one sentence each; empty: none.
+ * @param head its length after the last recorded write; null: unknown. It may be longer now.
  */
 export function chainProblems(file: string, head: ChainHead | null): string[] {
   const lines = linesOf(textOf(file));
@@ -47,7 +47,7 @@ export function chainProblems(file: string, head: ChainHead | null): string[] {
   if (head === null || head.lines === 0) return problems;
   if (lines.length < head.lines) return [...problems, `it has ${lines.length} lines and had ${head.lines}: lines at its end are missing`];
   const there = lines[head.lines - 1]!.hash === head.hash;
-  return there || problems.length > 0 ? problems : [`line ${head.lines} is another than the one that was written`];
+  return there || problems.length > 0 ? problems : [`line ${head.lines} differs from the one that was written`];
 }
 
 /** Line numbers (from 1) at which the chain is broken. */
@@ -66,7 +66,7 @@ function textOf(file: string): string {
 
 interface Line {
   hash: string;
-  /** Null where a kill cut the line off: the next one is chained to what is left of it. */
+  /** Null if a kill cut the line off: the next one is chained to the rest of it. */
   body: (GovernanceEntry & { previous: string }) | null;
 }
 

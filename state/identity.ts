@@ -1,6 +1,6 @@
 /**
- * Whose a state is. A stack is known by an id, made once and kept in its home, in its record beside the data and in the engine's state:
- * names of stacks and folders change, and a second clone has the same ones. A record that is another stack's is not touched.
+ * Which stack a state belongs to. A stack has an id, created once and kept in its home, in its state beside the data and in Pulumi's state:
+ * names of stacks and folders change, and a second clone has the same ones. The state of another stack is never changed.
  */
 import { RefusedError } from "../config/errors.ts";
 import { randomUUID } from "node:crypto";
@@ -14,7 +14,7 @@ import type { StateStore } from "../config/record.ts";
 export interface Identity {
   id: string;
   stack: string;
-  /** Under which its home and roles are kept. */
+  /** Name of its home and roles. */
   name: string;
   system: string;
   project: string;
@@ -24,14 +24,14 @@ export interface Identity {
   since: string;
 }
 
-/** In the record. After `destroy` it is nobody's until the next deployment. */
+/** In the state. After `destroy` the state belongs to no stack until the next deployment. */
 export interface Claim extends Identity {
   releasedAt?: string;
 }
 
 const KEY = "stack";
 
-/** The record beside the data is not this stack's, or this folder is not where the stack lives. Nothing was touched. */
+/** The state beside the data belongs to another stack, or this folder is not the stack's home. Nothing was changed. */
 export class ForeignStackError extends RefusedError {
   readonly owner: Identity;
   constructor(message: string, owner: Identity) {
@@ -44,23 +44,23 @@ export class ForeignStackError extends RefusedError {
 function foreign(site: Site, owner: Identity): ForeignStackError {
   const name = owner.name === nameOf(site) ? "" : ` and backout:keptAs: ${owner.name}`;
   return new ForeignStackError(
-    `the databases of ${site.stack} belong to stack "${owner.stack}" of ${owner.project} on ${owner.host}, since ${owner.since}: nothing was touched. ` +
-      `Work there; or, where that one is gone, end its services, set backout:takeOver: ${owner.id}${name} here, and run again`,
+    `the databases of ${site.stack} belong to stack "${owner.stack}" of ${owner.project} on ${owner.host}, since ${owner.since}: nothing was changed. ` +
+      `Work there; or, if that stack is gone, end its services, set backout:takeOver: ${owner.id}${name} here, and run the command again`,
     owner,
   );
 }
 
 function renamed(site: Site, owner: Identity): ForeignStackError {
   return new ForeignStackError(
-    `stack "${site.stack}" is kept under the name "${owner.name}" (its roles, and its home ${owner.home}): nothing was touched. Set backout:keptAs: ${owner.name} in its file, and run again`,
+    `stack "${site.stack}" has its roles and its home ${owner.home} under the name "${owner.name}": nothing was changed. Set backout:keptAs: ${owner.name} in its stack file, and run the command again`,
     owner,
   );
 }
 
 function copied(site: Site, owner: Identity): ForeignStackError {
   return new ForeignStackError(
-    `${site.home} is a copy of ${owner.home}, where stack "${owner.stack}" has its gate and services: nothing was touched. ` +
-      `Work there, or move that folder away; or, to make a stack of its own from the copy, give it ports of its own, set backout:takeOver: ${owner.id} here, and run again`,
+    `${site.home} is a copy of ${owner.home}, where stack "${owner.stack}" has its gate and services: nothing was changed. ` +
+      `Work there, or move that folder away; or, to use the copy as a separate stack, give it other ports, set backout:takeOver: ${owner.id} here, and run the command again`,
     owner,
   );
 }
@@ -71,14 +71,14 @@ function identityFile(home: string): string {
   return join(home, "stack.json");
 }
 
-/** The id that the stack's home knows; null where it knows none. */
+/** The id in the stack's home; null: none. */
 export function identityAt(home: string): Identity | null {
   return existsSync(identityFile(home)) ? (JSON.parse(readFileSync(identityFile(home), "utf8")) as Identity) : null;
 }
 
 const remembered = new Map<string, string>();
 
-/** The id that the engine's state knows, for a machine whose home does not. */
+/** The id in Pulumi's state, for a machine whose home has none. */
 export function rememberId(home: string, id: string): void {
   remembered.set(home, id);
 }
@@ -87,12 +87,12 @@ function idsOf(site: Site): (string | undefined)[] {
   return [identityAt(site.home)?.id, remembered.get(site.home)];
 }
 
-/** Whether what carries this id is the stack's: its own, or one that it was told to take over. */
+/** Whether this id is the stack's own, or one that it may take over (`takeOver`). */
 export function isOwnId(site: Site, id: string): boolean {
   return idsOf(site).includes(id) || site.takeOver === id;
 }
 
-/** Makes the stack's id where it has none, and keeps where it lives now. */
+/** Creates the stack's id if it has none, and records its home. */
 export function ownIdentity(site: Site): Identity {
   const before = identityAt(site.home);
   const taken = isCopy(site, before) && site.takeOver === before?.id;
@@ -115,7 +115,7 @@ function realHome(home: string): string {
   return realpathSync(home);
 }
 
-/** Whether the home that is written in this one's file is another folder that is there, too. */
+/** Whether the home recorded in this home's file is another folder that also exists. */
 function isCopy(site: Site, known: Identity | null): boolean {
   if (known === null || known.home === site.home || identityAt(known.home)?.id !== known.id) return false;
   const [here, there] = [statSync(site.home), statSync(known.home)];
@@ -123,7 +123,7 @@ function isCopy(site: Site, known: Identity | null): boolean {
 }
 
 /**
- * Whether the stack lives here. @param before where it lived when it was last deployed, as the engine's state knows
+ * Requires that this is the stack's home. @param before its home at the last deployment, from Pulumi's state
  * @throws ForeignStackError
  */
 export function requireHome(site: Site, before?: Site): void {
@@ -135,8 +135,8 @@ export function requireHome(site: Site, before?: Site): void {
 }
 
 /**
- * A stack without a home where the project keeps one of a stack that has no file any more: it was renamed.
- * @param declared names of the stacks that have a file
+ * Finds a renamed stack: it has no home, and the project has the home of a stack without a stack file.
+ * @param declared names of the stacks with a stack file
  * @throws ForeignStackError
  */
 export function requireNotRenamed(site: Site, declared: readonly string[]): void {
@@ -149,7 +149,7 @@ export function requireNotRenamed(site: Site, declared: readonly string[]): void
   }
 }
 
-/** @throws ForeignStackError where the record is another stack's, or kept under another name */
+/** @throws ForeignStackError if the state belongs to another stack, or to this one under another name */
 export async function requireOwn(state: StateStore, site: Site): Promise<void> {
   const claim = await state.kept<Claim>(KEY);
   if (claim === null || claim.releasedAt !== undefined) return;
@@ -158,7 +158,7 @@ export async function requireOwn(state: StateStore, site: Site): Promise<void> {
 }
 
 /**
- * Writes whose the record is; called with its lock held. @returns whether it was another stack's before, which was said to be taken over
+ * Records the owner of the state; called with its lock held. @returns whether it belonged to another stack before, named by `takeOver`
  * @throws ForeignStackError
  */
 export async function claimRecord(state: StateStore, site: Site): Promise<boolean> {
@@ -171,7 +171,7 @@ export async function claimRecord(state: StateStore, site: Site): Promise<boolea
   return claim !== null && claim.releasedAt === undefined && claim.id !== now.id;
 }
 
-/** What was destroyed is nobody's: the next deployment, from wherever, makes it its own. */
+/** After `destroy` the state belongs to no stack: the next deployment, from any project, becomes its owner. */
 export async function releaseRecord(state: StateStore): Promise<void> {
   const claim = await state.kept<Claim>(KEY);
   if (claim !== null) await state.keep(KEY, { ...claim, releasedAt: new Date().toISOString() });

@@ -1,29 +1,29 @@
 /**
- * What a verb is about to do, kept beside the data before it writes a pin: the stack file alone cannot say whose pins it holds. Read again by the
- * next verb, which goes on with it; and by `undo`, for what is no pin of a rollout.
+ * What a verb is about to do, recorded beside the data before it writes a pin: the stack file alone does not say which verb wrote its pins.
+ * The next verb reads it and resumes; `undo` reads it for keys that are no pins.
  */
 import type { PinEdit } from "../config/edit.ts";
 import type { StateStore } from "../config/record.ts";
 
 export interface Intent {
   verb: "deploy" | "rollback" | "undo" | "constraint" | "recover";
-  /** What was asked for, as text: the same words, the same goal. */
+  /** The request as text: same words, same goal. */
   goal: string;
-  /** What follows `backout`, to be typed again. */
+  /** The words after `backout`, to type again. */
   command: string;
   runId: string;
   reason: string | null;
-  /** Hash of the pins it leads to. */
+  /** Hash of the pins that it leads to. */
   rollout: string;
-  /** Epoch of the last rollout when it was kept; 0 where there was none. */
+  /** Epoch of the last rollout when it was recorded; 0: none. */
   after: number;
-  /** Each of a whole key. */
+  /** Edits of whole keys. */
   edits: PinEdit[];
-  /** What the stack file said of these keys before, and of freeze, blocked releases, and the like; null where it said nothing. */
+  /** Former values of these keys, and of freeze, blocked releases and the like; null: absent. */
   before: Record<string, unknown>;
-  /** Hash of the pins it asked for before. */
+  /** Hash of the pins in the stack file before. */
   was?: string;
-  /** Of `deploy`: it goes back, because its release failed like this. */
+  /** For `deploy`: why its release failed, so that it rolls back. */
   failed?: string;
 }
 
@@ -33,7 +33,7 @@ export async function keptIntent(state: StateStore): Promise<Intent | null> {
   return state.kept<Intent>(KEY);
 }
 
-/** @param intent null: there is none any more. */
+/** @param intent null removes it. */
 export async function keepIntent(state: StateStore, intent: Intent | null): Promise<void> {
   if (intent === null) await state.forget(KEY);
   else await state.keep(KEY, intent);

@@ -1,4 +1,4 @@
-/** `backout action`: a step that is only taken when a rollback has proved good, confirmed by its own name, and once. */
+/** `backout action`: a step that runs once, after a rollback has proved good, confirmed by its name. */
 import { hostname } from "node:os";
 import type { Command } from "commander";
 import { openState } from "../../databases/open-state.ts";
@@ -23,9 +23,9 @@ export interface ActionListed {
   id: string;
   title: string;
   why: string;
-  /** How it is done, as it is typed here. */
+  /** The command that runs it, as typed here. */
   how: string;
-  /** Why it may not be done now; empty: it may. */
+  /** Why it may not run now; empty: it may. */
   refused: string[];
 }
 
@@ -33,11 +33,11 @@ export interface ActionOutcome extends Omit<ActionDone, "kept"> {
   stack: string;
   action: string;
   runId: string;
-  /** What was kept before it went. */
+  /** Rows that were exported before they were removed. */
   kept: { table: string; path: string; sha256: string; rows: number }[];
 }
 
-/** What there is, and what may be done now. */
+/** The system's actions, and which may run now. */
 async function listActions(options: CommonOptions): Promise<{ stack: string; actions: ActionListed[] }> {
   const stack = await openStack(stackFile(options.stack));
   const facts = await factsOf(stack);
@@ -51,15 +51,14 @@ async function listActions(options: CommonOptions): Promise<{ stack: string; act
   return { stack: stack.stack, actions };
 }
 
-/** How long a run of somebody else on the same system is waited for. Milliseconds. */
+/** How long to wait for another run on the same system. Milliseconds. */
 const LOCK_WAIT_MS = 5_000;
 
 async function action(id: string, options: Options): Promise<ActionOutcome> {
   const before = await openStack(stackFile(options.stack));
   const known = Object.keys(before.definition.actions ?? {});
   if (!known.includes(id)) throw new UsageError(`action "${id}" is not one of ${known.join(", ") || "none"}${suggestion(id, known)}`);
-  if (options.confirm !== id)
-    throw new UsageError(`"${id}" takes something away: confirm it by its name with --confirm ${id}; nothing was changed`);
+  if (options.confirm !== id) throw new UsageError(`"${id}" removes data or objects: confirm it with --confirm ${id}; nothing was changed`);
   const runId = newRunId("action");
   return withStackLock(before.site, `action ${id}`, runId, async () => {
     const stack = await openStack(stackFile(options.stack));
@@ -109,26 +108,26 @@ async function note(
 }
 
 function tell({ action: id, alreadySo, detail, kept }: ActionOutcome): void {
-  const lines = [`${id}: ${alreadySo ? `already so: ${detail}` : detail}`];
-  for (const { table, rows, path } of kept) lines.push(`  kept ${rows} rows of ${table}: ${path}`);
+  const lines = [`${id}: ${alreadySo ? `unchanged: ${detail}` : detail}`];
+  for (const { table, rows, path } of kept) lines.push(`  exported ${rows} rows of ${table}: ${path}`);
   print(`${lines.join("\n")}\n`);
 }
 
 function tellList({ actions }: { actions: ActionListed[] }): void {
-  if (actions.length === 0) print("the system has no such steps\n");
+  if (actions.length === 0) print("the system has no actions\n");
   for (const { id, title, why, how, refused } of actions) {
     print(`${id}: ${title}\n  ${why}\n`);
-    if (refused.length === 0) print(`  may be done now: ${how}\n`);
-    for (const reason of refused) print(`  not now: ${reason}\n`);
+    if (refused.length === 0) print(`  may run now: ${how}\n`);
+    for (const reason of refused) print(`  may not run now: ${reason}\n`);
   }
 }
 
 export function addAction(program: Command): void {
   program
     .command("action [id]")
-    .description("do a step that is only taken when a rollback has proved good, once; without a name: list them")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--confirm <id>", "the action's name once more: it takes something away")
+    .description("run an action, a step that waits until a rollback has proved good; without an id: list the actions")
+    .option("-s, --stack <name>", "stack (default: the only one)")
+    .option("--confirm <id>", "the action's id again: it removes data or objects")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (id: string | undefined, options: Options) =>
       id === undefined ? finish(options.json, () => listActions(options), tellList) : finish(options.json, () => action(id, options), tell),

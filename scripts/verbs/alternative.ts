@@ -1,6 +1,6 @@
 /**
- * Another way to finish a rollback that failed. Its pins stand already and its snapshot is untouched: what changes is where the services run,
- * or, in the worst case, everything around the data.
+ * Another way to finish a rollback that failed. Its pins are declared already and its snapshot is unchanged; what changes is where the
+ * services run or, in the worst case, everything around the data.
  */
 import { prepareAll, stopAllAt } from "../../workloads/index.ts";
 import { inspect, unfinished } from "../../rollout/inspect.ts";
@@ -15,7 +15,7 @@ import { say } from "../pulumi/outcome.ts";
 import { tellPreview } from "./preview.ts";
 import { previewOf } from "../pulumi/preview.ts";
 
-/** Commands by which a rollback that failed can be finished otherwise, in the order in which they are declared. Pure. */
+/** Commands that finish a rollback that failed in another way, in the order of declaration. Pure. */
 export function otherWays({ config, stack, project }: Pick<OpenStack, "config" | "stack" | "project">, tried?: string): string[] {
   const left = Object.entries(config.alternatives).slice(Object.keys(config.alternatives).indexOf(tried ?? "") + 1);
   return left.map(
@@ -32,7 +32,7 @@ export function alternativeEdits({ target, ports }: Alternative): PinEdit[] {
   ];
 }
 
-/** @throws UsageError for a name that is not declared, RefusedError where nothing has failed */
+/** @throws UsageError for a name that is not declared, RefusedError if no rollout has failed */
 export async function takeAlternative(
   before: OpenStack,
   name: string,
@@ -50,7 +50,7 @@ export async function takeAlternative(
     );
   const facts = await inspect(before.site, before.definition);
   if (facts.reach.kind === "reached" && !unfinished(facts.last))
-    throw new RefusedError("the last rollout has opened, so nothing failed that an alternative would finish; nothing was changed");
+    throw new RefusedError("the last rollout has opened: there is no failed rollback to finish; nothing was changed");
   if (facts.last?.failure != null) say(`failed before: ${facts.last.failure}`);
   say(`alternative ${name}${alternative.title === undefined ? "" : `: ${alternative.title}`}`);
   if (alternative.fresh !== undefined) return freshEnvironment(before, name, alternative, facts, runId, reason, confirm);
@@ -60,13 +60,13 @@ export async function takeAlternative(
   tellPreview(preview, say);
   requireAllowed(preview);
   await confirm();
-  // Fetched while what runs still runs.
+  // Images are fetched before anything stops.
   await prepareAll(after.site, after.definition, after.pins).catch((error: Error) => {
     throw new RefusedError(`refused, nothing was changed:\n${error.message}`);
   });
-  // What the failed attempt has half started would run in two places.
+  // Services that the failed attempt started would run twice.
   for (const { service, reason } of await stopAllAt(before.site, before.definition))
-    say(`${service} may still run on ${before.site.target}, which could not stop it: ${reason}`);
+    say(`${service} may still run on ${before.site.target}: stopping it failed: ${reason}`);
   const outcome = await cross(before, text, { runId, reason });
   return { outcome, preview, stack: after };
 }

@@ -1,4 +1,4 @@
-/** How a verb brings a stack to changed pins: told what would happen, refused where it cannot be, asked, carried out. */
+/** How a verb brings a stack to changed pins: preview, refusal if it is impossible, question, update. */
 import { createInterface } from "node:readline";
 import type { Intent } from "../../state/intent.ts";
 import { changedPins } from "../../config/edit.ts";
@@ -12,12 +12,12 @@ import { escaped, say } from "../pulumi/outcome.ts";
 import { tellPreview } from "./preview.ts";
 import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
 
-/** What an update to these pins would do, told. @throws RefusedError where it would be refused, or nobody can know */
+/** Shows what an update to these pins would do. @throws RefusedError if it would be refused, or if that is unknown */
 export async function previewPins(before: OpenStack, text: string, exact = false): Promise<{ after: OpenStack; preview: PreviewOutcome }> {
   const after = await openStack(before, text);
   const preview = await previewOf(before, after, exact);
   tellPreview(preview, say);
-  if (preview.unknown !== null) throw new RefusedError(`the database cannot be reached, nothing was changed: ${preview.unknown}`);
+  if (preview.unknown !== null) throw new RefusedError(`the database is unreachable, nothing was changed: ${preview.unknown}`);
   requireAllowed(preview);
   return { after, preview };
 }
@@ -27,15 +27,15 @@ export function requireAllowed({ refused }: PreviewOutcome): void {
   if (refused.length > 0) throw new RefusedError(`refused, nothing was changed:\n${refused.join("\n")}`);
 }
 
-/** Without a terminal nobody can be asked: `--yes` must say so. */
+/** Asks on the terminal; without one, `--yes` is required. */
 export async function confirm(yes: boolean | undefined, stack: string): Promise<void> {
   if (yes === true) return;
-  if (!process.stdin.isTTY) throw new UsageError("there is no terminal to ask on: repeat with --yes; nothing was changed");
+  if (!process.stdin.isTTY) throw new UsageError("no terminal to ask on: run again with --yes; nothing was changed");
   const answer = await ask(`Do this to ${stack}? Type yes: `);
   if (!/^y(?:es)?$/i.test(answer.trim())) throw new RefusedError("not confirmed; nothing was changed");
 }
 
-/** On standard error, so that standard output stays the verb's. Ctrl-C and Ctrl-D are an answer, too: nothing. */
+/** Asks on standard error; standard output belongs to the verb. Ctrl-C and Ctrl-D are an empty answer. */
 function ask(text: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   return new Promise<string>((resolve) => {
@@ -54,28 +54,28 @@ function ask(text: string): Promise<string> {
 
 export interface CarriedOut {
   before: OpenStack;
-  /** As it is to be. */
+  /** The stack as it should be. */
   after: OpenStack;
   preview: PreviewOutcome;
   standing: Standing;
   runId: string;
   reason: string | null;
-  /** Whether asking is left out. */
+  /** Do not ask. */
   yes: boolean | undefined;
-  /** What was asked for, for whoever comes after an interruption. */
+  /** The request, for the next command after an interruption. */
   asked: Asked;
 }
 
 export interface Asked extends Pick<Intent, "verb" | "goal" | "failed"> {
-  /** What follows `backout`, without `--stack`. */
+  /** The words after `backout`, without `--stack`. */
   words: string;
 }
 
-/** Asks, then brings the stack there. @throws RefusedError where the update was refused before it changed anything */
+/** Asks, then updates the stack. @throws RefusedError if the update was refused before it changed anything */
 export async function carryOut({ before, after, preview, standing, runId, reason, yes, asked }: CarriedOut): Promise<RolloutOutcome> {
   const done = standing.pending === null && preview.settled && preview.drifted.length === 0;
   if (done && before.text === after.text) return unchanged(before, runId);
-  // Of what is gone on with the words of before stand.
+  // A resumed rollout keeps its recorded words.
   const intent = goesOnWith(standing, after) ? {} : { intent: intentOf(before, after, asked, { runId, reason, standing }) };
   await confirm(yes, before.stack);
   const outcome = await cross(before, after.text, { runId, reason, ...intent });
@@ -83,10 +83,10 @@ export async function carryOut({ before, after, preview, standing, runId, reason
   return outcome;
 }
 
-/** Keys that a verb may set and no rollout records. */
+/** Keys that a verb may set and that no rollout records. */
 export const BESIDE_PINS = ["freeze", "blocked", "newWrites", "violations", "scope"];
 
-/** What is given up for it was never open: before it stood what stood before that. */
+/** A rollout given up for this one never opened: the values before it count as the previous ones. */
 export function intentOf(
   before: OpenStack,
   after: OpenStack,
@@ -110,12 +110,12 @@ export function intentOf(
   };
 }
 
-/** Incident and reason as the record has them: one line that can be printed, or null. */
+/** Incident and reason as recorded: one printable line, or null. */
 export function reasonOf({ incident, reason }: { incident?: string; reason?: string }): string | null {
   return escaped([incident, reason].filter((text) => text !== undefined).join(": ")) || null;
 }
 
-/** A word as a shell takes it for one. */
+/** A word, quoted for a shell if necessary. */
 export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

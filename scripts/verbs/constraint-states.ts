@@ -1,4 +1,4 @@
-/** What is declared of each constraint and what is, with what stands in the way of its recovery. Touches nothing. */
+/** Declared and actual state of each constraint, with the rows that prevent its recovery. Changes nothing. */
 import { constraintOrder } from "../../config/constraint-plan.ts";
 import { knownDefinition } from "../../rollout/constraint-record.ts";
 import { statesNow } from "../../databases/postgres/constraint-states.ts";
@@ -16,27 +16,27 @@ export interface ConstraintRow {
   risk: ConstraintRisk;
   priority: number;
   declared: ConstraintState;
-  /** What the catalogue says; null: the database cannot be reached. */
+  /** State in the system catalog; null: the database is unreachable. */
   found: ConstraintState | null;
   definition: string | null;
   /** The system's own record offers it for recovery. */
   offered: boolean;
 }
 
-/** @throws RefusedError where the system has none. */
+/** @throws RefusedError if the system has no constraints. */
 export function requireConstraints({ definition }: OpenStack): NonNullable<OpenStack["definition"]["constraints"]> {
   if (definition.constraints === undefined) throw new RefusedError(`${definition.name} declares no constraints`);
   return definition.constraints;
 }
 
-/** @throws UsageError naming what there is. */
+/** @throws UsageError naming the known ones. */
 export function requireKnown(stack: OpenStack, names: readonly string[]): void {
   const known = Object.keys(requireConstraints(stack));
   for (const name of names)
     if (!known.includes(name)) throw new UsageError(`constraint "${name}" is not one of ${known.join(", ")}${suggestion(name, known)}`);
 }
 
-/** In the order in which they would be dropped. */
+/** In drop order. */
 export async function constraintRows(stack: OpenStack): Promise<ConstraintRow[]> {
   const constraints = requireConstraints(stack);
   const { site, definition, pins } = stack;
@@ -89,7 +89,7 @@ export interface Readiness {
   assessments: { title: string; passed: boolean; rows: { name: string; result: string; detail: string }[] }[];
 }
 
-/** What is to be known before constraints are brought back: which rows stand in the way, and how sound the data is. */
+/** Assessment before constraints are restored: rows that violate them, and the integrity of the data. */
 export async function readiness(stack: OpenStack, names: readonly string[]): Promise<Readiness> {
   const constraints = requireConstraints(stack);
   const { site, definition, pins } = stack;
@@ -104,7 +104,7 @@ export async function readiness(stack: OpenStack, names: readonly string[]): Pro
       const saved = await knownDefinition(state, name, constraint, pins.definitions?.[name]);
       const looked =
         saved === null
-          ? { violations: null, problem: "its definition is not known" }
+          ? { violations: null, problem: "its definition is unknown" }
           : await withSession(endpointOf(site), liveName(site, database), async (client) => ({
               violations: await findViolations(
                 client,

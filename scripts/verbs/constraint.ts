@@ -1,4 +1,4 @@
-/** `backout constraint`: list constraints, or pin them dropped or enforced and bring the stack there by `pulumi up`. */
+/** `backout constraint`: list constraints, or pin them as dropped or enforced and run `pulumi up`. */
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { constraintEdits } from "../../config/constraints.ts";
@@ -58,7 +58,7 @@ async function pinConstraints(
   });
 }
 
-/** What asks for the same once more. */
+/** The words that request the same again. */
 export function constraintWords(
   action: "drop" | "enforce",
   names: readonly string[],
@@ -76,8 +76,12 @@ export function constraintWords(
 function tellRows({ constraints }: { constraints: ConstraintRow[] }): void {
   for (const { name, table, risk, priority, declared, found, offered } of constraints) {
     const state =
-      found === null ? `declared ${declared}, not seen` : found === declared ? found : `${found}, declared ${declared}: DRIFTED`;
-    print(`${String(priority)}  ${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "; recovery is offered" : ""}\n`);
+      found === null
+        ? `declared ${declared}, actual state unknown`
+        : found === declared
+          ? found
+          : `${found}, declared ${declared}: DRIFTED`;
+    print(`${String(priority)}  ${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "; ready for recovery" : ""}\n`);
   }
 }
 
@@ -85,8 +89,8 @@ export function addConstraint(program: Command): void {
   const constraint = program.command("constraint").description("list constraints; drop or enforce them as pins of the stack");
   constraint
     .command("list", { isDefault: true })
-    .description("what is declared of each and what is, in the order in which they would be dropped")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .description("declared and actual state of each constraint, in drop order")
+    .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--json", "one JSON document on standard output")
     .action(async (options: CommonOptions) => finish(options.json, () => listConstraints(options), tellRows));
   for (const action of ["drop", "enforce"] as const) {
@@ -94,13 +98,13 @@ export function addConstraint(program: Command): void {
       .command(`${action} <name...>`)
       .description(
         action === "drop"
-          ? "stop production, keep the definitions, drop these one by one; HIGH risk only after a snapshot"
-          : "bring these back, lowest risk first, stopping at the first that the data violates",
+          ? "stop production, save the definitions, drop these one by one; those of HIGH risk only after a snapshot"
+          : "enforce these again, lowest risk first; stop at the first that the data violates",
       )
-      .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+      .option("-s, --stack <name>", "stack (default: the only one)")
       .option("--incident <id>", "incident, for the record")
       .option("--reason <text>", "reason, for the record")
-      .option("--anew", "give up what is unfinished")
+      .option("--anew", "give up an unfinished rollout")
       .option("-y, --yes", "do not ask")
       .option("--json", "one JSON document on standard output, progress on standard error");
     if (action === "enforce")

@@ -1,4 +1,7 @@
-/** `backout deploy`: ledger entry, snapshot in the fence, standby copy, baseline; pinned back by itself when the update or its verification fails. */
+/**
+ * `backout deploy`: ledger entry, snapshot in the fence, standby copy, baseline; rolls back automatically when the update or its
+ * verification fails.
+ */
 import { stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
@@ -62,7 +65,7 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   const entered = options.from === undefined ? before.text : editPins(before.text, await ledgerEdits(before, release, options));
   const deployed = editPins(entered, deployEdits(before.definition, release));
   const resumed = standing.pending?.rollout?.rollout === rolloutOf((await openStack(before, deployed)).pins);
-  // What has begun was allowed to, and has its tag.
+  // A resumed deployment passed the preflight before, and has its tag.
   const text = resumed ? deployed : editPins(deployed, tagEdits(before, options.tag));
   refuseBackwards(await openStack(before, text), release, standing);
   const { after, preview } = await previewPins(before, text);
@@ -80,25 +83,25 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
     return { ...outcome, rolledBack: null, standby, before: settled(list, verified), nextWatch: await watchAfter(after) };
   }
   const stopped = { ...outcome, standby: false, before: list };
-  // What has opened has passed verification, and users write to it: there is nothing to go back from.
+  // What has opened has passed verification, and users write to it: no rollback.
   if (options.onFailure === "stop" || outcome.from === null || outcome.state === "open")
     return { ...stopped, rolledBack: null, nextWatch: null };
   const rolledBack = await goBack({ ...before, text: entered }, text, release, outcome, runId);
   return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
 }
 
-/** Deploying goes forward only: what goes back keeps more, and is asked otherwise. @throws RefusedError */
+/** `deploy` goes forward only: a rollback keeps more, and is another verb. @throws RefusedError */
 function refuseBackwards({ project, stack, asked }: OpenStack, release: string, standing: Standing): void {
   const running = standing.lastOpen?.pins.release;
   if (running === undefined || !standsAfter(orderOf(standing, asked), running, release)) return;
   throw new RefusedError(
-    `${release} stands before ${running}, which runs, in the ledger backout:releases: going back is \`${commandOf(project, "backout", `rollback --stack ${stack} --to ${release}`)}\`; nothing was changed`,
+    `${release} is older than ${running}, which runs, in the ledger backout:releases: to roll back, run \`${commandOf(project, "backout", `rollback --stack ${stack} --to ${release}`)}\`; nothing was changed`,
   );
 }
 
 /**
- * To the pins that opened last by the record, whatever the stack file said when this began; the release is blocked, and the ledger keeps what was
- * entered. What somebody wrote into the stack file meanwhile stays.
+ * Rolls back to the pins that opened last according to the state, whatever the stack file said before; the release is blocked, and its
+ * ledger entry stays. Changes that somebody made to the stack file meanwhile stay.
  */
 async function goBack(
   before: OpenStack,
@@ -113,11 +116,11 @@ async function goBack(
   const { lastOpen, snapshots } = standing;
   if (lastOpen === null) return failed;
   const reason = failed.failure?.split("\n")[0] ?? "failed";
-  say(`${release} failed (${reason}); going back to ${lastOpen.pins.release}, which opened last`);
+  say(`${release} failed (${reason}); rolling back to ${lastOpen.pins.release}, which opened last`);
   const block = { release, incident: `${runId}: ${reason}` };
-  // A deployment does nothing else to the data than to migrate it.
+  // A deployment only migrates the data.
   const halfMigrated = failed.phases.some(({ name, status }) => name === "data" && status === "failed");
-  // Where nobody wrote to it since, and it was what had opened, the file ends as it was, with its comments.
+  // If nobody edited the file since, and it was what had opened, it is restored as it was, with its comments.
   const untouched = rolloutOf(before.pins) === lastOpen.rollout && changedPins(found.text, deployed).length === 0;
   const base = untouched ? await openStack(found, before.text) : now;
   const { config, pins } = base;
@@ -128,7 +131,7 @@ async function goBack(
   return cross(now, after.text, { ...own, intent: intentOf(now, after, asked, { ...own, standing }) });
 }
 
-/** The way back of a deployment that was interrupted on it. */
+/** Resumes the rollback of a failed deployment that was interrupted. */
 async function goOnBack(
   before: OpenStack,
   standing: Standing,
@@ -137,7 +140,7 @@ async function goOnBack(
   options: Options,
   runId: string,
 ): Promise<DeployOutcome> {
-  say(`${release} failed (${begun.failed ?? ""}): its way back is gone on with`);
+  say(`${release} failed (${begun.failed ?? ""}): its rollback is resumed`);
   const { after, preview } = await previewPins(before, textOf(before, begun));
   const asked = {
     verb: begun.verb,
@@ -166,10 +169,10 @@ async function snapshotsOf(stack: OpenStack, epoch: number | null): Promise<Reco
 async function requireFolders({ definition }: OpenStack, from: string | undefined): Promise<void> {
   if (from === undefined) return;
   const isFolder = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isDirectory() === true;
-  if (!(await isFolder(from))) throw new UsageError(`--from ${from}: there is no such folder; nothing was changed`);
+  if (!(await isFolder(from))) throw new UsageError(`--from ${from}: folder not found; nothing was changed`);
   for (const service of Object.keys(definition.services))
     if (!(await isFolder(join(from, service))))
-      throw new UsageError(`--from ${from}: it has no folder "${service}", and needs one for each service; nothing was changed`);
+      throw new UsageError(`--from ${from}: folder "${service}" not found, and each service needs one; nothing was changed`);
 }
 
 /** Hashes the folders `<from>/<service>` into the ledger. */
@@ -188,7 +191,7 @@ async function ledgerEdits(stack: OpenStack, release: string, { from, schema }: 
   return edits;
 }
 
-/** Deploying is done when the way back is ready. */
+/** A deployment is done when its snapshot has a standby copy. */
 async function untilReady(stack: OpenStack): Promise<boolean> {
   const state = stack.config.standby === "never" ? null : await openState(stack.site, stack.definition);
   if (state === null) return false;
@@ -198,15 +201,15 @@ async function untilReady(stack: OpenStack): Promise<boolean> {
 export function addDeploy(program: Command): void {
   program
     .command("deploy <release>")
-    .description("deploy a release of the ledger (or, with --from, enter it first); pins back by itself when it fails")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--from <folder>", "folder with one folder per service: hashed into the ledger as this release")
+    .description("deploy a release of the ledger (or, with --from, enter it first); rolls back automatically when it fails")
+    .option("-s, --stack <name>", "stack (default: the only one)")
+    .option("--from <folder>", "folder with one subfolder per service, entered into the ledger by hash")
     .option("--schema <migration>", "with --from: newest migration the release needs; the system's newest unless given")
     .option("--on-failure <what>", "rollback or stop", "rollback")
-    .option("--tag <name>", "name under which version control knows the release that is left: recorded in the ledger")
-    .option("--anew", "give up what is unfinished")
+    .option("--tag <name>", "version control tag of the current release, recorded in the ledger")
+    .option("--anew", "give up an unfinished rollout")
     .option("--trial", "rehearse a rollback first")
-    .option("--skip <item...>", "leave out what the system asks for before a deployment; needs --reason")
+    .option("--skip <item...>", "skip an item of the preflight; needs --reason")
     .option("--reports <folder>", "folder of the drills' reports (default: reports/ of the project)")
     .option("--no-wait", "do not wait until the snapshot has its standby copy")
     .option("--reason <text>", "reason, for the record")
@@ -218,7 +221,7 @@ export function addDeploy(program: Command): void {
         () => deploy(release, options),
         (outcome) => {
           print(`${[...listLines(outcome.before), ...timelineLines(outcome)].join("\n")}\n`);
-          if (outcome.rolledBack !== null) print(`went back:\n${timelineLines(outcome.rolledBack).join("\n")}\n`);
+          if (outcome.rolledBack !== null) print(`rolled back:\n${timelineLines(outcome.rolledBack).join("\n")}\n`);
           if (outcome.nextWatch !== null) print(`${nextLine(outcome.nextWatch)}\n`);
         },
         ({ ok }) => ok,

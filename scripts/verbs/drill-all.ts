@@ -1,4 +1,4 @@
-/** `backout drill --all`: each fault of each system once, with its own scope; one that fails does not stop the others. */
+/** `backout drill --all`: each fault of each system once, with its own scope; a failed drill does not stop the others. */
 import { resolve, join } from "node:path";
 import { printed } from "../../drill/outcome.ts";
 import { oneLine } from "../../drill/report/words.ts";
@@ -11,7 +11,7 @@ import { UsageError } from "../../config/errors.ts";
 import { listed } from "./drill-list.ts";
 import { drillEach } from "./drilling.ts";
 
-/** A drill that could not be carried through to a report. */
+/** A drill that ended without a report. */
 export interface NotDrilled {
   system: string;
   fault: string;
@@ -24,13 +24,13 @@ export interface AllDrilled {
   drills: (ReturnType<typeof printed> | NotDrilled)[];
 }
 
-/** Rows of data each drill begins with: enough for every check to have something to look at. */
+/** Rows of data for each drill: enough for every check. */
 const ROWS = "300";
 const MAX_JOBS = 8;
 
 export async function drillAll(project: string, stacks: readonly OpenStack[], wish: DrillWish & { jobs?: string }): Promise<AllDrilled> {
   if (wish.fault !== undefined || wish.scope !== undefined || wish.keep === true)
-    throw new UsageError("--all takes every fault with its own scope and leaves nothing: not with --fault, --scope or --keep");
+    throw new UsageError("--all runs every fault with its own scope and keeps no stack: do not combine it with --fault, --scope or --keep");
   const jobs = Number(wish.jobs ?? "1");
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > MAX_JOBS)
     throw new UsageError(`--jobs "${wish.jobs}" must be a whole number from 1 to ${MAX_JOBS}`);
@@ -77,7 +77,7 @@ function tableLines({ drills }: AllDrilled, color: boolean): string[] {
     return [...name, inSeconds(seconds), ...figures, paint(verdict)];
   });
   const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]!.length)));
-  // The last column is not padded, so colour cannot shift anything.
+  // The last column is not padded, so colours shift nothing.
   const line = (row: string[]): string =>
     row
       .map((cell, column) => (column < 3 ? cell.padEnd(widths[column]!) : column < row.length - 1 ? cell.padStart(widths[column]!) : cell))

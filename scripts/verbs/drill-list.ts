@@ -20,7 +20,7 @@ export function declaredSystems(project: string): { stack: string; system: strin
   return [...systems].map(([system, stack]) => ({ system, stack }));
 }
 
-/** The system meant where none is named: `backout.system` of the project's package.json, else the first that is declared. */
+/** The default system: `backout.system` in the project's package.json, else the first declared one. */
 export function defaultSystem(project: string): string | undefined {
   const file = join(project, "package.json");
   if (existsSync(file)) {
@@ -30,7 +30,7 @@ export function defaultSystem(project: string): string | undefined {
   return declaredSystems(project)[0]?.system;
 }
 
-/** The stack of a system; the default one unless it is named. */
+/** The stack of a system. @param wanted default: the default system */
 export async function stackOf(project: string, system: string | undefined): Promise<OpenStack> {
   const systems = declaredSystems(project);
   const wanted = system ?? defaultSystem(project);
@@ -40,12 +40,12 @@ export async function stackOf(project: string, system: string | undefined): Prom
     throw new UsageError(
       wanted === undefined
         ? `no stack is declared in ${stackFolder(project)}`
-        : `there is no stack of "${wanted}" in ${stackFolder(project)}; there are ${known.join(", ") || "none"}${suggestion(wanted, known)}`,
+        : `no stack of "${wanted}" in ${stackFolder(project)}, only of ${known.join(", ") || "none"}${suggestion(wanted, known)}`,
     );
   return openStack(stackFile(found.stack, project));
 }
 
-/** One of them, or all. */
+/** One system, or all. */
 export async function stacksOf(project: string, system: string | undefined): Promise<OpenStack[]> {
   if (system !== undefined) return [await stackOf(project, system)];
   return Promise.all(declaredSystems(project).map(({ stack }) => openStack(stackFile(stack, project))));

@@ -1,4 +1,4 @@
-/** `backout drill`: a rollback rehearsed in an ephemeral stack, timed and judged; leaves nothing but its report. */
+/** `backout drill`: a rollback rehearsed in an ephemeral stack, timed and judged; only its report is kept. */
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { printed } from "../../drill/outcome.ts";
@@ -36,7 +36,7 @@ function tell({ report, kept }: Drilled): void {
   const { folder, stack } = kept;
   print(
     `\nThe stack was kept in ${folder}\n` +
-      `  look:    cd ${folder} && BACKOUT_HOME=${join(folder, "home")} ${commandOf(findProject(), "backout", `status --stack ${stack}`)}\n` +
+      `  inspect: cd ${folder} && BACKOUT_HOME=${join(folder, "home")} ${commandOf(findProject(), "backout", `status --stack ${stack}`)}\n` +
       `  remove:  ${drillCommand(findProject(), "--clean")}\n`,
   );
 }
@@ -45,15 +45,15 @@ export function addDrill(program: Command): void {
   program
     .command("drill [system]")
     .description("rehearse a rollback in an ephemeral stack: deploy, break, preview, roll back, verify, judge, destroy, report")
-    .option("--fault <name>", "defect that is switched on; the system's default unless given")
-    .option("--scope <name>", "how much goes back; the fault's own unless given")
-    .option("--service <name>", "service of a scope that is for one; the fault's own unless given")
-    .option("--new-writes <what>", "rows written since, for a scope that restores: export, reapply or reject")
-    .option("--rows <number>", "rows of data the older release is given (default: 10000)")
-    .option("--keep", "leave the stack standing")
-    .option("--clean", "remove what earlier drills left, kept ones too, and do nothing else")
-    .option("--list", "list faults and scopes of the system, or of all, and do nothing else")
-    .option("--all", "each fault of the system, or of all systems, with its own scope; a table at the end (default: 300 rows each)")
+    .option("--fault <name>", "fault to switch on (default: the system's)")
+    .option("--scope <name>", "scope of the rollback (default: the fault's)")
+    .option("--service <name>", "service, for a scope of one service (default: the fault's)")
+    .option("--new-writes <what>", "rows written since, for a scope that restores data: export, reapply or reject")
+    .option("--rows <number>", "rows of data written under the older release (default: 10000)")
+    .option("--keep", "keep the stack")
+    .option("--clean", "only remove what earlier drills left, kept stacks included")
+    .option("--list", "only list faults and scopes of the system, or of all systems")
+    .option("--all", "run every fault of the system, or of all systems, with its own scope; prints a table (default: 300 rows each)")
     .option("--jobs <number>", "with --all: how many drills at a time (default: 1)")
     .option("--reports <folder>", "folder of the reports (default: reports/ of the project)")
     .option("--json", "one JSON document on standard output, progress on standard error")
@@ -91,7 +91,7 @@ export function addDrill(program: Command): void {
           ({ verdict }) => verdict === "passed",
         );
       }
-      // What the drill was doing when it was interrupted may still wait for something that is gone.
+      // The interrupted work may still wait for something that is gone.
       if (interruption !== null) process.exit((interruption as InterruptedError).exitCode);
     });
 }

@@ -1,4 +1,4 @@
-/** Drills under way: one or several, at most `jobs` at a time, removed without remains when they are interrupted. */
+/** Runs one or several drills, at most `jobs` at a time; removes everything they made when they are interrupted. */
 import { ensureEngine } from "../pulumi/engine.ts";
 import { reportOf } from "../../drill/outcome.ts";
 import { removeLeftovers } from "../../drill/remove.ts";
@@ -10,19 +10,19 @@ import { say } from "../pulumi/outcome.ts";
 
 export interface Drilled {
   report: DrillReport;
-  /** Where it was left standing; null: nowhere. */
+  /** Folder of the kept stack; null: not kept. */
   kept: { folder: string; stack: string } | null;
 }
 
-/** What is to be drilled; settled when its turn comes, so that one that cannot be does not stop the others. */
+/** The drill to run; resolved when its turn comes, so an impossible one does not stop the others. */
 export interface Wanted {
-  /** Before each of its lines, where several run at once; empty: nothing. */
+  /** Prefix of its output lines, when several run at once; empty: none. */
   prefix: string;
   request: () => Promise<DrillRequest>;
 }
 
 /**
- * Resolves with what became of each, in the order given; an error stands for a drill that could not be carried through.
+ * Resolves with the result of each drill, in the order given; an error for a drill that ended without a report.
  * @throws InterruptedError
  */
 export async function drillEach(project: string, wanted: readonly Wanted[], jobs = 1): Promise<(Drilled | Error)[]> {

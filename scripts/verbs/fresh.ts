@@ -1,6 +1,6 @@
 /**
- * The worst case of a rollback: everything around the data is made anew, a stack, a home and a server of its own, and the data comes from the
- * snapshot. The environment that failed is left as it is, closed.
+ * The worst case of a rollback: a new environment with its own stack, home and server is created, and the data comes from the snapshot. The
+ * environment that failed stays as it is, closed.
  */
 import { cpSync, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -27,7 +27,7 @@ import { RefusedError } from "../../config/errors.ts";
 import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
 import type { StackConfig } from "../../config/schema.ts";
 
-/** @throws RefusedError where there is no snapshot to make it from */
+/** @throws RefusedError if no snapshot exists to create it from */
 export async function freshEnvironment(
   failed: OpenStack,
   name: string,
@@ -38,7 +38,7 @@ export async function freshEnvironment(
   confirm: () => Promise<void>,
 ): Promise<Taken> {
   if (facts.reach.kind !== "reached")
-    throw new RefusedError("the server with the snapshots cannot be reached: start it, or restore a dump of it; nothing was changed");
+    throw new RefusedError("the server with the snapshots is unreachable: start it, or restore a dump of it; nothing was changed");
   const snapshots = Object.fromEntries(
     Object.keys(failed.definition.databases).map((database) => [database, snapshotFor(failed, facts, database)]),
   );
@@ -46,20 +46,20 @@ export async function freshEnvironment(
   const file = join(stackFolder(failed.project), `Pulumi.${stack}.yaml`);
   const home = ownHome(failed, name);
   if (existsSync(file) || existsSync(home))
-    throw new RefusedError(`${file} or ${home} is there already: a fresh environment begins with neither; nothing was changed`);
+    throw new RefusedError(`${file} or ${home} exists already: a fresh environment needs both names free; nothing was changed`);
   const text = editPins(encryptedKeys(failed.text).length > 0 ? failed.text : withoutSalt(failed.text), freshEdits(alternative));
   say(
-    `a new environment "${stack}" is made from ${Object.values(snapshots)
+    `a new environment "${stack}" is created from ${Object.values(snapshots)
       .map(({ name: of, generation }) => `${of}@${generation}`)
       .join(", ")}`,
   );
   await confirm();
-  // Whoever gave the failed environment a home of its own gives one to this, too.
+  // If the failed environment has a home of its own, this one gets one too.
   if (process.env["BACKOUT_HOME"] !== undefined) process.env["BACKOUT_HOME"] = home;
   const found = { project: failed.project, stack, file, text };
   writeStack(found, text);
   const fresh = await openStack(found, text);
-  // The same accounts and keys: users log in as before.
+  // Same accounts and keys: users log in as before.
   if (existsSync(join(failed.site.home, "secrets")))
     cpSync(join(failed.site.home, "secrets"), join(fresh.site.home, "secrets"), { recursive: true });
   await ensureServer({ home: serverHome(fresh.site), port: alternative.fresh!.serverPort, superuser: EMBEDDED_USER, log: say });
@@ -69,7 +69,7 @@ export async function freshEnvironment(
   return { outcome, preview, stack: fresh };
 }
 
-/** The snapshot the rollback went back to; where it named none, the newest one of the release it goes to. */
+/** The snapshot of the rollback; if it named none, the newest snapshot of the release it goes to. */
 function snapshotFor({ pins }: OpenStack, { snapshots }: Facts, database: string): Snapshot {
   const pin = pins.data[database];
   const own = snapshots.filter((snapshot) => snapshot.database === database);
@@ -79,7 +79,7 @@ function snapshotFor({ pins }: OpenStack, { snapshots }: Facts, database: string
       : own.filter(({ release }) => release === pins.release).at(-1);
   if (found === undefined)
     throw new RefusedError(
-      `there is no snapshot of ${database} to make a new environment from; there are ${own.map(({ name, generation }) => `${name}@${generation}`).join(", ") || "none"}`,
+      `no snapshot of ${database} fits to create a new environment from; existing ones: ${own.map(({ name, generation }) => `${name}@${generation}`).join(", ") || "none"}`,
     );
   return found;
 }
@@ -92,12 +92,12 @@ export function freshEdits({ target, ports, fresh }: Alternative): PinEdit[] {
   return [
     { path: ["data"], value: "current" },
     { path: ["schema"], value: "keep" },
-    // What is made anew goes back to nothing.
+    // A new environment has nothing to roll back to.
     { path: ["scope"], value: undefined },
-    // Its data is there before its record is: brought from the snapshot by this verb.
+    // Its data exists before its state: this verb copies it from the snapshot.
     { path: ["adopt"], value: true },
     { path: ["alternatives"], value: undefined },
-    // An alternative that was tried before may have left another one.
+    // An alternative that was tried before may have left one.
     ...(target === undefined ? [] : [{ path: ["target"], value: target } satisfies PinEdit]),
     { path: ["server"], value: { embedded: true, port: fresh!.serverPort } },
     ...Object.entries(ports).map(([port, value]): PinEdit => ({ path: ["ports", port], value })),
@@ -108,7 +108,7 @@ function withoutSalt(text: string): string {
   return text.replaceAll(/^(encryptionsalt|secretsprovider|encryptedkey):.*\n/gm, "");
 }
 
-/** Roles, database and schema as a first deployment makes them, then the rows of the snapshot. */
+/** Creates roles, database and schema as a first deployment does, then copies the rows of the snapshot. */
 async function fill(failed: OpenStack, fresh: OpenStack, database: string, snapshot: Snapshot): Promise<void> {
   const { site, definition, pins } = fresh;
   const live = liveName(site, database);
@@ -119,7 +119,7 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
   });
   const target = await connect(endpointOf(site), live);
   const state = await openState(failed.site, failed.definition);
-  if (state === null) throw new RefusedError("the record of the environment that failed is gone; nothing was changed");
+  if (state === null) throw new RefusedError("the state of the environment that failed is missing; nothing was changed");
   try {
     const known = migrationsOf(definition, database);
     const needed = known.findIndex(({ name }) => name === pins.needs[database]);
@@ -128,7 +128,7 @@ async function fill(failed: OpenStack, fresh: OpenStack, database: string, snaps
     const keeping: CopyContext = { site: failed.site, definition: failed.definition, state, log: (_severity, message) => say(message) };
     const rows = await withCopy(keeping, snapshot, (source) => transferRows(source, target));
     if (definition.databases[database]!.refreshViews === true) await refreshViews(target);
-    say(`${rows} rows of ${database} came from ${snapshot.name}@${snapshot.generation}, and are the same there`);
+    say(`${rows} rows of ${database} copied from ${snapshot.name}@${snapshot.generation} and compared: identical`);
   } finally {
     await target.end().catch(() => undefined);
     await state.end();
@@ -140,6 +140,6 @@ export type Alternative = StackConfig["alternatives"][string];
 export interface Taken {
   outcome: RolloutOutcome;
   preview: PreviewOutcome;
-  /** The stack the system is served from now. */
+  /** The stack that serves the system now. */
   stack: OpenStack;
 }

@@ -1,4 +1,6 @@
-/** `backout history`: the rollouts of a stack, newest first, from the state; with `--verify`, whether what was kept is as it was recorded. */
+/**
+ * `backout history`: the rollouts of a stack, newest first, from the state; with `--verify`, compares kept files with what was recorded.
+ */
 import type { Command } from "commander";
 import { openState } from "../../databases/open-state.ts";
 import { scopeText } from "../../config/recorded-scope.ts";
@@ -12,7 +14,7 @@ import { UsageError, RefusedError } from "../../config/errors.ts";
 
 interface Options extends CommonOptions {
   limit: string;
-  /** Compare what was kept with what was recorded of it. */
+  /** Compare kept files with what was recorded of them. */
   verify?: boolean;
 }
 
@@ -27,9 +29,9 @@ export interface HistoryEntry {
   from: string | null;
   to: string;
   scope: string | null;
-  /** The one service the scope is for; null: it is for none in particular. */
+  /** Service of a scope of one service; null: another scope. */
   service: string | null;
-  /** Release of a rollout that was begun before this one and never opened; null: none. */
+  /** Release of an earlier rollout that never opened; null: none. */
   begun: string | null;
   state: string;
   startedAt: string;
@@ -37,9 +39,9 @@ export interface HistoryEntry {
   reason: string | null;
   failure: string | null;
   phases: PhaseTime[];
-  /** Updates that worked at it: more than one where it was interrupted or failed, and gone on with. */
+  /** Updates that worked at it: more than one if it was interrupted or failed, and resumed. */
   runs: number;
-  /** With `newWrites: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. Absent: none were. */
+  /** With `newWrites: reapply`, by database: rows put back, conflicts, and rows that do not fit the restored schema. Absent: none. */
   putBack?: ReappliedTold[];
 }
 
@@ -78,20 +80,18 @@ async function history(options: Options): Promise<{ stack: string; rollouts: His
   }
 }
 
-/** From its start until users were in; where several runs worked at it, what lay between them is nobody's work. */
+/** Time from start to open; if several runs worked at it, also the time without the pauses between them. */
 export function timeOf({ startedAt, openedAt, runs, phases }: Pick<HistoryEntry, "startedAt" | "openedAt" | "runs" | "phases">): string {
   if (openedAt === null) return "";
   const seconds = (Date.parse(openedAt) - Date.parse(startedAt)) / 1000;
   const worked = phases.reduce((sum, phase) => sum + phase.seconds, 0);
-  return runs < 2
-    ? ` ${seconds.toFixed(1)} s`
-    : ` ${seconds.toFixed(1)} s after it was begun, ${worked.toFixed(1)} s of work in ${runs} runs`;
+  return runs < 2 ? ` ${seconds.toFixed(1)} s` : ` ${seconds.toFixed(1)} s after its start, ${worked.toFixed(1)} s of work in ${runs} runs`;
 }
 
 async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
   const { site, definition, stack } = await openStack(stackFile(options.stack));
   const state = await openState(site, definition);
-  if (state === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);
+  if (state === null) throw new RefusedError(`${stack} is not deployed yet: nothing to verify`);
   try {
     const verified = await verifyRecords({ site, definition, state, log: (_severity, line) => say(line) });
     return { stack, ok: verified.problems.length === 0, ...verified };
@@ -103,7 +103,7 @@ async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
 function tellVerified({ checked, problems }: HistoryVerified): void {
   for (const { what, where, problem } of problems) print(`${what} ${where}: ${problem}\n`);
   const { lines, evidence, exports, snapshots } = checked;
-  const compared = `${lines} lines of the governance log, ${evidence} evidence folders, ${exports} exported files, ${snapshots} snapshots`;
+  const compared = `${lines} lines of the audit log, ${evidence} evidence folders, ${exports} exported files, ${snapshots} snapshots`;
   print(`${compared}: ${problems.length === 0 ? "all as recorded" : `${problems.length} differ from what was recorded`}\n`);
 }
 
@@ -111,9 +111,9 @@ export function addHistory(program: Command): void {
   program
     .command("history")
     .description("rollouts of the stack, newest first")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .option("-s, --stack <name>", "stack (default: the only one)")
     .option("-n, --limit <number>", "how many", "20")
-    .option("--verify", "compare the governance log, evidence, exports and snapshots with what was recorded of them")
+    .option("--verify", "compare audit log, evidence, exports and snapshots with what was recorded of them")
     .option("--json", "one JSON document on standard output")
     .action(async (options: Options) => {
       if (options.verify === true)
@@ -127,7 +127,7 @@ export function addHistory(program: Command): void {
         options.json,
         () => history(options),
         ({ stack, rollouts }) => {
-          if (rollouts.length === 0) print(`${stack} is not deployed yet: there are no rollouts\n`);
+          if (rollouts.length === 0) print(`${stack} is not deployed yet: no rollouts\n`);
           for (const rollout of rollouts) {
             const { epoch, from, begun, to, scope, service, state, startedAt, reason, failure, putBack = [] } = rollout;
             print(

@@ -1,23 +1,23 @@
-/** Ctrl-C in what makes stacks of its own: nothing of them is left. */
+/** Ctrl-C in commands that make ephemeral stacks: everything they made is removed. */
 import { removeDrill } from "../../drill/remove.ts";
 import { say } from "../pulumi/outcome.ts";
 
-/** Everything was removed, and the exit code says which signal it was. */
+/** Everything was removed; the exit code says which signal it was. */
 export class InterruptedError extends Error {
   readonly exitCode: number;
   constructor(signal: string, exitCode: number, what: string) {
-    super(`interrupted by ${signal}: everything ${what} made is removed`);
+    super(`interrupted by ${signal}: everything that ${what} made is removed`);
     this.name = "InterruptedError";
     this.exitCode = exitCode;
   }
 }
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-/** How long the work may take to notice that it was interrupted. Milliseconds. */
+/** Time for the work to notice the interruption. Milliseconds. */
 const NOTICE_MS = 15_000;
 
 /**
- * Works until it is done or interrupted; then the folders that the work has named are removed, with whoever works on them.
+ * Runs the work until it is done or interrupted; then removes the folders that the work has named, with the processes in them.
  * @param what of it, in words: "the drill".
  * @throws InterruptedError; the work may still wait then for something that is gone
  */
@@ -33,15 +33,15 @@ export async function orInterrupted<T>(
       process.on(signal, () => {
         if (stopping.signal.aborted) return;
         stopping.abort(new InterruptedError(signal, exitCode, what));
-        say(`${signal}: everything ${what} made is being removed …`);
+        say(`${signal}: removing everything that ${what} made …`);
         void removeAll(folders, working).then(() => reject(stopping.signal.reason as Error), reject);
       });
   });
-  // Whatever was being done fails under its feet once it is being removed; only the interruption counts then.
+  // The work fails while its folders are removed; only the interruption counts then.
   return Promise.race([interrupted, working.catch((error: Error) => (stopping.signal.aborted ? interrupted : Promise.reject(error)))]);
 }
 
-/** Twice: what was just being started when it was interrupted comes to light when the work has noticed. */
+/** Runs twice: something that was just starting shows only when the work has noticed the interruption. */
 async function removeAll(folders: ReadonlySet<string>, working: Promise<unknown>): Promise<void> {
   const remove = async (): Promise<void> => void (await Promise.all([...folders].map((folder) => removeDrill(folder))));
   await remove();

@@ -1,4 +1,4 @@
-/** The list before a deployment as `deploy` goes through it: looked at, told, recorded, and refused where something is missing. */
+/** The preflight of `deploy`: inspects each item, shows and records the result, refuses if one is missing. */
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,11 +12,11 @@ import type { OpenStack } from "../pulumi/stack.ts";
 import { say } from "../pulumi/outcome.ts";
 
 export interface ListRequest {
-  /** As it is now. */
+  /** The stack as it is now. */
   stack: OpenStack;
-  /** As it would be: its ledger may have a tag more. */
+  /** The stack as it would be: its ledger may have one more tag. */
   after: OpenStack;
-  /** Release that is left; null on the first deployment, which leaves nothing. */
+  /** Current release; null on the first deployment. */
   from: string | null;
   release: string;
   runId: string;
@@ -44,39 +44,38 @@ export async function listBefore({ stack, after, from, release, runId, options }
   });
   const list = preflightList(definition.deployment, facts, skip);
   if (list.some(({ status }) => status === "missing")) throw new ListIncompleteError(release, list);
-  say("before the deployment:");
+  say("preflight:");
   listLines(list).forEach(say);
   const entry = { runId, event: "before-deployment", system: definition.name, stack: site.stack, from, to: release, reason, list };
   await recordOutsideRun({ site, definition, warn: (message) => say(`! ${message}`) }, entry);
   return list;
 }
 
-/** Reason by item that is left out. @throws UsageError */
+/** Reason by skipped item. @throws UsageError */
 function skipped(items: readonly DeploymentItem[], { skip = [], reason }: ListRequest["options"]): Partial<Record<DeploymentItem, string>> {
-  if (skip.length > 0 && (reason === undefined || reason.trim() === ""))
-    throw new UsageError("--skip needs --reason: why it is left out is recorded");
+  if (skip.length > 0 && (reason === undefined || reason.trim() === "")) throw new UsageError("--skip needs --reason, which is recorded");
   for (const item of skip)
     if (!(items as readonly string[]).includes(item))
       throw new UsageError(
         items.length === 0
-          ? `--skip "${item}": this system asks for nothing before a deployment`
-          : `--skip "${item}": the list has ${items.join(", ")}${suggestion(item, [...items])}`,
+          ? `--skip "${item}": this system has no preflight`
+          : `--skip "${item}": the preflight has ${items.join(", ")}${suggestion(item, [...items])}`,
       );
   return Object.fromEntries(skip.map((item) => [item, reason!]));
 }
 
-/** The tag goes into the ledger once: another one for the same release would say that what was released has changed. */
+/** The tag is entered into the ledger once: another tag would say that the release has changed. */
 export function tagEdits({ config }: OpenStack, tag: string | undefined): PinEdit[] {
   if (tag === undefined) return [];
   const recorded = config.releases[config.release]?.tag;
   if (recorded !== undefined && recorded !== tag)
-    throw new RefusedError(`${config.release} is recorded as ${recorded}, not ${tag}: leave --tag away; nothing was changed`);
+    throw new RefusedError(`${config.release} is recorded with tag ${recorded}, not ${tag}: run again without --tag; nothing was changed`);
   return [{ path: ["releases", config.release, "tag"], value: tag }];
 }
 
-/** A drill of the system, as a process of its own. @throws RefusedError where it does not pass. */
+/** Runs a drill of the system as a process of its own. @throws RefusedError if it does not pass. */
 async function rehearse(system: string, reports: string, project: string): Promise<void> {
-  say(`a rollback of ${system} is rehearsed first`);
+  say(`trial rollback: a drill of ${system} runs first`);
   const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const program = fileURLToPath(new URL(`../backout.${suffix}`, import.meta.url));
   const child = spawn(
@@ -91,6 +90,5 @@ async function rehearse(system: string, reports: string, project: string): Promi
     child.once("error", reject);
     child.once("close", (status) => settle(status ?? 1));
   });
-  if (code !== 0)
-    throw new RefusedError(`the trial rollback of ${system} has not passed (its report is in ${reports}); nothing was changed`);
+  if (code !== 0) throw new RefusedError(`the trial rollback of ${system} failed (report in ${reports}); nothing was changed`);
 }

@@ -1,4 +1,4 @@
-/** `backout preview`: what a rollback or a changed stack file would do, told without touching anything. */
+/** `backout preview`: shows what a rollback or a changed stack file would do, and changes nothing. */
 import type { Command } from "commander";
 import { showFreeze } from "../../rollout/freeze.ts";
 import { maintenanceLine, previewLines } from "../../rollout/preview-lines.ts";
@@ -23,10 +23,10 @@ export function tellPreview(outcome: PreviewOutcome, print: (line: string) => vo
   for (const line of outcome.lines.removed.filter((text) => text.trim() !== "")) print(painted("red", `- ${line}`));
   for (const line of outcome.lines.added.filter((text) => text.trim() !== "")) print(painted("green", `+ ${line}`));
   if (outcome.unknown !== null)
-    warn(`data at risk is unknown, and an update without reach fails before anything stops: ${outcome.unknown}`);
+    warn(`rows at risk are unknown, because the database is unreachable; an update would fail before anything stops: ${outcome.unknown}`);
   if (outcome.freeze !== null) warn(showFreeze(outcome.freeze));
   for (const reason of outcome.refused) print(painted("red", `refused: ${reason}`));
-  if (outcome.settled) print("  nothing to change: this is how the stack was opened last");
+  if (outcome.settled) print("  nothing to change: these pins opened last");
   if (outcome.settled && outcome.maintenance.mode !== "off") warn(maintenanceLine(outcome.maintenance));
   for (const line of outcome.drifted) warn(line);
   if (outcome.preview !== null)
@@ -39,19 +39,19 @@ export function addPreview(program: Command): void {
   program
     .command("preview")
     .description(
-      "tell what a rollback (--scope, --to, …) or, without any of these, the stack file as it stands would do: changes, rows at risk, what cannot come back, time; touches nothing",
+      "show what a rollback (--scope, --to, …) or, without any of these, the stack file as it is would do: changes, rows at risk, what cannot be undone, time; changes nothing",
     )
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--to <release>", "release to go back to")
-    .option("--scope <name>", "scope of the rollback; the system's default unless given")
-    .option("--service <name>", "service of a scope that is for one")
+    .option("-s, --stack <name>", "stack (default: the only one)")
+    .option("--to <release>", "release to roll back to")
+    .option("--scope <name>", "scope of the rollback (default: the system's)")
+    .option("--service <name>", "service, for a scope of one service")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
-    .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
+    .option("--with <name=value...>", "arguments of the repair, for scopes that repair data in place")
     .option(
       "--new-writes <what>",
-      "rows written since: export, reapply (put back what the older schema holds) or refuse; as declared unless given",
+      "rows written since: export, reapply (put back those that fit the older schema) or reject (default: as declared)",
     )
-    .option("--exact", "count rows at risk one by one, also in large tables")
+    .option("--exact", "count every row at risk, also in large tables")
     .option("--json", "one JSON document on standard output")
     .action(async (options: Options) => {
       await finish(

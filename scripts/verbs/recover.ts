@@ -1,4 +1,4 @@
-/** `backout recover`: bring dropped constraints back, lowest risk first, after a look at what stands in the way. */
+/** `backout recover`: enforces dropped constraints again, lowest risk first, after an assessment. */
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { constraintDrift } from "../../rollout/constraint-drift.ts";
@@ -40,9 +40,9 @@ interface Step {
 export interface RecoverOutcome {
   stack: string;
   readiness: Readiness;
-  /** Null: nothing was to be done, or only the assessment was asked for. */
+  /** Null: nothing to do, or only the assessment was requested. */
   rollout: RolloutOutcome | null;
-  /** What was brought back, in order. */
+  /** Constraints that were enforced again, in order. */
   recovered: Step[];
   /** Not as declared afterwards; empty when all went well. */
   left: string[];
@@ -61,14 +61,14 @@ async function recover(options: Options): Promise<RecoverOutcome> {
     const begun = askedBefore(standing, "recover", goal);
     if (options.assess !== true && begun === null) requireSettled(standing, options.anew, hasFailed);
     const rows = await constraintRows(before);
-    if (rows.some((row) => row.found === null)) throw new RefusedError("the database cannot be reached; nothing was changed");
+    if (rows.some((row) => row.found === null)) throw new RefusedError("the database is unreachable; nothing was changed");
     const names = candidates(before, rows, options.constraint);
     const ready = await readiness(before, names);
     tellReadiness(ready, say);
     const nothing = { stack: before.stack, readiness: ready, rollout: null, recovered: [], left: [] };
     if (options.assess === true) return nothing;
     const ordered = options.quarantine === true;
-    // Asked for once, it is no standing order; also where an interruption left it in the stack file.
+    // `--quarantine` holds for this run only, also if an interruption left it in the stack file.
     const settle = (): void => (ordered ? pinViolations(before, violationsBefore(before, begun)) : undefined);
     if (names.length === 0) settle();
     if (names.length === 0) return nothing;
@@ -84,20 +84,20 @@ async function recover(options: Options): Promise<RecoverOutcome> {
   });
 }
 
-/** Where only the catalogue differs from the pins there is no new rollout to be told of. */
+/** If only the system catalog differs from the pins, no new rollout is reported. */
 async function ahead(before: OpenStack, text: string, same: boolean): ReturnType<typeof previewPins> {
   if (!same) return previewPins(before, text);
   const after = await openStack(before, text);
   return { after, preview: await previewOf(before, after, false) };
 }
 
-/** What asks for the same once more. */
+/** The words that request the same again. */
 export function recoverWords({ constraint = [], quarantine }: Pick<Options, "constraint" | "quarantine">): string {
   const names = constraint.flatMap((name) => ["--constraint", quoted(name)]);
   return ["recover", ...names, ...(quarantine === true ? ["--quarantine"] : [])].join(" ");
 }
 
-/** The pin as it stood before the recovery: written out, or not there at all. */
+/** The pin as it was before the recovery: written out, or absent. */
 function violationsBefore({ text }: OpenStack, begun: Intent | null): unknown {
   return begun === null ? configOf(text)[`${NAMESPACE}:violations`] : (begun.before["violations"] ?? undefined);
 }
@@ -108,7 +108,7 @@ function pinViolations({ stack, project }: OpenStack, value: unknown): void {
   if (text !== now.text) writeStack(now, text);
 }
 
-/** Those named; else whatever is not enforced although the release comes with it, by pin or by somebody's hand. */
+/** The named ones; else all of the release that are not enforced, by pin or by hand. */
 function candidates({ config }: OpenStack, rows: readonly ConstraintRow[], named: readonly string[] | undefined): string[] {
   const ledger = config.releases[config.release]?.constraints ?? {};
   return rows
@@ -151,7 +151,7 @@ function tellReadiness({ candidates: names, assessments }: Readiness, print: (li
   for (const { name, table, risk, offered, violations, problem } of names) {
     const state =
       problem ?? (violations === null || violations.count === 0 ? "ready" : `NOT ready: ${tellViolations(violations)} violate it`);
-    print(`${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "" : "; its drop is not on record"}`);
+    print(`${risk.padEnd(6)}  ${name} on ${table}: ${state}${offered ? "" : "; its drop is not recorded"}`);
   }
   for (const { title, passed, rows } of assessments) {
     print(`${title}: ${passed ? "passed" : "FAILED"}`);
@@ -163,7 +163,7 @@ function tell(outcome: RecoverOutcome): void {
   if (outcome.rollout === null) return;
   for (const { name, table, how, quarantined } of outcome.recovered) {
     print(`${name} on ${table}: ${how}\n`);
-    for (const { table: from, into, rows } of quarantined) print(`  ${rows} rows of ${from} set aside in ${into}\n`);
+    for (const { table: from, into, rows } of quarantined) print(`  ${rows} rows of ${from} moved to ${into}\n`);
   }
   for (const line of outcome.left) print(`${line}\n`);
   tellTimeline(outcome.rollout);
@@ -172,13 +172,13 @@ function tell(outcome: RecoverOutcome): void {
 export function addRecover(program: Command): void {
   program
     .command("recover")
-    .description("bring dropped constraints back, lowest risk first, stopping at the first one that the data violates")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--constraint <name...>", "only these; all that the release comes with unless given")
-    .option("--quarantine", "move rows that violate a constraint to <table>_quarantine_<n>, with what refers to them")
-    .option("--assess", "only tell what stands in the way; change nothing")
+    .description("enforce dropped constraints again, lowest risk first; stop at the first one that the data violates")
+    .option("-s, --stack <name>", "stack (default: the only one)")
+    .option("--constraint <name...>", "only these (default: all of the release)")
+    .option("--quarantine", "move rows that violate a constraint, and rows that refer to them, to <table>_quarantine_<n>")
+    .option("--assess", "only show which rows violate constraints; change nothing")
     .option("--reason <text>", "reason, for the record")
-    .option("--anew", "give up what is unfinished")
+    .option("--anew", "give up an unfinished rollout")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (options: Options) =>

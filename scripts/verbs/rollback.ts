@@ -1,4 +1,4 @@
-/** `backout rollback`: lock, preview, question, update, timeline against budget; the release that is left is blocked afterwards. */
+/** `backout rollback`: lock, preview, question, update, timeline against budget; the newer release is blocked afterwards. */
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import type { RolloutOutcome } from "../pulumi/cross.ts";
@@ -21,19 +21,19 @@ interface Options extends CommonOptions, RollbackWish {
   alternative?: string;
   yes?: boolean;
   exact?: boolean;
-  /** Begin the watch that comes next at once. */
+  /** Start the next watch at once. */
   watch?: boolean;
 }
 
 export interface RollbackOutcome extends RolloutOutcome {
   preview: PreviewOutcome;
-  /** What is to be watched next; it is no part of the budget. Null: nothing. */
+  /** The next watch; not part of the budget. Null: none. */
   nextWatch: NextWatch | null;
-  /** The watch that `--watch` carried through; null: none. */
+  /** The watch that `--watch` ran; null: none. */
   watched: WatchOutcome | null;
-  /** How it is taken back; null where it did not succeed. */
+  /** How to undo it; null if it did not succeed. */
   undo: Undo | null;
-  /** Commands by which it can be finished otherwise, in the order in which they are declared; empty where it did not fail. */
+  /** Commands that finish it in another way, in the order of declaration; empty if it did not fail. */
   otherWays: string[];
 }
 
@@ -77,7 +77,7 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
   });
 }
 
-/** As typed, but for who is asked, why, and how it is told. */
+/** The words as typed, without the options for question, reason and output. */
 function wordsOf({ to, scope, service, snapshot, with: given, newWrites, block }: Options): string {
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [`--${name} ${quoted(value)}`]);
   return [
@@ -95,24 +95,24 @@ function wordsOf({ to, scope, service, snapshot, with: given, newWrites, block }
 export function addRollback(program: Command): void {
   program
     .command("rollback")
-    .description("go back: write the pins of a scope into the stack file and bring the stack there by `pulumi up`")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--to <release>", "release to go back to; the one before the current unless given")
-    .option("--scope <name>", "how much goes back; the system's default unless given")
-    .option("--service <name>", "service of a scope that is for one")
+    .description("roll back: write the pins of a scope into the stack file and run `pulumi up`")
+    .option("-s, --stack <name>", "stack (default: the only one)")
+    .option("--to <release>", "release to roll back to (default: the one that opened before the current one)")
+    .option("--scope <name>", "scope of the rollback (default: the system's)")
+    .option("--service <name>", "service, for a scope of one service")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
-    .option("--with <name=value...>", "arguments of the repair, for scopes that mend data in place")
-    .option("--alternative <name>", "another way to finish a rollback that failed: one of backout:alternatives")
+    .option("--with <name=value...>", "arguments of the repair, for scopes that repair data in place")
+    .option("--alternative <name>", "finish a failed rollback in another way: one of backout:alternatives")
     .option("--incident <id>", "incident, for the record and as the reason of the block")
     .option("--reason <text>", "reason, for the record")
-    .option("--no-block", "leave the release that is left deployable")
+    .option("--no-block", "do not block the current release")
     .option(
       "--new-writes <what>",
-      "rows written since: export, reapply (put back what the older schema holds) or refuse; as declared unless given",
+      "rows written since: export, reapply (put back those that fit the older schema) or reject (default: as declared)",
     )
-    .option("--exact", "count rows at risk one by one, also in large tables")
-    .option("--anew", "give up what is unfinished, and take what is done for not done")
-    .option("--watch", "begin the watch that comes next at once")
+    .option("--exact", "count every row at risk, also in large tables")
+    .option("--anew", "give up an unfinished rollout, and repeat a finished one")
+    .option("--watch", "start the next watch at once")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (options: Options) =>

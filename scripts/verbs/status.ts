@@ -1,4 +1,4 @@
-/** `backout status`: what is, at one look: release, gate, services, snapshots and whether they have a standby copy, quarantines, disk. */
+/** `backout status`: release, gate, services, snapshots and their standby copies, quarantines, disk. */
 import type { Command } from "commander";
 import { outOfReach, targetOf } from "../../workloads/index.ts";
 import { openState } from "../../databases/open-state.ts";
@@ -98,7 +98,7 @@ async function status(options: CommonOptions): Promise<Status> {
   };
 }
 
-/** Of each quarantine what it alone holds. */
+/** By quarantine: data that only it holds. */
 async function heldAlone({ site, definition }: OpenStack, copies: Facts["catalogue"]): Promise<Map<string, string[]>> {
   const state = copies.some(({ role }) => role === "quarantine") ? await openState(site, definition) : null;
   if (state === null) return new Map();
@@ -161,10 +161,11 @@ function tell(found: Status): void {
   }
   if (found.pending !== null && found.rollout?.unfinished !== true)
     lines.push(`  ${found.pending.title}: run \`${found.pending.command}\` again`);
-  const down = found.gate?.running === false ? `, but its process is NOT RUNNING, nobody gets through: \`${found.up}\` starts it` : "";
-  lines.push(`  gate: ${found.gate === null ? "no state: closed" : found.gate.mode}${down}`);
+  const down =
+    found.gate?.running === false ? `, but its process is NOT RUNNING, users cannot connect: run \`${found.up}\` to start it` : "";
+  lines.push(`  gate: ${found.gate === null ? "closed (no gate state)" : found.gate.mode}${down}`);
   if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);
-  if (found.unseen !== null) lines.push(`  what runs is not known: ${found.unseen}`);
+  if (found.unseen !== null) lines.push(`  services: unknown: ${found.unseen}`);
   for (const { name, running, release, pid, asPinned } of found.services.filter(({ running }) => running !== null))
     lines.push(
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
@@ -176,11 +177,11 @@ function tell(found: Status): void {
     );
   for (const { name, createdAt, sizeBytes, onlyCopyOf, drop = "" } of found.quarantines)
     lines.push(
-      `  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}${onlyCopyOf === undefined ? "" : `: no export holds ${onlyCopyOf.join(", ")}, so it is kept until you drop it: ${drop}`}`,
+      `  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}${onlyCopyOf === undefined ? "" : `: no export has ${onlyCopyOf.join(", ")}, so it is kept until you drop it: ${drop}`}`,
     );
   for (const { id, state, polls, of } of found.watches)
     lines.push(`  watch ${id}: ${state}${of === null ? "" : `, ${polls} of ${of} polls`}`);
-  lines.push(`  copies of the data take ${megabytes(found.copiesBytes)}`);
+  lines.push(`  copies of the data use ${megabytes(found.copiesBytes)}`);
   if (found.config.freeze !== null) lines.push(`  ${showFreeze(found.config.freeze)}`);
   for (const [release, incident] of Object.entries(found.config.blocked)) lines.push(`  ${release} is blocked: ${incident}`);
   print(`${lines.join("\n")}\n`);
@@ -189,8 +190,8 @@ function tell(found: Status): void {
 export function addStatus(program: Command): void {
   program
     .command("status")
-    .description("what is: release, gate, services, snapshots, quarantines, disk")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .description("show release, gate, services, snapshots, quarantines, disk")
+    .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--json", "one JSON document on standard output")
     .action(async (options: CommonOptions) => finish(options.json, () => status(options), tell));
 }

@@ -1,9 +1,9 @@
-/** What a rollout did, for a person: phases against budget, checks, what was kept, what to do next. */
+/** A rollout in lines for a person: phases against budget, checks, exported rows, next step. */
 import type { RolloutOutcome } from "../pulumi/cross.ts";
 import { painted, print } from "../pulumi/outcome.ts";
 
 export function timelineLines(outcome: RolloutOutcome): string[] {
-  if (outcome.unchanged) return [`unchanged: ${outcome.to} is what opened last (rollout ${outcome.epoch}); nothing was stopped`];
+  if (outcome.unchanged) return [`unchanged: ${outcome.to} opened last (rollout ${outcome.epoch}); nothing was stopped`];
   const lines = [
     `${outcome.from ?? "nothing"} → ${outcome.to}${outcome.scope === null ? "" : ` (${outcome.scope})`} in ${outcome.seconds.toFixed(1)} s, run ${outcome.runId}`,
   ];
@@ -11,18 +11,18 @@ export function timelineLines(outcome: RolloutOutcome): string[] {
     lines.push(
       `  ${name.padEnd(9)} ${seconds.toFixed(2).padStart(8)} s${budgetSeconds === null ? "" : ` of ${budgetSeconds} s`}${status === "done" ? "" : `  ${status}`}`,
     );
-  if (outcome.cutOverMs !== null) lines.push(`  data cut over in ${outcome.cutOverMs} ms; what was live is ${outcome.quarantine}`);
+  if (outcome.cutOverMs !== null) lines.push(`  data cut over in ${outcome.cutOverMs} ms; the old database is ${outcome.quarantine}`);
   for (const line of outcome.wentAlong) lines.push(`  ${line}`);
   for (const { name, status, detail } of outcome.checks) if (status !== "passed") lines.push(`  check ${name}: ${status}: ${detail}`);
   const count = (which: string): number => outcome.checks.filter(({ status }) => status === which).length;
   const skipped = count("skipped") === 0 ? "" : `, ${count("skipped")} skipped`;
   if (outcome.checks.length > 0) lines.push(`  ${count("passed")} of ${outcome.checks.length} checks passed${skipped}`);
-  for (const { path, rows } of outcome.exported) if (path.endsWith(".jsonl")) lines.push(`  kept ${rows} rows written since: ${path}`);
+  for (const { path, rows } of outcome.exported) if (path.endsWith(".jsonl")) lines.push(`  exported ${rows} rows written since: ${path}`);
   for (const { database, tables, leftOut } of outcome.putBack) {
     const sum = (count: (table: (typeof tables)[string]) => number): number =>
       Object.values(tables).reduce((all, table) => all + count(table), 0);
     lines.push(
-      `  put back into ${database}: ${sum(({ inserted }) => inserted)} inserted, ${sum(({ updated }) => updated)} updated, ${sum(({ deleted }) => deleted)} deleted, ${sum(({ alreadySo }) => alreadySo)} were there already`,
+      `  put back into ${database}: ${sum(({ inserted }) => inserted)} inserted, ${sum(({ updated }) => updated)} updated, ${sum(({ deleted }) => deleted)} deleted, ${sum(({ alreadySo }) => alreadySo)} unchanged`,
       ...leftOut.map((line) => `  ${line}`),
     );
   }

@@ -1,4 +1,4 @@
-/** `backout unblock`: a release that was left may be deployed again. Changes one key of the stack file and nothing that runs. */
+/** `backout unblock`: allows a blocked release to be deployed again. Changes one key of the stack file and nothing that runs. */
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { editPins, rawConfig } from "../../config/edit.ts";
@@ -10,9 +10,9 @@ import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 export interface UnblockOutcome {
   stack: string;
   release: string;
-  /** Why it was blocked; null: it was not. */
+  /** Why it was blocked; null: it was not blocked. */
   reason: string | null;
-  /** What is still blocked, with why. */
+  /** Releases that are still blocked, with the reason. */
   blocked: Record<string, string>;
 }
 
@@ -21,7 +21,7 @@ async function unblock(release: string, options: CommonOptions): Promise<Unblock
     const found = stackFile(options.stack);
     return { found, text: editPins(found.text, [{ path: ["blocked", release], value: undefined }]) };
   };
-  // As it will be: with its block the stack file may be one that is refused.
+  // Resolved as it will be: with the block, the stack file may be refused.
   const first = read();
   const { site } = await openStack(first.found, first.text);
   return withStackLock(site, `unblock ${release}`, newRunId("unblock"), async () => {
@@ -46,8 +46,8 @@ function tell({ stack, release, reason, blocked }: UnblockOutcome): void {
 export function addUnblock(program: Command): void {
   program
     .command("unblock <release>")
-    .description("let a release be deployed again that a rollback or a failed deployment has blocked; says why it was")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .description("remove the block of a release that a rollback or a failed deployment has set; shows the reason")
+    .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--json", "one JSON document on standard output")
     .action(async (release: string, options: CommonOptions) => finish(options.json, () => unblock(release, options), tell));
 }

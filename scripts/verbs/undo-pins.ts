@@ -1,4 +1,5 @@
-/** The pins that take a rollback back: what was open before it by the record, on the data that it set aside. */
+/** The pins that undo a rollback: those that were open before it according to the state, with the data that it set aside. */
+import { commandOf } from "../../config/commands.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
@@ -12,19 +13,21 @@ import type { Standing } from "../pulumi/standing.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { BESIDE_PINS } from "./carry-out.ts";
 
-/** The stack file as the undo of the last rollback would leave it, finished or not. @throws RefusedError where there is none */
+/** The stack file after an undo of the last rollback, finished or not. @throws RefusedError if there is none */
 export async function undoText(stack: OpenStack, standing: Standing): Promise<string> {
   const { pending, lastOpen, intent } = standing;
   if (lastOpen === null) throw new RefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
   if (pending?.forward === true)
-    throw new RefusedError(`${pending.title}: it is no rollback. To go back from it run \`rollback\`; nothing was changed`);
-  // Nothing but the stack file was changed.
+    throw new RefusedError(
+      `${pending.title}: this is not a rollback. To roll it back, run \`${commandOf(stack.project, "backout", `rollback --stack ${stack.stack}`)}\`; nothing was changed`,
+    );
+  // Only the stack file was changed.
   if (pending !== null && pending.rollout === null) return textBefore(stack, lastOpen, lastOpen.pins.data, pending.intent);
   const back = pending?.rollout ?? lastOpen;
   const own = intent?.rollout === back.rollout ? intent : null;
   requireRollback(back, own);
   const before = await openedBefore(stack, back.epoch);
-  if (before === null) throw new RefusedError(`nothing had opened before rollout ${back.epoch}: there is nothing to go back to`);
+  if (before === null) throw new RefusedError(`nothing had opened before rollout ${back.epoch}: nothing to go back to`);
   const data = Object.fromEntries(
     Object.keys(stack.definition.databases).map((database) => [database, dataBefore(database, back, before, standing)]),
   );
@@ -32,8 +35,8 @@ export async function undoText(stack: OpenStack, standing: Standing): Promise<st
 }
 
 /**
- * What the verb wrote as it was before, as far as it is known and nobody has changed it since; the pins that opened, whatever the stack file asks
- * for otherwise.
+ * Keys that the verb wrote get their former values, where these are known and nobody has changed the key since; pins get the values that
+ * opened, whatever the stack file says.
  */
 async function textBefore(stack: OpenStack, opened: Rollout, data: Record<string, DataPin>, own: Intent | null): Promise<string> {
   const base = await openStack(
@@ -52,12 +55,12 @@ function requireRollback({ epoch, plan, pins }: Rollout, intent: Intent | null):
   const rollout = `rollout ${epoch}, ${fromRelease ?? "nothing"} → ${toRelease}`;
   if (intent?.failed !== undefined)
     throw new RefusedError(
-      `the last that was done is the way back of a deployment that failed (${rollout}): it never opened, so there is nothing to take back`,
+      `the last rollout is the rollback of a failed deployment (${rollout}): the deployment never opened, so there is nothing to undo`,
     );
   const undoes = Object.values(pins.data).some(({ kind }) => kind === "quarantine");
   const isRollback =
     intent === null ? fromRelease !== null && (!forward || scope !== null || undoes) : ["rollback", "undo"].includes(intent.verb);
-  if (!isRollback) throw new RefusedError(`the last that was done is no rollback (${rollout}): there is nothing to take back`);
+  if (!isRollback) throw new RefusedError(`the last rollout is not a rollback (${rollout}): there is nothing to undo`);
 }
 
 async function openedBefore({ site, definition }: OpenStack, epoch: number): Promise<Rollout | null> {
@@ -67,19 +70,19 @@ async function openedBefore({ site, definition }: OpenStack, epoch: number): Pro
   return rollouts.find((rollout) => rollout.epoch < epoch && rollout.openedAt !== null) ?? null;
 }
 
-/** @throws RefusedError where it is not kept any more */
+/** @throws RefusedError if it is not kept any more */
 function dataBefore(database: string, back: Rollout, before: Rollout, { catalogue, snapshots }: Standing): DataPin {
   const plan = back.plan.databases[database];
   const replaced = plan?.action.kind === "restore" || plan?.action.kind === "undo";
   const inPlace = plan?.action.kind === "repair" || (plan?.backBy === "down" && plan.back.length > 0);
-  // Several attempts may have set something aside: the first set aside what was open before.
+  // Several attempts may have set databases aside: the first one is what was open before.
   const aside = catalogue.find((entry) => entry.role === "quarantine" && entry.database === database && entry.epoch > before.epoch);
   if (aside !== undefined) return { kind: "quarantine", name: aside.name };
   const taken = snapshots.find((snapshot) => snapshot.database === database && snapshot.epoch === back.epoch);
   if (inPlace && taken !== undefined) return { kind: "snapshot", name: taken.name, generation: taken.generation, again: 0 };
   if ((inPlace || replaced) && back.state === "open")
     throw new RefusedError(
-      `what ${database} was before rollout ${back.epoch} is not kept any more, so it cannot come back; nothing was changed`,
+      `the quarantine of ${database} from before rollout ${back.epoch} is not kept any more, so it cannot be restored; nothing was changed`,
     );
   return before.pins.data[database] ?? { kind: "current" };
 }
@@ -88,7 +91,7 @@ function runningReleases({ pins }: Rollout): string[] {
   return [...new Set([pins.release, ...Object.values(pins.services).map(({ release }) => release)])];
 }
 
-/** What the verb set, as it was; what somebody set otherwise since stays. Pins only where they are those that opened. */
+/** Reverts what the verb set; changes that somebody made since stay. Pins only if they are those that opened. */
 function keysBefore({ text }: OpenStack, { before, edits, was }: Intent, { rollout }: Rollout): PinEdit[] {
   const now = configOf(text);
   return edits.flatMap(({ path: [key], value }) => {

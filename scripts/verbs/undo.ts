@@ -1,4 +1,4 @@
-/** `backout undo`: takes the last rollback back, previewed and asked for as that was. */
+/** `backout undo`: reverts the last rollback, with preview and question like a rollback. */
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
@@ -23,9 +23,9 @@ interface Options extends CommonOptions {
 }
 
 export interface Undo {
-  /** What takes it back, as it is typed here. */
+  /** The command that undoes it, as typed here. */
   command: string;
-  /** The lines of the stack file that do the same, with an update. */
+  /** The lines of the stack file that, with an update, do the same. */
   lines: LineChange;
 }
 
@@ -43,7 +43,7 @@ async function undo(options: Options): Promise<UndoOutcome> {
     const standing = await standingOf(before);
     requireDeployed(before, standing);
     const goal = options.anew === true ? "anew" : "";
-    // What `--anew` has done is what it takes back the next time; what it has begun is gone on with.
+    // A finished `undo --anew` is undone the next time; an unfinished one is resumed.
     const begun = options.anew === true && standing.pending === null ? null : askedBefore(standing, "undo", goal);
     const text = begun === null ? await undoText(before, standing) : textOf(before, begun);
     const { after, preview } = await previewPins(before, text, options.exact);
@@ -53,7 +53,7 @@ async function undo(options: Options): Promise<UndoOutcome> {
   });
 }
 
-/** How what was done last is taken back; null where it cannot be. */
+/** How to undo the last rollout; null if that is impossible. */
 export async function undoOf({ stack, project }: OpenStack, more = ""): Promise<Undo | null> {
   const now = await openStack(stackFile(stack, project));
   const text = await undoText(now, await standingOf(now)).catch(() => null);
@@ -63,8 +63,8 @@ export async function undoOf({ stack, project }: OpenStack, more = ""): Promise<
 
 export function undoLines({ command, lines: { removed, added } }: Undo, file: string, up: string): string[] {
   return [
-    `to take it back: ${command}`,
-    `or, the same by hand, in ${file}, then ${up}:`,
+    `to undo it: ${command}`,
+    `or by hand: change these lines in ${file}, then run ${up}:`,
     ...removed.filter((line) => line.trim() !== "").map((line) => `  - ${line}`),
     ...added.filter((line) => line.trim() !== "").map((line) => `  + ${line}`),
   ];
@@ -73,12 +73,12 @@ export function undoLines({ command, lines: { removed, added } }: Undo, file: st
 export function addUndo(program: Command): void {
   program
     .command("undo")
-    .description("take the last rollback back: release, data, what runs, flags, freeze, block, as they were before it")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--anew", "also where the last that was done is an undo: that is taken back then")
+    .description("revert the last rollback: release, data, services, flags, freeze and block as they were before")
+    .option("-s, --stack <name>", "stack (default: the only one)")
+    .option("--anew", "if the last rollout is an undo, revert that")
     .option("--incident <id>", "incident, for the record")
     .option("--reason <text>", "reason, for the record")
-    .option("--exact", "count rows at risk one by one, also in large tables")
+    .option("--exact", "count every row at risk, also in large tables")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (options: Options) =>

@@ -24,13 +24,13 @@ async function verifyStack(options: Options): Promise<{ stack: string; passed: b
   try {
     return await checked(opened, state, options.check);
   } finally {
-    // A session that is left open keeps the process from ending.
+    // An open session keeps the process running.
     await state.end();
   }
 }
 
 function notDeployed({ stack }: OpenStack): RefusedError {
-  return new RefusedError(`${stack} is not deployed yet: there is nothing to verify`);
+  return new RefusedError(`${stack} is not deployed yet: nothing to verify`);
 }
 
 async function checked(opened: OpenStack, state: StateStore, only: string[] | undefined) {
@@ -51,9 +51,9 @@ async function checked(opened: OpenStack, state: StateStore, only: string[] | un
 export function addVerify(program: Command): void {
   program
     .command("verify")
-    .description("run the system's checks against what runs now; what they write they remove again")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
-    .option("--check <id...>", "only these")
+    .description("run the system's checks against what runs now; checks remove what they write")
+    .option("-s, --stack <name>", "stack (default: the only one)")
+    .option("--check <id...>", "only these checks")
     .option("--json", "one JSON document on standard output")
     .action(async (options: Options) =>
       finish(

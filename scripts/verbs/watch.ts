@@ -1,4 +1,6 @@
-/** `backout watch`: looks at a system again and again after a rollout, goes on where it was interrupted, and says whether all stayed well. */
+/**
+ * `backout watch`: repeats checks after a rollout, resumes after an interruption, and reports the result.
+ */
 import type { Command } from "commander";
 import { openState } from "../../databases/open-state.ts";
 import type { Rollout } from "../../config/record.ts";
@@ -30,7 +32,7 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
   refuseTooEarly(stack, states, chosen);
   const already = states.find((state) => state.id === chosen)?.state === "passed";
   const runId = newRunId("watch");
-  // Whoever deploys or rolls back meanwhile may: the watch notices and ends. Only two watches at once are kept apart.
+  // A deployment or rollback meanwhile is allowed: the watch notices it and ends. Only a second watch is locked out.
   const record = await withStackLock({ ...site, home: watchesFolder(site) }, `watch ${chosen}`, runId, () =>
     carryThrough({ site, definition, rollout, watch: chosen, runId, speed, say }),
   );
@@ -40,12 +42,12 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
   return { ...told(stack, record, already), lifted, next: nextOf(stack, rollout, speed) };
 }
 
-/** @throws RefusedError where there is nothing that could be watched. */
+/** @throws RefusedError if there is nothing to watch. */
 async function openRollout({ site, definition, stack }: OpenStack): Promise<Rollout> {
   const state = await openState(site, definition);
   const rollout = (await state?.lastRollout()) ?? null;
   await state?.end();
-  if (rollout === null) throw new RefusedError(`${stack} is not deployed yet: there is nothing to watch`);
+  if (rollout === null) throw new RefusedError(`${stack} is not deployed yet: nothing to watch`);
   if (rollout.state !== "open")
     throw new RefusedError(
       `rollout ${rollout.epoch} of ${stack} is "${rollout.state}", not open: finish it first (\`${commandOf(site.project, "backout", `status --stack ${stack}`)}\`)`,
@@ -53,7 +55,7 @@ async function openRollout({ site, definition, stack }: OpenStack): Promise<Roll
   return rollout;
 }
 
-/** The watch that comes next after what the stack went through last; null: none, or nobody can tell. */
+/** The next watch after the last rollout; null: none, or unknown. */
 export async function watchAfter(stack: OpenStack): Promise<NextWatch | null> {
   const rollout = await openRollout(stack).catch(() => null);
   return rollout === null ? null : nextOf(stack, rollout, clockSpeed());
@@ -71,7 +73,7 @@ function refuseTooEarly({ definition, project, stack }: OpenStack, states: Watch
   const before = states.find((state) => state.id === follows);
   if (before !== undefined && before.state !== "passed")
     throw new RefusedError(
-      `the watch ${id} comes after ${before.id}, which is ${before.state}: run \`${commandOf(project, "backout", `watch ${before.id} --stack ${stack}`)}\` first`,
+      `watch ${id} follows ${before.id}, which is ${before.state}: run \`${commandOf(project, "backout", `watch ${before.id} --stack ${stack}`)}\` first`,
     );
 }
 
@@ -113,7 +115,7 @@ function told({ stack }: OpenStack, { begin, end, polls, gaps, file }: WatchReco
 
 function nothingDue({ stack, definition }: OpenStack, { epoch, plan }: Rollout, states: WatchState[], speed: number): WatchOutcome {
   const what = plan.forward ? "the deployment" : `scope ${plan.scope ?? "of these pins"}`;
-  say(states.length === 0 ? `${definition.name} has no watch after ${what}` : `every watch after ${what} has passed: already so`);
+  say(states.length === 0 ? `${definition.name} has no watch after ${what}` : `unchanged: every watch after ${what} has passed`);
   const nothing = {
     watch: null,
     title: null,
@@ -133,11 +135,11 @@ export function tellWatch(outcome: WatchOutcome): void {
   const { watch: id, title, passed, already, polls, of, unhealthy, gaps, reasons, speed, record, next } = outcome;
   const lines: string[] = [];
   if (id !== null) {
-    const verdict = passed ? `passed${already ? ": already so" : ""}` : painted("red", "failed");
-    lines.push(`${id} (${title ?? ""}): ${verdict}; ${polls - unhealthy.length} of ${polls} polls healthy, ${of} wanted`);
+    const verdict = passed ? `passed${already ? " (unchanged)" : ""}` : painted("red", "failed");
+    lines.push(`${id} (${title ?? ""}): ${verdict}; ${polls - unhealthy.length} of ${polls} polls healthy, ${of} required`);
     for (const reason of reasons) lines.push(`  ${reason}`);
-    for (const { from, to, seconds } of gaps) lines.push(`  nobody looked for ${seconds} s, from ${from} to ${to}`);
-    if (speed !== 1) lines.push(`  a rehearsal: its clock went ${speed} times as fast as the wall's`);
+    for (const { from, to, seconds } of gaps) lines.push(`  no polls for ${seconds} s, from ${from} to ${to}`);
+    if (speed !== 1) lines.push(`  a rehearsal: its clock ran ${speed} times as fast as real time`);
     lines.push(`  record: ${record ?? ""}`);
   }
   if (next !== null) lines.push(nextLine(next));
@@ -151,8 +153,8 @@ export function nextLine({ title, minutes, command }: NextWatch): string {
 export function addWatch(program: Command): void {
   program
     .command("watch [id]")
-    .description("look at the system again and again after a rollout; killed and started again it goes on where it was")
-    .option("-s, --stack <name>", "stack (the only one there is, unless given)")
+    .description("repeat checks for some time after a rollout; a watch that was interrupted resumes")
+    .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--json", "one JSON document on standard output, progress on standard error")
     .action(async (id: string | undefined, options: CommonOptions) =>
       finish(

@@ -1,4 +1,4 @@
-/** Earlier drills, read from their reports: what a phase usually takes, to compare with and to estimate the next rollback from. */
+/** Earlier drills, read from their reports: usual durations of phases, for comparison and for the estimate of the next rollback. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseReport, type DrillReport } from "./schema.ts";
@@ -19,17 +19,17 @@ export interface Past {
 export interface Timings {
   /** Passed drills. */
   runs: number;
-  /** By phase; of phases that passed, also in drills that failed elsewhere. */
+  /** By phase; of passed phases, also in drills that failed in another one. */
   phases: Record<string, Past>;
-  /** Of the rollback as a whole; null: none passed yet. */
+  /** Duration of the whole rollback; null: none passed yet. */
   rollback: Past | null;
-  /** In `medianSeconds` and `lastSeconds` as everything here. */
+  /** With `medianSeconds` and `lastSeconds`, like the others. */
   unavailable: Past | null;
 }
 
 const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";
 
-/** Every readable report of a reports folder. A folder that does not exist yet has none. */
+/** Every readable report of a reports folder; none if the folder does not exist yet. */
 export function readHistory(reportsFolder: string): History {
   const history: History = { reports: [], warnings: [] };
   let entries: string[];
@@ -37,7 +37,7 @@ export function readHistory(reportsFolder: string): History {
     entries = readdirSync(reportsFolder);
   } catch (error) {
     if (code(error) !== "ENOENT")
-      history.warnings.push(`${reportsFolder} cannot be read (${code(error)}): earlier drills are not compared`);
+      history.warnings.push(`${reportsFolder} cannot be read (${code(error)}): no comparison with earlier drills`);
     return history;
   }
   for (const entry of entries) {
@@ -45,10 +45,10 @@ export function readHistory(reportsFolder: string): History {
     try {
       history.reports.push(parseReport(JSON.parse(readFileSync(file, "utf8"))));
     } catch (error) {
-      // A drill that was killed has a folder without a report; a plain file is no drill.
+      // A killed drill has a folder without a report; a plain file is no drill.
       if (["ENOENT", "ENOTDIR"].includes(code(error))) continue;
       const reason = error instanceof Error ? error.message.split("\n").slice(0, 2).join(" ") : String(error);
-      history.warnings.push(`${file} is left out: ${reason}`);
+      history.warnings.push(`${file} is ignored: ${reason}`);
     }
   }
   history.reports.sort((a, b) => Date.parse(a.startedAt) - Date.parse(b.startedAt));
@@ -69,7 +69,7 @@ function past(values: readonly number[]): Past | null {
   return medianSeconds === null || lastSeconds === undefined ? null : { runs: values.length, medianSeconds, lastSeconds };
 }
 
-/** What earlier drills of this system and scope took. `before`: only drills started before this time, ISO 8601. */
+/** Durations of earlier drills of this system and scope. `before`: only drills started before this time, ISO 8601. */
 export function timings(history: History, system: string, scope: string, before?: string): Timings {
   const limit = before === undefined ? Infinity : Date.parse(before);
   const alike = history.reports.filter(

@@ -1,4 +1,4 @@
-/** What a drill reports. `backout drill --json` prints it, `report.json` keeps it, and both are checked against it first. */
+/** The report of a drill. `backout drill --json` prints it and `report.json` stores it, both validated first. */
 import { z } from "zod";
 import { inSeconds } from "./durations.ts";
 
@@ -6,7 +6,7 @@ const seconds = z.number().nonnegative();
 const milliseconds = z.number().nonnegative();
 const count = z.int().nonnegative();
 
-/** Also the name of the report's folder, so nothing that could lead out of it. */
+/** Also the name of the report's folder, so it must be no path. */
 const runIdSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "must be letters, digits, dots, dashes and underscores");
 
 const phaseSchema = z.object({
@@ -27,12 +27,12 @@ const rollbackSchema = z.object({
   /** The data pin: `current` or the snapshot. */
   data: z.string(),
   seconds,
-  /** Fence closed to new database reachable; null: the data stayed. */
+  /** From the closed fence to the reachable new database; null: the data stayed. */
   cutOverMs: milliseconds.nullable(),
-  /** A writing client's last acknowledged write to its first after; null: nobody could tell. */
+  /** From a writing client's last acknowledged write before to its first one after; null: unknown. */
   unavailableMs: milliseconds.nullable(),
   rowsAtRisk: rowsAtRiskSchema,
-  /** Acknowledged rows that are in neither live, quarantine nor export. */
+  /** Acknowledged rows that are in none of live database, quarantine and export. */
   rowsLost: count,
   exported: z.array(
     z.object({ path: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256 in hexadecimal"), rows: count }),
@@ -61,9 +61,9 @@ const fields = z.object({
 
   /** ISO 8601. */
   startedAt: z.iso.datetime({ offset: true }),
-  /** What the probe saw of the fault; null: it saw nothing. */
+  /** What the probe saw of the fault; null: nothing. */
   faultSeen: z.string().nullable(),
-  /** Why a drill failed, where no check or phase says it. */
+  /** Why a drill failed, if no check or phase says so. */
   problem: z.string().nullable().default(null),
   /** Earlier drills of the same system and scope, by phase. */
   previous: z.record(z.string(), pastSchema).default({}),
@@ -73,7 +73,7 @@ const fields = z.object({
   environment: z.record(z.string(), z.string()).default({}),
 });
 
-/** What contradicts a report that says it passed, and why one failed; empty: nothing. */
+/** Reasons for a failed verdict; a report that says "passed" must have none. */
 export function reasonsToFail(report: z.infer<typeof fields>): { path: (string | number)[]; message: string }[] {
   const reasons: { path: (string | number)[]; message: string }[] = [];
   const because = (message: string, ...path: (string | number)[]): void => void reasons.push({ path, message });
@@ -101,7 +101,7 @@ const drillReportSchema = fields.superRefine((report, context) => {
 });
 
 export type DrillReport = z.infer<typeof drillReportSchema>;
-/** A report as it is handed in: the defaults may be left out. */
+/** A report as given: defaults may be omitted. */
 export type DrillReportInput = z.input<typeof drillReportSchema>;
 export type DrillPhase = DrillReport["phases"][number];
 export type Status = DrillPhase["status"];
@@ -110,7 +110,7 @@ export function isOverBudget(phase: { seconds: number; budgetSeconds: number | n
   return phase.budgetSeconds !== null && phase.seconds > phase.budgetSeconds;
 }
 
-/** The report contradicts itself or has another shape; `problems` name the field each. */
+/** The report contradicts itself or has another shape; each of `problems` names a field. */
 export class InvalidReportError extends Error {
   readonly problems: string[];
   constructor(runId: string, problems: string[]) {
@@ -131,7 +131,7 @@ export function parseReport(value: unknown): DrillReport {
   );
 }
 
-/** Times of earlier drills for a phase; undefined where there are none. A phase may be named like something every object has. */
+/** Durations of earlier drills for a phase; undefined if none. A phase may be named like a property of every object. */
 export function earlierTimes(report: DrillReport, phase: string): DrillReport["previous"][string] | undefined {
   return Object.hasOwn(report.previous, phase) ? report.previous[phase] : undefined;
 }

@@ -41,7 +41,7 @@ describe("a rollback that failed", () => {
     const early = await stand.verb<{ error: { message: string } }>("rollback", "--alternative", "fresh", "--yes");
     expect(early).toMatchObject({
       code: 3,
-      json: { error: { message: expect.stringMatching(/nothing failed that an alternative would finish/) as string } },
+      json: { error: { message: expect.stringMatching(/there is no failed rollback to finish/) as string } },
     });
     const unknown = await stand.verb<{ error: { message: string } }>("rollback", "--alternative", "fesh", "--yes");
     expect(unknown).toMatchObject({
@@ -72,6 +72,6 @@ describe("a rollback that failed", () => {
     const kept = await stand.inside<{ pfa_id: string }>(quarantine!.name, "SELECT pfa_id FROM pfa_records ORDER BY 1");
     expect(kept.map(({ pfa_id }) => pfa_id)).toEqual(["BEFORE-1", "BEFORE-2", "SINCE-1"]);
     const again = await stand.verb<{ error: { message: string } }>("rollback", "--alternative", "fresh", "--yes");
-    expect(again.json.error.message).toMatch(/is there already: a fresh environment begins with neither/);
+    expect(again.json.error.message).toMatch(/exists already: a fresh environment needs both names free/);
   });
 });

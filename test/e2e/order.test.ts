@@ -1,4 +1,7 @@
-/** Which release is newer says the ledger, also where the engine has sorted it and its names say otherwise: by plain Pulumi and by the verbs. */
+/**
+ * Which release is newer says the ledger, also where the engine has sorted it and its names say otherwise: by plain Pulumi and by the
+ * verbs.
+ */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -149,7 +152,7 @@ test(
     const backwards = await verb("deploy", "main-120", "--yes");
     expect(backwards.code).toBe(3);
     expect(backwards.failure).toMatch(
-      /main-120 stands before main-99, which runs, .* going back is `.*rollback --stack order --to main-120`/,
+      /main-120 is older than main-99, which runs, .* to roll back, run `.*rollback --stack order --to main-120`/,
     );
 
     cpSync(join(folder, "builds", "main-99"), join(folder, "builds", "beta"), { recursive: true });

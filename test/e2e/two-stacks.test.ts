@@ -63,12 +63,12 @@ describe("on one server", () => {
     const before = one!.pids();
     const update = await clone.up();
     expect(update.code).not.toBe(0);
-    expect(update.output).toMatch(/the databases of e2e belong to stack "e2e" of .*: nothing was touched/);
+    expect(update.output).toMatch(/the databases of e2e belong to stack "e2e" of .*: nothing was changed/);
     expect(update.output).toMatch(/backout:takeOver: [0-9a-f-]{36}/);
     expect(clone.gate()).toBeNull();
     const verb = await clone.verb("preview");
     expect(verb.code).toBe(3);
-    expect(JSON.stringify(verb.json)).toContain("nothing was touched");
+    expect(JSON.stringify(verb.json)).toContain("nothing was changed");
     expect(one!.pids()).toEqual(before);
     expect((await one!.last())?.state).toBe("open");
     expect((await one!.upWell()).counts["updated"] ?? 0).toBe(0);
@@ -108,7 +108,7 @@ describe("a stack whose folder or name changes", () => {
       environment,
     });
     expect(code).not.toBe(0);
-    expect(output).toMatch(/is a copy of \S+home, where stack "e2e" has its gate and services: nothing was touched/);
+    expect(output).toMatch(/is a copy of \S+home, where stack "e2e" has its gate and services: nothing was changed/);
     expect(existsSync(join(copy, "home", "gate", "gate.json"))).toBe(true);
     expect(one!.pids()).toEqual(before);
     expect((await one!.upWell()).counts["updated"] ?? 0).toBe(0);
@@ -126,7 +126,7 @@ describe("a stack whose folder or name changes", () => {
     Object.assign(one!.stack.environment, { [DESTROY_DATA]: "drop:production", BACKOUT_HOME: join(one!.stack.folder, "production") });
 
     const line =
-      /stack "production" is kept under the name "e2e" .*: nothing was touched\. Set backout:keptAs: e2e in its file, and run again/;
+      /stack "production" has its roles and its home .* under the name "e2e": nothing was changed\. Set backout:keptAs: e2e in its stack file, and run the command again/;
     const preview = await one!.pulumi(["preview"]);
     expect(preview.code).not.toBe(0);
     expect(preview.output).toMatch(line);

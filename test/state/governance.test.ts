@@ -115,7 +115,7 @@ describe("the governance log", () => {
     expect(brokenLinks(file), "the chain alone does not show it").toEqual([]);
     expect(chainProblems(file, head)).toEqual(["it has 3 lines and had 4: lines at its end are missing"]);
     appendGovernance(file, { runId: "run-9", epoch: 9, event: "rollback" });
-    expect(chainProblems(file, head)).toEqual(["line 4 is another than the one that was written"]);
+    expect(chainProblems(file, head)).toEqual(["line 4 differs from the one that was written"]);
     rewrite(() => []);
     expect(chainProblems(file, head)).toEqual(["it has 0 lines and had 4: lines at its end are missing"]);
   });

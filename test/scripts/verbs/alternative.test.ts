@@ -1,4 +1,7 @@
-/** A rollback that fails where the services run goes over to another target: with a real gate, a real process, and a `docker` command that keeps containers. */
+/**
+ * A rollback that fails where the services run goes over to another target: with a real gate, a real process, and a `docker` command that
+ * keeps containers.
+ */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -99,7 +102,7 @@ test("a rollback that fails as a process is finished as a container of the image
   const alternative = async (name: string) => takeAlternative(await opened(), name, `run-${name}`, "INCIDENT-7", () => Promise.resolve());
   try {
     expect(await to()).toMatchObject({ ok: true, failure: null });
-    await expect(alternative("container")).rejects.toThrow(/nothing failed that an alternative would finish/);
+    await expect(alternative("container")).rejects.toThrow(/there is no failed rollback to finish/);
     writeFileSync(join(folder, "broken"), "");
     const failed = await to({ path: ["release"], value: "v1" });
     expect(failed).toMatchObject({ ok: false, refused: false, failure: expect.stringMatching(/^start: api v1 failed/) as string });
