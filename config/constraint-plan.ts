@@ -9,8 +9,8 @@ export const BEFORE_DROP = "before-drop";
 type Constraints = NonNullable<SystemDefinition["constraints"]>;
 
 /**
- * The order in which constraints are brought to their states: first what is taken away, most urgent first, then what is brought back, lowest
- * risk first. Within the same priority or risk the definition's order counts.
+ * The order of constraint changes: first drops, most urgent first, then enforcements, lowest risk first. Within the same priority or risk
+ * the definition's order counts.
  */
 export function constraintOrder(constraints: Constraints, states: Record<string, ConstraintState>): string[] {
   const names = Object.keys(constraints);
@@ -22,7 +22,10 @@ export function constraintOrder(constraints: Constraints, states: Record<string,
   return [...dropped, ...kept];
 }
 
-/** What differs between the catalogue (or, where nobody could look, the pins in force) and the pins. Data that is made or brought back comes with its own. */
+/**
+ * Differences between the system catalog (or, if unreachable, the pins in force) and the pins. New or restored data has its own
+ * constraints.
+ */
 export function planConstraints({ definition, from, to, databases }: PlanInput, plans: Record<string, DatabasePlan>): ConstraintChange[] {
   const constraints = definition.constraints ?? {};
   const wanted = to.constraints ?? {};
@@ -31,7 +34,7 @@ export function planConstraints({ definition, from, to, databases }: PlanInput, 
     if (plans[database]?.action.kind !== "none") return [];
     const known = databases[database]?.constraints?.[name] ?? from?.constraints?.[name] ?? "enforced";
     const state = wanted[name] ?? "enforced";
-    // Whether a trigger was made with or without a look at the rows there were is in no catalogue.
+    // The catalog does not say whether existing rows were checked when a trigger was created.
     if (known === state || (kind === "trigger" && known === "enforced" && state === "unvalidated")) return [];
     const definition = to.definitions?.[name];
     return [{ name, database, table, risk, from: known, to: state, ...(definition === undefined ? {} : { definition }) }];

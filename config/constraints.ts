@@ -25,7 +25,7 @@ export function resolveConstraints(config: StackConfig, definition: SystemDefini
   return Object.fromEntries(Object.keys(described).map((name) => [name, own(pinned, name) ?? own(ledger, name) ?? "enforced"]));
 }
 
-/** Text that is pinned in place of what a constraint said before, by name. */
+/** Pinned definitions that replace the former ones, by constraint. */
 export function declaredDefinitions(config: StackConfig): Record<string, string> {
   return Object.fromEntries(
     Object.entries(config.constraints).flatMap(([name, pin]) => (typeof pin === "string" ? [] : [[name, pin.definition]])),
@@ -41,13 +41,13 @@ function refusal(definition: SystemDefinition, name: string, state: ConstraintSt
       ? `${definition.name} declares no constraints`
       : `${definition.name} has no such constraint, only ${known.join(", ")}${suggestion(name, known)}`;
   if (definition.databases[constraint.database]?.engine === "sqlite")
-    return `${constraint.database} is a SQLite database, whose constraints cannot be dropped or added: leave it out`;
+    return `${constraint.database} is a SQLite database, whose constraints cannot be dropped or added: remove it`;
   if (state === "unvalidated" && (constraint.kind === "unique" || constraint.kind === "primary-key"))
-    return `must be \`enforced\` or \`dropped\`: PostgreSQL has no ${constraint.kind === "unique" ? "UNIQUE" : "PRIMARY KEY"} constraint that is not validated`;
+    return `must be \`enforced\` or \`dropped\`: PostgreSQL has no unvalidated ${constraint.kind === "unique" ? "UNIQUE" : "PRIMARY KEY"} constraint`;
   return null;
 }
 
-/** The edits a person would make: a pin that says what the release says anyway is taken out, and with it the scope, of which these are none. */
+/** The edits a person would make: a pin that only repeats the release is removed, and also the scope, which no longer fits. */
 export function constraintEdits(config: StackConfig, changes: Record<string, { state: ConstraintState; definition?: string }>): PinEdit[] {
   if (Object.keys(changes).length === 0) return [];
   const ledger = own(config.releases, config.release)?.constraints ?? {};

@@ -25,14 +25,14 @@ export function editPins(text: string, edits: PinEdit[]): string {
     const full = ["config", `${NAMESPACE}:${key}`, ...rest];
     if (value !== undefined) makeMaps(document, full.slice(0, -1));
     if (value === undefined) removePin(document, full);
-    // A plain value put where one stood keeps the comment on its line.
+    // A plain value that replaces another keeps the comment on its line.
     else document.setIn(full, typeof value === "object" ? document.createNode(value) : value);
   }
   const style = { lineWidth: 0, indent: /^( +)\S/m.exec(text)?.[1]?.length ?? 2 };
   return asWritten(document.toString(style), parseDocument(text).toString(style), text);
 }
 
-/** Printing a document settles spacing, quotes and numbers: lines that came out of it unchanged are put back as a person wrote them. */
+/** Printing a document normalises spacing, quotes and numbers: lines with an unchanged meaning are restored as a person wrote them. */
 function asWritten(edited: string, printed: string, text: string): string {
   const [lines, originals] = [printed.split("\n"), text.split("\n")];
   if (lines.length !== originals.length) return edited;
@@ -52,7 +52,7 @@ function makeMaps(document: Document, path: string[]): void {
   }
 }
 
-/** Removes a pin, and the maps that are empty without it. */
+/** Removes a pin, and maps that are then empty. */
 function removePin(document: Document, path: string[]): void {
   if (!document.hasIn(path)) return;
   document.deleteIn(path);
@@ -63,7 +63,7 @@ function removePin(document: Document, path: string[]): void {
   }
 }
 
-/** What a person would see in a diff. */
+/** Changed lines, as in a diff. */
 export function changedLines(before: string, after: string): LineChange {
   const count = (text: string): Map<string, number> => {
     const counts = new Map<string, number>();
@@ -81,7 +81,7 @@ export function changedLines(before: string, after: string): LineChange {
   return { removed: surplus(before, after), added: surplus(after, before) };
 }
 
-/** The edits, each of a whole key, that lead from one text to the other. */
+/** Edits of whole keys that turn one text into the other. */
 export function changedPins(before: string, after: string): PinEdit[] {
   const [was, is] = [configOf(before), configOf(after)];
   return [...new Set([...Object.keys(was), ...Object.keys(is)])]
@@ -89,7 +89,7 @@ export function changedPins(before: string, after: string): PinEdit[] {
     .map((key) => ({ path: [key.slice(NAMESPACE.length + 1)], value: is[key] }));
 }
 
-/** The edits that lead from one value to the other and leave alone, with its comments, what both have. */
+/** Edits that turn one value into the other; what both have stays, with its comments. */
 export function editsBetween(path: PinEdit["path"], is: unknown, wanted: unknown): PinEdit[] {
   if (isDeepStrictEqual(is, wanted)) return [];
   if (!isPlainMap(is) || !isPlainMap(wanted)) return [{ path, value: wanted }];
@@ -101,8 +101,8 @@ function isPlainMap(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Raw configuration of a stack file: full keys to values. What is encrypted is as `plain` has it, and left out where it has nothing.
- * @param file what the text is called in errors.
+ * Raw configuration of a stack file: full keys to values. Encrypted values come from `plain`, and are left out if missing there.
+ * @param file name of the text in errors.
  * @throws StackFileError
  */
 export function rawConfig(text: string, file?: string, plain: ReadonlyMap<string, string> = new Map()): Record<string, unknown> {
@@ -121,7 +121,7 @@ function decrypted(value: unknown, plain: ReadonlyMap<string, string>): unknown 
   );
 }
 
-/** Full keys of which something is encrypted. @throws StackFileError */
+/** Full keys that hold something encrypted. @throws StackFileError */
 export function encryptedKeys(text: string, file?: string): string[] {
   const holds = (value: unknown): boolean =>
     typeof value === "object" &&

@@ -4,7 +4,7 @@ export interface Endpoint {
   host: string;
   port: number;
   user: string;
-  /** File whose first line is the password; readable by its owner only. Preferred: the password is then in no state, log or argument. */
+  /** File whose first line is the password; readable by its owner only. Preferred: then no state, log or argument holds the password. */
   passwordFile?: string;
   password?: string;
 }

@@ -1,12 +1,12 @@
-/** What is wrong with a declared state, and what was probably meant. */
+/** Errors of the config, with suggestions. */
 
 /** Namespace of the stack's configuration. */
 export const NAMESPACE = "backout";
 
-/** By this mark Pulumi knows an error of a program whose message says all: it shows that alone, without a stack trace. */
+/** With this mark Pulumi shows only the message of an error, without a stack trace. */
 export const TOLD_WHOLE = true;
 
-/** Refused by policy or safety: nothing was changed, or everything is as it was. A verb ends with 3. */
+/** Refused by policy or safety: nothing was changed, or all changes were reverted. Exit code of a verb: 3. */
 export class RefusedError extends Error {
   constructor(message: string) {
     super(message);
@@ -14,7 +14,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Called in a way that cannot be meant. A verb ends with 2. */
+/** Wrong usage. Exit code of a verb: 2. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message);
@@ -22,7 +22,7 @@ export class UsageError extends Error {
   }
 }
 
-/** A key of the stack's configuration holds something that is not allowed. */
+/** A key of the config has a value that is not allowed. */
 export class ConfigError extends RefusedError {
   /** Key with path, e.g. `backout:releases.v3.0.0.services.backend.sha256`. */
   readonly key: string;
@@ -41,8 +41,8 @@ export class ConfigError extends RefusedError {
 const LONGEST_WORD = 300;
 
 /**
- * Text from people as it can be told: what moves a terminal's cursor or turns its text around stands there as its number, and words nobody can
- * read to the end are cut. Lines stay.
+ * User text made safe to print: control and direction characters are replaced by their numbers, and overlong words are cut. Line breaks
+ * stay.
  */
 export function printable(text: string): string {
   return text
@@ -56,7 +56,7 @@ function show(value: unknown): string {
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }
 
-/** Several things are wrong at once: all are told, so that one edit mends them. */
+/** Several errors at once, so that one edit fixes them all. */
 export class ConfigErrors extends RefusedError {
   readonly errors: ConfigError[];
   readonly __pulumiRunError = TOLD_WHOLE;
@@ -67,7 +67,7 @@ export class ConfigErrors extends RefusedError {
   }
 }
 
-/** ` (did you mean …?)` for a name that is nearly another. */
+/** ` (did you mean …?)` for a name that resembles a known one. */
 export function suggestion(given: string, known: string[]): string {
   const near = known
     .map((word) => ({ word, distance: distance(given.toLowerCase(), word.toLowerCase()) }))

@@ -1,4 +1,4 @@
-/** A value as one JSON text, where what carries it would take it apart: Pulumi's engine handles and logs every value of a nested input by itself. */
+/** A value as one JSON text: Pulumi's engine would handle and log every value of a nested input separately. */
 export type JsonText<T> = string & { readonly of?: T };
 
 export function jsonText<T>(value: T): JsonText<T> {

@@ -1,6 +1,6 @@
 /**
- * The order of the releases. It stands in the stack file, where each new release is entered behind the others, and nowhere else: the engine sorts
- * the keys of what it hands to a program, and JavaScript moves names that are numbers to the front.
+ * The order of the releases. Only the stack file has it, where each new release is entered last: Pulumi's engine sorts the keys that it
+ * gives to a program, and JavaScript moves numeric names to the front.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,9 +9,9 @@ import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import { documentOf } from "./stack-text.ts";
 
 /**
- * The releases as a stack file lists them, oldest first; null where it lists none.
- * @param file what the text is called in errors
- * @throws StackFileError; ConfigErrors for a name that YAML takes for a number: it is another one by then
+ * The releases in the order of a stack file, oldest first; null: it lists none.
+ * @param file name of the text in errors
+ * @throws StackFileError; ConfigErrors for a name that YAML reads as a number, which changes it
  */
 export function ledgerOrder(text: string, file?: string): string[] | null {
   const { document } = documentOf(text, file);
@@ -23,24 +23,19 @@ export function ledgerOrder(text: string, file?: string): string[] | null {
   if (wrong.length > 0)
     throw new ConfigErrors(
       wrong.map(
-        (name) =>
-          new ConfigError(
-            `${NAMESPACE}:releases.${name}`,
-            name,
-            `YAML takes it for a number or a word of its own: write "${name}" in quotes`,
-          ),
+        (name) => new ConfigError(`${NAMESPACE}:releases.${name}`, name, `YAML reads it as a number or keyword: write "${name}" in quotes`),
       ),
     );
   return keys.flatMap((key) => (key === null ? [] : [key.value as string]));
 }
 
-/** Folder of the stack files, told by whoever started the engine: a program that lies elsewhere than its project cannot know it. */
+/** Folder of the stack files, set by the starter of the engine: a program outside its project cannot find it. */
 export const STACKS_VARIABLE = "BACKOUT_STACKS";
 
 /**
- * The order as the program of a stack can know it; null where its stack file cannot be read, or is not the one that the engine read
- * (`--config-file`). Then the record of what opened decides.
- * @param given releases as the engine hands them over, in whatever order
+ * The order as far as a stack's program knows it; null if its stack file cannot be read, or is not the one that the engine read
+ * (`--config-file`). Then the state's list of opened releases decides.
+ * @param given releases from the engine, in any order
  * @param folder of the stack files
  */
 export function declaredOrder(folder: string, stack: string, given: readonly string[]): string[] | null {
@@ -50,8 +45,8 @@ export function declaredOrder(folder: string, stack: string, given: readonly str
 }
 
 /**
- * Every release that is known, oldest first: the ledger's, and those that opened and are in it no more, each behind the one that opened before it.
- * @param ledger null: not known, so that the record alone decides, and whatever never opened comes after everything that did
+ * Every known release, oldest first: the ledger's, and opened ones that were removed from it, each after the one that opened before it.
+ * @param ledger null: unknown; then the state decides, and releases that never opened come last
  * @param opened releases in the order in which they opened
  */
 export function releaseOrder(ledger: readonly string[] | null, opened: readonly string[]): string[] {
@@ -64,7 +59,7 @@ export function releaseOrder(ledger: readonly string[] | null, opened: readonly 
   return order;
 }
 
-/** Whether `release` is newer than `other`. One whose place nobody knows is. */
+/** Whether `release` is newer than `other`. An unknown release counts as newer. */
 export function standsAfter(order: readonly string[], release: string, other: string): boolean {
   if (release === other) return false;
   const at = order.indexOf(release);

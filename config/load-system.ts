@@ -1,4 +1,7 @@
-/** The systems that come with backout: each is a module under `systems/` that exports `definition`, loaded by name as a user's own module is. */
+/**
+ * The systems that come with backout: each is a module under `systems/` that exports `definition`, loaded by name as a user's own module
+ * is.
+ */
 import { UsageError } from "./errors.ts";
 import { existsSync, readdirSync } from "node:fs";
 import type { SystemDefinition } from "./system/definition.ts";
@@ -6,7 +9,7 @@ import type { SystemDefinition } from "./system/definition.ts";
 const FOLDER = new URL("../systems/", import.meta.url);
 const MODULE = `definition.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`;
 
-/** Read when asked for: whoever has a module of its own needs none of them. */
+/** Read on demand: a project with its own module needs none of them. */
 export function systemNames(): string[] {
   return readdirSync(FOLDER)
     .filter((name) => existsSync(new URL(`${name}/${MODULE}`, FOLDER)))
@@ -15,11 +18,11 @@ export function systemNames(): string[] {
 
 export class UnknownSystemError extends UsageError {
   readonly system: string;
-  /** Pulumi shows the message alone. */
+  /** Pulumi shows only the message. */
   readonly __pulumiRunError = true;
   constructor(system: string) {
     super(
-      `there is no system "${system}"; known are ${systemNames().join(", ")}. A system of your own is named by its module: set backout:definition`,
+      `system "${system}" not found; known are ${systemNames().join(", ")}. For a system of your own, set backout:definition to its module`,
     );
     this.name = "UnknownSystemError";
     this.system = system;

@@ -1,4 +1,4 @@
-/** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
+/** Decides what a change of pins requires: what stops and in which order, what happens to the data, whether users are kept out. Pure. */
 import {
   type PlanInput,
   type DatabasePlan,
@@ -16,7 +16,7 @@ import { recordedScope } from "./recorded-scope.ts";
 import { canonical, type Pins, type ServicePin, type ServiceSetup, type DataPin, showDataPin } from "./pins.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 
-/** What the databases will have; of one that is restored or undone nothing is known beforehand. */
+/** Migrations that the databases will have; unknown for a restored or undone one. */
 function appliedAfterwards(input: PlanInput, databases: Record<string, DatabasePlan>): Record<string, string[]> {
   return Object.fromEntries(
     Object.entries(databases).flatMap(([name, { action, up, back, backBy }]) => {
@@ -80,12 +80,12 @@ function difference(old: ServicePin | undefined, pin: ServicePin): string[] {
   if (canonical(old.config) !== canonical(pin.config)) what.push("configuration");
   if (old.run !== pin.run) what.push(pin.run ? "started" : "stopped");
   if (old.restart !== pin.restart && what.length === 0) what.push("restarted");
-  // Another release or configuration brings another environment.
+  // Another release or configuration has another environment.
   if (what.length === 0 && pin.run) what.push(...setupChanges(old.setup, pin.setup));
   return what;
 }
 
-/** Names only: values are nowhere. */
+/** Names only, no values. */
 function setupChanges(old: ServiceSetup | undefined, now: ServiceSetup | undefined): string[] {
   if (old === undefined || now === undefined) return [];
   return (["environment", "definition"] as const).flatMap((part) => {
@@ -101,14 +101,14 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   const pin = input.to.data[name] ?? { kind: "current" };
   const order = input.definition.databases[name]!.migrations.map((migration) => migration.name);
   const needed = input.to.needs[name];
-  // A release that names no migration asks nothing of the schema: it may not be taken for one that needs an empty database.
+  // A release that names no migration requires no schema: it must not count as one that needs an empty database.
   const upTo = needed === undefined ? [] : order.slice(0, order.indexOf(needed) + 1);
   const action: DataAction = facts.exists ? dataAction(name, pin, input) : { kind: "create" };
   const stays = action.kind === "none" || action.kind === "repair";
   const applied = stays ? facts.applied : [];
   const up = action.kind === "restore" || action.kind === "undo" ? [] : upTo.filter((migration) => !applied.includes(migration));
   const beyond = needed === undefined ? [] : order.slice(upTo.length).reverse();
-  // Inside a fence that still stands nobody has read the ledger: whatever of it is applied goes back, which the step that works there finds out.
+  // While a fence is closed the migration ledger is unknown: the data step itself finds which migrations to revert.
   const maybe = facts.unread === true && input.to.schema !== "keep";
   const back =
     forward || !stays ? [] : beyond.filter((migration) => maybe || facts.applied.includes(migration) || facts.failed.includes(migration));
@@ -116,7 +116,7 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   return { action, up, back, backBy: input.to.schema, ...(descends === null ? {} : { descends }) };
 }
 
-/** A snapshot that is pinned anew and asks for nothing. */
+/** A newly pinned snapshot that requires no restore. */
 function descendsAlready(database: string, pin: DataPin, { databases, from }: PlanInput): Lineage["snapshot"] {
   if (pin.kind !== "snapshot" || canonical(from?.data[database]) === canonical(pin)) return null;
   return databases[database]?.lineage.snapshot ?? null;
@@ -126,7 +126,7 @@ function dataAction(database: string, pin: DataPin, { databases, from, snapshots
   const { lineage } = databases[database]!;
   if (pin.kind === "current") return { kind: "none" };
   if (pin.kind === "repair") {
-    // Repaired data has no lineage of its own: the pins that were open last say whether it was done.
+    // Repaired data has no lineage of its own: the pins that opened last say whether the repair was done.
     if (canonical(from?.data[database]) === canonical(pin)) return { kind: "none" };
     const { repair, snapshot } = pin;
     const named = snapshot === null ? null : resolveSnapshot(database, { kind: "snapshot", ...snapshot, again: 0 }, snapshots);
@@ -145,7 +145,7 @@ function dataAction(database: string, pin: DataPin, { databases, from, snapshots
   return { kind: "restore", snapshot: pin.name, generation, again: pin.again };
 }
 
-/** @throws SnapshotPinError where the name is unknown, or stands for several generations. */
+/** @throws SnapshotPinError if the name is unknown, or has several generations. */
 export function resolveSnapshot(
   database: string,
   pin: Extract<DataPin, { kind: "snapshot" }>,
@@ -176,9 +176,9 @@ function snapshotsToTake(
   const take: RolloutPlan["take"] = [];
   const stays = existing.filter((name) => databases[name]!.action.kind === "none");
   const deploys = forward && input.from !== null && stays.length === existing.length;
-  // Whichever way the release goes: what migrations do to data in place is taken back by nothing else.
+  // In either direction: only a snapshot can undo what migrations do to data in place.
   if (deploys || stays.some((name) => databases[name]!.up.length > 0)) take.push({ name: `before-${input.to.release}`, automatic: true });
-  // Data changed in place has no quarantine to go back to.
+  // Data changed in place has no quarantine.
   for (const name of existing) {
     const { action } = databases[name]!;
     if (action.kind === "repair" && !take.some((one) => one.name === `before-${action.repair}`))
@@ -209,7 +209,7 @@ function stopList(
   });
 }
 
-/** Services in stop order; those the order does not name come last. */
+/** Services in stop order; those not listed there come last. */
 export function ordered(definition: SystemDefinition): string[] {
   const rest = Object.keys(definition.services).filter((name) => !definition.stopOrder.includes(name));
   return [...definition.stopOrder, ...rest];

@@ -1,10 +1,10 @@
 /** Names of databases. */
 import { createHash } from "node:crypto";
 
-/** PostgreSQL cuts longer names silently, and two could become one. */
+/** PostgreSQL cuts longer names silently, so two could become equal. */
 export const NAME_BYTES = 63;
 
-/** `base` + `suffix`; where that is too long, a shorter base that still tells long names apart. */
+/** `base` + `suffix`; if that is too long, a shortened base that stays unique. */
 export function derivedName(base: string, suffix: string): string {
   if (Buffer.byteLength(base + suffix) <= NAME_BYTES) return base + suffix;
   const mark = `_${createHash("sha256").update(base).digest("hex").slice(0, 8)}`;

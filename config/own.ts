@@ -1,4 +1,4 @@
-/** What a map of names that people gave holds under a name: `constructor` is nowhere unless somebody wrote it. */
+/** The own value of a map under a user-given name: `constructor` is absent unless somebody set it. */
 export function own<T>(map: Record<string, T> | undefined, name: string): T | undefined {
   return map !== undefined && Object.hasOwn(map, name) ? map[name] : undefined;
 }

@@ -1,4 +1,4 @@
-/** From raw stack configuration to validated declared state; every error names the key, the value and what is allowed. */
+/** From raw stack configuration to validated config; every error names the key, the value and what is allowed. */
 import type { z } from "zod";
 import { ConfigError, ConfigErrors, NAMESPACE, suggestion } from "./errors.ts";
 import { own } from "./own.ts";
@@ -6,7 +6,7 @@ import { CONFIG_KEYS, configSchema, type StackConfig } from "./schema.ts";
 
 /**
  * @param raw configuration as stored: full keys (`backout:release`) to values, objects either as such or as JSON text.
- * @param secret keys without namespace of which something is encrypted: no error shows a value of theirs.
+ * @param secret keys without namespace that hold something encrypted: errors do not show their values.
  * @throws ConfigErrors
  */
 export function parseConfig(raw: Record<string, unknown>, secret: readonly string[] = []): StackConfig {
@@ -41,7 +41,7 @@ function decode(value: unknown): unknown {
   }
 }
 
-/** What is encrypted in the stack file is not told in plain text, not even under a mistyped key. */
+/** Encrypted values are never shown in plain text, not even under a mistyped key. */
 function shown(key: string, value: unknown): unknown {
   return /pass|secret|token/i.test(key) && value !== undefined ? "(not shown)" : value;
 }
@@ -53,7 +53,7 @@ function withoutValue(error: ConfigError, secret: readonly string[]): ConfigErro
 
 type Schema = z.core.$ZodType;
 
-/** What a value may really be, defaults, alternatives and preparation aside. */
+/** The schema of a value, without defaults, alternatives and preprocessing. */
 function forms(schema: Schema): Schema[] {
   const def = schema._zod.def as { type: string; innerType?: Schema; out?: Schema; options?: Schema[] };
   if (def.innerType !== undefined) return forms(def.innerType);
@@ -61,13 +61,13 @@ function forms(schema: Schema): Schema[] {
   return def.type === "union" ? (def.options ?? []).flatMap(forms) : [schema];
 }
 
-/** A word stays a word, whatever it looks like: `12345678` may be a password. */
+/** Text stays text, even if it looks like a number: `12345678` may be a password. */
 function isText(key: string): boolean {
   const schema = configSchema.shape[key as keyof typeof configSchema.shape] as Schema;
   return forms(schema).every(({ _zod: { def } }) => def.type === "string" || def.type === "enum");
 }
 
-/** Keys that are known at a path. */
+/** Known keys at a path. */
 function knownKeys(root: Schema, path: readonly PropertyKey[]): string[] {
   const inside = (schema: Schema): { shape?: Record<string, Schema>; valueType?: Schema } => schema._zod.def as object;
   const at = path.reduce<Schema[]>(
@@ -79,21 +79,21 @@ function knownKeys(root: Schema, path: readonly PropertyKey[]): string[] {
 
 type Issue = z.core.$ZodIssue;
 
-/** Keys of stack files written for an earlier backout, with what they are called now. */
+/** Former names of keys, with the current ones. */
 const RENAMED: Record<string, string> = { components: "services", arm: "standby", carry: "newWrites" };
 
-/** What was looked at, and under which key it is known. */
+/** The value that was checked, and its key. */
 interface Looked {
   schema: Schema;
   values: unknown;
-  /** What stands before the path: `backout:`. */
+  /** Prefix of the path: `backout:`. */
   under: string;
 }
 
-/** What a schema finds wrong, each with its key, its value and what is allowed. */
+/** Errors found by a schema, each with key, value and what is allowed. */
 export function described(issues: readonly Issue[], looked: Looked): ConfigError[] {
   const errors = issues.flatMap((issue) => describe(issue, looked));
-  // A key that is there under its old name is not missing as well.
+  // A key present under its old name is not reported as missing too.
   const renamed = new Set(
     errors.flatMap(({ key }) => {
       const [, before = "", last = ""] = /^(.*[.:])?([^.:]*)$/.exec(key) ?? [];
@@ -105,13 +105,13 @@ export function described(issues: readonly Issue[], looked: Looked): ConfigError
 }
 
 function describe(issue: Issue, looked: Looked): ConfigError[] {
-  // Of several forms the one that got furthest says most.
+  // Of several forms, the one that matched furthest gives the best error.
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     const deepest = [...issue.errors].sort((a, b) => Number(isOtherForm(a)) - Number(isOtherForm(b)) || depth(b) - depth(a))[0];
     if (deepest !== undefined && deepest.length > 0)
       return deepest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, looked));
   }
-  // A word may stand for a map: `maintenance: off`.
+  // A word may replace a map: `maintenance: off`.
   const at = issue.path.reduce<unknown>(
     (value, step) => (typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[step] : value),
     looked.values,
@@ -138,7 +138,7 @@ function unknownKey(unknown: string, known: string[]): string {
     : `unknown key; known are ${known.join(", ")}${suggestion(unknown, known)}`;
 }
 
-/** A key says that another of the forms is meant: `embedded: true`. */
+/** A key that selects another form: `embedded: true`. */
 function isOtherForm(issues: Issue[]): boolean {
   return issues.some((issue) => issue.code === "invalid_value" && issue.values.length === 1);
 }
@@ -154,7 +154,7 @@ function allowed(issue: Issue): string {
     case "invalid_value":
       return `must be ${issue.values.map((value) => `\`${String(value)}\``).join(" or ")}`;
     case "invalid_type":
-      // A schema of ours may say it better.
+      // The schema's own message is better, if it has one.
       return issue.message.startsWith("Invalid input") ? `must be ${NAMES[issue.expected] ?? `a ${issue.expected}`}` : issue.message;
     default:
       return issue.message;

@@ -1,22 +1,22 @@
-/** The pins: what the declared state asks of every service, database, flag and of maintenance, resolved against ledger and definition. */
+/** The pins: what the config requires of every service, database, flag and of maintenance, resolved against ledger and definition. */
 import { createHash } from "node:crypto";
 import type { RunsOn } from "./schema-ahead.ts";
 import type { ConstraintState } from "./system/constraint.ts";
 import type { Artefact, DataPinText } from "./schema.ts";
 
-/** Which data a database stands on. */
+/** The data of a database. */
 export type DataPin =
-  /** Whatever is there. */
+  /** The current data. */
   | { kind: "current" }
-  /** Descends from this snapshot; `again` > 0 asks for the same one once more. `generation` null: the only one there is. */
+  /** Descends from this snapshot; `again` > 0 restores the same one once more. `generation` null: the only existing one. */
   | { kind: "snapshot"; name: string; generation: number | null; again: number }
   /** Is (or descends from) a quarantined database: the undo of a rollback. */
   | { kind: "quarantine"; name: string }
-  /** What is there, mended in place by a repair of the definition (or `rows`). `again` > 0 asks for the same one once more. */
+  /** The current data, repaired in place by a repair of the definition (or `rows`). `again` > 0 runs the same one once more. */
   | {
       kind: "repair";
       repair: string;
-      /** Snapshot it reads; null where it reads none. */
+      /** Snapshot that it reads; null: none. */
       snapshot: { name: string; generation: number | null } | null;
       with: Record<string, string>;
       again: number;
@@ -27,21 +27,21 @@ export interface ServicePin {
   run: boolean;
   config: Record<string, string>;
   artefact: Artefact;
-  /** How often it was asked to start anew; absent: never. */
+  /** Number of requested restarts; absent: none. */
   restart?: number;
-  /** What else it is started with; absent: not known (recorded by an earlier version), and what runs counts as unchanged. */
+  /** What else it is started with; absent: unknown (recorded by an earlier version), counts as unchanged. */
   setup?: ServiceSetup;
 }
 
-/** What a service is started with besides its pin. Never a value of its environment. */
+/** What a service is started with besides its pin. Never holds values of its environment. */
 export interface ServiceSetup {
   /** Salted hash of each variable's value, by name. */
   environment: Record<string, string>;
-  /** What its definition says of how it runs, by name. */
+  /** Its definition's run settings, by name. */
   definition: Record<string, string>;
 }
 
-/** A scope, with the service where it is for one. */
+/** A scope, with the service if it is a scope of one service. */
 export interface ScopePin {
   name: string;
   service?: string | undefined;
@@ -59,12 +59,12 @@ export interface Pins {
   needs: Record<string, string>;
   schema: SchemaPolicy;
   flags: Record<string, boolean>;
-  /** Of every constraint of the definition; absent where it has none. */
+  /** State of every constraint of the definition; absent if it has none. */
   constraints?: Record<string, ConstraintState>;
-  /** Text of constraints that are to come back improved; absent where there is none. */
+  /** New definitions of constraints to enforce; absent: none. */
   definitions?: Record<string, string>;
   maintenance: Maintenance;
-  /** Newest migration each service's release was made for; only where a newer schema breaks it. */
+  /** Newest migration that each service's release supports; only if a newer schema breaks it. */
   runsOn?: RunsOn;
   /** Declared snapshots that must exist. */
   snapshots: string[];

@@ -1,33 +1,33 @@
-/** Decides what a change of pins takes: what stops and in which order, what happens to the data, who is kept out. Pure. */
+/** Decides what a change of pins requires: what stops and in which order, what happens to the data, whether users are kept out. Pure. */
 import { RefusedError } from "./errors.ts";
 import type { Pins, ScopePin } from "./pins.ts";
 import type { ConstraintState, ConstraintRisk } from "./system/constraint.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 
-/** What is true of one database now. */
+/** Facts about one database now. */
 export interface DatabaseFacts {
   exists: boolean;
-  /** Pin the live database satisfies: the snapshot it descends from, or the quarantine it was. */
+  /** Pin that the live database satisfies: the snapshot it descends from, or the quarantine it was. */
   lineage: Lineage;
-  /** Migrations the ledger says are applied. */
+  /** Applied migrations, by the migration ledger. */
   applied: string[];
   /** Started and not finished. */
   failed: string[];
-  /** Those of `failed` of which something may be there: they cannot simply be applied again. Absent: none. */
+  /** Those of `failed` that may be partly applied, so they cannot simply be repeated. Absent: none. */
   unfinished?: string[];
   /** Applied, and not in the definition. Absent: none. */
   unknown?: string[];
-  /** The database refuses connections, so that nothing is known of its migrations. */
+  /** The database refuses connections: its migrations are unknown. */
   unread?: true;
-  /** What the catalogue says of each constraint of the definition; absent where nobody could look. */
+  /** State of each constraint in the system catalog; absent: unknown. */
   constraints?: Record<string, ConstraintState>;
 }
 
 /** Where a database's data comes from. */
 export interface Lineage {
-  /** Snapshot it descends from, with how many times that one had been restored before. */
+  /** Snapshot it descends from, and how many times that had been restored before. */
   snapshot: { name: string; generation: number; again: number } | null;
-  /** Name under which it stood in quarantine, when an undo brought it back. */
+  /** Its name in quarantine, if an undo restored it. */
   quarantine: string | null;
 }
 
@@ -42,12 +42,12 @@ export type DataAction =
 
 export interface DatabasePlan {
   action: DataAction;
-  /** Migrations to apply after the action, oldest first (`create` and `none`; a restore plans them again on what it restored). */
+  /** Migrations to apply after the action, oldest first (`create` and `none`; a restore plans them again on the restored data). */
   up: string[];
-  /** Migrations to take back, newest first, and how. */
+  /** Migrations to revert, newest first, and how. */
   back: string[];
   backBy: "keep" | "mark" | "down";
-  /** Snapshot that is pinned and that the data descends from already, so that nothing is restored; absent where the pin is no new one. */
+  /** Newly pinned snapshot that the data already descends from, so nothing is restored; absent if the pin is not new. */
   descends?: { name: string; generation: number; again: number };
 }
 
@@ -59,17 +59,17 @@ export interface ServiceChange {
 }
 
 export interface RolloutPlan {
-  /** The declared scope; null where none is, or the pins contradict it. */
+  /** The declared scope; null: none, or the pins contradict it. */
   scope: string | null;
-  /** The one service the scope is for; absent: it is for none in particular. */
+  /** Service of a scope of one service; absent: another scope. */
   service?: string;
-  /** How the pins contradict the declared scope, in words; absent: they do not. */
+  /** How the pins contradict the declared scope; absent: they do not. */
   misfit?: string;
-  /** The release goes to one that stands after the one that is left in the ledger. */
+  /** The new release is later in the ledger than the current one. */
   forward: boolean;
-  /** Release that opened last, and is left; null on the first deployment. */
+  /** Release that opened last; null on the first deployment. */
   fromRelease: string | null;
-  /** Release of a rollout that was begun since and never opened; absent: there is none, or it is the one that opened last. */
+  /** Release of a later rollout that never opened; absent: none, or the same release. */
   begun?: string;
   toRelease: string;
   changes: ServiceChange[];
@@ -79,26 +79,26 @@ export interface RolloutPlan {
   off: string[];
   /** Users get 503 from the fence until verification has passed. */
   closeGate: boolean;
-  /** No one but backout reaches the databases from the fence until the data step is done. */
+  /** Only backout can connect to the databases from the fence until the data step is done. */
   fenceData: boolean;
   databases: Record<string, DatabasePlan>;
   /** Snapshots to take inside the fence: automatic or declared. */
   take: { name: string; automatic: boolean }[];
   flagsChanged: string[];
-  /** Constraints that change, in the order in which they do; absent where the system has none. */
+  /** Constraints that change, in order; absent if the system has none. */
   constraints?: ConstraintChange[];
   maintenanceChanged: boolean;
-  /** Services that will run on a schema that is too new for them, in words; absent: none. */
+  /** Services that will run on a schema that is too new for them, as sentences; absent: none. */
   schemaAhead?: string[];
-  /** Made while the databases were out of reach, from what the pins alone say: to be shown, never to be carried out. */
+  /** Made from the pins alone while the databases were unreachable: to be shown, never to be executed. */
   assumed?: true;
 }
 
-/** What is declared besides the pins. It moves nothing by itself, so that it is no part of a rollout's identity. */
+/** What is declared besides the pins. It changes nothing by itself, so it is no part of a rollout's identity. */
 export interface Asked {
-  /** The ledger's order, oldest first; null where it cannot be known: the record of what opened decides then. */
+  /** The ledger's order, oldest first; null: unknown, so the state's list of opened releases decides. */
   order: readonly string[] | null;
-  /** Which scope the pins are those of; null: none is declared. */
+  /** The scope that the pins belong to; null: none is declared. */
   scope: ScopePin | null;
 }
 
@@ -107,15 +107,15 @@ export interface PlanInput {
   /** Pins of the last rollout that opened; null on the first deployment. */
   from: Pins | null;
   to: Pins;
-  /** The last rollout has not opened: nothing is known to be as its pins say. */
+  /** The last rollout has not opened: nothing is certain to match its pins. */
   unfinished: boolean;
-  /** Release of the last rollout where that has not opened. */
+  /** Release of the last rollout, if that has not opened. */
   begun?: string | undefined;
-  /** Every release that is known, oldest first. */
+  /** Every known release, oldest first. */
   order: readonly string[];
   scope: ScopePin | null;
   databases: Record<string, DatabaseFacts>;
-  /** Snapshots that exist, to see which declared ones are missing and to resolve a name to its generation. */
+  /** Existing snapshots, to find missing declared ones and to resolve a name to its generation. */
   snapshots: { database: string; name: string; generation: number }[];
 }
 
@@ -128,7 +128,7 @@ export class SnapshotPinError extends RefusedError {
     super(
       ambiguous
         ? `backout:data "${pin}" is ambiguous: ${available.join(", ")} exist; pin one of them`
-        : `backout:data "${pin}": no such snapshot of ${database}; ${available.length > 0 ? `there are ${available.join(", ")}` : "there are none"}`,
+        : `backout:data "${pin}": snapshot of ${database} not found; ${available.length > 0 ? `existing ones: ${available.join(", ")}` : "none exists"}`,
     );
     this.name = "SnapshotPinError";
     this.database = database;
@@ -144,6 +144,6 @@ export interface ConstraintChange {
   risk: ConstraintRisk;
   from: ConstraintState;
   to: ConstraintState;
-  /** Pinned text that it comes back with; absent: as it was. */
+  /** Pinned new definition; absent: as it was. */
   definition?: string;
 }

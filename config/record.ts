@@ -1,13 +1,13 @@
 /**
- * The state: what is true of a stack's live databases, kept where they are. Gate record (rollouts with epochs), journal, catalogue of
- * snapshots, quarantines and standby copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
+ * The state: facts about a stack's live databases, kept beside them. Rollouts with epochs, journal, catalogue of snapshots, quarantines and
+ * standby copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
  */
 import { RefusedError } from "./errors.ts";
 import type { RolloutPlan, Lineage } from "./plan.ts";
 import type { Pins } from "./pins.ts";
 import type { Baseline } from "./system/check.ts";
 
-/** How far a rollout has come. `open` is the only state in which users are let in without more work. */
+/** Progress of a rollout. `open` is the only state in which users are in and nothing is left to do. */
 export type RolloutState = "closing" | "closed" | "verified" | "open" | "refused";
 
 export interface Rollout {
@@ -34,7 +34,7 @@ export type Opening = Pick<Rollout, "epoch" | "pins">;
 export type DatabaseRole = "live" | "quarantine" | "standby" | "pristine";
 
 export interface CatalogueDatabase {
-  /** What a rename keeps: the OID of a database, or the number of the entry a file is known by. */
+  /** Identity that a rename keeps: the OID of a database, or the inode of a file. */
   oid: number;
   name: string;
   /** Database of the definition. */
@@ -43,9 +43,9 @@ export interface CatalogueDatabase {
   lineage: Lineage;
   /** Snapshot a pristine or standby copy belongs to. */
   snapshotId: number | null;
-  /** Epoch that made it (quarantines: the epoch that set it aside). */
+  /** Epoch that created it (quarantines: that set it aside). */
   epoch: number;
-  /** Since when it has its role (quarantines: when it was set aside). */
+  /** Time since which it has its role (quarantines: when it was set aside). */
   createdAt: string;
   /** For standby copies: statistics right after its content was verified; null while it is being made. */
   verified: Record<string, unknown> | null;
@@ -64,7 +64,7 @@ export interface Snapshot {
   /** Release that ran on this data. */
   release: string | null;
   automatic: boolean;
-  /** `making` and `removing`: whoever was at it may have been killed, so that something of it may be there. */
+  /** `making` and `removing`: the process may have been killed, so parts of it may exist. */
   state: "making" | "ready" | "removing" | "removed";
   manifest: Record<string, unknown> | null;
   /** Cumulative statistics of the live database when it was taken, to estimate rows changed since. */
@@ -105,7 +105,7 @@ export interface ExportRecord {
   rows: number;
 }
 
-/** Somebody else is changing this system. */
+/** Another run is changing this system. */
 export class LockedError extends RefusedError {
   readonly holder: unknown;
   constructor(holder: unknown) {
@@ -117,11 +117,11 @@ export class LockedError extends RefusedError {
 
 export interface StateStore {
   end(): Promise<void>;
-  /** Told once when the record is lost while it is open, e.g. because its server died. */
+  /** Called once if the connection to the state is lost, e.g. because its server died. */
   onLost(listener: () => void): void;
-  /** Keeps every other run off this system until the session ends, or its process dies. @throws LockedError naming the holder after `waitMs`. */
+  /** Locks the system for this run until the session ends, or its process dies. @throws LockedError naming the holder after `waitMs`. */
   lock(who: Record<string, unknown>, waitMs: number): Promise<void>;
-  /** One process at a time makes copies; the next one waits. */
+  /** One process at a time makes copies; others wait. */
   whileMakingStandby<T>(work: () => Promise<T>): Promise<T>;
 
   lastRollout(): Promise<Rollout | null>;
@@ -131,7 +131,7 @@ export interface StateStore {
   rollouts(limit: number): Promise<Rollout[]>;
   /** Those that opened, oldest first. */
   openings(): Promise<Opening[]>;
-  /** The first word about a rollout: written before anything is stopped. The same epoch again: goes on where it was. */
+  /** Records the start of a rollout, before anything is stopped. The same epoch again: resumes it. */
   beginRollout(rollout: Pick<Rollout, "epoch" | "rollout" | "pins" | "plan" | "runId" | "reason">): Promise<void>;
   setState(epoch: number, state: RolloutState): Promise<void>;
   setFailure(epoch: number, failure: string): Promise<void>;
@@ -141,7 +141,7 @@ export interface StateStore {
   setRecorded(epoch: number): Promise<void>;
   note(entry: JournalEntry): Promise<void>;
   journal(epoch: number): Promise<(JournalEntry & { at: string })[]>;
-  /** Seconds that runs worked until rollouts like this one opened, newest first; what lay between an interrupted run and the next is left out. */
+  /** Seconds that runs worked until rollouts like this one opened, newest first, without pauses between interrupted runs. */
   earlierSeconds(plan: Pick<RolloutPlan, "scope" | "forward" | "fenceData">): Promise<number[]>;
   /** Start of the last rollout to a newer release, ISO 8601; null where there was none. */
   lastForwardAt(): Promise<string | null>;
@@ -149,24 +149,24 @@ export interface StateStore {
   /** Snapshots that can be restored, oldest first. */
   readySnapshots(): Promise<Snapshot[]>;
   snapshotOfEpoch(database: string, name: string, epoch: number): Promise<Snapshot | null>;
-  /** A new generation of a snapshot, in state `making`: a name that was used before gets the next number. */
+  /** Enters a new generation of a snapshot, in state `making`: a name used before gets the next number. */
   beginSnapshot(snapshot: NewSnapshot, location: (generation: number) => string): Promise<Snapshot>;
   finishSnapshot(id: number, facts: SnapshotFacts): Promise<void>;
   setManifest(id: number, manifest: unknown): Promise<void>;
   setSnapshotState(id: number, state: "removing" | "removed"): Promise<void>;
-  /** Those of which something may be there that nobody goes back to: half removed, or half made by a rollout before this one. */
+  /** Incomplete snapshots that nothing can be restored from: half removed, or half made by an earlier rollout. */
   remainders(epoch: number): Promise<Snapshot[]>;
-  /** Catalogued databases that exist, under the name they have now. */
+  /** Catalogued databases that exist, with their current names. */
   catalogued(): Promise<CatalogueDatabase[]>;
   forgetDatabase(oid: number): Promise<void>;
   addExport(epoch: number, database: string, exported: ExportRecord): Promise<void>;
   exports(epoch: number): Promise<ExportRecord[]>;
 
-  /** Remembers a value under a key, as the first word: what is there already stays. Resolves with what is kept. */
+  /** Stores a value under a key unless one is stored already. Resolves with the stored one. */
   keepFirst<T>(key: string, value: T): Promise<T>;
-  /** Remembers a value under a key, as the last word. */
+  /** Stores a value under a key, replacing any other. */
   keep(key: string, value: unknown): Promise<void>;
-  /** Null where nothing is kept under the key. */
+  /** Null: nothing is stored under the key. */
   kept<T>(key: string): Promise<T | null>;
   forget(key: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Puts pins that were recorded back into a stack file. Pure. */
+/** Writes recorded pins back into a stack file. Pure. */
 import { constraintEdits } from "./constraints.ts";
 import type { PinEdit } from "./edit.ts";
 import { canonical, type DataPin, type Pins } from "./pins.ts";
@@ -7,8 +7,8 @@ import { isReference, SecretConfigUnknownError } from "./secret-config.ts";
 import type { DataPinText, StackConfig } from "./schema.ts";
 
 /**
- * The edits after which the stack file asks for `pins`, whatever it asks for now; what says the same in other words is left alone.
- * @param asked what it asks for now
+ * The edits after which the stack file declares `pins`; lines that already say the same in another form stay.
+ * @param asked what it declares now
  * @throws SecretConfigUnknownError
  */
 export function recordedEdits(config: StackConfig, pins: Pins, asked: Pins, unknown: UnknownSecret = refuseUnknown): PinEdit[] {
@@ -22,7 +22,7 @@ export function recordedEdits(config: StackConfig, pins: Pins, asked: Pins, unkn
     const came = config.releases[pin.release]?.services[name]?.config;
     for (const [key, value] of settings(now.config, came, pin.config)) {
       if (!isReference(pin.config[key])) edits.push({ path: ["services", name, "config", key], value });
-      // What the release came with comes back with it.
+      // The release's own settings are restored with it.
       else if (now.config?.[key] !== undefined && asked.services[name]?.config[key] !== pin.config[key]) unknown(name, key);
     }
   }
@@ -37,7 +37,7 @@ export function recordedEdits(config: StackConfig, pins: Pins, asked: Pins, unkn
   return edits;
 }
 
-/** What has to be written, or taken out, so that what is written over what the release came with is what is wanted. */
+/** What to write or remove, so that overrides and the release's own settings together are the wanted ones. */
 function differing<T>(written: Record<string, T> = {}, came: Record<string, T> = {}, wanted: Record<string, T>): [string, T | undefined][] {
   const keys = new Set([...Object.keys(written), ...Object.keys(wanted)]);
   return [...keys]
@@ -45,14 +45,14 @@ function differing<T>(written: Record<string, T> = {}, came: Record<string, T> =
     .map((key) => [key, came[key] === wanted[key] ? undefined : wanted[key]]);
 }
 
-/** Told of a setting whose value was another secret: it stays as it is declared now. */
+/** Reports a setting whose value was another secret: it stays as declared now. */
 export type UnknownSecret = (service: string, key: string) => void;
 
 const refuseUnknown: UnknownSecret = (service, key) => {
   throw new SecretConfigUnknownError(`services.${service}.config.${key}`);
 };
 
-/** The same of settings, of which `null` takes away one that the release came with. */
+/** The same for settings; `null` removes one of the release. */
 function settings(
   written: Record<string, string | null> = {},
   came: Record<string, string> = {},
@@ -73,7 +73,7 @@ function constraintPins(config: StackConfig, { release, constraints = {}, defini
   return constraintEdits({ ...config, release }, Object.fromEntries(changes));
 }
 
-/** As a person writes it: one pin where there is one database, or none that differs. */
+/** As a person writes it: one pin if there is one database, or if all are equal. */
 export function dataText(data: Record<string, DataPin>): DataPinText | Record<string, DataPinText> {
   const texts = Object.entries(data).map(([database, pin]) => [database, pinText(pin)] as const);
   if (texts.length === 1) return texts[0]![1];

@@ -4,9 +4,9 @@ import type { RepairTerms } from "./system/repair.ts";
 import type { DataPin } from "./pins.ts";
 import { suggestion } from "./errors.ts";
 
-/** What every database has; `rollout/repairs/repair.ts` runs it. */
+/** The repair that every database has; `rollout/repairs/repair.ts` runs it. */
 const ROWS: RepairTerms = {
-  title: "Rows named one by one go back to what they were in the snapshot",
+  title: "Named rows are reset to their content in the snapshot",
   arguments: { rows: { title: "rows as <table>/<primary key>, separated by commas" } },
   readsSnapshot: true,
 };
@@ -15,7 +15,7 @@ export function repairsOf(definition: SystemDefinition, database: string): Recor
   return { rows: ROWS, ...definition.databases[database]?.repairs };
 }
 
-/** What is wrong with a pinned repair: its name, its snapshot, its arguments. */
+/** Errors of a pinned repair: its name, its snapshot, its arguments. */
 export function wrongRepair(
   definition: SystemDefinition,
   database: string,
@@ -28,7 +28,7 @@ export function wrongRepair(
     return [{ at: "data.repair", value: pin.repair, allowed: `${database} has ${names.join(", ")}${suggestion(pin.repair, names)}` }];
   const wrong: { at: string; value: unknown; allowed: string }[] = [];
   if (repair.readsSnapshot && pin.snapshot === null)
-    wrong.push({ at: "data.snapshot", value: undefined, allowed: `repair ${pin.repair} reads a snapshot: name it, exactly` });
+    wrong.push({ at: "data.snapshot", value: undefined, allowed: `repair ${pin.repair} reads a snapshot: give its exact name` });
   if (!repair.readsSnapshot && pin.snapshot !== null)
     wrong.push({ at: "data.snapshot", value: pin.snapshot.name, allowed: `repair ${pin.repair} reads no snapshot` });
   const known = Object.keys(repair.arguments);

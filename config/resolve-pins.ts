@@ -1,4 +1,4 @@
-/** From what is declared to the pins of a stack: everything a declaration can be wrong in is found here. */
+/** From the config to the pins of a stack; finds every mistake in the config. */
 import type { StackConfig, DataPinText } from "./schema.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import { type Pins, type ServicePin, type DataPin, parseDataPin } from "./pins.ts";
@@ -24,7 +24,11 @@ export function resolvePins(config: StackConfig, definition: SystemDefinition): 
     }
     const incident = own(config.blocked, release);
     if (incident !== undefined)
-      fail(key, release, `blocked by ${incident}; once it is mended, remove ${release} from backout:blocked to lift the block`);
+      fail(
+        key,
+        release,
+        `blocked by ${incident}; once it is fixed, run the verb \`unblock ${release}\`, or remove ${release} from backout:blocked`,
+      );
     return incident === undefined;
   };
   known("release", config.release);
@@ -51,7 +55,7 @@ export function resolvePins(config: StackConfig, definition: SystemDefinition): 
   }
   const databases = Object.keys(definition.databases);
   const needs: Record<string, string> = {};
-  // A service pinned apart to a newer release needs that one's schema.
+  // A service pinned to a newer release needs that release's schema.
   const pinnedReleases = new Set([config.release, ...Object.values(services).map((pin) => pin.release)]);
   for (const database of databases) {
     const migrations = definition.databases[database]!.migrations.map((migration) => migration.name);
@@ -90,7 +94,7 @@ export function resolvePins(config: StackConfig, definition: SystemDefinition): 
   };
 }
 
-/** What the ledger recorded, with what is declared over it; `null` takes a setting away. */
+/** The ledger's configuration with the declared overrides; `null` removes a setting. */
 export function configOf(
   recorded: Record<string, string> = {},
   over: Readonly<Record<string, string | null>> = {},
@@ -98,7 +102,7 @@ export function configOf(
   return Object.fromEntries(Object.entries({ ...recorded, ...over }).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
 }
 
-/** A server exactly where a database needs one, files only for databases that are files. */
+/** A server only if a database needs one, files only for SQLite databases. */
 function requirePlaces(
   config: StackConfig,
   definition: SystemDefinition,
@@ -124,7 +128,7 @@ function requirePlaces(
       );
 }
 
-/** Which ports a system has: of each listener, and of whatever listens behind it; a worker has one where it has a health endpoint. */
+/** The ports of a system: of each listener, and of each service behind it; a worker has one if it has a health endpoint. */
 function portsOf({ services, listeners }: SystemDefinition): { required: string[]; known: string[] } {
   const behind = Object.values(listeners).flatMap(({ service, routes = {} }) => [service, ...Object.values(routes)]);
   const upstreams = [...new Set(behind)].filter((name) => own(services, name)?.kind !== "static").map((name) => `${name}-upstream`);
@@ -137,7 +141,7 @@ function portsOf({ services, listeners }: SystemDefinition): { required: string[
   return { required, known: [...required, ...alone.map(([name]) => name), ...behind.map((name) => `${name}-upstream`)] };
 }
 
-/** Every port that is needed, none that nobody has, and no two the same: a gate that cannot listen keeps everybody out. */
+/** Requires every needed port, no unknown one, and no two equal ones: a gate that cannot listen keeps everybody out. */
 function requirePorts(
   config: StackConfig,
   definition: SystemDefinition,
@@ -148,27 +152,23 @@ function requirePorts(
   const strangers = (key: string, ports: Record<string, number>): void => {
     for (const name of Object.keys(ports))
       if (!names.includes(name))
-        fail(
-          `${key}.${name}`,
-          ports[name],
-          `nothing of ${definition.name} has this port, only ${names.join(", ")}${suggestion(name, names)}`,
-        );
+        fail(`${key}.${name}`, ports[name], `${definition.name} has no such port, only ${names.join(", ")}${suggestion(name, names)}`);
   };
   strangers("ports", config.ports);
   for (const [alternative, { ports }] of Object.entries(config.alternatives)) strangers(`alternatives.${alternative}.ports`, ports);
   for (const name of required)
     if (own(config.ports, name) === undefined)
-      fail(`ports.${name}`, undefined, `${definition.name} needs it: give a free port from 1 to 65535`);
+      fail(`ports.${name}`, undefined, `${definition.name} needs it: declare a free port from 1 to 65535`);
   const taken = new Map<number, string>();
   const server = config.server?.embedded === true ? ([["server.port", config.server.port]] as const) : [];
   for (const [key, port] of [...server, ...Object.entries(config.ports).map(([name, port]) => [`ports.${name}`, port] as const)]) {
     const other = taken.get(port);
-    if (other !== undefined) fail(key, port, `backout:${other} has this port already: give each its own`);
+    if (other !== undefined) fail(key, port, `backout:${other} has this port already: use different ports`);
     taken.set(port, key);
   }
 }
 
-/** A scope that there is, for one service exactly where it is for one. */
+/** Requires a known scope, with a service exactly if it is a scope of one service. */
 function requireScope(
   { scope }: StackConfig,
   definition: SystemDefinition,
@@ -182,8 +182,8 @@ function requireScope(
     return fail("scope", name, `${definition.name} has no such scope, only ${known.join(", ")}${suggestion(name, known)}`);
   const forOne = definition.scopes[name]!.pins.service !== undefined;
   if (service === undefined) {
-    if (forOne) fail("scope", name, `it is for one service: write {name: ${name}, service: <one of ${services.join(", ")}>}`);
-  } else if (!forOne) fail("scope.service", service, `${name} says itself which services it is for: write the scope's name alone`);
+    if (forOne) fail("scope", name, `it is a scope of one service: write {name: ${name}, service: <one of ${services.join(", ")}>}`);
+  } else if (!forOne) fail("scope.service", service, `${name} names its services itself: write only the scope's name`);
   else if (!services.includes(service)) fail("scope.service", service, `not one of ${services.join(", ")}${suggestion(service, services)}`);
 }
 

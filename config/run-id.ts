@@ -1,4 +1,4 @@
-/** One id per run, in every file name and row of it. The verbs hand theirs down by `BACKOUT_RUN_ID`. */
+/** One id per run, in each of its file names and rows. The verbs pass theirs on in `BACKOUT_RUN_ID`. */
 import { randomUUID } from "node:crypto";
 
 export function newRunId(prefix = "run"): string {

@@ -1,4 +1,4 @@
-/** What every step of a rollout is given. */
+/** The input of every step of a rollout. */
 import type { Site } from "./site.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import type { StateStore } from "./record.ts";
@@ -12,6 +12,6 @@ export interface Run {
   epoch: number;
   runId: string;
   log: Log;
-  /** What is to be done once a step has failed. */
+  /** What to do after a step has failed. */
   failed?(run: Run, failure: string): Promise<void>;
 }

@@ -1,10 +1,14 @@
-/** Services that would run, or do run, on a schema their release knows nothing of: the application went back, the database did not. Pure. */
+/**
+ * Services that would run, or do run, on a schema newer than their release: the application was rolled back, the database was not. Pure.
+ */
 import type { SystemDefinition } from "./system/definition.ts";
 
-/** Newest migration a service's release was made for, by service and database. Only of databases whose newer schema breaks older releases. */
+/**
+ * Newest migration a service's release was made for, by service and database. Only of databases whose newer schema breaks older releases.
+ */
 export type RunsOn = Record<string, Record<string, string>>;
 
-/** What the ledger's releases were made for; undefined where no database minds. */
+/** The newest migrations that the ledger's releases support; undefined if no newer schema breaks them. */
 export function runsOn(
   definition: SystemDefinition,
   releases: Record<string, { schema: Record<string, string> }>,
@@ -25,7 +29,7 @@ export function runsOn(
   );
 }
 
-/** One line for each service that is behind its database. @param applied migrations the database has, by database; absent: not known */
+/** One line for each service that is older than its database. @param applied migrations, by database; absent: unknown */
 export function schemaAhead(definition: SystemDefinition, wanted: RunsOn, applied: Record<string, readonly string[]>): string[] {
   return Object.entries(wanted).flatMap(([service, databases]) =>
     Object.entries(databases).flatMap(([database, newest]) => {
@@ -34,7 +38,7 @@ export function schemaAhead(definition: SystemDefinition, wanted: RunsOn, applie
       if (beyond.length === 0) return [];
       return [
         `${service} is made for ${database} up to ${newest}, which has ${beyond.join(", ")} as well: ` +
-          "it was taken back and the database was not. Take the database back, too: a scope that restores or takes migrations back",
+          "it was rolled back and the database was not. Roll the database back too, by a scope that restores data or reverts migrations",
       ];
     }),
   );

@@ -1,14 +1,14 @@
 /** The declared state: keys of namespace `backout` in `stacks/Pulumi.<stack>.yaml`, their types and what is allowed. */
 import { z } from "zod";
 
-/** Nothing that a terminal takes for a command, or that nobody sees. */
+/** Printable text without control characters. */
 const name = z
   .string()
   .min(1)
   .max(1000, "must be at most 1000 characters")
   .regex(/^\P{C}*$/u, "must hold no control characters");
 
-/** What a release may be called: it becomes part of names of files, databases and snapshots, and of commands that people type. */
+/** Name of a release: it becomes part of file, database and snapshot names, and of typed commands. */
 const RELEASE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
 const releaseName = z
   .string({ error: ({ input }) => (input === undefined ? undefined : "must be text: write the release's name in quotes") })
@@ -17,15 +17,15 @@ const releaseName = z
     "a release's name has letters, digits and . _ + - only, begins with a letter or digit, and is 100 characters long at most: rename it",
   );
 
-/** YAML writes `off` and `on` as words or as booleans, depending on who parsed it. */
+/** YAML parsers read `off` and `on` as words or as booleans. */
 const onOff = z.preprocess((value) => (value === true ? "on" : value === false ? "off" : value), z.enum(["on", "off"]));
 
-/** The exact build of one service. Tags move, so none is accepted. */
+/** The exact build of one service. Image tags can move, so none is accepted. */
 const artefactSchema = z
   .strictObject({
     /** Release folder, relative to the project. */
     path: name.optional(),
-    /** sha256 over the folder's content: what `path` must hash to. */
+    /** sha256 of the content of the folder `path`. */
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/, "must be 64 hex digits (the sha256 of the release folder)")
@@ -40,13 +40,13 @@ const artefactSchema = z
       .string()
       .regex(/^[0-9a-f]{40}$/, "must be a full 40-digit commit")
       .optional(),
-    /** Configuration the release came with; secrets by reference only. */
+    /** The release's own configuration; secrets by reference only. */
     config: z.record(name, z.string()).optional(),
   })
   .refine((artefact) => artefact.path !== undefined || artefact.image !== undefined, "needs `path` with `sha256`, or `image` with a digest")
   .refine(
     (artefact) => artefact.path === undefined || artefact.sha256 !== undefined,
-    "`path` needs `sha256`: what is run must be what was released",
+    "`path` needs `sha256`, so that exactly the released files run",
   );
 export type Artefact = z.infer<typeof artefactSchema>;
 
@@ -57,18 +57,18 @@ const ledgerReleaseSchema = z.strictObject({
   schema: z.record(name, name).default({}),
   services: z.record(name, artefactSchema),
   flags: z.record(name, z.boolean()).optional(),
-  /** Name under which version control knows this state, e.g. `pre-deployment-20251121-0930`: recorded once, never made up again. */
+  /** Version control tag of this state, e.g. `pre-deployment-20251121-0930`: recorded once, never computed again. */
   tag: name.optional(),
-  /** Constraints that are otherwise than enforced while this release runs. */
+  /** Constraints that are not enforced while this release runs. */
   constraints: z.record(name, constraintState).optional(),
 });
 
 const servicePinSchema = z.strictObject({
   release: releaseName.optional(),
-  /** Over what the ledger recorded; `null` takes away what it did. */
+  /** Overrides of the ledger's configuration; `null` removes a setting. */
   config: z.record(name, z.string().nullable()).optional(),
   run: onOff.optional(),
-  /** Raised by one, the service is started anew although nothing else of it changes. */
+  /** Raised by one, the service restarts although nothing else of it changes. */
   restart: z.number().int().min(1, "counts from 1").optional(),
 });
 
@@ -96,7 +96,7 @@ const maintenanceSchema = z.preprocess(
   z.strictObject({ mode: maintenanceMode, message: z.string().optional() }),
 );
 
-/** Nothing newer may be deployed. It is no pin: setting or lifting it moves nothing. */
+/** No newer release may be deployed. Not a pin: setting or lifting it changes nothing that runs. */
 const freezeSchema = z.preprocess(
   (value) => (value === false || value === "off" ? undefined : value),
   z
@@ -104,14 +104,14 @@ const freezeSchema = z.preprocess(
       reason: name,
       /** When it was set, for people. */
       since: z.string().optional(),
-      /** Watch that lifts it when it has passed; absent: a person does. */
+      /** Watch that lifts it when it has passed; absent: only `freeze --lift` does. */
       until: name.optional(),
     })
     .optional(),
 );
 export type Freeze = NonNullable<z.infer<typeof freezeSchema>>;
 
-/** Which scope the pins are those of; with the service, where the scope is for one. */
+/** The scope that the pins belong to, with its service for a scope of one service. */
 const scopeSchema = z.preprocess(
   (value) => (value === "" || value === null ? undefined : typeof value === "string" ? { name: value } : value),
   z.strictObject({ name, service: name.optional() }).optional(),
@@ -119,15 +119,15 @@ const scopeSchema = z.preprocess(
 
 const port = z.number().int().min(1).max(65535);
 
-/** The PostgreSQL server: the embedded default, or one that exists. */
+/** The PostgreSQL server: the embedded default, or an existing one. */
 const serverSchema = z.union([
   z.strictObject({
     embedded: z.literal(true),
     port,
     driver: z.enum(["template", "dump"]).default("template"),
-    /** Roles of services that do not use backout's: let in with it, before users are. */
+    /** Roles of services that do not use backout's role: let in together with it, before users. */
     admits: z.array(name).optional(),
-    /** Name of the live database on the server, by database of the definition; its own name unless given. */
+    /** Name of the live database on the server, by database of the definition. @default the definition's name */
     databases: z.record(name, name).default({}),
   }),
   z.strictObject({
@@ -136,10 +136,10 @@ const serverSchema = z.union([
     port: port.default(5432),
     /** backout's administrative role. */
     user: name,
-    /** Roles of services that do not use backout's: let in with it, before users are. */
+    /** Roles of services that do not use backout's role: let in together with it, before users. */
     admits: z.array(name).optional(),
     passwordFile: z.string().optional(),
-    /** `in-place`: for a hosted database that cannot be renamed, by its owner. */
+    /** `in-place`: for a hosted database that cannot be renamed; backout connects as its owner. */
     driver: z.enum(["template", "dump", "in-place"]).default("dump"),
     databases: z.record(name, name).default({}),
   }),
@@ -150,19 +150,19 @@ export const configSchema = z.strictObject({
   system: name,
   /** Module that exports the system's definition, relative to the project; absent for the systems that come with backout. */
   definition: name.optional(),
-  /** Name under which home and roles of the stack are kept; the stack's own unless given. After `pulumi stack rename`: the one of before. */
+  /** Name of the stack's home and roles. After `pulumi stack rename`: the old name. @default the stack's name */
   keptAs: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits and `. _ -`, as the name of a stack is")
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits and `. _ -`, like the name of a stack")
     .optional(),
-  /** Take over live databases that somebody else made and uses: named here, their owner and grants stay as they are. */
+  /** Take over live databases that backout did not create; their owner and grants stay as they are. */
   adopt: z.boolean().default(false),
-  /** Id of the stack whose record this one takes over; the refusal that asks for it names it. */
+  /** Id of the stack whose state this one takes over; the refusal names it. */
   takeOver: name.optional(),
   target: z.enum(["process", "docker"]).default("process"),
-  /** Needed where the system has a PostgreSQL database, and only there. */
+  /** Required if the system has a PostgreSQL database, and only then. */
   server: serverSchema.optional(),
-  /** Password of the administrative role on a server that is not embedded; set it with `pulumi config set --secret`. */
+  /** Password of the administrative role on a server of your own; set it with `pulumi config set --secret`. */
   serverPassword: z.string().optional(),
   /** Port of each public listener and of each service behind it. */
   ports: z.record(name, port).default({}),
@@ -180,12 +180,12 @@ export const configSchema = z.strictObject({
       name,
       z.union([
         constraintState,
-        /** With other text than before: what follows `ADD CONSTRAINT <name>`. It counts when the constraint is brought back. */
+        /** A new definition: what follows `ADD CONSTRAINT <name>`. Used when the constraint is enforced again. */
         z.strictObject({ state: constraintState, definition: name }),
       ]),
     )
     .default({}),
-  /** Rows that violate a constraint that is to be enforced: `reject` stops there, `quarantine` moves them to a side table. */
+  /** Rows that violate a constraint to enforce: `reject` stops, `quarantine` moves them to a side table. */
   violations: z.enum(["reject", "quarantine"]).default("reject"),
   maintenance: maintenanceSchema.default({ mode: "off" }),
   backups: z
@@ -194,34 +194,36 @@ export const configSchema = z.strictObject({
       keep: z.number().int().min(1).default(3),
       /** How many quarantined databases to keep. */
       quarantines: z.number().int().min(1).default(3),
-      /** Quarantines beyond that number that go although they hold what no export does, by name: `status` lists them. */
+      /** Quarantines beyond that number to drop although they are the only copy, by name: `status` lists them. */
       drop: z.array(z.string()).optional(),
-      /** Snapshots to exist besides the automatic ones. */
+      /** Further snapshots besides the automatic ones. */
       snapshots: z.array(z.string().regex(/^[a-z0-9][a-z0-9._+-]*$/i)).default([]),
     })
     .default({ keep: 3, quarantines: 3, snapshots: [] }),
   standby: z.enum(["deploy", "always", "never"]).default("deploy"),
   newWrites: z.enum(["export", "reapply", "reject"]).default("export"),
-  /** Other ways to finish a rollback that failed, by name: another place for the services, or an environment made anew from the snapshot. */
+  /**
+   * Other ways to finish a rollback that failed, by name: other ports or target for the services, or a new environment from the snapshot.
+   */
   alternatives: z
     .record(
       name,
       z.strictObject({
         title: z.string().optional(),
-        /** Where the services run then. */
+        /** Target of the services then. */
         target: z.enum(["process", "docker"]).optional(),
         /** Ports that differ then, by name. */
         ports: z.record(name, port).default({}),
-        /** A stack, a home and a server of their own: port of that server. */
+        /** A new stack, home and server: port of that server. */
         fresh: z.strictObject({ serverPort: port }).optional(),
       }),
     )
     .default({}),
-  /** What only people know of the incident, for the record: commander, team, trigger, affected users. */
+  /** Facts about the incident that only people know, for the record: commander, team, trigger, affected users. */
   incident: z.record(name, z.string()).default({}),
   blocked: z.record(releaseName, z.string()).default({}),
   freeze: freezeSchema,
-  /** Count data at risk row by row in every preview instead of from statistics. */
+  /** Count every row at risk in every preview instead of estimating from statistics. */
   exact: z.boolean().default(false),
 });
 export type NewWrites = StackConfig["newWrites"];

@@ -24,22 +24,22 @@ export interface ScopeTarget {
   snapshots: Record<string, string>;
   /** Arguments of the repair, for scopes that mend data in place. */
   with?: Record<string, string>;
-  /** Incident that blocks the release that is left, and that release; null where nothing is blocked. */
+  /** The newer release and the incident that blocks it; null: nothing is blocked. */
   block: { release: string; incident: string } | null;
-  /** When a freeze is set, ISO 8601; told to people, and nothing else depends on it. */
+  /** Time at which a freeze is set, ISO 8601; only shown to people. */
   at?: string;
-  /** The one service the scope is for; only for scopes that need it. */
+  /** Service; only for scopes of one service. */
   service?: string;
   /**
-   * What changes in what is declared over the recorded settings of a service, so that they are as before: `null` takes a recorded one away,
-   * undefined leaves it as recorded. Of a service that is left out everything that is declared over them goes.
+   * Changes of a service's declared overrides that restore its former settings: `null` removes a recorded setting, undefined leaves it as
+   * recorded. A service without an entry loses all overrides.
    */
   overrides?: Readonly<Record<string, Readonly<Record<string, string | null | undefined>>>>;
-  /** How often each service was asked to start anew before. */
+  /** Former number of requested restarts, by service. */
   restarts?: Record<string, number>;
 }
 
-/** A scope for one service was given none, or one that there is not; or another scope was given one. */
+/** A scope of one service has no service, or an unknown one; or another scope has one. */
 export class ScopeServiceError extends UsageError {
   readonly scope: string;
   readonly service: string | undefined;
@@ -48,7 +48,7 @@ export class ScopeServiceError extends UsageError {
       service === undefined
         ? `scope "${scope}" is for one service: name it with --service (${known.join(", ")})`
         : known.length === 0
-          ? `scope "${scope}" says itself which services it is for: leave --service "${service}" away`
+          ? `scope "${scope}" names its services itself: run again without --service "${service}"`
           : `--service "${service}" is not one of ${known.join(", ")}${suggestion(service, known)}`,
     );
     this.name = "ScopeServiceError";
@@ -57,7 +57,7 @@ export class ScopeServiceError extends UsageError {
   }
 }
 
-/** What the scope asks of each service. @throws ScopeServiceError */
+/** What the scope requires of each service. @throws ScopeServiceError */
 export function askedOf(
   definition: SystemDefinition,
   { scope, service }: Pick<ScopeTarget, "scope" | "service">,
@@ -107,7 +107,7 @@ export function scopeEdits(definition: SystemDefinition, target: ScopeTarget): P
   return edits;
 }
 
-/** One line for each setting, so that what stays, an encrypted one for example, stays as it is written. */
+/** One edit per setting, so unchanged ones, e.g. encrypted ones, stay as written. */
 function configEdits(
   service: string,
   asked: ServiceScope["config"],
@@ -137,7 +137,7 @@ function repairPin(
   return databases.length === 1 && pins[0] !== undefined ? pins[0][1] : Object.fromEntries(pins);
 }
 
-/** The pins of a deployment: the release for every service, everything running, nothing in maintenance, the data as it is, no scope. */
+/** The pins of a deployment: the release for every service, everything running, no maintenance, the current data, no scope. */
 export function deployEdits(definition: SystemDefinition, release: string): PinEdit[] {
   const edits: PinEdit[] = [{ path: ["release"], value: release }];
   for (const service of Object.keys(definition.services)) {

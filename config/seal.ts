@@ -1,4 +1,4 @@
-/** Hashes that tell whether a value is the same as before, and nothing else: salted per stack, so that nobody finds a short secret by trying. */
+/** Hashes that only show whether a value has changed: salted per stack, so a short secret cannot be guessed. */
 import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import type { Site } from "./site.ts";
 
 const unkept = new Map<string, string>();
 
-/** 16 hexadecimal digits. Before the stack's first update nothing has been recorded, and any salt will do. */
+/** 16 hexadecimal digits. Before the stack's first update nothing is recorded, so any salt works. */
 export function seal(site: Pick<Site, "home">, value: string): string {
   return createHmac("sha256", saltOf(site)).update(value).digest("hex").slice(0, 16);
 }

@@ -1,6 +1,6 @@
 /**
- * Configuration of services that is encrypted in the stack file. In the pins, and so in state and records, stand references with a salted hash;
- * the values travel with the site, which is a secret as a whole, to where a service is started.
+ * Configuration of services that is encrypted in the stack file. The pins, and so state and records, hold references with a salted hash;
+ * the values are part of the site, which is a secret as a whole, and are used where a service is started.
  */
 import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import type { Pins } from "./pins.ts";
@@ -10,7 +10,7 @@ import type { Site } from "./site.ts";
 
 const REFERENCE = /^secret:[0-9a-f]{16}$/;
 
-/** Keys below which the values of a configuration may be encrypted; nobody can tell which of them are, so all count as secret. */
+/** Keys whose configuration values may be encrypted; which ones is unknown, so all count as secret. */
 const OF_CONFIGURATION = ["services", "releases"];
 const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword"];
 
@@ -19,12 +19,12 @@ export function isReference(value: string | undefined): boolean {
   return value !== undefined && REFERENCE.test(value);
 }
 
-/** Only a reference to the value is known: it was recorded when it was declared, and values are not kept. */
+/** Only a reference to the value was recorded, never the value. */
 export class SecretConfigUnknownError extends Error {
   readonly key: string;
   constructor(key: string) {
     super(
-      `the value of the configuration ${key} was a secret, and is kept nowhere: set it again with the engine's \`config set --secret --path\``,
+      `the value of the configuration ${key} was a secret and is not stored: set it again with the engine's \`config set --secret --path\``,
     );
     this.name = "SecretConfigUnknownError";
     this.key = key;
@@ -36,7 +36,7 @@ export function secretKeys(isSecret: (fullKey: string) => boolean): string[] {
   return CONFIG_KEYS.filter((key) => isSecret(`${NAMESPACE}:${key}`));
 }
 
-/** @throws ConfigErrors for what would be shown or recorded whatever the stack file says */
+/** @throws ConfigErrors for encrypted keys that would be shown or recorded in plain text */
 export function requireNoOtherSecrets(keys: string[]): void {
   const wrong = keys.filter((key) => !ALLOWED.includes(key));
   if (wrong.length === 0) return;
@@ -46,13 +46,13 @@ export function requireNoOtherSecrets(keys: string[]): void {
         new ConfigError(
           `${NAMESPACE}:${key}`,
           "(a secret)",
-          `it is shown and recorded as it is: set it without --secret. Secret may be values of a service's configuration, and ${NAMESPACE}:serverPassword`,
+          `it is shown and recorded in plain text: set it without --secret. Only values of a service's configuration may be secret, and ${NAMESPACE}:serverPassword`,
         ),
     ),
   );
 }
 
-/** Pins with references in place of every configuration value, and the site with the values, where some of them are secret. */
+/** Pins with references instead of configuration values, and the site with the values, if some are secret. */
 export function hideSecretConfig(pins: Pins, site: Site, keys: string[]): { pins: Pins; site: Site } {
   if (!keys.some((key) => OF_CONFIGURATION.includes(key))) return { pins, site };
   const secretConfig: Record<string, string> = {};
@@ -73,7 +73,7 @@ export function hideSecretConfig(pins: Pins, site: Site, keys: string[]): { pins
   return { pins: { ...pins, services }, site: { ...site, secretConfig } };
 }
 
-/** A configuration with values in place of references. @throws SecretConfigUnknownError */
+/** A configuration with values instead of references. @throws SecretConfigUnknownError */
 export function plainConfig(site: Pick<Site, "secretConfig">, config: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => {
@@ -85,7 +85,7 @@ export function plainConfig(site: Pick<Site, "secretConfig">, config: Record<str
   );
 }
 
-/** The value that a reference stands for, where it is among what is declared now; null where it is not. Anything else stands for itself. */
+/** The declared value of a reference; null: not declared now. Any other value is returned as it is. */
 export function revealed(
   site: Pick<Site, "home">,
   key: string,
@@ -101,7 +101,7 @@ function referenceTo(site: Pick<Site, "home">, key: string, value: string): stri
   return `secret:${seal(site, `${key}=${value}`)}`;
 }
 
-/** What is written into a stack file holds no reference in place of a value. @throws SecretConfigUnknownError */
+/** Requires that no reference is written into a stack file. @throws SecretConfigUnknownError */
 export function requireNoReference(path: readonly string[], value: unknown): void {
   if (typeof value === "string" && REFERENCE.test(value)) throw new SecretConfigUnknownError(path.join("."));
   if (typeof value !== "object" || value === null) return;

@@ -1,6 +1,7 @@
 /**
- * Secrets of a system's definition: `BACKOUT_SECRET_<NAME>` of the environment, else a file only its owner can read, which backout makes where
- * the definition says `generate`. One that is not set is never replaced by another. Values never reach state, records, logs or argument lists.
+ * Secrets of a system's definition: `BACKOUT_SECRET_<NAME>` in the environment, else a file that only its owner can read, which backout
+ * generates if the definition says `generate`. A missing secret is never replaced by another. Values never reach state, records, logs or
+ * argument lists.
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,10 +11,10 @@ import { givenSecret, keptSecret, secretFile, secretOf, secretVariable, type Sit
 type Home = Pick<Site, "home">;
 type Secrets = Pick<SystemDefinition, "secrets">;
 
-/** Passwords of backout's own roles: made by it, whatever a definition says. */
+/** Passwords of backout's own roles: always generated. */
 const OWN = ["database", "database-owner"];
 
-/** A secret is not set, and nothing says that it may be made. */
+/** A secret is not set, and may not be generated. */
 export class SecretMissingError extends Error {
   readonly secret: string;
   readonly variable: string;
@@ -25,19 +26,19 @@ export class SecretMissingError extends Error {
   }
 }
 
-/** A secret as it is now; null while it is not set. Makes nothing. */
+/** The current value of a secret; null: not set. Generates nothing. */
 export function heldSecret(site: Home, name: string): string | null {
   return givenSecret(name) ?? keptSecret(site, name);
 }
 
-/** A secret of the definition, made where it may be. @throws SecretMissingError */
+/** A secret of the definition, generated if allowed. @throws SecretMissingError */
 export function definedSecret(site: Home, definition: Secrets, name: string): string {
   const reason = missing(site, definition, name);
   if (reason !== null) throw new SecretMissingError(name, reason);
   return secretOf(site, name);
 }
 
-/** Why these secrets cannot be used, one sentence each; empty: every one is set, or is made. Touches nothing. */
+/** Why these secrets cannot be used, one sentence each; empty: every one is set, or can be generated. Changes nothing. */
 export function missingSecrets(site: Home, definition: Secrets, names: Iterable<string>): string[] {
   return [...new Set(names)].sort().flatMap((name) => missing(site, definition, name) ?? []);
 }
@@ -46,18 +47,18 @@ function missing(site: Home, definition: Secrets, name: string): string | null {
   if (OWN.includes(name) || givenSecret(name) !== null) return null;
   const variable = secretVariable(name);
   if (existsSync(givenFile(site, name)))
-    return `the secret "${name}" is not set: ${variable} was set when this stack was last updated. Set it again; or, to go on with another one, remove ${givenFile(site, name)}`;
+    return `the secret "${name}" is not set: ${variable} was set when this stack was last updated. Set it again; or, to use another value, remove ${givenFile(site, name)}`;
   if (definition.secrets?.[name]?.generate === true || keptSecret(site, name) !== null) return null;
   return `the secret "${name}" is not set: set the environment variable ${variable}, or write it into ${secretFile(site, name)}`;
 }
 
-/** Makes those that nobody gives and that may be made. */
+/** Generates missing secrets that may be generated. */
 export function makeSecrets(site: Home, definition: Secrets): void {
   for (const [name, { generate }] of Object.entries(definition.secrets ?? {}))
     if (generate === true && missing(site, definition, name) === null) secretOf(site, name);
 }
 
-/** Remembers which were given by the environment: without them the next update must not go on with others. */
+/** Records which secrets came from the environment: without them the next update must not use others. */
 export function rememberGiven(site: Home, names: Iterable<string>): void {
   for (const name of names) {
     if (givenSecret(name) === null) {

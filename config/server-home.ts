@@ -9,7 +9,7 @@ export const MARKER = "backout-server.json";
 export const POINTER = "backout-server-location.json";
 
 export interface Layout {
-  /** Where everything below really is: the home itself, unless the server's user cannot reach it. */
+  /** The real location: the home itself, unless the server's user cannot access it. */
   folder: string;
   data: string;
   log: string;
@@ -27,7 +27,7 @@ export function layoutOf(folder: string): Layout {
   };
 }
 
-/** The folder a server home's files really are in. */
+/** The real folder of a server home's files. */
 export function locate(home: string, runner: Runner | null): string {
   const absolute = resolve(home);
   const pointer = join(absolute, POINTER);

@@ -1,4 +1,4 @@
-/** Where a stack lives: its folder, server, ports and definition. Every resource of the provider and every verb starts from one. */
+/** The site of a stack: its folder, server, ports and definition. Every resource of the provider and every verb uses one. */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
@@ -18,7 +18,7 @@ export type Server = ServerDeclaration & { password?: string };
 
 export interface Site {
   stack: string;
-  /** Name under which home and roles of the stack are kept. @default the stack's own */
+  /** Name of the stack's home and roles. @default the stack's name */
   name?: string;
   system: string;
   /** Absolute path of the module that exports `definition`; null for the systems that come with backout. */
@@ -28,18 +28,18 @@ export interface Site {
   /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
   home: string;
   target: StackConfig["target"];
-  /** Absent where every database of the system is a SQLite file. */
+  /** Absent if every database of the system is a SQLite file. */
   server?: Server;
   ports: Record<string, number>;
-  /** What only people know of the incident, for the record. */
+  /** Facts about the incident that only people know, for the record. */
   incident?: Record<string, string>;
-  /** File of each SQLite database, absolute, by database of the definition; those that are not named lie in `home`. */
+  /** File of each SQLite database, absolute, by database of the definition; default: in `home`. */
   files: Record<string, string>;
-  /** Live databases that others made and use may be taken over. @default false */
+  /** Live databases that backout did not create may be taken over. @default false */
   adopt?: boolean;
-  /** Id of the stack whose record may be taken over. */
+  /** Id of the stack whose state may be taken over. */
   takeOver?: string;
-  /** Values of secret configuration by the references that stand for them in the pins; never kept in a record or a file. */
+  /** Values of secret configuration by their references in the pins; never stored. */
   secretConfig?: Record<string, string>;
 }
 
@@ -47,17 +47,17 @@ export interface Site {
 export const EMBEDDED_USER = "backout";
 type Named = Pick<Site, "stack" | "system" | "name">;
 
-/** Role of the stack's services: reads and writes rows, owns nothing. Of one stack alone: another stack on the same server has its own. */
+/** Role of the stack's services: reads and writes rows, owns nothing. Of one stack only: another stack on the same server has its own. */
 export function servicesRole(site: Named): string {
   return derivedName(roleBase(site), "_services");
 }
 
-/** Role that owns the live databases that the stack made, and everything in them. */
+/** Role that owns the live databases that the stack created, and everything in them. */
 export function ownerRole(site: Named): string {
   return derivedName(roleBase(site), "_owner");
 }
 
-/** Who is let in before users are: the services' role, and those that services have of their own. */
+/** Roles that are let in before users: backout's services role, and services' own roles. */
 export function admittedWith(site: Site): { servicesRole: string; admits: readonly string[] } {
   return { servicesRole: servicesRole(site), admits: site.server?.admits ?? [] };
 }
@@ -112,7 +112,7 @@ async function definitionIn(module: string): Promise<unknown> {
   try {
     loaded = (await import(pathToFileURL(module).href)) as { definition?: unknown };
   } catch (error) {
-    return fail(existsSync(module) ? `it cannot be loaded: ${(error as Error).message}` : "there is no such file");
+    return fail(existsSync(module) ? `it cannot be loaded: ${(error as Error).message}` : "file not found");
   }
   return loaded.definition ?? fail("must be a module that exports `definition`");
 }
@@ -121,7 +121,7 @@ export function serverHome(site: Site): string {
   return join(site.home, "postgres");
 }
 
-/** The administrative role's way to the server. */
+/** The server's endpoint for the administrative role. */
 export function endpointOf(site: Site): Endpoint {
   const server = serverOf(site);
   if (server.embedded)
@@ -174,8 +174,8 @@ export function artefactFolder(site: Site, path: string): string {
 }
 
 /**
- * A secret by name: as the environment gives it, else from a file only its owner can read, made on first use. For backout's own; those of a
- * definition are asked of secrets.ts. It is never written to state, logs or argument lists.
+ * A secret by name: from the environment, else from a file that only its owner can read, generated on first use. For backout's own secrets;
+ * secrets.ts has those of a definition. It is never written to state, logs or argument lists.
  */
 export function secretOf(site: Pick<Site, "home">, name: string): string {
   const given = givenSecret(name);
@@ -196,12 +196,12 @@ export function secretVariable(name: string): string {
   return `BACKOUT_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
 }
 
-/** As the environment gives it. An empty variable gives nothing: it is what a missing one of a pipeline looks like. */
+/** The value in the environment. An empty variable counts as missing: pipelines set missing ones empty. */
 export function givenSecret(name: string): string | null {
   return process.env[secretVariable(name)] || null;
 }
 
-/** As its file has it; null where there is none. */
+/** The value in its file; null: no file. */
 export function keptSecret(site: Pick<Site, "home">, name: string): string | null {
   const file = secretFile(site, name);
   return existsSync(file) ? readFileSync(file, "utf8").trim() || null : null;
@@ -211,7 +211,7 @@ export function secretFile(site: Pick<Site, "home">, name: string): string {
   return join(site.home, "secrets", name);
 }
 
-/** How services reach one database: a connection string, or the absolute path of a SQLite file. */
+/** A database's address for services: a connection string, or the absolute path of a SQLite file. */
 export function databaseUrl(site: Site, definition: SystemDefinition, database: string): string {
   return definition.databases[database]?.engine === "sqlite" ? liveFile(site, database) : servicesUrl(site, database);
 }
@@ -223,10 +223,10 @@ export function servicesUrl(site: Site, database: string): string {
   return `postgresql://${servicesRole(site)}:${encodeURIComponent(secretOf(site, "database"))}@${at}:${port}/${encodeURIComponent(liveName(site, database))}`;
 }
 
-/** Name under which the traffic gate's process is kept account of. */
+/** Name of the traffic gate's process in its record. */
 export const GATE_PROCESS = "gate";
 
-/** Where the traffic gate's process is kept account of, with its state. */
+/** Folder of the traffic gate's process record and state. */
 export function gateFolder(site: Pick<Site, "home">): string {
   return join(site.home, "gate");
 }

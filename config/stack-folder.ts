@@ -10,7 +10,7 @@ export function stackFolder(project: string): string {
   return resolve(project, yaml?.stackConfigDir ?? ".");
 }
 
-/** The same of the project at or above a folder; that folder itself where there is none. */
+/** The same for the project at or above a folder; without one, the folder itself. */
 export function stackFolderAbove(folder: string): string {
   for (let at = resolve(folder); ; at = dirname(at)) {
     if (existsSync(join(at, "Pulumi.yaml"))) return stackFolder(at);

@@ -1,11 +1,11 @@
-/** The text of a stack file as YAML: one document, a map, with a map under `config`; anything else is told with its line. */
+/** The text of a stack file as YAML: one document, a map, with a map under `config`; anything else is an error with its line. */
 import { RefusedError, printable, TOLD_WHOLE } from "./errors.ts";
 import { isMap, LineCounter, parseDocument, type Document } from "yaml";
 
-/** A stack file cannot be read as YAML, or holds something else than a stack's configuration. */
+/** A stack file is not valid YAML, or is not a stack's configuration. */
 export class StackFileError extends RefusedError {
   readonly file: string;
-  /** Counted from 1; null where it is the file as a whole. */
+  /** Counted from 1; null: the whole file. */
   readonly line: number | null;
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(file: string, line: number | null, problem: string) {
@@ -22,11 +22,11 @@ interface Read {
   value: unknown;
 }
 
-/** What is told of an error, by the parser's code; its own words otherwise. */
+/** Messages by the parser's error code; else the parser's own. */
 const PROBLEMS: Record<string, string> = {
-  DUPLICATE_KEY: "a key stands there twice: remove one of them",
-  MULTIPLE_DOCS: "a second document begins: a stack file is one document, remove `---` and what does not belong to it",
-  TAB_AS_INDENT: "a tab is used to indent: use blanks",
+  DUPLICATE_KEY: "a key appears twice: remove one of them",
+  MULTIPLE_DOCS: "a second document begins: a stack file is one document, remove `---` and the rest",
+  TAB_AS_INDENT: "a tab is used to indent: use spaces",
 };
 
 /**
@@ -47,7 +47,7 @@ export function documentOf(text: string, file = "the stack file"): Read {
 function valueOf(document: Document, file: string): unknown {
   try {
     const value: unknown = document.toJS();
-    // An anchor may stand for what it is a part of.
+    // An anchor may contain itself.
     JSON.stringify(value);
     return value;
   } catch (error) {
@@ -57,12 +57,12 @@ function valueOf(document: Document, file: string): unknown {
 
 function inWords(message: string): string {
   if (/call stack/.test(message)) return "it is nested too deeply";
-  if (/circular/.test(message)) return "an anchor stands for something that it is a part of: write the value out";
+  if (/circular/.test(message)) return "an anchor contains itself: write the value out";
   if (/alias/i.test(message)) return `${firstSentence(message)}: write the values out instead of aliases`;
-  return `this is no YAML: ${firstSentence(message)}`;
+  return `not valid YAML: ${firstSentence(message)}`;
 }
 
-/** What stands under `config`: full keys to values. @throws StackFileError */
+/** The map under `config`: full keys to values. @throws StackFileError */
 export function configOf(text: string, file = "the stack file"): Record<string, unknown> {
   const { document, value } = documentOf(text, file);
   if (value === null || value === undefined) return {};

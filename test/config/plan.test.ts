@@ -267,10 +267,10 @@ describe("data pins", () => {
       /"before-v4\.0\.0" is ambiguous: before-v4\.0\.0@1, before-v4\.0\.0@2 exist; pin one/,
     );
     expect(() => action("before-v4.0.0@3", facts(), two)).toThrow(
-      /no such snapshot of pfa; there are before-v4\.0\.0@1, before-v4\.0\.0@2$/,
+      /snapshot of pfa not found; existing ones: before-v4\.0\.0@1, before-v4\.0\.0@2$/,
     );
-    expect(() => action("before-v5.0.0", facts(), two)).toThrow(/no such snapshot of pfa/);
-    expect(() => action("weekly", facts(), [])).toThrow(/there are none/);
+    expect(() => action("before-v5.0.0", facts(), two)).toThrow(/snapshot of pfa not found/);
+    expect(() => action("weekly", facts(), [])).toThrow(/none exists/);
     expect(resolveSnapshot("pfa", parseDataPin("before-v4.0.0@2") as never, two)).toMatchObject({ generation: 2 });
   });
 });

@@ -30,7 +30,7 @@ describe("the declared scope", () => {
     expect(() => pinsOf({ scope: "quik" })).toThrow(
       /backout:scope: "quik" is not allowed: .*has no such scope, only .*did you mean `quick`/,
     );
-    expect(() => pinsOf({ scope: { name: "quick", service: "worker" } })).toThrow(/backout:scope.service: .*write the scope's name alone/);
+    expect(() => pinsOf({ scope: { name: "quick", service: "worker" } })).toThrow(/backout:scope.service: .*write only the scope's name/);
     expect(configOf({ scope: "" }).scope).toBeUndefined();
   });
 
@@ -50,13 +50,19 @@ describe("the declared scope", () => {
 describe("pins that are none of the declared scope's", () => {
   it.each<[string, string, Pins, Pins | null, RegExp]>([
     ["a first deployment", "quick", pinsOf(), null, /nothing is deployed yet/],
-    ["a deployment", "quick", pinsOf(), recorded({ release: "v3.0.0" }), /v4\.0\.0 stands after v3\.0\.0 in the ledger/],
-    ["a release that stays", "quick", pinsOf(), recorded(), /takes the release back, and v4\.0\.0 stays/],
-    ["the worker on", "quick", pinsOf({ release: "v3.0.0" }), recorded(), /wants worker off, which is declared on/],
-    ["no snapshot", "restore", afterScope("quick"), recorded(), /brings the data back from a snapshot, and backout:data is current/],
-    ["a snapshot", "quick", { ...afterScope("restore") }, recorded(), /leaves the data as it is, and backout:data is before-v4\.0\.0@1/],
-    ["another schema", "full", afterScope("quick"), recorded(), /wants backout:schema "mark", which is "keep"/],
-    ["no maintenance", "worker", pinsOf({ services: { worker: { run: "off" } } }), recorded(), /wants maintenance read-only, which is off/],
+    ["a deployment", "quick", pinsOf(), recorded({ release: "v3.0.0" }), /v4\.0\.0 is newer than v3\.0\.0 in the ledger/],
+    ["a release that stays", "quick", pinsOf(), recorded(), /rolls the release back, and v4\.0\.0 stays/],
+    ["the worker on", "quick", pinsOf({ release: "v3.0.0" }), recorded(), /requires worker off, which is declared on/],
+    ["no snapshot", "restore", afterScope("quick"), recorded(), /restores the data from a snapshot, and backout:data is current/],
+    ["a snapshot", "quick", { ...afterScope("restore") }, recorded(), /leaves the data unchanged, and backout:data is before-v4\.0\.0@1/],
+    ["another schema", "full", afterScope("quick"), recorded(), /requires backout:schema "mark", which is "keep"/],
+    [
+      "no maintenance",
+      "worker",
+      pinsOf({ services: { worker: { run: "off" } } }),
+      recorded(),
+      /requires maintenance read-only, which is off/,
+    ],
   ])("%s: said in one sentence, and nothing is recorded", (_what, name, to, from, said) => {
     const { scope, misfit } = asked(name, to, from);
     expect(scope).toBeNull();

@@ -25,9 +25,7 @@ test("pins hold references, the site the values; other values are other pins, an
   const another = hideSecretConfig(pinsOf({ services: { worker: { config: { MODE: "another" } } } }), site, ["services"]);
   expect(rolloutOf(another.pins)).not.toBe(rolloutOf(hidden.pins));
   expect(() => plainConfig(another.site, config)).toThrow(SecretConfigUnknownError);
-  expect(() => editPins(STACK, [{ path: ["services", "worker", "config"], value: config }])).toThrow(
-    /MODE was a secret, and is kept nowhere/,
-  );
+  expect(() => editPins(STACK, [{ path: ["services", "worker", "config"], value: config }])).toThrow(/MODE was a secret and is not stored/);
 });
 
 test("encrypted values are read from what the engine decrypted, at any depth", () => {

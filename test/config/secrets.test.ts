@@ -43,7 +43,7 @@ test("one that was given by the environment is not replaced by a made one when t
   makeSecrets(site, DEFINITION);
   expect(existsSync(join(site.home, "secrets"))).toBe(false);
   expect(missingSecrets(site, DEFINITION, ["jwt"])).toEqual([
-    `the secret "jwt" is not set: BACKOUT_SECRET_JWT was set when this stack was last updated. Set it again; or, to go on with another one, remove ${site.home}/given-secrets/jwt`,
+    `the secret "jwt" is not set: BACKOUT_SECRET_JWT was set when this stack was last updated. Set it again; or, to use another value, remove ${site.home}/given-secrets/jwt`,
   ]);
 });
 

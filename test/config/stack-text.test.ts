@@ -25,20 +25,20 @@ const BOMB = `a: &a [x, x, x, x, x, x, x, x, x]\n${"bcdefgh".replaceAll(
 
 describe("text that is no stack file", () => {
   it.each<[string, string, number, RegExp]>([
-    ["an unclosed quote", changed("backout:data: current", 'backout:data: "current'), lineOf(STACK, "backout:data"), /no YAML/],
+    ["an unclosed quote", changed("backout:data: current", 'backout:data: "current'), lineOf(STACK, "backout:data"), /not valid YAML/],
     [
       "a key given twice",
       changed("  backout:schema: keep", "  backout:schema: keep\n  backout:schema: down"),
       lineOf(STACK, "backout:schema") + 1,
       /twice/,
     ],
-    ["an indent that fits nothing", changed("    port: 5440", "   port: 5440"), lineOf(STACK, "port: 5440"), /no YAML/],
+    ["an indent that fits nothing", changed("    port: 5440", "   port: 5440"), lineOf(STACK, "port: 5440"), /not valid YAML/],
     ["a second document", `${STACK}---\nconfig: {}\n`, STACK.split("\n").length, /second document/],
     [
       "half a flow map",
       changed("backout:flags", "x").replace("backout:data: current", "backout:data: {snapshot: before-v4.0.0@1"),
       lineOf(STACK, "backout:data"),
-      /no YAML/,
+      /not valid YAML/,
     ],
   ])("%s: file, line and what is wrong", (_what, text, line, problem) => {
     const error = refused(text);

@@ -63,7 +63,7 @@ describe("a rollback that failed", () => {
     expect({ code, said: code === 0 ? "" : stderr }).toEqual({ code: 0, said: "" });
     expect(json).toMatchObject({ ok: true, state: "open", to: "v3.0.0" });
     expect(json.checks.filter(({ status }) => status === "failed")).toEqual([]);
-    expect(stderr).toMatch(/rows of pfa came from before-v4\.0\.0@1, and are the same there/);
+    expect(stderr).toMatch(/rows of pfa copied from before-v4\.0\.0@1 and compared: identical/);
     const health = await fetch(`http://127.0.0.1:${ports["backend"]}/health`);
     expect(await health.json()).toMatchObject({ status: "healthy", version: "v3.0.0" });
     expect(stand.gate()?.mode).toBe("closed");

@@ -200,7 +200,7 @@ test("back to the release that opened last before, with the snapshot of that ver
   const { last } = await record();
   // The scope of the rollback still stands in the file: pins that go forward are none of it.
   expect(last).toMatchObject({ plan: { scope: null, forward: true } });
-  expect(last?.plan.misfit).toMatch(/backout:scope "marked" is not recorded: it is a way back, and main-99 stands after main-120/);
+  expect(last?.plan.misfit).toMatch(/backout:scope "marked" is not recorded: it is a rollback, and main-99 is newer than main-120/);
   const again = await verb("preview", "--scope", "full");
   expect(JSON.stringify(again.json!["lines"])).toContain("backout:data: before-main-99@3");
 });

@@ -31,7 +31,7 @@ test.each<[string, (text: string) => string, RegExp]>([
   [
     "a definition that is nowhere",
     (text) => text.replace("  backout:release:", "  backout:definition: nowhere.ts\n  backout:release:"),
-    /backout:definition: .*there is no such file/,
+    /backout:definition: .*file not found/,
   ],
 ])("%s: one error of the program, no stack trace", async (_what, damage, message) => {
   const damaged = damage(whole);
@@ -52,11 +52,11 @@ test.each<[string, (text: string) => string, RegExp]>([
 });
 
 test.each<[string, (text: string) => string, RegExp]>([
-  ["an unclosed quote", (text) => text.replace("backout:data: current", 'backout:data: "current'), /line \d+: this is no YAML/],
+  ["an unclosed quote", (text) => text.replace("backout:data: current", 'backout:data: "current'), /line \d+: not valid YAML/],
   [
     "a key given twice",
     (text) => text.replace("  backout:data: current", "  backout:data: current\n  backout:data: current"),
-    /line \d+: a key stands there twice/,
+    /line \d+: a key appears twice/,
   ],
   ["a second document", (text) => `${text}---\nconfig: {}\n`, /line \d+: a second document/],
 ])("%s: refused by every verb that reads the file, with file and line", async (_what, damage, message) => {

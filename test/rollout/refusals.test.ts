@@ -74,8 +74,8 @@ describe("refused before anything stops", () => {
     broken["v4.0.0"]!.services["frontend"]!.sha256 = "0f".repeat(32);
     const reasons = await refused({ releases: broken });
     expect(reasons).toEqual([
-      expect.stringMatching(/worker v4\.0\.0 is not there: no folder .*nowhere/),
-      expect.stringMatching(/frontend v4\.0\.0 in .* is not what was recorded: expected sha256 (0f){32}/),
+      expect.stringMatching(/worker v4\.0\.0 is missing: folder .*nowhere not found/),
+      expect.stringMatching(/frontend v4\.0\.0 in .* differs from what was recorded: expected sha256 (0f){32}/),
     ]);
   });
 
@@ -91,7 +91,7 @@ describe("refused before anything stops", () => {
   });
 
   it("a snapshot that is not there, or one of several", async () => {
-    expect(await refused({ data: "before-v4.0.0@1" })).toEqual([expect.stringMatching(/no such snapshot of pfa; there are none/)]);
+    expect(await refused({ data: "before-v4.0.0@1" })).toEqual([expect.stringMatching(/snapshot of pfa not found; none exists/)]);
     const snapshots = [SNAPSHOT, { ...SNAPSHOT, generation: 2 }] as unknown as Facts["snapshots"];
     expect(await refused({ data: "before-v4.0.0" }, { snapshots })).toEqual([expect.stringMatching(/is ambiguous/)]);
   });

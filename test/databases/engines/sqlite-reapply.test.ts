@@ -135,7 +135,7 @@ test("killed with everything put back and nothing kept: nothing of it has happen
   expect(told!.leftOut).toHaveLength(2);
   const lines = timelineLines({ ...NOTHING, putBack: [told!] }).join("\n");
   expect(lines).toMatch(
-    /put back into shop: 3003 inserted, 1 updated, 1 deleted, 0 were there already\n.*1 row of shop clashes.*\n.*notes is in the export only/,
+    /put back into shop: 3003 inserted, 1 updated, 1 deleted, 0 unchanged\n.*1 row of shop clashes.*\n.*notes is in the export only/,
   );
   const kept = (await run.state.exports(3)).map(({ path }) => readFileSync(path, "utf8")).join("");
   for (const text of ["nobody's", "three", "\\\\x00ff"]) expect(kept).toContain(text);

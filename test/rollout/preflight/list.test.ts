@@ -119,7 +119,7 @@ describe("what is found", () => {
     expect(tagEdits(stack(), undefined)).toEqual([]);
     expect(tagEdits(stack(), "pre-deployment-20251121-0900")).toMatchObject([{ value: "pre-deployment-20251121-0900" }]);
     expect(() => tagEdits(stack("pre-deployment-20251120-0900"), "pre-deployment-20251121-0900")).toThrow(
-      /is recorded as pre-deployment-20251120-0900/,
+      /is recorded with tag pre-deployment-20251120-0900/,
     );
   });
 });
