@@ -6,7 +6,7 @@ export type ConstraintsArgs = Args<ConstraintsInputs>;
 
 /** Constraints as declared: enforced, enforced for new rows only, or dropped with their definition kept. */
 export class Constraints extends pulumi.CustomResource {
-  /** What was done with each, in order. */
+  /** The changes, in order. */
   declare readonly done: pulumi.Output<unknown>;
 
   constructor(name: string, args: ConstraintsArgs, opts?: pulumi.CustomResourceOptions) {

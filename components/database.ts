@@ -7,12 +7,12 @@ export type DatabaseArgs = Args<DatabaseInputs>;
 
 export type ByDatabase<T> = Record<string, T>;
 
-/** One live database: which data it stands on and which schema it has. Never replaced. */
+/** One live database: its data and its schema. Never replaced. */
 export class Database extends pulumi.CustomResource {
   declare readonly lineage: pulumi.Output<Lineage>;
-  /** Milliseconds from the fence confirmed closed to the new database reachable; null where nothing was cut over. */
+  /** Milliseconds from the closed fence to the reachable new database; null: no cut-over. */
   declare readonly cutOverMs: pulumi.Output<number | null>;
-  /** Under which name what was live has been set aside; null where nothing was cut over. */
+  /** Name of the quarantine; null: no cut-over. */
   declare readonly quarantine: pulumi.Output<string | null>;
   declare readonly migrated: pulumi.Output<unknown>;
 

@@ -5,7 +5,7 @@ import type { Args } from "./args.ts";
 
 export type FenceArgs = Args<FenceInputs>;
 
-/** Protects, stops, confirms stopped and closes the data. Computes the epoch everything after it takes as input. */
+/** Applies protections, stops services and confirms it, closes the data. Computes the epoch, an input of everything after it. */
 export class Fence extends pulumi.CustomResource {
   declare readonly epoch: pulumi.Output<number>;
   declare readonly rollout: pulumi.Output<string>;

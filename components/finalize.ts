@@ -4,7 +4,7 @@ import type { Args } from "./args.ts";
 
 export type FinalizeArgs = Args<FinalizeInputs>;
 
-/** The record of a rollout: exports, retention, governance, and the next standby copy. */
+/** Finalizes a rollout: exports, retention, audit log, and the next standby copy. */
 export class Finalize extends pulumi.CustomResource {
   declare readonly exported: pulumi.Output<unknown[]>;
 

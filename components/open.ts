@@ -4,7 +4,7 @@ import type { Args } from "./args.ts";
 
 export type OpenArgs = Args<OpenInputs>;
 
-/** Lets users in again, as far as maintenance says. */
+/** Lets users in again, as far as maintenance allows. */
 export class Open extends pulumi.CustomResource {
   declare readonly openedAt: pulumi.Output<string>;
 

@@ -4,7 +4,10 @@ import type { Args } from "./args.ts";
 
 export type PlanArgs = Args<PlanInputs>;
 
-/** Refuses what cannot be done and tells what would be: rows at risk, effects that cannot come back, standby copies, estimate. Touches nothing. */
+/**
+ * Refuses what cannot be done and reports what would happen: rows at risk, effects that cannot be undone, standby copies, estimate. Changes
+ * nothing.
+ */
 export class Plan extends pulumi.CustomResource {
   declare readonly rollout: pulumi.Output<string>;
   declare readonly reached: pulumi.Output<boolean>;

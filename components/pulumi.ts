@@ -1,6 +1,6 @@
 /**
- * What a program needs of Pulumi's SDK. The package as a whole also loads the automation API, the serialiser of closures and npm's own
- * libraries, which no service uses: 0.3 s of every preview and again of every update.
+ * The parts of Pulumi's SDK that a program needs. The whole package also loads the automation API, the serialiser of closures and npm's own
+ * libraries, which are unused here: 0.3 s of every preview and update.
  */
 import * as config from "@pulumi/pulumi/runtime/config.js";
 
@@ -12,7 +12,7 @@ export type { Input, Output } from "@pulumi/pulumi/output.js";
 export { ComponentResource, CustomResource } from "@pulumi/pulumi/resource.js";
 export type { ComponentResourceOptions, CustomResourceOptions, Resource } from "@pulumi/pulumi/resource.js";
 
-/** Whether a key's value, or a value inside it, is encrypted in the stack file. Its declaration is left out of the SDK's types. */
+/** Whether a key's value, or a value inside it, is encrypted in the stack file. The SDK's types do not declare it. */
 export function isConfigSecret(key: string): boolean {
   return (config as unknown as { isConfigSecret: (key: string) => boolean }).isConfigSecret(key);
 }

@@ -25,20 +25,23 @@ import { TrafficGate } from "./traffic-gate.ts";
 import { Verification } from "./verification.ts";
 
 export interface RollbackStackArgs {
-  /** What the system is. */
+  /** The system's definition. */
   definition: SystemDefinition;
-  /** The declared state, as `parseConfig` returns it. */
+  /** The config, as returned by `parseConfig`. */
   config: StackConfig;
-  /** The declared state resolved against ledger and definition, as `resolvePins` returns it. */
+  /** The pins, as returned by `resolvePins`. */
   pins: Pins;
-  /** Where the stack lives, as `siteOf` returns it. */
+  /** The stack's site, as returned by `siteOf`. */
   site: Site;
-  /** Releases in the ledger's order, oldest first, as `declaredOrder` returns it; null or absent: the record of what opened decides. */
+  /**
+   * Releases in the ledger's order, oldest first, as returned by `declaredOrder`; null or absent: the state's list of opened releases
+   * decides.
+   */
   order?: readonly string[] | null;
 }
 
 /**
- * A system whose deployments can be taken back. Deploying, rolling back and undoing a rollback are the same graph, told by the pins:
+ * A system whose deployments can be rolled back. Deploying, rolling back and undoing a rollback are the same graph; the pins say which:
  *
  *     plan → fence → snapshots → databases → constraints → flags, services → start → verification → open → finalize
  *
@@ -52,13 +55,13 @@ export interface RollbackStackArgs {
  */
 export class RollbackStack extends pulumi.ComponentResource {
   readonly epoch: pulumi.Output<number>;
-  /** By which the stack is known beside its data, whatever it or its folder is called. */
+  /** The stack's id in its state, independent of its name and folder. */
   readonly stackId: pulumi.Output<string>;
-  /** By database: what it descends from, as a pin names it; `current` where it is no copy of anything. */
+  /** By database: what it descends from, in the form of a pin; `current`: no copy of anything. */
   readonly data: ByDatabase<pulumi.Output<string>>;
-  /** Snapshots that the last rollout which took any has taken, with their generations, and of which database. */
+  /** The newest snapshots, of the last rollout that took any, with generation and database. */
   readonly snapshots: pulumi.Output<string[]>;
-  /** By database: under which name the last rollout set aside what was live, to be pinned as `quarantine:<name>`; null where it did not. */
+  /** By database: name of the last rollout's quarantine, to be pinned as `quarantine:<name>`; null: none. */
   readonly quarantines: ByDatabase<pulumi.Output<string | null>>;
 
   constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -134,13 +137,13 @@ function lineageText({ snapshot, quarantine }: Lineage): string {
   return snapshot === null ? "current" : `${snapshot.name}@${snapshot.generation}`;
 }
 
-/** An update starts services with them, and the next one compares: a preview makes nothing. */
+/** An update starts services with them and the next one compares them: a preview generates nothing. */
 function keepForUpdates(site: Site, definition: SystemDefinition): void {
   keepSalt(site);
   makeSecrets(site, definition);
 }
 
-/** With a password or secret configuration in it, a secret as a whole: encrypted in the state file, shown nowhere. */
+/** If it contains a password or secret configuration, all of it is a secret: encrypted in the state file, never shown. */
 function siteText(site: Site, secret: boolean): pulumi.Input<JsonText<Site>> {
   const text = jsonText(site);
   return secret || site.server?.password !== undefined ? pulumi.secret(text) : text;

@@ -4,7 +4,7 @@ import type { Args } from "./args.ts";
 
 export type ServiceArgs = Args<ServiceInputs>;
 
-/** One service's pinned artefact, in place and not started. */
+/** Puts one service's pinned artefact in place, without starting it. */
 export class Service extends pulumi.CustomResource {
   declare readonly installed: pulumi.Output<string>;
 

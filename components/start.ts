@@ -4,7 +4,7 @@ import type { Args } from "./args.ts";
 
 export type StartArgs = Args<PinnedInputs>;
 
-/** Makes every service run that should run, and none that should not. */
+/** Starts every service that should run, and stops every other one. */
 export class Start extends pulumi.CustomResource {
   declare readonly services: pulumi.Output<unknown>;
 

@@ -7,7 +7,7 @@ export type TrafficGateArgs = Args<SiteInputs>;
 /** The traffic gate in front of the system: one listener per public service. */
 export class TrafficGate extends pulumi.CustomResource {
   declare readonly pid: pulumi.Output<number>;
-  /** By which the stack is known, whatever it or its folder is called. */
+  /** The stack's id, independent of its name and folder. */
   declare readonly stackId: pulumi.Output<string>;
 
   constructor(name: string, args: TrafficGateArgs, opts?: pulumi.CustomResourceOptions) {

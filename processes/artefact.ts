@@ -17,7 +17,7 @@ export class ArtefactMissingError extends Error {
 
   constructor(artefact: Artefact) {
     super(
-      `${titleOf(artefact)} is not there: no folder ${artefact.path} (expected sha256 ${artefact.sha256}); put it back, or enter it anew by ${deployCommand(artefact)}`,
+      `${titleOf(artefact)} is missing: folder ${artefact.path} not found (expected sha256 ${artefact.sha256}); restore it, or enter it again by ${deployCommand(artefact)}`,
     );
     this.name = "ArtefactMissingError";
     this.artefact = artefact;
@@ -30,8 +30,8 @@ export class ArtefactChangedError extends Error {
 
   constructor(artefact: Artefact, actual: string) {
     super(
-      `${titleOf(artefact)} in ${artefact.path} is not what was recorded: expected sha256 ${artefact.sha256}, actual ${actual}; ` +
-        `put the recorded files back, or record these as a release of their own by ${deployCommand(artefact)}`,
+      `${titleOf(artefact)} in ${artefact.path} differs from what was recorded: expected sha256 ${artefact.sha256}, actual ${actual}; ` +
+        `restore the recorded files, or enter these as another release by ${deployCommand(artefact)}`,
     );
     this.name = "ArtefactChangedError";
     this.artefact = artefact;
@@ -49,7 +49,10 @@ export class UnhashableError extends Error {
   }
 }
 
-/** Hash over relative paths and contents in byte order of the paths. Times, permissions and empty folders do not count; links are not followed. */
+/**
+ * Hash over relative paths and contents in byte order of the paths. Times, permissions and empty folders do not count; links are not
+ * followed.
+ */
 export async function hashFolder(folder: string): Promise<string> {
   const hash = createHash("sha256");
   for (const entry of await entriesOf(folder, "")) {
@@ -61,7 +64,7 @@ export async function hashFolder(folder: string): Promise<string> {
 }
 
 /**
- * Resolves where the folder holds exactly what was recorded.
+ * Resolves if the folder holds exactly what was recorded.
  * @throws ArtefactMissingError, ArtefactChangedError
  */
 export async function verifyArtefact(artefact: Artefact): Promise<void> {

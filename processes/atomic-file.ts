@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 
 /**
  * Replaces `file` in one step: a reader sees the old text or the new one, never a part, also after a power cut.
- * @param mode permission bits of the file; readable by its owner only unless told otherwise.
+ * @param mode permission bits of the file; default: readable by its owner only.
  */
 export function writeAtomically(file: string, text: string, mode = 0o600): void {
   const folder = dirname(file);

@@ -1,19 +1,19 @@
-/** Room on a disk, looked at before anything is copied. */
+/** Disk space, checked before anything is copied. */
 import { statfs } from "node:fs/promises";
 
 export type FreeSpace = { known: true; freeBytes: number; path: string } | { known: false; reason: string };
 
 export interface SpaceVerdict {
-  /** `unknown`: the server is not on this machine; look there. */
+  /** `unknown`: the server is on another machine. */
   status: "enough" | "unknown";
   neededBytes: number;
-  /** `null` where unknown. */
+  /** `null`: unknown. */
   freeBytes: number | null;
   /** In words, with figures. */
   detail: string;
 }
 
-/** There is not enough room for a copy. Nothing was changed. */
+/** Not enough space for a copy. Nothing was changed. */
 export class InsufficientSpaceError extends Error {
   readonly path: string;
   readonly neededBytes: number;
@@ -30,7 +30,7 @@ export class InsufficientSpaceError extends Error {
   }
 }
 
-/** How much more than the bare size must be free: others write meanwhile, and the write-ahead log grows. */
+/** Margin on top of the bare size: others write meanwhile, and the write-ahead log grows. */
 const SPACE_MARGIN = 1.3;
 
 /** Free space for an ordinary user of the file system that holds `path`. */
@@ -39,7 +39,7 @@ export async function freeAt(path: string): Promise<FreeSpace> {
   return { known: true, freeBytes: bavail * bsize, path };
 }
 
-/** Decides. @throws InsufficientSpaceError */
+/** Requires enough space. @throws InsufficientSpaceError */
 export function judgeSpace(free: FreeSpace, sizeBytes: number, margin: number = SPACE_MARGIN): SpaceVerdict {
   const neededBytes = Math.ceil(sizeBytes * margin);
   if (!free.known) {

@@ -1,13 +1,13 @@
-/** Ending processes for certain. */
+/** Ends processes reliably. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { StillRunningError } from "./errors.ts";
 import { isAlive, lookUp, signal, signalGroup, type ProcessIdentity } from "./identity.ts";
 
 const POLL_MS = 5;
-/** How long a killed process may take to be gone (it may sit in uninterruptible input or output). Milliseconds. */
+/** Time for a killed process to end (it may be in uninterruptible input or output). Milliseconds. */
 const KILL_WAIT_MS = 15_000;
 
-/** Ends exactly these processes: asked first where `graceMs` is above 0. */
+/** Ends exactly these processes: SIGTERM first if `graceMs` is above 0. */
 export async function end(name: string, processes: ProcessIdentity[], graceMs: number): Promise<{ killed: boolean; waitedMs: number }> {
   const began = performance.now();
   const waitedMs = () => Math.round(performance.now() - began);
@@ -23,7 +23,7 @@ export async function end(name: string, processes: ProcessIdentity[], graceMs: n
   return { killed, waitedMs: waitedMs() };
 }
 
-/** Groups first, at once, so that no child escapes by being forked in between; then whoever is in none of them. True where anyone was reached. */
+/** Signals whole groups first, so no child escapes by a fork in between; then processes in none of them. True: a process was reached. */
 function sendAll(processes: ProcessIdentity[], name: NodeJS.Signals): boolean {
   const groups = processes.filter((each) => signalGroup(each, name)).map((each) => each.pid);
   const others = processes.filter((each) => !groups.includes(lookUp(each.pid)?.group ?? each.pid));

@@ -1,4 +1,4 @@
-/** What can go wrong when processes are started and stopped. */
+/** Errors of starting and stopping processes. */
 import type { ProcessRecord } from "./record.ts";
 
 export class AnotherRunningError extends Error {
@@ -7,14 +7,14 @@ export class AnotherRunningError extends Error {
 
   constructor(running: ProcessRecord, wanted: { release: string; configHash: string }) {
     const change = running.release === wanted.release ? "with another configuration" : `at ${running.release}`;
-    super(`"${running.name}" already runs ${change} (pid ${running.pid}); stop it before it is started at ${wanted.release}`);
+    super(`"${running.name}" already runs ${change} (pid ${running.pid}); stop it before you start ${wanted.release}`);
     this.name = "AnotherRunningError";
     this.running = running;
     this.wanted = wanted;
   }
 }
 
-/** Of those the kernel takes one for each outgoing connection, and keeps it for a minute. */
+/** The kernel takes such a port for each outgoing connection, and keeps it for a minute. */
 const OUTGOING = ", below those for outgoing connections (/proc/sys/net/ipv4/ip_local_port_range)";
 
 export class PortTakenError extends Error {

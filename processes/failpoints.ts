@@ -1,9 +1,9 @@
 /**
- * Places where a test can hold a run, to kill it or to interfere from outside. Without `BACKOUT_FAILPOINT` in the environment they do nothing.
+ * Points where a test can pause a run, to kill it or to interfere. Without `BACKOUT_FAILPOINT` in the environment they do nothing.
  *
  * `BACKOUT_FAILPOINT=<name>` with `BACKOUT_FAILPOINT_FOLDER=<folder>`: at `<name>` the run writes `<folder>/<name>.reached` and waits for
- * `<folder>/<name>.go`. A name is `<phase>.before` or `<phase>.after`, which is the phase's first step, that of one step (`stepPoint`), or a place
- * inside a step.
+ * `<folder>/<name>.go`. A name is `<phase>.before` or `<phase>.after`, which is the phase's first step, that of one step (`stepPoint`), or
+ * a place inside a step.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

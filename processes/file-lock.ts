@@ -1,6 +1,6 @@
 /**
- * A lock between processes that the kernel holds: an exclusive transaction on a file of its own. It ends with its process, however that ends, so
- * there is no dead one's lock to be taken over, and nobody's end takes away another's. The file stays: it is empty, and its name means nothing.
+ * A lock between processes that the kernel holds: an exclusive transaction on a file of its own. It ends with its process, so there are no
+ * stale locks. The file stays and is empty.
  */
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -10,22 +10,22 @@ export interface FileLock {
   release(): void;
 }
 
-/** @returns null where another process, or another part of this one, holds it. */
+/** @returns null: another process, or another part of this one, holds it. */
 function tryFileLock(path: string): FileLock | null {
   for (;;) {
     make(path);
     const before = identityOf(path);
     const held = hold(path);
     if (held === null) return null;
-    // A folder may be removed with the lock in it: then this is the lock of a file that nobody else will ever open.
+    // The folder may have been removed with the file: then this lock is on a file that nobody else can open.
     if (before !== null && before === identityOf(path)) return { release: () => held.close() };
     held.close();
   }
 }
 
 /**
- * Tries again and again without blocking, so that the process goes on answering.
- * @returns null where it was not to be had within `waitMs`.
+ * Retries without blocking, so the process stays responsive.
+ * @returns null: not available within `waitMs`.
  */
 export async function fileLock(path: string, waitMs = Infinity, everyMs = 100): Promise<FileLock | null> {
   const until = Date.now() + waitMs;
@@ -37,7 +37,7 @@ export async function fileLock(path: string, waitMs = Infinity, everyMs = 100): 
   }
 }
 
-/** Opened only where it is not there: whoever closes a file gives up all locks that its process has on it. */
+/** Creates the file only if it is missing: closing a file releases all locks that its process has on it. */
 function make(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (existsSync(path)) return;
@@ -60,7 +60,7 @@ interface Held {
   close(): void;
 }
 
-/** @returns null where it is held; a hold of nothing where the folder has just been removed. */
+/** @returns null: it is held; an empty lock if the folder has just been removed. */
 function hold(path: string): Held | null {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   let file: InstanceType<typeof DatabaseSync> | null = null;

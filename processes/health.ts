@@ -1,4 +1,4 @@
-/** Waiting until a started process works, or telling why it never did. */
+/** Waits until a started process is healthy, or reports why it is not. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "./identity.ts";
 import { errorLines } from "./logs.ts";
@@ -8,7 +8,7 @@ import { exitStateOf, type ExitState } from "./start.ts";
 const ERROR_LINES = 20;
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** What one look at the process found. `answer` is shown to people: status and start of the body, or the error. */
+/** Result of one health request. `answer` is shown to people: status and start of the body, or the error. */
 export interface HealthAnswer {
   healthy: boolean;
   answer: string;
@@ -21,7 +21,7 @@ export interface HealthOptions {
   body?: string;
   check?: () => Promise<HealthAnswer>;
   timeoutMs: number;
-  /** Asked before and after each look: an answer of somebody else on the same port is not health. */
+  /** Checked before and after each request: the answer of another process on the same port is not health. */
   isAlive: () => boolean;
   exitState?: () => ExitState | null;
   errorLines?: (lines: number) => string[];
@@ -30,9 +30,9 @@ export interface HealthOptions {
 export class NeverHealthyError extends Error {
   readonly processName: string;
   readonly waitedMs: number;
-  /** What the last look found. */
+  /** The last answer. */
   readonly lastAnswer: string;
-  /** False where the process had ended; `exit` says how, where that is known. */
+  /** False: the process had ended; `exit` says how, if known. */
   readonly alive: boolean;
   readonly exit: ExitState | null;
   readonly errors: string[];
@@ -42,7 +42,7 @@ export class NeverHealthyError extends Error {
     const log =
       errors.length === 0 ? "its error log is empty" : `the last lines of its error log:\n${errors.map((line) => `  ${line}`).join("\n")}`;
     super(
-      `"${processName}" ${alive ? `did not become healthy within ${waitedMs} ms` : `${ended}, ${waitedMs} ms after it was waited for`}; ` +
+      `"${processName}" ${alive ? `did not become healthy within ${waitedMs} ms` : `${ended}, ${waitedMs} ms after the wait began`}; ` +
         `last answer: ${lastAnswer}; ${log}`,
     );
     this.name = "NeverHealthyError";
@@ -104,7 +104,7 @@ export function waitProcessHealthy(
   });
 }
 
-/** One look at a health endpoint. Never throws. */
+/** One request to a health endpoint. Never throws. */
 export function askHealth(url: string, body: string | undefined): Promise<HealthAnswer> {
   return answered(ask(url, body));
 }

@@ -1,7 +1,4 @@
-/**
- * Which process a pid means. A pid alone says nothing: the system gives it to somebody else once its process is gone. A pid with the time
- * its process started is an identity.
- */
+/** Identity of a process. A pid alone is reused after its process has ended; a pid with the process's start time is unique. */
 import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 
@@ -20,17 +17,17 @@ export interface LiveProcess extends ProcessIdentity {
 const LINUX = process.platform === "linux";
 let bootId: string | null = null;
 
-/** The live process with this pid; null where there is none, or only a zombie that its parent has not collected. */
+/** The live process with this pid; null: none, or only a zombie. */
 export function lookUp(pid: number): LiveProcess | null {
   return LINUX ? lookUpInProc(pid) : lookUpByPs(pid);
 }
 
-/** True where a process with this pid runs, whichever it is: for ids that others wrote down without the time their process started. */
+/** True if any process with this pid runs: for pids recorded without a start time. */
 export function isRunning(pid: number): boolean {
   return lookUp(pid) !== null;
 }
 
-/** True where exactly this process, and not one that took over its pid, is alive. */
+/** True if exactly this process is alive, not another one with its pid. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return lookUp(identity.pid)?.startTime === identity.startTime;
 }
@@ -47,7 +44,7 @@ export function parseStat(text: string, boot: string): LiveProcess | null {
 }
 
 function lookUpInProc(pid: number): LiveProcess | null {
-  // Ticks count from boot: without the boot's id a process before a reboot could be taken for one after it.
+  // Ticks count from boot: without the boot id, processes before and after a reboot could be confused.
   bootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().slice(0, 8);
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"), bootId);
@@ -66,7 +63,7 @@ function lookUpByPs(pid: number): LiveProcess | null {
   return { pid, parent: Number(match[2]), group: Number(match[3]), startTime: match[4] ?? "" };
 }
 
-/** Every live process whose environment holds `name=value…` for a value that starts with `prefix`. Linux only; elsewhere none are found. */
+/** Every live process whose environment holds `name=value…` for a value that starts with `prefix`. Linux only; elsewhere none is found. */
 export function findByEnvironment(name: string, prefix: string): (LiveProcess & { value: string })[] {
   if (!LINUX) return [];
   const found: (LiveProcess & { value: string })[] = [];
@@ -87,7 +84,7 @@ export function findByEnvironment(name: string, prefix: string): (LiveProcess & 
   return found;
 }
 
-/** Every live process of a group. Linux only; elsewhere the leader alone is found. */
+/** Every live process of a group. Linux only; elsewhere only the leader is found. */
 export function findByGroup(group: number): LiveProcess[] {
   const candidates = LINUX ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : [String(group)];
   return candidates.flatMap((entry) => {
@@ -96,7 +93,7 @@ export function findByGroup(group: number): LiveProcess[] {
   });
 }
 
-/** Signals exactly this process; false where it is gone or its pid belongs to somebody else by now. */
+/** Signals exactly this process; false: it has ended, or its pid belongs to another process now. */
 export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean {
   if (!isAlive(identity)) return false;
   try {
@@ -108,7 +105,9 @@ export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean
   }
 }
 
-/** Signals the whole group of its leader at once; false where the leader is gone, leads no group, or its pid belongs to somebody else by now. */
+/**
+ * Signals the whole group of its leader at once; false: the leader has ended, leads no group, or its pid belongs to another process now.
+ */
 export function signalGroup(leader: ProcessIdentity, name: NodeJS.Signals): boolean {
   const live = lookUp(leader.pid);
   if (live === null || live.startTime !== leader.startTime || live.group !== live.pid) return false;

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSy
 import { join } from "node:path";
 import { readRecord } from "./record.ts";
 
-/** A log that is larger than this when its process starts is put aside; one such older file is kept. Bytes. */
+/** A log larger than this at its process's start is rotated; one older file is kept. Bytes. */
 const ROTATE_ABOVE_BYTES = 10 * 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
@@ -68,7 +68,7 @@ function lastLines(file: string, lines: number, from = 0): string[] {
     const first = from > size ? 0 : from;
     const chunks: Buffer[] = [];
     let [position, breaks] = [size, 0];
-    // One break more than lines asked for: the oldest line is whole only when the one before it has ended.
+    // One line break more than requested lines: only then is the oldest line complete.
     while (position > first && breaks <= lines) {
       const length = Math.min(CHUNK_BYTES, position - first);
       const chunk = Buffer.alloc(length);

@@ -1,4 +1,4 @@
-/** What runs under a name: found by its record, and by the marker in its environment. */
+/** Finds what runs under a name: by its record, and by the marker in its environment. */
 import { findByEnvironment, isAlive, lookUp, type LiveProcess, type ProcessIdentity } from "./identity.ts";
 import { MARKER, checkName, markerPrefix, readRecord, type ProcessRecord } from "./record.ts";
 
@@ -8,13 +8,13 @@ export interface ProcessObservation {
   pid: number | null;
   release: string | null;
   configHash: string | null;
-  /** The last start, also of a process that is gone. */
+  /** The last start, also of a process that has ended. */
   record: ProcessRecord | null;
-  /** Processes that carry the name's marker without belonging to what was recorded. `startProcess` and `stopProcess` end them. */
+  /** Processes with the name's marker that the record does not know. `startProcess` and `stopProcess` end them. */
   orphans: ProcessIdentity[];
 }
 
-/** What runs under a name. Looks only; ends nothing. */
+/** What runs under a name. Read-only. */
 export function observeProcess(stateFolder: string, name: string): ProcessObservation {
   checkName(name);
   const record = readRecord(stateFolder, name);

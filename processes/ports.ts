@@ -1,4 +1,7 @@
-/** Whether a port is free, and who holds it where it is not. By hand: get-port counts a port as taken once it has named it, and knows no holder. */
+/**
+ * Whether a port is free, and who holds it where it is not. By hand: get-port counts a port as taken once it has named it, and knows no
+ * holder.
+ */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 
@@ -13,7 +16,7 @@ export function isPortFree(port: number): Promise<boolean> {
   });
 }
 
-/** A port nobody listens on at this moment, as the system gives it. */
+/** A free port, chosen by the operating system. */
 export function freePortNow(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
@@ -26,7 +29,7 @@ export function freePortNow(): Promise<number> {
   });
 }
 
-/** The process that listens on a TCP port; null where nobody does, it belongs to somebody else, or the system is not Linux. */
+/** The process that listens on a TCP port; null: none, another user's process, or not Linux. */
 export function holderOf(port: number): number | null {
   if (process.platform !== "linux") return null;
   const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) => listeningInodes(table, port)));

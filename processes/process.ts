@@ -1,6 +1,6 @@
 /**
- * Supervision of services that run as processes of this machine. No daemon of its own: everything is read from the records, the
- * process table and the markers each time.
+ * Supervision of services that run as processes of this machine. No daemon: everything is read from the records, the process table and the
+ * markers each time.
  */
 export { AnotherRunningError, PortTakenError, StartError, StillRunningError } from "./errors.ts";
 export { askHealth, NeverHealthyError, waitHealthy, waitProcessHealthy } from "./health.ts";

@@ -1,4 +1,4 @@
-/** What is remembered of a started process, and where. Never a value of its environment. */
+/** The record of a started process. Never holds a value of its environment. */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,22 +11,22 @@ const recordSchema = z.object({
   startTime: z.string(),
   release: z.string(),
   configHash: z.string(),
-  /** What else it was started with, hashed; absent: nobody said. */
+  /** Hash of what else it was started with; absent: unknown. */
   setupHash: z.string().nullish(),
   port: z.number().int().nullable(),
   /** ISO 8601. */
   startedAt: z.string(),
   logFile: z.string(),
   errorFile: z.string(),
-  /** Size of the error log when the process was started, bytes: what lies before it is of an earlier start. */
+  /** Size of the error log when the process was started, bytes: the part before is of an earlier start. */
   errorOffset: z.number().int().nonnegative(),
   command: z.array(z.string()),
 });
 
-/** A process as it was started. It need not be alive any more. */
+/** A process as it was started. It may have ended. */
 export type ProcessRecord = z.infer<typeof recordSchema>;
 
-/** Name of the environment variable by which a started process is found again although nothing was recorded of it. */
+/** Environment variable by which a started process is found even without a record. */
 export const MARKER = "BACKOUT_PROCESS";
 
 export class ProcessNameError extends Error {
@@ -49,7 +49,7 @@ export function markerPrefix(stateFolder: string): string {
   return `${createHash("sha256").update(path).digest("hex").slice(0, 16)}/`;
 }
 
-/** The record of the last start; null where there was none or the file is damaged (the marker finds the process then). */
+/** The record of the last start; null: none, or the file is damaged (the marker then finds the process). */
 export function readRecord(stateFolder: string, name: string): ProcessRecord | null {
   checkName(name);
   try {
@@ -64,7 +64,7 @@ export function writeRecord(stateFolder: string, record: ProcessRecord): void {
   writeAtomically(recordFile(stateFolder, record.name), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** What a process does by now that took another configuration without being started again. */
+/** Updates the record of a process that changed its configuration without a restart. */
 export function recordChange(stateFolder: string, name: string, changed: Pick<ProcessRecord, "configHash" | "port">): void {
   const record = readRecord(stateFolder, name);
   if (record !== null) writeRecord(stateFolder, { ...record, ...changed });

@@ -1,4 +1,4 @@
-/** PostgreSQL refuses to run as root: who it runs as instead, and what that user can reach. */
+/** PostgreSQL refuses to run as root: the user it runs as instead, and what that user can access. */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -10,7 +10,7 @@ export interface Runner {
   gid: number;
 }
 
-/** Started by root, and there is no other user to run the server as. */
+/** Started by root, and no other user exists to run the server as. */
 export class NoRunnerError extends Error {
   constructor() {
     super(
@@ -54,7 +54,7 @@ export interface Outcome {
   output: string;
 }
 
-/** Runs a program to its end as the runner, in a session of its own, without any variable of the caller's that PostgreSQL would read. */
+/** Runs a program to its end as the runner, in its own session, without the caller's PostgreSQL variables. */
 export function runAs(runner: Runner | null, program: string, args: readonly string[], folder: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -69,7 +69,7 @@ export function runAs(runner: Runner | null, program: string, args: readonly str
     child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.once("error", reject);
     child.once("exit", (code) => {
-      // A daemon that inherited the pipes must neither hold them open nor hold this process.
+      // A daemon that inherited the pipes must not keep this process waiting.
       setTimeout(() => {
         child.stdout.destroy();
         child.stderr.destroy();

@@ -1,6 +1,6 @@
 /**
- * Starting a service as a process of this machine: detached, so that it outlives whoever started it, and marked in its environment, so
- * that a starter killed between starting and recording leaves nothing that nobody knows of.
+ * Starts a service as a process of this machine: detached, so it outlives its starter, and marked in its environment, so it is found even
+ * if the starter is killed before it writes the record.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { spawn } from "node:child_process";
@@ -20,14 +20,14 @@ export interface ProcessSpec {
   folder: string;
   /** Program and arguments, e.g. `[process.execPath, "main.ts"]`. Never a secret: everybody on the machine can read it. */
   command: string[];
-  /** The whole environment, besides what every program needs (path, home, locale, time zone). Secrets belong here. */
+  /** The whole environment, except what every program gets (path, home, locale, time zone). Secrets belong here. */
   environment: Record<string, string>;
   release: string;
   /** Hash of everything else that must lead to a restart when it changes. */
   configHash: string;
-  /** Kept with the record for whoever compares. */
+  /** Recorded for later comparison. */
   setupHash?: string | null;
-  /** The port it will listen on; checked to be free. */
+  /** Its port, checked to be free. */
   port: number | null;
 }
 
@@ -41,8 +41,8 @@ const INHERITED = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 const exits = new Map<string, ExitState>();
 
 /**
- * Starts a service, or says that it already runs so. Orphans of the name are ended first. Resolves as soon as the process exists:
- * whether it works is for `waitHealthy` to find out.
+ * Starts a service unless it already runs as wanted. Orphans of the name are ended first. Resolves as soon as the process exists;
+ * `waitHealthy` waits until it works.
  * @throws AnotherRunningError, PortTakenError, StartError, StillRunningError
  */
 export async function startProcess(
@@ -59,7 +59,7 @@ export async function startProcess(
   return { state: "started", record: await launch(stateFolder, spec) };
 }
 
-/** A connection that goes out, or a process that has just ended, may have the port for a moment more: nobody listens there, so that nobody is named as its holder. */
+/** An outgoing connection, or a process that has just ended, may hold the port for a moment: then no holder can be named. */
 const PASSING_MS = 2_000;
 
 async function requirePort(name: string, port: number): Promise<void> {
@@ -74,7 +74,7 @@ async function launch(stateFolder: string, spec: ProcessSpec): Promise<ProcessRe
   if (program === undefined) throw new StartError(spec, new Error("the command is empty"));
   if (!existsSync(spec.folder)) throw new StartError(spec, new Error("the folder does not exist"));
   const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
-  // Makes the state folder where there is none; the marker needs its real path.
+  // Creates the state folder if missing; the marker needs its real path.
   const logs = openLogs(stateFolder, spec.name);
   const environment = { ...inherited, ...spec.environment, [MARKER]: markerPrefix(stateFolder) + spec.name };
   try {
@@ -89,7 +89,7 @@ async function launch(stateFolder: string, spec: ProcessSpec): Promise<ProcessRe
     const record: ProcessRecord = {
       name: spec.name,
       pid: child.pid ?? 0,
-      // It may have died before it could be looked at; then no live process will ever match.
+      // It may have ended already; then no live process will ever match.
       startTime: live?.startTime ?? "gone before it was seen",
       release: spec.release,
       configHash: spec.configHash,
@@ -113,7 +113,7 @@ async function launch(stateFolder: string, spec: ProcessSpec): Promise<ProcessRe
   }
 }
 
-/** How a process ended; null where it lives or was started by somebody else. */
+/** How a process ended; null: it lives, or another process started it. */
 export function exitStateOf(record: ProcessRecord): ExitState | null {
   return exits.get(exitKey(record)) ?? null;
 }

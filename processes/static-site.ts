@@ -1,4 +1,4 @@
-/** A static service's files: every published version stays, and one symbolic link says which is served. */
+/** A static service's files: every published version stays, and one symbolic link names the served one. */
 import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -27,8 +27,8 @@ export function currentFolder(siteFolder: string): string {
 }
 
 /**
- * Publishes a release folder. Visitors see the old version or the new one, never a mixture; earlier versions stay for the way back.
- * @throws ArtefactMissingError, ArtefactChangedError where the release folder does not hold what `sha256` says.
+ * Publishes a release folder. Visitors see the old version or the new one, never a mixture; earlier versions stay for a rollback.
+ * @throws ArtefactMissingError, ArtefactChangedError if the release folder does not match `sha256`.
  */
 export async function publish(
   siteFolder: string,
@@ -49,7 +49,7 @@ export async function publish(
   return { state: "published", folder };
 }
 
-/** What is served now; null where nothing was published. */
+/** The served version; null: nothing was published. */
 export function published(siteFolder: string): PublishedVersion | null {
   const id = linkedVersion(siteFolder);
   if (id === null) return null;
@@ -60,7 +60,7 @@ export function published(siteFolder: string): PublishedVersion | null {
   }
 }
 
-/** The copy is checked, not the source: what is served is what was recorded. */
+/** The copy is verified, not the source, so exactly the recorded files are served. */
 async function place(releaseFolder: string, versions: string, id: string, version: PublishedVersion): Promise<void> {
   await verifyArtefact({ path: releaseFolder, ...version });
   const temporary = temporaryName(versions);
@@ -68,7 +68,7 @@ async function place(releaseFolder: string, versions: string, id: string, versio
     cpSync(releaseFolder, temporary, { recursive: true, verbatimSymlinks: true });
     await verifyArtefact({ path: temporary, ...version });
     const folder = join(versions, id);
-    // A version that was tampered with is moved out of the way first: a folder with contents cannot be renamed over.
+    // A changed version is moved away first: a rename cannot replace a folder with contents.
     const aside = temporaryName(versions);
     if (statSync(folder, { throwIfNoEntry: false }) !== undefined) renameSync(folder, aside);
     renameSync(temporary, folder);

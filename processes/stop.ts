@@ -1,4 +1,4 @@
-/** Stopping services, and making sure that they are. */
+/** Stops services, and confirms it. */
 import { end } from "./end.ts";
 import { StillRunningError } from "./errors.ts";
 import { findByGroup, type ProcessIdentity } from "./identity.ts";
@@ -7,21 +7,21 @@ import type { ProcessRecord } from "./record.ts";
 
 export interface StopResult {
   how: "already stopped" | "terminated" | "killed";
-  /** The recorded process, or the first orphan; null where nothing ever ran. */
+  /** The recorded process, or the first orphan; null: nothing ever ran. */
   pid: number | null;
   waitedMs: number;
 }
 
 /**
- * Stops what runs under a name, with all its children: SIGTERM, after `graceMs` SIGKILL; resolves when every one is really gone.
- * @throws StillRunningError where one cannot be killed.
+ * Stops what runs under a name, with all its children: SIGTERM, after `graceMs` SIGKILL; resolves when all have ended.
+ * @throws StillRunningError if one cannot be killed.
  */
 export async function stopProcess(stateFolder: string, name: string, graceMs: number): Promise<StopResult> {
   const seen = observeProcess(stateFolder, name);
   const group = seen.running && seen.record !== null ? groupOf(seen.record) : [];
   const members = [...group, ...seen.orphans];
   const { killed, waitedMs } = await end(name, members, graceMs);
-  // Whoever was forked in the meantime carries the marker, too.
+  // Processes forked meanwhile have the marker too.
   const late = await end(name, observeProcess(stateFolder, name).orphans, 0);
   const how = killed || late.killed ? "killed" : members.length === 0 ? "already stopped" : "terminated";
   return { how, pid: group[0]?.pid ?? seen.orphans[0]?.pid ?? seen.record?.pid ?? null, waitedMs: waitedMs + late.waitedMs };

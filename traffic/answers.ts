@@ -1,4 +1,4 @@
-/** What the gate says itself, without asking the system behind it. */
+/** Answers of the gate itself, without the system behind it. */
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { UNKNOWN_STATE_MESSAGE, type Decision } from "./decide.ts";
@@ -12,7 +12,7 @@ export interface Answer {
   body: string;
 }
 
-/** 503 with the message: a page for browsers, JSON for everybody else. */
+/** 503 with the message: a page for browsers, JSON for other clients. */
 export function refusalAnswer(refusal: Refusal, accept: string | undefined): Answer {
   const html = prefersHtml(accept);
   const body = html
@@ -38,7 +38,7 @@ export function jsonAnswer(status: number, value: unknown): Answer {
   };
 }
 
-/** For the banner in the system's own pages: what users notice, whether the gate or the declared maintenance brings it about. */
+/** For the banner in the system's own pages: the state that users see, caused by the gate or by declared maintenance. */
 export function maintenanceBanner(state: GateState | null): { mode: "off" | "read-only" | "full"; message: string; epoch: number | null } {
   if (state === null) return { mode: "full", message: UNKNOWN_STATE_MESSAGE, epoch: null };
   if (state.mode === "closed") return { mode: "full", message: state.message, epoch: state.epoch };
@@ -47,7 +47,7 @@ export function maintenanceBanner(state: GateState | null): { mode: "off" | "rea
 }
 
 export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  // An unread body would make the system reset the connection, and the answer with it: such a connection stays.
+  // With an unread body the operating system would reset the connection and lose the answer, so it stays open.
   const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
   request.resume();
   const headers: Record<string, string> = { ...answer.headers, "content-length": String(Buffer.byteLength(answer.body)) };
@@ -56,7 +56,7 @@ export function send(request: IncomingMessage, response: ServerResponse, answer:
   response.end(request.method === "HEAD" ? undefined : answer.body);
 }
 
-/** For a request that wanted to become a WebSocket: its connection is not HTTP's any more. */
+/** For a WebSocket upgrade request: its connection is a raw socket. */
 export function sendRaw(socket: Duplex, answer: Answer): void {
   if (socket.destroyed) return;
   const headers = { ...answer.headers, "content-length": String(Buffer.byteLength(answer.body)), connection: "close" };
@@ -64,7 +64,7 @@ export function sendRaw(socket: Duplex, answer: Answer): void {
   socket.end(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n${lines.join("")}\r\n${answer.body}`);
 }
 
-/** A browser names HTML; programs accept anything, or JSON. */
+/** A browser accepts HTML by name; programs accept anything, or JSON. */
 function prefersHtml(accept: string | undefined): boolean {
   if (accept === undefined) return false;
   const position = (type: string) => accept.toLowerCase().indexOf(type);

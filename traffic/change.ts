@@ -1,4 +1,4 @@
-/** Gives a gate that runs another configuration: its process stays, and what both configurations have is served all the time. */
+/** Gives a running gate another configuration: its process stays, and listeners of both configurations serve without a break. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeAtomically } from "../processes/atomic-file.ts";
@@ -7,7 +7,7 @@ import { askGate, type GateReport } from "./drain.ts";
 
 export interface RunningGate {
   pid: number;
-  /** Of the listeners it may have now. */
+  /** URLs of the listeners that it may have now. */
   ports: number[];
   configFile: string;
   /** The last line of its error log. */
@@ -18,7 +18,7 @@ export class GateUnchangedError extends Error {
   readonly reason: string;
 
   constructor(reason: string) {
-    super(`the traffic gate goes on as it was: ${reason}`);
+    super(`the traffic gate is unchanged: ${reason}`);
     this.name = "GateUnchangedError";
     this.reason = reason;
   }
@@ -28,7 +28,7 @@ export class GateUnchangedError extends Error {
 const WAIT_MS = 10_000;
 
 /**
- * @returns false where this gate cannot be told: one that does not answer, or of an earlier backout. It has to be replaced.
+ * @returns false if this gate cannot be changed: it does not answer, or is of an earlier backout. Replace it.
  * @throws GateUnchangedError
  */
 export async function changeGate(gate: RunningGate, input: GateConfigInput): Promise<boolean> {
@@ -47,7 +47,7 @@ export async function changeGate(gate: RunningGate, input: GateConfigInput): Pro
   throw new GateUnchangedError(reason);
 }
 
-/** Null once the gate serves what is wanted. */
+/** Null: the gate serves the wanted configuration. */
 async function reasonAgainst(wanted: string, before: GateReport, gate: RunningGate, ports: number[]): Promise<string | null> {
   const until = performance.now() + WAIT_MS;
   while (performance.now() < until) {
@@ -56,10 +56,10 @@ async function reasonAgainst(wanted: string, before: GateReport, gate: RunningGa
     if (report?.changes !== undefined && report.changes !== before.changes) return gate.lastError();
     await sleep(20);
   }
-  return `it did not take its new configuration ${gate.configFile} within ${WAIT_MS / 1000} s; run the same command again`;
+  return `it did not load its new configuration ${gate.configFile} within ${WAIT_MS / 1000} s; run the same command again`;
 }
 
-/** What the process itself says, at whichever port it has; null where it says nothing. */
+/** The process's own report, from any of its ports; null: no answer. */
 async function reportOf(pid: number, ports: number[]): Promise<GateReport | null> {
   for (const port of ports) {
     const report = await askGate(`http://127.0.0.1:${port}`).catch(() => null);

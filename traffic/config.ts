@@ -1,4 +1,4 @@
-/** What a traffic gate listens on. Read when it starts, and again when it is told so; what users get is in the state file. */
+/** What a traffic gate listens on. Read at its start, and again on request; the state file says what users get. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
@@ -10,18 +10,18 @@ const listener = z.discriminatedUnion("kind", [
     kind: z.literal("proxy"),
     service: z.string(),
     port,
-    /** Where the service itself listens, on 127.0.0.1. */
+    /** Port of the service itself, on 127.0.0.1. */
     upstreamPort: port,
-    /** Requests that pass a read-only gate although their method is not a reading one. */
+    /** Requests that pass a read-only gate although their method may write. */
     readOnlyAllow: z.array(exception).default([]),
   }),
   z.strictObject({
     kind: z.literal("static"),
     service: z.string(),
     port,
-    /** Folder that is served, or a link to it that may be switched at any time. */
+    /** Folder to serve, or a link to it that may change at any time. */
     root: z.string(),
-    /** Paths below which requests go to a service instead: a site and its API under one origin. */
+    /** Path prefixes whose requests go to a service instead: a site and its API under one origin. */
     routes: z.array(z.strictObject({ prefix: z.string().startsWith("/"), service: z.string(), upstreamPort: port })).default([]),
     readOnlyAllow: z.array(exception).default([]),
   }),
@@ -32,17 +32,17 @@ const configSchema = z.strictObject({
   stateFile: z.string(),
   /** Address of all listeners. */
   host: z.string().default("127.0.0.1"),
-  /** A listener of its own for `/__backout/…`, which every other listener answers too. */
+  /** A separate listener for `/__backout/…`, which every other listener answers too. */
   controlPort: port.optional(),
   listeners: z.array(listener).min(1),
   /** For every proxy listener. */
   readOnlyAllow: z.array(exception).default([]),
-  /** How long requests under way may take to finish when the gate is ended. Milliseconds. */
+  /** Time for running requests to finish when the gate ends. Milliseconds. */
   shutdownGraceMs: z.number().int().positive().default(5_000),
 });
 
 export type GateConfig = z.infer<typeof configSchema>;
-/** As it may be written: what has a default may be left out. */
+/** As written: keys with a default may be omitted. */
 export type GateConfigInput = z.input<typeof configSchema>;
 export type GateListener = GateConfig["listeners"][number];
 
@@ -51,7 +51,7 @@ export class GateConfigError extends Error {
   readonly problem: string;
 
   constructor(file: string, problem: string) {
-    super(`the traffic gate's configuration ${file} cannot be used: ${problem}`);
+    super(`the traffic gate's configuration ${file} is not valid: ${problem}`);
     this.name = "GateConfigError";
     this.file = file;
     this.problem = problem;
@@ -62,7 +62,7 @@ export function parseGateConfig(value: unknown): GateConfig {
   return configSchema.parse(value);
 }
 
-/** Equal for two configurations by which a gate would do the same. */
+/** Equal for two equivalent configurations. */
 export function configurationId(config: GateConfig): string {
   return createHash("sha256").update(JSON.stringify(config)).digest("hex").slice(0, 16);
 }

@@ -1,26 +1,29 @@
-/** Who gets through the traffic gate: the one place that says so. */
+/** Which requests pass the traffic gate: the only place that decides it. */
 import { timingSafeEqual } from "node:crypto";
 import { hashPass, type GateState } from "./state.ts";
 
-/** A request as far as the gate cares. */
+/** The parts of a request that the gate uses. */
 export interface GateRequest {
   method: string;
-  /** Without query, as it was sent. */
+  /** As sent, without the query. */
   path: string;
-  /** True for a request to become a WebSocket. */
+  /** True for a WebSocket upgrade. */
   upgrade: boolean;
-  /** The pass it shows. */
+  /** The pass in its header. */
   pass: string | undefined;
 }
 
-/** A request that only reads although its method says otherwise, e.g. a login: `{method: "POST", path: "/auth/login"}`. Method `UPGRADE`: a WebSocket. */
+/**
+ * A request that only reads although its method says otherwise, e.g. a login: `{method: "POST", path: "/auth/login"}`. Method `UPGRADE`: a
+ * WebSocket.
+ */
 export interface ReadOnlyException {
   method: string;
   path: string;
 }
 
 export type Decision =
-  /** `verified`: it showed the verifier's pass. */
+  /** `verified`: it has the verifier's pass. */
   { action: "pass"; verified: boolean } | { action: "refuse"; message: string; retryAfterSeconds: number };
 
 export const UNKNOWN_STATE_MESSAGE = "The system is closed for maintenance.";
@@ -28,7 +31,7 @@ const UNKNOWN_STATE_RETRY_SECONDS = 30;
 
 const READING_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** Without a state that can be read the gate is closed, for the verifier too: nobody knows which pass is the right one. */
+/** Without a readable state the gate is closed, for the verifier too, because its pass is unknown. */
 export function decide(state: GateState | null, request: GateRequest, exceptions: ReadOnlyException[]): Decision {
   if (state === null) return { action: "refuse", message: UNKNOWN_STATE_MESSAGE, retryAfterSeconds: UNKNOWN_STATE_RETRY_SECONDS };
   if (showsPass(state, request.pass)) return { action: "pass", verified: true };

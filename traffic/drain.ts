@@ -1,21 +1,21 @@
-/** Waiting until what users had under way through the gate is finished. */
+/** Waits until running user requests through the gate have finished. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 
 const reportSchema = z.object({
   mode: z.enum(["open", "read-only", "closed"]),
-  /** Null where the gate cannot read its state. */
+  /** Null: the gate cannot read its state. */
   epoch: z.number().int().nullable(),
   pid: z.number().int(),
-  /** Users' requests under way; the verifier's, WebSockets and event streams not counted. */
+  /** Running user requests, without the verifier's, WebSockets and event streams. */
   inFlight: z.number().int(),
   /** WebSockets and event streams, the verifier's included. */
   streams: z.number().int(),
   /** `inFlight` by service. */
   services: z.record(z.string(), z.number().int()),
-  /** Id of its configuration; absent where the gate is of an earlier backout, which cannot change it. */
+  /** Id of its configuration; absent: a gate of an earlier backout, which cannot change it. */
   configuration: z.string().optional(),
-  /** How often it was told to take another one, whether it could or not. */
+  /** Number of requested configuration changes, successful or not. */
   changes: z.number().int().optional(),
 });
 
@@ -26,7 +26,7 @@ export class GateUnreachableError extends Error {
 
   constructor(url: string, cause: unknown) {
     super(
-      `the traffic gate does not answer at ${url}: ${cause instanceof Error ? cause.message : String(cause)}; the same command again starts it`,
+      `the traffic gate does not answer at ${url}: ${cause instanceof Error ? cause.message : String(cause)}; run the same command again to start it`,
       { cause },
     );
     this.name = "GateUnreachableError";
@@ -35,7 +35,7 @@ export class GateUnreachableError extends Error {
 }
 
 /**
- * What the gate itself says. It reads its state anew before it answers: every request that reaches it later is judged by that state.
+ * The gate's own report. It reads its state again before it answers: every later request is judged by that state.
  * @param url base URL of any of its listeners, e.g. `http://127.0.0.1:8080`.
  * @throws GateUnreachableError
  */
@@ -50,8 +50,8 @@ export async function askGate(url: string): Promise<GateReport> {
 }
 
 /**
- * Waits until the gate has seen `epoch` as closed (or read-only) and nothing of the users is under way. Does not throw when `timeoutMs`
- * pass: what is still under way is ended with the services.
+ * Waits until the gate has seen `epoch` as closed (or read-only) and no user request is running. Does not throw after `timeoutMs`:
+ * remaining requests end with the services.
  */
 export async function waitDrained(
   url: string,

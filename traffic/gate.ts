@@ -18,7 +18,7 @@ export class GatePortError extends Error {
   constructor(service: string, port: number, host: string, cause: Error & { code?: string }) {
     const reason =
       cause.code === "EADDRINUSE"
-        ? "is already in use; end what listens there or declare another port"
+        ? "is already in use; end the process that listens there or declare another port"
         : `cannot be opened: ${cause.message}`;
     super(`traffic gate: port ${port} on ${host} for "${service}" ${reason}`, { cause });
     this.name = "GatePortError";
@@ -29,19 +29,18 @@ export class GatePortError extends Error {
 }
 
 export interface Gate {
-  /** Port each service is reached at; `__control` for the control listener. */
+  /** Port of each service; `__control` for the control listener. */
   readonly ports: Record<string, number>;
   /**
-   * Listens as another configuration says. A port that both have takes requests all the time; where one of the others cannot be opened,
-   * nothing changes.
+   * Changes to another configuration. A port of both serves without a break; if another port cannot be opened, nothing changes.
    * @throws GatePortError, GateConfigError
    */
   change(config: GateConfig): Promise<void>;
-  /** Takes no new requests, ends streams, lets requests under way finish. */
+  /** Takes no new requests, ends streams, lets running requests finish. */
   close(): Promise<void>;
 }
 
-/** A port that is open. */
+/** An open port. */
 interface Listening {
   host: string;
   port: number;
@@ -49,10 +48,10 @@ interface Listening {
   served: Served;
 }
 
-/** What a port is to be opened for. */
+/** What a port is for. */
 type Wanted = Omit<Listening, "server">;
 
-/** How soon a changed state reaches streams while no request comes in. Milliseconds. */
+/** Delay until a changed state reaches streams if no request arrives. Milliseconds. */
 const LOOK_EVERY_MS = 100;
 
 /**
@@ -66,7 +65,7 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
   const open = (wanted: Wanted) => openListener(wanted, (served) => createListener(traffic, served, () => facts));
   let current = { config, listening: await openAll(config, [], open) };
   const change = async (next: GateConfig): Promise<void> => {
-    if (next.stateFile !== config.stateFile) throw new GateConfigError(next.stateFile, `this gate is told by ${config.stateFile}`);
+    if (next.stateFile !== config.stateFile) throw new GateConfigError(next.stateFile, `this gate uses the state file ${config.stateFile}`);
     const before = current.listening;
     current = { config: next, listening: await openAll(next, before, open) };
     facts.configuration = configurationId(next);
@@ -88,7 +87,7 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
   };
 }
 
-/** The open ones of `before` that are wanted still, and new ones for the rest. Only when all are open do any serve something else. */
+/** Open listeners of `before` that are still wanted, and new ones for the rest. None changes what it serves until all are open. */
 async function openAll(config: GateConfig, before: Listening[], open: (wanted: Wanted) => Promise<Listening>): Promise<Listening[]> {
   const wanted = wantedBy(config);
   const listening: Listening[] = [];
@@ -115,7 +114,7 @@ function wantedBy(config: GateConfig): Wanted[] {
   return [...wanted, { host, port: controlPort, served: { service: "__control", exceptions: [], destination: null } }];
 }
 
-/** Takes nothing new; requests under way may finish. */
+/** Takes no new requests; running ones may finish. */
 async function closeAll(listening: Listening[], graceMs: number): Promise<void> {
   const servers = listening.map(({ server }) => server);
   const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));

@@ -1,4 +1,4 @@
-/** One public listener: asks the gate about every request and hands on what passes. */
+/** One public listener: lets the gate decide on every request, and forwards those that pass. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { jsonAnswer, maintenanceBanner, refusalAnswer, send, sendRaw } from "./answers.ts";
@@ -12,15 +12,15 @@ export interface Destination {
   upgrade?(request: IncomingMessage, socket: Socket, head: Buffer): void;
 }
 
-/** What a listener does with requests; another configuration puts other values into it while the port stays open. */
+/** How a listener handles requests; another configuration replaces the values while the port stays open. */
 export interface Served {
   service: string;
   exceptions: ReadOnlyException[];
-  /** Null for a listener that answers `/__backout/…` and nothing else. */
+  /** Null for a listener that only answers `/__backout/…`. */
   destination: Destination | null;
 }
 
-/** Of the gate as a whole, for its own report. */
+/** Of the whole gate, for its report. */
 export interface GateFacts {
   /** Id of its configuration. */
   configuration: string;
@@ -31,7 +31,7 @@ export interface GateFacts {
 const OWN_PREFIX = "/__backout/";
 
 export function createListener(traffic: Traffic, served: Served, factsOfGate: () => GateFacts): Server {
-  // Other upgrades (h2c, which some clients offer with every request) are ordinary requests.
+  // Other upgrades (h2c, which some clients offer with every request) are handled as ordinary requests.
   const shouldUpgradeCallback = (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket";
   const server = createServer({ shouldUpgradeCallback }, (request, response) => {
     const { service, exceptions, destination } = served;
@@ -61,7 +61,7 @@ export function createListener(traffic: Traffic, served: Served, factsOfGate: ()
   return server;
 }
 
-/** An event stream never finishes by itself, so nobody can wait for it: once its header shows, it is followed like a WebSocket. */
+/** An event stream never finishes by itself: from its header on it is handled like a WebSocket. */
 function followEventStream(response: ServerResponse, follow: () => () => void): void {
   const writeHead = response.writeHead.bind(response);
   response.writeHead = ((...parameters: Parameters<typeof writeHead>) => {
@@ -82,7 +82,7 @@ function answerOwn(traffic: Traffic, gate: GateFacts, path: string, request: Inc
   send(request, response, jsonAnswer(404, { error: "not found" }));
 }
 
-/** The pass is for the gate alone: what lies behind it never sees it. */
+/** Removes the pass: services behind the gate never see it. */
 function takePass(request: IncomingMessage): string | undefined {
   const value = request.headers[PASS_HEADER];
   delete request.headers[PASS_HEADER];

@@ -1,6 +1,6 @@
 /**
- * The traffic gate as a process: `main.ts <config.json>`. Reads that file again on SIGHUP and ends on SIGTERM; exit code 1 and one line on
- * standard error where it cannot start, the line alone where it cannot change and goes on as it was.
+ * The traffic gate as a process: `main.ts <config.json>`. Reads that file again on SIGHUP and ends on SIGTERM; if it cannot start: exit
+ * code 1 and one line on standard error; if it cannot change its configuration: only the line, and it continues unchanged.
  */
 import { GateConfigError, readGateConfig } from "./config.ts";
 import { GatePortError, openGate } from "./gate.ts";
@@ -13,7 +13,7 @@ async function main(): Promise<void> {
     const what = state === null ? `closed: no usable state in ${config.stateFile}` : `${state.mode}, epoch ${state.epoch}`;
     console.log(`${new Date().toISOString()} ${what}`);
   });
-  // From the first listener on, or the signal would end the process.
+  // Installed before the first listener opens: without a handler the signal would end the process.
   let changing: Promise<unknown> = opening;
   process.on("SIGHUP", () => {
     changing = changing.then(async () => {

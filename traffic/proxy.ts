@@ -1,4 +1,4 @@
-/** Hands admitted requests and WebSockets to a service on 127.0.0.1. */
+/** Forwards admitted requests and WebSockets to a service on 127.0.0.1. */
 import { ServerResponse, type IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
@@ -6,19 +6,19 @@ import { jsonAnswer, send, sendRaw } from "./answers.ts";
 import type { Destination } from "./listener.ts";
 
 export function proxyTo(service: string, upstreamPort: number): Destination {
-  // A connection of its own for every request: one that is kept may be given up by the service just when a request goes out on it, and
-  // nobody could tell whether that request was carried out.
+  // A new connection for every request: the service may close a kept one just when a request is sent on it, and then it is unknown whether
+  // the request was executed.
   const proxy = createProxyServer({ target: `http://127.0.0.1:${upstreamPort}`, agent: false, xfwd: true });
   const unavailable = jsonAnswer(502, { error: "unavailable", message: `${service} does not answer` });
 
   proxy.on("error", (_error, request, response) => {
     if (response instanceof Socket) return sendRaw(response, unavailable);
     if (!(response instanceof ServerResponse) || request === undefined || response.destroyed) return;
-    // The status is out already: cutting the connection is the only way left to say that the answer is not whole.
+    // The status is sent already: only a closed connection can show that the answer is incomplete.
     if (response.headersSent) return void response.destroy();
     send(request, response, unavailable);
   });
-  // Whether the connection to the user is kept is between the user and the gate.
+  // Keep-alive of the user's connection is between user and gate.
   proxy.on("proxyRes", (upstream) => {
     delete upstream.headers.connection;
     delete upstream.headers["keep-alive"];
@@ -41,7 +41,7 @@ export function proxyTo(service: string, upstreamPort: number): Destination {
   };
 }
 
-/** These are between the user and the gate. Handed on, an offered upgrade would be accepted by a service with nobody to carry it. */
+/** Hop-by-hop headers between user and gate. A forwarded upgrade offer could be accepted by a service, and the gate would not handle it. */
 function dropConnectionHeaders({ headers }: IncomingMessage): void {
   const closes = /(^|,)\s*close\s*(,|$)/i.test(headers.connection ?? "");
   for (const name of ["connection", "upgrade", "http2-settings", "keep-alive"]) delete headers[name];

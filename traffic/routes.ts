@@ -1,9 +1,9 @@
-/** A site and the API it talks to under one origin: the longest prefix that fits decides. */
+/** A site and its API under one origin: the longest matching prefix decides. */
 import type { IncomingMessage } from "node:http";
 import type { Destination } from "./listener.ts";
 
 export interface Route {
-  /** `/api` takes `/api` and everything below it. */
+  /** `/api` matches `/api` and everything below it. */
   prefix: string;
   destination: Destination;
 }

@@ -1,4 +1,4 @@
-/** What the traffic gate is told, as a file that is replaced as a whole. The gate never writes it. */
+/** The state of the traffic gate, a file that is replaced atomically. The gate never writes it. */
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
@@ -6,12 +6,12 @@ import { writeAtomically } from "../processes/atomic-file.ts";
 
 const stateSchema = z.strictObject({
   mode: z.enum(["open", "read-only", "closed"]),
-  /** Number of the closing this state belongs to. */
+  /** Epoch of the rollout that wrote this state. */
   epoch: z.number().int().nonnegative(),
-  /** What users read while they are kept out. */
+  /** Message for users while the gate is closed. */
   message: z.string(),
   retryAfterSeconds: z.number().int().nonnegative(),
-  /** SHA-256 of the verifier's pass, hexadecimal; empty where nobody passes. */
+  /** SHA-256 of the verifier's pass, hexadecimal; empty: nobody passes. */
   passHash: z.string().regex(/^([0-9a-f]{64})?$/),
   /** Declared maintenance, for the banner in the system's own pages. */
   maintenance: z.strictObject({ mode: z.enum(["off", "read-only", "full"]), message: z.string() }),
@@ -20,15 +20,15 @@ const stateSchema = z.strictObject({
 export type GateState = z.infer<typeof stateSchema>;
 export type GateMode = GateState["mode"];
 
-/** Header by which the verifier passes a gate that is closed for everybody else. */
+/** Header with which the verifier passes a closed gate. */
 export const PASS_HEADER = "x-backout-pass";
 
-/** Takes effect for the next request: whoever is answered by the gate afterwards is answered by this state. */
+/** Takes effect for the next request. */
 export function writeGateState(file: string, state: GateState): void {
   writeAtomically(file, `${JSON.stringify(stateSchema.parse(state))}\n`);
 }
 
-/** Null where there is no state or it makes no sense: the gate counts as closed then. */
+/** Null: no valid state; the gate then counts as closed. */
 export function readGateState(file: string): GateState | null {
   const text = readStateText(file);
   return text === null ? null : parseGateState(text);
@@ -50,7 +50,7 @@ export function parseGateState(text: string): GateState | null {
   }
 }
 
-/** A secret for the verifier and the hash of it that the gate may know. */
+/** A secret for the verifier, and its hash for the gate. */
 export function newPass(): { pass: string; passHash: string } {
   const pass = randomBytes(32).toString("base64url");
   return { pass, passHash: hashPass(pass).toString("hex") };

@@ -1,4 +1,4 @@
-/** What is under way through the gate, and under which state it goes on. */
+/** Running requests and streams of the gate, and its current state. */
 import { decide, type Decision, type GateRequest, type ReadOnlyException } from "./decide.ts";
 import { parseGateState, readStateText, type GateState } from "./state.ts";
 
@@ -26,7 +26,7 @@ export class Traffic {
     this.#onChange = onChange;
   }
 
-  /** The state as it is now. Where it has changed, streams that would not be let in any more are ended before this returns. */
+  /** The current state. If it has changed, streams that may not pass any more are ended before this returns. */
   state(): GateState | null {
     const text = readStateText(this.#stateFile);
     if (text === this.#text) return this.#state;
@@ -43,7 +43,7 @@ export class Traffic {
     return decide(this.state(), request, exceptions);
   }
 
-  /** Counts a user's request as under way until the returned function is called. */
+  /** Counts a user's request as running until the returned function is called. */
   begin(service: string): () => void {
     this.#underWay.set(service, (this.#underWay.get(service) ?? 0) + 1);
     let done = false;
@@ -54,7 +54,7 @@ export class Traffic {
     };
   }
 
-  /** Registers what has no end of its own (WebSocket, event stream): ended as soon as it would not be let in any more. */
+  /** Registers a WebSocket or event stream: ended as soon as it may not pass any more. */
   follow(stream: Stream): () => void {
     this.#streams.add(stream);
     return () => void this.#streams.delete(stream);

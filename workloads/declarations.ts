@@ -1,4 +1,4 @@
-/** Pulumi resources a target needs beforehand: for `docker` the images by digest; for `process` nothing. */
+/** Pulumi resources that a target needs first: images by digest for `docker`, none for `process`. */
 import type * as pulumi from "@pulumi/pulumi";
 import type { Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";

@@ -8,7 +8,7 @@ import { createArguments, splitEnvironment, type ContainerSpec } from "./docker-
 import { DockerCommandError, DockerUnreachableError, EnvironmentValueError } from "./docker-errors.ts";
 
 export interface DockerOptions {
-  /** Values of the variables that the arguments name. */
+  /** Values of the variables named in the arguments. */
   environment?: Record<string, string>;
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -39,7 +39,7 @@ export function docker(args: string[], options: DockerOptions = {}): Promise<str
   });
 }
 
-/** Makes a container and resolves with its id. Values reach it by the command's environment or a file only its owner can read. */
+/** Creates a container and resolves with its id. Values are passed in the command's environment or a file that only its owner can read. */
 export async function createContainer(spec: ContainerSpec): Promise<string> {
   const { passed, filed } = splitEnvironment(spec.environment);
   if (Object.keys(filed).length === 0) return docker(createArguments(spec, null), { environment: passed });
@@ -53,7 +53,7 @@ export async function createContainer(spec: ContainerSpec): Promise<string> {
   }
 }
 
-/** Docker takes each line as it is, without quotes. */
+/** Docker reads each line literally, without quotes. */
 export function envFileText(environment: Record<string, string>): string {
   return Object.entries(environment)
     .map(([name, value]) => {
@@ -63,7 +63,7 @@ export function envFileText(environment: Record<string, string>): string {
     .join("");
 }
 
-/** The last lines a command writes to standard error, read as they come: a log can be larger than memory. */
+/** The last lines of a command's standard error, read as a stream: a log can be larger than memory. */
 export async function lastErrorLines(args: string[], lines: number): Promise<string[]> {
   const child = spawn("docker", args, { stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise<number | null>((resolve, reject) => {
@@ -80,14 +80,14 @@ export async function lastErrorLines(args: string[], lines: number): Promise<str
   return lines <= 0 ? [] : kept;
 }
 
-/** True where Docker answered that there is no such thing. */
+/** True if Docker answered "no such …". */
 export function isAbsent(error: unknown): boolean {
   return error instanceof DockerCommandError && /no such (?:container|image|object)/i.test(error.detail);
 }
 
 function failure(args: string[], error: Error & { code?: unknown; killed?: boolean }, stderr: string, timeoutMs: number): Error {
   const command = ["docker", ...args].join(" ");
-  if (error.code === "ENOENT") return new DockerUnreachableError(command, "there is no `docker` command on the path");
+  if (error.code === "ENOENT") return new DockerUnreachableError(command, "no `docker` command found on the PATH");
   const detail = stderr.trim() || (error.killed === true ? `it did not end within ${Math.round(timeoutMs / 1000)} s` : error.message);
   if (UNREACHABLE.test(detail)) return new DockerUnreachableError(command, detail);
   return new DockerCommandError(command, detail);

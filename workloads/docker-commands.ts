@@ -1,6 +1,6 @@
-/** Argument arrays of the `docker` command. They hold names only: values of the environment travel beside them. */
+/** Argument arrays of the `docker` command. They hold only names: values of the environment are passed separately. */
 
-/** Whose container it is and what it was made of; read back to see what runs. */
+/** Labels: the container's stack, service and content; read to find what runs. */
 export const LABELS = {
   stack: "backout.stack",
   service: "backout.service",
@@ -10,13 +10,13 @@ export const LABELS = {
 } as const;
 
 export interface ContainerSpec {
-  /** Temporary name: the container is renamed once it takes the place of the one before. */
+  /** Temporary name: the container is renamed when it replaces the previous one. */
   name: string;
   stack: string;
   service: string;
   release: string;
   configHash: string;
-  /** What else it is started with, hashed; null: not known. */
+  /** Hash of what else it is started with; null: unknown. */
   setupHash: string | null;
   /** Image by digest or id. */
   image: string;
@@ -25,11 +25,11 @@ export interface ContainerSpec {
   environment: Record<string, string>;
 }
 
-/** How containers reach what listens on this machine. */
+/** Host name by which containers reach this machine. */
 const HOST_FROM_INSIDE = "host.docker.internal";
 
 /**
- * Without restart policy: what was never seen healthy must not come back by itself.
+ * No restart policy: a container that was never healthy must not restart automatically.
  * @param envFile File with those variables of `splitEnvironment` that cannot be in the command's own environment.
  */
 export function createArguments(spec: ContainerSpec, envFile: string | null): string[] {
@@ -55,7 +55,7 @@ export function createArguments(spec: ContainerSpec, envFile: string | null): st
   ];
 }
 
-/** What Docker's own command reads: given to it, a service's value of such a name would change where and how it connects. */
+/** Variables that the `docker` command reads itself: a service's value under such a name would change its connection. */
 const READ_BY_DOCKER =
   /^(?:PATH|HOME|USER|TMPDIR|PWD|(?:DOCKER|BUILDX?|BUILDKIT|COMPOSE|LD|SSH|SSL|XDG|OTEL)_.*|(?:HTTPS?|ALL|NO|FTP)_PROXY|GO(?:DEBUG|TRACEBACK|MAXPROCS|MEMLIMIT|GC))$/i;
 
@@ -69,8 +69,8 @@ export function splitEnvironment(environment: Record<string, string>): { passed:
 }
 
 /**
- * A URL on the loopback device means this machine, which a container reaches under another name. The service's own port stays its own.
- * Nothing but the host changes: a password in the URL may hold anything.
+ * A URL on the loopback device means this machine, which a container reaches under another name. The service's own port is unchanged.
+ * Only the host changes: a password in the URL may hold anything.
  */
 export function seenFromInside(environment: Record<string, string>, ownPort: number): Record<string, string> {
   return Object.fromEntries(
@@ -92,15 +92,15 @@ export const waitArguments = (id: string): string[] => ["wait", id];
 export const renameArguments = (id: string, name: string): string[] => ["rename", id, name];
 /** Not by force: a container that runs is never removed. Its volumes stay. */
 export const removeArguments = (id: string): string[] => ["rm", id];
-/** From now on the daemon starts it again, unless it is stopped. */
+/** From now on the daemon restarts it, unless it is stopped. */
 export const keepRunningArguments = (id: string): string[] => ["update", "--restart", "unless-stopped", id];
 
-/** `graceMs` after SIGTERM comes SIGKILL. Docker counts in whole seconds: never less than asked for. */
+/** `graceMs` after SIGTERM comes SIGKILL. Docker counts in whole seconds, so this rounds up. */
 export function stopArguments(ids: string[], graceMs: number): string[] {
   return ["stop", "-t", String(Math.ceil(graceMs / 1000)), ...ids];
 }
 
-/** Every container of a service, running or not, whatever its name. */
+/** Every container of a service, running or not, under any name. */
 export function listArguments(stack: string, service: string): string[] {
   const labels = { [LABELS.stack]: stack, [LABELS.service]: service };
   return [
@@ -114,6 +114,6 @@ export function listArguments(stack: string, service: string): string[] {
 
 /**
  * All of a container's log: every start by backout is a new container. Not `--tail`, which counts the lines of both streams; nor `--since`
- * its start, which Docker notes down after the program's first lines.
+ * its start, which Docker records after the program's first lines.
  */
 export const logsArguments = (id: string): string[] => ["logs", id];

@@ -1,4 +1,4 @@
-/** The containers of a service, as Docker knows them. */
+/** The containers of a service, from Docker. */
 import { z } from "zod";
 import { docker, isAbsent } from "./docker-cli.ts";
 import { inspectArguments, listArguments } from "./docker-commands.ts";
@@ -6,19 +6,19 @@ import { inspectArguments, listArguments } from "./docker-commands.ts";
 export interface Container {
   id: string;
   name: string;
-  /** What it was made of, as it was asked for. */
+  /** The requested image. */
   image: string;
   imageId: string;
   labels: Record<string, string>;
-  /** Also while Docker is about to start it again. */
+  /** Also true while Docker is about to restart it. */
   running: boolean;
   pid: number | null;
   exitCode: number;
   /** RFC 3339. */
   createdAt: string;
-  /** Of its last start, RFC 3339. */
+  /** Time of its last start, RFC 3339. */
   startedAt: string;
-  /** How often the daemon has started it again by itself. */
+  /** Number of automatic restarts by the daemon. */
   restarts: number;
 }
 
@@ -56,7 +56,7 @@ export function parseContainers(text: string): Container[] {
   }));
 }
 
-/** All of a service by its labels, newest first: a renamed container that runs writes, too. */
+/** All containers of a service by label, newest first: a renamed one that runs can write too. */
 export async function containersOf(stack: string, service: string): Promise<Container[]> {
   const ids = (await docker(listArguments(stack, service))).split("\n").filter((id) => id !== "");
   if (ids.length === 0) return [];
@@ -72,7 +72,7 @@ export async function containerNamed(name: string): Promise<Container | null> {
   }
 }
 
-/** Whether a container was made of exactly this image: a tag may have moved since, a digest cannot. */
+/** Whether a container was created from exactly this image: a tag may have moved, a digest cannot. */
 export function isMadeOf(container: Container, image: string): boolean {
   const digest = digestOf(image);
   return digest !== null && (digestOf(container.image) === digest || container.imageId === digest);

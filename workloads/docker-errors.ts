@@ -1,4 +1,4 @@
-/** What can go wrong between backout and Docker. No message holds a value of a service's environment. */
+/** Errors of the Docker target. No message holds a value of a service's environment. */
 
 /** The `docker` command is missing, or no daemon answers it. */
 export class DockerUnreachableError extends Error {
@@ -13,12 +13,12 @@ export class DockerUnreachableError extends Error {
   }
 }
 
-/** Docker answered that it cannot do what was asked. */
+/** Docker answered with an error. */
 export class DockerCommandError extends Error {
   readonly command: string;
   readonly detail: string;
   constructor(command: string, detail: string) {
-    super(`\`${command}\` says: ${detail}; mend that and run the same command again`);
+    super(`\`${command}\` failed: ${detail}; fix the cause and run the same command again`);
     this.name = "DockerCommandError";
     this.command = command;
     this.detail = detail;
@@ -40,7 +40,7 @@ export class ImageUndeclaredError extends Error {
   }
 }
 
-/** The pinned image is neither here nor to be had. */
+/** The pinned image is neither on this machine nor available. */
 export class ImageMissingError extends Error {
   readonly service: string;
   readonly release: string;
@@ -57,12 +57,12 @@ export class ImageMissingError extends Error {
   }
 }
 
-/** A container of somebody else has the name that backout needs. */
+/** Another container has the name that backout needs. */
 export class ContainerNameTakenError extends Error {
   readonly container: string;
   constructor(container: string, id: string) {
     super(
-      `container name "${container}" is taken by ${id.slice(0, 12)}, which backout did not make (its labels say so); ` +
+      `container name "${container}" is taken by ${id.slice(0, 12)}, which backout did not create (by its labels); ` +
         `rename it with \`docker rename ${id.slice(0, 12)} <another name>\` and run the same command again`,
     );
     this.name = "ContainerNameTakenError";
@@ -70,7 +70,7 @@ export class ContainerNameTakenError extends Error {
   }
 }
 
-/** Containers run although they were stopped. */
+/** Containers still run after a stop. */
 export class ContainersRunningError extends Error {
   readonly running: { name: string; id: string }[];
   constructor(running: { name: string; id: string }[]) {
@@ -83,19 +83,19 @@ export class ContainersRunningError extends Error {
   }
 }
 
-/** A service with a health endpoint or users has no port to be reached at. */
+/** A service with a health endpoint or users has no port. */
 export class PortUndeclaredError extends Error {
   readonly service: string;
   constructor(service: string) {
     super(
-      `backout:ports.${service} is missing: on the docker target the port is published on 127.0.0.1 and ${service} is asked for its health there`,
+      `backout:ports.${service} is missing: the docker target publishes the port on 127.0.0.1 and checks the health of ${service} there`,
     );
     this.name = "PortUndeclaredError";
     this.service = service;
   }
 }
 
-/** The embedded server listens on the loopback device, which is another one inside a container. */
+/** The embedded server listens on this machine's loopback device, which containers cannot reach. */
 export class ServerOutOfReachError extends Error {
   readonly service: string;
   constructor(service: string) {
@@ -108,7 +108,7 @@ export class ServerOutOfReachError extends Error {
   }
 }
 
-/** A value that cannot be handed on unchanged. */
+/** A value that cannot be passed unchanged. */
 export class EnvironmentValueError extends Error {
   readonly variable: string;
   constructor(variable: string) {
@@ -120,13 +120,13 @@ export class EnvironmentValueError extends Error {
   }
 }
 
-/** A database that is a file of this machine: a container does not see it. */
+/** A database that is a file of this machine: containers cannot access it. */
 export class DatabaseFileOutOfReachError extends Error {
   readonly service: string;
   readonly databases: string[];
   constructor(service: string, databases: string[]) {
     super(
-      `${service} uses ${databases.join(", ")}, a SQLite file of this machine, which no container sees: run it on \`backout:target: process\``,
+      `${service} uses ${databases.join(", ")}, a SQLite file of this machine, which containers cannot access: use \`backout:target: process\``,
     );
     this.name = "DatabaseFileOutOfReachError";
     this.service = service;

@@ -1,4 +1,4 @@
-/** Waiting until a started container works. */
+/** Waits until a started container is healthy. */
 import { NeverHealthyError, waitHealthy, type ExitState } from "../processes/process.ts";
 import type { ServiceDefinition } from "../config/system/definition.ts";
 import { docker, lastErrorLines } from "./docker-cli.ts";
@@ -6,9 +6,9 @@ import { inspectArguments, logsArguments, waitArguments } from "./docker-command
 import { parseContainers } from "./docker-containers.ts";
 
 const ERROR_LINES = 20;
-/** For a service without health endpoint: it has to be seen running once. */
+/** For a service without health endpoint: it must be seen running once. */
 const SEEN_TIMEOUT_MS = 5_000;
-/** Longer than any health endpoint is waited for: the wait for a container's end is aborted, never timed out. */
+/** Longer than any wait for health: the wait for a container's end is aborted, never timed out. */
 const WATCH_TIMEOUT_MS = 24 * 60 * 60_000;
 
 export interface HealthRequest {
@@ -20,7 +20,7 @@ export interface HealthRequest {
 }
 
 /**
- * Asks from outside, over the published port: what answers there is what users will get.
+ * Requests from outside, over the published port, as users do.
  * @throws NeverHealthyError with the container's error log; DockerUnreachableError
  */
 export async function untilHealthy({ service, id, port, health }: HealthRequest): Promise<void> {
@@ -49,7 +49,7 @@ export async function untilHealthy({ service, id, port, health }: HealthRequest)
   }
 }
 
-/** `docker wait` returns when the container ends, whoever ends it. */
+/** `docker wait` returns when the container ends for any reason. */
 function watchEnd(id: string): { isAlive: () => boolean; exitState: () => ExitState | null; failure: () => Error | null; end: () => void } {
   const abort = new AbortController();
   let exit: ExitState | null = null;

@@ -12,13 +12,13 @@ import { DockerCommandError, ImageMissingError, ImageUndeclaredError } from "./d
 const PULL_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * One `docker.RemoteImage` per distinct image of the pinned services: pulled before anything stops, kept when a pin leaves it, since that
- * is what a rollback needs next. No containers: those stop early and start late, which the graph of a stack cannot say.
+ * One `docker.RemoteImage` per distinct image of the pinned services: pulled before anything stops, and kept when no pin names it any more,
+ * because a rollback may need it. No containers: they stop early and start late, which a Pulumi graph cannot express.
  */
 export function declareImages(definition: SystemDefinition, pins: Pins, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
   const images = distinctImages(definition, pins);
   if (images.length === 0) return [];
-  // Loaded here: it would cost every other target its time.
+  // Loaded here, so that other targets do not pay its load time.
   const { RemoteImage } = createRequire(import.meta.url)("@pulumi/docker") as typeof Docker;
   return images.map(
     (image) =>
@@ -35,13 +35,16 @@ function distinctImages(definition: SystemDefinition, pins: Pins): string[] {
 
 /** The pinned image, by digest or id. @throws ImageUndeclaredError */
 export function imageOf(service: string, { release, artefact: { image } }: ServicePin): string {
-  // It becomes an argument of a command: nothing that could be read as an option.
+  // It becomes an argument of a command, so it must not look like an option.
   if (image === undefined || digestOf(image) === null || !/^[A-Za-z0-9]/.test(image))
     throw new ImageUndeclaredError(service, release, image);
   return image;
 }
 
-/** An image that is here, or that names a registry to pull it from. Pulls nothing. @throws ImageUndeclaredError, ImageMissingError, DockerUnreachableError */
+/**
+ * Requires an image on this machine, or with a registry to pull it from. Pulls nothing. @throws ImageUndeclaredError, ImageMissingError,
+ * DockerUnreachableError
+ */
 export async function requireObtainable(service: string, pin: ServicePin): Promise<void> {
   const image = imageOf(service, pin);
   if (!image.includes("@") && !(await isPresent(image)))

@@ -1,11 +1,11 @@
 /**
  * The `docker` target: services and workers as containers of the Docker daemon on this machine, static services as published folders.
  *
- * A container is named `<stack>-<service>` and labelled with what it was made of; the one before is kept, stopped, as
- * `<stack>-<service>-previous-<time>`. The image's own command is run: a definition's `entry` means nothing here. The service listens on
- * its port on all addresses of its container (`HOST` says so), and the port is published on 127.0.0.1 only. A URL on 127.0.0.1 in its environment, the
- * database's above all, becomes one on `host.docker.internal`, so what is on this machine must listen on an address that containers reach
- * (with Docker Engine on Linux that of the bridge, 172.17.0.1 by default; Docker Desktop passes on to 127.0.0.1 itself).
+ * A container is named `<stack>-<service>` and labelled with its content; the previous one is kept, stopped, as
+ * `<stack>-<service>-previous-<time>`. The image's own command runs: a definition's `entry` is not used. The service listens on
+ * its port on all addresses of its container (`HOST` says so), and the port is published on 127.0.0.1 only. A URL on 127.0.0.1 in its
+ * environment, the database's above all, becomes one on `host.docker.internal`, so what is on this machine must listen on an address that
+ * containers reach (with Docker Engine on Linux that of the bridge, 172.17.0.1 by default; Docker Desktop passes on to 127.0.0.1 itself).
  */
 import type { ServicePin } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
@@ -28,7 +28,7 @@ import { serviceOf, configHash, environmentOf, isSetUpAs, portOf, setupHash } fr
 import { StaticTarget } from "./static.ts";
 import type { Observation, Target } from "./target.ts";
 
-/** What Docker may take to stop a container after the grace has passed. */
+/** Time for Docker to stop a container after the grace period. */
 const STOP_MARGIN_MS = 60_000;
 
 export class DockerTarget implements Target {
@@ -43,7 +43,7 @@ export class DockerTarget implements Target {
   }
 
   /**
-   * An image that a registry may have counts as there: it is pulled by `prepare`.
+   * An image that a registry may have counts as available: `prepare` pulls it.
    * @throws ImageUndeclaredError, DatabaseFileOutOfReachError, PortUndeclaredError, DockerUnreachableError, ServerOutOfReachError,
    * ContainerNameTakenError, ImageMissingError
    */
@@ -73,7 +73,7 @@ export class DockerTarget implements Target {
     return `${pin.release} ${await makePresent(service, pin)}`;
   }
 
-  /** @throws ContainersRunningError where Docker could not end one. */
+  /** @throws ContainersRunningError if Docker could not end one. */
   async stop(service: string): Promise<string> {
     if (this.isStatic(service)) return this.statics.stop();
     const running = (await containersOf(this.site.stack, service)).filter((container) => container.running);
@@ -96,8 +96,8 @@ export class DockerTarget implements Target {
   }
 
   /**
-   * Creates the new container before it stops or renames the old one; only what was seen healthy comes back by itself after a crash or a
-   * restart of the machine, and only then is anything removed.
+   * Creates the new container before it stops or renames the old one; only when the new one is healthy does it get a restart policy, and
+   * only then is anything removed.
    * @throws ImageMissingError, PortTakenError, ContainerNameTakenError, NeverHealthyError, DockerCommandError
    */
   async start(service: string, pin: ServicePin): Promise<string> {
@@ -116,7 +116,7 @@ export class DockerTarget implements Target {
   async observe(service: string): Promise<Observation> {
     if (this.isStatic(service)) return this.statics.observe(service);
     const containers = await containersOf(this.site.stack, service);
-    // What runs counts, under whatever name.
+    // A running container counts, under any name.
     const seen = containers.find(({ running }) => running) ?? containers.find(({ name }) => name === this.containerName(service));
     return {
       running: seen?.running ?? false,
@@ -141,7 +141,7 @@ export class DockerTarget implements Target {
     return this.isStatic(service) ? this.statics.errorMark() : (await this.errorLog(service, Number.MAX_SAFE_INTEGER)).length;
   }
 
-  /** Puts a new container in the place of `slot` and starts it. Killed anywhere in between, the next run takes it up again. */
+  /** Replaces the container of `slot` by a new one and starts it. After a kill, the next run resumes. */
   private async replace(service: string, pin: ServicePin, containers: Container[], slot: Container | null): Promise<string> {
     await makePresent(service, pin);
     const name = this.containerName(service);
@@ -158,14 +158,14 @@ export class DockerTarget implements Target {
     return id;
   }
 
-  /** Of what was there before, the newest that is not the same as what runs now is the way back by hand; the rest goes. */
+  /** Keeps the newest previous container that differs from the running one, for a rollback by hand; removes the others. */
   private async retire(service: string, pin: ServicePin, before: Container[], id: string): Promise<void> {
     const old = before.filter((container) => container.id !== id && container.name !== this.nextName(service));
     const keep = old.find((container) => !this.isAsPinned(container, pin));
     for (const container of old) if (container !== keep) await docker(commands.removeArguments(container.id));
   }
 
-  /** The container that has the service's name. @throws ContainerNameTakenError where that, or the name of the next one, is somebody else's. */
+  /** The container with the service's name. @throws ContainerNameTakenError if backout did not create it, or the one with the next name. */
   private async slot(service: string, containers: Container[]): Promise<Container | null> {
     for (const name of [this.containerName(service), this.nextName(service)]) {
       if (containers.some((container) => container.name === name)) continue;
@@ -186,7 +186,7 @@ export class DockerTarget implements Target {
       setupHash: setupHash(pin),
       image: imageOf(service, pin),
       port: this.port(service),
-      // A published port does not reach a program that listens on its container's loopback.
+      // A published port does not reach a program that listens on its container's loopback device.
       environment: { HOST: "0.0.0.0", ...commands.seenFromInside(environment, portOf(this.site, service)) },
     };
   }
@@ -219,7 +219,7 @@ export class DockerTarget implements Target {
   }
 }
 
-/** Whether 127.0.0.1 of this machine is out of a container's reach. Where Docker runs in a virtual machine of its own, that passes it on. */
+/** Whether containers cannot reach 127.0.0.1 of this machine. If Docker runs in its own virtual machine, that forwards it. */
 function loopbackIsApart(platform: string): boolean {
   return process.platform === "linux" && !platform.startsWith("Docker Desktop");
 }

@@ -12,7 +12,7 @@ export function targetOf(site: Site, definition: SystemDefinition): Target {
 }
 
 /**
- * Why pinned services cannot run where a site has them, one reason each; empty: they can, or nobody can say because the target is out of reach.
+ * Why pinned services cannot run on the site's target, one reason each; empty: they can, or the target is unreachable.
  * Starts nothing.
  */
 export async function cannotRun(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): Promise<string[]> {
@@ -25,13 +25,13 @@ export async function cannotRun(site: Site, definition: SystemDefinition, pins: 
   return reasons;
 }
 
-/** Brings what the pins need onto this machine, before anything stops. @throws what the first that cannot be had says */
+/** Fetches what the pins need onto this machine, before anything stops. @throws the first failure */
 export async function prepareAll(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): Promise<void> {
   const target = targetOf(site, definition);
   await Promise.all(Object.entries(pins.services).map(([name, pin]) => target.prepare(name, pin)));
 }
 
-/** Why nobody can say what runs, and whether what is pinned can; null where the target answers. */
+/** Why the target is unreachable; null: it answers. */
 export async function outOfReach(site: Site, definition: SystemDefinition): Promise<string | null> {
   if (site.target !== "docker") return null;
   const target = targetOf(site, definition);
@@ -44,12 +44,12 @@ export async function outOfReach(site: Site, definition: SystemDefinition): Prom
   }
 }
 
-/** Services that cannot be stopped where they ran before: they may run in two places. */
+/** Services that cannot be stopped on the old target: they may run twice. */
 export type NotStopped = { service: string; reason: string }[];
 
 /**
- * Stops every service where a site has them, before they are started somewhere else. Whoever leaves a target because it does not answer any
- * more goes on: what could not be stopped is told.
+ * Stops every service on a site's target, before they are started on another one. If the target does not answer, this continues and reports
+ * what could not be stopped.
  */
 export async function stopAllAt(site: Site, definition: SystemDefinition): Promise<NotStopped> {
   const left = targetOf(site, definition);

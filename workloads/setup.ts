@@ -1,6 +1,6 @@
 /**
- * What a service is started with besides its pin: its environment and its definition. Part of the pins, so that a corrected definition or
- * another secret is a change like any other. Values of the environment are only there as salted hashes.
+ * What a service is started with besides its pin: its environment and its definition. Part of the pins, so a changed definition or secret
+ * is a change like any other. Holds values of the environment only as salted hashes.
  */
 import { seal } from "../config/seal.ts";
 import { suggestion } from "../config/errors.ts";
@@ -10,7 +10,9 @@ import type { Site } from "../config/site.ts";
 import type { ServiceDefinition, SystemDefinition } from "../config/system/definition.ts";
 import { environmentWith } from "./starting.ts";
 
-/** The pins with what each service is started with. Makes nothing: a secret that is not there yet counts as another than the one that comes. */
+/**
+ * The pins with what each service is started with. Generates nothing: a missing secret counts as different from the one generated later.
+ */
 export function withSetup<P extends Pick<Pins, "services">>(pins: P, site: Site, definition: SystemDefinition): P {
   const services = Object.fromEntries(
     Object.entries(pins.services).map(([service, pin]) => {
@@ -37,15 +39,15 @@ function parts({ kind, entry, databases, health, stopGraceMs }: ServiceDefinitio
 
 interface Evaluated {
   values: Record<string, string>;
-  /** Names it asked for. */
+  /** Secrets that it uses. */
   secrets: string[];
   databases: string[];
-  /** Why there are no values; null where there are. */
+  /** Why there are no values; null: there are. */
   failure: string | null;
 }
 
 /**
- * Its environment wherever it runs: ports, the address of the server and the name of a database there are the place, which targets compare for themselves. The password of the
+ * Its environment independent of its place: targets compare ports, server address and database name themselves. The password of the
  * services' role is backout's own.
  */
 function evaluate(site: Site, definition: SystemDefinition, service: string, pin: ServicePin): Evaluated {
@@ -68,13 +70,13 @@ function evaluate(site: Site, definition: SystemDefinition, service: string, pin
   }
 }
 
-/** Secrets that the pinned services and the definition ask for. */
+/** Secrets that the pinned services and the definition use. */
 export function secretsAsked(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): string[] {
   const asked = started(definition, pins).flatMap(([service, pin]) => evaluate(site, definition, service, pin).secrets);
   return [...new Set([...Object.keys(definition.secrets ?? {}), ...asked])];
 }
 
-/** Why services cannot be started with what their definition asks for, one sentence each; empty: they can. Touches nothing. */
+/** Why services cannot be started as defined, one sentence each; empty: they can. Changes nothing. */
 export function setupRefusals(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): string[] {
   const known = Object.keys(definition.databases);
   const wrong = started(definition, pins).flatMap(([service, pin]) => {
@@ -83,15 +85,15 @@ export function setupRefusals(site: Site, definition: SystemDefinition, pins: Pi
     return [
       ...strangers.map(
         (name) =>
-          `the environment of ${service} asks for the database "${name}", which ${definition.name} does not have, only ${known.join(", ") || "none"}${suggestion(name, known)}: correct its definition`,
+          `the environment of ${service} uses the database "${name}", which ${definition.name} does not have, only ${known.join(", ") || "none"}${suggestion(name, known)}: correct its definition`,
       ),
-      ...(failure === null ? [] : [`the environment of ${service} cannot be made: ${failure}; correct its definition`]),
+      ...(failure === null ? [] : [`the environment of ${service} cannot be built: ${failure}; correct its definition`]),
     ];
   });
   return [...missingSecrets(site, definition, secretsAsked(site, definition, pins)), ...wrong];
 }
 
-/** What is off is not started: it needs nothing. */
+/** A service that is off is not started, so it needs nothing. */
 function started(definition: SystemDefinition, pins: Pick<Pins, "services">): [string, ServicePin][] {
   return Object.entries(pins.services).filter(([service, { run }]) => run && definition.services[service] !== undefined);
 }

@@ -1,4 +1,4 @@
-/** What every target has to know to start a service: its definition, port, environment, and the hash of what it is started with. */
+/** What every target needs to start a service: its definition, port, environment, and the hash of what it is started with. */
 import { createHash } from "node:crypto";
 import { canonical, type ServicePin } from "../config/pins.ts";
 import { plainConfig } from "../config/secret-config.ts";
@@ -12,12 +12,12 @@ export function serviceOf(definition: SystemDefinition, service: string): Servic
   return found;
 }
 
-/** Port a service listens on; 0 where none is declared. */
+/** Port of a service; 0: none is declared. */
 export function portOf(site: Site, service: string): number {
   return site.ports[`${service}-upstream`] ?? site.ports[service] ?? 0;
 }
 
-/** What the definition asks for; nothing of the surroundings. @throws SecretMissingError */
+/** The environment of the definition, without the caller's. @throws SecretMissingError */
 export function environmentOf(site: Site, definition: SystemDefinition, service: string, pin: ServicePin): Record<string, string> {
   return environmentWith(site, definition, service, pin, {
     port: portOf(site, service),
@@ -26,7 +26,7 @@ export function environmentOf(site: Site, definition: SystemDefinition, service:
   });
 }
 
-/** The environment with what `context` has to say of place and secrets. */
+/** The environment with ports, addresses and secrets from `context`. */
 export function environmentWith(
   site: Site,
   definition: SystemDefinition,
@@ -37,12 +37,12 @@ export function environmentWith(
   return serviceOf(definition, service).environment?.({ ...context, release: pin.release, config: plainConfig(site, pin.config) }) ?? {};
 }
 
-/** What a running service was started with besides what `configHash` covers; null where a pin of an earlier version does not say. */
+/** What a running service was started with besides what `configHash` covers; null: a pin of an earlier version, unknown. */
 export function setupHash({ setup }: ServicePin): string | null {
   return setup === undefined ? null : createHash("sha256").update(canonical(setup)).digest("hex").slice(0, 16);
 }
 
-/** What is not known of either is as before. */
+/** Unknown on either side counts as unchanged. */
 export function isSetUpAs(pin: ServicePin, recorded: string | null | undefined): boolean {
   const wanted = setupHash(pin);
   return wanted === null || recorded == null || recorded === wanted;
@@ -60,7 +60,7 @@ export function configHash(site: Site, service: string, pin: ServicePin): string
   return createHash("sha256").update(canonical(started)).digest("hex").slice(0, 16);
 }
 
-/** Where its databases are; the files of a stack without a server, where they do not lie at home. */
+/** Where its databases are; for a stack without a server: files outside the home. */
 function serverPlace(site: Site): string {
   if (site.server === undefined) return Object.values(site.files).join(", ");
   const { host, port } = endpointOf(site);

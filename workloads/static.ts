@@ -5,7 +5,7 @@ import { verifyArtefact, type Artefact } from "../processes/artefact.ts";
 import { publish, published } from "../processes/static-site.ts";
 import type { Observation, Target } from "./target.ts";
 
-/** The ledger has no folder for a service that needs one. */
+/** The ledger has no release folder for a service that needs one. */
 export class ArtefactMissingError extends Error {
   readonly service: string;
   readonly release: string;
@@ -71,7 +71,7 @@ export class StaticTarget implements Target {
   }
 }
 
-/** The pinned release folder. @throws ArtefactMissingError where the ledger names none; `needs` says who needs it. */
+/** The pinned release folder. @throws ArtefactMissingError if the ledger names none; `needs` says why it is needed. */
 export function folderOf(site: Site, service: string, pin: ServicePin, needs: string): Artefact {
   const { path, sha256 } = pin.artefact;
   if (path === undefined || sha256 === undefined) throw new ArtefactMissingError(service, pin.release, needs);

@@ -1,4 +1,4 @@
-/** Ports that somebody else listens on, found before anything stops for want of them. */
+/** Ports that other processes listen on, found before anything stops. */
 import type { Pins } from "../config/pins.ts";
 import { gateFolder, processFolder, type Site } from "../config/site.ts";
 import { PortTakenError } from "../processes/process.ts";
@@ -9,7 +9,7 @@ import type { SystemDefinition } from "../config/system/definition.ts";
 import { outOfReach, targetOf } from "./index.ts";
 import { portOf } from "./starting.ts";
 
-/** Of services that are to run. One sentence each. */
+/** Taken ports of services that should run. One sentence each. */
 export async function takenPorts(site: Site, definition: SystemDefinition, services: readonly string[]): Promise<string[]> {
   const reasons: string[] = [];
   if ((await outOfReach(site, definition)) !== null) return reasons;
@@ -28,7 +28,7 @@ export function toRun(pins: Pick<Pins, "services">): string[] {
   return Object.entries(pins.services).flatMap(([service, { run }]) => (run ? [service] : []));
 }
 
-/** Of the gate's listeners, whether it runs or is yet to be started. */
+/** Taken ports of the gate's listeners, running or not. */
 export async function takenListeners(site: Site, definition: SystemDefinition): Promise<string[]> {
   const reasons: string[] = [];
   for (const { service } of Object.values(definition.listeners)) {
@@ -39,7 +39,7 @@ export async function takenListeners(site: Site, definition: SystemDefinition): 
   return reasons;
 }
 
-/** @param folder where the stack keeps account of the processes that may have the port: what a killed one left behind is ended by the next start */
+/** @param folder folder with the records of the stack's processes, which may hold the port: the next start ends orphans */
 async function takenPort(who: string, port: number, folder: string): Promise<string | null> {
   if (await isPortFree(port)) return null;
   const holder = holderOf(port);

@@ -1,4 +1,4 @@
-/** Where a system's services run. A declarative engine alone cannot stop early and start late, so a target can both. */
+/** Where a system's services run. A declarative engine cannot stop early and start late, so a target does both. */
 import type { ServicePin } from "../config/pins.ts";
 
 export interface Observation {
@@ -6,17 +6,19 @@ export interface Observation {
   /** Release that really runs (or, for static files, is published); null when unknown. */
   release: string | null;
   pid: number | null;
-  /** Which start of it runs: another one after every start, also by whoever keeps it running; null while it does not run, and for static files. */
+  /** Id of the current start: changes with every start, also automatic ones; null while it does not run, and for static files. */
   identity: string | null;
-  /** When it was started, milliseconds since the epoch; null as above. */
+  /** Start time, milliseconds since 1970; null as above. */
   startedAtMs: number | null;
-  /** Whether what runs is exactly what `pin` asks for: release, artefact and configuration. */
+  /** Whether exactly the pinned release, artefact and configuration run. */
   asPinned(pin: ServicePin): boolean;
 }
 
-/** What a target does at the time of an update. Every method is idempotent and says "already so". */
+/** What a target does during an update. Every method is idempotent and reports "already …" if nothing changes. */
 export interface Target {
-  /** Checks that everything the pin needs exists and is what was released. Only looks, in previews too. @throws with the name and the fix. */
+  /**
+   * Checks that everything the pin needs exists and matches the ledger. Read-only, used in previews too. @throws with the name and the fix.
+   */
   check(service: string, pin: ServicePin): Promise<void>;
   /** Checks, and fetches what is not on this machine yet, before anything stops. @throws as `check` */
   prepare(service: string, pin: ServicePin): Promise<void>;
@@ -28,8 +30,8 @@ export interface Target {
   /** Starts what the pin says and waits until it is healthy; what runs as pinned is left alone. */
   start(service: string, pin: ServicePin): Promise<string>;
   observe(service: string): Promise<Observation>;
-  /** Last lines of the service's error log since it was started; with a mark, since that was made. */
+  /** Last lines of the service's error log since its start; with a mark, since the mark. */
   errorLog(service: string, lines: number, since?: number): Promise<string[]>;
-  /** How far the error log has come. */
+  /** Current position in the error log. */
   errorMark(service: string): Promise<number>;
 }

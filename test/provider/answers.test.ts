@@ -176,8 +176,8 @@ describe("refusals", () => {
     broken.services["worker"]!.artefact.sha256 = "00".repeat(32);
     const { failures } = await provider.check(PLAN, {}, { site, pins: broken, exact: false, asked });
     expect(failures.map(({ reason }) => reason)).toEqual([
-      expect.stringMatching(/^the artefact of backend v4\.0\.0 is not there: no folder .*nowhere/),
-      expect.stringMatching(/^the artefact of worker v4\.0\.0 in .* is not what was recorded: expected sha256 0{64}/),
+      expect.stringMatching(/^the artefact of backend v4\.0\.0 is missing: folder .*nowhere not found/),
+      expect.stringMatching(/^the artefact of worker v4\.0\.0 in .* differs from what was recorded: expected sha256 0{64}/),
     ]);
   });
 

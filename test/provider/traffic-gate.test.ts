@@ -71,7 +71,7 @@ test("a change that cannot be made, found only when it is made, leaves the gate 
   const stop = keepAsking(site.ports["backend"]!);
   // The backend's listener stays where it is, the frontend's cannot be had.
   await expect(provider.update(TRAFFIC_GATE, made, inputsWith({ frontend: taken }))).rejects.toThrow(
-    new RegExp(`the traffic gate goes on as it was: .*port ${taken} .*"frontend" is already in use`),
+    new RegExp(`the traffic gate is unchanged: .*port ${taken} .*"frontend" is already in use`),
   );
   expect(await stop()).toBe(0);
   expect(gate()).toMatchObject({ running: true, pid: before.pid, configHash: before.configHash });

@@ -265,7 +265,9 @@ test("a port in use ends the gate with one line that names it, and opens none of
   const failed = waitProcessHealthy(folder, "gate", { check, timeoutMs: 30_000 });
   await expect(failed).rejects.toMatchObject({ alive: false, exit: { code: 1 } });
   await expect(failed).rejects.toMatchObject({
-    errors: [`traffic gate: port ${taken} on 127.0.0.1 for "frontend" is already in use; end what listens there or declare another port`],
+    errors: [
+      `traffic gate: port ${taken} on 127.0.0.1 for "frontend" is already in use; end the process that listens there or declare another port`,
+    ],
   });
   holder.close();
 });

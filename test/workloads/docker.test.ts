@@ -54,7 +54,7 @@ describe("check", () => {
     process.env["PATH"] = newFolder();
     try {
       await expect(new DockerTarget(await newSite(), shop()).check("api", pinOf("v1", IMAGE.v1))).rejects.toThrow(
-        /there is no `docker` command on the path/,
+        /no `docker` command found on the PATH/,
       );
     } finally {
       process.env["PATH"] = path;
