@@ -1,4 +1,4 @@
-/** What a drill finds by itself, judged: pure, from what was seen. Nothing here asks the toolkit whether it did well. */
+/** The drill's own checks, computed from its observations. Pure; none relies on the toolkit's own report. */
 import type { CheckResult } from "../config/system/check.ts";
 import type { ContentDifference } from "./contents.ts";
 import { type Counts, total } from "./differences.ts";
@@ -13,21 +13,21 @@ const time = (wall: number): string => new Date(wall).toISOString();
 
 /** Times of a rollout, milliseconds of wall clock. */
 export interface RolloutTimes {
-  /** Last step of the fence finished: nobody can be answered any more. Null: it never was. */
+  /** End of the last step of the fence. Null: never. */
   fencedAt: number | null;
-  /** Verification finished with every check passed. Null: it never did. */
+  /** End of a verification with every check passed. Null: never. */
   verifiedAt: number | null;
 }
 
-/** Users must be kept out until verification has passed, as seen at the gate and by a client that writes all the time. */
+/** Users must be kept out until verification has passed, as seen at the gate and by a client that writes continuously. */
 export function gateCheck(times: RolloutTimes, samples: readonly GateSample[], acknowledgedAt: readonly number[]): CheckResult {
   const name = "gate-closed-until-verified";
   const { fencedAt, verifiedAt } = times;
-  if (fencedAt === null) return failed(name, "the journal does not say that the fence was closed");
-  // Where verification never passed, it must not have been opened at all.
+  if (fencedAt === null) return failed(name, "the journal has no closed fence");
+  // If verification never passed, the gate must never have opened.
   const until = verifiedAt ?? Infinity;
   const closedFrom = samples.findIndex(({ mode }) => mode === "closed");
-  if (closedFrom === -1) return failed(name, `the gate was never seen closed in ${samples.length} looks`);
+  if (closedFrom === -1) return failed(name, `none of ${samples.length} samples shows the gate closed`);
   const early = samples.slice(closedFrom).find(({ at, mode }) => mode !== null && mode !== "closed" && at < until);
   const verified = verifiedAt === null ? "never" : time(verifiedAt);
   if (early !== undefined)
@@ -50,13 +50,13 @@ function firstAfter(acknowledgedAt: readonly number[], wall: number): string {
   return first === undefined ? "none" : time(first);
 }
 
-/** With `newWrites: reapply` whatever was acknowledged stands in the live data again, and need not be looked for elsewhere. */
+/** With `newWrites: reapply` every acknowledged write must be in the live data again. */
 export function putBackCheck({ accountedFor: { live, quarantine, export: exported } }: Pick<Judgement, "accountedFor">): CheckResult {
   const name = "rows-put-back";
-  if (live === 0) return failed(name, "no write of the witness stands in the live data");
+  if (live === 0) return failed(name, "no write of the witness is in the live data");
   if (quarantine + exported > 0)
-    return failed(name, `${quarantine + exported} acknowledged writes of the witness were not put back: ${live} stand in the live data`);
-  return passed(name, `all ${live} acknowledged writes of the witness stand in the live data again`);
+    return failed(name, `${quarantine + exported} acknowledged writes of the witness were not put back: ${live} are in the live data`);
+  return passed(name, `all ${live} acknowledged writes of the witness are in the live data again`);
 }
 
 export interface QuarantineFacts {
@@ -69,20 +69,20 @@ export interface QuarantineFacts {
 
 export function quarantineCheck({ name: database, exists, witnessRows }: QuarantineFacts): CheckResult {
   const name = "quarantine-kept";
-  if (database === null) return failed(name, "the rollback restored data, but says nothing of a quarantine");
+  if (database === null) return failed(name, "the rollback restored data, but names no quarantine");
   if (!exists) return failed(name, `the quarantine ${database} does not exist any more`);
   if (witnessRows === 0) return failed(name, `the quarantine ${database} holds none of the witness's rows`);
   return passed(name, `${database} holds ${witnessRows} rows of the witness`);
 }
 
-/** One exported file as it lies there. */
+/** One exported file on disk. */
 export interface ExportFacts {
   path: string;
-  /** Table by the file's name; null where the name says none. */
+  /** Table in the file's name; null: none. */
   table: string | null;
   kind: "jsonl" | "csv";
   recorded: { sha256: string; rows: number };
-  /** Null: there is no such file, or it is damaged. */
+  /** Null: the file is missing or damaged. */
   found: { sha256: string; rows: number; operations: Counts | null } | null;
 }
 
@@ -93,15 +93,15 @@ export function exportsCheck(differences: Record<string, Counts>, files: readonl
   for (const { path, kind, table, recorded, found } of files) {
     if (found === null) wrong.push(`${path} is missing or damaged`);
     else if (found.sha256 !== recorded.sha256)
-      wrong.push(`${path} has sha256 ${found.sha256.slice(0, 12)}…, recorded is ${recorded.sha256.slice(0, 12)}…`);
-    else if (found.rows !== recorded.rows) wrong.push(`${path} holds ${found.rows} rows, recorded are ${recorded.rows}`);
+      wrong.push(`${path} has sha256 ${found.sha256.slice(0, 12)}…, recorded ${recorded.sha256.slice(0, 12)}…`);
+    else if (found.rows !== recorded.rows) wrong.push(`${path} holds ${found.rows} rows, recorded ${recorded.rows}`);
     const counted = table === null ? undefined : differences[table];
     if (found === null) continue;
     if (counted === undefined) wrong.push(`${path} belongs to no table that was compared`);
     else if (kind === "csv" && found.rows !== counted.inserted + counted.updated)
-      wrong.push(`${path} holds ${found.rows} rows, set aside are ${counted.inserted + counted.updated}`);
+      wrong.push(`${path} holds ${found.rows} rows, set aside ${counted.inserted + counted.updated}`);
     else if (kind === "jsonl" && !sameCounts(found.operations, counted))
-      wrong.push(`${path} holds ${inWords(found.operations)}, set aside are ${inWords(counted)}`);
+      wrong.push(`${path} holds ${inWords(found.operations)}, set aside ${inWords(counted)}`);
   }
   for (const [table, counts] of Object.entries(differences))
     if (total({ [table]: counts }) > 0 && !files.some((file) => file.table === table && file.kind === "jsonl"))
@@ -123,29 +123,29 @@ function sameCounts(one: Counts | null, other: Counts): boolean {
 }
 
 function inWords(counts: Counts | null): string {
-  return counts === null ? "nothing readable" : `+${counts.inserted} ~${counts.updated} -${counts.deleted}`;
+  return counts === null ? "nothing readable" : `${counts.inserted} inserted, ${counts.updated} updated, ${counts.deleted} deleted`;
 }
 
 export function contentCheck(differences: readonly ContentDifference[], rows: number): CheckResult {
   const name = "restored-content";
-  if (rows === 0) return failed(name, "there were no rows before the deployment, so nothing could be compared");
+  if (rows === 0) return failed(name, "no rows before the deployment: nothing to compare");
   if (differences.length === 0) return passed(name, `all ${rows} rows are as they were before the deployment`);
   const told = differences.map(({ table, before, after }) =>
     before === null || after === null
-      ? `${table} is ${after === null ? "gone" : "there and was not"}`
+      ? `${table} is ${after === null ? "missing" : "new"}`
       : before.rows === after.rows
-        ? `rows of ${table} have another content (${after.rows} rows)`
+        ? `rows of ${table} have different content (${after.rows} rows)`
         : `${table} has ${after.rows} rows, before the deployment ${before.rows}`,
   );
   return failed(name, told.join("; "));
 }
 
-/** A service as it answers from outside. */
+/** A service, seen from outside. */
 export interface SeenRelease {
   service: string;
   /** Null: declared to be stopped. */
   pinned: string | null;
-  /** Release it says it is; null: nobody answered. */
+  /** Release in its answer; null: no answer. */
   seen: string | null;
 }
 
@@ -161,7 +161,7 @@ export function releasesCheck(seen: readonly SeenRelease[]): CheckResult {
   return passed(name, seen.map(({ service, seen: release }) => `${service} ${release ?? "stopped"}`).join(", "));
 }
 
-/** Loss by content: nothing acknowledged may be nowhere, wrong, or back from the dead. */
+/** Loss by content: no acknowledged write may be missing or wrong, and no deleted row may reappear. */
 export function witnessChecks(judgement: Judgement): CheckResult[] {
   const { acknowledged, accountedFor, lost, wrong, resurrected, problems } = judgement;
   const writes = acknowledged.inserts + acknowledged.updates + acknowledged.deletes;
@@ -169,17 +169,17 @@ export function witnessChecks(judgement: Judgement): CheckResult[] {
   const first = (rows: readonly { id: string }[]): string => (rows[0] === undefined ? "" : `, the first is ${rows[0].id}`);
   return [
     writes === 0
-      ? failed("nothing-lost", "the witness had no write acknowledged, so nothing can be said")
+      ? failed("nothing-lost", "no write of the witness was acknowledged: nothing to judge")
       : lost.length > 0
-        ? failed("nothing-lost", `${lost.length} of ${writes} acknowledged writes are nowhere${first(lost)}`)
+        ? failed("nothing-lost", `${lost.length} of ${writes} acknowledged writes are lost${first(lost)}`)
         : passed("nothing-lost", `${writes} acknowledged writes: ${where}`),
     wrong.length + resurrected.length > 0
       ? failed(
           "nothing-wrong",
-          `${wrong.length} rows with wrong content${first(wrong)}; ${resurrected.length} deleted rows are back${first(resurrected)}`,
+          `${wrong.length} rows with wrong content${first(wrong)}; ${resurrected.length} deleted rows reappeared${first(resurrected)}`,
         )
       : problems.length > 0
         ? failed("nothing-wrong", problems.join("; "))
-        : passed("nothing-wrong", "every row has the content that was acknowledged, no deleted row is back"),
+        : passed("nothing-wrong", "every row has its acknowledged content, no deleted row reappeared"),
   ];
 }

@@ -23,7 +23,7 @@ export class Clock {
     return Math.max(0, thousandths((wall - this.startedAt) / 1000));
   }
 
-  /** Times one phase; what it throws marks it as failed and goes on up. */
+  /** Times one phase; an error marks it as failed and is rethrown. */
   async phase<T>(name: string, work: () => Promise<T>, budgetSeconds: number | null = null): Promise<T> {
     this.#onPhase(name);
     const atSeconds = this.seconds;

@@ -1,9 +1,9 @@
-/** Communication is rehearsed too: which messages would go to whom, with what they say filled in. Nothing is sent. */
+/** Rehearses communication: which messages would go to whom, with their placeholders filled in. Nothing is sent. */
 import type { CheckResult } from "../config/system/check.ts";
 import type { MESSAGE_PLACEHOLDERS, Notification } from "../config/system/policy.ts";
 import { failed, passed } from "./checks.ts";
 
-/** What a message of this rollback says in place of `{…}`. */
+/** Values of the placeholders `{…}` in messages of this rollback. */
 export type Values = Record<(typeof MESSAGE_PLACEHOLDERS)[number], string>;
 
 export interface RehearsedMessage {
@@ -11,7 +11,7 @@ export interface RehearsedMessage {
   channel: string;
   to: string[];
   text: string;
-  /** Placeholders nobody can fill in. */
+  /** Placeholders without a value. */
   unfilled: string[];
 }
 

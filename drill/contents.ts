@@ -1,9 +1,9 @@
-/** What the rows of a database are, by the drill's own look: a sum over the hashes of all rows of each table, in any order. */
+/** Content of a database, read by the drill itself: a sum over the hashes of all rows of each table, independent of their order. */
 import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { canonicalTable } from "../databases/postgres/identifiers.ts";
 
-/** How the drill reaches a server: its own sessions, not the toolkit's. */
+/** The drill's own connection to a server, independent of the toolkit's. */
 export interface Address {
   host: string;
   port: number;
@@ -31,7 +31,7 @@ const TABLES = `
   SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
   WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1`;
 
-/** Rows and content of every table. `without`: rows that hold this text anywhere are left out; empty: none. */
+/** Rows and content of every table. `without`: rows that contain this text are left out; empty: none. */
 export async function readContents(client: pg.Client, without = ""): Promise<Contents> {
   const contents: Contents = {};
   await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");

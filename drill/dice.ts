@@ -1,4 +1,4 @@
-/** Choices that can be repeated: the same seed makes the same ones. */
+/** Repeatable random choices: the same seed makes the same choices. */
 import { createHash } from "node:crypto";
 
 export interface Dice {
@@ -23,13 +23,13 @@ export function diceOf(seed: string): Dice {
     between: (from, to) => from + Math.floor(next() * (to - from + 1)),
     chance: (probability) => next() < probability,
     pick: (list) => {
-      if (list.length === 0) throw new RangeError("there is nothing to pick from");
+      if (list.length === 0) throw new RangeError("the list is empty");
       return list[Math.floor(next() * list.length)]!;
     },
   };
 }
 
-/** A seed for a run that was given none. */
+/** A seed for a run without one. */
 export function anySeed(): string {
   return String(Math.floor(Math.random() * 1_000_000));
 }

@@ -1,4 +1,4 @@
-/** Which rows two databases have differently, counted with the drill's own simple SQL: the other opinion on exports and rows at risk. */
+/** Rows that differ between two databases, counted with the drill's own simple SQL: a second opinion on exports and rows at risk. */
 import pg from "pg";
 import { canonicalTable } from "../databases/postgres/identifiers.ts";
 
@@ -28,7 +28,7 @@ const COLUMNS = `
     JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname`;
 
-/** Ledgers of migrations are the releases', not the users'. */
+/** Migration ledgers belong to releases, not to users. */
 const TABLES = `
   SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'supabase_migrations')

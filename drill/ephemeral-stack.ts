@@ -1,6 +1,6 @@
 /**
  * An ephemeral stack: a project folder of its own with its own state, passphrase, stack file, ports and database server, running the same
- * program. Drills, end-to-end tests and benchmarks work on one, so that nothing of the real stack is touched.
+ * program. Drills, end-to-end tests and benchmarks work on one, so the real stack is never changed.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
@@ -24,7 +24,7 @@ export interface EphemeralStack {
 }
 
 export interface EphemeralOptions {
-  /** Project that is imitated. */
+  /** Project that is copied. */
   project: string;
   /** Stack whose file is copied. */
   stack: string;
@@ -74,7 +74,7 @@ interface ProjectFile {
   plugins?: { providers?: { name: string; path: string }[] };
 }
 
-/** What is encrypted in the file that is copied is read with what it was encrypted with. */
+/** Encrypted values of the copied file are read with its own passphrase. */
 function passphraseOf(engine: Engine, project: string): NodeJS.ProcessEnv {
   const { PULUMI_CONFIG_PASSPHRASE: phrase, PULUMI_CONFIG_PASSPHRASE_FILE: phraseFile } = engineEnvironment(engine, project);
   return { PULUMI_CONFIG_PASSPHRASE: phrase, PULUMI_CONFIG_PASSPHRASE_FILE: phraseFile };

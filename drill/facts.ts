@@ -1,4 +1,4 @@
-/** What a drill finds out while it goes on. */
+/** The findings of a drill. */
 import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import type { Clock } from "./clock.ts";
@@ -6,7 +6,7 @@ import type { Finding } from "./judge-drill.ts";
 import type { DrillRequest } from "./request.ts";
 import type { Stage } from "./stage.ts";
 
-/** The drill cannot go on; `check` names what is wrong. */
+/** The drill cannot continue; `check` names the failed check. */
 export class DrillStoppedError extends Error {
   readonly check: string;
   constructor(check: string, message: string) {
@@ -16,7 +16,7 @@ export class DrillStoppedError extends Error {
   }
 }
 
-/** Everything a drill found out, for its report. */
+/** All findings of a drill, for its report. */
 export interface DrillFacts {
   runId: string;
   request: DrillRequest;

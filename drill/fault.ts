@@ -1,4 +1,4 @@
-/** The fault of a drill: switched on, seen by its probe, and seen to be gone. */
+/** The fault of a drill: it is switched on, its probe sees it, and later no longer sees it. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { editPins, type PinEdit } from "../config/edit.ts";
@@ -10,13 +10,13 @@ import { DrillStoppedError } from "./facts.ts";
 import { outsideOf } from "./outside.ts";
 import { withContext, type Stage } from "./stage.ts";
 
-/** How long a fault may take to show, and to be gone after the rollback. Milliseconds. */
+/** Time for a fault to show, and to disappear after the rollback. Milliseconds. */
 const FAULT_LIMIT_MS = 20_000;
 const GONE_LIMIT_MS = 15_000;
 
 /**
- * The probe must see nothing, then the fault, in this order: else it proves nothing.
- * @param provoke what has to go wrong first: a deployment that fails, a rollback that does not suffice.
+ * The probe must first see nothing and then the fault: otherwise it proves nothing.
+ * @param provoke a failure that comes first: a failing deployment, or an insufficient rollback.
  * @returns what it saw. @throws DrillStoppedError
  */
 export async function switchFaultOn(
@@ -26,8 +26,7 @@ export async function switchFaultOn(
 ): Promise<string> {
   const fault = stage.definition.drill.faults[name]!;
   const early = await withContext(stage, (context) => fault.probe(context));
-  if (early !== null)
-    throw new DrillStoppedError("fault-seen", `the probe of "${name}" says yes before the fault is switched on: ${early}`);
+  if (early !== null) throw new DrillStoppedError("fault-seen", `the probe of "${name}" sees the fault before it is switched on: ${early}`);
   await provoke();
   if (fault.configure !== undefined) await configure(stage, fault.configure);
   await withContext(stage, (context) => fault.switchOn(context));
@@ -37,7 +36,7 @@ export async function switchFaultOn(
   throw new DrillStoppedError("fault-seen", `the fault "${name}" was switched on and never seen within ${FAULT_LIMIT_MS / 1000} s${why}`);
 }
 
-/** As somebody does who changes a setting: a line in the stack file, and the update. */
+/** Like a person who changes a setting: a line in the stack file, and an update. */
 async function configure({ stack }: Stage, overrides: Record<string, Record<string, string>>): Promise<void> {
   const edits = Object.entries(overrides).flatMap(([service, config]) =>
     Object.entries(config).map(([key, value]): PinEdit => ({ path: ["services", service, "config", key], value })),
@@ -52,7 +51,7 @@ async function configure({ stack }: Stage, overrides: Record<string, Record<stri
   if (code !== 0)
     throw new DrillStoppedError(
       "fault-seen",
-      `the broken configuration could not be brought in: ${output.trim().split("\n").slice(-6).join("\n")}`,
+      `the update with the broken configuration failed: ${output.trim().split("\n").slice(-6).join("\n")}`,
     );
 }
 
@@ -60,18 +59,18 @@ export async function faultGone(stage: Stage, name: string): Promise<CheckResult
   const { seen, trouble } = await probeUntil(stage, name, (now) => now === null, GONE_LIMIT_MS);
   if (trouble !== null) return failed("fault-gone", `the probe of "${name}" failed: ${trouble}`);
   return seen === null
-    ? passed("fault-gone", `the probe of "${name}" sees nothing any more`)
+    ? passed("fault-gone", `the probe of "${name}" no longer sees the fault`)
     : failed("fault-gone", `the fault is still there: ${seen}`);
 }
 
-/** A deployment that failed half-way has left its fence standing: the drill lets itself in, and keeps everybody out again. */
+/** A deployment that failed half-way has left its fence closed: the drill lets itself in, and closes it again. */
 async function inside<T>(stage: Stage, fault: FaultDefinition, work: () => Promise<T>): Promise<T> {
   if (fault.beforeDeploy === undefined) return work();
   const outside = await outsideOf(stage);
   return outside.withDoors(Object.values(outside.live), work);
 }
 
-/** Asks the probe until it says what is wanted; the last word, and the last failure to look. */
+/** Repeats the probe until it gives the wanted answer; resolves with the last answer and the last error. */
 async function probeUntil(
   stage: Stage,
   name: string,

@@ -1,10 +1,10 @@
-/** Looks at the traffic gate from outside, all the time a rollback runs. */
+/** Samples the traffic gate from outside during a rollback. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface GateSample {
   /** Wall clock when the answer was there, milliseconds. */
   at: number;
-  /** Null: no answer, or one that makes no sense. */
+  /** Null: no valid answer. */
   mode: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** What is seen of a rolled-back system from outside: which release answers, what lies in the exports. */
+/** A rolled-back system seen from outside: which release answers, what the exports hold. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
@@ -50,7 +50,7 @@ export async function exportsOutside(
     files.map(async ({ path, sha256, rows }) => {
       const kind = path.endsWith(".csv") ? ("csv" as const) : ("jsonl" as const);
       const stem = basename(path).replace(/\.(jsonl|csv)$/, "");
-      // A rollback that was finished by another run has its files from the one that began it.
+      // A rollback that another run finished has its files from the run that started it.
       const begun = [runId, basename(dirname(dirname(path)))].find((id) => stem.startsWith(`${id}.`));
       const table = begun === undefined ? null : decodeURIComponent(stem.slice(begun.length + 1));
       return { path, table, kind, recorded: { sha256, rows }, found: await contentsOf(path, kind).catch(() => null) };

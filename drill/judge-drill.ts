@@ -1,4 +1,4 @@
-/** After the rollback: the witness's judgement and the drill's own look into databases, exports and gate. */
+/** After the rollback: the witness's judgement and the drill's own inspection of databases, exports and gate. */
 import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import { contentCheck, exportsCheck, gateCheck, putBackCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
@@ -21,9 +21,9 @@ export interface Evidence {
   witness: WitnessRun;
   /** Wall clock when the rollback was called, and when its command had ended. Milliseconds. */
   period: { from: number; to: number };
-  /** The preview says that users get 503 meanwhile. */
+  /** The preview says that users get 503 during the rollback. */
   keptOut: boolean;
-  /** The scope brings data back. */
+  /** The scope restores data. */
   restores: boolean;
 }
 
@@ -125,7 +125,10 @@ async function restoreChecks(
   ];
 }
 
-/** What may have grown in the restored data: records that outlive a restore, the system's own audit entry of it. Every row of before is as it was. */
+/**
+ * Tables that may have grown in the restored data: records that outlive a restore, the system's own audit entry. Former rows must be
+ * unchanged.
+ */
 async function onlyAdded({ definition }: Stage, outside: Outside, database: string, base: string | undefined): Promise<string[]> {
   const { auditEntry } = definition;
   const growing = [...(definition.databases[database]?.appendOnly ?? []), ...(auditEntry?.database === database ? [auditEntry.table] : [])];
@@ -134,7 +137,7 @@ async function onlyAdded({ definition }: Stage, outside: Outside, database: stri
   return growing.filter((table) => counts[table]?.updated === 0 && counts[table].deleted === 0);
 }
 
-/** What the rollback says it set aside; looked for under that name where the catalogue does not know it. */
+/** The quarantine that the rollback reports; searched by that name if the catalogue does not have it. */
 function saidQuarantine(said: string | null, found: readonly Quarantine[]): Pick<Quarantine, "name" | "place"> | null {
   if (said === null) return found[0] ?? null;
   return found.find(({ name }) => name === said) ?? { name: said, place: said };

@@ -1,4 +1,4 @@
-/** From what a drill found out to its report, and to what `backout drill --json` prints. */
+/** From the findings of a drill to its report, and to the output of `backout drill --json`. */
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname, platform, release as kernel, userInfo } from "node:os";
 import { basename, join } from "node:path";
@@ -23,7 +23,7 @@ export function keepExports(folder: string, exported: RolloutOutcome["exported"]
   });
 }
 
-/** What the witness found, in full, beside the report. */
+/** The witness's full findings, beside the report. */
 export function keepJudgement(folder: string, judgement: Judgement): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "witness.json"), `${JSON.stringify(judgement, null, 2)}\n`);
@@ -49,7 +49,7 @@ export function reportOf(facts: DrillFacts, engine: Engine): DrillReport {
     checks: facts.checks,
     startedAt,
     faultSeen: facts.faultSeen,
-    problem: facts.finding === null && !wrong ? "the drill ended before it was judged" : null,
+    problem: facts.finding === null && !wrong ? "the drill ended before its verdict" : null,
     previous: previous.phases,
     unavailableBetween: windowOf(facts),
     environment: {
@@ -95,7 +95,7 @@ function windowOf({ finding, clock }: DrillFacts): DrillReportInput["unavailable
   return { fromSeconds: clock.at(Date.parse(lastAckBefore)), toSeconds: clock.at(Date.parse(firstAckAfter)) };
 }
 
-/** Exactly what is promised of `--json`; the report file holds more. */
+/** Exactly the documented output of `--json`; the report file holds more. */
 export function printed({ runId, system, target, scope, fault, verdict, seconds, phases, rollback, checks, report }: DrillReport) {
   return {
     runId,

@@ -1,4 +1,4 @@
-/** The drill's own look into SQLite files: its own sessions and its own simple SQL, sharing nothing with the toolkit's. */
+/** The drill's own inspection of SQLite files: its own sessions and simple SQL, independent of the toolkit. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -15,7 +15,7 @@ export function filesOutside({ site, definition }: Stage): Outside {
   const state = join(site.home, "state", "state.db");
   const rowsIn = <Row>(path: string, sql: string, ...values: (string | number)[]): Row[] =>
     looking(path, (db) => db.prepare(sql).all(...values) as Row[]);
-  // The record names what lies in the stack's home from there: a home may be moved.
+  // The state names files relative to the stack's home, because a home may be moved.
   const placeOf = (path: string): string => resolve(site.home, path);
   return {
     live: Object.fromEntries(Object.keys(definition.databases).map((database) => [database, liveFile(site, database)])),
@@ -48,7 +48,7 @@ export function filesOutside({ site, definition }: Stage): Outside {
       const [counted] = rowsIn<{ rows: number }>(quarantine.place, sql, prefix);
       return Promise.resolve({ name: quarantine.name, exists: true, witnessRows: counted?.rows ?? 0 });
     },
-    // A file has no doors.
+    // A file has no connections to refuse.
     withDoors: async (_places, work) => work(),
     addressOf: (place) => ({ file: place, database: place }),
   };
@@ -125,7 +125,7 @@ function md5(cells: readonly Cell[]): string {
   return createHash("md5").update(JSON.stringify(told)).digest("hex");
 }
 
-/** Ledgers of migrations are the releases', not the users'. */
+/** Migration ledgers belong to releases, not to users. */
 const LEDGERS = ["_prisma_migrations", "_backout_migrations"];
 
 async function differencesOf(base: string, current: string): Promise<Record<string, Counts>> {

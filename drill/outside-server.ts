@@ -1,4 +1,4 @@
-/** The drill's own look into the databases of a server. */
+/** The drill's own inspection of the databases on a server. */
 import pg from "pg";
 import { stateDatabase, endpointOf, liveName } from "../config/site.ts";
 import type { QuarantineFacts } from "./checks.ts";
@@ -40,7 +40,7 @@ async function databaseExists(address: Address, database: string): Promise<boole
   );
 }
 
-/** Lets the drill and its witness into databases nobody may enter, and keeps them out again afterwards. */
+/** Lets the drill and its witness connect to closed databases, and closes them again afterwards. */
 async function withDoors<T>(address: Address, databases: readonly string[], work: () => Promise<T>): Promise<T> {
   const set = (names: readonly string[], allowed: boolean): Promise<void> =>
     inDatabase(address, "postgres", async (client) => {
@@ -83,7 +83,7 @@ async function quarantineFacts(
   return { name, exists: true, witnessRows };
 }
 
-/** When what happened in a rollout, from the journal beside the data. */
+/** Times of a rollout's steps, from the journal beside the data. */
 async function journalTimes(address: Address, state: string, epoch: number): Promise<JournalTimes> {
   const { rows } = await inDatabase(address, state, (client) =>
     client.query<{ phase: string; step: string; status: string; at: Date }>(
@@ -94,7 +94,7 @@ async function journalTimes(address: Address, state: string, epoch: number): Pro
   return timesOf(rows.map(({ phase, step, status, at }) => ({ phase, step, status, atMs: at.getTime() })));
 }
 
-/** The pristine database a restore went back to; null where the snapshot is no database. */
+/** The pristine database of a restore; null: the snapshot is no database. */
 async function pristineOf(address: Address, state: string, database: string, pin: string): Promise<string | null> {
   const [name, generation] = pin.split("@");
   const { rows } = await inDatabase(address, state, (client) =>

@@ -1,4 +1,4 @@
-/** What can be seen of a stack from outside. */
+/** A stack, seen from outside. */
 import type { RolloutTimes, QuarantineFacts } from "./checks.ts";
 import type { Contents } from "./contents.ts";
 import type { Counts } from "./differences.ts";
@@ -9,9 +9,9 @@ export interface JournalTimes extends RolloutTimes {
   phases: Record<string, { from: number; to: number }>;
 }
 
-/** What a rollout set aside. */
+/** A quarantine of a rollout. */
 export interface Quarantine {
-  /** As the catalogue calls it. */
+  /** Its name in the catalogue. */
   name: string;
   database: string;
   /** Name on the server, or path. */
@@ -27,7 +27,7 @@ export interface Outside {
   differences(base: string, current: string): Promise<Record<string, Counts>>;
   exists(place: string): Promise<boolean>;
   quarantines(epoch: number): Promise<Quarantine[]>;
-  /** What a restore went back to; null where the snapshot cannot be looked into. */
+  /** The pristine copy of a restore; null: it cannot be opened. */
   pristine(database: string, pin: string): Promise<string | null>;
   journalTimes(epoch: number): Promise<JournalTimes>;
   /** The witness's rows in a quarantine. */
@@ -36,12 +36,12 @@ export interface Outside {
     script: { table: string; key: string },
     prefix: string,
   ): Promise<QuarantineFacts>;
-  /** Lets the drill and its witness into what nobody may enter, and keeps them out again afterwards. */
+  /** Lets the drill and its witness open closed data, and closes it again afterwards. */
   withDoors<T>(places: readonly string[], work: () => Promise<T>): Promise<T>;
   addressOf(place: string): DatabaseAddress;
 }
 
-/** When what happened, from the rows of a journal. */
+/** Times of steps, from the rows of a journal. */
 export function timesOf(rows: readonly { phase: string; step: string; status: string; atMs: number }[]): JournalTimes {
   const phases: JournalTimes["phases"] = {};
   for (const { phase, atMs } of rows) phases[phase] = { from: phases[phase]?.from ?? atMs, to: atMs };

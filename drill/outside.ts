@@ -1,4 +1,4 @@
-/** The drill's own look at the data of a stack, by sessions and SQL of its own: on a server, or in files. */
+/** The drill's own inspection of a stack's data, with its own sessions and SQL: on a server, or in files. */
 import type { Stage } from "./stage.ts";
 import type { Outside } from "./outside-view.ts";
 

@@ -6,17 +6,17 @@
 import { createServer, type Server } from "node:net";
 import { isPortFree } from "../processes/ports.ts";
 
-/** Below the range from which the kernel takes ports for outgoing connections: nobody gets one of these by chance. */
+/** Below the range that the kernel uses for outgoing connections, so none of these is taken by chance. */
 const FIRST = 18_000;
 const BLOCKS = 437;
 const BLOCK_SIZE = 32;
 
-/** Of the blocks this process holds: ports nobody was given yet. */
+/** Unused ports of the blocks that this process holds. */
 const left: number[] = [];
 
 /**
- * Ports nobody listens on, all different, and given to nobody else as long as this process lives.
- * @throws Error where no block is free.
+ * Free ports, all different, reserved as long as this process lives.
+ * @throws Error if no block is free.
  */
 export async function takeFreePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
@@ -44,7 +44,7 @@ export async function holdBlock(start: number): Promise<number[]> {
   }
   const last = FIRST + BLOCKS * BLOCK_SIZE - 1;
   throw new Error(
-    `no ${BLOCK_SIZE} ports in a row are free between ${FIRST} and ${last}; end what listens there (ss -ltnp), or remove kept drills`,
+    `no ${BLOCK_SIZE} ports in a row are free between ${FIRST} and ${last}; end the processes that listen there (ss -ltnp), or remove kept drills`,
   );
 }
 
@@ -53,7 +53,7 @@ async function areFree(ports: readonly number[]): Promise<boolean> {
   return true;
 }
 
-/** Listens on the port without keeping this process alive; null where somebody else does. */
+/** Listens on the port without keeping this process alive; null: the port is taken. */
 function holdPort(port: number): Promise<Server | null> {
   return new Promise((resolve, reject) => {
     const hold = createServer((socket) => socket.destroy());

@@ -1,4 +1,4 @@
-/** What has to go wrong before a fault shows, and what stands in a rollback's way. */
+/** Failures that come before a fault shows, and obstacles for a rollback. */
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
@@ -9,7 +9,7 @@ import { DrillStoppedError, type DrillFacts } from "./facts.ts";
 import { withContext, type Stage } from "./stage.ts";
 import { runVerb } from "./verbs.ts";
 
-/** A deployment that fails half-way, or a rollback that does not suffice: both are expected to end without success, with users kept out. */
+/** A deployment that fails half-way, or an insufficient rollback: both must fail, with users kept out. */
 export async function provoke(facts: DrillFacts, stage: Stage): Promise<void> {
   const { drill } = stage.definition;
   const fault = drill.faults[facts.request.fault]!;
@@ -28,11 +28,11 @@ async function expectFailure(stage: Stage, verb: "deploy" | "rollback", paramete
   if (code === 0 || json === null || !("phases" in json))
     throw new DrillStoppedError(
       "fault-seen",
-      `\`backout ${verb}\` was expected to fail on the way, and ${code === 0 ? "succeeded" : "was refused"}`,
+      `\`backout ${verb}\` was expected to fail after it started, and ${code === 0 ? "succeeded" : "was refused"}`,
     );
 }
 
-/** Whoever comes later has to see it without knowing what happened. */
+/** Status must show it. */
 async function toldByStatus(stage: Stage): Promise<ReturnType<typeof passed>> {
   const { json, failure } = await runVerb<Status>(stage.stack, "status", []);
   const told = json?.schemaAhead ?? [];
@@ -41,7 +41,7 @@ async function toldByStatus(stage: Stage): Promise<ReturnType<typeof passed>> {
   return passed("told-by-status", told.join("; "));
 }
 
-/** Something in the rollback's way, until it is ended. */
+/** An obstacle for the rollback, until it is ended. */
 export interface Hindrance {
   there: boolean;
   end(): Promise<void>;
@@ -49,7 +49,7 @@ export interface Hindrance {
 
 export const NO_HINDRANCE: Hindrance = { there: false, end: async () => Promise.resolve() };
 
-/** Takes the service's port as soon as it is free, so that its other release cannot be started there. */
+/** Takes the service's port as soon as it is free, so its other release cannot start there. */
 export async function hinder({ site }: Stage, wanted: FaultDefinition["hinder"]): Promise<Hindrance> {
   if (wanted === undefined) return NO_HINDRANCE;
   const port = site.ports[`${wanted.portOf}-upstream`];

@@ -1,4 +1,4 @@
-/** What is remembered of a drill while it runs, so that the next start finds what a killed one left: `<project>/.backout/drills/<runId>/drill.json`. */
+/** The record of a running drill, by which the next one finds what a killed drill left: `<project>/.backout/drills/<runId>/drill.json`. */
 import { mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -11,19 +11,19 @@ const recordSchema = z.object({
   /** Name of the ephemeral stack. */
   stack: z.string(),
   pid: z.number(),
-  /** Start of the runner's process: its pid alone may mean somebody else by now. */
+  /** Start time of the runner's process, because its pid may have been reused. */
   startTime: z.string(),
   startedAt: z.string(),
   /** The phase it is in. */
   phase: z.string(),
-  /** Left standing on purpose (`--keep`): removed when asked for, and not before. */
+  /** Kept on purpose (`--keep`): removed only on request. */
   kept: z.boolean(),
 });
 export type DrillRecord = z.infer<typeof recordSchema>;
 
 export interface KnownDrill {
   folder: string;
-  /** Null where the record cannot be read. */
+  /** Null: the record cannot be read. */
   record: DrillRecord | null;
   running: boolean;
 }
@@ -32,7 +32,7 @@ export function drillsFolder(project: string): string {
   return join(project, ".backout", "drills");
 }
 
-/** Makes the folder of a drill. It appears with its record in it: one without a record is damaged, never new. */
+/** Creates the folder of a drill together with its record: a folder without a record is damaged, never new. */
 export function beginRecord(project: string, { runId, system, stack }: Pick<DrillRecord, "runId" | "system" | "stack">): string {
   const folder = join(drillsFolder(project), runId);
   const making = join(drillsFolder(project), `.${runId}`);
@@ -60,7 +60,7 @@ export function knownDrills(project: string): KnownDrill[] {
   return names.flatMap((name) => {
     const folder = join(drillsFolder(project), name);
     const record = readRecord(folder);
-    // One that is just being made has no record yet.
+    // A folder that is being created has no record yet.
     if (record === null && name.startsWith(".")) return [];
     return [{ folder, record, running: record !== null && isAlive({ pid: record.pid, startTime: record.startTime }) }];
   });

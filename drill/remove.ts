@@ -1,4 +1,7 @@
-/** Removes everything a drill made: whoever works on it, its services, gate, server, stand-ins, witness and folder. Looks at what is there, not at what should be. */
+/**
+ * Removes everything that a drill made: processes that work on it, services, gate, server, stand-ins, witness and folder. Finds what
+ * exists, not what should exist.
+ */
 import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,7 +31,7 @@ export function foldersOf(folder: string): DrillFolders {
   return { home, server: join(home, "postgres"), processes: [processFolder({ home }), gateFolder({ home }), ownProcesses(folder)] };
 }
 
-/** What lives or lies of a drill, in words; empty when nothing does. */
+/** What exists of a drill, in words; empty: nothing. */
 export function remains(folder: string): string[] {
   const { home, server, processes } = foldersOf(folder);
   const found = workers(home).map(({ pid }) => `process ${pid}`);
@@ -43,8 +46,8 @@ export function remains(folder: string): string[] {
 }
 
 /**
- * Ends and removes all of a drill, whatever state it is in. The processes that start others come first, so that nothing comes back.
- * @returns what there was to remove, in words.
+ * Ends and removes all of a drill, in any state. Processes that start others are ended first, so nothing is restarted.
+ * @returns what was removed, in words.
  */
 export async function removeDrill(folder: string): Promise<string[]> {
   const found = remains(folder);
@@ -84,9 +87,9 @@ async function removeAll(drills: KnownDrill[], say: (line: string) => void): Pro
   return removed;
 }
 
-/** Commands, engines, providers and background work on the stack: all of them know its home. */
+/** Commands, engines, providers and background work on the stack, found by its home in their environment. */
 function workers(home: string): ProcessIdentity[] {
-  // Somebody who looks into a kept drill may have set it for his shell, too.
+  // A user's shell may have it set as well, to inspect a kept drill.
   const ours = new Set<number>();
   for (let pid = process.pid; pid > 1 && !ours.has(pid); pid = lookUp(pid)?.parent ?? 0) ours.add(pid);
   return findByEnvironment("BACKOUT_HOME", home)

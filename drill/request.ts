@@ -1,4 +1,4 @@
-/** What is to be drilled, settled before anything is started. */
+/** The request of a drill, resolved before anything starts. */
 import { suggestion, UsageError } from "../config/errors.ts";
 import type { OpenStack } from "../scripts/pulumi/stack.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
@@ -7,7 +7,7 @@ export interface DrillWish {
   fault?: string;
   scope?: string;
   service?: string;
-  /** What becomes of rows written since. */
+  /** What happens to rows written since. */
   newWrites?: string;
   rows?: string;
   keep?: boolean;
@@ -18,11 +18,11 @@ export interface DrillRequest {
   source: OpenStack;
   fault: string;
   scope: string;
-  /** Service the scope is for; null where it is not for one. */
+  /** Service of a scope of one service; null: another scope. */
   service: string | null;
-  /** Arguments of the rollback that say what becomes of rows written since. */
+  /** The rollback's arguments for rows written since. */
   newWrites: string[];
-  /** Rows of data the older release is given. */
+  /** Rows of data written under the older release. */
   rows: number;
   keep: boolean;
   /** Folder of the reports. */
@@ -31,7 +31,7 @@ export interface DrillRequest {
 
 const DEFAULT_ROWS = 10_000;
 
-/** @throws UsageError naming what there is. */
+/** @throws UsageError naming the known values. */
 export function requestOf(source: OpenStack, wish: DrillWish, reports: string): DrillRequest {
   const { scopes, name } = source.definition;
   const { drill } = source.definition as Partial<SystemDefinition>;

@@ -1,4 +1,4 @@
-/** One drill from its record to its end: it ends with what was found whatever happens, and leaves nothing. */
+/** One drill from its record to its end: it always ends with its findings, and leaves nothing. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Engine } from "../scripts/pulumi/environment.ts";
@@ -17,7 +17,7 @@ export function newDrillId(): string {
   return `drill-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(2).toString("hex")}`;
 }
 
-/** @param folderKnown told the folder as soon as there is one, so that whoever is interrupted can remove it. */
+/** @param folderKnown called with the folder as soon as it exists, so that an interruption can remove it. */
 export async function runDrill(
   request: DrillRequest,
   engine: Engine,
@@ -68,7 +68,7 @@ export async function runDrill(
   return facts;
 }
 
-/** Destroys everything the way a person would, and looks whether it is gone; what is not is removed by force. */
+/** Destroys everything like a person would, checks that nothing is left, and removes the rest by force. */
 async function leave(facts: DrillFacts, folder: string, say: (line: string) => void): Promise<void> {
   const { checks, clock, request, stage } = facts;
   if (request.keep) {
@@ -91,7 +91,7 @@ async function leave(facts: DrillFacts, folder: string, say: (line: string) => v
     .catch((error: Error) => void checks.push(failed("nothing-left", error.message)));
 }
 
-/** Null where all went well. */
+/** Null: all went well. */
 async function destroy({ stack }: Stage): Promise<string | null> {
   const { code, output } = await runPulumi({
     project: stack.folder,
@@ -102,7 +102,7 @@ async function destroy({ stack }: Stage): Promise<string | null> {
   return code === 0 ? null : output.split("\n").slice(-8).join("\n");
 }
 
-/** The stand-ins are the drill's own and not the stack's to remove. */
+/** The stand-ins belong to the drill, not to the stack. */
 function remainsWithoutOwn(folder: string): string[] {
   return remains(folder).filter((what) => !what.startsWith("stand-in-"));
 }

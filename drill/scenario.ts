@@ -1,6 +1,6 @@
 /**
- * The drill as a story: the older release with data, the newer one, a client that writes all the time, a fault that shows, back, and everything
- * looked at from outside.
+ * The scenario of a drill: the older release with data, the newer one, a client that writes continuously, a fault, the rollback, and an
+ * inspection from outside.
  */
 import { definedSecret } from "../config/secrets.ts";
 import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
@@ -24,15 +24,15 @@ import { hinder, NO_HINDRANCE, provoke, type Hindrance } from "./provoke.ts";
 import { runVerb } from "./verbs.ts";
 import { readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "./witness-process.ts";
 
-/** How long users may take to be served. Milliseconds. */
+/** Time until users must be served again. Milliseconds. */
 const BACK_LIMIT_MS = 20_000;
 /** Acknowledged writes before the fault is switched on, and after it shows. */
 const WRITES_BEFORE = 20;
 const WRITES_AFTER = 20;
-/** How much faster the watch's clock goes: a minute between two polls becomes 17 ms. */
+/** Speed of the watch's clock: a minute between two polls becomes 17 ms. */
 const WATCH_SPEED = 3600;
 
-/** @param folder the drill's. @param name of its stack. @throws whatever ends it; what is known by then is in `facts`. */
+/** @param folder the drill's. @param name of its stack. @throws the error that ends it; the findings so far are in `facts`. */
 export async function runScenario(facts: DrillFacts, folder: string, name: string, engine: Engine): Promise<void> {
   const { clock, request, checks } = facts;
   const stage = await clock.phase("prepare", () => setStage(request, folder, name, engine));
@@ -63,7 +63,7 @@ export async function runScenario(facts: DrillFacts, folder: string, name: strin
       await clock.phase("watch", () => rehearseWatch(facts, stage));
     }
     await stopWitness(witness);
-    // A rollback that failed must not have lost anything either.
+    // A failed rollback must not lose anything either.
     facts.finding = await clock.phase("judge", () => judgeDrill({ stage, outcome, before, samples, witness, period, keptOut, restores }));
     checks.push(...facts.finding.checks);
   } finally {
@@ -72,7 +72,7 @@ export async function runScenario(facts: DrillFacts, folder: string, name: strin
   }
 }
 
-/** The drill is the trial rollback that a deployment may ask for. */
+/** The drill itself is the trial rollback that a deployment may require. */
 async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
   const asksForTrial = stage.definition.deployment?.before.includes("trial-rollback") === true;
   const skip = asksForTrial ? ["--skip", "trial-rollback"] : [];
@@ -81,7 +81,7 @@ async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
   return json;
 }
 
-/** Resolves with what the drill remembers of the content, to compare with after the rollback. */
+/** Resolves with the content, to compare with after the rollback. */
 async function seed(stage: Stage, rows: number): Promise<Record<string, Contents>> {
   const outside = await outsideOf(stage);
   const data = openData(stage.site);
@@ -97,7 +97,7 @@ function serviceOf({ request }: DrillFacts): string[] {
 
 function standbyCheck(standby: boolean): CheckResult {
   return standby
-    ? passed("standby", "the snapshot taken by the deployment has its copy ready")
+    ? passed("standby", "the deployment's snapshot has its standby copy")
     : failed("standby", "after the deployment no snapshot has its standby copy");
 }
 
@@ -110,11 +110,11 @@ async function breakIt(facts: DrillFacts, stage: Stage, witness: WitnessRun): Pr
     throw new DrillStoppedError("witness", "the witness could not write before anything was broken");
   facts.faultSeen = await switchFaultOn(stage, facts.request.fault, () => provoke(facts, stage));
   facts.checks.push(passed("fault-seen", facts.faultSeen));
-  // A system with such a fault may not acknowledge any more: then what was written before is at risk.
+  // A system with such a fault may acknowledge nothing more: then earlier writes are at risk.
   await untilSeen(witness, writes(readJournal(witness).acknowledgedAt.length + WRITES_AFTER), 3000);
 }
 
-/** What a person would find by looking: the arguments of the repair, where the scope makes one. */
+/** The arguments of the scope's repair, as a person would find them. */
 async function repairArguments({ request }: DrillFacts, stage: Stage): Promise<string[]> {
   const fault = stage.definition.drill.faults[request.fault];
   if (fault?.repairWith === undefined || typeof stage.definition.scopes[request.scope]?.pins.data !== "object") return [];
@@ -132,20 +132,17 @@ async function previewOf(facts: DrillFacts, stage: Stage, given: string[]): Prom
     ...serviceOf(facts),
     ...given,
   ]);
-  if (json?.preview == null || failure !== null) throw new DrillStoppedError("preview", failure ?? "the preview tells nothing");
+  if (json?.preview == null || failure !== null) throw new DrillStoppedError("preview", failure ?? "the preview gave no answer");
   const told = Object.values(json.preview.databases).flatMap(({ atRisk }) => Object.entries(atRisk?.rows ?? {}));
   const rows = told.reduce((sum, [, { inserted, updated, deleted }]) => sum + inserted + updated + deleted, 0);
   if (definition.scopes[facts.request.scope]?.pins.data === "snapshot") {
-    if (rows === 0)
-      throw new DrillStoppedError("preview", "the preview tells of no rows at risk, although a client has written all the time");
-    facts.checks.push(
-      passed("preview", `told ${rows} rows at risk in ${told.length} tables, and about ${json.preview.estimate.seconds} s`),
-    );
-  } else facts.checks.push(passed("preview", `the data stays; told about ${json.preview.estimate.seconds} s`));
+    if (rows === 0) throw new DrillStoppedError("preview", "the preview shows no rows at risk, although a client has written continuously");
+    facts.checks.push(passed("preview", `${rows} rows at risk in ${told.length} tables, estimate ${json.preview.estimate.seconds} s`));
+  } else facts.checks.push(passed("preview", `the data stays; estimate ${json.preview.estimate.seconds} s`));
   return json.preview;
 }
 
-/** The rollback by its command, with a look at the gate all the while. */
+/** The rollback by its command, while the gate is sampled. */
 async function goBack(
   facts: DrillFacts,
   stage: Stage,
@@ -170,7 +167,7 @@ async function goBack(
   ];
   const roll = async (words: string[]): Promise<RolloutOutcome> => {
     const { json, failure } = await runVerb<RolloutOutcome>(stack, "rollback", words);
-    if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback says nothing");
+    if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback gave no answer");
     return { ...json, ok: json.ok && failure === null, failure: json.failure ?? failure };
   };
   const alternative = definition.drill.faults[request.fault]?.alternative;
@@ -179,7 +176,7 @@ async function goBack(
     if (alternative === undefined || request.scope !== definition.drill.faults[request.fault]?.scope) return first;
     checks.push(
       first.ok
-        ? failed("rollback-fails-first", "the rollback that was hindered succeeded, so that no alternative was tried")
+        ? failed("rollback-fails-first", "the rollback succeeded despite the obstacle, so no alternative was tried")
         : passed("rollback-fails-first", (first.failure ?? "").split("\n")[0] ?? ""),
     );
     return roll(["--alternative", alternative, "--yes", "--incident", runId.toUpperCase(), "--reason", "drill"]);
@@ -195,13 +192,13 @@ async function goBack(
   checks.push(
     ok
       ? passed("rollback", `${outcome.from ?? "nothing"} → ${to} in ${seconds.toFixed(1)} s`)
-      : failed("rollback", failure ?? "it failed and does not say why"),
+      : failed("rollback", failure ?? "it failed without a reason"),
   );
   rehearseMessages(facts, stage, outcome);
   return { outcome, samples, period };
 }
 
-/** Who would have been told what. A system without messages has nothing to rehearse. */
+/** Which messages would have been sent to whom. A system without messages has nothing to rehearse. */
 function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }: Stage, outcome: RolloutOutcome): void {
   const notifications = definition.policy?.notifications ?? [];
   if (notifications.length === 0) return;
@@ -212,7 +209,7 @@ function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }
   checks.push(communicationCheck(messagesOf(notifications, request.scope, values)));
 }
 
-/** The rollback's own phases, where they lay in time by the journal. */
+/** The rollback's own phases, with their times from the journal. */
 async function addPhases({ clock }: DrillFacts, stage: Stage, outcome: RolloutOutcome): Promise<void> {
   if (outcome.epoch === null) return;
   const { phases } = await (await outsideOf(stage)).journalTimes(outcome.epoch);
@@ -228,7 +225,7 @@ async function addPhases({ clock }: DrillFacts, stage: Stage, outcome: RolloutOu
   }
 }
 
-/** Users are served again, as far as the scope lets them in. */
+/** Checks that users are served again, as far as the scope lets them in. */
 async function untilBack({ checks, request }: DrillFacts, stage: Stage, witness: WitnessRun, since: number): Promise<void> {
   const mode = stage.definition.scopes[request.scope]?.pins.maintenance?.mode ?? "off";
   const what = mode === "off" ? "writes" : "reads";
@@ -245,24 +242,24 @@ async function untilBack({ checks, request }: DrillFacts, stage: Stage, witness:
   );
 }
 
-/** The watch that comes next, its clock faster than the wall's. */
+/** The next watch, with a fast clock. */
 async function rehearseWatch({ checks }: DrillFacts, stage: Stage): Promise<void> {
   const { json, failure } = await runVerb<WatchOutcome>(stage.stack, "watch", [], { BACKOUT_CLOCK_SPEED: String(WATCH_SPEED) });
-  if (json?.passed === undefined) return void checks.push(failed("watch", failure ?? "the watch says nothing"));
+  if (json?.passed === undefined) return void checks.push(failed("watch", failure ?? "the watch gave no answer"));
   const { watch, passed: well, polls, of, reasons, gaps } = json;
-  if (watch === null) return void checks.push(skipped("watch", "nothing is watched after this scope"));
-  const told = `${watch}: ${polls} of ${of} polls, its clock ${WATCH_SPEED} times as fast${gaps.length === 0 ? "" : `, ${gaps.length} gaps`}`;
+  if (watch === null) return void checks.push(skipped("watch", "this scope has no watch"));
+  const told = `${watch}: ${polls} of ${of} polls, clock ${WATCH_SPEED} times as fast${gaps.length === 0 ? "" : `, ${gaps.length} gaps`}`;
   checks.push(well ? passed("watch", told) : failed("watch", `${told}: ${reasons.join("; ")}`));
 }
 
-/** Verification once more, by the command and by the drill's own eyes. */
+/** A second verification, by the command and by the drill itself. */
 async function lookAgain({ checks, request }: DrillFacts, stage: Stage): Promise<void> {
   const [{ json, failure }, outside] = await Promise.all([
     runVerb<{ passed: boolean; checks: CheckResult[] }>(stage.stack, "verify", []),
     releasesOutside(stage),
   ]);
   checks.push(...(json?.checks ?? []));
-  // Which checks failed stands among them already.
+  // The failed checks are listed already.
   if (json?.passed !== true) checks.push(failed("verify", failure ?? "verification from outside has failed"));
   checks.push(releasesCheck(outside));
   checks.push(await faultGone(stage, request.fault));

@@ -1,4 +1,4 @@
-/** The ephemeral stack of one drill, and the drill's own ways into it. */
+/** The ephemeral stack of one drill, and the drill's access to it. */
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { targetOf } from "../workloads/index.ts";
@@ -22,10 +22,10 @@ export interface Stage {
   definition: SystemDefinition;
 }
 
-/** Configuration without which a sample release has no defects to switch on. */
+/** Configuration that enables the defects of a sample release. */
 const FAULTS = { FAULTS_ENABLED: "1" };
 
-/** Makes the stack and starts the stand-ins. Nothing of the real stack's moment is taken over: only what it is made of. */
+/** Creates the stack and starts the stand-ins. Copies the real stack's declaration, not its current state. */
 export async function setStage({ source, scope }: DrillRequest, folder: string, name: string, engine: Engine): Promise<Stage> {
   const { definition, project } = source;
   const standIns = await planStandIns(definition);
@@ -59,18 +59,18 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
   return [
     { path: ["release"], value: source.definition.drill.to },
     ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),
-    // A copy that the scope does not go back to is not made, where no deployment asks for it.
+    // No standby copy is made if neither the scope nor a deployment needs it.
     { path: ["standby"], value: data === "current" && !asksForBackup ? "never" : undefined },
     ...(source.config.target === "process" ? [] : [{ path: ["target"], value: "process" } satisfies PinEdit]),
     ...(source.config.server === undefined || source.config.server.embedded
       ? []
       : [{ path: ["server"], value: { embedded: true, port } } satisfies PinEdit]),
-    // A module of the user's own is named relative to the program, which stays where it is.
+    // A user's module is named relative to the program, which does not move.
     ...(source.site.module === null ? [] : [{ path: ["definition"], value: source.site.module } satisfies PinEdit]),
   ];
 }
 
-/** The stand-ins' addresses for every release, and the defects for the one that is left. */
+/** The stand-ins' addresses for every release, and the defects for the newer one. */
 function configEdits({ definition, config }: OpenStack, standIns: readonly StandIn[]): PinEdit[] {
   const urls = Object.fromEntries(standIns.flatMap(({ urlKey, url }) => (urlKey === null ? [] : [[urlKey, url]])));
   const { from, to } = definition.drill;
@@ -99,7 +99,7 @@ export function urlOf({ site }: Stage, service: string): string {
   return `http://127.0.0.1:${site.ports[service]}`;
 }
 
-/** Runs `work` with what faults and probes may use; its sessions end with it, since a cut-over would cut them off. */
+/** Runs `work` with the access that faults and probes need; its sessions end with it, because a cut-over would end them. */
 export async function withContext<T>(stage: Stage, work: (context: DrillContext) => Promise<T>): Promise<T> {
   const { site, definition, folder } = stage;
   const { pins } = await pinsNow(stage);

@@ -16,7 +16,7 @@ export interface StandIn {
   urlKey: string | null;
 }
 
-/** Ports before anything runs: the URLs belong into the stack file. */
+/** Ports, chosen before anything runs: the stack file needs the URLs. */
 export async function planStandIns(definition: SystemDefinition): Promise<StandIn[]> {
   const entries = Object.entries(definition.drill.standIns);
   const ports = await takeFreePorts(entries.length);

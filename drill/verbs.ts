@@ -5,9 +5,9 @@ import type { EphemeralStack } from "./ephemeral-stack.ts";
 
 export interface VerbOutcome<T> {
   code: number;
-  /** Its one JSON document; null where there was none. */
+  /** Its JSON document; null: none. */
   json: T | null;
-  /** What went wrong, in its own words; null where nothing did. */
+  /** Its error message; null: none. */
   failure: string | null;
 }
 
@@ -64,7 +64,7 @@ function failureOf(verb: string, code: number, json: unknown, stderr: string): s
   return `\`backout ${verb}\` ended with ${code}: ${reason}`;
 }
 
-/** Whether there is such a verb. */
+/** Whether the verb exists. */
 export async function hasVerb(verb: string): Promise<boolean> {
   const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const program = fileURLToPath(new URL(`../scripts/backout.${suffix}`, import.meta.url));

@@ -12,7 +12,7 @@ import type { Judgement, JudgeQuestion } from "./witness/judge.ts";
 export interface WitnessRun {
   /** Folder of the drill or torture, whose removal ends it. */
   drill: string;
-  /** Where it keeps what it writes down. */
+  /** Folder of its files. */
   folder: string;
   journalFile: string;
 }
@@ -110,7 +110,7 @@ export async function untilSeen(run: WitnessRun, enough: (seen: Seen) => boolean
   }
 }
 
-/** Asks for the judgement. @throws where the witness cannot judge. */
+/** Requests the judgement. @throws if the witness cannot judge. */
 export async function judgementOf(run: WitnessRun, question: Omit<JudgeQuestion, "journalFile">): Promise<Judgement> {
   const file = join(run.folder, "witness", "question.json");
   writeFileSync(file, JSON.stringify({ journalFile: run.journalFile, ...question }), { mode: 0o600 });
@@ -121,7 +121,7 @@ export async function judgementOf(run: WitnessRun, question: Omit<JudgeQuestion,
   try {
     return JSON.parse(stdout) as Judgement;
   } catch {
-    throw new Error(`the witness could not judge: ${stderr.trim() || "it said nothing"}`);
+    throw new Error(`the witness could not judge: ${stderr.trim() || "no output"}`);
   }
 }
 

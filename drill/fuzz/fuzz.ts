@@ -1,4 +1,4 @@
-/** Fuzz: damaged stack files, names and definitions. Each gets one clean answer, in bounded time, and nothing is touched. */
+/** Fuzz: damaged stack files, names and definitions. Each must get one clear answer, in bounded time, without any change. */
 import { writeFileSync } from "node:fs";
 import type { Engine } from "../../scripts/pulumi/environment.ts";
 import type { OpenStack } from "../../scripts/pulumi/stack.ts";
@@ -23,9 +23,9 @@ export interface FuzzWish {
 
 export interface FuzzResult {
   mutations: number;
-  /** Answers that were no clean ones. */
+  /** Unclear answers. */
   rawErrors: number;
-  /** Mutations after which something was otherwise than before. */
+  /** Mutations after which something had changed. */
   touched: number;
 }
 
@@ -36,7 +36,7 @@ export interface Finding {
   problem: string;
 }
 
-/** An answer that takes longer is none, here and from a process. Milliseconds. */
+/** Time limit of an answer, here and from a process. Milliseconds. */
 const LIMIT_MS = { here: 10_000, process: 60_000 };
 
 export async function fuzz(wish: FuzzWish, engine: Engine, say: (line: string) => void): Promise<FuzzResult & { findings: Finding[] }> {
@@ -62,7 +62,7 @@ export async function fuzz(wish: FuzzWish, engine: Engine, say: (line: string) =
       const after = grounds.fingerprint();
       if (after !== before) {
         touched += 1;
-        say(`  ${number}. ${ground.stack.stack}: ${mutation.what}: something is otherwise than before`);
+        say(`  ${number}. ${ground.stack.stack}: ${mutation.what}: something has changed`);
       }
       before = after;
       if (number % 500 === 0) say(`  ${number} of ${mutations}`);
@@ -75,13 +75,13 @@ export async function fuzz(wish: FuzzWish, engine: Engine, say: (line: string) =
 
 type Ask = (ground: Ground, mutation: Mutation) => Promise<string | null>;
 
-/** Spread evenly: every so many a verb is asked, too. */
+/** Evenly spread: every n-th mutation is also given to a verb. */
 function asksOf({ mutations, verbs, updates }: FuzzWish, number: number): Ask[] {
   const turn = (count: number): boolean => count > 0 && number % Math.max(1, Math.floor(mutations / count)) === 0;
   return [askHere, ...(turn(verbs) ? [withText(askVerb)] : []), ...(turn(updates) ? [withText(askEngine)] : [])];
 }
 
-/** In this process, by the very questions that verbs and updates ask. */
+/** In this process, with the functions that verbs and updates use. */
 async function askHere({ stack }: Ground, mutation: Mutation): Promise<string | null> {
   try {
     const refused = await inside(stack, () => mutation.ask());
@@ -91,7 +91,7 @@ async function askHere({ stack }: Ground, mutation: Mutation): Promise<string | 
   }
 }
 
-/** With the mutated text in the stack's file for as long as it is asked. */
+/** With the mutated text in the stack file meanwhile. */
 function withText(ask: Ask): Ask {
   return async (ground, mutation) => {
     if (mutation.words === null) return null;

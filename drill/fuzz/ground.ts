@@ -1,4 +1,4 @@
-/** Where is fuzzed: a stack of each system, none of which may be touched. */
+/** What is fuzzed: a stack of each system, none of which may change. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { workersOf } from "../torture/victims.ts";
 
 export interface Ground {
   stack: EphemeralStack;
-  /** As its file says unchanged. */
+  /** As declared by its unchanged file. */
   opened: OpenStack;
 }
 
@@ -29,9 +29,9 @@ export interface GroundOptions {
   project: string;
   sources: readonly OpenStack[];
   engine: Engine;
-  /** Whether updates are asked as well: the engine must know the stacks. */
+  /** Whether updates run too: the engine must know the stacks. */
   known: boolean;
-  /** Whether one whose data is in a file is deployed, so that there is something to touch. */
+  /** Whether a stack with SQLite files is deployed, so that a change would be noticed. */
   deployed: boolean;
 }
 
@@ -78,7 +78,7 @@ export async function inside<T>({ home }: EphemeralStack, work: () => Promise<T>
   }
 }
 
-/** Deployed, and at rest: whatever changes in its home afterwards was changed by somebody. */
+/** Deployed and idle: any later change in its home has a cause. */
 async function deploy({ stack, opened: { definition, config, site } }: Ground): Promise<void> {
   const { failure } = await runVerb(stack, "deploy", [config.release, "--yes", "--reason", "fuzz"]);
   if (failure !== null) throw new Error(`${definition.name}: ${failure}`);

@@ -1,4 +1,4 @@
-/** Values and damages that nobody should write and somebody does. */
+/** Values and damages that nobody should write. */
 import type { Dice } from "../dice.ts";
 
 const DEEP = (depth: number): string => `${"{a: ".repeat(depth)}1${"}".repeat(depth)}`;
@@ -90,7 +90,7 @@ export const VALUES: readonly unknown[] = [
   ...NAMES,
 ];
 
-/** A word with a slip of the finger. */
+/** A word with a typing error. */
 export function slip(dice: Dice, word: string): string {
   const at = dice.between(0, Math.max(0, word.length - 1));
   switch (dice.between(0, 3)) {

@@ -1,4 +1,4 @@
-/** One mutation: what is damaged, and the questions that a verb or an update would ask of it. */
+/** One mutation: what is damaged, and the checks that a verb or an update would run on it. */
 import { stringify } from "yaml";
 import { editPins } from "../../config/edit.ts";
 import { checkDefinition } from "../../config/definition.ts";
@@ -18,13 +18,13 @@ import { mutateTree } from "./tree.ts";
 export interface Mutation {
   /** What was done, in words. */
   what: string;
-  /** What was asked, for whoever looks later. */
+  /** The input, for later debugging. */
   input: string;
-  /** Words after `backout preview`; null: no verb is given it. */
+  /** Words after `backout preview`; null: not given to a verb. */
   words: string[] | null;
   /** The stack file; null: as it was. */
   text: string | null;
-  /** Sentences of a refusal; empty: it is allowed. @throws what a verb would */
+  /** Sentences of a refusal; empty: allowed. @throws the errors of a verb */
   ask(): Promise<string[]>;
 }
 
@@ -114,7 +114,7 @@ function named(dice: Dice, { opened }: Ground): Mutation {
   };
 }
 
-/** A definition of somebody's own. */
+/** A user's own definition. */
 function redefined(dice: Dice, { opened }: Ground): Mutation {
   const { value, what } = mutateTree(dice, opened.definition);
   return {

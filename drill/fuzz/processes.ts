@@ -1,4 +1,4 @@
-/** The same questions as a person asks them: by the verb, and by the engine. */
+/** The same checks as a person runs them: by the verb, and by the engine. */
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { EXIT } from "../../scripts/pulumi/outcome.ts";
 import { runVerb } from "../verbs.ts";
@@ -20,7 +20,7 @@ export async function askVerb({ stack }: Ground, { words }: Mutation): Promise<s
   return told.map(unclean).find((problem) => problem !== null) ?? null;
 }
 
-/** `pulumi preview`: errors are told once, without a stack trace. */
+/** `pulumi preview`: errors are shown once, without a stack trace. */
 export async function askEngine({ stack }: Ground, _mutation: Mutation): Promise<string | null> {
   const call = { project: stack.folder, stack: stack.stack, environment: stack.environment };
   const { output } = await runPulumi({ ...call, arguments: ["preview"] });

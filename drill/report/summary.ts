@@ -5,7 +5,7 @@ import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.t
 
 const CODES = { passed: "32", failed: "31", skipped: "2", strong: "1" } as const;
 
-/** Colours only for a terminal, and not where NO_COLOR is set to anything. */
+/** Colours only for a terminal, and not if NO_COLOR is set. */
 export function wantsColor(stream: { isTTY?: boolean }, environment: NodeJS.ProcessEnv = process.env): boolean {
   return stream.isTTY === true && !environment.NO_COLOR;
 }
@@ -24,7 +24,7 @@ export function summary(report: DrillReport, { color }: { color: boolean }): str
         phase.budgetSeconds === null ? "-" : inSeconds(phase.budgetSeconds),
         ofBudget(phase.seconds, phase.budgetSeconds) ?? "-",
         earlierMedian(report, phase.name, "-"),
-        // The last column is not padded, so colour cannot shift anything.
+        // The last column is not padded, so colours shift nothing.
         paint(phase.status, isOverBudget(phase) ? `${phase.status}, over budget` : phase.status),
       ]),
     ),

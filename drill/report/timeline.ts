@@ -8,7 +8,7 @@ export interface Bar {
   status: Status;
   x: number;
   width: number;
-  /** Where the budget ends; null: no budget, or none that fits (`beyond`). */
+  /** End of the budget; null: no budget, or outside the drawing (`beyond`). */
   budgetX: number | null;
   /** The budget ends to the right of the drawing. */
   beyond: boolean;
@@ -23,10 +23,10 @@ export interface Timeline {
   unavailable: { x: number; width: number } | null;
 }
 
-/** Bars of no length are still to be seen. */
+/** Minimum width, so that short bars are visible. */
 const LEAST_WIDTH = 1;
 
-/** Start of each phase: as measured, else where the one before it ended. */
+/** Start of each phase: as measured, else the end of the previous one. */
 function starts(phases: readonly DrillPhase[]): number[] {
   let end = 0;
   return phases.map((phase) => {

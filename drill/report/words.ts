@@ -1,6 +1,6 @@
-/** Figures in words, and text made harmless for each place it is printed in. */
+/** Figures in words, and text escaped for each output format. */
 
-/** Share of the budget used: `4 %`; null where there is no budget. */
+/** Share of the budget used: `4 %`; null: no budget. */
 export function ofBudget(seconds: number, budgetSeconds: number | null): string | null {
   if (budgetSeconds === null) return null;
   if (budgetSeconds === 0) return seconds === 0 ? "0 %" : "over";

@@ -6,7 +6,7 @@ export interface Advised {
   words: string[];
 }
 
-/** Looking changes nothing: a message that names such a verb does not advise it as the way on. */
+/** Read-only verbs: a message that names one does not advise it as the next step. */
 const LOOKING = ["status", "preview", "history", "verify", "watch", "drill"];
 
 /** The commands in backquotes that would change something, in their order. */
@@ -26,7 +26,7 @@ export function commandIn(line: string): Advised | null {
   return { tool, words };
 }
 
-/** Somebody else works on it, so the message says: to wait is all there is to do. */
+/** Another process works on it: the message advises to wait. */
 export function advisesToWait(text: string): boolean {
   return /\bis locked by\b|Wait for it to end|the stack is currently locked|currently being updated|is still (?:at work|working)/i.test(
     text,

@@ -1,4 +1,6 @@
-/** What happens in one round: an action, and who is killed when. Pure: the same seed, round and state of the system make the same choices. */
+/**
+ * What happens in one round: an action, and who is killed when. Pure: the same seed, round and state of the system make the same choices.
+ */
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { PHASES } from "../../config/phases.ts";
 import type { Dice } from "../dice.ts";
@@ -11,7 +13,7 @@ export type Way = "verb" | "pins";
 
 export type Action =
   | { kind: "deploy"; by: Way }
-  /** A release that cannot run: the deployment goes back by itself. */
+  /** A release that cannot run: the deployment rolls back automatically. */
   | { kind: "failing-deploy"; defect: Defect }
   | { kind: "rollback"; scope: string; by: Way }
   | { kind: "undo"; by: Way };
@@ -21,7 +23,7 @@ export type Victim = (typeof VICTIMS)[number];
 
 export interface Kill {
   victim: Victim;
-  /** So long after the command was begun, or when the provider stands at a point of a phase. */
+  /** Time after the start of the command, or a failpoint of a phase in the provider. */
   moment: { afterMs: number } | { point: string };
   /** In the same command as the kill before it. */
   together: boolean;
@@ -30,14 +32,14 @@ export interface Kill {
 export interface Choices {
   action: Action;
   kills: Kill[];
-  /** After a command that was killed without a word: the same command again, or what status advises. */
+  /** After a command that was killed without output: the same command again, or the one that status advises. */
   again: boolean;
 }
 
 export interface State {
   /** Whether the newer release of the drill is pinned. */
   forward: boolean;
-  /** Whether users may write: where they may not, nothing can be lost. */
+  /** Whether users may write: if not, nothing can be lost. */
   open: boolean;
   /** Whether the last rollback set data aside that nobody wrote over. */
   undoable: boolean;
@@ -49,7 +51,7 @@ export const MOST_KILLS = 3;
 /** An action takes some seconds; what comes later hits a service, the gate, the server or the making of a standby copy. Milliseconds. */
 const LATEST_MS = 9_000;
 
-/** Scopes that can be had without arguments: neither for one service, nor a repair. */
+/** Scopes without arguments: neither of one service, nor with a repair. */
 export function plainScopes({ scopes }: SystemDefinition): string[] {
   return Object.entries(scopes).flatMap(([name, { pins }]) =>
     pins.service === undefined && typeof pins.data !== "object" && pins.constraints === undefined ? [name] : [],
@@ -78,7 +80,7 @@ function killOf(dice: Dice, definition: SystemDefinition, index: number): Kill {
   const when = dice.pick(["before", "after"] as const);
   if (victim === "retention")
     return { victim, moment: { point: dice.pick([`finalize.retention.${when}`, "finalize.before", "finalize.after"]) }, together };
-  // The process that makes standby copies is there once an update has ended.
+  // The process that makes standby copies exists only after an update.
   const early = victim === "standby" ? LATEST_MS / 3 : 200;
   const atPoint = victim !== "standby" && dice.chance(0.3);
   return { victim, moment: atPoint ? { point: `${dice.pick(PHASES)}.${when}` } : { afterMs: dice.between(early, LATEST_MS) }, together };

@@ -1,4 +1,4 @@
-/** A command as a person types it, and whoever is killed while it runs. */
+/** A command as a person types it, and processes killed while it runs. */
 import { spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,23 +13,23 @@ import { killNow, pidsOf } from "./victims.ts";
 export interface Ran {
   /** Null: killed. */
   code: number | null;
-  /** Whatever it said, in both streams. */
+  /** Output of both streams. */
   said: string;
-  /** Its one JSON document; null where there was none. */
+  /** Its JSON document; null: none. */
   json: Record<string, unknown> | null;
   /** Who was killed, in words. */
   killed: string[];
-  /** Kills whose victim did not come or was too late to matter. */
+  /** Kills whose victim did not appear, or too late. */
   missed: Kill[];
   overtime: boolean;
 }
 
-/** What runs longer has hung. Milliseconds. */
+/** A command that runs longer hangs. Milliseconds. */
 const LIMIT_MS = 300_000;
 /** Verbs that ask. */
 const ASKING = ["deploy", "rollback", "undo", "recover", "action"];
 
-/** Everything that is said lands in the log of the torture, beside the stack. */
+/** All output is written to the log of the torture, beside the stack. */
 export function logOf({ folder }: Stage): string {
   return join(folder, "torture.log");
 }
@@ -38,7 +38,7 @@ export function show({ tool, words }: Advised): string {
   return `${tool} ${words.join(" ")}`;
 }
 
-/** Runs the command to its end, or to that of whoever is killed. Never throws for one that fails. */
+/** Runs the command until it ends or is killed. Never throws for a failing command. */
 export async function run(stage: Stage, command: Advised, kills: readonly Kill[], dice: Dice): Promise<Ran> {
   const { stack } = stage;
   const point = kills.map(({ moment }) => ("point" in moment ? moment.point : null)).find((one) => one !== null) ?? null;
@@ -61,7 +61,7 @@ export async function run(stage: Stage, command: Advised, kills: readonly Kill[]
   });
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
   let code: number | null | undefined;
-  // Who outlives a killed command holds its output open.
+  // A process that outlives a killed command keeps its output open.
   const exited = new Promise<void>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (status) => {

@@ -1,4 +1,4 @@
-/** Whether the system is as it is declared: by status, by what answers at each port, by the gate. */
+/** Whether the system is as declared: by status, by the answer at each port, by the gate. */
 import type { Status } from "../../scripts/pulumi/answers.ts";
 import { versionIn } from "../inspect-outside.ts";
 import { pinsNow, urlOf, type Stage } from "../stage.ts";
@@ -20,23 +20,23 @@ export async function lookAtAll(stage: Stage): Promise<Seen> {
   const status = json !== null && "stack" in json ? json : null;
   const open = pins.maintenance.mode === "off";
   const seen = { status, release: pins.release, open };
-  if (status === null) return { ...seen, wrong: [failure ?? "status says nothing"] };
+  if (status === null) return { ...seen, wrong: [failure ?? "status gave no answer"] };
   const wrong = [...toldBy(status, pins.maintenance.mode)];
   for (const [service, pin] of Object.entries(pins.services)) {
     const answers = await answerOf(stage, service, pins.maintenance.mode !== "full");
     if (answers === undefined) continue;
     const wanted = pin.run || stage.definition.services[service]?.kind === "static" ? pin.release : null;
-    if (answers !== wanted) wrong.push(`${service}: pinned is ${wanted ?? "off"}, and ${answers ?? "nobody"} answers`);
+    if (answers !== wanted) wrong.push(`${service}: pinned is ${wanted ?? "off"}, and ${answers ?? "nothing"} answers`);
   }
   return { ...seen, wrong };
 }
 
 const MODES = { off: "open", "read-only": "read-only", full: "closed" } as const;
 
-/** What status itself says is not so. */
+/** Deviations that status itself reports. */
 function toldBy({ reached, reason, rollout, gate, services }: Status, maintenance: keyof typeof MODES): string[] {
   const wrong: string[] = [];
-  if (!reached) wrong.push(`the database is not reached: ${reason ?? "status does not say why"}`);
+  if (!reached) wrong.push(`the database is unreachable: ${reason ?? "status does not say why"}`);
   else if (rollout === null) wrong.push("nothing is deployed");
   else if (rollout.unfinished || rollout.state !== "open")
     wrong.push(`rollout ${rollout.epoch} is ${rollout.state}${rollout.failure === null ? "" : `, failed at ${rollout.failure}`}`);
@@ -46,7 +46,9 @@ function toldBy({ reached, reason, rollout, gate, services }: Status, maintenanc
   return wrong;
 }
 
-/** Release that answers, at the service's own port and, where users are let in, through the gate; null: nobody; undefined: it has no port. */
+/**
+ * Release that answers, at the service's own port and, where users are let in, through the gate; null: nobody; undefined: it has no port.
+ */
 async function answerOf(stage: Stage, service: string, usersIn: boolean): Promise<string | null | undefined> {
   const { definition, site } = stage;
   const { kind, health } = definition.services[service]!;

@@ -1,6 +1,6 @@
 /**
- * Clients that are neither the services nor backout: a role that may connect because everybody may, and one that was let in by name. Where the
- * data is a file, a process of its own that opens it. Nobody but the gate may keep them out once a rollout has ended.
+ * Clients that are neither the services nor backout: a role that may connect because everybody may, and one that was let in by name. Where
+ * the data is a file, a process of its own that opens it. Nobody but the gate may keep them out once a rollout has ended.
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
@@ -33,7 +33,7 @@ export async function letOutsidersIn(stage: Stage): Promise<void> {
     });
 }
 
-/** Who cannot connect or read, and why; empty: everybody can. */
+/** Clients that cannot connect or read, and why; empty: all can. */
 export async function lockedOut(stage: Stage): Promise<string[]> {
   const { site, definition } = stage;
   const { table } = definition.drill.witness;

@@ -1,6 +1,6 @@
 /**
- * Torture: rounds of deployments, rollbacks and undos on a stack of its own, with SIGKILL for whoever works, while a witness writes. Each round
- * must end as declared by the commands that the product advises, with nothing lost and nobody kept out.
+ * Torture: rounds of deployments, rollbacks and undos on a stack of its own, with SIGKILL for random processes, while a witness writes.
+ * After each round the commands that the product advises must lead to the declared state, with nothing lost and nobody locked out.
  */
 import { join } from "node:path";
 import type { Engine } from "../../scripts/pulumi/environment.ts";
@@ -26,11 +26,11 @@ export interface TortureWish {
   seed: string;
   /** Leave the stack standing in any case. */
   keep: boolean;
-  /** No round is begun after so long. Milliseconds. */
+  /** No round starts after this time. Milliseconds. */
   limitMs: number;
 }
 
-/** What a run came to. It is well when every round converged, nothing is lost and nobody was locked out. */
+/** Result of a run. It passed if every round converged, nothing is lost and nobody was locked out. */
 export interface TortureResult {
   rounds: number;
   kills: number;
@@ -43,7 +43,7 @@ export interface TortureResult {
 }
 
 export interface Tortured extends TortureResult {
-  /** Folder of the stack where it was left standing; null: removed. */
+  /** Folder of the kept stack; null: removed. */
   kept: string | null;
 }
 
@@ -57,7 +57,10 @@ function repeatCommand({ source, seed }: TortureWish, rounds: number): string {
   return `npm run torture -- --system ${source.definition.name} --rounds ${rounds} --seed ${seed}`;
 }
 
-/** Ends with the first round that is not well, and leaves the stack as that round left it. @param folderKnown told where everything is made. @throws the reason of `stopping` */
+/**
+ * Ends with the first round that is not well, and leaves the stack as that round left it. @param folderKnown told where everything is made.
+ * @throws the reason of `stopping`
+ */
 export async function torture(
   wish: TortureWish,
   engine: Engine,
@@ -108,12 +111,12 @@ export async function torture(
     }
     if (isWell(result)) {
       const missing = await missingAtTheEnd(stage, journals, epoch);
-      for (const id of missing.slice(0, 20)) say(`  ${id} was acknowledged, and is nowhere in the end`);
+      for (const id of missing.slice(0, 20)) say(`  ${id} was acknowledged, and is lost at the end`);
       result.lost += missing.length;
     }
   } catch (error) {
     stopping.throwIfAborted();
-    say(`torture cannot go on: ${(error as Error).stack ?? String(error)}`);
+    say(`torture cannot continue: ${(error as Error).stack ?? String(error)}`);
     result.rounds = Math.max(result.rounds, result.converged + 1);
   }
   const well = isWell(result) && result.rounds > 0;
@@ -122,7 +125,7 @@ export async function torture(
     return { ...result, kept: null };
   }
   updateRecord(folder, { kept: true, phase: "kept" });
-  if (!well) say(`seed ${seed}, round ${result.rounds} went wrong; again: ${repeatCommand(wish, result.rounds)}`);
+  if (!well) say(`seed ${seed}, round ${result.rounds} failed; to repeat: ${repeatCommand(wish, result.rounds)}`);
   say(`kept in ${folder} (every command's output in ${logOf(stage)}); \`npm run drill -- --clean\` removes it`);
   return { ...result, kept: folder };
 }

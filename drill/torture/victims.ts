@@ -1,4 +1,4 @@
-/** Who can be killed: found by what runs, not by what should. */
+/** Processes that can be killed, found among those that run. */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { GATE_PROCESS, gateFolder, processFolder, serverHome } from "../../config/site.ts";
@@ -8,7 +8,7 @@ import { observeProcess } from "../../processes/process.ts";
 import type { Stage } from "../stage.ts";
 import type { Victim } from "./choices.ts";
 
-/** Process ids of whoever can be this victim now. @param verb process of the command itself. */
+/** Process ids of this kind of victim now. @param verb process of the command itself. */
 export function pidsOf(victim: Victim, { stack, site, definition }: Stage, verb: number | null): number[] {
   switch (victim) {
     case "verb":
@@ -35,7 +35,7 @@ export function pidsOf(victim: Victim, { stack, site, definition }: Stage, verb:
   }
 }
 
-/** SIGKILL; false where it had ended. */
+/** SIGKILL; false: it had ended. */
 export function killNow(pid: number): boolean {
   try {
     process.kill(pid, "SIGKILL");

@@ -111,7 +111,7 @@ function judgeContradiction(
   if (count === null) wrong("content that the witness never wrote");
   else if (expected === null && owed > 0) verdict.resurrected.push({ id, database: source.name, value: found, deletedAt: at(version) });
   else if (count > owed) wrong("content from after the time this database was in service");
-  else if (verdict.places[owed - 1] !== null) wrong("an older state here, although the write is kept elsewhere");
+  else if (verdict.places[owed - 1] !== null) wrong("an older state, although the write exists elsewhere");
   // A write that two databases should hold is lost once.
   else if (version !== undefined && !verdict.lost.some(({ value }) => value === version.value))
     verdict.lost.push({ id, op: version.op, value: version.value, at: at(version) });

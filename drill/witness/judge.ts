@@ -4,10 +4,10 @@
  * Rules
  * - A 2xx is a promise. A request without a settling answer is in doubt: both outcomes are right. A refusal (4xx) must have done nothing.
  * - The databases share one history, cut by restores. Each one's part is found from its content (see fit.ts and explain.ts): a quarantine shows the state
- *   at the instant it left service; a restored live database shows the state of its snapshot and everything acknowledged since the restore.
- *   What was acknowledged between snapshot and restore must be in a quarantine or an export.
+ * at the instant it left service; a restored live database shows the state of its snapshot and everything acknowledged since the restore.
+ * What was acknowledged between snapshot and restore must be in a quarantine or an export.
  * - `lost`: an acknowledged write that is nowhere. `wrong`: content nobody wrote, a database that lacks what it should hold although another
- *   one has it, or a row that was refused and is there. `resurrected`: a row whose deletion was acknowledged is there again.
+ * one has it, or a row that was refused and is there. `resurrected`: a row whose deletion was acknowledged is there again.
  * - Availability is told by the witness's monotonic clock, from acknowledged write to acknowledged write.
  */
 import { judgeRow, type Lost, type Place, type Resurrected, type RowVerdict, type Source, type Wrong } from "./accounts.ts";
@@ -147,7 +147,7 @@ function strangers(memory: Memory, database: string, found: Found): Wrong[] {
     database,
     expected: null,
     found: found.content.get(id) ?? null,
-    why: "there more than once",
+    why: "exists more than once",
   }));
   const unknown = [...found.content].filter(([id]) => !memory.rows.has(id));
   return [

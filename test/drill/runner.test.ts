@@ -88,10 +88,10 @@ describe("restored content", () => {
     expect(contentCheck(contentDifferences(before, before), 3).status).toBe("passed");
     expect(contentCheck(contentDifferences(before, { ...before, b: { rows: 1, sum: "6" } }), 3)).toMatchObject({
       status: "failed",
-      detail: expect.stringContaining("b have another content") as string,
+      detail: expect.stringContaining("b have different content") as string,
     });
     expect(contentCheck(contentDifferences(before, { ...before, b: { rows: 0, sum: "0" } }), 3).status).toBe("failed");
-    expect(contentCheck(contentDifferences(before, { a: before.a }), 3).detail).toBe("b is gone");
+    expect(contentCheck(contentDifferences(before, { a: before.a }), 3).detail).toBe("b is missing");
     expect(contentCheck(contentDifferences(before, { ...before, c: { rows: 0, sum: "0" } }), 3).status).toBe("failed");
     // Nothing to compare is no proof.
     expect(contentCheck([], 0).status).toBe("failed");

@@ -214,7 +214,7 @@ describe("a drill", () => {
     // The second one had a bug of its own: a probe that says yes whatever it is asked.
     expect(failed).toEqual(["fault-seen"]);
     expect(json.verdict).toBe("failed");
-    expect(json.checks.find(({ name }) => name === "fault-seen")?.detail).toContain("says yes before the fault is switched on: of course");
+    expect(json.checks.find(({ name }) => name === "fault-seen")?.detail).toContain("sees the fault before it is switched on: of course");
   });
 });
 
@@ -273,7 +273,7 @@ describe("turns red for", () => {
     });
     expect(code).toBe(1);
     expect(failed).toEqual(["restored-content"]);
-    expect(json.checks.find(({ name }) => name === "restored-content")?.detail).toMatch(/rows of pfa_records have another content/);
+    expect(json.checks.find(({ name }) => name === "restored-content")?.detail).toMatch(/rows of pfa_records have different content/);
   });
 
   test("a wrong version started, although verification is content", async () => {

@@ -55,7 +55,7 @@ describe("turns red for", () => {
     expect(code).toBe(1);
     // The newer release is sound, so that the fault can be switched on; after the rollback it is still there.
     expect(failed).toEqual(["fault-gone"]);
-    expect(json.checks.find(({ name }) => name === "fault-gone")?.detail).toContain("nobody received it");
+    expect(json.checks.find(({ name }) => name === "fault-gone")?.detail).toContain("was not received");
     expect(json.checks.find(({ name }) => name === "alert-chain")?.status).toBe("passed");
   });
 });

@@ -39,13 +39,13 @@ test.each(["SIGTERM", "SIGKILL"] as const)(
   "a torture ended by %s leaves nothing, or what the next one finds and removes",
   async (signal) => {
     const { child, said, code } = begin("--rounds", "1", "--seed", "5");
-    await until("somebody is to be killed", () => said.text.includes("to be killed: "), 120_000);
+    await until("somebody is to be killed", () => said.text.includes("; kills: "), 120_000);
     const folder = /, in (\S+)/.exec(said.text)![1]!;
     expect(workingIn(folder)).not.toEqual([]);
     child.kill(signal);
     await code;
     if (signal === "SIGKILL") await removeDrill(folder);
-    else expect(said.text).toContain("interrupted by SIGTERM: everything the torture made is removed");
+    else expect(said.text).toContain("interrupted by SIGTERM: everything that the torture made is removed");
     expect(child.exitCode).toBe(signal === "SIGKILL" ? null : 143);
     expect(workingIn(folder)).toEqual([]);
     expect(existsSync(folder)).toBe(false);

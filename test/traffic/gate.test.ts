@@ -291,6 +291,6 @@ test("a configuration that makes no sense is refused in words", async () => {
   });
   const check = () => Promise.resolve({ healthy: false, answer: "not asked" });
   await expect(waitProcessHealthy(folder, "gate", { check, timeoutMs: 30_000 })).rejects.toThrow(
-    /configuration .*config.json cannot be used[\s\S]*upstreamPort/,
+    /configuration .*config.json is not valid[\s\S]*upstreamPort/,
   );
 });
