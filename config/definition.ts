@@ -1,4 +1,4 @@
-/** A system's definition, checked where it is loaded: what is wrong with it is found before anything stops, by every verb and every update. */
+/** Validates a system's definition when it is loaded: every verb and every update finds mistakes before anything stops. */
 import { wrongDrill } from "./definition/drill.ts";
 import { wrongPolicy } from "./definition/policy.ts";
 import { wrongCompletion, wrongEvidence, wrongProtections } from "./definition/records.ts";
@@ -30,7 +30,7 @@ const RULES: readonly ((system: SystemDefinition, fail: Fail) => void)[] = [
 
 const valid = new WeakSet<object>();
 
-/** @throws ConfigErrors naming each path, what stands there, what is allowed and what to do. */
+/** @throws ConfigErrors naming each path, its value, what is allowed and the fix. */
 export function checkDefinition(given: unknown): SystemDefinition {
   if (typeof given === "object" && given !== null && valid.has(given)) return given as SystemDefinition;
   const parsed = definitionSchema.safeParse(given);

@@ -1,4 +1,4 @@
-/** Rules for what a drill needs, where a definition has one. */
+/** Rules for the drill of a definition, if it has one. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { own } from "../own.ts";
@@ -16,7 +16,7 @@ export function wrongDrill(system: SystemDefinition, fail: Fail): void {
   for (const [standIn, { entry }] of Object.entries(drill.standIns)) {
     const file = join(system.folder, entry);
     if (!existsSync(file))
-      fail(`drill.standIns.${standIn}.entry`, entry, `must be a program below the system's folder; there is no ${file}`);
+      fail(`drill.standIns.${standIn}.entry`, entry, `must be a program in the system's folder; ${file} not found`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** The form of a policy, where a definition has one. */
+/** The schema of a policy. */
 import { z } from "zod";
 import type {
   Authorisation,

@@ -1,4 +1,4 @@
-/** Rules for the policy, where a definition has one: whoever is named exists, times fit each other, texts can be filled in. */
+/** Rules for the policy: names exist, times fit each other, placeholders have values. */
 import type { SystemDefinition } from "../system/definition.ts";
 import { BEFORE_DEPLOYMENT } from "../system/deployment.ts";
 import { MESSAGE_PLACEHOLDERS, type PolicyDefinition, type RecordTemplate, type TriggerClass } from "../system/policy.ts";
@@ -19,7 +19,7 @@ export function wrongPolicy(system: SystemDefinition, fail: Fail): void {
     fail(
       "policy.notifications",
       policy.notifications.length,
-      `deployment asks for a notification: give one a text for \`${BEFORE_DEPLOYMENT}\``,
+      `deployment requires a notification: add one with a text for \`${BEFORE_DEPLOYMENT}\``,
     );
   for (const [record, template] of Object.entries(policy.records)) wrongRecord(`policy.records.${record}`, template, fail);
 }
@@ -36,7 +36,7 @@ function wrongClass(system: SystemDefinition, policy: PolicyDefinition, named: T
     isAuthorisation(`${path}.triggers.${id}.authorisation`, authorisation);
   });
   if (triggers.length === 0 && policy.otherwise !== name)
-    fail(`${path}.triggers`, [], "no incident can match this class: give it a trigger, or name it in `otherwise`");
+    fail(`${path}.triggers`, [], "no incident can match this class: add a trigger, or name it in `otherwise`");
   if (deadlineMinutes !== null && scope === null)
     fail(`${path}.scope`, scope, `a class with a deadline rolls back: name the scope, or set deadlineMinutes to null`);
   wrongTimes(path, named, fail);
@@ -57,7 +57,7 @@ function wrongTriggerIds({ classes }: PolicyDefinition, fail: Fail): void {
     all.map(({ id }, index) => ({ id, path: `policy.classes.${name}.triggers.${index}.id` })),
   );
   const ids = triggers.map(({ id }) => id);
-  once(fail, ids, (index) => triggers[index]!.path, "each trigger has an id of its own, in all classes together");
+  once(fail, ids, (index) => triggers[index]!.path, "each trigger needs a unique id across all classes");
 }
 
 /** Deadlines for different things cannot be compared. */
@@ -70,7 +70,7 @@ function wrongSeverity({ classes }: PolicyDefinition, fail: Fail): void {
       fail(
         `policy.classes.${name}.deadlineMinutes`,
         deadlineMinutes,
-        `${severer.name} stands before it and has ${severer.minutes} min: the most severe class, with the shortest deadline, stands first`,
+        `${severer.name} is listed before it and has ${severer.minutes} min: list the most severe class, with the shortest deadline, first`,
       );
     before.set(deadlineFor, { name, minutes: deadlineMinutes });
   }
@@ -91,7 +91,7 @@ function wrongEscalation({ escalation }: PolicyDefinition, fail: Fail): void {
       fail(
         `policy.escalation.${index}.afterMinutes`,
         afterMinutes,
-        `the one before is called after ${before} min: who is called first stands first`,
+        `the one before is called after ${before} min: list the one who is called first, first`,
       );
   });
 }
@@ -106,10 +106,10 @@ function wrongNotifications({ notifications }: PolicyDefinition, scopes: readonl
 
 function wrongRecord(path: string, { sections, choices = {}, values = {}, withinHours, due, file }: RecordTemplate, fail: Fail): void {
   const fields = Object.values(sections).flat();
-  if (fields.length === 0) fail(`${path}.sections`, sections, "must have a heading with a field: nothing would be written down");
+  if (fields.length === 0) fail(`${path}.sections`, sections, "must have a heading with a field");
   for (const field of Object.keys(choices)) among(fail, "field", fields, "the sections")(`${path}.choices`, field);
   for (const field of Object.keys(values)) among(fail, "field", fields, "the sections")(`${path}.values`, field);
   if (withinHours === null && due === undefined)
-    fail(`${path}.withinHours`, withinHours, "must say within how many hours, or say in `due` when");
+    fail(`${path}.withinHours`, withinHours, "must be a number of hours, or set `due`");
   if (file !== undefined) filledIn(fail, `${path}.file`, file, [...MESSAGE_PLACEHOLDERS, "date"]);
 }

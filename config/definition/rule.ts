@@ -1,20 +1,20 @@
-/** What the rules for a definition say and have in common. A rule looks at one part of a definition and reports each thing that is wrong with it. */
+/** Common parts of the rules for a definition. A rule checks one part of a definition and reports each mistake. */
 import { ConfigError, suggestion } from "../errors.ts";
 
-/** Reports what is wrong: the path in the definition, what stands there, what is allowed and what to do. */
+/** Reports a mistake: the path in the definition, its value, what is allowed and the fix. */
 export type Fail = (path: string, value: unknown, allowed: string) => void;
 
-/** Under which keys of the errors a definition is known. */
+/** The key of a definition in errors. */
 export const UNDER = "definition.";
 
-/** Collects what rules report. */
+/** Collects the mistakes that rules report. */
 export function collect(rules: (fail: Fail) => void): ConfigError[] {
   const errors: ConfigError[] = [];
   rules((path, value, allowed) => void errors.push(new ConfigError(`${UNDER}${path}`, value, allowed)));
   return errors;
 }
 
-/** Requires each name to be one of those that are known. `of`: what they belong to. */
+/** Requires each name to be a known one. `of`: what the names belong to. */
 export function among(
   fail: Fail,
   what: string,
@@ -27,19 +27,19 @@ export function among(
   };
 }
 
-/** Requires every name of a list to stand there once. */
+/** Requires the names of a list to be unique. */
 export function once(fail: Fail, names: readonly string[], pathOf: (index: number) => string, fix = "remove one"): void {
   names.forEach((name, index) => {
-    if (names.indexOf(name) !== index) fail(pathOf(index), name, `stands there twice: ${fix}`);
+    if (names.indexOf(name) !== index) fail(pathOf(index), name, `listed twice: ${fix}`);
   });
 }
 
-/** Requires every `{name}` in a text to be one that is filled in. */
+/** Requires every placeholder `{name}` in a text to be a known one. */
 export function filledIn(fail: Fail, path: string, text: string, known: readonly string[]): void {
   const unknown = [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!).filter((name) => !known.includes(name));
   for (const name of new Set(unknown)) {
     const places = known.map((each) => `{${each}}`).join(", ");
-    fail(path, text, `nobody fills in {${name}}; known are ${places}${suggestion(name, [...known])}`);
+    fail(path, text, `unknown placeholder {${name}}; known are ${places}${suggestion(name, [...known])}`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** The form of a definition: which keys there are and what may stand there. What the values mean to each other is the rules' part. */
+/** The schema of a definition: its keys and their types. The rules check relations between values. */
 import { z } from "zod";
 import type {
   ActionDefinition,
@@ -128,7 +128,7 @@ const evidence = z.strictObject({
   captures: z.array(capture),
 } satisfies For<EvidenceDefinition>);
 
-/** Only who drills needs it. */
+/** Only drills need it. */
 const drill = z.looseObject({
   from: name,
   to: name,

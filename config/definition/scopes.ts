@@ -1,4 +1,4 @@
-/** Rules for scopes: what they pin and verify exists, and their phases fit into their time. */
+/** Rules for scopes: their pins and checks exist, and their phases fit into their budget. */
 import { described } from "../parse.ts";
 import { PHASES } from "../phases.ts";
 import type { ScopeDefinition, SystemDefinition } from "../system/definition.ts";
@@ -49,7 +49,7 @@ function wrongPins(system: SystemDefinition, path: string, { pins }: ScopeDefini
     for (const constraint of Object.keys(pins.constraints))
       among(fail, "constraint", Object.keys(system.constraints ?? {}))(`${path}.pins.constraints`, constraint);
   if (pins.flags !== undefined && system.flags === undefined)
-    fail(`${path}.pins.flags`, Object.keys(pins.flags), "the definition says nowhere where flags live: give it `flags`");
+    fail(`${path}.pins.flags`, Object.keys(pins.flags), "the definition does not say where flags are stored: add `flags`");
   const repairs = ["rows", ...Object.values(system.databases).flatMap((database) => Object.keys(database.repairs ?? {}))];
   if (typeof pins.data === "object") among(fail, "repair", repairs)(`${path}.pins.data.repair`, pins.data.repair);
 }

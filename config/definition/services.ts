@@ -1,4 +1,4 @@
-/** Rules for services, what listens for them, the databases they write to, and whatever else refers to these. */
+/** Rules for services, their listeners and databases, and references to these. */
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { DatabaseDefinition, SystemDefinition } from "../system/definition.ts";
@@ -27,12 +27,12 @@ export function wrongListeners({ services, listeners }: SystemDefinition, fail: 
     if (Object.hasOwn(services, service) && service !== listener)
       fail(`listeners.${listener}`, listener, `a listener has the name of its service: call it ${service}`);
     if (Object.keys(routes).length > 0 && Object.hasOwn(services, service) && services[service]!.kind !== "static")
-      fail(`listeners.${listener}.routes`, routes, `${service} is no static service, so that all of its paths are its own: remove them`);
+      fail(`listeners.${listener}.routes`, routes, `${service} is not a static service, so all paths go to it: remove them`);
     for (const [path, to] of Object.entries(routes)) {
       isService(`listeners.${listener}.routes.${path}`, to);
       if (!path.startsWith("/")) fail(`listeners.${listener}.routes`, path, "must begin with /");
       if (Object.hasOwn(services, to) && services[to]!.kind === "static")
-        fail(`listeners.${listener}.routes.${path}`, to, "must be a service that listens, and this one is static");
+        fail(`listeners.${listener}.routes.${path}`, to, "must be a service that listens; this one is static");
     }
   }
 }
@@ -47,17 +47,17 @@ function wrongDatabase(folder: string, path: string, described: DatabaseDefiniti
   const { engine, ledger, migrations, tables, principalTable } = described;
   if (!LEDGERS[engine].includes(ledger)) fail(`${path}.ledger`, ledger, `must be ${LEDGERS[engine].join(" or ")} for engine ${engine}`);
   const names = migrations.map(({ name }) => name);
-  once(fail, names, (index) => `${path}.migrations.${index}.name`, "each migration has a name of its own");
+  once(fail, names, (index) => `${path}.migrations.${index}.name`, "each migration needs a unique name");
   migrations.forEach((migration, index) => {
     const file = join(folder, migration.path, "migration.sql");
     if (!existsSync(file))
-      fail(`${path}.migrations.${index}.path`, migration.path, `must be a folder with a migration.sql; there is no ${file}`);
+      fail(`${path}.migrations.${index}.path`, migration.path, `must be a folder with a migration.sql; ${file} not found`);
   });
   once(fail, tables, (index) => `${path}.tables.${index}`);
   if (tables.length > 0) among(fail, "table", tables)(`${path}.principalTable`, principalTable);
 }
 
-/** What refers to a service or a database from anywhere else. */
+/** Other references to a service or a database. */
 export function wrongReferences(system: SystemDefinition, fail: Fail): void {
   const isService = among(fail, "service", Object.keys(system.services));
   const isDatabase = among(fail, "database", Object.keys(system.databases));

@@ -1,11 +1,11 @@
-/** Rules for checks, for watches after a rollout, and for the steps that wait for them. */
+/** Rules for checks, watches and actions. */
 import { own } from "../own.ts";
 import type { ActionDefinition, SystemDefinition, WatchDefinition } from "../system/definition.ts";
 import { among, once, type Fail } from "./rule.ts";
 
 export function wrongChecks({ checks }: SystemDefinition, fail: Fail): void {
   const ids = checks.map(({ id }) => id);
-  once(fail, ids, (index) => `checks.${index}.id`, "each check has an id of its own");
+  once(fail, ids, (index) => `checks.${index}.id`, "each check needs a unique id");
 }
 
 export function wrongWatches(system: SystemDefinition, fail: Fail): void {
@@ -25,7 +25,7 @@ function wrongWatch(system: SystemDefinition, watch: string, definition: WatchDe
   checks.forEach((check, index) => {
     isCheck(`${path}.checks.${index}`, check);
     if (system.checks.some(({ id, writes }) => id === check && writes === true))
-      fail(`${path}.checks.${index}`, check, "this check writes, and a watch changes nothing: remove it");
+      fail(`${path}.checks.${index}`, check, "this check writes, and a watch must not: remove it");
   });
   if (intervalSeconds > durationMinutes * 60)
     fail(`${path}.intervalSeconds`, intervalSeconds, `must not be more than the ${durationMinutes * 60} s that the watch lasts`);
@@ -43,11 +43,11 @@ function wrongOrder(
   if (before === undefined) return;
   const never = after.filter((scope) => !before.after.includes(scope));
   if (never.length > 0)
-    fail(`${path}.follows`, follows, `${follows} is not due after ${never.join(", ")}, so that this watch would never begin: add it there`);
+    fail(`${path}.follows`, follows, `${follows} is not due after ${never.join(", ")}, so this watch would never begin: add it there`);
   const seen = new Set<string>();
   for (let next: string | undefined = follows; next !== undefined; next = own(watches, next)?.follows) {
     if (seen.has(next)) {
-      fail(`${path}.follows`, follows, "these watches wait for each other, so that none begins: remove one `follows`");
+      fail(`${path}.follows`, follows, "these watches wait for each other, so none begins: remove one `follows`");
       return;
     }
     seen.add(next);
@@ -72,5 +72,5 @@ function wrongAction(system: SystemDefinition, path: string, action: ActionDefin
   const migrations = own(system.databases, action.database)?.migrations.map(({ name }) => name);
   if (migrations !== undefined) among(fail, "migration", migrations, action.database)(`${path}.migration`, action.migration);
   if (action.work === "drop" && action.keeps.length === 0)
-    fail(`${path}.keeps`, [], "`drop` drops the tables that are kept as files first: name them");
+    fail(`${path}.keeps`, [], "`drop` drops the tables that are exported first: name them");
 }

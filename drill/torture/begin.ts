@@ -8,13 +8,13 @@ import type { Advised } from "./advice.ts";
 import { brokenRelease } from "./broken.ts";
 import type { Action } from "./choices.ts";
 
-/** Writes what a person would into the stack file first, and says what is typed. */
+/** Edits the stack file like a person, and returns the command to type. */
 export async function begin(stage: Stage, number: number, action: Action, status: Status | null): Promise<Advised> {
   const { definition, stack } = stage;
   const { from, to } = definition.drill;
   const { text, config } = await pinsNow(stage);
   const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text, edits));
-  // Whoever deploys a release again has mended it, and lifts what keeps it out.
+  // A person who deploys a release again has fixed it, and removes its block.
   const lifted: PinEdit[] = ["blocked", "freeze"].map((key) => ({ path: [key as "blocked"], value: undefined }));
   const skip = (definition.deployment?.before ?? []).includes("trial-rollback") ? ["--skip", "trial-rollback"] : [];
   const up: Advised = { tool: "pulumi", words: ["up"] };

@@ -1,4 +1,4 @@
-/** One round: a witness writes, something is done to the system, somebody is killed, and the advised command is run until all is as declared. */
+/** One round: a witness writes, an action runs, processes are killed, and the advised command runs until all is as declared. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,7 +22,7 @@ export interface Round {
   /** What is not as declared after the last try; empty: converged. */
   wrong: string[];
   acknowledged: number;
-  /** Findings of the witness: writes that are nowhere, content that is wrong, deleted rows that are back. */
+  /** Findings of the witness: lost writes, wrong content, reappeared rows. */
   lost: string[];
   lockedOut: string[];
   /** Release that is pinned in the end. */
@@ -36,9 +36,9 @@ const MOST_COMMANDS = 10;
 const WRITES = 10;
 const WRITES_LIMIT_MS = 20_000;
 const WAIT_MS = 3_000;
-/** Exit code of what says that it changed nothing. */
+/** Exit code of a command that changed nothing. */
 const REFUSED = 3;
-/** What was killed may be noticed a moment later; what is started takes a moment. Milliseconds. */
+/** Time until a kill is noticed or a start is finished. Milliseconds. */
 const SETTLES_MS = 15_000;
 
 /** What a round is played with. */
@@ -55,7 +55,7 @@ export async function runRound(stage: Stage, number: number, { action, kills, ag
   const witness = await beginWitness(stage, number);
   try {
     if (before.open) await untilSeen(witness, ({ acknowledgedAt }) => acknowledgedAt.length >= WRITES, WRITES_LIMIT_MS);
-    say(`  ${showAction(action)}; to be killed: ${kills.map(showKill).join(", ") || "nobody"}`);
+    say(`  ${showAction(action)}; kills: ${kills.map(showKill).join(", ") || "nobody"}`);
     const { seen, killed, done } = await untilDeclared(stage, await begin(stage, number, action, before.status), [...kills], again, table);
     const wrong = seen.wrong.length > 0 ? seen.wrong : wrongGoal(stage, action, before.release, seen.release, done);
     if (wrong.length === 0 && seen.open) {
@@ -71,7 +71,7 @@ export async function runRound(stage: Stage, number: number, { action, kills, ag
     const { inserts, updates, deletes } = judgement.acknowledged;
     for (const problem of judgement.problems) say(`  the witness remarks: ${problem}`);
     if (judgement.exports.missing.length > 0)
-      say(`  ${judgement.exports.missing.length} changes are in no export, though the quarantine holds them`);
+      say(`  ${judgement.exports.missing.length} changes are in no export, only in the quarantine`);
     return {
       kills: killed,
       wrong,
@@ -99,13 +99,13 @@ function beginWitness(stage: Stage, number: number): Promise<WitnessRun> {
 
 function foundLost({ lost, wrong, resurrected, accountedFor }: Judgement): string[] {
   const found = [
-    ...lost.map(({ id, op, at }) => `${op} of ${id}, acknowledged ${at}, is nowhere`),
+    ...lost.map(({ id, op, at }) => `${op} of ${id}, acknowledged ${at}, is lost`),
     ...wrong.map(
-      ({ id, database, expected, found, why }) => `${id} in ${database} is ${found ?? "not there"} and not ${expected ?? "gone"}: ${why}`,
+      ({ id, database, expected, found, why }) => `${id} in ${database} is ${found ?? "missing"} instead of ${expected ?? "deleted"}: ${why}`,
     ),
-    ...resurrected.map(({ id, database, deletedAt }) => `${id} is in ${database} again, although deleted ${deletedAt}`),
+    ...resurrected.map(({ id, database, deletedAt }) => `${id} reappeared in ${database}, deleted ${deletedAt}`),
   ];
-  return found.length === 0 && accountedFor.nowhere > 0 ? [`${accountedFor.nowhere} acknowledged writes are nowhere`] : found;
+  return found.length === 0 && accountedFor.nowhere > 0 ? [`${accountedFor.nowhere} acknowledged writes are lost`] : found;
 }
 
 interface Ended {
@@ -144,7 +144,7 @@ async function untilDeclared(stage: Stage, first: Advised, kills: Kill[], again:
         done,
       };
     if (well && endedWell(ran)) {
-      // All is well, and somebody is still to be killed: an update that changes nothing is as good as any.
+      // All is as declared, and a kill is left: use an update that changes nothing.
       command = { tool: "pulumi", words: ["up"] };
       continue;
     }
@@ -154,7 +154,7 @@ async function untilDeclared(stage: Stage, first: Advised, kills: Kill[], again:
   }
 }
 
-/** Done, gone back by itself, or refused with nothing changed: nothing is left for the advised command to do. */
+/** Done, rolled back automatically, or refused without a change: no advised command is left. */
 function endedWell({ code, json }: Ran): boolean {
   const { rolledBack } = (json ?? {}) as { rolledBack?: { ok?: boolean } | null };
   return code === 0 || code === REFUSED || rolledBack?.ok === true;
@@ -167,7 +167,7 @@ function nextKills(kills: Kill[]): Kill[] {
   return next;
 }
 
-/** Who was to be killed in a command that was over before is killed now, where somebody is still there. */
+/** A victim whose command had already ended is killed now, if it still runs. */
 function killIdle(stage: Stage, missed: readonly Kill[], dice: Dice, say: (line: string) => void): number {
   let killed = 0;
   for (const kill of missed) {
@@ -181,7 +181,7 @@ function killIdle(stage: Stage, missed: readonly Kill[], dice: Dice, say: (line:
 }
 
 async function untilSettled(stage: Stage, well: boolean): Promise<Seen> {
-  // Whoever outlived a killed command ends what it does.
+  // A process that outlives a killed command finishes its work.
   await untilQuiet(stage);
   const until = Date.now() + (well ? SETTLES_MS / 3 : 1_000);
   for (;;) {
@@ -206,15 +206,15 @@ async function untilNone(look: () => Promise<string[]>): Promise<string[]> {
 }
 
 function nextCommand(ran: Ran, command: Advised, { status, wrong }: Seen, again: boolean): Advised {
-  // Who was killed says nothing: run it again, or ask status.
+  // A killed command advises nothing: run it again, or use status.
   if (ran.code === null && again) return command;
   const advised = ran.code === null ? [] : advisedIn(messageOf(ran));
-  // What has failed by itself fails again while nothing is mended: then the other way is taken, where there is one.
+  // A command that failed without a kill fails again: use the other advised command, if there is one.
   const other = ran.killed.length > 0 ? undefined : advised.find((one) => show(one) !== show(command));
   return other ?? advised[0] ?? commandIn(status?.pending?.command ?? status?.up ?? "") ?? advisedIn(wrong.join("\n"))[0] ?? command;
 }
 
-/** What a person reads at the end. */
+/** The last line that a person reads. */
 function messageOf({ json, said }: Ran): string {
   const told = json as { failure?: string | null; error?: { message?: string }; rolledBack?: { failure?: string | null } | null } | null;
   return [told?.rolledBack?.failure, told?.failure, told?.error?.message].find((text) => typeof text === "string") ?? said;
@@ -242,7 +242,7 @@ function wrongGoal({ definition }: Stage, action: Action, before: string, now: s
   // A rollback that does not suffice is followed by a wider one, where that is advised.
   const advised = action.kind === "rollback" ? [before, to] : [before];
   const allowed = done || action.kind === "failing-deploy" ? [wished] : [...new Set([wished, ...advised])];
-  return allowed.includes(now) ? [] : [`the round was to end with ${allowed.join(" or ")}, and ${now} is pinned`];
+  return allowed.includes(now) ? [] : [`the round should end with ${allowed.join(" or ")}, and ${now} is pinned`];
 }
 
 async function judge(stage: Stage, witness: WitnessRun, before: number, after: number): Promise<Judgement> {

@@ -8,11 +8,11 @@ export interface Access {
   url(service: string): string;
   fetch: Fetch;
   secret(name: string): string;
-  /** What a request that does not go through `fetch` needs while the gate is closed. */
+  /** Headers that other requests than `fetch` need while the gate is closed. */
   passHeaders?: Record<string, string>;
 }
 
-/** An answer other than expected. */
+/** An unexpected answer. */
 export class AnswerError extends Error {
   readonly status: number;
   constructor(request: string, status: number, body: string) {
@@ -30,7 +30,7 @@ export interface Account {
   username: string;
   /** Name of the secret that is the password. */
   secret: string;
-  /** What counts as a token; a JSON Web Token unless given. */
+  /** Whether a text is a token. @default a JSON Web Token */
   isToken?: (token: string) => boolean;
 }
 
@@ -58,7 +58,7 @@ export interface Init {
   headers?: Record<string, string>;
 }
 
-/** One request of a logged-in user; of nobody where `token` is null. */
+/** One request of a logged-in user; anonymous if `token` is null. */
 export function send(
   access: Pick<Access, "url" | "fetch">,
   service: string,
@@ -86,9 +86,9 @@ export async function bodyOf(request: string, response: Response): Promise<strin
 
 export interface Burst {
   requests: number;
-  /** Answers of 500 and more, redirects, and none at all. */
+  /** Answers of 500 and more, redirects, and missing answers. */
   errors: number;
-  /** What came instead of the first answer that counts as an error. */
+  /** What the first error was. */
   firstError: string | null;
   medianMs: number;
 }
@@ -98,27 +98,27 @@ export function errorsInWords({ requests, errors, firstError }: Omit<Burst, "med
   return `${errors} errors in ${requests} requests${firstError === null ? "" : ` (the first: ${firstError})`}`;
 }
 
-/** The errors and the median, beside the one of before where that is known. */
+/** The errors and the median, with the former median if known. */
 export function burstInWords(burst: Burst, beforeMs: number | null | undefined): string {
   const before = beforeMs == null ? "" : ` (before: ${beforeMs.toFixed(1)} ms)`;
   return `${errorsInWords(burst)}, median ${burst.medianMs.toFixed(1)} ms${before}`;
 }
 
-/** Enough to know a slow system by. */
+/** Enough requests to recognise a slow system. */
 const BURST_LIMIT_MS = 5_000;
 const ANSWER_LIMIT_MS = 10_000;
 
-/** What is read over and over. */
+/** The path that is read repeatedly. */
 export interface Read {
   service: string;
   path: string;
-  /** Nobody's where it is null. */
+  /** Null: anonymous. */
   token: string | null;
 }
 
 /**
- * Reads `count` times, `width` at a time, or as often as fits into `limitMs`: five seconds unless given. Not through `fetch`, whose own work would
- * be a third of what is measured.
+ * Reads `count` times, `width` at a time, or as often as fits into `limitMs`: five seconds unless given. Without `fetch`, whose own work
+ * would be a third of the measured time.
  */
 export async function burstOf(
   { url, passHeaders }: Pick<Access, "url" | "passHeaders">,
@@ -137,7 +137,7 @@ export async function burstOf(
       left -= 1;
       const startedAt = performance.now();
       const error = await statusOf(`${url(service)}${path}`, headers, agent).then(
-        // A redirect is not followed, so that nobody knows whether something good lies behind it.
+        // A redirect is not followed, so its target is unknown.
         (status) => (status >= 500 || (status >= 300 && status < 400) ? `answered ${status}` : null),
         ({ message }: Error) => message,
       );
@@ -148,24 +148,24 @@ export async function burstOf(
     }
   };
   await Promise.all(Array.from({ length: width }, reader)).finally(() => agent.destroy());
-  if (durations.length === 0) throw new Error(`no request was made to ${path}: nothing can be said of it`);
+  if (durations.length === 0) throw new Error(`no request was made to ${path}: nothing to measure`);
   const sorted = durations.sort((a, b) => a - b);
   return { requests: sorted.length, errors, firstError, medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0 };
 }
 
-/** The status of an answer that has come as a whole. @throws where none has */
+/** The status of a complete answer. @throws if there is none */
 function statusOf(url: string, headers: Record<string, string>, agent: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
     const silence = (): void => reject(new Error("the connection was closed without an answer"));
     const request = get(url, { agent, headers, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) }, (response) => {
-      // From here on the answer itself says how it ended.
+      // From here on the response object reports its end.
       request.off("close", silence);
       response.once("end", () => resolve(response.statusCode!));
       response.once("error", reject);
       response.resume();
     });
     request.once("error", reject);
-    // An offer to change the protocol ends the request without a word.
+    // An upgrade answer ends the request without a response.
     request.once("upgrade", (_response, socket) => socket.destroy());
     request.once("close", silence);
   });

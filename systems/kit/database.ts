@@ -1,4 +1,4 @@
-/** A program's way to its database that survives the database being swapped, and its server being restarted, under it. */
+/** A program's database access that survives a swap of the database, and a restart of its server. */
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { describeError, type Log } from "./log.ts";
@@ -6,12 +6,12 @@ import { describeError, type Log } from "./log.ts";
 const RETRY_DELAYS_MS = [25, 100, 250, 500, 1000];
 
 /**
- * What a client sees while a database is renamed, fenced or its server restarts: "renamed" (55000), ended session (57P01, 57P02), server starting
- * (57P03), "does not exist" (3D000) and "permission denied" (42501) in the middle of a swap.
+ * What a client sees while a database is renamed, fenced or its server restarts: "renamed" (55000), ended session (57P01, 57P02), server
+ * starting (57P03), "does not exist" (3D000) and "permission denied" (42501) in the middle of a swap.
  */
 const PASSING = new Set(["55000", "57P01", "57P02", "57P03", "3D000", "42501", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 
-/** What the client itself says of a lost connection, without a code. */
+/** The client's own messages for a lost connection, without a code. */
 const LOST = /^Connection terminated|is not queryable$|^timeout exceeded when trying to connect/;
 
 function isPassing(error: unknown): boolean {
@@ -19,13 +19,12 @@ function isPassing(error: unknown): boolean {
   return (code !== undefined && (PASSING.has(code) || code.startsWith("08"))) || LOST.test(reason);
 }
 
-/** The connection was lost while a transaction was committed: trying again might do it twice, so that the caller has to look. */
+/** The connection was lost during a commit: a retry might do it twice, so the caller has to check. */
 export class CommitUnknownError extends Error {
   constructor(cause: unknown) {
-    super(
-      `the connection was lost during COMMIT: ${describeError(cause).reason}; look whether the change is there before making it again`,
-      { cause },
-    );
+    super(`the connection was lost during COMMIT: ${describeError(cause).reason}; check whether the change exists before you repeat it`, {
+      cause,
+    });
     this.name = "CommitUnknownError";
   }
 }
@@ -35,11 +34,11 @@ export interface Session {
 }
 
 export interface Database {
-  /** A statement that may be run twice without harm: tried again when the database was swapped under it. */
+  /** An idempotent statement: retried if the database was swapped meanwhile. */
   read<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
-  /** One transaction. Tried again only where it is certain that nothing was committed. @throws CommitUnknownError */
+  /** One transaction. Retried only if nothing was committed. @throws CommitUnknownError */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
-  /** How many sessions there are and may be, and how much waits for one. */
+  /** Number of sessions, their limit, and the number of waiters. */
   sessions(): Sessions;
   end(): Promise<void>;
 }
@@ -63,7 +62,7 @@ export function openDatabase(connectionString: string, applicationName: string, 
     connectionTimeoutMillis: 5000,
     idleTimeoutMillis: 30_000,
   });
-  // Without a listener an idle session that the server ends takes the whole process with it.
+  // Without a listener, an idle session that the server ends would crash the process.
   pool.on("error", (error) => log.warn("an idle database session was ended", describeError(error)));
   return {
     read: async <Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>

@@ -20,7 +20,7 @@ export function optional(setting: string): string | null {
   return value === undefined || value === "" ? null : value;
 }
 
-/** Port to listen on; 0 (any free port) unless given. */
+/** Port to listen on. @default 0, any free port */
 export function portSetting(): number {
   return Number(optional("PORT") ?? 0);
 }

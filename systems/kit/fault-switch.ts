@@ -1,13 +1,13 @@
-/** How a drill switches a defect of a sample release on, over HTTP, and how it reaches the system meanwhile. */
+/** Switches on a defect of a sample release over HTTP, for drills, and connects to the system meanwhile. */
 import type { Access } from "./client.ts";
 import type { DrillContext } from "../../config/system/drill.ts";
 
 const TIMEOUT_MS = 10_000;
 
-/** A defect could not be switched on: the drill would rehearse nothing. */
+/** A defect could not be switched on: the drill would test nothing. */
 export class FaultNotSwitchedError extends Error {
   readonly fault: string;
-  /** @param release the one that has the defect. */
+  /** @param release the release with the defect. */
   constructor(fault: string, release: string, cause: unknown) {
     super(
       `fault "${fault}" could not be switched on: ${cause instanceof Error ? cause.message : String(cause)}; ` +
@@ -19,7 +19,7 @@ export class FaultNotSwitchedError extends Error {
   }
 }
 
-/** The system as a drill reaches it. */
+/** A drill's access to the system. */
 export function accessOf(context: DrillContext): Access {
   return {
     url: (service) => context.url(service),
@@ -34,7 +34,7 @@ export interface Switch {
   release: string;
   fault: string;
   figures?: Record<string, number>;
-  /** Headers the service asks for besides. */
+  /** Further headers that the service requires. */
   headers?: Record<string, string>;
 }
 

@@ -6,7 +6,7 @@ export interface FaultBoard {
   isOn(name: string): boolean;
   /** A figure given with the switch, e.g. `share`. */
   figure(name: string, key: string, otherwise: number): number;
-  /** `POST /__faults {name, on, …}`; empty unless `enabled`, so that nobody can break a system by accident. */
+  /** `POST /__faults {name, on, …}`; empty unless `enabled`, so nobody breaks a system by accident. */
   routes: Route[];
 }
 

@@ -11,9 +11,9 @@ export interface Call {
   params: Record<string, string>;
   query: URLSearchParams;
   header(name: string): string | undefined;
-  /** The parsed JSON body; an empty object where there is none. */
+  /** The parsed JSON body; an empty object if there is none. */
   body: Record<string, unknown>;
-  /** The body as it came; only for routes that take any body. */
+  /** The raw body; only for routes that take any body. */
   raw: Buffer;
 }
 
@@ -34,7 +34,7 @@ export interface Route {
   handle(call: Call): Promise<Reply> | Reply;
 }
 
-/** An answer other than success; its message is told to the caller. */
+/** An error answer; its message is sent to the caller. */
 export class HttpError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -53,14 +53,14 @@ export interface Traffic {
 export interface HttpOptions {
   routes: Route[];
   log: Log;
-  /** Asked before the route; a reply answers the request instead of it. */
+  /** Called before the route; a reply from it answers the request. */
   intercept?: (call: Call) => Promise<Reply | null>;
 }
 
 export interface HttpServer {
   server: Server;
   traffic: Traffic;
-  /** Takes no new requests and resolves when those in flight are answered. */
+  /** Takes no new requests and resolves when running ones are answered. */
   drain(): Promise<void>;
 }
 
@@ -160,7 +160,7 @@ function parseBody(raw: Buffer): Record<string, unknown> {
     const parsed: unknown = JSON.parse(raw.toString("utf8"));
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
   } catch {
-    // Told below, as for any other body that is not an object.
+    // Reported below, like any other body that is not an object.
   }
   throw new HttpError(400, "the body must be a JSON object");
 }

@@ -29,7 +29,7 @@ export function verifyToken(token: string, secret: string): Claims | null {
   }
 }
 
-/** Compares two secrets without telling by its duration where they differ. */
+/** Compares two secrets in constant time. */
 export function sameText(left: string, right: string): boolean {
   const [a, b] = [left, right].map((text) => createHmac("sha256", "compare").update(text).digest());
   return timingSafeEqual(a!, b!);

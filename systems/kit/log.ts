@@ -1,9 +1,9 @@
-/** One JSON object a line: what happens on standard output, what is wrong on standard error. */
+/** One JSON object per line: events on standard output, errors on standard error. */
 export type Level = "info" | "warn" | "error";
 
 export interface Log {
   info(message: string, data?: Record<string, unknown>): void;
-  /** Something passing that mends itself; standard output. */
+  /** A temporary problem that resolves itself; standard output. */
   warn(message: string, data?: Record<string, unknown>): void;
   error(message: string, data?: Record<string, unknown>): void;
 }
@@ -18,14 +18,14 @@ export function createLog(service: string, release: string): Log {
   };
 }
 
-/** Message and code of whatever was thrown, fit for a log line. */
+/** Message and code of a thrown value, for a log line. */
 export function describeError(error: unknown): { reason: string; code?: string } {
   if (!(error instanceof Error)) return { reason: String(error) };
   const code = (error as { code?: unknown }).code;
   return { reason: error.message || error.name, ...(typeof code === "string" ? { code } : {}) };
 }
 
-/** The programs write errors as JSON; whatever else is there is critical when it reads like a crash. */
+/** The programs write errors as JSON; another line is critical if it looks like a crash. */
 export function isCritical(line: string): boolean {
   try {
     const { level } = JSON.parse(line) as { level?: string };

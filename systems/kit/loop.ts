@@ -1,4 +1,4 @@
-/** Work done over and over, until asked to stop: the current piece is finished, waiting is cut short. */
+/** Repeats work until it is stopped: the current piece is finished, a wait is cut short. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeError, type Log } from "./log.ts";
 
@@ -20,7 +20,7 @@ export function startLoop(log: Log, work: () => Promise<number>, afterErrorMs = 
         return afterErrorMs;
       });
       if (waitMs > 0) await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-      // Work without waiting would keep signals and requests from being heard.
+      // Work without a wait would block signals and requests.
       else await new Promise((resolve) => setImmediate(resolve));
     }
   };

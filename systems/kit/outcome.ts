@@ -12,12 +12,12 @@ export function writingCheck(...given: Parameters<typeof check>): CheckDefinitio
   return { ...check(...given), writes: true };
 }
 
-/** A check that does nothing but ask over HTTP. */
+/** A check that only sends HTTP requests. */
 export function askingCheck(...given: Parameters<typeof check>): CheckDefinition {
   return { ...check(...given), asks: true };
 }
 
-/** A check that failed to find out is a failed check, whatever was thrown. */
+/** A check that throws has failed. */
 export function check(id: string, title: string, run: (context: CheckContext) => Promise<Outcome>): CheckDefinition {
   return {
     id,

@@ -10,9 +10,9 @@ export interface ServiceOptions extends Omit<HttpOptions, "routes"> {
   port: number;
   routes: Route[];
   database: Database | null;
-  /** Takes what the server is asked besides requests: WebSockets. Called before it listens. */
+  /** Adds WebSockets to the server. Called before it listens. */
   attach?: (server: Server) => void;
-  /** Ends what runs besides requests; awaited before the database is let go. */
+  /** Ends other work than requests; awaited before the database is closed. */
   stop?: () => Promise<void>;
 }
 

@@ -1,18 +1,18 @@
-/** WebSockets of a program: everybody who is connected is told the same. */
+/** WebSockets of a program: all connected clients get the same messages. */
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import { describeError, type Log } from "./log.ts";
 
-/** Close code by which a client is told to come back: the service restarts. */
+/** Close code "service restart": the client should reconnect. */
 const RESTARTING = 1012;
 
 export interface Sockets {
   attach: (server: Server) => void;
-  /** Sends to everybody who is connected; how many those are. */
+  /** Sends to all connected clients; returns their number. */
   broadcast: (message: object) => number;
   connected: () => number;
-  /** Tells everybody to come back later. */
+  /** Tells all clients to reconnect later. */
   close: () => void;
 }
 
@@ -20,9 +20,9 @@ export interface SocketOptions {
   /** Path of the upgrade; every other path is refused. */
   path: string;
   log: Log;
-  /** First thing a client hears. */
+  /** First message to a client. */
   greeting: () => object;
-  /** Asked before a client is let in; a reason refuses it. */
+  /** Called before a client is let in; a reason refuses it. */
   refuse?: () => string | null;
 }
 

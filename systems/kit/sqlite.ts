@@ -1,4 +1,4 @@
-/** A program's way to its SQLite file: one session, its transactions one after another. */
+/** A program's access to its SQLite file: one session, transactions one after another. */
 import { DatabaseSync } from "node:sqlite";
 import { sqliteSession } from "../../databases/sqlite/sql-session.ts";
 import type { SqlSession, SqlValue } from "../../config/system/sql-session.ts";
@@ -8,7 +8,7 @@ const BUSY_MS = 5000;
 
 export interface SqliteDatabase {
   read<Row extends Record<string, unknown>>(sql: string, values?: readonly SqlValue[]): Promise<Row[]>;
-  /** One transaction: what `work` awaits in it meets no other request's statements. */
+  /** One transaction, isolated from statements of other requests. */
   transaction<T>(work: (session: SqlSession) => Promise<T>): Promise<T>;
   end(): Promise<void>;
 }

@@ -1,13 +1,13 @@
-/** Makes the release folder of a static service: its files with `{{release}}` filled in, and `version.json` saying what they are. */
+/** Makes the release folder of a static service: its files with `{{release}}` filled in, and `version.json`. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface StaticRelease {
   release: string;
-  /** Folders whose files make the release; a file in a later folder wins over its namesake. No subfolders. */
+  /** Folders with the files of the release; a file in a later folder replaces one of the same name. No subfolders. */
   sources: string[];
-  /** Requests the pages make and cannot do without, e.g. `/api/records?limit=1`. */
+  /** Requests that the pages need, e.g. `/api/records?limit=1`. */
   requires: string[];
 }
 
@@ -33,7 +33,7 @@ export function staticReleaseFiles(options: StaticRelease): Record<string, strin
   return { ...files, "version.json": `${JSON.stringify(version, null, 2)}\n` };
 }
 
-/** Writes a release folder; files of an earlier one are gone afterwards. */
+/** Writes a release folder; files of an earlier one are removed. */
 export function writeStaticRelease(folder: string, options: StaticRelease): void {
   const files = staticReleaseFiles(options);
   rmSync(folder, { recursive: true, force: true });

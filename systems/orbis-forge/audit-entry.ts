@@ -1,4 +1,7 @@
-/** The governance entry of a rollback: a row of `governance_logs` in the data that is live afterwards, and a line of `logs/governance.jsonl`. */
+/**
+ * The governance entry of a rollback: a row of `governance_logs` in the data that is live afterwards, and a line of
+ * `logs/governance.jsonl`.
+ */
 import type { AuditEntryDefinition, DataFacts, RunFacts } from "../../config/system/evidence.ts";
 
 const AFFECTED_SYSTEMS = [
@@ -9,7 +12,7 @@ const AFFECTED_SYSTEMS = [
   "data_integrity_tools",
 ];
 
-/** Up to so many rows set aside a loss counts as minimal. */
+/** Up to this number of rows a loss counts as minimal. */
 const MINIMAL_ROWS = 100;
 
 export const auditEntry: AuditEntryDefinition = {
@@ -18,7 +21,7 @@ export const auditEntry: AuditEntryDefinition = {
   identity: ["event_type", "timestamp", "resource_id"],
   file: "logs/governance.jsonl",
   entry: (facts) => ({
-    // Of a failed run, the moment of its failure: a run that goes on from there has an entry of its own.
+    // For a failed run, the time of its failure: the run that resumes has its own entry.
     timestamp: facts.openedAt ?? facts.steps.at(-1)?.at ?? facts.startedAt,
     event_type: "emergency_rollback",
     user_id: "emergency_admin",
@@ -35,7 +38,7 @@ export const auditEntry: AuditEntryDefinition = {
 export type RollbackMethod =
   "full_database_restore" | "selective_rollback" | "transaction_rollback" | "json_import_restore" | "application_rollback";
 
-/** The plan's own list has no word for an import, nor for a rollback that leaves the data alone. */
+/** The plan's list has no word for an import, nor for a rollback without data. */
 export function methodOf({ data }: RunFacts): RollbackMethod {
   const facts = data["production"];
   if (facts?.action === "restore" || facts?.action === "undo") return "full_database_restore";
@@ -93,7 +96,7 @@ export function contextOf(facts: RunFacts) {
   };
 }
 
-/** From the snapshot to the moment users were kept out: what was written then is set aside. */
+/** From the snapshot to the fence: rows written in this time are set aside. */
 function lossPeriod({ startedAt }: RunFacts, data: DataFacts | undefined): string | null {
   if (data === undefined || data.rows === 0) return null;
   return data.snapshotTakenAt === null ? null : `${data.snapshotTakenAt} to ${startedAt}`;

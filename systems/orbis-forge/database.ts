@@ -1,4 +1,4 @@
-/** The database file: its migrations, its tables, and the ways to mend it in place. */
+/** The database file: its migrations, tables and repairs in place. */
 import type { DatabaseDefinition } from "../../config/system/definition.ts";
 import { jsonImport } from "./repairs/json-import.ts";
 import { transactionRevert } from "./repairs/transaction.ts";
@@ -6,7 +6,7 @@ import { transactionRevert } from "./repairs/transaction.ts";
 const INITIAL_MIGRATION = "20250210000001_initial";
 export const PHASE3_MIGRATION = "20250720000002_phase3_live_database";
 
-/** Compared with the snapshot of before the deployment; `governance_logs` is counted and not compared. */
+/** Compared with the snapshot from before the deployment; `governance_logs` is counted, not compared. */
 export const COMPARED_TABLES = ["projects", "phases", "step_progress"];
 export const COUNTED_TABLES = [...COMPARED_TABLES, "governance_logs"];
 
@@ -20,7 +20,7 @@ export const production: DatabaseDefinition = {
   repairs: { transaction: transactionRevert, "json-import": jsonImport },
 };
 
-/** Columns v2.4.0 cannot do without. */
+/** Columns that v2.4.0 needs. */
 export const NEEDED_COLUMNS: Record<string, string[]> = {
   user_permissions: ["user_id", "role", "access_level", "original_access_level"],
   projects: ["id", "code", "name", "status", "updated_at"],

@@ -1,4 +1,4 @@
-/** OrbisForge (OF-BEV Phase 3): one program on one SQLite file, with permissions that are restricted and records that are kept while it goes back. */
+/** OrbisForge (OF-BEV Phase 3): one program on one SQLite file, with restricted permissions and evidence during a rollback. */
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { auditEntry } from "./audit-entry.ts";

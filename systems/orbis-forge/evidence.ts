@@ -1,4 +1,4 @@
-/** What is kept of a rollback, and of the deployment it may have to undo. One stamp in every name. */
+/** Evidence of a rollback, and of the deployment that it may undo. All names have the same stamp. */
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import type { CaptureDefinition, EvidenceContext, EvidenceDefinition } from "../../config/system/evidence.ts";
@@ -15,7 +15,7 @@ const RECENT_SQL =
 const CHANGES_SQL = `SELECT ch.*, gl.timestamp AS governance_timestamp FROM change_history ch LEFT JOIN governance_logs gl ON ch.governance_log_id = gl.id
   WHERE ch.changed_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 hours') ORDER BY ch.changed_at DESC, ch.id DESC`;
 
-/** Names of the anchor metadata, and the captures each stands for. */
+/** Names in the anchor metadata, with their captures. */
 const ARTIFACTS = [
   "emergency_backup_database",
   "pre_rollback_export",
@@ -80,7 +80,7 @@ const captures: CaptureDefinition[] = [
   },
   {
     id: "export",
-    title: "everything as the system itself exports it, for the emergency administrator",
+    title: "the system's own export, for the emergency administrator",
     moment: "protect",
     file: "emergency_export_{stamp}.json",
     capture: async (context, file) => {
@@ -97,7 +97,7 @@ const captures: CaptureDefinition[] = [
   },
   {
     id: "backup",
-    title: "complete copy of the state that is left, with what integrity_check said of it",
+    title: "complete copy of the data before the rollback, with its integrity_check",
     moment: "fenced",
     file: "emergency_backup_{stamp}.db",
     capture: async (context, file) => {
@@ -148,13 +148,13 @@ const captures: CaptureDefinition[] = [
     file: "production_corrupted_{stamp}.sha256",
     capture: async (context) => {
       const file = await context.quarantineFile(DATABASE);
-      if (file === null) return "nothing was set aside: the data stayed or was mended in place\n";
-      return `${(await context.hash(file)) ?? "gone"}  ${file}\n`;
+      if (file === null) return "nothing was set aside: the data stayed or was repaired in place\n";
+      return `${(await context.hash(file)) ?? "missing"}  ${file}\n`;
     },
   },
   {
     id: "anchor",
-    title: "what this folder is",
+    title: "description of this folder",
     moment: "end",
     file: "anchor_metadata.json",
     capture: async ({ facts }) =>
@@ -172,7 +172,7 @@ const captures: CaptureDefinition[] = [
   },
   {
     id: "pre-deployment-export",
-    title: "everything as it is before the deployment, for a restoration by import",
+    title: "all data before the deployment, for a restoration by import",
     moment: "fenced",
     of: "forward",
     file: "pre_deployment_export.json",

@@ -1,19 +1,19 @@
-/** Everybody but superusers and the emergency administrator reads only, for as long as users are kept out. */
+/** All users except superusers and the emergency administrator are read-only while users are kept out. */
 import type { ProtectionDefinition } from "../../config/system/protection.ts";
 
 export const PERMISSIONS = "user-permissions";
 
-/** Restricting leaves the emergency administrator alone; giving back touches only rows whose original is written down. */
+/** The restriction spares the emergency administrator; its reversal changes only rows with a saved original. */
 const RESTRICTED = "role <> 'superuser' AND role <> 'emergency_admin'";
 
 export const protections: ProtectionDefinition[] = [
   {
     id: PERMISSIONS,
-    title: "user_permissions are read_only but for superusers and emergency_admin",
+    title: "user_permissions are read_only except for superusers and emergency_admin",
     database: "production",
     requiresTable: "user_permissions",
     readSql: `SELECT id AS key, access_level AS value FROM user_permissions WHERE ${RESTRICTED} ORDER BY id`,
-    // A person who finds the file alone can give everything back from the column beside it.
+    // With only the file, a person can restore everything from the column beside it.
     restrictSql: `UPDATE user_permissions SET original_access_level = coalesce(original_access_level, access_level), access_level = 'read_only'
       WHERE ${RESTRICTED} AND (access_level <> 'read_only' OR original_access_level IS NULL)`,
     giveBackSql:

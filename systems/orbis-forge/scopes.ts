@@ -1,4 +1,6 @@
-/** The procedures of the rollback plan as sets of pins. Options A, B and C bring data back; the application goes back with each of them. */
+/**
+ * The procedures of the rollback plan as sets of pins. Options A, B and C restore data; the application is rolled back with each of them.
+ */
 import type { ScopeDefinition, ScopePins } from "../../config/system/definition.ts";
 import { MESSAGES } from "./messages.ts";
 
@@ -40,27 +42,27 @@ function scope(title: string, useWhen: string, data: NonNullable<ScopePins["data
 
 export const scopes: Record<string, ScopeDefinition> = {
   full: scope(
-    "C Full: the data from the snapshot taken before the deployment, and the release of before",
+    "C Full: the data from the snapshot before the deployment, and the previous release",
     "Data is corrupt beyond repair",
     "snapshot",
   ),
-  selective: scope("A Selective: the bad rows alone from the snapshot, and the release of before", "Few rows are bad and known by name", {
+  selective: scope("A Selective: only the bad rows from the snapshot, and the previous release", "Few rows are bad, and their keys are known", {
     repair: "rows",
   }),
   transaction: scope(
-    "B Transaction: one transaction taken back by the change history, and the release of before",
+    "B Transaction: one transaction reverted by the change history, and the previous release",
     "One recent transaction did the damage",
     { repair: "transaction" },
   ),
   "json-import": scope(
-    "Import: the export of before the deployment takes the place of the projects, and the release of before",
+    "Import: the export from before the deployment replaces the projects, and the previous release",
     "The snapshot cannot be used and the export can",
     { repair: "json-import" },
   ),
-  application: scope("Application: the release of before; the data stays", "The release fails and its data is sound", "current"),
+  application: scope("Application: the previous release; the data stays", "The release fails and its data is intact", "current"),
   maintenance: {
-    title: "Maintenance: users are kept out with the plan's message and permissions are restricted; nothing goes back yet",
-    useWhen: "Users must be protected before it is decided what to do",
+    title: "Maintenance: users are kept out with the plan's message, and permissions are restricted; nothing is rolled back yet",
+    useWhen: "Users must be protected before the decision",
     budgetSeconds: 5 * MINUTE,
     phaseBudgets: { fence: 5 * MINUTE },
     pins: { maintenance: { mode: "full", message: MESSAGES.maintenance } },

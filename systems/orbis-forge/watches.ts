@@ -1,4 +1,4 @@
-/** How long to look again after a rollback, and what has to hold meanwhile. Outside the rollback's budget. */
+/** Watches after a rollback, with their limits. Outside the rollback's budget. */
 import type { WatchDefinition } from "../../config/system/definition.ts";
 
 const AFTER = ["full", "selective", "transaction", "json-import", "application"];

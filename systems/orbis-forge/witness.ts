@@ -1,4 +1,4 @@
-/** How a client that remembers every acknowledged write writes to this system. */
+/** How the witness of a drill writes to this system. */
 import type { WitnessScript } from "../../config/system/drill.ts";
 import { TEST_USER } from "./api.ts";
 

@@ -1,4 +1,4 @@
-/** What is only done when a rollback has proved good. */
+/** Actions that wait until a rollback has proved good. */
 import type { ActionDefinition } from "../../config/system/definition.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "./database.ts";
 
@@ -7,7 +7,7 @@ export const DROP_SYNC_TABLES = "drop-sync-tables";
 export const actions: Record<string, ActionDefinition> = {
   [DROP_SYNC_TABLES]: {
     title: "Drop the queue and the conflicts that the older release leaves unused",
-    why: "The older release ignores both tables; until the rollback has proved good, their rows are the way forward again",
+    why: "The older release ignores both tables; until the rollback has proved good, their rows are needed to go forward again",
     after: ["quick", "full"],
     watches: ["quick", "stable"],
     database: "pfa",

@@ -1,4 +1,4 @@
-/** The database: its migrations, the tables that hold users' rows, and what the newest migration brought. */
+/** The database: its migrations, the tables that hold users' rows, and the objects of the newest migration. */
 import type { DatabaseDefinition, EffectDefinition, FlagStoreDefinition } from "../../config/system/definition.ts";
 
 export const SYNC_MIGRATION = "20251128000003_phase4_bidirectional_sync_infrastructure";
@@ -14,7 +14,7 @@ export const pfaDatabase: DatabaseDefinition = {
   principalTable: "pfa_records",
 };
 
-/** Switches of drills are no flags of the system. */
+/** Fault switches of drills are not the system's flags. */
 export const flagStore: FlagStoreDefinition = {
   database: "pfa",
   readSql: "SELECT flag_name AS name, enabled FROM feature_flags WHERE flag_name NOT LIKE 'fault:%' ORDER BY flag_name",

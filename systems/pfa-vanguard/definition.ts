@@ -19,7 +19,7 @@ export const pfaVanguard: SystemDefinition = {
   title: "PFA Vanguard",
   folder: import.meta.dirname,
   services,
-  // The worker first: what it still pushed to PEMS could not be taken back.
+  // The worker first: rows that it pushes to PEMS cannot be reverted.
   stopOrder: ["worker", "backend", "frontend"],
   databases: { pfa: pfaDatabase },
   listeners,

@@ -1,4 +1,4 @@
-/** What is written down after a rollback, and by when. */
+/** Documents after a rollback, and their deadlines. */
 import type { RecordTemplate } from "../../config/system/policy.ts";
 
 export const RECORDS: Record<string, RecordTemplate> = {

@@ -1,6 +1,6 @@
 /**
- * The procedures of the rollback plan as sets of pins. Budgets of `quick`, `full` and `restore` are the plan's; it gives none for the partial ones,
- * so that theirs are the sum of the quick procedure's steps they consist of.
+ * The procedures of the rollback plan as sets of pins. Budgets of `quick`, `full` and `restore` are the plan's; it gives none for the
+ * partial scopes, so theirs are the sums of their steps in the quick procedure.
  */
 import type { ScopeDefinition } from "../../config/system/definition.ts";
 import { MESSAGES, SYNC_FLAG } from "./messages.ts";
@@ -30,8 +30,8 @@ const FRONTEND_CHECKS = ["frontend-version", "frontend-compatible"];
 
 export const scopes: Record<string, ScopeDefinition> = {
   quick: {
-    title: "Quick: code of all services, data and schema untouched",
-    useWhen: "The deployment is clearly broken and its data is sound",
+    title: "Quick: code of all services; data and schema stay",
+    useWhen: "The deployment is clearly broken and its data is intact",
     budgetSeconds: 10 * MINUTE,
     phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend + QUICK.frontend, verify: QUICK.health, finalize: QUICK.announce },
     pins: { release: "to", services: { worker: { run: "off" } }, data: "current", schema: "keep" },
@@ -46,7 +46,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS, "banner"],
   },
   restore: {
-    title: "Restore: code, and the data from the snapshot taken before the deployment",
+    title: "Restore: code, and the data from the snapshot before the deployment",
     useWhen: "Data is corrupt or lost",
     budgetSeconds: 30 * MINUTE,
     phaseBudgets: FULL_PHASES,
@@ -68,7 +68,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     checks: ["worker-stopped", "health", "login", "read", "flags-as-declared", "banner", ...FRONTEND_CHECKS],
   },
   backend: {
-    title: "Partial B: backend code alone; the worker stops first",
+    title: "Partial B: backend code only; the worker stops first",
     useWhen: "The API fails, and the newer frontend can work with the older API",
     budgetSeconds: QUICK.stopWorker + QUICK.backend + QUICK.health + QUICK.announce,
     phaseBudgets: { fence: QUICK.stopWorker, install: QUICK.backend, verify: QUICK.health, finalize: QUICK.announce },
@@ -76,7 +76,7 @@ export const scopes: Record<string, ScopeDefinition> = {
     checks: [...BACKEND_CHECKS, ...FRONTEND_CHECKS],
   },
   frontend: {
-    title: "Partial C: frontend alone; nothing stops",
+    title: "Partial C: frontend only; nothing stops",
     useWhen: "The pages fail and the API works",
     budgetSeconds: QUICK.frontend + QUICK.health + QUICK.announce,
     phaseBudgets: { install: QUICK.frontend, verify: QUICK.health, finalize: QUICK.announce },

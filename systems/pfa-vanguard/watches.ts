@@ -1,4 +1,4 @@
-/** What is watched after a rollback before it counts as a success, and after a deployment. Outside the scopes' budgets. */
+/** Watches after a rollback, before it counts as a success, and after a deployment. Outside the scopes' budgets. */
 import type { WatchDefinition, WatchLimit } from "../../config/system/definition.ts";
 
 /** The acceptance gate; the stricter 0.1 % of the checklist is the aim of its single check. */
@@ -36,7 +36,7 @@ export const watches: Record<string, WatchDefinition> = {
     durationMinutes: 60,
     intervalSeconds: 120,
     checks: CHECKS,
-    // The worker and the queue may be busy with what piled up: one poll in ten may be slow.
+    // The worker may be busy with a backlog: one poll in ten may be slow.
     pass: { healthyShare: 0.9, limits: LIMITS.slice(0, 2) },
   },
 };

@@ -23,7 +23,7 @@ export function login(access: Access): Promise<string> {
   return logIn(access, { service: API, username: TEST_USER, secret: TEST_USER_SECRET, isToken: () => true });
 }
 
-/** Hands a file of a dosimeter in, as a logged-in user. @throws AnswerError */
+/** Uploads a dosimeter file as a logged-in user. @throws AnswerError */
 export async function handIn(access: Access, fileName: string, content: string): Promise<void> {
   const response = await send(access, API, await login(access), IMPORTS_PATH, { method: "POST", body: { fileName, content } });
   await bodyOf(`POST ${IMPORTS_PATH}`, response);
@@ -37,18 +37,18 @@ export interface Alert {
   limitMsv: number;
 }
 
-/** Somebody who listens to alerts over a real WebSocket. */
+/** A client that listens to alerts over a real WebSocket. */
 export interface Listener {
   /** First message of the service. */
   greeting: { type: string; version: string };
-  /** Resolves with the first alert that fits; null where none came in time. Alerts heard before count. */
+  /** Resolves with the first matching alert; null: none in time. Earlier alerts count. */
   alert(fits: (alert: Alert) => boolean, limitMs: number): Promise<Alert | null>;
   close(): void;
 }
 
 const CONNECT_LIMIT_MS = 5_000;
 
-/** @throws Error saying why nobody could connect. */
+/** @throws Error with the reason if the connection failed. */
 export async function listen(access: Pick<Access, "url" | "passHeaders">): Promise<Listener> {
   const url = `${access.url(FEED).replace(/^http/, "ws")}${SOCKET_PATH}`;
   const socket = new WebSocket(url, { headers: access.passHeaders ?? {}, handshakeTimeout: CONNECT_LIMIT_MS });
@@ -94,7 +94,7 @@ export function burst(access: Pick<Access, "url" | "passHeaders">, count: number
   return burstOf(access, { service: API, path: `${PERSONNEL_PATH}?limit=20`, token: null }, { count, width });
 }
 
-/** What each service says of itself. */
+/** Each service's own status. */
 export interface Vitals {
   rssBytes: number;
   memoryLimitBytes: number;

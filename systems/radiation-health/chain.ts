@@ -1,4 +1,4 @@
-/** The whole way of an alert, tried: a file is handed in, becomes a reading, an anomaly and an alert, and somebody who listens hears of it. */
+/** Tests the whole path of an alert: an uploaded file becomes a reading, an anomaly and an alert, and a listening client receives it. */
 import type { Client } from "pg";
 import { handIn, listen, type Access } from "./api.ts";
 import { FEATURE_TABLES } from "./database.ts";
@@ -8,28 +8,28 @@ const DOSE_USV = 20_000;
 const ZONE = "controlled";
 
 export interface Trial {
-  /** Number of the person and serial of the device, which exist for the trial alone. */
+  /** Number of the person and serial of the device, which exist only for the trial. */
   marker: string;
-  /** Name of the person: what is removed must carry it. */
+  /** Name of the person: only rows with it are removed. */
   note: string;
   /** How long the alert may take, milliseconds. */
   limitMs: number;
 }
 
-/** How far it came. */
+/** Progress of the trial. */
 export interface Chain {
   reading: boolean;
   anomaly: boolean;
   /** The alert exists. */
   raised: boolean;
-  /** It was noted as sent. */
+  /** It is marked as sent. */
   sent: boolean;
-  /** Somebody who listened has heard it. */
+  /** A listening client has received it. */
   received: boolean;
   tookMs: number;
 }
 
-/** Leaves nothing behind. @throws where nobody can listen or hand in. */
+/** Leaves nothing behind. @throws if the connection or the upload fails. */
 export async function tryChain(access: Access, database: Client, trial: Trial): Promise<Chain> {
   await removeTrial(database, trial);
   try {
@@ -56,22 +56,22 @@ export async function tryChain(access: Access, database: Client, trial: Trial): 
   }
 }
 
-/** What is wrong, in words; null where the alert was received. */
+/** The problem, in words; null: the alert was received. */
 export function brokenLink({ reading, anomaly, raised, sent, received, tookMs }: Chain): string | null {
   if (received) return null;
   const where = !reading
     ? "the file did not become a reading"
     : !anomaly
-      ? "the reading was not seen as an anomaly"
+      ? "the reading was not detected as an anomaly"
       : !raised
         ? "the anomaly raised no alert"
         : !sent
           ? "the alert was not sent"
-          : "the alert is noted as sent, but nobody received it";
+          : "the alert is marked as sent, but was not received";
   return `${where}, within ${tookMs} ms`;
 }
 
-/** Sent and heard are two things: the row may not be committed yet when the alert is heard. */
+/** The alert may be received before its row is committed as sent. */
 async function farOf(database: Client, { marker }: Trial): Promise<Omit<Chain, "received" | "tookMs">> {
   const { rows } = await database.query<{ anomaly: boolean; raised: boolean; sent: boolean }>(
     `SELECT r.anomaly, a.id IS NOT NULL AS raised, a.sent_at IS NOT NULL AS sent
@@ -87,12 +87,12 @@ function csvOf({ marker }: Trial): string {
   return `employee_number,device_serial,dose_usv,measured_at\n${marker},${marker},${DOSE_USV},${new Date().toISOString()}\n`;
 }
 
-/** Also what an interrupted trial left. Somebody of that number who is no trial stays, with everything of theirs. */
+/** Also removes the rest of an interrupted trial. A real person with that number stays, with all rows. */
 export async function removeTrial(database: Client, trial: Pick<Trial, "marker" | "note">): Promise<void> {
   const { marker, note } = trial;
   await database.query("BEGIN");
   try {
-    // First what could still become a reading.
+    // First the file, which could still become a reading.
     await database.query("DELETE FROM csv_imports WHERE file_name = $1", [`${marker}.csv`]);
     const ours = "(SELECT serial FROM devices WHERE serial = $1 AND title = $2)";
     await database.query(`DELETE FROM alerts WHERE device_serial IN ${ours}`, [marker, note]);

@@ -6,9 +6,9 @@ export const DATABASE = "radiation_health";
 
 const MIGRATIONS = ["20250301000001_initial", "20251115000002_threshold_profiles"];
 
-/** Tables of the newer release alone. */
+/** Tables of the newer release only. */
 export const FEATURE_TABLES = ["threshold_profiles", "dose_trends"];
-/** What the feature took the place of: a table before it, a view after it. */
+/** What the feature replaced: a table before it, a view after it. */
 export const PREVIOUS_TABLE = "alert_thresholds";
 
 export const radiationDatabase: DatabaseDefinition = {

@@ -12,7 +12,7 @@ import { scopes } from "./scopes.ts";
 import { seed } from "./seed.ts";
 import { witness } from "./witness.ts";
 
-/** What is looked at again and again: nothing that writes, nothing that only compares with the moment of the rollback. */
+/** Checks of the watch: none that writes, none that only compares with the time of the rollback. */
 const WATCHED = [
   "all-online",
   "health",

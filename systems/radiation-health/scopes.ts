@@ -1,5 +1,5 @@
 /**
- * The procedures of the manual as sets of pins. It gives times by class alone (5, 15 and 60 minutes): each scope has the time of the most
+ * The procedures of the manual as sets of pins. It gives times only by class (5, 15 and 60 minutes): each scope has the time of the most
  * urgent class it answers, and its phases share it.
  */
 import type { ServiceScope, ScopeDefinition } from "../../config/system/definition.ts";
@@ -22,19 +22,19 @@ const every = (asked: ServiceScope): Record<string, ServiceScope> => Object.from
 
 export const scopes: Record<string, ScopeDefinition> = {
   emergency: {
-    title: "Emergency: code and configuration of all five services, and the data from the snapshot taken before the deployment",
+    title: "Emergency: code and configuration of all five services, and the data from the snapshot before the deployment",
     useWhen: "The system is down, its data is corrupt, or its alerts do not reach anybody: readings taken since are set aside and exported",
     ...within(CLASS_SECONDS.immediate),
     pins: { release: "to", services: every({ config: "ledger" }), data: "snapshot", schema: "keep" },
   },
   database: {
-    title: "Database: the data alone goes back; all five services are stopped before and started after",
+    title: "Database: only the data is restored; all five services are stopped before and started after",
     useWhen: "The data is corrupt and the code is not why: readings taken since are set aside and exported",
     ...within(CLASS_SECONDS.immediate),
     pins: { data: "snapshot", schema: "keep" },
   },
   schema: {
-    title: "Schema: the new tables go, the table of before stands again, and with them the code that cannot do without",
+    title: "Schema: the new tables are dropped, the former table is restored, and the code that needs them is rolled back",
     useWhen: "Only the schema is wrong; what was written into the new tables may be lost",
     ...within(CLASS_SECONDS.planned),
     pins: { release: "to", data: "current", schema: "down" },
@@ -46,31 +46,31 @@ export const scopes: Record<string, ScopeDefinition> = {
     pins: { release: "to", services: every({ config: "ledger" }), data: "current", schema: "keep" },
   },
   service: {
-    title: "One service is started anew, at the release it has",
-    useWhen: "A single service has crashed, hangs, or holds ever more memory",
+    title: "One service is restarted, at its current release",
+    useWhen: "A single service has crashed, hangs, or leaks memory",
     ...within(CLASS_SECONDS.fast),
     pins: { service: { restart: true }, data: "current", schema: "keep" },
   },
   "service-release": {
-    title: "One service goes back to the earlier release, the others stay",
+    title: "One service is rolled back to the earlier release, the others stay",
     useWhen: "A single service is wrong in the newer release, and the earlier one can work with the others",
     ...within(CLASS_SECONDS.fast),
     pins: { service: { release: "to" }, data: "current", schema: "keep" },
   },
   "environment-config": {
-    title: "Environment: every setting the ledger recorded comes back, all five services start anew with it",
-    useWhen: "A setting that was declared apart from the release breaks the system",
+    title: "Environment: every setting of the ledger is restored, all five services restart with it",
+    useWhen: "An override of a release's setting breaks the system",
     ...within(CLASS_SECONDS.fast),
     pins: { services: every({ config: "ledger", restart: true }), data: "current", schema: "keep" },
   },
   "database-config": {
-    title: "Database configuration: the API's way to the database as recorded; the API starts anew",
-    useWhen: "The API was given too few sessions, or the wrong ones",
+    title: "Database configuration: the API's database settings as recorded; the API restarts",
+    useWhen: "The API has too few database sessions, or wrong settings for them",
     ...within(CLASS_SECONDS.fast),
     pins: { services: { "radiation-monitoring": { config: DATABASE_SETTINGS, restart: true } }, data: "current", schema: "keep" },
   },
   "monitoring-config": {
-    title: "Monitoring configuration: as recorded; retention and anomaly detection start anew",
+    title: "Monitoring configuration: as recorded; retention and anomaly detection restart",
     useWhen: "Limits, muted devices or retention are set wrong",
     ...within(CLASS_SECONDS.planned),
     pins: {

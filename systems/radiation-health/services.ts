@@ -37,9 +37,9 @@ export const services: Record<string, ServiceDefinition> = {
       TEST_USER_PASSWORD: context.secret(SECRETS.testUser),
     }),
   },
-  "csv-polling-service": service("worker", "Turns files of dosimeters into readings"),
-  "data-retention-service": service("worker", "Removes what need not be kept any longer"),
-  "websocket-service": service("service", "Sends alerts to everybody who is connected"),
+  "csv-polling-service": service("worker", "Turns dosimeter files into readings"),
+  "data-retention-service": service("worker", "Deletes old readings"),
+  "websocket-service": service("service", "Sends alerts to all connected clients"),
   "anomaly-detection-service": service("worker", "Judges readings and raises alerts"),
 };
 

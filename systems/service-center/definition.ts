@@ -1,4 +1,7 @@
-/** Service Center: one application with row level security, triggers and materialised views in its database; Phase 2 goes back to Phase 1. */
+/**
+ * Service Center: one application with row level security, triggers and materialised views in its database; Phase 2 is rolled back to Phase
+ * 1.
+ */
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { listTickets, login } from "./api.ts";

@@ -1,4 +1,4 @@
-/** What is kept of a rollback before anything goes back: the error log, and the rows that only the newer release has a place for, as CSV. */
+/** Evidence before a rollback changes anything: the error log, and the rows of tables that only the newer release has, as CSV. */
 import { WholeFile } from "../../databases/postgres/export-file.ts";
 import { csvRecord } from "../../databases/postgres/export-format.ts";
 import { qualified, quote } from "../../databases/postgres/connection.ts";
@@ -12,10 +12,10 @@ const LOWEST = String(-(2n ** 63n));
 
 const LOG_LINES = 1000;
 
-/** What the application that is left said: the next start begins a new log. */
+/** The newer application's error log: the next start begins a new one. */
 const log: CaptureDefinition = {
   id: "error-log",
-  title: "error log of the application that is left",
+  title: "error log of the newer application",
   moment: "protect",
   file: "app_errors_{stamp}.log",
   capture: async (context) => {
@@ -26,8 +26,8 @@ const log: CaptureDefinition = {
 
 const tables: CaptureDefinition[] = PHASE_2_TABLES.map((table) => ({
   id: `${table}-csv`,
-  title: `${table} as CSV, before its table goes`,
-  // Nobody writes any more, and the database has not gone back yet.
+  title: `${table} as CSV, before its table is dropped`,
+  // Nobody writes any more, and the database is not restored yet.
   moment: "fenced",
   file: `${table}_{stamp}.csv`,
   capture: async (context, file) => {

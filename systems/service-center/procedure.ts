@@ -2,7 +2,7 @@
 
 const MINUTE = 60;
 
-/** What lies on the critical path. Telling everybody afterwards does not. */
+/** The critical path, without the notification afterwards. */
 export const PROCEDURE = {
   notification: MINUTE,
   application: 3 * MINUTE,
@@ -11,15 +11,15 @@ export const PROCEDURE = {
   restart: 2 * MINUTE,
 } as const;
 
-/** Parts of the database's time that other phases of a rollout take. */
+/** Parts of the database's time that belong to other phases of a rollout. */
 const DATABASE_STEPS = { stopTraffic: MINUTE / 2, safetyBackup: 2 * MINUTE, verify: 2 * MINUTE };
 
-/** 15 minutes are aimed at. The worst case is 21, which nobody plans with. */
+/** Target: 15 minutes. The worst case of 21 is not planned with. */
 export const TARGET_SECONDS = Object.values(PROCEDURE).reduce((sum, seconds) => sum + seconds, 0);
 
 /**
- * Budget of each phase of a rollout. Traffic stops before the data, the safety copy lies between; application and environment are put in place
- * once the data is back.
+ * Budget of each phase of a rollout. Traffic stops before the data, the safety copy lies between; application and environment are put in
+ * place once the data is back.
  */
 export const PHASE_BUDGETS = {
   plan: PROCEDURE.notification,

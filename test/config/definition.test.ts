@@ -68,7 +68,7 @@ describe("a definition that is wrong is refused where it is loaded", () => {
     [
       "a name that is none",
       { ...definition, databases: JSON.parse('{ "__proto__": {} }') as unknown },
-      /^definition\.databases\.__proto__: .*no name for anything: choose another$/,
+      /^definition\.databases\.__proto__: .*reserved name: choose another$/,
     ],
     ["a default scope that is none", { ...definition, defaultScope: "quik" }, /defaultScope: "quik".*did you mean `quick`/],
   ])("%s", (_what, wrong, message) => {

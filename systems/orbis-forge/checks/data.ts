@@ -24,7 +24,7 @@ export const foreignKeys = check("foreign-keys", "foreign_key_check finds no row
   return failed(`${broken.length} rows without their parent, the first is row ${first.rowid} of ${first.table} (parent ${first.parent})`);
 });
 
-export const counts = check("counts", "Rows per table equal those of before: MATCH or MISMATCH", async (context) => {
+export const counts = check("counts", "Rows per table equal those before: MATCH or MISMATCH", async (context) => {
   const { baseline } = context;
   if (baseline === null) return skipped("nothing was counted before");
   const database = context.sqlite(DATABASE);
@@ -66,7 +66,7 @@ interface Permission {
   original_access_level: string | null;
 }
 
-export const permissions = check("permissions", "Permissions are as they were, or restricted with every original kept", async (context) => {
+export const permissions = check("permissions", "Permissions are unchanged, or restricted with every original saved", async (context) => {
   const held = context.protections?.[PERMISSIONS] ?? null;
   const rows = context
     .sqlite(DATABASE)
@@ -74,8 +74,8 @@ export const permissions = check("permissions", "Permissions are as they were, o
     .all() as unknown as Permission[];
   const spared = rows.filter(({ role }) => role === "superuser" || role === "emergency_admin");
   const locked = spared.filter(({ access_level: level }) => level === null || level === "read_only");
-  if (locked.length > 0) return failed(`${locked.map((one) => one.user_id).join(", ")} must never be restricted, and is`);
-  if (spared.length === 0) return failed("there is no superuser and no emergency_admin");
+  if (locked.length > 0) return failed(`${locked.map((one) => one.user_id).join(", ")} must never be restricted, but is restricted`);
+  if (spared.length === 0) return failed("no superuser and no emergency_admin found");
   const restricted = held?.restricted === true;
   const wrong: string[] = [];
   for (const row of rows) {
@@ -83,7 +83,7 @@ export const permissions = check("permissions", "Permissions are as they were, o
     const original = held?.originals.find(({ key }) => Number(key) === row.id);
     if (row.access_level === null) wrong.push(`${row.user_id} has no level`);
     else if (restricted && row.access_level !== "read_only") wrong.push(`${row.user_id} is not restricted (${row.access_level})`);
-    else if (restricted && original === undefined) wrong.push(`${row.user_id} is restricted and its original is not kept`);
+    else if (restricted && original === undefined) wrong.push(`${row.user_id} is restricted and its original is not saved`);
     else if (!restricted && row.original_access_level !== null) wrong.push(`${row.user_id} is still restricted`);
     else if (!restricted && original !== undefined && row.access_level !== original.value)
       wrong.push(`${row.user_id} has ${row.access_level}, had ${String(original.value)}`);
@@ -92,8 +92,8 @@ export const permissions = check("permissions", "Permissions are as they were, o
   return Promise.resolve(
     passed(
       restricted
-        ? `${held.originals.length} users read only until users are let in; every original is kept`
-        : `${rows.length} users as they were`,
+        ? `${held.originals.length} users are read-only until users are let in; every original is saved`
+        : `${rows.length} users unchanged`,
     ),
   );
 });

@@ -13,7 +13,7 @@ export const health = check("health", "/health answers healthy", async (context)
   const pinned = context.releases["app"];
   return version === pinned
     ? passed(`healthy, ${version ?? ""}`)
-    : failed(`/health is of ${version ?? "no release"}, pinned is ${pinned ?? "none"}`);
+    : failed(`/health answers as ${version ?? "no release"}, pinned is ${pinned ?? "none"}`);
 });
 
 export const login = check("login", "An administrator and a user log in; a wrong password does not", async (context) => {
@@ -29,16 +29,20 @@ export const login = check("login", "An administrator and a user log in; a wrong
     : failed(`a wrong password was answered ${wrong.status}`);
 });
 
-export const authorisation = check("authorisation", "Without a token nothing is told, and users are no administrators", async (context) => {
-  const anonymous = await request(context, null, "/api/projects");
-  await anonymous.text();
-  if (anonymous.status !== 401) return failed(`without a token /api/projects answers ${anonymous.status}`);
-  const user = await request(context, await logIn(context), "/api/admin/users");
-  await user.text();
-  return user.status === 403
-    ? passed("401 without a token, 403 for users on the administrators' side")
-    : failed(`a user got ${user.status} from /api/admin/users`);
-});
+export const authorisation = check(
+  "authorisation",
+  "Without a token no data is shown, and users are no administrators",
+  async (context) => {
+    const anonymous = await request(context, null, "/api/projects");
+    await anonymous.text();
+    if (anonymous.status !== 401) return failed(`without a token /api/projects answers ${anonymous.status}`);
+    const user = await request(context, await logIn(context), "/api/admin/users");
+    await user.text();
+    return user.status === 403
+      ? passed("401 without a token, 403 for users on administrators' pages")
+      : failed(`a user got ${user.status} from /api/admin/users`);
+  },
+);
 
 export const features = check("features", "Viewing data, administration and the database connection work", async (context) => {
   const token = await logIn(context, ADMIN);
@@ -53,7 +57,7 @@ export const features = check("features", "Viewing data, administration and the 
   return passed(`${projects.length} projects, ${phases.length} phases, ${steps.length} steps, ${users.length} users`);
 });
 
-/** What Phase 3 brought, by the words users see and the addresses programs call. */
+/** Phase 3's features, by the words that users see and the paths that programs call. */
 const WORDS = [/inline edit/i, /json (?:import|export|op)/i, /runtime status/i];
 const ADDRESSES: { method: string; path: string; body?: unknown }[] = [
   { method: "GET", path: EXPORT_PATH },
@@ -90,18 +94,18 @@ function isPhase3({ releases }: CheckContext): boolean {
 
 export const maintenanceOff = check("maintenance-off", "Maintenance is declared off", async ({ maintenance: { mode, message }, scope }) => {
   const says = `maintenance is ${mode}: ${message}`;
-  // Where no procedure asks for it to be off, it is meant.
+  // If no procedure requires it to be off, it is intended.
   return Promise.resolve(mode === "off" ? passed("off") : scope === null ? skipped(says) : failed(says));
 });
 
-export const smoke = check("smoke", "Smoke test: an administrator's way through the pages", async (context) => {
+export const smoke = check("smoke", "Smoke test: the pages that an administrator uses", async (context) => {
   const token = await logIn(context, ADMIN);
   const page = await request(context, token, "/");
   const html = await page.text();
   const pinned = context.releases["app"] ?? "";
-  if (!html.includes(`content="${pinned}"`)) return failed(`the page is not of ${pinned}`);
+  if (!html.includes(`content="${pinned}"`)) return failed(`the page is not from ${pinned}`);
   const [project] = await rows<{ id: number; code: string }>(context, token, "/api/projects?limit=1");
-  if (project === undefined) return skipped("there is no project to look at");
+  if (project === undefined) return skipped("no project exists");
   const one = await request(context, token, `/api/projects/${encodeURIComponent(project.code)}`);
   const text = await one.text();
   if (one.status !== 200) throw new AnswerError(`GET /api/projects/${project.code}`, one.status, text);
@@ -117,7 +121,7 @@ export const smoke = check("smoke", "Smoke test: an administrator's way through 
 const REQUESTS = 200;
 const ERROR_SHARE_LIMIT = 0.001;
 const TIMES_BASELINE = 5;
-/** Below this nobody notices, and five times almost nothing is noise. */
+/** Below this users notice nothing, and five times a very short time is noise. */
 const UNNOTICED_MS = 100;
 
 export const stableLoad = check(

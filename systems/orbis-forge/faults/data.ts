@@ -1,4 +1,4 @@
-/** Faults that damage data, each answered by the smallest restoration that mends it. */
+/** Faults that damage data, each with the smallest restoration that repairs it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DrillContext, FaultDefinition } from "../../../config/system/drill.ts";
@@ -9,7 +9,7 @@ import { countOf, switchOn } from "./switch.ts";
 
 const OUT_OF_RANGE = "percent < 0 OR percent > 100";
 
-/** Answers are read to their end, so that the connection can be used again. */
+/** Answers are read to their end, so the connection can be reused. */
 async function sent(context: DrillContext, path: string, init: { method: string; body: unknown }): Promise<Record<string, unknown>> {
   const access = accessOf(context);
   const response = await request(access, await login(access), path, init);
@@ -23,7 +23,7 @@ export const dataCorruption: FaultDefinition = {
   scope: "full",
   switchOn: async (context) => {
     await switchOn(context, "data-corruption");
-    // The damage comes with writes; one is made here in case nobody else writes just now.
+    // The damage comes with writes; this makes one in case no other client writes now.
     await sent(context, "/api/projects", { method: "POST", body: { code: `DRILL-${Date.now()}`, name: "made by a drill" } });
   },
   probe: async (context) => {
@@ -33,7 +33,7 @@ export const dataCorruption: FaultDefinition = {
   },
 };
 
-/** Steps that are edited badly. */
+/** Steps with bad edits. */
 const BAD_EDITS = 5;
 
 export const badInlineEdits: FaultDefinition = {
@@ -58,7 +58,7 @@ export const badInlineEdits: FaultDefinition = {
 };
 
 export const badTransaction: FaultDefinition = {
-  title: "One transaction archives projects that are worked on",
+  title: "One transaction archives active projects",
   scope: "transaction",
   switchOn: async (context) => {
     const access = accessOf(context);
@@ -70,7 +70,7 @@ export const badTransaction: FaultDefinition = {
   },
   probe: async (context) => {
     const archived = countOf(context, "SELECT count(*) AS rows FROM projects WHERE status = 'archived'");
-    return Promise.resolve(archived > 0 ? `${archived} projects archived that are worked on` : null);
+    return Promise.resolve(archived > 0 ? `${archived} active projects archived` : null);
   },
   repairWith: async (context) => {
     const found = context
@@ -85,7 +85,7 @@ export const badTransaction: FaultDefinition = {
 };
 
 export const brokenDatabase: FaultDefinition = {
-  title: "A data integrity tool deletes what it takes for orphans; the export of before the deployment is usable",
+  title: "A data integrity tool deletes supposed orphans; the export from before the deployment is usable",
   scope: "json-import",
   switchOn: async (context) => {
     const database = context.sqlite("production");
@@ -114,7 +114,7 @@ export const brokenDatabase: FaultDefinition = {
   },
 };
 
-/** As the file beside the export states it; null where there is none. */
+/** The sha256 in the file beside the export; null: no file. */
 function readableHash(file: string): string | null {
   try {
     return readFileSync(`${file}.sha256`, "utf8").split(" ")[0] ?? null;

@@ -1,11 +1,11 @@
-/** A fault of the program alone: its data is sound and stays. */
+/** A fault of the program only: its data is intact and stays. */
 import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { burst, login } from "../api.ts";
 import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 const TIMES_BASELINE = 5;
-/** Below this nobody notices, and five times almost nothing is noise. */
+/** Below this users notice nothing, and five times a very short time is noise. */
 const UNNOTICED_MS = 100;
 
 export const slowResponses: FaultDefinition = {
@@ -15,7 +15,7 @@ export const slowResponses: FaultDefinition = {
   probe: async (context) => {
     const access = accessOf(context);
     const token = await login(access);
-    // What the defect does not slow down tells how fast the system is on this machine.
+    // Unaffected requests show how fast the system is on this machine.
     const baseline = await burst(access, token, "/api/step-progress?limit=20", 8, 4);
     const { medianMs } = await burst(access, token, "/api/projects?limit=20", 8, 4);
     const limitMs = Math.max(UNNOTICED_MS, TIMES_BASELINE * baseline.medianMs);

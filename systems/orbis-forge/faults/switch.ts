@@ -1,4 +1,4 @@
-/** How a drill switches a defect of phase-3.0.0 on. */
+/** Switches, for a drill, a defect of phase-3.0.0 on. */
 import type { DrillContext } from "../../../config/system/drill.ts";
 import { switchFault } from "../../kit/fault-switch.ts";
 

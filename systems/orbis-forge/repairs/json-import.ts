@@ -1,4 +1,4 @@
-/** Puts an export of before the deployment in the place of the projects that are there. Its hash is always checked, and pinned besides. */
+/** Replaces the existing projects by an export from before the deployment. Its hash is pinned and always checked. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -6,7 +6,7 @@ import type { RepairContext, RepairDefinition, RowsChanged } from "../../../conf
 import { ImportRefusedError, importDocument, parseDocument } from "../program/json-operations.ts";
 
 export const jsonImport: RepairDefinition = {
-  title: "The projects of an exported document take the place of those that are there",
+  title: "The projects of an exported document replace the existing ones",
   arguments: {
     file: { title: "pre_deployment_export.json of the deployment, relative to the project" },
     sha256: { title: "sha256 of that file, 64 hex digits, as in the manifest beside it" },

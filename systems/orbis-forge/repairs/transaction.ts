@@ -1,4 +1,4 @@
-/** Takes one transaction back by its rows in `change_history`, newest first. */
+/** Reverts one transaction by its rows in `change_history`, newest first. */
 import type { RepairContext, RepairDefinition, RowsChanged } from "../../../config/system/repair.ts";
 import type { SqlSession, SqlValue } from "../../../config/system/sql-session.ts";
 
@@ -12,7 +12,7 @@ interface Logged extends Record<string, unknown> {
   after: string | null;
 }
 
-/** The transaction is not in the history, or somebody has changed its rows since: nothing was taken back. */
+/** The transaction is not in the history, or its rows were changed since: nothing was reverted. */
 export class TransactionNotRevertedError extends Error {
   readonly transaction: string;
   constructor(transaction: string, problem: string) {
@@ -23,7 +23,7 @@ export class TransactionNotRevertedError extends Error {
 }
 
 export const transactionRevert: RepairDefinition = {
-  title: "One transaction is taken back by the change history",
+  title: "One transaction is reverted by the change history",
   arguments: { transaction: { title: "transaction_id in change_history" } },
   readsSnapshot: false,
   run: revert,
@@ -35,7 +35,7 @@ async function revert({ live, tables, arguments: given }: RepairContext): Promis
     "SELECT table_name, row_id, operation, before, after FROM change_history WHERE transaction_id = $1 ORDER BY id DESC",
     [transaction],
   );
-  if (logged.length === 0) throw new TransactionNotRevertedError(transaction, "change_history does not know it");
+  if (logged.length === 0) throw new TransactionNotRevertedError(transaction, "not found in change_history");
   const changed: Record<string, RowsChanged> = {};
   for (const entry of logged) {
     const { table_name: table } = entry;

@@ -6,7 +6,7 @@ interface Shown {
   message?: string;
 }
 
-/** What the page shows its users above everything else. */
+/** The banner on top of the page. */
 export const banner = askingCheck("banner", "The page shows the declared maintenance message", async (context) => {
   const site = context.url("frontend");
   const response = await context.fetch(`${site}/__backout/maintenance`);
@@ -19,7 +19,7 @@ export const banner = askingCheck("banner", "The page shows the declared mainten
     if (gate.mode === "closed") return skipped("users are kept out until verification has passed: they see that message");
   }
   if (mode === "off" && shown.mode === "read-only" && !context.open)
-    return skipped("users cannot write until verification has passed: they see the message of before");
+    return skipped("users cannot write until verification has passed: they see the former message");
   if (shown.mode !== mode) return failed(`the page shows mode ${shown.mode ?? "none"}, declared is ${mode}`);
   if (mode !== "off" && message !== "" && shown.message !== message)
     return failed(`the page shows "${shown.message ?? ""}", declared is "${message}"`);

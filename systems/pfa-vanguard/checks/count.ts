@@ -5,8 +5,8 @@ import { failed, passed, skipped, writingCheck } from "../../kit/outcome.ts";
 
 const TABLES = ["pfa_records", "pfa_modification"];
 
-/** Comes before the check that writes: its row would be one too many. */
-export const count = writingCheck("count", "6 Row counts equal those of before", async (context) => {
+/** Before the check that writes, whose row would be counted. */
+export const count = writingCheck("count", "6 Row counts equal those before", async (context) => {
   const database = await context.database("pfa");
   await removeTestRow(database);
   const { baseline } = context;

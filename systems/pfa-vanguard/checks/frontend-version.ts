@@ -2,7 +2,7 @@ import { askingCheck, failed, passed } from "../../kit/outcome.ts";
 
 export const frontendVersion = askingCheck(
   "frontend-version",
-  "5 The frontend loads and carries the right version metadata",
+  "5 The frontend loads and has the right version metadata",
   async (context) => {
     const declared = context.releases["frontend"] ?? "none";
     const site = context.url("frontend");

@@ -9,7 +9,7 @@ export const health = askingCheck("health", "1 Health endpoints of backend and d
     if (body.status !== "healthy") return failed(`${path} answered ${response.status} ${text.slice(0, 160)}`);
     const declared = context.releases["backend"];
     if (path === "/health" && body.version !== declared)
-      return failed(`${path} tells version ${body.version ?? "none"}, declared is ${declared ?? "none"}`);
+      return failed(`${path} answers with version ${body.version ?? "none"}, declared is ${declared ?? "none"}`);
     seen.push(`${path} ${text}`);
   }
   return passed(seen.join("; "));

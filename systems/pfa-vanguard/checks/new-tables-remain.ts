@@ -2,10 +2,10 @@ import { DROP_SYNC_TABLES } from "../actions.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../database.ts";
 import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 
-/** After a rollback that keeps or marks the schema its tables are expected; after one that takes it back they are forbidden. */
+/** After a rollback that keeps or marks the schema its tables are expected; after one that reverts it they are forbidden. */
 export const newTablesRemain = check(
   "new-tables-remain",
-  "Tables of the newer schema remain, or are gone, as declared",
+  "Tables of the newer schema exist, or are removed, as declared",
   async (context) => {
     const database = await context.database("pfa");
     const present = async (): Promise<string[]> => {
@@ -29,12 +29,12 @@ export const newTablesRemain = check(
     const applied = rows[0]?.applied === true;
     if (context.schema === "down" && !applied)
       return tables.length === 0
-        ? passed("the schema was taken back: neither table exists")
-        : failed(`${tables.join(", ")} should be gone: the schema policy is down`);
+        ? passed("the schema was reverted: neither table exists")
+        : failed(`${tables.join(", ")} should not exist: the schema policy is down`);
     if (rows.length === 0)
       return tables.length === 0
         ? skipped("the migration was never applied to this data")
-        : failed(`${tables.join(", ")} exist, but the ledger does not know why`);
+        : failed(`${tables.join(", ")} exist, but the migration ledger has no entry`);
     if (context.actionsDone?.includes(DROP_SYNC_TABLES) === true)
       return tables.length === 0
         ? passed("neither table exists: they were dropped after the rollback had succeeded")

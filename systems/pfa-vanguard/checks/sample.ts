@@ -7,7 +7,7 @@ import { session } from "./session.ts";
 const WIDTH = 4;
 
 export interface Sample extends Burst {
-  /** Critical lines of the error log that were not there before. */
+  /** New critical lines of the error log. */
   alerts: number;
   /** Null: one process answered from the first request to the last. */
   interrupted: string | null;
@@ -16,7 +16,7 @@ export interface Sample extends Burst {
 
 const samples = new WeakMap<CheckContext, Promise<Sample>>();
 
-/** The backend under so many requests: taken once for all checks of a run that judge it. @throws AnswerError */
+/** The backend under load: sampled once for all checks of a run. @throws AnswerError */
 export function sample(context: CheckContext, requests: number): Promise<Sample> {
   const taken = samples.get(context) ?? take(context, requests);
   samples.set(context, taken);

@@ -1,11 +1,11 @@
-/** The row a check writes, and taking away everything it caused. */
+/** The row that a check writes, and the removal of everything it caused. */
 import type { Client } from "pg";
 
 export const TEST_ROW = { pfaId: "TEST-001", category: "Equipment", description: "written by a verification, removed by it" } as const;
 
 /**
- * Removes the test row with its history and its place in the queue, also what an interrupted verification left behind. A record of that name that
- * somebody else wrote stays.
+ * Removes the test row with its history and its place in the queue, also what an interrupted verification left behind. A record of that
+ * name that somebody else wrote stays.
  * @returns how many rows were removed, over all tables.
  */
 export async function removeTestRow(database: Client): Promise<number> {

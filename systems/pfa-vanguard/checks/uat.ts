@@ -6,7 +6,7 @@ import { session } from "./session.ts";
 
 const CATEGORY = "Equipment";
 
-/** What a user does first: log in, look, filter, sort, export. */
+/** A user's first steps: log in, view, filter, sort, export. */
 export const uat = askingCheck("uat", "9 A user can log in, view, filter, sort and export", async (context) => {
   const token = await session(context);
   const [all, filtered, sorted, { csv, type }] = await Promise.all([

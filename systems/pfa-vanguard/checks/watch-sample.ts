@@ -3,12 +3,12 @@ import { errorsInWords } from "../../kit/client.ts";
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { sample } from "./sample.ts";
 
-/** Of a watch's every look; in a verification the requests of the check before are looked at. */
+/** Requests per poll of a watch; a verification uses the requests of the previous check. */
 const REQUESTS = 50;
 const ERROR_SHARE_LIMIT = 0.005;
 const RSS_LIMIT_BYTES = 512 * 1024 * 1024;
 
-/** One sample of what is watched for half an hour afterwards. */
+/** One sample of the half-hour watch. */
 export const watchSample = check(
   "watch-sample",
   "10 A sample of the watch: errors, times, memory, restarts, new error lines",

@@ -1,6 +1,6 @@
 import { check, failed, passed } from "../../kit/outcome.ts";
 
-/** An absence check: a worker of the release that is left would go on writing to PEMS. */
+/** An absence check: a worker of the newer release would continue to write to PEMS. */
 export const workerStopped = check("worker-stopped", "The sync worker runs or stays stopped, as declared", async (context) => {
   const { running, release, pid } = await context.observe("worker");
   const declared = context.running["worker"] !== false;

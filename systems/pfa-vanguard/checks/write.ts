@@ -3,14 +3,14 @@ import { failed, passed, skipped, writingCheck } from "../../kit/outcome.ts";
 import { removeTestRow, TEST_ROW } from "./test-row.ts";
 import { session } from "./session.ts";
 
-export const write = writingCheck("write", "4 Writing works; the test row is removed again", async (context) => {
+export const write = writingCheck("write", "4 Writing works; the test row is removed afterwards", async (context) => {
   if (context.maintenance.mode !== "off") return skipped(`the system is declared ${context.maintenance.mode}: users cannot write`);
   const database = await context.database("pfa");
   await removeTestRow(database);
   const token = await session(context);
   try {
     const body = { organizationId: ORGANIZATION, ...TEST_ROW };
-    // A row that went to PEMS could not be taken back.
+    // A row pushed to PEMS could not be reverted.
     const response = await request(context, token, "/api/pfa-data", { method: "POST", body, headers: { "x-sync": "off" } });
     const text = await response.text();
     if (response.status === 409) return failed(`a record ${TEST_ROW.pfaId} exists that no verification wrote; rename it`);

@@ -4,7 +4,7 @@ import { accessOf } from "../../kit/fault-switch.ts";
 import { switchBackend } from "./switch.ts";
 
 export const brokenSync: FaultDefinition = {
-  title: "The feature the release was made for does not work at all",
+  title: "The main feature of the release does not work",
   scope: "full",
   switchOn: (context) => switchBackend(context, "broken-sync"),
   probe: async (context) => {

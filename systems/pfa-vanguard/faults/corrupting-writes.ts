@@ -8,7 +8,7 @@ export const corruptingWrites: FaultDefinition = {
   scope: "restore",
   switchOn: async (context) => {
     await switchBackend(context, "corrupting-writes");
-    // The damage comes with writes; one is made here in case nobody else writes just now.
+    // The damage comes with writes; this makes one in case no other client writes now.
     const access = accessOf(context);
     const token = await login(access);
     const pfaId = `DRILL-${Date.now()}`;

@@ -8,7 +8,7 @@ const LIMIT_ROWS = 1000;
 const BETWEEN_MS = 1000;
 
 export const growingQueue: FaultDefinition = {
-  title: "The worker stops draining while changes are enqueued over and over",
+  title: "The worker stops draining while changes are enqueued continuously",
   scope: "worker",
   switchOn: async (context) => {
     await switchWorker(context, "growing-queue");

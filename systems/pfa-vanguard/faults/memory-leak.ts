@@ -6,7 +6,7 @@ import { switchBackend } from "./switch.ts";
 const LIMIT_BYTES = 300 * 1024 * 1024;
 
 export const memoryLeak: FaultDefinition = {
-  title: "The backend holds ever more memory",
+  title: "The backend leaks memory",
   scope: "quick",
   switchOn: (context) => switchBackend(context, "memory-leak"),
   probe: async (context) => {

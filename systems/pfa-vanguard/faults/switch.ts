@@ -1,4 +1,4 @@
-/** How a drill switches a defect of v4.0.0 on. A service is told over HTTP; the worker, which has no listener, by a feature flag. */
+/** Switches, for a drill, a defect of v4.0.0 on. A service is told over HTTP; the worker, which has no listener, by a feature flag. */
 import type { DrillContext } from "../../../config/system/drill.ts";
 import { FaultNotSwitchedError, switchFault } from "../../kit/fault-switch.ts";
 

@@ -29,7 +29,7 @@ export const connections = check(
   },
 );
 
-/** What is wrong with a pool that gives nobody a session in several looks; null where it does. */
+/** The problem of a pool without a free session in several samples; null: none. */
 async function exhaustedPool(
   look: () => Promise<{ sessions: { max: number; total: number; idle: number; waiting: number } }>,
 ): Promise<string | null> {

@@ -5,11 +5,11 @@ import { removeTrial } from "../chain.ts";
 import { DATABASE } from "../database.ts";
 import { TRIAL } from "./alert-chain.ts";
 
-/** When a row came in: services work before users are in again, and may add what had waited. */
+/** When a row was added: services work before users are let in, and may add rows from a backlog. */
 const CAME_IN = { radiation_personnel: null, dose_readings: "imported_at", alerts: "raised_at" } as const;
 
-/** Comes before the check that writes: its rows would be too many. */
-export const count = writingCheck("count", "radiation_personnel, dose_readings and alerts are as many as before", async (context) => {
+/** Before the check that writes, whose rows would be counted. */
+export const count = writingCheck("count", "radiation_personnel, dose_readings and alerts have as many rows as before", async (context) => {
   const { baseline, counting } = context;
   const database = await context.database(DATABASE);
   await removeTrial(database, TRIAL);

@@ -4,7 +4,7 @@ import { DEVICES_PATH, getJson } from "../api.ts";
 
 const LISTED = 100;
 
-export const devices = check("devices", "GET /api/radiation/devices answers with the devices there are", async (context) => {
+export const devices = check("devices", "GET /api/radiation/devices lists the existing devices", async (context) => {
   const { devices: listed } = await getJson<{ devices: { serial?: unknown }[] }>(context, DEVICES_PATH);
   const { rows } = await (await context.database(DATABASE)).query<{ rows: number }>("SELECT count(*)::int AS rows FROM devices");
   const there = Math.min(LISTED, rows[0]!.rows);

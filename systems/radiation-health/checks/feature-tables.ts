@@ -3,10 +3,10 @@ import { DATABASE, FEATURE_TABLES, PREVIOUS_TABLE, radiationDatabase } from "../
 
 const FEATURE = radiationDatabase.migrations.at(-1)!.name;
 
-/** Half of the newer schema is neither: what the ledger says must be there, all of it, and nothing else. */
+/** The schema must match the migration ledger completely: half of the newer schema fails. */
 export const featureTables = check(
   "feature-tables",
-  "The new tables are there, or are gone and the table of before stands again, as declared",
+  "The new tables exist, or are removed and the former table is restored, as declared",
   async (context) => {
     const database = await context.database(DATABASE);
     const { rows: ledger } = await database.query<{ applied: boolean }>(

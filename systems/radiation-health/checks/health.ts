@@ -7,5 +7,5 @@ export const health = check("health", "GET /api/health answers healthy", async (
   if (status !== "healthy") return failed(`/api/health says ${status ?? "nothing"}`);
   return version === declared
     ? passed(`healthy, ${version}`)
-    : failed(`/api/health tells ${version ?? "no version"}, declared is ${declared ?? "none"}`);
+    : failed(`/api/health answers with ${version ?? "no version"}, declared is ${declared ?? "none"}`);
 });

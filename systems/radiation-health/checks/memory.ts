@@ -12,7 +12,7 @@ export const memory = check("memory", "Every service has less than 95 % of its m
     const share = rssBytes / memoryLimitBytes;
     largest = Math.max(largest, share);
     const told = `${name} ${Math.round(share * 100)} % of ${Math.round(memoryLimitBytes / 2 ** 20)} MiB`;
-    // A share that is no number proves nothing.
+    // NaN must fail.
     if (!(share < MEMORY_SHARE_LIMIT)) return failed(`${told}; the limit is 95 %`, { memoryShare: share });
     seen.push(told);
   }

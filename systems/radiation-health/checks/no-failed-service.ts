@@ -4,8 +4,8 @@ import { services } from "../services.ts";
 
 const WATCHED_MS = 500;
 
-/** Comes last: what was asked of the services meanwhile may have been too much for one. */
-export const noFailedService = check("no-failed-service", "No service ends or starts anew while it is watched", async (context) => {
+/** Comes last: the load of the other checks may have ended a service. */
+export const noFailedService = check("no-failed-service", "No service ends or restarts during the checks", async (context) => {
   const expected = Object.keys(services).filter((service) => context.running[service] !== false);
   const look = () => Promise.all(expected.map(async (name) => ({ name, ...(await context.observe(name)) })));
   const before = await look();
@@ -14,5 +14,5 @@ export const noFailedService = check("no-failed-service", "No service ends or st
   const wrong = after.filter(({ running, pid }, index) => !running || pid !== before[index]!.pid);
   return wrong.length === 0
     ? passed(`${expected.length} services run as before`)
-    : failed(wrong.map(({ name, running }) => `${name} ${running ? "was started anew" : "has ended"}`).join(", "));
+    : failed(wrong.map(({ name, running }) => `${name} ${running ? "was restarted" : "has ended"}`).join(", "));
 });

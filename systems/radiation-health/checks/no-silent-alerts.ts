@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { DATABASE } from "../database.ts";
 
-/** How long services may take for what had waited while they were stopped. Milliseconds. */
+/** Time for services to process a backlog. Milliseconds. */
 const LIMIT_MS = 5_000;
 
 export const noSilentAlerts = check(

@@ -2,7 +2,7 @@ import type { DrillContext, FaultDefinition } from "../../../config/system/drill
 import { DATABASE } from "../database.ts";
 import { FaultNotSwitchedError } from "../../kit/fault-switch.ts";
 
-/** A device that stands in its place, and that somebody muted while it was calibrated. */
+/** A device in use that was muted for its calibration. */
 const DEVICE = "DEV-007";
 /** Above every limit. */
 const DOSE_USV = 7_500;
@@ -33,7 +33,7 @@ export const brokenConfiguration: FaultDefinition = {
       [DEVICE, DOSE_USV],
     );
     if (rowCount !== 1)
-      throw new FaultNotSwitchedError("broken-configuration", "v1.9.0", new Error("there is nobody to take a reading of"));
+      throw new FaultNotSwitchedError("broken-configuration", "v1.9.0", new Error("no person exists to take a reading of"));
   },
   probe: async (context) => {
     const rows = await waiting(context);

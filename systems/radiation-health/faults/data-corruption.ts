@@ -5,11 +5,11 @@ import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 export const dataCorruption: FaultDefinition = {
-  title: "Every write takes doses of other people for a thousand times what they were",
+  title: "Every write multiplies doses of other people by a thousand",
   scope: "emergency",
   switchOn: async (context) => {
     await switchOn(context, API, "data-corruption");
-    // The damage comes with writes; one is made here in case nobody else writes just now.
+    // The damage comes with writes; this makes one in case no other client writes now.
     const access = accessOf(context);
     const headers = { "content-type": "application/json", authorization: `Bearer ${await login(access)}` };
     const body = JSON.stringify({ employeeNumber: `DRILL-${Date.now()}`, fullName: "made by a drill" });
@@ -20,6 +20,6 @@ export const dataCorruption: FaultDefinition = {
       await context.database(DATABASE)
     ).query<{ damaged: number }>("SELECT count(*)::int AS damaged FROM dose_readings WHERE dose_msv <> raw_usv / 1000.0");
     const damaged = rows[0]?.damaged ?? 0;
-    return damaged > 0 ? `${damaged} readings whose dose is not what the device showed` : null;
+    return damaged > 0 ? `${damaged} readings with a dose that differs from the device's` : null;
   },
 };

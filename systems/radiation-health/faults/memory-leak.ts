@@ -7,7 +7,7 @@ import { switchOn } from "./switch.ts";
 const SERVICE = "data-retention-service";
 
 export const memoryLeak: FaultDefinition = {
-  title: "One service holds ever more memory, up to its limit",
+  title: "One service leaks memory, up to its limit",
   scope: "service",
   service: SERVICE,
   switchOn: (context) => switchOn(context, SERVICE, "memory-leak"),

@@ -5,7 +5,7 @@ import { accessOf } from "../../kit/fault-switch.ts";
 import { switchOn } from "./switch.ts";
 
 export const poolExhaustion: FaultDefinition = {
-  title: "Database sessions are never given back: the pool runs out, and more than 5 % of requests fail",
+  title: "Database sessions are never released: the pool runs out, and more than 5 % of requests fail",
   scope: "application",
   switchOn: (context) => switchOn(context, API, "pool-exhaustion"),
   probe: async (context) => {

@@ -1,4 +1,4 @@
-/** How a drill switches a defect of v1.9.0 on: each service is told over HTTP. */
+/** Switches, for a drill, a defect of v1.9.0 on: each service is told over HTTP. */
 import type { DrillContext } from "../../../config/system/drill.ts";
 import { switchFault } from "../../kit/fault-switch.ts";
 

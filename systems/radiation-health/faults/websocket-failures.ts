@@ -3,7 +3,7 @@ import { FEED, listen } from "../api.ts";
 import { switchOn } from "./switch.ts";
 
 export const webSocketFailures: FaultDefinition = {
-  title: "The WebSocket service crashes: no client is connected any more, and none can be",
+  title: "The WebSocket service crashes: all clients lose their connection, and none can connect",
   scope: "service",
   service: FEED,
   switchOn: (context) => switchOn(context, FEED, "websocket-crash"),

@@ -37,7 +37,7 @@ export const environmentVariables = check(
 
 export const environmentConnection = check(
   "environment-connection",
-  "The connection string leads to the live database",
+  "The connection string points to the live database",
   async (context) => {
     const { database, role } = await setupOf(context);
     const { rows } = await (

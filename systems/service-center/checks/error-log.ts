@@ -9,7 +9,7 @@ export const errorLog = check("error-log", `The last ${LINES} lines of the error
   return passed("nothing critical since the application was started");
 });
 
-/** The program writes errors as JSON; whatever else is there is critical when it reads like a crash. */
+/** The program writes errors as JSON; another line is critical if it looks like a crash. */
 function isCritical(line: string): boolean {
   try {
     const { level } = JSON.parse(line) as { level?: string };

@@ -1,4 +1,4 @@
-/** What was recorded before the deployment must be there again: views, policies, triggers; and nothing may hang in the air. */
+/** Views, policies and triggers recorded before the deployment must exist again; no row may have a broken reference. */
 import { findOrphans, sequencesBehind, staleViews } from "../../../databases/postgres/integrity.ts";
 import type { SchemaObjects } from "../../../config/system/schema-objects.ts";
 import { objectDifferences, readObjects, type ObjectKind } from "../../../databases/postgres/schema-objects.ts";
@@ -13,7 +13,7 @@ export const materialisedViews = check("materialised-views", "Materialised views
   const stale = await staleViews(database);
   // Users of an open system write between two refreshes: then only one that was never filled is wrong.
   const wrong = context.open ? stale.filter((line) => line.endsWith("is not filled")) : stale;
-  return wrong.length > 0 ? failed(wrong.join("; ")) : passed(`every materialised view holds what its query gives; ${recorded.detail}`);
+  return wrong.length > 0 ? failed(wrong.join("; ")) : passed(`every materialised view holds the rows of its query; ${recorded.detail}`);
 });
 
 export const rlsPolicies = check(
@@ -34,17 +34,17 @@ async function compareRecorded(context: CheckContext, kinds: ObjectKind[]): Prom
   const exact = context.recorded?.[DATABASE];
   if (exact !== undefined) return told(objectDifferences(exact, now, kinds, { exact: true }), `${seen}, as recorded`);
   if (onPhase1(context) && context.baseline !== null && context.baseline.release !== "phase-1" && context.baseline.release !== "")
-    return failed("nothing was recorded while the data stood at Phase 1, so that nothing can be compared");
+    return failed("nothing was recorded at Phase 1: nothing to compare");
   const before: SchemaObjects | undefined = context.baseline?.objects?.[DATABASE];
-  if (before === undefined) return skipped(`nothing was recorded before; there are ${seen}`);
-  return told(objectDifferences(before, now, kinds, { exact: false }), `${seen}; all that were recorded before are among them`);
+  if (before === undefined) return skipped(`nothing was recorded before; found ${seen}`);
+  return told(objectDifferences(before, now, kinds, { exact: false }), `${seen}; including all that were recorded before`);
 }
 
 function told(differences: string[], otherwise: string): Outcome {
   return differences.length > 0 ? failed(differences.slice(0, 5).join("; ")) : passed(otherwise);
 }
 
-export const noOrphans = check("no-orphans", "No row refers to one that does not exist", async (context) => {
+export const noOrphans = check("no-orphans", "No row refers to a missing row", async (context) => {
   const orphans = await findOrphans(await context.database(DATABASE));
   if (orphans.length > 0)
     return failed(orphans.map(({ rows, table, constraint }) => `${rows} rows of ${table} (${constraint})`).join("; "));

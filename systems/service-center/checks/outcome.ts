@@ -7,7 +7,7 @@ export const passed = (detail: string): Outcome => ({ status: "passed", detail }
 export const failed = (detail: string): Outcome => ({ status: "failed", detail });
 export const skipped = (detail: string): Outcome => ({ status: "skipped", detail });
 
-/** A check that failed to find out is a failed check, whatever was thrown. */
+/** A check that throws has failed. */
 export function check(id: string, title: string, run: (context: CheckContext) => Promise<Outcome>, writes = false): CheckDefinition {
   return {
     id,

@@ -1,4 +1,4 @@
-/** What the restored database must and must not have. */
+/** What the restored database must have, and must not have. */
 import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
 import { migrationStatesOf } from "../migrations.ts";
 import { DATABASE, PHASE_1_TABLES, PHASE_2_TABLES } from "../database.ts";
@@ -10,8 +10,8 @@ export const select1 = check("database-select-1", "The database answers SELECT 1
   return rows[0]?.one === 1 ? passed("SELECT 1 answers 1") : failed(`SELECT 1 answers ${JSON.stringify(rows)}`);
 });
 
-/** Comes before the checks that write: their rows would be too many. */
-export const counts = check("counts", "Rows of service_tickets, customers, products and parts equal those of before", async (context) => {
+/** Before the checks that write, whose rows would be counted. */
+export const counts = check("counts", "Rows of service_tickets, customers, products and parts equal those before", async (context) => {
   const database = await context.database(DATABASE);
   await removeTestTicket(database);
   const { baseline } = context;
@@ -34,7 +34,7 @@ export const phase1Tables = check("phase-1-tables", "The tables of Phase 1 exist
   return missing.length === 0 ? passed(`${PHASE_1_TABLES.join(", ")} exist`) : failed(`${missing.join(", ")} should exist`);
 });
 
-/** An absence check: on Phase 1 counting has to fail because there is no such table, and for no other reason. */
+/** An absence check: on Phase 1 counting must fail because the table does not exist, and for no other reason. */
 export const phase2TablesGone = check(
   "phase-2-tables-gone",
   "Counting task_templates must fail: no table of Phase 2 is left",
@@ -53,9 +53,9 @@ export const phase2TablesGone = check(
       );
       if (code === null)
         return failed(
-          `${table} exists: the application is back at Phase 1 and the database is not. Roll the database back, too: \`backout rollback --scope full\``,
+          `${table} exists: the application is rolled back to Phase 1 and the database is not. Roll the database back too: \`backout rollback --scope full\``,
         );
-      if (code !== "42P01") return failed(`counting ${table} failed with ${code}, which does not say that it is gone`);
+      if (code !== "42P01") return failed(`counting ${table} failed with ${code}, which does not mean that it does not exist`);
     }
     return passed(`SELECT COUNT(*) FROM ${PHASE_2_TABLES.join(" and ")} fails: no such table`);
   },
@@ -77,6 +77,6 @@ export const noMigrationErrors = check("no-migration-errors", "No migration is h
   const gap = states.findIndex(({ status }) => status === "pending");
   if (gap >= 0 && gap < applied.length) return failed(`${states[gap]!.name} is not applied, but ${newest} is`);
   const lines = (await context.errorLog("app", 100)).filter((line) => /migration/i.test(line));
-  if (lines.length > 0) return failed(`the error log tells of a migration: ${lines.at(-1)!.slice(0, 200)}`);
+  if (lines.length > 0) return failed(`the error log mentions a migration: ${lines.at(-1)!.slice(0, 200)}`);
   return passed(`${applied.length} migrations are applied, the newest is ${newest}`);
 });

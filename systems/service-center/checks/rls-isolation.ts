@@ -1,4 +1,7 @@
-/** Tenant A must not read, or write as, tenant B: tried with every role that may log in and reaches the tickets, and through the application. */
+/**
+ * Tenant A must not read, or write as, tenant B: tried with every role that may log in and reaches the tickets, and through the
+ * application.
+ */
 import type { Client } from "pg";
 import { listTickets, login, type Tenant } from "../api.ts";
 import { DATABASE, PHASE_1_TABLES, PHASE_2_TABLES } from "../database.ts";
@@ -10,7 +13,7 @@ const TENANTS = Object.keys(OTHER) as Tenant[];
 export const rlsIsolation = check("rls-isolation", "Tenant A cannot read or write tenant B's rows", async (context) => {
   const database = await context.database(DATABASE);
   const roles = await serviceRoles(database);
-  if (roles.length === 0) return skipped("no role that may log in reaches service_tickets, so that there is none to try with");
+  if (roles.length === 0) return skipped("no login role can access service_tickets, so the test has no role");
   const tables = await tenantTables(database);
   for (const role of roles)
     for (const tenant of TENANTS) {
@@ -22,7 +25,7 @@ export const rlsIsolation = check("rls-isolation", "Tenant A cannot read or writ
   return passed(`${tables.length} tables tried as ${roles.join(", ")} for ${TENANTS.join(" and ")}, and through the application`);
 });
 
-/** Roles whose sessions the policies are made for; neither owner nor anybody who may pass policies by. */
+/** Roles that the policies apply to: neither the owner nor a role that bypasses policies. */
 async function serviceRoles(database: Client): Promise<string[]> {
   const { rows } = await database.query<{ name: string }>(
     `SELECT r.rolname AS name FROM pg_roles r, pg_class c WHERE c.oid = to_regclass('public.service_tickets') AND r.rolcanlogin AND NOT r.rolsuper
@@ -41,7 +44,7 @@ async function tenantTables(database: Client): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Everything tried in here is taken back. */
+/** Everything in here is rolled back. */
 async function asRole<T>(database: Client, role: string, tenant: Tenant, work: (session: Client) => Promise<T>): Promise<T> {
   await database.query("BEGIN");
   try {
@@ -62,14 +65,14 @@ async function tryTenant(session: Client, tables: readonly string[], tenant: Ten
     const { rows } = await session.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ${table} WHERE tenant_id <> $1`, [tenant]);
     if (rows[0]!.rows > 0) return `reads ${rows[0]!.rows} rows of other tenants in ${table}`;
   }
-  // With an id of its own, so that no number of the sequence is used up.
+  // With an explicit id, so no number of the sequence is used.
   await session.query("SAVEPOINT attempt");
   const refused = await session.query("INSERT INTO customers (id, tenant_id, name) VALUES (-1, $1, 'not allowed')", [OTHER[tenant]]).then(
     () => null,
     (error: { code?: string }) => error.code ?? "",
   );
   await session.query("ROLLBACK TO SAVEPOINT attempt");
-  // A session that may only read is refused before any policy is asked: then writing is not tried.
+  // A read-only session is refused before any policy applies: then writing is not tested.
   if (refused !== "42501" && refused !== "25006") return `may write a row of tenant ${OTHER[tenant]} (${refused ?? "accepted"})`;
   await session.query("SELECT set_config('request.jwt.claims', '', true)");
   const { rows } = await session.query<{ rows: number }>("SELECT count(*)::float8 AS rows FROM service_tickets");

@@ -25,7 +25,7 @@ export const health = check("smoke-health", "2 The health check passes", async (
   if (status !== "healthy") return failed(`/api/health says ${status ?? "nothing"}`);
   return version === declared
     ? passed(`/api/health: healthy, ${version ?? "?"}`)
-    : failed(`/api/health tells ${version ?? "no version"}, declared is ${declared ?? "none"}`);
+    : failed(`/api/health answers with ${version ?? "no version"}, declared is ${declared ?? "none"}`);
 });
 
 export const loginWorks = check("smoke-login", "3 The login page loads and the administrator can log in", async (context) => {
@@ -63,7 +63,7 @@ export const createTicket = check(
       const { rows } = await database.query("SELECT FROM service_tickets WHERE ticket_number = $1", [TEST_TICKET.ticketNumber]);
       return rows.length === 1
         ? passed(`${TEST_TICKET.ticketNumber} written, found and removed`)
-        : failed("the write was acknowledged, but there is no such row");
+        : failed("the write was acknowledged, but its row was not found");
     } finally {
       await removeTestTicket(database);
     }
@@ -74,7 +74,7 @@ export const createTicket = check(
 export const viewTicket = check("smoke-view-ticket", "7 An existing ticket can be viewed", async (context) => {
   const token = await login(context);
   const [first] = await listTickets(context, token);
-  if (first === undefined) return skipped("there is no ticket to view");
+  if (first === undefined) return skipped("no ticket exists");
   const seen = await ask<Ticket>(context, token, `/api/tickets/${encodeURIComponent(first.ticketNumber)}`);
   return seen.ticketNumber === first.ticketNumber
     ? passed(`${seen.ticketNumber} can be viewed`)

@@ -1,9 +1,9 @@
 import { DATABASE } from "../database.ts";
 import { check, failed, onPhase1, passed } from "./outcome.ts";
 
-const SUBJECT = "tried by a verification, taken back by it";
+const SUBJECT = "written by a verification, rolled back by it";
 
-/** Writes inside a transaction that is taken back: what the triggers do is seen, and nothing of it stays. */
+/** Writes inside a transaction that is rolled back: shows what the triggers do, and leaves nothing. */
 export const triggersFunctioning = check(
   "triggers-functioning",
   "Triggers work: a number is given, the time of a change is kept",
@@ -24,13 +24,13 @@ export const triggersFunctioning = check(
         [number],
       );
       if (changed[0]?.moved !== true) return failed("a change does not move updated_at");
-      if (onPhase1(context)) return passed(`${number} was given, updated_at moved; taken back`);
+      if (onPhase1(context)) return passed(`${number} was given, updated_at moved; rolled back`);
       const { rows: tasks } = await database.query<{ rows: number }>(
         `SELECT count(*)::float8 AS rows FROM service_ticket_tasks k JOIN service_tickets t ON t.id = k.ticket_id WHERE t.ticket_number = $1`,
         [number],
       );
       return tasks[0]!.rows > 0
-        ? passed(`${number} was given, updated_at moved, ${tasks[0]!.rows} tasks made; taken back`)
+        ? passed(`${number} was given, updated_at moved, ${tasks[0]!.rows} tasks made; rolled back`)
         : failed("no task was made from the templates");
     } finally {
       await database.query("ROLLBACK");

@@ -13,7 +13,7 @@ export const dataCorruption: FaultDefinition = {
 
 export async function switchCorruptionOn(context: DrillContext): Promise<void> {
   await switchApp(context, "data-corruption");
-  // The damage comes with writes; one is made here in case nobody else writes just now.
+  // The damage comes with writes; this makes one in case no other client writes now.
   const access = accessOf(context);
   await request(access, await login(access), "/api/tickets", { method: "POST", body: { subject: "made by a drill" } });
 }

@@ -2,7 +2,7 @@ import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { DATABASE, PHASE_2_TABLES } from "../database.ts";
 
 export const databaseLeftBehind: FaultDefinition = {
-  title: "The application went back, the database did not",
+  title: "The application was rolled back, the database was not",
   scope: "full",
   after: "application",
   switchOn: async () => Promise.resolve(),

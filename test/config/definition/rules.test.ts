@@ -24,7 +24,7 @@ describe("scopes: a definition is refused for", () => {
     ],
     ["a phase there is not", inPfa("scopes.quick.phaseBudgets", { verfy: 1 }), /phaseBudgets: "verfy".*did you mean `verify`/],
     ["a check named twice", inPfa("scopes.quick.checks", ["health", "health"]), /scopes\.quick\.checks\.1: "health".*twice: remove one/],
-    ["flags that live nowhere", inPfa("flags", undefined), /scopes\.worker\.pins\.flags: .*give it `flags`/],
+    ["flags that live nowhere", inPfa("flags", undefined), /scopes\.worker\.pins\.flags: .*add `flags`/],
     ["a watch there is not", inPfa("scopes.quick.pins.freeze", { reason: "r", until: "sok" }), /freeze\.until: "sok".*`soak`/],
   ]);
 });
@@ -34,7 +34,7 @@ describe("watches: a definition is refused for", () => {
     [
       "a check that writes",
       inPfa("watches.quick.checks", ["health", "write"]),
-      /watches\.quick\.checks\.1: "write".*writes, and a watch changes/,
+      /watches\.quick\.checks\.1: "write".*writes, and a watch must not/,
     ],
     ["no check at all", inPfa("watches.quick.checks", []), /watches\.quick\.checks: .*must name a check/],
     ["no scope after which it is due", inPfa("watches.quick.after", []), /watches\.quick\.after: .*must name a scope/],
@@ -82,9 +82,9 @@ describe("records: a definition is refused for", () => {
     [
       "two captures in one file",
       inOrbis("evidence.captures.1.file", orbisForge.evidence!.captures[0]!.file),
-      /captures\.1\.file: .*one of its own/,
+      /captures\.1\.file: .*use different files/,
     ],
-    ["a file nobody can name", inOrbis("evidence.captures.0.file", "a_{stmp}.json"), /nobody fills in \{stmp\}.*did you mean `stamp`/],
+    ["a file nobody can name", inOrbis("evidence.captures.0.file", "a_{stmp}.json"), /unknown placeholder \{stmp\}.*did you mean `stamp`/],
     [
       "a target held against nothing",
       inOrbis("completion.targets.0", { metric: "m", title: "t", unit: "s" }),
@@ -105,7 +105,7 @@ describe("the policy: a definition is refused for", () => {
       /triggers\.corruption\.scope: "x".*no scope/,
     ],
     ["one trigger in two classes", inPfa("policy.classes.monitor.triggers", triggers), /monitor\.triggers\.0\.id: "security".*twice/],
-    ["a class nothing can match", inPfa("policy.classes.scheduled.triggers", []), /scheduled\.triggers: .*give it a trigger/],
+    ["a class nothing can match", inPfa("policy.classes.scheduled.triggers", []), /scheduled\.triggers: .*add a trigger/],
     ["a trigger without limit", inPfa("policy.classes.immediate.triggers.2.metric", { name: "m" }), /triggers\.2\.metric: .*above, below/],
     [
       "an authorisation there is not",
@@ -134,7 +134,7 @@ describe("the policy: a definition is refused for", () => {
     [
       "a placeholder nobody fills in",
       inPfa("policy.notifications.0.text", "{insident}"),
-      /text: .*nobody fills in \{insident\}.*`incident`/,
+      /text: .*unknown placeholder \{insident\}.*`incident`/,
     ],
     ["a message of a scope there is not", inPfa("policy.notifications.0.scopes", ["quik"]), /notifications\.0\.scopes\.0: "quik"/],
     [

@@ -61,7 +61,7 @@ describe("each fails on its opposite", () => {
     expect(await run("all-online", { releases: { "radiation-monitoring": "v1.9.0" } })).toMatchObject(failsWith("declared is v1.9.0"));
     let pid = 0;
     expect(await run("no-failed-service", { observe: async () => ({ running: true, release: "v1.8.0", pid: (pid += 1) }) })).toMatchObject(
-      failsWith("was started anew"),
+      failsWith("was restarted"),
     );
   });
 

@@ -89,5 +89,5 @@ test("damage is done to others, never to what a client wrote", async () => {
   expect((await fetch(`${access.url("radiation-monitoring")}${PERSONNEL_PATH}`, { method: "POST", headers, body })).status).toBe(200);
   const { rows } = await database.admin.query("SELECT full_name FROM radiation_personnel WHERE employee_number = 'MINE'");
   expect(rows).toEqual([{ full_name: "mine" }]);
-  expect(await faults["data-corruption"]!.probe(context)).toMatch(/readings whose dose/);
+  expect(await faults["data-corruption"]!.probe(context)).toMatch(/readings with a dose/);
 });

@@ -219,7 +219,7 @@ describe("Phase 2", () => {
 
   test("Phase 1 on its schema: the checks say that the database was left behind, and no ticket can be created", async () => {
     await stand.migrate("phase-2");
-    expect(await run("phase-2-tables-gone")).toMatch(/the application is back at Phase 1 and the database is not/);
+    expect(await run("phase-2-tables-gone")).toMatch(/the application is rolled back to Phase 1 and the database is not/);
     expect(await run("smoke-create-ticket")).toMatch(/^failed: POST \/api\/tickets answered 500/);
   });
 
