@@ -15,8 +15,7 @@ export function wrongDrill(system: SystemDefinition, fail: Fail): void {
   for (const [fault, definition] of Object.entries(drill.faults)) wrongFault(system, `drill.faults.${fault}`, definition, fail);
   for (const [standIn, { entry }] of Object.entries(drill.standIns)) {
     const file = join(system.folder, entry);
-    if (!existsSync(file))
-      fail(`drill.standIns.${standIn}.entry`, entry, `must be a program in the system's folder; ${file} not found`);
+    if (!existsSync(file)) fail(`drill.standIns.${standIn}.entry`, entry, `must be a program in the system's folder; ${file} not found`);
   }
 }
 

@@ -109,7 +109,6 @@ function wrongRecord(path: string, { sections, choices = {}, values = {}, within
   if (fields.length === 0) fail(`${path}.sections`, sections, "must have a heading with a field");
   for (const field of Object.keys(choices)) among(fail, "field", fields, "the sections")(`${path}.choices`, field);
   for (const field of Object.keys(values)) among(fail, "field", fields, "the sections")(`${path}.values`, field);
-  if (withinHours === null && due === undefined)
-    fail(`${path}.withinHours`, withinHours, "must be a number of hours, or set `due`");
+  if (withinHours === null && due === undefined) fail(`${path}.withinHours`, withinHours, "must be a number of hours, or set `due`");
   if (file !== undefined) filledIn(fail, `${path}.file`, file, [...MESSAGE_PLACEHOLDERS, "date"]);
 }

@@ -70,8 +70,7 @@ export async function runRound(stage: Stage, number: number, { action, kills, ag
     writeFileSync(join(witness.folder, "judgement.json"), JSON.stringify(judgement, null, 2));
     const { inserts, updates, deletes } = judgement.acknowledged;
     for (const problem of judgement.problems) say(`  the witness remarks: ${problem}`);
-    if (judgement.exports.missing.length > 0)
-      say(`  ${judgement.exports.missing.length} changes are in no export, only in the quarantine`);
+    if (judgement.exports.missing.length > 0) say(`  ${judgement.exports.missing.length} changes are in no export, only in the quarantine`);
     return {
       kills: killed,
       wrong,
@@ -101,7 +100,8 @@ function foundLost({ lost, wrong, resurrected, accountedFor }: Judgement): strin
   const found = [
     ...lost.map(({ id, op, at }) => `${op} of ${id}, acknowledged ${at}, is lost`),
     ...wrong.map(
-      ({ id, database, expected, found, why }) => `${id} in ${database} is ${found ?? "missing"} instead of ${expected ?? "deleted"}: ${why}`,
+      ({ id, database, expected, found, why }) =>
+        `${id} in ${database} is ${found ?? "missing"} instead of ${expected ?? "deleted"}: ${why}`,
     ),
     ...resurrected.map(({ id, database, deletedAt }) => `${id} reappeared in ${database}, deleted ${deletedAt}`),
   ];

@@ -46,9 +46,13 @@ export const scopes: Record<string, ScopeDefinition> = {
     "Data is corrupt beyond repair",
     "snapshot",
   ),
-  selective: scope("A Selective: only the bad rows from the snapshot, and the previous release", "Few rows are bad, and their keys are known", {
-    repair: "rows",
-  }),
+  selective: scope(
+    "A Selective: only the bad rows from the snapshot, and the previous release",
+    "Few rows are bad, and their keys are known",
+    {
+      repair: "rows",
+    },
+  ),
   transaction: scope(
     "B Transaction: one transaction reverted by the change history, and the previous release",
     "One recent transaction did the damage",

@@ -21,7 +21,11 @@ test("the manifest knows every file by its hash, and sees what was changed, take
   writeFileSync(join(folder, "health.json"), '{"status":"healthy"}');
   writeFileSync(join(folder, "more.txt"), "added");
   rmSync(join(folder, "counts.txt"));
-  expect(await manifestDifferences(folder)).toEqual(["more.txt is not in the manifest", "counts.txt is missing", "health.json was changed"]);
+  expect(await manifestDifferences(folder)).toEqual([
+    "more.txt is not in the manifest",
+    "counts.txt is missing",
+    "health.json was changed",
+  ]);
 });
 
 test("the archive is the same folder under the run's own name, also the second time", async () => {
