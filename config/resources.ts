@@ -1,6 +1,6 @@
 /**
- * What each resource is declared with. The program declares it to the engine, where every value may be an output of another resource, and the
- * provider works by it.
+ * What each resource is declared with. The program declares it to the engine, where every value may be an output of another resource, and
+ * the provider works by it.
  */
 import type { Asked, DatabasePlan, RolloutPlan } from "./plan.ts";
 import type { Maintenance, Pins, ServicePin } from "./pins.ts";
@@ -11,18 +11,18 @@ import type { Site } from "./site.ts";
 export const TEXT_INPUTS = ["site", "pins"] as const;
 
 export interface SiteInputs {
-  /** Where the stack lives. */
+  /** The stack's site: folder, server, ports, definition. */
   site: Site;
 }
 
 /** What every resource after the fence is declared with. */
 export interface RolloutInputs extends SiteInputs {
-  /** Number of the closing this belongs to, from the fence. */
+  /** The rollout's epoch, from the fence. */
   epoch: number;
 }
 
 interface PinsInputs extends SiteInputs {
-  /** The declared state, resolved. */
+  /** The pins: the config, resolved. */
   pins: Pins;
 }
 
@@ -30,23 +30,23 @@ export interface PinnedInputs extends RolloutInputs, PinsInputs {}
 
 /** What plan and fence, which decide about a rollout, are declared with. */
 interface AskedInputs extends PinsInputs {
-  /** Releases, oldest first, and the scope the pins are those of. */
+  /** Releases, oldest first, and the scope that the pins belong to. */
   asked: Asked;
 }
 
 export interface PlanInputs extends AskedInputs {
-  /** Count rows at risk one by one instead of estimating large tables from statistics. */
+  /** Count every row at risk instead of estimating large tables from statistics. */
   exact: boolean;
-  /** What becomes of rows written since. */
+  /** What happens to rows written since. */
   newWrites: NewWrites;
-  /** While it is set nothing newer may be deployed. */
+  /** While it is set, no newer release may be deployed. */
   freeze: Freeze | null;
-  /** What becomes of rows that violate a constraint that is to be enforced. */
+  /** What happens to rows that violate a constraint to enforce. */
   violations: StackConfig["violations"];
 }
 
 export interface FenceInputs extends AskedInputs {
-  /** `reject`: rows written since are counted again inside the fence, and any stops the rollout. */
+  /** `reject`: rows written since are counted again inside the fence, and any such row stops the rollout. */
   newWrites: NewWrites;
   /** Incident and reason, for the record. */
   reason: string | null;
@@ -60,14 +60,14 @@ export interface SnapshotsInputs extends RolloutInputs {
 export interface DatabaseInputs extends PinnedInputs {
   /** Name in the definition. */
   database: string;
-  /** What is to be done with it. */
+  /** The action on it. */
   plan: DatabasePlan;
-  /** `reapply`: rows written since are put back into what is restored, inside the fence. */
+  /** `reapply`: rows written since are put back into the restored data, inside the fence. */
   newWrites: NewWrites;
 }
 
 export interface ConstraintsInputs extends PinnedInputs {
-  /** What becomes of rows that violate a constraint that is enforced again: `reject` stops there, `quarantine` moves them to a side table. */
+  /** Rows that violate a constraint to enforce: `reject` stops, `quarantine` moves them to a side table. */
   violations: StackConfig["violations"];
 }
 
@@ -95,6 +95,6 @@ export interface FinalizeInputs extends RolloutInputs {
   standby: StackConfig["standby"];
   /** Snapshots and quarantines a pin names. */
   pinned: string[];
-  /** Releases, oldest first; null: not known. */
+  /** Releases, oldest first; null: unknown. */
   order: readonly string[] | null;
 }

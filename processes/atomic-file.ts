@@ -1,4 +1,7 @@
-/** Small files that are whole or not there at all, whoever is killed when. By hand: write-file-atomic does not sync the folder, so that a power cut may undo its rename. */
+/**
+ * Small files that are complete or absent, also after a kill. Own code: write-file-atomic does not sync the folder, so a power cut may undo
+ * its rename.
+ */
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";

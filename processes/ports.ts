@@ -1,5 +1,5 @@
 /**
- * Whether a port is free, and who holds it where it is not. By hand: get-port counts a port as taken once it has named it, and knows no
+ * Whether a port is free, and which process holds it. Own code: get-port counts a port as taken once it has returned it, and finds no
  * holder.
  */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";

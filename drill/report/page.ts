@@ -1,4 +1,7 @@
-/** The report as one self-contained page: no script, nothing fetched, readable in the dark, on paper and without colours. By hand: a template library would be loaded for one page. */
+/**
+ * The report as one self-contained page: no script, nothing fetched, readable in dark mode, on paper and without colours. Own code: a
+ * template library for one page is not worth it.
+ */
 import { drawing } from "./drawing.ts";
 import { earlierTimes, isOverBudget, reasonsToFail, type DrillReport } from "../../state/drill-reports/schema.ts";
 import { html, ofBudget } from "./words.ts";
