@@ -7,7 +7,7 @@ import type { Maintenance, Pins, ServicePin } from "./pins.ts";
 import type { Freeze, NewWrites, StackConfig } from "./schema.ts";
 import type { Site } from "./site.ts";
 
-/** Inputs that travel as one JSON text each, see json-text.ts. */
+/** Inputs that are passed as one JSON text each, see json-text.ts. */
 export const TEXT_INPUTS = ["site", "pins"] as const;
 
 export interface SiteInputs {

@@ -22,7 +22,7 @@ export interface ScopeTarget {
   to: string;
   /** Exact snapshot (`before-v4.0.0@2`) for scopes that restore data; by database where there are several. */
   snapshots: Record<string, string>;
-  /** Arguments of the repair, for scopes that mend data in place. */
+  /** Arguments of the repair, for scopes that repair data in place. */
   with?: Record<string, string>;
   /** The newer release and the incident that blocks it; null: nothing is blocked. */
   block: { release: string; incident: string } | null;

@@ -1,4 +1,4 @@
-/** A check of a system: what it can use, and what it answers. */
+/** A check of a system: its input and its result. */
 import type { SchemaObjects } from "./schema-objects.ts";
 import type { Client } from "pg";
 import type { DatabaseSync } from "node:sqlite";
@@ -11,7 +11,7 @@ export type CheckStatus = "passed" | "failed" | "skipped";
 export interface CheckResult {
   name: string;
   status: CheckStatus;
-  /** What was seen, with figures. */
+  /** What the check saw, with figures. */
   detail: string;
   figures?: Figures;
 }
@@ -19,32 +19,34 @@ export interface CheckResult {
 /** What a check measured, by name: `{ requests: 50, errors: 0, rssBytes: 90_000_000 }`. A watch adds them up over its time. */
 export type Figures = Record<string, number>;
 
-/** What was recorded before a deployment (or inside the fence), to compare with afterwards. */
+/** Baseline: recorded before a deployment (or inside the fence), for comparison afterwards. */
 export interface Baseline {
   /** When it was captured, ISO 8601. */
   at: string;
   release: string;
   /** Rows per table. */
   counts: Record<string, number>;
-  /** Median latency of the read probe, milliseconds; null where nothing answered. */
+  /** Median latency of the read probe, milliseconds; null: no answer. */
   latencyMs: number | null;
   flags: Record<string, boolean>;
   /** Policies, triggers, constraints, materialised views, … by PostgreSQL database of the definition. */
   objects?: Record<string, SchemaObjects>;
-  /** What each database's ledger of migrations said; one that nobody could look into is left out. */
+  /** Each database's migration ledger; unreadable ones are left out. */
   migrations?: Record<string, RecordedMigrations>;
 }
 
-/** What a ledger of migrations says of a schema. */
+/** Content of a migration ledger. */
 export interface RecordedMigrations {
   applied: string[];
-  /** Started elsewhere and never finished: nobody knows how much of them is there. */
+  /** Started and never finished: partly applied. */
   unfinished: string[];
   /** Applied, and not in the definition. */
   unknown: string[];
 }
 
-/** Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context. */
+/**
+ * Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context.
+ */
 export interface DataAccess {
   /** @throws where the database is not a PostgreSQL one. */
   database: (name: string) => Promise<Client>;
@@ -52,13 +54,13 @@ export interface DataAccess {
   sqlite: (name: string) => DatabaseSync;
 }
 
-/** What a check can use. Everything it writes it must remove again. */
+/** Input of a check. A check must remove everything that it writes. */
 export interface CheckContext extends DataAccess {
   /** Base URL of a public listener, through the gate (the verifier's pass is added by `fetch`). */
   url(service: string): string;
   /** HTTP through the traffic gate with the verifier's pass; times out. */
   fetch(url: string, init?: RequestInit): Promise<Response>;
-  /** What another request than `fetch` (a WebSocket) shows to pass the gate; absent where there is none in front. */
+  /** Headers with which other requests than `fetch` (a WebSocket) pass the gate; absent: no gate. */
   passHeaders?: Record<string, string>;
   /** Release each service is declared to run. */
   releases: Record<string, string>;
@@ -69,17 +71,19 @@ export interface CheckContext extends DataAccess {
   configuration?(service: string): Record<string, string>;
   /** Objects recorded when the data last stood at the release that is declared now, before a deployment left it; null where nothing was. */
   recorded?: Record<string, SchemaObjects> | null;
-  /** Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment. */
+  /**
+   * Baseline to compare with: the snapshot's where data was restored, else the one captured inside the fence; null on a first deployment.
+   */
   baseline: Baseline | null;
-  /** True where the data was restored from a snapshot by the rollout under verification. */
+  /** True if the rollout under verification restored the data from a snapshot. */
   dataRestored: boolean;
-  /** True where users could write between the baseline and now (`backout verify` on an open system). */
+  /** True if users could write between the baseline and now (`backout verify` on an open system). */
   open: boolean;
-  /** How rows are compared with the baseline's: by who could have written since. */
+  /** How row counts are compared with the baseline: depends on who could have written since. */
   counting: Counting;
   /**
-   * Of the last `lines` lines of a service's error log those written since it, and the server of its database, were last started; of one that the
-   * rollout under verification left running, those written since this attempt began.
+   * Of the last `lines` lines of a service's error log those written since it, and the server of its database, were last started; of one
+   * that the rollout under verification left running, those written since this attempt began.
    */
   errorLog(service: string, lines: number): Promise<string[]>;
   /** Declared feature flags and maintenance. */
@@ -87,12 +91,12 @@ export interface CheckContext extends DataAccess {
   /** Declared state of each constraint. */
   constraints?: Record<string, ConstraintState>;
   maintenance: { mode: "off" | "read-only" | "full"; message: string };
-  /** Procedure that is verified; null: none, the pins are somebody's own. Absent: not known. */
+  /** Scope under verification; null: none, the pins were set by hand. Absent: unknown. */
   scope?: string | null;
   /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
   schema: "keep" | "mark" | "down";
   observe(service: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
-  /** What each protection holds now, or held last; absent or null: it was never put on. */
+  /** Saved originals of each protection, current or last; absent or null: never applied. */
   protections?: Record<string, HeldProtection | null>;
   /** Ids of the actions done since the rollback; absent: none. */
   actionsDone?: readonly string[];
@@ -103,9 +107,9 @@ export interface CheckDefinition {
   id: string;
   /** In the manual's words and number where it has one. */
   title: string;
-  /** It writes (and removes what it wrote): no part of a watch, which must not change what it watches. */
+  /** It writes (and removes what it wrote), so it is no part of a watch, which must only read. */
   writes?: true;
-  /** It does nothing but ask over HTTP: it runs together with those next to it that say so, too. */
+  /** It only sends HTTP requests: it runs in parallel with adjacent checks of this kind. */
   asks?: true;
   /** Checks run in this order; a check that writes comes after those that count. */
   run(context: CheckContext): Promise<{ status: CheckStatus; detail: string; figures?: Figures }>;

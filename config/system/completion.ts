@@ -1,7 +1,9 @@
-/** What a rollback is measured by when it is over. */
+/** Targets of a finished rollback. */
 import type { CheckContext } from "./check.ts";
 
-/** Every run has `rollbackSeconds` (begin to users served) and `rowsLost` (rows that are in the live data no more); the others are measured. */
+/**
+ * Every run has `rollbackSeconds` (begin to users served) and `rowsLost` (rows that are in the live data no more); the others are measured.
+ */
 export interface CompletionTarget {
   metric: string;
   title: string;
@@ -25,7 +27,7 @@ export interface MeasuredTarget {
   target: string;
   /** Null: not measured. */
   actual: number | null;
-  /** Null: not measured, so that it is neither met nor missed. */
+  /** Null: not measured, neither met nor missed. */
   met: boolean | null;
 }
 

@@ -1,12 +1,12 @@
-/** Rows now against rows of before: judged by who could have written in between. */
+/** Compares row counts with earlier ones, depending on who could have written in between. */
 
 /**
- * `exact`: from the count until now nobody but backout could write. `at least`: others could, and more rows are their doing; fewer than were counted
- * just before is nobody's wish. `any`: users write, and that all rows are gone is no user's doing.
+ * `exact`: from the count until now nobody but backout could write. `at least`: others could, and more rows are their doing; fewer than
+ * were counted just before is nobody's wish. `any`: users write, and that all rows are gone is no user's doing.
  */
 export type Counting = "exact" | "at least" | "any";
 
-/** Whether as many rows are there as may be. */
+/** Whether the number of rows is allowed. */
 export function countIsRight({ counting }: { counting: Counting }, now: number, before: number): boolean {
   switch (counting) {
     case "exact":
@@ -18,13 +18,13 @@ export function countIsRight({ counting }: { counting: Counting }, now: number, 
   }
 }
 
-/** What a count is to be read with; empty where it is exact. */
+/** A remark on the count; empty if it is exact. */
 export function countingInWords({ counting }: { counting: Counting }): string {
   switch (counting) {
     case "exact":
       return "";
     case "at least":
-      return "; the data was not closed to others, so that there may be more";
+      return "; the data was not closed to others, so more rows are allowed";
     case "any":
       return "; the system is open, so that counts may differ";
   }

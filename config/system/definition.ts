@@ -27,7 +27,10 @@ export type ServiceKind =
 export interface EnvironmentContext {
   /** The port the service must listen on: services, and workers with a health endpoint; otherwise 0. */
   port: number;
-  /** A ready connection string for the services' own role, by database name of the definition; of a SQLite database the absolute path of its file. */
+  /**
+   * A ready connection string for the services' own role, by database name of the definition; of a SQLite database the absolute path of its
+   * file.
+   */
   databaseUrl: (database: string) => string;
   /** A secret by name; never written to state, logs or argument lists. */
   secret: (name: string) => string;
@@ -65,7 +68,7 @@ export interface ListenerDefinition {
 /** SQL run in the live database; `rows` is a count. */
 export interface EffectDefinition {
   service: string;
-  /** What cannot be taken back, in words: "rows already pushed to the payment API". */
+  /** Effects that cannot be undone, in words: "rows already pushed to the payment API". */
   title: string;
   database: string;
   /** `SELECT count(*)::int AS rows …` with `$1` = time of the snapshot or deployment the rollback goes back to (timestamptz). */
@@ -77,7 +80,7 @@ export interface EffectDefinition {
 export interface MigrationDefinition {
   /** Name as in the ledger table, e.g. `20251128000003_phase4_…`. */
   name: string;
-  /** Folder that holds `migration.sql` and, where it can be taken back, `down.sql`; relative to the system's folder. */
+  /** Folder with `migration.sql` and, if it can be reverted, `down.sql`; relative to the system's folder. */
   path: string;
 }
 
@@ -85,58 +88,65 @@ export interface DatabaseDefinition {
   engine: "postgres" | "sqlite";
   /** Every migration the system ever had, oldest first. A release names the newest one it needs. */
   migrations: MigrationDefinition[];
-  /** Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`; `supabase`: `supabase_migrations.schema_migrations`; `backout`: `_backout_migrations` of a SQLite file. */
+  /**
+   * Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`; `supabase`: `supabase_migrations.schema_migrations`;
+   * `backout`: `_backout_migrations` of a SQLite file.
+   */
   ledger: "prisma" | "supabase" | "backout";
   /**
-   * Tables that users know by name, parents before children: they come first wherever tables are told. Every other table of the database is counted,
-   * compared and exported as well.
+   * Tables that users know by name, parents before children: they come first wherever tables are told. Every other table of the database is
+   * counted, compared and exported as well.
    */
   tables: string[];
   /** Tables of which one names the number users care for (verification compares it by name). */
   principalTable: string;
-  /** Tables that backout or the system itself adds rows to while a rollback goes on: rows that are new there are nobody's loss. */
+  /** Tables that backout or the system itself adds rows to during a rollback: new rows there do not count as lost. */
   appendOnly?: string[];
-  /** An older release cannot run on the schema of a newer one: one that runs on it all the same is told by status, preview and verification. */
+  /**
+   * An older release cannot run on the schema of a newer one: one that runs on it all the same is told by status, preview and verification.
+   */
   newerSchema?: "breaks";
-  /** Materialised views are filled again inside the fence wherever data was restored or migrated: a copy brings them as stale as they were. */
+  /**
+   * Materialised views are filled again inside the fence wherever data was restored or migrated: a copy brings them as stale as they were.
+   */
   refreshViews?: true;
   /** Repairs in place that a data pin can name, besides `rows`, which every database has. */
   repairs?: Record<string, RepairDefinition>;
 }
 
-/** What a scope asks of one service. */
+/** What a scope pins for one service. */
 export interface ServiceScope {
   release?: "to";
   run?: "on" | "off";
   /** The configuration the ledger recorded comes back: overrides are dropped, all of them or those of these keys. */
   config?: "ledger" | readonly string[];
-  /** It is started anew, in a new environment, even where nothing else of it changes. */
+  /** It restarts, with a new environment, even if nothing else of it changes. */
   restart?: true;
 }
 
-/** What a scope pins. `from` and `to` stand for the release that is left and the one that is the goal. */
+/** What a scope pins. `from` is the newer release, `to` the goal of the rollback. */
 export interface ScopePins {
   /** `to`: the stack's release goes to the goal. Absent: the release pin stays. */
   release?: "to";
   services?: Record<string, ServiceScope>;
   /** What is asked of the one service that `--service` names. */
   service?: ServiceScope;
-  /** `snapshot`: the data goes back to the snapshot taken before the release that is left. A repair: it is mended in place. */
+  /** `snapshot`: the data is restored from the snapshot before the newer release. A repair: it is repaired in place. */
   data?: "current" | "snapshot" | { repair: string };
   schema?: "keep" | "mark" | "down";
   flags?: Record<string, boolean>;
   /** Constraints by name; `release`: the set the pinned release comes with. */
   constraints?: Record<string, ConstraintState> | "release";
-  /** What becomes of rows that violate a constraint that is enforced again. */
+  /** What happens to rows that violate a constraint to enforce. */
   violations?: "reject" | "quarantine";
   maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
-  /** Nothing newer may be deployed afterwards until it is lifted: by a person, or when the watch named has passed. */
+  /** A freeze afterwards: no newer release may be deployed until a person lifts it, or the named watch has passed. */
   freeze?: { reason: string; until?: string };
 }
 
 export interface ScopeDefinition {
   title: string;
-  /** When this scope is the smallest that suffices. */
+  /** When to use this scope, as the smallest sufficient one. */
   useWhen: string;
   /** Documented time target, seconds. */
   budgetSeconds: number;
@@ -160,8 +170,8 @@ export interface WatchLimit {
 }
 
 /**
- * A time after a rollout in which the system is looked at again and again. It is no part of the rollback's budget, and it changes nothing.
- * Its polls lie at the end of each interval: 15 minutes at 60 seconds are 15 polls. Time in which nobody looked does not count.
+ * Repeated checks for a time after a rollout. Not part of the rollback's budget; changes nothing.
+ * Its polls lie at the end of each interval: 15 minutes at 60 seconds are 15 polls. Time without polls does not count.
  */
 export interface WatchDefinition {
   title: string;
@@ -181,8 +191,8 @@ export interface WatchDefinition {
 }
 
 /**
- * A step that is only taken after a rollback has proved good, by a person who confirms it, and once: dropping what the release that was left
- * had brought. What goes is kept as files first, and the copy is proved by putting it back beside the original.
+ * A step that a person confirms and runs once after a rollback has proved good, e.g. dropping the newer release's tables. Its rows are
+ * exported first, and the export is tested by restoring it beside the original.
  */
 export interface ActionDefinition {
   title: string;
@@ -197,7 +207,7 @@ export interface ActionDefinition {
   migration?: string;
   /** Tables whose rows are kept as files first. */
   keeps: string[];
-  /** `drop`: the kept tables, CASCADE. Else anything in the action's transaction; resolves with what was done, null: already so. */
+  /** `drop`: the kept tables, CASCADE. Else anything in the action's transaction; resolves with what was done, null: unchanged. */
   work: "drop" | ((session: Client) => Promise<string | null>);
 }
 
@@ -224,8 +234,8 @@ export interface SystemDefinition {
   /** Secrets the services and the checks need besides the database's, by name; one that is not set is refused before anything stops. */
   secrets?: Record<string, SecretDefinition>;
   /**
-   * How long every service must have run, healthy and without a new start, before users are let in, counted from its start while the checks go on.
-   * Default: 3 s for a deployment, 1 s on the way back to a release that ran before.
+   * How long every service must have run, healthy and without a new start, before users are let in, counted from its start while the checks
+   * go on. Default: 3 s for a deployment, 1 s on the way back to a release that ran before.
    */
   settleSeconds?: number;
   flags?: FlagStoreDefinition;
@@ -242,7 +252,10 @@ export interface SystemDefinition {
   watches?: Record<string, WatchDefinition>;
   /** By id. */
   actions?: Record<string, ActionDefinition>;
-  /** Prepares (logs in) and resolves with one read as a user makes it, which throws where it fails. The median of a few is the baseline's latency. */
+  /**
+   * Prepares (logs in) and resolves with one read as a user makes it, which throws where it fails. The median of a few is the baseline's
+   * latency.
+   */
   readProbe?(context: Pick<CheckContext, "url" | "fetch" | "secret">): Promise<() => Promise<void>>;
   /** Restrictions besides the gate, in the order in which they are put on. */
   protections?: ProtectionDefinition[];

@@ -1,14 +1,14 @@
 /**
  * The nine constraints, most urgent first. The manual's risk matrix names two without an identifier: Station Progression is
- * `station_progression` on panels, MO Completion is `mo_completion` on manufacturing_orders. Both look at other rows, so they are constraint
- * triggers. The risk of the three the matrix leaves out follows the level at which they are dropped.
+ * `station_progression` on panels, MO Completion is `mo_completion` on manufacturing_orders. Both look at other rows, so they are
+ * constraint triggers. The risk of the three the matrix leaves out follows the level at which they are dropped.
  */
 import type { ConstraintDefinition, ConstraintRecords } from "../../config/system/constraint.ts";
 import { DATABASE } from "./database.ts";
 
 type Described = Omit<ConstraintDefinition, "database" | "definition" | "kind"> & Partial<Pick<ConstraintDefinition, "kind">>;
 
-// Their text is the migrations'; what the catalogue says of it is kept before anything is dropped.
+// Their definitions come from the migrations; the system catalog's text is saved before a drop.
 const captured = (constraint: Described): ConstraintDefinition => ({ kind: "check", ...constraint, database: DATABASE, definition: null });
 
 export const CONSTRAINTS: Record<string, ConstraintDefinition> = {

@@ -1,4 +1,4 @@
-/** Solar Panel Production Tracking: a production line that writes into PostgreSQL, whose constraints are what is rolled back. */
+/** Solar Panel Production Tracking: a production line that writes to PostgreSQL, whose constraints are rolled back. */
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { login, readPanels } from "./api.ts";

@@ -1,7 +1,7 @@
 /**
- * The four levels of the manual and the restore of its second scenario, as sets of pins. Which constraints a level takes away stands here and
- * nowhere else: the manual calls the critical level "full", but its procedure drops priority 1; `full` is there for whoever means all nine.
- * The manual gives a deadline per level and no times per step: a quarter to stop and to save, half for the constraints, the rest to verify.
+ * The four levels of the manual and the restore of its second scenario, as sets of pins. Only this file says which constraints a level
+ * drops: the manual calls the critical level "full", but its procedure drops priority 1; `full` drops all nine. The
+ * manual gives a deadline per level and no times per step: a quarter to stop and to save, half for the constraints, the rest to verify.
  */
 import type { ConstraintState } from "../../config/system/constraint.ts";
 import type { ScopeDefinition } from "../../config/system/definition.ts";
@@ -54,9 +54,9 @@ export const scopes: Record<string, ScopeDefinition> = {
   high: level("HIGH: workflow, barcode and electrical data", "Major functionality is impaired", HOUR, LEVELS.high),
   medium: level("MEDIUM: panel type and line, pallet capacity", "Minor functionality suffers", 4 * HOUR, LEVELS.medium),
   low: level("LOW: email and station number, in a maintenance window", "Planned maintenance of constraints", 24 * HOUR, LEVELS.low),
-  full: level("All nine constraints", "Priority 1 was not enough and production still stands", 15 * MINUTE, LEVELS.full),
+  full: level("All nine constraints", "Priority 1 was not enough and production is still stopped", 15 * MINUTE, LEVELS.full),
   restore: {
-    title: "Last known good data and the constraints of its release; what violates them is set aside",
+    title: "Last known good data and the constraints of its release; violating rows are set aside",
     useWhen: "Violations cascade across tables and data is corrupt",
     budgetSeconds: 4 * HOUR,
     phaseBudgets: budgets(4 * HOUR),

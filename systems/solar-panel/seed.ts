@@ -3,8 +3,8 @@ import type { DataAccess } from "../../config/system/check.ts";
 import { DATABASE } from "./database.ts";
 
 /**
- * Adds `rows` panels of orders that are done, with their inspections and pallets. Pallets are loaded in bulk: their rule is left unvalidated,
- * as such a load leaves it, and the next deployment validates it.
+ * Adds `rows` panels of orders that are done, with their inspections and pallets. Pallets are loaded in bulk: their rule is left
+ * unvalidated, as such a load leaves it, and the next deployment validates it.
  */
 export async function seed(data: DataAccess, rows: number): Promise<void> {
   const database = await data.database(DATABASE);
@@ -42,7 +42,7 @@ export async function seed(data: DataAccess, rows: number): Promise<void> {
      SELECT i, s, 'PASS', 'inspector', ${times} FROM generate_series($1::bigint, $2::bigint) AS i, generate_series(1, 4) AS s WHERE i % 10 < 8 ORDER BY i, s`,
     [from, to],
   );
-  // A panel stands where its inspections brought it.
+  // A panel is at the station of its last inspection.
   await database.query(
     "UPDATE panels SET current_station = CASE WHEN id % 10 < 8 THEN 4 ELSE 1 END WHERE id BETWEEN $1::bigint AND $2::bigint AND id % 10 < 9",
     [from, to],

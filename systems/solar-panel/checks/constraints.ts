@@ -1,4 +1,4 @@
-/** Constraints are what the pins say, each by its own name, and every drop is on record. */
+/** Constraints match the pins, each by its own name, and every drop is recorded. */
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { CONSTRAINTS } from "../constraints.ts";
 import { inCatalogue, solar } from "./inspect.ts";

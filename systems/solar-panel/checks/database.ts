@@ -1,4 +1,4 @@
-/** What the database says of itself: functions, integrity, counts, triggers, health. */
+/** The database's own tests: functions, integrity, counts, triggers, health. */
 import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { solar, TABLES, tested } from "./inspect.ts";
@@ -16,7 +16,7 @@ export const functionality = check(
   },
 );
 
-/** A rule that was dropped is skipped there: that rows break it may be why. */
+/** A dropped rule is skipped there: rows that violate it may be the reason for the drop. */
 export const integrity = check("integrity", `test_data_integrity passes for ${TABLES.join(", ")}`, async (context) => {
   const database = await solar(context);
   const rows = [];
@@ -41,7 +41,7 @@ export const panelCounts = check("panel-counts", "Panels in total, PENDING and I
   const detail = `${total} panels, ${pending} PENDING, ${running} IN_PROGRESS${aside > 0 ? `, ${aside} set aside` : ""}`;
   const before = context.baseline?.counts["panels"];
   if (before === undefined) return passed(`${detail}; nothing was counted before`);
-  // What was set aside for violating a rule is not lost.
+  // Rows set aside because they violate a rule are not lost.
   const right = countIsRight(context, context.counting === "any" ? total : Math.max(total, Math.min(before, total + aside)), before);
   return right ? passed(`${detail}; before: ${before}${countingInWords(context)}`) : failed(`${detail}; before: ${before}`);
 });
@@ -53,7 +53,7 @@ export const triggersEnabled = check("triggers-enabled", "Critical triggers are 
   );
   const disabled = rows.filter((row) => row.disabled);
   if (disabled.length > 0) return failed(`disabled: ${disabled.map(({ name }) => name).join(", ")}`);
-  return rows.length === 0 ? failed("there are no triggers at all") : passed(`${rows.length} triggers`);
+  return rows.length === 0 ? failed("no triggers exist") : passed(`${rows.length} triggers`);
 });
 
 export const healthOverview = check("health-overview", "The health views have no 🔴 and no 🟡 row", async (context) => {

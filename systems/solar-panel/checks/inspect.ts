@@ -1,4 +1,4 @@
-/** What several checks ask the database. All of it only reads. */
+/** Read-only queries of several checks. */
 import type { Client } from "pg";
 import { DATABASE } from "../database.ts";
 import type { CheckContext } from "../../../config/system/check.ts";
@@ -9,7 +9,7 @@ export async function solar(context: Pick<CheckContext, "database">): Promise<Cl
   return context.database(DATABASE);
 }
 
-/** Whether the constraint of exactly this name is on exactly this table, and validated; null: it is not there. */
+/** Whether the constraint of exactly this name and table is validated; null: not found. */
 export async function inCatalogue(database: Client, table: string, name: string): Promise<"enforced" | "unvalidated" | "disabled" | null> {
   const { rows } = await database.query<{ validated: boolean; disabled: boolean }>(
     `SELECT c.convalidated AS validated, coalesce(g.tgenabled = 'D', false) AS disabled

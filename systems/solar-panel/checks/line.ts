@@ -1,4 +1,4 @@
-/** The line as its users meet it: health, login, reading, writing. */
+/** The line from its users' view: health, login, reading, writing. */
 import { check, failed, passed, skipped } from "../../kit/outcome.ts";
 import { login as logIn, newPanel, OPERATOR, readPanels, request } from "../api.ts";
 import { AnswerError } from "../../kit/client.ts";
@@ -13,18 +13,18 @@ export const health = check("health", "The line and its database answer healthy"
     if (body.status !== "healthy") return failed(`${path} answered ${response.status} ${text.slice(0, 160)}`);
     const declared = context.releases["line"];
     if (path === "/health" && body.version !== declared)
-      return failed(`${path} tells version ${body.version ?? "none"}, declared is ${declared ?? "none"}`);
+      return failed(`${path} answers with version ${body.version ?? "none"}, declared is ${declared ?? "none"}`);
     seen.push(`${path} ${text}`);
   }
   return passed(seen.join("; "));
 });
 
-export const login = check("login", "An operator is given a token", async (context) => {
+export const login = check("login", "An operator can log in", async (context) => {
   await logIn(context);
   return passed(`${OPERATOR} was given a token`);
 });
 
-/** Below this nobody at the line notices: what is faster counts as fast as before. Milliseconds. */
+/** Below this users notice nothing: a faster answer counts as fast as before. Milliseconds. */
 const UNNOTICED_MS = 100;
 const SHARE_OF_BASELINE = 0.9;
 const READS = 15;
@@ -62,9 +62,9 @@ export const continuity = check("continuity", "More than 99 % of requests are an
 
 const TEST_PANEL = "VERIFY-000001";
 
-/** What an operator does: begins a panel, finds it, takes it off the line again. */
+/** An operator's steps: begins a panel, finds it, removes it from the line. */
 export const write = {
-  ...check("write", "A panel can be begun; it is removed again", async (context) => {
+  ...check("write", "A panel can be begun; it is removed afterwards", async (context) => {
     if (context.maintenance.mode !== "off") return skipped(`the line is declared ${context.maintenance.mode}`);
     const database = await solar(context);
     const token = await logIn(context);

@@ -11,7 +11,7 @@ const DROPPED = [
 
 /** Scenario 2. */
 export const cascade: FaultDefinition = {
-  title: "Constraints dropped by hand, and damage that runs from table to table",
+  title: "Constraints are dropped by hand, and damage spreads across tables",
   scope: "restore",
   switchOn: async (context) => {
     const database = await context.database(DATABASE);

@@ -1,7 +1,7 @@
 import type { FaultDefinition } from "../../../config/system/drill.ts";
 import { DATABASE } from "../database.ts";
 
-/** Scenario 3: the function behind `panel_type_line` was made to look everything up again for every row. */
+/** Scenario 3: the function behind `panel_type_line` repeats all its look-ups for every row. */
 const SLOW = `
 CREATE OR REPLACE FUNCTION panel_type_fits_line(panel_type text, line text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE

@@ -3,7 +3,7 @@ import { switchLine, tryPanel } from "./switch.ts";
 
 /** Scenario 1. */
 export const totalFailure: FaultDefinition = {
-  title: "Every write of the line breaks the rules of progression, and the line stands",
+  title: "Every write of the line violates the progression rules, and the line stops",
   scope: "critical",
   switchOn: (context) => switchLine(context, "skipped-steps"),
   probe: tryPanel,

@@ -71,7 +71,7 @@ describe("drills: a definition is refused for", () => {
       inRadiation("drill.faults.memory-leak.service", undefined),
       /memory-leak\.service: nothing.*name it/,
     ],
-    ["a stand-in that is nowhere", inPfa("drill.standIns.pems.entry", "nowhere.ts"), /standIns\.pems\.entry: "nowhere\.ts".*there is no/],
+    ["a stand-in that is nowhere", inPfa("drill.standIns.pems.entry", "nowhere.ts"), /standIns\.pems\.entry: "nowhere\.ts".*not found/],
     ["going back to what it leaves", inPfa("drill.to", pfa.drill.from), /drill\.to: .*another release/],
   ]);
 });
