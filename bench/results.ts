@@ -78,7 +78,12 @@ export function claims(results: readonly Result[]): Claim[] {
   const cutOver =
     standby.length === 0
       ? []
-      : [{ text: `cut-over of restores with a standby copy under ${MOST.cutOverMs} ms at every size: at most ${most} ms`, holds: most < MOST.cutOverMs }];
+      : [
+          {
+            text: `cut-over of restores with a standby copy under ${MOST.cutOverMs} ms at every size: at most ${most} ms`,
+            holds: most < MOST.cutOverMs,
+          },
+        ];
   const longer = (name: BenchName, limit: number, what: string): Claim[] =>
     results
       .filter((result) => result.name === name && result.peer !== null)
