@@ -12,3 +12,8 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 export function engineFolder(): string {
   return join(cacheFolder(), `${ENGINE_VERSION}-${process.platform}-${process.arch}`);
 }
+
+/** Where Node keeps what it compiled, so that verbs, program and provider are loaded in half the time. */
+export function compileCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return join(cacheFolder(env), "node");
+}

@@ -3,7 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import { parse } from "yaml";
 import { STACKS_VARIABLE } from "../../config/ledger.ts";
 import { stackFolderAbove } from "../../config/stack-folder.ts";
-import { cacheFolder } from "./cache-folder.ts";
+import { compileCacheFolder } from "./cache-folder.ts";
 
 import { fileBackend } from "./file-backend.ts";
 import { projectFiles } from "./project.ts";
@@ -20,7 +20,7 @@ export function engineEnvironment(engine: Engine, project: string): NodeJS.Proce
   return {
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    NODE_COMPILE_CACHE: join(cacheFolder(), "node"),
+    NODE_COMPILE_CACHE: compileCacheFolder(),
     ...own,
     [STACKS_VARIABLE]: stackFolderAbove(project),
     ...backend(own, project),
