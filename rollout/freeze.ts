@@ -1,10 +1,10 @@
 /** The change freeze: while it is set nothing newer is deployed. It is no pin, so that setting and lifting it stops and fences nothing. Pure. */
 import { commandOf } from "../config/commands.ts";
 import { standsAfter } from "../config/ledger.ts";
-import { type Pins, rolloutOf } from "../config/pins.ts";
+import type { Pins } from "../config/pins.ts";
 import type { Freeze } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
-import { orderOf, type Facts } from "./inspect.ts";
+import { orderOf, resumes, type Facts } from "./inspect.ts";
 import type { Asked } from "../config/plan.ts";
 
 export function showFreeze({ reason, since, until }: Freeze): string {
@@ -30,7 +30,7 @@ export function frozen(
   asked: Asked,
   { project, stack }: Pick<Site, "project" | "stack">,
 ): string[] {
-  if (freeze === null || facts.lastOpen === null || facts.last?.rollout === rolloutOf(to)) return [];
+  if (freeze === null || facts.lastOpen === null || resumes(facts, to)) return [];
   const what = newer(orderOf(facts, asked), facts.lastOpen.pins, to);
   if (what.length === 0) return [];
   return [

@@ -91,6 +91,11 @@ export function unfinished(last: Rollout | null): boolean {
   return last !== null && last.state !== "open" && last.state !== "refused";
 }
 
+/** Whether an update to these pins goes on with the last rollout instead of beginning another. */
+export function resumes({ last }: Pick<Facts, "last">, pins: Pins): boolean {
+  return last?.rollout === rolloutOf(pins);
+}
+
 /** Users are in, and the record is closed. */
 export function isDone(rollout: Pick<Rollout, "state" | "recordedAt"> | null): boolean {
   return rollout?.state === "open" && rollout.recordedAt !== null;

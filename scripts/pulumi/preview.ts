@@ -1,17 +1,13 @@
 /** What the stack file as it would stand does, whoever asks: the verb, the drill, the tests of damaged files. */
 import { type LineChange, changedLines } from "../../config/edit.ts";
-import { type Maintenance, rolloutOf } from "../../config/pins.ts";
+import type { Maintenance } from "../../config/pins.ts";
 import type { Freeze } from "../../config/schema.ts";
-import { type RolloutPreview, previewRollout, newWritesRefusals } from "../../rollout/preview.ts";
+import type { RolloutPreview } from "../../rollout/preview.ts";
 import type { OpenStack } from "./stack.ts";
 import { relative } from "node:path";
-import { inspect, nextRollout } from "../../rollout/inspect.ts";
-import { frozen } from "../../rollout/freeze.ts";
-import { refusals } from "../../rollout/refusals.ts";
-import { rehearsedSeconds } from "../../state/drill-reports/rehearsed.ts";
+import { assess } from "../../rollout/assess.ts";
 import { gateRuns } from "../../rollout/gate.ts";
 import { gateChanges } from "../../provider/resources/traffic-gate.ts";
-import { drift } from "../../rollout/drift.ts";
 import { constraintDrift } from "../../rollout/constraint-drift.ts";
 
 export interface PreviewOutcome {
@@ -54,35 +50,25 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
     drifted: [],
     preview: null,
   };
-  const { site, definition, pins, asked } = after;
-  const facts = await inspect(site, definition);
-  if (facts.reach.kind === "unreachable") return { ...told, reached: false, unknown: facts.reach.reason };
-  if (facts.last?.state === "open" && facts.last.rollout === rolloutOf(pins) && before.site.target === site.target)
-    return { ...told, settled: true, drifted: await driftOf(after) };
-  const refused = [
-    ...frozen(freeze, facts, pins, asked, after),
-    ...(await refusals(site, definition, pins, facts, asked, after.config.violations, before.site)),
-  ];
-  if (refused.length > 0) return { ...told, refused };
-  const { plan } = nextRollout(facts, definition, pins, asked, true);
-  const preview = await previewRollout(site, definition, plan, {
-    exact: exact || after.config.exact,
-    reached: facts.reach.kind === "reached",
+  const { config, site, definition, pins, asked } = after;
+  const assessed = await assess({
+    ...{ site, definition, pins, asked, freeze },
+    newWrites: config.newWrites,
+    violations: config.violations,
+    exact: exact || config.exact,
     before: before.site,
-    newWrites: after.config.newWrites,
-    maintenance: pins.maintenance,
-    rehearsed: rehearsedSeconds,
   });
-  const lossy = newWritesRefusals(preview, after.config.newWrites, facts.last?.rollout === rolloutOf(pins));
-  return lossy.length > 0 ? { ...told, refused: lossy } : { ...told, preview };
+  const { unreached, unseen, settled, refused, preview } = assessed;
+  if (unreached !== null) return { ...told, reached: false, unknown: unreached };
+  const drifted = settled ? await driftOf(after, assessed.drifted) : [];
+  return { ...told, settled, drifted, preview, refused: settled && unseen !== null ? [unseen] : refused };
 }
 
-async function driftOf(stack: OpenStack): Promise<string[]> {
-  const { site, definition, pins } = stack;
+async function driftOf({ site, definition, pins }: OpenStack, services: string[]): Promise<string[]> {
   return [
-    ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that nobody gets through: `up` starts it"]),
+    ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that users are kept out: `up` starts it"]),
     ...(await gateChanges(site)),
-    ...(await drift(stack, pins)).map((service) => `${service} does not run as pinned: \`up\` puts it right`),
+    ...services.map((service) => `${service} does not run as pinned: \`up\` puts it right`),
     ...(await constraintDrift(site, definition, pins)),
   ];
 }

@@ -1,0 +1,99 @@
+/** Judges pins before an update, for the provider's Plan and for every verb: what would be refused, what it would do, whether there is anything to do. */
+import type { Asked } from "../config/plan.ts";
+import { type Pins, rolloutOf } from "../config/pins.ts";
+import type { Freeze, NewWrites } from "../config/schema.ts";
+import type { Site } from "../config/site.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
+import { cannotRun, outOfReach } from "../workloads/index.ts";
+import { takenPorts, toRun } from "../workloads/taken-ports.ts";
+import { drift } from "./drift.ts";
+import { frozen } from "./freeze.ts";
+import { type Facts, inspect, nextRollout, resumes } from "./inspect.ts";
+import type { RolloutPreview } from "./preview.ts";
+
+export interface Question {
+  site: Site;
+  definition: SystemDefinition;
+  pins: Pins;
+  /** Releases, oldest first, and the scope the pins are those of. */
+  asked: Asked;
+  newWrites: NewWrites;
+  freeze: Freeze | null;
+  violations: "reject" | "quarantine";
+  /** Rows at risk are counted one by one, also in large tables. */
+  exact: boolean;
+  /** The stack as it is; null: the engine does not know it yet. */
+  before: Site | null;
+  /** Hash of the pins that the engine has in its state; absent: not asked. */
+  planned?: string;
+}
+
+export interface Assessment {
+  /** Why the databases cannot be reached; null: they answer, or there are none yet. Nothing else is known then. */
+  unreached: string | null;
+  /** Why it is not known what runs; null: the target answers. */
+  unseen: string | null;
+  /** These pins were opened last, and the services run on the target they are pinned to: no rollout is due. */
+  settled: boolean;
+  /** Where it is settled: services that do not run as pinned. */
+  drifted: string[];
+  /** Why an update would be refused, one sentence each. */
+  refused: string[];
+  /** Null where it would be refused, and where no rollout is due. */
+  preview: RolloutPreview | null;
+}
+
+/** Touches nothing. What only a rollout needs is not loaded where none is due. */
+export async function assess(question: Question): Promise<Assessment> {
+  const { site, definition, pins, before } = question;
+  const rollout = rolloutOf(pins);
+  const facts = await inspect(site, definition, before === null ? undefined : rollout);
+  const nothing = { unreached: null, unseen: null, settled: false, drifted: [], refused: [], preview: null };
+  if (facts.reach.kind === "unreachable") return { ...nothing, unreached: facts.reach.reason };
+  const opened = before !== null && resumes(facts, pins) && facts.last?.state === "open";
+  if (opened && before.target === site.target) return { ...nothing, settled: true, ...(await runsAsPinned(question)) };
+  // Where nothing changes but the target, what it cannot run is found before the services stop on the other.
+  const refusing = opened ? cannotRun(site, definition, pins) : refusalsOf(question, facts);
+  const due = !opened || question.planned !== rollout;
+  // Counting row by row takes long: it is left out for what is refused anyway. Otherwise both look at once.
+  const previewing = due && !(question.exact && (await refusing).length > 0) ? previewOf(question, facts) : null;
+  previewing?.catch(() => undefined);
+  const refused = await refusing;
+  const previewed = refused.length > 0 || previewing === null ? { refused } : await previewing;
+  return { ...nothing, ...previewed, unseen: await outOfReach(site, definition) };
+}
+
+/** What an update puts right without a rollout: services that do not run as pinned, and ports that they would not get. */
+async function runsAsPinned({ site, definition, pins }: Question): Promise<Pick<Assessment, "unseen" | "drifted" | "refused">> {
+  const unseen = await outOfReach(site, definition);
+  if (unseen !== null) return { unseen, drifted: [], refused: [] };
+  const drifted = await drift({ site, definition }, pins);
+  const toStart = toRun(pins).filter((service) => drifted.includes(service));
+  return { unseen, drifted, refused: await takenPorts(site, definition, toStart) };
+}
+
+async function refusalsOf({ site, definition, pins, asked, freeze, violations, before }: Question, facts: Facts): Promise<string[]> {
+  const { refusals } = await import("./refusals.ts");
+  return [
+    ...frozen(freeze, facts, pins, asked, site),
+    ...(await refusals(site, definition, pins, facts, asked, violations, before ?? undefined)),
+  ];
+}
+
+/** The preview, or why the rows that would be lost refuse it. */
+async function previewOf(question: Question, facts: Facts): Promise<Partial<Pick<Assessment, "refused" | "preview">>> {
+  const { site, definition, pins, asked, newWrites, exact, before } = question;
+  const { newWritesRefusals, previewRollout } = await import("./preview.ts");
+  const { rehearsedSeconds } = await import("../state/drill-reports/rehearsed.ts");
+  const { plan } = nextRollout(facts, definition, pins, asked, before !== null);
+  const preview = await previewRollout(site, definition, plan, {
+    exact,
+    newWrites,
+    maintenance: pins.maintenance,
+    reached: facts.reach.kind === "reached",
+    rehearsed: rehearsedSeconds,
+    ...(before === null ? {} : { before }),
+  });
+  const refused = newWritesRefusals(preview, newWrites, resumes(facts, pins));
+  return refused.length > 0 ? { refused } : { preview };
+}
