@@ -3,6 +3,7 @@
  * standby copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
  */
 import { RefusedError } from "./errors.ts";
+import type { EntryOf, Noted, StepKind } from "./journal.ts";
 import type { RolloutPlan, Lineage } from "./plan.ts";
 import type { Pins } from "./pins.ts";
 import type { Baseline } from "./system/check.ts";
@@ -89,16 +90,6 @@ export interface SnapshotFacts {
   sizeBytes: number | null;
 }
 
-export interface JournalEntry {
-  epoch: number;
-  runId: string;
-  phase: string;
-  step: string;
-  status: "started" | "finished" | "failed" | "already";
-  durationMs?: number;
-  detail?: unknown;
-}
-
 export interface ExportRecord {
   path: string;
   sha256: string;
@@ -112,6 +103,18 @@ export class LockedError extends RefusedError {
     super(`another run holds the lock on this system: ${JSON.stringify(holder)}; wait for it to end, then run the same command again`);
     this.name = "LockedError";
     this.holder = holder;
+  }
+}
+
+/** The state was made by an older backout, whose journal does not say of which kind a step is: nothing could resume from it. */
+export class OldStateError extends RefusedError {
+  readonly place: string;
+  constructor(place: string) {
+    super(
+      `the state in ${place} was made by an older version of backout. Nothing was changed. Run \`pulumi destroy\` with that version, then deploy again`,
+    );
+    this.name = "OldStateError";
+    this.place = place;
   }
 }
 
@@ -139,8 +142,9 @@ export interface StateStore {
   setBaseline(epoch: number, baseline: Baseline): Promise<void>;
   setCounts(epoch: number, counts: Record<string, number>): Promise<void>;
   setRecorded(epoch: number): Promise<void>;
-  note(entry: JournalEntry): Promise<void>;
-  journal(epoch: number): Promise<(JournalEntry & { at: string })[]>;
+  note<K extends StepKind>(entry: EntryOf<K>): Promise<void>;
+  /** In the order of what happened. */
+  journal(epoch: number): Promise<Noted[]>;
   /** Seconds that runs worked until rollouts like this one opened, newest first, without pauses between interrupted runs. */
   earlierSeconds(plan: Pick<RolloutPlan, "scope" | "forward" | "fenceData">): Promise<number[]>;
   /** Start of the last rollout to a newer release, ISO 8601; null where there was none. */

@@ -37,8 +37,8 @@ export function filesOutside({ site, definition }: Stage): Outside {
       return Promise.resolve(found === undefined ? null : placeOf(found.location));
     },
     journalTimes: async (epoch) => {
-      const sql = "SELECT phase, step, status, at FROM journal WHERE epoch = ? ORDER BY id";
-      const rows = rowsIn<{ phase: string; step: string; status: string; at: string }>(state, sql, epoch);
+      const sql = "SELECT phase, kind, status, at FROM journal WHERE epoch = ? ORDER BY id";
+      const rows = rowsIn<{ phase: string; kind: string; status: string; at: string }>(state, sql, epoch);
       return Promise.resolve(timesOf(rows.map(({ at, ...row }) => ({ ...row, atMs: Date.parse(at) }))));
     },
     quarantineFacts: async (quarantine, { table, key }, prefix) => {

@@ -86,12 +86,12 @@ async function quarantineFacts(
 /** Times of a rollout's steps, from the journal beside the data. */
 async function journalTimes(address: Address, state: string, epoch: number): Promise<JournalTimes> {
   const { rows } = await inDatabase(address, state, (client) =>
-    client.query<{ phase: string; step: string; status: string; at: Date }>(
-      "SELECT phase, step, status, at FROM journal WHERE epoch = $1 ORDER BY id",
+    client.query<{ phase: string; kind: string; status: string; at: Date }>(
+      "SELECT phase, kind, status, at FROM journal WHERE epoch = $1 ORDER BY id",
       [epoch],
     ),
   );
-  return timesOf(rows.map(({ phase, step, status, at }) => ({ phase, step, status, atMs: at.getTime() })));
+  return timesOf(rows.map(({ at, ...row }) => ({ ...row, atMs: at.getTime() })));
 }
 
 /** The pristine database of a restore; null: the snapshot is no database. */

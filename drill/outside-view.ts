@@ -42,10 +42,10 @@ export interface Outside {
 }
 
 /** Times of steps, from the rows of a journal. */
-export function timesOf(rows: readonly { phase: string; step: string; status: string; atMs: number }[]): JournalTimes {
+export function timesOf(rows: readonly { phase: string; kind: string; status: string; atMs: number }[]): JournalTimes {
   const phases: JournalTimes["phases"] = {};
   for (const { phase, atMs } of rows) phases[phase] = { from: phases[phase]?.from ?? atMs, to: atMs };
   const last = (phase: string): number | null =>
-    rows.findLast((row) => row.phase === phase && row.status === "finished" && row.step !== "results")?.atMs ?? null;
+    rows.findLast((row) => row.phase === phase && row.status === "finished" && row.kind !== "results")?.atMs ?? null;
   return { fencedAt: last("fence"), verifiedAt: last("verify"), phases };
 }

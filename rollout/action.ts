@@ -1,6 +1,7 @@
 /** After-success actions: whether one may be done now, and doing it. What goes is kept as files first; all of it is one transaction. */
 import { join } from "node:path";
 import type { Client } from "pg";
+import { finished } from "../config/journal.ts";
 import type { Rollout } from "../config/record.ts";
 import type { Pins } from "../config/pins.ts";
 import { commandOf } from "../config/commands.ts";
@@ -10,6 +11,7 @@ import { dropKept, keepTables, presentTables, type KeptTable } from "../database
 import { appliedMigrations, isApplied, markRolledBack } from "../databases/postgres/migrations.ts";
 import { atomically } from "../databases/postgres/transaction.ts";
 import type { ActionDefinition, SystemDefinition } from "../config/system/definition.ts";
+import { usersAreOut } from "./gate.ts";
 import type { WatchState } from "./verification/watches-due.ts";
 import { migrationsOf } from "../databases/shared/migrations.ts";
 import type { Run } from "../config/run.ts";
@@ -74,7 +76,7 @@ const LOCK_TIMEOUT_MS = 10_000;
 export async function carryOut(run: Run, id: string): Promise<ActionDone> {
   const { site, definition, state, epoch, runId } = run;
   const action = definition.actions![id]!;
-  const note = { epoch, runId, phase: "action", step: id };
+  const note = { epoch, runId, phase: "action", kind: "action", step: id } as const;
   await state.note({ ...note, status: "started" });
   try {
     const done = await withSession(endpointOf(site), liveName(site, action.database), (session) =>
@@ -83,10 +85,12 @@ export async function carryOut(run: Run, id: string): Promise<ActionDone> {
         return work(session, run, action);
       }),
     );
-    await state.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: done });
+    await state.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: { id, ...done } });
     return done;
   } catch (error) {
-    await state.note({ ...note, status: "failed", detail: { error: (error as Error).message } }).catch(() => undefined);
+    await state
+      .note({ ...note, status: "failed", detail: { error: (error as Error).message, gateClosed: usersAreOut(site) } })
+      .catch(() => undefined);
     throw error;
   }
 }
@@ -124,7 +128,7 @@ export async function actionsDone(state: Run["state"]): Promise<string[]> {
   const done = new Set<string>();
   for (const { epoch, plan } of await state.rollouts(LOOK_BACK)) {
     if (plan.forward) break;
-    for (const { phase, status, step } of await state.journal(epoch)) if (phase === "action" && status === "finished") done.add(step);
+    for (const { detail } of finished(await state.journal(epoch), "action")) done.add(detail.id);
   }
   return [...done];
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { completionOf } from "../state/completion.ts";
 import type { Completion } from "../config/system/completion.ts";
+import type { Ended } from "../config/journal.ts";
 import type { RunFacts } from "../config/system/evidence.ts";
 import { openContext } from "./verification/context.ts";
 import { writeAuditLine, writeAuditRow } from "./audit-entry.ts";
@@ -10,13 +11,6 @@ import { governanceOf, recordGovernance } from "./governance.ts";
 import { inLive } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { runFacts } from "./run-facts.ts";
-
-export interface Ended {
-  completion: Completion | null;
-  /** Folder of the evidence; null where the system declares none. */
-  evidence: string | null;
-  anchor: string;
-}
 
 /** @param setAside rows that are in the live data no more, by database. */
 export async function endRun(run: Run, setAside: Record<string, number>): Promise<Ended> {
@@ -59,7 +53,15 @@ async function close(run: Run, facts: RunFacts): Promise<Ended> {
   }
   const evidence = await closeEvidence(run, facts);
   const ended: Ended = { completion: facts.completion, evidence: evidence?.folder ?? null, anchor: facts.anchor };
-  await run.state.note({ epoch: run.epoch, runId: run.runId, phase: "evidence", step: "ended", status: "finished", detail: ended });
+  await run.state.note({
+    epoch: run.epoch,
+    runId: run.runId,
+    phase: "evidence",
+    kind: "ended",
+    step: "ended",
+    status: "finished",
+    detail: ended,
+  });
   return ended;
 }
 

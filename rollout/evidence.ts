@@ -12,9 +12,9 @@ import {
   hashOfFile,
   MANIFEST,
   writeManifest,
-  type CaptureNote,
   type Manifest,
 } from "../state/evidence-folder.ts";
+import { finished, type CaptureNote } from "../config/journal.ts";
 import type { CaptureDefinition, EvidenceContext, EvidenceMoment, RunFacts } from "../config/system/evidence.ts";
 import { engineOf } from "../databases/registry.ts";
 import { verifierPass } from "./gate.ts";
@@ -22,7 +22,6 @@ import { inLive, openLive, type LiveSession } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { fillNames, runFacts } from "./run-facts.ts";
 
-const STEP = "evidence ";
 const TIMEOUT_MS = 10_000;
 
 /** A running system may be what is broken: nothing that cannot be captured stops the rollback. */
@@ -65,7 +64,8 @@ async function captureOne(run: Run, moment: EvidenceMoment, capture: CaptureDefi
     runId: run.runId,
     // Not a phase of the rollout: also a run that failed before its record has evidence.
     phase: "evidence",
-    step: `${STEP}${capture.id}`,
+    kind: "capture",
+    step: `evidence ${capture.id}`,
     status: "finished",
     detail: note,
   });
@@ -79,7 +79,7 @@ export async function closeEvidence(run: Run, facts: RunFacts): Promise<{ folder
   const folder = evidenceFolder(run.site.home, facts.runId);
   if (filesIn(folder).length === 0) return null;
   const notes = new Map<string, CaptureNote>();
-  for (const { step, detail } of await run.state.journal(run.epoch)) if (step.startsWith(STEP)) notes.set(step, detail as CaptureNote);
+  for (const { detail } of finished(await run.state.journal(run.epoch), "capture")) notes.set(detail.id, detail);
   const manifest = await writeManifest(folder, {
     runId: facts.runId,
     anchor: facts.anchor,

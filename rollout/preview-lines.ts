@@ -4,6 +4,7 @@ import { scopeText } from "../config/recorded-scope.ts";
 import type { AtRisk } from "./at-risk.ts";
 import { LARGE_OBJECTS } from "../databases/postgres/comparison-beyond.ts";
 import { constraintLines } from "./constraint-preview.ts";
+import type { DataAction } from "../config/plan.ts";
 import type { Maintenance } from "../config/pins.ts";
 
 export interface Line {
@@ -25,7 +26,7 @@ export function previewLines(preview: RolloutPreview): Line[] {
     say(`target: ${preview.moves.from} → ${preview.moves.to}; services stop on the one before they start on the other`);
   for (const line of preview.schemaAhead ?? []) warn(line);
   for (const [name, database] of Object.entries(preview.databases)) {
-    if (database.action !== "data stays") say(`${name}: ${database.action}`);
+    if (database.action.kind !== "none") say(`${name}: ${describeAction(database.action)}`);
     else if (preview.back === true) warn(`${name}: data stays as it is: what the newer release wrote is NOT taken back`);
     if (database.descends !== undefined)
       warn(
@@ -60,6 +61,21 @@ export function previewLines(preview: RolloutPreview): Line[] {
   else if (maintenance?.mode !== "full") say("users are not kept out");
   if (maintenance !== undefined) warn(maintenanceLine(maintenance));
   return lines;
+}
+
+function describeAction(action: DataAction): string {
+  switch (action.kind) {
+    case "none":
+      return "data stays";
+    case "create":
+      return "made new";
+    case "restore":
+      return `restored from ${action.snapshot}@${action.generation}${action.again > 0 ? ` (again: ${action.again})` : ""}; what is there now goes into quarantine`;
+    case "repair":
+      return `repaired in place by ${action.repair}${action.snapshot === null ? "" : ` from ${action.snapshot.name}@${action.snapshot.generation}`}; a checked snapshot is taken first`;
+    case "undo":
+      return `${action.quarantine} comes back; what is there now goes into quarantine`;
+  }
 }
 
 function noStandbyLine({ noStandby, copyFirstSeconds, inPlace }: DatabasePreview): string {

@@ -18,7 +18,7 @@ import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 
 export interface DatabasePreview {
-  action: string;
+  action: DataAction;
   migrations: { up: string[]; back: string[]; backBy: string };
   /** Tables that the definition lists and no release has; absent: none. */
   unknownTables?: string[];
@@ -109,7 +109,7 @@ export async function previewRollout(
         toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, state }, name);
       const looked = state === null ? null : await lookAtRisk({ site, definition, state }, name, database.action, exact, newWrites);
       databases[name] = {
-        action: describeAction(database.action),
+        action: database.action,
         migrations: { up: database.up, back: database.back, backBy: database.backBy },
         ...(reached ? await unknownTables({ site, definition, state }, name) : {}),
         atRisk: looked?.rows ?? null,
@@ -208,19 +208,4 @@ function rowsPutBack({ rows }: AtRisk, snapshot: Snapshot | null): number {
   return Object.entries(rows)
     .filter(([table]) => held === undefined || table in held)
     .reduce((sum, [, { inserted, updated, deleted }]) => sum + inserted + updated + deleted, 0);
-}
-
-function describeAction(action: DataAction): string {
-  switch (action.kind) {
-    case "none":
-      return "data stays";
-    case "create":
-      return "made new";
-    case "restore":
-      return `restored from ${action.snapshot}@${action.generation}${action.again > 0 ? ` (again: ${action.again})` : ""}; what is there now goes into quarantine`;
-    case "repair":
-      return `repaired in place by ${action.repair}${action.snapshot === null ? "" : ` from ${action.snapshot.name}@${action.snapshot.generation}`}; a checked snapshot is taken first`;
-    case "undo":
-      return `${action.quarantine} comes back; what is there now goes into quarantine`;
-  }
 }

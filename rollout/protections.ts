@@ -8,6 +8,7 @@ import { inLive } from "./sessions.ts";
 import { givenKey, heldKey, type OriginalsStore, type Originals } from "./originals.ts";
 import type { RolloutPlan } from "../config/plan.ts";
 import { step } from "./run.ts";
+import type { RestrictionDone } from "../config/journal.ts";
 import type { Run } from "../config/run.ts";
 import { hasTable } from "../databases/shared/tables.ts";
 
@@ -56,16 +57,9 @@ function protectionsOf(run: Pick<Run, "definition">, plan: RolloutPlan, database
 export async function putProtections(run: Run, phase: "fence" | "data", plan: RolloutPlan, database?: string): Promise<void> {
   for (const protection of protectionsOf(run, plan, database)) {
     const work = (): Promise<ProtectionOutcome> => inLive(run, protection.database, (session) => restrict(session, run.state, protection));
-    const name = `protection ${protection.id}`;
-    if (phase === "data") await step(run, phase, name, work, (done) => done);
-    else
-      await step(
-        run,
-        phase,
-        name,
-        () => tolerant(run, plan, protection, work),
-        (done) => done,
-      );
+    const head = { phase, kind: "restrict", name: `protection ${protection.id}` } as const;
+    const restricting = phase === "data" ? work : () => tolerant(run, plan, protection, work);
+    await step<"restrict", RestrictionDone>(run, head, restricting, (done) => done);
   }
 }
 
@@ -75,7 +69,7 @@ async function tolerant(
   plan: RolloutPlan,
   protection: ProtectionDefinition,
   work: () => Promise<ProtectionOutcome>,
-): Promise<ProtectionOutcome | { id: string; did: string }> {
+): Promise<RestrictionDone> {
   try {
     return await work();
   } catch (error) {
@@ -90,10 +84,9 @@ export async function liftProtections(run: Run, phase: "fence" | "open"): Promis
   for (const protection of run.definition.protections ?? []) {
     if ((await run.state.kept(heldKey(protection.id))) === null) continue;
     const plan = (await run.state.rollout(run.epoch))?.plan;
-    await step(
+    await step<"give-back", RestrictionDone>(
       run,
-      phase,
-      `${phase === "fence" ? "lift" : "give back"} ${protection.id}`,
+      { phase, kind: "give-back", name: `${phase === "fence" ? "lift" : "give back"} ${protection.id}` },
       async () => {
         const work = (): Promise<ProtectionOutcome> =>
           inLive(run, protection.database, (session) => giveBack(session, run.state, protection));

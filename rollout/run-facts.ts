@@ -1,16 +1,13 @@
 /** What is known of a run, put together from its record: for evidence, for the system's own audit entry and for the report. */
 import { findSnapshot } from "../state/snapshots.ts";
-import type { Rollout, JournalEntry } from "../config/record.ts";
-import type { CheckResult } from "../config/system/check.ts";
+import { finished, type Noted } from "../config/journal.ts";
+import type { Rollout } from "../config/record.ts";
 import type { Completion } from "../config/system/completion.ts";
 import type { DataFacts, RunFacts } from "../config/system/evidence.ts";
-import type { RowsChanged } from "../config/system/repair.ts";
 import { repairsOf } from "../config/repairs.ts";
 import { movedData } from "./moved-data.ts";
 import type { DataAction } from "../config/plan.ts";
 import type { Run } from "../config/run.ts";
-
-type Entry = JournalEntry & { at: string };
 
 export interface Ending {
   /** Step that failed; null where none did. */
@@ -60,7 +57,7 @@ export async function runFacts(run: Run, { failure, setAside, completion }: Endi
     success: failure === null && rollout.openedAt !== null,
     failure,
     data,
-    checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
+    checks: finished(journal, "results").at(-1)?.detail ?? [],
     completion,
     steps: journal.map(({ at, phase, step, status, durationMs }) => ({ at, phase, step, status, durationMs: durationMs ?? null })),
   };
@@ -76,12 +73,10 @@ function anchorOf(run: Pick<Run, "definition">, { runId, startedAt }: Pick<Rollo
   return run.definition.evidence?.anchor.replaceAll("{stamp}", stampOf(startedAt)) ?? runId;
 }
 
-async function dataFacts(run: Run, database: string, action: DataAction, journal: Entry[], setAside: number): Promise<DataFacts> {
-  const finished = (begin: string): Entry | undefined =>
-    journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith(begin) && detail != null);
-  const cut = finished(`cut over ${database} `);
-  const repaired = finished(`repair ${database} `);
-  const rows = Object.values((repaired?.detail ?? {}) as Record<string, RowsChanged>);
+async function dataFacts(run: Run, database: string, action: DataAction, journal: Noted[], setAside: number): Promise<DataFacts> {
+  const cut = finished(journal, "cut-over").findLast(({ detail }) => detail?.database === database);
+  const repaired = finished(journal, "repair").findLast(({ detail }) => detail.database === database);
+  const rows = Object.values(repaired?.detail.rows ?? {});
   const replaces = action.kind === "repair" && repairsOf(run.definition, database)[action.repair]?.replaces === true;
   const snapshot =
     action.kind === "restore"
@@ -101,7 +96,7 @@ async function dataFacts(run: Run, database: string, action: DataAction, journal
             : `${snapshot.name}@${snapshot.generation}`,
     at: (cut ?? repaired)?.at ?? null,
     snapshotTakenAt: snapshot === null ? null : await takenAt(run, database, snapshot),
-    quarantine: (cut?.detail as { quarantine?: string } | undefined)?.quarantine ?? null,
+    quarantine: cut?.detail?.quarantine ?? null,
     rows:
       action.kind === "repair" ? rows.reduce((sum, one) => sum + one.deleted + (replaces ? one.inserted + one.updated : 0), 0) : setAside,
   };

@@ -5,6 +5,7 @@ import type { Site } from "../config/site.ts";
 import { failpoint, stepPoint } from "../processes/failpoints.ts";
 import { usersAreOut } from "./gate.ts";
 import type { Phase } from "../config/phases.ts";
+import type { StepDetails, StepKind } from "../config/journal.ts";
 import type { Run } from "../config/run.ts";
 
 /** What became of a step, in a sentence that says itself what it was: "2 of 13 checks failed: …". */
@@ -49,25 +50,41 @@ export class RolloutRefusedError extends RefusedError {
 /** Why what was planned is not carried out although the databases answer now. */
 export const UNSEEN = "the databases could not be reached when this was planned";
 
-/** Runs one step of a phase: journalled, timed, and with its failure kept in the rollout's record. */
-export async function step<T>(run: Run, phase: Phase, name: string, work: () => Promise<T>, detail?: (result: T) => unknown): Promise<T> {
-  const entry = { epoch: run.epoch, runId: run.runId, phase, step: name };
-  await run.state.note({ ...entry, status: "started" });
+/** What a step is: `name` is the sentence that is shown, and what its failpoints are called after. */
+export interface StepHead<K extends StepKind> {
+  phase: Phase;
+  kind: K;
+  name: string;
+}
+
+/**
+ * Runs one step of a phase: journalled, timed, and with its failure kept in the rollout's record.
+ * @param detail what the journal keeps of the result
+ */
+export async function step<K extends StepKind, T>(
+  run: Run,
+  { phase, kind, name }: StepHead<K>,
+  work: () => Promise<T>,
+  detail: (result: T) => StepDetails[K],
+): Promise<T> {
+  const entry = { epoch: run.epoch, runId: run.runId, phase, kind, step: name };
+  await run.state.note<K>({ ...entry, status: "started" });
   const startedAt = performance.now();
   try {
     for (const point of [`${phase}.before`, stepPoint(phase, name, "before")]) await failpoint(point);
     const result = await work();
     for (const point of [stepPoint(phase, name, "after"), `${phase}.after`]) await failpoint(point);
     const durationMs = performance.now() - startedAt;
-    await run.state.note({ ...entry, status: "finished", durationMs, detail: detail?.(result) });
+    await run.state.note<K>({ ...entry, status: "finished", durationMs, detail: detail(result) });
     run.log("info", `${phase}: ${name} (${Math.round(durationMs)} ms)`);
     return result;
   } catch (error) {
     if (error instanceof RolloutRefusedError) throw error;
     const failed = new StepFailedError(run.site, phase, name, error, await deployedOver(run));
+    const detail = { error: failed.message.split("\n")[0]!, gateClosed: failed.gateClosed };
     // The server itself may be what died.
     await run.state
-      .note({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail: { error: failed.message.split("\n")[0] } })
+      .note<K>({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail })
       .then(() => run.state.setFailure(run.epoch, `${phase}: ${name}`))
       .then(() => run.failed?.(run, `${phase}: ${name}`))
       .catch(() => undefined);

@@ -1,10 +1,10 @@
 /** What a stack keeps, compared with what was recorded of it: governance log, evidence, exports, snapshots. Reads everything, changes nothing. */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { finished } from "../config/journal.ts";
 import type { StateStore } from "../config/record.ts";
 import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-folder.ts";
 import { chainHead, chainProblems } from "../state/governance.ts";
-import type { Ended } from "./ending.ts";
 import type { CopyContext } from "../databases/engine.ts";
 import { engineOf } from "../databases/registry.ts";
 import { governanceFile, governanceHead } from "./governance.ts";
@@ -63,11 +63,8 @@ async function evidenceFolders(state: StateStore, epochs: readonly number[], rec
     : [];
   const recorded: string[] = [];
   for (const epoch of epochs)
-    for (const { phase, step, status, detail } of await state.journal(epoch)) {
-      if (phase !== "evidence" || step !== "ended" || status !== "finished") continue;
-      const { evidence } = detail as Ended;
-      if (evidence !== null && dirname(evidence) === records) recorded.push(evidence);
-    }
+    for (const { detail } of finished(await state.journal(epoch), "ended"))
+      if (detail.evidence !== null && dirname(detail.evidence) === records) recorded.push(detail.evidence);
   return [...new Set([...there, ...recorded])].sort();
 }
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, copyFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { CaptureNote } from "../config/journal.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
 
 export const MANIFEST = "manifest.json";
@@ -11,16 +12,6 @@ export interface ManifestEntry {
   file: string;
   sizeBytes: number;
   sha256: string;
-}
-
-/** What should be captured, and the result. */
-export interface CaptureNote {
-  id: string;
-  title: string;
-  file: string;
-  /** Null: captured. */
-  missing: string | null;
-  at: string;
 }
 
 export interface Manifest {

@@ -104,10 +104,12 @@ function clockAt({ startedAt }: DrillReport, seconds: number): string {
 
 /** Why a drill failed, before everything else. */
 function why(report: DrillReport): string[] {
-  const reasons = report.verdict === "passed" ? [] : reasonsToFail(report).map(({ message }) => message);
-  const of = (message: string): string => report.checks.find(({ name }) => message === `check "${name}" failed`)?.detail ?? "";
+  const reasons = report.verdict === "passed" ? [] : reasonsToFail(report);
   if (reasons.length === 0) return [];
-  const items = reasons.map((message) => `<li>${html(message)}${of(message) === "" ? "" : `: ${html(of(message))}`}</li>`);
+  const items = reasons.map(({ message, path: [part, index] }) => {
+    const detail = part === "checks" && typeof index === "number" ? (report.checks[index]?.detail ?? "") : "";
+    return `<li>${html(message)}${detail === "" ? "" : `: ${html(detail)}`}</li>`;
+  });
   return ['<div class="why">', "<strong>Why it failed</strong>", `<ul>${items.join("")}</ul>`, "</div>"];
 }
 

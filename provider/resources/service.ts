@@ -11,8 +11,7 @@ async function install({ site, epoch, service: name, pin }: ServiceInputs, call:
   const run = await runFor({ site, epoch, what: name }, call, ({ services }) => services[name], pin);
   const installed = await step(
     run,
-    "install",
-    name,
+    { phase: "install", kind: "install", name },
     () => targetOf(site, run.definition).install(name, pin),
     (done) => done,
   );

@@ -1,5 +1,6 @@
 /** Runs a pinned repair as one transaction of the live database, inside the fence; the snapshot taken first is the way back. */
 import { snapshotAmong } from "../../state/snapshots.ts";
+import { finished } from "../../config/journal.ts";
 import type { RepairContext, RowsChanged } from "../../config/system/repair.ts";
 import { restoreRows } from "./rows.ts";
 import type { ExportFile } from "../../databases/engine.ts";
@@ -27,9 +28,7 @@ export class NoSafetySnapshotError extends Error {
 /** Counts of before, changed by what the repair says it changed: what verification compares the data with. */
 export async function repairAndCount(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
   const changed = await repair(run, database, action);
-  const counted = (await run.state.journal(run.epoch)).findLast(
-    ({ phase, step, status }) => phase === "fence" && step === "count" && status === "finished",
-  )?.detail as Record<string, number> | undefined;
+  const counted = finished(await run.state.journal(run.epoch), "count").at(-1)?.detail;
   if (counted !== undefined) {
     const expected = Object.entries(counted).map(([table, rows]): [string, number] => {
       const { inserted = 0, deleted = 0 } = changed[table] ?? {};
@@ -82,9 +81,6 @@ export async function exportReplaced(run: Run, database: string, { repair: name 
 
 /** A repair that finished in this rollout is not made again; one that was killed in the middle left nothing behind. */
 async function doneBefore(run: Run, database: string, { repair: name }: Repair): Promise<Record<string, RowsChanged> | null> {
-  const entry = (await run.state.journal(run.epoch)).find(
-    ({ phase, step, status, detail }) =>
-      phase === "data" && step === `repair ${database} by ${name}` && status === "finished" && detail !== null,
-  );
-  return (entry?.detail as Record<string, RowsChanged> | undefined) ?? null;
+  const repairs = finished(await run.state.journal(run.epoch), "repair").map(({ detail }) => detail);
+  return repairs.find((done) => done.database === database && done.repair === name)?.rows ?? null;
 }

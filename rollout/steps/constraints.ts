@@ -20,16 +20,9 @@ import { BEFORE_DROP, constraintOrder } from "../../config/constraint-plan.ts";
 import { DefinitionUnknownError, keepDefinition, knownDefinition } from "../constraint-record.ts";
 import { clientOf } from "../../databases/postgres/engine/session.ts";
 import { failpoint } from "../../processes/failpoints.ts";
+import type { ConstraintDone } from "../../config/journal.ts";
 import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
-
-export interface ConstraintDone {
-  name: string;
-  table: string;
-  state: ConstraintState;
-  how: "already" | "dropped" | "added" | "validated" | "loosened";
-  quarantined: Quarantined[];
-}
 
 /** A HIGH-risk constraint is not dropped without a checked way back. */
 export class NoWayBackError extends Error {
@@ -107,8 +100,7 @@ async function bring(task: Task, pins: Pins): Promise<ConstraintDone> {
     return { name, table: constraint.table, state, how: "already", quarantined: [] };
   return step(
     run,
-    "data",
-    `${WORDS[state]} ${name} of ${constraint.table}`,
+    { phase: "data", kind: "constraint", name: `${WORDS[state]} ${name} of ${constraint.table}` },
     async () => {
       const done =
         state === "dropped"

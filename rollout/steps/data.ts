@@ -14,6 +14,8 @@ import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { reapplySince } from "./reapply.ts";
 
+const phase = "data";
+
 export interface DataDone {
   lineage: Lineage;
   /** Fence confirmed closed → the database under the live name reachable. Null where nothing was cut over. */
@@ -39,11 +41,15 @@ export async function bringData(
       migrated: { up: [], back: [] },
     };
   if (plan.action.kind === "create") {
-    await step(run, "data", `make ${database}`, () => engine.make(run, database));
+    await step(
+      run,
+      { phase, kind: "make", name: `make ${database}` },
+      () => engine.make(run, database),
+      () => null,
+    );
     const up = await step(
       run,
-      "data",
-      `migrate ${database}`,
+      { phase, kind: "migrate", name: `migrate ${database}` },
       () => engine.migrate(run, database, pins, plan),
       (done) => done,
     );
@@ -55,17 +61,15 @@ export async function bringData(
       ? null
       : await step(
           run,
-          "data",
-          `cut over ${database} to ${showAction(plan.action)}`,
+          { phase, kind: "cut-over", name: `cut over ${database} to ${showAction(plan.action)}` },
           () => cutOver(run, engine, database, plan.action),
-          (done) => done,
+          (done) => (done === null ? null : { database, ...done }),
         );
   // Where everything written since is put back, records are among it.
   if (newWrites !== "reapply" && (swap !== null || plan.action.kind === "restore"))
     await step(
       run,
-      "data",
-      `records of ${database} written since`,
+      { phase, kind: "carry-over", name: `records of ${database} written since` },
       () => carryOverRecords(run, database),
       (rows) => rows,
     );
@@ -74,24 +78,21 @@ export async function bringData(
   if (action.kind === "repair")
     await step(
       run,
-      "data",
-      `repair ${database} by ${action.repair}`,
+      { phase, kind: "repair", name: `repair ${database} by ${action.repair}` },
       () => repairAndCount(run, database, action),
-      (rows) => rows,
+      (rows) => ({ database, repair: action.repair, rows }),
     );
   if (action.kind === "repair")
     await step(
       run,
-      "data",
-      `export rows replaced in ${database}`,
+      { phase, kind: "export", name: `export rows replaced in ${database}` },
       () => exportReplaced(run, database, action),
       (files) => files,
     );
   const migrated = fenced
     ? await step(
         run,
-        "data",
-        `schema of ${database}`,
+        { phase, kind: "migrate", name: `schema of ${database}` },
         () => engine.migrate(run, database, pins, plan),
         (done) => done,
       )

@@ -20,6 +20,8 @@ import { RolloutRefusedError, step, StepOutcomeError, UNSEEN } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { mayReopen, reopenRefused } from "./reopen.ts";
 
+const phase = "fence";
+
 export interface FenceRequest {
   pins: Pins;
   plan: RolloutPlan;
@@ -40,29 +42,28 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   await makeStandbysBefore(run, plan.databases);
   await state.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: request.reason });
   await keepCurrentConfiguration(run, pins);
-  await step(run, "fence", "protect", async () => {
+  const protect = async (): Promise<void> => {
     await keepProperties(run, await isOpen(run, before));
     if (plan.fenceData)
       for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
     // A baseline of a system that is half down says nothing.
     if ((await state.rollout(epoch))?.baseline === null) await state.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
-  });
+  };
+  await step(run, { phase, kind: "protect", name: "protect" }, protect, () => null);
   // While everything still runs: afterwards nobody answers any more.
   await captureEvidence(run, "protect");
   await putProtections(run, "fence", plan);
   await drain(run, plan);
   await step(
     run,
-    "fence",
-    "stop and confirm stopped",
+    { phase, kind: "stop", name: "stop and confirm stopped" },
     async () => stopAll(run, plan, request.left),
     (stopped) => ({ stopped }),
   );
   await step(
     run,
-    "fence",
-    "close the data",
+    { phase, kind: "close-data", name: "close the data" },
     async () => closeData(run, plan),
     (sessions) => sessions,
   );
@@ -73,8 +74,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   if (!counted && existing(run, plan).some((database) => ["none", "repair"].includes(plan.databases[database]?.action.kind ?? "")))
     await step(
       run,
-      "fence",
-      "count",
+      { phase, kind: "count", name: "count" },
       () => countInside(run, plan.fenceData),
       (counts) => counts,
     );
@@ -98,8 +98,7 @@ async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
   if (from === undefined || !configurationChanges(from, pins)) return;
   await step(
     run,
-    "fence",
-    "keep the configuration of before",
+    { phase, kind: "keep-configuration", name: "keep the configuration of before" },
     async () => Promise.resolve(keepConfiguration(currentConfigurationFile(run.site, run.runId), from)),
     (kept) => kept,
   );
@@ -112,7 +111,7 @@ function existing(run: Run, plan: RolloutPlan): string[] {
 /** Whether nothing is closed: also where an earlier attempt at this very rollout ended before it closed the data. */
 async function isOpen({ state, epoch }: Run, before: Rollout | null): Promise<boolean> {
   if (before?.epoch !== epoch) return !unfinished(before);
-  const closed = (await state.journal(epoch)).some(({ phase, step: name }) => phase === "fence" && name === "close the data");
+  const closed = (await state.journal(epoch)).some(({ kind }) => kind === "close-data");
   return !closed && !unfinished(await state.rollout(epoch - 1));
 }
 
@@ -137,8 +136,7 @@ async function drain(run: Run, plan: RolloutPlan): Promise<void> {
   const limitSeconds = run.definition.drainSeconds ?? DRAIN_SECONDS;
   await step(
     run,
-    "fence",
-    "drain",
+    { phase, kind: "drain", name: "drain" },
     async () => {
       const url = `http://127.0.0.1:${run.site.ports[service]}`;
       // A gate that does not answer lets nobody through either.
@@ -186,8 +184,7 @@ async function recount(run: Run, { newWrites, plan, pins }: FenceRequest): Promi
     if (satisfies(await (await engineOf(run.definition, database)).lineage(run, database), action)) continue;
     const counted = await step(
       run,
-      "fence",
-      `count rows written since in ${database}`,
+      { phase, kind: "count-since", name: `count rows written since in ${database}` },
       () => countSince(run, database, action),
       (rows) => rows,
     );
@@ -195,8 +192,11 @@ async function recount(run: Run, { newWrites, plan, pins }: FenceRequest): Promi
     if (refusal === null) continue;
     const { told, instead } = refusal;
     if (!(await mayReopen(run)))
-      await step(run, "fence", `refuse what was written since in ${database}`, () =>
-        Promise.reject(new StepOutcomeError(`${told} ${instead}`)),
+      await step(
+        run,
+        { phase, kind: "refuse-writes", name: `refuse what was written since in ${database}` },
+        () => Promise.reject(new StepOutcomeError(`${told} ${instead}`)),
+        () => null,
       );
     await reopenRefused(run, plan);
     throw new RolloutRefusedError(`${told} Nothing was changed and everything runs again. ${instead}`);

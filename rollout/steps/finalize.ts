@@ -14,6 +14,8 @@ import { rowsPutBack } from "./reapply.ts";
 
 export type Exported = ExportFile;
 
+const phase = "finalize";
+
 /** Rollouts that were interrupted one after another; nobody makes more of them. */
 const LOOK_BACK = 20;
 
@@ -34,8 +36,7 @@ export async function finalize(
   const moved = await exportMoved(run, rollout);
   await step(
     run,
-    "finalize",
-    "retention",
+    { phase, kind: "retention", name: "retention" },
     () => applyRetention(run, keep, pinned, order),
     (dropped) => ({ dropped }),
   );
@@ -64,8 +65,7 @@ async function exportMoved(run: Run, { plan }: Rollout): Promise<MovedData> {
     if (action.kind === "restore" || action.kind === "undo") {
       const files = await step(
         run,
-        "finalize",
-        `export rows written since of ${database}`,
+        { phase, kind: "export", name: `export rows written since of ${database}` },
         () => exportsOf({ ...run, epoch }, database, action),
         (done) => done,
       );
@@ -79,28 +79,31 @@ async function exportMoved(run: Run, { plan }: Rollout): Promise<MovedData> {
 }
 
 async function close(run: Run, { runId, plan, reason }: Rollout, { exported, setAside }: MovedData): Promise<void> {
-  await step(run, "finalize", "governance log", () =>
-    recordGovernance(governanceOf(run), {
-      runId,
-      epoch: run.epoch,
-      event: plan.forward ? "deployment" : "rollback",
-      system: run.definition.name,
-      stack: run.site.stack,
-      from: plan.fromRelease,
-      to: plan.toRelease,
-      scope: plan.scope,
-      ...(plan.service === undefined ? {} : { service: plan.service }),
-      reason,
-      success: true,
-      exported,
-    }),
+  const line = {
+    runId,
+    epoch: run.epoch,
+    event: plan.forward ? "deployment" : "rollback",
+    system: run.definition.name,
+    stack: run.site.stack,
+    from: plan.fromRelease,
+    to: plan.toRelease,
+    scope: plan.scope,
+    ...(plan.service === undefined ? {} : { service: plan.service }),
+    reason,
+    success: true,
+    exported,
+  };
+  await step(
+    run,
+    { phase, kind: "governance-log", name: "governance log" },
+    () => recordGovernance(governanceOf(run), line),
+    () => null,
   );
   await step(
     run,
-    "finalize",
-    "audit entry and evidence",
+    { phase, kind: "close-record", name: "audit entry and evidence" },
     () => endRun(run, setAside),
-    (ended) => ended,
+    () => null,
   );
   await run.state.setRecorded(run.epoch);
 }

@@ -1,4 +1,5 @@
 /** Sets feature flags as declared, their values before saved in the journal first. */
+import { finished } from "../../config/journal.ts";
 import type { StateStore, Snapshot } from "../../config/record.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import type { AtRisk, InspectContext } from "../../databases/engine.ts";
@@ -22,8 +23,7 @@ export async function setFlags(
     (session) =>
       step(
         run,
-        "install",
-        "flags",
+        { phase: "install", kind: "flags", name: "flags" },
         () => write(session, store, flags),
         (done) => ({ ...done, flags }),
       ),
@@ -63,11 +63,8 @@ export async function withoutOwnFlags(
   const counted = store === undefined ? undefined : risk.rows[store.requiresTable];
   if (store?.database !== database || counted === undefined || counted.inserted + counted.updated === 0) return risk;
   const since = (await run.state.rollouts(Number.MAX_SAFE_INTEGER)).filter((rollout) => rollout.epoch >= epoch).reverse();
-  const steps = (await Promise.all(since.map((rollout) => run.state.journal(rollout.epoch))))
-    .flat()
-    .flatMap(({ phase, step: name, detail, epoch: of }) =>
-      phase === "install" && name === "flags" && isFlagsDetail(detail) ? [{ ...detail, epoch: of }] : [],
-    );
+  const journal = (await Promise.all(since.map((rollout) => run.state.journal(rollout.epoch)))).flat();
+  const steps = finished(journal, "flags").map(({ detail, epoch: of }) => ({ ...detail, epoch: of }));
   if (steps[0]?.epoch !== epoch) return risk;
   const { before } = steps[0];
   const set = Object.assign({}, ...steps.map(({ flags }) => flags)) as Record<string, boolean>;
@@ -86,9 +83,4 @@ export async function withoutOwnFlags(
         rows: { ...risk.rows, [store.requiresTable]: rest },
         notes: [...risk.notes, `${store.requiresTable}: not counted, as a deployment set it: ${own.join(", ")}`],
       };
-}
-
-function isFlagsDetail(detail: unknown): detail is { before: Record<string, boolean>; flags: Record<string, boolean> } {
-  const { before, flags } = (detail ?? {}) as { before?: unknown; flags?: unknown };
-  return typeof before === "object" && typeof flags === "object";
 }

@@ -1,5 +1,6 @@
 /** Opens: everybody may connect to the data again, and users get what maintenance says. Only after verification has passed. */
 import { upCommand } from "../../config/commands.ts";
+import { finished } from "../../config/journal.ts";
 import { canonical, type Maintenance, type Pins } from "../../config/pins.ts";
 import type { Site } from "../../config/site.ts";
 import { setGate } from "../gate.ts";
@@ -8,7 +9,7 @@ import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { running } from "../verification/steady.ts";
 import { admitEverybody } from "./reopen.ts";
-import { STAY_UP, verify } from "./verify.ts";
+import { verify } from "./verify.ts";
 
 /** Nothing is opened that was not verified. */
 export class NotVerifiedError extends Error {
@@ -20,7 +21,7 @@ export class NotVerifiedError extends Error {
 
 /** What was verified may have ended since, and another process run in its place: then that one is verified. */
 async function verifyWhatRuns(run: Run, pins: Pins): Promise<void> {
-  const verified = (await run.state.journal(run.epoch)).findLast(({ step, status }) => step === STAY_UP && status === "finished");
+  const verified = finished(await run.state.journal(run.epoch), "stay-up").at(-1);
   if (canonical(verified?.detail ?? null) === canonical(await running(run, pins))) return;
   await verify(run, pins);
 }
@@ -31,10 +32,12 @@ export async function open(run: Run, maintenance: Maintenance): Promise<{ opened
     throw new NotVerifiedError(run.site, run.epoch, rollout?.state ?? "unknown");
   if (rollout.state === "verified") await verifyWhatRuns(run, rollout.pins);
   if (maintenance.mode === "off") await liftProtections(run, "open");
-  await step(run, "open", maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`, async () => {
+  const letIn = async (): Promise<void> => {
     if (rollout.plan.fenceData) await admitEverybody(run);
     setGate(run, maintenance);
-  });
+  };
+  const name = maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`;
+  await step(run, { phase: "open", kind: "open", name }, letIn, () => null);
   await run.state.setState(run.epoch, "open");
   return { openedAt: (await run.state.rollout(run.epoch))?.openedAt ?? "" };
 }

@@ -38,15 +38,13 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
   const { folder, runId } = await exportPlace({ ...run, epoch }, database);
   await step(
     run,
-    "data",
-    `export rows written since of ${database}`,
+    { phase: "data", kind: "export", name: `export rows written since of ${database}` },
     () => exportsOf({ ...run, epoch }, database, action),
     (files) => files,
   );
   return step(
     run,
-    "data",
-    `put rows back into ${database}`,
+    { phase: "data", kind: "put-back", name: `put rows back into ${database}` },
     async () => {
       const before = await run.state.kept<Reapplied>(reappliedKey(epoch, database));
       if (before !== null) return before;

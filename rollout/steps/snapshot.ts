@@ -22,8 +22,7 @@ export async function takeSnapshots(run: Run, take: RolloutPlan["take"]): Promis
       taken.push(
         await step(
           run,
-          "snapshot",
-          `${name} of ${database}`,
+          { phase: "snapshot", kind: "snapshot", name: `${name} of ${database}` },
           () => takeOne(run, database, name, automatic).catch((error: unknown) => refuseWithoutRoom(run, error)),
           (snapshot) => snapshot,
         ),

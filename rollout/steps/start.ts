@@ -8,6 +8,8 @@ import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { STAY_UP } from "./verify.ts";
 
+const phase = "start";
+
 /** A service runs another release than its pin says. */
 export class WrongReleaseError extends Error {
   readonly service: string;
@@ -26,7 +28,12 @@ export async function startServices(run: Run, pins: Pins): Promise<Record<string
   const rollout = await run.state.rollout(run.epoch);
   // What is open is open to everybody: a service that is started again there takes nothing from anybody.
   if (rollout?.plan.fenceData === true && rollout.state !== "open")
-    await step(run, "start", "let the services in", () => admitServices(run));
+    await step(
+      run,
+      { phase, kind: "admit", name: "let the services in" },
+      () => admitServices(run),
+      () => null,
+    );
   const target = targetOf(run.site, run.definition);
   const states: Record<string, string> = {};
   for (const service of ordered(run.definition).reverse()) {
@@ -34,8 +41,7 @@ export async function startServices(run: Run, pins: Pins): Promise<Record<string
     if (pin === undefined) continue;
     await step(
       run,
-      "start",
-      pin.run ? `${service} ${pin.release}` : `${service} stays off`,
+      { phase, kind: "start", name: pin.run ? `${service} ${pin.release}` : `${service} stays off` },
       async () => {
         const state = pin.run ? await target.start(service, pin) : await target.stop(service);
         const observed = await target.observe(service);
@@ -44,12 +50,17 @@ export async function startServices(run: Run, pins: Pins): Promise<Record<string
         return state;
       },
       // An attempt to verify asks what this run has started.
-      (state) => (state === "started" ? { started: service } : { state }),
+      (state) => ({ service, state }),
     );
   }
   // No verification follows where users are in already.
   if (rollout?.state === "open")
-    await step(run, "start", STAY_UP, async () => staySteady(run, pins, await running(run, pins), settleMs(run.definition, true)));
+    await step(
+      run,
+      { phase, kind: "stay-up", name: STAY_UP },
+      async () => staySteady(run, pins, await running(run, pins), settleMs(run.definition, true)),
+      (seen) => seen,
+    );
   return states;
 }
 

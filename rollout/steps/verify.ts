@@ -32,15 +32,13 @@ export async function verify(run: Run, pins: Pins): Promise<CheckResult[]> {
   const ids = checksFor(run.definition, rollout?.plan.scope ?? null);
   const results = await step(
     run,
-    "verify",
-    `${ids.length} ${ids.length === 1 ? "check" : "checks"}`,
+    { phase: "verify", kind: "check", name: `${ids.length} ${ids.length === 1 ? "check" : "checks"}` },
     () => check(run, pins, ids),
     (results) => ({ passed: results.filter(({ status }) => status === "passed").length }),
   );
   await step(
     run,
-    "verify",
-    STAY_UP,
+    { phase: "verify", kind: "stay-up", name: STAY_UP },
     () => staySteady(run, pins, before, settleMs(run.definition, rollout?.plan.forward !== false)),
     (seen) => seen,
   );
@@ -52,7 +50,8 @@ async function check(run: Run, pins: Pins, ids: string[]): Promise<CheckResult[]
   const context = await openContext(run, pins, { open: usersCanWrite(run.site), attempt: true });
   try {
     const results = await runChecks(run.definition, ids, context);
-    await run.state.note({ epoch: run.epoch, runId: run.runId, phase: "verify", step: "results", status: "finished", detail: results });
+    const entry = { epoch: run.epoch, runId: run.runId, phase: "verify", kind: "results", step: "results" } as const;
+    await run.state.note({ ...entry, status: "finished", detail: results });
     const failed = results.filter(({ status }) => status === "failed");
     if (failed.length > 0) throw new VerificationFailedError(failed, results.length);
     return results;

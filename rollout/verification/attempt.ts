@@ -3,7 +3,8 @@
  * have written since rows were counted.
  */
 import { targetOf } from "../../workloads/index.ts";
-import type { Rollout, JournalEntry } from "../../config/record.ts";
+import { finished, type Noted } from "../../config/journal.ts";
+import type { Rollout } from "../../config/record.ts";
 import { usersAreOut } from "../gate.ts";
 import { ordered } from "../../config/make-plan.ts";
 import { step } from "../run.ts";
@@ -25,14 +26,9 @@ export async function beginAttempt(run: Run, pins: Pins, rollout: Rollout): Prom
   if (!rollout.plan.fenceData) await countAnew(run, rollout);
 }
 
-function startedBy({ runId }: Run, journal: JournalEntry[]): string[] {
-  return journal.flatMap((entry) =>
-    entry.phase === "start" && entry.runId === runId && entry.status === "finished" && isStart(entry.detail) ? [entry.detail.started] : [],
-  );
-}
-
-function isStart(detail: unknown): detail is { started: string } {
-  return typeof (detail as { started?: unknown } | null)?.started === "string";
+function startedBy({ runId }: Run, journal: Noted[]): string[] {
+  const starts = finished(journal, "start").filter((entry) => entry.runId === runId);
+  return starts.flatMap(({ detail: { service, state } }) => (state === "started" ? [service] : []));
 }
 
 /** Whatever is wrong with a service shows again in a log that begins now; what was only the earlier attempt's does not. */
@@ -42,11 +38,13 @@ async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> 
   );
   if (services.length === 0) return;
   const target = targetOf(run.site, run.definition);
-  await step(run, "verify", `start ${services.join(", ")} once more after the attempt before`, async () => {
+  const name = `start ${services.join(", ")} once more after the attempt before`;
+  const again = async (): Promise<void> => {
     for (const service of services) await target.stop(service);
     await target.confirmStopped(services);
     for (const service of [...services].reverse()) await target.start(service, pins.services[service]!);
-  });
+  };
+  await step(run, { phase: "verify", kind: "restart", name }, again, () => null);
 }
 
 /** That every row of a table is gone since the first count stays to be told. */

@@ -1,11 +1,11 @@
 /** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the state says happened. */
 import { keepIntent, keptIntent, type Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
-import type { StateStore, Rollout, JournalEntry } from "../../config/record.ts";
+import { finished, type Noted, type StepFailure } from "../../config/journal.ts";
+import type { StateStore, Rollout } from "../../config/record.ts";
 import { isDone } from "../../rollout/inspect.ts";
 import { PHASES } from "../../config/phases.ts";
 import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
-import type { Ended } from "../../rollout/ending.ts";
 import type { Completion } from "../../config/system/completion.ts";
 import type { ScopeDefinition } from "../../config/system/definition.ts";
 import type { CheckResult } from "../../config/system/check.ts";
@@ -163,10 +163,8 @@ async function outcomeOf(
     const scope = ours && rollout.plan.scope !== null ? stack.definition.scopes[rollout.plan.scope] : undefined;
     // Who cannot ask does not know whether anything was changed: then the pins stay.
     const refused = code !== 0 && silent === null && (!ours || rollout.state === "refused");
-    const cut = journal.findLast(({ step, status, detail }) => status === "finished" && step.startsWith("cut over") && detail !== null)
-      ?.detail as { cutOverMs: number; quarantine: string; wentAlong?: string[] } | undefined;
-    const ended = journal.findLast(({ phase, step, status }) => phase === "evidence" && step === "ended" && status === "finished")
-      ?.detail as Ended | undefined;
+    const cut = finished(journal, "cut-over").findLast(({ detail }) => detail !== null)?.detail;
+    const ended = finished(journal, "ended").at(-1)?.detail;
     const settled = isDone(was) && was?.epoch === rollout?.epoch;
     return {
       ok: code === 0,
@@ -178,17 +176,21 @@ async function outcomeOf(
       from: ours || settled ? rollout!.plan.fromRelease : null,
       to: rollout?.plan.toRelease ?? stack.config.release,
       seconds: round(seconds),
-      cutOverMs: cut === undefined ? null : Math.round(cut.cutOverMs * 10) / 10,
+      cutOverMs: cut == null ? null : Math.round(cut.cutOverMs * 10) / 10,
       quarantine: cut?.quarantine ?? null,
       wentAlong: cut?.wentAlong ?? [],
       phases: phaseTimes(journal, scope, isDone(rollout)),
-      checks: (journal.findLast(({ phase, step }) => phase === "verify" && step === "results")?.detail as CheckResult[] | undefined) ?? [],
+      checks: finished(journal, "results").at(-1)?.detail ?? [],
       exported: ours ? await state.exports(rollout.epoch) : [],
       putBack: ours ? await reappliedBy({ state, definition: stack.definition }, rollout.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
       failure:
-        code === 0 ? null : refused ? failureOf(output) : whatNext(stack, failureOf(output), { silent, opened: rollout?.state === "open" }),
+        code === 0
+          ? null
+          : refused
+            ? failureOf(output)
+            : whatNext(stack, failureOf(output), { silent, step: failedStep(journal, runId), opened: rollout?.state === "open" }),
       refused,
       up: upCommand(stack.site),
     };
@@ -207,17 +209,30 @@ async function askState({ site, definition }: OpenStack, code: number): Promise<
   }
 }
 
-/** Who was interrupted, or lost the provider, has only the engine's own words. */
-function whatNext({ site }: OpenStack, failure: string, { silent, opened }: { silent: string | null; opened: boolean }): string {
+/** The step that failed in this run, whose message says what to run next; null: the run was interrupted, or lost the provider. */
+function failedStep(journal: readonly Noted[], runId: string): StepFailure | null {
+  const failed = journal.findLast((entry) => entry.runId === runId && entry.status === "failed");
+  return failed?.status === "failed" ? failed.detail : null;
+}
+
+interface Became {
+  /** Why the state does not answer; null: it does. */
+  silent: string | null;
+  step: StepFailure | null;
+  opened: boolean;
+}
+
+/** Adds to the engine's words what no failed step has said. */
+function whatNext({ site }: OpenStack, failure: string, { silent, step, opened }: Became): string {
   const up = upCommand(site);
   const lines = [failure];
   if (silent !== null)
     lines.push(
       `What became of it is not known: the state does not answer (${silent}). The pins stay as they were written. Once it answers, run \`${up}\`: it goes on from where it is.`,
     );
-  else if (!failure.includes("The gate stays closed") && usersAreOut(site))
+  else if (step?.gateClosed !== true && usersAreOut(site))
     lines.push(`Users are kept out now (the gate is closed). Run \`${up}\`: it goes on from where it is.`);
-  else if (opened && !failure.includes(up))
+  else if (opened && step === null)
     lines.push(`It has opened: users are let in. What comes after that was interrupted. Run \`${up}\`: it goes on from where it is.`);
   return lines.join("\n");
 }
@@ -226,14 +241,16 @@ async function worked(state: StateStore, rollout: Rollout, runId: string): Promi
   return rollout.runId === runId || (await state.journal(rollout.epoch)).some((entry) => entry.runId === runId);
 }
 
+type PhaseStep = Pick<Noted, "runId" | "phase" | "kind" | "status" | "at">;
+
 /**
  * Seconds per phase: from the first start to the last end of its steps, in each run that worked at it; what lay between runs is nobody's work.
  * @param done whether the rollout is: of one that was interrupted between two steps the last phase is not.
  */
-export function phaseTimes(journal: (JournalEntry & { at: string })[], scope: ScopeDefinition | undefined, done = true): PhaseTime[] {
-  const reached = journal.findLast(({ step }) => step !== "results")?.phase;
+export function phaseTimes(journal: readonly PhaseStep[], scope: ScopeDefinition | undefined, done = true): PhaseTime[] {
+  const reached = journal.findLast(({ kind }) => kind !== "results")?.phase;
   return PHASES.flatMap((name) => {
-    const entries = journal.filter(({ phase, step }) => phase === name && step !== "results");
+    const entries = journal.filter(({ phase, kind }) => phase === name && kind !== "results");
     const last = entries.at(-1);
     if (last === undefined) return [];
     const runs = [...Map.groupBy(entries, ({ runId }) => runId).values()];

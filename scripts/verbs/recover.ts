@@ -1,5 +1,6 @@
 /** `backout recover`: enforces dropped constraints again, lowest risk first, after an assessment. */
 import type { Command } from "commander";
+import { finished, type ConstraintDone } from "../../config/journal.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { constraintDrift } from "../../rollout/constraint-drift.ts";
 import { openState } from "../../databases/open-state.ts";
@@ -30,20 +31,13 @@ interface Options extends CommonOptions {
   yes?: boolean;
 }
 
-interface Step {
-  name: string;
-  table: string;
-  how: string;
-  quarantined: { table: string; into: string; rows: number }[];
-}
-
 export interface RecoverOutcome {
   stack: string;
   readiness: Readiness;
   /** Null: nothing to do, or only the assessment was requested. */
   rollout: RolloutOutcome | null;
   /** Constraints that were enforced again, in order. */
-  recovered: Step[];
+  recovered: ConstraintDone[];
   /** Not as declared afterwards; empty when all went well. */
   left: string[];
 }
@@ -132,15 +126,12 @@ function recoveryEdits({ config, pins }: OpenStack, names: readonly string[]): P
   );
 }
 
-async function stepsOf({ site, definition }: OpenStack, runId: string, epoch: number | null): Promise<Step[]> {
+async function stepsOf({ site, definition }: OpenStack, runId: string, epoch: number | null): Promise<ConstraintDone[]> {
   const state = await openState(site, definition);
   if (state === null || epoch === null) return [];
   try {
-    return (await state.journal(epoch)).flatMap((entry) => {
-      const detail = entry.detail as Partial<Step> | null;
-      const ours = entry.runId === runId && entry.status === "finished" && entry.step.startsWith("enforce ");
-      return ours && detail?.name !== undefined ? [detail as Step] : [];
-    });
+    const ours = finished(await state.journal(epoch), "constraint").filter((entry) => entry.runId === runId);
+    return ours.map(({ detail }) => detail).filter((done) => done.state !== "dropped");
   } finally {
     await state.end();
   }

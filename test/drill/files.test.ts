@@ -67,8 +67,8 @@ describe("what the rows of a file are", () => {
       join("home", "state", "state.db"),
       `CREATE TABLE databases (name, database, role, epoch, path); INSERT INTO databases VALUES ('shop_quarantine_3', 'shop', 'quarantine', 3, '${quarantine}'), ('shop', 'shop', 'live', 3, 'x'), ('shop_quarantine_4', 'shop', 'quarantine', 4, 'data/q4.db');
        CREATE TABLE snapshots (database, name, generation, location); INSERT INTO snapshots VALUES ('shop', 'before-v2', 2, '/pristine.db');
-       CREATE TABLE journal (id INTEGER PRIMARY KEY, epoch, phase, step, status, at);
-       INSERT INTO journal (epoch, phase, step, status, at) VALUES (3, 'fence', 'close', 'finished', '2026-01-01T00:00:01.500Z'), (3, 'verify', '1 checks', 'finished', '2026-01-01T00:00:04.000Z'), (3, 'verify', 'results', 'finished', '2026-01-01T00:00:09.000Z')`,
+       CREATE TABLE journal (id INTEGER PRIMARY KEY, epoch, phase, kind, status, at);
+       INSERT INTO journal (epoch, phase, kind, status, at) VALUES (3, 'fence', 'close-data', 'finished', '2026-01-01T00:00:01.500Z'), (3, 'verify', 'check', 'finished', '2026-01-01T00:00:04.000Z'), (3, 'verify', 'results', 'finished', '2026-01-01T00:00:09.000Z')`,
     );
     const [found] = await outside().quarantines(3);
     expect(found).toEqual({ name: "shop_quarantine_3", database: "shop", place: quarantine });

@@ -5,7 +5,7 @@
 // Longer than 300 lines: one stack is restored again and again; the walks know where earlier kills stood.
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { JournalEntry } from "../../config/record.ts";
+import type { JournalEntry } from "../../config/journal.ts";
 import { stepPoint } from "../../processes/failpoints.ts";
 import { PHASES, type Phase } from "../../config/phases.ts";
 import type { PinEdit } from "../../config/edit.ts";

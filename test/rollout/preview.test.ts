@@ -5,7 +5,7 @@ import { newWritesRefusals, type RolloutPreview } from "../../rollout/preview.ts
 import { previewLines } from "../../rollout/preview-lines.ts";
 
 const RESTORED = {
-  action: "restored from before-v2@1; what is there now goes into quarantine",
+  action: { kind: "restore" as const, snapshot: "before-v2", generation: 1, again: 0 },
   migrations: { up: [], back: [], backBy: "keep" },
   atRisk: {
     how: "counted" as const,
@@ -63,7 +63,7 @@ test("a snapshot that has no standby copy is warned of, with the reason, and its
 });
 
 test("data that stays when the release goes back is said, and nobody is told of it on the way forward", () => {
-  const stays = { shop: { ...RESTORED, action: "data stays", atRisk: null, standby: null } };
+  const stays = { shop: { ...RESTORED, action: { kind: "none" as const }, atRisk: null, standby: null } };
   const said = "! shop: data stays as it is: what the newer release wrote is NOT taken back";
   expect(lines({ databases: stays })).toContain(said);
   expect(lines({ databases: stays }, true)).not.toContain(said);

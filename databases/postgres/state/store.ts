@@ -19,14 +19,15 @@ import {
   setSnapshotState,
   snapshotOfEpoch,
 } from "./catalogue.ts";
+import type { EntryOf, Noted, StepKind } from "../../../config/journal.ts";
 import {
   LockedError,
+  OldStateError,
   type CatalogueDatabase,
   type StateStore,
   type Rollout,
   type RolloutState,
   type ExportRecord,
-  type JournalEntry,
   type NewSnapshot,
   type Opening,
   type Snapshot,
@@ -38,7 +39,7 @@ CREATE TABLE IF NOT EXISTS rollouts (
   epoch int PRIMARY KEY, rollout text NOT NULL, pins jsonb NOT NULL, plan jsonb NOT NULL, state text NOT NULL, run_id text NOT NULL,
   started_at timestamptz NOT NULL DEFAULT clock_timestamp(), opened_at timestamptz, recorded_at timestamptz, failure text, baseline jsonb, reason text);
 CREATE TABLE IF NOT EXISTS journal (
-  id bigserial PRIMARY KEY, epoch int NOT NULL, run_id text NOT NULL, phase text NOT NULL, step text NOT NULL, status text NOT NULL,
+  id bigserial PRIMARY KEY, epoch int NOT NULL, run_id text NOT NULL, phase text NOT NULL, kind text NOT NULL, step text NOT NULL, status text NOT NULL,
   at timestamptz NOT NULL DEFAULT clock_timestamp(), duration_ms double precision, detail jsonb);
 CREATE TABLE IF NOT EXISTS databases (
   oid bigint PRIMARY KEY, name text NOT NULL, database text NOT NULL, role text NOT NULL, lineage jsonb NOT NULL, snapshot_id int, epoch int NOT NULL,
@@ -52,6 +53,19 @@ CREATE TABLE IF NOT EXISTS exports (
 CREATE TABLE IF NOT EXISTS kept (key text PRIMARY KEY, value jsonb NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE IF NOT EXISTS holder (one boolean PRIMARY KEY DEFAULT true CHECK (one), who jsonb NOT NULL);
 `;
+
+interface JournalRow {
+  id: string;
+  epoch: number;
+  run_id: string;
+  phase: string;
+  kind: string;
+  step: string;
+  status: string;
+  at: Date;
+  duration_ms: number | null;
+  detail: unknown;
+}
 
 /** "back"+"out" as a number: the key of the advisory lock. */
 const LOCK = 0x6261636b;
@@ -77,7 +91,7 @@ export class PostgresState implements StateStore {
     if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new PostgresState(client);
+    return new PostgresState(await current(client, "public", name));
   }
 
   /** In a schema of its own in the live database, made where it is absent: where there may be no second database. */
@@ -89,7 +103,7 @@ export class PostgresState implements StateStore {
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${STATE_SCHEMA}`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new PostgresState(client);
+    return new PostgresState(await current(client, STATE_SCHEMA, live));
   }
 
   /** Opens it there for looking only; null where there is none yet. */
@@ -223,38 +237,26 @@ export class PostgresState implements StateStore {
     await this.client.query("DELETE FROM kept WHERE key = $1", [key]);
   }
 
-  async note(entry: JournalEntry): Promise<void> {
-    await this.client.query("INSERT INTO journal (epoch, run_id, phase, step, status, duration_ms, detail) VALUES ($1,$2,$3,$4,$5,$6,$7)", [
-      entry.epoch,
-      entry.runId,
-      entry.phase,
-      entry.step,
-      entry.status,
-      entry.durationMs ?? null,
-      entry.detail === undefined ? null : JSON.stringify(entry.detail),
-    ]);
+  async note<K extends StepKind>(entry: EntryOf<K>): Promise<void> {
+    await this.client.query(
+      "INSERT INTO journal (epoch, run_id, phase, kind, step, status, duration_ms, detail) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
+      [
+        entry.epoch,
+        entry.runId,
+        entry.phase,
+        entry.kind,
+        entry.step,
+        entry.status,
+        entry.durationMs ?? null,
+        entry.detail === undefined ? null : JSON.stringify(entry.detail),
+      ],
+    );
   }
-  async journal(epoch: number): Promise<(JournalEntry & { at: string })[]> {
-    const { rows } = await this.client.query<{
-      epoch: number;
-      run_id: string;
-      phase: string;
-      step: string;
-      status: JournalEntry["status"];
-      at: Date;
-      duration_ms: number | null;
-      detail: unknown;
-    }>("SELECT * FROM journal WHERE epoch = $1 ORDER BY id", [epoch]);
-    return rows.map((row) => ({
-      epoch: row.epoch,
-      runId: row.run_id,
-      phase: row.phase,
-      step: row.step,
-      status: row.status,
-      at: row.at.toISOString(),
-      ...(row.duration_ms === null ? {} : { durationMs: row.duration_ms }),
-      detail: row.detail,
-    }));
+  async journal(epoch: number): Promise<Noted[]> {
+    const { rows } = await this.client.query<JournalRow>("SELECT * FROM journal WHERE epoch = $1 ORDER BY id", [epoch]);
+    return rows.map(({ run_id: runId, at, duration_ms: durationMs, id: _, ...entry }) => {
+      return { ...entry, runId, at: at.toISOString(), ...(durationMs === null ? {} : { durationMs }) } as Noted;
+    });
   }
 
   async earlierSeconds(plan: Pick<RolloutPlan, "scope" | "forward" | "fenceData">): Promise<number[]> {
@@ -364,4 +366,15 @@ function rolloutOfRow(row: RolloutRow): Rollout {
     baseline: row.baseline,
     reason: row.reason,
   };
+}
+
+/** @throws OldStateError, having ended the session */
+async function current(client: Client, schema: string, database: string): Promise<Client> {
+  const { rows } = await client.query<{ current: boolean }>(
+    "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'kind') AS current",
+    [`${schema}.journal`],
+  );
+  if (rows[0]?.current === true) return client;
+  await client.end();
+  throw new OldStateError(database);
 }

@@ -2,7 +2,8 @@
 import type { RolloutPlan, Lineage } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
 import type { Baseline } from "../../../config/system/check.ts";
-import type { CatalogueDatabase, Rollout, JournalEntry, Snapshot } from "../../../config/record.ts";
+import type { Noted } from "../../../config/journal.ts";
+import type { CatalogueDatabase, Rollout, Snapshot } from "../../../config/record.ts";
 
 export interface RolloutRow {
   epoch: number;
@@ -40,24 +41,26 @@ export interface JournalRow {
   epoch: number;
   run_id: string;
   phase: string;
+  kind: string;
   step: string;
-  status: JournalEntry["status"];
+  status: string;
   at: string;
   duration_ms: number | null;
   detail: string | null;
 }
 
-export function entryOfRow(row: JournalRow): JournalEntry & { at: string } {
+export function entryOfRow(row: JournalRow): Noted {
   return {
     epoch: row.epoch,
     runId: row.run_id,
     phase: row.phase,
+    kind: row.kind,
     step: row.step,
     status: row.status,
     at: row.at,
     ...(row.duration_ms === null ? {} : { durationMs: row.duration_ms }),
     detail: documentOf(row.detail),
-  };
+  } as Noted;
 }
 
 export interface SnapshotRow extends Omit<Snapshot, "takenAt" | "automatic" | "manifest" | "statistics" | "baseline" | "sizeBytes"> {

@@ -13,14 +13,15 @@ import type { Baseline } from "../../../config/system/check.ts";
 import { fileCatalogue } from "./file-catalogue.ts";
 import { rolloutOfRow, entryOfRow, type RolloutRow, type JournalRow } from "./file-rows.ts";
 import { FILE_SCHEMA } from "./file-schema.ts";
+import type { EntryOf, Noted, StepKind } from "../../../config/journal.ts";
 import {
   LockedError,
+  OldStateError,
   type CatalogueDatabase,
   type StateStore,
   type Rollout,
   type RolloutState,
   type ExportRecord,
-  type JournalEntry,
   type NewSnapshot,
   type Opening,
   type Snapshot,
@@ -40,11 +41,15 @@ export class SqliteState implements StateStore {
     this.db = db;
   }
 
-  /** Opens the state file, making it where it is absent. */
+  /** Opens the state file, making it where it is absent. @throws OldStateError */
   static async create(path: string): Promise<SqliteState> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const db = openFile(path, { timeoutMs: 10_000 });
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; ${FILE_SCHEMA} COMMIT;`);
+    if (first(db, "SELECT 1 FROM pragma_table_info('journal') WHERE name = 'kind'") === null) {
+      db.close();
+      throw new OldStateError(path);
+    }
     return Promise.resolve(new SqliteState(path, db));
   }
 
@@ -136,13 +141,14 @@ export class SqliteState implements StateStore {
     return this.write(`UPDATE rollouts SET recorded_at = ${NOW}, failure = NULL WHERE epoch = $1`, [epoch]);
   }
 
-  async note(entry: JournalEntry): Promise<void> {
+  async note<K extends StepKind>(entry: EntryOf<K>): Promise<void> {
     return this.write(
-      `INSERT INTO journal (epoch, run_id, phase, step, status, duration_ms, detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, ${NOW})`,
+      `INSERT INTO journal (epoch, run_id, phase, kind, step, status, duration_ms, detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ${NOW})`,
       [
         entry.epoch,
         entry.runId,
         entry.phase,
+        entry.kind,
         entry.step,
         entry.status,
         entry.durationMs,
@@ -150,7 +156,7 @@ export class SqliteState implements StateStore {
       ],
     );
   }
-  async journal(epoch: number): Promise<(JournalEntry & { at: string })[]> {
+  async journal(epoch: number): Promise<Noted[]> {
     return Promise.resolve(all<JournalRow>(this.db, "SELECT * FROM journal WHERE epoch = $1 ORDER BY id", [epoch]).map(entryOfRow));
   }
 

@@ -193,7 +193,7 @@ describe("databases that are renamed", () => {
       const plan = { databases: { [DATABASE]: planOf({ kind: "none" }) } } as unknown as RolloutPlan;
       await run.state.beginRollout({ epoch: 2, rollout: "rollout-2", pins: PINS, plan, runId: "run-2", reason: null });
       const detail = { before: {}, flags: { Ann: true } };
-      await run.state.note({ epoch: 2, runId: "run-2", phase: "install", step: "flags", status: "finished", detail });
+      await run.state.note({ epoch: 2, runId: "run-2", phase: "install", kind: "flags", step: "flags", status: "finished", detail });
       const risk: AtRisk = {
         rows: { customers: { inserted: 1, updated: 0, deleted: 0 } },
         how: "counted",

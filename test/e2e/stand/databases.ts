@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type pg from "pg";
 import type { Lineage } from "../../../config/plan.ts";
-import type { CatalogueDatabase, JournalEntry, Rollout, Snapshot } from "../../../config/record.ts";
+import type { Noted } from "../../../config/journal.ts";
+import type { CatalogueDatabase, Rollout, Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName } from "../../../config/site.ts";
 import { openState } from "../../../databases/open-state.ts";
 import { withSession } from "../../../databases/postgres/connection.ts";
@@ -44,7 +45,7 @@ export function databasesOf({ site, definition }: Base) {
     quarantines: async (): Promise<CatalogueDatabase[]> => (await catalogue()).filter(({ role }) => role === "quarantine"),
     snapshots: (): Promise<Snapshot[]> => state((store) => readySnapshots(store.client)),
     last: (): Promise<Rollout | null> => state((store) => store.lastRollout()),
-    journal: (epoch: number): Promise<(JournalEntry & { at: string })[]> => state((store) => store.journal(epoch)),
+    journal: (epoch: number): Promise<Noted[]> => state((store) => store.journal(epoch)),
     lineage: (): Promise<Lineage> => state(async (store) => (await liveLineage(store.client, live)).lineage),
     exports: (epoch: number): Promise<{ path: string; sha256: string; rows: string }[]> =>
       state(

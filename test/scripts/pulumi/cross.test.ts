@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
+import type { Phase } from "../../../config/phases.ts";
 import { phaseTimes } from "../../../scripts/pulumi/cross.ts";
 import { pfaVanguard } from "../../../systems/pfa-vanguard/definition.ts";
 
 const at = (seconds: number): string => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
-const entry = (runId: string, phase: string, status: "started" | "finished" | "failed", seconds: number) => ({
-  epoch: 3,
+const entry = (runId: string, phase: Phase, status: "started" | "finished" | "failed", seconds: number) => ({
   runId,
   phase,
-  step: `work at ${phase}`,
+  kind: "check" as const,
   status,
   at: at(seconds),
 });

@@ -14,7 +14,9 @@ import {
   snapshotOfEpoch,
 } from "../../../../databases/postgres/state/catalogue.ts";
 import { stateDatabaseName } from "../../../../config/names.ts";
-import { LockedError } from "../../../../config/record.ts";
+import { finished } from "../../../../config/journal.ts";
+import { LockedError, OldStateError } from "../../../../config/record.ts";
+import { connect } from "../../../../databases/postgres/connection.ts";
 import { PostgresState } from "../../../../databases/postgres/state/store.ts";
 import { unfinished } from "../../../../rollout/inspect.ts";
 import { rolloutOf } from "../../../../config/pins.ts";
@@ -61,6 +63,14 @@ describe("the state database", () => {
     await Promise.all(stores.map((one) => one.end()));
     const { rows } = await server.admin.query("SELECT has_database_privilege('public', 'both_backout', 'CONNECT') AS open");
     expect(rows).toEqual([{ open: false }]);
+  });
+
+  it("made by an older version, it is refused", async () => {
+    await server.database("old_backout");
+    const client = await connect(server.endpoint, "old_backout");
+    await client.query("CREATE TABLE journal (id bigserial PRIMARY KEY, epoch int, run_id text, phase text, step text)");
+    await client.end();
+    await expect(PostgresState.create(server.endpoint, "old_backout")).rejects.toThrow(OldStateError);
   });
 
   it("its name fits however long the live one is", () => {
@@ -127,15 +137,17 @@ describe("rollouts", () => {
   });
 
   it("the journal is in the order of what happened", async () => {
-    const entry = { epoch: 2, runId: "run-2", phase: "fence", step: "protect" };
+    const entry = { epoch: 2, runId: "run-2", phase: "fence", kind: "count", step: "count" } as const;
     await store.note({ ...entry, status: "started" });
-    await store.note({ ...entry, status: "finished", durationMs: 12.5, detail: { sessions: 3 } });
-    await store.note({ ...entry, step: "stop", status: "failed", detail: { error: "no" } });
-    expect((await store.journal(2)).map(({ step, status, durationMs, detail }) => [step, status, durationMs, detail])).toEqual([
-      ["protect", "started", undefined, null],
-      ["protect", "finished", 12.5, { sessions: 3 }],
-      ["stop", "failed", undefined, { error: "no" }],
+    await store.note({ ...entry, status: "finished", durationMs: 12.5, detail: { shops: 3 } });
+    await store.note({ ...entry, kind: "stop", step: "stop all", status: "failed", detail: { error: "no", gateClosed: true } });
+    const journal = await store.journal(2);
+    expect(journal.map(({ kind, step, status, durationMs, detail }) => [kind, step, status, durationMs, detail])).toEqual([
+      ["count", "count", "started", undefined, null],
+      ["count", "count", "finished", 12.5, { shops: 3 }],
+      ["stop", "stop all", "failed", undefined, { error: "no", gateClosed: true }],
     ]);
+    expect(finished(journal, "count").map(({ detail }) => detail)).toEqual([{ shops: 3 }]);
     expect(await store.journal(99)).toEqual([]);
   });
 });

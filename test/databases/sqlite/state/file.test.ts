@@ -2,10 +2,11 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fileCatalogue } from "../../../../databases/sqlite/state/file-catalogue.ts";
 import { SqliteState } from "../../../../databases/sqlite/state/file.ts";
-import { LockedError } from "../../../../config/record.ts";
+import { LockedError, OldStateError } from "../../../../config/record.ts";
 import { NO_LINEAGE, type RolloutPlan } from "../../../../config/plan.ts";
 import { unfinished } from "../../../../rollout/inspect.ts";
 import type { Pins } from "../../../../config/pins.ts";
@@ -45,6 +46,16 @@ describe("the state file", () => {
     await other.end();
   });
 
+  it("made by an older version, it is refused", async () => {
+    const old = join(folder, "old.db");
+    const db = new DatabaseSync(old);
+    db.exec(
+      "CREATE TABLE journal (id INTEGER PRIMARY KEY, epoch INTEGER, run_id TEXT, phase TEXT, step TEXT, status TEXT, at TEXT, detail TEXT)",
+    );
+    db.close();
+    await expect(SqliteState.create(old)).rejects.toThrow(OldStateError);
+  });
+
   it("a rollout from its first word to its record", async () => {
     await state.beginRollout(rollout(1));
     expect(await state.lastRollout()).toMatchObject({ ...rollout(1), state: "closing", openedAt: null });
@@ -69,13 +80,14 @@ describe("the state file", () => {
       epoch: 1,
       runId: "run-1",
       phase: "fence",
-      step: "protect",
+      kind: "count",
+      step: "count",
       status: "finished",
       durationMs: 12.5,
-      detail: { sessions: 3 },
+      detail: { shops: 3 },
     });
-    expect((await state.journal(1)).map(({ step, durationMs, detail }) => [step, durationMs, detail])).toEqual([
-      ["protect", 12.5, { sessions: 3 }],
+    expect((await state.journal(1)).map(({ kind, step, durationMs, detail }) => [kind, step, durationMs, detail])).toEqual([
+      ["count", "count", 12.5, { shops: 3 }],
     ]);
   });
 
@@ -86,7 +98,7 @@ describe("the state file", () => {
     await own.setState(1, "open");
     const at = (runId: string, seconds: number): void =>
       own.db.exec(
-        `INSERT INTO journal (epoch, run_id, phase, step, status, at) VALUES (1, '${runId}', 'data', 'work', 'finished', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '${seconds - 1000} seconds'))`,
+        `INSERT INTO journal (epoch, run_id, phase, kind, step, status, at) VALUES (1, '${runId}', 'data', 'make', 'work', 'finished', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '${seconds - 1000} seconds'))`,
       );
     own.db.exec("UPDATE rollouts SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1000 seconds')");
     for (const seconds of [0, 2]) at("killed", seconds);
