@@ -12,8 +12,8 @@ import type { CheckResult } from "../../config/system/check.ts";
 import { upCommand } from "../../config/commands.ts";
 import { usersAreOut } from "../../rollout/gate.ts";
 import { startStoppedServer } from "./embedded-server.ts";
-import { followEvents, type Said } from "./event-log.ts";
-import { ensureStack, runPulumi, type PulumiOutcome } from "./pulumi-run.ts";
+import { ensureStack } from "./pulumi-run.ts";
+import { runUpdate, type UpdateOutcome } from "./update.ts";
 import { type OpenStack, StackChangedError, writeStack } from "./stack.ts";
 import { say } from "./outcome.ts";
 
@@ -75,14 +75,10 @@ export async function cross(before: OpenStack, text: string, { runId, reason, in
     if (written !== null) putBack(written, before.text);
     if (intent !== undefined) await withState(before, (state) => keepIntent(state, was.intent));
   };
-  let ran: PulumiOutcome;
+  let ran: UpdateOutcome;
   try {
     written = writeStack(before, text);
-    ran = await update(before, runId, reason);
-    if (ran.code !== 0 && /^error: no stack named /m.test(ran.output)) {
-      await ensureStack(before.project, before.stack);
-      ran = await update(before, runId, reason);
-    }
+    ran = await runUpdate(before, runId, reason);
   } catch (error) {
     // There was no engine that could have changed anything.
     await undo();
@@ -123,52 +119,32 @@ async function withState<T>({ site, definition }: OpenStack, work: (state: State
   return state === null ? null : work(state).finally(() => state.end());
 }
 
-async function update({ project, stack }: OpenStack, runId: string, reason: string | null): Promise<PulumiOutcome> {
-  const events = followEvents(progress);
-  try {
-    return await runPulumi({
-      project,
-      stack,
-      arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs", ...events.arguments],
-      environment: { ...events.environment, BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
-    });
-  } finally {
-    events.end();
-  }
-}
-
 /** Nothing is to be done: the stack is as it was opened last. */
 export async function unchanged(stack: OpenStack, runId: string): Promise<RolloutOutcome> {
   const last = await withState(stack, (state) => state.lastRollout());
-  return outcomeOf(stack, { runId, was: last }, 0, { code: 0, output: "" });
-}
-
-/** Of what is said only what our own resources say: phases, warnings. What Plan says was told before anything began, and a failure is told at the end. */
-function progress({ urn, severity, message }: Said): void {
-  if (severity === "debug" || severity === "error" || !/backout:index:(?!Plan::)\w+::/.test(urn)) return;
-  for (const line of message.split("\n")) if (line.trim() !== "") say(`  ${severity === "warning" ? "! " : ""}${line}`);
+  return outcomeOf(stack, { runId, was: last }, 0, { failure: null });
 }
 
 async function outcomeOf(
   stack: OpenStack,
   { runId, was }: { runId: string; was: Rollout | null },
   seconds: number,
-  { code, output }: PulumiOutcome,
+  { failure }: UpdateOutcome,
 ): Promise<RolloutOutcome> {
-  const { state, silent } = await askState(stack, code);
+  const { state, silent } = await askState(stack, failure !== null);
   try {
     const rollout = (await state?.lastRollout()) ?? null;
     const ours = rollout !== null && state !== null && (await worked(state, rollout, runId));
     const journal = ours ? await state.journal(rollout.epoch) : [];
     const scope = ours && rollout.plan.scope !== null ? stack.definition.scopes[rollout.plan.scope] : undefined;
     // Who cannot ask does not know whether anything was changed: then the pins stay.
-    const refused = code !== 0 && silent === null && (!ours || rollout.state === "refused");
+    const refused = failure !== null && silent === null && (!ours || rollout.state === "refused");
     const cut = finished(journal, "cut-over").findLast(({ detail }) => detail !== null)?.detail;
     const ended = finished(journal, "ended").at(-1)?.detail;
     const settled = isDone(was) && was?.epoch === rollout?.epoch;
     return {
-      ok: code === 0,
-      unchanged: code === 0 && settled,
+      ok: failure === null,
+      unchanged: failure === null && settled,
       runId,
       epoch: rollout?.epoch ?? null,
       state: silent !== null ? "unknown" : (rollout?.state ?? "none"),
@@ -186,11 +162,9 @@ async function outcomeOf(
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
       failure:
-        code === 0
-          ? null
-          : refused
-            ? failureOf(output)
-            : whatNext(stack, failureOf(output), { silent, step: failedStep(journal, runId), opened: rollout?.state === "open" }),
+        failure === null || refused
+          ? failure
+          : whatNext(stack, failure, { silent, step: failedStep(journal, runId), opened: rollout?.state === "open" }),
       refused,
       up: upCommand(stack.site),
     };
@@ -200,9 +174,9 @@ async function outcomeOf(
 }
 
 /** The state, or why it says nothing. A server of our own that died in the update is started, as the next update would. */
-async function askState({ site, definition }: OpenStack, code: number): Promise<{ state: StateStore | null; silent: string | null }> {
+async function askState({ site, definition }: OpenStack, failed: boolean): Promise<{ state: StateStore | null; silent: string | null }> {
   try {
-    if (code !== 0) await startStoppedServer(site);
+    if (failed) await startStoppedServer(site);
     return { state: await openState(site, definition), silent: null };
   } catch (error) {
     return { state: null, silent: (error as Error).message };
@@ -270,29 +244,6 @@ export function phaseTimes(journal: readonly PhaseStep[], scope: ScopeDefinition
       },
     ];
   });
-}
-
-/** What ends a message in the engine's summary. */
-const HEADING = /^(?:backout|pulumi):\S+ \(.*\):$|^(?:error|warning): |^(?:Outputs|Resources|Policies|Duration):/;
-
-/** The engine's error lines, without its own frame around them. */
-function failureOf(output: string): string {
-  // The reasons of what could not be made come as a list, of one.
-  const lines = output.replace(/^(\s*error: )1 error occurred:\n\s*\* /gm, "$1").split("\n");
-  const at = lines.findIndex((line) => /^Diagnostics:/.test(line));
-  const said = (at === -1 ? lines : lines.slice(at + 1)).map((line) => line.trim());
-  const errors: string[] = [];
-  for (let index = 0; index < said.length; index++) {
-    const found = /^error: (.*)$/.exec(said[index] ?? "");
-    if (found?.[1] === undefined || found[1] === "update failed") continue;
-    errors.push(found[1].replace(/^backout:index:\w+ resource '\w+' has a problem: /, ""));
-    // A message may have empty lines of its own; what follows it begins with a heading.
-    for (let next = index + 1; next < said.length && !HEADING.test(said[next]!); next++) if (said[next] !== "") errors.push(said[next]!);
-  }
-  const last = lines.slice(-5).join("\n").trim();
-  return (
-    [...new Set(errors)].join("\n") || last || "the engine ended without a word, as one that is killed does: run the same command again"
-  );
 }
 
 function round(seconds: number): number {

@@ -17,6 +17,9 @@ export type { Engine };
 
 export { engineEnvironment } from "./environment.ts";
 
+/** Exit code of the engine where its backend does not know the stack. */
+export const STACK_NOT_FOUND = 6;
+
 export interface EnsureOptions {
   /** Where progress goes, line by line. Default: standard error. */
   log?: Log;

@@ -1,10 +1,15 @@
-/** What the engine says while it works, in the order in which it was said: its display for people shows only a resource's latest line. */
+/**
+ * The engine's events while it works, in their order: its display for people shows only a resource's latest line. Not through the automation API,
+ * which starts the engine in the verb's own process group, where a Ctrl-C reaches it twice, and twice more afterwards for the outputs.
+ */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EngineEvent } from "@pulumi/pulumi/automation/events.js";
 
-export interface Said {
-  urn: string;
+export interface Diagnostic {
+  /** Resource it is said of; null: of none. */
+  urn: string | null;
   severity: "debug" | "info" | "warning" | "error";
   message: string;
 }
@@ -20,7 +25,7 @@ export interface EventLog {
 }
 
 /** Follows the engine's own log of events; whoever starts the engine hands it arguments and environment. */
-export function followEvents(say: (said: Said) => void): EventLog {
+export function followEvents(onEvent: (event: EngineEvent) => void): EventLog {
   const folder = mkdtempSync(join(tmpdir(), "backout-events-"));
   const path = join(folder, "events.jsonl");
   const file = openSync(path, "a+", 0o600);
@@ -31,8 +36,8 @@ export function followEvents(say: (said: Said) => void): EventLog {
     for (let length: number; (length = readSync(file, chunk, 0, chunk.length, at)) > 0; at += length)
       rest = Buffer.concat([rest, chunk.subarray(0, length)]);
     for (let end: number; (end = rest.indexOf("\n")) >= 0; rest = rest.subarray(end + 1)) {
-      const said = saidIn(rest.subarray(0, end).toString("utf8"));
-      if (said !== null) say(said);
+      const event = eventIn(rest.subarray(0, end).toString("utf8"));
+      if (event !== null) onEvent(event);
     }
   };
   const looking = setInterval(read, LOOK_EVERY_MS);
@@ -49,19 +54,19 @@ export function followEvents(say: (said: Said) => void): EventLog {
   };
 }
 
-/** What one event says; null where it says nothing. Pure. */
-export function saidIn(line: string): Said | null {
-  const { diagnosticEvent: said } = parsed(line);
-  if (said?.urn === undefined) return null;
-  // With the engine's own marks for colours.
-  const message = said.message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
-  return { urn: said.urn, severity: said.severity === "info#err" ? "info" : said.severity, message };
+/** The event of one line; null where the line is none. */
+export function eventIn(line: string): EngineEvent | null {
+  try {
+    return JSON.parse(line) as EngineEvent;
+  } catch {
+    return null;
+  }
 }
 
-function parsed(line: string): { diagnosticEvent?: { urn?: string; message: string; severity: Said["severity"] | "info#err" } } {
-  try {
-    return JSON.parse(line) as ReturnType<typeof parsed>;
-  } catch {
-    return {};
-  }
+/** What an event says; null where it says nothing. */
+export function diagnosticIn({ diagnosticEvent: said }: EngineEvent): Diagnostic | null {
+  if (said === undefined) return null;
+  // With the engine's own marks for colours.
+  const message = said.message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
+  return { urn: said.urn ?? null, severity: said.severity === "info#err" ? "info" : said.severity, message };
 }

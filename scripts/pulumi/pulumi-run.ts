@@ -11,6 +11,8 @@ export interface PulumiOutcome {
   code: number;
   /** Everything it said, secrets are never among it. */
   output: string;
+  /** What of it was said on standard error. */
+  errorOutput: string;
 }
 
 export interface PulumiCall {
@@ -44,9 +46,11 @@ export async function runPulumi({
   process.on("SIGTERM", pass);
   process.on("SIGHUP", goOnAlone);
   const lines: string[] = [];
+  const errorLines: string[] = [];
   const collect = async (stream: NodeJS.ReadableStream): Promise<void> => {
     for await (const line of createInterface({ input: stream })) {
       lines.push(line);
+      if (stream === child.stderr) errorLines.push(line);
       onLine(line);
     }
   };
@@ -59,7 +63,7 @@ export async function runPulumi({
       collect(child.stdout),
       collect(child.stderr),
     ]);
-    return { code, output: lines.join("\n") };
+    return { code, output: lines.join("\n"), errorOutput: errorLines.join("\n") };
   } finally {
     process.off("SIGINT", pass);
     process.off("SIGTERM", pass);

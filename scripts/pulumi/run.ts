@@ -20,11 +20,14 @@ export class CommandFailedError extends Error {
   override readonly name = "CommandFailedError";
   readonly command: string;
   readonly stderr: string;
+  /** Exit code; null: it did not end by itself. */
+  readonly code: number | null;
 
-  constructor(command: string, reason: string, stderr: string) {
+  constructor(command: string, reason: string, stderr: string, code: number | null = null) {
     super(`\`${command}\` ${reason}`);
     this.command = command;
     this.stderr = stderr;
+    this.code = code;
   }
 
   /** The end of what the command wrote to standard error: where tools say what went wrong. */
@@ -65,7 +68,7 @@ export async function run(command: string, args: readonly string[], options: Run
       child.once("error", reject).once("close", (code, signal) => resolve({ code, signal }));
     });
     if (late) throw new CommandFailedError(shown, `was ended after ${Math.round((options.limitMs ?? 0) / 1000)} s`, stderr);
-    if (code !== 0) throw new CommandFailedError(shown, signal ? `was ended by ${signal}` : `failed with code ${code}`, stderr);
+    if (code !== 0) throw new CommandFailedError(shown, signal ? `was ended by ${signal}` : `failed with code ${code}`, stderr, code);
     return { stdout, stderr };
   } catch (error) {
     if (error instanceof CommandFailedError) throw error;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { commandOf } from "../../config/commands.ts";
 import { RefusedError } from "../../config/errors.ts";
-import { ensureEngine, engineEnvironment } from "./engine.ts";
+import { ensureEngine, engineEnvironment, STACK_NOT_FOUND } from "./engine.ts";
 import { prepareProject } from "./project.ts";
 import { run, type CommandFailedError } from "./run.ts";
 import { say } from "./outcome.ts";
@@ -67,7 +67,7 @@ async function ask({ project, stack, text }: File, config: unknown): Promise<Map
   const { stdout } = await show()
     // A clone, or a copy, whose state does not know the stack yet: making it is what an update would do first.
     .catch((error: CommandFailedError) =>
-      error.stderr.includes("no stack named") ? pulumi("stack", "select", "--create").then(show) : Promise.reject(error),
+      error.code === STACK_NOT_FOUND ? pulumi("stack", "select", "--create").then(show) : Promise.reject(error),
     )
     .catch((error: CommandFailedError) => Promise.reject(new NotDecryptedError({ project, stack }, keys, error.lastLines())))
     .finally(() => rm(folder, { recursive: true, force: true }));

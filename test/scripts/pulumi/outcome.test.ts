@@ -1,6 +1,5 @@
 /** What a verb tells a terminal. */
 import { expect, test } from "vitest";
-import { saidIn } from "../../../scripts/pulumi/event-log.ts";
 import { RefusedError, UsageError } from "../../../config/errors.ts";
 import { escaped, exitCodeOf, shown } from "../../../scripts/pulumi/outcome.ts";
 import { NotDecryptedError } from "../../../scripts/pulumi/secret-values.ts";
@@ -18,15 +17,4 @@ test("what is refused ends with 3, what is misused with 2, whatever the error is
   );
   class Other extends RefusedError {}
   expect([unread, new Other("no"), new UsageError("what?"), new Error("failed")].map(exitCodeOf)).toEqual([3, 3, 2, 1]);
-});
-
-test("of the engine's events only what was said counts, without its marks for colours", () => {
-  const urn = "urn:pulumi:test::shop::backout:index:RollbackStack$backout:index:Fence::fence";
-  const event = {
-    sequence: 1,
-    timestamp: 1,
-    diagnosticEvent: { urn, severity: "info#err", message: "<{%fg 12%}>fence: protect\n<{%reset%}>" },
-  };
-  expect(saidIn(JSON.stringify(event))).toEqual({ urn, severity: "info", message: "fence: protect" });
-  for (const line of ["", "{", "{}", JSON.stringify({ preludeEvent: {} })]) expect(saidIn(line)).toBeNull();
 });

@@ -21,6 +21,7 @@ export interface Registered {
 export interface Update {
   code: number;
   output: string;
+  errorOutput: string;
   registered: Registered[];
 }
 
@@ -84,6 +85,6 @@ export async function update({ definition, config, pins, site }: OpenStack, stat
   } finally {
     prototype.registerResource = registerResource;
   }
-  const lines = [...said, ...(failure === null ? [] : ["Diagnostics:", `error: ${failure as string}`])];
-  return { code: failure === null ? 0 : 255, output: lines.join("\n"), registered };
+  const errorOutput = failure === null ? "" : `error: ${failure as string}`;
+  return { code: failure === null ? 0 : 255, output: [...said, errorOutput].join("\n"), errorOutput, registered };
 }
