@@ -45,7 +45,7 @@ export function engineLog(address: string | undefined): (urn: string) => Log {
     request.setUrn(urn);
     const send = (): Promise<void> =>
       new Promise((resolve) => client.log(request, { deadline: Date.now() + SEND_LIMIT_MS }, () => resolve()));
-    // In flight until it is said: the provider does not end with a warning still to be told.
+    // In flight until it is said: the provider does not end before a warning is sent.
     last = inFlight(() => last.then(send));
   };
 }

@@ -14,7 +14,7 @@ export async function foreignFailures(site: Site, before?: Site): Promise<{ prop
   return reason === null ? [] : [{ property: "", reason }];
 }
 
-/** A record out of reach says nothing: that is told where the data is asked for. */
+/** A record that cannot be reached is reported where the data is needed. */
 async function ask(site: Site, before?: Site): Promise<string | null> {
   try {
     requireHome(site, before);

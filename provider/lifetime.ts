@@ -1,6 +1,6 @@
 /**
  * When the provider ends. The engine sends Cancel on every normal end, then SIGINT, and kills after 5 s; when the command line dies by
- * SIGKILL nobody tells the provider. It ends when no operation is in flight, and only then.
+ * SIGKILL the provider is not notified. It ends when no operation is in flight, and only then.
  */
 let operations = 0;
 let ending = false;

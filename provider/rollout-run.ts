@@ -1,4 +1,4 @@
-/** A run for whoever changes a service or data: only as part of the rollout that the record knows. */
+/** A run for a resource that changes a service or data: only as part of the recorded rollout. */
 import type { Run } from "../config/run.ts";
 import { upCommand } from "../config/commands.ts";
 import { canonical, type Pins } from "../config/pins.ts";
@@ -11,7 +11,7 @@ export class OutsideRolloutError extends Error {
   readonly what: string;
   constructor(site: Site, epoch: number, what: string) {
     super(
-      `${what} is pinned otherwise than in rollout ${epoch}, the last that is recorded: an update of single resources (--target) skips the plan and the fence. ` +
+      `${what} differs from rollout ${epoch}, the last recorded: an update of single resources (--target) skips the plan and the fence. ` +
         `Nothing was changed. Run \`${upCommand(site)}\` without --target.`,
     );
     this.name = "OutsideRolloutError";
@@ -20,7 +20,7 @@ export class OutsideRolloutError extends Error {
 }
 
 /**
- * A run of the rollout that these pins belong to, for whoever changes a service or data.
+ * A run of the rollout that these pins belong to.
  * @param part of the pins that the resource works by; compared with the same of the recorded ones
  * @throws OutsideRolloutError
  */

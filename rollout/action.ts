@@ -63,16 +63,16 @@ function releasesOf(pins: Pins): string {
 }
 
 export interface ActionDone {
-  alreadySo: boolean;
+  unchanged: boolean;
   /** What was done, in words. */
   detail: string;
   kept: KeptTable[];
 }
 
-/** How long it waits for those who still read what goes. Milliseconds. */
+/** How long it waits for readers of the tables it drops. Milliseconds. */
 const LOCK_TIMEOUT_MS = 10_000;
 
-/** Whoever calls holds the lock of the state database and has asked `actionRefusals`. */
+/** The caller holds the lock of the state and has checked `actionRefusals`. */
 export async function carryOut(run: Run, id: string): Promise<ActionDone> {
   const { site, definition, state, epoch, runId } = run;
   const action = definition.actions![id]!;
@@ -85,7 +85,7 @@ export async function carryOut(run: Run, id: string): Promise<ActionDone> {
         return work(session, run, action);
       }),
     );
-    await state.note({ ...note, status: done.alreadySo ? "already" : "finished", detail: { id, ...done } });
+    await state.note({ ...note, status: done.unchanged ? "already" : "finished", detail: { id, ...done } });
     return done;
   } catch (error) {
     await state
@@ -98,16 +98,16 @@ export async function carryOut(run: Run, id: string): Promise<ActionDone> {
 async function work(session: Client, run: Run, action: ActionDefinition): Promise<ActionDone> {
   const present = await presentTables(session, action.keeps);
   if (action.work === "drop" && present.length === 0)
-    return { alreadySo: true, detail: `${action.keeps.join(", ")}: gone already`, kept: [] };
+    return { unchanged: true, detail: `${action.keeps.join(", ")}: already dropped`, kept: [] };
   const folder = join(run.site.home, "kept", run.runId);
   const kept = await keepTables(session, present, folder, run.runId);
   const detail = action.work === "drop" ? await dropKept(session, present) : await action.work(session);
-  if (detail === null) return { alreadySo: true, detail: "already so", kept };
+  if (detail === null) return { unchanged: true, detail: "nothing to do", kept };
   await forgetMigration(session, run, action);
-  return { alreadySo: false, detail, kept };
+  return { unchanged: false, detail, kept };
 }
 
-/** Its objects are gone: a release that needs them again has to have it applied again. */
+/** Its objects are gone: a release that needs them has the migration applied again. */
 async function forgetMigration(session: Client, { definition }: Run, { database, migration }: ActionDefinition): Promise<void> {
   if (migration === undefined) return;
   const known = migrationsOf(definition, database);

@@ -1,4 +1,4 @@
-/** The entry a system wants about a rollback: a row in its own data, and the same as a line of JSON. Written once, whoever is killed when. */
+/** The entry a system wants about a rollback: a row in its own data, and the same as a line of JSON. Written once, also after a kill. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { quote } from "../databases/postgres/identifiers.ts";

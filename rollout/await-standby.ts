@@ -1,4 +1,4 @@
-/** Waits for the way back: somebody must be working at it, and whoever was ended is followed by another. */
+/** Waits for the standby copies. A process must be making them; one that was killed is started again. */
 import type { StateStore } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { makeStandbysInBackground, attemptAt, missingStandbys } from "./standby.ts";
@@ -6,11 +6,11 @@ import { makeStandbysInBackground, attemptAt, missingStandbys } from "./standby.
 type Policy = Parameters<typeof makeStandbysInBackground>[1];
 
 const LOOK_MS = 250;
-/** Whoever makes the standby copy has begun by then. Milliseconds. */
+/** How long the process that makes the copies may take to start. Milliseconds. */
 const BEGINS_MS = 10_000;
 const LIMIT_MS = 300_000;
 const TELL_MS = 10_000;
-/** How often somebody who was ended is followed by another. */
+/** How often a killed process is started again. */
 const FURTHER = 2;
 
 /**

@@ -16,7 +16,7 @@ export async function carryOver(from: SqlSession, to: SqlSession, table: string)
   if (!(await hasTable(from, table)) || !(await hasTable(to, table))) return 0;
   const [key, ...more] = await keyOf(to, table);
   if (key === undefined || more.length > 0)
-    throw new Error(`${table} needs a key of one column: rows written since cannot be told without it`);
+    throw new Error(`${table} needs a key of one column: rows written since are not found without it`);
   const there = await columnsOf(to, table);
   const columns = (await columnsOf(from, table)).filter((column) => there.includes(column));
   const list = columns.map(quote).join(", ");

@@ -31,7 +31,7 @@ export async function previewConstraints(
     }
     const looked = await inspectConstraint(site, definition, state, change).catch((error: Error) => ({
       violations: null,
-      // Inside a fence nobody looks; the step does.
+      // A fenced database is not inspected; the step inspects it.
       problem: error instanceof UnreachableError ? null : error.message,
     }));
     previews.push({ ...change, ...looked });
@@ -70,7 +70,7 @@ export function constraintRefusals(
     const stops = violations === "reject" && plan.closeGate && found !== null && found.count > 0;
     return stops
       ? [
-          `backout:constraints.${name} is to be enforced, but ${table} has ${tellViolations(found)} that violate it: mend them, set backout:violations to "quarantine", or leave it dropped`,
+          `backout:constraints.${name} is to be enforced, but ${table} has ${tellViolations(found)} that violate it: fix them, set backout:violations to "quarantine", or leave it dropped`,
         ]
       : [];
   });

@@ -1,4 +1,4 @@
-/** What `pulumi destroy` does with the data that lies in the stack's home: nothing, until it is told. Data on a server of the user's own stays there. */
+/** What `pulumi destroy` does with the data that lies in the stack's home: nothing, until a choice is declared. Data on the user's own server stays there. */
 import { rmSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { openState } from "../databases/open-state.ts";
@@ -13,10 +13,10 @@ import type { Log } from "../config/run.ts";
 /** `keep`: everything stops and the data stays, to be found again by the next update. `drop`: it goes, copies included. */
 export type DestroyChoice = "keep" | "drop";
 
-/** By which whoever destroys a stack says what becomes of its data: `keep`, or `drop:<stack>`. */
+/** The choice of what becomes of a destroyed stack's data: `keep`, or `drop:<stack>`. */
 export const DESTROY_DATA = "BACKOUT_DESTROY_DATA";
 
-/** There is data, and nobody said what becomes of it. Nothing was stopped. */
+/** There is data, and no choice of what becomes of it. Nothing was stopped. */
 export class DestroyRefusedError extends Error {
   readonly held: readonly string[];
   constructor({ stack, project, home }: Site, held: readonly string[]) {
@@ -30,7 +30,7 @@ export class DestroyRefusedError extends Error {
   }
 }
 
-/** What was said cannot be meant. */
+/** The choice is not one of those allowed. */
 export class DestroyChoiceError extends Error {
   readonly given: string;
   constructor(given: string, stack: string) {

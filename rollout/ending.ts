@@ -19,7 +19,7 @@ export async function endRun(run: Run, setAside: Record<string, number>): Promis
   return close(run, facts);
 }
 
-/** What is known when a step failed. Nobody may be kept from hearing of the failure itself by what goes wrong here. */
+/** What is known when a step failed. An error in here must not hide the failure itself. */
 export async function endFailedRun(run: Run, failure: string): Promise<void> {
   const rollout = await run.state.rollout(run.epoch);
   if (rollout === null) return;

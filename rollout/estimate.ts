@@ -5,7 +5,7 @@ export interface EstimateInput {
   plan: RolloutPlan;
   /** Seconds from closing to opening of earlier rollouts that were like this one, newest first. */
   earlierSeconds: number[];
-  /** Seconds that drills of the same scope took, newest first: what is gone by where there was no earlier one. */
+  /** Seconds that drills of the same scope took, newest first: used where there was no earlier rollout. */
   rehearsedSeconds?: number[];
   /** Bytes that must be copied while users are out: snapshots that are still to be taken, data that is replaced in place. */
   toCopyBytes: number;

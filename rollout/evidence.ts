@@ -48,7 +48,7 @@ function direction({ forward }: RunFacts): "forward" | "back" {
 async function captureOne(run: Run, moment: EvidenceMoment, capture: CaptureDefinition, context: EvidenceContext): Promise<void> {
   const { facts } = context;
   const file = fillNames(capture.file, facts);
-  // A run that goes on after a kill would see a system that is changed already: what was captured first is the evidence.
+  // A run that resumes after a kill sees a system that has changed: what was captured first is the evidence.
   if (moment !== "end" && existsSync(context.path(file))) return;
   const missing = await capture.capture(context, file).then(
     (content) => {

@@ -22,7 +22,7 @@ function keyOf(run: Run, database: string): string {
   return `${run.site.home} ${run.epoch} ${database}`;
 }
 
-/** Begins the export and comes back at once. */
+/** Begins the export and returns at once. */
 export function beginExport(run: Run, database: string, action: DataAction): void {
   begun.set(
     keyOf(run, database),
@@ -37,7 +37,7 @@ export async function exportsOf(run: Run, database: string, action: DataAction):
   return enterExports(run, database, (await early) ?? (await exportRows(run, database, action)));
 }
 
-/** Enters files into the catalogue. @returns of each what is recorded: an engine may tell more */
+/** Enters files into the catalogue. @returns what is recorded of each: an engine may return more */
 export async function enterExports(run: Run, database: string, found: readonly ExportFile[]): Promise<ExportFile[]> {
   const files = found.map(({ path, sha256, rows }) => ({ path, sha256, rows }));
   for (const file of files) await run.state.addExport(run.epoch, database, file);

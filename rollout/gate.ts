@@ -32,7 +32,7 @@ function write(run: Run, mode: GateMode, maintenance: Maintenance): void {
   });
 }
 
-/** Whether the gate's process runs; without it nobody gets through, whatever its state says. */
+/** Whether the gate's process runs. Without it no request is answered, whatever its state file says. */
 export function gateRuns(site: Run["site"]): boolean {
   return observeProcess(gateFolder(site), GATE_PROCESS).running;
 }
@@ -54,7 +54,7 @@ export function usersAreOut(site: Run["site"]): boolean {
   return (readGateState(gateStateFile(site))?.mode ?? "closed") === "closed";
 }
 
-/** Lets checks through a gate that is closed; empty where there is none, and a gate that is closed lets nobody through. */
+/** Token by which checks pass a closed gate; empty where there is none. */
 export function verifierPass(site: Run["site"]): string {
   const file = gatePassFile(site);
   return existsSync(file) ? readFileSync(file, "utf8").trim() : "";

@@ -32,12 +32,12 @@ export function governanceOf({ site, state, log }: Pick<Run, "site" | "state" | 
   return { site, state, warn: (message) => log("warning", message) };
 }
 
-/** Writing an entry takes milliseconds: whoever holds the log for longer is not waited for. */
+/** Writing an entry takes milliseconds. A log that is held for longer is not waited for. */
 const WAIT_MS = 30_000;
 
 /**
- * Appends an entry, after a look at what the log held when it was last written to. A log that was tampered with keeps nobody from going back: it is
- * told, and the entry itself says so, for good. One process at a time: two that read the same end would both be chained to it.
+ * Appends an entry, after a look at what the log held when it was last written to. A log that was tampered with does not block a rollback: it is
+ * reported, and the entry records it. One process at a time: two that read the same end would both be chained to it.
  */
 export async function recordGovernance(place: GovernancePlace, entry: GovernanceEntry): Promise<void> {
   const file = governanceFile(place.site);
@@ -58,7 +58,7 @@ async function append(file: string, { state, warn }: GovernancePlace, entry: Gov
   await state?.keep(HEAD_KEY, chainHead(file));
 }
 
-/** The same for whoever has no state open. Where it cannot be asked, the entry is written all the same. */
+/** The same for callers without an open state. The entry is also written where the state does not answer. */
 export async function recordOutsideRun(
   { site, definition, warn }: { site: Site; definition: SystemDefinition; warn: (message: string) => void },
   entry: GovernanceEntry,

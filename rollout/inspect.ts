@@ -91,7 +91,7 @@ export function unfinished(last: Rollout | null): boolean {
   return last !== null && last.state !== "open" && last.state !== "refused";
 }
 
-/** Whether an update to these pins goes on with the last rollout instead of beginning another. */
+/** Whether an update to these pins resumes the last rollout instead of beginning another. */
 export function resumes({ last }: Pick<Facts, "last">, pins: Pins): boolean {
   return last?.rollout === rolloutOf(pins);
 }

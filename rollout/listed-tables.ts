@@ -1,4 +1,4 @@
-/** Tables that a definition lists and that exist in no release: a name misspelt changes nothing, and is told. */
+/** Tables that a definition lists and that exist in no release: a misspelt name changes nothing and is reported. */
 import { existsSync } from "node:fs";
 import { canonicalTable, parseTable } from "../databases/postgres/identifiers.ts";
 import { upScript } from "../databases/postgres/migrations/script.ts";
@@ -7,7 +7,7 @@ import { engineOf } from "../databases/registry.ts";
 import { migrationsOf } from "../databases/shared/migrations.ts";
 import { tablesOf } from "../databases/shared/tables.ts";
 
-/** Absent: every one is there, or a migration speaks of it, or nobody can look. */
+/** Absent: every table exists, or a migration names it, or the database cannot be read. */
 export async function unknownTables(at: InspectContext, database: string): Promise<{ unknownTables?: string[] }> {
   const { engine, tables } = at.definition.databases[database]!;
   const sensitive = engine === "postgres";

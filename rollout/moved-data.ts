@@ -2,7 +2,7 @@
 import type { DataAction } from "../config/plan.ts";
 import type { Run } from "../config/run.ts";
 
-/** Rollouts that failed one after another; nobody makes more of them. */
+/** How many failed rollouts in a row are looked back over. */
 const LOOK_BACK = 20;
 
 export interface Moved {

@@ -37,7 +37,7 @@ export function previewLines(preview: RolloutPreview): Line[] {
     for (const table of database.unknownTables ?? [])
       warn(`${name}: "tables" of the definition lists ${table}, which neither the database nor a migration has: correct the name`);
     if (database.inPlace === true)
-      warn(`${name}: replaced where it stands, in one transaction, after a safety dump: slower than a rename, and users wait meanwhile`);
+      warn(`${name}: replaced where it stands, in one transaction, after a safety dump: slower than a rename, users wait`);
     else if (database.standby === true) say(`${name}: the snapshot has its standby copy: the cut-over is a rename`);
     if (database.standby === false) warn(`${name}: ${noStandbyLine(database)}`);
     for (const line of database.leftBehind ?? []) warn(`${name}: ${line}`);
@@ -45,17 +45,17 @@ export function previewLines(preview: RolloutPreview): Line[] {
     if (database.atRisk !== null) lines.push(...riskLines(name, database.atRisk));
     if (database.putBack != null)
       say(
-        `${name}: up to ${database.putBack} of these rows are put back before users are let in (newWrites: reapply); what clashes is left out and told`,
+        `${name}: up to ${database.putBack} of these rows are put back before users are let in (newWrites: reapply); conflicts are left out and reported`,
       );
     const objects = database.atRisk?.rows[LARGE_OBJECTS];
     if (database.putBack != null && objects !== undefined && objects.inserted + objects.updated + objects.deleted > 0)
-      warn(`${name}: large objects are not put back (newWrites: reapply); rows that point at one that came since are left out and told`);
+      warn(`${name}: large objects are not put back (newWrites: reapply); rows that refer to a newer one are left out and reported`);
   }
   for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
   if (preview.take.length > 0) say(`snapshot taken first: ${preview.take.join(", ")}`);
   if (preview.stops.length > 0) say(`stops, in this order: ${preview.stops.join(", ")}`);
   for (const { service, title, rows, unknown } of preview.effects)
-    if (rows !== 0) warn(`cannot come back: ${title} (${service}): ${rows ?? `unknown how many: ${unknown ?? ""}`}`);
+    if (rows !== 0) warn(`cannot be undone: ${title} (${service}): ${rows ?? `unknown number: ${unknown ?? ""}`}`);
   const { usersKeptOut, estimate: lasts, maintenance } = preview;
   if (usersKeptOut) say(`users get 503 for about ${lasts.seconds} s (${lasts.basis})`);
   else if (maintenance?.mode !== "full") say("users are not kept out");
@@ -80,8 +80,8 @@ function describeAction(action: DataAction): string {
 
 function noStandbyLine({ noStandby, copyFirstSeconds, inPlace }: DatabasePreview): string {
   const because = noStandby === undefined ? "" : ` (${noStandby})`;
-  if (inPlace === true) return `whether the snapshot can be brought back was not tried on what is there now${because}`;
-  return `the snapshot has NO standby copy${because}: its copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until status says that it has its standby copy`;
+  if (inPlace === true) return `restoring the snapshot over the current data was not tested${because}`;
+  return `the snapshot has NO standby copy${because}: the copy is made first, in about ${copyFirstSeconds ?? 0} s, while users are in; or wait until status shows a standby copy`;
 }
 
 /** What users get for as long as maintenance is pinned. */
@@ -109,7 +109,7 @@ function riskLines(database: string, { rows, how, unknown, notCompared, notes }:
       line:
         how === "counted"
           ? `${database}: no rows at risk (counted)`
-          : `${database}: the server's counters tell of no row written since (estimated); --exact counts`,
+          : `${database}: no row written since by the server's counters (estimated); --exact counts`,
     });
   return [...lines, ...notes.map((note): Line => ({ severity: "info", line: `${database}: ${note}` }))];
 }

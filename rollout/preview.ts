@@ -1,4 +1,4 @@
-/** What a rollout would do, told before it is done: changes, data, rows at risk, effects that cannot come back, standby copies, estimate. Touches nothing. */
+/** What a rollout would do: changes, data, rows at risk, effects that cannot be undone, standby copies, estimate. Touches nothing. */
 import { restoredBy } from "../state/snapshots.ts";
 import { readinessOf } from "./standby.ts";
 import { previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
@@ -175,7 +175,7 @@ async function lookAtRisk(
 ): Promise<{ rows: AtRisk | null; unknown: string | null }> {
   if (action.kind !== "restore" && action.kind !== "undo") return { rows: null, unknown: null };
   try {
-    // An attempt before has replaced it already.
+    // An earlier attempt has replaced it.
     if (satisfies(await (await engineOf(at.definition, database)).lineage(at, database), action)) return { rows: null, unknown: null };
     const rows = await atRisk(at, database, action, exact);
     // To be refused for, it must be true: counters count what was taken back, too.

@@ -12,7 +12,7 @@ import type { RestrictionDone } from "../config/journal.ts";
 import type { Run } from "../config/run.ts";
 import { hasTable } from "../databases/shared/tables.ts";
 
-export type ProtectionOutcome = { id: string; rows: number; did: "restricted" | "given back" | "already so" | "no such table" };
+export type ProtectionOutcome = { id: string; rows: number; did: "restricted" | "given back" | "unchanged" | "no such table" };
 
 export async function restrict(session: SqlSession, keeping: OriginalsStore, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
   const { id } = protection;
@@ -21,18 +21,18 @@ export async function restrict(session: SqlSession, keeping: OriginalsStore, pro
   // Restricted rows read again would become the originals of themselves.
   if (held === null) await keeping.keepFirst(heldKey(id), await session.all<Originals[number]>(protection.readSql));
   const rows = await session.transaction(() => session.run(protection.restrictSql));
-  return { id, rows, did: held !== null && rows === 0 ? "already so" : "restricted" };
+  return { id, rows, did: held !== null && rows === 0 ? "unchanged" : "restricted" };
 }
 
 export async function giveBack(session: SqlSession, keeping: OriginalsStore, protection: ProtectionDefinition): Promise<ProtectionOutcome> {
   const { id } = protection;
   const held = await keeping.kept<Originals>(heldKey(id));
-  if (held === null) return { id, rows: 0, did: "already so" };
+  if (held === null) return { id, rows: 0, did: "unchanged" };
   const rows = !(await hasTable(session, protection.requiresTable))
     ? 0
     : await session.transaction(async () => {
         let changed = 0;
-        // Only what was written down: a row whose original nobody knows keeps what it has.
+        // Only rows whose original is recorded are given back.
         for (const { key, value } of held) changed += await session.run(protection.giveBackSql, [key, value]);
         return changed;
       });
@@ -63,7 +63,7 @@ export async function putProtections(run: Run, phase: "fence" | "data", plan: Ro
   }
 }
 
-/** Data that is broken cannot be restricted: where the gate keeps users out anyway, that stops no rollback. */
+/** Broken data may not take the restriction. Where the gate keeps users out anyway, the rollback continues. */
 async function tolerant(
   run: Run,
   plan: RolloutPlan,
@@ -74,8 +74,8 @@ async function tolerant(
     return await work();
   } catch (error) {
     if (!plan.closeGate) throw error;
-    run.log("warning", `${protection.title}: could not be put on: ${(error as Error).message}; the gate keeps users out`);
-    return { id: protection.id, did: `could not be put on: ${(error as Error).message}` };
+    run.log("warning", `${protection.title}: was not applied: ${(error as Error).message}; the gate keeps users out`);
+    return { id: protection.id, did: `was not applied: ${(error as Error).message}` };
   }
 }
 
@@ -93,9 +93,9 @@ export async function liftProtections(run: Run, phase: "fence" | "open"): Promis
         const replaced = plan?.databases[protection.database]?.action.kind;
         if (phase === "open" || (replaced !== "restore" && replaced !== "undo")) return work();
         return work().catch(async (error: Error) => {
-          run.log("warning", `${protection.title}: could not be lifted from data that is replaced now: ${error.message}`);
+          run.log("warning", `${protection.title}: was not lifted from data that is about to be replaced: ${error.message}`);
           await run.state.forget(heldKey(protection.id));
-          return { id: protection.id, rows: 0, did: "could not be lifted" };
+          return { id: protection.id, rows: 0, did: "not lifted" };
         });
       },
       (done) => done,

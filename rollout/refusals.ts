@@ -81,7 +81,7 @@ export async function refusals(
   return reasons.map(printable);
 }
 
-/** Of data of which nothing is recorded nothing can be said: the data step looks at it again. */
+/** Data without a recorded schema is not judged here: the data step inspects it. */
 function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: RolloutPlan, facts: Facts): string[] {
   return Object.entries(planned.databases).flatMap(([database, plan]) => {
     const { action } = plan;
@@ -116,7 +116,7 @@ async function previewedConstraints(site: Site, definition: SystemDefinition, pl
   return previewConstraints(site, definition, state, plan).finally(() => state?.end());
 }
 
-/** What belongs to others is told before anybody is kept out of it. */
+/** Refuses databases and objects that belong to others, before anybody is kept out of them. */
 async function foreignTo(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<string[]> {
   const state = await openState(site, definition);
   try {
@@ -132,7 +132,7 @@ async function foreignTo(site: Site, definition: SystemDefinition, plan: Rollout
   }
 }
 
-/** What could not be fenced would fail the rollout when users are out already. */
+/** Refuses databases that cannot be fenced: the rollout would fail with users kept out. */
 async function unfenceable(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<void> {
   if (!plan.fenceData) return;
   for (const { engine, databases } of await enginesOf(definition))
@@ -142,7 +142,7 @@ async function unfenceable(site: Site, definition: SystemDefinition, plan: Rollo
     );
 }
 
-/** What could not be brought back would fail the rollout there, too. */
+/** Refuses snapshots and quarantines that cannot be restored: the rollout would fail inside the fence. */
 async function unrestorable(at: InspectContext, database: string, action: DataAction, facts: Facts): Promise<void> {
   const engine = await engineOf(at.definition, database);
   if (action.kind === "undo" && facts.catalogue.some(({ role, name }) => role === "quarantine" && name === action.quarantine))

@@ -1,6 +1,6 @@
 /**
- * What may be dropped: never the last good one, never one that a pin names or that a release that runs goes back to, never the copy something else
- * is measured against. Releases that opened are counted; what failed deployments left is counted apart, so that they drop nothing but their own.
+ * What may be dropped: never the last good copy, one that a pin names, one that a running release goes back to, or one that others are compared
+ * with. Releases that opened are counted; what failed deployments left is counted apart, so that they drop nothing but their own.
  */
 import type { CatalogueDatabase, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
@@ -28,7 +28,7 @@ export interface RetentionFacts {
   releases: readonly string[];
   /** Quarantines to which no user ever wrote, by name: of deployments that never opened. */
   unopened: readonly string[];
-  /** Quarantines that hold what no export does, by name. Whoever lists one in `backups.drop` has it dropped like the others. */
+  /** Quarantines that hold what no export does, by name. One that `backups.drop` lists is dropped like the others. */
   onlyCopies: readonly string[];
 }
 
@@ -140,7 +140,7 @@ export async function applyRetention(
       `quarantine ${name} is kept beyond backups.quarantines: no export holds ${copies.get(name)!.join(", ")}. To drop it for good: ${dropCommand(run.site, keep, name)}`,
     );
   const dropped: string[] = [];
-  // What somebody else still holds stays until the next time: whoever is let in already is kept from nothing by it.
+  // A copy that is still in use stays until the next rollout: it does not delay opening.
   const drop = async (name: string, work: () => Promise<unknown>): Promise<void> => {
     await work().then(
       () => dropped.push(name),
@@ -148,7 +148,7 @@ export async function applyRetention(
     );
   };
   for (const copy of databases) await drop(copy.name, async () => (await engineOf(definition, copy.database)).dropCopy(run, copy));
-  // Nobody is to go back to what is half removed, nor is it to stay for ever where the next step fails or is killed.
+  // A half-removed copy is no way back, and is removed by the next run where this one fails or is killed.
   for (const snapshot of [...(await state.remainders(epoch)), ...snapshots])
     await drop(`${snapshot.name}@${snapshot.generation}`, async () => {
       await state.setSnapshotState(snapshot.id, "removing");

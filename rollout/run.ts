@@ -8,7 +8,7 @@ import type { Phase } from "../config/phases.ts";
 import type { StepDetails, StepKind } from "../config/journal.ts";
 import type { Run } from "../config/run.ts";
 
-/** What became of a step, in a sentence that says itself what it was: "2 of 13 checks failed: …". */
+/** A failure whose message is complete without the step's name: "2 of 13 checks failed: …". */
 export class StepOutcomeError extends Error {}
 
 /** A step failed; says which one, whether users are kept out, and what to run next. */
@@ -28,8 +28,8 @@ export class StepFailedError extends Error {
     super(
       `${phase}: ${cause instanceof StepOutcomeError ? "" : `${step} failed: `}${reason}\n` +
         (gateClosed
-          ? `The gate stays closed: users get 503 until verification has passed. Mend the cause and run ${up} again, it goes on from here; or ${back}.`
-          : `Nothing was closed. Mend the cause and run ${up} again.`),
+          ? `The gate stays closed: users get 503 until verification has passed. Fix the cause and run ${up} to resume; or ${back}.`
+          : `Nothing was closed. Fix the cause and run ${up} again.`),
       { cause },
     );
     this.name = "StepFailedError";
@@ -82,7 +82,7 @@ export async function step<K extends StepKind, T>(
     if (error instanceof RolloutRefusedError) throw error;
     const failed = new StepFailedError(run.site, phase, name, error, await deployedOver(run));
     const detail = { error: failed.message.split("\n")[0]!, gateClosed: failed.gateClosed };
-    // The server itself may be what died.
+    // The server may be what failed.
     await run.state
       .note<K>({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail })
       .then(() => run.state.setFailure(run.epoch, `${phase}: ${name}`))
@@ -92,7 +92,7 @@ export async function step<K extends StepKind, T>(
   }
 }
 
-/** Release that a deployment leaves; null: it is none, or its record cannot be asked. */
+/** The release that a deployment replaces; null: it is no deployment, or the state does not answer. */
 async function deployedOver({ state, epoch }: Run): Promise<string | null> {
   const plan = (await state.rollout(epoch).catch(() => null))?.plan;
   return plan?.forward === true && plan.fromRelease !== plan.toRelease ? plan.fromRelease : null;

@@ -1,8 +1,9 @@
 /**
  * Data whose schema a pinned release does not take. Found in the plan: later it would be found inside the fence, with users kept out. Pure.
  *
- * A release takes data that has, or can be given, every migration it needs. Newer ones do no harm unless the database says they break older
- * releases. Data that stays where it is too new for its release is told by `schemaAhead` and not refused: going back in two steps is a way.
+ * A release runs on data to which every migration that it needs is or can be applied. Newer migrations do no harm unless the database declares
+ * that they break older releases. Data that stays and is too new for its release is reported by `schemaAhead` and not refused: a rollback may take
+ * two steps.
  */
 import { showDataPin, type Pins } from "../config/pins.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";

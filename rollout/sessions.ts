@@ -7,7 +7,7 @@ import type { Run } from "../config/run.ts";
 
 export type { LiveSession } from "../databases/engine.ts";
 
-/** A session in the live database, whether connections to it are refused or not. Whoever opened it ends it. */
+/** A session in the live database, whether connections to it are refused or not. The caller ends it. */
 export async function openLive(run: Run, database: string): Promise<LiveSession> {
   return (await engineOf(run.definition, database)).openLive(run, database, "as it is");
 }

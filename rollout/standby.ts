@@ -97,7 +97,7 @@ export async function makeStandbysBefore(run: Run, databases: RolloutPlan["datab
     // No step of the rollout's: that begins when something is kept from users.
     await run.state
       .whileMakingStandby(async () => {
-        // Whoever was at it in the background may have finished meanwhile.
+        // The background process may have finished it meanwhile.
         if (!(await hasStandby(run.state, snapshot))) await prepareStandby(run, snapshot);
       })
       .catch((error: unknown) => {

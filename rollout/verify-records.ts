@@ -43,7 +43,7 @@ export async function verifyRecords(keeping: CopyContext): Promise<RecordsVerifi
   const snapshots = await state.readySnapshots();
   for (const snapshot of snapshots) {
     const engine = await engineOf(keeping.definition, snapshot.database);
-    // Nobody may be in a snapshot that is being copied.
+    // A snapshot that is being copied accepts no connections.
     const found = await state.whileMakingStandby(() => engine.snapshotProblems(keeping, snapshot));
     const where = `${snapshot.name}@${snapshot.generation} of ${snapshot.database}`;
     problems.push(...found.map((problem) => ({ what: "snapshot" as const, where, problem })));

@@ -14,7 +14,7 @@ const STEPS: (() => Promise<unknown>)[] = [
   () => import("../../rollout/steps/finalize.ts"),
 ];
 
-/** Comes back at once. What cannot be loaded is told by the resource that needs it. */
+/** Returns at once. What cannot be loaded is reported by the resource that needs it. */
 export function loadComing(site: Site, definition: SystemDefinition): void {
   const engines = async () => Promise.all((await enginesOf(definition)).map(({ engine }) => engine.load({ site })));
   void [engines, ...STEPS].reduce((before, step) => before.then(step), Promise.resolve<unknown>(undefined)).catch(() => undefined);

@@ -69,7 +69,7 @@ export const fence: Resource<Inputs> = {
   delete: giveBack,
 };
 
-/** Where the databases are a server's of somebody else, they are open again, with the owner and the grants they had; the record is nobody's. */
+/** On an external server the databases are opened again, with the owner and grants they had, and the state belongs to no stack. */
 async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
   if (site.server === undefined || site.server.embedded) return;
   const definition = await definitionOf(site);
@@ -82,7 +82,7 @@ async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
     await releaseRecord(run.state);
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
-    call.log("warning", `the databases could not be given back, and may be closed: ${error.message}`);
+    call.log("warning", `the databases were not given back and may be closed: ${error.message}`);
   }
 }
 

@@ -54,14 +54,14 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
   };
 }
 
-/** An update of what could not be looked at when it was planned fails here, before anything stops: nothing of it was refused yet. */
+/** An update that was planned without reaching the databases fails here, before anything stops: its refusals are not known. */
 async function plan({ site, pins, reached }: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
   loadComing(site, definition);
   if (!reached) {
     const { reach } = await inspect(site, definition);
     if (reach.kind === "unreachable") throw outOfReach(site, `${reach.reason}. Nothing was stopped`);
-    throw new RolloutRefusedError(`${UNSEEN}. Nothing was stopped. Run it again: it is planned anew.`);
+    throw new RolloutRefusedError(`${UNSEEN}. Nothing was stopped. Run it again to plan anew.`);
   }
   await failpoint("plan.before");
   await prepareAll(site, definition, pins);

@@ -23,7 +23,7 @@ export const service: Resource<ServiceInputs> = {
   diff: async (old, inputs) => Promise.resolve(canonical(old.pin) !== canonical(inputs.pin)),
   create: install,
   update: async (_old, inputs, call) => install(inputs, call),
-  /** Stopped it was by then, unless a first Start was killed before the engine knew of it. */
+  /** It is stopped already, unless a first Start was killed before the engine recorded it. */
   delete: async ({ site, service: name }, call) => {
     await targetOf(site, await definitionOf(site))
       .stop(name)

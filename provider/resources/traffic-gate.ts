@@ -104,7 +104,7 @@ async function portFailures(site: Site, before: Site | undefined): Promise<{ pro
   return reasons.map((reason) => ({ property: "", reason }));
 }
 
-/** What of the gate that runs is otherwise than declared, in words; nothing where none runs. */
+/** How the running gate differs from what is declared, in words; empty where none runs. */
 export async function gateChanges(site: Site): Promise<string[]> {
   if (!observeProcess(gateFolder(site), GATE_PROCESS).running || (await runsAs(site))) return [];
   const there = Object.fromEntries(readGateConfig(configFile(site)).listeners.map(({ service, port }) => [service, port]));

@@ -25,7 +25,7 @@ export class NoSafetySnapshotError extends Error {
   }
 }
 
-/** Counts of before, changed by what the repair says it changed: what verification compares the data with. */
+/** Repairs, and adds what the repair changed to the row counts that verification compares with. */
 export async function repairAndCount(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
   const changed = await repair(run, database, action);
   const counted = finished(await run.state.journal(run.epoch), "count").at(-1)?.detail;
@@ -42,7 +42,7 @@ export async function repairAndCount(run: Run, database: string, action: Repair)
 async function repair(run: Run, database: string, action: Repair): Promise<Record<string, RowsChanged>> {
   const own = run.definition.databases[database]?.repairs?.[action.repair];
   if (own === undefined && action.repair !== "rows") throw new Error(`${database} has no repair ${action.repair}`);
-  const mend = async (context: RepairContext) => (own === undefined ? restoreRows(context) : own.run(context));
+  const repairRows = async (context: RepairContext) => (own === undefined ? restoreRows(context) : own.run(context));
   const snapshots = await run.state.readySnapshots();
   const safety = `before-${action.repair}`;
   const isSafety = snapshots.some((one) => one.database === database && one.name === safety && one.epoch === run.epoch);
@@ -52,7 +52,7 @@ async function repair(run: Run, database: string, action: Repair): Promise<Recor
   const work = (snapshot: SqlSession | null): Promise<Record<string, RowsChanged>> =>
     inLive(run, database, (live) =>
       live.transaction(async () =>
-        mend({
+        repairRows({
           live,
           snapshot,
           tables: await tablesOf(live, run.definition.databases[database]!.tables),
@@ -79,7 +79,7 @@ export async function exportReplaced(run: Run, database: string, { repair: name 
   return enterExports(run, database, await engine.exportReplaced(run, safety, folder, runId));
 }
 
-/** A repair that finished in this rollout is not made again; one that was killed in the middle left nothing behind. */
+/** A repair that finished in this rollout is not repeated; one that was killed has rolled back. */
 async function doneBefore(run: Run, database: string, { repair: name }: Repair): Promise<Record<string, RowsChanged> | null> {
   const repairs = finished(await run.state.journal(run.epoch), "repair").map(({ detail }) => detail);
   return repairs.find((done) => done.database === database && done.repair === name)?.rows ?? null;

@@ -46,12 +46,12 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
     await keepProperties(run, await isOpen(run, before));
     if (plan.fenceData)
       for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
-    // A baseline of a system that is half down says nothing.
+    // Of a system that is partly down no baseline is taken.
     if ((await state.rollout(epoch))?.baseline === null) await state.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
   };
   await step(run, { phase, kind: "protect", name: "protect" }, protect, () => null);
-  // While everything still runs: afterwards nobody answers any more.
+  // While everything still runs: afterwards no service answers.
   await captureEvidence(run, "protect");
   await putProtections(run, "fence", plan);
   await drain(run, plan);
@@ -83,16 +83,16 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   return { closedAt: new Date().toISOString() };
 }
 
-/** What has become true since it was planned, nobody has looked at. */
+/** Refuses a plan that is out of date: what changed since was not inspected. */
 function refuseOtherThanPlanned({ pins, plan }: FenceRequest, before: Rollout | null, epoch: number): void {
   const last = before?.epoch ?? 0;
   const next = epoch === last + 1 || (epoch === last && before?.rollout === rolloutOf(pins));
   if (next && plan.assumed !== true) return;
   const why = next ? UNSEEN : `rollout ${last} was begun since this was planned`;
-  throw new RolloutRefusedError(`${why}. Nothing was changed. Run it again: it is planned anew.`);
+  throw new RolloutRefusedError(`${why}. Nothing was changed. Run it again to plan anew.`);
 }
 
-/** The configuration that was in force, before another one is: nobody else keeps what was declared and not released. */
+/** Keeps the configuration that was in force: what was declared and not released is recorded nowhere else. */
 async function keepCurrentConfiguration(run: Run, pins: Pins): Promise<void> {
   const from = (await run.state.lastOpenRollout())?.pins;
   if (from === undefined || !configurationChanges(from, pins)) return;
@@ -129,7 +129,7 @@ function protectGate(run: Run, plan: RolloutPlan, maintenance: Maintenance): voi
 /** How long requests under way may take to finish before their services stop, unless the definition says otherwise. Seconds. */
 const DRAIN_SECONDS = 5;
 
-/** Lets the requests finish that came in before the gate closed. What takes longer than the limit ends with its service, and that is told. */
+/** Lets the requests finish that came in before the gate closed. What takes longer than the limit ends with its service, which is reported. */
 async function drain(run: Run, plan: RolloutPlan): Promise<void> {
   const service = Object.values(run.definition.listeners)[0]?.service;
   if (service === undefined || !plan.closeGate || plan.stop.length === 0 || !gateRuns(run.site)) return;
@@ -139,7 +139,7 @@ async function drain(run: Run, plan: RolloutPlan): Promise<void> {
     { phase, kind: "drain", name: "drain" },
     async () => {
       const url = `http://127.0.0.1:${run.site.ports[service]}`;
-      // A gate that does not answer lets nobody through either.
+      // A gate that does not answer lets no request through.
       const report = await waitDrained(url, { epoch: run.epoch, timeoutMs: limitSeconds * 1000 }).catch((error: Error) => error);
       if (report instanceof Error) run.log("warning", `requests under way are not waited for: ${report.message}`);
       else if (!report.drained)
@@ -180,7 +180,7 @@ async function recount(run: Run, { newWrites, plan, pins }: FenceRequest): Promi
   if (newWrites !== "reject") return;
   for (const [database, { action }] of Object.entries(plan.databases)) {
     if (action.kind !== "restore" && action.kind !== "undo") continue;
-    // An attempt before has replaced it already.
+    // An earlier attempt has replaced it.
     if (satisfies(await (await engineOf(run.definition, database)).lineage(run, database), action)) continue;
     const counted = await step(
       run,

@@ -1,4 +1,4 @@
-/** After users are in again: rows written since are exported, retention is applied, the next copy has its standby copy, the record is closed. */
+/** After users are in again: rows written since are exported, retention is applied, the next standby copy begins, the record is closed. */
 import type { Rollout } from "../../config/record.ts";
 import type { StackConfig } from "../../config/schema.ts";
 import { makeStandbysInBackground } from "../standby.ts";
@@ -16,7 +16,7 @@ export type Exported = ExportFile;
 
 const phase = "finalize";
 
-/** Rollouts that were interrupted one after another; nobody makes more of them. */
+/** How many interrupted rollouts in a row are looked back over. */
 const LOOK_BACK = 20;
 
 export async function finalize(

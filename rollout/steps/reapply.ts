@@ -13,7 +13,7 @@ import type { Run } from "../../config/run.ts";
 import { exportsOf, isExported } from "../exports.ts";
 import { exportPlace } from "../../databases/shared/export-place.ts";
 
-/** What is kept of it in the state, for verification and for whoever asks later. */
+/** What is kept of it in the state, for verification and later reports. */
 export interface Reapplied {
   tables: PutBack["tables"];
   notHeld: PutBack["notHeld"];
@@ -51,7 +51,7 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
       if (!isExported(folder, runId)) {
         run.log(
           "warning",
-          `nothing is put back into ${database}: rows written since could not be told; what was live stands in quarantine`,
+          `nothing is put back into ${database}: rows written since are not known; the former live database is in quarantine`,
         );
         return { tables: {}, notHeld: { tables: {}, columns: {} }, conflicts: 0, conflictFile: null, counts: {} };
       }

@@ -31,7 +31,7 @@ export async function takeSnapshots(run: Run, take: RolloutPlan["take"]): Promis
   return taken;
 }
 
-/** The plan found enough room, and somebody has taken it since: nothing of the data was changed, so that everything runs again. */
+/** The plan found enough space, and it was used up since. The data is unchanged, so everything is started again. */
 async function refuseWithoutRoom(run: Run, error: unknown): Promise<never> {
   const plan = (await run.state.rollout(run.epoch))?.plan;
   if (!(error instanceof InsufficientSpaceError) || plan === undefined || !(await mayReopen(run))) throw error;
@@ -51,7 +51,7 @@ async function takeOne(run: Run, database: string, name: string, automatic: bool
       { database, name, driver: engine.driver(run), epoch, release: rollout?.plan.fromRelease ?? null, automatic },
       (generation) => engine.snapshotLocation(run, database, name, generation),
     ));
-  // Killed between copy and record: the copy cannot be told from a good one, and the fence still stands, so it is made again.
+  // Killed between copy and record: whether the copy is whole is not known. The fence still stands, so it is made again.
   const taken = await engine.takeSnapshot(run, snapshot, known !== null);
   await state.finishSnapshot(snapshot.id, { ...taken, baseline: rollout?.baseline ?? null });
   return { database, name, generation: snapshot.generation, driver: snapshot.driver };

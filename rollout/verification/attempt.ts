@@ -16,7 +16,7 @@ import { countInside } from "./baseline.ts";
 export async function beginAttempt(run: Run, pins: Pins, rollout: Rollout): Promise<void> {
   if (rollout.state === "open") return;
   const journal = await run.state.journal(run.epoch);
-  // One that was killed while it verified has not said that it failed.
+  // A run that was killed during verification has no failed entry.
   if (journal.some(({ phase, status, runId }) => runId !== run.runId && (status === "failed" || phase === "verify"))) {
     // The services have been let in: the fence must not be closed on them.
     await setFlags(run, pins.flags, "as it is");
@@ -31,7 +31,7 @@ function startedBy({ runId }: Run, journal: Noted[]): string[] {
   return starts.flatMap(({ detail: { service, state } }) => (state === "started" ? [service] : []));
 }
 
-/** Whatever is wrong with a service shows again in a log that begins now; what was only the earlier attempt's does not. */
+/** Restarts the services so that their logs hold only errors of this attempt. */
 async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> {
   const services = ordered(run.definition).filter(
     (name) => pins.services[name]?.run === true && run.definition.services[name]?.kind !== "static" && !fresh.includes(name),
@@ -47,7 +47,7 @@ async function startAgain(run: Run, pins: Pins, fresh: string[]): Promise<void> 
   await step(run, { phase: "verify", kind: "restart", name }, again, () => null);
 }
 
-/** That every row of a table is gone since the first count stays to be told. */
+/** Counts the rows again. A table that has lost all its rows since the first count keeps that count, so that verification reports it. */
 async function countAnew(run: Run, { baseline }: Rollout): Promise<void> {
   const before = baseline?.counts ?? {};
   if (Object.keys(before).length === 0) return;

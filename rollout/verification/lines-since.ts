@@ -21,7 +21,7 @@ function timeOf(line: string): number | null {
   }
 }
 
-/** When the server of the live databases came up, by this machine's clock; null where there is none, or nobody can say. */
+/** When the server of the live databases came up, by this machine's clock; null: there is none, or it is not known. */
 export async function serverUpSince(hasServer: boolean, definition: SystemDefinition, data: OpenData): Promise<number | null> {
   const [first] = Object.keys(definition.databases);
   if (!hasServer || first === undefined) return null;

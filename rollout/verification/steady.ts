@@ -13,7 +13,7 @@ import type { SystemDefinition } from "../../config/system/definition.ts";
 /** Unless a definition says otherwise: a release that is new has to show itself for longer than one that ran before. Seconds. */
 const SETTLE_SECONDS = { forward: 3, back: 1 };
 const BETWEEN_MS = 200;
-/** An answer that fails once may be a busy moment; as often as this in a row it is not. */
+/** A service is unhealthy after this many failed answers in a row. */
 const UNHEALTHY_LOOKS = 3;
 const ERROR_LINES = 5;
 

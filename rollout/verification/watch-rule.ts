@@ -60,7 +60,7 @@ export function measured({ figure, per, over }: WatchLimit, polls: readonly Poll
   const sum = values.reduce((total, { value }) => total + value, 0);
   if (per === undefined) return sum;
   const by = values.reduce((total, { by: more }) => total + more, 0);
-  // Nothing was asked all the time: that proves nothing.
+  // A watch without a single request proves nothing.
   return by === 0 ? null : sum / by;
 }
 

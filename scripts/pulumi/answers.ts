@@ -72,11 +72,11 @@ export interface Status {
     failure: string | null;
     openedAt: string | null;
   } | null;
-  /** `running`: there is a process that lets anybody through. */
+  /** `running`: the gate's process answers. */
   gate: { mode: string; message: string; running: boolean; maintenance: Maintenance } | null;
-  /** Why nobody can say what runs; null where that is known. */
+  /** Why it is not known what runs; null: it is. */
   unseen: string | null;
-  /** `running`: null where nobody can say. */
+  /** `running`: null: it is not known. */
   services: { name: string; running: boolean | null; release: string | null; pid: number | null; asPinned: boolean }[];
   snapshots: { name: string; database: string; takenAt: string; standby: boolean; noStandby: string | null; sizeBytes: number | null }[];
   /** Services that run on a schema that is too new for them: they went back, their database did not. */

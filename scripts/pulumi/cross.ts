@@ -1,4 +1,4 @@
-/** Brings a stack to changed pins by `pulumi up`, and tells afterwards what the state says happened. */
+/** Brings a stack to changed pins by `pulumi up`, and reports from the state what happened. */
 import { keepIntent, keptIntent, type Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
 import { finished, type Noted, type StepFailure } from "../../config/journal.ts";
@@ -89,7 +89,7 @@ export async function cross(before: OpenStack, text: string, { runId, reason, in
   return outcome;
 }
 
-/** What somebody wrote meanwhile stays, and is told. */
+/** A stack file that was edited meanwhile stays as it is, which is reported. */
 function putBack(written: OpenStack, text: string): void {
   try {
     writeStack(written, text);
@@ -113,7 +113,7 @@ async function begin(
   return was ?? { last: null, intent: null };
 }
 
-/** Where there is no record yet there is nothing that could be mistaken. */
+/** Null: there is no state yet. */
 async function withState<T>({ site, definition }: OpenStack, work: (state: StateStore) => Promise<T>): Promise<T | null> {
   const state = await openState(site, definition).catch(() => null);
   return state === null ? null : work(state).finally(() => state.end());
@@ -137,7 +137,7 @@ async function outcomeOf(
     const ours = rollout !== null && state !== null && (await worked(state, rollout, runId));
     const journal = ours ? await state.journal(rollout.epoch) : [];
     const scope = ours && rollout.plan.scope !== null ? stack.definition.scopes[rollout.plan.scope] : undefined;
-    // Who cannot ask does not know whether anything was changed: then the pins stay.
+    // Where the state does not answer, it is not known whether anything was changed: the pins stay.
     const refused = failure !== null && silent === null && (!ours || rollout.state === "refused");
     const cut = finished(journal, "cut-over").findLast(({ detail }) => detail !== null)?.detail;
     const ended = finished(journal, "ended").at(-1)?.detail;
@@ -196,18 +196,17 @@ interface Became {
   opened: boolean;
 }
 
-/** Adds to the engine's words what no failed step has said. */
+/** Adds what to run next where no failed step has said so. */
 function whatNext({ site }: OpenStack, failure: string, { silent, step, opened }: Became): string {
   const up = upCommand(site);
   const lines = [failure];
   if (silent !== null)
     lines.push(
-      `What became of it is not known: the state does not answer (${silent}). The pins stay as they were written. Once it answers, run \`${up}\`: it goes on from where it is.`,
+      `The outcome is not known: the state does not answer (${silent}). The pins stay as written. Once it answers, run \`${up}\` to resume.`,
     );
   else if (step?.gateClosed !== true && usersAreOut(site))
-    lines.push(`Users are kept out now (the gate is closed). Run \`${up}\`: it goes on from where it is.`);
-  else if (opened && step === null)
-    lines.push(`It has opened: users are let in. What comes after that was interrupted. Run \`${up}\`: it goes on from where it is.`);
+    lines.push(`Users are kept out now (the gate is closed). Run \`${up}\` to resume.`);
+  else if (opened && step === null) lines.push(`Users are let in. What comes after opening was interrupted. Run \`${up}\` to resume.`);
   return lines.join("\n");
 }
 

@@ -1,4 +1,4 @@
-/** An embedded server that is down is started, as the update would: without it nobody knows what is true. */
+/** Starts an embedded server that is down, as the update would: without it the state does not answer. */
 import { EMBEDDED_USER, serverHome, type Site } from "../../config/site.ts";
 import { say } from "./outcome.ts";
 

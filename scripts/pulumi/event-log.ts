@@ -1,6 +1,6 @@
 /**
- * The engine's events while it works, in their order: its display for people shows only a resource's latest line. Not through the automation API,
- * which starts the engine in the verb's own process group, where a Ctrl-C reaches it twice, and twice more afterwards for the outputs.
+ * The engine's events while it works, in their order: its display for people shows only a resource's latest line. Not through the automation API:
+ * it starts the engine in the verb's process group, where a Ctrl-C reaches it twice, and runs it twice more to read outputs.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ export interface EventLog {
   end(): void;
 }
 
-/** Follows the engine's own log of events; whoever starts the engine hands it arguments and environment. */
+/** Follows the engine's log of events. The caller starts the engine with its arguments and environment. */
 export function followEvents(onEvent: (event: EngineEvent) => void): EventLog {
   const folder = mkdtempSync(join(tmpdir(), "backout-events-"));
   const path = join(folder, "events.jsonl");
@@ -43,7 +43,7 @@ export function followEvents(onEvent: (event: EngineEvent) => void): EventLog {
   const looking = setInterval(read, LOOK_EVERY_MS);
   return {
     arguments: ["--event-log", path],
-    // The engine takes that option from programs that drive it, who say so.
+    // The engine takes that option only with this variable.
     environment: { PULUMI_DEBUG_COMMANDS: "true" },
     end: () => {
       clearInterval(looking);

@@ -63,7 +63,7 @@ async function build(go: string, module: string, name: string, out: string, flag
   }
 }
 
-/** What was fetched and compiled before stays in Go's own cache, so that a second attempt goes on from there. */
+/** What was fetched and compiled before stays in Go's own cache, so that a second attempt resumes. */
 function hasPassingTrouble(error: unknown): boolean {
   return error instanceof CommandFailedError && PASSING_TROUBLE.test(error.stderr);
 }

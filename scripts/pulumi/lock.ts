@@ -13,7 +13,7 @@ export async function withLock<T>(path: string, log: Log, work: () => Promise<T>
   try {
     return await asHolder(holderFile, thisProcess(), work);
   } finally {
-    // Whoever has opened the old file meanwhile sees that it is gone, and takes the lock of the next one.
+    // A process that opened the old file finds it gone, and takes the lock of the next one.
     rmSync(path, { force: true });
     lock.release();
   }

@@ -15,7 +15,7 @@ export function say(line: string): void {
   process.stderr.write(`${shown(line)}\n`);
 }
 
-/** What a verb has to tell, on standard output. */
+/** A verb's result, on standard output. */
 export function print(text: string): void {
   process.stdout.write(shown(text));
 }

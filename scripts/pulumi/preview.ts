@@ -1,4 +1,4 @@
-/** What the stack file as it would stand does, whoever asks: the verb, the drill, the tests of damaged files. */
+/** What an update to an edited stack file would do. */
 import { type LineChange, changedLines } from "../../config/edit.ts";
 import type { Maintenance } from "../../config/pins.ts";
 import type { Freeze } from "../../config/schema.ts";
@@ -26,7 +26,7 @@ export interface PreviewOutcome {
   freeze: Freeze | null;
   /** What is declared is what was opened last: there is no rollout to be made. */
   settled: boolean;
-  /** Where it is settled: what is otherwise than declared and put right by an update, in words. */
+  /** Where it is settled: what differs from what is declared, and an update corrects, in words. */
   drifted: string[];
   /** Null where the database cannot be reached, where it would be refused, and where it is settled. */
   preview: RolloutPreview | null;
@@ -68,7 +68,7 @@ async function driftOf({ site, definition, pins }: OpenStack, services: string[]
   return [
     ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that users are kept out: `up` starts it"]),
     ...(await gateChanges(site)),
-    ...services.map((service) => `${service} does not run as pinned: \`up\` puts it right`),
+    ...services.map((service) => `${service} does not run as pinned: \`up\` corrects it`),
     ...(await constraintDrift(site, definition, pins)),
   ];
 }

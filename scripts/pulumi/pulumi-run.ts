@@ -71,12 +71,12 @@ export async function runPulumi({
   }
 }
 
-/** A terminal that is gone is no wish to stop half-way: the update ends, and the record has how. */
+/** A closed terminal does not stop the update: it ends by itself, and the state records how. */
 function goOnAlone(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 }
 
-/** Makes the stack where it is not there yet; what that adds to a file which may be under version control is told. */
+/** Makes the stack where it is not there yet; what that adds to the stack file is reported. */
 export async function ensureStack(project: string, stack: string): Promise<void> {
   const salted = saltedFiles(project);
   const { code, output } = await runPulumi({ project, stack, arguments: ["stack", "select", "--create"] });

@@ -53,7 +53,7 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
         ? `${stack.stack} is not deployed yet: there is nothing to go back from`
         : `${pending.title}: it is the first, so there is nothing to go back to; run \`${pending.command}\``,
     );
-  // Whoever asks for a restart once more, after it is done, wants one more.
+  // A restart that is asked for again after it is done is another one.
   const onceMore = wish.anew === true || (pending === null && restarts(stack.definition, wish.scope));
   const begun = onceMore ? null : askedBefore(standing, "rollback", goalOf(wish));
   if (begun !== null) return textOf(stack, begun);
@@ -72,7 +72,7 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
     () => requireSettled(standing, wish.anew, mayBegin),
   );
   const rollout = rolloutOf((await openStack(stack, text)).pins);
-  // Whoever edited the same pins by hand and was interrupted means the same.
+  // The same pins edited by hand and interrupted are the same goal.
   if (pending?.rollout?.rollout !== rollout) requireSettled(standing, wish.anew, mayBegin);
   if (lastOpen !== null && pending === null && lastOpen.rollout !== rollout) requireOlder(stack, wish, lastOpen);
   return text;
@@ -88,7 +88,7 @@ function requireOlder({ definition }: OpenStack, { to, scope, snapshot }: Rollba
   );
 }
 
-/** Equal for wishes that lead to the same; who asks, why, and how it is told is no part of it. */
+/** Equal for options with the same result: who asks, why, and how it is shown are no part of it. */
 export function goalOf({ to, scope, service, with: given, newWrites, snapshot }: RollbackWish): string {
   return canonical({ to, scope, service, with: given, newWrites, snapshot });
 }
@@ -139,7 +139,7 @@ function incidentOf({ incident, reason }: RollbackWish): string {
   return escaped(incident ?? reason ?? "rolled back");
 }
 
-/** @throws UsageError for what cannot be meant */
+/** @throws UsageError for options that contradict each other */
 function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
   const { newWrites } = wish;
   const scope = wish.scope ?? definition.defaultScope;
@@ -155,7 +155,7 @@ function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
 
 const NEW_WRITES: string[] = ["export", "reapply", "reject"] satisfies NewWrites[];
 
-/** Whether the scope takes any service to another release. An unknown one is told of later. */
+/** Whether the scope takes any service to another release. An unknown one is reported later. */
 function goesBack(scope: ScopeDefinition | undefined): boolean {
   if (scope === undefined) return true;
   const { release, service, services = {} } = scope.pins;

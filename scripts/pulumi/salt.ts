@@ -1,4 +1,4 @@
-/** The engine writes a salt into a stack's file when it makes the stack, which may be under version control: that is told, not hidden. */
+/** The engine writes a salt into a stack's file when it makes the stack, which may be under version control: it is reported. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { stackFolder } from "../../config/stack-folder.ts";

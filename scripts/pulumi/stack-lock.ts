@@ -52,7 +52,7 @@ export async function withStackLock<T>(
   }
 }
 
-/** Waits half a second for the name of whoever has just taken the lock. */
+/** Waits half a second for the holder's name: it is written just after the lock is taken. */
 async function holderOf(file: string): Promise<StackLockHolder> {
   for (let look = 0; look < 20; look++) {
     const holder = holderIn<StackLockHolder>(file);
@@ -60,5 +60,5 @@ async function holderOf(file: string): Promise<StackLockHolder> {
     await sleep(25);
   }
   const unknown = "unknown";
-  return { pid: 0, host: unknown, user: unknown, since: unknown, what: "it does not say", runId: unknown };
+  return { pid: 0, host: unknown, user: unknown, since: unknown, what: "unknown work", runId: unknown };
 }

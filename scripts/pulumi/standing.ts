@@ -1,4 +1,4 @@
-/** Where a stack stands by its record, which a stack file alone cannot say: what opened last, what was begun and is not done, and who began it. */
+/** Where a stack stands by its state: what opened last, what is unfinished, and which verb began it. */
 import { keptIntent, type Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
 import type { CatalogueDatabase, Rollout, Snapshot, Opening } from "../../config/record.ts";
@@ -112,7 +112,7 @@ export function askedBefore({ intent, pending, last }: Standing, verb: Intent["v
 export function goesOnWith({ intent, pending, last }: Standing, { pins }: OpenStack): boolean {
   const rollout = rolloutOf(pins);
   if (pending !== null && (pending.intent?.rollout === rollout || pending.rollout?.rollout === rollout)) {
-    say(`${pending.title}: it is gone on with`);
+    say(`${pending.title}: resuming it`);
     return pending.intent?.rollout === rollout;
   }
   // What is done already keeps the words by which it was done.
@@ -125,8 +125,8 @@ export function textOf(stack: OpenStack, { rollout, edits }: Intent): string {
 }
 
 /**
- * @param anew whether what is unfinished is to be given up; null: that cannot be asked for.
- * @param given also without saying so: what of the pending may be left for this, told.
+ * @param anew whether what is unfinished is abandoned; null: this verb has no such option.
+ * @param given whether this verb abandons it without the option, and says so.
  * @throws RefusedError where something else is unfinished
  */
 export function requireSettled(
@@ -135,12 +135,12 @@ export function requireSettled(
   given: (pending: Pending) => boolean = () => false,
 ): void {
   if (pending === null) return;
-  if (anew === true || given(pending)) return say(`! ${pending.title}; it is given up for this`);
-  const instead = anew === null ? "" : "; to give it up for this, repeat with --anew";
-  throw new RefusedError(`${pending.title}. To go on with it run \`${pending.command}\`${instead}; nothing was changed`);
+  if (anew === true || given(pending)) return say(`! ${pending.title}; it is abandoned for this`);
+  const instead = anew === null ? "" : "; to abandon it, repeat with --anew";
+  throw new RefusedError(`${pending.title}. To resume it, run \`${pending.command}\`${instead}; nothing was changed`);
 }
 
-/** It came to its own end, and that was told: what comes next is for whoever reads it to decide. An interrupted one has told nobody. */
+/** It failed by itself and reported that, so that the operator may decide. An interrupted one has reported nothing. */
 export function hasFailed({ rollout }: Pending): boolean {
   return rollout?.failure != null;
 }

@@ -20,7 +20,7 @@ export interface WayBack {
   block: { release: string; incident: string } | null;
   /** Its migrations failed half-way. */
   halfMigrated: boolean;
-  /** Users may be out: a secret that nobody knows any more keeps no release from coming back. */
+  /** Users may be out: a lost secret does not block the rollback. */
   unknown: UnknownSecret;
 }
 

@@ -99,16 +99,16 @@ async function note(
   { site, definition, stack }: OpenStack,
   state: StateStore,
   { id, epoch, runId }: { id: string; epoch: number; runId: string },
-  { alreadySo, detail, kept }: ActionDone,
+  { unchanged, detail, kept }: ActionDone,
 ): Promise<void> {
-  if (alreadySo) return;
+  if (unchanged) return;
   const files = kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
   const entry = { runId, epoch, event: "action", system: definition.name, stack, action: id, success: true, detail, kept: files };
   await recordGovernance({ site, state, warn: (message) => say(`! ${message}`) }, entry);
 }
 
-function tell({ action: id, alreadySo, detail, kept }: ActionOutcome): void {
-  const lines = [`${id}: ${alreadySo ? `unchanged: ${detail}` : detail}`];
+function tell({ action: id, unchanged, detail, kept }: ActionOutcome): void {
+  const lines = [`${id}: ${unchanged ? `unchanged (${detail})` : detail}`];
   for (const { table, rows, path } of kept) lines.push(`  exported ${rows} rows of ${table}: ${path}`);
   print(`${lines.join("\n")}\n`);
 }

@@ -117,12 +117,12 @@ test("now it may be done: the rows are kept first, it is done once, and verifica
   expect(queued).toBeGreaterThan(0);
   const { code, json, stderr } = await confirmed();
   expect(code, stderr).toBe(0);
-  expect(json.alreadySo).toBe(false);
+  expect(json.unchanged).toBe(false);
   const queue = json.kept.find(({ table }) => table === "pfa_write_queue");
   expect(queue?.rows).toBe(queued);
   expect(readFileSync(queue!.path, "utf8").trim().split("\n")).toHaveLength(queued);
   expect(await tables()).toEqual([]);
-  expect(await confirmed()).toMatchObject({ code: 0, json: { alreadySo: true } });
+  expect(await confirmed()).toMatchObject({ code: 0, json: { unchanged: true } });
   const verified = await stand.verb<{ passed: boolean; checks: { name: string; detail: string }[] }>("verify");
   expect(verified.json.passed, JSON.stringify(verified.json.checks)).toBe(true);
   expect(verified.json.checks.find(({ name }) => name === "new-tables-remain")?.detail).toContain("after the rollback had succeeded");

@@ -45,7 +45,7 @@ describe("PostgreSQL", () => {
     const again = await stand.verb<RollbackOutcome>("rollback", ...QUICK);
     expect(again.code, again.stderr).toBe(0);
     expect(again.json).toMatchObject({ ok: true, from: "v4.0.0", to: "v3.0.0", scope: "quick" });
-    expect(again.stderr).toMatch(/`.*backout.* rollback --scope quick --stack e2e`.*it is gone on with/);
+    expect(again.stderr).toMatch(/`.*backout.* rollback --scope quick --stack e2e`.*resuming it/);
     expect((await stand.last())!.baseline, "what stood before, not what it led to").toMatchObject({ release: "v4.0.0" });
     const expectThere = async (): Promise<void> => {
       expect(await stand.version()).toBe("v3.0.0");
@@ -75,7 +75,7 @@ describe("PostgreSQL", () => {
     await stand.killVerb("start.before", "rollback", ...QUICK);
     const other = await stand.verb<Failed>("rollback", "--to", "v2.9.0", "--scope", "restore", "--yes");
     expect(other.code).toBe(3);
-    expect(other.json.error.message).toMatch(/rollback --scope quick --stack e2e` is unfinished: .*To go on with it run `.*--anew/);
+    expect(other.json.error.message).toMatch(/rollback --scope quick --stack e2e` is unfinished: .*To resume it, run `.*--anew/);
     const deploy = await stand.verb<Failed>("deploy", "v4.0.0", "--yes");
     expect(deploy.code).toBe(3);
     expect((await stand.verb("rollback", ...QUICK)).code).toBe(0);
@@ -123,7 +123,7 @@ describe("PostgreSQL", () => {
     await stand.killVerb("plan.before", "undo", "--anew", "--yes");
     const other = await stand.verb<Failed>("rollback", "--scope", "quick", "--yes");
     expect(other.code).toBe(3);
-    expect(other.json.error.message).toMatch(/undo --anew --stack e2e` .*To go on with it run/);
+    expect(other.json.error.message).toMatch(/undo --anew --stack e2e` .*To resume it, run/);
     const again = await stand.verb<UndoOutcome>("undo", "--anew", "--yes");
     expect(again.code, again.stderr).toBe(0);
     expect(await stand.version()).toBe("v3.0.0");

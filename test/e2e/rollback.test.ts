@@ -190,7 +190,7 @@ describe("scopes", () => {
         "pfa: the snapshot has its standby copy: the cut-over is a rename",
         "pfa: rows at risk (counted) in pfa_records: 1 inserted, 1 updated, 0 deleted; kept in quarantine and export",
         "stops, in this order: worker, backend",
-        `cannot come back: rows already pushed to the PEMS API (worker): ${pushed}`,
+        `cannot be undone: rows already pushed to the PEMS API (worker): ${pushed}`,
         // Drills of this project, where there were some, know it better than what stops.
         expect.stringMatching(
           /^users get 503 for about (?!0(?:\.0)? s)\d+(?:\.\d)? s \((no earlier one like it; from what stops and what is copied|median of the last [1-5] drills of it)\)$/,

@@ -242,7 +242,7 @@ describe("9 an update of one resource", () => {
     stand.pin(edits);
     const { code, output } = await stand.pulumi(["up", "--yes", "--skip-preview", "--target", target]);
     expect(code).not.toBe(0);
-    expect(output).toContain(`${what} is pinned otherwise than in rollout`);
+    expect(output).toContain(`${what} differs from rollout`);
     expect(output).toMatch(/Nothing was changed\. Run `.*pulumi.* up --stack e2e` without --target/);
     expect(stand.pids()).toEqual(before);
     expect(await stand.frontendVersion()).toBe("v4.0.0");

@@ -53,13 +53,11 @@ test("a restore: what changes, what is at risk, that the way has its standby cop
 test("a snapshot that has no standby copy is warned of, with the reason, and its copy is made before users are kept out", () => {
   const withoutStandby = { ...RESTORED, standby: false, noStandby: "its copy differs", copyFirstSeconds: 12 };
   expect(lines({ databases: { shop: withoutStandby } })).toContain(
-    "! shop: the snapshot has NO standby copy (its copy differs): its copy is made first, in about 12 s, while users are in; or wait until status says that it has its standby copy",
+    "! shop: the snapshot has NO standby copy (its copy differs): the copy is made first, in about 12 s, while users are in; or wait until status shows a standby copy",
   );
   expect(
     lines({ databases: { shop: { ...RESTORED, standby: false, inPlace: true, noStandby: "the schema changed since it was tried" } } }),
-  ).toContain(
-    "! shop: whether the snapshot can be brought back was not tried on what is there now (the schema changed since it was tried)",
-  );
+  ).toContain("! shop: restoring the snapshot over the current data was not tested (the schema changed since it was tried)");
 });
 
 test("data that stays when the release goes back is said, and nobody is told of it on the way forward", () => {
@@ -77,10 +75,10 @@ test("effects that cannot come back: how many, none, or that nobody knows", () =
       { ...effect, rows: 0 },
       { ...effect, rows: null, unknown: "permission denied for table orders" },
     ],
-  }).filter((line) => line.includes("cannot come back"));
+  }).filter((line) => line.includes("cannot be undone"));
   expect(told).toEqual([
-    "! cannot come back: orders sent to the warehouse (worker): 7",
-    "! cannot come back: orders sent to the warehouse (worker): unknown how many: permission denied for table orders",
+    "! cannot be undone: orders sent to the warehouse (worker): 7",
+    "! cannot be undone: orders sent to the warehouse (worker): unknown number: permission denied for table orders",
   ]);
 });
 
@@ -104,7 +102,7 @@ test("what is not known and what is not compared is named, and no estimate says 
   const told = (atRisk: Partial<AtRisk>) =>
     lines({ databases: { shop: { ...RESTORED, atRisk: { ...nothing, how: "estimated", ...atRisk } } } });
   expect(told({ how: "counted" })).toContain("  shop: no rows at risk (counted)");
-  expect(told({})).toContain("  shop: the server's counters tell of no row written since (estimated); --exact counts");
+  expect(told({})).toContain("  shop: no row written since by the server's counters (estimated); --exact counts");
   expect(told({ unknown: { orders: "it was dropped" } })).toContain(
     "! shop: rows at risk in orders are unknown: it was dropped; --exact counts them",
   );
@@ -120,7 +118,7 @@ test("values that no export will hold are named before; large objects are told a
   const large = { name: "docs, column data", kind: "values of", why: "too large", mayBeLost: true, compared: true as const };
   const atRisk = { ...RESTORED.atRisk, rows, notCompared: [large] };
   const notPutBack =
-    "! shop: large objects are not put back (newWrites: reapply); rows that point at one that came since are left out and told";
+    "! shop: large objects are not put back (newWrites: reapply); rows that refer to a newer one are left out and reported";
   const told = (putBack: number | null) => lines({ databases: { shop: { ...RESTORED, atRisk, putBack } } });
   expect(told(null)).toContain("! shop: in no export: values of docs, column data: too large");
   expect(told(null)).not.toContain(notPutBack);

@@ -25,11 +25,11 @@ test("a second run does not take the restriction for the original", async () => 
   const { session } = shop();
   const kept = keeping();
   expect(await restrict(session, kept, protection)).toMatchObject({ rows: 2, did: "restricted" });
-  expect(await restrict(session, kept, protection)).toMatchObject({ rows: 0, did: "already so" });
+  expect(await restrict(session, kept, protection)).toMatchObject({ rows: 0, did: "unchanged" });
   expect(await levels(session)).toMatchObject([{ level: "all" }, { level: "read_only" }, { level: "read_only" }]);
   expect(await giveBack(session, kept, protection)).toMatchObject({ rows: 2, did: "given back" });
   expect(await levels(session)).toMatchObject([{ level: "all" }, { level: "write" }, { level: null }]);
-  expect(await giveBack(session, kept, protection)).toMatchObject({ did: "already so" });
+  expect(await giveBack(session, kept, protection)).toMatchObject({ did: "unchanged" });
   expect(await originalsOf(kept, "permissions")).toEqual({
     restricted: false,
     originals: [

@@ -183,7 +183,7 @@ test("a file that was too damaged to be compared is set aside, nothing is put ba
     { id: 2, label: "Two" },
   ]);
   expect(await countsAfterReapply(run, 3)).toEqual({});
-  expect(stand.said.join("\n")).toMatch(/nothing is put back into shop: rows written since could not be told/);
+  expect(stand.said.join("\n")).toMatch(/nothing is put back into shop: rows written since are not known/);
 });
 
 /** A process that brings the data and is killed where it waits. */
