@@ -54,7 +54,7 @@ export interface StepDetails {
 }
 export type StepKind = keyof StepDetails;
 
-export interface CutOverDone {
+interface CutOverDone {
   database: string;
   cutOverMs: number;
   quarantine: string;
@@ -109,18 +109,18 @@ interface Head<K extends StepKind> {
   kind: K;
   step: string;
 }
-export interface StepStarted<K extends StepKind = StepKind> extends Head<K> {
+interface StepStarted<K extends StepKind = StepKind> extends Head<K> {
   status: "started";
   durationMs?: undefined;
   detail?: undefined;
 }
-export interface StepFinished<K extends StepKind = StepKind> extends Head<K> {
+interface StepFinished<K extends StepKind = StepKind> extends Head<K> {
   /** `already`: there was nothing to do. */
   status: "finished" | "already";
   durationMs?: number;
   detail: StepDetails[K];
 }
-export interface StepFailed<K extends StepKind = StepKind> extends Head<K> {
+interface StepFailed<K extends StepKind = StepKind> extends Head<K> {
   status: "failed";
   durationMs?: number;
   detail: StepFailure;

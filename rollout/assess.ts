@@ -11,7 +11,7 @@ import { frozen } from "./freeze.ts";
 import { type Facts, inspect, nextRollout, resumes } from "./inspect.ts";
 import type { RolloutPreview } from "./preview.ts";
 
-export interface Question {
+interface Question {
   site: Site;
   definition: SystemDefinition;
   pins: Pins;
@@ -28,7 +28,7 @@ export interface Question {
   planned?: string;
 }
 
-export interface Assessment {
+interface Assessment {
   /** Why the databases cannot be reached; null: they answer, or there are none yet. Nothing else is known then. */
   unreached: string | null;
   /** Why it is not known what runs; null: the target answers. */

@@ -51,7 +51,7 @@ export class RolloutRefusedError extends RefusedError {
 export const UNSEEN = "the databases could not be reached when this was planned";
 
 /** What a step is: `name` is the sentence that is shown, and what its failpoints are called after. */
-export interface StepHead<K extends StepKind> {
+interface StepHead<K extends StepKind> {
   phase: Phase;
   kind: K;
   name: string;
