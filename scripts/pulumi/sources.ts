@@ -24,7 +24,7 @@ export class UnknownSourceError extends Error {
 }
 
 const WHAT_HELPS: Record<EngineSource, string> = {
-  path: "install Pulumi 3.200 or newer, with its Node language host, and have it on the PATH",
+  path: "install Pulumi 3.227 or newer, with its Node language host, and have it on the PATH",
   release: "let this machine download the official Pulumi release",
   build: "install Go 1.25.11 or newer and let it reach a Go module proxy",
 };

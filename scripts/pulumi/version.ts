@@ -1,8 +1,8 @@
 /** The Pulumi release that set-up installs or builds. It is the release of the `@pulumi/pulumi` that package.json pins. */
 export const ENGINE_VERSION = "3.259.0";
 
-/** The oldest Pulumi on the PATH that is used instead: older ones do not know `plugins.providers` with a path and `stackConfigDir` together. */
-export const OLDEST_SUITABLE = "3.200.0";
+/** The oldest Pulumi on the PATH that is used instead: older ones have no exit code of their own for a stack that is not found. */
+export const OLDEST_SUITABLE = "3.227.0";
 
 export interface Version {
   major: number;

@@ -76,7 +76,7 @@ describe("the sources of the engine", () => {
     const missing = await withoutReleasePeer();
     if (missing !== null) return context.skip(missing);
     const here = await scratch();
-    const peer = await releasePeer(here, "3.199.0");
+    const peer = await releasePeer(here, "3.226.0");
     const env = environment(here, { BACKOUT_ENGINE_SOURCES: "release", ...peer.env });
     const { code, stderr } = await runScript("setup.ts", [], { cwd: here.project, env });
     expect(code).toBe(1);
@@ -86,15 +86,15 @@ describe("the sources of the engine", () => {
 
   it("takes a suitable pulumi of the PATH and makes nothing", async () => {
     const here = await scratch();
-    await standInPulumi(here.bin, "v3.201.4");
+    await standInPulumi(here.bin, "v3.228.4");
     const { code, stdout } = await runScript("setup.ts", ["--json"], { cwd: here.project, env: environment(here) });
     expect(code).toBe(0);
     const { engine } = JSON.parse(stdout) as { engine: unknown };
-    expect(engine).toEqual({ pulumi: join(here.bin, "pulumi"), folder: here.bin, version: "3.201.4", source: "path" });
+    expect(engine).toEqual({ pulumi: join(here.bin, "pulumi"), folder: here.bin, version: "3.228.4", source: "path" });
   });
 
   it.each([
-    ["is too old", "v3.190.0", true, /is 3\.190\.0; 3\.200\.0 or newer/],
+    ["is too old", "v3.190.0", true, /is 3\.190\.0; 3\.227\.0 or newer/],
     ["has no language host", "v3.259.0", false, /has no `pulumi-language-nodejs`/],
     ["answers nonsense", "hello", true, /answers `version` with "hello"/],
   ])("passes over a pulumi that %s", async (_, version, withHost, why) => {
@@ -110,7 +110,7 @@ describe("the sources of the engine", () => {
   it("looks again at a pulumi of the PATH that was changed", async () => {
     const here = await scratch();
     const env = environment(here, { BACKOUT_ENGINE_SOURCES: "path" });
-    await standInPulumi(here.bin, "v3.201.4");
+    await standInPulumi(here.bin, "v3.228.4");
     expect((await runScript("setup.ts", [], { cwd: here.project, env })).code).toBe(0);
     await writeFile(join(here.bin, "pulumi"), "#!/bin/sh\necho v3.100.0\n");
     expect((await runScript("setup.ts", [], { cwd: here.project, env })).code).toBe(1);

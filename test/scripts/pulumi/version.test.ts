@@ -16,8 +16,8 @@ describe("the version of an engine", () => {
     expect(parseVersion(text)).toEqual({ major: 3, minor: 259, patch: 0 });
   });
 
-  it.each(["v2.999.9", "v3.199.9", "v4.0.0", "v4.300.0"])("%s is not suitable", (text) => expect(suitable(text)).toBe(false));
-  it.each(["v3.200.0", "v3.200.1", "v3.259.0", "v3.1000.0"])("%s is suitable", (text) => expect(suitable(text)).toBe(true));
+  it.each(["v2.999.9", "v3.226.9", "v4.0.0", "v4.300.0"])("%s is not suitable", (text) => expect(suitable(text)).toBe(false));
+  it.each(["v3.227.0", "v3.227.1", "v3.259.0", "v3.1000.0"])("%s is suitable", (text) => expect(suitable(text)).toBe(true));
 
   it("is that of the Pulumi package, because the official release is chosen by it", () => {
     const { version } = createRequire(import.meta.url)("@pulumi/pulumi/package.json") as { version: string };
