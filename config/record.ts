@@ -111,7 +111,7 @@ export class OldStateError extends RefusedError {
   readonly place: string;
   constructor(place: string) {
     super(
-      `the state in ${place} was made by an older version of backout. Nothing was changed. Run \`pulumi destroy\` with that version, then deploy again`,
+      `the state in ${place} was made by an older version of backout. Nothing was changed. Destroy the stack with that version, then deploy again`,
     );
     this.name = "OldStateError";
     this.place = place;

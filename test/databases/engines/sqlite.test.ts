@@ -353,7 +353,7 @@ describe("killed in the middle of the cut-over", () => {
       await sqlite.close(next, DATABASE);
       await sqlite.admit(next, DATABASE, "everybody");
       expect(orders()).toContainEqual({ id: 3, label: "three" });
-      expect((await next.state.catalogued()).map(({ role }) => role).sort()).toEqual(["standby", "live"]);
+      expect((await next.state.catalogued()).map(({ role }) => role).sort()).toEqual(["live", "standby"]);
       expect(readdirSync(copiesFolder(stand.site, DATABASE)).filter((name) => name.includes("quarantine"))).toEqual([]);
     });
 
