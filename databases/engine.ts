@@ -1,6 +1,6 @@
 /**
- * The seam between a rollout and a database engine: everything a rollout does with a live database. The steps decide what is done and journal it;
- * an engine knows how. Which one is chosen by `definition.databases[name].engine`, and only that one is loaded.
+ * The seam between a rollout and a database engine. The steps of a rollout decide what is done and journal it; an engine knows how. Four interfaces,
+ * by use: inspecting, the fence, copies, and the data itself. `registry.ts` chooses the engine and loads of it only what is asked for.
  */
 import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.ts";
 import type { Pins } from "../config/pins.ts";
@@ -90,134 +90,96 @@ export interface TakenCopy {
   manifest: unknown;
 }
 
-export interface DatabaseEngine {
-  readonly name: "postgres" | "sqlite";
-
-  /** Loads what it changes data with: whoever is about to will need it soon. */
-  load(at: Pick<InspectContext, "site">): Promise<unknown>;
-
-  // Looking: touches nothing.
+/** Looks and changes nothing. Loaded with the engine: every preview needs it. */
+export interface Inspection {
   facts(at: InspectContext, database: string): Promise<DatabaseFacts>;
   lineage(at: InspectContext, database: string): Promise<Lineage>;
-  /** What would make the fence or the cut-over fail later on. @throws with what it is and what to do */
+  /** @throws naming what would make the fence or the cut-over fail later, and what to do about it */
   refuseUnfenceable(at: InspectContext, databases: readonly string[]): Promise<void>;
-  /** What a copy needs to be brought back, and is not there. @throws with what it is and what to do */
+  /** @throws naming what the restore of a copy needs and does not find, and what to do about it */
   refuseRestore(at: InspectContext, database: string, copy: { snapshot: Snapshot } | { quarantine: string }): Promise<void>;
-  /** Why a snapshot whose copy was verified has no standby copy all the same: what it would replace is not what it was tried on. Null: it is. */
+  /** Why a verified copy of a snapshot is no standby copy any more: the live database differs from the one it was tried on. Null: it still is. */
   noStandbyBecause(at: InspectContext & { state: StateStore }, snapshot: Snapshot): Promise<string | null>;
-  /** Whether copies of these live databases can be taken and these snapshots be restored. @throws where tools or space are missing */
+  /** Checks that these live databases can be copied and these snapshots restored. @throws where tools or disk space are missing */
   requireRoom(at: InspectContext, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void>;
-  /** Bytes of a live database; 0 where it is not there. */
+  /** Bytes of a live database; 0 where it does not exist. */
   liveBytes(at: InspectContext, database: string): Promise<number>;
-  /** Bytes of every copy that lies beside the live databases, by the name or location the catalogue has for it. */
+  /** Bytes of every copy beside the live databases, by its name or location in the catalogue. */
   copyBytes(at: InspectContext): Promise<Map<string, number>>;
   /** Rows written since the snapshot while the live database is open: counted, or estimated where counting would take long. */
   rowsAtRisk(at: InspectContext & { state: StateStore }, database: string, snapshot: Snapshot, exact: boolean): Promise<AtRisk>;
-
-  /** Makes the services' own role what the stack's secrets say. */
-  ensureServices(at: InspectContext & { state: StateStore }): Promise<void>;
-
-  /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @param applied what its ledger says */
+  /** Why a live database, or a role that the rollout admits to it, does not belong to this stack. @param applied migrations in its ledger */
   foreign(at: InspectContext, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]>;
   /** What a cut-over leaves with the database that was live, in words. */
   leftBehind(at: InspectContext, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]>;
-  /** Where the stack ends: the live database as its users have it. */
-  giveBack(at: InspectContext & { state: StateStore }, database: string): Promise<void>;
-
-  // The fence, and its stages.
-  /** Keeps what a copy of the database does not carry: owner, grants, settings; mode of a file. `everythingOpen`: nothing is closed now. */
-  keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void>;
-  /** From here on no one but backout reaches the live database. @returns what was found and ended, for the journal */
-  close(run: Run, database: string): Promise<unknown>;
-  /** Lets the services' own role in, or everybody. */
-  admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void>;
-  /** A session in the live database; `fenced`: the only one there is. `as it is`: from inside the fence exactly where it stands. */
+  /**
+   * A session in the live database; the caller ends it.
+   * @param fenced whether the fence is closed; `as it is`: the engine finds out
+   */
   openLive(at: InspectContext, database: string, fenced: boolean | "as it is"): Promise<LiveSession>;
-  /** Rows written since the snapshot, counted one by one inside the fence. */
-  rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk>;
+  /** A session for reading while the live database is open; null where it does not exist. The caller ends it. */
+  openToRead(at: InspectContext, database: string): Promise<LiveSession | null>;
+}
 
-  // Snapshots and standby copies.
-  /** Name of the driver a snapshot taken now is made by. */
+/** Closes the live databases, admits to them in stages, and gives them back. */
+export interface Fence {
+  /** Sets the password of the services' role to the one in the stack's secrets, and creates the role where it is missing. */
+  ensureServices(at: InspectContext & { state: StateStore }): Promise<void>;
+  /** Records what a copy of the database does not carry: owner, grants, settings; mode of a file. `everythingOpen`: no fence is closed now. */
+  keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void>;
+  /** From here on only backout reaches the live database. @returns the sessions found and ended, for the journal */
+  close(run: Run, database: string): Promise<unknown>;
+  /** Admits the services' own role, or everybody. */
+  admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void>;
+  /** When the stack is destroyed: opens the live database with the owner and grants it had before. */
+  giveBack(at: InspectContext & { state: StateStore }, database: string): Promise<void>;
+}
+
+/** Snapshots, standby copies and quarantines. */
+export interface Copies {
+  /** Name of the driver that takes snapshots now. */
   driver(at: InspectContext): string;
-  /** Where a snapshot lies. */
+  /** Location of a snapshot: name of a database, folder or file. */
   snapshotLocation(at: InspectContext, database: string, name: string, generation: number): string;
-  /** Keeps the live database as it is, inside the fence. @param again an attempt before was interrupted: its copy cannot be told from a good one */
+  /** Copies the live database, inside the fence. @param again an earlier attempt was interrupted: its copy is not to be trusted */
   takeSnapshot(run: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy>;
   removeSnapshot(run: CopyContext, snapshot: Snapshot): Promise<void>;
-  /** How what lies there differs from what was kept, one sentence each; empty where it does not. Reads all of it. */
+  /** How a snapshot differs from its record, one sentence each; empty where it does not. Reads all of it. */
   snapshotProblems(keeping: CopyContext, snapshot: Snapshot): Promise<string[]>;
   /** Restores a copy of the snapshot beside the live database and verifies it. */
   makeStandby(keeping: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase>;
-  /** Reads what the snapshot held. */
+  /** Reads a snapshot. */
   inSnapshot<T>(keeping: CopyContext, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T>;
-  /** Reads what a quarantine holds. */
+  /** Reads a quarantine. */
   inCopy<T>(keeping: CopyContext, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T>;
   /** File of a copy where the engine keeps databases in files; null where it does not. */
   fileOfCopy(keeping: CopyContext, copy: CatalogueDatabase): string | null;
-  /** Drops a quarantine or an standby copy. */
+  /** Drops a quarantine or a standby copy. */
   dropCopy(run: CopyContext, copy: CatalogueDatabase): Promise<void>;
+}
 
-  // The data.
+/** Changes the data, and exports what a change took away. All of it inside the fence. */
+export interface Data {
   make(run: Run, database: string): Promise<void>;
   /** Null where the live database satisfies the action already. After a kill either nothing or all of it has happened, or the next run finishes it. */
   cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null>;
   migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated>;
-  /** Puts the rows of an export back into the live database, inside the fence, in one transaction. A second time they are there already. */
+  /** Reapplies the rows of an export to the live database, in one transaction. A second call finds them there and changes nothing. */
   putBack(run: Run, database: string, folder: string, runId: string): Promise<PutBack>;
-  /** Rows that a repair in place took away or changed, as files: the live data against the snapshot taken before it. Inside the fence. */
+  /** Rows written since the snapshot, counted one by one. */
+  rowsSince(run: Run, database: string, snapshot: Snapshot): Promise<AtRisk>;
+  /** Exports the rows that a repair deleted or changed: the live data against the snapshot taken before it. */
   exportReplaced(run: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
-  /** Rows that differ between a quarantine and the snapshot it is measured against, as files. */
+  /** Exports the rows that differ between a quarantine and the snapshot it is measured against. */
   exportSince(run: Run, quarantine: CatalogueDatabase, snapshot: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
 }
 
-/** Whether the live data is what the action asks for. */
-export function satisfies(lineage: Lineage, action: DataAction): boolean {
-  if (action.kind === "undo") return lineage.quarantine === action.quarantine;
-  if (action.kind !== "restore") return true;
-  const { snapshot } = lineage;
-  return (
-    lineage.quarantine === null &&
-    snapshot !== null &&
-    snapshot.name === action.snapshot &&
-    snapshot.generation === action.generation &&
-    snapshot.again === action.again
-  );
-}
-
-/** A quarantined database to undo to does not exist. */
-export class QuarantineMissingError extends Error {
-  readonly quarantine: string;
-  readonly available: string[];
-  constructor(quarantine: string, available: string[]) {
-    super(
-      `backout:data "quarantine:${quarantine}": no such quarantined database; ${available.length > 0 ? `there are ${available.join(", ")}` : "there are none"}`,
-    );
-    this.name = "QuarantineMissingError";
-    this.quarantine = quarantine;
-    this.available = available;
-  }
-}
-
-/** @throws QuarantineMissingError */
-export async function quarantineOf(state: StateStore, database: string, name: string): Promise<CatalogueDatabase> {
-  const quarantines = (await state.catalogued()).filter((entry) => entry.role === "quarantine" && entry.database === database);
-  const found = quarantines.find((entry) => entry.name === name);
-  if (found === undefined)
-    throw new QuarantineMissingError(
-      name,
-      quarantines.map((entry) => entry.name),
-    );
-  return found;
-}
-
-/** A copy does not hold what its snapshot held. */
-export class CopyDiffersError extends Error {
-  readonly copy: string;
-  readonly differences: string[];
-  constructor(copy: string, differences: string[]) {
-    super(`the copy ${copy} differs from its snapshot: ${differences.slice(0, 5).join("; ")}; it was dropped and nothing was cut over`);
-    this.name = "CopyDiffersError";
-    this.copy = copy;
-    this.differences = differences;
-  }
+export interface DatabaseEngine {
+  /** The data is replaced where it stands: no standby copy can take its place, and users wait for as long as a restore takes. */
+  readonly inPlace: boolean;
+  readonly inspect: Inspection;
+  /** Loaded when it is first asked for, as is the rest: an update without changes needs none of it. */
+  readonly fence: () => Promise<Fence>;
+  readonly copies: () => Promise<Copies>;
+  readonly data: () => Promise<Data>;
 }

@@ -63,5 +63,6 @@ async function hold(site: Site, definition: SystemDefinition): Promise<Held> {
 
 /** A record that was another stack's: its services' role has a password that this one does not know. */
 async function letServicesIn(site: Site, definition: SystemDefinition, state: StateStore): Promise<void> {
-  for (const { engine } of await enginesOf(definition)) await engine.ensureServices({ site, definition, state });
+  const at = { site, definition, state };
+  for (const { engine } of await enginesOf(at)) await (await engine.fence()).ensureServices(at);
 }

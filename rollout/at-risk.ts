@@ -1,7 +1,7 @@
 /** Data at risk: rows written since the data a pin goes back to, per table. */
 import type { StateStore, Snapshot } from "../config/record.ts";
 import type { AtRisk, InspectContext } from "../databases/engine.ts";
-import { engineOf } from "../databases/registry.ts";
+import { dataOf, inspectionOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";
 import { findSnapshot, restoredBy } from "../state/snapshots.ts";
 import type { Run } from "../config/run.ts";
@@ -42,7 +42,7 @@ type WithState = InspectContext & { state: StateStore };
 /** The snapshot against which "since" is measured: the one that is restored, or, for an undo, the one the live data descends from. */
 export async function baseSnapshot(run: WithState, database: string, action: DataAction): Promise<Snapshot | null> {
   if (action.kind === "restore") return restoredBy(action, await run.state.readySnapshots(), database);
-  const { snapshot: from } = await (await engineOf(run.definition, database)).lineage(run, database);
+  const { snapshot: from } = await (await inspectionOf(run, database)).lineage(run, database);
   return from === null ? null : findSnapshot(run.state, database, from);
 }
 
@@ -50,12 +50,12 @@ export async function baseSnapshot(run: WithState, database: string, action: Dat
 export async function atRisk(run: WithState, database: string, action: DataAction, exact: boolean): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
   if (snapshot === null) return null;
-  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsAtRisk(run, database, snapshot, exact), false);
+  return withoutOwnFlags(run, snapshot, await (await inspectionOf(run, database)).rowsAtRisk(run, database, snapshot, exact), false);
 }
 
 /** Counts row by row inside the fence; null where there is nothing to compare with. */
 export async function countSince(run: Run, database: string, action: DataAction): Promise<AtRisk | null> {
   const snapshot = await baseSnapshot(run, database, action);
   if (snapshot === null) return null;
-  return withoutOwnFlags(run, snapshot, await (await engineOf(run.definition, database)).rowsSince(run, database, snapshot), true);
+  return withoutOwnFlags(run, snapshot, await (await dataOf(run, database)).rowsSince(run, database, snapshot), true);
 }

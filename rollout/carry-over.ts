@@ -1,7 +1,7 @@
 /** Rows of tables that only ever grow (audit trails) outlive a restore: those written since are put into the data that takes over. */
 import { quote } from "../databases/postgres/connection.ts";
 import type { ExactValue, SqlSession } from "../config/system/sql-session.ts";
-import { engineOf } from "../databases/registry.ts";
+import { copiesOf } from "../databases/registry.ts";
 import { inLive } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { columnsOf, hasTable, keyOf, tableSql } from "../databases/shared/tables.ts";
@@ -67,8 +67,8 @@ export async function carryOverRecords(run: Run, database: string): Promise<Reco
   );
   if (tables.length === 0 || quarantine === undefined) return {};
   try {
-    const engine = await engineOf(run.definition, database);
-    return await engine.inCopy(run, quarantine, (from) =>
+    const copies = await copiesOf(run, database);
+    return await copies.inCopy(run, quarantine, (from) =>
       inLive(run, database, async (to) => {
         const carried = await carryTables(from, to, tables);
         for (const table of tables) {

@@ -6,7 +6,7 @@ import type { StateStore } from "../config/record.ts";
 import { commandOf } from "../config/commands.ts";
 import { stateFile, liveFile, serverHome, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import { engineOf, enginesOf } from "../databases/registry.ts";
+import { copiesOf, enginesOf } from "../databases/registry.ts";
 import { inspect } from "./inspect.ts";
 import type { Log } from "../config/run.ts";
 
@@ -61,10 +61,10 @@ async function heldData(site: Site, definition: SystemDefinition): Promise<strin
   if (facts.reach.kind === "unreachable")
     return [`its server, which does not answer, so that nobody can say what it holds (${facts.reach.reason})`];
   const held: string[] = [];
-  for (const { engine, databases } of await enginesOf(definition))
+  for (const { engine, databases } of await enginesOf({ site, definition }))
     for (const database of databases) {
       if (facts.databases[database]?.exists !== true || !isInHome(site, definition, database)) continue;
-      const bytes = await engine.liveBytes({ site, definition, state: null }, database);
+      const bytes = await engine.inspect.liveBytes({ site, definition, state: null }, database);
       held.push(`database ${database} (${(bytes / 1e6).toFixed(1)} MB)`);
     }
   const snapshots = facts.snapshots.map(({ name, generation }) => `${name}@${generation}`);
@@ -96,8 +96,6 @@ export async function dropFiles(site: Site, definition: SystemDefinition, log: L
 }
 
 async function dropCopies(at: { site: Site; definition: SystemDefinition; state: StateStore; log: Log }): Promise<void> {
-  for (const copy of await at.state.catalogued())
-    if (copy.role !== "live") await (await engineOf(at.definition, copy.database)).dropCopy(at, copy);
-  for (const snapshot of await at.state.readySnapshots())
-    await (await engineOf(at.definition, snapshot.database)).removeSnapshot(at, snapshot);
+  for (const copy of await at.state.catalogued()) if (copy.role !== "live") await (await copiesOf(at, copy.database)).dropCopy(at, copy);
+  for (const snapshot of await at.state.readySnapshots()) await (await copiesOf(at, snapshot.database)).removeSnapshot(at, snapshot);
 }

@@ -16,7 +16,7 @@ import {
 } from "../state/evidence-folder.ts";
 import { finished, type CaptureNote } from "../config/journal.ts";
 import type { CaptureDefinition, EvidenceContext, EvidenceMoment, RunFacts } from "../config/system/evidence.ts";
-import { engineOf } from "../databases/registry.ts";
+import { copiesOf } from "../databases/registry.ts";
 import { verifierPass } from "./gate.ts";
 import { inLive, openLive, type LiveSession } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
@@ -116,7 +116,7 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
     quarantineFile: async (database) => {
       const { quarantine } = facts.data[database] ?? {};
       const copy = (await run.state.catalogued()).find((entry) => entry.role === "quarantine" && entry.name === quarantine);
-      return copy === undefined ? null : (await engineOf(run.definition, database)).fileOfCopy(run, copy);
+      return copy === undefined ? null : (await copiesOf(run, database)).fileOfCopy(run, copy);
     },
     files: () => filesIn(folder).filter((file) => file !== MANIFEST),
   };

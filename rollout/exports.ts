@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { manifestPath } from "../databases/postgres/export-file.ts";
 import type { ExportFile } from "../databases/engine.ts";
-import { engineOf } from "../databases/registry.ts";
+import { dataOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";
 import type { Run } from "../config/run.ts";
 import { exportPlace, exportBase } from "../databases/shared/export-place.ts";
@@ -53,5 +53,5 @@ async function exportRows(run: Run, database: string, action: DataAction): Promi
   if (snapshot === null) return [];
   const { folder, runId } = await exportPlace(run, database);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return (await engineOf(run.definition, database)).exportSince(run, quarantine, snapshot, folder, runId);
+  return (await dataOf(run, database)).exportSince(run, quarantine, snapshot, folder, runId);
 }

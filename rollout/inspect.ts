@@ -7,7 +7,7 @@ import type { Site } from "../config/site.ts";
 import { UnreachableError } from "../databases/postgres/unreachable.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { RecordedMigrations } from "../config/system/check.ts";
-import { engineOf } from "../databases/registry.ts";
+import { inspectionOf } from "../databases/registry.ts";
 import type { Asked, RolloutPlan, DatabaseFacts } from "../config/plan.ts";
 import { planRollout } from "../config/make-plan.ts";
 
@@ -113,8 +113,8 @@ async function migrationsSetAside(state: StateStore, catalogue: CatalogueDatabas
 
 async function databaseFacts(site: Site, definition: SystemDefinition, state: StateStore | null): Promise<Record<string, DatabaseFacts>> {
   const facts: Record<string, DatabaseFacts> = {};
-  for (const database of Object.keys(definition.databases))
-    facts[database] = await (await engineOf(definition, database)).facts({ site, definition, state }, database);
+  const at = { site, definition, state };
+  for (const database of Object.keys(definition.databases)) facts[database] = await (await inspectionOf(at, database)).facts(at, database);
   return facts;
 }
 

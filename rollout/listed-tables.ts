@@ -1,9 +1,8 @@
 /** Tables that a definition lists and that exist in no release: a misspelt name changes nothing and is reported. */
-import { existsSync } from "node:fs";
 import { canonicalTable, parseTable } from "../databases/postgres/identifiers.ts";
 import { upScript } from "../databases/postgres/migrations/script.ts";
-import type { LiveSession, InspectContext } from "../databases/engine.ts";
-import { engineOf } from "../databases/registry.ts";
+import type { InspectContext } from "../databases/engine.ts";
+import { inspectionOf } from "../databases/registry.ts";
 import { migrationsOf } from "../databases/shared/migrations.ts";
 import { tablesOf } from "../databases/shared/tables.ts";
 
@@ -29,24 +28,12 @@ function wordOf(name: string): RegExp {
   return new RegExp(`(?<!\\w)${name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?!\\w)`, "i");
 }
 
-/** None where it is not there yet, or closed. */
+/** None where the database does not exist yet, or is closed. */
 async function presentTables(at: InspectContext, database: string): Promise<string[]> {
   try {
-    const live = await openToRead(at, database);
+    const live = await (await inspectionOf(at, database)).openToRead(at, database);
     return live === null ? [] : await tablesOf(live.session).finally(() => live.end());
   } catch {
     return [];
   }
-}
-
-async function openToRead(at: InspectContext, database: string): Promise<LiveSession | null> {
-  const engine = await engineOf(at.definition, database);
-  if (engine.name === "postgres") return engine.openLive(at, database, false);
-  const { livePath } = await import("../databases/sqlite/engine/places.ts");
-  const path = livePath(at.site, database);
-  if (!existsSync(path)) return null;
-  const { openFile } = await import("../databases/sqlite/database.ts");
-  const { sqliteSession } = await import("../databases/sqlite/sql-session.ts");
-  const db = openFile(path, { readOnly: true, timeoutMs: 1_000 });
-  return { session: sqliteSession(db), end: async () => Promise.resolve(db.close()) };
 }

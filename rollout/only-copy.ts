@@ -6,7 +6,7 @@ import type { StackConfig } from "../config/schema.ts";
 import { type Site, exportFolder } from "../config/site.ts";
 import type { NotCompared } from "../databases/postgres/comparison-beyond.ts";
 import { manifestPath } from "../databases/postgres/export-file.ts";
-import { satisfies } from "../databases/engine.ts";
+import { satisfies } from "../databases/shared/lineage.ts";
 import type { DataAction } from "../config/plan.ts";
 
 interface CopySources {

@@ -12,8 +12,9 @@ import { printable } from "../config/errors.ts";
 import type { Maintenance } from "../config/pins.ts";
 import type { NewWrites } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
-import { satisfies, type InspectContext } from "../databases/engine.ts";
-import { engineOf } from "../databases/registry.ts";
+import type { InspectContext } from "../databases/engine.ts";
+import { satisfies } from "../databases/shared/lineage.ts";
+import { engineOf, inspectionOf } from "../databases/registry.ts";
 import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 
@@ -92,6 +93,7 @@ export async function previewRollout(
 ): Promise<RolloutPreview> {
   const state = !reached ? null : await openState(site, definition);
   try {
+    const at = { site, definition, state };
     const databases: Record<string, DatabasePreview> = {};
     const snapshots = (await state?.readySnapshots()) ?? [];
     let toCopyBytes = 0;
@@ -100,18 +102,16 @@ export async function previewRollout(
       const { descends } = database;
       const ready = snapshot === null || state === null ? null : await readinessOf({ site, definition, state }, snapshot);
       const standby = ready?.standby ?? null;
-      const inPlace = (await engineOf(definition, name)).driver({ site, definition, state }) === "in-place";
+      const { inPlace, inspect } = await engineOf(at, name);
       const replaced = database.action.kind === "restore" || database.action.kind === "undo";
       // The safety dump first, then the restore.
-      if (inPlace && replaced && reached)
-        toCopyBytes += SLOWER_IN_PLACE * (await (await engineOf(definition, name)).liveBytes({ site, definition, state }, name));
-      if (reached && plan.take.length > 0 && database.action.kind === "none")
-        toCopyBytes += await (await engineOf(definition, name)).liveBytes({ site, definition, state }, name);
+      if (inPlace && replaced && reached) toCopyBytes += SLOWER_IN_PLACE * (await inspect.liveBytes(at, name));
+      if (reached && plan.take.length > 0 && database.action.kind === "none") toCopyBytes += await inspect.liveBytes(at, name);
       const looked = state === null ? null : await lookAtRisk({ site, definition, state }, name, database.action, exact, newWrites);
       databases[name] = {
         action: database.action,
         migrations: { up: database.up, back: database.back, backBy: database.backBy },
-        ...(reached ? await unknownTables({ site, definition, state }, name) : {}),
+        ...(reached ? await unknownTables(at, name) : {}),
         atRisk: looked?.rows ?? null,
         unknown: looked?.unknown ?? null,
         standby,
@@ -163,7 +163,7 @@ export async function previewRollout(
 
 /** A database that refuses connections is asked in its fence. */
 async function leftBehind(at: InspectContext, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
-  return (await engineOf(at.definition, database)).leftBehind(at, database, action, snapshot).catch(() => []);
+  return (await inspectionOf(at, database)).leftBehind(at, database, action, snapshot).catch(() => []);
 }
 
 async function lookAtRisk(
@@ -176,7 +176,7 @@ async function lookAtRisk(
   if (action.kind !== "restore" && action.kind !== "undo") return { rows: null, unknown: null };
   try {
     // An earlier attempt has replaced it.
-    if (satisfies(await (await engineOf(at.definition, database)).lineage(at, database), action)) return { rows: null, unknown: null };
+    if (satisfies(await (await inspectionOf(at, database)).lineage(at, database), action)) return { rows: null, unknown: null };
     const rows = await atRisk(at, database, action, exact);
     // To be refused for, it must be true: counters count what was taken back, too.
     const doubtful = newWrites === "reject" && rows?.how === "estimated" && losses(rows).length > 0;

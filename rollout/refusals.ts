@@ -11,8 +11,9 @@ import { downScript, planScript, upScript } from "../databases/postgres/migratio
 import { requireHome } from "../processes/room.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
-import { QuarantineMissingError, type InspectContext } from "../databases/engine.ts";
-import { engineOf, enginesOf } from "../databases/registry.ts";
+import type { InspectContext } from "../databases/engine.ts";
+import { QuarantineMissingError } from "../databases/shared/copies.ts";
+import { enginesOf, inspectionOf } from "../databases/registry.ts";
 import { planFrom, type Facts } from "./inspect.ts";
 import { migrationsOf, recordedMigrations } from "../databases/shared/migrations.ts";
 import type { Asked, RolloutPlan, DataAction } from "../config/plan.ts";
@@ -124,7 +125,9 @@ async function foreignTo(site: Site, definition: SystemDefinition, plan: Rollout
     for (const [database, planned] of Object.entries(plan.databases)) {
       const { exists, applied } = facts.databases[database] ?? { exists: false, applied: [] };
       if (!exists && planned.action.kind !== "create") continue;
-      reasons.push(...(await (await engineOf(definition, database)).foreign({ site, definition, state }, database, planned, applied)));
+      reasons.push(
+        ...(await (await inspectionOf({ site, definition }, database)).foreign({ site, definition, state }, database, planned, applied)),
+      );
     }
     return [...new Set(reasons)];
   } finally {
@@ -135,8 +138,8 @@ async function foreignTo(site: Site, definition: SystemDefinition, plan: Rollout
 /** Refuses databases that cannot be fenced: the rollout would fail with users kept out. */
 async function unfenceable(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<void> {
   if (!plan.fenceData) return;
-  for (const { engine, databases } of await enginesOf(definition))
-    await engine.refuseUnfenceable(
+  for (const { engine, databases } of await enginesOf({ site, definition }))
+    await engine.inspect.refuseUnfenceable(
       { site, definition, state: null },
       databases.filter((database) => facts.databases[database]?.exists === true),
     );
@@ -144,11 +147,11 @@ async function unfenceable(site: Site, definition: SystemDefinition, plan: Rollo
 
 /** Refuses snapshots and quarantines that cannot be restored: the rollout would fail inside the fence. */
 async function unrestorable(at: InspectContext, database: string, action: DataAction, facts: Facts): Promise<void> {
-  const engine = await engineOf(at.definition, database);
+  const inspection = await inspectionOf(at, database);
   if (action.kind === "undo" && facts.catalogue.some(({ role, name }) => role === "quarantine" && name === action.quarantine))
-    await engine.refuseRestore(at, database, { quarantine: action.quarantine });
+    await inspection.refuseRestore(at, database, { quarantine: action.quarantine });
   const snapshot = restoredBy(action, facts.snapshots, database);
-  if (snapshot !== null) await engine.refuseRestore(at, database, { snapshot });
+  if (snapshot !== null) await inspection.refuseRestore(at, database, { snapshot });
 }
 
 async function room(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<void> {
@@ -165,8 +168,8 @@ async function room(site: Site, definition: SystemDefinition, plan: RolloutPlan,
     return standby ? [] : [snapshot];
   });
   if (copies.length === 0 && withoutStandby.length === 0) return;
-  for (const { engine, databases } of await enginesOf(definition))
-    await engine.requireRoom(
+  for (const { engine, databases } of await enginesOf({ site, definition }))
+    await engine.inspect.requireRoom(
       { site, definition, state: null },
       copies.filter((database) => databases.includes(database)),
       withoutStandby.filter(({ database }) => databases.includes(database)),

@@ -5,7 +5,7 @@
 import type { CatalogueDatabase, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
 import type { StackConfig } from "../config/schema.ts";
-import { engineOf } from "../databases/registry.ts";
+import { copiesOf } from "../databases/registry.ts";
 import { dropCommand, neverWritten, onlyCopies } from "./only-copy.ts";
 import type { Run } from "../config/run.ts";
 import { releaseBefore, snapshotLeft } from "./way-back.ts";
@@ -114,7 +114,7 @@ export async function applyRetention(
   pinned: readonly string[],
   order: readonly string[] | null,
 ): Promise<string[]> {
-  const { state, definition, epoch } = run;
+  const { state, epoch } = run;
   const [opened, catalogue] = [await state.openings(), await state.catalogued()];
   const pins = (await state.rollout(epoch))?.pins;
   const unopened = await neverWritten(state, catalogue);
@@ -147,12 +147,12 @@ export async function applyRetention(
       (error: Error) => run.log("warning", `${name} is beyond backups and could not be dropped: ${error.message}`),
     );
   };
-  for (const copy of databases) await drop(copy.name, async () => (await engineOf(definition, copy.database)).dropCopy(run, copy));
+  for (const copy of databases) await drop(copy.name, async () => (await copiesOf(run, copy.database)).dropCopy(run, copy));
   // A half-removed copy is no way back, and is removed by the next run where this one fails or is killed.
   for (const snapshot of [...(await state.remainders(epoch)), ...snapshots])
     await drop(`${snapshot.name}@${snapshot.generation}`, async () => {
       await state.setSnapshotState(snapshot.id, "removing");
-      await (await engineOf(definition, snapshot.database)).removeSnapshot(run, snapshot);
+      await (await copiesOf(run, snapshot.database)).removeSnapshot(run, snapshot);
       await state.setSnapshotState(snapshot.id, "removed");
     });
   return dropped;

@@ -2,14 +2,14 @@
 import type { Snapshot } from "../config/record.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
 import type { LiveSession, InspectContext } from "../databases/engine.ts";
-import { engineOf } from "../databases/registry.ts";
+import { copiesOf, inspectionOf } from "../databases/registry.ts";
 import type { Run } from "../config/run.ts";
 
 export type { LiveSession } from "../databases/engine.ts";
 
 /** A session in the live database, whether connections to it are refused or not. The caller ends it. */
 export async function openLive(run: Run, database: string): Promise<LiveSession> {
-  return (await engineOf(run.definition, database)).openLive(run, database, "as it is");
+  return (await inspectionOf(run, database)).openLive(run, database, "as it is");
 }
 
 /** @param fenced whether the fence of this rollout stands; looked at where it is not given. */
@@ -19,11 +19,11 @@ export async function inLive<T>(
   work: (session: SqlSession) => Promise<T>,
   fenced: boolean | "as it is" = "as it is",
 ): Promise<T> {
-  const { session, end } = await (await engineOf(at.definition, database)).openLive(at, database, fenced);
+  const { session, end } = await (await inspectionOf(at, database)).openLive(at, database, fenced);
   return work(session).finally(end);
 }
 
 /** Runs `work` in a snapshot, for reading. */
 export async function inSnapshot<T>(run: Run, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
-  return (await engineOf(run.definition, snapshot.database)).inSnapshot(run, snapshot, work);
+  return (await copiesOf(run, snapshot.database)).inSnapshot(run, snapshot, work);
 }

@@ -12,14 +12,14 @@ import type { Site } from "../config/site.ts";
 import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
 import { baseSnapshot } from "./at-risk.ts";
 import type { CopyContext, InspectContext } from "../databases/engine.ts";
-import { engineOf } from "../databases/registry.ts";
+import { copiesOf, engineOf, inspectionOf } from "../databases/registry.ts";
 import type { RolloutPlan } from "../config/plan.ts";
 import { StepFailedError } from "./run.ts";
 import type { Run } from "../config/run.ts";
-import { copiesOf } from "../databases/shared/standby-copies.ts";
+import { standbyCopiesOf } from "../databases/shared/copies.ts";
 
 export async function hasStandby(state: StateStore, snapshot: Snapshot): Promise<boolean> {
-  return (await copiesOf(state, snapshot)).some(({ verified }) => verified !== null);
+  return (await standbyCopiesOf(state, snapshot)).some(({ verified }) => verified !== null);
 }
 
 /** Whether the way back is ready, and why not. */
@@ -32,7 +32,7 @@ export interface Readiness {
 export async function readinessOf(at: InspectContext & { state: StateStore }, snapshot: Snapshot): Promise<Readiness> {
   const copied = await hasStandby(at.state, snapshot);
   const reason = copied
-    ? await (await engineOf(at.definition, snapshot.database)).noStandbyBecause(at, snapshot)
+    ? await (await inspectionOf(at, snapshot.database)).noStandbyBecause(at, snapshot)
     : await attemptSaid(at.state, snapshot);
   return { standby: copied && reason === null, reason };
 }
@@ -70,7 +70,7 @@ export async function prepareStandby(keeping: CopyContext, snapshot: Snapshot): 
   const { state } = keeping;
   await state.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
   try {
-    const copy = await (await engineOf(keeping.definition, snapshot.database)).makeStandby(keeping, snapshot);
+    const copy = await (await copiesOf(keeping, snapshot.database)).makeStandby(keeping, snapshot);
     await state.forget(attemptKey(snapshot));
     return copy;
   } catch (error) {
@@ -89,7 +89,7 @@ function identityOf(pid: number): ProcessIdentity {
  */
 export async function makeStandbysBefore(run: Run, databases: RolloutPlan["databases"]): Promise<void> {
   for (const [database, { action }] of Object.entries(databases)) {
-    if (action.kind !== "restore" || (await engineOf(run.definition, database)).driver(run) === "in-place") continue;
+    if (action.kind !== "restore" || (await engineOf(run, database)).inPlace) continue;
     const snapshot = await baseSnapshot(run, database, action);
     if (snapshot === null || (await hasStandby(run.state, snapshot))) continue;
     const name = `copy of ${snapshot.name}@${snapshot.generation} of ${database}`;

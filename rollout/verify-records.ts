@@ -6,7 +6,7 @@ import type { StateStore } from "../config/record.ts";
 import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-folder.ts";
 import { chainHead, chainProblems } from "../state/governance.ts";
 import type { CopyContext } from "../databases/engine.ts";
-import { engineOf } from "../databases/registry.ts";
+import { copiesOf } from "../databases/registry.ts";
 import { governanceFile, governanceHead } from "./governance.ts";
 
 /** One thing that is not as it was recorded. */
@@ -42,9 +42,9 @@ export async function verifyRecords(keeping: CopyContext): Promise<RecordsVerifi
   }
   const snapshots = await state.readySnapshots();
   for (const snapshot of snapshots) {
-    const engine = await engineOf(keeping.definition, snapshot.database);
+    const copies = await copiesOf(keeping, snapshot.database);
     // A snapshot that is being copied accepts no connections.
-    const found = await state.whileMakingStandby(() => engine.snapshotProblems(keeping, snapshot));
+    const found = await state.whileMakingStandby(() => copies.snapshotProblems(keeping, snapshot));
     const where = `${snapshot.name}@${snapshot.generation} of ${snapshot.database}`;
     problems.push(...found.map((problem) => ({ what: "snapshot" as const, where, problem })));
   }

@@ -1,4 +1,4 @@
-import { enginesOf } from "../../databases/registry.ts";
+import { loadEngines } from "../../databases/registry.ts";
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 
@@ -16,6 +16,7 @@ const STEPS: (() => Promise<unknown>)[] = [
 
 /** Returns at once. What cannot be loaded is reported by the resource that needs it. */
 export function loadComing(site: Site, definition: SystemDefinition): void {
-  const engines = async () => Promise.all((await enginesOf(definition)).map(({ engine }) => engine.load({ site })));
-  void [engines, ...STEPS].reduce((before, step) => before.then(step), Promise.resolve<unknown>(undefined)).catch(() => undefined);
+  void [() => loadEngines({ site, definition }), ...STEPS]
+    .reduce((before, step) => before.then(step), Promise.resolve<unknown>(undefined))
+    .catch(() => undefined);
 }

@@ -7,7 +7,7 @@ import type { RolloutPlan } from "../../config/plan.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { releaseRecord } from "../../state/identity.ts";
 import { statePlace, openState } from "../../databases/open-state.ts";
-import { enginesOf } from "../../databases/registry.ts";
+import { fenceOf } from "../../databases/registry.ts";
 import { UnreachableError } from "../../databases/postgres/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
@@ -78,7 +78,7 @@ async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
     await state?.end();
     if (state === null) return;
     const run = await runOf(site, epoch, call);
-    for (const { engine, databases } of await enginesOf(definition)) for (const database of databases) await engine.giveBack(run, database);
+    for (const database of Object.keys(definition.databases)) await (await fenceOf(run, database)).giveBack(run, database);
     await releaseRecord(run.state);
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;

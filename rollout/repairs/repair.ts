@@ -4,7 +4,7 @@ import { finished } from "../../config/journal.ts";
 import type { RepairContext, RowsChanged } from "../../config/system/repair.ts";
 import { restoreRows } from "./rows.ts";
 import type { ExportFile } from "../../databases/engine.ts";
-import { engineOf } from "../../databases/registry.ts";
+import { dataOf } from "../../databases/registry.ts";
 import { enterExports } from "../exports.ts";
 import { exportPlace } from "../../databases/shared/export-place.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
@@ -75,8 +75,8 @@ export async function exportReplaced(run: Run, database: string, { repair: name 
   );
   if (safety === undefined) return [];
   const { folder, runId } = await exportPlace(run, database);
-  const engine = await engineOf(run.definition, database);
-  return enterExports(run, database, await engine.exportReplaced(run, safety, folder, runId));
+  const data = await dataOf(run, database);
+  return enterExports(run, database, await data.exportReplaced(run, safety, folder, runId));
 }
 
 /** A repair that finished in this rollout is not repeated; one that was killed has rolled back. */

@@ -2,8 +2,8 @@
 import type { Pins } from "../../config/pins.ts";
 import type { NewWrites } from "../../config/schema.ts";
 import { baseSnapshot } from "../at-risk.ts";
-import type { DatabaseEngine, CutOver } from "../../databases/engine.ts";
-import { engineOf } from "../../databases/registry.ts";
+import type { CutOver, Data } from "../../databases/engine.ts";
+import { dataOf, inspectionOf } from "../../databases/registry.ts";
 import { beginExport } from "../exports.ts";
 import { movedData } from "../moved-data.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../config/plan.ts";
@@ -31,11 +31,12 @@ export async function bringData(
   plan: DatabasePlan,
   newWrites: NewWrites = "export",
 ): Promise<DataDone> {
-  const engine = await engineOf(run.definition, database);
+  const data = await dataOf(run, database);
+  const lineage = async () => (await inspectionOf(run, database)).lineage(run, database);
   const rollout = await run.state.rollout(run.epoch);
   if (rollout?.state === "open")
     return {
-      lineage: await engine.lineage(run, database),
+      lineage: await lineage(),
       cutOverMs: null,
       quarantine: null,
       migrated: { up: [], back: [] },
@@ -44,16 +45,16 @@ export async function bringData(
     await step(
       run,
       { phase, kind: "make", name: `make ${database}` },
-      () => engine.make(run, database),
+      () => data.make(run, database),
       () => null,
     );
     const up = await step(
       run,
       { phase, kind: "migrate", name: `migrate ${database}` },
-      () => engine.migrate(run, database, pins, plan),
+      () => data.migrate(run, database, pins, plan),
       (done) => done,
     );
-    return { lineage: await engine.lineage(run, database), cutOverMs: null, quarantine: null, migrated: up };
+    return { lineage: await lineage(), cutOverMs: null, quarantine: null, migrated: up };
   }
   const fenced = rollout?.plan.fenceData === true;
   const swap =
@@ -62,7 +63,7 @@ export async function bringData(
       : await step(
           run,
           { phase, kind: "cut-over", name: `cut over ${database} to ${showAction(plan.action)}` },
-          () => cutOver(run, engine, database, plan.action),
+          () => cutOver(run, data, database, plan.action),
           (done) => (done === null ? null : { database, ...done }),
         );
   // Where everything written since is put back, records are among it.
@@ -93,7 +94,7 @@ export async function bringData(
     ? await step(
         run,
         { phase, kind: "migrate", name: `schema of ${database}` },
-        () => engine.migrate(run, database, pins, plan),
+        () => data.migrate(run, database, pins, plan),
         (done) => done,
       )
     : { up: [], back: [] };
@@ -104,7 +105,7 @@ export async function bringData(
   // What took the place of the restricted data is not restricted; users are still out.
   if (rollout !== null) await putProtections(run, "data", rollout.plan, database);
   return {
-    lineage: await engine.lineage(run, database),
+    lineage: await lineage(),
     cutOverMs: swap?.cutOverMs ?? null,
     quarantine: swap?.quarantine ?? null,
     migrated,
@@ -115,7 +116,7 @@ function showAction(action: DataAction): string {
   return action.kind === "restore" ? `${action.snapshot}@${action.generation}` : action.kind === "undo" ? action.quarantine : action.kind;
 }
 
-async function cutOver(run: Run, engine: DatabaseEngine, database: string, action: DataAction): Promise<CutOver | null> {
+async function cutOver(run: Run, data: Data, database: string, action: DataAction): Promise<CutOver | null> {
   const snapshot = action.kind === "restore" ? await baseSnapshot(run, database, action) : null;
-  return engine.cutOver(run, database, action, snapshot);
+  return data.cutOver(run, database, action, snapshot);
 }

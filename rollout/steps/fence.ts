@@ -11,8 +11,8 @@ import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../traffic/drain.ts";
 import { closeGate, gateRuns, setGate } from "../gate.ts";
 import { newWritesRefusal, countSince } from "../at-risk.ts";
-import { satisfies } from "../../databases/engine.ts";
-import { engineOf } from "../../databases/registry.ts";
+import { satisfies } from "../../databases/shared/lineage.ts";
+import { fenceOf, inspectionOf } from "../../databases/registry.ts";
 import { unfinished } from "../inspect.ts";
 import type { RolloutPlan } from "../../config/plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
@@ -45,7 +45,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const protect = async (): Promise<void> => {
     await keepProperties(run, await isOpen(run, before));
     if (plan.fenceData)
-      for (const database of existing(run, plan)) await (await engineOf(run.definition, database)).refuseUnfenceable(run, [database]);
+      for (const database of existing(run, plan)) await (await inspectionOf(run, database)).refuseUnfenceable(run, [database]);
     // Of a system that is partly down no baseline is taken.
     if ((await state.rollout(epoch))?.baseline === null) await state.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
     protectGate(run, plan, pins.maintenance);
@@ -118,7 +118,7 @@ async function isOpen({ state, epoch }: Run, before: Rollout | null): Promise<bo
 /** What a copy does not carry, as it is while nothing is closed; while something is, the record of before stays. */
 async function keepProperties(run: Run, everythingOpen: boolean): Promise<void> {
   for (const database of Object.keys(run.definition.databases))
-    await (await engineOf(run.definition, database)).keepProperties(run, database, everythingOpen);
+    await (await fenceOf(run, database)).keepProperties(run, database, everythingOpen);
 }
 
 function protectGate(run: Run, plan: RolloutPlan, maintenance: Maintenance): void {
@@ -167,7 +167,7 @@ async function closeData(run: Run, plan: RolloutPlan): Promise<Record<string, un
   if (!plan.fenceData) return {};
   const closed: Record<string, unknown> = {};
   for (const database of existing(run, plan)) {
-    const outcome = await (await engineOf(run.definition, database)).close(run, database);
+    const outcome = await (await fenceOf(run, database)).close(run, database);
     closed[database] = outcome;
     const { takenBack = [] } = outcome as { takenBack?: readonly string[] };
     for (const who of takenBack) run.log("warning", `${database}: ended in the middle of a transaction, which is taken back: ${who}`);
@@ -181,7 +181,7 @@ async function recount(run: Run, { newWrites, plan, pins }: FenceRequest): Promi
   for (const [database, { action }] of Object.entries(plan.databases)) {
     if (action.kind !== "restore" && action.kind !== "undo") continue;
     // An earlier attempt has replaced it.
-    if (satisfies(await (await engineOf(run.definition, database)).lineage(run, database), action)) continue;
+    if (satisfies(await (await inspectionOf(run, database)).lineage(run, database), action)) continue;
     const counted = await step(
       run,
       { phase, kind: "count-since", name: `count rows written since in ${database}` },

@@ -6,7 +6,7 @@
 import { LARGE_OBJECTS } from "../../databases/postgres/comparison-beyond.ts";
 import { countTables, tablesOf } from "../../databases/shared/tables.ts";
 import type { PutBack } from "../../databases/engine.ts";
-import { engineOf } from "../../databases/registry.ts";
+import { dataOf, inspectionOf } from "../../databases/registry.ts";
 import type { Moved } from "../moved-data.ts";
 import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
@@ -34,7 +34,6 @@ export function reappliedKey(epoch: number, database: string): string {
  * @param moved the rollout that moved the data, this one or one before it that never opened
  */
 export async function reapplySince(run: Run, database: string, { epoch, action }: Moved): Promise<Reapplied> {
-  const engine = await engineOf(run.definition, database);
   const { folder, runId } = await exportPlace({ ...run, epoch }, database);
   await step(
     run,
@@ -55,8 +54,8 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
         );
         return { tables: {}, notHeld: { tables: {}, columns: {} }, conflicts: 0, conflictFile: null, counts: {} };
       }
-      const { tables, conflictFile, notHeld } = await engine.putBack(run, database, folder, runId);
-      const live = await engine.openLive(run, database, true);
+      const { tables, conflictFile, notHeld } = await (await dataOf(run, database)).putBack(run, database, folder, runId);
+      const live = await (await inspectionOf(run, database)).openLive(run, database, true);
       const listed = run.definition.databases[database]!.tables;
       const counts = await tablesOf(live.session, listed)
         .then((names) => countTables(live.session, names))

@@ -1,7 +1,7 @@
 /** Takes a refusal back: what had been stopped runs again, the data and the gate are open as before. Nothing of the data was changed. */
 import { targetOf } from "../../workloads/index.ts";
 import { setGate } from "../gate.ts";
-import { engineOf } from "../../databases/registry.ts";
+import { fenceOf } from "../../databases/registry.ts";
 import { unfinished } from "../inspect.ts";
 import type { RolloutPlan } from "../../config/plan.ts";
 import { liftProtections } from "../protections.ts";
@@ -29,6 +29,5 @@ export async function reopenRefused(run: Run, plan: RolloutPlan): Promise<void> 
 }
 
 export async function admitEverybody(run: Run): Promise<void> {
-  for (const database of Object.keys(run.definition.databases))
-    await (await engineOf(run.definition, database)).admit(run, database, "everybody");
+  for (const database of Object.keys(run.definition.databases)) await (await fenceOf(run, database)).admit(run, database, "everybody");
 }

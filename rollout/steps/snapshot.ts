@@ -1,5 +1,5 @@
 /** Takes the snapshots a rollout needs, inside the fence: idempotent on the epoch, a new generation for every rollout. */
-import { engineOf } from "../../databases/registry.ts";
+import { copiesOf } from "../../databases/registry.ts";
 import type { RolloutPlan } from "../../config/plan.ts";
 import { InsufficientSpaceError } from "../../processes/disk-space.ts";
 import { RolloutRefusedError, step } from "../run.ts";
@@ -44,15 +44,15 @@ async function takeOne(run: Run, database: string, name: string, automatic: bool
   const rollout = await state.rollout(epoch);
   const known = await state.snapshotOfEpoch(database, name, epoch);
   if (known?.state === "ready") return { database, name, generation: known.generation, driver: known.driver };
-  const engine = await engineOf(run.definition, database);
+  const copies = await copiesOf(run, database);
   const snapshot =
     known ??
     (await state.beginSnapshot(
-      { database, name, driver: engine.driver(run), epoch, release: rollout?.plan.fromRelease ?? null, automatic },
-      (generation) => engine.snapshotLocation(run, database, name, generation),
+      { database, name, driver: copies.driver(run), epoch, release: rollout?.plan.fromRelease ?? null, automatic },
+      (generation) => copies.snapshotLocation(run, database, name, generation),
     ));
   // Killed between copy and record: whether the copy is whole is not known. The fence still stands, so it is made again.
-  const taken = await engine.takeSnapshot(run, snapshot, known !== null);
+  const taken = await copies.takeSnapshot(run, snapshot, known !== null);
   await state.finishSnapshot(snapshot.id, { ...taken, baseline: rollout?.baseline ?? null });
   return { database, name, generation: snapshot.generation, driver: snapshot.driver };
 }

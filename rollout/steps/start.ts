@@ -1,7 +1,7 @@
 /** Makes every service run that should run, and none that should not; looks at what really runs. */
 import type { Pins } from "../../config/pins.ts";
 import { targetOf } from "../../workloads/index.ts";
-import { engineOf } from "../../databases/registry.ts";
+import { fenceOf } from "../../databases/registry.ts";
 import { ordered } from "../../config/make-plan.ts";
 import { running, settleMs, staySteady } from "../verification/steady.ts";
 import { step } from "../run.ts";
@@ -65,6 +65,5 @@ export async function startServices(run: Run, pins: Pins): Promise<Record<string
 }
 
 async function admitServices(run: Run): Promise<void> {
-  for (const database of Object.keys(run.definition.databases))
-    await (await engineOf(run.definition, database)).admit(run, database, "services");
+  for (const database of Object.keys(run.definition.databases)) await (await fenceOf(run, database)).admit(run, database, "services");
 }

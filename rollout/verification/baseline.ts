@@ -1,5 +1,5 @@
 /** What is recorded before a rollout closes anything, to compare with afterwards: rows per table, latency, flags. */
-import { engineOf } from "../../databases/registry.ts";
+import { inspectionOf } from "../../databases/registry.ts";
 import { inLive } from "../sessions.ts";
 import { recordedMigrations } from "../../databases/shared/migrations.ts";
 import type { Run } from "../../config/run.ts";
@@ -26,7 +26,7 @@ export async function captureBaseline(run: Run, from: Pins | null): Promise<Base
 async function migrationsNow(run: Run): Promise<Record<string, RecordedMigrations>> {
   const found: Record<string, RecordedMigrations> = {};
   for (const database of Object.keys(run.definition.databases)) {
-    const recorded = recordedMigrations(await (await engineOf(run.definition, database)).facts(run, database));
+    const recorded = recordedMigrations(await (await inspectionOf(run, database)).facts(run, database));
     if (recorded !== null) found[database] = recorded;
   }
   return found;

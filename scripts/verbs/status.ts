@@ -135,8 +135,8 @@ function watchesOf({ site, definition }: OpenStack, last: Facts["last"]): Status
 
 async function copySizes(site: Site, definition: SystemDefinition): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
-  for (const { engine } of await enginesOf(definition))
-    for (const [name, bytes] of await engine.copyBytes({ site, definition, state: null })) sizes.set(name, bytes);
+  for (const { engine } of await enginesOf({ site, definition }))
+    for (const [name, bytes] of await engine.inspect.copyBytes({ site, definition, state: null })) sizes.set(name, bytes);
   return sizes;
 }
 

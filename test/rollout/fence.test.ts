@@ -1,6 +1,6 @@
 /** `newWrites: reject` inside the fence: who is let in again, and who stays out. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { sqlite } from "../../databases/sqlite/engine/engine.ts";
+import { sqlite } from "../databases/engines/whole.ts";
 import type { RolloutPlan, DataAction } from "../../config/plan.ts";
 import { RolloutRefusedError, StepFailedError } from "../../rollout/run.ts";
 import type { Run } from "../../config/run.ts";

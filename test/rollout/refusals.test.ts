@@ -98,9 +98,7 @@ describe("refused before anything stops", () => {
 
   it("a quarantined database that is not there, unless it is live again already", async () => {
     const pin = { data: "quarantine:pfa_quarantine_9" };
-    expect(await refused(pin)).toEqual([
-      expect.stringMatching(/"quarantine:pfa_quarantine_9": no such quarantined database; there are none/),
-    ]);
+    expect(await refused(pin)).toEqual([expect.stringMatching(/"quarantine:pfa_quarantine_9": no such quarantine; there are none/)]);
     const catalogue = [{ role: "quarantine", database: "pfa", name: "pfa_quarantine_3" }] as Facts["catalogue"];
     expect(await refused(pin, { catalogue })).toEqual([expect.stringMatching(/there are pfa_quarantine_3/)]);
     expect(await refused({ data: "quarantine:pfa_quarantine_3" }, { catalogue })).toEqual([]);

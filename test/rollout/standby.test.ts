@@ -1,7 +1,7 @@
 /** Whether the way back is ready, and why not; a copy that is missing is made before users are kept out. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { prepareStandby, makeStandbysBefore, readinessOf } from "../../rollout/standby.ts";
-import { postgres } from "../../databases/postgres/engine/engine.ts";
+import { postgres } from "../databases/engines/whole.ts";
 import type { Run } from "../../config/run.ts";
 import { ownServer, type OwnServer } from "../databases/postgres/own-server.ts";
 import { DATABASE, makeStand, planOf, RESTORE, type Stand } from "../databases/engines/postgres-stand.ts";

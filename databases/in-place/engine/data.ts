@@ -16,7 +16,9 @@ import { reapply } from "../../postgres/reapply.ts";
 import { grantServicesOnce, ownerOfTables } from "../../postgres/roles.ts";
 import { refreshViews } from "../../postgres/integrity.ts";
 import type { Client } from "pg";
-import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { quarantineOf } from "../../shared/copies.ts";
+import { satisfies } from "../../shared/lineage.ts";
 import { exportBase, exportPlace } from "../../shared/export-place.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
@@ -28,7 +30,9 @@ import { dumpStatements, liveStatement } from "./record.ts";
 import { prepareRoles } from "./roles.ts";
 import { tryAndKeep } from "./trial.ts";
 
-/** A hosted database is the provider's to make. */
+export { rowsSince } from "./at-risk.ts";
+
+/** The provider creates a hosted database. */
 export class HostedDatabaseMissingError extends Error {
   readonly database: string;
   constructor(database: string, user: string) {

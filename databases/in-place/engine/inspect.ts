@@ -1,9 +1,12 @@
-/** What is true of databases in place: facts, sizes, what would hinder the fence. Touches nothing. */
+/** What is true of databases in place: facts, sizes, obstacles to the fence. Changes nothing. */
 import { join } from "node:path";
 import { liveLineage, NO_LINEAGE } from "../../postgres/state/catalogue.ts";
 import type { Snapshot } from "../../../config/record.ts";
-import { dumpFolder, liveName } from "../../../config/site.ts";
-import { UnreachableError } from "../../postgres/connection.ts";
+import { dumpFolder, endpointOf, liveName } from "../../../config/site.ts";
+import { connect, UnreachableError } from "../../postgres/connection.ts";
+import { foreign as foreignTo } from "../../postgres/engine/foreign.ts";
+import { settingsThatStay } from "../../postgres/engine/kept-settings.ts";
+import { postgresSession } from "../../postgres/sql-session.ts";
 import { dumpBytes, readDump } from "../dump.ts";
 import { refuseUnclosable } from "../fence.ts";
 import { readExtent } from "../extent.ts";
@@ -15,13 +18,33 @@ import { databaseSizeBytes } from "../../postgres/space.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
 import { constraintStates } from "../../postgres/constraint-states.ts";
 import { openState } from "../../open-state.ts";
-import type { InspectContext } from "../../engine.ts";
+import type { InspectContext, LiveSession } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
-import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
+import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import { clientOf } from "../../postgres/engine/session.ts";
 import { inDatabase } from "./places.ts";
 import { refuseRoles } from "./roles.ts";
 import { refuseUnreadable } from "./scratch.ts";
+
+export { rowsAtRisk } from "./at-risk.ts";
+export { noStandbyBecause } from "./trial.ts";
+
+export async function foreign(at: InspectContext, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]> {
+  return foreignTo(at, database, plan, applied, true);
+}
+
+/** The database stays, and its followers with it. Settings are compared with those a snapshot recorded: a quarantine is a dump without any. */
+export async function leftBehind(at: InspectContext, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
+  return action.kind === "undo" ? [] : settingsThatStay(at, database, action, snapshot);
+}
+
+/** Also inside the fence, which does not keep the owner out. */
+export async function openLive({ site }: InspectContext, database: string): Promise<LiveSession> {
+  const client = await connect(endpointOf(site), liveName(site, database));
+  return { session: postgresSession(client), end: () => client.end().catch(() => undefined) };
+}
+
+export const openToRead = openLive;
 
 export async function facts(at: InspectContext, database: string): Promise<DatabaseFacts> {
   const { site, definition } = at;

@@ -1,7 +1,7 @@
 /** What backout asks of a way to keep and bring back a whole database. */
 
 /** `in-place`: for hosted databases that cannot be renamed; not built yet. */
-export type DriverName = "template" | "dump" | "in-place";
+export type DriverName = "template" | "dump";
 
 /** A snapshot as it is recorded: plain data. */
 export interface Snapshot {

@@ -13,7 +13,9 @@ import { reapply } from "../reapply.ts";
 import { ensureDatabase, grantServicesOnce, ownerOfObjects } from "../roles.ts";
 import { findDatabase } from "../sessions.ts";
 import { refreshViews } from "../integrity.ts";
-import { quarantineOf, satisfies, type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { quarantineOf } from "../../shared/copies.ts";
+import { satisfies } from "../../shared/lineage.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../../config/plan.ts";
@@ -22,14 +24,16 @@ import { standbyCopy, withCopy } from "./standby.ts";
 import { putBackProperties } from "./fence.ts";
 import { wentAlong } from "./followers.ts";
 import { ensureOwnRole } from "./role-owners.ts";
-import { ensureServices } from "./roles.ts";
+import { ensureServicesRole } from "./roles.ts";
 import { clientOf } from "./session.ts";
+
+export { rowsSince } from "./at-risk.ts";
 
 export async function make(run: Run, database: string): Promise<void> {
   const client = clientOf(run.state);
   const live = liveName(run.site, database);
   await ensureOwnRole(client, run.site, { name: ownerRole(run.site), login: false, password: secretOf(run.site, "database-owner") });
-  await ensureServices(run.site, client);
+  await ensureServicesRole(run.site, client);
   await ensureDatabase(client, { name: live, owner: ownerRole(run.site) });
   await catalogue(client, {
     name: live,
@@ -46,7 +50,7 @@ export async function migrate({ site, definition, state }: Run, database: string
   const client =
     plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(state), live);
   try {
-    await ensureServices(site, clientOf(state));
+    await ensureServicesRole(site, clientOf(state));
     const owner = await ownerOfObjects(client);
     const known = migrationsOf(definition, database);
     const { up, back } = migrationsToRun(

@@ -1,11 +1,11 @@
 /** Snapshot drivers by name. */
 import type { Client } from "pg";
 import { endpointOf, serverOf, type Site } from "../../../config/site.ts";
-import type { SnapshotDriver } from "../drivers/driver.ts";
+import type { DriverName, SnapshotDriver } from "../drivers/driver.ts";
 import { dumpDriver } from "../drivers/dump.ts";
 import { templateDriver } from "../drivers/template.ts";
 
-export type DriverName = "template" | "dump";
+export type { DriverName };
 
 /** The declared driver of a server whose databases can be renamed. */
 export function declaredDriver(site: Site): DriverName {

@@ -1,11 +1,20 @@
 /** The fence of a PostgreSQL database: connections refused, sessions ended; opened again in stages, with what it had before put back. */
 import { admittedWith, liveName } from "../../../config/site.ts";
+import type { StateStore } from "../../../config/record.ts";
 import { admit as admitStage, fenceDatabase, type FenceOutcome } from "../fence.ts";
 import { applyProperties, readProperties } from "../properties.ts";
+import type { InspectContext } from "../../engine.ts";
 import type { Run } from "../../../config/run.ts";
 import { takenOver } from "./foreign.ts";
 import { saveProperties, savedProperties } from "./properties-record.ts";
+import { ensureServicesRole } from "./roles.ts";
 import { clientOf } from "./session.ts";
+
+export { giveBack } from "./foreign.ts";
+
+export async function ensureServices({ site, state }: InspectContext & { state: StateStore }): Promise<void> {
+  await ensureServicesRole(site, clientOf(state));
+}
 
 /** What CREATE DATABASE does not copy, as it is while nothing is closed; while something is, the record of before stays. */
 export async function keepProperties(run: Run, database: string, everythingOpen: boolean): Promise<void> {

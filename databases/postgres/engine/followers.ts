@@ -10,13 +10,13 @@ import type { Run } from "../../../config/run.ts";
 import { clientOf } from "./session.ts";
 
 /** What a cut-over by rename leaves with the old database, in words: told before. */
-export async function leftBehind(
+export async function followersLeftBehind(
   { site }: InspectContext,
   database: string,
   action: DataAction,
   snapshot: Snapshot | null,
 ): Promise<string[]> {
-  if (site.server?.driver === "in-place" || (action.kind !== "restore" && action.kind !== "undo")) return [];
+  if (action.kind !== "restore" && action.kind !== "undo") return [];
   const endpoint = endpointOf(site);
   const old = await withSession(endpoint, liveName(site, database), followers);
   const kept = snapshot?.driver === "template" ? await withSession(endpoint, snapshot.location, publications, { readOnly: true }) : null;

@@ -13,7 +13,7 @@ import type { InspectContext } from "../../engine.ts";
 import type { DatabasePlan } from "../../../config/plan.ts";
 import { rolesOfOthers, unmarkRoles } from "./role-owners.ts";
 import { savedProperties } from "./properties-record.ts";
-import { ensureServices } from "./roles.ts";
+import { ensureServicesRole } from "./roles.ts";
 import { clientOf } from "./session.ts";
 
 /** What a database had before backout knew it. */
@@ -31,20 +31,26 @@ async function isOwn(state: StateStore, live: string): Promise<boolean> {
 }
 
 /** Why a live database, or a role that is to be let into it, is not this stack's to work with. @throws ForeignStackError */
-export async function foreign(at: InspectContext, database: string, plan: DatabasePlan, applied: readonly string[]): Promise<string[]> {
+/** @param inPlace the data is replaced where it stands: by statements in the live database, in roles that somebody else may have made */
+export async function foreign(
+  at: InspectContext,
+  database: string,
+  plan: DatabasePlan,
+  applied: readonly string[],
+  inPlace = false,
+): Promise<string[]> {
   const { site, state } = at;
   const live = liveName(site, database);
   const known = state !== null && (await isKnown(state, database, live));
   const reasons = [...(await missingRoles(site)), ...(await rolesOfOthers(site))];
   if (plan.action.kind === "create") return reasons;
   if (!known) await requireNobodys(at, live);
-  const changesObjects =
-    !known || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep") || site.server?.driver === "in-place";
+  const changesObjects = !known || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep") || inPlace;
   if (!changesObjects) return reasons;
   await withSession(endpointOf(site), live, async (client) => {
     const found = known ? null : await inspect(client);
     // An empty database was made for whoever comes.
-    if (found !== null && found.tables.length > 0) reasons.push(...adoption(site, live, found, plan, applied));
+    if (found !== null && found.tables.length > 0) reasons.push(...adoption(site, live, found, plan, applied, inPlace));
     const refused = await refusedByTriggers(client);
     if (refused !== null) {
       const names = refused.triggers.map(({ name, function: of }) => `"${name}" (${of})`).join(", ");
@@ -60,11 +66,9 @@ export async function foreign(at: InspectContext, database: string, plan: Databa
   return reasons;
 }
 
-function adoption(site: Site, live: string, found: Inspection, plan: DatabasePlan, applied: readonly string[]): string[] {
+function adoption(site: Site, live: string, found: Inspection, plan: DatabasePlan, applied: readonly string[], inPlace: boolean): string[] {
   const { user } = endpointOf(site);
   const { superuser, createdb, createrole, asOwner } = found.may;
-  // In place its own refusals ask for roles, which somebody else may have made.
-  const inPlace = site.server?.driver === "in-place";
   const needs = [
     ...(superuser || asOwner ? [] : [`GRANT "${found.owner}" TO "${user}"`]),
     ...(superuser || createrole || inPlace ? [] : [`ALTER ROLE "${user}" CREATEROLE`]),
@@ -129,7 +133,7 @@ export async function takenOver(
   // What was found may have been kept by a run that was killed before it let the services in.
   if (await isOwn(state, live)) return properties;
   await state.keepFirst(foundKey(database), properties);
-  await ensureServices(site, client);
+  await ensureServicesRole(site, client);
   await withSession(endpointOf(site), live, async (inside) => {
     const grant = { database: live, role: servicesRole(site) };
     if (!isOpenToAll(properties)) await grantConnect(inside, grant);

@@ -1,4 +1,4 @@
-/** What is true of PostgreSQL databases: facts, sizes, room for copies. Touches nothing. */
+/** What is true of PostgreSQL databases: facts, sizes, room for copies. Changes nothing. Loaded with the engine, so it loads little. */
 import { join } from "node:path";
 import type { Client } from "pg";
 import { liveLineage, NO_LINEAGE } from "../state/catalogue.ts";
@@ -6,7 +6,7 @@ import type { Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName, type Site } from "../../../config/site.ts";
 import { requireCollations } from "../collation.ts";
 import { UnreachableError, withSession } from "../connection.ts";
-import { refuseUnfenceable } from "../fence.ts";
+import { refuseUnfenceable as refuseOne } from "../fence.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
 import { appliedMigrations } from "../migrations.ts";
 import { databaseSizeBytes, requireSpace } from "../space.ts";
@@ -14,9 +14,15 @@ import type { SystemDefinition } from "../../../config/system/definition.ts";
 import type { InspectContext } from "../../engine.ts";
 import { constraintStates } from "../constraint-states.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations.ts";
-import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
+import type { DataAction, DatabaseFacts, Lineage } from "../../../config/plan.ts";
 import { declaredDriver, driverFor, type DriverName } from "./drivers.ts";
+import { followersLeftBehind } from "./followers.ts";
+import { settingsThatStay } from "./kept-settings.ts";
 import { clientOf } from "./session.ts";
+
+export { rowsAtRisk } from "./at-risk.ts";
+export { foreign } from "./foreign.ts";
+export { openLive, openToRead } from "./session.ts";
 
 export async function facts({ site, definition, state }: InspectContext, database: string): Promise<DatabaseFacts> {
   const live = liveName(site, database);
@@ -65,15 +71,24 @@ async function migrationStatuses(site: Site, definition: SystemDefinition, datab
   }
 }
 
-/** What could not be fenced would fail the rollout when users are out already. */
-export async function refuseAllUnfenceable({ site, state }: InspectContext, databases: readonly string[]): Promise<void> {
+/** Refused by the preview: it would fail the rollout after users are kept out. */
+export async function refuseUnfenceable({ site, state }: InspectContext, databases: readonly string[]): Promise<void> {
   if (state !== null) {
-    for (const database of databases) await refuseUnfenceable(clientOf(state), liveName(site, database));
+    for (const database of databases) await refuseOne(clientOf(state), liveName(site, database));
     return;
   }
   await withSession(endpointOf(site), "postgres", async (client) => {
-    for (const database of databases) await refuseUnfenceable(client, liveName(site, database));
+    for (const database of databases) await refuseOne(client, liveName(site, database));
   });
+}
+
+/** Nothing in the live database can refuse a copy: the copy is a database of its own. */
+export const refuseRestore = (): Promise<void> => Promise.resolve();
+export const noStandbyBecause = (): Promise<null> => Promise.resolve(null);
+
+export async function leftBehind(at: InspectContext, database: string, action: DataAction, snapshot: Snapshot | null): Promise<string[]> {
+  const followers = await followersLeftBehind(at, database, action, snapshot);
+  return [...followers, ...(await settingsThatStay(at, database, action, snapshot))];
 }
 
 export async function requireRoom({ site }: InspectContext, copies: readonly string[], withoutStandby: readonly Snapshot[]): Promise<void> {

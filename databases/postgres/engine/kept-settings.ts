@@ -1,4 +1,4 @@
-/** Settings and comment of a database: they are its users', so that a restore leaves them as they are now. Told before, where they changed since. */
+/** Settings and comment of a database belong to its users: a restore keeps the present ones. The preview names those that changed since. */
 import type { Client } from "pg";
 import type { Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName } from "../../../config/site.ts";
@@ -31,7 +31,7 @@ function stayAsTheyAre(then: KeptSettings, now: KeptSettings): string[] {
     : [`settings and comment of the database stay as they are now; these are not as they were in the snapshot: ${all.join(", ")}`];
 }
 
-/** Those of a live database that a restore or an undo leaves, in words. An undo's are known where the quarantine is a database. */
+/** Settings of the live database that a restore or an undo keeps, in words. The quarantine of an undo is a database. */
 export async function settingsThatStay(
   { site }: InspectContext,
   database: string,
@@ -44,9 +44,7 @@ export async function settingsThatStay(
     const then =
       action.kind === "restore"
         ? (snapshot?.statistics as WithSettings | null | undefined)?.kept
-        : site.server?.driver === "in-place"
-          ? undefined
-          : await readProperties(client, action.quarantine);
+        : await readProperties(client, action.quarantine);
     return then === undefined ? [] : stayAsTheyAre(then, await readProperties(client, live));
   });
 }

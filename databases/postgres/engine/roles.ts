@@ -3,8 +3,8 @@ import type { Client } from "pg";
 import { secretOf, servicesRole, type Site } from "../../../config/site.ts";
 import { ensureOwnRole } from "./role-owners.ts";
 
-/** Where backout may make no roles, somebody else made it: whether it can log in is asked by the plan. */
-export async function ensureServices(site: Site, client: Client): Promise<void> {
+/** Where backout may not create roles, an administrator has created it; the plan checks that it can log in. */
+export async function ensureServicesRole(site: Site, client: Client): Promise<void> {
   const { rows } = await client.query<{ may: boolean }>(
     "SELECT rolsuper OR rolcreaterole AS may FROM pg_roles WHERE rolname = current_user",
   );

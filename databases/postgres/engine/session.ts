@@ -24,3 +24,7 @@ export async function openLive({ site, state }: InspectContext, database: string
       : await connect(endpointOf(site), live);
   return { session: postgresSession(client), end: () => client.end().catch(() => undefined) };
 }
+
+export async function openToRead(at: InspectContext, database: string): Promise<LiveSession> {
+  return openLive(at, database, false);
+}

@@ -13,8 +13,8 @@ import { postgresSession } from "../sql-session.ts";
 import { quickStatistics } from "../statistics.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
 import { countTables } from "../../shared/tables.ts";
-import { copiesOf } from "../../shared/standby-copies.ts";
-import { CopyDiffersError, type CopyContext } from "../../engine.ts";
+import { standbyCopiesOf, CopyDiffersError } from "../../shared/copies.ts";
+import { type CopyContext } from "../../engine.ts";
 import { driverFor, type DriverName } from "./drivers.ts";
 import { clientOf } from "./session.ts";
 
@@ -27,7 +27,7 @@ export async function standbyCopy(run: CopyContext, snapshot: Snapshot): Promise
 
 /** An standby copy that nobody wrote to since it was verified: the server has counted no session in it. */
 async function readyCopy(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
-  for (const copy of await copiesOf(run.state, snapshot)) {
+  for (const copy of await standbyCopiesOf(run.state, snapshot)) {
     if (copy.verified === null) continue;
     if (await untouched(clientOf(run.state), copy)) return copy;
     run.log("warning", `standby copy ${copy.name} was written to since it was verified: it is verified again`);
@@ -126,7 +126,7 @@ export async function withCopy<T>(run: CopyContext, snapshot: Snapshot, work: (c
   return result;
 }
 
-export async function inQuarantine<T>(run: CopyContext, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
+export async function inCopy<T>(run: CopyContext, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T> {
   return insideCopy(run, copy.name, (client) => work(postgresSession(client)));
 }
 
@@ -170,7 +170,7 @@ async function makeCopy(
   copied: () => Promise<void> = () => Promise.resolve(),
 ): Promise<CatalogueDatabase> {
   const client = clientOf(run.state);
-  for (const left of await copiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
+  for (const left of await standbyCopiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const base = liveName(run.site, snapshot.database);
   const taken = await withoutOrphans(client, base);
   let serial = 1;
@@ -194,11 +194,11 @@ async function makeCopy(
   if (differences.length > 0) {
     await dropCopy(
       run,
-      (await copiesOf(run.state, snapshot)).find((copy) => copy.name === name)!,
+      (await standbyCopiesOf(run.state, snapshot)).find((copy) => copy.name === name)!,
     );
     throw new CopyDiffersError(name, differences);
   }
-  return (await copiesOf(run.state, snapshot)).find((copy) => copy.name === name)!;
+  return (await standbyCopiesOf(run.state, snapshot)).find((copy) => copy.name === name)!;
 }
 
 /** Names of all databases, after standby copies that were made but never entered in the catalogue are dropped. */

@@ -1,13 +1,10 @@
-/** The data of a SQLite file: made, snapshotted, cut over, migrated or taken back, exported. All of it inside the fence. */
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+/** The data of a SQLite file: made, cut over, migrated or taken back, exported. All of it inside the fence. */
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileCatalogue, type Swap } from "../state/file-catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { assertCanGoDown } from "../../postgres/migrations/plan.ts";
-import { requireRoomAt } from "../../../processes/room.ts";
-import { backUp, removeFile } from "../copy.ts";
-import { compareEverything } from "../comparison.ts";
 import { first, isDamaged, openFile, withFile } from "../database.ts";
 import { exportDifferences } from "../export.ts";
 import { closeFile, insideFile, whileUnwritten } from "../fence.ts";
@@ -15,32 +12,23 @@ import { identityOf } from "../identity.ts";
 import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../migrations.ts";
 import { reapply } from "../reapply.ts";
 import { giveOwnership, swapFiles } from "../swap.ts";
-import {
-  quarantineOf,
-  satisfies,
-  type AtRisk,
-  type CutOver,
-  type ExportFile,
-  type CopyContext,
-  type InspectContext,
-  type Migrated,
-  type PutBack,
-  type TakenCopy,
-} from "../../engine.ts";
-import { countedRisk } from "../../shared/at-risk.ts";
+import { type CutOver, type ExportFile, type Migrated, type PutBack } from "../../engine.ts";
+import { quarantineOf } from "../../shared/copies.ts";
+import { satisfies } from "../../shared/lineage.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
 import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
 import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
-import { snapshotPlace } from "../../shared/snapshot-place.ts";
-import { standbyCopy, inPristine, writable } from "./standby.ts";
+import { inPristine } from "./pristine.ts";
+import { standbyCopy, writable } from "./standby.ts";
 import { keepMadeProperties, savedProperties } from "./fence.ts";
 import { ledgerOf } from "./ledger.ts";
-import { bytesOf } from "./inspect.ts";
 import { copyPath, fileOf, livePath, pathOfCopy } from "./places.ts";
 import { liveState, settle } from "./swaps.ts";
 
-/** Already there: catalogued as it is. */
+export { rowsSince } from "./at-risk.ts";
+
+/** A file that exists is catalogued as it is. */
 export async function make(run: Run, database: string): Promise<void> {
   settle(run.state, database);
   const live = livePath(run.site, database);
@@ -59,25 +47,6 @@ export async function make(run: Run, database: string): Promise<void> {
     path: live,
     identity: identityOf(live)!,
   });
-}
-
-export function snapshotLocation({ site }: InspectContext, database: string, name: string, generation: number): string {
-  return join(site.home, "snapshots", `${database}_${snapshotPlace(name, generation)}.db`);
-}
-
-export async function takeSnapshot({ site }: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy> {
-  const live = livePath(site, snapshot.database);
-  if (again) removeFile(snapshot.location);
-  return insideFile(live, async (db) => {
-    await requireRoomAt(dirname(snapshot.location), bytesOf(live));
-    await backUp(db, snapshot.location);
-    return { manifest: null, statistics: null, sizeBytes: statSync(snapshot.location).size };
-  });
-}
-
-export async function removeSnapshot(_run: CopyContext, snapshot: Snapshot): Promise<void> {
-  removeFile(snapshot.location);
-  return Promise.resolve();
 }
 
 export async function migrate({ site, definition }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
@@ -153,24 +122,6 @@ async function replacementFor(run: Run, database: string, action: DataAction, sn
     lineage: { snapshot: { name: snapshot.name, generation: snapshot.generation, again: action.again }, quarantine: null },
     snapshotId: snapshot.id,
   };
-}
-
-/** Always counted: a file is read faster than anything could be estimated from it. */
-export async function rowsAtRisk({ site, definition }: InspectContext, database: string, snapshot: Snapshot): Promise<AtRisk> {
-  const current = openFile(livePath(site, database), { readOnly: true });
-  try {
-    const { tables } = definition.databases[database]!;
-    return await inPristine(snapshot, async (base) => countedRisk(await compareEverything(base, current), tables));
-  } finally {
-    current.close();
-  }
-}
-
-export async function rowsSince({ site, definition }: Run, database: string, snapshot: Snapshot): Promise<AtRisk> {
-  const { tables } = definition.databases[database]!;
-  return insideFile(livePath(site, database), (current) =>
-    inPristine(snapshot, async (base) => countedRisk(await compareEverything(base, current), tables)),
-  );
 }
 
 export async function exportReplaced({ site }: Run, safety: Snapshot, folder: string, runId: string): Promise<ExportFile[]> {

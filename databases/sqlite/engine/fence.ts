@@ -1,9 +1,7 @@
 /** The fence of a SQLite file, and what a copy of it does not carry: mode, owner, and whether it keeps a write-ahead log. */
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
-import type { LiveSession, InspectContext } from "../../engine.ts";
 import { first, openFile } from "../database.ts";
-import { closeFile, insideFile, isClosed, releaseFile, type Closed } from "../fence.ts";
-import { sqliteSession } from "../sql-session.ts";
+import { closeFile, releaseFile, type Closed } from "../fence.ts";
 import { giveOwnership, ownershipOf, type Ownership } from "../swap.ts";
 import type { Run } from "../../../config/run.ts";
 import { livePath } from "./places.ts";
@@ -73,11 +71,6 @@ function setLog(path: string, wal: boolean): void {
   }
 }
 
-/** Inside the fence the guard's own session is used: another one of this process would wait for it. */
-export async function openLive({ site }: InspectContext, database: string, fenced: boolean | "as it is"): Promise<LiveSession> {
-  const live = livePath(site, database);
-  if (fenced === true || (fenced === "as it is" && isClosed(live)))
-    return { session: await insideFile(live, (db) => sqliteSession(db)), end: async () => Promise.resolve() };
-  const db = openFile(live);
-  return { session: sqliteSession(db), end: async () => Promise.resolve(db.close()) };
-}
+/** Files have no roles, and are closed only while a process closes them: nothing is to be given back. */
+export const ensureServices = (): Promise<void> => Promise.resolve();
+export const giveBack = (): Promise<void> => Promise.resolve();

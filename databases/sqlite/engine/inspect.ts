@@ -1,4 +1,4 @@
-/** What is true of SQLite files: facts, sizes, room for copies, who has them open. Touches nothing. */
+/** What is true of SQLite files: facts, sizes, room for copies, who has them open. Changes nothing. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileCatalogue } from "../state/file-catalogue.ts";
@@ -18,6 +18,15 @@ import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
 import { copiesFolder, fileOf, livePath } from "./places.ts";
 import { liveState } from "./swaps.ts";
 import { ledgerOf } from "./ledger.ts";
+
+export { rowsAtRisk } from "./at-risk.ts";
+export { openLive, openToRead } from "./session.ts";
+
+/** A file takes the place of another whatever it holds, and carries neither roles nor followers. */
+export const refuseRestore = (): Promise<void> => Promise.resolve();
+export const noStandbyBecause = (): Promise<null> => Promise.resolve(null);
+export const foreign = (): Promise<string[]> => Promise.resolve([]);
+export const leftBehind = (): Promise<string[]> => Promise.resolve([]);
 
 export async function facts(at: InspectContext, database: string): Promise<DatabaseFacts> {
   const { exists, lineage } = liveState(at.site, at.state, database);

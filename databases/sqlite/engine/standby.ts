@@ -1,7 +1,6 @@
 /** Standby copies of a snapshot file: copied beside the live file, checked, and used only where nobody touched them since. */
 import { readdirSync, statSync, existsSync, chmodSync } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
 import { fileCatalogue } from "../state/file-catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import { copyFile, removeFile } from "../copy.ts";
@@ -11,9 +10,10 @@ import { DamagedCopyError, problemsOf } from "../integrity.ts";
 import { captureManifest, compareManifests, type Manifest } from "../manifest.ts";
 import { sqliteSession } from "../sql-session.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
-import { copiesOf } from "../../shared/standby-copies.ts";
-import { CopyDiffersError, type CopyContext } from "../../engine.ts";
+import { standbyCopiesOf, CopyDiffersError } from "../../shared/copies.ts";
+import { type CopyContext } from "../../engine.ts";
 import { copiesFolder, copyPath, fileOf, pathOfCopy } from "./places.ts";
+import { inPristine } from "./pristine.ts";
 
 /** The standby copy of a snapshot, or one made now: a copy that is being made is waited for, and one that was touched is not used. */
 export async function standbyCopy(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
@@ -23,7 +23,7 @@ export async function standbyCopy(run: CopyContext, snapshot: Snapshot): Promise
 }
 
 async function readyCopy(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase | null> {
-  for (const copy of await copiesOf(run.state, snapshot)) {
+  for (const copy of await standbyCopiesOf(run.state, snapshot)) {
     if (copy.verified === null) continue;
     const path = pathOfCopy(run.state, copy.oid);
     if (untouched(path, copy)) return copy;
@@ -99,7 +99,7 @@ export async function snapshotProblems(_keeping: CopyContext, { location, manife
 
 /** Restores a copy of the snapshot beside the live file and verifies it. */
 export async function makeStandby(run: CopyContext, snapshot: Snapshot): Promise<CatalogueDatabase> {
-  for (const left of await copiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
+  for (const left of await standbyCopiesOf(run.state, snapshot)) if (left.verified === null) await dropCopy(run, left);
   const taken = await withoutOrphans(run, snapshot.database);
   let serial = 1;
   while (taken.has(`${snapshot.database}_standby_${snapshot.id}_${serial}`)) serial++;
@@ -118,7 +118,7 @@ export async function makeStandby(run: CopyContext, snapshot: Snapshot): Promise
     removeFile(path);
     throw new CopyDiffersError(name, differences);
   }
-  return (await copiesOf(run.state, snapshot)).find((one) => one.name === name)!;
+  return (await standbyCopiesOf(run.state, snapshot)).find((one) => one.name === name)!;
 }
 
 /** Names of all copies, after standby copies that were made but never verified are removed. */
@@ -150,12 +150,6 @@ export async function inCopy<T>({ state }: CopyContext, copy: CatalogueDatabase,
 
 export function fileOfCopy({ state }: CopyContext, copy: CatalogueDatabase): string {
   return pathOfCopy(state, copy.oid);
-}
-
-/** The pristine file, which nobody writes to. */
-export async function inPristine<T>(snapshot: Snapshot, work: (db: DatabaseSync) => Promise<T>): Promise<T> {
-  const db = openFile(snapshot.location, { immutable: true });
-  return work(db).finally(() => db.close());
 }
 
 /** A copy may be read only; what becomes live may be written. */

@@ -1,6 +1,6 @@
 /** Who relies on a database that is renamed away, with a real logical slot: named before, named afterwards, and led back by the lines that are told. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { postgres } from "../../../databases/postgres/engine/engine.ts";
+import { postgres } from "./whole.ts";
 import { applyRetention } from "../../../rollout/retention.ts";
 import type { Run } from "../../../config/run.ts";
 import { passwordOf, withSession } from "../../../databases/postgres/connection.ts";

@@ -8,7 +8,7 @@ import { claimRecord, identityAt } from "../../../state/identity.ts";
 import { createState } from "../../../databases/open-state.ts";
 import type { StateStore } from "../../../config/record.ts";
 import { rolesOfOthers } from "../../../databases/postgres/engine/role-owners.ts";
-import { postgres } from "../../../databases/postgres/engine/engine.ts";
+import { postgres } from "./whole.ts";
 import type { DatabasePlan } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { endpointOf, secretOf, servicesRole, type Site } from "../../../config/site.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { postgres } from "../../../databases/postgres/engine/engine.ts";
+import { postgres } from "./whole.ts";
 import { clientOf } from "../../../databases/postgres/engine/session.ts";
 import type { RolloutPlan, DataAction } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
@@ -61,8 +61,8 @@ function holds(start: () => Promise<Kind>): void {
 
   async function closed(epoch: number, action: DataAction): Promise<Run> {
     const run = await stand.run(epoch);
-    await postgres.keepProperties(run, DATABASE, true);
-    await postgres.close(run, DATABASE);
+    await stand.engine.keepProperties(run, DATABASE, true);
+    await stand.engine.close(run, DATABASE);
     const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(action) } } as unknown as RolloutPlan;
     await run.state.beginRollout({ epoch, rollout: `rollout-${epoch}`, pins: PINS, plan, runId: `run-${epoch}`, reason: null });
     return run;
@@ -77,35 +77,35 @@ function holds(start: () => Promise<Kind>): void {
     const { run, snapshot } = await stand.snapshotted({ prepare: hostile });
     const set = await settings(run);
     expect(set.length).toBeGreaterThanOrEqual(Object.keys(HOSTILE).length);
-    await postgres.admit(run, DATABASE, "everybody");
+    await stand.engine.admit(run, DATABASE, "everybody");
     const before = await kinds();
-    await postgres.makeStandby({ ...run }, snapshot);
+    await stand.engine.makeStandby({ ...run }, snapshot);
     await stand.sql(CHANGED);
     const since = await kinds();
     expect(since).not.toEqual(before);
 
     const third = await closed(3, RESTORE);
-    expect((await postgres.rowsSince(third, DATABASE, snapshot)).rows).toEqual({
+    expect((await stand.engine.rowsSince(third, DATABASE, snapshot)).rows).toEqual({
       customers: { inserted: 0, updated: 0, deleted: 0 },
       orders: { inserted: 0, updated: 0, deleted: 0 },
       kinds: { inserted: 0, updated: 1, deleted: 0 },
     });
-    const cut = await postgres.cutOver(third, DATABASE, RESTORE, snapshot);
+    const cut = await stand.engine.cutOver(third, DATABASE, RESTORE, snapshot);
     const aside = (await third.state.catalogued()).find(({ role }) => role === "quarantine")!;
     const folder = join(stand.folder, "since");
-    const files = await postgres.exportSince(third, aside, snapshot, folder, "run-3");
+    const files = await stand.engine.exportSince(third, aside, snapshot, folder, "run-3");
     const [file] = files.filter(({ path }) => path.endsWith("kinds.jsonl"));
     expect(JSON.parse(readFileSync(file!.path, "utf8").trim())).toMatchObject({
       row: { note: "žluťoučký", span: "-1 days", bytes: "\\xdeadbeef", at: "2026-03-04 05:06:07.000001+00", day: "2026-03-04" },
     });
-    await postgres.admit(third, DATABASE, "everybody");
+    await stand.engine.admit(third, DATABASE, "everybody");
     expect(await kinds()).toEqual(before);
     expect(await settings(third)).toEqual(set);
 
     const undo: DataAction = { kind: "undo", quarantine: cut!.quarantine };
     const fourth = await closed(4, undo);
-    await postgres.cutOver(fourth, DATABASE, undo, null);
-    await postgres.admit(fourth, DATABASE, "everybody");
+    await stand.engine.cutOver(fourth, DATABASE, undo, null);
+    await stand.engine.admit(fourth, DATABASE, "everybody");
     expect(await kinds()).toEqual(since);
     expect(await settings(fourth)).toEqual(set);
   });

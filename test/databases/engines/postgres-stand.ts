@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StateStore, Snapshot } from "../../../config/record.ts";
 import { createState } from "../../../databases/open-state.ts";
-import { postgres } from "../../../databases/postgres/engine/engine.ts";
+import { engineOn, type WholeEngine } from "./whole.ts";
 import type { RolloutPlan, DataAction, DatabasePlan } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import type { Pins } from "../../../config/pins.ts";
@@ -43,6 +43,7 @@ const SINCE = `
 
 export interface Stand {
   site: Site;
+  engine: WholeEngine;
   folder: string;
   said: string[];
   run(epoch: number): Promise<Run>;
@@ -74,6 +75,7 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     files: {},
   };
   const definition = definitionIn(folder);
+  const engine = engineOn(server);
   const said: string[] = [];
   let state: StateStore | null = null;
   const run = async (epoch: number): Promise<Run> => {
@@ -88,28 +90,29 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     await sql(SCHEMA);
     await prepare?.();
     const second = await run(2);
-    await postgres.keepProperties(second, DATABASE, true);
-    await postgres.close(second, DATABASE);
+    await engine.keepProperties(second, DATABASE, true);
+    await engine.close(second, DATABASE);
     const begun = await second.state.beginSnapshot(
-      { database: DATABASE, name: "before-v2", driver: postgres.driver(second), epoch: 2, release: "v1", automatic: true },
-      (generation) => postgres.snapshotLocation(second, DATABASE, "before-v2", generation),
+      { database: DATABASE, name: "before-v2", driver: engine.driver(second), epoch: 2, release: "v1", automatic: true },
+      (generation) => engine.snapshotLocation(second, DATABASE, "before-v2", generation),
     );
-    await second.state.finishSnapshot(begun.id, { ...(await postgres.takeSnapshot(second, begun, false)), baseline });
+    await second.state.finishSnapshot(begun.id, { ...(await engine.takeSnapshot(second, begun, false)), baseline });
     return { run: second, snapshot: (await second.state.readySnapshots())[0]! };
   };
   const left: Stand["left"] = async (kept) => {
     const { run: second } = await snapshotted(kept);
-    await postgres.admit(second, DATABASE, "everybody");
+    await engine.admit(second, DATABASE, "everybody");
     await sql(SINCE);
     const third = await run(3);
-    await postgres.keepProperties(third, DATABASE, true);
-    await postgres.close(third, DATABASE);
+    await engine.keepProperties(third, DATABASE, true);
+    await engine.close(third, DATABASE);
     const plan = { forward: false, fenceData: true, databases: { [DATABASE]: planOf(RESTORE) } } as unknown as RolloutPlan;
     await third.state.beginRollout({ epoch: 3, rollout: "rollout-3", pins: PINS, plan, runId: "run-3", reason: null });
     return { run: third, snapshot: (await third.state.readySnapshots())[0]! };
   };
   return {
     site,
+    engine,
     folder,
     said,
     run,
@@ -118,7 +121,7 @@ export async function makeStand(server: Server, make: (run: Run) => Promise<void
     left,
     cutOver: async () => {
       const { run: third, snapshot } = await left();
-      await postgres.cutOver(third, DATABASE, RESTORE, snapshot);
+      await engine.cutOver(third, DATABASE, RESTORE, snapshot);
       return third;
     },
     end: async () => {

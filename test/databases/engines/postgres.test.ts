@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { CatalogueDatabase } from "../../../config/record.ts";
 import type { AtRisk } from "../../../databases/engine.ts";
-import { postgres } from "../../../databases/postgres/engine/engine.ts";
+import { postgres } from "./whole.ts";
 import type { RolloutPlan } from "../../../config/plan.ts";
 import { inLive } from "../../../rollout/sessions.ts";
 import type { Run } from "../../../config/run.ts";
@@ -56,13 +56,13 @@ function behaves(start: () => Promise<Kind>): void {
     const copy = await quarantine(run);
     expect(await whole(kind.superuser, "customers").catch(() => "closed")).toEqual(kind.server.driver === "in-place" ? BEFORE : "closed");
     const names = (): Promise<string> =>
-      postgres.inCopy(run, copy, async (session) =>
+      stand.engine.inCopy(run, copy, async (session) =>
         (await session.all<{ name: string }>("SELECT name FROM customers ORDER BY id")).map(({ name }) => name).join(),
       );
     expect(await names()).toBe("Ann,Benno,Di");
-    await expect(postgres.inCopy(run, copy, () => Promise.reject(new Error("its own")))).rejects.toThrow("its own");
+    await expect(stand.engine.inCopy(run, copy, () => Promise.reject(new Error("its own")))).rejects.toThrow("its own");
     await expect(connect(kind.superuser, copy.name)).rejects.toMatchObject({ code: kind.server.driver === "in-place" ? "3D000" : "55000" });
-    await postgres.dropCopy(run, copy);
+    await stand.engine.dropCopy(run, copy);
     await expect(names()).rejects.toThrow(new RegExp(copy.name));
     expect((await run.state.catalogued()).filter(({ role }) => role === "quarantine")).toEqual([]);
   });
@@ -72,8 +72,8 @@ function behaves(start: () => Promise<Kind>): void {
       prepare: async () =>
         void (await asSuperuser(`ALTER DATABASE ${DATABASE} SET lock_timeout = '9s'; COMMENT ON DATABASE ${DATABASE} IS 'v1'`)),
     });
-    await postgres.admit(run, DATABASE, "everybody");
-    const told = () => postgres.leftBehind(run, DATABASE, RESTORE, snapshot);
+    await stand.engine.admit(run, DATABASE, "everybody");
+    const told = () => stand.engine.leftBehind(run, DATABASE, RESTORE, snapshot);
     expect(await told()).toEqual([]);
     await asSuperuser(`ALTER DATABASE ${DATABASE} SET app.secret = 'never shown'; CREATE ROLE nightly; ALTER ROLE nightly IN DATABASE ${DATABASE} SET work_mem = '8MB';
       ALTER DATABASE ${DATABASE} RESET lock_timeout; COMMENT ON DATABASE ${DATABASE} IS 'v2'`);
@@ -90,12 +90,12 @@ function behaves(start: () => Promise<Kind>): void {
       orders: { inserted: 2, updated: 1, deleted: 1 },
       notes: { inserted: 2, updated: 0, deleted: 0 },
     };
-    expect((await postgres.rowsSince(run, DATABASE, snapshot)).rows).toEqual(rows);
+    expect((await stand.engine.rowsSince(run, DATABASE, snapshot)).rows).toEqual(rows);
     // While users are in, policies that bind the owner hide rows from whoever counts them.
     if (kind.server.driver === "in-place")
-      expect(await postgres.rowsAtRisk(run, DATABASE, snapshot, true)).toMatchObject({ how: "estimated", rows, unknown: {} });
+      expect(await stand.engine.rowsAtRisk(run, DATABASE, snapshot, true)).toMatchObject({ how: "estimated", rows, unknown: {} });
     const folder = join(stand.folder, "replaced");
-    const files = await postgres.exportReplaced(run, snapshot, folder, "run-3");
+    const files = await stand.engine.exportReplaced(run, snapshot, folder, "run-3");
     expect(files.map(({ path, rows }) => [path.slice(folder.length + 1), rows])).toEqual([
       ["run-3.customers.jsonl", 3],
       ["run-3.customers.csv", 2],
@@ -110,9 +110,9 @@ function behaves(start: () => Promise<Kind>): void {
       { op: "insert", key: { id: "3" }, row: { name: "Cy", tenant: "b" }, before: null },
       { op: "delete", key: { id: "4" }, row: null, before: { name: "Di" } },
     ]);
-    expect(await postgres.exportReplaced(run, snapshot, folder, "run-3")).toEqual(files);
+    expect(await stand.engine.exportReplaced(run, snapshot, folder, "run-3")).toEqual(files);
     writeFileSync(files[1]!.path, "changed");
-    await expect(postgres.exportReplaced(run, snapshot, folder, "run-3")).rejects.toThrow(ExportDamagedError);
+    await expect(stand.engine.exportReplaced(run, snapshot, folder, "run-3")).rejects.toThrow(ExportDamagedError);
     // The policies bind their owner as before.
     expect(
       await inLive(run, DATABASE, (live) => live.all("SELECT relforcerowsecurity AS forced FROM pg_class WHERE relname = 'customers'")),
@@ -122,8 +122,8 @@ function behaves(start: () => Promise<Kind>): void {
   test("newWrites: reapply, killed with everything put back and nothing kept: nothing of it has happened, and a second run puts all of it back once", async () => {
     const { run } = await stand.left();
     await killedAt(stand, "data.put-back");
-    await postgres.close(run, DATABASE);
-    expect((await postgres.lineage(run, DATABASE)).snapshot?.name).toBe("before-v2");
+    await stand.engine.close(run, DATABASE);
+    expect((await stand.engine.lineage(run, DATABASE)).snapshot?.name).toBe("before-v2");
     expect(await inLive(run, DATABASE, (live) => live.all("SELECT label FROM orders ORDER BY id"))).toEqual(
       ["one", "two", "three"].map((label) => ({ label })),
     );
@@ -146,7 +146,7 @@ function behaves(start: () => Promise<Kind>): void {
     expect(
       await inLive(run, DATABASE, (live) => live.all("SELECT relforcerowsecurity AS forced FROM pg_class WHERE relname = 'customers'")),
     ).toEqual([{ forced: true }]);
-    await postgres.admit(run, DATABASE, "everybody");
+    await stand.engine.admit(run, DATABASE, "everybody");
     expect(await whole(kind.superuser, "customers")).toEqual([
       BEFORE[0],
       { ...BEFORE[1], name: "Benno" },
@@ -159,7 +159,7 @@ function behaves(start: () => Promise<Kind>): void {
     ]);
     // What services do with the rows afterwards is not undone by a run that is started again.
     await stand.sql("DELETE FROM orders WHERE id = 4");
-    await postgres.close(run, DATABASE);
+    await stand.engine.close(run, DATABASE);
     await bringData(run, DATABASE, PINS, planOf(RESTORE), "reapply");
     expect(await inLive(run, DATABASE, (live) => live.all("SELECT id FROM orders ORDER BY id"))).toEqual([{ id: 1 }, { id: 2 }]);
   });

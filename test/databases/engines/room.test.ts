@@ -1,13 +1,11 @@
 /** Room is looked for before anything is copied: a disk that is full in the middle of a copy stops the whole server. */
 import { existsSync, readdirSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { postgres } from "../../../databases/postgres/engine/engine.ts";
-import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
+import { postgres, sqlite, type WholeEngine } from "./whole.ts";
 import { copiesFolder } from "../../../databases/sqlite/engine/places.ts";
 import { RolloutRefusedError } from "../../../rollout/run.ts";
 import type { Run } from "../../../config/run.ts";
 import { takeSnapshots } from "../../../rollout/steps/snapshot.ts";
-import type { DatabaseEngine } from "../../../databases/engine.ts";
 import type * as DiskSpace from "../../../processes/disk-space.ts";
 import { InsufficientSpaceError, type FreeSpace } from "../../../processes/disk-space.ts";
 import type { Snapshot } from "../../../config/record.ts";
@@ -35,7 +33,7 @@ async function refusedOnFullDisk(work: () => Promise<unknown>): Promise<void> {
 }
 
 /** Begins a snapshot, as the step does. */
-async function begun(engine: DatabaseEngine, run: Run, name = "before-v2"): Promise<Snapshot> {
+async function begun(engine: WholeEngine, run: Run, name = "before-v2"): Promise<Snapshot> {
   return run.state.beginSnapshot(
     { database: DATABASE, name, driver: engine.driver(run), epoch: run.epoch, release: "v1", automatic: true },
     (generation) => engine.snapshotLocation(run, DATABASE, name, generation),

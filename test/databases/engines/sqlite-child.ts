@@ -4,7 +4,7 @@
  */
 import { SqliteState } from "../../../databases/sqlite/state/file.ts";
 import { baseSnapshot } from "../../../rollout/at-risk.ts";
-import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
+import { sqlite } from "./whole.ts";
 import type { DataAction } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Snapshot } from "../../../config/record.ts";
-import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
+import { sqlite } from "./whole.ts";
 import { movedData } from "../../../rollout/moved-data.ts";
 import type { DataAction } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";

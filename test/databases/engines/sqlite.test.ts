@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LockedError, type Snapshot } from "../../../config/record.ts";
 import { makeStandbysBefore, readinessOf, missingStandbys } from "../../../rollout/standby.ts";
 import { atRisk, baseSnapshot } from "../../../rollout/at-risk.ts";
-import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
+import { sqlite } from "./whole.ts";
 import { copiesFolder } from "../../../databases/sqlite/engine/places.ts";
 import { applyRetention, beyondRetention } from "../../../rollout/retention.ts";
 import type { DataAction } from "../../../config/plan.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SqliteState } from "../../../databases/sqlite/state/file.ts";
-import { sqlite } from "../../../databases/sqlite/engine/engine.ts";
+import { sqlite } from "../../databases/engines/whole.ts";
 import { livePath } from "../../../databases/sqlite/engine/places.ts";
 import type { Run } from "../../../config/run.ts";
 import { rawConfig } from "../../../config/edit.ts";

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { prepareStandby, readinessOf } from "../../../../rollout/standby.ts";
-import { postgres } from "../../../../databases/postgres/engine/engine.ts";
+import { inPlace } from "../../engines/whole.ts";
 import { isExported } from "../../../../rollout/exports.ts";
 import { exportFolder, ownerRole, servicesRole, type Server } from "../../../../config/site.ts";
 import { withSession } from "../../../../databases/postgres/connection.ts";
@@ -36,7 +36,7 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
     await admin("ALTER ROLE hosted NOCREATEROLE");
     const run = await stand.run(1);
     const refusal = async (): Promise<string> =>
-      postgres.refuseUnfenceable(run, [DATABASE]).then(
+      inPlace.refuseUnfenceable(run, [DATABASE]).then(
         () => "",
         (error: Error) => error.message,
       );
@@ -50,7 +50,7 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
       expect(await refusal()).toContain(`role "${services}" cannot log in with the secret "database": set BACKOUT_SECRET_DATABASE`);
       process.env["BACKOUT_SECRET_DATABASE"] = "theirs";
       expect(await refusal()).toBe("");
-      await postgres.migrate(run, DATABASE, PINS, planOf({ kind: "none" }));
+      await inPlace.migrate(run, DATABASE, PINS, planOf({ kind: "none" }));
     } finally {
       delete process.env["BACKOUT_SECRET_DATABASE"];
       await admin("ALTER ROLE hosted CREATEROLE");
@@ -67,8 +67,8 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
     const folder = exportFolder(stand.site, "run-3", DATABASE);
     // Nothing can be read there.
     writeFileSync(join(stand.site.home, "scratch"), "");
-    await expect(postgres.cutOver(run, DATABASE, RESTORE, snapshot)).rejects.toThrow();
-    expect((await postgres.lineage(run, DATABASE)).snapshot).toBeNull();
+    await expect(inPlace.cutOver(run, DATABASE, RESTORE, snapshot)).rejects.toThrow();
+    expect((await inPlace.lineage(run, DATABASE)).snapshot).toBeNull();
     expect(await stand.sql("SELECT id, label FROM orders ORDER BY id")).toEqual([
       { id: 1, label: "ONE" },
       { id: 2, label: "two" },
@@ -77,13 +77,13 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
     ]);
     expect(isExported(folder, "run-3")).toBe(false);
     rmSync(join(stand.site.home, "scratch"));
-    await postgres.cutOver(run, DATABASE, RESTORE, snapshot);
+    await inPlace.cutOver(run, DATABASE, RESTORE, snapshot);
     expect(isExported(folder, "run-3")).toBe(true);
     expect(readFileSync(join(folder, "run-3.orders.jsonl"), "utf8").trim().split("\n")).toHaveLength(4);
-    expect((await postgres.lineage(run, DATABASE)).snapshot?.name).toBe("before-v2");
-    await postgres.migrate(run, DATABASE, PINS, planOf(RESTORE));
-    await postgres.admit(run, DATABASE, "services");
-    await postgres.admit(run, DATABASE, "everybody");
+    expect((await inPlace.lineage(run, DATABASE)).snapshot?.name).toBe("before-v2");
+    await inPlace.migrate(run, DATABASE, PINS, planOf(RESTORE));
+    await inPlace.admit(run, DATABASE, "services");
+    await inPlace.admit(run, DATABASE, "everybody");
     expect(acl(await grants())).toEqual(acl(before));
   });
 
@@ -101,11 +101,11 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
         ),
     });
     run.definition.databases[DATABASE]!.tables.push("mails");
-    await postgres.refuseUnfenceable(run, [DATABASE]);
-    await postgres.refuseRestore(run, DATABASE, { snapshot });
+    await inPlace.refuseUnfenceable(run, [DATABASE]);
+    await inPlace.refuseRestore(run, DATABASE, { snapshot });
     await stand.sql("INSERT INTO mails (address) VALUES ('B@x'); UPDATE mails SET address = 'a@X' WHERE address = 'a@x'");
-    expect((await postgres.rowsSince(run, DATABASE, snapshot)).rows["mails"]).toEqual({ inserted: 1, updated: 1, deleted: 0 });
-    await postgres.cutOver(run, DATABASE, RESTORE, snapshot);
+    expect((await inPlace.rowsSince(run, DATABASE, snapshot)).rows["mails"]).toEqual({ inserted: 1, updated: 1, deleted: 0 });
+    await inPlace.cutOver(run, DATABASE, RESTORE, snapshot);
     expect(await stand.sql("SELECT address FROM mails")).toEqual([{ address: "A@x" }]);
     expect(
       readFileSync(join(exportFolder(stand.site, "run-3", DATABASE), "run-3.mails.jsonl"), "utf8")
@@ -116,7 +116,7 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
 
   test("a standby is what was tried in the live database as it is; a schema that changed since says so", async () => {
     const { run, snapshot } = await stand.snapshotted();
-    await postgres.admit(run, DATABASE, "everybody");
+    await inPlace.admit(run, DATABASE, "everybody");
     expect((await readinessOf(run, snapshot)).standby).toBe(false);
     await prepareStandby(run, snapshot);
     expect(await readinessOf(run, snapshot)).toEqual({ standby: true, reason: null });
@@ -129,14 +129,14 @@ describe.skipIf(missing !== null)("a database in place", { timeout: 120_000 }, (
   test("a dump that is damaged, or needs what is gone, is refused before anybody is kept out", async () => {
     await admin("CREATE EXTENSION citext", DATABASE);
     const { run, snapshot } = await stand.snapshotted({ prepare: () => stand.sql("CREATE TABLE mails (address citext)") });
-    await postgres.refuseRestore(run, DATABASE, { snapshot });
+    await inPlace.refuseRestore(run, DATABASE, { snapshot });
     await stand.sql("DROP TABLE mails");
     await admin("DROP EXTENSION citext", DATABASE);
-    await expect(postgres.refuseRestore(run, DATABASE, { snapshot })).rejects.toThrow(
+    await expect(inPlace.refuseRestore(run, DATABASE, { snapshot })).rejects.toThrow(
       'the snapshot needs extension "citext", which is not installed',
     );
     writeFileSync(join(snapshot.location, "toc.dat"), "damaged");
-    await expect(postgres.refuseRestore(run, DATABASE, { snapshot })).rejects.toThrow(DamagedDumpError);
+    await expect(inPlace.refuseRestore(run, DATABASE, { snapshot })).rejects.toThrow(DamagedDumpError);
   });
 });
 
