@@ -2,7 +2,8 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { passwordOf, quote, withSession } from "../databases/postgres/connection.ts";
+import { passwordOf, withSession } from "../databases/postgres/connection.ts";
+import { quote } from "../databases/shared/identifiers.ts";
 import { dumpArguments, restoreArguments } from "../databases/postgres/drivers/dump.ts";
 import type { BenchServer } from "./server.ts";
 

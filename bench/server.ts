@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { takeFreePorts } from "../drill/ports.ts";
-import type { Endpoint } from "../databases/postgres/connection.ts";
+import type { Endpoint } from "../config/endpoint.ts";
 import { findClientTools, type ClientTools } from "../databases/postgres/drivers/client-tools.ts";
 import { runAs, serverRunner } from "../processes/run-as.ts";
 

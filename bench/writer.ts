@@ -1,7 +1,7 @@
 /** A client that writes all the time by SQL and notices how long nothing it wrote was acknowledged. */
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { qualified } from "../databases/postgres/connection.ts";
+import { qualified } from "../databases/shared/identifiers.ts";
 
 /** Pause between two writes, and before a failed one is tried again, milliseconds: the resolution of what is measured. */
 const RHYTHM_MS = 2;

@@ -5,8 +5,8 @@
 import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.ts";
 import type { Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
-import type { NotCompared } from "./postgres/comparison-beyond.ts";
-import type { NotHeld } from "./postgres/reapply-result.ts";
+import type { NotCompared } from "./shared/not-compared.ts";
+import type { NotHeld } from "./shared/reapply/result.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
 import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "../config/plan.ts";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { upCommand } from "../config/commands.ts";
 import { stateFile, stateDatabase, endpointOf, liveFile, liveName, serverHome, type Site } from "../config/site.ts";
-import { UnreachableError } from "./postgres/unreachable.ts";
+import { UnreachableError } from "./shared/unreachable.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { requireHome, requireOwn } from "../state/identity.ts";
 import type { StateStore } from "../config/record.ts";

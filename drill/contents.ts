@@ -1,7 +1,7 @@
 /** Content of a database, read by the drill itself: a sum over the hashes of all rows of each table, independent of their order. */
 import { readFile } from "node:fs/promises";
 import pg from "pg";
-import { canonicalTable } from "../databases/postgres/identifiers.ts";
+import { canonicalTable } from "../databases/shared/identifiers.ts";
 
 /** The drill's own connection to a server, independent of the toolkit's. */
 export interface Address {

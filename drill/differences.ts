@@ -1,6 +1,6 @@
 /** Rows that differ between two databases, counted with the drill's own simple SQL: a second opinion on exports and rows at risk. */
 import pg from "pg";
-import { canonicalTable } from "../databases/postgres/identifiers.ts";
+import { canonicalTable } from "../databases/shared/identifiers.ts";
 
 export interface Counts {
   inserted: number;

@@ -8,12 +8,13 @@ import { commandOf } from "../config/commands.ts";
 import { endpointOf, liveName, type Site } from "../config/site.ts";
 import { withSession } from "../databases/postgres/connection.ts";
 import { dropKept, keepTables, presentTables, type KeptTable } from "../databases/postgres/kept-tables.ts";
-import { appliedMigrations, isApplied, markRolledBack } from "../databases/postgres/migrations.ts";
+import { appliedMigrations, markRolledBack } from "../databases/postgres/migrations.ts";
+import { isApplied } from "../databases/shared/migrations/status.ts";
 import { atomically } from "../databases/postgres/transaction.ts";
 import type { ActionDefinition, SystemDefinition } from "../config/system/definition.ts";
 import { usersAreOut } from "./gate.ts";
 import type { WatchState } from "./verification/watches-due.ts";
-import { migrationsOf } from "../databases/shared/migrations.ts";
+import { migrationsOf } from "../databases/shared/migrations/of-definition.ts";
 import type { Run } from "../config/run.ts";
 
 export interface ActionFacts {

@@ -1,10 +1,10 @@
 /** The entry a system wants about a rollback: a row in its own data, and the same as a line of JSON. Written once, also after a kill. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { quote } from "../databases/postgres/identifiers.ts";
+import { quote } from "../databases/shared/identifiers.ts";
 import type { AuditEntryDefinition } from "../config/system/evidence.ts";
 import type { SqlSession, SqlValue } from "../config/system/sql-session.ts";
-import { columnsOf, hasTable, tableSql } from "../databases/shared/tables.ts";
+import { columnsOf, hasTable, tableSql } from "../databases/tables.ts";
 
 export type Entry = Record<string, unknown>;
 
@@ -17,7 +17,7 @@ export async function writeAuditRow(
   if (!(await hasTable(session, table))) return false;
   const there = await columnsOf(session, table);
   const columns = Object.keys(entry).filter((column) => there.includes(column));
-  const values = columns.map((column) => valueOf(session, entry[column]));
+  const values = columns.map((column) => valueOf(entry[column]));
   const name = tableSql(session, table);
   const known = identity.map((column) => {
     const place = columns.indexOf(column);
@@ -32,10 +32,9 @@ export async function writeAuditRow(
   return written > 0;
 }
 
-function valueOf({ engine }: SqlSession, value: unknown): SqlValue {
+function valueOf(value: unknown): SqlValue {
   if (value === undefined || value === null) return null;
-  if (typeof value === "boolean") return engine === "sqlite" ? Number(value) : value;
-  return typeof value === "string" || typeof value === "number" || typeof value === "bigint" ? value : JSON.stringify(value);
+  return ["string", "number", "bigint", "boolean"].includes(typeof value) ? (value as SqlValue) : JSON.stringify(value);
 }
 
 /** @returns false where the same entry is there already. */

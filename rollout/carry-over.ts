@@ -1,10 +1,10 @@
 /** Rows of tables that only ever grow (audit trails) outlive a restore: those written since are put into the data that takes over. */
-import { quote } from "../databases/postgres/connection.ts";
+import { quote } from "../databases/shared/identifiers.ts";
 import type { ExactValue, SqlSession } from "../config/system/sql-session.ts";
 import { copiesOf } from "../databases/registry.ts";
 import { inLive } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
-import { columnsOf, hasTable, keyOf, tableSql } from "../databases/shared/tables.ts";
+import { columnsOf, hasTable, insertSql, keyOf, tableSql } from "../databases/tables.ts";
 
 /** Rows read at a time. */
 const PAGE = 500;
@@ -20,10 +20,7 @@ export async function carryOver(from: SqlSession, to: SqlSession, table: string)
   const there = await columnsOf(to, table);
   const columns = (await columnsOf(from, table)).filter((column) => there.includes(column));
   const list = columns.map(quote).join(", ");
-  const values = columns.map((_, index) => `$${index + 1}`).join(", ");
-  // Numbers that the server gives stay what they were.
-  const own = to.engine === "postgres" ? " OVERRIDING SYSTEM VALUE" : "";
-  const insert = `INSERT INTO ${tableSql(to, table)} (${list})${own} VALUES (${values}) ON CONFLICT DO NOTHING`;
+  const insert = `${insertSql(to, table, columns)} ON CONFLICT DO NOTHING`;
   let carried = 0;
   for (let after: ExactValue = null; ;) {
     const rows: Row[] = await from.exact<Row>(

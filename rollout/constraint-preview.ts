@@ -1,7 +1,8 @@
 /** What a change of constraints would meet: rows that violate what is to be enforced, and reasons not to begin. Touches nothing. */
 import type { StateStore } from "../config/record.ts";
 import { endpointOf, liveName, type Site } from "../config/site.ts";
-import { UnreachableError, withSession } from "../databases/postgres/connection.ts";
+import { withSession } from "../databases/postgres/connection.ts";
+import { UnreachableError } from "../databases/shared/unreachable.ts";
 import { dependents } from "../databases/postgres/constraints.ts";
 import { findViolations, tellViolations, violationCondition, type Violations } from "../databases/postgres/constraint-violations.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";

@@ -2,7 +2,7 @@
 import type { StateStore } from "../config/record.ts";
 import type { InspectContext } from "../databases/engine.ts";
 import { inLive } from "./sessions.ts";
-import { hasTable } from "../databases/shared/tables.ts";
+import { hasTable } from "../databases/tables.ts";
 
 export interface EffectCount {
   service: string;

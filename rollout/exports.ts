@@ -3,7 +3,7 @@
  * set the data aside, while the services start and are verified; nothing waits for it but the record.
  */
 import { existsSync, mkdirSync } from "node:fs";
-import { manifestPath } from "../databases/postgres/export-file.ts";
+import { manifestPath } from "../databases/shared/export-file.ts";
 import type { ExportFile } from "../databases/engine.ts";
 import { dataOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";

@@ -4,7 +4,7 @@ import type { CatalogueDatabase, StateStore, Rollout, Opening, Snapshot } from "
 import { releaseOrder } from "../config/ledger.ts";
 import { type Pins, rolloutOf } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
-import { UnreachableError } from "../databases/postgres/unreachable.ts";
+import { UnreachableError } from "../databases/shared/unreachable.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { RecordedMigrations } from "../config/system/check.ts";
 import { inspectionOf } from "../databases/registry.ts";

@@ -1,24 +1,23 @@
 /** Tables that a definition lists and that exist in no release: a misspelt name changes nothing and is reported. */
-import { canonicalTable, parseTable } from "../databases/postgres/identifiers.ts";
-import { upScript } from "../databases/postgres/migrations/script.ts";
+import { upScript } from "../databases/shared/migrations/script.ts";
 import type { InspectContext } from "../databases/engine.ts";
 import { inspectionOf } from "../databases/registry.ts";
-import { migrationsOf } from "../databases/shared/migrations.ts";
-import { tablesOf } from "../databases/shared/tables.ts";
+import { migrationsOf } from "../databases/shared/migrations/of-definition.ts";
+import { catalogueOf, tablesOf } from "../databases/tables.ts";
 
 /** Absent: every table exists, or a migration names it, or the database cannot be read. */
 export async function unknownTables(at: InspectContext, database: string): Promise<{ unknownTables?: string[] }> {
   const { engine, tables } = at.definition.databases[database]!;
-  const sensitive = engine === "postgres";
+  const { canonical, bare } = catalogueOf({ engine });
   const present = await presentTables(at, database);
   // A new database gets its tables from its release.
   if (present.length === 0) return {};
-  const known = new Set(present.map((name) => (sensitive ? canonicalTable(name) : name.toLowerCase())));
-  const absent = tables.filter((name) => !known.has(sensitive ? canonicalTable(name) : name.toLowerCase()));
+  const known = new Set(present.map(canonical));
+  const absent = tables.filter((name) => !known.has(canonical(name)));
   if (absent.length === 0) return {};
   const scripts = migrationsOf(at.definition, database).map((migration) => upScript(migration));
   const missing = absent.filter((name) => {
-    const word = wordOf(sensitive ? parseTable(name).table : name);
+    const word = wordOf(bare(name));
     return !scripts.some((script) => word.test(script));
   });
   return missing.length === 0 ? {} : { unknownTables: missing };

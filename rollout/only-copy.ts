@@ -4,8 +4,8 @@ import type { CatalogueDatabase, StateStore, Rollout } from "../config/record.ts
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { type Site, exportFolder } from "../config/site.ts";
-import type { NotCompared } from "../databases/postgres/comparison-beyond.ts";
-import { manifestPath } from "../databases/postgres/export-file.ts";
+import type { NotCompared } from "../databases/shared/not-compared.ts";
+import { manifestPath } from "../databases/shared/export-file.ts";
 import { satisfies } from "../databases/shared/lineage.ts";
 import type { DataAction } from "../config/plan.ts";
 

@@ -2,7 +2,7 @@
 import type { RolloutPreview, DatabasePreview } from "./preview.ts";
 import { scopeText } from "../config/recorded-scope.ts";
 import type { AtRisk } from "./at-risk.ts";
-import { LARGE_OBJECTS } from "../databases/postgres/comparison-beyond.ts";
+import { LARGE_OBJECTS } from "../databases/shared/not-compared.ts";
 import { constraintLines } from "./constraint-preview.ts";
 import type { DataAction } from "../config/plan.ts";
 import type { Maintenance } from "../config/pins.ts";

@@ -10,7 +10,7 @@ import type { RolloutPlan } from "../config/plan.ts";
 import { step } from "./run.ts";
 import type { RestrictionDone } from "../config/journal.ts";
 import type { Run } from "../config/run.ts";
-import { hasTable } from "../databases/shared/tables.ts";
+import { hasTable } from "../databases/tables.ts";
 
 export type ProtectionOutcome = { id: string; rows: number; did: "restricted" | "given back" | "unchanged" | "no such table" };
 

@@ -7,7 +7,7 @@ import { printable } from "../config/errors.ts";
 import type { Pins } from "../config/pins.ts";
 import { openState } from "../databases/open-state.ts";
 import type { Site } from "../config/site.ts";
-import { downScript, planScript, upScript } from "../databases/postgres/migrations/script.ts";
+import { downScript, planScript, upScript } from "../databases/shared/migrations/script.ts";
 import { requireHome } from "../processes/room.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
@@ -15,7 +15,7 @@ import type { InspectContext } from "../databases/engine.ts";
 import { QuarantineMissingError } from "../databases/shared/copies.ts";
 import { enginesOf, inspectionOf } from "../databases/registry.ts";
 import { planFrom, type Facts } from "./inspect.ts";
-import { migrationsOf, recordedMigrations } from "../databases/shared/migrations.ts";
+import { migrationsOf, recordedMigrations } from "../databases/shared/migrations/of-definition.ts";
 import type { Asked, RolloutPlan, DataAction } from "../config/plan.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 

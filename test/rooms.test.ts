@@ -109,6 +109,24 @@ test("arrows between rooms run one way", () => {
   expect(against.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
 });
 
+/** The folders of an engine that each room may not name: what engines have in common lies in `databases/shared`, the choice in the registry. */
+const APART: Record<string, string[]> = {
+  "databases/shared": ["databases/postgres", "databases/in-place", "databases/sqlite"],
+  "databases/sqlite": ["databases/postgres", "databases/in-place"],
+  "databases/postgres": ["databases/sqlite", "databases/in-place"],
+  "databases/in-place": ["databases/sqlite"],
+};
+
+test("engines of databases keep apart", () => {
+  const within = (file: string, folder: string): boolean => file.startsWith(`${folder}/`);
+  const against = Object.entries(APART).flatMap(([folder, others]) => {
+    const own = all.filter(({ from }) => within(from, folder));
+    expect(own).not.toEqual([]);
+    return own.filter(({ to }) => others.some((other) => within(to, other)));
+  });
+  expect(against.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+});
+
 test("no files form a circle", () => {
   const left = new Map<string, Set<string>>();
   for (const { from, to } of all) left.set(from, (left.get(from) ?? new Set()).add(to));

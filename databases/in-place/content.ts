@@ -1,6 +1,6 @@
 /** What the system's own part of a database holds. Inside the fence, with policies that bind the owner lifted. */
 import type { Client } from "pg";
-import { tableNameSql } from "../postgres/identifiers.ts";
+import { tableNameSql } from "../shared/identifiers.ts";
 import { captureManifest } from "../postgres/manifest.ts";
 import type { Manifest } from "../postgres/manifest-shape.ts";
 import type { Extent } from "./extent.ts";

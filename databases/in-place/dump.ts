@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Client } from "pg";
-import type { Endpoint } from "../postgres/connection.ts";
+import type { Endpoint } from "../../config/endpoint.ts";
 import { SnapshotExistsError } from "../postgres/drivers/driver.ts";
 import { JOBS } from "../postgres/drivers/dump.ts";
 import {

@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
-import { APPLICATION_NAME, quote } from "../postgres/connection.ts";
+import { APPLICATION_NAME } from "../postgres/connection.ts";
+import { quote } from "../shared/identifiers.ts";
 import { preparedTransactions, servicesOnly, type Admission, type FenceOutcome } from "../postgres/fence.ts";
 import { NotFencedError, PreparedTransactionError } from "../postgres/fence-errors.ts";
 import { readProperties, type DatabaseGrant, type DatabaseProperties } from "../postgres/properties.ts";

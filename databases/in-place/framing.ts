@@ -1,6 +1,6 @@
 /** What stands around a dump's own script in the transaction of a restore: what is taken away before it, and what is put right after it. */
 import type { Client } from "pg";
-import { quote } from "../postgres/connection.ts";
+import { quote } from "../shared/identifiers.ts";
 import type { InPlaceFacts } from "./dump.ts";
 import { readExtent } from "./extent.ts";
 import { readDefaultPrivileges, readSchemas, schemaGrantStatements, withoutDefaults, type SchemaFacts } from "./grants.ts";

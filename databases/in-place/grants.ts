@@ -1,6 +1,6 @@
 /** Grants on schemas and default privileges: brought back exactly, and kept from touching what a restore makes. */
 import type { Client } from "pg";
-import { quote } from "../postgres/connection.ts";
+import { quote } from "../shared/identifiers.ts";
 
 export interface Grant {
   /** Null: PUBLIC. */

@@ -2,7 +2,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Client } from "pg";
-import { APPLICATION_NAME, passwordOf, type Endpoint } from "../postgres/connection.ts";
+import { APPLICATION_NAME, passwordOf } from "../postgres/connection.ts";
+import { type Endpoint } from "../../config/endpoint.ts";
 import { toolOptions } from "../postgres/session-settings.ts";
 import { ClientToolsMissingError, findClientTools, type ClientTools } from "../postgres/drivers/client-tools.ts";
 import { DumpToolError } from "../postgres/drivers/dump.ts";

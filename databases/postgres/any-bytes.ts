@@ -1,6 +1,6 @@
 /** Text of databases that have no encoding (SQL_ASCII): it may be any bytes, and travels escaped, so that none of them is lost. */
 import { isUtf8 } from "node:buffer";
-import type { TextRow } from "./comparison-rows.ts";
+import type { TextRow } from "../shared/comparison.ts";
 
 /** A value of any type as ASCII text. SQL. */
 export function escapedSql(value: string): string {

@@ -3,7 +3,7 @@
  * text may be in another order than it would put them.
  */
 import type pg from "pg";
-import { quote } from "./connection.ts";
+import { quote } from "../shared/identifiers.ts";
 
 export interface CollationMismatch {
   database: string;

@@ -1,24 +1,10 @@
 /** What a database holds besides the rows of its tables: compared where it can be, and else named, never passed over in silence. */
 import type { Client } from "pg";
-import { STATE_SCHEMA } from "../in-place/state-schema.ts";
-import { formatTable, parseTable } from "./identifiers.ts";
+import { STATE_SCHEMA } from "./state/schema-name.ts";
+import { formatTable, parseTable } from "../shared/identifiers.ts";
 import { IS_DATA, planTable, planTables, READABLE, readShapes, type TablePlan, type TableShape } from "./comparison-shape.ts";
-
-/** Something whose content is not compared and not exported. */
-export interface NotCompared {
-  name: string;
-  /** `foreign table`, `large objects`, `virtual table`, … */
-  kind: string;
-  /** In words: why, and where its content is. */
-  why: string;
-  /** Content that exists nowhere else was or may have been written since: a restore takes it away. */
-  mayBeLost: boolean;
-  /** It is compared all the same: only the export does not hold it. */
-  compared?: true;
-}
-
-/** Large objects as a table: a row per 64 KB of each object, an empty one has one row, too. */
-export const LARGE_OBJECTS = "pg_catalog.pg_largeobject";
+import { type SequenceMoves, type SequenceState, movedSequences } from "../shared/sequences.ts";
+import { LARGE_OBJECTS, type NotCompared } from "../shared/not-compared.ts";
 
 const CHUNK_BYTES = 65_536;
 
@@ -75,13 +61,6 @@ export async function unreadTables(client: Client): Promise<NotCompared[]> {
   }));
 }
 
-export interface SequenceState {
-  /** Last value it gave; null: none yet, or not readable. */
-  value: string | null;
-  /** Whether a column of a table takes its values: they are in that table's rows. */
-  feeds: boolean;
-}
-
 const SEQUENCES = `
   SELECT n.nspname AS schema, c.relname AS "table", s.last_value::text AS value,
          EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0)
@@ -92,28 +71,6 @@ const SEQUENCES = `
 async function readSequences(client: Client): Promise<Map<string, SequenceState>> {
   const { rows } = await client.query<{ schema: string; table: string } & SequenceState>(SEQUENCES);
   return new Map(rows.map(({ value, feeds, ...name }) => [formatTable(name), { value, feeds }]));
-}
-
-/** Last values by sequence, of those that moved. */
-export type SequenceMoves = Record<string, { base: string | null; current: string | null }>;
-
-/** A sequence that no table's rows tell of gives the same numbers again after a restore. */
-export function movedSequences(
-  base: Map<string, SequenceState>,
-  current: Map<string, SequenceState>,
-): { moves: SequenceMoves; notCompared: NotCompared[] } {
-  const moved = [...current].filter(([name, { value }]) => value !== (base.get(name)?.value ?? null));
-  return {
-    moves: Object.fromEntries(moved.map(([name, { value }]) => [name, { base: base.get(name)?.value ?? null, current: value }])),
-    notCompared: moved
-      .filter(([name, { feeds }]) => !feeds && base.has(name))
-      .map(([name, { value }]) => ({
-        name,
-        kind: "sequence",
-        why: `it stood at ${base.get(name)?.value ?? "its start"} and stands at ${value ?? "its start"}: a restore lets it give the same numbers again`,
-        mayBeLost: true,
-      })),
-  };
 }
 
 export interface Everything {

@@ -3,15 +3,9 @@
  * by its digest, left out of the row that is exported, and named; what was set aside keeps it.
  */
 import type { Client } from "pg";
-import type { NotCompared } from "./comparison-beyond.ts";
+import { type NotCompared, ROW_BYTES, VALUE_BYTES } from "../shared/not-compared.ts";
 import { readShapes, type ColumnShape, type TablePlan, type TableShape } from "./comparison-shape.ts";
-import { quote } from "./identifiers.ts";
-
-/** A row is exported whole up to so many bytes of text: what it is now, what it was, and JSON's escapes then fit into one string. */
-export const ROW_BYTES = 40 * 1024 * 1024;
-
-/** Of a row that is longer, values of more bytes than this are left out. */
-export const VALUE_BYTES = 100_000;
+import { quote } from "../shared/identifiers.ts";
 
 /** Bytes of a column's text, asked without reading the value where that can be. SQL. */
 function bytesOf({ name, wide }: ColumnShape): string {
@@ -78,19 +72,6 @@ export function leftOutSql(plan: TablePlan, side: TableShape): string {
 
 export function leftOutOf(side: TableShape | null, cell: string | null): string[] {
   return cell === null ? [] : cell.split(",").map((place) => side!.columns[Number(place)]!.name);
-}
-
-/** What comparisons found too large, as it is named. @param found rows by table and column */
-export function tooLargeNamed(found: readonly (readonly [table: string, columns: Record<string, number>])[]): NotCompared[] {
-  return found.flatMap(([table, columns]) =>
-    Object.entries(columns).map(([column, rows]) => ({
-      name: `${table}, column ${column}`,
-      kind: "values of",
-      compared: true,
-      why: `${rows} of the rows written since ${rows === 1 ? "is" : "are"} longer than ${ROW_BYTES / 1024 / 1024} MiB as text: the rest of them is exported, this value stays in what is set aside`,
-      mayBeLost: true,
-    })),
-  );
 }
 
 /** Tables with rows that are too long to be exported as they are; whether these were written since was not asked. */

@@ -1,9 +1,7 @@
 /** Rows as the server's own text, streamed in batches. */
 import type { Client, CustomTypesConfig } from "pg";
 import Cursor from "pg-cursor";
-
-/** Column name to the server's text of the value; null is SQL NULL. */
-export type TextRow = Record<string, string | null>;
+import type { TextRow } from "../shared/comparison.ts";
 
 /** Hands every value over as the server rendered it: no rounding, no time zone, nothing lost on the way back. */
 export const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (value: string | Buffer) => value };

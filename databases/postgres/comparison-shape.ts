@@ -1,7 +1,8 @@
 /** What two copies of a table have in common, and so how they can be compared. */
 import type { Client } from "pg";
-import { STATE_SCHEMA } from "../in-place/state-schema.ts";
-import { canonicalTable, formatTable, quote } from "./identifiers.ts";
+import { STATE_SCHEMA } from "./state/schema-name.ts";
+import { canonicalTable, formatTable, quote } from "../shared/identifiers.ts";
+import { columnOf, renamedColumns } from "../shared/comparison.ts";
 
 export interface ColumnShape {
   name: string;
@@ -162,31 +163,6 @@ export function planTable(base: TableShape | null, current: TableShape | null): 
     anyBytes: was.anyBytes || is.anyBytes,
   };
   return { ...plan, versions: base !== null && current !== null && key.length > 0 && sharesVersions(plan, base, current) };
-}
-
-/** Base side's name → current side's: the column at the same place, of the same type, that has another name on each side. */
-export function renamedColumns<Side extends { columns: readonly Placed[] }>(base: Side, current: Side): Map<string, string> {
-  const has = (side: Side, name: string): boolean => side.columns.some((column) => column.name === name);
-  return new Map(
-    base.columns
-      .filter(({ name }) => !has(current, name))
-      .flatMap(({ name, place, type }) => {
-        const now = current.columns.find((column) => column.place === place && column.type === type && !has(base, column.name));
-        return now === undefined ? [] : [[name, now.name] as const];
-      }),
-  );
-}
-
-interface Placed {
-  name: string;
-  place: number;
-  type: string;
-}
-
-/** What a side of the plan calls a column that the current side calls `name`. */
-export function columnOf<Side>(plan: { base: Side | null; renamedColumns: Record<string, string> }, side: Side, name: string): string {
-  if (side !== plan.base) return name;
-  return Object.entries(plan.renamedColumns).find(([, now]) => now === name)?.[0] ?? name;
 }
 
 /**

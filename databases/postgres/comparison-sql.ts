@@ -1,8 +1,9 @@
 /** The queries of a comparison. Both sides get the same expressions, so equal rows have equal text and equal hashes. */
-import { quote } from "./connection.ts";
+import { quote } from "../shared/identifiers.ts";
 import { escapedSql } from "./any-bytes.ts";
 import { digested, exportable, leftOutSql } from "./comparison-large.ts";
-import { columnOf, type TablePlan, type TableShape } from "./comparison-shape.ts";
+import { type TablePlan, type TableShape } from "./comparison-shape.ts";
+import { columnOf } from "../shared/comparison.ts";
 
 /**
  * Parentheses and commas of a row's text are escaped by the server, so different values never have the same text. Works for types without

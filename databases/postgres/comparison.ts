@@ -1,45 +1,14 @@
 /** Which rows were inserted, updated and deleted between two databases that descend from each other. */
 import type { Client } from "pg";
-import { leftOutOf, longestRow, ROW_BYTES, tooLargeNamed } from "./comparison-large.ts";
+import { leftOutOf, longestRow } from "./comparison-large.ts";
 import { unescaped } from "./any-bytes.ts";
 import { bucketCount, bucketSql, countSql, PAGES, streamSql } from "./comparison-sql.ts";
-import { planEverything, type NotCompared, type SequenceMoves } from "./comparison-beyond.ts";
-import { AS_TEXT, differences, RowStream, textRow, type Pair, type TextRow } from "./comparison-rows.ts";
-import { columnOf, planTables, readShapes, type TablePlan, type TableShape } from "./comparison-shape.ts";
-
-export type { NotCompared, SequenceMoves, TextRow };
-
-export interface Difference {
-  table: string;
-  op: "insert" | "update" | "delete";
-  /** Columns of the primary key; null where rows were compared as a multiset. */
-  key: TextRow | null;
-  /** The row in the base database, every column; null for an insert. */
-  before: TextRow | null;
-  /** The row in the current database, every column; null for a delete. */
-  row: TextRow | null;
-  /**
-   * Multiset only. Insert: the how-manieth equal row of the current database this is. Delete: how many equal rows it holds. Either way the
-   * number a database must hold for the difference to be in it already.
-   */
-  copies?: number;
-  /** Columns whose values are too large to be held here: they are null in the row. */
-  tooLarge?: { before?: string[]; row?: string[] };
-  /** What the declared types of the columns do not tell: storage classes of SQLite's values; text that is no UTF-8, in any database. */
-  classes?: { before?: Record<string, string>; row?: Record<string, string> };
-}
-
-export interface ComparedRows {
-  inserted: number;
-  updated: number;
-  deleted: number;
-  /**
-   * `multiset`: the sides share no primary key, so an updated row counts as one deleted and one inserted; updated are those in which only a new
-   * column was filled in.
-   */
-  by: "primary key" | "multiset";
-  key: string[];
-}
+import { planEverything } from "./comparison-beyond.ts";
+import type { SequenceMoves } from "../shared/sequences.ts";
+import { type NotCompared, ROW_BYTES, tooLargeIn } from "../shared/not-compared.ts";
+import { AS_TEXT, differences, RowStream, textRow, type Pair } from "./comparison-rows.ts";
+import { type TextRow, columnOf, type OnDifference, type ComparedRows } from "../shared/comparison.ts";
+import { planTables, readShapes, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
 export interface TableComparison extends ComparedRows {
   exists: "both" | "base only" | "current only" | "neither";
@@ -54,8 +23,6 @@ export interface TableComparison extends ComparedRows {
   /** Differing rows by column whose values there are too large to be exported; absent: none. */
   tooLarge?: Record<string, number>;
 }
-
-export type OnDifference = (difference: Difference) => void | Promise<void>;
 
 /**
  * Compares the named tables, or every table of either side except the ledger of migrations, of a pristine snapshot (`base`) and a later state of it
@@ -94,11 +61,6 @@ export async function compareEverything(base: Client, current: Client, leftAlone
     for (const plan of plans) tables.push([plan.name, await comparePlanned(base, current, plan)]);
     return { tables: Object.fromEntries(tables), notCompared: [...notCompared, ...tooLargeIn(tables)], sequences };
   });
-}
-
-/** Values that are too large to be exported, as they are named. */
-export function tooLargeIn(tables: readonly (readonly [string, Pick<TableComparison, "tooLarge">])[]): NotCompared[] {
-  return tooLargeNamed(tables.map(([table, { tooLarge = {} }]) => [table, tooLarge]));
 }
 
 /** One consistent, read-only state on each side, so that digests and rows are of the same moment while others write. */

@@ -2,11 +2,8 @@
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { SESSION_OPTIONS, settle } from "./session-settings.ts";
-import { UnreachableError } from "./unreachable.ts";
+import { UnreachableError } from "../shared/unreachable.ts";
 import type { Endpoint } from "../../config/endpoint.ts";
-
-export { canonicalTable, formatTable, parseTable, qualified, quote, TableNameError } from "./identifiers.ts";
-export { UnreachableError, type Endpoint };
 
 export const APPLICATION_NAME = "backout";
 

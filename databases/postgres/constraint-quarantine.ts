@@ -4,7 +4,7 @@
  * are kept: those of a partition beside the partitioned table, those of a child, which has columns of its own, beside the child.
  */
 import type { Client } from "pg";
-import { formatTable, parseTable, qualified, quote, tableNameSql } from "./identifiers.ts";
+import { formatTable, parseTable, qualified, quote, tableNameSql } from "../shared/identifiers.ts";
 import { ownerOf } from "./constraints.ts";
 import { derivedName } from "../../config/names.ts";
 import { atomically } from "./transaction.ts";

@@ -4,7 +4,8 @@ import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { ConstraintState } from "../../config/system/constraint.ts";
 import { findConstraint } from "./constraints.ts";
 import { type Site, endpointOf, liveName } from "../../config/site.ts";
-import { withSession, UnreachableError } from "./connection.ts";
+import { withSession } from "./connection.ts";
+import { UnreachableError } from "../shared/unreachable.ts";
 
 /** What the catalogue says of each constraint of one database. */
 export async function constraintStates(

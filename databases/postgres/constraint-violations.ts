@@ -1,6 +1,6 @@
 /** Rows that violate a constraint, found without having it. Reads only. */
 import type { Client } from "pg";
-import { qualified, quote } from "./connection.ts";
+import { qualified, quote } from "../shared/identifiers.ts";
 import { bareDefinition, type SavedConstraint } from "./constraints.ts";
 
 /** How many offending rows are told. */

@@ -1,7 +1,7 @@
 /** Constraints of a table: what the catalogue says of them, and the statements that take them away and bring them back. */
 import pg, { type Client } from "pg";
 import type { ConstraintKind } from "../../config/system/constraint.ts";
-import { qualified, quote } from "./connection.ts";
+import { qualified, quote } from "../shared/identifiers.ts";
 
 /** Everything that is needed to make a constraint again. */
 export interface SavedConstraint {

@@ -1,6 +1,6 @@
 /** The cut-over: two renames in one transaction, in constant time at any data size. */
 import type pg from "pg";
-import { quote } from "./connection.ts";
+import { quote } from "../shared/identifiers.ts";
 import { assertFenced, endSessions } from "./fence.ts";
 import { DatabaseMissingError } from "./properties.ts";
 import { findDatabase } from "./sessions.ts";

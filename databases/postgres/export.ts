@@ -2,20 +2,15 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
-import {
-  comparePlanned,
-  inSnapshots,
-  tooLargeIn,
-  type ComparedRows,
-  type NotCompared,
-  type SequenceMoves,
-  type TableComparison,
-} from "./comparison.ts";
+import { comparePlanned, inSnapshots, type TableComparison } from "./comparison.ts";
+import { type SequenceMoves } from "../shared/sequences.ts";
+import { tooLargeIn, type NotCompared } from "../shared/not-compared.ts";
+import { type ComparedRows } from "../shared/comparison.ts";
 import { planEverything } from "./comparison-beyond.ts";
 import { planTables, readShapes, type TablePlan } from "./comparison-shape.ts";
-import { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError } from "./export-errors.ts";
-import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile, type ExportedFile } from "./export-file.ts";
-import { csvHeader, csvRow, jsonLine } from "./export-format.ts";
+import { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError } from "../shared/export-errors.ts";
+import { countedFiles, manifestPath, stemOf, verifyFiles, WholeFile, type ExportedFile } from "../shared/export-file.ts";
+import { csvHeader, csvRow, jsonLine } from "../shared/export-format.ts";
 
 export { ExportDamagedError, ExportIncompleteError, ExportRunIdError, ExportTakenError };
 

@@ -1,7 +1,9 @@
 /** The data fence: nobody but backout reaches a database, and the stages in which it is opened again. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { connect, quote, type Endpoint } from "./connection.ts";
+import { connect } from "./connection.ts";
+import { type Endpoint } from "../../config/endpoint.ts";
+import { quote } from "../shared/identifiers.ts";
 import {
   FenceTimeoutError,
   NotFencedError,

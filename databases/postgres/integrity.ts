@@ -1,6 +1,6 @@
 /** What is wrong inside a PostgreSQL database whatever system it belongs to: orphans, sequences behind, stale materialised views. Only reads. */
 import type { Client } from "pg";
-import { quote } from "./connection.ts";
+import { quote } from "../shared/identifiers.ts";
 
 const SYSTEM_SCHEMAS = "('pg_catalog', 'information_schema')";
 

@@ -3,9 +3,9 @@ import { mkdirSync, createReadStream } from "node:fs";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import type { Client } from "pg";
-import { qualified, quote } from "./connection.ts";
-import { stemOf, WholeFile } from "./export-file.ts";
-import { linesOf } from "./export-format.ts";
+import { qualified, quote } from "../shared/identifiers.ts";
+import { stemOf, WholeFile } from "../shared/export-file.ts";
+import { linesOf } from "../shared/export-format.ts";
 
 export interface KeptTable {
   table: string;

@@ -1,7 +1,7 @@
 /** What is in a database, small enough to keep and exact enough to compare: rows and checksum of each table, and every object by its definition. */
 import type pg from "pg";
 import type { ExtensionRelation, TableManifest, Manifest } from "./manifest-shape.ts";
-import { canonicalTable, partSql, quote, tableNameSql } from "./identifiers.ts";
+import { canonicalTable, partSql, quote, tableNameSql } from "../shared/identifiers.ts";
 
 export { compareManifests, compareRestored } from "./manifest-differences.ts";
 export { type ExtensionRelation } from "./manifest-shape.ts";

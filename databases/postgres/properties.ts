@@ -1,6 +1,6 @@
 /** What belongs to a database and not to what is in it: `CREATE DATABASE … TEMPLATE` copies none of it, and a rename takes it along. */
 import pg from "pg";
-import { quote } from "./connection.ts";
+import { quote } from "../shared/identifiers.ts";
 
 export interface DatabaseGrant {
   /** `null`: PUBLIC. */

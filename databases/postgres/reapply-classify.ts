@@ -1,7 +1,7 @@
 /** Compares three states of every staged row: what it was in the snapshot, what became of it, and what the live database has. */
 import type { Client } from "pg";
-import { quote } from "./identifiers.ts";
-import { DETAIL, LINE, OP, REASON } from "./reapply-decide.ts";
+import { quote } from "../shared/identifiers.ts";
+import { DETAIL, LINE, OP, REASON } from "../shared/reapply/decide.ts";
 import { COPIES, PLACE, type Staged } from "./reapply-stage.ts";
 
 /** Marks what is there already, and what clashes with the live row or with the rules for one row alone. What is left is to be written. */

@@ -5,7 +5,7 @@
  */
 import type { Client } from "pg";
 import type { LiveReference, Target } from "./reapply-target.ts";
-import { quote } from "./identifiers.ts";
+import { quote } from "../shared/identifiers.ts";
 
 /** Rows were put back, but what was switched off is not as it was: nothing of it is kept. */
 export class NotRestoredError extends Error {

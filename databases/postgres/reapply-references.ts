@@ -3,8 +3,8 @@
  * refer, it reads their whole table each time.
  */
 import type { Client } from "pg";
-import { parseTable, quote } from "./identifiers.ts";
-import { OP, REASON } from "./reapply-decide.ts";
+import { parseTable, quote } from "../shared/identifiers.ts";
+import { OP, REASON } from "../shared/reapply/decide.ts";
 import type { Staged } from "./reapply-stage.ts";
 import type { LiveReference } from "./reapply-target.ts";
 

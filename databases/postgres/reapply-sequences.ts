@@ -1,7 +1,7 @@
 /** Rows with keys of their own leave sequences behind, and the first write afterwards would fail. */
 import type { Client } from "pg";
-import type { SequenceMoves } from "./comparison-beyond.ts";
-import { qualified, quote, tableNameSql } from "./identifiers.ts";
+import type { SequenceMoves } from "../shared/sequences.ts";
+import { qualified, quote, tableNameSql } from "../shared/identifiers.ts";
 
 export interface SequenceMove {
   sequence: string;

@@ -2,12 +2,11 @@
 import { createReadStream } from "node:fs";
 import type { Client } from "pg";
 import { escaped, unescapedSql } from "./any-bytes.ts";
-import type { Difference } from "./comparison.ts";
-import type { TextRow } from "./comparison-rows.ts";
-import { linesOf, parseJsonLine } from "./export-format.ts";
-import { quote } from "./identifiers.ts";
-import { DETAIL, LINE, OP, REASON, type StagedTable } from "./reapply-decide.ts";
-import { differenceUnder } from "./reapply-renames.ts";
+import type { Difference, TextRow } from "../shared/comparison.ts";
+import { linesOf, parseJsonLine } from "../shared/export-format.ts";
+import { quote } from "../shared/identifiers.ts";
+import { DETAIL, LINE, OP, REASON, type StagedTable } from "../shared/reapply/decide.ts";
+import { differenceUnder } from "../shared/reapply/renames.ts";
 import type { LiveUnique, Target } from "./reapply-target.ts";
 
 /** How many equal rows there have to be; rows without a key only. */

@@ -4,9 +4,9 @@
  * would act on that, the index is made anew.
  */
 import type { Client } from "pg";
-import { quote } from "./identifiers.ts";
-import { LINE, liveKeys, newKeys, OP, REASON, sameKeys, samePlace } from "./reapply-decide.ts";
-import { Conflict } from "./reapply-result.ts";
+import { quote } from "../shared/identifiers.ts";
+import { LINE, liveKeys, newKeys, OP, REASON, sameKeys, samePlace } from "../shared/reapply/decide.ts";
+import { Conflict } from "../shared/reapply/result.ts";
 import { SWAPS, type Staged } from "./reapply-stage.ts";
 import type { LiveReference, LiveUnique } from "./reapply-target.ts";
 

@@ -2,10 +2,10 @@
 import type { Client } from "pg";
 import type { ExportedTable } from "./export.ts";
 import { readShapes, type TableShape } from "./comparison-shape.ts";
-import { quote, tableNameSql } from "./identifiers.ts";
-import type { ReferenceKey, UniqueKey } from "./reapply-decide.ts";
-import { renamesFor, tableUnder, type Renames } from "./reapply-renames.ts";
-import { parentsFirst } from "./reapply-result.ts";
+import { quote, tableNameSql } from "../shared/identifiers.ts";
+import type { ReferenceKey, UniqueKey } from "../shared/reapply/decide.ts";
+import { renamesFor, tableUnder, type Renames } from "../shared/reapply/renames.ts";
+import { parentsFirst } from "../shared/reapply/result.ts";
 
 /** A table of the live database as the rows of an export meet it. */
 export interface Target {

@@ -3,10 +3,10 @@
  * database refuses all the same is found by halving and reported.
  */
 import type { Client } from "pg";
-import { quote } from "./identifiers.ts";
-import { writeInBulk } from "./reapply-bulk.ts";
-import { LINE, OP, REASON, samePlace } from "./reapply-decide.ts";
-import { Conflict } from "./reapply-result.ts";
+import { quote } from "../shared/identifiers.ts";
+import { writeInBulk } from "../shared/reapply/bulk.ts";
+import { LINE, OP, REASON, samePlace } from "../shared/reapply/decide.ts";
+import { Conflict } from "../shared/reapply/result.ts";
 import { SWAPS, type Staged } from "./reapply-stage.ts";
 import { resume, suspend, swaps, type Suspended } from "./reapply-swaps.ts";
 import type { LiveReference } from "./reapply-target.ts";

@@ -1,13 +1,13 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
 import type { Client } from "pg";
 import { readManifest, verifyExport, type ExportedTable } from "./export.ts";
-import type { ExportedFile } from "./export-file.ts";
+import type { ExportedFile } from "../shared/export-file.ts";
 import { classify } from "./reapply-classify.ts";
-import { conflictPath, countsOf, writeConflicts } from "./reapply-conflicts.ts";
-import { decide, mark, type Sql } from "./reapply-decide.ts";
+import { conflictPath, countsOf, writeConflicts } from "../shared/reapply/conflicts.ts";
+import { decide, mark, type Sql } from "../shared/reapply/decide.ts";
 import { NotRestoredError, quietly, UnguardedReapplyError } from "./reapply-quiet.ts";
 import { dropIndexes, indexReferences } from "./reapply-references.ts";
-import { notHeldOf, type ConflictReason, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "./reapply-result.ts";
+import { notHeldOf, type ConflictReason, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "../shared/reapply/result.ts";
 import { advanceSequences, resumeSequences, type SequenceMove } from "./reapply-sequences.ts";
 import { stage, type Staged } from "./reapply-stage.ts";
 import { readLiveSchema, type LiveReference } from "./reapply-target.ts";

@@ -1,7 +1,7 @@
 /** Roles and databases of a stack: the owner that migrates, the services' own role, and what each may do. */
 import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from "node:crypto";
 import pg from "pg";
-import { quote } from "./connection.ts";
+import { quote } from "../shared/identifiers.ts";
 
 export interface RoleDeclaration {
   name: string;

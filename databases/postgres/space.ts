@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type pg from "pg";
-import type { Endpoint } from "./connection.ts";
+import type { Endpoint } from "../../config/endpoint.ts";
 import { freeAt, judgeSpace, type FreeSpace, type SpaceVerdict } from "../../processes/disk-space.ts";
 import { DatabaseMissingError } from "./properties.ts";
 

@@ -2,7 +2,7 @@
 import type { Client } from "pg";
 import type { ExactValue, SqlSession, SqlValue } from "../../config/system/sql-session.ts";
 import { AS_TEXT } from "./comparison-rows.ts";
-import { canonicalTable, qualified } from "./identifiers.ts";
+import { canonicalTable, qualified } from "../shared/identifiers.ts";
 import { quietly } from "./reapply-quiet.ts";
 import { advanceSequences } from "./reapply-sequences.ts";
 import { atomically } from "./transaction.ts";

@@ -1,7 +1,7 @@
 /** How many rows changed, estimated from the server's counters: cheap at any size, and known not to be exact. */
 import type pg from "pg";
-import { STATE_SCHEMA } from "../in-place/state-schema.ts";
-import { tableNameSql } from "./identifiers.ts";
+import { STATE_SCHEMA } from "./state/schema-name.ts";
+import { tableNameSql } from "../shared/identifiers.ts";
 
 export interface Changes {
   inserted: number;

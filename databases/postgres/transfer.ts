@@ -1,7 +1,7 @@
 /** Rows from one database into the same tables of another, on whatever server: without client tools, streamed, and looked at afterwards. */
 import Cursor from "pg-cursor";
 import type { Client } from "pg";
-import { quote } from "./connection.ts";
+import { quote } from "../shared/identifiers.ts";
 import { captureManifest, compareManifests } from "./manifest.ts";
 import { atomically } from "./transaction.ts";
 

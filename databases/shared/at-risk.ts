@@ -1,6 +1,6 @@
 /** Rows at risk, as a comparison found them. */
 import type { RowChanges, AtRisk } from "../engine.ts";
-import type { NotCompared } from "../postgres/comparison-beyond.ts";
+import type { NotCompared } from "./not-compared.ts";
 
 /** A comparison as it is told. */
 export interface Compared {

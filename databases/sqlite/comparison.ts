@@ -2,10 +2,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import { isUtf8 } from "node:buffer";
 import { setImmediate as breathe } from "node:timers/promises";
-import { tooLargeIn, type ComparedRows, type Difference, type OnDifference } from "../postgres/comparison.ts";
-import { columnOf } from "../postgres/comparison-shape.ts";
-import type { NotCompared } from "../postgres/comparison-beyond.ts";
-import { quote } from "./database.ts";
+import { tooLargeIn, type NotCompared } from "../shared/not-compared.ts";
+import { type ComparedRows, type Difference, type OnDifference, columnOf } from "../shared/comparison.ts";
+import { quote } from "../shared/identifiers.ts";
 import { comparable, comparableSql, defineDigest, isLarge, leftOutSql, readableSql } from "./large.ts";
 import { planTables, readShapes, readVirtualShapes, unreadTables, type TablePlan, type TableShape } from "./shape.ts";
 import { defineUtf8, sortedSql, textBytes } from "./text-bytes.ts";

@@ -1,4 +1,4 @@
-/** One SQLite file as a session: values bound as `$1`, `$2`, …, identifiers quoted in one place. `node:sqlite` is loaded by the first file opened. */
+/** One SQLite file as a session: values bound as `$1`, `$2`, …. `node:sqlite` is loaded by the first file opened. */
 import { statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
@@ -44,10 +44,6 @@ export function withFile<T>(path: string, options: OpenOptions, work: (db: Datab
   } finally {
     db.close();
   }
-}
-
-export function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
 }
 
 /** Values as SQLite takes them, under the names `$1`, `$2`, … */

@@ -2,10 +2,10 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { movedSequences, type NotCompared, type SequenceMoves } from "../postgres/comparison-beyond.ts";
-import { tooLargeIn } from "../postgres/comparison.ts";
-import { type ExportedFile, countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "../postgres/export-file.ts";
-import { csvHeader, csvRow, jsonLine } from "../postgres/export-format.ts";
+import { movedSequences, type SequenceMoves } from "../shared/sequences.ts";
+import { tooLargeIn, type NotCompared } from "../shared/not-compared.ts";
+import { type ExportedFile, countedFiles, manifestPath, stemOf, verifyFiles, WholeFile } from "../shared/export-file.ts";
+import { csvHeader, csvRow, jsonLine } from "../shared/export-format.ts";
 import { comparePlanned, inSnapshots, planEverything, type TableComparison } from "./comparison.ts";
 import { isDamaged } from "./database.ts";
 import { readSequences } from "./sequences.ts";

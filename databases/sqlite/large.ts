@@ -1,8 +1,9 @@
 /** Values too large for a row of an export, as in PostgreSQL: compared by their digest, left out of the row, and named. */
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { ROW_BYTES, VALUE_BYTES } from "../postgres/comparison-large.ts";
-import { first, quote } from "./database.ts";
+import { ROW_BYTES, VALUE_BYTES } from "../shared/not-compared.ts";
+import { first } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 import type { TablePlan, TableShape } from "./shape.ts";
 import { textBytes } from "./text-bytes.ts";
 import { InvalidText, type Value } from "./values.ts";

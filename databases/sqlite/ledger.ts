@@ -1,7 +1,7 @@
 /** The ledger table of migrations in a file: Prisma's own, or backout's with the same columns. */
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import type { LedgerRow } from "../postgres/migrations/ledger.ts";
+import type { LedgerRow } from "../shared/migrations/ledger.ts";
 import { all, hasTable, run } from "./database.ts";
 
 /** `prisma`: `_prisma_migrations`; `backout`: `_backout_migrations`. */

@@ -1,7 +1,8 @@
 /** What is in a file, small enough to keep and exact enough to compare: rows and checksum of each table, and every object by its definition. */
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { all, first, quote } from "./database.ts";
+import { all, first } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 import { orphansOf } from "./integrity.ts";
 import { textOf, type Value } from "./values.ts";
 

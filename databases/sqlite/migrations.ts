@@ -5,7 +5,7 @@ import {
   MigrationUnfinishedError,
   MissingDownScriptError,
   UnknownMigrationError,
-} from "../postgres/migrations/errors.ts";
+} from "../shared/migrations/errors.ts";
 import {
   checksum,
   downScript,
@@ -14,8 +14,8 @@ import {
   upScript,
   type Migration,
   type ScriptPlan,
-} from "../postgres/migrations/script.ts";
-import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "../postgres/migrations/status.ts";
+} from "../shared/migrations/script.ts";
+import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "../shared/migrations/status.ts";
 import { atomically } from "./database.ts";
 import { orphansOf } from "./integrity.ts";
 import { createLedger, finishRow, insertStarted, ledgerRows, logRow, markRows, type Ledger } from "./ledger.ts";

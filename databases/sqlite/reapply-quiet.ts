@@ -3,7 +3,8 @@
  * What they did is in the export already, but for indexes of full texts, which are built anew from the tables they belong to.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { all, quote } from "./database.ts";
+import { all } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 
 /** A trigger could not be made again as it was: nothing is kept. */
 export class TriggersLostError extends Error {

@@ -1,12 +1,13 @@
 /** Brings the rows of an export into temporary tables beside the live ones, compared with what the live file has. */
 import { createReadStream } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Difference } from "../postgres/comparison.ts";
-import { linesOf, parseJsonLine } from "../postgres/export-format.ts";
-import { DETAIL, LINE, OP, REASON, type StagedTable } from "../postgres/reapply-decide.ts";
-import { differenceUnder } from "../postgres/reapply-renames.ts";
-import { Conflict } from "../postgres/reapply-result.ts";
-import { bound, quote } from "./database.ts";
+import type { Difference } from "../shared/comparison.ts";
+import { linesOf, parseJsonLine } from "../shared/export-format.ts";
+import { DETAIL, LINE, OP, REASON, type StagedTable } from "../shared/reapply/decide.ts";
+import { differenceUnder } from "../shared/reapply/renames.ts";
+import { Conflict } from "../shared/reapply/result.ts";
+import { bound } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 import type { Columns, Target } from "./reapply-target.ts";
 import { InvalidText, sameValue, textOf, valueOf, type Affinity, type StorageClass, type Value } from "./values.ts";
 

@@ -1,9 +1,10 @@
 /** What the live file can take back: its tables, their keys, and the values they can hold. */
 import type { DatabaseSync } from "node:sqlite";
-import type { ReferenceKey, UniqueKey } from "../postgres/reapply-decide.ts";
-import { renamesFor, tableUnder, type Renames } from "../postgres/reapply-renames.ts";
-import { parentsFirst } from "../postgres/reapply-result.ts";
-import { all, openFile, quote } from "./database.ts";
+import type { ReferenceKey, UniqueKey } from "../shared/reapply/decide.ts";
+import { renamesFor, tableUnder, type Renames } from "../shared/reapply/renames.ts";
+import { parentsFirst } from "../shared/reapply/result.ts";
+import { all, openFile } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 import type { ExportManifest } from "./export.ts";
 import { readShapes, type TableShape } from "./shape.ts";
 import { affinityOf, InvalidText, sameValue, type Affinity, type Value } from "./values.ts";

@@ -3,10 +3,11 @@
  * under a unique key, and, since no foreign key acts meanwhile, nothing else notices.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { writeInBulk } from "../postgres/reapply-bulk.ts";
-import { LINE, OP, REASON } from "../postgres/reapply-decide.ts";
-import { Conflict } from "../postgres/reapply-result.ts";
-import { all, quote, run } from "./database.ts";
+import { writeInBulk } from "../shared/reapply/bulk.ts";
+import { LINE, OP, REASON } from "../shared/reapply/decide.ts";
+import { Conflict } from "../shared/reapply/result.ts";
+import { all, run } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 import type { Staged } from "./reapply-stage.ts";
 
 export interface Refused {

@@ -1,11 +1,12 @@
 /** Puts rows of an export back into the live file where its older schema can hold them. */
 import type { DatabaseSync } from "node:sqlite";
-import { ExportDamagedError } from "../postgres/export-errors.ts";
-import { manifestPath } from "../postgres/export-file.ts";
-import { conflictPath, countsOf, writeConflicts } from "../postgres/reapply-conflicts.ts";
-import { decide, mark, type ReferenceKey, type Sql } from "../postgres/reapply-decide.ts";
-import { notHeldOf, type NotHeld, type ReapplyCounts } from "../postgres/reapply-result.ts";
-import { all, first, quote, run } from "./database.ts";
+import { ExportDamagedError } from "../shared/export-errors.ts";
+import { manifestPath } from "../shared/export-file.ts";
+import { conflictPath, countsOf, writeConflicts } from "../shared/reapply/conflicts.ts";
+import { decide, mark, type ReferenceKey, type Sql } from "../shared/reapply/decide.ts";
+import { notHeldOf, type NotHeld, type ReapplyCounts } from "../shared/reapply/result.ts";
+import { all, first, run } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 import { readExport } from "./export.ts";
 import { withoutTriggers } from "./reapply-quiet.ts";
 import { contentOf, stage, type Staged } from "./reapply-stage.ts";

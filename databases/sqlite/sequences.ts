@@ -1,6 +1,6 @@
 /** The last number that each table with AUTOINCREMENT gave: it never gives one again, also where the row is gone. */
 import type { DatabaseSync } from "node:sqlite";
-import type { SequenceMoves, SequenceState } from "../postgres/comparison-beyond.ts";
+import type { SequenceMoves, SequenceState } from "../shared/sequences.ts";
 import { all, first, run } from "./database.ts";
 
 export function readSequences(db: DatabaseSync): Map<string, SequenceState> {

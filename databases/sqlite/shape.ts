@@ -1,8 +1,9 @@
 /** The tables of a file, and how two states of one can be compared. */
 import type { DatabaseSync } from "node:sqlite";
-import type { NotCompared } from "../postgres/comparison-beyond.ts";
-import { renamedColumns } from "../postgres/comparison-shape.ts";
-import { all, openFile, quote } from "./database.ts";
+import type { NotCompared } from "../shared/not-compared.ts";
+import { renamedColumns } from "../shared/comparison.ts";
+import { all, openFile } from "./database.ts";
+import { quote } from "../shared/identifiers.ts";
 import { keepsUtf16 } from "./text-bytes.ts";
 import type { Value } from "./values.ts";
 

@@ -8,7 +8,7 @@ import { planRollout } from "../../config/make-plan.ts";
 import { releaseRecord } from "../../state/identity.ts";
 import { statePlace, openState } from "../../databases/open-state.ts";
 import { fenceOf } from "../../databases/registry.ts";
-import { UnreachableError } from "../../databases/postgres/unreachable.ts";
+import { UnreachableError } from "../../databases/shared/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
 import type { FenceInputs } from "../../config/resources.ts";

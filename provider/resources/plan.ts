@@ -15,7 +15,7 @@ import { rolloutOf } from "../../config/pins.ts";
 import type { PlanInputs } from "../../config/resources.ts";
 import { rememberGiven } from "../../config/secrets.ts";
 import { definitionOf, type Site, endpointOf } from "../../config/site.ts";
-import { UnreachableError } from "../../databases/postgres/unreachable.ts";
+import { UnreachableError } from "../../databases/shared/unreachable.ts";
 import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
 import { loadComing } from "./coming.ts";
 import { beforeDelete, leavingOf } from "./leaving.ts";

@@ -11,7 +11,7 @@ import type { SqlSession } from "../../config/system/sql-session.ts";
 import { inLive, inSnapshot } from "../sessions.ts";
 import type { DataAction } from "../../config/plan.ts";
 import type { Run } from "../../config/run.ts";
-import { tablesOf } from "../../databases/shared/tables.ts";
+import { tablesOf } from "../../databases/tables.ts";
 
 type Repair = Extract<DataAction, { kind: "repair" }>;
 

@@ -1,8 +1,8 @@
 /** The repair every database has: rows named one by one go back to what they were in a snapshot. */
-import { quote } from "../../databases/postgres/identifiers.ts";
+import { quote } from "../../databases/shared/identifiers.ts";
 import type { RepairContext, RowsChanged } from "../../config/system/repair.ts";
 import type { ExactValue, SqlSession } from "../../config/system/sql-session.ts";
-import { columnsOf, hasTable, keyOf, tableSql } from "../../databases/shared/tables.ts";
+import { columnsOf, hasTable, insertSql, keyOf, tableSql } from "../../databases/tables.ts";
 
 export interface RowName {
   table: string;
@@ -77,10 +77,8 @@ async function restoreRow(
   // What the newer schema added keeps its default, or its value.
   const columns = (await columnsOf(live, table)).filter((one) => one in then);
   if (now === null) {
-    // A number that only the server may give is the one that it gave.
-    const own = live.engine === "postgres" ? " OVERRIDING SYSTEM VALUE" : "";
     await live.run(
-      `INSERT INTO ${name} (${columns.map(quote).join(", ")})${own} VALUES (${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
+      insertSql(live, table, columns),
       columns.map((one) => then[one] ?? null),
     );
     return "inserted";
@@ -102,7 +100,6 @@ function same(one: ExactValue | undefined, other: ExactValue | undefined): boole
 }
 
 async function rowOf(session: SqlSession, table: string, column: string, key: string): Promise<Row | null> {
-  const type = session.engine === "postgres" ? "text" : "TEXT";
-  const rows = await session.exact<Row>(`SELECT * FROM ${tableSql(session, table)} WHERE CAST(${quote(column)} AS ${type}) = $1`, [key]);
+  const rows = await session.exact<Row>(`SELECT * FROM ${tableSql(session, table)} WHERE CAST(${quote(column)} AS text) = $1`, [key]);
   return rows[0] ?? null;
 }

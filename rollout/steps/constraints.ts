@@ -5,7 +5,8 @@
 import type { Client } from "pg";
 import { endpointOf, liveName } from "../../config/site.ts";
 import type { Pins } from "../../config/pins.ts";
-import { connect, qualified } from "../../databases/postgres/connection.ts";
+import { connect } from "../../databases/postgres/connection.ts";
+import { qualified } from "../../databases/shared/identifiers.ts";
 import {
   dropConstraint,
   enforceConstraint,

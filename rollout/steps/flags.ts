@@ -6,7 +6,7 @@ import type { AtRisk, InspectContext } from "../../databases/engine.ts";
 import { inLive } from "../sessions.ts";
 import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
-import { hasTable } from "../../databases/shared/tables.ts";
+import { hasTable } from "../../databases/tables.ts";
 
 /** @param fenced whether the fence of the run's rollout stands; by its plan unless given. */
 export async function setFlags(

@@ -3,8 +3,8 @@
  * nobody is let in yet: users and checks see all of it or none, and no row of theirs can come between. Costs time that users wait; the preview
  * tells how many rows it is.
  */
-import { LARGE_OBJECTS } from "../../databases/postgres/comparison-beyond.ts";
-import { countTables, tablesOf } from "../../databases/shared/tables.ts";
+import { LARGE_OBJECTS } from "../../databases/shared/not-compared.ts";
+import { countTables, tablesOf } from "../../databases/tables.ts";
 import type { PutBack } from "../../databases/engine.ts";
 import { dataOf, inspectionOf } from "../../databases/registry.ts";
 import type { Moved } from "../moved-data.ts";

@@ -1,10 +1,10 @@
 /** What is recorded before a rollout closes anything, to compare with afterwards: rows per table, latency, flags. */
 import { inspectionOf } from "../../databases/registry.ts";
 import { inLive } from "../sessions.ts";
-import { recordedMigrations } from "../../databases/shared/migrations.ts";
+import { recordedMigrations } from "../../databases/shared/migrations/of-definition.ts";
 import type { Run } from "../../config/run.ts";
 import { readFlags } from "../steps/flags.ts";
-import { tablesOf, countTables } from "../../databases/shared/tables.ts";
+import { tablesOf, countTables } from "../../databases/tables.ts";
 import type { Pins } from "../../config/pins.ts";
 import { definedSecret } from "../../config/secrets.ts";
 import type { Baseline, RecordedMigrations } from "../../config/system/check.ts";

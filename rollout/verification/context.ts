@@ -4,7 +4,7 @@ import { plainConfig } from "../../config/secret-config.ts";
 import { definedSecret } from "../../config/secrets.ts";
 import type { Pins } from "../../config/pins.ts";
 import { actionsDone } from "../action.ts";
-import { canonicalTable } from "../../databases/postgres/identifiers.ts";
+import { canonicalTable } from "../../databases/shared/identifiers.ts";
 import { verifierPass } from "../gate.ts";
 import { targetOf } from "../../workloads/index.ts";
 import type { Target } from "../../workloads/target.ts";

@@ -8,7 +8,7 @@ import { openState } from "../../databases/open-state.ts";
 import { withCopy } from "../../databases/postgres/engine/standby.ts";
 import type { CopyContext } from "../../databases/engine.ts";
 import type { Facts } from "../../rollout/inspect.ts";
-import { migrationsOf } from "../../databases/shared/migrations.ts";
+import { migrationsOf } from "../../databases/shared/migrations/of-definition.ts";
 import { editPins, encryptedKeys, type PinEdit } from "../../config/edit.ts";
 import { EMBEDDED_USER, endpointOf, liveName, ownerRole, secretOf, serverHome, servicesRole } from "../../config/site.ts";
 import { stackFolder } from "../../config/stack-folder.ts";

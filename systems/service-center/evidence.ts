@@ -1,7 +1,7 @@
 /** Evidence before a rollback changes anything: the error log, and the rows of tables that only the newer release has, as CSV. */
-import { WholeFile } from "../../databases/postgres/export-file.ts";
-import { csvRecord } from "../../databases/postgres/export-format.ts";
-import { qualified, quote } from "../../databases/postgres/connection.ts";
+import { WholeFile } from "../../databases/shared/export-file.ts";
+import { csvRecord } from "../../databases/shared/export-format.ts";
+import { qualified, quote } from "../../databases/shared/identifiers.ts";
 import type { CaptureDefinition, EvidenceDefinition } from "../../config/system/evidence.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import { DATABASE, PHASE_2_TABLES } from "./database.ts";

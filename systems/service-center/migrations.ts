@@ -1,7 +1,8 @@
 /** What the ledger says of the system's migrations. */
 import { join } from "node:path";
 import type { Client } from "pg";
-import { appliedMigrations, type MigrationState } from "../../databases/postgres/migrations.ts";
+import { appliedMigrations } from "../../databases/postgres/migrations.ts";
+import { type MigrationState } from "../../databases/shared/migrations/status.ts";
 import { serviceCenterDatabase } from "./database.ts";
 
 export function migrationStatesOf(client: Client): Promise<MigrationState[]> {

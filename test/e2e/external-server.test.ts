@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DESTROY_DATA } from "../../rollout/destroy.ts";
-import { migrationsOf } from "../../databases/shared/migrations.ts";
+import { migrationsOf } from "../../databases/shared/migrations/of-definition.ts";
 import { ownerRole, servicesRole } from "../../config/site.ts";
 import { withSession } from "../../databases/postgres/connection.ts";
 import { applyMigration } from "../../databases/postgres/migrations.ts";

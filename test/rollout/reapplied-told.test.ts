@@ -1,7 +1,7 @@
 /** What every verb, the history and `--json` tell of rows that were put back, and the update's own log. */
 import { expect, test } from "vitest";
 import { reappliedBy, reappliedKey } from "../../rollout/steps/reapply.ts";
-import { LARGE_OBJECTS } from "../../databases/postgres/comparison-beyond.ts";
+import { LARGE_OBJECTS } from "../../databases/shared/not-compared.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { keeping } from "./memory.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { downScript } from "../../databases/postgres/migrations.ts";
+import { downScript } from "../../databases/shared/migrations/script.ts";
 import { staticReleaseFiles } from "../../systems/kit/static-release.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { FRONTENDS, releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";

@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { liveName } from "../../../config/site.ts";
 import type { StateStore, Snapshot } from "../../../config/record.ts";
 import type { Run } from "../../../config/run.ts";
-import { canonicalTable, parseTable } from "../../postgres/connection.ts";
+import { canonicalTable, parseTable } from "../../shared/identifiers.ts";
 import { estimated } from "../../postgres/engine/at-risk.ts";
 import {
   approximateRows,

@@ -4,7 +4,7 @@ import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import { derivedName } from "../../../config/names.ts";
 import type { Run } from "../../../config/run.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
-import { qualified } from "../../postgres/connection.ts";
+import { qualified } from "../../shared/identifiers.ts";
 import { withSettings } from "../../postgres/engine/kept-settings.ts";
 import { clientOf } from "../../postgres/engine/session.ts";
 import { postgresSession } from "../../postgres/sql-session.ts";

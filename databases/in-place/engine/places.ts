@@ -1,7 +1,8 @@
 /** Where what belongs to a database in place lies: sessions in it, and its dumps, read on a server of backout's own. */
 import type { Client } from "pg";
 import { endpointOf, liveName, type Site } from "../../../config/site.ts";
-import { connect, quote, withSession } from "../../postgres/connection.ts";
+import { connect, withSession } from "../../postgres/connection.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { restoreForReading } from "../restore.ts";
 import { withScratchServer } from "./scratch.ts";
 

@@ -1,7 +1,9 @@
 /** The two roles of a stack in a hosted database, whose owner becomes a member of both: made where the owner may, else asked for. */
 import type { Client } from "pg";
 import { endpointOf, liveName, ownerRole, secretOf, servicesRole, type Site } from "../../../config/site.ts";
-import { connect, quote, UnreachableError } from "../../postgres/connection.ts";
+import { connect } from "../../postgres/connection.ts";
+import { UnreachableError } from "../../shared/unreachable.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { DriverRefusedError } from "../errors.ts";
 import { ensureOwnRole } from "../../postgres/engine/role-owners.ts";
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { EMBEDDED_USER, type Site } from "../../../config/site.ts";
 import { findBinaries } from "../../postgres/binaries.ts";
-import type { Endpoint } from "../../postgres/connection.ts";
+import type { Endpoint } from "../../../config/endpoint.ts";
 import { DriverRefusedError } from "../errors.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { serverRunner } from "../../../processes/run-as.ts";

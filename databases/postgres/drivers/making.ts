@@ -1,6 +1,6 @@
 /** A database gets its name when it is complete: until then it is recognised as unfinished, and dropped by the next attempt. */
 import type pg from "pg";
-import { quote } from "../connection.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { makingName } from "../../../config/names.ts";
 import { findDatabase } from "../sessions.ts";
 import { SnapshotExistsError } from "./driver.ts";

@@ -1,6 +1,6 @@
 /** Snapshots as databases on the same server, made by copying files: no other tool needed, copy-on-write where the file system can. */
 import type pg from "pg";
-import { quote } from "../connection.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { makingName } from "../../../config/names.ts";
 import { fixedDifferences, readProperties } from "../properties.ts";
 import { databaseSizeBytes } from "../space.ts";

@@ -7,7 +7,8 @@ import { connect } from "../connection.ts";
 import { swapDatabases } from "../cut-over.ts";
 import { exportDifferences } from "../export.ts";
 import { assertFenced, fenceDatabase, sessionInside } from "../fence.ts";
-import { appliedMigrations, applyMigration, assertCanGoDown, markRolledBack, rollBackMigration } from "../migrations.ts";
+import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../migrations.ts";
+import { assertCanGoDown } from "../../shared/migrations/plan.ts";
 import { derivedName } from "../../../config/names.ts";
 import { reapply } from "../reapply.ts";
 import { ensureDatabase, grantServicesOnce, ownerOfObjects } from "../roles.ts";
@@ -17,7 +18,7 @@ import { type CutOver, type ExportFile, type Migrated, type PutBack } from "../.
 import { quarantineOf } from "../../shared/copies.ts";
 import { satisfies } from "../../shared/lineage.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
-import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
+import { migrationsOf, migrationsToRun } from "../../shared/migrations/of-definition.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { standbyCopy, withCopy } from "./standby.ts";

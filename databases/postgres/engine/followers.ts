@@ -1,7 +1,8 @@
 /** Who relies on a database that is renamed away: replication slots and publications go with it. Told before the cut-over, and by name after it. */
 import type { Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName } from "../../../config/site.ts";
-import { quote, withSession } from "../connection.ts";
+import { withSession } from "../connection.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { sessionInside } from "../fence.ts";
 import { followers, lacking, publications } from "../inspection.ts";
 import type { InspectContext } from "../../engine.ts";

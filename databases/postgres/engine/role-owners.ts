@@ -5,7 +5,8 @@
 import type { Client } from "pg";
 import { identityAt, isOwnId } from "../../../state/identity.ts";
 import { endpointOf, ownerRole, servicesRole, type Site } from "../../../config/site.ts";
-import { quote, withSession } from "../connection.ts";
+import { withSession } from "../connection.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { commentOfRole, commentRole, ensureRole, type RoleDeclaration } from "../roles.ts";
 
 /** A role that this stack's would be is another stack's. Nothing was touched. */

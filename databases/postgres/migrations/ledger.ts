@@ -2,22 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
-import { quote } from "../connection.ts";
-import { MigrationLockedError } from "./errors.ts";
-
-/** Which tool's ledger the system keeps: `prisma` is the table `_prisma_migrations` in `public`, `supabase` is `supabase_migrations.schema_migrations`; `backout` is for SQLite files only. */
-export type Ledger = "prisma" | "supabase" | "backout";
-
-export interface LedgerRow {
-  id: string;
-  checksum: string;
-  name: string;
-  logs: string | null;
-  startedAt: Date;
-  finishedAt: Date | null;
-  rolledBackAt: Date | null;
-  appliedSteps: number;
-}
+import { quote } from "../../shared/identifiers.ts";
+import { MigrationLockedError } from "../../shared/migrations/errors.ts";
+import type { LedgerRow } from "../../shared/migrations/ledger.ts";
 
 const TABLE = "public._prisma_migrations";
 

@@ -1,7 +1,8 @@
 /** The ledgers of migrations backout can read and mark, told apart by the tool that keeps them. */
 import type { Client } from "pg";
-import { createLedger, finishRow, insertStarted, ledgerRows, logRow, markRows, type Ledger, type LedgerRow } from "./ledger.ts";
-import { checksum, matchesChecksum } from "./script.ts";
+import { createLedger, finishRow, insertStarted, ledgerRows, logRow, markRows } from "./ledger.ts";
+import { type Ledger, type LedgerRow } from "../../shared/migrations/ledger.ts";
+import { checksum, matchesChecksum } from "../../shared/migrations/script.ts";
 import {
   createSupabaseLedger,
   insertSupabaseRow,

@@ -1,12 +1,18 @@
 /** Applies a migration or takes it back, so that at any moment the ledger tells what the schema has. */
 import type { Client } from "pg";
-import { quote } from "../connection.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { atomically } from "../transaction.ts";
-import { MigrationFailedError, MigrationUnfinishedError, MissingDownScriptError, UnknownMigrationError } from "./errors.ts";
-import { withMigrationLock, type Ledger } from "./ledger.ts";
+import {
+  MigrationFailedError,
+  MigrationUnfinishedError,
+  MissingDownScriptError,
+  UnknownMigrationError,
+} from "../../shared/migrations/errors.ts";
+import { withMigrationLock } from "./ledger.ts";
+import { type Ledger } from "../../shared/migrations/ledger.ts";
 import { ledgerTable } from "./ledgers.ts";
-import { downScript, planScript, upScript, type Migration, type ScriptPlan } from "./script.ts";
-import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "./status.ts";
+import { downScript, planScript, upScript, type Migration, type ScriptPlan } from "../../shared/migrations/script.ts";
+import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "../../shared/migrations/status.ts";
 
 export interface RunOptions {
   /** Role the script runs as, so that what it makes belongs to the database's owner. Default: the session's own role. */

@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import type { Client } from "pg";
-import { quote } from "../connection.ts";
-import type { LedgerRow } from "./ledger.ts";
-import { splitStatements } from "./statements.ts";
+import { quote } from "../../shared/identifiers.ts";
+import type { LedgerRow } from "../../shared/migrations/ledger.ts";
+import { splitStatements } from "../../shared/migrations/statements.ts";
 
 const SCHEMA = "supabase_migrations";
 const TABLE = `${SCHEMA}.schema_migrations`;

@@ -3,8 +3,10 @@
  * catalogue of snapshots, quarantines and standby copies, and lineage, keyed by OID, which a rename keeps.
  */
 import type { Client } from "pg";
-import { connect, quote, withSession, type Endpoint } from "../connection.ts";
-import { STATE_SCHEMA } from "../../in-place/state-schema.ts";
+import { connect, withSession } from "../connection.ts";
+import { type Endpoint } from "../../../config/endpoint.ts";
+import { quote } from "../../shared/identifiers.ts";
+import { STATE_SCHEMA } from "./schema-name.ts";
 import type { RolloutPlan } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
 import type { Baseline } from "../../../config/system/check.ts";

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { fileCatalogue, type Swap } from "../state/file-catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import type { Pins } from "../../../config/pins.ts";
-import { assertCanGoDown } from "../../postgres/migrations/plan.ts";
+import { assertCanGoDown } from "../../shared/migrations/plan.ts";
 import { first, isDamaged, openFile, withFile } from "../database.ts";
 import { exportDifferences } from "../export.ts";
 import { closeFile, insideFile, whileUnwritten } from "../fence.ts";
@@ -16,7 +16,7 @@ import { type CutOver, type ExportFile, type Migrated, type PutBack } from "../.
 import { quarantineOf } from "../../shared/copies.ts";
 import { satisfies } from "../../shared/lineage.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
-import { migrationsOf, migrationsToRun } from "../../shared/migrations.ts";
+import { migrationsOf, migrationsToRun } from "../../shared/migrations/of-definition.ts";
 import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { inPristine } from "./pristine.ts";

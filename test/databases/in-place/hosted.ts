@@ -1,6 +1,8 @@
 /** A database as a hosting provider gives it: its owner is no superuser, may make no second database and may not rename this one. */
 import type pg from "pg";
-import { connect, quote, type Endpoint } from "../../../databases/postgres/connection.ts";
+import { connect } from "../../../databases/postgres/connection.ts";
+import { type Endpoint } from "../../../config/endpoint.ts";
+import { quote } from "../../../databases/shared/identifiers.ts";
 import { startDebianServer, type DebianServer } from "../postgres/drivers/debian-server.ts";
 
 export const SERVICES = "app_services";

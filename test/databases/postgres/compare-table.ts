@@ -1,5 +1,6 @@
 import type { Client } from "pg";
-import { comparePlanned, inSnapshots, type OnDifference, type TableComparison } from "../../../databases/postgres/comparison.ts";
+import { comparePlanned, inSnapshots, type TableComparison } from "../../../databases/postgres/comparison.ts";
+import { type OnDifference } from "../../../databases/shared/comparison.ts";
 import { planTables, readShapes } from "../../../databases/postgres/comparison-shape.ts";
 
 /** Compares one table. `onDifference` is awaited for every differing row. */

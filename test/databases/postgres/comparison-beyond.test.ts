@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compareEverything } from "../../../databases/postgres/comparison.ts";
-import { LARGE_OBJECTS } from "../../../databases/postgres/comparison-beyond.ts";
+import { LARGE_OBJECTS } from "../../../databases/shared/not-compared.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";
 
 let server: OwnServer;

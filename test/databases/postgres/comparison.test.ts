@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type pg from "pg";
-import { compareDatabases, type Difference } from "../../../databases/postgres/comparison.ts";
+import { compareDatabases } from "../../../databases/postgres/comparison.ts";
+import { type Difference } from "../../../databases/shared/comparison.ts";
 import { bucketCount } from "../../../databases/postgres/comparison-sql.ts";
 import { compareTable } from "./compare-table.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";

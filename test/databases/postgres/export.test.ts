@@ -13,8 +13,8 @@ import {
   readManifest,
   verifyExport,
 } from "../../../databases/postgres/export.ts";
-import { manifestPath, stemOf } from "../../../databases/postgres/export-file.ts";
-import { CsvCounter, csvRow, linesOf } from "../../../databases/postgres/export-format.ts";
+import { manifestPath, stemOf } from "../../../databases/shared/export-file.ts";
+import { CsvCounter, csvRow, linesOf } from "../../../databases/shared/export-format.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";
 
 let server: OwnServer;

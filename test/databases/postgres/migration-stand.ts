@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import type { Migration } from "../../../databases/postgres/migrations.ts";
+import type { Migration } from "../../../databases/shared/migrations/script.ts";
 import { ownServer, type OwnServer } from "./own-server.ts";
 
 export interface MigrationStand {

@@ -4,19 +4,21 @@ import type pg from "pg";
 import {
   appliedMigrations,
   applyMigration,
-  assertCanGoDown,
   ledgerRows,
   markRolledBack,
+  rollBackMigration,
+} from "../../../databases/postgres/migrations.ts";
+import { assertCanGoDown } from "../../../databases/shared/migrations/plan.ts";
+import { type Migration } from "../../../databases/shared/migrations/script.ts";
+import {
   MigrationFailedError,
   MigrationLockedError,
   MigrationUnfinishedError,
   MissingDownScriptError,
   MissingScriptError,
   NotTransactionalError,
-  rollBackMigration,
   UnknownMigrationError,
-  type Migration,
-} from "../../../databases/postgres/migrations.ts";
+} from "../../../databases/shared/migrations/errors.ts";
 import { withMigrationLock } from "../../../databases/postgres/migrations/ledger.ts";
 import { migrationStand } from "./migration-stand.ts";
 

@@ -3,7 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
-import { connect, quote, type Endpoint } from "../../../databases/postgres/connection.ts";
+import { connect } from "../../../databases/postgres/connection.ts";
+import { type Endpoint } from "../../../config/endpoint.ts";
+import { quote } from "../../../databases/shared/identifiers.ts";
 import { ensureServer, removeServer, stopServer } from "../../../databases/postgres/server.ts";
 import { freePort } from "../../support/free-port.ts";
 

@@ -6,7 +6,7 @@ import { carryTables } from "../../../rollout/carry-over.ts";
 import { compareDatabases } from "../../../databases/postgres/comparison.ts";
 import { ExportDamagedError } from "../../../databases/postgres/export.ts";
 import { advanceSequences, reapply } from "../../../databases/postgres/reapply.ts";
-import { parentsFirst } from "../../../databases/postgres/reapply-result.ts";
+import { parentsFirst } from "../../../databases/shared/reapply/result.ts";
 import { postgresSession } from "../../../databases/postgres/sql-session.ts";
 import { conflictsOf, reapplyStand, short } from "./reapply-stand.ts";
 

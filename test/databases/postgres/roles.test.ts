@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { connect, quote } from "../../../databases/postgres/connection.ts";
+import { connect } from "../../../databases/postgres/connection.ts";
+import { quote } from "../../../databases/shared/identifiers.ts";
 import { ensureDatabase, ensureRole, grantServices, scramVerifier, verifierMatches } from "../../../databases/postgres/roles.ts";
 import { startServer, type TestServer } from "./embedded.ts";
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connect, quote, withSession } from "../../../databases/postgres/connection.ts";
+import { connect, withSession } from "../../../databases/postgres/connection.ts";
+import { quote } from "../../../databases/shared/identifiers.ts";
 import { readProperties } from "../../../databases/postgres/properties.ts";
 import { startServer, type TestServer } from "./embedded.ts";
 

@@ -1,13 +1,8 @@
 import { beforeEach, expect, test } from "vitest";
 import type pg from "pg";
-import {
-  appliedMigrations,
-  applyMigration,
-  markRolledBack,
-  MigrationFailedError,
-  rollBackMigration,
-  type Migration,
-} from "../../../databases/postgres/migrations.ts";
+import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../../../databases/postgres/migrations.ts";
+import { type Migration } from "../../../databases/shared/migrations/script.ts";
+import { MigrationFailedError } from "../../../databases/shared/migrations/errors.ts";
 import { migrationStand } from "./migration-stand.ts";
 
 const stand = migrationStand("supabase");

@@ -1,6 +1,6 @@
 /** Everything that is in a database, as the server's own tool tells it to a superuser. */
 import type pg from "pg";
-import type { Endpoint } from "../../../databases/postgres/connection.ts";
+import type { Endpoint } from "../../../config/endpoint.ts";
 import { connectionString, runTool, serverArguments, toolsOf } from "../../../databases/in-place/tools.ts";
 
 export async function toldBy(superuser: Endpoint, session: pg.Client, database: string): Promise<string[]> {

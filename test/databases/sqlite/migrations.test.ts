@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MigrationFailedError } from "../../../databases/postgres/migrations/errors.ts";
+import { MigrationFailedError } from "../../../databases/shared/migrations/errors.ts";
 import { all, hasTable, openFile } from "../../../databases/sqlite/database.ts";
 import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../../../databases/sqlite/migrations.ts";
 

@@ -1,7 +1,8 @@
 /** Radiation Health Monitoring on a real server: databases at either schema, the five programs of either release as processes. */
 import { join } from "node:path";
 import { connect } from "../../../databases/postgres/connection.ts";
-import { applyMigration, type Migration } from "../../../databases/postgres/migrations.ts";
+import { applyMigration } from "../../../databases/postgres/migrations.ts";
+import { type Migration } from "../../../databases/shared/migrations/script.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
 import type { DrillContext } from "../../../config/system/drill.ts";
 import type { CheckContext } from "../../../config/system/check.ts";

@@ -3,7 +3,8 @@ import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, type Endpoint } from "../../../../databases/postgres/connection.ts";
+import { connect } from "../../../../databases/postgres/connection.ts";
+import { type Endpoint } from "../../../../config/endpoint.ts";
 import { runAs, serverRunner } from "../../../../processes/run-as.ts";
 import { freePort } from "../../../support/free-port.ts";
 

@@ -3,21 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { LARGE_OBJECTS } from "../../../databases/postgres/comparison-beyond.ts";
+import { LARGE_OBJECTS } from "../../../databases/shared/not-compared.ts";
 import { compareDatabases } from "../../../databases/postgres/comparison.ts";
 import { exportDifferences } from "../../../databases/postgres/export.ts";
-import { stemOf } from "../../../databases/postgres/export-file.ts";
-import {
-  canonicalTable,
-  formatTable,
-  parseTable,
-  qualified,
-  TableNameError,
-  tableNameSql,
-} from "../../../databases/postgres/identifiers.ts";
+import { stemOf } from "../../../databases/shared/export-file.ts";
+import { canonicalTable, formatTable, parseTable, qualified, TableNameError, tableNameSql } from "../../../databases/shared/identifiers.ts";
 import { captureManifest } from "../../../databases/postgres/manifest.ts";
 import { quickStatistics } from "../../../databases/postgres/statistics.ts";
-import { ownServer, type OwnServer } from "./own-server.ts";
+import { ownServer, type OwnServer } from "../postgres/own-server.ts";
 
 let server: OwnServer;
 

@@ -2,10 +2,10 @@
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { WholeFile } from "./export-file.ts";
-import { linesOf, parseJsonLine } from "./export-format.ts";
-import { LINE, DETAIL, OP, REASON, type Sql } from "./reapply-decide.ts";
-import { NO_ROWS, type ConflictReason, type ReapplyConflict, type ReapplyCounts } from "./reapply-result.ts";
+import { WholeFile } from "../export-file.ts";
+import { linesOf, parseJsonLine } from "../export-format.ts";
+import { LINE, DETAIL, OP, REASON, type Sql } from "./decide.ts";
+import { NO_ROWS, type ConflictReason, type ReapplyConflict, type ReapplyCounts } from "./result.ts";
 
 const PAGE = 1_000;
 

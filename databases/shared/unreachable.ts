@@ -1,7 +1,5 @@
-/** A server, and that it does not answer. Apart from the sessions: whoever only has to tell it needs no client. */
+/** The error of a server that does not answer. Apart from the sessions: a caller that only catches it needs no client. */
 import type { Endpoint } from "../../config/endpoint.ts";
-
-/** A server and the administrative role on it. Exactly one of `passwordFile` and `password` is normally set. */
 
 /** The server did not answer, or refused the administrative role. */
 export class UnreachableError extends Error {
@@ -17,7 +15,7 @@ export class UnreachableError extends Error {
     this.database = database;
   }
 
-  /** Adds what helps, where somebody further out knows it. */
+  /** Adds what to do about it, where a caller knows. */
   helps(what: string): void {
     this.message += `: ${what}`;
   }

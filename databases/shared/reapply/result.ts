@@ -1,5 +1,5 @@
 /** What came of putting rows of an export back, whatever the engine. */
-import type { Difference, TextRow } from "./comparison.ts";
+import type { Difference, TextRow } from "../comparison.ts";
 
 export type ConflictReason =
   /** The live row was written since, too. */

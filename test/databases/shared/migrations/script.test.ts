@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { planScript } from "../../../databases/postgres/migrations/script.ts";
-import { splitStatements } from "../../../databases/postgres/migrations/statements.ts";
-import { NotTransactionalError } from "../../../databases/postgres/migrations.ts";
+import { planScript } from "../../../../databases/shared/migrations/script.ts";
+import { splitStatements } from "../../../../databases/shared/migrations/statements.ts";
+import { NotTransactionalError } from "../../../../databases/shared/migrations/errors.ts";
 
 const PIECES = [
   "SELECT 1",

@@ -1,9 +1,10 @@
 /** Migrations of a definition with absolute folders, and which of them a rollout runs. Pure. */
 import { join } from "node:path";
-import type { Migration, MigrationState } from "../postgres/migrations.ts";
-import type { SystemDefinition } from "../../config/system/definition.ts";
-import type { RecordedMigrations } from "../../config/system/check.ts";
-import type { DatabaseFacts, DatabasePlan } from "../../config/plan.ts";
+import type { MigrationState } from "./status.ts";
+import type { Migration } from "./script.ts";
+import type { SystemDefinition } from "../../../config/system/definition.ts";
+import type { RecordedMigrations } from "../../../config/system/check.ts";
+import type { DatabaseFacts, DatabasePlan } from "../../../config/plan.ts";
 
 export function migrationsOf(definition: SystemDefinition, database: string): Migration[] {
   const described = definition.databases[database];

@@ -1,5 +1,5 @@
 /** Columns that have another name in the export than in the live table: their values go into the one column, whatever it is called. */
-import type { Difference } from "./comparison.ts";
+import type { Difference } from "../comparison.ts";
 
 /** Of a name in the export the live one, where they differ. */
 export type Renames = ReadonlyMap<string, string>;

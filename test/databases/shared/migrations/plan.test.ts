@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { migrationStates, type LedgerRow } from "../../../databases/postgres/migrations.ts";
+import { migrationStates } from "../../../../databases/shared/migrations/status.ts";
+import { type LedgerRow } from "../../../../databases/shared/migrations/ledger.ts";
 
 function row(name: string, over: Partial<LedgerRow> = {}): LedgerRow {
   return {

@@ -1,5 +1,5 @@
 /** Many rows by one statement; where rows are refused, they are found by halving. */
-import type { Conflict } from "./reapply-result.ts";
+import type { Conflict } from "./result.ts";
 
 export interface Bulk {
   /** Lines to write, in order. */

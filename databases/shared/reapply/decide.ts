@@ -2,8 +2,8 @@
  * Decides for whole tables at once which staged rows can be put back, whatever the engine: what unique keys and foreign keys would refuse is marked
  * before anything is written. A row that stays may keep others from being written; this goes on until nothing more follows.
  */
-import { quote } from "./identifiers.ts";
-import type { ConflictReason } from "./reapply-result.ts";
+import { quote } from "../identifiers.ts";
+import type { ConflictReason } from "./result.ts";
 
 /** Columns of a staged row beside those of its table. */
 export const LINE = quote("backout:line");
