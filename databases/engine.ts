@@ -8,6 +8,10 @@ import type { Site } from "../config/site.ts";
 import type { NotCompared } from "./shared/not-compared.ts";
 import type { NotHeld } from "./shared/reapply/result.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
+import type { ActionDefinition } from "../config/system/definition.ts";
+import type { ConstraintState } from "../config/system/constraint.ts";
+import type { SchemaObjects } from "../config/system/schema-objects.ts";
+import type { ConstraintSession } from "./shared/constraints.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
 import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "../config/plan.ts";
 import type { Log, Run } from "../config/run.ts";
@@ -119,6 +123,8 @@ export interface Inspection {
   openLive(at: InspectContext, database: string, fenced: boolean | "as it is"): Promise<LiveSession>;
   /** A session for reading while the live database is open; null where it does not exist. The caller ends it. */
   openToRead(at: InspectContext, database: string): Promise<LiveSession | null>;
+  /** Objects of the live database's schema, by name and definition; null where the engine records none. */
+  objects(at: InspectContext, database: string): Promise<SchemaObjects | null>;
 }
 
 /** Closes the live databases, admits to them in stages, and gives them back. */
@@ -154,6 +160,8 @@ export interface Copies {
   inCopy<T>(keeping: CopyContext, copy: CatalogueDatabase, work: (session: SqlSession) => Promise<T>): Promise<T>;
   /** File of a copy where the engine keeps databases in files; null where it does not. */
   fileOfCopy(keeping: CopyContext, copy: CatalogueDatabase): string | null;
+  /** Copies the live database into a file, damaged or not. @returns what its integrity check says. @throws where the engine keeps no files */
+  backUp(run: Run, database: string, file: string): Promise<string>;
   /** Drops a quarantine or a standby copy. */
   dropCopy(run: CopyContext, copy: CatalogueDatabase): Promise<void>;
 }
@@ -161,6 +169,8 @@ export interface Copies {
 /** Changes the data, and exports what a change took away. All of it inside the fence. */
 export interface Data {
   make(run: Run, database: string): Promise<void>;
+  /** Removes a live file when its stack is destroyed. A database of a server goes with the server, or stays where that is somebody else's. */
+  remove(site: Site, database: string): Promise<void>;
   /** Null where the live database satisfies the action already. After a kill either nothing or all of it has happened, or the next run finishes it. */
   cutOver(run: Run, database: string, action: DataAction, snapshot: Snapshot | null): Promise<CutOver | null>;
   migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated>;
@@ -174,6 +184,42 @@ export interface Data {
   exportSince(run: Run, quarantine: CatalogueDatabase, snapshot: Snapshot, folder: string, runId: string): Promise<ExportFile[]>;
 }
 
+/** Constraints of a live database, as declared state. */
+export interface Constraints {
+  /** What the catalogue says of each constraint of the definition, by name. @throws UnreachableError where the database is closed */
+  states(at: Pick<InspectContext, "site" | "definition">, database: string): Promise<Record<string, ConstraintState>>;
+  /** From inside the fence where it is closed. */
+  open(run: Run, database: string): Promise<ConstraintSession>;
+  /** While the database is open. @throws UnreachableError */
+  openToRead(at: Pick<InspectContext, "site" | "definition">, database: string): Promise<ConstraintSession>;
+  /** Null where the snapshot cannot be read without restoring it. */
+  openSnapshot(run: Run, snapshot: Snapshot): Promise<ConstraintSession | null>;
+}
+
+/** Work that a system declares for after a rollback. */
+export interface Actions {
+  /** Keeps the action's tables as files, does its work and unmarks its migration, in one transaction. */
+  carryOut(run: Run, action: ActionDefinition): Promise<ActionDone>;
+}
+
+export interface ActionDone {
+  unchanged: boolean;
+  /** What was done, in words. */
+  detail: string;
+  kept: KeptTable[];
+}
+
+/** A table as a file. */
+export interface KeptTable {
+  table: string;
+  path: string;
+  sha256: string;
+  rows: number;
+  /** Columns with types, and constraints, indexes and triggers as statements: what the rows need to live in again. */
+  columns: { name: string; type: string }[];
+  definitions: string[];
+}
+
 export interface DatabaseEngine {
   /** The data is replaced where it stands: no standby copy can take its place, and users wait for as long as a restore takes. */
   readonly inPlace: boolean;
@@ -182,4 +228,8 @@ export interface DatabaseEngine {
   readonly fence: () => Promise<Fence>;
   readonly copies: () => Promise<Copies>;
   readonly data: () => Promise<Data>;
+  /** Absent where the engine cannot change constraints of an existing table. */
+  readonly constraints?: () => Promise<Constraints>;
+  /** Absent where the engine has none. */
+  readonly actions?: () => Promise<Actions>;
 }

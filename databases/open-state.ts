@@ -1,7 +1,8 @@
 /** The state of a stack: in a database beside its live PostgreSQL ones, in a file where there is no server. Only what is needed is loaded. */
 import { existsSync } from "node:fs";
 import { upCommand } from "../config/commands.ts";
-import { stateFile, stateDatabase, endpointOf, liveFile, liveName, serverHome, type Site } from "../config/site.ts";
+import { stateFile, stateDatabase, endpointOf, liveFile, liveName, type Site } from "../config/site.ts";
+import { observeServer } from "./embedded-server.ts";
 import { UnreachableError } from "./shared/unreachable.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { requireHome, requireOwn } from "../state/identity.ts";
@@ -49,7 +50,7 @@ async function openAny(site: Site, definition: SystemDefinition): Promise<StateS
 }
 
 async function isDown(site: Site): Promise<boolean> {
-  return site.server?.embedded === true && (await import("./postgres/server.ts")).observeServer(serverHome(site)).state === "stopped";
+  return site.server?.embedded === true && (await observeServer(site)).state === "stopped";
 }
 
 /** Where it is, in words: equal for equal places. */
@@ -70,5 +71,5 @@ export async function nothingMade(site: Site, definition: SystemDefinition): Pro
   if (site.server === undefined)
     return !existsSync(stateFile(site)) && Object.keys(definition.databases).every((database) => !existsSync(liveFile(site, database)));
   if (!site.server.embedded) return false;
-  return (await import("./postgres/server.ts")).observeServer(serverHome(site)).state === "absent";
+  return (await observeServer(site)).state === "absent";
 }

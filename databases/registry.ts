@@ -1,5 +1,5 @@
 /** Which engine a database has. An engine is loaded when it is first asked for, and of it only the part that is. */
-import type { Copies, Data, DatabaseEngine, Fence, InspectContext, Inspection } from "./engine.ts";
+import type { Actions, Constraints, Copies, Data, DatabaseEngine, Fence, InspectContext, Inspection } from "./engine.ts";
 
 type Place = Pick<InspectContext, "site" | "definition">;
 
@@ -33,6 +33,20 @@ export async function copiesOf(at: Place, database: string): Promise<Copies> {
 
 export async function dataOf(at: Place, database: string): Promise<Data> {
   return (await engineOf(at, database)).data();
+}
+
+/** @throws where the engine cannot change constraints */
+export async function constraintsOf(at: Place, database: string): Promise<Constraints> {
+  const { constraints } = await engineOf(at, database);
+  if (constraints === undefined) throw new Error(`${database} is a SQLite file: backout changes constraints of PostgreSQL databases only`);
+  return constraints();
+}
+
+/** @throws where the engine has none */
+export async function actionsOf(at: Place, database: string): Promise<Actions> {
+  const { actions } = await engineOf(at, database);
+  if (actions === undefined) throw new Error(`${database} is a SQLite file: actions are for PostgreSQL databases only`);
+  return actions();
 }
 
 /** The engines of a system, each with its databases. */

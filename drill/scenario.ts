@@ -8,7 +8,7 @@ import type { Engine } from "../scripts/pulumi/environment.ts";
 import type { DeployOutcome, WatchOutcome } from "../scripts/pulumi/answers.ts";
 import type { PreviewOutcome } from "../scripts/pulumi/preview.ts";
 import type { CheckResult } from "../config/system/check.ts";
-import { openData } from "../rollout/verification/data-access.ts";
+import { openData } from "../databases/open-data.ts";
 import { communicationCheck, messagesOf } from "./communication.ts";
 import { failed, passed, releasesCheck, skipped } from "./checks.ts";
 import { within } from "./clock.ts";

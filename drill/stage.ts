@@ -9,7 +9,7 @@ import type { Engine } from "../scripts/pulumi/environment.ts";
 import { openStack, stackFile, type OpenStack } from "../scripts/pulumi/stack.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { DrillContext } from "../config/system/drill.ts";
-import { openData } from "../rollout/verification/data-access.ts";
+import { openData } from "../databases/open-data.ts";
 import { makeEphemeralStack, type EphemeralStack } from "./ephemeral-stack.ts";
 import { takeFreePorts } from "./ports.ts";
 import type { DrillRequest } from "./request.ts";

@@ -1,20 +1,14 @@
 /** After-success actions: whether one may be done now, and doing it. What goes is kept as files first; all of it is one transaction. */
-import { join } from "node:path";
-import type { Client } from "pg";
 import { finished } from "../config/journal.ts";
 import type { Rollout } from "../config/record.ts";
 import type { Pins } from "../config/pins.ts";
 import { commandOf } from "../config/commands.ts";
-import { endpointOf, liveName, type Site } from "../config/site.ts";
-import { withSession } from "../databases/postgres/connection.ts";
-import { dropKept, keepTables, presentTables, type KeptTable } from "../databases/postgres/kept-tables.ts";
-import { appliedMigrations, markRolledBack } from "../databases/postgres/migrations.ts";
-import { isApplied } from "../databases/shared/migrations/status.ts";
-import { atomically } from "../databases/postgres/transaction.ts";
-import type { ActionDefinition, SystemDefinition } from "../config/system/definition.ts";
+import type { Site } from "../config/site.ts";
+import type { SystemDefinition } from "../config/system/definition.ts";
 import { usersAreOut } from "./gate.ts";
 import type { WatchState } from "./verification/watches-due.ts";
-import { migrationsOf } from "../databases/shared/migrations/of-definition.ts";
+import type { ActionDone } from "../databases/engine.ts";
+import { actionsOf } from "../databases/registry.ts";
 import type { Run } from "../config/run.ts";
 
 export interface ActionFacts {
@@ -63,16 +57,6 @@ function releasesOf(pins: Pins): string {
   return [...releases].join(" and ");
 }
 
-export interface ActionDone {
-  unchanged: boolean;
-  /** What was done, in words. */
-  detail: string;
-  kept: KeptTable[];
-}
-
-/** How long it waits for readers of the tables it drops. Milliseconds. */
-const LOCK_TIMEOUT_MS = 10_000;
-
 /** The caller holds the lock of the state and has checked `actionRefusals`. */
 export async function carryOut(run: Run, id: string): Promise<ActionDone> {
   const { site, definition, state, epoch, runId } = run;
@@ -80,12 +64,7 @@ export async function carryOut(run: Run, id: string): Promise<ActionDone> {
   const note = { epoch, runId, phase: "action", kind: "action", step: id } as const;
   await state.note({ ...note, status: "started" });
   try {
-    const done = await withSession(endpointOf(site), liveName(site, action.database), (session) =>
-      atomically(session, async () => {
-        await session.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-        return work(session, run, action);
-      }),
-    );
+    const done = await (await actionsOf(run, action.database)).carryOut(run, action);
     await state.note({ ...note, status: done.unchanged ? "already" : "finished", detail: { id, ...done } });
     return done;
   } catch (error) {
@@ -94,31 +73,6 @@ export async function carryOut(run: Run, id: string): Promise<ActionDone> {
       .catch(() => undefined);
     throw error;
   }
-}
-
-async function work(session: Client, run: Run, action: ActionDefinition): Promise<ActionDone> {
-  const present = await presentTables(session, action.keeps);
-  if (action.work === "drop" && present.length === 0)
-    return { unchanged: true, detail: `${action.keeps.join(", ")}: already dropped`, kept: [] };
-  const folder = join(run.site.home, "kept", run.runId);
-  const kept = await keepTables(session, present, folder, run.runId);
-  const detail = action.work === "drop" ? await dropKept(session, present) : await action.work(session);
-  if (detail === null) return { unchanged: true, detail: "nothing to do", kept };
-  await forgetMigration(session, run, action);
-  return { unchanged: false, detail, kept };
-}
-
-/** Its objects are gone: a release that needs them has the migration applied again. */
-async function forgetMigration(session: Client, { definition }: Run, { database, migration }: ActionDefinition): Promise<void> {
-  if (migration === undefined) return;
-  const known = migrationsOf(definition, database);
-  const states = await appliedMigrations(session, definition.databases[database]!.ledger, known);
-  const state = states.find(({ name }) => name === migration);
-  if (state !== undefined && isApplied(state))
-    await markRolledBack(
-      session,
-      known.find(({ name }) => name === migration)!,
-    );
 }
 
 /** Rollouts that are looked back over. */

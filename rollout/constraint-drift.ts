@@ -2,7 +2,22 @@
 import type { Site } from "../config/site.ts";
 import type { Pins } from "../config/pins.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import { statesNow } from "../databases/postgres/constraint-states.ts";
+import type { ConstraintState } from "../config/system/constraint.ts";
+import { constraintsOf } from "../databases/registry.ts";
+import { UnreachableError } from "../databases/shared/unreachable.ts";
+
+/** State by constraint over all databases. A database that cannot be reached is left out. */
+export async function statesNow(site: Site, definition: SystemDefinition): Promise<Record<string, ConstraintState>> {
+  const states: Record<string, ConstraintState> = {};
+  for (const database of new Set(Object.values(definition.constraints ?? {}).map((constraint) => constraint.database)))
+    try {
+      const at = { site, definition };
+      Object.assign(states, await (await constraintsOf(at, database)).states(at, database));
+    } catch (error) {
+      if (!(error instanceof UnreachableError) && (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  return states;
+}
 
 /** In words, one line each. */
 export async function constraintDrift(site: Site, definition: SystemDefinition, pins: Pins): Promise<string[]> {

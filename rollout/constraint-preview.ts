@@ -1,14 +1,13 @@
 /** What a change of constraints would meet: rows that violate what is to be enforced, and reasons not to begin. Touches nothing. */
 import type { StateStore } from "../config/record.ts";
-import { endpointOf, liveName, type Site } from "../config/site.ts";
-import { withSession } from "../databases/postgres/connection.ts";
+import type { Site } from "../config/site.ts";
+import { constraintsOf } from "../databases/registry.ts";
 import { UnreachableError } from "../databases/shared/unreachable.ts";
-import { dependents } from "../databases/postgres/constraints.ts";
-import { findViolations, tellViolations, violationCondition, type Violations } from "../databases/postgres/constraint-violations.ts";
+import { tellViolations, type Violations } from "../databases/shared/constraints.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { BEFORE_DROP, loosens, needsSnapshot } from "../config/constraint-plan.ts";
 import type { ConstraintChange, RolloutPlan } from "../config/plan.ts";
-import { DefinitionUnknownError, knownDefinition } from "./constraint-record.ts";
+import { DefinitionUnknownError, knownDefinition, subjectOf } from "./constraint-record.ts";
 
 export interface ConstraintPreview extends ConstraintChange {
   /** Rows that violate what is to be enforced; null where nothing was looked for. */
@@ -47,17 +46,19 @@ async function inspectConstraint(
   { name, table, database, to, definition: pinned }: ConstraintChange,
 ): Promise<Pick<ConstraintPreview, "violations" | "problem">> {
   const constraint = definition.constraints![name]!;
-  return withSession(endpointOf(site), liveName(site, database), async (client) => {
+  const live = await (await constraintsOf({ site, definition }, database)).openToRead({ site, definition }, database);
+  try {
     if (to === "dropped") {
-      const others = await dependents(client, table, name);
+      const others = await live.dependents({ table, name });
       return { violations: null, problem: others.length === 0 ? null : `${others.join(", ")} rest on it: drop them first` };
     }
     if (to === "unvalidated") return { violations: null, problem: null };
     const saved = await knownDefinition(state, name, constraint, pinned);
     if (saved === null) throw new DefinitionUnknownError(name, table);
-    const violates = pinned === undefined || constraint.kind === "trigger" ? constraint.violates : undefined;
-    return { violations: await findViolations(client, table, violationCondition(table, name, saved, violates)), problem: null };
-  });
+    return { violations: await live.violations(subjectOf(name, constraint, pinned), saved), problem: null };
+  } finally {
+    await live.end();
+  }
 }
 
 /** Reasons not to begin: what cannot be done at all, and violations that would stop a rollout when users are out already. */

@@ -3,7 +3,7 @@
  * changes is kept beside the one before.
  */
 import { canonical } from "../config/pins.ts";
-import type { SavedConstraint } from "../databases/postgres/constraints.ts";
+import type { SavedConstraint, Subject } from "../databases/shared/constraints.ts";
 import type { ConstraintDefinition } from "../config/system/constraint.ts";
 
 /** The part of the state that is needed. */
@@ -64,4 +64,9 @@ export async function knownDefinition(
   const saved = state === null ? null : (await newest(state, name, constraint)).saved;
   if (saved !== null) return saved;
   return constraint.definition === null ? null : { kind: constraint.kind, definition: constraint.definition, functions: [], enums: [] };
+}
+
+/** The definition's own condition is for the text that was there before: a pinned definition has none, but for triggers. */
+export function subjectOf(name: string, { table, kind, violates }: ConstraintDefinition, pinned?: string): Subject {
+  return { table, name, ...(violates === undefined || (pinned !== undefined && kind !== "trigger") ? {} : { violates }) };
 }

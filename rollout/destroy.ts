@@ -4,9 +4,9 @@ import { dirname, relative } from "node:path";
 import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
 import { commandOf } from "../config/commands.ts";
-import { stateFile, liveFile, serverHome, type Site } from "../config/site.ts";
+import { stateFile, liveFile, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
-import { copiesOf, enginesOf } from "../databases/registry.ts";
+import { copiesOf, enginesOf, dataOf } from "../databases/registry.ts";
 import { inspect } from "./inspect.ts";
 import type { Log } from "../config/run.ts";
 
@@ -79,19 +79,12 @@ function isInHome(site: Site, definition: SystemDefinition, database: string): b
   return definition.databases[database]?.engine !== "sqlite" || !relative(site.home, liveFile(site, database)).startsWith("..");
 }
 
-/** Ends the embedded server, or removes it with all it holds. */
-export async function leaveServer(site: Site, choice: DestroyChoice): Promise<void> {
-  const { removeServer, stopServer } = await import("../databases/postgres/server.ts");
-  if (choice === "keep") await stopServer(serverHome(site), { mode: "fast" });
-  else await removeServer(serverHome(site));
-}
-
 /** Removes the files of a stack without a server: copies by the catalogue, the live ones that lie in its home, the state last. */
 export async function dropFiles(site: Site, definition: SystemDefinition, log: Log): Promise<void> {
   const state = await openState(site, definition);
   if (state !== null) await dropCopies({ site, definition, state, log }).finally(() => state.end());
-  const { removeFile } = await import("../databases/sqlite/copy.ts");
-  for (const database of Object.keys(definition.databases)) if (isInHome(site, definition, database)) removeFile(liveFile(site, database));
+  for (const database of Object.keys(definition.databases))
+    if (isInHome(site, definition, database)) await (await dataOf({ site, definition }, database)).remove(site, database);
   rmSync(dirname(stateFile(site)), { recursive: true, force: true });
 }
 

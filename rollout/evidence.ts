@@ -1,9 +1,8 @@
 /** Captures what the definition declares, at its moment. What cannot be captured stands in the manifest and stops nothing. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { targetOf } from "../workloads/index.ts";
 import { definedSecret } from "../config/secrets.ts";
-import { liveFile } from "../config/site.ts";
 import {
   archiveTo,
   linkInto,
@@ -18,7 +17,7 @@ import { finished, type CaptureNote } from "../config/journal.ts";
 import type { CaptureDefinition, EvidenceContext, EvidenceMoment, RunFacts } from "../config/system/evidence.ts";
 import { copiesOf } from "../databases/registry.ts";
 import { verifierPass } from "./gate.ts";
-import { inLive, openLive, type LiveSession } from "./sessions.ts";
+import { openLive, type LiveSession } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { fillNames, runFacts } from "./run-facts.ts";
 
@@ -110,7 +109,7 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
       }),
     secret: (name) => definedSecret(run.site, run.definition, name),
     errorLog: (service, lines) => targetOf(run.site, run.definition).errorLog(service, lines),
-    backup: (database, file) => backupOf(run, database, join(folder, file)),
+    backup: async (database, file) => (await copiesOf(run, database)).backUp(run, database, join(folder, file)),
     path: (file) => join(folder, file),
     hash: async (file) => (existsSync(resolve(folder, file)) ? hashOfFile(resolve(folder, file)) : null),
     quarantineFile: async (database) => {
@@ -124,37 +123,4 @@ function contextOf(run: Run, facts: RunFacts, folder: string): { context: Eviden
     for (const session of sessions.values()) await session.then((live) => live.end()).catch(() => undefined);
   };
   return { context, end };
-}
-
-/** A file too broken for a backup is copied as it is: evidence need not be sound. */
-async function backupOf(run: Run, database: string, file: string): Promise<string> {
-  if (run.definition.databases[database]?.engine !== "sqlite")
-    throw new Error(`${database} is no file; what was live stands in quarantine or in the snapshot taken first`);
-  const source = liveFile(run.site, database);
-  const making = `${file}.part`;
-  rmSync(making, { force: true });
-  try {
-    // Through a session of the engine's own: from inside the fence where it stands.
-    await inLive(run, database, (session) => session.run("VACUUM INTO $1", [making]));
-  } catch {
-    rmSync(making, { force: true });
-    copyFileSync(source, making);
-  }
-  renameSync(making, file);
-  return integrityOf(file);
-}
-
-function integrityOf(file: string): string {
-  try {
-    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
-    const copy = new DatabaseSync(file, { readOnly: true });
-    try {
-      const rows = copy.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
-      return rows.map(({ integrity_check: line }) => line).join("; ");
-    } finally {
-      copy.close();
-    }
-  } catch (error) {
-    return (error as Error).message;
-  }
 }

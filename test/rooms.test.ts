@@ -110,14 +110,18 @@ test("arrows between rooms run one way", () => {
 });
 
 /** The folders of an engine that each room may not name: what engines have in common lies in `databases/shared`, the choice in the registry. */
+const ENGINES = ["databases/postgres", "databases/in-place", "databases/sqlite"];
 const APART: Record<string, string[]> = {
-  "databases/shared": ["databases/postgres", "databases/in-place", "databases/sqlite"],
+  rollout: ENGINES,
+  provider: ENGINES,
+  components: ENGINES,
+  "databases/shared": ENGINES,
   "databases/sqlite": ["databases/postgres", "databases/in-place"],
   "databases/postgres": ["databases/sqlite", "databases/in-place"],
   "databases/in-place": ["databases/sqlite"],
 };
 
-test("engines of databases keep apart", () => {
+test("engines of databases keep apart, and no room above them names one", () => {
   const within = (file: string, folder: string): boolean => file.startsWith(`${folder}/`);
   const against = Object.entries(APART).flatMap(([folder, others]) => {
     const own = all.filter(({ from }) => within(from, folder));

@@ -1,26 +1,16 @@
 /** Takes a constraint away or brings it back, and looks in the catalogue whether it is so. Each is idempotent and says "already". */
 import type { Client } from "pg";
-import {
-  addStatements,
-  DefinitionError,
-  dropStatement,
-  findConstraint,
-  isPartitioned,
-  restoreNeeds,
-  type SavedConstraint,
-} from "./constraints.ts";
-import { findViolations, tellViolations, violationCondition, type Violations } from "./constraint-violations.ts";
+import { addStatements, DefinitionError, dropStatement, findConstraint, isPartitioned, restoreNeeds } from "./constraints.ts";
+import { findViolations, violationCondition } from "./constraint-violations.ts";
 import { atomically } from "./transaction.ts";
-
-/** What is written about a change, in its transaction. */
-export type ResultRecorder = (result: "PASS" | "FAIL", notes: string, durationMs: number) => Promise<void>;
-
-export interface Subject {
-  table: string;
-  name: string;
-  /** Condition over `r` that the definition gives; see `violationCondition`. */
-  violates?: string;
-}
+import {
+  type Enforcement,
+  type ResultRecorder,
+  type Subject,
+  type SavedConstraint,
+  tellViolations,
+  type Violations,
+} from "../shared/constraints.ts";
 
 /** The catalogue does not say what it must say after a change. */
 export class ConstraintNotAsDeclaredError extends Error {
@@ -96,14 +86,6 @@ export async function dropConstraint(client: Client, { table, name }: Subject, r
   });
   if ((await findConstraint(client, table, name)) !== null) throw new ConstraintNotAsDeclaredError(name, table, "still there", "dropped");
   return "dropped";
-}
-
-export interface Enforcement {
-  saved: SavedConstraint;
-  /** Rows that are there are looked at. */
-  validate: boolean;
-  /** Moves rows that violate the rule out of the way, once nothing new can violate it; absent: they end the attempt. */
-  moveAway?: (condition: string) => Promise<void>;
 }
 
 /**

@@ -8,13 +8,7 @@ import { formatTable, parseTable, qualified, quote, tableNameSql } from "../shar
 import { ownerOf } from "./constraints.ts";
 import { derivedName } from "../../config/names.ts";
 import { atomically } from "./transaction.ts";
-
-export interface Quarantined {
-  table: string;
-  /** Side table the rows are in now. */
-  into: string;
-  rows: number;
-}
+import type { Quarantined } from "../shared/constraints.ts";
 
 /** The copy of rows that were to be set aside is not what they are, or not all of them would go. */
 export class NotSetAsideError extends Error {

@@ -1,16 +1,11 @@
 /** Rows that violate a constraint, found without having it. Reads only. */
 import type { Client } from "pg";
 import { qualified, quote } from "../shared/identifiers.ts";
-import { bareDefinition, type SavedConstraint } from "./constraints.ts";
+import { bareDefinition } from "./constraints.ts";
+import { type Violations, type SavedConstraint } from "../shared/constraints.ts";
 
 /** How many offending rows are told. */
 const TOLD_ROWS = 10;
-
-export interface Violations {
-  count: number;
-  /** Key of each of the first few rows, as JSON; where the table has no key, the place of the row. */
-  rows: string[];
-}
 
 /** No condition can be derived from the definition. */
 export class ConditionUnknownError extends Error {
@@ -102,9 +97,4 @@ async function keyColumns(client: Client, table: string): Promise<string[]> {
     [qualified(table)],
   );
   return rows.map(({ name }) => name);
-}
-
-/** `3 rows: {"id": 4}, {"id": 7}, …` */
-export function tellViolations({ count, rows }: Violations): string {
-  return `${count} ${count === 1 ? "row" : "rows"}: ${rows.join(", ")}${count > rows.length ? ", …" : ""}`;
 }

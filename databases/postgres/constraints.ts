@@ -2,31 +2,7 @@
 import pg, { type Client } from "pg";
 import type { ConstraintKind } from "../../config/system/constraint.ts";
 import { qualified, quote } from "../shared/identifiers.ts";
-
-/** Everything that is needed to make a constraint again. */
-export interface SavedConstraint {
-  kind: ConstraintKind;
-  /** What follows `ADD CONSTRAINT <name>`; of a trigger its whole statement. */
-  definition: string;
-  /** Functions the rule calls, as CREATE statements. */
-  functions: { signature: string; statement: string }[];
-  /** Enumerations its values are of, with their labels in order. */
-  enums: { name: string; labels: string[] }[];
-  /** What is said of it; absent: nothing. */
-  comment?: string;
-  /** When a trigger fires; absent: as usual. */
-  fires?: "ALWAYS" | "REPLICA";
-}
-
-export interface FoundConstraint {
-  oid: string;
-  kind: ConstraintKind;
-  /** What follows `ADD CONSTRAINT <name>`, without what is said of its state. */
-  definition: string;
-  validated: boolean;
-  /** False: a trigger that is disabled, or a constraint that is declared NOT ENFORCED. */
-  enforced: boolean;
-}
+import type { FoundConstraint, SavedConstraint } from "../shared/constraints.ts";
 
 const KINDS: Record<string, ConstraintKind> = { c: "check", f: "foreign-key", u: "unique", p: "primary-key", t: "trigger" };
 

@@ -6,16 +6,7 @@ import type { Client } from "pg";
 import { qualified, quote } from "../shared/identifiers.ts";
 import { stemOf, WholeFile } from "../shared/export-file.ts";
 import { linesOf } from "../shared/export-format.ts";
-
-export interface KeptTable {
-  table: string;
-  path: string;
-  sha256: string;
-  rows: number;
-  /** Columns with types, and constraints, indexes and triggers as statements: what the rows need to live in again. */
-  columns: { name: string; type: string }[];
-  definitions: string[];
-}
+import type { KeptTable } from "../engine.ts";
 
 /** A copy that was put back is not what it was taken from; nothing was dropped. */
 export class KeptCopyDiffersError extends Error {

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Engine } from "../../scripts/pulumi/environment.ts";
 import type { OpenStack } from "../../scripts/pulumi/stack.ts";
-import { openData } from "../../rollout/verification/data-access.ts";
+import { openData } from "../../databases/open-data.ts";
 import { beginRecord, updateRecord } from "../record.ts";
 import { removeDrill } from "../remove.ts";
 import { requestOf } from "../request.ts";

@@ -16,7 +16,7 @@ export async function captureBaseline(run: Run, from: Pins | null): Promise<Base
   const [latencyMs, flags, objects, migrations] = await Promise.all([
     latency(run),
     store === undefined ? {} : inLive(run, store.database, (session) => readFlags(session, store), false).catch(() => ({})),
-    recordObjects(run.site, run.definition),
+    recordObjects(run),
     migrationsNow(run),
   ]);
   return { at, release: from?.release ?? "", counts: {}, latencyMs, flags, objects, migrations };

@@ -14,7 +14,7 @@ import { originalsOf } from "../originals.ts";
 import type { Run } from "../../config/run.ts";
 import type { HeldProtection } from "../../config/system/protection.ts";
 import type { Baseline, CheckContext } from "../../config/system/check.ts";
-import { openData } from "./data-access.ts";
+import { openData } from "../../databases/open-data.ts";
 import { linesSince, serverUpSince } from "./lines-since.ts";
 
 export type OpenedContext = CheckContext & { end(): Promise<void> };

@@ -1,6 +1,6 @@
 /** Error logs and the server behind them: what was written about a server that has died since says nothing of the one that runs now. */
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import type { OpenData } from "./data-access.ts";
+import type { OpenData } from "../../databases/open-data.ts";
 
 /** Lines with a `time` (JSON, ISO 8601) before `since` are left out, with those without one that follow them. Milliseconds since the epoch. */
 export function linesSince(lines: string[], since: number): string[] {

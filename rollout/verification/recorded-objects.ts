@@ -1,25 +1,14 @@
-/** Records the objects of every PostgreSQL database of a system as they are while it is open, by name of the definition. */
-import type { Site } from "../../config/site.ts";
-import type { SystemDefinition } from "../../config/system/definition.ts";
-import { openData } from "./data-access.ts";
-import { readObjects } from "../../databases/postgres/schema-objects.ts";
+/** Records the schema objects of every database of a system while it is open, by name in the definition. */
 import type { SchemaObjects } from "../../config/system/schema-objects.ts";
+import type { InspectContext } from "../../databases/engine.ts";
+import { inspectionOf } from "../../databases/registry.ts";
 
 /** A database that cannot be reached is left out: nothing is known of it. */
-export async function recordObjects(site: Site, definition: SystemDefinition): Promise<Record<string, SchemaObjects>> {
-  const data = openData(site);
-  const objects: Record<string, SchemaObjects> = {};
-  try {
-    for (const [name, { engine }] of Object.entries(definition.databases)) {
-      if (engine !== "postgres") continue;
-      const found = await data
-        .database(name)
-        .then(readObjects)
-        .catch(() => null);
-      if (found !== null) objects[name] = found;
-    }
-  } finally {
-    await data.end();
+export async function recordObjects(at: InspectContext): Promise<Record<string, SchemaObjects>> {
+  const recorded: Record<string, SchemaObjects> = {};
+  for (const database of Object.keys(at.definition.databases)) {
+    const found = await (await inspectionOf(at, database)).objects(at, database).catch(() => null);
+    if (found !== null) recorded[database] = found;
   }
-  return objects;
+  return recorded;
 }

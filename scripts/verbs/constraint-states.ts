@@ -1,11 +1,10 @@
 /** Declared and actual state of each constraint, with the rows that prevent its recovery. Changes nothing. */
 import { constraintOrder } from "../../config/constraint-plan.ts";
-import { knownDefinition } from "../../rollout/constraint-record.ts";
-import { statesNow } from "../../databases/postgres/constraint-states.ts";
+import { knownDefinition, subjectOf } from "../../rollout/constraint-record.ts";
+import { statesNow } from "../../rollout/constraint-drift.ts";
+import { constraintsOf } from "../../databases/registry.ts";
+import type { ConstraintSession, Violations } from "../../databases/shared/constraints.ts";
 import { openState } from "../../databases/open-state.ts";
-import { endpointOf, liveName } from "../../config/site.ts";
-import { withSession } from "../../databases/postgres/connection.ts";
-import { findViolations, violationCondition, type Violations } from "../../databases/postgres/constraint-violations.ts";
 import type { ConstraintRisk, ConstraintState } from "../../config/system/constraint.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import type { OpenStack } from "../pulumi/stack.ts";
@@ -66,14 +65,15 @@ export async function constraintRows(stack: OpenStack): Promise<ConstraintRow[]>
   }
 }
 
-async function offeredNow({ site, definition }: OpenStack): Promise<{ name: string; table: string }[]> {
-  const records = definition.constraintRecords;
+async function inLive<T>(stack: OpenStack, database: string, work: (live: ConstraintSession) => Promise<T>): Promise<T> {
+  const live = await (await constraintsOf(stack, database)).openToRead(stack, database);
+  return work(live).finally(() => live.end());
+}
+
+async function offeredNow(stack: OpenStack): Promise<{ name: string; table: string }[]> {
+  const records = stack.definition.constraintRecords;
   if (records === undefined) return [];
-  return withSession(
-    endpointOf(site),
-    liveName(site, records.database),
-    async (client) => (await client.query<{ name: string; table: string }>(records.offeredSql)).rows,
-  );
+  return inLive(stack, records.database, ({ session }) => session.all<{ name: string; table: string }>(records.offeredSql));
 }
 
 export interface Readiness {
@@ -99,23 +99,14 @@ export async function readiness(stack: OpenStack, names: readonly string[]): Pro
     const candidates: Readiness["candidates"] = [];
     for (const name of constraintOrder(constraints, {}).filter((one) => names.includes(one))) {
       const constraint = constraints[name]!;
-      const { table, risk, database, violates } = constraint;
+      const { table, risk, database } = constraint;
       const row = { name, table, risk, offered: offered.some((one) => one.name === name && one.table === table) };
       const saved = await knownDefinition(state, name, constraint, pins.definitions?.[name]);
       const looked =
         saved === null
           ? { violations: null, problem: "its definition is unknown" }
-          : await withSession(endpointOf(site), liveName(site, database), async (client) => ({
-              violations: await findViolations(
-                client,
-                table,
-                violationCondition(
-                  table,
-                  name,
-                  saved,
-                  pins.definitions?.[name] === undefined || constraint.kind === "trigger" ? violates : undefined,
-                ),
-              ),
+          : await inLive(stack, database, async (live) => ({
+              violations: await live.violations(subjectOf(name, constraint, pins.definitions?.[name]), saved),
               problem: null,
             })).catch((error: Error) => ({ violations: null, problem: error.message }));
       candidates.push({ ...row, ...looked });
@@ -126,13 +117,13 @@ export async function readiness(stack: OpenStack, names: readonly string[]): Pro
   }
 }
 
-async function assess({ site, definition }: OpenStack): Promise<Readiness["assessments"]> {
-  const records = definition.constraintRecords;
+async function assess(stack: OpenStack): Promise<Readiness["assessments"]> {
+  const records = stack.definition.constraintRecords;
   if (records === undefined) return [];
-  return withSession(endpointOf(site), liveName(site, records.database), async (client) => {
+  return inLive(stack, records.database, async ({ session }) => {
     const assessments: Readiness["assessments"] = [];
     for (const { title, sql } of records.assessments) {
-      const { rows } = await client.query<{ name: string; result: string; detail: string }>(sql);
+      const rows = await session.all<{ name: string; result: string; detail: string }>(sql);
       assessments.push({ title, passed: rows.every(({ result }) => result === "PASS" || result === "SKIPPED"), rows });
     }
     return assessments;

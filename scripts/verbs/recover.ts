@@ -10,7 +10,7 @@ import { editPins, type PinEdit } from "../../config/edit.ts";
 import { NAMESPACE, RefusedError } from "../../config/errors.ts";
 import { canonical } from "../../config/pins.ts";
 import { configOf } from "../../config/stack-text.ts";
-import { tellViolations } from "../../databases/postgres/constraint-violations.ts";
+import { tellViolations } from "../../databases/shared/constraints.ts";
 import type { RolloutOutcome } from "../pulumi/cross.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../pulumi/standing.ts";

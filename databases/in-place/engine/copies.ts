@@ -26,8 +26,9 @@ export class UselessSnapshotError extends Error {
   }
 }
 
+export { backUp, fileOfCopy } from "../../postgres/engine/copies.ts";
+
 export const driver = (): string => "in-place";
-export const fileOfCopy = (): null => null;
 
 export function snapshotLocation({ site }: InspectContext, database: string, name: string, generation: number): string {
   return dumpFolder(site, derivedName(liveName(site, database), `_${snapshotPlace(name, generation)}`));

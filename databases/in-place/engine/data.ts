@@ -33,6 +33,8 @@ import { tryAndKeep } from "./trial.ts";
 
 export { rowsSince } from "./at-risk.ts";
 
+export const remove = (): Promise<void> => Promise.resolve();
+
 /** The provider creates a hosted database. */
 export class HostedDatabaseMissingError extends Error {
   readonly database: string;

@@ -11,4 +11,6 @@ export const inPlace: DatabaseEngine = {
   fence: () => import("./fence.ts"),
   copies: () => import("./copies.ts"),
   data: () => import("./data.ts"),
+  constraints: () => import("../../postgres/engine/constraints.ts"),
+  actions: () => import("../../postgres/engine/actions.ts"),
 };

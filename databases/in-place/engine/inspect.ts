@@ -27,6 +27,7 @@ import { inDatabase } from "./places.ts";
 import { refuseRoles } from "./roles.ts";
 import { refuseUnreadable } from "./scratch.ts";
 
+export { objects } from "../../postgres/engine/objects.ts";
 export { rowsAtRisk } from "./at-risk.ts";
 export { noStandbyBecause } from "./trial.ts";
 

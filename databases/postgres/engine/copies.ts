@@ -18,3 +18,7 @@ export function snapshotLocation({ site }: InspectContext, database: string, nam
 }
 
 export const fileOfCopy = (): null => null;
+
+export async function backUp(_run: unknown, database: string): Promise<never> {
+  return Promise.reject(new Error(`${database} is no file: what was live is in the quarantine or in the snapshot taken first`));
+}

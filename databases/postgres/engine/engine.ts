@@ -8,4 +8,6 @@ export const postgres: DatabaseEngine = {
   fence: () => import("./fence.ts"),
   copies: () => import("./copies.ts"),
   data: () => import("./data.ts"),
+  constraints: () => import("./constraints.ts"),
+  actions: () => import("./actions.ts"),
 };

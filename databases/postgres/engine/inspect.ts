@@ -23,6 +23,7 @@ import { clientOf } from "./session.ts";
 
 export { rowsAtRisk } from "./at-risk.ts";
 export { foreign } from "./foreign.ts";
+export { objects } from "./objects.ts";
 export { openLive, openToRead } from "./session.ts";
 
 export async function facts({ site, definition, state }: InspectContext, database: string): Promise<DatabaseFacts> {

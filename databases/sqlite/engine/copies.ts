@@ -11,6 +11,7 @@ import { insideFile } from "../fence.ts";
 import { bytesOf } from "./inspect.ts";
 import { livePath } from "./places.ts";
 
+export { backUp } from "./backup.ts";
 export { dropCopy, fileOfCopy, inCopy, inSnapshot, makeStandby, snapshotProblems } from "./standby.ts";
 
 export const driver = (): string => "backup";

@@ -5,6 +5,8 @@ import { fileCatalogue, type Swap } from "../state/file-catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import type { Pins } from "../../../config/pins.ts";
 import { assertCanGoDown } from "../../shared/migrations/plan.ts";
+import { removeFile } from "../copy.ts";
+import { liveFile, type Site } from "../../../config/site.ts";
 import { first, isDamaged, openFile, withFile } from "../database.ts";
 import { exportDifferences } from "../export.ts";
 import { closeFile, insideFile, whileUnwritten } from "../fence.ts";
@@ -47,6 +49,11 @@ export async function make(run: Run, database: string): Promise<void> {
     path: live,
     identity: identityOf(live)!,
   });
+}
+
+export async function remove(site: Site, database: string): Promise<void> {
+  removeFile(liveFile(site, database));
+  return Promise.resolve();
 }
 
 export async function migrate({ site, definition }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {

@@ -27,6 +27,7 @@ export const refuseRestore = (): Promise<void> => Promise.resolve();
 export const noStandbyBecause = (): Promise<null> => Promise.resolve(null);
 export const foreign = (): Promise<string[]> => Promise.resolve([]);
 export const leftBehind = (): Promise<string[]> => Promise.resolve([]);
+export const objects = (): Promise<null> => Promise.resolve(null);
 
 export async function facts(at: InspectContext, database: string): Promise<DatabaseFacts> {
   const { exists, lineage } = liveState(at.site, at.state, database);

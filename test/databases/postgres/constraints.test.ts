@@ -8,16 +8,10 @@ import {
   NotDroppedError,
   enforceConstraint,
   unvalidateConstraint,
-  type ResultRecorder as Recorder,
 } from "../../../databases/postgres/constraint-change.ts";
 import { quarantineRows } from "../../../databases/postgres/constraint-quarantine.ts";
-import {
-  addStatements,
-  dependents,
-  findConstraint,
-  saveConstraint,
-  type SavedConstraint,
-} from "../../../databases/postgres/constraints.ts";
+import { addStatements, dependents, findConstraint, saveConstraint } from "../../../databases/postgres/constraints.ts";
+import { type SavedConstraint, type ResultRecorder as Recorder } from "../../../databases/shared/constraints.ts";
 import { findViolations, violationCondition } from "../../../databases/postgres/constraint-violations.ts";
 import { startServer, type TestServer } from "./embedded.ts";
 

@@ -1,8 +1,8 @@
 /** Administrative sessions in the live databases of a stack, opened when first asked for. */
 import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
-import { endpointOf, liveFile, liveName, type Site } from "../../config/site.ts";
-import type { DataAccess } from "../../config/system/check.ts";
+import { endpointOf, liveFile, liveName, type Site } from "../config/site.ts";
+import type { DataAccess } from "../config/system/check.ts";
 
 export type OpenData = DataAccess & { end: () => Promise<void> };
 
@@ -29,7 +29,7 @@ export function openData(site: Site, { readOnly = false }: { readOnly?: boolean 
 }
 
 async function session(site: Site, name: string, readOnly: boolean): Promise<Client> {
-  const { connect } = await import("../../databases/postgres/connection.ts");
+  const { connect } = await import("./postgres/connection.ts");
   const client = await connect(endpointOf(site), liveName(site, name));
   if (readOnly) await client.query("SET default_transaction_read_only = on");
   return client;
