@@ -5,6 +5,7 @@ import { LongestFirst } from "./test/support/longest-first.ts";
 const WITH_SERVERS = [
   "test/bench/{manual-restore,writer}.test.ts",
   "test/databases/{engines,in-place,postgres}/**",
+  "test/databases/shared/identifiers.test.ts",
   "test/drill/witness.test.ts",
   "test/fuzz.test.ts",
   "test/provider/**",

@@ -96,3 +96,9 @@ function impliedClass(text: string, affinity: Affinity): StorageClass {
 export function classToNote(value: Value, type: string): StorageClass | undefined {
   return value === null || sameValue(valueOf(textOf(value), type), value) ? undefined : classOf(value);
 }
+
+/** A text that no other value has, storage class included. */
+export function signed(value: Value): string {
+  const text = textOf(value);
+  return text === null ? "null" : `${classNameOf(value)}${text.length}:${text}`;
+}
