@@ -1,6 +1,6 @@
 /** Which part of a hosted database is the system's own: what is dumped, cleared and restored, and what is left alone. */
 import type { Client } from "pg";
-import { STATE_SCHEMA } from "../postgres/state/schema-name.ts";
+import { STATE_SCHEMA } from "../postgres/state/schema.ts";
 
 export interface Extent {
   /** `public`, and the schemas of roles this one is a member of. */

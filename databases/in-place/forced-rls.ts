@@ -5,7 +5,7 @@
  */
 import type { Client } from "pg";
 import { atomically } from "../postgres/transaction.ts";
-import { STATE_SCHEMA } from "../postgres/state/schema-name.ts";
+import { STATE_SCHEMA } from "../postgres/state/schema.ts";
 
 const RECORD = `${STATE_SCHEMA}.forced_row_security`;
 const MAKE = `CREATE SCHEMA IF NOT EXISTS ${STATE_SCHEMA}; CREATE TABLE IF NOT EXISTS ${RECORD} (name text PRIMARY KEY)`;

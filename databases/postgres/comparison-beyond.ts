@@ -1,6 +1,6 @@
 /** What a database holds besides the rows of its tables: compared where it can be, and else named, never passed over in silence. */
 import type { Client } from "pg";
-import { STATE_SCHEMA } from "./state/schema-name.ts";
+import { STATE_SCHEMA } from "./state/schema.ts";
 import { formatTable, parseTable } from "../shared/identifiers.ts";
 import { IS_DATA, planTable, planTables, READABLE, readShapes, type TablePlan, type TableShape } from "./comparison-shape.ts";
 import { type SequenceMoves, type SequenceState, movedSequences } from "../shared/sequences.ts";

@@ -1,6 +1,6 @@
 /** What two copies of a table have in common, and so how they can be compared. */
 import type { Client } from "pg";
-import { STATE_SCHEMA } from "./state/schema-name.ts";
+import { STATE_SCHEMA } from "./state/schema.ts";
 import { canonicalTable, formatTable, quote } from "../shared/identifiers.ts";
 import { columnOf, renamedColumns } from "../shared/comparison.ts";
 

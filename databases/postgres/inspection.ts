@@ -1,7 +1,7 @@
 /** What is in a database that somebody else made and uses, and what of it would be in the way. Touches nothing. */
 import type pg from "pg";
 import { APPLICATION_NAME } from "./connection.ts";
-import { STATE_SCHEMA } from "./state/schema-name.ts";
+import { STATE_SCHEMA } from "./state/schema.ts";
 
 export interface Inspection {
   owner: string;

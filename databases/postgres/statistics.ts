@@ -1,6 +1,6 @@
 /** How many rows changed, estimated from the server's counters: cheap at any size, and known not to be exact. */
 import type pg from "pg";
-import { STATE_SCHEMA } from "./state/schema-name.ts";
+import { STATE_SCHEMA } from "./state/schema.ts";
 import { tableNameSql } from "../shared/identifiers.ts";
 
 export interface Changes {

@@ -2,7 +2,7 @@
 import type { Client } from "pg";
 import pg from "pg";
 import type { CatalogueDatabase, DatabaseRole } from "../../../config/record.ts";
-import { STATE_SCHEMA } from "../../postgres/state/schema-name.ts";
+import { STATE_SCHEMA } from "../../postgres/state/schema.ts";
 import type { Lineage } from "../../../config/plan.ts";
 
 export interface Entry extends Pick<CatalogueDatabase, "name" | "database" | "lineage" | "snapshotId" | "epoch"> {

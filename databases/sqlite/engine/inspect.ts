@@ -1,7 +1,6 @@
 /** What is true of SQLite files: facts, sizes, room for copies, who has them open. Changes nothing. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileCatalogue } from "../state/file-catalogue.ts";
 import type { Snapshot } from "../../../config/record.ts";
 import { processFolder, type Site } from "../../../config/site.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
@@ -15,7 +14,7 @@ import { MARKER, markerPrefix } from "../../../processes/record.ts";
 import type { InspectContext } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations/of-definition.ts";
 import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
-import { copiesFolder, fileOf, livePath } from "./places.ts";
+import { copiesFolder, livePath } from "./places.ts";
 import { liveState } from "./swaps.ts";
 import { ledgerOf } from "./ledger.ts";
 
@@ -88,8 +87,8 @@ export async function copyBytes({ site, definition, state }: InspectContext): Pr
     const names = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^(.+)\.db$/.exec(name)?.[1] ?? []) : [];
     for (const name of names) sizes.set(name, bytesOf(join(folder, `${name}.db`)));
   }
-  if (state !== null) for (const { location } of fileCatalogue.readySnapshots(fileOf(state))) sizes.set(location, bytesOf(location));
-  return Promise.resolve(sizes);
+  if (state !== null) for (const { location } of await state.readySnapshots()) sizes.set(location, bytesOf(location));
+  return sizes;
 }
 
 /** With its log; 0 where there is none. */

@@ -1,14 +1,13 @@
-/** The catalogue of a state file: snapshots with generations, and the files (live, standby, quarantined) by identity; swaps that have begun. */
+/** The files in the catalogue of a state file (live, standby, quarantined), by identity, and the swaps that have begun. */
 import { realpathSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Lineage } from "../../../config/plan.ts";
 import { all, atomically, first, run } from "../database.ts";
 import { identityOf } from "../identity.ts";
-import { databaseOfRow, snapshotOfRow, type DatabaseRow, type SnapshotRow } from "./file-rows.ts";
-import type { CatalogueDatabase, NewSnapshot, Snapshot } from "../../../config/record.ts";
-
-const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+import { databaseOfRow, type DatabaseRow } from "../../shared/state/rows.ts";
+import { NOW } from "./file-schema.ts";
+import type { CatalogueDatabase } from "../../../config/record.ts";
 
 /** A swap of files that has begun: written before the first name changes, gone with the catalogue's change after the last. */
 export interface Swap {
@@ -33,6 +32,17 @@ export interface FileEntry extends Pick<CatalogueDatabase, "name" | "database" |
   verified?: Record<string, unknown> | null;
 }
 
+/** Documents are JSON text. */
+export function documentOf<T>(value: unknown): T | null {
+  return value === null ? null : (JSON.parse(value as string) as T);
+}
+
+interface FileRow extends DatabaseRow {
+  oid: number;
+  identity: string;
+  path: string;
+}
+
 /** The stack's home: the state file lies in a folder of its own in it. */
 function homesOf(db: DatabaseSync): string[] {
   const home = dirname(dirname(db.location()!));
@@ -40,17 +50,13 @@ function homesOf(db: DatabaseSync): string[] {
 }
 
 /** What lies in the home is known by its place in it: a home may be moved. */
-function kept(db: DatabaseSync, path: string): string {
+export function kept(db: DatabaseSync, path: string): string {
   const home = homesOf(db).find((folder) => path.startsWith(folder + sep));
   return home === undefined ? path : relative(home, path);
 }
 
-function placed(db: DatabaseSync, path: string): string {
+export function placed(db: DatabaseSync, path: string): string {
   return resolve(homesOf(db)[0]!, path);
-}
-
-function snapshotAt(db: DatabaseSync, row: SnapshotRow): Snapshot {
-  return snapshotOfRow({ ...row, location: placed(db, row.location) });
 }
 
 function enter(db: DatabaseSync, entry: FileEntry): void {
@@ -76,45 +82,12 @@ function enter(db: DatabaseSync, entry: FileEntry): void {
 }
 
 export const fileCatalogue = {
-  readySnapshots(db: DatabaseSync): Snapshot[] {
-    return all<SnapshotRow>(db, "SELECT * FROM snapshots WHERE state = 'ready' ORDER BY id").map((row) => snapshotAt(db, row));
-  },
-
-  remainders(db: DatabaseSync, epoch: number): Snapshot[] {
-    const found = "SELECT * FROM snapshots WHERE state = 'removing' OR (state = 'making' AND epoch < $1) ORDER BY id";
-    return all<SnapshotRow>(db, found, [epoch]).map((row) => snapshotAt(db, row));
-  },
-
-  snapshotOfEpoch(db: DatabaseSync, database: string, name: string, epoch: number): Snapshot | null {
-    const row = first<SnapshotRow>(db, "SELECT * FROM snapshots WHERE database = $1 AND name = $2 AND epoch = $3", [database, name, epoch]);
-    return row === null ? null : snapshotAt(db, row);
-  },
-
-  beginSnapshot(db: DatabaseSync, snapshot: NewSnapshot, location: (generation: number) => string): Snapshot {
-    const { database, name, driver, epoch, release, automatic } = snapshot;
-    return atomically(db, () => {
-      const last = first<{ generation: number }>(
-        db,
-        "SELECT coalesce(max(generation), 0) + 1 AS generation FROM snapshots WHERE database = $1 AND name = $2",
-        [database, name],
-      );
-      const generation = last!.generation;
-      const row = first<SnapshotRow>(
-        db,
-        `INSERT INTO snapshots (database, name, generation, driver, location, epoch, release, automatic, state, taken_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'making', ${NOW}) RETURNING *`,
-        [database, name, generation, driver, kept(db, location(generation)), epoch, release, automatic],
-      );
-      return snapshotAt(db, row!);
-    });
-  },
-
   /** Entries whose file lies where it is said to lie: one that was put there since by somebody else is another file. */
   catalogued(db: DatabaseSync): CatalogueDatabase[] {
-    return this.entries(db).map(databaseOfRow);
+    return this.entries(db).map((row) => databaseOfRow(row, documentOf));
   },
-  entries(db: DatabaseSync): DatabaseRow[] {
-    return all<DatabaseRow>(db, "SELECT * FROM databases ORDER BY created_at, oid")
+  entries(db: DatabaseSync): FileRow[] {
+    return all<FileRow>(db, "SELECT * FROM databases ORDER BY created_at, oid")
       .map((row) => ({ ...row, path: placed(db, row.path) }))
       .filter(({ path, identity }) => identityOf(path) === identity);
   },

@@ -20,3 +20,6 @@ CREATE TABLE IF NOT EXISTS swaps (
   database TEXT PRIMARY KEY, swap TEXT NOT NULL, begun_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS holder (one INTEGER PRIMARY KEY CHECK (one = 1), who TEXT NOT NULL);
 `;
+
+/** The present time as ISO 8601 with milliseconds, in UTC. SQL. */
+export const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";

@@ -9,7 +9,7 @@ import { endpointOf, liveName } from "../../../config/site.ts";
 import { openState } from "../../../databases/open-state.ts";
 import { withSession } from "../../../databases/postgres/connection.ts";
 import { sessionInside } from "../../../databases/postgres/fence.ts";
-import { catalogued, liveLineage, readySnapshots } from "../../../databases/postgres/state/catalogue.ts";
+import { liveLineage } from "../../../databases/postgres/state/catalogue.ts";
 import type { PostgresState } from "../../../databases/postgres/state/store.ts";
 import { missingStandbys } from "../../../rollout/standby.ts";
 import { filesBelow, LIVE, pause, type Base } from "./base.ts";
@@ -34,7 +34,7 @@ export function databasesOf({ site, definition }: Base) {
         .then(({ rows }) => rows)
         .finally(() => client.end());
     });
-  const catalogue = (): Promise<CatalogueDatabase[]> => state((store) => catalogued(store.client));
+  const catalogue = (): Promise<CatalogueDatabase[]> => state((store) => store.catalogued());
   return {
     live,
     session,
@@ -43,7 +43,7 @@ export function databasesOf({ site, definition }: Base) {
     inside,
     catalogue,
     quarantines: async (): Promise<CatalogueDatabase[]> => (await catalogue()).filter(({ role }) => role === "quarantine"),
-    snapshots: (): Promise<Snapshot[]> => state((store) => readySnapshots(store.client)),
+    snapshots: (): Promise<Snapshot[]> => state((store) => store.readySnapshots()),
     last: (): Promise<Rollout | null> => state((store) => store.lastRollout()),
     journal: (epoch: number): Promise<Noted[]> => state((store) => store.journal(epoch)),
     lineage: (): Promise<Lineage> => state(async (store) => (await liveLineage(store.client, live)).lineage),

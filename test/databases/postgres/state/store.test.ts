@@ -1,18 +1,6 @@
 /** The state database on a real server: rollouts, journal, lock, catalogue, lineage. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  beginSnapshot,
-  catalogue,
-  catalogued,
-  finishSnapshot,
-  forget,
-  liveLineage,
-  NO_LINEAGE,
-  readySnapshots,
-  remainders,
-  setSnapshotState,
-  snapshotOfEpoch,
-} from "../../../../databases/postgres/state/catalogue.ts";
+import { catalogue, catalogued, liveLineage, NO_LINEAGE } from "../../../../databases/postgres/state/catalogue.ts";
 import { stateDatabaseName } from "../../../../config/names.ts";
 import { finished } from "../../../../config/journal.ts";
 import { LockedError, OldStateError } from "../../../../config/record.ts";
@@ -198,35 +186,35 @@ describe("standby", () => {
 describe("snapshots", () => {
   const wanted = { database: "pfa", name: "before-v4.0.0", driver: "template", release: "v3.0.0", automatic: true };
   const begin = (epoch: number, name = wanted.name) =>
-    beginSnapshot(store.client, { ...wanted, name, epoch }, (generation) => `${name}_${generation}`);
+    store.beginSnapshot({ ...wanted, name, epoch }, (generation) => `${name}_${generation}`);
   const finish = (id: number) =>
-    finishSnapshot(store.client, id, { manifest: { tables: {} }, statistics: null, baseline: null, sizeBytes: 5_000_000_000 });
+    store.finishSnapshot(id, { manifest: { tables: {} }, statistics: null, baseline: null, sizeBytes: 5_000_000_000 });
 
   it("a name used before gets the next generation, also when the one before was never finished or is gone", async () => {
     const first = await begin(3);
     expect(first).toMatchObject({ generation: 1, location: "before-v4.0.0_1", state: "making", sizeBytes: null });
     const second = await begin(4);
     await finish(second.id);
-    expect((await readySnapshots(store.client)).map(({ name, generation, sizeBytes }) => [name, generation, sizeBytes])).toEqual([
+    expect((await store.readySnapshots()).map(({ name, generation, sizeBytes }) => [name, generation, sizeBytes])).toEqual([
       ["before-v4.0.0", 2, 5_000_000_000],
     ]);
     // Nobody goes back to what is half removed, and nothing of it is forgotten before all of it is gone.
-    await setSnapshotState(store.client, second.id, "removing");
-    expect(await readySnapshots(store.client)).toEqual([]);
-    expect((await remainders(store.client, 4)).map(({ id, state }) => [id, state])).toEqual([
+    await store.setSnapshotState(second.id, "removing");
+    expect(await store.readySnapshots()).toEqual([]);
+    expect((await store.remainders(4)).map(({ id, state }) => [id, state])).toEqual([
       [first.id, "making"],
       [second.id, "removing"],
     ]);
-    expect((await remainders(store.client, 3)).map(({ id }) => id)).toEqual([second.id]);
-    await setSnapshotState(store.client, second.id, "removed");
-    expect(await remainders(store.client, 3)).toEqual([]);
+    expect((await store.remainders(3)).map(({ id }) => id)).toEqual([second.id]);
+    await store.setSnapshotState(second.id, "removed");
+    expect(await store.remainders(3)).toEqual([]);
     expect((await begin(5)).generation).toBe(3);
     expect((await begin(5, "audit")).generation).toBe(1);
   });
 
   it("a rollout finds its own again after a kill", async () => {
-    expect(await snapshotOfEpoch(store.client, "pfa", "before-v4.0.0", 3)).toMatchObject({ generation: 1, state: "making" });
-    expect(await snapshotOfEpoch(store.client, "pfa", "before-v4.0.0", 99)).toBeNull();
+    expect(await store.snapshotOfEpoch("pfa", "before-v4.0.0", 3)).toMatchObject({ generation: 1, state: "making" });
+    expect(await store.snapshotOfEpoch("pfa", "before-v4.0.0", 99)).toBeNull();
   });
 });
 
@@ -261,7 +249,7 @@ describe("lineage", () => {
     expect(changed).toMatchObject({ name: "set_aside", role: "quarantine", epoch: 4, verified: { rows: 3 } });
     await server.admin.query(`DROP DATABASE ${quote("set_aside")}`);
     expect(await catalogued(store.client)).toEqual([]);
-    await forget(store.client, changed!.oid);
+    await store.forgetDatabase(changed!.oid);
     expect(await liveLineage(store.client, "set_aside")).toEqual({ exists: false, lineage: NO_LINEAGE, oid: null });
     await catalogue(store.client, entry("never_there"));
     expect(await catalogued(store.client)).toEqual([]);
