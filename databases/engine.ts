@@ -49,7 +49,7 @@ export interface AtRisk {
   rows: RowsAtRisk;
   /** `estimated`: from the server's counters. */
   how: "counted" | "estimated";
-  /** Tables of which nobody can tell without counting, each with the reason. */
+  /** Tables that only counting can tell of, each with the reason. */
   unknown: Record<string, string>;
   /** What is in no count and in no export. */
   notCompared: NotCompared[];

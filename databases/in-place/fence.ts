@@ -131,7 +131,7 @@ export async function assertClosed(client: Client): Promise<void> {
   if (sessions.length > 0) throw new NotFencedError(database, `there are sessions in it: ${sessions.map(describeSession).join("; ")}`);
 }
 
-/** Opens stage by stage, to what was saved before the first fence of the rollout. Already so: changes nothing. */
+/** Opens stage by stage, to what was saved before the first fence of the rollout. Changes nothing where it is open to that stage. */
 export async function admitInPlace(
   client: Client,
   stage: "services" | "everybody",

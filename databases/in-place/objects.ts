@@ -66,7 +66,7 @@ export async function hangingObjects(client: Client, schemas: readonly string[])
   return (await client.query<Hanging>(HANGING, [schemas])).rows;
 }
 
-/** Objects in our schemas that belong to roles this one is no member of: they could not be made again. */
+/** Objects in our schemas that belong to roles this one is no member of: they could not be created again. */
 export async function foreignObjects(client: Client, schemas: readonly string[]): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `${OWN} SELECT pg_describe_object(classid, objid, 0) AS name FROM roots
@@ -107,7 +107,7 @@ export async function clearStatements(client: Client, schemas: readonly string[]
   ];
 }
 
-/** @param besides OIDs of triggers that go with our functions and are made again */
+/** @param besides OIDs of triggers that go with our functions and are created again */
 function guardStatement(schemas: readonly string[], besides: readonly number[]): string {
   const list = `ARRAY[${schemas.map((schema) => pg.escapeLiteral(schema)).join(", ")}]::text[]`;
   const found = HANGING.replaceAll("$1::text[]", list);

@@ -1,4 +1,4 @@
-/** Takes a constraint away or brings it back, and looks in the catalogue whether it is so. Each is idempotent and says "already". */
+/** Drops a constraint or enforces it again, and checks the result in the catalogue. Both are idempotent and answer "already". */
 import type { Client } from "pg";
 import { addStatements, DefinitionError, dropStatement, findConstraint, isPartitioned, restoreNeeds } from "./constraints.ts";
 import { findViolations, violationCondition } from "./constraint-violations.ts";
@@ -22,12 +22,12 @@ export class ConstraintNotAsDeclaredError extends Error {
   }
 }
 
-/** What is dropped has to come back. */
+/** A constraint is dropped only where it can be recreated. */
 export class NotDroppedError extends Error {
   readonly constraint: string;
   constructor(name: string, table: string, definition: string) {
     super(
-      `${name} on ${table} is not dropped: "${definition}" cannot be made again by backout. Pin it \`enforced\` and update the stack, or drop it by hand`,
+      `${name} on ${table} is not dropped: "${definition}" cannot be recreated by backout. Pin it \`enforced\` and update the stack, or drop it by hand`,
     );
     this.name = "NotDroppedError";
     this.constraint = name;
@@ -56,7 +56,7 @@ const TRIES = 5;
 
 const LOCK_NOT_AVAILABLE = "55P03";
 
-/** Runs in one transaction, tried again where a lock cannot be had. */
+/** Runs in one transaction, and again where the table is locked. */
 async function patiently(client: Client, work: () => Promise<void>): Promise<void> {
   for (let left = TRIES; ; left--) {
     try {

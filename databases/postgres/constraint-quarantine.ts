@@ -31,7 +31,7 @@ function sideTable(table: string, epoch: number): string {
 }
 
 /**
- * The session must not be in a transaction. Already so: moves what is still there, which is nothing.
+ * The session must not be in a transaction. A second call finds nothing to move.
  * @param condition over the row `r` @param why of each row, for instance `violates round_price` @throws NotSetAsideError
  */
 export async function quarantineRows(client: Client, table: string, condition: string, epoch: number, why: string): Promise<Quarantined[]> {

@@ -4,7 +4,7 @@ import { qualified, quote } from "../shared/identifiers.ts";
 import { bareDefinition } from "./constraints.ts";
 import { type Violations, type SavedConstraint } from "../shared/constraints.ts";
 
-/** How many offending rows are told. */
+/** How many violating rows are named. */
 const TOLD_ROWS = 10;
 
 /** No condition can be derived from the definition. */

@@ -30,7 +30,7 @@ export function bareDefinition(definition: string): string {
   return definition.replace(/(?: NOT VALID| NOT ENFORCED)+$/, "");
 }
 
-/** What has to be kept so that it can be made again, also where a function or an enumeration it uses is gone by then. */
+/** All that is needed to create it again, also where a function or an enumeration that it uses is gone by then. */
 export async function saveConstraint(client: Client, found: FoundConstraint): Promise<SavedConstraint> {
   const { rows: functions } = await client.query<{ signature: string; statement: string }>(
     `SELECT p.oid::regprocedure::text AS signature, pg_get_functiondef(p.oid) AS statement
@@ -65,7 +65,7 @@ export async function saveConstraint(client: Client, found: FoundConstraint): Pr
   };
 }
 
-/** Makes again what the rule uses and is gone. What is there stays as it is: it may be newer. @returns what was made. */
+/** Creates what the rule uses and is gone. What exists stays as it is: it may be newer. @returns what was created. */
 export async function restoreNeeds(client: Client, table: string, saved: SavedConstraint): Promise<string[]> {
   const made: string[] = [];
   const owner = await ownerOf(client, table);
@@ -123,11 +123,11 @@ export interface AddStatements {
   validate: string | null;
 }
 
-/** A definition that cannot be made again step by step. */
+/** A definition that backout cannot recreate step by step. */
 export class DefinitionError extends Error {
   readonly constraint: string;
   constructor(constraint: string, definition: string) {
-    super(`"${definition}" of ${constraint} cannot be made again by backout: add it by hand, then update the stack again`);
+    super(`"${definition}" of ${constraint} cannot be recreated by backout: add it by hand, then update the stack again`);
     this.name = "DefinitionError";
     this.constraint = constraint;
   }

@@ -159,7 +159,7 @@ export interface Admission {
   saved: DatabaseProperties;
 }
 
-/** Opens a database stage by stage. Sessions already open are not ended: to go back a stage, fence first. Already so: changes nothing. */
+/** Opens a database stage by stage. Sessions already open are not ended: to go back a stage, fence first. Changes nothing where it is open to that stage. */
 export async function admit(
   admin: pg.Client,
   database: string,

@@ -112,7 +112,7 @@ async function actualCollationVersion(client: pg.Client, database: string): Prom
 
 /**
  * Gives a database these properties, exactly: what it has beyond them is taken away. Atomic, inside a transaction of the caller's or not.
- * @returns the statements that were needed; empty when it was already so
+ * @returns the statements that were needed; empty where nothing had to change
  * @throws PropertyMismatchError for encoding and locale, DatabaseMissingError
  */
 export async function applyProperties(client: pg.Client, database: string, properties: DatabaseProperties): Promise<string[]> {

@@ -172,7 +172,7 @@ function misfit({ target, converted }: Sending): string {
   return `${reason}, CASE ${all.map(({ when, told }) => `WHEN ${when} THEN ${told}`).join(" ")} END`;
 }
 
-/** Columns whose values an export has not, on either side: nobody can tell what the row is to become. */
+/** Columns whose values the export lacks, on either side: what the row should become is not known. */
 function tooLarge({ tooLarge: { before = [], row = [] } = {} }: Difference): string | null {
   const columns = [...new Set([...before, ...row])];
   return columns.length === 0 ? null : columns.join(", ");

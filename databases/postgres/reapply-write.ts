@@ -4,18 +4,13 @@
  */
 import type { Client } from "pg";
 import { quote } from "../shared/identifiers.ts";
+import type { Refused } from "../shared/reapply/write.ts";
 import { writeInBulk } from "../shared/reapply/bulk.ts";
 import { LINE, OP, REASON, samePlace } from "../shared/reapply/decide.ts";
 import { Conflict } from "../shared/reapply/result.ts";
 import { SWAPS, type Staged } from "./reapply-stage.ts";
 import { resume, suspend, swaps, type Suspended } from "./reapply-swaps.ts";
 import type { LiveReference } from "./reapply-target.ts";
-
-export interface Refused {
-  table: string;
-  line: number;
-  conflict: Conflict;
-}
 
 export interface Writing {
   live: Client;

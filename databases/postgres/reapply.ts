@@ -3,15 +3,15 @@ import type { Client } from "pg";
 import { readManifest, verifyExport, type ExportedTable } from "./export.ts";
 import type { ExportedFile } from "../shared/export-file.ts";
 import { classify } from "./reapply-classify.ts";
-import { conflictPath, countsOf, writeConflicts } from "../shared/reapply/conflicts.ts";
-import { decide, mark, type Sql } from "../shared/reapply/decide.ts";
+import { type Sql } from "../shared/reapply/decide.ts";
 import { NotRestoredError, quietly, UnguardedReapplyError } from "./reapply-quiet.ts";
 import { dropIndexes, indexReferences } from "./reapply-references.ts";
 import { notHeldOf, type ConflictReason, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "../shared/reapply/result.ts";
 import { advanceSequences, resumeSequences, type SequenceMove } from "./reapply-sequences.ts";
 import { stage, type Staged } from "./reapply-stage.ts";
-import { readLiveSchema, type LiveReference } from "./reapply-target.ts";
+import { readLiveSchema } from "./reapply-target.ts";
 import { writeAll } from "./reapply-write.ts";
+import { outcomeOf, writeDecided } from "../shared/reapply/write.ts";
 
 export {
   advanceSequences,
@@ -42,13 +42,14 @@ export interface ReapplyResult {
 }
 
 /**
- * What was exported is what is there afterwards: rows are written a statement a table, in one transaction, with users' triggers switched off (what they
+ * Afterwards the live data holds what was exported: rows are written a statement a table, in one transaction, with users' triggers switched off (what they
  * did is in the export) and every foreign key checked. What clashes with the live data is left out and reported. A second run finds the rows
  * "already so".
  * @throws ExportDamagedError when the export is not whole. @throws UnguardedReapplyError, NotRestoredError. Any error puts nothing back.
  */
 export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
   const { live, folder, runId } = options;
+  const sql = sqlOf(live);
   const files = (await verifyExport(folder, runId)).filter(({ kind }) => kind === "jsonl");
   const manifest = (await readManifest(folder, runId))!;
   const exported = withRows(manifest.tables, files);
@@ -56,26 +57,23 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
   try {
     const { targets, order, references, without } = await readLiveSchema(live, exported);
     let indexes: string[] = [];
-    const tables = await quietly(live, { targets: [...targets.values()], references }, async () => {
-      const staged: Staged[] = [];
+    const staged = await quietly(live, { targets: [...targets.values()], references }, async () => {
+      const tables: Staged[] = [];
       for (const [number, name] of order.entries())
-        staged.push(await stage(live, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
-      await joinAtOnce(live, staged);
-      for (const one of staged) await classify(live, one);
-      indexes = await indexReferences(live, staged, references);
-      await write(live, staged, references);
-      return staged;
+        tables.push(await stage(live, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
+      await joinAtOnce(live, tables);
+      for (const one of tables) await classify(live, one);
+      indexes = await indexReferences(live, tables, references);
+      await writeDecided({ sql, staged: tables, references, writeAll: () => writeAll({ live, tables, references }) });
+      return tables;
     });
     await dropIndexes(live, indexes);
-    const sql = sqlOf(live);
-    const counts: Record<string, ReapplyCounts> = {};
-    for (const table of tables) counts[table.name] = await countsOf(sql, table);
-    const conflictFile = await writeConflicts(sql, tables, conflictPath(folder, runId));
+    const { tables, conflictFile } = await outcomeOf(sql, staged, folder, runId);
     const resumed = await resumeSequences(live, manifest.sequences ?? {});
     const sequences = latest([...resumed, ...(await advanceSequences(live, order))]);
     await options.beforeCommit?.();
     await live.query("COMMIT");
-    return { tables: counts, conflictFile, notHeld: notHeldOf(exported, without, targets.values()), sequences };
+    return { tables, conflictFile, notHeld: notHeldOf(exported, without, targets.values()), sequences };
   } catch (error) {
     await live.query("ROLLBACK").catch(() => undefined);
     throw error;
@@ -94,20 +92,6 @@ const LOOKED_UP_ROWS = 1_000;
 /** The server cannot know how many staged rows are left, and takes them for few: row by row, two large tables would never come to an end. */
 async function joinAtOnce(live: Client, staged: readonly Staged[]): Promise<void> {
   if (staged.some(({ lines }) => lines > LOOKED_UP_ROWS)) await live.query("SET LOCAL enable_nestloop = off");
-}
-
-/** Rows that are refused when they are written may be what others rest on: then all is taken back and decided again without them. */
-async function write(live: Client, staged: readonly Staged[], references: readonly LiveReference[]): Promise<void> {
-  const sql = sqlOf(live);
-  const tables = new Map(staged.map((table) => [table.name, table]));
-  for (;;) {
-    await decide({ sql, tables, references });
-    await live.query("SAVEPOINT written");
-    const refused = await writeAll({ live, tables: staged, references });
-    if (refused.length === 0) return;
-    await live.query("ROLLBACK TO SAVEPOINT written; RELEASE SAVEPOINT written");
-    for (const { table, line, conflict } of refused) await mark(sql, tables.get(table)!, [line], conflict.reason, conflict.message);
-  }
 }
 
 function sqlOf(live: Client): Sql {

@@ -2,7 +2,7 @@
 import type { RowChanges, AtRisk } from "../engine.ts";
 import type { NotCompared } from "./not-compared.ts";
 
-/** A comparison as it is told. */
+/** What a comparison reports. */
 export interface Compared {
   tables: Readonly<Record<string, RowChanges & { droppedColumns?: string[]; renamedColumns?: Record<string, string> }>>;
   notCompared: NotCompared[];
@@ -28,5 +28,5 @@ export function columnNotes(tables: Compared["tables"]): string[] {
   ]);
 }
 
-/** Up to this many rows counting takes no longer than a person notices. */
+/** Up to so many rows are counted: that takes no longer than a person notices. */
 export const COUNT_UP_TO_ROWS = 20_000;

@@ -2,7 +2,7 @@
 import type { ConstraintKind } from "../../config/system/constraint.ts";
 import type { SqlSession } from "../../config/system/sql-session.ts";
 
-/** Everything that is needed to make a constraint again. */
+/** All that is needed to create a constraint again. */
 export interface SavedConstraint {
   kind: ConstraintKind;
   /** What follows `ADD CONSTRAINT <name>`; of a trigger its whole statement. */

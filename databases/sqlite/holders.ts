@@ -41,7 +41,7 @@ export function holdersOf(...paths: string[]): Holder[] {
     .map((entry) => ({ pid: Number(entry), command: commandOf(entry) }));
 }
 
-/** Processes that end meanwhile, and those of other users, cannot be looked into. */
+/** Processes that end meanwhile, and those of other users, cannot be inspected. */
 function holds(pid: string, files: Set<string>): boolean {
   let descriptors: string[];
   try {

@@ -1,12 +1,12 @@
 /**
- * SQLite has no switch for triggers: they are dropped inside the transaction and made again from their own text, and the schema is compared afterwards.
+ * SQLite has no switch for triggers: they are dropped inside the transaction and recreated from their own text, and the schema is compared afterwards.
  * What they did is in the export already, but for indexes of full texts, which are built anew from the tables they belong to.
  */
 import type { DatabaseSync } from "node:sqlite";
 import { all } from "./database.ts";
 import { quote } from "../shared/identifiers.ts";
 
-/** A trigger could not be made again as it was: nothing is kept. */
+/** A trigger could not be recreated as it was: nothing is put back. */
 export class TriggersLostError extends Error {
   constructor(what: string) {
     super(`nothing was put back: ${what}. Set backout:newWrites to "export", which keeps the rows as files`);
@@ -35,7 +35,7 @@ export async function withoutTriggers<T>(db: DatabaseSync, tables: readonly stri
     try {
       db.exec(sql);
     } catch (error) {
-      throw new TriggersLostError(`trigger ${name} cannot be made again (${(error as Error).message})`);
+      throw new TriggersLostError(`trigger ${name} cannot be recreated (${(error as Error).message})`);
     }
   }
   if (JSON.stringify(all(db, SCHEMA)) !== before) throw new TriggersLostError("the schema would not be as it was before");

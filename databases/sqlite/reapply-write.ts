@@ -3,18 +3,13 @@
  * under a unique key, and, since no foreign key acts meanwhile, nothing else notices.
  */
 import type { DatabaseSync } from "node:sqlite";
+import type { Refused } from "../shared/reapply/write.ts";
 import { writeInBulk } from "../shared/reapply/bulk.ts";
 import { LINE, OP, REASON } from "../shared/reapply/decide.ts";
 import { Conflict } from "../shared/reapply/result.ts";
 import { all, run } from "./database.ts";
 import { quote } from "../shared/identifiers.ts";
 import type { Staged } from "./reapply-stage.ts";
-
-export interface Refused {
-  table: string;
-  line: number;
-  conflict: Conflict;
-}
 
 /** @returns rows that were refused; the decision has to be made again without them, since others may rest on them */
 export async function writeAll(db: DatabaseSync, tables: readonly Staged[]): Promise<Refused[]> {

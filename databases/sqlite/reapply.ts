@@ -2,8 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ExportDamagedError } from "../shared/export-errors.ts";
 import { manifestPath } from "../shared/export-file.ts";
-import { conflictPath, countsOf, writeConflicts } from "../shared/reapply/conflicts.ts";
-import { decide, mark, type ReferenceKey, type Sql } from "../shared/reapply/decide.ts";
+import { type Sql } from "../shared/reapply/decide.ts";
 import { notHeldOf, type NotHeld, type ReapplyCounts } from "../shared/reapply/result.ts";
 import { all, first, run } from "./database.ts";
 import { quote } from "../shared/identifiers.ts";
@@ -13,6 +12,7 @@ import { contentOf, stage, type Staged } from "./reapply-stage.ts";
 import { Columns, readLiveSchema } from "./reapply-target.ts";
 import { writeAll } from "./reapply-write.ts";
 import { resumeSequences } from "./sequences.ts";
+import { outcomeOf, writeDecided } from "../shared/reapply/write.ts";
 
 export interface ReapplyOptions {
   /** Session in the live file, not in a transaction; nobody else has one. */
@@ -32,7 +32,7 @@ export interface ReapplyResult {
 }
 
 /**
- * What was exported is what is there afterwards: rows are written a statement a table, in one transaction, without the file's triggers (what they did is
+ * Afterwards the live data holds what was exported: rows are written a statement a table, in one transaction, without the file's triggers (what they did is
  * in the export) and with every foreign key checked, also where the system itself does not switch them on. What clashes with the live data is left
  * out and reported. A second run finds the rows "already so".
  * @throws ExportDamagedError when the export is not whole. @throws TriggersLostError. Any error puts nothing back.
@@ -45,6 +45,7 @@ export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOpti
   const exported = Object.fromEntries(Object.entries(manifest.tables).filter(([name]) => files.some(({ table }) => table === name)));
   const checks = first<{ foreign_keys: number }>(live, "PRAGMA foreign_keys")?.foreign_keys === 1;
   const columns = new Columns();
+  const sql = sqlOf(live);
   const staged: Staged[] = [];
   // Only outside a transaction can they be switched. No key acts or is asked row by row: all of them are looked at before anything is written.
   live.exec("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE");
@@ -53,37 +54,20 @@ export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOpti
     await withoutTriggers(live, order, async () => {
       for (const [number, name] of order.entries())
         staged.push(await stage(live, columns, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
-      await write(live, staged, references);
+      await writeDecided({ sql, staged, references, writeAll: () => writeAll(live, staged) });
     });
-    const sql = sqlOf(live);
-    const counts: Record<string, ReapplyCounts> = {};
-    for (const table of staged) counts[table.name] = await countsOf(sql, table);
-    const conflictFile = await writeConflicts(sql, staged, conflictPath(folder, runId));
+    const { tables, conflictFile } = await outcomeOf(sql, staged, folder, runId);
     await beforeCommit?.();
     for (const table of staged) live.exec(`DROP TABLE ${table.staged}`);
     resumeSequences(live, manifest.sequences ?? {});
     live.exec("COMMIT");
-    return { tables: counts, conflictFile, notHeld: notHeldOf(exported, without, targets.values()) };
+    return { tables, conflictFile, notHeld: notHeldOf(exported, without, targets.values()) };
   } catch (error) {
     if (live.isTransaction) live.exec("ROLLBACK");
     throw error;
   } finally {
     columns.close();
     if (checks) live.exec("PRAGMA foreign_keys = ON");
-  }
-}
-
-/** Rows that are refused when they are written may be what others rest on: then all is taken back and decided again without them. */
-async function write(live: DatabaseSync, staged: readonly Staged[], references: readonly ReferenceKey[]): Promise<void> {
-  const sql = sqlOf(live);
-  const tables = new Map(staged.map((table) => [table.name, table]));
-  for (;;) {
-    await decide({ sql, tables, references });
-    live.exec("SAVEPOINT written");
-    const refused = await writeAll(live, staged);
-    if (refused.length === 0) return live.exec("RELEASE written");
-    live.exec("ROLLBACK TO written; RELEASE written");
-    for (const { table, line, conflict } of refused) await mark(sql, tables.get(table)!, [line], conflict.reason, conflict.message);
   }
 }
 

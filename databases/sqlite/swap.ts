@@ -60,7 +60,7 @@ export function ownershipOf(path: string): Ownership {
   return { mode: mode & 0o7777, uid, gid };
 }
 
-/** Already so: changes nothing. */
+/** Changes nothing where the file has them. */
 export function giveOwnership(path: string, { mode, uid, gid }: Ownership): void {
   const now = ownershipOf(path);
   if (now.uid !== uid || now.gid !== gid) chownSync(path, uid, gid);

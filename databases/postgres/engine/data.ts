@@ -169,7 +169,7 @@ export async function exportSince(
   return withCopy(run, snapshot, (base) => exportDifferences({ base, current, folder, runId })).finally(() => current.end());
 }
 
-/** In one transaction with every foreign key at work; rows that clash with what is there are left out and told. */
+/** In one transaction with every foreign key checked; rows that clash with live rows are left out and reported. */
 export async function putBack(run: Run, database: string, folder: string, runId: string): Promise<PutBack> {
   const live = await sessionInside(endpointOf(run.site), clientOf(run.state), liveName(run.site, database));
   try {

@@ -33,7 +33,7 @@ export async function followersLeftBehind(
   ];
 }
 
-/** What has gone with the old database, in words that say what to do. Of what is, so that it is told as well where a cut-over was interrupted. */
+/** What went with the old database, and what to do about it. Read from the databases, so that it is reported after an interrupted cut-over, too. */
 export async function wentAlong(run: Run, database: string, quarantine: string): Promise<string[]> {
   const live = liveName(run.site, database);
   const inside = async <T>(name: string, work: Parameters<typeof withSession<T>>[2]): Promise<T> => {

@@ -1,4 +1,4 @@
-/** Databases and roles of others on the same server: what is found is told, kept, and given back. */
+/** Databases and roles of others on the same server: reported before they are used, recorded, and given back. */
 import type { Client } from "pg";
 import { catalogued, liveLineage } from "../state/catalogue.ts";
 import { requireOwn } from "../../../state/identity.ts";

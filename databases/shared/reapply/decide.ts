@@ -224,7 +224,7 @@ async function pairsOf(sql: Sql, text: string): Promise<Pair[]> {
   return (await sql.all<{ line: number | string; value: string }>(text)).map(({ line, value }) => ({ line: Number(line), value }));
 }
 
-/** @param values SQL expression of what is told before the detail */
+/** @param values SQL expression that precedes the detail */
 export async function mark(
   sql: Sql,
   { staged }: Pick<StagedTable, "staged">,
