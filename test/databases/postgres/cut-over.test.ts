@@ -91,7 +91,7 @@ it("writes the caller's rows with the swap or neither", async () => {
     (
       await server.admin.query<{ datname: string }>("SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", [live])
     ).rows.map(({ datname }) => datname);
-  expect(await names()).toEqual([live, standby, `${live}_pristine`]);
+  expect(await names()).toEqual([live, `${live}_pristine`, standby]);
   await swapDatabases(server.admin, {
     live,
     replacement: standby,
