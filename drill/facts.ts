@@ -1,5 +1,5 @@
 /** The findings of a drill. */
-import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/roll-out.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import type { Clock } from "./clock.ts";
 import type { Finding } from "./judge-drill.ts";

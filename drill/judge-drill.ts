@@ -1,5 +1,5 @@
 /** After the rollback: the witness's judgement and the drill's own inspection of databases, exports and gate. */
-import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/roll-out.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import { contentCheck, exportsCheck, gateCheck, putBackCheck, quarantineCheck, skipped, witnessChecks } from "./checks.ts";
 import { contentDifferences, type Contents } from "./contents.ts";

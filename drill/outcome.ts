@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname, platform, release as kernel, userInfo } from "node:os";
 import { basename, join } from "node:path";
 import type { Engine } from "../scripts/pulumi/environment.ts";
-import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/roll-out.ts";
 import type { Counts } from "./differences.ts";
 import { readHistory, timings } from "../state/drill-reports/history.ts";
 import type { DrillPhase, DrillReport, DrillReportInput } from "../state/drill-reports/schema.ts";

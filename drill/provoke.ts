@@ -1,7 +1,7 @@
 /** Failures that come before a fault shows, and obstacles for a rollback. */
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/roll-out.ts";
 import type { Status } from "../scripts/pulumi/answers.ts";
 import type { FaultDefinition } from "../config/system/drill.ts";
 import { failed, passed } from "./checks.ts";

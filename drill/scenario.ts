@@ -3,7 +3,7 @@
  * inspection from outside.
  */
 import { definedSecret } from "../config/secrets.ts";
-import type { RolloutOutcome } from "../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../scripts/pulumi/roll-out.ts";
 import type { Engine } from "../scripts/pulumi/environment.ts";
 import type { DeployOutcome, WatchOutcome } from "../scripts/pulumi/answers.ts";
 import type { PreviewOutcome } from "../scripts/pulumi/preview.ts";

@@ -1,5 +1,5 @@
 /** What verbs answer with --json; the drill reads it. */
-import type { RolloutOutcome } from "./cross.ts";
+import type { RolloutOutcome } from "./roll-out.ts";
 import type { ListedItem } from "../../rollout/preflight/list.ts";
 
 import type { Poll } from "../../rollout/verification/watch-rule.ts";

@@ -7,7 +7,7 @@ import { inspect, unfinished } from "../../rollout/inspect.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { commandOf } from "../../config/commands.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
-import { cross } from "../pulumi/cross.ts";
+import { rollOut } from "../pulumi/roll-out.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { requireAllowed } from "./carry-out.ts";
 import { freshEnvironment, type Alternative, type Taken } from "./fresh.ts";
@@ -67,6 +67,6 @@ export async function takeAlternative(
   // Services that the failed attempt started would run twice.
   for (const { service, reason } of await stopAllAt(before.site, before.definition))
     say(`${service} may still run on ${before.site.target}: stopping it failed: ${reason}`);
-  const outcome = await cross(before, text, { runId, reason });
+  const outcome = await rollOut(before, text, { runId, reason });
   return { outcome, preview, stack: after };
 }

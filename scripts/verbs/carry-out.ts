@@ -5,7 +5,7 @@ import { changedPins } from "../../config/edit.ts";
 import { NAMESPACE, UsageError, RefusedError } from "../../config/errors.ts";
 import { rolloutOf } from "../../config/pins.ts";
 import { configOf } from "../../config/stack-text.ts";
-import { cross, unchanged, type RolloutOutcome } from "../pulumi/cross.ts";
+import { rollOut, unchanged, type RolloutOutcome } from "../pulumi/roll-out.ts";
 import { goesOnWith, type Standing } from "../pulumi/standing.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { escaped, say } from "../pulumi/outcome.ts";
@@ -78,7 +78,7 @@ export async function carryOut({ before, after, preview, standing, runId, reason
   // A resumed rollout keeps its recorded words.
   const intent = goesOnWith(standing, after) ? {} : { intent: intentOf(before, after, asked, { runId, reason, standing }) };
   await confirm(yes, before.stack);
-  const outcome = await cross(before, after.text, { runId, reason, ...intent });
+  const outcome = await rollOut(before, after.text, { runId, reason, ...intent });
   if (outcome.refused) throw new RefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
   return outcome;
 }

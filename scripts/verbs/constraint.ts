@@ -5,7 +5,7 @@ import { constraintEdits } from "../../config/constraints.ts";
 import { editPins } from "../../config/edit.ts";
 import { canonical } from "../../config/pins.ts";
 import type { ConstraintState } from "../../config/system/constraint.ts";
-import type { RolloutOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";

@@ -19,7 +19,7 @@ import { hashFolder } from "../../processes/artefact.ts";
 import { listLines, settled } from "../../rollout/preflight/list.ts";
 import { carryOut, intentOf, previewPins, quoted, reasonOf } from "./carry-out.ts";
 import { listBefore, tagEdits } from "./preflight.ts";
-import { cross, type RolloutOutcome } from "../pulumi/cross.ts";
+import { rollOut, type RolloutOutcome } from "../pulumi/roll-out.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireReach, requireSettled, standingOf, textOf, type Standing } from "../pulumi/standing.ts";
@@ -128,7 +128,7 @@ async function goBack(
   const after = await openStack(found, editPins(base.text, wayBackEdits(way)));
   const asked = { verb: "deploy" as const, goal: release, words: `deploy ${quoted(release)}`, failed: reason };
   const own = { runId: `${runId}-back`, reason: `${release} failed` };
-  return cross(now, after.text, { ...own, intent: intentOf(now, after, asked, { ...own, standing }) });
+  return rollOut(now, after.text, { ...own, intent: intentOf(now, after, asked, { ...own, standing }) });
 }
 
 /** Resumes the rollback of a failed deployment that was interrupted. */

@@ -19,7 +19,7 @@ import { ensureDatabase, ensureRole, grantServices } from "../../databases/postg
 import { ensureServer } from "../../databases/postgres/server.ts";
 import { transferRows } from "../../databases/postgres/transfer.ts";
 import { refreshViews } from "../../databases/postgres/integrity.ts";
-import { cross, type RolloutOutcome } from "../pulumi/cross.ts";
+import { rollOut, type RolloutOutcome } from "../pulumi/roll-out.ts";
 import { openStack, writeStack, type OpenStack } from "../pulumi/stack.ts";
 
 import { say } from "../pulumi/outcome.ts";
@@ -65,7 +65,7 @@ export async function freshEnvironment(
   await ensureServer({ home: serverHome(fresh.site), port: alternative.fresh!.serverPort, superuser: EMBEDDED_USER, log: say });
   for (const [database, snapshot] of Object.entries(snapshots)) await fill(failed, fresh, database, snapshot);
   const preview = await previewOf(fresh, fresh, false);
-  const outcome = await cross(fresh, text, { runId, reason });
+  const outcome = await rollOut(fresh, text, { runId, reason });
   return { outcome, preview, stack: fresh };
 }
 

@@ -7,7 +7,7 @@ import { scopeText } from "../../config/recorded-scope.ts";
 import { verifyRecords, type RecordsVerified } from "../../rollout/verify-records.ts";
 import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
 import { isDone } from "../../rollout/inspect.ts";
-import { phaseTimes, type PhaseTime } from "../pulumi/cross.ts";
+import { phaseTimes, type PhaseTime } from "../pulumi/roll-out.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import { UsageError, RefusedError } from "../../config/errors.ts";

@@ -11,7 +11,7 @@ import { NAMESPACE, RefusedError } from "../../config/errors.ts";
 import { canonical } from "../../config/pins.ts";
 import { configOf } from "../../config/stack-text.ts";
 import { tellViolations } from "../../databases/shared/constraints.ts";
-import type { RolloutOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";

@@ -1,7 +1,7 @@
 /** `backout rollback`: lock, preview, question, update, timeline against budget; the newer release is blocked afterwards. */
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
-import type { RolloutOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { standingOf } from "../pulumi/standing.ts";

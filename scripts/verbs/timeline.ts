@@ -1,5 +1,5 @@
 /** A rollout in lines for a person: phases against budget, checks, exported rows, next step. */
-import type { RolloutOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { painted, print } from "../pulumi/outcome.ts";
 
 export function timelineLines(outcome: RolloutOutcome): string[] {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
 import { changedLines, type LineChange } from "../../config/edit.ts";
-import type { RolloutOutcome } from "../pulumi/cross.ts";
+import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, standingOf, textOf } from "../pulumi/standing.ts";

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { StackLockHolder } from "../../scripts/pulumi/stack-lock.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpointOf, servicesRole } from "../../config/site.ts";
 import { connect } from "../../databases/postgres/connection.ts";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import { makeStand, PINS, type Stand } from "./stand.ts";
 
 let stand: Stand;

@@ -12,7 +12,7 @@ import { removeDrill } from "../../drill/remove.ts";
 import { runVerb } from "../../drill/verbs.ts";
 import { manifestDifferences, type Manifest } from "../../state/evidence-folder.ts";
 import { hashFolder } from "../../processes/artefact.ts";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { login, request } from "../../systems/orbis-forge/api.ts";

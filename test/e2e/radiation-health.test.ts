@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import type { ListedItem } from "../../rollout/preflight/list.ts";
 import { currentConfigurationFile } from "../../state/configuration.ts";
 import { brokenLinks } from "../../state/governance.ts";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import { radiationHealth } from "../../systems/radiation-health/definition.ts";
 import { filesBelow, makeStand, type Stand } from "./stand.ts";

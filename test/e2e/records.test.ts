@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
 import { openState } from "../../databases/open-state.ts";
 import { governanceFile } from "../../rollout/governance.ts";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { HistoryVerified } from "../../scripts/verbs/history.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
 

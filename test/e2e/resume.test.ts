@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stepPoint } from "../../processes/failpoints.ts";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { UndoOutcome } from "../../scripts/verbs/undo.ts";

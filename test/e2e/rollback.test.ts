@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RowChanges } from "../../rollout/at-risk.ts";
 import type { RolloutPreview } from "../../rollout/preview.ts";
 import { ownerRole } from "../../config/site.ts";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import type { Status } from "../../scripts/pulumi/answers.ts";
 import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/database.ts";

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { RolloutOutcome } from "../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import { findExecutables } from "../../scripts/pulumi/find-executable.ts";
 import { isRunning } from "../../processes/identity.ts";
 import type { PreviewOutcome } from "../../scripts/pulumi/preview.ts";

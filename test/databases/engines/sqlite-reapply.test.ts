@@ -12,7 +12,7 @@ import type { Run } from "../../../config/run.ts";
 import { bringData } from "../../../rollout/steps/data.ts";
 import { countsAfterReapply, reappliedBy, reappliedKey, rowsPutBack, type Reapplied } from "../../../rollout/steps/reapply.ts";
 import { all, withFile } from "../../../databases/sqlite/database.ts";
-import type { RolloutOutcome } from "../../../scripts/pulumi/cross.ts";
+import type { RolloutOutcome } from "../../../scripts/pulumi/roll-out.ts";
 import { timelineLines } from "../../../scripts/verbs/timeline.ts";
 import { begin, DATABASE, makeStand, NEWER, PINS, planOf, type Stand } from "./sqlite-stand.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Phase } from "../../../config/phases.ts";
-import { phaseTimes } from "../../../scripts/pulumi/cross.ts";
+import { phaseTimes } from "../../../scripts/pulumi/roll-out.ts";
 import { pfaVanguard } from "../../../systems/pfa-vanguard/definition.ts";
 
 const at = (seconds: number): string => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();

@@ -12,7 +12,7 @@ import { GATE_PROCESS, stateFile, definitionOf, gateFolder, processFolder, type 
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
 import type { PulumiOutcome } from "../../../scripts/pulumi/pulumi-run.ts";
-import { cross } from "../../../scripts/pulumi/cross.ts";
+import { rollOut } from "../../../scripts/pulumi/roll-out.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
 import { otherWays, takeAlternative } from "../../../scripts/verbs/alternative.ts";
 import { fakeDocker } from "../../workloads/fake-docker.ts";
@@ -91,7 +91,7 @@ test("a rollback that fails as a process is finished as a container of the image
   const docker = fakeDocker();
   const to = async (...edits: PinEdit[]) => {
     const before = await opened();
-    return cross(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
+    return rollOut(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
   };
   const latest = async () => {
     const state = await SqliteState.create(stateFile(site));

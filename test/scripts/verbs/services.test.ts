@@ -10,7 +10,7 @@ import { editPins, type PinEdit } from "../../../config/edit.ts";
 import { GATE_PROCESS, stateFile, definitionOf, gateFolder, liveFile, processFolder, type Site } from "../../../config/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
-import { cross } from "../../../scripts/pulumi/cross.ts";
+import { rollOut } from "../../../scripts/pulumi/roll-out.ts";
 import type { PulumiOutcome } from "../../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
 import { previewOf } from "../../../scripts/pulumi/preview.ts";
@@ -151,7 +151,7 @@ async function project(): Promise<void> {
 /** What a person does with the stack file and `up`. */
 async function up(...edits: PinEdit[]) {
   const before = await opened();
-  return cross(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
+  return rollOut(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
 }
 const release = (value: string): PinEdit => ({ path: ["release"], value });
 const served = async (): Promise<number> => (await fetch(`http://127.0.0.1:${(await opened()).site.ports["api"]}/`)).status;

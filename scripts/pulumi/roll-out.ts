@@ -57,7 +57,7 @@ export interface RolloutOutcome {
   up: string;
 }
 
-export interface Crossed {
+export interface RolloutRequest {
   runId: string;
   reason: string | null;
   /** Kept before anything is written, so that the next verb knows whose pins these are; absent: what is kept goes on to hold. */
@@ -65,7 +65,7 @@ export interface Crossed {
 }
 
 /** Writes the pins and runs the update. A refused update leaves the stack file as it was. @throws StackChangedError */
-export async function cross(before: OpenStack, text: string, { runId, reason, intent }: Crossed): Promise<RolloutOutcome> {
+export async function rollOut(before: OpenStack, text: string, { runId, reason, intent }: RolloutRequest): Promise<RolloutOutcome> {
   // Selecting costs as much as a start of the engine; a file without the mark of a stack that was made belongs to none.
   if (!/^(?:encryptionsalt|secretsprovider):/m.test(before.text)) await ensureStack(before.project, before.stack);
   const startedAt = performance.now();
