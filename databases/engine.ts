@@ -31,7 +31,7 @@ export interface CopyContext {
   log: Log;
 }
 
-/** A session in a live database; whoever opened it ends it. */
+/** A session in a live database; the caller that opened it ends it. */
 export interface LiveSession {
   session: SqlSession;
   end: () => Promise<void>;
@@ -79,8 +79,8 @@ export interface ExportFile {
 
 /** Rows of an export that the live database holds again. */
 export interface PutBack {
-  /** By table; `alreadySo`: differences the live data already had; `notHeld`: in columns alone that the live table lacks. */
-  tables: Record<string, RowChanges & { alreadySo: number; notHeld: number; conflicts: number }>;
+  /** By table; `unchanged`: differences the live data already had; `notHeld`: in columns alone that the live table lacks. */
+  tables: Record<string, RowChanges & { unchanged: number; notHeld: number; conflicts: number }>;
   /** JSON Lines, one per row that was left out; null: none. */
   conflictFile: string | null;
   notHeld: NotHeld;

@@ -35,7 +35,7 @@ export class InPlaceRestoreError extends Error {
   readonly database: string;
   readonly output: string;
   constructor(database: string, output: string) {
-    super(`restoring into "${database}" failed and was taken back as a whole: ${output}`);
+    super(`restoring into "${database}" failed and was rolled back as a whole: ${output}`);
     this.name = "InPlaceRestoreError";
     this.database = database;
     this.output = output;

@@ -1,5 +1,5 @@
 /**
- * The data fence where the database can be neither renamed nor left: nobody but its owner may connect any more, and whoever is in it is ended.
+ * The data fence where the database can be neither renamed nor left: only its owner may connect from then on, and every other session is ended.
  * backout's own sessions are the owner's with backout's name.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { readProperties, type DatabaseGrant, type DatabaseProperties } from "../
 import { describeInterrupted, describeSession, isInterrupted, signalSessions, type Session } from "../postgres/sessions.ts";
 import { ForeignSessionError } from "./errors.ts";
 
-/** Sessions of others in this database. A session this role may not end is told by `endable`. */
+/** Sessions of others in this database. `endable`: this role may end the session. */
 interface Foreign extends Session {
   endable: boolean;
 }
@@ -116,7 +116,7 @@ export async function closeInPlace(client: Client): Promise<FenceOutcome> {
     endedSessions: ended.size,
     preparedTransactions: 0,
     waitedMs: Date.now() - started,
-    takenBack: [...interrupted.values()],
+    rolledBack: [...interrupted.values()],
     slots: [],
   };
 }

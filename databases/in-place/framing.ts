@@ -1,4 +1,4 @@
-/** What stands around a dump's own script in the transaction of a restore: what is taken away before it, and what is put right after it. */
+/** What stands around a dump's own script in the transaction of a restore: what is dropped before it, and what is restored after it. */
 import type { Client } from "pg";
 import { quote } from "../shared/identifiers.ts";
 import type { InPlaceFacts } from "./dump.ts";
@@ -51,7 +51,7 @@ function ownersIn(schema: string, { owners }: InPlaceFacts): string[] {
   return owners.filter((one) => one.schema === schema).map(({ owner }) => owner);
 }
 
-/** Schemas stay where they are, for what extensions have in them; whoever owns something there must be allowed to make it. */
+/** Schemas stay where they are, because extensions have objects in them; the owner of an object must be allowed to create it there. */
 function schemaStatements(now: readonly SchemaFacts[], facts: InPlaceFacts): string[] {
   return facts.grants.flatMap(({ name, owner }) => {
     const there = now.find((schema) => schema.name === name);

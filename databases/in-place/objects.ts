@@ -1,5 +1,5 @@
 /**
- * The objects of the system's own schemas, whatever their kind, from the catalog: those a restore takes away and brings back, what hangs on them,
+ * The objects of the system's own schemas, whatever their kind, from the catalog: those a restore drops and creates again, what depends on them,
  * and what of others would go with them.
  */
 import type { Client } from "pg";

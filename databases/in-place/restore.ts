@@ -52,7 +52,7 @@ export interface RestoreRecord {
 }
 
 /**
- * @throws NotFencedError, DamagedDumpError, DriverRefusedError: nothing was changed. @throws InPlaceRestoreError: taken back as a whole
+ * @throws NotFencedError, DamagedDumpError, DriverRefusedError: nothing was changed. @throws InPlaceRestoreError: all of it was rolled back
  */
 export async function restoreInPlace(at: InPlace, folder: string, record: RestoreRecord): Promise<InPlaceRestored> {
   const { client } = at;
@@ -70,7 +70,7 @@ export async function restoreInPlace(at: InPlace, folder: string, record: Restor
 }
 
 /**
- * Does everything a restore does but for the rows, in the same database and as the same role, and takes it back. Inside the fence: it locks all tables.
+ * Does everything a restore does except for the rows, in the same database and as the same role, then rolls it back. Inside the fence: it locks all tables.
  * @throws DriverRefusedError, InPlaceRestoreError: the snapshot could not be brought back into what is there now
  */
 export async function tryInPlace(at: InPlace, folder: string): Promise<void> {
@@ -135,7 +135,7 @@ async function inOneTransaction(
     await send(["BEGIN", "SET LOCAL client_min_messages = warning", ...before]);
     await pour(script.stdout!, psql.stdin!);
     const made = await scriptEnded;
-    // Without its COMMIT the transaction is taken back when psql ends.
+    // Without its COMMIT the transaction is rolled back when psql ends.
     if (made === 0) {
       await send(["RESET search_path", ...after]);
       await end({
@@ -152,7 +152,7 @@ async function inOneTransaction(
   });
 }
 
-/** What psql is told to say when it has done everything but the commit. */
+/** What psql prints when it has done everything but the commit. */
 const DONE = "backout: restored, not committed";
 
 /** True as soon as the stream says the line, false when it ends without it; what else it says is read and left. */

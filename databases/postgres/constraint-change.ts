@@ -41,7 +41,7 @@ export class ConstraintViolatedError extends Error {
   readonly violations: Violations;
   constructor(name: string, table: string, violations: Violations) {
     super(
-      `${name} cannot be enforced: ${table} has ${tellViolations(violations)} that violate it. Mend them, or move them to a side table with the verb \`recover --quarantine\` (backout:violations: quarantine)`,
+      `${name} cannot be enforced: ${table} has ${tellViolations(violations)} that violate it. Fix them, or move them to a side table with the verb \`recover --quarantine\` (backout:violations: quarantine)`,
     );
     this.name = "ConstraintViolatedError";
     this.constraint = name;

@@ -131,7 +131,7 @@ async function copy(client: Client, { name, identifier, live, rows }: Home, epoc
   await client.query(`ALTER TABLE ${qualified(into)} OWNER TO ${quote(await ownerOf(client, name))}`);
   const wayBack = `INSERT INTO ${identifier} (${writable.join(", ")}) OVERRIDING SYSTEM VALUE SELECT ${writable.join(", ")} FROM ${qualified(into)};`;
   await client.query(
-    `COMMENT ON TABLE ${qualified(into)} IS ${client.escapeLiteral(`Rows of ${name} that were set aside; ${WHY} says of each why. Mended, they go back by: ${wayBack}`)}`,
+    `COMMENT ON TABLE ${qualified(into)} IS ${client.escapeLiteral(`Rows of ${name} that were set aside; ${WHY} says of each why. Once fixed, put them back with: ${wayBack}`)}`,
   );
   const its = `FROM ${live} r JOIN ${MARKS} m ON ${MARKED}`;
   await client.query(

@@ -11,7 +11,7 @@ const TOLD_ROWS = 10;
 export class ConditionUnknownError extends Error {
   readonly constraint: string;
   constructor(constraint: string, definition: string) {
-    super(`which rows violate ${constraint} cannot be told from "${definition}": give the constraint a \`violates\` in the definition`);
+    super(`which rows violate ${constraint} cannot be derived from "${definition}": give the constraint a \`violates\` in the definition`);
     this.name = "ConditionUnknownError";
     this.constraint = constraint;
   }

@@ -1,4 +1,4 @@
-/** Constraints of a table: what the catalogue says of them, and the statements that take them away and bring them back. */
+/** Constraints of a table: what the catalogue says of them, and the statements that drop them and create them again. */
 import pg, { type Client } from "pg";
 import type { ConstraintKind } from "../../config/system/constraint.ts";
 import { qualified, quote } from "../shared/identifiers.ts";

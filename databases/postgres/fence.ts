@@ -39,8 +39,8 @@ export interface FenceOutcome {
   /** Always 0: a prepared transaction refuses the fence. */
   preparedTransactions: number;
   waitedMs: number;
-  /** Sessions that were ended in the middle of a transaction, in words: what they had not committed is taken back. */
-  takenBack: string[];
+  /** Sessions that were ended in the middle of a transaction, in words: the transaction is rolled back. */
+  rolledBack: string[];
   /** Logical slots nobody reads from: they follow the database. */
   slots: string[];
 }
@@ -76,7 +76,7 @@ export async function fenceDatabase(admin: pg.Client, database: string, options:
     endedSessions,
     preparedTransactions: 0,
     waitedMs: Date.now() - started,
-    takenBack: [...interrupted.values()],
+    rolledBack: [...interrupted.values()],
     slots: slots.rows.map(({ name }) => name),
   };
 }
@@ -192,7 +192,7 @@ function withConnect(grants: DatabaseGrant[], role: string): DatabaseGrant[] {
 
 /**
  * Backout's own session in a fenced database. Connections are allowed for the moment of connecting, to superusers only where backout is one;
- * whoever else got in is ended, and only our session is left when this returns.
+ * every other session that got in is ended, and only our session is left when this returns.
  * @throws FenceTimeoutError; connections are refused again then
  */
 export async function sessionInside(endpoint: Endpoint, admin: pg.Client, database: string): Promise<pg.Client> {

@@ -89,7 +89,7 @@ async function eventTriggers(client: pg.Client): Promise<EventTrigger[]> {
   return rows;
 }
 
-/** Why event triggers refuse what an update does with objects; null where they do not. Tried in a transaction that is taken back. */
+/** Why event triggers refuse what an update does with objects; null where they do not. Tried in a transaction that is rolled back. */
 export async function refusedByTriggers(client: pg.Client): Promise<{ triggers: EventTrigger[]; reason: string } | null> {
   const triggers = await eventTriggers(client);
   if (triggers.length === 0) return null;
@@ -107,7 +107,7 @@ export async function refusedByTriggers(client: pg.Client): Promise<{ triggers: 
   }
 }
 
-/** What follows a database into quarantine and is missed by whoever relies on it. */
+/** What follows a database into quarantine; programs that rely on it lose it. */
 export interface Followers {
   /** Logical slots nobody reads from now. */
   slots: { name: string; plugin: string }[];

@@ -120,7 +120,7 @@ export async function applyProperties(client: pg.Client, database: string, prope
   const differences = fixedDifferences(current, properties);
   if (differences.length > 0) throw new PropertyMismatchError(database, differences);
   const all = propertyStatements(database, current, properties);
-  // Whoever may not write the catalogue grants the same rights, by the owner and in another order.
+  // A role that may not write the catalogue grants the same rights, as the owner and in another order.
   const statements = (await isSuperuser(client)) ? all : all.filter((statement) => !statement.startsWith(WRITE_ACL));
   // One simple query is one transaction where the caller has none open.
   if (statements.length > 0) await client.query(statements.join(";\n"));

@@ -1,7 +1,7 @@
 /** Compares three states of every staged row: what it was in the snapshot, what became of it, and what the live database has. */
 import type { Client } from "pg";
 import { quote } from "../shared/identifiers.ts";
-import { DETAIL, LINE, OP, REASON } from "../shared/reapply/decide.ts";
+import { DETAIL, LINE, OP, REASON, UNCHANGED } from "../shared/reapply/decide.ts";
 import { COPIES, PLACE, type Staged } from "./reapply-stage.ts";
 
 /** Marks what is there already, and what clashes with the live row or with the rules for one row alone. What is left is to be written. */
@@ -35,10 +35,10 @@ async function byKey(live: Client, { staged, before, hadColumns, target }: Stage
   await live.query(
     `UPDATE ${staged} s SET ${REASON} = c.reason, ${DETAIL} = c.detail
        FROM (SELECT x.line, CASE x.op
-                 WHEN 'insert' THEN CASE WHEN x.place IS NULL THEN NULL WHEN x.ahead = '' THEN 'already so' ELSE 'changed on both sides' END
-                 WHEN 'update' THEN CASE WHEN x.changed = '' THEN 'not held' WHEN x.place IS NULL THEN 'row gone' WHEN x.ahead = '' THEN 'already so'
+                 WHEN 'insert' THEN CASE WHEN x.place IS NULL THEN NULL WHEN x.ahead = '' THEN '${UNCHANGED}' ELSE 'changed on both sides' END
+                 WHEN 'update' THEN CASE WHEN x.changed = '' THEN 'not held' WHEN x.place IS NULL THEN 'row gone' WHEN x.ahead = '' THEN '${UNCHANGED}'
                                          WHEN x.since <> '' THEN 'changed on both sides' END
-                 ELSE CASE WHEN x.place IS NULL THEN 'already so' WHEN x.gone <> '' THEN 'changed on both sides' END END AS reason,
+                 ELSE CASE WHEN x.place IS NULL THEN '${UNCHANGED}' WHEN x.gone <> '' THEN 'changed on both sides' END END AS reason,
                CASE x.op WHEN 'insert' THEN 'the live database has another row with this key; it differs in ' || x.ahead
                          WHEN 'update' THEN CASE WHEN x.place IS NULL THEN 'the live database has no row with this key' ELSE 'the live row was changed, too: ' || x.since END
                          ELSE 'the live row was changed since: ' || x.gone END AS detail
@@ -50,7 +50,7 @@ async function byKey(live: Client, { staged, before, hadColumns, target }: Stage
   );
 }
 
-/** Without a key only the number of equal rows can be put right; `copies` is what it must be at least, or at most for a delete. */
+/** Without a key only the number of equal rows can be corrected; `copies` is what it must be at least, or at most for a delete. */
 async function byCopies(live: Client, { staged, hadColumns, target }: Staged): Promise<void> {
   // Only what the live table has no column for changed.
   await live.query(`UPDATE ${staged} SET ${REASON} = 'not held' WHERE ${OP} = 'update' AND ${REASON} IS NULL`);
@@ -63,7 +63,7 @@ async function byCopies(live: Client, { staged, hadColumns, target }: Staged): P
   );
   await live.query("ANALYZE backout_copies");
   await live.query(
-    `UPDATE ${staged} s SET ${REASON} = 'already so'
+    `UPDATE ${staged} s SET ${REASON} = '${UNCHANGED}'
        FROM (SELECT s.${LINE} AS line FROM ${staged} s LEFT JOIN (SELECT content, count(*) AS rows FROM backout_copies GROUP BY 1) c ON c.content = ${content("s")}
               WHERE s.${OP} = 'insert' AND coalesce(c.rows, 0) >= s.${COPIES}) x
       WHERE x.line = s.${LINE} AND s.${REASON} IS NULL`,
@@ -75,7 +75,7 @@ async function byCopies(live: Client, { staged, hadColumns, target }: Staged): P
       WHERE x.line = s.${LINE}`,
   );
   await live.query(
-    `UPDATE ${staged} SET ${REASON} = 'already so' WHERE ${OP} = 'delete' AND ${REASON} IS NULL AND ${PLACE.row} IS NULL; DROP TABLE backout_copies`,
+    `UPDATE ${staged} SET ${REASON} = '${UNCHANGED}' WHERE ${OP} = 'delete' AND ${REASON} IS NULL AND ${PLACE.row} IS NULL; DROP TABLE backout_copies`,
   );
 }
 

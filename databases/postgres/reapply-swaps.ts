@@ -121,7 +121,7 @@ async function replace(live: Client, table: Staged): Promise<void> {
   } catch (error) {
     if (!((error as { code?: string }).code ?? "").startsWith("23")) throw error;
     await live.query("ROLLBACK TO SAVEPOINT swaps; RELEASE SAVEPOINT swaps");
-    // One by one: whoever is refused is named.
+    // One by one, so that each refused row is named.
     await live.query(`UPDATE ${staged} SET ${SWAPS} = false WHERE ${SWAPS}`);
   }
 }

@@ -1,4 +1,4 @@
-/** What the live database can take back: its tables, their keys, and the values they can hold. */
+/** What the live database can hold of an export: its tables, their keys, and the values they can hold. */
 import type { Client } from "pg";
 import type { ExportedTable } from "./export.ts";
 import { readShapes, type TableShape } from "./comparison-shape.ts";
@@ -25,7 +25,7 @@ export interface Target {
   key: string[];
   /** Type of the exported column, where the live one may not hold every value of it. */
   retyped: Map<string, { from: string; to: string }>;
-  /** Columns whose value only the server may give, unless it is told otherwise. */
+  /** Columns whose value only the server may give, unless a statement overrides it. */
   identities: string[];
   uniques: LiveUnique[];
   /** Conditions a row has to meet, by constraint. */

@@ -36,7 +36,7 @@ export async function writeAll({ live, tables, references }: Writing): Promise<R
   }
   for (const table of keyed.toReversed()) await into(table, deletes(live, table, references, tables));
   for (const table of tables) await into(table, inserts(live, table));
-  // Without the rows that were refused an index cannot be made again; all of it is taken back anyway.
+  // Without the rows that were refused an index cannot be made again; all of it is rolled back anyway.
   if (refused.length > 0 || away.length + generated.length === 0) return refused;
   // Nothing of a table can be made or changed while checks of its rows wait.
   await live.query("SET CONSTRAINTS ALL IMMEDIATE");
@@ -94,7 +94,7 @@ async function updates(live: Client, table: Staged) {
   );
 }
 
-/** Lets updates give numbers that else only the server gives. Before anything is written. @returns statements that take it back */
+/** Lets updates set numbers that otherwise only the server sets. Before anything is written. @returns statements that undo it */
 async function giveNumbers(live: Client, tables: readonly Staged[]): Promise<string[]> {
   const back: string[] = [];
   for (const table of tables.filter(({ target }) => target.identities.length > 0)) {

@@ -44,7 +44,7 @@ export interface ReapplyResult {
 /**
  * Afterwards the live data holds what was exported: rows are written a statement a table, in one transaction, with users' triggers switched off (what they
  * did is in the export) and every foreign key checked. What clashes with the live data is left out and reported. A second run finds the rows
- * "already so".
+ * unchanged.
  * @throws ExportDamagedError when the export is not whole. @throws UnguardedReapplyError, NotRestoredError. Any error puts nothing back.
  */
 export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {

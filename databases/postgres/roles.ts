@@ -107,7 +107,7 @@ export interface ServicesGrant {
   owner: string;
 }
 
-/** Whoever owns the tables of the database that `client` is in, or most of them; null where there are none. */
+/** Owner of the tables of the database that `client` is in, or of most of them; null where there are none. */
 export async function ownerOfTables(client: pg.Client): Promise<string | null> {
   const { rows } = await client.query<{ owner: string }>(
     `SELECT pg_get_userbyid(c.relowner)::text AS owner FROM pg_class c
@@ -143,7 +143,7 @@ export async function grantConnect(client: pg.Client, { database, role }: Pick<S
   await client.query(`GRANT CONNECT ON DATABASE ${quote(database)} TO ${quote(role)}`);
 }
 
-/** Takes back what `grantServices` gave, the right to connect aside. */
+/** Revokes what `grantServices` granted, except for the right to connect. */
 export async function revokeServices(client: pg.Client, grant: ServicesGrant): Promise<void> {
   const statements = servicesGrantStatements(grant)
     .filter((statement) => !statement.startsWith("GRANT CONNECT"))

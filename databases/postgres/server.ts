@@ -47,7 +47,7 @@ export interface ServerObservation {
   port: number | null;
 }
 
-/** The folder a server's files really are in: `home`, unless it was started by root and `home` is out of reach for the server's user. */
+/** The folder a server's files really are in: `home`, unless root started it and the server's user cannot reach `home`. */
 export function serverFolder(home: string): string {
   return locate(home, serverRunner());
 }
@@ -172,7 +172,7 @@ async function removeHalfMade({ folder, data }: Layout): Promise<void> {
 /** Under a temporary name until complete, so that one killed half-way is started over. */
 async function makeCluster(layout: Layout, binaries: Binaries, runner: Runner | null, superuser: string): Promise<void> {
   await removeHalfMade(layout);
-  // An initdb outlives its killed starter and removes, when it fails, the folder it was told: no other may have that name.
+  // An initdb outlives its killed starter and, when it fails, removes the folder it was given: no other folder may have that name.
   const making = `${layout.data}${MAKING}${randomBytes(4).toString("hex")}`;
   const pwfile = join(layout.folder, "initdb-password");
   const password = randomBytes(24).toString("base64url");

@@ -18,7 +18,7 @@ export function isInterrupted({ since, kind }: Session): boolean {
   return since != null && kind === "client backend";
 }
 
-/** Whose work is taken back when the session ends, since when, and what it was doing. */
+/** Whose transaction is rolled back when the session ends, since when, and what it was doing. */
 export function describeInterrupted({ pid, user, application, state, since }: Session): string {
   const whose = `${user ?? "?"}${application === "" ? "" : ` (${application})`}`;
   return `${whose}, pid ${pid}, ${state ?? "in a transaction"} since ${since!.toISOString()}`;

@@ -24,7 +24,7 @@ export function openFile(path: string, { readOnly = false, timeoutMs = BUSY_MS, 
 }
 
 /**
- * What a killed writer left half done is taken back: a session that only reads may not do that, and would fail. SQLite tells such a journal from one
+ * Rolls back what a killed writer left half done: a session that only reads may not do that, and would fail. SQLite distinguishes such a journal from one
  * whose writer lives.
  */
 function recover(path: string, timeoutMs: number): void {
@@ -32,7 +32,7 @@ function recover(path: string, timeoutMs: number): void {
   try {
     withFile(path, { timeoutMs }, (db) => first(db, "SELECT count(*) FROM sqlite_schema"));
   } catch {
-    // Whoever reads meets the same, and says it.
+    // The next reader gets the same error and reports it.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Applies a migration to a file or takes it back: one transaction with its record, so that the ledger always tells what the schema has. */
+/** Applies a migration to a file or rolls it back: one transaction with its record, so that the ledger always says what the schema has. */
 import type { DatabaseSync } from "node:sqlite";
 import {
   MigrationFailedError,

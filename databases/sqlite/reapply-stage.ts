@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Difference } from "../shared/comparison.ts";
 import { linesOf, parseJsonLine } from "../shared/export-format.ts";
-import { DETAIL, LINE, OP, REASON, type StagedTable } from "../shared/reapply/decide.ts";
+import { DETAIL, LINE, OP, REASON, UNCHANGED, type StagedTable } from "../shared/reapply/decide.ts";
 import { differenceUnder } from "../shared/reapply/renames.ts";
 import { Conflict } from "../shared/reapply/result.ts";
 import { bound } from "./database.ts";
@@ -104,24 +104,24 @@ function compared(target: Target, op: Difference["op"], row: Row | null, before:
   const found = find(key);
   if (found.length > 1) throw new Conflict("changed on both sides", `the live file has ${found.length} rows with this key`);
   const there = found[0] ?? null;
-  const so = (reason: string): Outcome => ({ row: (row ?? before)!, at: null, reason, detail: null });
+  const skipped = (reason: string): Outcome => ({ row: (row ?? before)!, at: null, reason, detail: null });
   // A key that only the column's collation takes for this one belongs to another row.
   const its = there !== null && target.key.every((column, index) => sameValue(there.row[column]!, key[index]!)) ? there : null;
   if (op === "insert") {
     if (its === null) return { row: row!, at: null, reason: null, detail: null };
     const differs = differing(target, its.row, row!);
-    if (differs.length === 0) return so("already so");
+    if (differs.length === 0) return skipped(UNCHANGED);
     throw new Conflict("changed on both sides", `the live file has another row with this key; it differs in ${differs.join(", ")}`);
   }
   if (op === "delete") {
-    if (its === null) return so("already so");
+    if (its === null) return skipped(UNCHANGED);
     const since = differing(target, its.row, before!);
     if (since.length > 0) throw new Conflict("changed on both sides", `the live row was changed since: ${since.join(", ")}`);
     return { row: its.row, at: its.at, reason: null, detail: null };
   }
-  if (differing(target, before!, row!).filter((column) => column in before!).length === 0) return so("not held");
+  if (differing(target, before!, row!).filter((column) => column in before!).length === 0) return skipped("not held");
   if (its === null) throw new Conflict("row gone", "the live file has no row with this key");
-  if (differing(target, its.row, row!).length === 0) return so("already so");
+  if (differing(target, its.row, row!).length === 0) return skipped(UNCHANGED);
   const since = differing(target, its.row, before!);
   if (since.length > 0) throw new Conflict("changed on both sides", `the live row was changed, too: ${since.join(", ")}`);
   return { row: { ...its.row, ...row }, at: its.at, reason: null, detail: null };
@@ -178,7 +178,7 @@ export function contentOf(columns: readonly string[]): string {
     .join(" || ',' || ");
 }
 
-/** Without a key only the number of equal rows can be put right; `copies` is what it must be at least, or at most for a delete. */
+/** Without a key only the number of equal rows can be corrected; `copies` is what it must be at least, or at most for a delete. */
 function byCopies(db: DatabaseSync, { staged, target }: Staged, had: Set<string> | null): void {
   const compared = target.held.filter((column) => had === null || had.has(column)).map(quote);
   // A column may have the name that every table has for its rows' numbers.
@@ -189,12 +189,12 @@ function byCopies(db: DatabaseSync, { staged, target }: Staged, had: Set<string>
     CREATE TABLE temp.backout_copies AS SELECT ${addresses}, ${content} AS content, row_number() OVER (PARTITION BY ${content}) AS number FROM ${target.identifier};
     CREATE INDEX temp.backout_copied ON backout_copies (content, number);
     UPDATE ${staged} SET ${REASON} = 'not held' WHERE ${OP} = 'update' AND ${REASON} IS NULL;
-    UPDATE ${staged} AS s SET ${REASON} = 'already so' WHERE ${REASON} IS NULL AND ${OP} = 'insert'
+    UPDATE ${staged} AS s SET ${REASON} = '${UNCHANGED}' WHERE ${REASON} IS NULL AND ${OP} = 'insert'
        AND (SELECT count(*) FROM temp.backout_copies c WHERE c.content = ${contentOfRow}) >= ${COPIES};
     CREATE TABLE temp.backout_doomed AS SELECT ${LINE} AS line, ${content} AS content, ${COPIES} + row_number() OVER (PARTITION BY ${content} ORDER BY ${LINE}) AS number
       FROM ${staged} WHERE ${OP} = 'delete' AND ${REASON} IS NULL;
     UPDATE ${staged} SET ${target.address.map((_, index) => `${place(index)} = c.at_${index}`).join(", ")}
       FROM temp.backout_doomed d JOIN temp.backout_copies c ON c.content = d.content AND c.number = d.number WHERE d.line = ${LINE};
-    UPDATE ${staged} SET ${REASON} = 'already so' WHERE ${OP} = 'delete' AND ${REASON} IS NULL AND ${place(0)} IS NULL;
+    UPDATE ${staged} SET ${REASON} = '${UNCHANGED}' WHERE ${OP} = 'delete' AND ${REASON} IS NULL AND ${place(0)} IS NULL;
     DROP TABLE temp.backout_copies; DROP TABLE temp.backout_doomed`);
 }

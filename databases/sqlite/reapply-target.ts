@@ -1,4 +1,4 @@
-/** What the live file can take back: its tables, their keys, and the values they can hold. */
+/** What the live file can hold of an export: its tables, their keys, and the values they can hold. */
 import type { DatabaseSync } from "node:sqlite";
 import type { ReferenceKey, UniqueKey } from "../shared/reapply/decide.ts";
 import { renamesFor, tableUnder, type Renames } from "../shared/reapply/renames.ts";

@@ -34,7 +34,7 @@ export interface ReapplyResult {
 /**
  * Afterwards the live data holds what was exported: rows are written a statement a table, in one transaction, without the file's triggers (what they did is
  * in the export) and with every foreign key checked, also where the system itself does not switch them on. What clashes with the live data is left
- * out and reported. A second run finds the rows "already so".
+ * out and reported. A second run finds the rows unchanged.
  * @throws ExportDamagedError when the export is not whole. @throws TriggersLostError. Any error puts nothing back.
  */
 export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOptions): Promise<ReapplyResult> {

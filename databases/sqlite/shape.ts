@@ -32,7 +32,7 @@ export interface TableShape {
 /** The ledgers of migrations describe the schema, not the users' data: they are compared only when they are named. */
 export const LEDGERS = ["_prisma_migrations", "_backout_migrations"];
 
-/** Modules whose tables give back what was written to them, unless they are told to keep no content of their own. */
+/** Modules whose tables return what was written to them, unless they are declared to keep no content of their own. */
 const READABLE_MODULES = ["fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"];
 
 interface Listed {

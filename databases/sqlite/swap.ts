@@ -1,7 +1,7 @@
 /**
  * The cut-over of a file: constant time at any size. The live file gets a second name in quarantine, then the replacement takes the live name in one
- * step, so there is always a file under it; where a file system knows no second names, two renames. Begun swaps are in the state file: whoever
- * finds one after a kill can tell by the files' identities how far it came.
+ * step, so there is always a file under it; where a file system knows no second names, two renames. Begun swaps are in the state file: the
+ * process that finds one after a kill sees by the files' identities how far it came.
  */
 import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
@@ -107,8 +107,8 @@ function linked(from: string, to: string): boolean {
   }
 }
 
-/** Takes a swap back that set the live file aside and went no further. */
-export function takeBack({ live, quarantine, oldIdentity }: Names): void {
+/** Undoes a swap that set the live file aside and went no further. */
+export function undoSwap({ live, quarantine, oldIdentity }: Names): void {
   if (identityOf(quarantine) !== oldIdentity) return;
   if (identityOf(live) === oldIdentity) unlinkSync(quarantine);
   else renameSync(quarantine, live);

@@ -169,8 +169,8 @@ async function closeData(run: Run, plan: RolloutPlan): Promise<Record<string, un
   for (const database of existing(run, plan)) {
     const outcome = await (await fenceOf(run, database)).close(run, database);
     closed[database] = outcome;
-    const { takenBack = [] } = outcome as { takenBack?: readonly string[] };
-    for (const who of takenBack) run.log("warning", `${database}: ended in the middle of a transaction, which is taken back: ${who}`);
+    const { rolledBack = [] } = outcome as { rolledBack?: readonly string[] };
+    for (const who of rolledBack) run.log("warning", `${database}: ended in the middle of a transaction, which is rolled back: ${who}`);
   }
   return closed;
 }

@@ -29,8 +29,8 @@ export function reappliedKey(epoch: number, database: string): string {
 }
 
 /**
- * Once: what services did with rows that were put back is not undone by a run that is started again, nor by a rollout that goes on where one before
- * it failed. Killed before it was kept, the same export is verified and used again, and rows that are there already are left alone.
+ * Once: neither a run that is started again nor a rollout that resumes after a failed one undoes what services did with rows that were put back.
+ * Killed before the result was kept, the same export is verified and used again, and rows that are there already are left alone.
  * @param moved the rollout that moved the data, this one or one before it that never opened
  */
 export async function reapplySince(run: Run, database: string, { epoch, action }: Moved): Promise<Reapplied> {
@@ -74,7 +74,7 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
 /** Rows of an export that the live data has again. */
 export async function rowsPutBack({ state }: Pick<Run, "state">, epoch: number, database: string): Promise<number> {
   const tables = Object.values((await state.kept<Reapplied>(reappliedKey(epoch, database)))?.tables ?? {});
-  return tables.reduce((sum, { inserted, updated, deleted, alreadySo }) => sum + inserted + updated + deleted + alreadySo, 0);
+  return tables.reduce((sum, { inserted, updated, deleted, unchanged }) => sum + inserted + updated + deleted + unchanged, 0);
 }
 
 /** What a rollout put back into a database, and what not. */

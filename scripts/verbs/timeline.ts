@@ -22,7 +22,7 @@ export function timelineLines(outcome: RolloutOutcome): string[] {
     const sum = (count: (table: (typeof tables)[string]) => number): number =>
       Object.values(tables).reduce((all, table) => all + count(table), 0);
     lines.push(
-      `  put back into ${database}: ${sum(({ inserted }) => inserted)} inserted, ${sum(({ updated }) => updated)} updated, ${sum(({ deleted }) => deleted)} deleted, ${sum(({ alreadySo }) => alreadySo)} unchanged`,
+      `  put back into ${database}: ${sum(({ inserted }) => inserted)} inserted, ${sum(({ updated }) => updated)} updated, ${sum(({ deleted }) => deleted)} deleted, ${sum(({ unchanged }) => unchanged)} unchanged`,
       ...leftOut.map((line) => `  ${line}`),
     );
   }

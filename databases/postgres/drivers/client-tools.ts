@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 export interface ClientTools {
   pgDump: string;
   pgRestore: string;
-  /** Beside the two; whether it is there is asked by whoever needs it. */
+  /** Beside the two; code that needs it checks whether it exists. */
   psql: string;
   /** `15.20` */
   version: string;

@@ -1,4 +1,4 @@
-/** The data of a PostgreSQL database: made, cut over, migrated or taken back. All of it inside the fence. */
+/** The data of a PostgreSQL database: created, cut over, migrated or rolled back. All of it inside the fence. */
 import { catalogue, liveLineage } from "../state/catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import type { Pins } from "../../../config/pins.ts";

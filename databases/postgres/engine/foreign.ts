@@ -50,7 +50,7 @@ export async function foreign(
   if (!changesObjects) return reasons;
   await withSession(endpointOf(site), live, async (client) => {
     const found = known ? null : await inspect(client);
-    // An empty database was made for whoever comes.
+    // An empty database needs no adoption.
     if (found !== null && found.tables.length > 0) reasons.push(...adoption(site, live, found, plan, applied, inPlace));
     const refused = await refusedByTriggers(client);
     if (refused !== null) {
@@ -139,7 +139,7 @@ export async function takenOver(
     const grant = { database: live, role: servicesRole(site) };
     if (!isOpenToAll(properties)) await grantConnect(inside, grant);
     const owner = await ownerOfTables(inside);
-    // Whoever makes the first table grants what is in it.
+    // Without tables there is nothing to grant yet: the role that creates the first one grants it.
     if (owner !== null) await grantServicesOnce(inside, { ...grant, owner }, { connect: false });
   });
   return readProperties(client, live);

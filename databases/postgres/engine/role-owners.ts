@@ -53,7 +53,7 @@ async function markRole(client: Client, site: Site, role: string): Promise<void>
   if (comment !== mark && (comment === null || MARK.test(comment))) await commentRole(client, role, mark);
 }
 
-/** Nobody's again: whoever deploys next makes them its own. */
+/** Removes the owner mark of the roles: the stack that deploys next owns them. */
 export async function unmarkRoles(client: Client, site: Site): Promise<void> {
   for (const role of rolesOf(site)) if (MARK.test((await commentOfRole(client, role)) ?? "")) await commentRole(client, role, null);
 }

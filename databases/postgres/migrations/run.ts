@@ -1,4 +1,4 @@
-/** Applies a migration or takes it back, so that at any moment the ledger tells what the schema has. */
+/** Applies a migration or rolls it back, so that at any moment the ledger says what the schema has. */
 import type { Client } from "pg";
 import { quote } from "../../shared/identifiers.ts";
 import { atomically } from "../transaction.ts";
@@ -22,7 +22,7 @@ export interface RunOptions {
 export interface MigrationOutcome {
   name: string;
   /** True where the ledger already said so and nothing was done. */
-  alreadySo: boolean;
+  unchanged: boolean;
 }
 
 /**
@@ -40,7 +40,7 @@ export async function applyMigration(client: Client, migration: Migration, optio
   return withMigrationLock(client, async () => {
     await ledger.create(client, options.owner);
     const state = await stateOf(client, migration);
-    if (isApplied(state)) return { name: migration.name, alreadySo: true };
+    if (isApplied(state)) return { name: migration.name, unchanged: true };
     if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
     const row = await atomically(client, async () => {
       await ledger.markRolledBack(client, migration.name);
@@ -54,13 +54,13 @@ export async function applyMigration(client: Client, migration: Migration, optio
       await ledger.fail(client, row, logs).catch(() => undefined);
       throw error;
     }
-    return { name: migration.name, alreadySo: false };
+    return { name: migration.name, unchanged: false };
   });
 }
 
 /**
  * Runs the down script and marks the migration rolled back, in one transaction. Where nothing of it is there (pending, rolled back, or
- * failed inside its transaction) only the record is put right.
+ * failed inside its transaction) only the record is corrected.
  * @throws MissingDownScriptError @throws MigrationUnfinishedError @throws NotTransactionalError before anything is touched.
  * @throws MigrationFailedError with statement and line; the migration then still counts as applied.
  */
@@ -71,14 +71,14 @@ export async function rollBackMigration(client: Client, migration: Migration, op
     if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
     if (!isApplied(state)) {
       if (state.status === "failed") await ledger.markRolledBack(client, migration.name);
-      return { name: migration.name, alreadySo: state.status !== "failed" };
+      return { name: migration.name, unchanged: state.status !== "failed" };
     }
     const script = downScript(migration);
     if (script === null) throw new MissingDownScriptError([migration.name]);
     await runScript(client, migration.name, "down", planScript(migration.name, script), options, async () => {
       await ledger.markRolledBack(client, migration.name);
     });
-    return { name: migration.name, alreadySo: false };
+    return { name: migration.name, unchanged: false };
   });
 }
 
@@ -91,7 +91,7 @@ export async function markRolledBack(client: Client, migration: string | Pick<Mi
   const ledger = ledgerTable(kept);
   return withMigrationLock(client, async () => {
     if (!(await ledger.rows(client)).some((row) => row.name === name)) throw new UnknownMigrationError(name, "ledger");
-    return { name, alreadySo: (await ledger.markRolledBack(client, name)) === 0 };
+    return { name, unchanged: (await ledger.markRolledBack(client, name)) === 0 };
   });
 }
 

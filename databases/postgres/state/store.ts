@@ -42,7 +42,7 @@ export class PostgresState extends SqlState {
     const client = await connectOrMake(endpoint, name);
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
-    // Also where whoever made it was killed before.
+    // Also where the process that created it was killed before.
     const { rows } = await client.query<{ open: boolean }>("SELECT has_database_privilege('public', $1, 'CONNECT') AS open", [name]);
     if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
     await client.query(SCHEMA);

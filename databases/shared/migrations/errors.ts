@@ -1,6 +1,6 @@
 /** Every way a migration is refused or fails. */
 
-/** A script that stopped at one of its statements; everything the script did was taken back by the database. */
+/** A script failed at one of its statements; the database rolled back everything the script did. */
 export class MigrationFailedError extends Error {
   readonly migration: string;
   readonly direction: "up" | "down";
@@ -98,7 +98,7 @@ export class UnknownMigrationError extends Error {
       definition: "is not in the system's definition; correct the name in the ledger of releases",
       ledger: "was never applied to this database, so its record cannot be changed; look at the status for the exact name",
       "ledger only":
-        "is applied to this database but not in the system's definition, so nothing is known of how to take it back; add it to the definition",
+        "is applied to this database but not in the system's definition, so its down script is unknown; add it to the definition",
     }[where];
     super(`migration "${migration}" ${why}`);
     this.name = "UnknownMigrationError";

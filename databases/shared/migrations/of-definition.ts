@@ -36,7 +36,7 @@ export function recordedMigrations({ applied, failed, unfinished = [], unknown =
   return applied.length + failed.length + unknown.length === 0 ? null : { applied, unfinished, unknown };
 }
 
-/** To apply, oldest first, and to take back, newest first, by what the ledger of the database says now. */
+/** Migrations to apply, oldest first, and to roll back, newest first, by what the database's ledger says now. */
 export function migrationsToRun(
   known: readonly Migration[],
   statuses: readonly { name: string; status: string }[],

@@ -8,7 +8,7 @@ import { splitStatements, wordsOf, type Statement } from "./statements.ts";
 
 export interface Migration {
   name: string;
-  /** Absolute path of the folder with `migration.sql` and, where it can be taken back, `down.sql`. */
+  /** Absolute path of the folder with `migration.sql` and, where it can be rolled back, `down.sql`. */
   folder: string;
   /** Ledger it is kept in. @default "prisma" */
   ledger?: Ledger;

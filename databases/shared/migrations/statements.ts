@@ -1,5 +1,5 @@
 /**
- * Splits a script into its statements the way psql does, so that a failure can be told by statement and line. By hand: a parser of one server's grammar
+ * Splits a script into its statements the way psql does, so that a failure names its statement and line. By hand: a parser of one server's grammar
  * (libpg-query) splits no script that is wrong, of another version, or of SQLite.
  */
 

@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { WholeFile } from "../export-file.ts";
 import { linesOf, parseJsonLine } from "../export-format.ts";
-import { LINE, DETAIL, OP, REASON, type Sql } from "./decide.ts";
+import { LINE, DETAIL, OP, REASON, UNCHANGED, type Sql } from "./decide.ts";
 import { NO_ROWS, type ConflictReason, type ReapplyConflict, type ReapplyCounts } from "./result.ts";
 
 const PAGE = 1_000;
@@ -24,7 +24,7 @@ export async function countsOf(sql: Sql, { staged }: Pick<Staging, "staged">): P
   );
   for (const { op, reason, rows: number } of rows) {
     const written = op === "insert" ? "inserted" : op === "update" ? "updated" : "deleted";
-    const as = reason === null ? written : reason === "already so" ? "alreadySo" : reason === "not held" ? "notHeld" : "conflicts";
+    const as = reason === null ? written : reason === UNCHANGED ? UNCHANGED : reason === "not held" ? "notHeld" : "conflicts";
     counts[as] += Number(number);
   }
   return counts;
@@ -78,7 +78,7 @@ async function* toldRows(sql: Sql, staged: string): AsyncGenerator<Told, void> {
   for (let after = 0; ;) {
     const page = await sql.all<Told>(
       `SELECT ${LINE} AS line, ${REASON} AS reason, ${DETAIL} AS detail FROM ${staged}
-        WHERE ${REASON} NOT IN ('already so', 'not held') AND ${LINE} > ${after} ORDER BY ${LINE} LIMIT ${PAGE}`,
+        WHERE ${REASON} NOT IN ('${UNCHANGED}', 'not held') AND ${LINE} > ${after} ORDER BY ${LINE} LIMIT ${PAGE}`,
     );
     yield* page;
     if (page.length < PAGE) return;

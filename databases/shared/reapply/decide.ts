@@ -11,6 +11,8 @@ export const OP = quote("backout:op");
 /** Why the row is not written; NULL: it is to be. */
 export const REASON = quote("backout:reason");
 export const DETAIL = quote("backout:detail");
+/** Reason of a row that the live data already has as it was exported. */
+export const UNCHANGED = "unchanged";
 
 /** How an engine says what others say otherwise. Values stand for `$1`, `$2` …. */
 export interface Sql {

@@ -38,13 +38,13 @@ export interface ReapplyCounts {
   updated: number;
   deleted: number;
   /** Differences the live database already had. */
-  alreadySo: number;
+  unchanged: number;
   /** Rows that differ only in columns the live table does not have. */
   notHeld: number;
   conflicts: number;
 }
 
-export const NO_ROWS: Readonly<ReapplyCounts> = { inserted: 0, updated: 0, deleted: 0, alreadySo: 0, notHeld: 0, conflicts: 0 };
+export const NO_ROWS: Readonly<ReapplyCounts> = { inserted: 0, updated: 0, deleted: 0, unchanged: 0, notHeld: 0, conflicts: 0 };
 
 /** What the live schema has no place for stays in the export. */
 export interface NotHeld {

@@ -17,7 +17,7 @@ interface Writing {
   readonly writeAll: () => Promise<Refused[]>;
 }
 
-/** Other rows may rest on those that are refused: then everything is taken back and decided again without them. Inside a transaction. */
+/** Rows may depend on rows that the database refuses: then everything is rolled back and decided again without them. Inside a transaction. */
 export async function writeDecided({ sql, staged, references, writeAll }: Writing): Promise<void> {
   const tables = new Map(staged.map((table) => [table.name, table]));
   for (;;) {

@@ -1,4 +1,4 @@
-/** The data of a SQLite file: made, cut over, migrated or taken back, exported. All of it inside the fence. */
+/** The data of a SQLite file: created, cut over, migrated, rolled back or exported. All of it inside the fence. */
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileCatalogue, type Swap } from "../state/file-catalogue.ts";

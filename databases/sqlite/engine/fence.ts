@@ -51,7 +51,7 @@ export async function close(run: Run, database: string): Promise<Closed & { inte
   return { ...closed, interrupted };
 }
 
-/** A file knows no roles: whoever may open it may open it. The gate and stopped services are what keeps users out. */
+/** A file has no roles: nothing is granted. The gate and the stopped services keep users out. */
 export async function admit(run: Run, database: string): Promise<void> {
   const live = livePath(run.site, database);
   if (!existsSync(live)) return;

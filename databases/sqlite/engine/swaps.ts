@@ -3,7 +3,7 @@ import { fileCatalogue } from "../state/file-catalogue.ts";
 import type { StateStore } from "../../../config/record.ts";
 import type { Site } from "../../../config/site.ts";
 import { identityOf } from "../identity.ts";
-import { progressOf, StrangerInPlaceError, takeBack } from "../swap.ts";
+import { progressOf, StrangerInPlaceError, undoSwap } from "../swap.ts";
 import { NO_LINEAGE, type Lineage } from "../../../config/plan.ts";
 import { fileOf, livePath } from "./places.ts";
 
@@ -23,10 +23,10 @@ export function liveState(site: Site, state: StateStore | null, database: string
 }
 
 /**
- * Ends a swap that a kill interrupted: one that reached the live name is entered in the catalogue, one that did not is taken back, so that whatever
- * is pinned now begins from a whole state. @throws StrangerInPlaceError
+ * Ends a swap that a kill interrupted: one that reached the live name is entered in the catalogue, one that did not is undone, so that the
+ * pinned change begins from a whole state. @throws StrangerInPlaceError
  */
-export function settle(state: StateStore, database: string): "nothing" | "finished" | "taken back" {
+export function settle(state: StateStore, database: string): "nothing" | "finished" | "undone" {
   const db = fileOf(state);
   const swap = fileCatalogue.begunSwap(db, database);
   if (swap === null) return "nothing";
@@ -35,9 +35,9 @@ export function settle(state: StateStore, database: string): "nothing" | "finish
       fileCatalogue.finishSwap(db, swap);
       return "finished";
     case "set aside":
-      takeBack(swap);
+      undoSwap(swap);
       fileCatalogue.dropSwap(db, database);
-      return "taken back";
+      return "undone";
     case "not begun":
       fileCatalogue.dropSwap(db, database);
       return "nothing";

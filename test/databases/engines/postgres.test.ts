@@ -132,8 +132,8 @@ function behaves(start: () => Promise<Kind>): void {
     const done = (await run.state.kept<Reapplied>(reappliedKey(3, DATABASE)))!;
     expect(done).toMatchObject({
       tables: {
-        customers: { inserted: 1, updated: 1, deleted: 1, alreadySo: 0, conflicts: 0 },
-        orders: { inserted: 1, updated: 1, deleted: 1, alreadySo: 0, conflicts: 1 },
+        customers: { inserted: 1, updated: 1, deleted: 1, unchanged: 0, conflicts: 0 },
+        orders: { inserted: 1, updated: 1, deleted: 1, unchanged: 0, conflicts: 1 },
       },
       notHeld: { tables: { notes: 2 }, columns: {} },
       conflicts: 1,

@@ -97,9 +97,9 @@ const NOTHING: RolloutOutcome = {
 
 const PUT_BACK = {
   tables: {
-    orders: { inserted: 1, updated: 1, deleted: 1, alreadySo: 0, conflicts: 1 },
+    orders: { inserted: 1, updated: 1, deleted: 1, unchanged: 0, conflicts: 1 },
     // Two orders came, and a trigger wrote a visit for each; it does not write another one for the order that is put back.
-    visits: { inserted: 2, updated: 0, deleted: 0, alreadySo: 0, conflicts: 0 },
+    visits: { inserted: 2, updated: 0, deleted: 0, unchanged: 0, conflicts: 0 },
   },
   notHeld: { tables: { notes: 1 }, columns: {} },
   conflicts: 1,

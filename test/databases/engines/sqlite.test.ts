@@ -149,7 +149,7 @@ describe("a file through rollouts", () => {
     expect(withFile(stand.live, {}, (db) => all(db, "PRAGMA journal_mode"))).toEqual([{ journal_mode: "wal" }]);
     expect((await sqlite.facts(third, DATABASE)).lineage.snapshot).toEqual({ name: "before-v2", generation: 1, again: 0 });
     expect((await sqlite.facts(third, DATABASE)).applied).toEqual(["1_orders"]);
-    // A second time: already so.
+    // A second time: unchanged.
     expect((await cutOver(3)).done).toBeNull();
     // And the undo.
     const undone = await cutOver(4, { kind: "undo", quarantine: "shop_quarantine_3" });

@@ -172,7 +172,7 @@ test("rows that violate go to a side table with everything that refers to them, 
   await client.query("UPDATE boxes_quarantine_7 SET price = price - 1");
   for (const table of ["boxes", "things", "parts"]) {
     const [comment] = (await rows(`SELECT obj_description('${table}_quarantine_7'::regclass)`)) as [string];
-    await client.query(/go back by: (.*)$/.exec(comment)![1]!);
+    await client.query(/put them back with: (.*)$/.exec(comment)![1]!);
   }
   expect(await rows("SELECT count(*)::int FROM boxes WHERE is_round(price)")).toEqual([19]);
   expect(await rows("SELECT count(*)::int FROM parts")).toEqual([5]);
@@ -214,7 +214,7 @@ test("a row is known by its table and its place: children keep their rows and co
   expect(await rows("SELECT backout_why FROM day_quarantine_9 ORDER BY day")).toEqual(["violates up", "violates no_twelve", "violates up"]);
   for (const table of ["ip", "ic", "day", "seen"]) {
     const [comment] = (await rows(`SELECT obj_description('${table}_quarantine_9'::regclass)`)) as [string];
-    await client.query(/go back by: (.*)$/.exec(comment)![1]!);
+    await client.query(/put them back with: (.*)$/.exec(comment)![1]!);
   }
   expect(await rows("SELECT tableoid::regclass || ' ' || id FROM ip ORDER BY id")).toEqual(["ip 1", "ic 11", "ic 12"]);
   expect(await rows("SELECT extra FROM ic ORDER BY id")).toEqual(["only copy", "its own"]);

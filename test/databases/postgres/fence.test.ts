@@ -60,7 +60,7 @@ describe("fencing", () => {
     await pool.end();
   });
 
-  it("names whose transaction was taken back, since when, and slots nobody reads from", async () => {
+  it("names whose transaction was rolled back, since when, and slots nobody reads from", async () => {
     const live = await server.database("interrupted");
     const program = await connect(as("services"), live);
     await program.query("SET application_name TO 'nightly import'");
@@ -68,9 +68,9 @@ describe("fencing", () => {
     await program.query("SELECT 1");
     const idle = await connect(as("analyst"), live);
     await idle.query("SELECT 1");
-    const { takenBack, endedSessions } = await fenceDatabase(server.admin, live);
+    const { rolledBack, endedSessions } = await fenceDatabase(server.admin, live);
     expect(endedSessions).toBe(2);
-    expect(takenBack).toEqual([expect.stringMatching(/^services \(nightly import\), pid \d+, idle in transaction since \d{4}-.*Z$/)]);
+    expect(rolledBack).toEqual([expect.stringMatching(/^services \(nightly import\), pid \d+, idle in transaction since \d{4}-.*Z$/)]);
   });
 
   it("refuses prepared transactions before anybody is kept out", async () => {

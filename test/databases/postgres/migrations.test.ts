@@ -56,7 +56,7 @@ test("a failing script keeps nothing, and names migration, statement, line and t
   expect(row!.logs).toContain("invalid input syntax");
   // Corrected and run again: the failed attempt stays in the ledger, as rolled back.
   await migration("01_a", "CREATE TABLE a (id int)");
-  expect(await applyMigration(client, one)).toEqual({ name: "01_a", alreadySo: false });
+  expect(await applyMigration(client, one)).toEqual({ name: "01_a", unchanged: false });
   expect(
     (await ledgerRows(client)).map(({ rolledBackAt, finishedAt, logs }) => [rolledBackAt === null, finishedAt === null, logs === null]),
   ).toEqual([
@@ -89,7 +89,7 @@ test("killed half-way: nothing is kept, the start is seen, and the next run goes
   await failed;
   expect(await exists("a")).toBe(false);
   await migration("01_a", "CREATE TABLE a (id int)");
-  expect(await applyMigration(client, one)).toEqual({ name: "01_a", alreadySo: false });
+  expect(await applyMigration(client, one)).toEqual({ name: "01_a", unchanged: false });
   expect(await status(one)).toEqual([["01_a", "applied", false]]);
 });
 
@@ -101,7 +101,7 @@ test("a migration another tool left unfinished is not touched until a person say
   await expect(rollBackMigration(client, one)).rejects.toThrow(MigrationUnfinishedError);
   expect(await exists("a")).toBe(false);
   await markRolledBack(client, "01_a");
-  expect(await applyMigration(client, one)).toMatchObject({ alreadySo: false });
+  expect(await applyMigration(client, one)).toMatchObject({ unchanged: false });
 });
 
 test("missing and empty down scripts, and ones that cannot run as one transaction, are refused before anything is touched", async () => {
@@ -141,7 +141,7 @@ test("a script changed after it was applied is seen; other line ends are no chan
   expect(await status(one)).toEqual([["01_a", "applied", false]]);
   await migration("01_a", "CREATE TABLE a (id bigint);\nSELECT 1;\n");
   expect(await status(one)).toEqual([["01_a", "modified", false]]);
-  expect(await applyMigration(client, one)).toEqual({ name: "01_a", alreadySo: true });
+  expect(await applyMigration(client, one)).toEqual({ name: "01_a", unchanged: true });
 });
 
 test("status of a database without a ledger touches nothing; the ledger is made as Prisma makes it, and belongs to the owner", async () => {
@@ -174,19 +174,19 @@ test("status of a database without a ledger touches nothing; the ledger is made 
   ]);
 });
 
-test("apply, take back and apply again; each a second time is already so", async () => {
+test("apply, roll back and apply again; each a second time is unchanged", async () => {
   const one = await migration(
     "01_a",
     "CREATE TABLE a (id int); CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;",
     "DROP FUNCTION f(); DROP TABLE a",
   );
-  expect(await rollBackMigration(client, one)).toEqual({ name: "01_a", alreadySo: true });
+  expect(await rollBackMigration(client, one)).toEqual({ name: "01_a", unchanged: true });
   for (const round of [1, 2]) {
-    expect(await applyMigration(client, one)).toEqual({ name: "01_a", alreadySo: false });
-    expect(await applyMigration(client, one)).toEqual({ name: "01_a", alreadySo: true });
+    expect(await applyMigration(client, one)).toEqual({ name: "01_a", unchanged: false });
+    expect(await applyMigration(client, one)).toEqual({ name: "01_a", unchanged: true });
     expect(await exists("a")).toBe(true);
-    expect(await rollBackMigration(client, one)).toEqual({ name: "01_a", alreadySo: false });
-    expect(await rollBackMigration(client, one)).toEqual({ name: "01_a", alreadySo: true });
+    expect(await rollBackMigration(client, one)).toEqual({ name: "01_a", unchanged: false });
+    expect(await rollBackMigration(client, one)).toEqual({ name: "01_a", unchanged: true });
     expect(await exists("a")).toBe(false);
     expect(await ledgerRows(client)).toHaveLength(round);
   }
@@ -197,11 +197,11 @@ test("marked rolled back though applied successfully; the schema stays; applied 
   const one = await migration("01_a", "CREATE TABLE IF NOT EXISTS a (id int)");
   await applyMigration(client, one);
   await expect(markRolledBack(client, "01_A")).rejects.toThrow(UnknownMigrationError);
-  expect(await markRolledBack(client, "01_a")).toEqual({ name: "01_a", alreadySo: false });
-  expect(await markRolledBack(client, "01_a")).toEqual({ name: "01_a", alreadySo: true });
+  expect(await markRolledBack(client, "01_a")).toEqual({ name: "01_a", unchanged: false });
+  expect(await markRolledBack(client, "01_a")).toEqual({ name: "01_a", unchanged: true });
   expect(await exists("a")).toBe(true);
   expect(await status(one)).toEqual([["01_a", "rolled back", false]]);
-  expect(await applyMigration(client, one)).toMatchObject({ alreadySo: false });
+  expect(await applyMigration(client, one)).toMatchObject({ unchanged: false });
   expect(await status(one)).toEqual([["01_a", "applied", false]]);
   const rows = await ledgerRows(client);
   expect(rows.map(({ rolledBackAt, finishedAt }) => [rolledBackAt !== null, finishedAt !== null])).toEqual([

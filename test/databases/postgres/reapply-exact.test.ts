@@ -101,7 +101,7 @@ test.each([
     const before = await cells(found.live, facts);
     sent.push(await statements(found.live, () => reapply({ live: found.live, folder: stand.folder, runId: found.runId })));
     const again = await exact(found);
-    expect(again.tables["pos"]).toMatchObject({ ...EQUAL, alreadySo: rows });
+    expect(again.tables["pos"]).toMatchObject({ ...EQUAL, unchanged: rows });
     expect(await cells(found.live, facts)).toEqual(before);
   }
   // Rows travel a thousand at a time.
@@ -207,7 +207,7 @@ test("a key that was written otherwise, and that its type takes for the same, is
   expect(await cells(live, "SELECT * FROM reader ORDER BY email")).toEqual(["ann@x Ann", "Bob@X Bob"]);
   expect(await cells(live, "SELECT * FROM price ORDER BY amount")).toEqual(["1.00 one", "2 two"]);
   const again = await reapply({ live, folder: stand.folder, runId });
-  expect(again.tables).toMatchObject({ reader: { alreadySo: 2 }, price: { alreadySo: 2 }, taken: { conflicts: 1 } });
+  expect(again.tables).toMatchObject({ reader: { unchanged: 2 }, price: { unchanged: 2 }, taken: { conflicts: 1 } });
 });
 
 test("a key that the server computes, numbers that only the server gives, and a table without columns", async () => {
@@ -289,7 +289,7 @@ test("rows of a table without a key are put right with as many statements for ma
       `DELETE FROM m WHERE a = 3; INSERT INTO m SELECT i % 7000, 'x' FROM generate_series(1, ${rows}) i`,
     );
     sent.push(await statements(found.live, () => reapply({ live: found.live, folder: stand.folder, runId: found.runId })));
-    expect((await exact(found)).tables["m"]).toMatchObject({ ...EQUAL, alreadySo: rows + 1 });
+    expect((await exact(found)).tables["m"]).toMatchObject({ ...EQUAL, unchanged: rows + 1 });
   }
   // Rows travel a thousand at a time, and for many the server is told to join them at once.
   expect(sent[1]! - sent[0]!).toBeLessThanOrEqual(24);

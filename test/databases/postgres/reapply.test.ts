@@ -121,7 +121,7 @@ test("what the older schema has no place for stays in the export and is named", 
   expect(result).toMatchObject({ conflictFile: null, tables: { orders: { inserted: 1 } } });
 });
 
-test("inserts, updates and deletes in foreign-key order, through cycles and swapped unique values; then the databases are equal and a rerun is already so", async () => {
+test("inserts, updates and deletes in foreign-key order, through cycles and swapped unique values; then the databases are equal and a rerun changes nothing", async () => {
   const { live, current, runId } = await scene(
     SHOP,
     `INSERT INTO customers (id, name) VALUES (20, 'Zed'), (10, 'Yul'); UPDATE customers SET boss = 20 WHERE id = 10; UPDATE customers SET boss = 10 WHERE id = 2;
@@ -144,7 +144,7 @@ test("inserts, updates and deletes in foreign-key order, through cycles and swap
   expect((await live.query("INSERT INTO customers (name) VALUES ('next') RETURNING id")).rows).toEqual([{ id: 31 }]);
   const again = await reapply({ live, folder: stand.folder, runId });
   expect(again).toMatchObject({ conflictFile: null, sequences: [] });
-  expect(again.tables).toMatchObject({ customers: { ...equal, alreadySo: 6 }, orders: { ...equal, alreadySo: 3 } });
+  expect(again.tables).toMatchObject({ customers: { ...equal, unchanged: 6 }, orders: { ...equal, unchanged: 3 } });
 });
 
 test("odd values come back exactly: bytea, json, arrays, char(n), booleans, infinity, line separators", async () => {
@@ -161,7 +161,7 @@ test("odd values come back exactly: bytea, json, arrays, char(n), booleans, infi
     deleted: 0,
     rows: { base: 2, current: 2 },
   });
-  expect((await reapply({ live, folder: stand.folder, runId })).tables["v"]).toMatchObject({ inserted: 0, alreadySo: 2 });
+  expect((await reapply({ live, folder: stand.folder, runId })).tables["v"]).toMatchObject({ inserted: 0, unchanged: 2 });
 });
 
 test("without a key the number of equal rows is put right, once", async () => {
@@ -171,7 +171,7 @@ test("without a key the number of equal rows is put right, once", async () => {
   );
   expect((await reapply({ live, folder: stand.folder, runId })).tables["m"]).toMatchObject({ inserted: 3, deleted: 2, conflicts: 0 });
   expect((await compareDatabases(live, current))["m"]).toMatchObject({ inserted: 0, deleted: 0 });
-  expect((await reapply({ live, folder: stand.folder, runId })).tables["m"]).toMatchObject({ inserted: 0, deleted: 0, alreadySo: 5 });
+  expect((await reapply({ live, folder: stand.folder, runId })).tables["m"]).toMatchObject({ inserted: 0, deleted: 0, unchanged: 5 });
 });
 
 test("sequences go forward only, count downwards where they do, and stop at their own limit", async () => {

@@ -41,8 +41,8 @@ test("reads what the tool itself wrote: also a migration nobody knows, and a led
 
 test("applies, keeps the row as the tool does, takes back by the down script and can be applied again", async () => {
   const one = await migration("20250101000001_one", "CREATE TABLE t (i int); CREATE INDEX t_i ON t (i);", "DROP TABLE t;");
-  expect((await applyMigration(client, one)).alreadySo).toBe(false);
-  expect((await applyMigration(client, one)).alreadySo).toBe(true);
+  expect((await applyMigration(client, one)).unchanged).toBe(false);
+  expect((await applyMigration(client, one)).unchanged).toBe(true);
   expect(await ledger()).toEqual([
     { version: "20250101000001", name: "one", statements: ["CREATE TABLE t (i int)", "CREATE INDEX t_i ON t (i)"] },
   ]);

@@ -101,7 +101,7 @@ test("every kind of conflict is reported with table, key and reason; everything 
     "update orders 2: row gone",
   ]);
   expect(conflictsOf(result).find(({ reason }) => reason === "missing parent")?.detail).toMatch(/customer/);
-  expect(result.tables["orders"]).toEqual({ inserted: 3, updated: 0, deleted: 1, alreadySo: 0, notHeld: 0, conflicts: 4 });
+  expect(result.tables["orders"]).toEqual({ inserted: 3, updated: 0, deleted: 1, unchanged: 0, notHeld: 0, conflicts: 4 });
   // Triggers of the live file have no say in it.
   expect(all(live, "SELECT name FROM customers WHERE id = 2")).toEqual([{ name: "Hush" }]);
   expect(all(live, "SELECT id, total FROM orders ORDER BY id")).toEqual([
@@ -128,7 +128,7 @@ test("what the live file would replace on a conflict is not replaced, and trigge
     { id: 3, code: "b" },
   ]);
   expect(result.tables["notes"]).toMatchObject({ inserted: 2 });
-  expect(result.tables["words"]).toMatchObject({ inserted: 0, alreadySo: 1 });
+  expect(result.tables["words"]).toMatchObject({ inserted: 0, unchanged: 1 });
   expect(all(live, "SELECT word, uses FROM words")).toEqual([{ word: "x", uses: 1 }]);
 });
 
@@ -224,7 +224,7 @@ test("what the older schema has no place for stays in the export and is named", 
   expect(result).toMatchObject({ conflictFile: null, tables: { orders: { inserted: 1 } } });
 });
 
-test("inserts, updates and deletes in foreign-key order, through cycles and swapped unique values; then the files are equal and a rerun is already so", async () => {
+test("inserts, updates and deletes in foreign-key order, through cycles and swapped unique values; then the files are equal and a rerun changes nothing", async () => {
   const { live, current, runId } = await scene(
     `${SHOP} CREATE TABLE seen (orders INTEGER); CREATE TRIGGER sees AFTER INSERT ON orders BEGIN INSERT INTO seen VALUES (new.id); END;`,
     `INSERT INTO customers (id, name) VALUES (20, 'Zed'), (10, 'Yul'); UPDATE customers SET boss = 20 WHERE id = 10; UPDATE customers SET boss = 10 WHERE id = 2;
@@ -237,16 +237,16 @@ test("inserts, updates and deletes in foreign-key order, through cycles and swap
     customers: { inserted: 3, updated: 2, deleted: 1 },
     orders: { inserted: 2, updated: 1, deleted: 0 },
     // What the trigger wrote is in the export; it does not write it again.
-    seen: { inserted: 2, alreadySo: 0 },
+    seen: { inserted: 2, unchanged: 0 },
   });
   const equal = { inserted: 0, updated: 0, deleted: 0 };
   expect((await compareEverything(live, current)).tables).toMatchObject({ customers: equal, orders: equal, seen: equal });
   const again = await reapply({ live, folder, runId });
   expect(again.conflictFile).toBe(null);
   expect(again.tables).toMatchObject({
-    customers: { ...equal, alreadySo: 6 },
-    orders: { ...equal, alreadySo: 3 },
-    seen: { ...equal, alreadySo: 2 },
+    customers: { ...equal, unchanged: 6 },
+    orders: { ...equal, unchanged: 3 },
+    seen: { ...equal, unchanged: 2 },
   });
 });
 
@@ -270,7 +270,7 @@ test("every value comes back in its storage class, whatever its column is declar
   expect((await compareEverything(live, current)).tables).toMatchObject({ v: equal, any_one: equal });
   expect(await reapply({ live, folder, runId })).toMatchObject({
     conflictFile: null,
-    tables: { v: { ...equal, alreadySo: 6 }, any_one: { ...equal, alreadySo: 5 } },
+    tables: { v: { ...equal, unchanged: 6 }, any_one: { ...equal, unchanged: 5 } },
   });
 });
 
@@ -287,8 +287,8 @@ test("without a key the number of equal rows is put right, once; also where only
   });
   expect((await compareEverything(live, current)).tables).toMatchObject({ m: { inserted: 0, deleted: 0 }, k: { inserted: 0, deleted: 0 } });
   expect((await reapply({ live, folder, runId })).tables).toMatchObject({
-    m: { inserted: 0, deleted: 0, alreadySo: 5 },
-    k: { inserted: 0, deleted: 0, alreadySo: 2 },
+    m: { inserted: 0, deleted: 0, unchanged: 5 },
+    k: { inserted: 0, deleted: 0, unchanged: 2 },
   });
 });
 

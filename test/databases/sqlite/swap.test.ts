@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { identityOf } from "../../../databases/sqlite/identity.ts";
-import { progressOf, StrangerInPlaceError, swapFiles, takeBack, type Names } from "../../../databases/sqlite/swap.ts";
+import { progressOf, StrangerInPlaceError, swapFiles, undoSwap, type Names } from "../../../databases/sqlite/swap.ts";
 
 let folder: string;
 let names: Names;
@@ -44,11 +44,11 @@ describe.each([
     ]);
   });
 
-  it("taken back, both are what they were, with what lay beside the live file", async () => {
+  it("undone, both are what they were, with what lay beside the live file", async () => {
     writeFileSync(`${names.live}-wal`, "log");
     await expect(swapFiles(names, { links, at: interruptedAt("set aside") })).rejects.toThrow(Interrupted);
     expect(existsSync(`${names.live}-wal`)).toBe(false);
-    takeBack(names);
+    undoSwap(names);
     expect([progressOf(names), readFileSync(names.live, "utf8"), readFileSync(`${names.live}-wal`, "utf8")]).toEqual([
       "not begun",
       "old",
