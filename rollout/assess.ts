@@ -63,7 +63,7 @@ export async function assess(question: Question): Promise<Assessment> {
   return { ...nothing, ...previewed, unseen: await outOfReach(site, definition) };
 }
 
-/** What an update puts right without a rollout: services that do not run as pinned, and ports that they would not get. */
+/** What an update fixes without a rollout: services that do not run as pinned, and ports that they would not get. */
 async function runsAsPinned({ site, definition, pins }: Question): Promise<Pick<Assessment, "unseen" | "drifted" | "refused">> {
   const unseen = await outOfReach(site, definition);
   if (unseen !== null) return { unseen, drifted: [], refused: [] };

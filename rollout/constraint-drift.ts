@@ -26,6 +26,6 @@ export async function constraintDrift(site: Site, definition: SystemDefinition, 
     const found = now[name];
     const { kind, table } = definition.constraints![name]!;
     if (found === undefined || found === declared || (kind === "trigger" && found === "enforced" && declared === "unvalidated")) return [];
-    return [`${name} of ${table} is ${found} although it is declared ${declared}: somebody changed it by hand, \`up\` puts it right`];
+    return [`${name} of ${table} is ${found} although it is declared ${declared}: somebody changed it by hand; run \`up\` to fix it`];
   });
 }

@@ -1,4 +1,4 @@
-/** Effects outside the system that no rollback takes back, counted since the current release was deployed. */
+/** Effects outside the system that no rollback reverts, counted since the current release was deployed. */
 import type { StateStore } from "../config/record.ts";
 import type { InspectContext } from "../databases/engine.ts";
 import { inLive } from "./sessions.ts";

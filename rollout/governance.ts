@@ -1,4 +1,4 @@
-/** The stack's governance log: one line for every rollout, watch, action and list before a deployment, chained, with its end kept in the state. */
+/** The stack's audit log: one line for every rollout, watch, action and preflight, chained, with its end kept in the state. */
 import { join } from "node:path";
 import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
@@ -23,7 +23,7 @@ export interface GovernancePlace {
   site: Pick<Site, "home">;
   /** Null: it cannot be asked, and where the log ends is not known. */
   state: StateStore | null;
-  /** Told what is wrong with the log. */
+  /** Receives what is wrong with the log. */
   warn: (message: string) => void;
 }
 
@@ -43,7 +43,7 @@ export async function recordGovernance(place: GovernancePlace, entry: Governance
   const file = governanceFile(place.site);
   const lock = await fileLock(`${file}.lock`, WAIT_MS, 5);
   if (lock === null)
-    place.warn(`another process has kept the governance log ${file} for ${WAIT_MS / 1000} s: it is written to all the same`);
+    place.warn(`another process has held the audit log ${file} for ${WAIT_MS / 1000} s: the entry is written nevertheless`);
   try {
     await append(file, place, entry);
   } finally {
@@ -53,7 +53,7 @@ export async function recordGovernance(place: GovernancePlace, entry: Governance
 
 async function append(file: string, { state, warn }: GovernancePlace, entry: GovernanceEntry): Promise<void> {
   const broken = chainProblems(file, state === null ? null : await governanceHead(state));
-  if (broken.length > 0) warn(`the governance log ${file} is not as it was written: ${broken.join("; ")}`);
+  if (broken.length > 0) warn(`the audit log ${file} is not as it was written: ${broken.join("; ")}`);
   appendGovernance(file, broken.length === 0 ? entry : { ...entry, broken });
   await state?.keep(HEAD_KEY, chainHead(file));
 }

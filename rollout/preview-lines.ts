@@ -27,7 +27,7 @@ export function previewLines(preview: RolloutPreview): Line[] {
   for (const line of preview.schemaAhead ?? []) warn(line);
   for (const [name, database] of Object.entries(preview.databases)) {
     if (database.action.kind !== "none") say(`${name}: ${describeAction(database.action)}`);
-    else if (preview.back === true) warn(`${name}: data stays as it is: what the newer release wrote is NOT taken back`);
+    else if (preview.back === true) warn(`${name}: data stays as it is: what the newer release wrote is NOT reverted`);
     if (database.descends !== undefined)
       warn(
         `${name}: nothing is restored: the data descends from ${database.descends.snapshot} already; to restore it once more pin {snapshot: ${database.descends.snapshot}, again: ${database.descends.again}}`,

@@ -178,7 +178,7 @@ async function lookAtRisk(
     // An earlier attempt has replaced it.
     if (satisfies(await (await inspectionOf(at, database)).lineage(at, database), action)) return { rows: null, unknown: null };
     const rows = await atRisk(at, database, action, exact);
-    // To be refused for, it must be true: counters count what was taken back, too.
+    // A refusal needs exact numbers: counters include rows of transactions that were rolled back.
     const doubtful = newWrites === "reject" && rows?.how === "estimated" && losses(rows).length > 0;
     return { rows: doubtful ? await atRisk(at, database, action, true) : rows, unknown: null };
   } catch (error) {
@@ -188,7 +188,7 @@ async function lookAtRisk(
 
 /**
  * What `newWrites: reject` refuses a plan for: what is counted. In the fence it is counted again.
- * @param resumes the rollout was begun before: its fence may be closed, and only that takes a refusal back
+ * @param resumes the rollout was begun before: its fence may be closed, so it refuses inside the fence, where it can reopen
  */
 export function newWritesRefusals(
   { databases, to }: Pick<RolloutPreview, "databases" | "to">,

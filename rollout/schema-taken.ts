@@ -13,9 +13,9 @@ import type { DatabasePlan } from "../config/plan.ts";
 export interface Misfit {
   /** Needed, and in a state from which they cannot be applied. */
   missing: string[];
-  /** To be taken back by their down scripts, and in a state from which that cannot be done. */
+  /** To be rolled back by their down scripts, and in a state in which that is impossible. */
   stuck: string[];
-  /** There, newer than a release takes that breaks on them, and not taken back. */
+  /** Applied, newer than a release that breaks on them accepts, and not rolled back. */
   tooMany: string[];
 }
 

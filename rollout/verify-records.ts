@@ -1,4 +1,4 @@
-/** What a stack keeps, compared with what was recorded of it: governance log, evidence, exports, snapshots. Reads everything, changes nothing. */
+/** What a stack keeps, compared with what was recorded of it: audit log, evidence, exports, snapshots. Reads everything, changes nothing. */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { finished } from "../config/journal.ts";
@@ -11,7 +11,7 @@ import { governanceFile, governanceHead } from "./governance.ts";
 
 /** One thing that is not as it was recorded. */
 export interface RecordProblem {
-  what: "governance log" | "evidence" | "export" | "snapshot";
+  what: "audit log" | "evidence" | "export" | "snapshot";
   /** File, folder, or snapshot with its generation. */
   where: string;
   problem: string;
@@ -28,7 +28,7 @@ export async function verifyRecords(keeping: CopyContext): Promise<RecordsVerifi
   const epochs = (await state.rollouts(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
   const log = governanceFile(site);
   const problems: RecordProblem[] = chainProblems(log, await governanceHead(state)).map((problem) => ({
-    what: "governance log",
+    what: "audit log",
     where: log,
     problem,
   }));

@@ -1,4 +1,4 @@
-/** Brings the data to where the pins say: made, restored, undone, migrated or taken back. All of it inside the fence. */
+/** Brings the data to what the pins declare: created, restored, undone, migrated or rolled back. All of it inside the fence. */
 import type { Pins } from "../../config/pins.ts";
 import type { NewWrites } from "../../config/schema.ts";
 import { baseSnapshot } from "../at-risk.ts";

@@ -1,4 +1,4 @@
-/** Takes a refusal back: what had been stopped runs again, the data and the gate are open as before. Nothing of the data was changed. */
+/** Reopens after a refusal: stopped services run again, the data and the gate are open as before. The data was not changed. */
 import { targetOf } from "../../workloads/index.ts";
 import { setGate } from "../gate.ts";
 import { fenceOf } from "../../databases/registry.ts";

@@ -19,7 +19,7 @@ const ERROR_LINES = 5;
 
 type SteadyContext = Pick<Run, "site" | "definition">;
 
-/** By service: what ran, so that another process can be told from it. */
+/** By service: what ran, to recognise another process. */
 export type Running = Record<string, string | null>;
 
 /** Services that were healthy did not stay so. */

@@ -1,6 +1,6 @@
 /**
  * What is kept of a watch: JSON Lines in `<home>/watches/<epoch>-<watch>.<attempt>.jsonl`, each line written when it happened, so that a watch
- * that was killed goes on where it was.
+ * that was killed resumes.
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -39,7 +39,7 @@ test("files: a line at the end of the log, evidence and a snapshot", async () =>
   expect(code).toBe(1);
   expect(json.ok).toBe(false);
   expect(json.problems).toContainEqual({
-    what: "governance log",
+    what: "audit log",
     where: governanceFile(stand.site),
     problem: expect.stringMatching(/lines at its end are missing$/) as string,
   });
@@ -61,7 +61,7 @@ test("a server: the log's next entry says what is missing, an export and a prist
   writeFileSync(governanceFile(stand.site), `${lines().slice(0, -1).join("\n")}\n`);
   const [snapshot] = await stand.snapshots();
   const back = succeeded(await stand.up(PINS.restore(`${snapshot!.name}@${snapshot!.generation}`)));
-  expect(back.output).toMatch(/the governance log \S+ is not as it was written: it has 1 lines and had 2/);
+  expect(back.output).toMatch(/the audit log \S+ is not as it was written: it has 1 lines and had 2/);
   expect(JSON.parse(lines().at(-1)!)).toMatchObject({ event: "rollback", broken: [expect.stringContaining("had 2")] });
   expect((await verified()).problems).toEqual([]);
 

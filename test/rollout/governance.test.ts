@@ -1,4 +1,4 @@
-/** The governance log, written to by several processes at the same moment. */
+/** The audit log, written to by several processes at the same moment. */
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

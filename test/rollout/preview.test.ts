@@ -62,7 +62,7 @@ test("a snapshot that has no standby copy is warned of, with the reason, and its
 
 test("data that stays when the release goes back is said, and nobody is told of it on the way forward", () => {
   const stays = { shop: { ...RESTORED, action: { kind: "none" as const }, atRisk: null, standby: null } };
-  const said = "! shop: data stays as it is: what the newer release wrote is NOT taken back";
+  const said = "! shop: data stays as it is: what the newer release wrote is NOT reverted";
   expect(lines({ databases: stays })).toContain(said);
   expect(lines({ databases: stays }, true)).not.toContain(said);
 });

@@ -27,7 +27,7 @@ const write = (count: number): void => {
 const lines = (): string[] => readFileSync(file, "utf8").trimEnd().split("\n");
 const rewrite = (change: (lines: string[]) => string[]): void => writeFileSync(file, `${change(lines()).join("\n")}\n`);
 
-describe("the governance log", () => {
+describe("the audit log", () => {
   it("chains every line to the one before, readable by its owner alone", () => {
     write(4);
     const entries = lines().map((line) => JSON.parse(line) as { previous: string; hash: string; at: string; epoch: number });
