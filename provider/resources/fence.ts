@@ -37,7 +37,7 @@ export const fence: Resource<Inputs> = {
   check: async (inputs, old) => {
     const definition = await definitionOf(inputs.site);
     const facts = await inspect(inputs.site, definition, old === null ? undefined : rolloutOf(inputs.pins));
-    // Out of reach, the record cannot be asked: a preview then shows what the pins alone say.
+    // An unreachable record cannot be read: a preview then shows what the pins alone say.
     if (facts.reach.kind === "unreachable" && old !== null) {
       const rollout = rolloutOf(inputs.pins);
       const same = old.rollout === rollout;

@@ -111,10 +111,10 @@ export async function gateChanges(site: Site): Promise<string[]> {
   const moved = gateConfig(site, await definitionOf(site)).listeners.filter(({ service, port }) => there[service] !== port);
   const lines = moved.map(({ service, port }) =>
     there[service] === undefined
-      ? `the traffic gate does not listen for ${service} yet, on port ${port}: \`up\` puts it right`
-      : `the traffic gate listens on port ${there[service]} for ${service}, and ${port} is declared: \`up\` puts it right`,
+      ? `the traffic gate does not listen for ${service} yet, on port ${port}; run \`up\` to fix it`
+      : `the traffic gate listens on port ${there[service]} for ${service}, and ${port} is declared; run \`up\` to fix it`,
   );
-  return lines.length > 0 ? lines : ["the traffic gate is configured otherwise than declared: `up` puts it right"];
+  return lines.length > 0 ? lines : ["the traffic gate is configured otherwise than declared; run `up` to fix it"];
 }
 
 /** Whether it runs with the listeners that are declared. */

@@ -243,7 +243,7 @@ describe("what a service is started with", () => {
     };
     const edit: PinEdit = { path: ["ports", "api"], value: port };
     expect(await ahead()).toEqual([]);
-    expect(await ahead(edit)).toEqual([`the traffic gate listens on port ${was} for api, and ${port} is declared: \`up\` puts it right`]);
+    expect(await ahead(edit)).toEqual([`the traffic gate listens on port ${was} for api, and ${port} is declared; run \`up\` to fix it`]);
     expect(await up(edit)).toMatchObject({ ok: true });
     expect(await ahead()).toEqual([]);
   });
