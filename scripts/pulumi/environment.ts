@@ -50,7 +50,7 @@ interface RuntimeOptions {
   nodeargs?: string;
 }
 
-/** What the language host of the source `build` has to be told apart, see from-build.ts. */
+/** Additional settings for the language host of the source `build`, see from-build.ts. */
 function languageOptions(project: string): NodeJS.ProcessEnv {
   const options = runtimeOptions(project);
   return {

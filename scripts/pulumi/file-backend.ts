@@ -27,7 +27,7 @@ export function folderOf(backend: string | undefined, project: string): string |
  * Removes the locks of `stack` whose process on this machine is dead, and sidecars that cannot be read; says so.
  * @returns the files that were removed.
  */
-export function mendFileBackend(backend: string | undefined, stack: string, project: string): string[] {
+export function cleanFileBackend(backend: string | undefined, stack: string, project: string): string[] {
   const folder = folderOf(backend, project);
   if (!folder) return [];
   return [...staleLocks(join(folder, ".pulumi", "locks"), stack), ...tornSidecars(join(folder, ".pulumi", "stacks"), stack)];

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { ensureEngine, engineEnvironment } from "./engine.ts";
-import { mendFileBackend } from "./file-backend.ts";
+import { cleanFileBackend } from "./file-backend.ts";
 import { prepareProject } from "./project.ts";
 import { newSaltLines, saltedFiles } from "./salt.ts";
 import { say } from "./outcome.ts";
@@ -33,7 +33,7 @@ export async function runPulumi({
   const engine = await ensureEngine({ log: say });
   await prepareProject(project);
   const env = { ...engineEnvironment(engine, project), ...environment };
-  mendFileBackend(env["PULUMI_BACKEND_URL"], stack, project);
+  cleanFileBackend(env["PULUMI_BACKEND_URL"], stack, project);
   const child = spawn(engine.pulumi, [...given, "--stack", stack, "--non-interactive", "--color", "never"], {
     cwd: project,
     env,

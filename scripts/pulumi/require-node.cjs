@@ -10,6 +10,6 @@ if (found[0] < 22 || (found[0] === 22 && found[1] < 18)) {
       process.execPath +
       "): use `npm run pulumi -- …`, which brings its own, or put a newer Node first on your PATH.\n",
   );
-  // 32 tells Pulumi's language host that the user has been told: it adds no stack trace.
+  // 32 means to Pulumi's language host that the user has seen the error: it adds no stack trace.
   process.exit(32);
 }

@@ -181,7 +181,7 @@ function previousRelease({ config, asked }: OpenStack, current: string, standing
   return previous;
 }
 
-/** Whether the scope brings the data back from a snapshot, or mends it by a repair that reads one. */
+/** Whether the scope restores the data from a snapshot, or fixes it with a repair that reads one. */
 function readsSnapshot(definition: SystemDefinition, scope: ScopeDefinition | undefined): boolean {
   const data = scope?.pins.data;
   if (typeof data !== "object") return data === "snapshot";

@@ -10,7 +10,7 @@ import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-s
 import { runVerb, type VerbOutcome } from "../../drill/verbs.ts";
 import { withSession } from "../../databases/postgres/connection.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
-import { mendFileBackend } from "../../scripts/pulumi/file-backend.ts";
+import { cleanFileBackend } from "../../scripts/pulumi/file-backend.ts";
 import { isRunning } from "../../processes/identity.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
@@ -112,7 +112,7 @@ test("dropped one by one after a snapshot, killed in the middle: the next `up` c
   process.kill(Number(readFileSync(reached, "utf8")), "SIGKILL");
   await new Promise((resolve) => child.once("close", resolve));
   rmSync(points, { recursive: true });
-  mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, folder);
+  cleanFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, folder);
   const again = await runPulumi({
     project: folder,
     stack: stack.stack,

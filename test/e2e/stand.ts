@@ -10,7 +10,7 @@ import { makeEphemeralStack } from "../../drill/ephemeral-stack.ts";
 import { stopWitness } from "../../drill/witness-process.ts";
 import { observeProcess, runningNames, stopProcess } from "../../processes/process.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
-import { mendFileBackend } from "../../scripts/pulumi/file-backend.ts";
+import { cleanFileBackend } from "../../scripts/pulumi/file-backend.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { filesBelow, PROJECT, type Base } from "./stand/base.ts";
@@ -90,7 +90,7 @@ async function destroy({ stack, site, folder }: Base): Promise<void> {
   for (const file of filesBelow(stack.folder).filter((path) => path.endsWith(".reached")))
     writeFileSync(file.replace(/\.reached$/, ".go"), "");
   const { PULUMI_BACKEND_URL: backend } = stack.environment;
-  mendFileBackend(backend, stack.stack, stack.folder);
+  cleanFileBackend(backend, stack.stack, stack.folder);
   await runPulumi({
     project: stack.folder,
     stack: stack.stack,

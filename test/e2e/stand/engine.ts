@@ -8,7 +8,7 @@ import { editPins, type PinEdit } from "../../../config/edit.ts";
 import { serverHome } from "../../../config/site.ts";
 import { observeServer } from "../../../databases/postgres/server.ts";
 import { isRunning } from "../../../processes/identity.ts";
-import { mendFileBackend } from "../../../scripts/pulumi/file-backend.ts";
+import { cleanFileBackend } from "../../../scripts/pulumi/file-backend.ts";
 import { runPulumi } from "../../../scripts/pulumi/pulumi-run.ts";
 import { PROJECT, textOf, until, type Base } from "./base.ts";
 
@@ -106,7 +106,7 @@ export function engineOf({ stack, engine, site }: Base) {
   /** Starts an update and waits until it stands at a failpoint. */
   const hold = async (point: string, edits: PinEdit[], runId: string): Promise<Standing> => {
     await select();
-    mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder);
+    cleanFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder);
     pin(edits);
     const points = await mkdtemp(join(stack.folder, "failpoint-"));
     const environment = {
@@ -211,7 +211,7 @@ export function engineOf({ stack, engine, site }: Base) {
       const { code, stdout, stderr } = await output;
       return { code, json: parsed<T>(stdout, stderr), stderr };
     },
-    removeStaleLocks: (): string[] => mendFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder),
+    removeStaleLocks: (): string[] => cleanFileBackend(stack.environment["PULUMI_BACKEND_URL"], stack.stack, stack.folder),
     /** `backout <verb> … --stack … --json` */
     verb: async <T = Record<string, unknown>>(verb: string, ...more: string[]): Promise<VerbResult<T>> => {
       const running = child(process.execPath, [

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { homedir, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { fileBackend, folderOf, mendFileBackend } from "../../../scripts/pulumi/file-backend.ts";
+import { fileBackend, folderOf, cleanFileBackend } from "../../../scripts/pulumi/file-backend.ts";
 
 /** No process has this id: it is above what a kernel gives out. */
 const DEAD = 2 ** 30;
@@ -33,17 +33,17 @@ test("removes the lock of a dead process of this machine, and no other", () => {
     lock("elsewhere", { pid: DEAD, hostname: `${hostname()}-other` }),
     lock("strange", "no lock at all"),
   ];
-  expect(mendFileBackend(fileBackend(folder), "site", "/")).toEqual([dead]);
+  expect(cleanFileBackend(fileBackend(folder), "site", "/")).toEqual([dead]);
   expect(kept.filter(existsSync)).toEqual(kept);
 });
 
 test("removes a sidecar torn by a kill, never one that can be read, and nothing of another stack", () => {
   const torn = [sidecar("site.json.attrs", ""), sidecar("site.json.bak.attrs", '{"user.cache')];
   const kept = [sidecar("site.json", ""), sidecar("site2.json.attrs", "")];
-  expect(mendFileBackend(fileBackend(folder), "site", "/").toSorted()).toEqual(torn.toSorted());
+  expect(cleanFileBackend(fileBackend(folder), "site", "/").toSorted()).toEqual(torn.toSorted());
   expect(kept.filter(existsSync)).toEqual(kept);
   const whole = sidecar("site.json.attrs", '{"md5":""}');
-  expect(mendFileBackend(fileBackend(folder), "site", "/")).toEqual([]);
+  expect(cleanFileBackend(fileBackend(folder), "site", "/")).toEqual([]);
   expect(existsSync(whole)).toBe(true);
 });
 
@@ -52,7 +52,7 @@ test("finds the folder as the engine does, and leaves other backends alone", () 
   expect(folderOf("file:///srv/state", "/project")).toBe("/srv/state");
   expect(folderOf("file://~/state", "/project")).toBe(join(homedir(), "state"));
   expect(folderOf("s3://bucket", "/project")).toBeUndefined();
-  expect(mendFileBackend("s3://bucket", "site", "/project")).toEqual([]);
-  expect(mendFileBackend(undefined, "site", "/project")).toEqual([]);
-  expect(mendFileBackend(fileBackend(join(folder, "absent")), "site", "/project")).toEqual([]);
+  expect(cleanFileBackend("s3://bucket", "site", "/project")).toEqual([]);
+  expect(cleanFileBackend(undefined, "site", "/project")).toEqual([]);
+  expect(cleanFileBackend(fileBackend(join(folder, "absent")), "site", "/project")).toEqual([]);
 });

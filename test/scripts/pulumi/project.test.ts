@@ -31,7 +31,7 @@ describe("state and passphrase", () => {
     expect((await readFile(files.passphrase, "utf8")).trim()).toMatch(/^[\w-]{43}$/);
   });
 
-  it("are already so the second time, and a passphrase open to others is closed", async () => {
+  it("are unchanged the second time, and a passphrase open to others is closed", async () => {
     const { project } = await scratch();
     const { passphrase } = projectFiles(project);
     await prepareProject(project, {});
