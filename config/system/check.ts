@@ -45,7 +45,7 @@ export interface RecordedMigrations {
 }
 
 /**
- * Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by whoever made the context.
+ * Administrative sessions in the live databases, by name of the definition. Opened when first asked for, ended by the creator of the context.
  */
 export interface DataAccess {
   /** @throws where the database is not a PostgreSQL one. */

@@ -94,7 +94,7 @@ export interface DatabaseDefinition {
    */
   ledger: "prisma" | "supabase" | "backout";
   /**
-   * Tables that users know by name, parents before children: they come first wherever tables are told. Every other table of the database is
+   * Tables that users know by name, parents before children: they come first wherever tables are listed. Every other table of the database is
    * counted, compared and exported as well.
    */
   tables: string[];
@@ -103,7 +103,7 @@ export interface DatabaseDefinition {
   /** Tables that backout or the system itself adds rows to during a rollback: new rows there do not count as lost. */
   appendOnly?: string[];
   /**
-   * An older release cannot run on the schema of a newer one: one that runs on it all the same is told by status, preview and verification.
+   * An older release cannot run on the schema of a newer one: status, preview and verification report one that runs on it nevertheless.
    */
   newerSchema?: "breaks";
   /**
@@ -264,7 +264,7 @@ export interface SystemDefinition {
   completion?: CompletionDefinition;
   /** What has to be done before a release is deployed; absent: nothing. */
   deployment?: DeploymentDefinition;
-  /** When to roll back, who decides, who is told: data for people and for what decides with them. */
+  /** When to roll back, who decides, who is notified: data for people and for the decision code. */
   policy?: PolicyDefinition;
   /** Message of the gate while it is closed for a rollout. */
   maintenanceMessage: string;

@@ -6,7 +6,7 @@ export const DEPLOYMENT_ITEMS = ["backup", "tag", "configuration", "trial-rollba
  * - `tag`: the release that is left stands in the ledger exactly, under the name version control knows it by.
  * - `configuration`: the configuration of before is saved, with a hash per service.
  * - `trial-rollback`: a rollback of this system was rehearsed lately, and passed.
- * - `notification`: who has to know was told; the text is kept.
+ * - `notification`: those who have to know were notified; the text is kept.
  */
 export type DeploymentItem = (typeof DEPLOYMENT_ITEMS)[number];
 

@@ -22,7 +22,7 @@ export interface FaultDefinition {
   switchOn(context: DrillContext): Promise<void>;
   /** Resolves with what was seen when the fault shows; `null` while it does not. Called repeatedly. */
   probe(context: DrillContext): Promise<string | null>;
-  /** Arguments of the repair that mends it, found by looking: what a person would give as `--with name=value`. */
+  /** Arguments of the repair that fixes it, found by looking: what a person would give as `--with name=value`. */
   repairWith?(context: DrillContext): Promise<Record<string, string>>;
 }
 

@@ -1,10 +1,10 @@
 /**
- * The human half of a rollback as data: when to roll back, by when, who decides, who is told what, how often to rehearse, what to write
+ * The human half of a rollback as data: when to roll back, by when, who decides, who is notified of what, how often to rehearse, what to write
  * down. Names, addresses and phone numbers are not part of it: they differ per installation, so only roles and channels are named.
  * How long to watch stands in the definition's watches.
  */
 
-/** What a message and the name of a record's file may have in braces: `{incident}`. Whoever sends or writes it fills it in. */
+/** What a message and the name of a record's file may have in braces: `{incident}`. The sender or writer fills it in. */
 export const MESSAGE_PLACEHOLDERS = ["incident", "reason", "from", "to", "eta", "duration", "step"] as const;
 
 /** What a probe measures, and beyond which value it counts. Shares are 0 to 1, times milliseconds. */
@@ -38,7 +38,7 @@ export interface TriggerClass {
   deadlineFor?: "respond" | "decide" | "plan" | "execute" | "window";
   /** How long deciding may take, minutes. */
   decisionMinutes?: number;
-  /** How long a quick mend may be tried instead, minutes; absent: none may. */
+  /** How long a quick fix may be tried instead, minutes; absent: none may. */
   fixFirstMinutes?: number;
   /** Scope that answers it unless the incident says otherwise; null where nothing is rolled back. */
   scope: string | null;
@@ -63,7 +63,7 @@ export interface Authorisation {
   standIns?: Record<string, string[]>;
   /** Under which condition this one counts. */
   when?: string;
-  /** Roles that are told. */
+  /** Roles that are notified. */
   notify: string[];
 }
 
@@ -74,7 +74,7 @@ export interface Notification {
   everyMinutes?: number;
   /** Where: `chat`, `email`, `sms`, `status-page`, `webhook`, `banner`, `log`. */
   channel: string;
-  /** Text, with placeholders that are filled in by whoever sends it: see MESSAGE_PLACEHOLDERS. */
+  /** Text, with placeholders that the sender fills in: see MESSAGE_PLACEHOLDERS. */
   text: string;
   /** What it has to tell besides. */
   fields?: string[];
@@ -106,7 +106,7 @@ export interface Rehearsal {
   everyDays: number | null;
   /** At the latest this long before each deployment, hours. */
   hoursBeforeDeployment?: number;
-  /** How long the newer release runs before it is taken back, minutes. */
+  /** How long the newer release runs before it is rolled back, minutes. */
   soakMinutes?: number;
   steps: string[];
   /** What has to be so for it to count as passed. */

@@ -9,7 +9,7 @@ export interface SqlSession {
   /** Rows of a statement. Values stand for `$1`, `$2` … in it, on every engine. */
   all<Row extends Record<string, unknown>>(sql: string, values?: readonly SqlValue[]): Promise<Row[]>;
   /**
-   * As `all`, with values that another database of the engine takes back as they were: PostgreSQL's own text; integers of SQLite as bigint, its bytes
+   * As `all`, with values that another database of the engine accepts unchanged: PostgreSQL's own text; integers of SQLite as bigint, its bytes
    * as they are.
    */
   exact<Row extends Record<string, ExactValue>>(sql: string, values?: readonly ExactValue[]): Promise<Row[]>;

@@ -14,7 +14,7 @@ describe("editing pins in a stack file", () => {
     });
   });
 
-  it("leaves a file alone whose pins are already so", () => {
+  it("leaves a file alone whose pins are unchanged", () => {
     const edits: PinEdit[] = [
       { path: ["release"], value: "v4.0.0" },
       { path: ["data"], value: "current" },
