@@ -1,4 +1,4 @@
-/** What people are told. `{…}` is filled in by whoever tells it. */
+/** Messages to people. The sender fills in `{…}`. */
 export const MESSAGES = {
   /** Shown by the gate while users are kept out; `MAINTENANCE_MESSAGE` of the rollback plan. */
   maintenance: "System maintenance in progress. Please try again in 30 minutes.",

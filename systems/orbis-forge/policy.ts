@@ -1,4 +1,4 @@
-/** When to roll back, who decides it, who is told what, what is written down: data for people and for what decides with them. */
+/** When to roll back, who decides it, who is notified of what, what is written down: data for people and for the decision code. */
 import type { PolicyDefinition } from "../../config/system/policy.ts";
 import { MESSAGES } from "./messages.ts";
 

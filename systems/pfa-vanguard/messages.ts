@@ -1,4 +1,4 @@
-/** What people are told, and the flag that goes with it. `{…}` is filled in by whoever tells it. */
+/** Messages to people, and the flag that goes with one. The sender fills in `{…}`. */
 export const SYNC_FLAG = "bi_directional_sync";
 
 export const MESSAGES = {

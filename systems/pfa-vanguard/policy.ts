@@ -1,4 +1,4 @@
-/** When to roll back, who decides, who is told what, how it is rehearsed: data for the human half. Nothing the core needs. */
+/** When to roll back, who decides, who is notified of what, how it is rehearsed: data for the human half. The core does not need it. */
 import type { PolicyDefinition } from "../../config/system/policy.ts";
 import { MESSAGES } from "./messages.ts";
 import { RECORDS } from "./records.ts";

@@ -1,4 +1,4 @@
-/** What people are told. `{…}` is filled in by whoever tells it. */
+/** Messages to people. The sender fills in `{…}`. */
 export const MESSAGES = {
   /** Shown by the gate while a rollout keeps users out, and on the status page. */
   rollback: "UNDERGOING ROLLBACK",

@@ -25,7 +25,7 @@ const MATRIX: Record<string, Authorisation> = {
   minor: by("Minor features", ["Project Manager"]),
 };
 
-/** Issues the manual's matrix leaves out, decided by whoever it names for the nearest one. */
+/** Issues the manual's matrix leaves out, decided by the role it names for the nearest one. */
 const CONFIGURED: Record<string, Authorisation> = {
   "database-connection": by("Database cannot be reached", ["System Administrator"]),
   "alerts-broken": by("Radiation alerts do not work", ["System Administrator"]),

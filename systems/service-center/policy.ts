@@ -1,4 +1,4 @@
-/** When to roll back, who decides, who is told, what is written down: data for the human half. */
+/** When to roll back, who decides, who is notified, what is written down: data for the human half. */
 import type { PolicyDefinition } from "../../config/system/policy.ts";
 import { MESSAGES } from "./messages.ts";
 import { RECORDS } from "./records.ts";

@@ -17,7 +17,7 @@ export interface Change {
 
 export const now = (): string => new Date().toISOString();
 
-/** @returns the id under which all of these changes can be found, and taken back. */
+/** @returns the id under which all of these changes can be found and reverted. */
 export async function writeHistory(session: SqlSession, user: User, action: string, changes: readonly Change[]): Promise<string> {
   const transactionId = `tx-${randomUUID()}`;
   const at = now();

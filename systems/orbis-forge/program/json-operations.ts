@@ -33,7 +33,7 @@ export async function exportDocument(session: SqlSession): Promise<ExportDocumen
   return { format: "orbis-forge-export", exportedAt: new Date().toISOString(), sha256: hashOfTables(tables), tables };
 }
 
-/** @param checkHash false only where whoever imports takes the document as it is. @throws ImportRefusedError */
+/** @param checkHash false only where the caller imports the document as it is. @throws ImportRefusedError */
 export function parseDocument(text: string, checkHash: boolean): ExportDocument {
   let document: Partial<ExportDocument>;
   try {

@@ -12,7 +12,7 @@ const IMPORT_LIMIT_BYTES = 256 * 1024 * 1024;
 export interface Phase3Options {
   database: SqliteDatabase;
   doorman: Doorman;
-  /** Proves that `X-User-ID` is whoever it says: a header alone could be anybody's. */
+  /** Proves the identity in `X-User-ID`: anybody could send the header alone. */
   emergencyKey: string;
   /** A defect: inline edits are taken as they come. */
   unchecked: () => boolean;

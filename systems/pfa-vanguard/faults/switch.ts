@@ -1,4 +1,4 @@
-/** Switches, for a drill, a defect of v4.0.0 on. A service is told over HTTP; the worker, which has no listener, by a feature flag. */
+/** Switches, for a drill, a defect of v4.0.0 on: by an HTTP request to a service, by a feature flag for the worker, which has no listener. */
 import type { DrillContext } from "../../../config/system/drill.ts";
 import { FaultNotSwitchedError, switchFault } from "../../kit/fault-switch.ts";
 

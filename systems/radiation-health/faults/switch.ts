@@ -1,4 +1,4 @@
-/** Switches, for a drill, a defect of v1.9.0 on: each service is told over HTTP. */
+/** Switches, for a drill, a defect of v1.9.0 on, by an HTTP request to each service. */
 import type { DrillContext } from "../../../config/system/drill.ts";
 import { switchFault } from "../../kit/fault-switch.ts";
 
