@@ -1,7 +1,7 @@
 /** What a benchmark made and has to remove, also on Ctrl-C. */
 const pending = new Set<() => Promise<void>>();
 
-/** Registers a removal; call what comes back to do it, once, whoever comes first. */
+/** Registers a removal. The function returned removes at once; the removal runs only once. */
 export function leftBehind(remove: () => Promise<void>): () => Promise<void> {
   let removing: Promise<void> | undefined;
   const once = (): Promise<void> => (removing ??= remove().finally(() => pending.delete(once)));

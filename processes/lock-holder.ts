@@ -24,7 +24,7 @@ export async function asHolder<T>(file: string, holder: LockHolder, work: () => 
   }
 }
 
-/** Null where nobody is named: whoever has just taken the lock writes its name a moment later. */
+/** Null where nobody is named: a process writes its name a moment after it has taken the lock. */
 export function holderIn<H extends LockHolder>(file: string): H | null {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as H;

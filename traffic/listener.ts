@@ -24,7 +24,7 @@ export interface Served {
 export interface GateFacts {
   /** Id of its configuration. */
   configuration: string;
-  /** How often it was told to take another one, whether it could or not. */
+  /** How often it was asked to take another one, whether it succeeded or not. */
   changes: number;
 }
 

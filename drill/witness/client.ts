@@ -110,7 +110,7 @@ export class Client {
       return { verdict: verdictOf(status), status };
     } catch (error) {
       const code = errorCode(error);
-      // The promise was given with the status line; a body that breaks off does not take it back.
+      // The status line acknowledged the write; a body that breaks off does not revoke that.
       if (status !== 0 && use === undefined) return { verdict: verdictOf(status), status, error: code };
       return { verdict: NEVER_SENT.has(code) ? "refused" : "doubt", status, error: code };
     }

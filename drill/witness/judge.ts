@@ -8,7 +8,7 @@
  * What was acknowledged between snapshot and restore must be in a quarantine or an export.
  * - `lost`: an acknowledged write that is nowhere. `wrong`: content nobody wrote, a database that lacks what it should hold although another
  * one has it, or a row that was refused and is there. `resurrected`: a row whose deletion was acknowledged is there again.
- * - Availability is told by the witness's monotonic clock, from acknowledged write to acknowledged write.
+ * - Availability is measured with the witness's monotonic clock, from acknowledged write to acknowledged write.
  */
 import { judgeRow, type Lost, type Place, type Resurrected, type RowVerdict, type Source, type Wrong } from "./accounts.ts";
 import { likelyOutages, unavailability, type Period, type Unavailability } from "./availability.ts";

@@ -126,7 +126,7 @@ test("it survives its starter, killed with its whole process group", async () =>
   expect(await startProcess(folder, spec)).toMatchObject({ state: "already", record: { pid } });
 });
 
-test("the same again is already so; another release or configuration is refused until it is stopped", async () => {
+test("the same again is unchanged; another release or configuration is refused until it is stopped", async () => {
   const folder = newFolder();
   const { record } = await startProcess(folder, program(folder, IDLE));
   expect(await startProcess(folder, program(folder, IDLE))).toEqual({ state: "already", record });
