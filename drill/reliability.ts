@@ -1,4 +1,4 @@
-/** The figures of long runs of torture and fuzz: kept as data, told as a page. Only what ran is in them. */
+/** The figures of long runs of torture and fuzz: kept as data, shown as a page. They contain only what ran. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -20,7 +20,7 @@ export async function forcedTables(client: Client): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Runs `work` with the force lifted. @returns what `work` returns; told the tables it was lifted from */
+/** Runs `work` with the force lifted, and gives it the tables the force was lifted from. @returns what `work` returns */
 export async function withoutForce<T>(client: Client, work: (tables: string[]) => Promise<T>): Promise<T> {
   await putForceBack(client);
   const tables = await forcedTables(client);

@@ -24,7 +24,7 @@ export interface ServerOptions {
   port: number;
   /** Name of the superuser, given when the server is made. */
   superuser: string;
-  /** Told what happens, one line each. */
+  /** Receives what happens, one line each. */
   log?: (line: string) => void;
 }
 

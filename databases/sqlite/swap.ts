@@ -68,7 +68,7 @@ export function giveOwnership(path: string, { mode, uid, gid }: Ownership): void
 }
 
 export interface SwapPoints {
-  /** Told when a point is reached: tests hold a run there. */
+  /** Called when a point is reached: tests hold a run there. */
   at?: (point: "before" | "set aside" | "renamed") => Promise<void>;
   /** Whether files may have two names. @default true */
   links?: boolean;

@@ -58,7 +58,8 @@ function repeatCommand({ source, seed }: TortureWish, rounds: number): string {
 }
 
 /**
- * Ends with the first round that is not well, and leaves the stack as that round left it. @param folderKnown told where everything is made.
+ * Ends with the first round that is not well, and leaves the stack as that round left it.
+ * @param folderKnown receives the folder in which everything is created
  * @throws the reason of `stopping`
  */
 export async function torture(

@@ -20,7 +20,7 @@ export async function engineFromRelease(root: string, log: Log): Promise<void> {
   const installer = fileURLToPath(
     new URL(import.meta.url.endsWith(".ts") ? "./install-release.ts" : "./install-release.js", import.meta.url),
   );
-  // The installer is fetched by Node, which heeds HTTPS_PROXY only when told to; what it downloads by curl, which always does.
+  // The installer is fetched by Node, which heeds HTTPS_PROXY only when it is configured to; the installer downloads with curl, which always does.
   const env = { NODE_USE_ENV_PROXY: "1", ...process.env, TMPDIR: scratch, CURL_HOME: scratch };
   try {
     await withProgress(log, `Installing the official release of Pulumi ${ENGINE_VERSION}`, () =>

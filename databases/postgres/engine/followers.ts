@@ -1,4 +1,4 @@
-/** Who relies on a database that is renamed away: replication slots and publications go with it. Told before the cut-over, and by name after it. */
+/** Who relies on a database that is renamed away: replication slots and publications go with it. Reported before the cut-over, and by name after it. */
 import type { Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName } from "../../../config/site.ts";
 import { withSession } from "../connection.ts";
@@ -10,7 +10,7 @@ import type { DataAction } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { clientOf } from "./session.ts";
 
-/** What a cut-over by rename leaves with the old database, in words: told before. */
+/** What a cut-over by rename leaves with the old database, in words: reported before it. */
 export async function followersLeftBehind(
   { site }: InspectContext,
   database: string,

@@ -1,4 +1,4 @@
-/** The ledgers of migrations backout can read and mark, told apart by the tool that keeps them. */
+/** The ledgers of migrations backout can read and mark, by the tool that writes them. */
 import type { Client } from "pg";
 import { createLedger, finishRow, insertStarted, ledgerRows, logRow, markRows } from "./ledger.ts";
 import { type Ledger, type LedgerRow } from "../../shared/migrations/ledger.ts";
