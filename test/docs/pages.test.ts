@@ -120,7 +120,12 @@ test("no page and no message has a retired word", () => {
     .filter((path) => path.endsWith(".ts"))
     .flatMap((path) => literals(join(PROJECT, path)).map(({ line, text }) => ({ where: `${path}:${line}`, text })));
   expect(messages.length).toBeGreaterThan(1_000);
-  expect(having(RETIRED, [...messages, ...lines])).toEqual([]);
+  // The changelog names an old term where it gives the new one: "`old` is `new`".
+  const renamed = ({ where, text }: Line): Line => ({
+    where,
+    text: where.startsWith("CHANGELOG.md") ? text.replace(/`\w+` is (?=`)/g, "") : text,
+  });
+  expect(having(RETIRED, [...messages, ...lines.map(renamed)])).toEqual([]);
 });
 
 test("no page, no message and no comment has a riddle; what a system's policy quotes from its manual may", () => {
