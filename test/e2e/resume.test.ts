@@ -158,7 +158,7 @@ describe("PostgreSQL", () => {
     const lost = await stand.verbLosingProvider<DeployOutcome>("finalize.before", "deploy", "v4.0.0", "--yes");
     expect(lost.code, lost.stderr).toBe(1);
     expect(lost.json).toMatchObject({ ok: false, rolledBack: null, refused: false, state: "open" });
-    expect(lost.json.failure).toMatch(/It has opened: users are let in\. .*Run `\S.* up --stack e2e`/);
+    expect(lost.json.failure).toMatch(/Users are let in\. .*Run `\S.* up --stack e2e`/);
     expect(stand.text()).not.toContain("backout:blocked");
     expect(await stand.version()).toBe("v4.0.0");
     expect((await stand.verb("status")).json).toMatchObject({
@@ -173,7 +173,7 @@ describe("PostgreSQL", () => {
   test("a restore whose record was not closed, followed by something else: the next update exports what it set aside", async () => {
     await stand.insertWell("N-1");
     const lost = await stand.verbLosingProvider<RollbackOutcome>("finalize.before", "rollback", "--scope", "restore", "--yes");
-    expect(lost.json.failure, lost.stderr).toMatch(/It has opened: users are let in/);
+    expect(lost.json.failure, lost.stderr).toMatch(/Users are let in/);
     const { epoch } = (await stand.last())!;
     await stand.upWell(PINS.forward);
     const exported = (await stand.exports(epoch)).find(({ path }) => /pfa_records[^/]*\.jsonl$/.test(path));

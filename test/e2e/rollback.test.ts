@@ -368,7 +368,7 @@ describe("back and forth", () => {
     expect(told(preview.output)).toEqual(
       expect.arrayContaining([
         `pfa: restored from ${snapshot}; what is there now goes into quarantine`,
-        expect.stringMatching(/^pfa: the snapshot has NO standby copy: its copy is made first, in about [\d.]+ s, while users are in/),
+        expect.stringMatching(/^pfa: the snapshot has NO standby copy: the copy is made first, in about [\d.]+ s, while users are in/),
         "pfa: no rows at risk (counted)",
       ]),
     );
