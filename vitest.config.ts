@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/support/longest-first.ts";
 
@@ -18,6 +19,9 @@ const WITH_SERVERS = [
   "test/workloads/**",
 ].map((folder) => folder.replace(/\*\*$/, "**/*.test.ts"));
 
+/** A share above 100 % counts as 100 %. */
+const MORE_THAN_CORES = Math.ceil(availableParallelism() * 1.5);
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -37,7 +41,7 @@ export default defineConfig({
         test: {
           name: "servers",
           sequence: { groupOrder: 2 },
-          maxWorkers: "150%",
+          maxWorkers: MORE_THAN_CORES,
           include: WITH_SERVERS,
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -48,7 +52,7 @@ export default defineConfig({
           name: "e2e",
           // After the others, and more at a time than there are cores: they wait for servers and engines as long as they compute.
           sequence: { groupOrder: 3 },
-          maxWorkers: "150%",
+          maxWorkers: MORE_THAN_CORES,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
