@@ -7,34 +7,19 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { SqliteState } from "../../../databases/sqlite/state/file.ts";
 import { editPins, type PinEdit } from "../../../config/edit.ts";
-import { GATE_PROCESS, stateFile, definitionOf, gateFolder, liveFile, processFolder, type Site } from "../../../config/site.ts";
+import { GATE_PROCESS, stateFile, gateFolder, liveFile, processFolder, type Site } from "../../../config/site.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { observeProcess, stopProcess } from "../../../processes/process.ts";
 import { rollOut } from "../../../scripts/pulumi/roll-out.ts";
-import type { PulumiOutcome } from "../../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
 import { previewOf } from "../../../scripts/pulumi/preview.ts";
 import { newFolder } from "../../workloads/shop.ts";
 import { freePort } from "../../support/free-port.ts";
 import { update, type State } from "./graph-engine.ts";
+import { engine } from "./in-process.ts";
 
-const engine = vi.hoisted(() => ({
-  up: null as ((runId: string) => Promise<PulumiOutcome>) | null,
-  runId: "",
-  states: [] as SqliteState[],
-}));
-vi.mock("../../../scripts/pulumi/pulumi-run.ts", () => ({
-  ensureStack: () => Promise.resolve(),
-  runPulumi: ({ environment }: { environment: Record<string, string> }) => engine.up!(environment["BACKOUT_RUN_ID"]!),
-}));
-// A provider lives as long as one update and holds the lock meanwhile: here every resource has the record to itself.
-vi.mock("../../../provider/session.ts", () => ({
-  runOf: async (site: Site, epoch: number, { log }: { log: () => void }) => {
-    const state = await SqliteState.create(stateFile(site));
-    engine.states.push(state);
-    return { site, definition: await definitionOf(site), state, epoch, runId: engine.runId, log };
-  },
-}));
+vi.mock("../../../scripts/pulumi/pulumi-run.ts", async () => (await import("./in-process.ts")).pulumiRun);
+vi.mock("../../../provider/session.ts", async () => (await import("./in-process.ts")).session);
 
 /** What it does wrong is asked of files beside it, while it runs. */
 const PROGRAM = `import { existsSync, readFileSync } from "node:fs";
