@@ -10,15 +10,15 @@ const TURNS_TO_LEAVE = 30;
 
 /** Program and provider come from different releases of backout and may not understand each other. */
 export class ProviderVersionError extends Error {
-  readonly services: string;
+  readonly program: string;
   readonly provider: string;
-  constructor(services: string, provider: string) {
+  constructor(program: string, provider: string) {
     super(
-      `the program uses backout ${services}, the provider is of backout ${provider}: nothing was declared. ` +
+      `the program uses backout ${program}, the provider is of backout ${provider}: nothing was declared. ` +
         "Set `plugins.providers` in Pulumi.yaml to the provider folder of the same package",
     );
     this.name = "ProviderVersionError";
-    this.services = services;
+    this.program = program;
     this.provider = provider;
   }
 }

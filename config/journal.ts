@@ -26,12 +26,12 @@ export interface StepDetails {
   "refuse-writes": null;
   make: null;
   /** Null: the database descended from what is pinned already. */
-  "cut-over": CutOverDone | null;
+  "cut-over": ({ database: string } & CutOver) | null;
   /** Rows by table. */
   "carry-over": Record<string, number>;
   repair: { database: string; repair: string; rows: Record<string, RowsChanged> };
-  export: { path: string; sha256: string; rows: number }[];
-  migrate: { up: string[]; back: string[] };
+  export: ExportFile[];
+  migrate: Migrated;
   "put-back": { conflicts: number; conflictFile: string | null; counts: Record<string, number> };
   constraint: ConstraintDone;
   snapshot: { database: string; name: string; generation: number; driver: string };
@@ -54,12 +54,25 @@ export interface StepDetails {
 }
 export type StepKind = keyof StepDetails;
 
-interface CutOverDone {
-  database: string;
+export interface CutOver {
+  /** From the closed fence until the database under the live name is reachable: making the copy is part of it where none has its standby copy. */
   cutOverMs: number;
+  /** Name under which what was live is kept. */
   quarantine: string;
   /** What others rely on and went with it, in words; absent: nothing. */
   wentAlong?: string[];
+}
+
+export interface Migrated {
+  up: string[];
+  back: string[];
+}
+
+/** A file with rows, as it was written. */
+export interface ExportFile {
+  path: string;
+  sha256: string;
+  rows: number;
 }
 
 export interface ConstraintDone {

@@ -3,7 +3,7 @@
  * standby copies, and lineage. A database beside live PostgreSQL ones (store.ts), a file beside SQLite ones (file.ts).
  */
 import { RefusedError } from "./errors.ts";
-import type { EntryOf, Noted, StepKind } from "./journal.ts";
+import type { EntryOf, ExportFile, Noted, StepKind } from "./journal.ts";
 import type { RolloutPlan, Lineage } from "./plan.ts";
 import type { Pins } from "./pins.ts";
 import type { Baseline } from "./system/check.ts";
@@ -90,12 +90,6 @@ export interface SnapshotFacts {
   sizeBytes: number | null;
 }
 
-export interface ExportRecord {
-  path: string;
-  sha256: string;
-  rows: number;
-}
-
 /** Another run is changing this system. */
 export class LockedError extends RefusedError {
   readonly holder: unknown;
@@ -163,8 +157,8 @@ export interface StateStore {
   /** Catalogued databases that exist, with their current names. */
   catalogued(): Promise<CatalogueDatabase[]>;
   forgetDatabase(oid: number): Promise<void>;
-  addExport(epoch: number, database: string, exported: ExportRecord): Promise<void>;
-  exports(epoch: number): Promise<ExportRecord[]>;
+  addExport(epoch: number, database: string, exported: ExportFile): Promise<void>;
+  exports(epoch: number): Promise<ExportFile[]>;
 
   /** Stores a value under a key unless one is stored already. Resolves with the stored one. */
   keepFirst<T>(key: string, value: T): Promise<T>;

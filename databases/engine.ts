@@ -13,6 +13,7 @@ import type { ConstraintState } from "../config/system/constraint.ts";
 import type { SchemaObjects } from "../config/system/schema-objects.ts";
 import type { ConstraintSession } from "./shared/constraints.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
+import type { CutOver, ExportFile, Migrated } from "../config/journal.ts";
 import type { DataAction, DatabaseFacts, DatabasePlan, Lineage } from "../config/plan.ts";
 import type { Log, Run } from "../config/run.ts";
 
@@ -55,26 +56,6 @@ export interface AtRisk {
   notCompared: NotCompared[];
   /** What else a restore brings back or leaves, in words. */
   notes: string[];
-}
-
-export interface CutOver {
-  /** From the closed fence until the database under the live name is reachable: making the copy is part of it where none has its standby copy. */
-  cutOverMs: number;
-  /** Name under which what was live is kept. */
-  quarantine: string;
-  /** What others rely on and went with it, in words; absent: nothing. */
-  wentAlong?: string[];
-}
-
-export interface Migrated {
-  up: string[];
-  back: string[];
-}
-
-export interface ExportFile {
-  path: string;
-  sha256: string;
-  rows: number;
 }
 
 /** Rows of an export that the live database holds again. */

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { manifestPath } from "../databases/shared/export-file.ts";
-import type { ExportFile } from "../databases/engine.ts";
+import type { ExportFile } from "../config/journal.ts";
 import { dataOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";
 import type { Run } from "../config/run.ts";

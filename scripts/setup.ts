@@ -13,8 +13,8 @@ changes nothing.
   --json   one JSON document on standard output, progress on standard error
   --help   this text
 
-BACKOUT_ENGINE_CACHE   folder for the engine instead of the user's cache folder
-BACKOUT_ENGINE_SOURCES    sources to try: path,release,build
+BACKOUT_ENGINE_CACHE     folder for the engine instead of the user's cache folder
+BACKOUT_ENGINE_SOURCES   sources to try: path,release,build
 `;
 
 export interface SetupReport {

@@ -9,8 +9,8 @@ import { runFor } from "../rollout-run.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, pins }: PinnedInputs, call: Call): Promise<Values> {
-  const { startServices: resumeAll } = await import("../../rollout/steps/start.ts");
-  return { services: await resumeAll(await runFor({ site, epoch, what: "start" }, call, (recorded) => recorded, pins), pins) };
+  const { startServices } = await import("../../rollout/steps/start.ts");
+  return { services: await startServices(await runFor({ site, epoch, what: "start" }, call, (recorded) => recorded, pins), pins) };
 }
 
 export const start: Resource<PinnedInputs> = {

@@ -3,7 +3,7 @@ import { snapshotAmong } from "../../state/snapshots.ts";
 import { finished } from "../../config/journal.ts";
 import type { RepairContext, RowsChanged } from "../../config/system/repair.ts";
 import { restoreRows } from "./rows.ts";
-import type { ExportFile } from "../../databases/engine.ts";
+import type { ExportFile } from "../../config/journal.ts";
 import { dataOf } from "../../databases/registry.ts";
 import { enterExports } from "../exports.ts";
 import { exportPlace } from "../../databases/shared/export-place.ts";

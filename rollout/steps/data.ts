@@ -2,7 +2,8 @@
 import type { Pins } from "../../config/pins.ts";
 import type { NewWrites } from "../../config/schema.ts";
 import { baseSnapshot } from "../at-risk.ts";
-import type { CutOver, Data } from "../../databases/engine.ts";
+import type { CutOver } from "../../config/journal.ts";
+import type { Data } from "../../databases/engine.ts";
 import { dataOf, inspectionOf } from "../../databases/registry.ts";
 import { beginExport } from "../exports.ts";
 import { movedData } from "../moved-data.ts";

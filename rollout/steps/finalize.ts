@@ -3,7 +3,7 @@ import type { Rollout } from "../../config/record.ts";
 import type { StackConfig } from "../../config/schema.ts";
 import { makeStandbysInBackground } from "../standby.ts";
 import { endRun } from "../ending.ts";
-import type { ExportFile } from "../../databases/engine.ts";
+import type { ExportFile } from "../../config/journal.ts";
 import { exportsOf } from "../exports.ts";
 import { governanceOf, recordGovernance } from "../governance.ts";
 import { movedData } from "../moved-data.ts";
@@ -11,8 +11,6 @@ import { applyRetention } from "../retention.ts";
 import { step } from "../run.ts";
 import type { Run } from "../../config/run.ts";
 import { rowsPutBack } from "./reapply.ts";
-
-export type Exported = ExportFile;
 
 const phase = "finalize";
 
@@ -25,7 +23,7 @@ export async function finalize(
   standby: StackConfig["standby"],
   pinned: string[],
   order: readonly string[] | null = null,
-): Promise<{ exported: Exported[] }> {
+): Promise<{ exported: ExportFile[] }> {
   const rollout = await run.state.rollout(run.epoch);
   if (rollout === null) throw new Error(`rollout ${run.epoch} has no record`);
   // Before retention: what an interrupted one set aside may be in no export yet.
@@ -52,13 +50,13 @@ async function leftOpen({ state, epoch }: Run): Promise<Rollout[]> {
 }
 
 interface MovedData {
-  exported: Exported[];
+  exported: ExportFile[];
   /** Rows that are in the live data no more, by database. */
   setAside: Record<string, number>;
 }
 
 async function exportMoved(run: Run, { plan }: Rollout): Promise<MovedData> {
-  const exported: Exported[] = [];
+  const exported: ExportFile[] = [];
   const setAside: Record<string, number> = {};
   for (const database of Object.keys(plan.databases)) {
     const { epoch, action } = await movedData(run, database);

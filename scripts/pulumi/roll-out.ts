@@ -1,7 +1,7 @@
 /** Brings a stack to changed pins by `pulumi up`, and reports from the state what happened. */
 import { keepIntent, keptIntent, type Intent } from "../../state/intent.ts";
 import { openState } from "../../databases/open-state.ts";
-import { finished, type Noted, type StepFailure } from "../../config/journal.ts";
+import { finished, type ExportFile, type Noted, type StepFailure } from "../../config/journal.ts";
 import type { StateStore, Rollout } from "../../config/record.ts";
 import { isDone } from "../../rollout/inspect.ts";
 import { PHASES } from "../../config/phases.ts";
@@ -42,7 +42,7 @@ export interface RolloutOutcome {
   wentAlong: string[];
   phases: PhaseTime[];
   checks: CheckResult[];
-  exported: { path: string; sha256: string; rows: number }[];
+  exported: ExportFile[];
   /** With `newWrites: reapply`, by database: rows that were put back, conflicts, and what the restored schema does not hold. */
   putBack: ReappliedTold[];
   /** How it went by the system's own targets; null where it has none, or is a deployment. */

@@ -35,7 +35,7 @@ export class NoEngineError extends Error {
   readonly refusals: readonly SourceFailure[];
 
   constructor(refusals: readonly SourceFailure[]) {
-    const lines = refusals.map(({ source: way, reason }) => `  ${way.padEnd(8)} ${reason}\n           What helps: ${WHAT_HELPS[way]}.`);
+    const lines = refusals.map(({ source, reason }) => `  ${source.padEnd(8)} ${reason}\n           What helps: ${WHAT_HELPS[source]}.`);
     super(`No Pulumi engine was found. Any one of these sources is enough; then run the same command again:\n${lines.join("\n")}`);
     this.refusals = refusals;
   }

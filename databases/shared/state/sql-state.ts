@@ -1,11 +1,10 @@
 /** What state stores of every engine do with the same SQL: rollouts, journal, snapshots, exports, kept values. Locks and files are the engine's. */
 import type { RolloutPlan } from "../../../config/plan.ts";
 import type { Pins } from "../../../config/pins.ts";
-import type { EntryOf, Noted, StepKind } from "../../../config/journal.ts";
+import type { EntryOf, ExportFile, Noted, StepKind } from "../../../config/journal.ts";
 import type { Baseline } from "../../../config/system/check.ts";
 import type {
   CatalogueDatabase,
-  ExportRecord,
   NewSnapshot,
   Opening,
   Rollout,
@@ -184,14 +183,14 @@ export abstract class SqlState implements StateStore {
     await this.write("DELETE FROM databases WHERE oid = $1", [oid]);
   }
 
-  async addExport(epoch: number, database: string, { path, sha256, rows }: ExportRecord): Promise<void> {
+  async addExport(epoch: number, database: string, { path, sha256, rows }: ExportFile): Promise<void> {
     await this.write(
       `INSERT INTO exports (epoch, database, path, sha256, rows, made_at) VALUES ($1, $2, $3, $4, $5, ${this.dialect.now}) ON CONFLICT (path) DO NOTHING`,
       [epoch, database, path, sha256, rows],
     );
   }
-  async exports(epoch: number): Promise<ExportRecord[]> {
-    const rows = await this.all<ExportRecord>("SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path", [epoch]);
+  async exports(epoch: number): Promise<ExportFile[]> {
+    const rows = await this.all<ExportFile>("SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path", [epoch]);
     return rows.map((row) => ({ ...row, rows: Number(row.rows) }));
   }
 

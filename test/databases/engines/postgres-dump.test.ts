@@ -39,7 +39,7 @@ const UNFAITHFUL = `
   CREATE TABLE base (a int); CREATE TABLE derived (own int) INHERITS (base); ALTER TABLE base ADD b int; INSERT INTO derived VALUES (1, 2, 3);
   ALTER DATABASE ${DATABASE} SET quote_all_identifiers = on`;
 
-describe("an standby copy of a dump", () => {
+describe("a standby copy of a dump", () => {
   let server: DebianServer;
   let stand: Stand;
   beforeAll(async () => {

@@ -210,7 +210,7 @@ describe("databases that are renamed", () => {
     });
   });
 
-  test("a database of somebody else's that is called like an standby copy is left alone; a copy that nobody entered goes", async () => {
+  test("a database of somebody else's that is called like a standby copy is left alone; a copy that nobody entered goes", async () => {
     await onOwnServer(async ({ stand, own }) => {
       const { run, snapshot } = await stand.snapshotted();
       for (const name of ["shop_standby_forces", "shop_standby_9_1"]) await (await own.create(name)).end();
