@@ -15,6 +15,7 @@ import type { Measured } from "./results.ts";
 import { NO_PEER, type BenchServer } from "./server.ts";
 import { benchStack, neutralEdits, type BenchStack, type StackSource } from "./stack.ts";
 import { SqlWriter } from "./writer.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 const TABLE = "bench_writes";
 const ARMING_PATIENCE_MS = 900_000;
@@ -37,11 +38,11 @@ interface Restored {
 }
 
 export async function measureRestores({ source, rows, repetitions, driver, server, say }: RestoreOptions): Promise<Measured[]> {
-  const stack = await benchStack({ ...source, edits: [...neutralEdits(source.definition.drill.to), ...serverEdits(server, driver)] });
+  const stack = await benchStack({ ...source, edits: [...neutralEdits(drillOf(source.definition).to), ...serverEdits(server, driver)] });
   try {
     const database = await prepare(stack, rows, say);
     const manual = server === null ? null : await manualWay(server, liveName(stack.site, database), stack.site.home);
-    stack.pin(deployEdits(stack.definition, stack.definition.drill.from));
+    stack.pin(deployEdits(stack.definition, drillOf(stack.definition).from));
     await stack.up({ preview: false });
     const [standby, withoutStandby, peer]: [Restored[], Restored[], number[]] = [[], [], []];
     for (let turn = 0; turn < repetitions * 2; turn++) {
@@ -84,7 +85,7 @@ async function prepare(stack: BenchStack, rows: number, say: RestoreOptions["say
   await stack.up({ preview: false });
   say(`  ${rows.toLocaleString("en")} rows`);
   await withSession(endpointOf(site), liveName(site, database), async (client) => {
-    await definition.drill.seed(accessTo(client), rows);
+    await drillOf(definition).seed(accessTo(client), rows);
     // Made by the owner, so that the services' role may write to it.
     await client.query(`SET ROLE ${quote(ownerRole(site))}`);
     await client.query(`CREATE TABLE ${qualified(TABLE)} (at timestamptz NOT NULL)`);
@@ -100,7 +101,7 @@ async function restore(stack: BenchStack, database: string, turn: number, standb
   const snapshot = await withState(stack, async (state) => (await state.readySnapshots()).at(-1));
   if (snapshot === undefined) throw new Error("the deployment took no snapshot");
   const name = `${snapshot.name}@${snapshot.generation}`;
-  stack.pin(scopeEdits(definition, { scope, to: definition.drill.to, snapshots: { [database]: name }, block: null }));
+  stack.pin(scopeEdits(definition, { scope, to: drillOf(definition).to, snapshots: { [database]: name }, block: null }));
   stack.pin([
     { path: ["data"], value: turn === 0 ? name : { snapshot: name, again: turn } },
     { path: ["standby"], value: standby },

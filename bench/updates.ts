@@ -7,6 +7,7 @@ import { accessTo } from "../test/support/access.ts";
 import type { Measured } from "./results.ts";
 import { untilStandby } from "./restore.ts";
 import { benchStack, neutralEdits, type BenchStack, type StackSource } from "./stack.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 export interface UpdateOptions {
   source: StackSource;
@@ -17,7 +18,7 @@ export interface UpdateOptions {
 
 /** `pulumi up --yes`, with its preview, as a user types it. */
 export async function measureUpdates({ source, rows, repetitions, say }: UpdateOptions): Promise<Measured[]> {
-  const { drill } = source.definition;
+  const drill = drillOf(source.definition);
   const stack = await benchStack({ ...source, edits: neutralEdits(drill.to) });
   try {
     const empty = await benchStack({ ...source, edits: neutralEdits(drill.to), program: join(import.meta.dirname, "empty", "index.ts") });
@@ -52,12 +53,12 @@ export async function measureUpdates({ source, rows, repetitions, say }: UpdateO
 /** Every deployment takes a snapshot of its own: one more generation each turn. */
 function rollbackEdits({ definition }: BenchStack, generation: number) {
   const [scope] = Object.entries(definition.scopes).find(([, { pins }]) => pins.data === "snapshot") ?? [definition.defaultScope];
-  const snapshot = `before-${definition.drill.from}@${generation}`;
+  const snapshot = `before-${drillOf(definition).from}@${generation}`;
   const snapshots = Object.fromEntries(Object.keys(definition.databases).map((database) => [database, snapshot]));
-  return scopeEdits(definition, { scope, to: definition.drill.to, snapshots, block: null });
+  return scopeEdits(definition, { scope, to: drillOf(definition).to, snapshots, block: null });
 }
 
 async function seed({ site, definition }: BenchStack, rows: number): Promise<void> {
   const database = Object.keys(definition.databases)[0]!;
-  await withSession(endpointOf(site), liveName(site, database), (client) => definition.drill.seed(accessTo(client), rows));
+  await withSession(endpointOf(site), liveName(site, database), (client) => drillOf(definition).seed(accessTo(client), rows));
 }

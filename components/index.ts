@@ -1,7 +1,7 @@
 /** What a Pulumi program composes. */
-export { Service, type ServiceArgs } from "./service.ts";
+export { Service } from "./service.ts";
 export { Constraints, type ConstraintsArgs } from "./constraints.ts";
-export { Database, type DatabaseArgs } from "./database.ts";
+export { Database } from "./database.ts";
 export { EmbeddedPostgres, type EmbeddedPostgresArgs } from "./embedded-postgres.ts";
 export { Fence, type FenceArgs } from "./fence.ts";
 export { Flags, type FlagsArgs } from "./flags.ts";
@@ -9,7 +9,10 @@ export { Open, type OpenArgs } from "./open.ts";
 export { Plan, type PlanArgs } from "./plan.ts";
 export { Finalize, type FinalizeArgs } from "./finalize.ts";
 export { Start, type StartArgs } from "./start.ts";
-export { RollbackStack, type RollbackStackArgs } from "./rollback-stack.ts";
+export { postgres, sqlite, type DatabaseArgs, type ServiceArgs, type SystemArgs, type Workload } from "./define.ts";
+export type { RunFacts } from "./run-facts.ts";
+export { System } from "./system.ts";
+export { command, process, site } from "./workloads.ts";
 export { Snapshots, type SnapshotsArgs } from "./snapshots.ts";
 export { TrafficGate, type TrafficGateArgs } from "./traffic-gate.ts";
 export { Verification, type VerificationArgs } from "./verification.ts";

@@ -4,7 +4,7 @@
  */
 import { UsageError } from "./errors.ts";
 import { existsSync, readdirSync } from "node:fs";
-import type { SystemDefinition } from "./system/definition.ts";
+import type { DrilledSystem } from "./system/definition.ts";
 
 const FOLDER = new URL("../systems/", import.meta.url);
 const MODULE = `definition.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`;
@@ -30,7 +30,7 @@ export class UnknownSystemError extends UsageError {
 }
 
 /** @throws UnknownSystemError */
-export async function loadSystem(name: string): Promise<SystemDefinition> {
+export async function loadSystem(name: string): Promise<DrilledSystem> {
   if (!systemNames().includes(name)) throw new UnknownSystemError(name);
-  return ((await import(new URL(`${name}/${MODULE}`, FOLDER).href)) as { definition: SystemDefinition }).definition;
+  return ((await import(new URL(`${name}/${MODULE}`, FOLDER).href)) as { definition: DrilledSystem }).definition;
 }

@@ -147,7 +147,8 @@ const serverSchema = z.union([
 export type ServerDeclaration = z.infer<typeof serverSchema>;
 
 export const configSchema = z.strictObject({
-  system: name,
+  /** One of the systems that come with backout; absent: the one that the program declares. */
+  system: name.optional(),
   /** Module that exports the system's definition, relative to the project; absent for the systems that come with backout. */
   definition: name.optional(),
   /** Name of the stack's home and roles. After `pulumi stack rename`: the old name. @default the stack's name */

@@ -10,6 +10,7 @@ import { serverRunner } from "../processes/run-as.ts";
 import { layoutOf, locate } from "./server-home.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import { loadSystem } from "./load-system.ts";
+import type { ProgramContext } from "./program.ts";
 import { checkDefinition } from "./definition.ts";
 import { ConfigError, ConfigErrors } from "./errors.ts";
 import type { StackConfig, ServerDeclaration } from "./schema.ts";
@@ -21,8 +22,10 @@ export interface Site {
   /** Name of the stack's home and roles. @default the stack's name */
   name?: string;
   system: string;
-  /** Absolute path of the module that exports `definition`; null for the systems that come with backout. */
+  /** Absolute path of the module that exports `definition`, or of the program; null for the systems that come with backout. */
   module: string | null;
+  /** What the module is loaded with if it is the program; absent: it exports `definition`. */
+  program?: Pick<ProgramContext, "project" | "config">;
   /** Folder of the Pulumi project: paths of the ledger are relative to it. */
   project: string;
   /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
@@ -69,13 +72,15 @@ function roleBase({ stack, system, name = stack }: Named): string {
     .toLowerCase();
 }
 
-export function siteOf(config: StackConfig, stack: string, project: string): Site {
+/** @param program of the stack if `backout:system` and `backout:definition` name no other. */
+export function siteOf(config: StackConfig, stack: string, project: string, program?: Omit<ProgramContext, "stack">): Site {
   const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", config.keptAs ?? stack);
   return {
     stack,
     ...(config.keptAs === undefined ? {} : { name: config.keptAs }),
-    system: config.system,
-    module: config.definition === undefined ? null : resolve(project, config.definition),
+    system: config.system ?? "",
+    module: config.definition !== undefined ? resolve(project, config.definition) : config.system === undefined ? program!.file : null,
+    ...(program === undefined || config.system !== undefined ? {} : { program: { project: program.project, config: program.config } }),
     project,
     home,
     target: config.target,
@@ -99,9 +104,21 @@ export function serverOf(site: Pick<Site, "server" | "system">): Server {
 }
 
 /** @throws ConfigErrors for a definition that cannot be loaded, or that is wrong */
-export async function definitionOf(site: Pick<Site, "system" | "module">): Promise<SystemDefinition> {
-  if (site.module === null) return checkDefinition(await loadSystem(site.system));
-  return checkDefinition(await definitionIn(site.module));
+export async function definitionOf({
+  system,
+  module,
+  program,
+  stack,
+}: Pick<Site, "system" | "module" | "program" | "stack">): Promise<SystemDefinition> {
+  if (module === null) return checkDefinition(await loadSystem(system));
+  if (program !== undefined)
+    return checkDefinition(await (await import("./program.ts")).describeProgram({ file: module, stack, ...program }));
+  return checkDefinition(await definitionIn(module));
+}
+
+/** The name of the system, and the ports that the stack leaves to its definition. */
+export function named(site: Site, { name }: SystemDefinition, { ports }: Pick<StackConfig, "ports">): Site {
+  return { ...site, system: site.system === "" ? name : site.system, ports };
 }
 
 async function definitionIn(module: string): Promise<unknown> {

@@ -12,8 +12,14 @@ export function stackFolder(project: string): string {
 
 /** The same for the project at or above a folder; without one, the folder itself. */
 export function stackFolderAbove(folder: string): string {
+  const project = projectAbove(folder);
+  return existsSync(join(project, "Pulumi.yaml")) ? stackFolder(project) : project;
+}
+
+/** The project at or above a folder; without one, the folder itself. */
+export function projectAbove(folder: string): string {
   for (let at = resolve(folder); ; at = dirname(at)) {
-    if (existsSync(join(at, "Pulumi.yaml"))) return stackFolder(at);
+    if (existsSync(join(at, "Pulumi.yaml"))) return at;
     if (dirname(at) === at) return folder;
   }
 }

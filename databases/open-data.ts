@@ -3,6 +3,8 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
 import { endpointOf, liveFile, liveName, type Site } from "../config/site.ts";
 import type { DataAccess } from "../config/system/check.ts";
+import type { SchemaObjects } from "../config/system/schema-objects.ts";
+import type { SqlSession } from "../config/system/sql-session.ts";
 
 export type OpenData = DataAccess & { end: () => Promise<void> };
 
@@ -39,4 +41,17 @@ async function session(site: Site, name: string, readOnly: boolean): Promise<Cli
 function file(site: Site, name: string, readOnly: boolean): DatabaseSync {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   return new DatabaseSync(liveFile(site, name), { timeout: 5000, readOnly });
+}
+
+/** A session of the neutral kind over an access that is open. */
+export async function sessionOf(access: DataAccess, name: string, engine: SqlSession["engine"]): Promise<SqlSession> {
+  if (engine === "sqlite") return (await import("./sqlite/sql-session.ts")).sqliteSession(access.sqlite(name));
+  return (await import("./postgres/sql-session.ts")).postgresSession(await access.database(name));
+}
+
+/** Recorded objects of a PostgreSQL database that are not there now, one line each. */
+export async function missingObjects(access: DataAccess, name: string, recorded: SchemaObjects): Promise<string[]> {
+  const { objectDifferences, readObjects } = await import("./postgres/schema-objects.ts");
+  const kinds = Object.keys(recorded) as (keyof SchemaObjects)[];
+  return objectDifferences(recorded, await readObjects(await access.database(name)), kinds, { exact: false });
 }

@@ -9,6 +9,7 @@ import { failed, passed } from "./checks.ts";
 import { DrillStoppedError } from "./facts.ts";
 import { outsideOf } from "./outside.ts";
 import { withContext, type Stage } from "./stage.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 /** Time for a fault to show, and to disappear after the rollback. Milliseconds. */
 const FAULT_LIMIT_MS = 20_000;
@@ -24,7 +25,7 @@ export async function switchFaultOn(
   name: string,
   provoke: () => Promise<void> = async () => Promise.resolve(),
 ): Promise<string> {
-  const fault = stage.definition.drill.faults[name]!;
+  const fault = drillOf(stage.definition).faults[name]!;
   const early = await withContext(stage, (context) => fault.probe(context));
   if (early !== null) throw new DrillStoppedError("fault-seen", `the probe of "${name}" sees the fault before it is switched on: ${early}`);
   await provoke();
@@ -78,7 +79,7 @@ async function probeUntil(
   limitMs: number,
 ): Promise<{ seen: string | null; trouble: string | null }> {
   const until = Date.now() + limitMs;
-  const fault = stage.definition.drill.faults[name]!;
+  const fault = drillOf(stage.definition).faults[name]!;
   for (;;) {
     const looked = await inside(stage, fault, () => withContext(stage, (context) => fault.probe(context))).then(
       (seen) => ({ seen, trouble: null }),

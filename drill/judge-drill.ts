@@ -11,6 +11,7 @@ import type { Outside, Quarantine } from "./outside-view.ts";
 import { pinsNow, type Stage } from "./stage.ts";
 import type { Judgement } from "./witness/judge.ts";
 import { judgementOf, readJournal, type WitnessRun } from "./witness-process.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 export interface Evidence {
   stage: Stage;
@@ -61,7 +62,7 @@ export async function judgeDrill(evidence: Evidence): Promise<Finding> {
 
 /** Database of the definition that holds the witness's table. */
 function witnessDatabase({ definition }: Stage): string {
-  const { table } = definition.drill.witness;
+  const { table } = drillOf(definition).witness;
   const found = Object.entries(definition.databases).find(([, { tables }]) => tables.includes(table));
   return found?.[0] ?? Object.keys(definition.databases)[0] ?? "";
 }
@@ -106,7 +107,7 @@ async function restoreChecks(
   { quarantines, pristine, rowsAtRisk }: SetAside,
   prefix: string,
 ): Promise<CheckResult[]> {
-  const { witness } = stage.definition.drill;
+  const { witness } = drillOf(stage.definition);
   const differences = [];
   for (const [database, live] of Object.entries(outside.live)) {
     const found = contentDifferences(before[database] ?? {}, await outside.contents(live, prefix));

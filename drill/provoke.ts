@@ -8,10 +8,11 @@ import { failed, passed } from "./checks.ts";
 import { DrillStoppedError, type DrillFacts } from "./facts.ts";
 import { withContext, type Stage } from "./stage.ts";
 import { runVerb } from "./verbs.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 /** A deployment that fails half-way, or an insufficient rollback: both must fail, with users kept out. */
 export async function provoke(facts: DrillFacts, stage: Stage): Promise<void> {
-  const { drill } = stage.definition;
+  const drill = drillOf(stage.definition);
   const fault = drill.faults[facts.request.fault]!;
   if (fault.beforeDeploy !== undefined) {
     await withContext(stage, (context) => fault.beforeDeploy!(context));

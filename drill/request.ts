@@ -1,7 +1,7 @@
 /** The request of a drill, resolved before anything starts. */
 import { suggestion, UsageError } from "../config/errors.ts";
 import type { OpenStack } from "../scripts/pulumi/stack.ts";
-import type { SystemDefinition } from "../config/system/definition.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 export interface DrillWish {
   fault?: string;
@@ -34,8 +34,7 @@ const DEFAULT_ROWS = 10_000;
 /** @throws UsageError naming the known values. */
 export function requestOf(source: OpenStack, wish: DrillWish, reports: string): DrillRequest {
   const { scopes, name } = source.definition;
-  const { drill } = source.definition as Partial<SystemDefinition>;
-  if (drill === undefined) throw new UsageError(`${name} cannot be drilled: its definition has no \`drill\``);
+  const drill = drillOf(source.definition);
   const fault = wish.fault ?? drill.defaultFault;
   const described = Object.hasOwn(drill.faults, fault) ? drill.faults[fault] : undefined;
   const faults = Object.keys(drill.faults);

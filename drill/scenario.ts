@@ -23,6 +23,7 @@ import { setStage, urlOf, withContext, type Stage } from "./stage.ts";
 import { hinder, NO_HINDRANCE, provoke, type Hindrance } from "./provoke.ts";
 import { runVerb } from "./verbs.ts";
 import { readJournal, startWitness, stopWitness, untilSeen, type WitnessRun } from "./witness-process.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 /** Time until users must be served again. Milliseconds. */
 const BACK_LIMIT_MS = 20_000;
@@ -37,7 +38,7 @@ export async function runScenario(facts: DrillFacts, folder: string, name: strin
   const { clock, request, checks } = facts;
   const stage = await clock.phase("prepare", () => setStage(request, folder, name, engine));
   facts.stage = stage;
-  const { drill } = stage.definition;
+  const drill = drillOf(stage.definition);
   const restores = stage.definition.scopes[request.scope]?.pins.data === "snapshot";
 
   await clock.phase("deploy-old", () => deploy(stage, drill.to));
@@ -85,7 +86,9 @@ async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
 async function seed(stage: Stage, rows: number): Promise<Record<string, Contents>> {
   const outside = await outsideOf(stage);
   const data = openData(stage.site);
-  await stage.definition.drill.seed(data, rows).finally(() => data.end());
+  await drillOf(stage.definition)
+    .seed(data, rows)
+    .finally(() => data.end());
   const contents: Record<string, Contents> = {};
   for (const [database, live] of Object.entries(outside.live)) contents[database] = await outside.contents(live);
   return contents;
@@ -116,7 +119,7 @@ async function breakIt(facts: DrillFacts, stage: Stage, witness: WitnessRun): Pr
 
 /** The arguments of the scope's repair, as a person would find them. */
 async function repairArguments({ request }: DrillFacts, stage: Stage): Promise<string[]> {
-  const fault = stage.definition.drill.faults[request.fault];
+  const fault = drillOf(stage.definition).faults[request.fault];
   if (fault?.repairWith === undefined || typeof stage.definition.scopes[request.scope]?.pins.data !== "object") return [];
   const found = (await withContext(stage, async (context) => fault.repairWith?.(context))) ?? {};
   return Object.entries(found).flatMap(([name, value]) => ["--with", `${name}=${value}`]);
@@ -126,7 +129,7 @@ async function previewOf(facts: DrillFacts, stage: Stage, given: string[]): Prom
   const { definition } = stage;
   const { json, failure } = await runVerb<PreviewOutcome>(stage.stack, "preview", [
     "--to",
-    definition.drill.to,
+    drillOf(definition).to,
     "--scope",
     facts.request.scope,
     ...serviceOf(facts),
@@ -151,10 +154,10 @@ async function goBack(
   const { definition, stack } = stage;
   const { clock, request, checks, runId } = facts;
   const from = Date.now();
-  const watch = watchGate(urlOf(stage, definition.drill.witness.service));
+  const watch = watchGate(urlOf(stage, drillOf(definition).witness.service));
   const wish = [
     "--to",
-    definition.drill.to,
+    drillOf(definition).to,
     "--scope",
     request.scope,
     ...serviceOf(facts),
@@ -170,10 +173,10 @@ async function goBack(
     if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback gave no answer");
     return { ...json, ok: json.ok && failure === null, failure: json.failure ?? failure };
   };
-  const alternative = definition.drill.faults[request.fault]?.alternative;
+  const alternative = drillOf(definition).faults[request.fault]?.alternative;
   const work = async (): Promise<RolloutOutcome> => {
     const first = await roll(wish);
-    if (alternative === undefined || request.scope !== definition.drill.faults[request.fault]?.scope) return first;
+    if (alternative === undefined || request.scope !== drillOf(definition).faults[request.fault]?.scope) return first;
     checks.push(
       first.ok
         ? failed("rollback-fails-first", "the rollback succeeded despite the obstacle, so no alternative was tried")
@@ -202,7 +205,7 @@ async function goBack(
 function rehearseMessages({ checks, request, runId }: DrillFacts, { definition }: Stage, outcome: RolloutOutcome): void {
   const notifications = definition.policy?.notifications ?? [];
   if (notifications.length === 0) return;
-  const { from, to } = definition.drill;
+  const { from, to } = drillOf(definition);
   const duration = `${Math.round(outcome.seconds)} s`;
   const step = outcome.failure?.split("\n")[0] ?? outcome.phases.at(-1)?.name ?? "fence";
   const values = { incident: runId.toUpperCase(), reason: "drill", from, to, eta: duration, duration, step };

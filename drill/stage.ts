@@ -14,6 +14,7 @@ import { makeEphemeralStack, type EphemeralStack } from "./ephemeral-stack.ts";
 import { takeFreePorts } from "./ports.ts";
 import type { DrillRequest } from "./request.ts";
 import { planStandIns, standInFolder, startStandIns, type StandIn } from "./stand-ins.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 export interface Stage {
   folder: string;
@@ -57,7 +58,7 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
   ];
   const asksForBackup = source.definition.deployment?.before.includes("backup") === true;
   return [
-    { path: ["release"], value: source.definition.drill.to },
+    { path: ["release"], value: drillOf(source.definition).to },
     ...unset.map((key): PinEdit => ({ path: [key], value: undefined })),
     // No standby copy is made if neither the scope nor a deployment needs it.
     { path: ["standby"], value: data === "current" && !asksForBackup ? "never" : undefined },
@@ -73,7 +74,7 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
 /** The stand-ins' addresses for every release, and the defects for the newer one. */
 function configEdits({ definition, config }: OpenStack, standIns: readonly StandIn[]): PinEdit[] {
   const urls = Object.fromEntries(standIns.flatMap(({ urlKey, url }) => (urlKey === null ? [] : [[urlKey, url]])));
-  const { from, to } = definition.drill;
+  const { from, to } = drillOf(definition);
   return [from, to].flatMap((release) =>
     Object.entries(definition.services).flatMap(([service, { kind }]): PinEdit[] => {
       const artefact = config.releases[release]?.services[service];

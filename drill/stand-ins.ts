@@ -7,6 +7,7 @@ import { startProcess } from "../processes/process.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { takeFreePorts } from "./ports.ts";
 import { ownProcesses } from "./remove.ts";
+import { drillOf } from "../config/system/drill.ts";
 
 export interface StandIn {
   name: string;
@@ -18,7 +19,7 @@ export interface StandIn {
 
 /** Ports, chosen before anything runs: the stack file needs the URLs. */
 export async function planStandIns(definition: SystemDefinition): Promise<StandIn[]> {
-  const entries = Object.entries(definition.drill.standIns);
+  const entries = Object.entries(drillOf(definition).standIns);
   const ports = await takeFreePorts(entries.length);
   return entries.map(([name, { urlKey }], index) => ({
     name,
@@ -42,7 +43,7 @@ export async function startStandIns(
   const own = standInFolder(folder);
   mkdirSync(own, { recursive: true, mode: 0o700 });
   for (const { name, port } of standIns) {
-    const { entry, environment } = definition.drill.standIns[name]!;
+    const { entry, environment } = drillOf(definition).standIns[name]!;
     await startProcess(ownProcesses(folder), {
       name: `stand-in-${name}`,
       folder: definition.folder,

@@ -28,7 +28,9 @@ export function declareImages(definition: SystemDefinition, pins: Pins, opts: pu
 
 /** @throws ImageUndeclaredError */
 function distinctImages(definition: SystemDefinition, pins: Pins): string[] {
-  const containers = Object.entries(pins.services).filter(([service]) => definition.services[service]?.kind !== "static");
+  const containers = Object.entries(pins.services).filter(([service]) =>
+    ["service", "worker"].includes(definition.services[service]?.kind ?? ""),
+  );
   const byDigest = new Map(containers.map(([service, pin]) => imageOf(service, pin)).map((image) => [digestOf(image), image]));
   return [...byDigest.values()].sort();
 }

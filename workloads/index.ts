@@ -4,11 +4,32 @@ import type { Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { DockerUnreachableError } from "./docker-errors.ts";
 import { DockerTarget } from "./docker.ts";
+import { ExternalTarget } from "./external.ts";
 import { ProcessTarget } from "./process.ts";
 import type { Target } from "./target.ts";
 
 export function targetOf(site: Site, definition: SystemDefinition): Target {
-  return site.target === "docker" ? new DockerTarget(site, definition) : new ProcessTarget(site, definition);
+  const own = site.target === "docker" ? new DockerTarget(site, definition) : new ProcessTarget(site, definition);
+  const kinds = Object.values(definition.services).map(({ kind }) => kind);
+  return kinds.includes("external") ? byKind(definition, own, new ExternalTarget(site, definition)) : own;
+}
+
+/** Each service on its own target. */
+function byKind({ services }: SystemDefinition, own: Target, external: Target): Target {
+  const of = (service: string): Target => (services[service]?.kind === "external" ? external : own);
+  return {
+    check: (service, pin) => of(service).check(service, pin),
+    prepare: (service, pin) => of(service).prepare(service, pin),
+    install: (service, pin) => of(service).install(service, pin),
+    stop: (service) => of(service).stop(service),
+    confirmStopped: async (names) => {
+      for (const name of names) await of(name).confirmStopped([name]);
+    },
+    start: (service, pin) => of(service).start(service, pin),
+    observe: (service) => of(service).observe(service),
+    errorLog: (service, lines, since) => of(service).errorLog(service, lines, since),
+    errorMark: (service) => of(service).errorMark(service),
+  };
 }
 
 /**

@@ -15,7 +15,7 @@ export async function takenPorts(site: Site, definition: SystemDefinition, servi
   if ((await outOfReach(site, definition)) !== null) return reasons;
   for (const service of services) {
     const port = portOf(site, service);
-    if (port === 0 || definition.services[service]?.kind === "static") continue;
+    if (port === 0 || ["static", "external"].includes(definition.services[service]?.kind ?? "")) continue;
     // A container's port is held by a process of the daemon's.
     if (site.target !== "process" && (await targetOf(site, definition).observe(service)).running) continue;
     const reason = await takenPort(service, port, processFolder(site));

@@ -7,7 +7,7 @@ import type { SystemDefinition } from "../system/definition.ts";
 import { among, type Fail } from "./rule.ts";
 
 export function wrongDrill(system: SystemDefinition, fail: Fail): void {
-  const { drill } = system as Partial<SystemDefinition>;
+  const { drill } = system;
   if (drill === undefined) return;
   among(fail, "listener", Object.keys(system.listeners))("drill.witness.service", drill.witness.service);
   among(fail, "fault", Object.keys(drill.faults))("drill.defaultFault", drill.defaultFault);

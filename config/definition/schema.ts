@@ -10,6 +10,7 @@ import type {
   WatchDefinition,
   WatchLimit,
 } from "../system/definition.ts";
+import type { ServiceControl } from "../system/control.ts";
 import { DEPLOYMENT_ITEMS } from "../system/deployment.ts";
 import type { CaptureDefinition, EvidenceDefinition } from "../system/evidence.ts";
 import type { ProtectionDefinition } from "../system/protection.ts";
@@ -17,7 +18,7 @@ import { policy } from "./policy-schema.ts";
 import { duration, mapOf, name, names, positive, some, work, type For } from "./values.ts";
 
 const service = z.strictObject({
-  kind: z.enum(["service", "worker", "static"]),
+  kind: z.enum(["service", "worker", "static", "external"]),
   title: z.string(),
   entry: name.optional(),
   databases: names,
@@ -26,6 +27,14 @@ const service = z.strictObject({
     .optional(),
   stopGraceMs: z.number().min(0, "must not be negative"),
   environment: work.optional(),
+  control: z
+    .strictObject({
+      install: work.optional(),
+      stop: work.optional(),
+      start: work.optional(),
+      observe: work.optional(),
+    } satisfies For<ServiceControl>)
+    .optional(),
 } satisfies For<ServiceDefinition>);
 
 const listener = z.strictObject({
@@ -181,5 +190,6 @@ export const definitionSchema = z.strictObject({
   retryAfterSeconds: z.number().int().min(0, "must not be negative"),
   drainSeconds: duration.optional(),
   settleSeconds: duration.optional(),
+  ports: mapOf(z.number().int().min(1).max(65535)).optional(),
   drill: drill.optional(),
 } satisfies For<SystemDefinition>);

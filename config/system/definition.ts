@@ -11,6 +11,7 @@ import type { PolicyDefinition } from "./policy.ts";
 import type { ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
 import type { SecretDefinition } from "./secret.ts";
+import type { ServiceControl } from "./control.ts";
 import type { CheckContext, CheckDefinition } from "./check.ts";
 import type { DrillDefinition } from "./drill.ts";
 
@@ -21,7 +22,9 @@ export type ServiceKind =
   /** A long-running process without users of its own. */
   | "worker"
   /** A folder of files, published as a whole and served by the traffic gate (S3 and CloudFront in production). */
-  | "static";
+  | "static"
+  /** A resource of the program, or whatever `control` stops, starts and observes. */
+  | "external";
 
 /** What a service's environment may refer to when it is started. */
 export interface EnvironmentContext {
@@ -51,6 +54,8 @@ export interface ServiceDefinition {
   health?: { path: string; body?: string; timeoutMs: number };
   /** How long a stop waits after SIGTERM before SIGKILL. Milliseconds. */
   stopGraceMs: number;
+  /** How an `external` service is driven; of no other kind. */
+  control?: ServiceControl;
   /** Environment variables of the process. */
   environment?(context: EnvironmentContext): Record<string, string>;
 }
@@ -271,5 +276,11 @@ export interface SystemDefinition {
   retryAfterSeconds: number;
   /** How long requests under way may take to finish after the gate has closed and before their services stop. Seconds. @default 5 */
   drainSeconds?: number;
-  drill: DrillDefinition;
+  /** Ports that a stack uses unless `backout:ports` says otherwise, by name. */
+  ports?: Record<string, number>;
+  /** How the system is drilled; absent: it is not. */
+  drill?: DrillDefinition;
 }
+
+/** A system that can be drilled. */
+export type DrilledSystem = SystemDefinition & { drill: DrillDefinition };

@@ -1,4 +1,5 @@
 /** What a drill needs of a system. */
+import { UsageError } from "../errors.ts";
 import type { DataAccess } from "./check.ts";
 
 /** A defect of the newer sample release that a drill switches on, and the probe that must see it. */
@@ -72,4 +73,18 @@ export interface WitnessScript {
   table: string;
   key: string;
   value: string;
+}
+
+/** A system is to be drilled whose definition does not say how. */
+export class NoDrillError extends UsageError {
+  constructor(system: string) {
+    super(`${system} cannot be drilled: its definition has no \`drill\`. Add faults, a seed and a witness to it.`);
+    this.name = "NoDrillError";
+  }
+}
+
+/** @throws NoDrillError */
+export function drillOf({ name, drill }: { name: string; drill?: DrillDefinition }): DrillDefinition {
+  if (drill === undefined) throw new NoDrillError(name);
+  return drill;
 }

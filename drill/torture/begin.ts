@@ -7,11 +7,12 @@ import { pinsNow, type Stage } from "../stage.ts";
 import type { Advised } from "./advice.ts";
 import { brokenRelease } from "./broken.ts";
 import type { Action } from "./choices.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 /** Edits the stack file like a person, and returns the command to type. */
 export async function begin(stage: Stage, number: number, action: Action, status: Status | null): Promise<Advised> {
   const { definition, stack } = stage;
-  const { from, to } = definition.drill;
+  const { from, to } = drillOf(definition);
   const { text, config } = await pinsNow(stage);
   const pin = (edits: PinEdit[]): void => writeFileSync(stack.file, editPins(text, edits));
   // A person who deploys a release again has fixed it, and removes its block.

@@ -6,11 +6,12 @@ import { artefactFolder } from "../../config/site.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { pinsNow, type Stage } from "../stage.ts";
 import type { Defect } from "./choices.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 /** @returns the edit that enters it. */
 export async function brokenRelease(stage: Stage, name: string, defect: Defect): Promise<PinEdit> {
   const { config, definition } = await pinsNow(stage);
-  const { from } = definition.drill;
+  const { from } = drillOf(definition);
   const newer = config.releases[from]!;
   const services: Record<string, unknown> = {};
   for (const [service, artefact] of Object.entries(newer.services)) {

@@ -5,10 +5,11 @@ import type { Stage } from "../stage.ts";
 import { readContent } from "../witness/content.ts";
 import { linesOf } from "../witness/lines.ts";
 import { readMemory } from "../witness/memory.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 /** Rows whose last write was acknowledged, and whose content is nowhere. */
 export async function missingAtTheEnd(stage: Stage, journals: readonly string[], lastEpoch: number): Promise<string[]> {
-  const { key, value } = stage.definition.drill.witness;
+  const { key, value } = drillOf(stage.definition).witness;
   const epochs = Array.from({ length: lastEpoch }, (_, index) => index + 1);
   const exported = await exportedContent(await exportsOf(stage, epochs), key, value);
   const outside = await outsideOf(stage);

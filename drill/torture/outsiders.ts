@@ -8,6 +8,7 @@ import pg from "pg";
 import { endpointOf, liveFile, liveName } from "../../config/site.ts";
 import { inDatabase, type Address } from "../contents.ts";
 import type { Stage } from "../stage.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 const PASSWORD = "an outsider's own";
 const ROLES = { "torture public": "PUBLIC", "torture named": null } as const;
@@ -17,7 +18,7 @@ const CONNECT_LIMIT_MS = 5_000;
 export async function letOutsidersIn(stage: Stage): Promise<void> {
   const { site, definition } = stage;
   if (site.server === undefined) return;
-  const { table } = definition.drill.witness;
+  const { table } = drillOf(definition).witness;
   const quoted = table.split(".").map((part) => pg.escapeIdentifier(part));
   for (const database of databasesOnServer(stage))
     await inDatabase(addressOf(stage), liveName(site, database), async (client) => {
@@ -36,7 +37,7 @@ export async function letOutsidersIn(stage: Stage): Promise<void> {
 /** Clients that cannot connect or read, and why; empty: all can. */
 export async function lockedOut(stage: Stage): Promise<string[]> {
   const { site, definition } = stage;
-  const { table } = definition.drill.witness;
+  const { table } = drillOf(definition).witness;
   const quoted = table.split(".").map((part) => pg.escapeIdentifier(part));
   const out: string[] = [];
   for (const database of databasesOnServer(stage))

@@ -16,6 +16,7 @@ import { exportsOf } from "./memory.ts";
 import { lockedOut } from "./outsiders.ts";
 import { killNow, pidsOf, workersOf } from "./victims.ts";
 import { lookAtAll, type Seen } from "./inspect.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 export interface Round {
   kills: number;
@@ -87,7 +88,7 @@ export async function runRound(stage: Stage, number: number, { action, kills, ag
 }
 
 function beginWitness(stage: Stage, number: number): Promise<WitnessRun> {
-  const { witness } = stage.definition.drill;
+  const { witness } = drillOf(stage.definition);
   return startWitness(
     { drill: stage.folder, folder: join(stage.folder, `round-${number}`) },
     witness,
@@ -230,7 +231,7 @@ function endOf(ran: Ran): string {
 
 /** The release that is pinned in the end is one that the action can have led to, and the one it was for where it ended well. */
 function wrongGoal({ definition }: Stage, action: Action, before: string, now: string, done: boolean): string[] {
-  const { from, to } = definition.drill;
+  const { from, to } = drillOf(definition);
   const wished =
     action.kind === "failing-deploy"
       ? before

@@ -19,6 +19,7 @@ import { lookAtAll } from "./inspect.ts";
 import { missingAtTheEnd } from "./memory.ts";
 import { letOutsidersIn } from "./outsiders.ts";
 import { runRound, type Round } from "./round.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 export interface TortureWish {
   source: OpenStack;
@@ -93,7 +94,7 @@ export async function torture(
       const dice = diceOf(`${seed}/${number}`);
       const before = await lookAtAll(stage);
       const choices = choose(dice, definition, {
-        forward: before.release === definition.drill.from,
+        forward: before.release === drillOf(definition).from,
         open: before.open,
         undoable,
         undoVerb,
@@ -106,7 +107,7 @@ export async function torture(
       undoable =
         choices.action.kind === "rollback" &&
         definition.scopes[choices.action.scope]?.pins.data === "snapshot" &&
-        round.release === definition.drill.to;
+        round.release === drillOf(definition).to;
       tell(round, say);
       if (!isWell(result)) break;
     }
@@ -134,10 +135,12 @@ export async function torture(
 /** The older release with data, and clients of others. */
 async function prepare(stage: Stage): Promise<void> {
   const { definition } = stage;
-  const { failure } = await runVerb(stage.stack, "deploy", [definition.drill.to, "--yes", "--reason", "torture"]);
+  const { failure } = await runVerb(stage.stack, "deploy", [drillOf(definition).to, "--yes", "--reason", "torture"]);
   if (failure !== null) throw new Error(failure);
   const data = openData(stage.site);
-  await definition.drill.seed(data, SEED_ROWS).finally(() => data.end());
+  await drillOf(definition)
+    .seed(data, SEED_ROWS)
+    .finally(() => data.end());
   await letOutsidersIn(stage);
 }
 

@@ -2,17 +2,19 @@
 import { UsageError, RefusedError, suggestion } from "../../config/errors.ts";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseDocument, visit } from "yaml";
 import { withSetup } from "../../workloads/setup.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
 import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../config/edit.ts";
+import { withDefaultPorts } from "../../config/default-ports.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
 import { parseConfig } from "../../config/parse.ts";
+import { programFolder, programOf } from "../../config/program.ts";
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
-import { definitionOf, siteOf, type Site } from "../../config/site.ts";
-import { documentOf } from "../../config/stack-text.ts";
+import { definitionOf, named, siteOf, type Site } from "../../config/site.ts";
 import { stackFolder } from "../../config/stack-folder.ts";
 import { writeAtomically } from "../../processes/atomic-file.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
@@ -51,18 +53,6 @@ export class StackNotFoundError extends UsageError {
   }
 }
 
-/** Folder of the program, to which paths of the ledger are relative: where `main` of Pulumi.yaml lies. */
-export function programFolder(project: string): string {
-  const { main } = projectOf(project);
-  if (main === undefined || !main.startsWith("/")) return project;
-  return main.endsWith(".ts") || main.endsWith(".js") ? join(main, "..") : main;
-}
-
-function projectOf(project: string): { main?: string } {
-  const file = join(project, "Pulumi.yaml");
-  return documentOf(readFileSync(file, "utf8"), file).value ?? {};
-}
-
 function stacksIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []) : [];
 }
@@ -85,12 +75,13 @@ export async function openStack(found: StackFile, text: string = found.text): Pr
   const order = ledgerOrder(text, found.file);
   const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
-  const config = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
-  const bare = siteOf(config, found.stack, programFolder(found.project));
+  const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
+  const bare = siteOf(declared, found.stack, programFolder(found.project), programOf(found.project, raw, encrypted));
   await knowOwnId(found, bare);
   const definition = await definitionOf(bare);
+  const config = withDefaultPorts(declared, definition);
   const asked = { order, scope: config.scope ?? null };
-  const { site, pins } = hideSecretConfig(resolvePins(config, definition), bare, secret);
+  const { site, pins } = hideSecretConfig(resolvePins(config, definition), named(bare, definition, config), secret);
   return { ...found, text, config, asked, definition, site, pins: withSetup(pins, site, definition) };
 }
 
@@ -140,9 +131,24 @@ function withoutSalt(text: string): string {
   return text.replace(SALT, "").trimEnd();
 }
 
-/** The engine, when it writes the salt, also puts the truth values and numbers that stand as they are into quotes. */
+/**
+ * What a text says, its comments included. The engine, when it writes the salt, also writes maps, truth values and numbers in its own way, which
+ * is no change.
+ */
 function asRead(text: string): string {
-  return withoutSalt(text).replaceAll(/: "(true|false|-?\d+(?:\.\d+)?)"$/gm, ": $1");
+  const document = parseDocument(withoutSalt(text));
+  visit(document, {
+    Scalar: (_key, node) => {
+      node.value = String(node.value);
+      delete node.type;
+      delete node.spaceBefore;
+    },
+    Collection: (_key, node) => {
+      node.flow = false;
+      delete node.spaceBefore;
+    },
+  });
+  return document.toString({ lineWidth: 0 });
 }
 
 function keepSalt(there: string, text: string): string {

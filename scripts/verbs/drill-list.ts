@@ -66,11 +66,11 @@ export interface Listed {
 export function listed(stacks: readonly OpenStack[]): Listed {
   const systems = stacks.map(({ definition: { drill, scopes, name } }) => ({
     system: name,
-    faults: Object.entries(drill.faults).map(([fault, { title, scope }]) => ({
+    faults: Object.entries(drill?.faults ?? {}).map(([fault, { title, scope }]) => ({
       name: fault,
       title,
       scope,
-      default: fault === drill.defaultFault,
+      default: fault === drill?.defaultFault,
     })),
     scopes: Object.entries(scopes).map(([scope, { title, useWhen, budgetSeconds }]) => ({ name: scope, title, useWhen, budgetSeconds })),
   }));

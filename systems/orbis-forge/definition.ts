@@ -1,5 +1,5 @@
 /** OrbisForge (OF-BEV Phase 3): one program on one SQLite file, with restricted permissions and evidence during a rollback. */
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { DrilledSystem } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { auditEntry } from "./audit-entry.ts";
 import { login, rows } from "./api.ts";
@@ -17,7 +17,7 @@ import { seed } from "./seed.ts";
 import { watches } from "./watches.ts";
 import { witness } from "./witness.ts";
 
-export const orbisForge: SystemDefinition = {
+export const orbisForge: DrilledSystem = {
   name: "orbis-forge",
   title: "OrbisForge administration (OF-BEV)",
   folder: import.meta.dirname,

@@ -1,5 +1,5 @@
 /** PFA Vanguard: a backend, a worker that writes to the external PEMS API, a static frontend, one PostgreSQL database. */
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { DrilledSystem } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { actions } from "./actions.ts";
 import { list, login } from "./api.ts";
@@ -14,7 +14,7 @@ import { seed } from "./seed.ts";
 import { watches } from "./watches.ts";
 import { witness } from "./witness.ts";
 
-export const pfaVanguard: SystemDefinition = {
+export const pfaVanguard: DrilledSystem = {
   name: "pfa-vanguard",
   title: "PFA Vanguard",
   folder: import.meta.dirname,

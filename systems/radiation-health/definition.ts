@@ -1,5 +1,5 @@
 /** Radiation Health Monitoring: five services under one supervisor, alerts over WebSockets, one PostgreSQL database. */
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { DrilledSystem } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { getJson, PERSONNEL_PATH } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
@@ -26,7 +26,7 @@ const WATCHED = [
   "error-log",
 ];
 
-export const radiationHealth: SystemDefinition = {
+export const radiationHealth: DrilledSystem = {
   name: "radiation-health",
   title: "Radiation Health Monitoring",
   folder: import.meta.dirname,

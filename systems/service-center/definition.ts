@@ -2,7 +2,7 @@
  * Service Center: one application with row level security, triggers and materialised views in its database; Phase 2 is rolled back to Phase
  * 1.
  */
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { DrilledSystem } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { listTickets, login } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
@@ -17,7 +17,7 @@ import { seed } from "./seed.ts";
 import { watches } from "./watches.ts";
 import { witness } from "./witness.ts";
 
-export const serviceCenter: SystemDefinition = {
+export const serviceCenter: DrilledSystem = {
   name: "service-center",
   title: "Service Center",
   folder: import.meta.dirname,

@@ -1,5 +1,5 @@
 /** Solar Panel Production Tracking: a production line that writes to PostgreSQL, whose constraints are rolled back. */
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { DrilledSystem } from "../../config/system/definition.ts";
 import { generated } from "../../config/system/secret.ts";
 import { login, readPanels } from "./api.ts";
 import { CHECKS } from "./checks/all.ts";
@@ -14,7 +14,7 @@ import { seed } from "./seed.ts";
 import { watches } from "./watches.ts";
 import { witness } from "./witness.ts";
 
-export const solarPanel: SystemDefinition = {
+export const solarPanel: DrilledSystem = {
   name: "solar-panel",
   title: "Solar Panel Production Tracking",
   folder: import.meta.dirname,

@@ -4,10 +4,10 @@ import { parseConfig } from "../../config/parse.ts";
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { DrilledSystem } from "../../config/system/definition.ts";
 import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 
-export const definition: SystemDefinition = pfaVanguard;
+export const definition: DrilledSystem = pfaVanguard;
 
 const hash = (digit: string): string => `${digit}f`.repeat(32);
 

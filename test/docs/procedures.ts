@@ -8,6 +8,7 @@ import { editPins, type PinEdit } from "../../config/edit.ts";
 import { scopeEdits } from "../../config/scope.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { yamlDiff } from "./diff.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 const procedureSchema = z.strictObject({
   procedure: z.string(),
@@ -38,7 +39,7 @@ export function forgottenScopes(definition: SystemDefinition, procedures: readon
 
 /** The stack file with the newer release in place. */
 export function broken(definition: SystemDefinition, stack: string): string {
-  return editPins(stack, [{ path: ["release"], value: definition.drill.from }]);
+  return editPins(stack, [{ path: ["release"], value: drillOf(definition).from }]);
 }
 
 function scopeText(
@@ -48,7 +49,7 @@ function scopeText(
   service?: string,
   given: Record<string, string> = {},
 ): string {
-  const { from, to } = definition.drill;
+  const { from, to } = drillOf(definition);
   const pins = definition.scopes[scope]?.pins;
   const block = pins?.release === "to" ? { release: from, incident: "INCIDENT-7" } : null;
   const snapshots = Object.fromEntries(Object.keys(definition.databases).map((database) => [database, `before-${from}@1`]));
@@ -98,7 +99,8 @@ export async function proceduresPage(systems: readonly Described[]): Promise<str
 }
 
 function section({ definition, stack, procedures }: Described): string[] {
-  const { name, title, drill, scopes } = definition;
+  const { name, title, scopes } = definition;
+  const drill = drillOf(definition);
   const diffs = new Map<string, string[]>();
   const rows = procedures.map((procedure) => {
     const { scope, service, run } = procedure;

@@ -52,7 +52,7 @@ interface Client {
 const engines = require("@pulumi/pulumi/proto/engine_grpc_pb.js") as { EngineService: grpc.ServiceDefinition };
 
 export const urnOf = (type: string, name = type.toLowerCase()): string =>
-  `urn:pulumi:test::backout::backout:index:RollbackStack$backout:index:${type}::${name}`;
+  `urn:pulumi:test::backout::backout:index:System$backout:index:${type}::${name}`;
 
 export interface LogLine {
   severity: number;

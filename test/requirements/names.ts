@@ -5,6 +5,7 @@ import { join, relative } from "node:path";
 import { PHASES } from "../../config/phases.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { DrillEvidence } from "./requirements.ts";
+import { drillOf } from "../../config/system/drill.ts";
 
 /**
  * Every test there is, as `<file> > <full name>`, as it is written: nothing is loaded, so that a test made for each of a list stands there once, with
@@ -64,7 +65,7 @@ export function whyUnknown(
   const literal = sources.includes(`"${name}"`);
   const known: Record<DrillEvidence["kind"], boolean> = {
     check: literal || definition.checks.some(({ id }) => id === name),
-    fault: name in definition.drill.faults,
+    fault: name in drillOf(definition).faults,
     scope: name in definition.scopes,
     watch: name in (definition.watches ?? {}),
     phase: literal || (PHASES as readonly string[]).some((phase) => name === `rollback: ${phase}`),

@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadSystem, systemNames } from "../../config/load-system.ts";
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { DrilledSystem } from "../../config/system/definition.ts";
 
 const systems = await Promise.all(systemNames().map(loadSystem));
 const namesOf = (of: object | undefined): string[] => Object.keys(of ?? {});
 
-describe.each(systems)("$name", (system: SystemDefinition) => {
+describe.each(systems)("$name", (system: DrilledSystem) => {
   const { scopes, checks, drill } = system;
   const watches = Object.values(system.watches ?? {});
 

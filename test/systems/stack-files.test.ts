@@ -30,7 +30,7 @@ test("no two stacks want the same port", () => {
 
 describe.each(FILES)("%s", (file) => {
   test("its pins resolve against its system, at the release a drill goes back to or from", async () => {
-    const system = await loadSystem(declared(file).system);
+    const system = await loadSystem(declared(file).system!);
     const pins = resolvePins(declared(file), system);
     expect(Object.keys(pins.services).sort()).toEqual(Object.keys(system.services).sort());
     for (const release of [system.drill.from, system.drill.to]) expect(Object.keys(declared(file).releases)).toContain(release);

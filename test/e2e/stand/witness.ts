@@ -8,6 +8,7 @@ import { judgementOf, readJournal, startWitness, stopWitness, untilSeen } from "
 import type { Judgement } from "../../../drill/witness/judge.ts";
 import type { Base } from "./base.ts";
 import { databasesOf } from "./databases.ts";
+import { drillOf } from "../../../config/system/drill.ts";
 
 export interface Watched {
   /** Resolves once `more` further writes have been acknowledged. */
@@ -24,7 +25,7 @@ export function witnessOf(stand: Base) {
     /** Judges one restore: begin one for each. */
     witness: async (): Promise<Watched> => {
       const own = await mkdtemp(join(folder, "witness-"));
-      const script = definition.drill.witness;
+      const script = drillOf(definition).witness;
       const run = await startWitness({ drill: own }, script, `http://127.0.0.1:${site.ports[script.service]}`, (name) =>
         secretOf(site, name),
       );

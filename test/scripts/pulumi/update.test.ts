@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { diagnosticIn, eventIn, followEvents } from "../../../scripts/pulumi/event-log.ts";
 import { failureOf } from "../../../scripts/pulumi/update.ts";
 
-const urnOf = (type: string, name: string): string => `urn:pulumi:test::shop::backout:index:RollbackStack$backout:index:${type}::${name}`;
+const urnOf = (type: string, name: string): string => `urn:pulumi:test::shop::backout:index:System$backout:index:${type}::${name}`;
 const said = (message: string, urn: string | null, severity: DiagnosticEvent["severity"] = "error") =>
   diagnosticIn({
     sequence: 1,

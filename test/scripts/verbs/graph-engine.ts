@@ -4,7 +4,7 @@
  */
 import { MockMonitor, setMocks } from "@pulumi/pulumi/runtime/mocks.js";
 import { disconnect } from "@pulumi/pulumi/runtime/settings.js";
-import { RollbackStack } from "../../../components/rollback-stack.ts";
+import { System } from "../../../components/system.ts";
 import type { Values } from "../../../provider/resource.ts";
 import { RESOURCES } from "../../../provider/resources/index.ts";
 import { opened } from "../../../provider/wire.ts";
@@ -79,8 +79,8 @@ export async function update({ definition, config, pins, site }: OpenStack, stat
       "test",
       false,
     );
-    const stack = new RollbackStack("shop", { definition, config, pins, site });
-    await new Promise((resolve) => stack.epoch.apply(resolve));
+    const system = new System("shop", definition, undefined, { config, pins, site, order: null });
+    await new Promise((resolve) => system.epoch.apply(resolve));
     await disconnect();
   } finally {
     prototype.registerResource = registerResource;

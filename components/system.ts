@@ -4,9 +4,15 @@ import { jsonText, type JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../config/secret-config.ts";
 import { keepSalt } from "../config/seal.ts";
-import { makeSecrets } from "../config/secrets.ts";
+import { heldSecret, makeSecrets } from "../config/secrets.ts";
+import { withDefaultPorts } from "../config/default-ports.ts";
+import { declaredOrder, STACKS_VARIABLE } from "../config/ledger.ts";
+import { parseConfig } from "../config/parse.ts";
+import { describedFolder, handOver, programOf } from "../config/program.ts";
+import { resolvePins } from "../config/resolve-pins.ts";
 import type { StackConfig } from "../config/schema.ts";
-import type { Site } from "../config/site.ts";
+import { artefactFolder, named, siteOf, type Site } from "../config/site.ts";
+import { projectAbove, stackFolderAbove } from "../config/stack-folder.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { Service } from "./service.ts";
 import { Constraints } from "./constraints.ts";
@@ -19,41 +25,32 @@ import { Plan } from "./plan.ts";
 import { Finalize } from "./finalize.ts";
 import { Start } from "./start.ts";
 import { Snapshots } from "./snapshots.ts";
+import { defineSystem, type ServiceArgs, type SystemArgs } from "./define.ts";
+import type { RunFacts } from "./run-facts.ts";
+import { environmentOf, portOf } from "../workloads/starting.ts";
 import { declarationsOf } from "../workloads/declarations.ts";
 import { withSetup } from "../workloads/setup.ts";
 import { TrafficGate } from "./traffic-gate.ts";
 import { Verification } from "./verification.ts";
 
-export interface RollbackStackArgs {
-  /** The system's definition. */
-  definition: SystemDefinition;
-  /** The config, as returned by `parseConfig`. */
-  config: StackConfig;
-  /** The pins, as returned by `resolvePins`. */
-  pins: Pins;
-  /** The stack's site, as returned by `siteOf`. */
-  site: Site;
-  /**
-   * Releases in the ledger's order, oldest first, as returned by `declaredOrder`; null or absent: the state's list of opened releases
-   * decides.
-   */
-  order?: readonly string[] | null;
-}
-
 /**
- * A system whose deployments can be rolled back. Deploying, rolling back and undoing a rollback are the same graph; the pins say which:
+ * A system whose deployments can be rolled back. Deploying, rolling back and undoing a rollback are the same graph; the pins of the stack's
+ * config say which:
  *
  *     plan → fence → snapshots → databases → constraints → flags, services → start → verification → open → finalize
  *
  * The order is explicit: every resource depends on all of the step before.
  *
  * @example
- * const declared = parseConfig(pulumi.runtime.allConfig());
- * const site = siteOf(declared, pulumi.getStack(), process.cwd());
- * const definition = await definitionOf(site);
- * new RollbackStack("shop", { declared, site, definition, pins: resolvePins(declared, definition) });
+ * new System("shop", {
+ *   databases: { shop: postgres({ migrations: "db/migrations" }) },
+ *   services: {
+ *     api: { health: "/healthz", port: 8080, run: process({ command: ["node", "server.js"] }) },
+ *     jobs: { run: ({ image, env, opts }) => new docker.Container("jobs", { image, envs: env }, opts) },
+ *   },
+ * });
  */
-export class RollbackStack extends pulumi.ComponentResource {
+export class System extends pulumi.ComponentResource {
   readonly epoch: pulumi.Output<number>;
   /** The stack's id in its state, independent of its name and folder. */
   readonly stackId: pulumi.Output<string>;
@@ -64,9 +61,17 @@ export class RollbackStack extends pulumi.ComponentResource {
   /** By database: name of the last rollout's quarantine, to be pinned as `quarantine:<name>`; null: none. */
   readonly quarantines: ByDatabase<pulumi.Output<string | null>>;
 
-  constructor(name: string, args: RollbackStackArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("backout:index:RollbackStack", name, {}, opts);
-    const { definition, config } = args;
+  /**
+   * @param declared what the stack declares for it. @default its config
+   * @throws ConfigErrors for a definition, or a config of the stack, that is wrong
+   */
+  constructor(name: string, given: SystemArgs | SystemDefinition, opts?: pulumi.ComponentResourceOptions, declared?: Declared) {
+    const folder = describedFolder() ?? process.cwd();
+    const definition = defineSystem(name, given, folder);
+    handOver(definition);
+    super("backout:index:System", name, {}, opts);
+    const args = declared ?? declaredOf(definition, folder);
+    const { config } = args;
     if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
     const secret = secretKeys(pulumi.isConfigSecret);
     requireNoOtherSecrets(secret);
@@ -74,7 +79,7 @@ export class RollbackStack extends pulumi.ComponentResource {
     const pinned = withSetup(hidden.pins, hidden.site, definition);
     const site = siteText(hidden.site, secret.length > 0);
     const pins = jsonText(pinned);
-    const asked = { order: args.order ?? null, scope: config.scope ?? null };
+    const asked = { order: args.order, scope: config.scope ?? null };
     const after = (...resources: pulumi.Resource[]): pulumi.CustomResourceOptions => ({ parent: this, dependsOn: resources });
 
     const server = args.site.server?.embedded === true ? [new EmbeddedPostgres("server", { site }, { parent: this })] : [];
@@ -109,9 +114,12 @@ export class RollbackStack extends pulumi.ComponentResource {
         : [new Constraints("constraints", { site, epoch, pins, violations }, after(snapshots, ...databases))];
     const data = [snapshots, ...databases, ...constraints];
     const flags = new Flags("flags", { site, epoch, flags: args.pins.flags }, after(...data));
-    const services = Object.entries(pinned.services).map(
-      ([service, pin]) => new Service(service, { site, epoch, service, pin }, after(...data)),
-    );
+    const services = Object.entries(pinned.services).flatMap(([service, pin]): pulumi.Resource[] => {
+      const run = runOf(given, service);
+      if (run === null) return [new Service(service, { site, epoch, service, pin }, after(...data))];
+      // Of a service that is off there is no resource.
+      return pin.run ? [run(factsOf(args, definition, service, epoch, after(...data)))] : [];
+    });
     const start = new Start("start", { site, epoch, pins }, after(flags, ...services));
     const verification = new Verification("verification", { site, epoch, pins }, after(start));
     const open = new Open("open", { site, epoch, maintenance: args.pins.maintenance }, after(verification));
@@ -135,6 +143,71 @@ export class RollbackStack extends pulumi.ComponentResource {
 function lineageText({ snapshot, quarantine }: Lineage): string {
   if (quarantine !== null) return `quarantine:${quarantine}`;
   return snapshot === null ? "current" : `${snapshot.name}@${snapshot.generation}`;
+}
+
+/** Whether an environment can be made without generating anything: a preview generates nothing. */
+function hasSecrets(site: Site, definition: SystemDefinition): boolean {
+  return ["database", ...Object.keys(definition.secrets ?? {})].every((name) => heldSecret(site, name) !== null);
+}
+
+/** What a stack declares for its system. */
+export interface Declared {
+  config: StackConfig;
+  site: Site;
+  pins: Pins;
+  /** Releases in the ledger's order, oldest first; null: the state's list of opened releases decides. */
+  order: string[] | null;
+}
+
+/** What the stack's config declares for the system. @throws ConfigErrors */
+function declaredOf(definition: SystemDefinition, folder: string): Declared {
+  const raw = pulumi.allConfig();
+  const declared = parseConfig(raw, secretKeys(pulumi.isConfigSecret));
+  const config = withDefaultPorts(declared, definition);
+  const project = process.env["BACKOUT_PROJECT"] ?? folder;
+  const stacks = process.env[STACKS_VARIABLE] ?? stackFolderAbove(folder);
+  const program =
+    config.system === undefined ? programOf(projectAbove(folder), raw, Object.keys(raw).filter(pulumi.isConfigSecret)) : undefined;
+  const site = named(siteOf(config, pulumi.getStack(), project, program), definition, config);
+  const order = declaredOrder(stacks, pulumi.getStack(), Object.keys(config.releases));
+  return { config, site, pins: resolvePins(config, definition), order };
+}
+
+/** The function that returns a service's own resource; null: backout's own resource puts its release in place. */
+function runOf(given: SystemArgs | SystemDefinition, service: string): ((facts: RunFacts) => pulumi.Resource) | null {
+  const { run } = (given.services as Record<string, Partial<ServiceArgs>>)[service] ?? {};
+  return typeof run === "function" ? run : null;
+}
+
+function factsOf(
+  { site, pins }: Declared,
+  definition: SystemDefinition,
+  service: string,
+  epoch: pulumi.Output<number>,
+  opts: pulumi.CustomResourceOptions,
+): RunFacts {
+  const pin = pins.services[service]!;
+  const { image, path, commit } = pin.artefact;
+  const labels = { system: definition.name, stack: site.stack, service, release: pin.release };
+  return {
+    service,
+    system: definition.name,
+    stack: site.stack,
+    release: pin.release,
+    ...(image === undefined ? {} : { image }),
+    ...(path === undefined ? {} : { path: artefactFolder(site, path) }),
+    ...(commit === undefined ? {} : { commit }),
+    config: pin.config,
+    port: portOf(site, service),
+    env: pulumi.secret(
+      pulumi.isDryRun() && !hasSecrets(site, definition)
+        ? (pulumi.unknown as unknown as Record<string, string>)
+        : environmentOf(site, definition, service, pin),
+    ),
+    labels: Object.fromEntries(Object.entries(labels).map(([key, value]) => [`backout.${key}`, value])),
+    epoch,
+    opts,
+  };
 }
 
 /** An update starts services with them and the next one compares them: a preview generates nothing. */

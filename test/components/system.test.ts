@@ -3,7 +3,7 @@ import type { Output } from "@pulumi/pulumi/output.js";
 import { MockMonitor, setMocks } from "@pulumi/pulumi/runtime/mocks.js";
 import { disconnect } from "@pulumi/pulumi/runtime/settings.js";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { RollbackStack, type RollbackStackArgs } from "../../components/rollback-stack.ts";
+import { System, type Declared } from "../../components/system.ts";
 import { withSetup } from "../../workloads/setup.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
@@ -46,7 +46,7 @@ async function valuesOf<T>(outputs: Record<string, Output<T>>): Promise<Record<s
 }
 
 /** What the provider answers: inputs, and the outputs the rest of the graph uses. */
-function answer(type: string, inputs: Record<string, unknown>, args: RollbackStackArgs): Record<string, unknown> {
+function answer(type: string, inputs: Record<string, unknown>, args: Declared & { definition: SystemDefinition }): Record<string, unknown> {
   if (type === "backout:index:Database")
     return {
       ...inputs,
@@ -67,11 +67,12 @@ function answer(type: string, inputs: Record<string, unknown>, args: RollbackSta
 
 async function registered(change: Record<string, unknown> = {}, definition: SystemDefinition = pfa) {
   const config: StackConfig = configOf(change);
-  const args: RollbackStackArgs = {
+  const args = {
     config,
     definition,
     pins: resolvePins(config, definition),
     site: siteOf(config, "test", newFolder()),
+    order: null,
   };
   const all: Registered[] = [];
   const prototype = MockMonitor.prototype as unknown as {
@@ -97,7 +98,7 @@ async function registered(change: Record<string, unknown> = {}, definition: Syst
     "test",
     false,
   );
-  const stack = new RollbackStack("shop", args);
+  const stack = new System("shop", definition, undefined, args);
   const outputs = {
     epoch: await valueOf(stack.epoch),
     data: await valuesOf(stack.data),
@@ -114,7 +115,7 @@ describe("the graph of one update", () => {
     const { all, outputs } = await registered();
     expect(all.map(key).sort()).toEqual(
       [
-        "RollbackStack shop",
+        "System shop",
         "EmbeddedPostgres server",
         "TrafficGate gate",
         "Plan plan",

@@ -1,0 +1,121 @@
+/** Checks of a system whose definition names none: its health, the number of its rows, the objects of its schema, and its error logs. */
+import type { SqlSession } from "../../config/system/sql-session.ts";
+import type { CheckContext, CheckDefinition } from "../../config/system/check.ts";
+import { countIsRight, countingInWords } from "../../config/system/counting.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
+
+type Described = Pick<SystemDefinition, "services" | "databases" | "listeners">;
+type Outcome = Awaited<ReturnType<CheckDefinition["run"]>>;
+
+const LINES = 100;
+/** A crash as runtimes write it, or a structured line of that level; the bare word "error" is in many lines that report none. */
+const CRITICAL = /\b(?:fatal|panic|uncaught|unhandled|out of memory)\b|^Traceback |\blevel["=: ]+(?:error|fatal|critical)\b/i;
+
+/** In the order in which they run: what reads logs comes after what causes lines in them. */
+export function defaultChecks(system: Described): CheckDefinition[] {
+  return [
+    health(system),
+    ...(Object.keys(system.databases).length === 0 ? [] : [rowCounts(system), schemaObjects(system)]),
+    errorRate(system),
+  ];
+}
+
+const passed = (detail: string): Outcome => ({ status: "passed", detail });
+const failed = (detail: string): Outcome => ({ status: "failed", detail });
+const skipped = (detail: string): Outcome => ({ status: "skipped", detail });
+
+/** A check that throws has failed. */
+function check(id: string, title: string, run: (context: CheckContext) => Promise<Outcome>, asks?: true): CheckDefinition {
+  const judged = (context: CheckContext) =>
+    run(context).catch((error: unknown) => failed(error instanceof Error ? error.message : String(error)));
+  return { id, title, ...(asks === undefined ? {} : { asks }), run: judged };
+}
+
+function health({ services, listeners }: Described): CheckDefinition {
+  return check("health", "Every public service answers through the gate, every other one runs", async (context) => {
+    const seen: string[] = [];
+    for (const [service, { health, kind }] of Object.entries(services)) {
+      if (context.running[service] === false) continue;
+      if (Object.hasOwn(listeners, service)) {
+        const path = health?.path ?? "/";
+        const response = await context.fetch(`${context.url(service)}${path}`);
+        const text = await response.text();
+        if (!response.ok || (health?.body !== undefined && !text.includes(health.body)))
+          return failed(`${service}: ${path} answers ${response.status} ${text.trim().slice(0, 160)}`);
+        seen.push(`${service} ${path} ${response.status}`);
+      } else if (kind !== "static") {
+        const { running, release } = await context.observe(service);
+        if (!running) return failed(`${service} does not run`);
+        if (release !== null && release !== context.releases[service])
+          return failed(`${service} runs ${release}, declared is ${context.releases[service] ?? "none"}`);
+        seen.push(`${service} runs`);
+      }
+    }
+    return passed(seen.join(", "));
+  });
+}
+
+function rowCounts({ databases }: Described): CheckDefinition {
+  return check("row-counts", "Every table has the rows that were counted before", async (context) => {
+    const { baseline } = context;
+    if (baseline === null || Object.keys(baseline.counts).length === 0) return skipped("nothing was counted before");
+    let tables = 0;
+    let rows = 0;
+    for (const [database, { engine }] of Object.entries(databases)) {
+      const now = await countAll(context, database, engine, Object.keys(baseline.counts));
+      for (const [table, count] of Object.entries(now)) {
+        const before = baseline.counts[table]!;
+        if (!countIsRight(context, count, before))
+          return failed(
+            `${table} of ${database} has ${count} rows, counted ${baseline.at} at ${baseline.release || "no release"}: ${before}`,
+          );
+        tables += 1;
+        rows += count;
+      }
+    }
+    return passed(`${tables} tables, ${rows} rows${countingInWords(context)}`);
+  });
+}
+
+async function countAll(
+  context: CheckContext,
+  database: string,
+  engine: SqlSession["engine"],
+  tables: readonly string[],
+): Promise<Record<string, number>> {
+  const { countTables } = await import("../../databases/tables.ts");
+  const { sessionOf } = await import("../../databases/open-data.ts");
+  return countTables(await sessionOf(context, database, engine), tables);
+}
+
+function schemaObjects({ databases }: Described): CheckDefinition {
+  return check("schema-objects", "Every object of the schema that this release had is there", async (context) => {
+    const { recorded } = context;
+    if (recorded == null) return skipped("no objects were recorded at this release");
+    const { missingObjects } = await import("../../databases/open-data.ts");
+    let compared = 0;
+    for (const [database, { engine }] of Object.entries(databases)) {
+      const before = recorded[database];
+      if (before === undefined || engine !== "postgres") continue;
+      const missing = await missingObjects(context, database, before);
+      if (missing.length > 0)
+        return failed(`${database}: ${missing.slice(0, 5).join("; ")}${missing.length > 5 ? `; ${missing.length} in all` : ""}`);
+      compared += 1;
+    }
+    return compared === 0 ? skipped("no objects were recorded at this release") : passed("nothing is missing");
+  });
+}
+
+function errorRate({ services }: Described): CheckDefinition {
+  return check("error-rate", `The last ${LINES} lines of each error log report no error`, async (context) => {
+    for (const [service, { kind }] of Object.entries(services)) {
+      if (kind === "static" || context.running[service] === false) continue;
+      const critical = (await context.errorLog(service, LINES)).filter((line) => CRITICAL.test(line));
+      if (critical.length > 0)
+        return failed(
+          `${service}: ${critical.length} of the last ${LINES} lines report errors, the last one: ${critical.at(-1)!.slice(0, 200)}`,
+        );
+    }
+    return passed("no errors since the services were started");
+  });
+}
