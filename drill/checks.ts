@@ -1,5 +1,6 @@
 /** The drill's own checks, computed from its observations. Pure; none relies on the toolkit's own report. */
 import type { CheckResult } from "../config/system/check.ts";
+import { changesInWords } from "../databases/shared/at-risk.ts";
 import type { ContentDifference } from "./contents.ts";
 import { type Counts, total } from "./differences.ts";
 import type { GateSample } from "./gate-watch.ts";
@@ -123,7 +124,7 @@ function sameCounts(one: Counts | null, other: Counts): boolean {
 }
 
 function inWords(counts: Counts | null): string {
-  return counts === null ? "nothing readable" : `${counts.inserted} inserted, ${counts.updated} updated, ${counts.deleted} deleted`;
+  return counts === null ? "nothing readable" : changesInWords(counts);
 }
 
 export function contentCheck(differences: readonly ContentDifference[], rows: number): CheckResult {

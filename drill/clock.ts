@@ -1,4 +1,5 @@
 /** The times of a drill: each phase with its start, and where the drill is now. */
+import type { CheckResult } from "../config/system/check.ts";
 import type { DrillPhase } from "../state/drill-reports/schema.ts";
 
 export class Clock {
@@ -8,10 +9,13 @@ export class Clock {
   readonly #started = performance.now();
   readonly #onPhase: (phase: string) => void;
   readonly #onDone: (phase: DrillPhase) => void;
+  readonly #checks: readonly CheckResult[];
 
-  constructor(onPhase: (phase: string) => void, onDone: (phase: DrillPhase) => void) {
+  /** @param checks the drill's: a phase in which one of them fails has not passed. */
+  constructor(onPhase: (phase: string) => void, onDone: (phase: DrillPhase) => void, checks: readonly CheckResult[]) {
     this.#onPhase = onPhase;
     this.#onDone = onDone;
+    this.#checks = checks;
   }
 
   get seconds(): number {
@@ -23,14 +27,15 @@ export class Clock {
     return Math.max(0, thousandths((wall - this.startedAt) / 1000));
   }
 
-  /** Times one phase; an error marks it as failed and is rethrown. */
+  /** Times one phase. It fails if a check fails in it; an error marks it as failed too, and is rethrown. */
   async phase<T>(name: string, work: () => Promise<T>, budgetSeconds: number | null = null): Promise<T> {
     this.#onPhase(name);
     const atSeconds = this.seconds;
+    const earlier = this.#checks.length;
     let status: DrillPhase["status"] = "failed";
     try {
       const result = await work();
-      status = "passed";
+      if (this.#checks.slice(earlier).every((check) => check.status !== "failed")) status = "passed";
       return result;
     } finally {
       const seconds = thousandths(this.seconds - atSeconds);

@@ -1,6 +1,7 @@
 /** One drill from its record to its end: it always ends with its findings, and leaves nothing. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { CheckResult } from "../config/system/check.ts";
 import type { Engine } from "../scripts/pulumi/environment.ts";
 import { runPulumi } from "../scripts/pulumi/pulumi-run.ts";
 import { failed, passed } from "./checks.ts";
@@ -29,6 +30,7 @@ export async function runDrill(
   const name = `drill-${runId.slice(-4)}`;
   const folder = beginRecord(request.source.project, { runId, system: request.source.definition.name, stack: name });
   folderKnown(folder);
+  const checks: CheckResult[] = [];
   const clock = new Clock(
     (phase) => {
       stopping.throwIfAborted();
@@ -37,12 +39,13 @@ export async function runDrill(
     },
     ({ name: phase, seconds, status }) =>
       say(`  ${phase.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s${status === "passed" ? "" : `  ${status}`}`),
+    checks,
   );
   const facts: DrillFacts = {
     runId,
     request,
     clock,
-    checks: [],
+    checks,
     stage: null,
     faultSeen: null,
     rollback: null,

@@ -59,14 +59,16 @@ export async function runScenario(facts: DrillFacts, folder: string, name: strin
     const { usersKeptOut: keptOut } = await clock.phase("preview", () => previewOf(facts, stage, given));
     const { outcome, samples, period } = await goBack(facts, stage, given);
     if (outcome.ok) {
-      await clock.phase("back", () => untilBack(facts, stage, witness, Date.now()));
-      await clock.phase("verify", () => lookAgain(facts, stage));
+      await clock.phase("service-back", () => untilBack(facts, stage, witness, Date.now()));
+      await clock.phase("verify", () => verifyAgain(facts, stage));
       await clock.phase("watch", () => rehearseWatch(facts, stage));
     }
     await stopWitness(witness);
     // A failed rollback must not lose anything either.
-    facts.finding = await clock.phase("judge", () => judgeDrill({ stage, outcome, before, samples, witness, period, keptOut, restores }));
-    checks.push(...facts.finding.checks);
+    await clock.phase("judge", async () => {
+      facts.finding = await judgeDrill({ stage, outcome, before, samples, witness, period, keptOut, restores });
+      checks.push(...facts.finding.checks);
+    });
   } finally {
     await hindrance.end();
     await stopWitness(witness);
@@ -173,16 +175,25 @@ async function goBack(
     if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback gave no answer");
     return { ...json, ok: json.ok && failure === null, failure: json.failure ?? failure };
   };
+  const checked = (outcome: RolloutOutcome): RolloutOutcome => {
+    const { ok, failure, from: left, to, seconds } = outcome;
+    checks.push(
+      ok
+        ? passed("rollback", `${left ?? "nothing"} → ${to} in ${seconds.toFixed(1)} s`)
+        : failed("rollback", failure ?? "it failed without a reason"),
+    );
+    return outcome;
+  };
   const alternative = drillOf(definition).faults[request.fault]?.alternative;
   const work = async (): Promise<RolloutOutcome> => {
     const first = await roll(wish);
-    if (alternative === undefined || request.scope !== drillOf(definition).faults[request.fault]?.scope) return first;
+    if (alternative === undefined || request.scope !== drillOf(definition).faults[request.fault]?.scope) return checked(first);
     checks.push(
       first.ok
         ? failed("rollback-fails-first", "the rollback succeeded despite the obstacle, so no alternative was tried")
         : passed("rollback-fails-first", (first.failure ?? "").split("\n")[0] ?? ""),
     );
-    return roll(["--alternative", alternative, "--yes", "--incident", runId.toUpperCase(), "--reason", "drill"]);
+    return checked(await roll(["--alternative", alternative, "--yes", "--incident", runId.toUpperCase(), "--reason", "drill"]));
   };
   let samples: GateSample[] = [];
   const outcome = await clock
@@ -191,12 +202,6 @@ async function goBack(
   const period = { from, to: Date.now() };
   facts.rollback = outcome;
   await addPhases(facts, stage, outcome);
-  const { ok, failure, to, seconds } = outcome;
-  checks.push(
-    ok
-      ? passed("rollback", `${outcome.from ?? "nothing"} → ${to} in ${seconds.toFixed(1)} s`)
-      : failed("rollback", failure ?? "it failed without a reason"),
-  );
   rehearseMessages(facts, stage, outcome);
   return { outcome, samples, period };
 }
@@ -256,7 +261,7 @@ async function rehearseWatch({ checks }: DrillFacts, stage: Stage): Promise<void
 }
 
 /** A second verification, by the command and by the drill itself. */
-async function lookAgain({ checks, request }: DrillFacts, stage: Stage): Promise<void> {
+async function verifyAgain({ checks, request }: DrillFacts, stage: Stage): Promise<void> {
   const [{ json, failure }, outside] = await Promise.all([
     runVerb<{ passed: boolean; checks: CheckResult[] }>(stage.stack, "verify", []),
     releasesOutside(stage),

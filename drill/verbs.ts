@@ -1,6 +1,7 @@
 /** The verbs as a person types them: the command itself, as a process of its own, inside the drill's project. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { CheckResult } from "../config/system/check.ts";
 import type { EphemeralStack } from "./ephemeral-stack.ts";
 
 export interface VerbOutcome<T> {
@@ -57,11 +58,18 @@ function parsed<T>(text: string): T | null {
   }
 }
 
-function failureOf(verb: string, code: number, json: unknown, stderr: string): string {
-  const said = json as { error?: { message?: string }; failure?: string | null; refused?: unknown } | null;
+/** What a verb that failed says: its error, what it refused, or the checks that failed. */
+export function failureOf(verb: string, code: number, json: unknown, stderr: string): string {
+  const said = json as { error?: { message?: string }; failure?: string | null; refused?: unknown; checks?: unknown } | null;
   const refused = Array.isArray(said?.refused) && said.refused.length > 0 ? said.refused.join("; ") : null;
-  const reason = said?.error?.message ?? said?.failure ?? refused ?? stderr.trim().split("\n").slice(-6).join("\n");
+  const written = stderr.trim().split("\n").slice(-6).join("\n");
+  const reason = said?.error?.message ?? said?.failure ?? refused ?? failedChecks(said?.checks) ?? (written || "no message");
   return `\`backout ${verb}\` ended with ${code}: ${reason}`;
+}
+
+function failedChecks(checks: unknown): string | null {
+  const failed = Array.isArray(checks) ? (checks as CheckResult[]).filter(({ status }) => status === "failed") : [];
+  return failed.length === 0 ? null : `failed checks: ${failed.map(({ name }) => name).join(", ")}`;
 }
 
 /** Whether the verb exists. */

@@ -2,6 +2,7 @@
 import type { StateStore, Snapshot } from "../config/record.ts";
 import type { AtRisk, InspectContext } from "../databases/engine.ts";
 import { dataOf, inspectionOf } from "../databases/registry.ts";
+import { changesInWords } from "../databases/shared/at-risk.ts";
 import type { DataAction } from "../config/plan.ts";
 import { findSnapshot, restoredBy } from "../state/snapshots.ts";
 import type { Run } from "../config/run.ts";
@@ -14,7 +15,7 @@ export function losses({ rows, unknown, notCompared }: AtRisk): string[] {
   return [
     ...Object.entries(rows)
       .filter(([, { inserted, updated, deleted }]) => inserted + updated + deleted > 0)
-      .map(([table, { inserted, updated, deleted }]) => `${table} +${inserted} ~${updated} -${deleted}`),
+      .map(([table, changes]) => `${table}: ${changesInWords(changes)}`),
     ...Object.entries(unknown).map(([table, why]) => `${table}: unknown, ${why}`),
     ...notCompared
       .filter(({ mayBeLost }) => mayBeLost)
@@ -32,7 +33,7 @@ export function newWritesRefusal(database: string, release: string, found: AtRis
       ? `${rows} ${rows === 1 ? "row" : "rows"} of ${database} ${rows === 1 ? "was" : "were"}`
       : `something in ${database} may have been`;
   return {
-    told: `backout:newWrites is "reject" and ${what} written since (${lost.join(", ")}).`,
+    told: `backout:newWrites is "reject" and ${what} written since (${lost.join("; ")}).`,
     instead: `Set backout:newWrites to "export" to keep them as files, or pin other data than ${release}'s.`,
   };
 }

@@ -7,7 +7,7 @@ import type { RunFacts } from "../config/system/evidence.ts";
 import { openContext } from "./verification/context.ts";
 import { writeAuditLine, writeAuditRow } from "./audit-entry.ts";
 import { closeEvidence } from "./evidence.ts";
-import { governanceOf, recordGovernance } from "./governance.ts";
+import { auditLogOf, recordInAuditLog } from "./audit-log.ts";
 import { inLive } from "./sessions.ts";
 import type { Run } from "../config/run.ts";
 import { runFacts } from "./run-facts.ts";
@@ -26,7 +26,7 @@ export async function endFailedRun(run: Run, failure: string): Promise<void> {
   const before = await runFacts(run, { failure, setAside: {}, completion: null });
   const targets = run.definition.completion?.targets;
   const facts = { ...before, completion: before.rollback && targets !== undefined ? completionOf(false, targets, {}) : null };
-  await recordGovernance(governanceOf(run), {
+  await recordInAuditLog(auditLogOf(run), {
     runId: run.runId,
     epoch: run.epoch,
     event: `${facts.forward ? "deployment" : "rollback"}-failed`,

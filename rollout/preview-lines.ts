@@ -2,6 +2,7 @@
 import type { RolloutPreview, DatabasePreview } from "./preview.ts";
 import { scopeText } from "../config/recorded-scope.ts";
 import type { AtRisk } from "./at-risk.ts";
+import { changesInWords } from "../databases/shared/at-risk.ts";
 import { LARGE_OBJECTS } from "../databases/shared/not-compared.ts";
 import { constraintLines } from "./constraint-preview.ts";
 import type { DataAction } from "../config/plan.ts";
@@ -92,9 +93,9 @@ export function maintenanceLine({ mode, message }: Maintenance): string {
 
 function riskLines(database: string, { rows, how, unknown, notCompared, notes }: AtRisk): Line[] {
   const touched = Object.entries(rows).filter(([, table]) => table.inserted + table.updated + table.deleted > 0);
-  const lines: Line[] = touched.map(([table, { inserted, updated, deleted }]) => ({
+  const lines: Line[] = touched.map(([table, changes]) => ({
     severity: "warning",
-    line: `${database}: rows at risk (${how}) in ${shown(table)}: ${inserted} inserted, ${updated} updated, ${deleted} deleted; kept in quarantine and export`,
+    line: `${database}: rows at risk (${how}) in ${shown(table)}: ${changesInWords(changes)}; kept in quarantine and export`,
   }));
   for (const [table, why] of Object.entries(unknown))
     lines.push({ severity: "warning", line: `${database}: rows at risk in ${shown(table)} are unknown: ${why}; --exact counts them` });

@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { finished } from "../config/journal.ts";
 import type { StateStore } from "../config/record.ts";
 import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-folder.ts";
-import { chainHead, chainProblems } from "../state/governance.ts";
+import { chainHead, chainProblems } from "../state/audit-log.ts";
 import type { CopyContext } from "../databases/engine.ts";
 import { copiesOf } from "../databases/registry.ts";
-import { governanceFile, governanceHead } from "./governance.ts";
+import { auditLogFile, auditLogHead } from "./audit-log.ts";
 
 /** One thing that is not as it was recorded. */
 export interface RecordProblem {
@@ -26,8 +26,8 @@ export interface RecordsVerified {
 export async function verifyRecords(keeping: CopyContext): Promise<RecordsVerified> {
   const { site, state } = keeping;
   const epochs = (await state.rollouts(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
-  const log = governanceFile(site);
-  const problems: RecordProblem[] = chainProblems(log, await governanceHead(state)).map((problem) => ({
+  const log = auditLogFile(site);
+  const problems: RecordProblem[] = chainProblems(log, await auditLogHead(state)).map((problem) => ({
     what: "audit log",
     where: log,
     problem,

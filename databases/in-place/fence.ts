@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { APPLICATION_NAME } from "../postgres/connection.ts";
 import { quote } from "../shared/identifiers.ts";
-import { preparedTransactions, servicesOnly, type Admission, type FenceOutcome } from "../postgres/fence.ts";
+import { preparedTransactions, servicesOnly, SESSIONS_END_MS, type Admission, type FenceOutcome } from "../postgres/fence.ts";
 import { NotFencedError, PreparedTransactionError } from "../postgres/fence-errors.ts";
 import { readProperties, type DatabaseGrant, type DatabaseProperties } from "../postgres/properties.ts";
 import { describeInterrupted, describeSession, isInterrupted, signalSessions, type Session } from "../postgres/sessions.ts";
@@ -74,8 +74,7 @@ async function setGrants(
   if (statements.length > 0) await client.query(statements.join(";\n"));
 }
 
-/** How long sessions that were ended may take to be gone, and how often is looked. */
-const TIMEOUT_MS = 30_000;
+/** Pause between two queries for sessions. Milliseconds. */
 const RETRY_MS = 50;
 
 /**
@@ -98,7 +97,7 @@ export async function closeInPlace(client: Client): Promise<FenceOutcome> {
     quiet = sessions.length === 0 ? quiet + 1 : 0;
     if (quiet >= 2) break;
     const stuck = sessions.filter(({ endable }) => !endable);
-    if (stuck.length > 0 || Date.now() - started > TIMEOUT_MS) {
+    if (stuck.length > 0 || Date.now() - started > SESSIONS_END_MS) {
       await setGrants(client, database, before.grants, (await readProperties(client, database)).grants);
       throw new ForeignSessionError(database, stuck.length > 0 ? stuck : sessions);
     }

@@ -26,10 +26,13 @@ import {
 export * from "./fence-errors.ts";
 export { isSuperuser };
 
+/** How long the fence waits until the sessions it terminated have ended. Milliseconds. */
+export const SESSIONS_END_MS = 30_000;
+
 export interface FenceOptions {
-  /** How long sessions may take to end. @default 30000 */
+  /** How long sessions may take to end. @default SESSIONS_END_MS */
   timeoutMs?: number;
-  /** Pause between two looks. @default 20 */
+  /** Pause between two queries for sessions. @default 20 */
   retryMs?: number;
 }
 
@@ -64,7 +67,7 @@ export async function fenceDatabase(admin: pg.Client, database: string, options:
   });
   const late = await preparedTransactions(admin, database);
   if (late.length > 0) {
-    // Prepared between the look and the refusal. It can only be ended by somebody who can connect.
+    // Prepared after the first query and before connections were refused. It can only be ended by somebody who can connect.
     await allowConnections(admin, database, true);
     throw new PreparedTransactionError(database, late);
   }
@@ -112,7 +115,7 @@ export async function endSessions(
   database: string,
   oid: number,
   spared: readonly number[],
-  { timeoutMs = 30_000, retryMs = 20 }: FenceOptions = {},
+  { timeoutMs = SESSIONS_END_MS, retryMs = 20 }: FenceOptions = {},
   onEnding: (session: Session) => void = () => undefined,
 ): Promise<number> {
   const started = Date.now();

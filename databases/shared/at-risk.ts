@@ -28,5 +28,10 @@ export function columnNotes(tables: Compared["tables"]): string[] {
   ]);
 }
 
+/** `2 inserted, 1 updated, 0 deleted` */
+export function changesInWords({ inserted, updated, deleted }: RowChanges): string {
+  return `${inserted} inserted, ${updated} updated, ${deleted} deleted`;
+}
+
 /** Up to so many rows are counted: that takes no longer than a person notices. */
 export const COUNT_UP_TO_ROWS = 20_000;

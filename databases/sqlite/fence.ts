@@ -8,8 +8,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { all, first, isBusy, isDamaged, openFile } from "./database.ts";
 import { FileHeldError, holdersOf, type Holder } from "./holders.ts";
 
-/** How long somebody who only looks in may take. */
-const PATIENCE_MS = 3_000;
+/** How long the fence waits until no other process has the file open. Milliseconds. */
+const HOLDERS_END_MS = 3_000;
 
 export interface Closed {
   state: "already" | "closed";
@@ -44,7 +44,7 @@ export class LogLeftError extends Error {
 export async function closeFile(path: string): Promise<Closed> {
   if (guards.has(path)) return { state: "already", damaged: false };
   if (!existsSync(path)) throw new FileMissingError(path);
-  const until = Date.now() + PATIENCE_MS;
+  const until = Date.now() + HOLDERS_END_MS;
   for (;;) {
     const guard = tryToClose(path);
     const holders = guard === "busy" ? [] : holdersOf(path);
@@ -150,7 +150,7 @@ export function isClosed(path: string): boolean {
 
 /** Who has the file open besides those in `known`, given time to end. @throws FileHeldError */
 export async function refuseStrangers(path: string, known: (holder: Holder) => boolean): Promise<void> {
-  const until = Date.now() + PATIENCE_MS;
+  const until = Date.now() + HOLDERS_END_MS;
   for (;;) {
     const strangers = holdersOf(path).filter((holder) => !known(holder));
     if (strangers.length === 0) return;

@@ -1,5 +1,6 @@
 /** The report in a terminal. */
 import { earlierMedian, isOverBudget, type DrillReport, type Status } from "../../state/drill-reports/schema.ts";
+import { changesInWords } from "../../databases/shared/at-risk.ts";
 import { ofBudget, oneLine } from "./words.ts";
 import { inMilliseconds, inSeconds } from "../../state/drill-reports/durations.ts";
 
@@ -32,13 +33,12 @@ export function summary(report: DrillReport, { color }: { color: boolean }): str
   ];
   if (rollback === null) lines.push("The drill ended before its rollback.");
   else {
-    const risk = Object.entries(rollback.rowsAtRisk).map(
-      ([table, rows]) => `${oneLine(table)} +${rows.inserted} ~${rows.updated} -${rows.deleted}`,
-    );
+    const risk = Object.entries(rollback.rowsAtRisk).map(([table, changes]) => `  ${oneLine(table)}: ${changesInWords(changes)}`);
     lines.push(
       `Rollback ${oneLine(rollback.from)} → ${oneLine(rollback.to)}, data ${oneLine(rollback.data)}: ${inSeconds(rollback.seconds)}, ` +
         `cut-over ${rollback.cutOverMs === null ? "none" : inMilliseconds(rollback.cutOverMs)}, writes unavailable ${inMilliseconds(rollback.unavailableMs)}`,
-      `Rows at risk: ${risk.length === 0 ? "none" : risk.join(", ")}; exported in ${rollback.exported.length} files; lost: ${rollback.rowsLost}`,
+      `Rows at risk${risk.length === 0 ? ": none" : ""}; exported in ${rollback.exported.length} files; lost: ${rollback.rowsLost}`,
+      ...risk,
     );
   }
   const tally = (status: Status): number => report.checks.filter((check) => check.status === status).length;

@@ -90,8 +90,8 @@ async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
 function elsewhere(site: Site, definition: SystemDefinition, old: Inputs): string {
   const where =
     site.server === undefined
-      ? "the stack's home on this machine is not the one beside the data. Nothing was changed: work where the data is, or begin anew after `pulumi destroy`"
-      : "backout:server names another server or database than the one that holds the data. Nothing was changed: pin the one of before, or begin anew after `pulumi destroy`";
+      ? "the stack's home on this machine is not the one that holds the data. Nothing was changed: run the command where the data is; to start with empty data instead, run `pulumi destroy` first"
+      : "backout:server names another server or database than the one that holds the data. Nothing was changed: declare the server that holds the data; to start with empty data instead, run `pulumi destroy` first";
   return `this stack was deployed (rollout ${old.epoch}), but ${statePlace(site, definition)} has no record of it: ${where}`;
 }
 

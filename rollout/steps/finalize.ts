@@ -5,7 +5,7 @@ import { makeStandbysInBackground } from "../standby.ts";
 import { endRun } from "../ending.ts";
 import type { ExportFile } from "../../config/journal.ts";
 import { exportsOf } from "../exports.ts";
-import { governanceOf, recordGovernance } from "../governance.ts";
+import { auditLogOf, recordInAuditLog } from "../audit-log.ts";
 import { movedData } from "../moved-data.ts";
 import { applyRetention } from "../retention.ts";
 import { step } from "../run.ts";
@@ -93,8 +93,8 @@ async function close(run: Run, { runId, plan, reason }: Rollout, { exported, set
   };
   await step(
     run,
-    { phase, kind: "governance-log", name: "governance log" },
-    () => recordGovernance(governanceOf(run), line),
+    { phase, kind: "governance-log", name: "audit log" },
+    () => recordInAuditLog(auditLogOf(run), line),
     () => null,
   );
   await step(

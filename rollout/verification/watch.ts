@@ -32,7 +32,7 @@ export async function carryThrough(request: WatchRequest): Promise<WatchRecord> 
   const { polls: total, intervalSeconds } = record.begin;
   const clock = clockSince(Date.parse(record.begin.at), speed);
   if (interrupted !== undefined) {
-    say(`${watch}: goes on after ${record.polls.length} of ${total} polls`);
+    say(`${watch}: resumes after ${record.polls.length} of ${total} polls`);
     record = noteGap(record, clock, intervalSeconds * 1000, say);
   }
   for (;;) {

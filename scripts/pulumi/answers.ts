@@ -53,6 +53,8 @@ export interface Status {
   system: string;
   /** The update that goes on with an unfinished rollout, and starts what is down. */
   up: string;
+  /** The command that deploys the pinned release; null: the stack is deployed, or unreachable. */
+  deploy: string | null;
   /** What was begun and is not done, and the command that goes on with it as it was begun; null: nothing. */
   pending: { title: string; command: string } | null;
   config: { release: string; data: Record<string, unknown>; blocked: Record<string, string>; freeze: Freeze | null };

@@ -15,6 +15,7 @@ import type { NewWrites } from "../../config/schema.ts";
 import { NAMESPACE, suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { configOf as stackConfig } from "../../config/stack-text.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";
+import { NotDeployedError } from "./not-deployed.ts";
 import { openStack, type OpenStack } from "./stack.ts";
 import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "./standing.ts";
 import { escaped, say } from "./outcome.ts";
@@ -48,11 +49,9 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
   if (reach.kind === "unreachable" && wish.assume !== true)
     throw new RefusedError(`it is not known which snapshots exist: ${reach.reason}; nothing was changed`);
   if (reach.kind !== "unreachable" && lastOpen === null)
-    throw new RefusedError(
-      pending === null
-        ? `${stack.stack} is not deployed yet: there is nothing to go back from`
-        : `${pending.title}: it is the first, so there is nothing to go back to; run \`${pending.command}\``,
-    );
+    throw pending === null
+      ? new NotDeployedError(stack)
+      : new RefusedError(`${pending.title}: it is the first, so there is nothing to go back to; run \`${pending.command}\``);
   // A restart that is asked for again after it is done is another one.
   const onceMore = wish.anew === true || (pending === null && restarts(stack.definition, wish.scope));
   const begun = onceMore ? null : askedBefore(standing, "rollback", goalOf(wish));
@@ -117,7 +116,7 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
   if (standsAfter(orderOf(standing, stack.asked), to, left) && standsAfter(orderOf(standing, stack.asked), to, open))
     throw new UsageError(
-      `--to "${to}" stands after ${left} in the ledger: going forward is \`${commandOf(stack.project, "backout", `deploy ${to} --stack ${stack.stack}`)}\``,
+      `--to "${to}" is newer than ${left} in the ledger: to deploy it, run \`${commandOf(stack.project, "backout", `deploy ${to} --stack ${stack.stack}`)}\``,
     );
   const target = { scope, ...(wish.service === undefined ? {} : { service: wish.service }) };
   const edits = scopeEdits(definition, {

@@ -16,7 +16,7 @@ export function newSaltLines(project: string, before: readonly string[]): string
     .filter((file) => !before.includes(file))
     .map(
       (file) =>
-        `${relative(project, file)} has got a line \`encryptionsalt\`, because the stack was made: it belongs to this project's passphrase. ` +
-        `Commit it together with the first secret, or leave it out; nothing secret is in it.`,
+        `Pulumi added a line \`encryptionsalt\` to ${relative(project, file)} when it created the stack. It belongs to this project's passphrase: ` +
+        `commit it together with the first secret. It holds nothing secret.`,
     );
 }

@@ -101,7 +101,7 @@ export class StackChangedError extends RefusedError {
   readonly file: string;
   constructor(file: string, { removed, added }: LineChange) {
     super(
-      [`${file} was changed meanwhile, so it was not written; look at it and run the same command again:`]
+      [`${file} was changed meanwhile, so it was not written; check the difference and run the same command again:`]
         .concat(removed.map((line) => `- ${line}`))
         .concat(added.map((line) => `+ ${line}`))
         .join("\n"),

@@ -6,6 +6,7 @@ import { isDone, inspect, type Reach } from "../../rollout/inspect.ts";
 import { commandOf, upCommand } from "../../config/commands.ts";
 import { editPins } from "../../config/edit.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
+import { NotDeployedError } from "./not-deployed.ts";
 import type { OpenStack } from "./stack.ts";
 import { say } from "./outcome.ts";
 import { RefusedError } from "../../config/errors.ts";
@@ -90,15 +91,11 @@ export function requireReach({ reach }: Standing): void {
 }
 
 /** @throws RefusedError where nothing has opened yet. */
-export function requireDeployed({ stack }: OpenStack, standing: Standing): void {
+export function requireDeployed(stack: OpenStack, standing: Standing): void {
   requireReach(standing);
   if (standing.lastOpen !== null) return;
   const { pending } = standing;
-  throw new RefusedError(
-    pending === null
-      ? `${stack} is not deployed yet; nothing was changed`
-      : `${pending.title}: it is the first; run \`${pending.command}\``,
-  );
+  throw pending === null ? new NotDeployedError(stack) : new RefusedError(`${pending.title}: it is the first; run \`${pending.command}\``);
 }
 
 /** Whether the verb that wrote pins last is this one with this goal: still on its way, or done with what is open now. */

@@ -5,7 +5,7 @@ import { openState } from "../../databases/open-state.ts";
 import type { StateStore } from "../../config/record.ts";
 import { actionRefusals, carryOut, type ActionFacts } from "../../rollout/action.ts";
 import { type ActionDone } from "../../databases/engine.ts";
-import { recordGovernance } from "../../rollout/governance.ts";
+import { recordInAuditLog } from "../../rollout/audit-log.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
@@ -13,6 +13,7 @@ import { clockSpeed } from "../../rollout/verification/clock.ts";
 import { watchStates } from "../../rollout/verification/watches-due.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
 import { requireSettled, standingOf } from "../pulumi/standing.ts";
+import { NotDeployedError } from "../pulumi/not-deployed.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 
@@ -66,7 +67,7 @@ async function action(id: string, options: Options): Promise<ActionOutcome> {
     const { site, definition } = stack;
     requireSettled(await standingOf(stack), null);
     const state = await openState(site, definition);
-    if (state === null) throw new RefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
+    if (state === null) throw new NotDeployedError(stack);
     try {
       await state.lock({ runId, pid: process.pid, host: hostname(), since: new Date().toISOString() }, LOCK_WAIT_MS);
       const facts = await factsOf(stack, state);
@@ -105,7 +106,7 @@ async function note(
   if (unchanged) return;
   const files = kept.map(({ table, path, sha256, rows }) => ({ table, path, sha256, rows }));
   const entry = { runId, epoch, event: "action", system: definition.name, stack, action: id, success: true, detail, kept: files };
-  await recordGovernance({ site, state, warn: (message) => say(`! ${message}`) }, entry);
+  await recordInAuditLog({ site, state, warn: (message) => say(`! ${message}`) }, entry);
 }
 
 function tell({ action: id, unchanged, detail, kept }: ActionOutcome): void {

@@ -8,9 +8,10 @@ import { verifyRecords, type RecordsVerified } from "../../rollout/verify-record
 import { reappliedBy, type ReappliedTold } from "../../rollout/steps/reapply.ts";
 import { isDone } from "../../rollout/inspect.ts";
 import { phaseTimes, type PhaseTime } from "../pulumi/roll-out.ts";
+import { NotDeployedError } from "../pulumi/not-deployed.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
-import { UsageError, RefusedError } from "../../config/errors.ts";
+import { UsageError } from "../../config/errors.ts";
 
 interface Options extends CommonOptions {
   limit: string;
@@ -89,9 +90,10 @@ export function timeOf({ startedAt, openedAt, runs, phases }: Pick<HistoryEntry,
 }
 
 async function verifyHistory(options: CommonOptions): Promise<HistoryVerified> {
-  const { site, definition, stack } = await openStack(stackFile(options.stack));
+  const opened = await openStack(stackFile(options.stack));
+  const { site, definition, stack } = opened;
   const state = await openState(site, definition);
-  if (state === null) throw new RefusedError(`${stack} is not deployed yet: nothing to verify`);
+  if (state === null) throw new NotDeployedError(opened);
   try {
     const verified = await verifyRecords({ site, definition, state, log: (_severity, line) => say(line) });
     return { stack, ok: verified.problems.length === 0, ...verified };
@@ -127,7 +129,7 @@ export function addHistory(program: Command): void {
         options.json,
         () => history(options),
         ({ stack, rollouts }) => {
-          if (rollouts.length === 0) print(`${stack} is not deployed yet: no rollouts\n`);
+          if (rollouts.length === 0) print(`${stack} has no rollouts: nothing was deployed yet\n`);
           for (const rollout of rollouts) {
             const { epoch, from, begun, to, scope, service, state, startedAt, reason, failure, putBack = [] } = rollout;
             print(

@@ -6,7 +6,7 @@ import { preflightList, ListIncompleteError, listLines, type ListedItem } from "
 import { inspectDeployment } from "../../rollout/preflight/inspect.ts";
 import type { PinEdit } from "../../config/edit.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
-import { recordOutsideRun } from "../../rollout/governance.ts";
+import { recordOutsideRun } from "../../rollout/audit-log.ts";
 import type { DeploymentItem } from "../../config/system/deployment.ts";
 import type { OpenStack } from "../pulumi/stack.ts";
 import { say } from "../pulumi/outcome.ts";

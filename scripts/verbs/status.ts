@@ -17,6 +17,7 @@ import { readGateState } from "../../traffic/state.ts";
 import { clockSpeed } from "../../rollout/verification/clock.ts";
 import { watchStates } from "../../rollout/verification/watches-due.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
+import { deployCommand } from "../pulumi/not-deployed.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { intentKept, pendingOf } from "../pulumi/standing.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
@@ -54,6 +55,7 @@ async function status(options: CommonOptions): Promise<Status> {
     stack: stack.stack,
     system: definition.name,
     up: upCommand(site),
+    deploy: facts.reach.kind === "absent" ? deployCommand(stack) : null,
     pending: pending === null ? null : { title: pending.title, command: pending.command },
     config: { release: pins.release, data: pins.data, blocked: stack.config.blocked, freeze: stack.config.freeze ?? null },
     reached: facts.reach.kind === "reached",
@@ -150,9 +152,10 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-function tell(found: Status): void {
+export function statusLines(found: Status): string[] {
   const lines = [`${found.stack} (${found.system}): pinned to ${found.config.release}`];
-  if (found.reason !== null) lines.push(`  ${found.reason}`);
+  if (found.deploy !== null) lines.push(`  not deployed yet: to deploy it, run \`${found.deploy}\``);
+  else if (found.reason !== null) lines.push(`  ${found.reason}`);
   if (found.rollout !== null) {
     const { epoch, state, from, to, scope, service, unfinished: open, failure } = found.rollout;
     lines.push(
@@ -163,10 +166,13 @@ function tell(found: Status): void {
     lines.push(`  ${found.pending.title}: run \`${found.pending.command}\` again`);
   const down =
     found.gate?.running === false ? `, but its process is NOT RUNNING, users cannot connect: run \`${found.up}\` to start it` : "";
-  lines.push(`  gate: ${found.gate === null ? "closed (no gate state)" : found.gate.mode}${down}`);
+  if (found.gate !== null || found.deploy === null)
+    lines.push(`  gate: ${found.gate === null ? "closed (no gate state)" : found.gate.mode}${down}`);
   if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);
   if (found.unseen !== null) lines.push(`  services: unknown: ${found.unseen}`);
-  for (const { name, running, release, pid, asPinned } of found.services.filter(({ running }) => running !== null))
+  for (const { name, running, release, pid, asPinned } of found.services.filter(
+    ({ running }) => running === true || (running === false && found.deploy === null),
+  ))
     lines.push(
       `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
     );
@@ -184,7 +190,7 @@ function tell(found: Status): void {
   lines.push(`  copies of the data use ${megabytes(found.copiesBytes)}`);
   if (found.config.freeze !== null) lines.push(`  ${showFreeze(found.config.freeze)}`);
   for (const [release, incident] of Object.entries(found.config.blocked)) lines.push(`  ${release} is blocked: ${incident}`);
-  print(`${lines.join("\n")}\n`);
+  return lines;
 }
 
 export function addStatus(program: Command): void {
@@ -193,5 +199,11 @@ export function addStatus(program: Command): void {
     .description("show release, gate, services, snapshots, quarantines, disk")
     .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--json", "one JSON document on standard output")
-    .action(async (options: CommonOptions) => finish(options.json, () => status(options), tell));
+    .action(async (options: CommonOptions) =>
+      finish(
+        options.json,
+        () => status(options),
+        (found) => print(`${statusLines(found).join("\n")}\n`),
+      ),
+    );
 }

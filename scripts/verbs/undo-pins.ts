@@ -10,13 +10,14 @@ import type { DataPin } from "../../config/pins.ts";
 import { recordedEdits } from "../../config/recorded-pins.ts";
 import { configOf } from "../../config/stack-text.ts";
 import type { Standing } from "../pulumi/standing.ts";
+import { NotDeployedError } from "../pulumi/not-deployed.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
 import { BESIDE_PINS } from "./carry-out.ts";
 
 /** The stack file after an undo of the last rollback, finished or not. @throws RefusedError if there is none */
 export async function undoText(stack: OpenStack, standing: Standing): Promise<string> {
   const { pending, lastOpen, intent } = standing;
-  if (lastOpen === null) throw new RefusedError(`${stack.stack} is not deployed yet; nothing was changed`);
+  if (lastOpen === null) throw new NotDeployedError(stack);
   if (pending?.forward === true)
     throw new RefusedError(
       `${pending.title}: this is not a rollback. To roll it back, run \`${commandOf(stack.project, "backout", `rollback --stack ${stack.stack}`)}\`; nothing was changed`,

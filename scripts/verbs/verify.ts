@@ -2,11 +2,13 @@
 import type { Command } from "commander";
 import { openState } from "../../databases/open-state.ts";
 import type { StateStore } from "../../config/record.ts";
+import { commandOf } from "../../config/commands.ts";
 import { newRunId } from "../../config/run-id.ts";
-import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
+import { suggestion, UsageError } from "../../config/errors.ts";
 import type { CheckResult } from "../../config/system/check.ts";
 import { checksFor, runChecks } from "../../rollout/verification/checks.ts";
 import { openContext } from "../../rollout/verification/context.ts";
+import { NotDeployedError } from "../pulumi/not-deployed.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { painted, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 
@@ -14,13 +16,19 @@ interface Options extends CommonOptions {
   check?: string[];
 }
 
-async function verifyStack(options: Options): Promise<{ stack: string; passed: boolean; checks: CheckResult[] }> {
+export interface Verified {
+  stack: string;
+  passed: boolean;
+  checks: CheckResult[];
+}
+
+async function verifyStack(options: Options): Promise<Verified> {
   const opened = await openStack(stackFile(options.stack));
   const known = opened.definition.checks.map(({ id }) => id);
   for (const id of options.check ?? [])
     if (!known.includes(id)) throw new UsageError(`check "${id}" is not one of ${known.join(", ")}${suggestion(id, known)}`);
   const state = await openState(opened.site, opened.definition);
-  if (state === null) throw notDeployed(opened);
+  if (state === null) throw new NotDeployedError(opened);
   try {
     return await checked(opened, state, options.check);
   } finally {
@@ -29,14 +37,10 @@ async function verifyStack(options: Options): Promise<{ stack: string; passed: b
   }
 }
 
-function notDeployed({ stack }: OpenStack): RefusedError {
-  return new RefusedError(`${stack} is not deployed yet: nothing to verify`);
-}
-
 async function checked(opened: OpenStack, state: StateStore, only: string[] | undefined) {
   const { site, definition, pins, stack } = opened;
   const rollout = await state.lastRollout();
-  if (rollout === null) throw notDeployed(opened);
+  if (rollout === null) throw new NotDeployedError(opened);
   const log = (_severity: string, line: string): void => say(line);
   const run = { site, definition, state, epoch: rollout.epoch, runId: newRunId("verify"), log };
   const context = await openContext(run, pins, { open: true });
@@ -46,6 +50,18 @@ async function checked(opened: OpenStack, state: StateStore, only: string[] | un
   } finally {
     await context.end();
   }
+}
+
+/** One line per check, then the result and what to run where one failed. */
+export function verifiedLines({ stack, checks }: Verified, rollback: string): string[] {
+  const failed = checks.filter(({ status }) => status === "failed");
+  const lines = checks.map(({ name, status, detail }) => `${status === "failed" ? painted("red", status) : status}  ${name}: ${detail}`);
+  if (failed.length === 0) return [...lines, `${stack}: no check failed`];
+  const names = failed.map(({ name }) => name).join(", ");
+  return [
+    ...lines,
+    `${stack}: ${failed.length} of ${checks.length} checks failed: ${names}. To roll back, run \`${rollback}\`: it shows a preview and asks first`,
+  ];
 }
 
 export function addVerify(program: Command): void {
@@ -59,9 +75,9 @@ export function addVerify(program: Command): void {
       finish(
         options.json,
         () => verifyStack(options),
-        ({ checks }) => {
-          for (const { name, status, detail } of checks)
-            print(`${status === "failed" ? painted("red", status) : status}  ${name}: ${detail}\n`);
+        (verified) => {
+          const { project, stack } = stackFile(options.stack);
+          print(`${verifiedLines(verified, commandOf(project, "backout", `rollback --stack ${stack}`)).join("\n")}\n`);
         },
         ({ passed }) => passed,
       ),

@@ -4,7 +4,7 @@
 import type { Command } from "commander";
 import { openState } from "../../databases/open-state.ts";
 import type { Rollout } from "../../config/record.ts";
-import { recordOutsideRun } from "../../rollout/governance.ts";
+import { recordOutsideRun } from "../../rollout/audit-log.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
 import { editPins } from "../../config/edit.ts";
@@ -14,6 +14,7 @@ import { carryThrough } from "../../rollout/verification/watch.ts";
 import { watchesFolder, type WatchRecord } from "../../rollout/verification/watch-record.ts";
 import { nextWatch, watchStates, type WatchState } from "../../rollout/verification/watches-due.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
+import { NotDeployedError } from "../pulumi/not-deployed.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
 import { painted, finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import type { NextWatch, WatchOutcome } from "../pulumi/answers.ts";
@@ -43,11 +44,12 @@ export async function watch(id: string | undefined, options: CommonOptions): Pro
 }
 
 /** @throws RefusedError if there is nothing to watch. */
-async function openRollout({ site, definition, stack }: OpenStack): Promise<Rollout> {
+async function openRollout(opened: OpenStack): Promise<Rollout> {
+  const { site, definition, stack } = opened;
   const state = await openState(site, definition);
   const rollout = (await state?.lastRollout()) ?? null;
   await state?.end();
-  if (rollout === null) throw new RefusedError(`${stack} is not deployed yet: nothing to watch`);
+  if (rollout === null) throw new NotDeployedError(opened);
   if (rollout.state !== "open")
     throw new RefusedError(
       `rollout ${rollout.epoch} of ${stack} is "${rollout.state}", not open: finish it first (\`${commandOf(site.project, "backout", `status --stack ${stack}`)}\`)`,

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const ROOMS = ["components", "config", "databases", "processes", "provider", "rollout", "scripts", "state", "traffic", "workloads"];
+const FOLDERS = ["components", "config", "databases", "processes", "provider", "rollout", "scripts", "state", "traffic", "workloads"];
 
 test("a message names commands as `commandOf` writes them", () => {
-  const files = ROOMS.flatMap((room) =>
-    readdirSync(join(ROOT, room), { recursive: true, encoding: "utf8" })
+  const files = FOLDERS.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
-      .map((file) => join(room, file)),
+      .map((file) => join(folder, file)),
   );
   const bare = files.flatMap((file) =>
     readFileSync(join(ROOT, file), "utf8")

@@ -75,7 +75,7 @@ test("no link leads nowhere", () => {
   expect(dead).toEqual([]);
 });
 
-test("every file that the walk and the list of rooms name is there", () => {
+test("every file that the walk through a rollback and the list of folders name is there", () => {
   for (const name of ["docs/architecture.md", "CONTRIBUTING.md"]) {
     const named = [...page(name).matchAll(/`([a-z]+\/[\w./-]*)`/g)].map((match) => match[1]!);
     expect(named.length).toBeGreaterThan(10);
@@ -84,6 +84,14 @@ test("every file that the walk and the list of rooms name is there", () => {
       name,
     ).toEqual([]);
   }
+});
+
+test("every name in brackets behind a file of the walk is in that file", () => {
+  const named = [...page("docs/architecture.md").matchAll(/`([a-z]+\/[\w./-]*\.ts)` \(`(\w+)`/g)].map(
+    (match) => [match[1]!, match[2]!] as const,
+  );
+  expect(named.length).toBeGreaterThan(3);
+  expect(named.filter(([path, name]) => !new RegExp(`\\b${name}\\b`).test(page(path)))).toEqual([]);
 });
 
 /** Terms of the glossary, in its order. */

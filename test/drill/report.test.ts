@@ -332,6 +332,11 @@ describe("in the terminal", () => {
     expect(summary(parseReport(sample()), { color: true })).toContain("\u001b[32mPASSED\u001b[0m");
   });
 
+  test("says of each table how many rows at risk were inserted, updated and deleted", () => {
+    const text = summary(parseReport(sample()), { color: false });
+    expect(text).toContain("\nRows at risk; exported in 1 files; lost: 0\n  records: 120 inserted, 30 updated, 4 deleted\n");
+  });
+
   test("names what failed", () => {
     const failed = parseReport(sample({ verdict: "failed", checks: [{ name: "login", status: "failed", detail: "401 instead of 200" }] }));
     expect(summary(failed, { color: false })).toContain("failed login: 401 instead of 200");

@@ -3,15 +3,20 @@ import { describe, expect, test } from "vitest";
 import {
   contentCheck,
   exportsCheck,
+  failed,
   gateCheck,
+  passed,
   quarantineCheck,
   releasesCheck,
+  skipped,
   witnessChecks,
   type ExportFacts,
 } from "../../drill/checks.ts";
 import { contentDifferences } from "../../drill/contents.ts";
 import { countMerged, total } from "../../drill/differences.ts";
 import { Clock, within } from "../../drill/clock.ts";
+import type { CheckResult } from "../../config/system/check.ts";
+import { failureOf } from "../../drill/verbs.ts";
 import { versionIn } from "../../drill/inspect-outside.ts";
 import type { Judgement } from "../../drill/witness/judge.ts";
 
@@ -160,21 +165,40 @@ describe("the witness's judgement", () => {
   });
 });
 
+test("a verb that failed says why: its error, what it refused, its failed checks, else what it wrote", () => {
+  const said = (json: unknown, stderr = ""): string => failureOf("verify", 1, json, stderr);
+  expect(said({ error: { message: "no such check" } }, "ignored")).toBe("`backout verify` ended with 1: no such check");
+  expect(said({ refused: ["blocked", "frozen"] })).toBe("`backout verify` ended with 1: blocked; frozen");
+  const checks = [passed("health", "200"), failed("login", "401"), failed("read", "500")];
+  expect(said({ passed: false, checks }, "a line of progress")).toBe("`backout verify` ended with 1: failed checks: login, read");
+  expect(said(null, "first\nlast\n")).toBe("`backout verify` ended with 1: first\nlast");
+  expect(said(null)).toBe("`backout verify` ended with 1: no message");
+});
+
 describe("the clock", () => {
-  test("a phase over its budget has not passed, one that throws has failed", async () => {
+  test("a phase over its budget has not passed, one that throws or in which a check fails has failed", async () => {
     expect(within("passed", 2, 1)).toBe("failed");
     expect(within("passed", 1, 1)).toBe("passed");
     const begun: string[] = [];
+    const checks: CheckResult[] = [failed("earlier", "of another phase")];
     const clock = new Clock(
       (phase) => void begun.push(phase),
       () => undefined,
+      checks,
     );
     expect(await clock.phase("good", () => Promise.resolve(7))).toBe(7);
     await expect(clock.phase("bad", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    const checking = (check: CheckResult) => async (): Promise<void> => Promise.resolve(void checks.push(check));
+    await clock.phase("skipping", checking(skipped("watch", "none")));
+    await clock.phase("wrong", checking(failed("watch", "too slow")));
+    await clock.phase("next", checking(passed("destroyed", "all")));
     expect(clock.phases.map(({ name, status }) => [name, status])).toEqual([
       ["good", "passed"],
       ["bad", "failed"],
+      ["skipping", "passed"],
+      ["wrong", "failed"],
+      ["next", "passed"],
     ]);
-    expect(begun).toEqual(["good", "bad"]);
+    expect(begun).toEqual(["good", "bad", "skipping", "wrong", "next"]);
   });
 });

@@ -103,7 +103,7 @@ test("killed and started again, the watch goes on where it was, says the gap, ch
   expect(code, stderr).toBe(0);
   expect(json).toMatchObject({ watch: "quick", passed: true, already: false, polls: 15, of: 15, unhealthy: [], lifted: true, next: null });
   expect(json.gaps).toHaveLength(1);
-  expect(stderr).toContain(`goes on after ${kept} of 15 polls`);
+  expect(stderr).toContain(`resumes after ${kept} of 15 polls`);
   expect(await stand.sql("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) AS writes, count(*) FROM pg_stat_user_tables")).toEqual(before);
   expect(stand.text()).not.toContain("freeze:");
   const again = await stand.verb<WatchOutcome>("watch", "quick");

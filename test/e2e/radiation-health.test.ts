@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { ListedItem } from "../../rollout/preflight/list.ts";
 import { currentConfigurationFile } from "../../state/configuration.ts";
-import { brokenLinks } from "../../state/governance.ts";
+import { brokenLinks } from "../../state/audit-log.ts";
 import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import { radiationHealth } from "../../systems/radiation-health/definition.ts";

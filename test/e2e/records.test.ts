@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
 import { openState } from "../../databases/open-state.ts";
-import { governanceFile } from "../../rollout/governance.ts";
+import { auditLogFile } from "../../rollout/audit-log.ts";
 import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { HistoryVerified } from "../../scripts/verbs/history.ts";
 import { makeStand, PINS, succeeded, type Stand } from "./stand.ts";
@@ -13,7 +13,7 @@ let stand: Stand | undefined;
 afterEach(() => stand?.destroy());
 
 const verified = async () => (await stand!.verb<HistoryVerified>("history", "--verify")).json;
-const lines = (): string[] => readFileSync(governanceFile(stand!.site), "utf8").trimEnd().split("\n");
+const lines = (): string[] => readFileSync(auditLogFile(stand!.site), "utf8").trimEnd().split("\n");
 
 test("files: a line at the end of the log, evidence and a snapshot", async () => {
   stand = await makeStand({ system: "orbis-forge", release: "v2.4.0" });
@@ -27,7 +27,7 @@ test("files: a line at the end of the log, evidence and a snapshot", async () =>
   expect(sound.checked.snapshots).toBeGreaterThan(0);
   expect(sound.checked.lines).toBe(lines().length);
 
-  writeFileSync(governanceFile(stand.site), `${lines().slice(0, -1).join("\n")}\n`);
+  writeFileSync(auditLogFile(stand.site), `${lines().slice(0, -1).join("\n")}\n`);
   const evidence = rollback.json.evidence!;
   writeFileSync(join(evidence, "anchor_metadata.json"), "{}");
   const state = await openState(stand.site, stand.definition);
@@ -40,7 +40,7 @@ test("files: a line at the end of the log, evidence and a snapshot", async () =>
   expect(json.ok).toBe(false);
   expect(json.problems).toContainEqual({
     what: "audit log",
-    where: governanceFile(stand.site),
+    where: auditLogFile(stand.site),
     problem: expect.stringMatching(/lines at its end are missing$/) as string,
   });
   expect(json.problems).toContainEqual({ what: "evidence", where: evidence, problem: "anchor_metadata.json was changed" });
@@ -58,7 +58,7 @@ test("a server: the log's next entry says what is missing, an export and a prist
   await stand.upWell(PINS.forward);
   await stand.untilStandby();
   await stand.insertWell("SINCE-1");
-  writeFileSync(governanceFile(stand.site), `${lines().slice(0, -1).join("\n")}\n`);
+  writeFileSync(auditLogFile(stand.site), `${lines().slice(0, -1).join("\n")}\n`);
   const [snapshot] = await stand.snapshots();
   const back = succeeded(await stand.up(PINS.restore(`${snapshot!.name}@${snapshot!.generation}`)));
   expect(back.output).toMatch(/the audit log \S+ is not as it was written: it has 1 lines and had 2/);

@@ -87,7 +87,7 @@ describe("rows were written since", () => {
     const refused = await close(run).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(StepFailedError);
     expect((refused as Error).message).toMatch(
-      /^fence: backout:newWrites is "reject" and 1 row of shop was written since \(orders \+1 ~0 -0\).*\nThe gate stays closed: /,
+      /^fence: backout:newWrites is "reject" and 1 row of shop was written since \(orders: 1 inserted, 0 updated, 0 deleted\).*\nThe gate stays closed: /,
     );
     expect((await run.state.lastRollout())?.state).toBe("closing");
     expect(readGateState(gateStateFile(stand.site))?.mode).toBe("closed");

@@ -139,12 +139,12 @@ test("newWrites: reject refuses for rows of any table, for what is unknown, and 
   expect(losses({ ...nothing, notCompared: [{ ...bare, mayBeLost: false }] })).toEqual([]);
   expect(
     losses({ ...nothing, notCompared: [bare], unknown: { o: "it was dropped" }, rows: { x: { inserted: 1, updated: 0, deleted: 2 } } }),
-  ).toEqual(["x +1 ~0 -2", "o: unknown, it was dropped", "virtual table bare, which is not compared: no text"]);
+  ).toEqual(["x: 1 inserted, 0 updated, 2 deleted", "o: unknown, it was dropped", "virtual table bare, which is not compared: no text"]);
 });
 
 test("newWrites: reject refuses a plan for what is counted; what is estimated is counted in the fence first", () => {
   expect(newWritesRefusals({ databases: { shop: RESTORED }, to: "v1" }, "reject", false)).toEqual([
-    'backout:newWrites is "reject" and 3 rows of shop were written since (orders +2 ~1 -0). ' +
+    'backout:newWrites is "reject" and 3 rows of shop were written since (orders: 2 inserted, 1 updated, 0 deleted). ' +
       'Set backout:newWrites to "export" to keep them as files, or pin other data than v1\'s.',
   ]);
   expect(newWritesRefusals({ databases: { shop: RESTORED }, to: "v1" }, "export", false)).toEqual([]);

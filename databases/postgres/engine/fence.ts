@@ -34,7 +34,7 @@ export async function putBackProperties(run: Run, database: string, quarantine?:
 }
 
 export async function close(run: Run, database: string): Promise<FenceOutcome> {
-  return fenceDatabase(clientOf(run.state), liveName(run.site, database), { timeoutMs: 30_000, retryMs: 20 });
+  return fenceDatabase(clientOf(run.state), liveName(run.site, database));
 }
 
 export async function admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void> {

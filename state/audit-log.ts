@@ -6,14 +6,14 @@ import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-export interface GovernanceEntry {
+export interface AuditLogEntry {
   [key: string]: unknown;
   runId: string;
   event: string;
 }
 
 /** Appends one entry; a second entry of the same run, epoch and event is not written. Returns the line's hash. */
-export function appendGovernance(file: string, entry: GovernanceEntry): string {
+export function appendToAuditLog(file: string, entry: AuditLogEntry): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const text = textOf(file);
   const lines = linesOf(text);
@@ -67,7 +67,7 @@ function textOf(file: string): string {
 interface Line {
   hash: string;
   /** Null if a kill cut the line off: the next one is chained to the rest of it. */
-  body: (GovernanceEntry & { previous: string }) | null;
+  body: (AuditLogEntry & { previous: string }) | null;
 }
 
 function linesOf(text: string): Line[] {

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { SqliteState } from "../../databases/sqlite/state/file.ts";
-import { governanceFile, governanceHead } from "../../rollout/governance.ts";
-import { brokenLinks, chainProblems } from "../../state/governance.ts";
+import { auditLogFile, auditLogHead } from "../../rollout/audit-log.ts";
+import { brokenLinks, chainProblems } from "../../state/audit-log.ts";
 import { newFolder } from "../workloads/shop.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -16,11 +16,11 @@ const WRITER = `
 import { existsSync } from "node:fs";
 const [home, who, go] = process.argv.slice(2);
 const { SqliteState } = await import("${pathToFileURL(join(ROOT, "databases", "sqlite", "state", "file.ts")).href}");
-const { recordGovernance } = await import("${pathToFileURL(join(ROOT, "rollout", "governance.ts")).href}");
+const { recordInAuditLog } = await import("${pathToFileURL(join(ROOT, "rollout", "audit-log.ts")).href}");
 const state = await SqliteState.create(home + "/state.sqlite");
 while (!existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 1));
 for (let epoch = 1; epoch <= 12; epoch++)
-  await recordGovernance({ site: { home }, state, warn: console.log }, { runId: who, epoch, event: "watch" });
+  await recordInAuditLog({ site: { home }, state, warn: console.log }, { runId: who, epoch, event: "watch" });
 await state.end();
 `;
 
@@ -42,11 +42,11 @@ test("of watches and updates that end at once every entry is in one chain, and i
   });
   writeFileSync(go, "");
   expect(await Promise.all(ended)).toEqual(writers.map(() => [0, ""]));
-  const log = governanceFile({ home });
+  const log = auditLogFile({ home });
   expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(60);
   expect(brokenLinks(log)).toEqual([]);
   const state = await SqliteState.create(join(home, "state.sqlite"));
-  const head = await governanceHead(state);
+  const head = await auditLogHead(state);
   await state.end();
   expect(head?.lines).toBe(60);
   expect(chainProblems(log, head)).toEqual([]);

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { appendGovernance, brokenLinks, chainHead, chainProblems } from "../../state/governance.ts";
+import { appendToAuditLog, brokenLinks, chainHead, chainProblems } from "../../state/audit-log.ts";
 
 let folder: string;
 let file: string;
@@ -14,7 +14,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const write = (count: number): void => {
   for (let epoch = 1; epoch <= count; epoch++)
-    appendGovernance(file, {
+    appendToAuditLog(file, {
       runId: `run-${epoch}`,
       epoch,
       event: "rollback",
@@ -47,7 +47,7 @@ describe("the audit log", () => {
   it("sees a line that was changed and hashed anew", () => {
     write(3);
     const other = join(folder, "other.jsonl");
-    appendGovernance(other, { runId: "run-1", epoch: 1, event: "rollback", to: "v2.0.0" });
+    appendToAuditLog(other, { runId: "run-1", epoch: 1, event: "rollback", to: "v2.0.0" });
     rewrite((all) => [readFileSync(other, "utf8").trimEnd(), ...all.slice(1)]);
     expect(brokenLinks(file)).toEqual([2]);
   });
@@ -81,11 +81,11 @@ describe("the audit log", () => {
 
   it("does not write the same run, rollout and event twice, and gives the hash it has", () => {
     const entry = { runId: "run-1", epoch: 1, event: "rollback" };
-    const hash = appendGovernance(file, entry);
-    appendGovernance(file, { ...entry, epoch: 2 });
-    expect(appendGovernance(file, { ...entry, at: "later" })).toBe(hash);
-    appendGovernance(file, { ...entry, event: "verification" });
-    appendGovernance(file, { ...entry, runId: "run-2" });
+    const hash = appendToAuditLog(file, entry);
+    appendToAuditLog(file, { ...entry, epoch: 2 });
+    expect(appendToAuditLog(file, { ...entry, at: "later" })).toBe(hash);
+    appendToAuditLog(file, { ...entry, event: "verification" });
+    appendToAuditLog(file, { ...entry, runId: "run-2" });
     expect(lines()).toHaveLength(4);
     expect(brokenLinks(file)).toEqual([]);
   });
@@ -94,10 +94,10 @@ describe("the audit log", () => {
     write(2);
     appendFileSync(file, '{"at":"2025-11-28T00:00:00.000Z","runId":"run-');
     expect(brokenLinks(file)).toEqual([3]);
-    appendGovernance(file, { runId: "run-4", epoch: 4, event: "rollback" });
+    appendToAuditLog(file, { runId: "run-4", epoch: 4, event: "rollback" });
     expect(lines()).toHaveLength(4);
     expect(brokenLinks(file)).toEqual([3]);
-    appendGovernance(file, { runId: "run-5", epoch: 5, event: "rollback" });
+    appendToAuditLog(file, { runId: "run-5", epoch: 5, event: "rollback" });
     expect(brokenLinks(file)).toEqual([3]);
   });
 
@@ -114,7 +114,7 @@ describe("the audit log", () => {
     rewrite((all) => all.slice(0, 3));
     expect(brokenLinks(file), "the chain alone does not show it").toEqual([]);
     expect(chainProblems(file, head)).toEqual(["it has 3 lines and had 4: lines at its end are missing"]);
-    appendGovernance(file, { runId: "run-9", epoch: 9, event: "rollback" });
+    appendToAuditLog(file, { runId: "run-9", epoch: 9, event: "rollback" });
     expect(chainProblems(file, head)).toEqual(["line 4 differs from the one that was written"]);
     rewrite(() => []);
     expect(chainProblems(file, head)).toEqual(["it has 0 lines and had 4: lines at its end are missing"]);

@@ -1,6 +1,6 @@
 /**
- * The house: which room may look into which, and that what is general names no system. A system is data in its own folder, and everything else would
- * work for any.
+ * The layers: which folder may import from which, and that general code names no system. A system is data in its own folder; all other code works
+ * for any system.
  */
 import { globSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
@@ -10,16 +10,16 @@ import { expect, test } from "vitest";
 import { loadSystem, systemNames } from "../config/load-system.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Where systems may be named: their own folders, stack files, documents and tests. */
+/** Folders that may name systems: their own, stack files, documents and tests. */
 const OF_SYSTEMS = ["systems", "stacks", "docs", "test", "node_modules", "dist", "reports"];
-const ROOMS = readdirSync(ROOT, { withFileTypes: true })
+const FOLDERS = readdirSync(ROOT, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !OF_SYSTEMS.includes(entry.name))
   .map(({ name }) => name);
 
 const systems = await Promise.all(systemNames().map(loadSystem));
 
-/** Names no general code can have by chance: of systems in every spelling, of their tables, and of what they talk to. */
-function telling(): RegExp[] {
+/** Names that general code cannot contain by chance: systems in every spelling, their tables, and the services they call. */
+function systemNamePatterns(): RegExp[] {
   const spellings = [...systemNames(), "solar-panel", "orbis-forge", "of-bev", "pfa-vanguard", "service-center", "radiation-health"].map(
     (name) => name.replaceAll("-", "[- _]?"),
   );
@@ -29,12 +29,14 @@ function telling(): RegExp[] {
   return [...new Set([...spellings, ...tables, "\\bpems\\b", "\\bpfa\\b"])].map((pattern) => new RegExp(pattern, "i"));
 }
 
-test("components, provider and the shared rooms name no system", () => {
-  expect(ROOMS).toEqual(expect.arrayContaining(["components", "config", "databases", "drill", "provider", "rollout", "scripts", "state"]));
-  const patterns = telling();
+test("components, provider and the shared folders name no system", () => {
+  expect(FOLDERS).toEqual(
+    expect.arrayContaining(["components", "config", "databases", "drill", "provider", "rollout", "scripts", "state"]),
+  );
+  const patterns = systemNamePatterns();
   const found: string[] = [];
-  for (const room of ROOMS)
-    for (const entry of readdirSync(join(ROOT, room), { recursive: true, withFileTypes: true })) {
+  for (const folder of FOLDERS)
+    for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || entry.parentPath.split(sep).includes("node_modules")) continue;
       const file = join(entry.parentPath, entry.name);
       const lines = readFileSync(file, "utf8").split("\n");
@@ -46,7 +48,7 @@ test("components, provider and the shared rooms name no system", () => {
   expect(found).toEqual([]);
 });
 
-/** From the top down: a file imports from rooms that stand further down, and from its own. Those of one line do not know of each other. */
+/** From the top down: a file imports from folders further down, and from its own. Folders of one line do not import from each other. */
 const ORDER = [
   ["index.ts", "scripts"],
   ["drill"],
@@ -59,14 +61,14 @@ const ORDER = [
   ["processes"],
 ];
 
-interface Arrow {
+interface Import {
   from: string;
   to: string;
 }
 
-/** Every import of the sources that names a file of theirs: of types and dynamic ones as well. */
-function arrows(): Arrow[] {
-  const files = globSync(["*.ts", ...ROOMS.map((room) => `${room}/**/*.ts`), "systems/**/*.ts"], { cwd: ROOT }).filter(
+/** Every import of one source file by another, types and dynamic imports included. */
+function imports(): Import[] {
+  const files = globSync(["*.ts", ...FOLDERS.map((folder) => `${folder}/**/*.ts`), "systems/**/*.ts"], { cwd: ROOT }).filter(
     (file) => !/^(bench|vitest\.config)|(^|\/)(node_modules|releases)\//.test(file),
   );
   return files.flatMap((from) => {
@@ -89,27 +91,27 @@ function arrows(): Arrow[] {
   });
 }
 
-const all = arrows();
+const all = imports();
 
-function floorOf(file: string): { room: string; floor: number } {
-  const places = ORDER.flatMap((rooms, floor) => rooms.map((room) => ({ room, floor })));
+function layerOf(file: string): { folder: string; layer: number } {
+  const places = ORDER.flatMap((folders, layer) => folders.map((folder) => ({ folder, layer })));
   const [place] = places
-    .filter(({ room }) => file === room || file.startsWith(`${room}/`))
-    .sort((one, other) => other.room.length - one.room.length);
-  if (place === undefined) throw new Error(`${file} stands in no room of the order`);
+    .filter(({ folder }) => file === folder || file.startsWith(`${folder}/`))
+    .sort((one, other) => other.folder.length - one.folder.length);
+  if (place === undefined) throw new Error(`${file} is in no folder of the order`);
   return place;
 }
 
-test("arrows between rooms run one way", () => {
+test("imports between folders go one way", () => {
   expect(all.length).toBeGreaterThan(1000);
   const against = all.filter(({ from, to }) => {
-    const [here, there] = [floorOf(from), floorOf(to)];
-    return here.room !== there.room && here.floor >= there.floor;
+    const [here, there] = [layerOf(from), layerOf(to)];
+    return here.folder !== there.folder && here.layer >= there.layer;
   });
   expect(against.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
 });
 
-/** The folders of an engine that each room may not name: what engines have in common lies in `databases/shared`, the choice in the registry. */
+/** Per folder, the engines it may not import: what engines have in common is in `databases/shared`, the choice in the registry. */
 const ENGINES = ["databases/postgres", "databases/in-place", "databases/sqlite"];
 const APART: Record<string, string[]> = {
   rollout: ENGINES,
@@ -121,7 +123,7 @@ const APART: Record<string, string[]> = {
   "databases/in-place": ["databases/sqlite"],
 };
 
-test("engines of databases keep apart, and no room above them names one", () => {
+test("database engines do not import each other, and no folder above them imports one", () => {
   const within = (file: string, folder: string): boolean => file.startsWith(`${folder}/`);
   const against = Object.entries(APART).flatMap(([folder, others]) => {
     const own = all.filter(({ from }) => within(from, folder));
@@ -131,7 +133,7 @@ test("engines of databases keep apart, and no room above them names one", () => 
   expect(against.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
 });
 
-test("no files form a circle", () => {
+test("no files import each other in a circle", () => {
   const left = new Map<string, Set<string>>();
   for (const { from, to } of all) left.set(from, (left.get(from) ?? new Set()).add(to));
   // What imports nothing that is left is no part of a circle.
