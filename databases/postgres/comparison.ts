@@ -11,7 +11,7 @@ import { type TextRow, columnOf, type OnDifference, type ComparedRows } from "..
 import { planTables, readShapes, type TablePlan, type TableShape } from "./comparison-shape.ts";
 
 export interface TableComparison extends ComparedRows {
-  exists: "both" | "base only" | "current only" | "neither";
+  exists: NonNullable<ComparedRows["exists"]>;
   /** Columns of the current side alone: a row counts as updated where a value was filled in. */
   newColumns: string[];
   droppedColumns: string[];

@@ -30,7 +30,7 @@ export interface ExportOptions {
 }
 
 export interface ExportedTable
-  extends ComparedRows, Pick<TableComparison, "exists" | "newColumns" | "droppedColumns" | "renamedColumns" | "tooLarge"> {
+  extends ComparedRows, Pick<TableComparison, "newColumns" | "droppedColumns" | "renamedColumns" | "tooLarge"> {
   /** Columns of the exported rows with their types. */
   columns: { name: string; type: string }[];
 }

@@ -1,12 +1,18 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
 import type { Client } from "pg";
-import { readManifest, verifyExport, type ExportedTable } from "./export.ts";
-import type { ExportedFile } from "../shared/export-file.ts";
+import { readManifest, verifyExport } from "./export.ts";
 import { classify } from "./reapply-classify.ts";
 import { type Sql } from "../shared/reapply/decide.ts";
 import { NotRestoredError, quietly, UnguardedReapplyError } from "./reapply-quiet.ts";
 import { dropIndexes, indexReferences } from "./reapply-references.ts";
-import { notHeldOf, type ConflictReason, type NotHeld, type ReapplyConflict, type ReapplyCounts } from "../shared/reapply/result.ts";
+import {
+  notHeldOf,
+  withRows,
+  type ConflictReason,
+  type NotHeld,
+  type ReapplyConflict,
+  type ReapplyCounts,
+} from "../shared/reapply/result.ts";
 import { advanceSequences, resumeSequences, type SequenceMove } from "./reapply-sequences.ts";
 import { stage, type Staged } from "./reapply-stage.ts";
 import { readLiveSchema } from "./reapply-target.ts";
@@ -52,10 +58,10 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
   const sql = sqlOf(live);
   const files = (await verifyExport(folder, runId)).filter(({ kind }) => kind === "jsonl");
   const manifest = (await readManifest(folder, runId))!;
-  const exported = withRows(manifest.tables, files);
+  const rows = withRows(manifest.tables, files);
   await live.query("BEGIN");
   try {
-    const { targets, order, references, without } = await readLiveSchema(live, exported);
+    const { targets, order, references, without } = await readLiveSchema(live, rows.exported);
     let indexes: string[] = [];
     const staged = await quietly(live, { targets: [...targets.values()], references }, async () => {
       const tables: Staged[] = [];
@@ -73,7 +79,7 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     const sequences = latest([...resumed, ...(await advanceSequences(live, order))]);
     await options.beforeCommit?.();
     await live.query("COMMIT");
-    return { tables, conflictFile, notHeld: notHeldOf(exported, without, targets.values()), sequences };
+    return { tables, conflictFile, notHeld: notHeldOf(rows, without, targets.values()), sequences };
   } catch (error) {
     await live.query("ROLLBACK").catch(() => undefined);
     throw error;
@@ -102,8 +108,4 @@ function sqlOf(live: Client): Sql {
     among: (line, parameter) => `${line} IN (SELECT x::int8 FROM json_array_elements_text(${parameter}::json) x)`,
     index: () => Promise.resolve(),
   };
-}
-
-function withRows(tables: Record<string, ExportedTable>, files: ExportedFile[]): Record<string, ExportedTable> {
-  return Object.fromEntries(Object.entries(tables).filter(([name]) => files.some(({ table }) => table === name)));
 }

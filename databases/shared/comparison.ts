@@ -24,6 +24,8 @@ export interface Difference {
 }
 
 export interface ComparedRows {
+  /** Which sides have the table; absent in exports from before. */
+  exists?: "both" | "base only" | "current only" | "neither";
   inserted: number;
   updated: number;
   deleted: number;

@@ -4,7 +4,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { tooLargeIn, type NotCompared } from "../shared/not-compared.ts";
 import { type ComparedRows, type Difference, type OnDifference } from "../shared/comparison.ts";
 import { defineDigest, isLarge } from "./large.ts";
-import { planTables, readShapes, readVirtualShapes, unreadTables, type TablePlan, type TableShape } from "./shape.ts";
+import { everyShape, planTables, unreadTables, type TablePlan, type TableShape } from "./shape.ts";
 import { defineUtf8 } from "./text-bytes.ts";
 import { classToNote, textOf, type StorageClass } from "./values.ts";
 import { differences } from "./comparison-merge.ts";
@@ -41,7 +41,6 @@ export async function planEverything(
   base: DatabaseSync,
   current: DatabaseSync,
 ): Promise<{ plans: TablePlan[]; notCompared: NotCompared[] }> {
-  const shapes = (db: DatabaseSync): Map<string, TableShape> => new Map([...readShapes(db), ...readVirtualShapes(db)]);
   const [unreadBefore, unreadNow] = [unreadTables(base), unreadTables(current)];
   const notCompared: NotCompared[] = [];
   for (const name of new Set([...unreadNow, ...unreadBefore].map((one) => one.name))) {
@@ -51,7 +50,7 @@ export async function planEverything(
     notCompared.push({ name, kind, why: same ? `${why}; it is as it was` : why, mayBeLost: !same });
   }
   const named = new Set(notCompared.map(({ name }) => name));
-  return { plans: planTables(shapes(base), shapes(current)).filter(({ name }) => !named.has(name)), notCompared };
+  return { plans: planTables(everyShape(base), everyShape(current)).filter(({ name }) => !named.has(name)), notCompared };
 }
 
 /** Whether what a module keeps its table in is the same on both sides. */
@@ -91,7 +90,8 @@ export async function comparePlanned(
   if (plan.large) for (const [db] of sides) defineDigest(db);
   const { by, key, name, droppedColumns, renamedColumns } = plan;
   const newColumns = plan.added.map((column) => column.name);
-  const result: TableComparison = { inserted: 0, updated: 0, deleted: 0, by, key, newColumns, droppedColumns, renamedColumns };
+  const exists = plan.base === null ? "current only" : plan.current === null ? "base only" : "both";
+  const result: TableComparison = { exists, inserted: 0, updated: 0, deleted: 0, by, key, newColumns, droppedColumns, renamedColumns };
   const types = new Map((plan.current ?? plan.base)!.columns.map((column) => [column.name, column.type]));
   for (const pair of differences(rowsOf(base, plan.base, plan), rowsOf(current, plan.current, plan), plan)) {
     if (pair === "a while") {

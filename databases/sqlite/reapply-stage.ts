@@ -40,9 +40,11 @@ export async function stage(db: DatabaseSync, columns: Columns, target: Target, 
   const put = db.prepare(`INSERT INTO ${staged} (${all.join(", ")}) VALUES (${all.map((_, index) => `$${index + 1}`).join(", ")})`);
   const find = target.key.length === 0 ? null : finder(db, target);
   let had: Set<string> | null = null;
+  let counted = false;
   let line = 0;
   for await (const text of linesOf(createReadStream(path))) {
     const difference = differenceUnder(parseJsonLine(target.name, text), target.renames);
+    counted ||= difference.copies !== undefined;
     if (difference.before !== null) had ??= new Set(Object.keys(difference.before));
     const { row, at, reason, detail } = outcomeOf(columns, target, difference, find);
     const values = names.map((name) => row[name] ?? null);
@@ -67,7 +69,7 @@ export async function stage(db: DatabaseSync, columns: Columns, target: Target, 
     target,
     path,
   };
-  if (find === null) byCopies(db, table, had);
+  if (counted) byCopies(db, table, had);
   db.exec(`CREATE INDEX temp.${quote(`backout_places_${number}`)} ON ${quote(`backout_rows_${number}`)} (${places.join(", ")})`);
   return table;
 }
@@ -91,7 +93,7 @@ function outcomeOf(columns: Columns, target: Target, difference: Difference, fin
     if (missing !== "") throw new Conflict("value not held", `${missing}: too large to be exported: it is in what was set aside only`);
     const row = difference.row && held(columns, target, difference.row, classes?.row);
     const before = difference.before && held(columns, target, difference.before, classes?.before);
-    if (find === null) return { row: (row ?? before)!, at: null, reason: null, detail: null };
+    if (find === null || difference.copies !== undefined) return { row: (row ?? before)!, at: null, reason: null, detail: null };
     return compared(target, op, row, before, find);
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
@@ -178,7 +180,7 @@ export function contentOf(columns: readonly string[]): string {
     .join(" || ',' || ");
 }
 
-/** Without a key only the number of equal rows can be corrected; `copies` is what it must be at least, or at most for a delete. */
+/** Without a key, or with NULL in it, only the number of equal rows can be corrected; `copies` is what it must be at least, or at most for a delete. */
 function byCopies(db: DatabaseSync, { staged, target }: Staged, had: Set<string> | null): void {
   const compared = target.held.filter((column) => had === null || had.has(column)).map(quote);
   // A column may have the name that every table has for its rows' numbers.
@@ -188,11 +190,11 @@ function byCopies(db: DatabaseSync, { staged, target }: Staged, had: Set<string>
   db.exec(`
     CREATE TABLE temp.backout_copies AS SELECT ${addresses}, ${content} AS content, row_number() OVER (PARTITION BY ${content}) AS number FROM ${target.identifier};
     CREATE INDEX temp.backout_copied ON backout_copies (content, number);
-    UPDATE ${staged} SET ${REASON} = 'not held' WHERE ${OP} = 'update' AND ${REASON} IS NULL;
+    UPDATE ${staged} SET ${REASON} = 'not held' WHERE ${OP} = 'update' AND ${REASON} IS NULL AND ${COPIES} IS NOT NULL;
     UPDATE ${staged} AS s SET ${REASON} = '${UNCHANGED}' WHERE ${REASON} IS NULL AND ${OP} = 'insert'
        AND (SELECT count(*) FROM temp.backout_copies c WHERE c.content = ${contentOfRow}) >= ${COPIES};
     CREATE TABLE temp.backout_doomed AS SELECT ${LINE} AS line, ${content} AS content, ${COPIES} + row_number() OVER (PARTITION BY ${content} ORDER BY ${LINE}) AS number
-      FROM ${staged} WHERE ${OP} = 'delete' AND ${REASON} IS NULL;
+      FROM ${staged} WHERE ${OP} = 'delete' AND ${REASON} IS NULL AND ${COPIES} IS NOT NULL;
     UPDATE ${staged} SET ${target.address.map((_, index) => `${place(index)} = c.at_${index}`).join(", ")}
       FROM temp.backout_doomed d JOIN temp.backout_copies c ON c.content = d.content AND c.number = d.number WHERE d.line = ${LINE};
     UPDATE ${staged} SET ${REASON} = '${UNCHANGED}' WHERE ${OP} = 'delete' AND ${REASON} IS NULL AND ${place(0)} IS NULL;

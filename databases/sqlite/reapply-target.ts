@@ -6,7 +6,7 @@ import { parentsFirst } from "../shared/reapply/result.ts";
 import { all, openFile } from "./database.ts";
 import { quote } from "../shared/identifiers.ts";
 import type { ExportManifest } from "./export.ts";
-import { readShapes, type TableShape } from "./shape.ts";
+import { everyShape, type TableShape } from "./shape.ts";
 import { affinityOf, InvalidText, sameValue, type Affinity, type Value } from "./values.ts";
 
 export type ExportedTable = ExportManifest["tables"][string];
@@ -48,7 +48,7 @@ export interface LiveSchema {
 }
 
 export function readLiveSchema(live: DatabaseSync, exported: Record<string, ExportedTable>): LiveSchema {
-  const shapes = readShapes(live);
+  const shapes = everyShape(live);
   const references = foreignKeys(live, shapes);
   const targets = new Map<string, Target>();
   for (const [name, table] of Object.entries(exported)) {
@@ -60,7 +60,7 @@ export function readLiveSchema(live: DatabaseSync, exported: Record<string, Expo
   return { targets, without, order: parentsFirst([...targets.keys()], keys), references };
 }
 
-/** Null where the live file has no such table, not its key columns, or none of its columns. */
+/** Null where the live file has no such table, not its key columns, none of its columns, or nothing that tells its rows apart. */
 function targetOf(live: DatabaseSync, name: string, table: ExportedTable, shape: TableShape | undefined): Target | null {
   if (shape === undefined) return null;
   const renames = renamesFor(table.renamedColumns, new Set(shape.columns.map((column) => column.name)));
@@ -70,7 +70,9 @@ function targetOf(live: DatabaseSync, name: string, table: ExportedTable, shape:
   const known = new Set(shape.columns.map((column) => column.name));
   const [here, names] = [exported.columns.filter((column) => writable.has(column.name)), exported.columns.map((column) => column.name)];
   if (here.length === 0) return null;
-  const number = rowNumberOf(live, shape);
+  const number = shape.rowNumber;
+  const address = number === null ? shape.primaryKey : [number];
+  if (address.length === 0) return null;
   return {
     name,
     identifier: `main.${quote(name)}`,
@@ -80,7 +82,7 @@ function targetOf(live: DatabaseSync, name: string, table: ExportedTable, shape:
     notHeld: names.filter((column) => !known.has(column)),
     defaulted: [...writable.keys()].filter((column) => !names.includes(column)),
     key: exported.key,
-    address: number === null ? shape.primaryKey : [number],
+    address,
     rowNumber: number !== null && !isRowNumber(live, shape) ? number : null,
     types: new Map(exported.columns.map((column) => [column.name, column.type])),
     retyped: new Map(
@@ -90,15 +92,6 @@ function targetOf(live: DatabaseSync, name: string, table: ExportedTable, shape:
     ),
     uniques: uniquesOf(live, shape, exported.key),
   };
-}
-
-/** Of the row under a name that no column has; null where there is none. */
-function rowNumberOf(live: DatabaseSync, shape: TableShape): string | null {
-  const [{ wr } = { wr: 0 }] = all<{ wr: number }>(live, "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = $1", [
-    shape.name,
-  ]);
-  const taken = new Set(shape.columns.map(({ name }) => name.toLowerCase()));
-  return wr === 1 ? null : (["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? null);
 }
 
 /** The key is the row's number itself: it has no index of its own. */

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ExportDamagedError } from "../shared/export-errors.ts";
 import { manifestPath } from "../shared/export-file.ts";
 import { type Sql } from "../shared/reapply/decide.ts";
-import { notHeldOf, type NotHeld, type ReapplyCounts } from "../shared/reapply/result.ts";
+import { notHeldOf, withRows, type NotHeld, type ReapplyCounts } from "../shared/reapply/result.ts";
 import { all, first, run } from "./database.ts";
 import { quote } from "../shared/identifiers.ts";
 import { readExport } from "./export.ts";
@@ -42,7 +42,7 @@ export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOpti
   if (manifest === null)
     throw new ExportDamagedError(runId, manifestPath(folder, runId), "there is no manifest, so the export is not complete");
   const files = manifest.files.filter(({ kind }) => kind === "jsonl");
-  const exported = Object.fromEntries(Object.entries(manifest.tables).filter(([name]) => files.some(({ table }) => table === name)));
+  const rows = withRows(manifest.tables, files);
   const checks = first<{ foreign_keys: number }>(live, "PRAGMA foreign_keys")?.foreign_keys === 1;
   const columns = new Columns();
   const sql = sqlOf(live);
@@ -50,7 +50,7 @@ export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOpti
   // Only outside a transaction can they be switched. No key acts or is asked row by row: all of them are looked at before anything is written.
   live.exec("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE");
   try {
-    const { targets, order, references, without } = readLiveSchema(live, exported);
+    const { targets, order, references, without } = readLiveSchema(live, rows.exported);
     await withoutTriggers(live, order, async () => {
       for (const [number, name] of order.entries())
         staged.push(await stage(live, columns, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
@@ -61,7 +61,7 @@ export async function reapply({ live, folder, runId, beforeCommit }: ReapplyOpti
     for (const table of staged) live.exec(`DROP TABLE ${table.staged}`);
     resumeSequences(live, manifest.sequences ?? {});
     live.exec("COMMIT");
-    return { tables, conflictFile, notHeld: notHeldOf(exported, without, targets.values()) };
+    return { tables, conflictFile, notHeld: notHeldOf(rows, without, targets.values()) };
   } catch (error) {
     if (live.isTransaction) live.exec("ROLLBACK");
     throw error;

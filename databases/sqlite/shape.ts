@@ -72,6 +72,11 @@ export function readVirtualShapes(db: DatabaseSync): Map<string, TableShape> {
   );
 }
 
+/** Every table whose rows can be read, by name. */
+export function everyShape(db: DatabaseSync): Map<string, TableShape> {
+  return new Map([...readShapes(db), ...readVirtualShapes(db)]);
+}
+
 function moduleOf({ sql }: Listed): string {
   return (/\bUSING\s+["'`[]?(\w+)/i.exec(sql)?.[1] ?? "").toLowerCase();
 }

@@ -71,10 +71,11 @@ export async function reapplySince(run: Run, database: string, { epoch, action }
   );
 }
 
-/** Rows of an export that the live data has again. */
+/** Rows of an export that the live data has again, those of tables that the newer schema had dropped among them. */
 export async function rowsPutBack({ state }: Pick<Run, "state">, epoch: number, database: string): Promise<number> {
-  const tables = Object.values((await state.kept<Reapplied>(reappliedKey(epoch, database)))?.tables ?? {});
-  return tables.reduce((sum, { inserted, updated, deleted, unchanged }) => sum + inserted + updated + deleted + unchanged, 0);
+  const { tables = {}, notHeld } = (await state.kept<Reapplied>(reappliedKey(epoch, database))) ?? {};
+  const written = Object.values(tables).map(({ inserted, updated, deleted, unchanged }) => inserted + updated + deleted + unchanged);
+  return [...written, ...Object.values(notHeld?.dropped ?? {})].reduce((sum, rows) => sum + rows, 0);
 }
 
 /** What a rollout put back into a database, and what not. */
@@ -115,6 +116,10 @@ function leftOut(database: string, { tables, notHeld, conflicts, conflictFile }:
       `${database}: ${table}: the restored schema has no column ${columns.join(", ")}: its values are in the export only${alone === 0 ? "" : `; ${count(alone)} differ in nothing else`}`,
     );
   }
+  for (const [table, rows] of Object.entries(notHeld.dropped ?? {}))
+    lines.push(
+      `${database}: ${table}: the newer schema has no such table: its ${count(rows)} ${rows === 1 ? "stays as it was" : "stay as they were"} restored`,
+    );
   for (const [table, columns] of Object.entries(notHeld.defaulted ?? {}))
     lines.push(
       `${database}: ${table}: rows that were put back have no value of their own in ${columns.join(", ")}: the newer schema has no such column`,

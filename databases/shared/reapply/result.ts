@@ -1,5 +1,5 @@
 /** What came of putting rows of an export back, whatever the engine. */
-import type { Difference, TextRow } from "../comparison.ts";
+import type { ComparedRows, Difference, TextRow } from "../comparison.ts";
 
 export type ConflictReason =
   /** The live row was written since, too. */
@@ -54,10 +54,24 @@ export interface NotHeld {
   columns: Record<string, string[]>;
   /** Columns of the live table that the export lacks, by table: rows that were inserted have their default in them, or NULL. */
   defaulted?: Record<string, string[]>;
+  /** Rows of tables that the newer schema had dropped, by table: nobody deleted them, so they stay as they were restored. */
+  dropped?: Record<string, number>;
+}
+
+/** The tables whose rows an export holds, without those that the newer schema had dropped. */
+export function withRows<Table extends ComparedRows>(
+  tables: Record<string, Table>,
+  files: readonly { table: string }[],
+): { exported: Record<string, Table>; dropped: Record<string, number> } {
+  const all = Object.entries(tables).filter(([name]) => files.some(({ table }) => table === name));
+  return {
+    exported: Object.fromEntries(all.filter(([, { exists }]) => exists !== "base only")),
+    dropped: Object.fromEntries(all.filter(([, { exists }]) => exists === "base only").map(([name, { deleted }]) => [name, deleted])),
+  };
 }
 
 export function notHeldOf(
-  exported: Record<string, Pick<ReapplyCounts, "inserted" | "updated" | "deleted">>,
+  { exported, dropped }: { exported: Record<string, ComparedRows>; dropped: Record<string, number> },
   without: readonly string[],
   targets: Iterable<{ name: string; notHeld: string[]; defaulted: string[] }>,
 ): NotHeld {
@@ -70,6 +84,7 @@ export function notHeldOf(
     tables: Object.fromEntries(without.map((name) => [name, rows(name)])),
     columns: named(({ notHeld }) => notHeld),
     ...(Object.keys(defaulted).length === 0 ? {} : { defaulted }),
+    ...(Object.keys(dropped).length === 0 ? {} : { dropped }),
   };
 }
 

@@ -255,6 +255,16 @@ test("what the older schema has no column for is told, and what the newer one ha
   expect(await cells(live, "SELECT id, name, age FROM person ORDER BY id")).toEqual(["1 Ann 9", "2 Ben 2", "3  3"]);
 });
 
+test("rows of a table that the newer schema dropped, or calls otherwise, stay as they were restored", async () => {
+  const { live, runId } = await scene(
+    "CREATE TABLE gone (id int PRIMARY KEY); CREATE TABLE old (id int PRIMARY KEY); INSERT INTO gone VALUES (1), (2); INSERT INTO old VALUES (1)",
+    "DROP TABLE gone; ALTER TABLE old RENAME TO newer; INSERT INTO newer VALUES (2)",
+  );
+  const { tables, notHeld } = await reapply({ live, folder: stand.folder, runId });
+  expect({ tables, notHeld }).toEqual({ tables: {}, notHeld: { tables: { newer: 2 }, columns: {}, dropped: { gone: 2, old: 1 } } });
+  expect(await cells(live, "SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM old) AS old")).toEqual(["2 1"]);
+});
+
 test("what nobody can foresee is found out by trying, and what rests on it is left out, too", async () => {
   const { live, runId } = await scene(
     `CREATE TABLE room (id int PRIMARY KEY, during int4range); CREATE TABLE guest (id int PRIMARY KEY, room int REFERENCES room);

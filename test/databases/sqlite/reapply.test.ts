@@ -224,6 +224,16 @@ test("what the older schema has no place for stays in the export and is named", 
   expect(result).toMatchObject({ conflictFile: null, tables: { orders: { inserted: 1 } } });
 });
 
+test("rows of a table that the newer schema dropped, or calls otherwise, stay as they were restored", async () => {
+  const { live, runId } = await scene(
+    "CREATE TABLE gone (id INTEGER PRIMARY KEY); CREATE TABLE old (id INTEGER PRIMARY KEY); INSERT INTO gone VALUES (1), (2); INSERT INTO old VALUES (1)",
+    "DROP TABLE gone; ALTER TABLE old RENAME TO newer; INSERT INTO newer VALUES (2)",
+  );
+  const { tables, notHeld } = await reapply({ live, folder, runId });
+  expect({ tables, notHeld }).toEqual({ tables: {}, notHeld: { tables: { newer: 2 }, columns: {}, dropped: { gone: 2, old: 1 } } });
+  expect([count(live, "gone"), count(live, "old")]).toEqual([2, 1]);
+});
+
 test("inserts, updates and deletes in foreign-key order, through cycles and swapped unique values; then the files are equal and a rerun changes nothing", async () => {
   const { live, current, runId } = await scene(
     `${SHOP} CREATE TABLE seen (orders INTEGER); CREATE TRIGGER sees AFTER INSERT ON orders BEGIN INSERT INTO seen VALUES (new.id); END;`,
@@ -290,6 +300,49 @@ test("without a key the number of equal rows is put right, once; also where only
     m: { inserted: 0, deleted: 0, unchanged: 5 },
     k: { inserted: 0, deleted: 0, unchanged: 2 },
   });
+});
+
+test("rows with NULL in their key are put right by their number, among rows that their key tells apart", async () => {
+  const { live, current, runId } = await scene(
+    `CREATE TABLE stock (place TEXT, item TEXT, pieces INTEGER, PRIMARY KEY (place, item));
+     INSERT INTO stock VALUES (NULL, 'bolt', 1), (NULL, 'bolt', 1), (NULL, 'nut', 1), ('hall', 'bolt', 1)`,
+    `INSERT INTO stock VALUES (NULL, 'bolt', 1), (NULL, 'nut', 2), ('hall', 'nut', 1); UPDATE stock SET pieces = 5 WHERE place = 'hall' AND item = 'bolt';
+     DELETE FROM stock WHERE rowid = 3`,
+  );
+  expect(await reapply({ live, folder, runId })).toMatchObject({
+    conflictFile: null,
+    tables: { stock: { inserted: 3, updated: 1, deleted: 1 } },
+  });
+  expect((await compareEverything(live, current)).tables["stock"]).toMatchObject({ inserted: 0, updated: 0, deleted: 0 });
+  expect((await reapply({ live, folder, runId })).tables["stock"]).toMatchObject({ inserted: 0, updated: 0, deleted: 0, unchanged: 5 });
+});
+
+test("full texts and R-trees with rows of their own are put back, and found again", async () => {
+  const { live, current, runId } = await scene(
+    `CREATE VIRTUAL TABLE note USING fts5 (title, body); CREATE VIRTUAL TABLE letter USING fts4 (body); CREATE VIRTUAL TABLE area USING rtree (id, low, high);
+     INSERT INTO note VALUES ('a', 'first words'), ('b', 'that go'); INSERT INTO letter VALUES ('dear'); INSERT INTO area VALUES (1, 0, 1)`,
+    `UPDATE note SET body = 'other words' WHERE rowid = 1; DELETE FROM note WHERE rowid = 2; INSERT INTO note (rowid, title, body) VALUES (9, 'c', 'new words');
+     INSERT INTO letter VALUES ('sir'); UPDATE area SET high = 7.5 WHERE id = 1; INSERT INTO area VALUES (4, 2, 3)`,
+  );
+  const result = await reapply({ live, folder, runId });
+  expect(result).toMatchObject({ conflictFile: null, notHeld: { tables: {}, columns: {} } });
+  const equal = { inserted: 0, updated: 0, deleted: 0 };
+  expect((await compareEverything(live, current)).tables).toMatchObject({ note: equal, letter: equal, area: equal });
+  expect(all(live, "SELECT rowid AS id FROM note WHERE note MATCH 'words' ORDER BY 1")).toEqual([{ id: 1 }, { id: 9 }]);
+  expect(all(live, "SELECT rowid AS id FROM note WHERE note MATCH 'first OR go'")).toEqual([]);
+  expect(all(live, "SELECT id FROM area WHERE high > 5")).toEqual([{ id: 1 }]);
+  for (const check of ["INSERT INTO note (note) VALUES ('integrity-check')", "INSERT INTO letter (letter) VALUES ('integrity-check')"])
+    live.exec(check);
+  expect(all(live, "SELECT rtreecheck('area') AS found")).toEqual([{ found: "ok" }]);
+});
+
+test("rows that nothing tells apart stay in the export and are reported, and the others are put back", async () => {
+  const { live, current, runId } = await scene(
+    "CREATE TABLE odd (rowid TEXT, oid TEXT, _rowid_ TEXT); CREATE TABLE plain (id INTEGER PRIMARY KEY); INSERT INTO odd VALUES ('a', 'b', 'c')",
+    "INSERT INTO odd VALUES ('a', 'b', 'c'), ('d', 'e', 'f'); INSERT INTO plain VALUES (1)",
+  );
+  expect(await reapply({ live, folder, runId })).toMatchObject({ notHeld: { tables: { odd: 2 } }, tables: { plain: { inserted: 1 } } });
+  expect(count(live, "plain")).toBe(count(current, "plain"));
 });
 
 test("triggers do not run a second time, and are afterwards what they were, to the byte; indexes of full texts follow their tables", async () => {
