@@ -4,12 +4,15 @@ import { quote } from "../shared/identifiers.ts";
 import { DETAIL, LINE, OP, REASON, UNCHANGED } from "../shared/reapply/decide.ts";
 import { COPIES, PLACE, type Staged } from "./reapply-stage.ts";
 
-/** Marks what is there already, and what clashes with the live row or with the rules for one row alone. What is left is to be written. */
-export async function classify(live: Client, staged: Staged): Promise<void> {
+/**
+ * Marks what is there already, and what clashes with the live row or with the rules for one row alone. What is left is to be written.
+ * @param objects numbers of large objects that were made since the snapshot; null: not known
+ */
+export async function classify(live: Client, staged: Staged, objects: ReadonlySet<string> | null): Promise<void> {
   await (staged.target.key.length === 0 ? byCopies(live, staged) : byKey(live, staged));
   await live.query(`CREATE INDEX ON ${staged.staged} (${PLACE.row}); ANALYZE ${staged.staged}`);
   await markRefused(live, staged);
-  await markWithoutObject(live, staged);
+  await markWithoutObject(live, staged, objects);
 }
 
 async function byKey(live: Client, { staged, before, hadColumns, target }: Staged): Promise<void> {
@@ -100,17 +103,19 @@ async function markRefused(live: Client, { staged, target }: Staged): Promise<vo
 }
 
 /** Rows that point at large objects: an export holds no content of theirs, and one that is not in the live database would be pointed at in vain. */
-async function markWithoutObject(live: Client, { staged, target }: Staged): Promise<void> {
+async function markWithoutObject(live: Client, { staged, target }: Staged, objects: ReadonlySet<string> | null): Promise<void> {
   const points = target.shape.columns.filter(({ name, type }) => target.held.includes(name) && /^(?:oid|(?:.*\.)?lo)$/.test(type));
   for (const { name } of points) {
     const column = quote(name);
-    // A number may be that of something else.
+    // A number may be that of something else, for example of a table.
+    const made = objects === null ? "true" : `s.${column}::oid::text = ANY ($1::text[])`;
     const known = ["pg_largeobject_metadata", "pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_roles"];
     const unknown = known.map((catalogue) => `NOT EXISTS (SELECT FROM ${catalogue} o WHERE o.oid = s.${column}::oid)`).join(" AND ");
     const unchanged = `s.${OP} = 'update' AND EXISTS (SELECT FROM ${target.shape.source} t WHERE t.tableoid = s.${PLACE.table} AND t.ctid = s.${PLACE.row} AND t.${column} = s.${column})`;
     await live.query(
       `UPDATE ${staged} s SET ${REASON} = 'missing parent', ${DETAIL} = ${literal(`${name}: there is no large object `)} || s.${column}::text || ' in the live database: what it held is in the export and the quarantine'
-        WHERE s.${REASON} IS NULL AND s.${OP} <> 'delete' AND s.${column}::oid <> 0 AND ${unknown} AND NOT (${unchanged})`,
+        WHERE s.${REASON} IS NULL AND s.${OP} <> 'delete' AND s.${column}::oid <> 0 AND ${made} AND ${unknown} AND NOT (${unchanged})`,
+      objects === null ? [] : [[...objects]],
     );
   }
 }

@@ -1,6 +1,10 @@
 /** Puts rows of an export back into the live database where its older schema can hold them. */
+import { createReadStream } from "node:fs";
 import type { Client } from "pg";
-import { readManifest, verifyExport } from "./export.ts";
+import { readManifest, verifyExport, type ExportManifest } from "./export.ts";
+import type { ExportedFile } from "../shared/export-file.ts";
+import { linesOf, parseJsonLine } from "../shared/export-format.ts";
+import { LARGE_OBJECTS } from "../shared/not-compared.ts";
 import { classify } from "./reapply-classify.ts";
 import { type Sql } from "../shared/reapply/decide.ts";
 import { NotRestoredError, quietly, UnguardedReapplyError } from "./reapply-quiet.ts";
@@ -62,13 +66,14 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
   await live.query("BEGIN");
   try {
     const { targets, order, references, without } = await readLiveSchema(live, rows.exported);
+    const objects = await objectsSince(manifest, files);
     let indexes: string[] = [];
     const staged = await quietly(live, { targets: [...targets.values()], references }, async () => {
       const tables: Staged[] = [];
       for (const [number, name] of order.entries())
         tables.push(await stage(live, targets.get(name)!, files.find(({ table }) => table === name)!.path, number));
       await joinAtOnce(live, tables);
-      for (const one of tables) await classify(live, one);
+      for (const one of tables) await classify(live, one, objects);
       indexes = await indexReferences(live, tables, references);
       await writeDecided({ sql, staged: tables, references, writeAll: () => writeAll({ live, tables, references }) });
       return tables;
@@ -84,6 +89,19 @@ export async function reapply(options: ReapplyOptions): Promise<ReapplyResult> {
     await live.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
+}
+
+/** Numbers of the large objects that the live database lacks; null where the export does not tell. */
+async function objectsSince({ notCompared }: ExportManifest, files: readonly ExportedFile[]): Promise<Set<string> | null> {
+  if (notCompared === undefined || notCompared.some(({ kind }) => kind === "large objects")) return null;
+  const file = files.find(({ table }) => table === LARGE_OBJECTS);
+  const numbers = new Set<string>();
+  if (file === undefined) return numbers;
+  for await (const line of linesOf(createReadStream(file.path))) {
+    const { op, key } = parseJsonLine(LARGE_OBJECTS, line);
+    if (op === "insert") numbers.add(key!["loid"]!);
+  }
+  return numbers;
 }
 
 /** One move a sequence, by name. */

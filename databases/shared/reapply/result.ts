@@ -1,5 +1,6 @@
 /** What came of putting rows of an export back, whatever the engine. */
 import type { ComparedRows, Difference, TextRow } from "../comparison.ts";
+import { LARGE_OBJECTS } from "../not-compared.ts";
 
 export type ConflictReason =
   /** The live row was written since, too. */
@@ -64,9 +65,11 @@ export function withRows<Table extends ComparedRows>(
   files: readonly { table: string }[],
 ): { exported: Record<string, Table>; dropped: Record<string, number> } {
   const all = Object.entries(tables).filter(([name]) => files.some(({ table }) => table === name));
+  // Large objects are no table: where the last of them was deleted, a side has none.
+  const isDropped = ([name, { exists }]: [string, Table]): boolean => exists === "base only" && name !== LARGE_OBJECTS;
   return {
-    exported: Object.fromEntries(all.filter(([, { exists }]) => exists !== "base only")),
-    dropped: Object.fromEntries(all.filter(([, { exists }]) => exists === "base only").map(([name, { deleted }]) => [name, deleted])),
+    exported: Object.fromEntries(all.filter((table) => !isDropped(table))),
+    dropped: Object.fromEntries(all.filter(isDropped).map(([name, { deleted }]) => [name, deleted])),
   };
 }
 

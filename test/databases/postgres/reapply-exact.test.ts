@@ -2,6 +2,7 @@
 // Longer than 300 lines: each case is a schema of its own with one helper that plays it.
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type pg from "pg";
+import { LARGE_OBJECTS } from "../../../databases/shared/not-compared.ts";
 import { compareDatabases } from "../../../databases/postgres/comparison.ts";
 import { reapply, type ReapplyResult } from "../../../databases/postgres/reapply.ts";
 import { conflictsOf, reapplyStand, short, type Scene } from "./reapply-stand.ts";
@@ -308,10 +309,15 @@ test("rows of a table without a key are put right with as many statements for ma
 test("a row that points at a large object which is not there is left out and told; one whose object is there comes back", async () => {
   const { live, runId } = await scene(
     "CREATE TABLE docs (id int PRIMARY KEY, name text, lo oid); INSERT INTO docs VALUES (1, 'a', lo_from_bytea(70001, 'x')), (2, 'b', 70009)",
-    "INSERT INTO docs VALUES (3, 'c', lo_from_bytea(70002, 'y')), (4, 'd', 70001), (5, 'e', NULL), (6, 'f', 'pg_class'::regclass); UPDATE docs SET name = 'B' WHERE id = 2; UPDATE docs SET lo = 70002 WHERE id = 1",
+    "INSERT INTO docs VALUES (3, 'c', lo_from_bytea(70002, 'y')), (4, 'd', 70001), (5, 'e', NULL), (6, 'f', 'pg_class'::regclass); UPDATE docs SET name = 'B' WHERE id = 2; UPDATE docs SET lo = 70002 WHERE id = 1; CREATE TABLE newer (); INSERT INTO docs VALUES (7, 'g', 'newer'::regclass), (8, 'h', 70009)",
   );
   const result = await reapply({ live, folder: stand.folder, runId });
   expect(short(result)).toEqual(["insert docs 3: missing parent", "update docs 1: missing parent"]);
   expect(conflictsOf(result)[0]!.detail).toMatch(/there is no large object 70002/);
-  expect(await cells(live, "SELECT id, name FROM docs ORDER BY id")).toEqual(["1 a", "2 B", "4 d", "5 e", "6 f"]);
+  expect(await cells(live, "SELECT id, name FROM docs ORDER BY id")).toEqual(["1 a", "2 B", "4 d", "5 e", "6 f", "7 g", "8 h"]);
+});
+
+test("large objects that were all deleted since are told as not put back: they are no table that was dropped", async () => {
+  const { live, runId } = await scene("SELECT lo_from_bytea(70001, 'x')", "SELECT lo_unlink(70001)");
+  expect((await reapply({ live, folder: stand.folder, runId })).notHeld).toEqual({ tables: { [LARGE_OBJECTS]: 1 }, columns: {} });
 });
