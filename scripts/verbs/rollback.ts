@@ -64,7 +64,7 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
     const standing = await standingOf(before);
     const text = await rollbackText(before, options, standing);
     const { after, preview } = await previewPins(before, text, options.exact);
-    const asked = { verb: "rollback" as const, goal: goalOf(options), words: wordsOf(options) };
+    const asked = { verb: "rollback" as const, goal: goalOf(options), words: rollbackWords(options) };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     return {
       ...outcome,
@@ -77,8 +77,16 @@ async function goBack(options: Options): Promise<RollbackOutcome> {
   });
 }
 
-/** The words as typed, without the options for question, reason and output. */
-function wordsOf({ to, scope, service, snapshot, with: given, newWrites, block }: Options): string {
+/** The words that request the same again, without the options for question, reason and output. */
+export function rollbackWords({
+  to,
+  scope,
+  service,
+  snapshot,
+  with: given,
+  newWrites,
+  block,
+}: Pick<Options, "to" | "scope" | "service" | "snapshot" | "with" | "newWrites" | "block">): string {
   const option = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [`--${name} ${quoted(value)}`]);
   return [
     "rollback",
@@ -87,7 +95,7 @@ function wordsOf({ to, scope, service, snapshot, with: given, newWrites, block }
     ...option("service", service),
     ...option("snapshot", snapshot),
     ...(given ?? []).flatMap((one) => option("with", one)),
-    ...option("newWrites", newWrites),
+    ...option("new-writes", newWrites),
     ...(block === false ? ["--no-block"] : []),
   ].join(" ");
 }
