@@ -112,6 +112,17 @@ export class OldStateError extends RefusedError {
   }
 }
 
+/** The state cannot be read: what is true of the data is not known. */
+export class DamagedStateError extends Error {
+  readonly place: string;
+  /** @param problem what the reader says. */
+  constructor(place: string, problem: string) {
+    super(`the state in ${place} is damaged: ${problem}. Put a copy of it back from a backup, then run the same command again`);
+    this.name = "DamagedStateError";
+    this.place = place;
+  }
+}
+
 export interface StateStore {
   end(): Promise<void>;
   /** Called once if the connection to the state is lost, e.g. because its server died. */

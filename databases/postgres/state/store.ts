@@ -32,14 +32,16 @@ export class PostgresState extends SqlState {
   readonly client: Client;
   /** Settled when nobody of this process makes copies. */
   private making: Promise<unknown> = Promise.resolve();
+  /** Settled when every query that was asked is answered. */
+  private asking: Promise<unknown> = Promise.resolve();
   private constructor(client: Client) {
     super();
     this.client = client;
   }
 
-  /** Opens the state database, creating it where it is absent. */
+  /** Opens the state database, creating it where it is absent. @throws OldStateError */
   static async create(endpoint: Endpoint, name: string): Promise<PostgresState> {
-    const client = await connectOrMake(endpoint, name);
+    const client = await current(await connectOrMake(endpoint, name), "public", name);
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
     // Also where the process that created it was killed before.
@@ -47,24 +49,24 @@ export class PostgresState extends SqlState {
     if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new PostgresState(await current(client, "public", name));
+    return new PostgresState(client);
   }
 
   /** In a schema of its own in the live database, made where it is absent: where there may be no second database. */
   static async createInside(endpoint: Endpoint, live: string): Promise<PostgresState> {
-    const client = await connect(endpoint, live);
+    const client = await current(await connect(endpoint, live), STATE_SCHEMA, live);
     await client.query(`SET search_path = ${STATE_SCHEMA}, public`);
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${STATE_SCHEMA}`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new PostgresState(await current(client, STATE_SCHEMA, live));
+    return new PostgresState(client);
   }
 
   /** Opens it there for looking only; null where there is none yet. */
   static async openInside(endpoint: Endpoint, live: string): Promise<PostgresState | null> {
-    const client = await connect(endpoint, live);
+    const client = await current(await connect(endpoint, live), STATE_SCHEMA, live);
     await client.query(`SET search_path = ${STATE_SCHEMA}, public`);
     const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass($1) IS NOT NULL AS ready", [`${STATE_SCHEMA}.rollouts`]);
     if (rows[0]?.ready === true) return new PostgresState(client);
@@ -72,10 +74,10 @@ export class PostgresState extends SqlState {
     return null;
   }
 
-  /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer. */
+  /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer, OldStateError */
   static async open(endpoint: Endpoint, name: string): Promise<PostgresState | null> {
     try {
-      const client = await connect(endpoint, name);
+      const client = await current(await connect(endpoint, name), "public", name);
       const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass('public.rollouts') IS NOT NULL AS ready");
       if (rows[0]?.ready === true) return new PostgresState(client);
       await client.end();
@@ -86,8 +88,11 @@ export class PostgresState extends SqlState {
     }
   }
 
+  /** One after another: the client takes one query at a time. */
   protected async all<Row>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return (await this.client.query(sql, [...values])).rows as Row[];
+    const turn = this.asking.then(() => this.client.query(sql, [...values]));
+    this.asking = turn.catch(() => undefined);
+    return (await turn).rows as Row[];
   }
 
   async end(): Promise<void> {
@@ -147,13 +152,14 @@ async function connectOrMake(endpoint: Endpoint, name: string): Promise<Client> 
   return connect(endpoint, name);
 }
 
-/** @throws OldStateError, having ended the session */
+/** @throws OldStateError, having ended the session, for a journal that does not say of which kind a step is */
 async function current(client: Client, schema: string, database: string): Promise<Client> {
-  const { rows } = await client.query<{ current: boolean }>(
-    "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'kind') AS current",
+  const { rows } = await client.query<{ old: boolean }>(
+    `SELECT to_regclass($1) IS NOT NULL AND NOT EXISTS
+       (SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'kind' AND NOT attisdropped) AS old`,
     [`${schema}.journal`],
   );
-  if (rows[0]?.current === true) return client;
+  if (rows[0]?.old !== true) return client;
   await client.end();
   throw new OldStateError(database);
 }

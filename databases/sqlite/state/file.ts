@@ -6,10 +6,11 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { fileLock, type FileLock } from "../../../processes/file-lock.ts";
-import { all, first, hasTable, openFile, run } from "../database.ts";
+import { all, first, hasTable, isDamaged, openFile, run } from "../database.ts";
 import { documentOf, fileCatalogue, kept, placed } from "./file-catalogue.ts";
 import { FILE_SCHEMA, NOW } from "./file-schema.ts";
-import { LockedError, OldStateError, type CatalogueDatabase } from "../../../config/record.ts";
+import { DamagedStateError, LockedError, OldStateError, type CatalogueDatabase } from "../../../config/record.ts";
+import type { DocumentOf } from "../../shared/state/rows.ts";
 import { SqlState, type StateDialect } from "../../shared/state/sql-state.ts";
 
 const DIALECT: StateDialect = {
@@ -21,7 +22,7 @@ const DIALECT: StateDialect = {
 
 export class SqliteState extends SqlState {
   protected readonly dialect = DIALECT;
-  protected readonly document = documentOf;
+  protected readonly document: DocumentOf = (value) => readable(this.path, () => documentOf(value));
   readonly path: string;
   readonly db: DatabaseSync;
   private held: FileLock | null = null;
@@ -32,30 +33,30 @@ export class SqliteState extends SqlState {
     this.db = db;
   }
 
-  /** Opens the state file, making it where it is absent. @throws OldStateError */
+  /** Opens the state file, making it where it is absent. @throws OldStateError, DamagedStateError */
   static async create(path: string): Promise<SqliteState> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const db = openFile(path, { timeoutMs: 10_000 });
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; ${FILE_SCHEMA} COMMIT;`);
-    if (first(db, "SELECT 1 FROM pragma_table_info('journal') WHERE name = 'kind'") === null) {
-      db.close();
-      throw new OldStateError(path);
-    }
-    return Promise.resolve(new SqliteState(path, db));
+    return Promise.resolve(
+      opened(path, (db) => {
+        db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; ${FILE_SCHEMA} COMMIT;`);
+        return new SqliteState(path, db);
+      })!,
+    );
   }
 
-  /** Opens it for looking only; null where there is none yet. */
+  /** Opens it for looking only; null where there is none yet. @throws OldStateError, DamagedStateError */
   static async open(path: string): Promise<SqliteState | null> {
     if (!existsSync(path)) return Promise.resolve(null);
-    const db = openFile(path, { timeoutMs: 10_000 });
-    db.exec("PRAGMA synchronous = FULL");
-    if (hasTable(db, "rollouts")) return new SqliteState(path, db);
-    db.close();
-    return null;
+    return Promise.resolve(
+      opened(path, (db) => {
+        db.exec("PRAGMA synchronous = FULL");
+        return hasTable(db, "rollouts") ? new SqliteState(path, db) : null;
+      }),
+    );
   }
 
   protected async all<Row>(sql: string, values?: readonly unknown[]): Promise<Row[]> {
-    return Promise.resolve(all<Row>(this.db, sql, values));
+    return Promise.resolve(readable(this.path, () => all<Row>(this.db, sql, values)));
   }
   protected override keptLocation(location: string): string {
     return kept(this.db, location);
@@ -92,6 +93,37 @@ export class SqliteState extends SqlState {
   }
 
   catalogued(): Promise<CatalogueDatabase[]> {
-    return Promise.resolve(fileCatalogue.catalogued(this.db));
+    return Promise.resolve(readable(this.path, () => fileCatalogue.catalogued(this.db)));
+  }
+}
+
+/** @param work what is done with the file first; null: it is of no use, and is closed. */
+function opened(path: string, work: (db: DatabaseSync) => SqliteState | null): SqliteState | null {
+  const db = openFile(path, { timeoutMs: 10_000 });
+  let state: SqliteState | null = null;
+  try {
+    state = readable(path, () => {
+      requireCurrent(db, path);
+      return work(db);
+    });
+    return state;
+  } finally {
+    if (state === null) db.close();
+  }
+}
+
+/** @throws OldStateError for a journal that does not say of which kind a step is */
+function requireCurrent(db: DatabaseSync, path: string): void {
+  const columns = all<{ name: string }>(db, "SELECT name FROM pragma_table_info('journal')").map(({ name }) => name);
+  if (columns.length > 0 && !columns.includes("kind")) throw new OldStateError(path);
+}
+
+/** What SQLite, or the reader of a document, says of damage names no file. @throws DamagedStateError */
+function readable<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (isDamaged(error) || error instanceof SyntaxError) throw new DamagedStateError(path, (error as Error).message);
+    throw error;
   }
 }

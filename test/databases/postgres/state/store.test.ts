@@ -5,6 +5,7 @@ import { stateDatabaseName } from "../../../../config/names.ts";
 import { finished } from "../../../../config/journal.ts";
 import { LockedError, OldStateError } from "../../../../config/record.ts";
 import { connect } from "../../../../databases/postgres/connection.ts";
+import { STATE_SCHEMA } from "../../../../databases/postgres/state/schema.ts";
 import { PostgresState } from "../../../../databases/postgres/state/store.ts";
 import { unfinished } from "../../../../rollout/inspect.ts";
 import { rolloutOf } from "../../../../config/pins.ts";
@@ -54,12 +55,32 @@ describe("the state database", () => {
     expect(rows).toEqual([{ open: false }]);
   });
 
-  it("made by an older version, it is refused", async () => {
+  it("made by an older version, it is refused, also to be looked at, and stays as it is", async () => {
     await server.database("old_backout");
     const client = await connect(server.endpoint, "old_backout");
     await client.query("CREATE TABLE journal (id bigserial PRIMARY KEY, epoch int, run_id text, phase text, step text)");
+    await client.query(`CREATE SCHEMA ${STATE_SCHEMA} CREATE TABLE journal (id bigserial PRIMARY KEY, step text)`);
+    for (const opening of ["create", "open", "createInside", "openInside"] as const)
+      await expect(PostgresState[opening](server.endpoint, "old_backout")).rejects.toThrow(OldStateError);
+    const { rows } = await client.query(
+      "SELECT to_regclass('rollouts') AS made, has_database_privilege('public', 'old_backout', 'CONNECT') AS open",
+    );
+    expect(rows).toEqual([{ made: null, open: true }]);
     await client.end();
-    await expect(PostgresState.create(server.endpoint, "old_backout")).rejects.toThrow(OldStateError);
+  });
+
+  it("what is asked at once is asked one after another, also after a question that failed", async () => {
+    const one = await PostgresState.create(server.endpoint, "shop_backout");
+    const query = one.client.query.bind(one.client) as (...given: unknown[]) => Promise<unknown>;
+    let [under, most] = [0, 0];
+    one.client.query = (async (...given: unknown[]) => {
+      most = Math.max(most, ++under);
+      return query(...given).finally(() => under--);
+    }) as typeof one.client.query;
+    const asked = await Promise.allSettled([one.journal(1), one.journal(NaN), one.exports(1), one.lastRollout()]);
+    expect(asked.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+    expect(most).toBe(1);
+    await one.end();
   });
 
   it("its name fits however long the live one is", () => {

@@ -1,12 +1,12 @@
 /** The state file: what the state database is for systems whose databases are all files. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fileCatalogue } from "../../../../databases/sqlite/state/file-catalogue.ts";
 import { SqliteState } from "../../../../databases/sqlite/state/file.ts";
-import { LockedError, OldStateError } from "../../../../config/record.ts";
+import { DamagedStateError, LockedError, OldStateError } from "../../../../config/record.ts";
 import { NO_LINEAGE, type RolloutPlan } from "../../../../config/plan.ts";
 import { unfinished } from "../../../../rollout/inspect.ts";
 import type { Pins } from "../../../../config/pins.ts";
@@ -46,14 +46,31 @@ describe("the state file", () => {
     await other.end();
   });
 
-  it("made by an older version, it is refused", async () => {
+  it("made by an older version, it is refused, also to be looked at, and stays as it is", async () => {
     const old = join(folder, "old.db");
     const db = new DatabaseSync(old);
     db.exec(
       "CREATE TABLE journal (id INTEGER PRIMARY KEY, epoch INTEGER, run_id TEXT, phase TEXT, step TEXT, status TEXT, at TEXT, detail TEXT)",
     );
     db.close();
+    const before = readFileSync(old);
     await expect(SqliteState.create(old)).rejects.toThrow(OldStateError);
+    await expect(SqliteState.open(old)).rejects.toThrow(OldStateError);
+    expect(readFileSync(old).equals(before)).toBe(true);
+  });
+
+  it("damaged, it is named", async () => {
+    const damaged = join(folder, "damaged.db");
+    writeFileSync(damaged, "this was a database once");
+    for (const opening of [SqliteState.open(damaged), SqliteState.create(damaged)]) {
+      await expect(opening).rejects.toThrow(DamagedStateError);
+      await expect(opening).rejects.toThrow(damaged);
+    }
+    await state.beginRollout(rollout(1));
+    await state.note({ epoch: 1, runId: "run-1", phase: "open", kind: "open", step: "let users in", status: "started" });
+    state.db.exec("UPDATE rollouts SET pins = '{'; UPDATE journal SET detail = '{'; INSERT INTO kept VALUES ('intent', '{', '')");
+    for (const read of [() => state.lastRollout(), () => state.journal(1), () => state.kept("intent"), () => state.rollouts(1)])
+      await expect(read()).rejects.toThrow(DamagedStateError);
   });
 
   it("a rollout from its first word to its record", async () => {
