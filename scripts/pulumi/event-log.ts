@@ -2,7 +2,7 @@
  * The engine's events while it works, in their order: its display for people shows only a resource's latest line. Not through the automation API:
  * it starts the engine in the verb's process group, where a Ctrl-C reaches it twice, and runs it twice more to read outputs.
  */
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineEvent } from "@pulumi/pulumi/automation/events.js";
@@ -20,13 +20,34 @@ export interface EventLog {
   /** Of the engine: where it writes. */
   arguments: string[];
   environment: NodeJS.ProcessEnv;
-  /** Reads to the end. */
-  end(): void;
+  /** Reads to the end. @returns why events may be missing, in words; null: all could be written. */
+  end(): string | null;
 }
 
-/** Follows the engine's log of events. The caller starts the engine with its arguments and environment. */
+/** There is no place for temporary files. */
+export class NoTemporaryFolderError extends Error {
+  constructor(folder: string, problem: string) {
+    super(
+      `a folder for the engine's events cannot be made in ${folder} (${problem}): set TMPDIR to a folder that can be written to, then run the same command again`,
+    );
+    this.name = "NoTemporaryFolderError";
+  }
+}
+
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "backout-events-"));
+  } catch (error) {
+    throw new NoTemporaryFolderError(tmpdir(), (error as NodeJS.ErrnoException).code ?? (error as Error).message);
+  }
+}
+
+/**
+ * Follows the engine's log of events. The caller starts the engine with its arguments and environment.
+ * @throws NoTemporaryFolderError
+ */
 export function followEvents(onEvent: (event: EngineEvent) => void): EventLog {
-  const folder = mkdtempSync(join(tmpdir(), "backout-events-"));
+  const folder = temporaryFolder();
   const path = join(folder, "events.jsonl");
   const file = openSync(path, "a+", 0o600);
   let rest = Buffer.alloc(0);
@@ -48,10 +69,22 @@ export function followEvents(onEvent: (event: EngineEvent) => void): EventLog {
     end: () => {
       clearInterval(looking);
       read();
+      const problem = cannotWrite(file);
       closeSync(file);
       rmSync(folder, { recursive: true, force: true });
+      return problem === null ? null : `the engine's events could not be written to ${folder} (${problem})`;
     },
   };
+}
+
+/** Why nothing more can be written to a file, such as ENOSPC; null: it can. The engine does not say that it could not write an event. */
+export function cannotWrite(file: number): string | null {
+  const block = Buffer.alloc(4096, "\n");
+  try {
+    return writeSync(file, block) === block.length ? null : "ENOSPC";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+  }
 }
 
 /** The event of one line; null where the line is none. */

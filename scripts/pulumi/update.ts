@@ -29,13 +29,19 @@ async function run(
     if (said?.severity === "error") errors.push(said);
     else if (said !== null) showProgress(said);
   });
-  const ran = await runPulumi({
+  const running = runPulumi({
     project,
     stack,
     arguments: ["up", "--yes", "--skip-preview", "--suppress-outputs", ...events.arguments],
     environment: { ...events.environment, BACKOUT_RUN_ID: runId, ...(reason === null ? {} : { BACKOUT_REASON: reason }) },
-  }).finally(() => events.end());
-  return { code: ran.code, failure: ran.code === 0 ? null : failureOf(errors, ran.errorOutput) };
+  });
+  const missing = await running.then(
+    () => events.end(),
+    () => events.end(),
+  );
+  const ran = await running;
+  if (missing !== null) say(`! ${missing}: not everything is shown`);
+  return { code: ran.code, failure: ran.code === 0 ? null : failureOf(errors, missing === null ? ran.errorOutput : ran.output) };
 }
 
 /** Only what our own resources say: phases and warnings. What Plan says was shown before the update, and errors are shown at its end. */

@@ -1,8 +1,8 @@
 /** What a verb reads of the engine's events. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, closeSync, openSync } from "node:fs";
 import type { DiagnosticEvent } from "@pulumi/pulumi/automation/events.js";
-import { expect, test } from "vitest";
-import { diagnosticIn, eventIn, followEvents } from "../../../scripts/pulumi/event-log.ts";
+import { expect, test, vi } from "vitest";
+import { cannotWrite, diagnosticIn, eventIn, followEvents } from "../../../scripts/pulumi/event-log.ts";
 import { failureOf } from "../../../scripts/pulumi/update.ts";
 
 const urnOf = (type: string, name: string): string => `urn:pulumi:test::shop::backout:index:System$backout:index:${type}::${name}`;
@@ -26,7 +26,7 @@ test("events are followed to the end, also one whose line is written in parts", 
   const [, file] = events.arguments as [string, string];
   appendFileSync(file, '{"sequence": 1}\n{"sequ');
   appendFileSync(file, 'ence": 2}\n{"torn');
-  events.end();
+  expect(events.end()).toBeNull();
   expect(sequences).toEqual([1, 2]);
 });
 
@@ -44,4 +44,16 @@ test("what is refused before the engine begins is printed; one that was killed s
     "the stack is currently locked by 1 lock(s)\nheld by pid 7",
   );
   expect(failureOf([], "")).toMatch(/run the same command again/);
+});
+
+test("without a folder for temporary files it says which, and what to set", () => {
+  vi.stubEnv("TMPDIR", "/nowhere/at/all");
+  expect(() => followEvents(() => undefined)).toThrow(/\/nowhere\/at\/all \(ENOENT\): set TMPDIR/);
+  vi.unstubAllEnvs();
+});
+
+test("a log that nothing more can be written to is noticed", () => {
+  const file = openSync("/dev/full", "a");
+  expect(cannotWrite(file)).toBe("ENOSPC");
+  closeSync(file);
 });
