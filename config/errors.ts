@@ -52,6 +52,8 @@ export function printable(text: string): string {
 
 function show(value: unknown): string {
   if (value === undefined) return "nothing";
+  // Neither of the infinities nor NaN is JSON.
+  if (typeof value === "number") return String(value);
   const text = typeof value === "string" ? `"${value}"` : (JSON.stringify(value) ?? `a ${typeof value}`);
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }

@@ -80,7 +80,7 @@ function knownKeys(root: Schema, path: readonly PropertyKey[]): string[] {
 type Issue = z.core.$ZodIssue;
 
 /** Former names of keys, with the current ones. */
-const RENAMED: Record<string, string> = { components: "services", arm: "standby", carry: "newWrites" };
+const RENAMED: Record<string, string> = { components: "services", component: "service", arm: "standby", carry: "newWrites" };
 
 /** The value that was checked, and its key. */
 interface Looked {

@@ -24,10 +24,11 @@ export async function asHolder<T>(file: string, holder: LockHolder, work: () => 
   }
 }
 
-/** Null where nobody is named: a process writes its name a moment after it has taken the lock. */
+/** Null where nobody is named: a process writes its name a moment after it has taken the lock, and a file may be damaged. */
 export function holderIn<H extends LockHolder>(file: string): H | null {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as H;
+    const holder = JSON.parse(readFileSync(file, "utf8")) as Partial<LockHolder> | null;
+    return typeof holder?.pid === "number" ? (holder as H) : null;
   } catch {
     return null;
   }

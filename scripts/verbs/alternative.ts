@@ -6,6 +6,7 @@ import { prepareAll, stopAllAt } from "../../workloads/index.ts";
 import { inspect, unfinished } from "../../rollout/inspect.ts";
 import { editPins, type PinEdit } from "../../config/edit.ts";
 import { commandOf } from "../../config/commands.ts";
+import { own } from "../../config/own.ts";
 import { suggestion, UsageError, RefusedError } from "../../config/errors.ts";
 import { rollOut } from "../pulumi/roll-out.ts";
 import { openStack, type OpenStack } from "../pulumi/stack.ts";
@@ -41,7 +42,7 @@ export async function takeAlternative(
   confirm: () => Promise<void>,
 ): Promise<Taken> {
   const known = Object.keys(before.config.alternatives);
-  const alternative = before.config.alternatives[name];
+  const alternative = own(before.config.alternatives, name);
   if (alternative === undefined)
     throw new UsageError(
       known.length === 0

@@ -40,6 +40,13 @@ describe("what is refused, by key, value and what is allowed", () => {
       { backend: { path: "a" } },
       /^this key is now called `services`: rename it$/,
     ],
+    [
+      "component of a scope",
+      { scope: { name: "service", component: "worker" } },
+      "backout:scope.component",
+      "worker",
+      /^this key is now called `service`: rename it$/,
+    ],
     ["no release", { release: undefined }, "backout:release", undefined, /must be a string/],
     ["no ledger", { releases: undefined }, "backout:releases", undefined, /must be a map/],
     ["an empty ledger", { releases: {} }, "backout:releases", {}, /at least one release/],
@@ -267,5 +274,7 @@ it("a name that nobody reads to the end, or that a terminal takes for a command,
   const [long] = errorsOf({ system: "x".repeat(1001) });
   expect(long?.message).toMatch(/^backout:system: "x+… is not allowed: must be at most 1000 characters$/);
   const [command] = errorsOf({ system: "\u001b[2J" });
+  const [endless] = errorsOf({ backups: { keep: Infinity } });
+  expect(endless?.message).toBe("backout:backups.keep: Infinity is not allowed: must be a number");
   expect(command?.message).toBe('backout:system: "\\u001b[2J" is not allowed: must hold no control characters');
 });

@@ -98,6 +98,7 @@ test("a rollback that fails as a process is finished as a container of the image
     expect(otherWays(await opened(), "tag")).toHaveLength(1);
 
     // What the other target cannot run is refused by the plan: the stack stays where it is.
+    await expect(alternative("constructor")).rejects.toThrow(/"constructor" is not one of tag, container/);
     await expect(alternative("container")).rejects.toThrow(
       /refused, nothing was changed:\nimage registry\.example\/api@sha256:1{64} of api v1 is not/,
     );
