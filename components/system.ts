@@ -8,7 +8,7 @@ import { heldSecret, makeSecrets } from "../config/secrets.ts";
 import { withDefaultPorts } from "../config/default-ports.ts";
 import { declaredOrder, STACKS_VARIABLE } from "../config/ledger.ts";
 import { parseConfig } from "../config/parse.ts";
-import { describedFolder, handOver, programOf } from "../config/program.ts";
+import { describedFolder, handOver, programConfig, programFile } from "../config/program.ts";
 import { resolvePins } from "../config/resolve-pins.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { artefactFolder, named, siteOf, type Site } from "../config/site.ts";
@@ -166,8 +166,12 @@ function declaredOf(definition: SystemDefinition, folder: string): Declared {
   const config = withDefaultPorts(declared, definition);
   const project = process.env["BACKOUT_PROJECT"] ?? folder;
   const stacks = process.env[STACKS_VARIABLE] ?? stackFolderAbove(folder);
-  const program =
-    config.system === undefined ? programOf(projectAbove(folder), raw, Object.keys(raw).filter(pulumi.isConfigSecret)) : undefined;
+  const encrypted = Object.keys(raw).filter(pulumi.isConfigSecret);
+  const program = {
+    file: programFile(projectAbove(process.env[STACKS_VARIABLE] ?? folder)),
+    project: pulumi.getProject(),
+    config: programConfig(raw, encrypted),
+  };
   const site = named(siteOf(config, pulumi.getStack(), project, program), definition, config);
   const order = declaredOrder(stacks, pulumi.getStack(), Object.keys(config.releases));
   return { config, site, pins: resolvePins(config, definition), order };

@@ -127,16 +127,11 @@ function isFolder(path: string): boolean {
 }
 
 /**
- * What a stack's program is loaded with for its system: config outside backout's namespace as text, encrypted values left out.
+ * What a program is loaded with for its system: config outside backout's namespace as text, encrypted values left out.
  * @param raw config by full key
  * @param encrypted full keys that hold something encrypted
  */
-export function programOf(
-  project: string,
-  raw: Readonly<Record<string, unknown>>,
-  encrypted: readonly string[],
-): Omit<ProgramContext, "stack"> {
+export function programConfig(raw: Readonly<Record<string, unknown>>, encrypted: readonly string[]): Record<string, string> {
   const own = Object.entries(raw).filter(([key]) => !key.startsWith(`${NAMESPACE}:`) && !encrypted.includes(key));
-  const text = own.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]);
-  return { file: programFile(project), project: projectName(project), config: Object.fromEntries(text) as Record<string, string> };
+  return Object.fromEntries(own.map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]));
 }

@@ -13,7 +13,7 @@ export function stackFolder(project: string): string {
 /** The same for the project at or above a folder; without one, the folder itself. */
 export function stackFolderAbove(folder: string): string {
   const project = projectAbove(folder);
-  return existsSync(join(project, "Pulumi.yaml")) ? stackFolder(project) : project;
+  return existsSync(join(project, "Pulumi.yaml")) ? stackFolder(project) : folder;
 }
 
 /** The project at or above a folder; without one, the folder itself. */

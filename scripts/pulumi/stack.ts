@@ -9,7 +9,7 @@ import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../c
 import { withDefaultPorts } from "../../config/default-ports.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
 import { parseConfig } from "../../config/parse.ts";
-import { programFolder, programOf } from "../../config/program.ts";
+import { programConfig, programFile, programFolder, projectName } from "../../config/program.ts";
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
@@ -76,7 +76,11 @@ export async function openStack(found: StackFile, text: string = found.text): Pr
   const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
-  const bare = siteOf(declared, found.stack, programFolder(found.project), programOf(found.project, raw, encrypted));
+  const bare = siteOf(declared, found.stack, programFolder(found.project), {
+    file: programFile(found.project),
+    project: projectName(found.project),
+    config: programConfig(raw, encrypted),
+  });
   await knowOwnId(found, bare);
   const definition = await definitionOf(bare);
   const config = withDefaultPorts(declared, definition);
