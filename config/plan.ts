@@ -59,6 +59,8 @@ export interface ServiceChange {
 }
 
 export interface RolloutPlan {
+  /** The record of what ran before backout knew the system; absent: a rollout of backout's own. */
+  adopted?: true;
   /** The declared scope; null: none, or the pins contradict it. */
   scope: string | null;
   /** Service of a scope of one service; absent: another scope. */

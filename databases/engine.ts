@@ -5,6 +5,7 @@
 import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.ts";
 import type { Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
+import type { FoundDatabase } from "./shared/adoption.ts";
 import type { NotCompared } from "./shared/not-compared.ts";
 import type { NotHeld } from "./shared/reapply/result.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
@@ -177,6 +178,27 @@ export interface Constraints {
   openSnapshot(run: Run, snapshot: Snapshot): Promise<ConstraintSession | null>;
 }
 
+/** Takes over a live database that somebody else made, while its users are in it: no session is ended and nobody is refused. */
+export interface Adoption {
+  /** What is in it, who uses it, and what backout cannot do there. Touches nothing. @throws where it does not exist */
+  look(at: InspectContext, database: string): Promise<FoundDatabase>;
+  /** Why no snapshot of it can be taken while it is open; null: one can. */
+  noSnapshotBecause(at: InspectContext, database: string): Promise<string | null>;
+  /** Name of the driver of that snapshot, and where it lies. */
+  snapshotDriver(at: InspectContext): string;
+  snapshotLocation(at: InspectContext, database: string, name: string, generation: number): string;
+  /** Copies the live database as it is at one moment, while others read and write. @param again an earlier attempt was interrupted */
+  takeSnapshot(run: Run, snapshot: Snapshot, again: boolean): Promise<TakenCopy>;
+  /** Enters migrations in its ledger as applied, runs none. @returns those that were not in it */
+  enterMigrations(run: Run, database: string, names: readonly string[]): Promise<string[]>;
+  /** Removes what `enterMigrations` entered, where nothing else came after it. */
+  removeMigrations(run: Run, database: string, names: readonly string[]): Promise<void>;
+  /** From here on the catalogue knows it as a live database of this stack. */
+  enter(run: Run, database: string): Promise<void>;
+  /** Removes the state; its session is ended. */
+  removeState(run: Run): Promise<void>;
+}
+
 /** Work that a system declares for after a rollback. */
 export interface Actions {
   /** Keeps the action's tables as files, does its work and unmarks its migration, in one transaction. */
@@ -209,6 +231,7 @@ export interface DatabaseEngine {
   readonly fence: () => Promise<Fence>;
   readonly copies: () => Promise<Copies>;
   readonly data: () => Promise<Data>;
+  readonly adoption: () => Promise<Adoption>;
   /** Absent where the engine cannot change constraints of an existing table. */
   readonly constraints?: () => Promise<Constraints>;
   /** Absent where the engine has none. */

@@ -1,5 +1,5 @@
 /** Which engine a database has. An engine is loaded when it is first asked for, and of it only the part that is. */
-import type { Actions, Constraints, Copies, Data, DatabaseEngine, Fence, InspectContext, Inspection } from "./engine.ts";
+import type { Actions, Adoption, Constraints, Copies, Data, DatabaseEngine, Fence, InspectContext, Inspection } from "./engine.ts";
 
 type Place = Pick<InspectContext, "site" | "definition">;
 
@@ -33,6 +33,10 @@ export async function copiesOf(at: Place, database: string): Promise<Copies> {
 
 export async function dataOf(at: Place, database: string): Promise<Data> {
   return (await engineOf(at, database)).data();
+}
+
+export async function adoptionOf(at: Place, database: string): Promise<Adoption> {
+  return (await engineOf(at, database)).adoption();
 }
 
 /** @throws where the engine cannot change constraints */

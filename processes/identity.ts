@@ -22,6 +22,19 @@ export function lookUp(pid: number): LiveProcess | null {
   return LINUX ? lookUpInProc(pid) : lookUpByPs(pid);
 }
 
+/** How many characters of a command line are shown. */
+const SHOWN = 80;
+
+/** Command line of a process, shortened; empty: it has ended, or is another user's. Linux only. */
+export function commandLineOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean).join(" ");
+    return text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}…` : text;
+  } catch {
+    return "";
+  }
+}
+
 /** True if any process with this pid runs: for pids recorded without a start time. */
 export function isRunning(pid: number): boolean {
   return lookUp(pid) !== null;

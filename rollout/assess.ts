@@ -35,6 +35,8 @@ interface Assessment {
   unseen: string | null;
   /** These pins were opened last, and the services run on the target they are pinned to: no rollout is due. */
   settled: boolean;
+  /** What is settled is what was adopted as it ran; absent: it is not. */
+  adopted?: true;
   /** Where it is settled: services that do not run as pinned. */
   drifted: string[];
   /** Why an update would be refused, one sentence each. */
@@ -51,7 +53,13 @@ export async function assess(question: Question): Promise<Assessment> {
   const nothing = { unreached: null, unseen: null, settled: false, drifted: [], refused: [], preview: null };
   if (facts.reach.kind === "unreachable") return { ...nothing, unreached: facts.reach.reason };
   const opened = before !== null && resumes(facts, pins) && facts.last?.state === "open";
-  if (opened && before.target === site.target) return { ...nothing, settled: true, ...(await runsAsPinned(question)) };
+  if (opened && before.target === site.target)
+    return {
+      ...nothing,
+      settled: true,
+      ...(facts.last?.plan.adopted === true ? { adopted: true as const } : {}),
+      ...(await runsAsPinned(question)),
+    };
   // Where nothing changes but the target, what it cannot run is found before the services stop on the other.
   const refusing = opened ? cannotRun(site, definition, pins) : refusalsOf(question, facts);
   const due = !opened || question.planned !== rollout;

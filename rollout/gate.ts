@@ -37,6 +37,11 @@ export function gateRuns(site: Run["site"]): boolean {
   return observeProcess(gateFolder(site), GATE_PROCESS).running;
 }
 
+/** Whether anything was ever said about what users get. */
+export function hasGateState(site: Run["site"]): boolean {
+  return readGateState(gateStateFile(site)) !== null;
+}
+
 /** Whether users get exactly what `maintenance` says. */
 export function gateIsAsDeclared(site: Run["site"], maintenance: Maintenance): boolean {
   const state = readGateState(gateStateFile(site));

@@ -120,7 +120,8 @@ async function databaseFacts(site: Site, definition: SystemDefinition, state: St
 
 /**
  * The rollout that leads to `pins`: the recorded one where it is the same, else the next.
- * @param made whether the engine knows of this stack. One that was destroyed while its data was kept begins again with nothing but that.
+ * @param made whether the engine knows of this stack. One that was destroyed while its data was kept begins again with nothing but that; one that was
+ *   adopted goes on from what ran.
  */
 export function nextRollout(
   facts: Facts,
@@ -130,7 +131,7 @@ export function nextRollout(
   made: boolean,
 ): { epoch: number; rollout: string; plan: RolloutPlan } {
   const rollout = rolloutOf(pins);
-  const again = !made && facts.last?.state === "open";
+  const again = !made && facts.last?.state === "open" && facts.last.plan.adopted !== true;
   if (facts.last !== null && facts.last.rollout === rollout && !again) return { epoch: facts.last.epoch, rollout, plan: facts.last.plan };
   const from = again ? { ...facts, lastOpen: null } : facts;
   return { epoch: (facts.last?.epoch ?? 0) + 1, rollout, plan: planFrom(from, definition, pins, asked) };

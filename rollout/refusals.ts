@@ -1,11 +1,14 @@
 /** Every reason not to begin a rollout, found before anything stops. */
+import { adoptionRecord } from "../state/adoption.ts";
 import { restoredBy } from "../state/snapshots.ts";
 import { cannotRun } from "../workloads/index.ts";
 import { takenPorts, toRun } from "../workloads/taken-ports.ts";
 import { setupRefusals } from "../workloads/setup.ts";
+import { commandOf } from "../config/commands.ts";
 import { printable } from "../config/errors.ts";
 import type { Pins } from "../config/pins.ts";
 import { openState } from "../databases/open-state.ts";
+import type { StateStore } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { downScript, planScript, upScript } from "../databases/shared/migrations/script.ts";
 import { requireHome } from "../processes/room.ts";
@@ -121,7 +124,7 @@ async function previewedConstraints(site: Site, definition: SystemDefinition, pl
 async function foreignTo(site: Site, definition: SystemDefinition, plan: RolloutPlan, facts: Facts): Promise<string[]> {
   const state = await openState(site, definition);
   try {
-    const reasons: string[] = [];
+    const reasons = state === null ? [] : await adoptionBegun(site, state);
     for (const [database, planned] of Object.entries(plan.databases)) {
       const { exists, applied } = facts.databases[database] ?? { exists: false, applied: [] };
       if (!exists && planned.action.kind !== "create") continue;
@@ -133,6 +136,16 @@ async function foreignTo(site: Site, definition: SystemDefinition, plan: Rollout
   } finally {
     await state?.end();
   }
+}
+
+/** An adoption that was interrupted has let nobody in yet, or recorded nothing to go back to. */
+async function adoptionBegun({ project, stack }: Site, state: StateStore): Promise<string[]> {
+  const record = await adoptionRecord(state);
+  if (record === null || record.doneAt !== null) return [];
+  const adopt = (more: string): string => `\`${commandOf(project, "backout", `adopt --stack ${stack}${more}`)}\``;
+  return [
+    `the adoption that began at ${record.startedAt} was interrupted: ${adopt("")} finishes it, ${adopt(" --undo")} gives everything back`,
+  ];
 }
 
 /** Refuses databases that cannot be fenced: the rollout would fail with users kept out. */

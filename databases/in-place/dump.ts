@@ -15,6 +15,8 @@ import {
   type DumpManifest,
 } from "../postgres/drivers/dump-manifest.ts";
 import type { Manifest } from "../postgres/manifest-shape.ts";
+import { dumpedSequences } from "../postgres/drivers/dumped-sequences.ts";
+import { atOneMoment } from "../postgres/one-moment.ts";
 import { readProperties } from "../postgres/properties.ts";
 import { databaseSizeBytes } from "../postgres/space.ts";
 import { captureContent } from "./content.ts";
@@ -35,7 +37,7 @@ export interface InPlaceFacts extends Extent, Surroundings {
 
 const FACTS = "backout-in-place.json";
 
-/** What both sides of a dump need. `client` is a session in the database, which must be fenced. */
+/** What both sides of a dump need. `client` is a session in the database, which must be fenced, or said to be open. */
 export interface InPlace {
   client: Client;
   endpoint: Endpoint;
@@ -43,9 +45,10 @@ export interface InPlace {
 
 /**
  * Writes the dump into `folder`, under another name until it is complete; what an interrupted attempt left is removed first.
+ * @param open the database is open, and others write to it: the dump holds what was committed when it began
  * @throws SnapshotExistsError, ClientToolsMissingError, DumpToolError
  */
-export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFacts> {
+export async function takeDump(at: InPlace, folder: string, { open = false }: { open?: boolean } = {}): Promise<InPlaceFacts> {
   const { client, endpoint } = at;
   const tools = await toolsOf(client);
   if (await isThere(folder)) throw new SnapshotExistsError(folder);
@@ -55,7 +58,7 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
   const database = (await client.query<{ name: string }>("SELECT current_database() AS name")).rows[0]!.name;
   const extent = await readExtent(client);
   const surroundings = await readSurroundings(client, extent);
-  const facts = await withoutForce(client, async (forced): Promise<InPlaceFacts> => {
+  const dumpAndRead = async (forced: string[], moment: string[] = []): Promise<InPlaceFacts> => {
     await runTool(
       tools,
       "pgDump",
@@ -65,6 +68,7 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
         "--blobs",
         `--jobs=${JOBS}`,
         `--file=${making}`,
+        ...moment,
         ...extent.leftAlone.map((schema) => `--exclude-schema="${schema.replaceAll('"', '""')}"`),
         // They stay as they are, and this role may not be allowed to read them.
         ...(await extensionTables(client)).map((table) => `--exclude-table-data=${table}`),
@@ -75,11 +79,23 @@ export async function takeDump(at: InPlace, folder: string): Promise<InPlaceFact
     );
     const content = await captureContent(client, extent);
     return { ...extent, ...surroundings, content, forced, filledViews: await filledViews(client, extent) };
-  });
+  };
+  const facts = open ? await whileOpen(client, making, dumpAndRead) : await withoutForce(client, (forced) => dumpAndRead(forced));
   await writeFile(join(making, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
   await writeManifest(making, await describe(client, database, making, tools.version, facts));
   await rename(making, folder);
   return facts;
+}
+
+/** Dump and content of one moment; values of sequences, which belong to no moment, as the dump has them. */
+async function whileOpen(
+  client: Client,
+  folder: string,
+  work: (forced: string[], moment: string[]) => Promise<InPlaceFacts>,
+): Promise<InPlaceFacts> {
+  const facts = await atOneMoment(client, (moment) => work([], [`--snapshot=${moment}`]));
+  const sequences = { ...facts.content.sequences, ...(await dumpedSequences(client, folder)) };
+  return { ...facts, content: { ...facts.content, sequences } };
 }
 
 async function extensionTables(client: Client): Promise<string[]> {

@@ -24,11 +24,15 @@ function makingPath(path: string): string {
   return `${path}.making`;
 }
 
-/** Copies an open database page by page, as it is at this moment, and looks at the copy quickly. @throws DamagedCopyError, InsufficientSpaceError */
-export async function backUp(source: DatabaseSync, path: string): Promise<void> {
+/**
+ * Copies an open database page by page, as it is at this moment, and looks at the copy quickly.
+ * @param pages how many at a time: in between others may write, and the copy begins anew
+ * @throws DamagedCopyError, InsufficientSpaceError
+ */
+export async function backUp(source: DatabaseSync, path: string, pages = 2_000): Promise<void> {
   const { backup } = process.getBuiltinModule("node:sqlite");
   await whole(path, async (making) => {
-    await backup(source, making, { rate: 2_000 });
+    await backup(source, making, { rate: pages });
     const problems = withFile(making, { readOnly: true }, (db) => problemsOf(db, "quick"));
     if (problems.length > 0) throw new DamagedCopyError(path, problems);
   });

@@ -1,5 +1,5 @@
 /** One SQLite file as a session: values bound as `$1`, `$2`, …. `node:sqlite` is loaded by the first file opened. */
-import { statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 
@@ -44,6 +44,27 @@ export function withFile<T>(path: string, options: OpenOptions, work: (db: Datab
   } finally {
     db.close();
   }
+}
+
+/**
+ * Reads a file that may be somebody else's and leaves nothing beside it: a session that only reads would make a write-ahead log anew where there is none,
+ * and leave it.
+ */
+export function lookInto<T>(path: string, work: (db: DatabaseSync) => T): T {
+  const atRest = keepsLog(path) && !existsSync(`${path}-wal`);
+  return withFile(path, atRest ? { immutable: true } : { readOnly: true, timeoutMs: 1_000 }, work);
+}
+
+/** Whether a file keeps a write-ahead log. From the header, so that a damaged file can be asked too. */
+export function keepsLog(path: string): boolean {
+  const header = Buffer.alloc(20);
+  const descriptor = openSync(path, "r");
+  try {
+    readSync(descriptor, header, 0, 20, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  return header[18] === 2;
 }
 
 /** Values as SQLite takes them, under the names `$1`, `$2`, … */

@@ -1,5 +1,6 @@
 /** Who has a file open: a handle that outlives a swap would write into the file that was set aside, or worse, into its successor's log. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { commandLineOf } from "../../processes/identity.ts";
 import { BESIDE, realPath } from "./identity.ts";
 
 export interface Holder {
@@ -38,7 +39,7 @@ export function holdersOf(...paths: string[]): Holder[] {
   );
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid && holds(entry, files))
-    .map((entry) => ({ pid: Number(entry), command: commandOf(entry) }));
+    .map((entry) => ({ pid: Number(entry), command: commandLineOf(Number(entry)) }));
 }
 
 /** Processes that end meanwhile, and those of other users, cannot be inspected. */
@@ -69,15 +70,5 @@ function fileAt(path: string): string | null {
     return `${dev}:${ino}`;
   } catch {
     return null;
-  }
-}
-
-function commandOf(pid: string): string {
-  try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
-    const text = words.join(" ");
-    return text.length > 80 ? `${text.slice(0, 77)}…` : text;
-  } catch {
-    return "";
   }
 }

@@ -50,6 +50,13 @@ function listed(db: DatabaseSync): Listed[] {
   );
 }
 
+/** Names of the ordinary tables, ledgers of migrations among them. */
+export function tableNames(db: DatabaseSync): string[] {
+  return listed(db)
+    .filter(({ type }) => type === "table")
+    .map(({ name }) => name);
+}
+
 /** Ordinary tables by name; SQLite's own and those of virtual tables left out. */
 export function readShapes(db: DatabaseSync): Map<string, TableShape> {
   return new Map(

@@ -5,18 +5,18 @@
 import { inspect, type Facts, nextRollout } from "../../rollout/inspect.ts";
 import type { RolloutPlan } from "../../config/plan.ts";
 import { planRollout } from "../../config/make-plan.ts";
-import { releaseRecord } from "../../state/identity.ts";
 import { statePlace, openState } from "../../databases/open-state.ts";
-import { fenceOf } from "../../databases/registry.ts";
 import { UnreachableError } from "../../databases/shared/unreachable.ts";
 import { releaseOrder } from "../../config/ledger.ts";
 import { rolloutOf, type Pins } from "../../config/pins.ts";
 import type { FenceInputs } from "../../config/resources.ts";
 import { definitionOf, type Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
+import { isPlanned } from "../planned.ts";
 import type { Call, Resource, Values } from "../resource.ts";
+import { OutsideRolloutError } from "../rollout-run.ts";
 import { runOf } from "../session.ts";
-import { beforeDelete } from "./leaving.ts";
+import { beforeDelete, leavingOf } from "./leaving.ts";
 
 interface Inputs extends FenceInputs {
   /** Added by check. */
@@ -26,6 +26,7 @@ interface Inputs extends FenceInputs {
 }
 
 async function close(inputs: Inputs, call: Call, before?: Site): Promise<Values> {
+  if (!isPlanned(inputs.site, inputs.rollout)) throw new OutsideRolloutError(inputs.site, inputs.epoch, "fence");
   const { closeFence } = await import("../../rollout/steps/fence.ts");
   const run = await runOf(inputs.site, inputs.epoch, call);
   return closeFence(run, { ...inputs, ...(before === undefined || before.target === inputs.site.target ? {} : { left: before }) });
@@ -69,7 +70,7 @@ export const fence: Resource<Inputs> = {
   delete: giveBack,
 };
 
-/** On an external server the databases are opened again, with the owner and grants they had, and the state belongs to no stack. */
+/** On an external server the databases are opened again, with the owner and grants they had, and the state belongs to no stack, or goes. */
 async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
   if (site.server === undefined || site.server.embedded) return;
   const definition = await definitionOf(site);
@@ -77,9 +78,9 @@ async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
     const state = await openState(site, definition);
     await state?.end();
     if (state === null) return;
+    const { allAdopted, giveBackAll } = await import("../../rollout/adopt/give-back.ts");
     const run = await runOf(site, epoch, call);
-    for (const database of Object.keys(definition.databases)) await (await fenceOf(run, database)).giveBack(run, database);
-    await releaseRecord(run.state);
+    await giveBackAll(run, (await leavingOf(site)) === "drop" && (await allAdopted(run)));
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
     call.log("warning", `the databases were not given back and may be closed: ${error.message}`);

@@ -2,12 +2,16 @@
 import { canonical } from "../../config/pins.ts";
 import type { FinalizeInputs } from "../../config/resources.ts";
 import type { Call, Resource, Values } from "../resource.ts";
+import { OutsideRolloutError } from "../rollout-run.ts";
 import { runOf } from "../session.ts";
 import { beforeDelete } from "./leaving.ts";
 
 async function run({ site, epoch, backups, standby, pinned, order }: FinalizeInputs, call: Call): Promise<Values> {
   const { finalize: keep } = await import("../../rollout/steps/finalize.ts");
-  return keep(await runOf(site, epoch, call), backups, standby, pinned, order ?? null);
+  const run = await runOf(site, epoch, call);
+  // Of single resources: what has not opened has no end yet.
+  if ((await run.state.rollout(epoch))?.state !== "open") throw new OutsideRolloutError(site, epoch, "finalize");
+  return keep(run, backups, standby, pinned, order ?? null);
 }
 
 export const finalize: Resource<FinalizeInputs> = {

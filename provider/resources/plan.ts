@@ -16,6 +16,7 @@ import type { PlanInputs } from "../../config/resources.ts";
 import { rememberGiven } from "../../config/secrets.ts";
 import { definitionOf, type Site, endpointOf } from "../../config/site.ts";
 import { UnreachableError } from "../../databases/shared/unreachable.ts";
+import { markPlanned } from "../planned.ts";
 import type { Call, CheckAnswer, Resource, Values } from "../resource.ts";
 import { loadComing } from "./coming.ts";
 import { beforeDelete, leavingOf } from "./leaving.ts";
@@ -30,6 +31,7 @@ interface Inputs extends PlanInputs {
 async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<CheckAnswer<Inputs>> {
   const definition = await definitionOf(inputs.site);
   const rollout = rolloutOf(inputs.pins);
+  markPlanned(inputs.site, rollout);
   const freeze = inputs.freeze ?? null;
   const { unreached, unseen, refused, preview } = await assess({
     ...inputs,

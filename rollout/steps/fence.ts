@@ -9,7 +9,7 @@ import { configurationChanges, currentConfigurationFile, keepConfiguration } fro
 import { makeStandbysBefore } from "../standby.ts";
 import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../traffic/drain.ts";
-import { closeGate, gateRuns, setGate } from "../gate.ts";
+import { closeGate, gateRuns, hasGateState, setGate } from "../gate.ts";
 import { newWritesRefusal, countSince } from "../at-risk.ts";
 import { satisfies } from "../../databases/shared/lineage.ts";
 import { fenceOf, inspectionOf } from "../../databases/registry.ts";
@@ -36,7 +36,11 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const { state, epoch } = run;
   const before = await state.lastRollout();
   refuseOtherThanPlanned(request, before, epoch);
-  if (before?.epoch === epoch && before.state === "open") return { closedAt: before.startedAt };
+  if (before?.epoch === epoch && before.state === "open") {
+    // What was adopted has had no gate yet: it begins closed, and the checks need a pass.
+    if (!hasGateState(run.site)) closeGate(run, pins.maintenance);
+    return { closedAt: before.startedAt };
+  }
   // An earlier attempt has begun this very rollout: what it leads to did not stand before.
   const standing = before?.epoch === epoch ? await state.lastOpenRollout() : before;
   await makeStandbysBefore(run, plan.databases);

@@ -65,6 +65,8 @@ export interface Status {
     state: string;
     from: string | null;
     to: string;
+    /** What ran when the system was adopted: nothing was stopped or started for it. */
+    adopted: boolean;
     /** As recorded; null: none is. */
     scope: string | null;
     /** The one service the scope is for; null: it is for none in particular. */

@@ -60,11 +60,18 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   });
   const { unreached, unseen, settled, refused, preview } = assessed;
   if (unreached !== null) return { ...told, reached: false, unknown: unreached };
-  const drifted = settled ? await driftOf(after, assessed.drifted) : [];
+  const drifted = settled ? await driftOf(after, assessed) : [];
   return { ...told, settled, drifted, preview, refused: settled && unseen !== null ? [unseen] : refused };
 }
 
-async function driftOf({ site, definition, pins }: OpenStack, services: string[]): Promise<string[]> {
+interface Drift {
+  adopted?: true;
+  drifted: string[];
+}
+
+async function driftOf({ site, definition, pins }: OpenStack, { adopted, drifted: services }: Drift): Promise<string[]> {
+  if (adopted === true && !gateRuns(site))
+    return ["adopted, and run outside of backout until the next deployment: `up` starts services and gate beside what runs"];
   return [
     ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that users are kept out: `up` starts it"]),
     ...(await gateChanges(site)),

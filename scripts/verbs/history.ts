@@ -34,6 +34,8 @@ export interface HistoryEntry {
   service: string | null;
   /** Release of an earlier rollout that never opened; null: none. */
   begun: string | null;
+  /** What ran when the system was adopted: nothing was stopped or started for it. */
+  adopted: boolean;
   state: string;
   startedAt: string;
   openedAt: string | null;
@@ -65,6 +67,7 @@ async function history(options: Options): Promise<{ stack: string; rollouts: His
         scope: plan.scope,
         service: plan.service ?? null,
         begun: plan.begun ?? null,
+        adopted: plan.adopted === true,
         state: rollout.state,
         startedAt,
         openedAt,
@@ -131,9 +134,9 @@ export function addHistory(program: Command): void {
         ({ stack, rollouts }) => {
           if (rollouts.length === 0) print(`${stack} has no rollouts: nothing was deployed yet\n`);
           for (const rollout of rollouts) {
-            const { epoch, from, begun, to, scope, service, state, startedAt, reason, failure, putBack = [] } = rollout;
+            const { epoch, from, begun, to, adopted, scope, service, state, startedAt, reason, failure, putBack = [] } = rollout;
             print(
-              `${String(epoch).padStart(4)}  ${startedAt}  ${from ?? "nothing"}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, service ?? undefined)})`}  ${state}${timeOf(rollout)}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
+              `${String(epoch).padStart(4)}  ${startedAt}  ${adopted ? "adopted, as it ran" : (from ?? "nothing")}${begun === null ? "" : `, then ${begun}, which never opened`} → ${to}${scope === null ? "" : ` (${scopeText(scope, service ?? undefined)})`}  ${state}${timeOf(rollout)}${reason === null ? "" : `  ${reason}`}${failure === null ? "" : `  failed at ${failure}`}\n`,
             );
             for (const { leftOut } of putBack) for (const line of leftOut) print(`      ${line}\n`);
           }

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { addAction } from "./action.ts";
+import { addAdopt } from "./adopt.ts";
 import { addConstraint } from "./constraint.ts";
 import { addDeploy } from "./deploy.ts";
 import { addDrill } from "./drill.ts";
@@ -60,6 +61,7 @@ const program = new Command("backout")
 
 addSetup(program);
 for (const add of [
+  addAdopt,
   addDeploy,
   addStatus,
   addPreview,

@@ -68,6 +68,7 @@ async function status(options: CommonOptions): Promise<Status> {
             state: facts.last.state,
             from: facts.last.plan.fromRelease,
             to: facts.last.plan.toRelease,
+            adopted: facts.last.plan.adopted === true,
             scope: facts.last.plan.scope,
             service: facts.last.plan.service ?? null,
             unfinished: facts.last.state !== "refused" && !isDone(facts.last),
@@ -157,24 +158,25 @@ export function statusLines(found: Status): string[] {
   if (found.deploy !== null) lines.push(`  not deployed yet: to deploy it, run \`${found.deploy}\``);
   else if (found.reason !== null) lines.push(`  ${found.reason}`);
   if (found.rollout !== null) {
-    const { epoch, state, from, to, scope, service, unfinished: open, failure } = found.rollout;
+    const { epoch, state, from, to, adopted, scope, service, unfinished: open, failure } = found.rollout;
     lines.push(
-      `  rollout ${epoch}: ${from ?? "nothing"} → ${to}${scope === null ? "" : ` (${scopeText(scope, service ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.pending?.command ?? found.up}\` again` : ""}`,
+      `  rollout ${epoch}: ${adopted ? "adopted, as it ran" : (from ?? "nothing")} → ${to}${scope === null ? "" : ` (${scopeText(scope, service ?? undefined)})`}, ${state}${failure === null ? "" : `, failed at ${failure}`}${open ? `: UNFINISHED, run \`${found.pending?.command ?? found.up}\` again` : ""}`,
     );
   }
   if (found.pending !== null && found.rollout?.unfinished !== true)
     lines.push(`  ${found.pending.title}: run \`${found.pending.command}\` again`);
   const down =
     found.gate?.running === false ? `, but its process is NOT RUNNING, users cannot connect: run \`${found.up}\` to start it` : "";
-  if (found.gate !== null || found.deploy === null)
-    lines.push(`  gate: ${found.gate === null ? "closed (no gate state)" : found.gate.mode}${down}`);
+  const outside = found.rollout?.adopted === true && found.gate === null;
+  const none = outside ? "not started yet: users reach the services as before" : "closed (no gate state)";
+  if (found.gate !== null || found.deploy === null) lines.push(`  gate: ${found.gate === null ? none : found.gate.mode}${down}`);
   if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);
   if (found.unseen !== null) lines.push(`  services: unknown: ${found.unseen}`);
   for (const { name, running, release, pid, asPinned } of found.services.filter(
     ({ running }) => running === true || (running === false && found.deploy === null),
   ))
     lines.push(
-      `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : "  NOT AS PINNED"}`,
+      `  ${name}: ${running ? `${release ?? "?"}${pid === null ? "" : ` (pid ${pid})`}` : "off"}${asPinned ? "" : outside ? ", not started by backout yet" : "  NOT AS PINNED"}`,
     );
   for (const line of found.schemaAhead) lines.push(`  SCHEMA TOO NEW: ${line}`);
   for (const { name, database, standby, noStandby, takenAt } of found.snapshots)

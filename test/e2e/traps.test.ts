@@ -250,6 +250,38 @@ describe("9 an update of one resource", () => {
     await settled("v4.0.0");
   });
 
+  test.each([
+    ["the fence", "**fence"],
+    ["everything behind the fence", "**fence", "--target-dependents"],
+    ["what is in front of it", "**snapshots"],
+  ])("of %s, with pins of another rollout, closes nothing", async (_what, ...target) => {
+    await stand.upWell(PINS.forward);
+    const before = { pids: stand.pids(), last: await stand.last() };
+    stand.pin(PINS.restore(await newest()));
+    const { output } = await stand.pulumi(["up", "--yes", "--skip-preview", "--target", ...target]);
+    expect(output).not.toMatch(/stopped (?:worker|backend)/);
+    if (target[0] === "**fence")
+      expect(output).toMatch(/fence differs from rollout .*Nothing was changed\. Run `.*pulumi.* up --stack e2e` without --target/);
+    expect({ pids: stand.pids(), last: await stand.last() }).toEqual(before);
+    expect(stand.gate()?.mode).toBe("open");
+    expect(await stand.version()).toBe("v4.0.0");
+    await stand.upWell(PINS.forward);
+    await settled("v4.0.0");
+  });
+
+  test("of the end of a rollout that has not opened ends nothing", async () => {
+    await stand.upWell(PINS.forward);
+    await stand.interrupt("verify.before", "provider", PINS.restore(await newest()));
+    const before = await stand.last();
+    expect(before?.state).toBe("closed");
+    const { code, output } = await stand.pulumi(["up", "--yes", "--skip-preview", "--target", "**finalize"]);
+    expect(code).not.toBe(0);
+    expect(output).toContain("finalize differs from rollout");
+    expect(await stand.last()).toEqual(before);
+    await stand.upWell(PINS.forward);
+    await settled("v4.0.0");
+  });
+
   test("the data stays as it is", async () => {
     await stand.upWell(PINS.forward);
     const row = fresh();

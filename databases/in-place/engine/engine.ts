@@ -11,6 +11,7 @@ export const inPlace: DatabaseEngine = {
   fence: () => import("./fence.ts"),
   copies: () => import("./copies.ts"),
   data: () => import("./data.ts"),
+  adoption: () => import("./adoption.ts"),
   constraints: () => import("../../postgres/engine/constraints.ts"),
   actions: () => import("../../postgres/engine/actions.ts"),
 };

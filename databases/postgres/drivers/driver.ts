@@ -1,4 +1,5 @@
 /** What backout asks of a way to keep and bring back a whole database. */
+import type { Moment } from "../one-moment.ts";
 
 /** `in-place`: for hosted databases that cannot be renamed; not built yet. */
 export type DriverName = "template" | "dump";
@@ -22,8 +23,9 @@ export interface SnapshotDriver {
   /**
    * Keeps the database as it is. Under a temporary name until complete; what an interrupted attempt left behind is removed first.
    * @param location name of the pristine database to make, or folder to write
+   * @param moment what is kept of a database that others write to: only a dump can say it
    */
-  take(source: string, location: string): Promise<Snapshot>;
+  take(source: string, location: string, moment?: Moment): Promise<Snapshot>;
   /** Makes a new database from the snapshot, which stays as it is. Complete or absent; it accepts no connections until it is admitted. */
   restoreTo(snapshot: Snapshot, database: string): Promise<Restored>;
   remove(snapshot: Snapshot): Promise<"already" | "removed">;

@@ -49,7 +49,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       if (!(await isSuperuser(admin)))
         throw new Error("the dump driver needs a superuser: row level security and ownership are kept only then");
     },
-    take: async (source, folder) => {
+    take: async (source, folder, moment) => {
       const found = await tools();
       if (await isThere(folder)) throw new SnapshotExistsError(folder);
       const making = makingFolder(folder);
@@ -57,7 +57,7 @@ export function dumpDriver(options: DumpDriverOptions): SnapshotDriver {
       await mkdir(dirname(folder), { recursive: true });
       await reachableToTools(admin, source, async () => {
         const { encoding } = await readProperties(admin, source);
-        await runTool(found, found.pgDump, dumpArguments(endpoint, source, making, JOBS, encoding), endpoint);
+        await runTool(found, found.pgDump, [...dumpArguments(endpoint, source, making, JOBS, encoding), ...atMoment(moment)], endpoint);
         await writeManifest(making, await describeDump(options, source, making, found));
       });
       await rename(making, folder);
@@ -118,6 +118,10 @@ export function dumpArguments(endpoint: Endpoint, source: string, folder: string
     ...serverArguments(endpoint),
     `--dbname=${connectionString(source)}`,
   ];
+}
+
+function atMoment(moment: string | undefined): string[] {
+  return moment === undefined ? [] : [`--snapshot=${moment}`];
 }
 
 export function restoreArguments(endpoint: Endpoint, database: string, folder: string, jobs: number): string[] {

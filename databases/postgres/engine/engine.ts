@@ -8,6 +8,7 @@ export const postgres: DatabaseEngine = {
   fence: () => import("./fence.ts"),
   copies: () => import("./copies.ts"),
   data: () => import("./data.ts"),
+  adoption: () => import("./adoption.ts"),
   constraints: () => import("./constraints.ts"),
   actions: () => import("./actions.ts"),
 };

@@ -1,6 +1,8 @@
 /** Databases and roles of others on the same server: reported before they are used, recorded, and given back. */
 import type { Client } from "pg";
 import { catalogued, liveLineage } from "../state/catalogue.ts";
+import { commandOf } from "../../../config/commands.ts";
+import { foundKey, givenBackKey } from "../../../state/adoption.ts";
 import { requireOwn } from "../../../state/identity.ts";
 import type { StateStore } from "../../../config/record.ts";
 import { PostgresState } from "../state/store.ts";
@@ -17,15 +19,13 @@ import { savedProperties } from "./properties-record.ts";
 import { ensureServicesRole } from "./roles.ts";
 import { clientOf } from "./session.ts";
 
-/** What a database had before backout knew it. */
-const foundKey = (database: string): string => `found: ${database}`;
-
 /** Whether the live database was made or taken over by this stack. */
 async function isKnown(state: StateStore, database: string, live: string): Promise<boolean> {
-  return (await state.kept(foundKey(database))) !== null || (await isOwn(state, live));
+  return (await state.kept(foundKey(database))) !== null || (await isOwn(state, database, live));
 }
 
-async function isOwn(state: StateStore, live: string): Promise<boolean> {
+async function isOwn(state: StateStore, database: string, live: string): Promise<boolean> {
+  if ((await state.kept(givenBackKey(database))) !== null) return false;
   if ((await state.lastOpenRollout()) !== null) return true;
   const { oid } = await liveLineage(clientOf(state), live);
   return (await catalogued(clientOf(state))).some((entry) => entry.role === "live" && entry.oid === oid);
@@ -78,15 +78,19 @@ function adoption(site: Site, live: string, found: Inspection, plan: DatabasePla
   const missing = needs.length === 0 ? "" : `; ${user} still needs: ${needs.join("; ")}`;
   if (site.adopt !== true)
     return [
-      `database "${live}" was not made by this stack: ${describeInspection(found)}. Nothing was touched. To take it over as it is, set backout:adopt: true: ` +
+      `database "${live}" was not made by this stack: ${describeInspection(found)}. Nothing was touched. To take it over as it is, run \`${adoptCommand(site)}\`, which sets backout:adopt: true and stops nothing: ` +
         `owner, grants and settings stay, and a role ${servicesRole(site)} is made that reads and writes its rows${missing}`,
     ];
   const reasons = needs.length === 0 ? [] : [`database "${live}" cannot be taken over yet${missing}`];
   if (applied.length === 0 && plan.up.length > 0)
     reasons.push(
-      `${plan.up.join(", ")} would run on database "${live}", which has tables and no record of any of them: enter in its ledger what is there already, then run again`,
+      `${plan.up.join(", ")} would run on database "${live}", which has tables and no record of any of them: \`${adoptCommand(site, " --baseline <newest migration that is in it>")}\` records what is there already, and runs nothing`,
     );
   return reasons;
+}
+
+function adoptCommand({ project, stack }: Site, more = ""): string {
+  return commandOf(project, "backout", `adopt --stack ${stack}${more}`);
 }
 
 /** @throws ForeignStackError where another stack's record knows the database as its own live one */
@@ -132,7 +136,7 @@ export async function takenOver(
   const live = liveName(site, database);
   const client = clientOf(state);
   // What was found may have been kept by a run that was killed before it let the services in.
-  if (await isOwn(state, live)) return properties;
+  if (await isOwn(state, database, live)) return properties;
   await state.keepFirst(foundKey(database), properties);
   await ensureServicesRole(site, client);
   await withSession(endpointOf(site), live, async (inside) => {
@@ -142,6 +146,7 @@ export async function takenOver(
     // Without tables there is nothing to grant yet: the role that creates the first one grants it.
     if (owner !== null) await grantServicesOnce(inside, { ...grant, owner }, { connect: false });
   });
+  await state.forget(givenBackKey(database));
   return readProperties(client, live);
 }
 
@@ -176,5 +181,6 @@ async function giveBackLive({ site, state }: InspectContext & { state: StateStor
     await revokeSchema(inside, ownerRole(site));
   });
   for (const role of own) await dropRole(client, role);
+  await state.keep(givenBackKey(database), true);
   await state.forget(foundKey(database));
 }

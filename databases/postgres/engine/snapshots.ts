@@ -28,7 +28,7 @@ export async function takeSnapshot({ site, state }: Run, snapshot: Snapshot, aga
     await requireRoomFor(site, client, name, await driver.spaceNeededBytes({ database: live }), 0);
     // A template is copied only while nobody is in it; its copy can be read at any time, a dump only by restoring it.
     if (name === "template") await inside.end();
-    const [kept, manifest] = await both(
+    const [kept, manifest] = await bothDone(
       driver.take(live, snapshot.location),
       name === "template" ? Promise.resolve(null) : contentOf(inside, client),
     );
@@ -45,7 +45,7 @@ async function contentOf(inside: Client, admin: Client): Promise<unknown> {
 }
 
 /** A copy has none of the settings of the database it is a copy of: with them, values would be shown otherwise, or reading would time out. */
-async function withoutOwnSettings(inside: Client, admin: Client): Promise<void> {
+export async function withoutOwnSettings(inside: Client, admin: Client): Promise<void> {
   const { rows: own } = await inside.query<{ name: string }>(
     "SELECT name FROM pg_settings WHERE source IN ('database', 'database user') AND context IN ('user', 'superuser')",
   );
@@ -57,7 +57,7 @@ async function withoutOwnSettings(inside: Client, admin: Client): Promise<void> 
 }
 
 /** Waits for both also where one fails: neither goes on behind the other's back. */
-async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+export async function bothDone<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([one, other]);
   return Promise.all([one, other]);
 }

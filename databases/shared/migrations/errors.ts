@@ -118,3 +118,15 @@ export class MigrationLockedError extends Error {
     this.pid = pid;
   }
 }
+
+/** A ledger that is to get its first record has some already. Nothing was changed. */
+export class LedgerKeptError extends Error {
+  readonly recorded: readonly string[];
+  constructor(recorded: readonly string[]) {
+    super(
+      `the ledger records ${recorded.length} migration(s) already, the newest is ${recorded.at(-1)}: it is left as it is; leave out --baseline`,
+    );
+    this.name = "LedgerKeptError";
+    this.recorded = recorded;
+  }
+}

@@ -8,4 +8,5 @@ export const sqlite: DatabaseEngine = {
   fence: () => import("./fence.ts"),
   copies: () => import("./copies.ts"),
   data: () => import("./data.ts"),
+  adoption: () => import("./adoption.ts"),
 };

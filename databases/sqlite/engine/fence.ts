@@ -1,11 +1,12 @@
 /** The fence of a SQLite file, and what a copy of it does not carry: mode, owner, and whether it keeps a write-ahead log. */
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
-import { first, openFile } from "../database.ts";
+import { existsSync } from "node:fs";
+import { first, keepsLog, openFile } from "../database.ts";
 import { closeFile, releaseFile, type Closed } from "../fence.ts";
 import { giveOwnership, ownershipOf, type Ownership } from "../swap.ts";
 import type { Run } from "../../../config/run.ts";
+import { foundKey } from "../../../state/adoption.ts";
 import { livePath } from "./places.ts";
-import { settle } from "./swaps.ts";
+import { isOwn, settle } from "./swaps.ts";
 
 export interface FileProperties extends Ownership {
   /** Whether the file keeps a write-ahead log. */
@@ -19,7 +20,9 @@ export async function keepProperties({ state, site }: Run, database: string, eve
   if (!everythingOpen && (await state.kept(keyOf(database))) !== null) return;
   const live = livePath(site, database);
   if (!existsSync(live)) return;
-  await state.keep(keyOf(database), { ...ownershipOf(live), wal: keepsLog(live) } satisfies FileProperties);
+  const properties: FileProperties = { ...ownershipOf(live), wal: keepsLog(live) };
+  if (!(await isOwn(state, site, database))) await state.keepFirst(foundKey(database), properties);
+  await state.keep(keyOf(database), properties);
 }
 
 /** A file backout made itself: a write-ahead log lets readers and a writer at it at once. */
@@ -29,18 +32,6 @@ export async function keepMadeProperties({ state }: Run, database: string, live:
 
 export async function savedProperties({ state }: Run, database: string): Promise<FileProperties | null> {
   return state.kept<FileProperties>(keyOf(database));
-}
-
-/** From the header, so that a damaged file can be asked too. */
-function keepsLog(path: string): boolean {
-  const header = Buffer.alloc(20);
-  const descriptor = openSync(path, "r");
-  try {
-    readSync(descriptor, header, 0, 20, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  return header[18] === 2;
 }
 
 /** @throws FileHeldError naming who has the file open */

@@ -1,21 +1,24 @@
 /** What is true of SQLite files: facts, sizes, room for copies, who has them open. Changes nothing. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { commandOf } from "../../../config/commands.ts";
 import type { Snapshot } from "../../../config/record.ts";
 import { processFolder, type Site } from "../../../config/site.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
-import { isBusy, isDamaged, withFile } from "../database.ts";
+import { foundKey } from "../../../state/adoption.ts";
+import { isBusy, isDamaged, lookInto } from "../database.ts";
 import { refuseStrangers } from "../fence.ts";
 import { BESIDE } from "../identity.ts";
 import type { MigrationState } from "../../shared/migrations/status.ts";
 import { appliedMigrations } from "../migrations.ts";
+import { tableNames } from "../shape.ts";
 import { findByEnvironment } from "../../../processes/identity.ts";
 import { MARKER, markerPrefix } from "../../../processes/record.ts";
 import type { InspectContext } from "../../engine.ts";
 import { ledgerFacts, migrationsOf } from "../../shared/migrations/of-definition.ts";
-import type { DatabaseFacts, Lineage } from "../../../config/plan.ts";
+import type { DatabaseFacts, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import { copiesFolder, livePath } from "./places.ts";
-import { liveState } from "./swaps.ts";
+import { isOwn, liveState } from "./swaps.ts";
 import { ledgerOf } from "./ledger.ts";
 
 export { rowsAtRisk } from "./at-risk.ts";
@@ -24,7 +27,6 @@ export { openLive, openToRead } from "./session.ts";
 /** A file takes the place of another whatever it holds, and carries neither roles nor followers. */
 export const refuseRestore = (): Promise<void> => Promise.resolve();
 export const noStandbyBecause = (): Promise<null> => Promise.resolve(null);
-export const foreign = (): Promise<string[]> => Promise.resolve([]);
 export const leftBehind = (): Promise<string[]> => Promise.resolve([]);
 export const objects = (): Promise<null> => Promise.resolve(null);
 
@@ -47,9 +49,43 @@ function migrationStatuses({ site, definition }: InspectContext, database: strin
   const live = livePath(site, database);
   if (!existsSync(live)) return [];
   try {
-    return withFile(live, { readOnly: true, timeoutMs: 1_000 }, (db) =>
-      appliedMigrations(db, ledgerOf(definition, database), migrationsOf(definition, database)),
-    );
+    return lookInto(live, (db) => appliedMigrations(db, ledgerOf(definition, database), migrationsOf(definition, database)));
+  } catch (error) {
+    if (isBusy(error) || isDamaged(error)) return [];
+    throw error;
+  }
+}
+
+/** A file with tables that nobody has taken over: what an update would do with it was never looked at. */
+export async function foreign(
+  { site, definition, state }: InspectContext,
+  database: string,
+  plan: DatabasePlan,
+  applied: readonly string[],
+): Promise<string[]> {
+  const live = livePath(site, database);
+  if (plan.action.kind === "create" || !existsSync(live)) return [];
+  if (state !== null && ((await state.kept(foundKey(database))) !== null || (await isOwn(state, site, database)))) return [];
+  const tables = tablesIn(live);
+  if (tables.length === 0) return [];
+  const adopt = (more = ""): string => `\`${commandOf(site.project, "backout", `adopt --stack ${site.stack}${more}`)}\``;
+  if (site.adopt !== true)
+    return [
+      `${live} was not made by this stack: it has ${tables.length} table(s), ${tables.slice(0, 5).join(", ")}. Nothing was touched. ` +
+        `To take it over as it is, run ${adopt()}, which sets backout:adopt: true and stops nothing`,
+    ];
+  if (applied.length > 0 || plan.up.length === 0) return [];
+  const { ledger } = definition.databases[database]!;
+  return [
+    `${plan.up.join(", ")} would run on ${live}, which has tables and no record of any of them in its ledger (${ledger}): ` +
+      `${adopt(" --baseline <newest migration that is in it>")} records what is there already, and runs nothing`,
+  ];
+}
+
+/** None where it cannot be read: damage is found by who opens it. */
+function tablesIn(live: string): string[] {
+  try {
+    return lookInto(live, tableNames);
   } catch (error) {
     if (isBusy(error) || isDamaged(error)) return [];
     throw error;

@@ -22,6 +22,13 @@ export function liveState(site: Site, state: StateStore | null, database: string
   return { exists: true, lineage: fileCatalogue.lineageOf(db, identity) ?? NO_LINEAGE };
 }
 
+/** Whether this stack has made or taken over what is live. */
+export async function isOwn(state: StateStore, site: Site, database: string): Promise<boolean> {
+  if ((await state.lastOpenRollout()) !== null) return true;
+  const identity = identityOf(livePath(site, database));
+  return identity !== null && fileCatalogue.lineageOf(fileOf(state), identity) !== null;
+}
+
 /**
  * Ends a swap that a kill interrupted: one that reached the live name is entered in the catalogue, one that did not is undone, so that the
  * pinned change begins from a whole state. @throws StrangerInPlaceError
