@@ -5,6 +5,7 @@ import { wrongCompletion, wrongEvidence, wrongProtections } from "./definition/r
 import { collect, UNDER, type Fail } from "./definition/rule.ts";
 import { definitionSchema } from "./definition/schema.ts";
 import { wrongScopes } from "./definition/scopes.ts";
+import { withMigrations } from "./definition/migrations.ts";
 import { wrongDatabases, wrongListeners, wrongReferences, wrongServices } from "./definition/services.ts";
 import { wrongActions, wrongChecks, wrongWatches } from "./definition/verification.ts";
 import { ConfigErrors } from "./errors.ts";
@@ -28,16 +29,21 @@ const RULES: readonly ((system: SystemDefinition, fail: Fail) => void)[] = [
   wrongDrill,
 ];
 
-const valid = new WeakSet<object>();
+/** Definitions that are valid, by what was given. */
+const valid = new WeakMap<object, SystemDefinition>();
 
 /** @throws ConfigErrors naming each path, its value, what is allowed and the fix. */
 export function checkDefinition(given: unknown): SystemDefinition {
-  if (typeof given === "object" && given !== null && valid.has(given)) return given as SystemDefinition;
-  const parsed = definitionSchema.safeParse(given);
+  if (typeof given === "object" && given !== null && valid.has(given)) return valid.get(given)!;
+  let normal: unknown;
+  const unread = collect((fail) => (normal = withMigrations(given, fail)));
+  if (unread.length > 0) throw new ConfigErrors(unread);
+  const parsed = definitionSchema.safeParse(normal);
   const errors = parsed.success
-    ? collect((fail) => RULES.forEach((rule) => rule(given as SystemDefinition, fail)))
-    : described(parsed.error.issues, { schema: definitionSchema, values: given, under: UNDER });
+    ? collect((fail) => RULES.forEach((rule) => rule(normal as SystemDefinition, fail)))
+    : described(parsed.error.issues, { schema: definitionSchema, values: normal, under: UNDER });
   if (errors.length > 0) throw new ConfigErrors(errors);
-  valid.add(given as object);
-  return given as SystemDefinition;
+  valid.set(given as object, normal as SystemDefinition);
+  valid.set(normal as object, normal as SystemDefinition);
+  return normal as SystemDefinition;
 }

@@ -66,6 +66,8 @@ export interface CutOver {
 export interface Migrated {
   up: string[];
   back: string[];
+  /** What the system's own migration command wrote, at its end. Absent: none was run. */
+  output?: string[];
 }
 
 /** A file with rows, as it was written. */

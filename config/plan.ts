@@ -3,6 +3,7 @@ import { RefusedError } from "./errors.ts";
 import type { Pins, ScopePin } from "./pins.ts";
 import type { ConstraintState, ConstraintRisk } from "./system/constraint.ts";
 import type { SystemDefinition } from "./system/definition.ts";
+import type { LedgerName } from "./system/ledgers.ts";
 
 /** Facts about one database now. */
 export interface DatabaseFacts {
@@ -17,6 +18,10 @@ export interface DatabaseFacts {
   unfinished?: string[];
   /** Applied, and not in the definition. Absent: none. */
   unknown?: string[];
+  /** Which ledger keeps its migrations. Absent: it was not read. */
+  ledger?: LedgerName;
+  /** The newest applied migration by the order of the ledger; null: none is. Absent: the ledger was not read. */
+  head?: string | null;
   /** The database refuses connections: its migrations are unknown. */
   unread?: true;
   /** State of each constraint in the system catalog; absent: unknown. */

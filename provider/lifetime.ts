@@ -1,7 +1,9 @@
 /**
  * When the provider ends. The engine sends Cancel on every normal end, then SIGINT, and kills after 5 s; when the command line dies by
- * SIGKILL the provider is not notified. It ends when no operation is in flight, and only then.
+ * SIGKILL the provider is not notified. It ends when no operation is in flight, and only then; a command of the user's is ended at once.
  */
+import { endCommands } from "../processes/command.ts";
+
 let operations = 0;
 let ending = false;
 let lastEndedAt = -Infinity;
@@ -34,6 +36,8 @@ function endWhenIdle(graceMs: number): void {
 function end(): void {
   if (ending) return;
   ending = true;
+  // Its operation fails then, and the next run starts it again.
+  endCommands();
   endWhenIdle(ANSWERED_MS);
 }
 

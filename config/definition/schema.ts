@@ -13,6 +13,8 @@ import type {
 import type { ServiceControl } from "../system/control.ts";
 import { DEPLOYMENT_ITEMS } from "../system/deployment.ts";
 import type { CaptureDefinition, EvidenceDefinition } from "../system/evidence.ts";
+import { LEDGER_NAMES } from "../system/ledgers.ts";
+import { LEDGER_OF_LAYOUT, type MigrationDefinition, type MigrationLayout, type ScriptPlace } from "../system/migration.ts";
 import type { ProtectionDefinition } from "../system/protection.ts";
 import { policy } from "./policy-schema.ts";
 import { duration, mapOf, name, names, positive, some, work, type For } from "./values.ts";
@@ -45,14 +47,28 @@ const listener = z.strictObject({
     .optional(),
 } satisfies For<ListenerDefinition>);
 
+const script = z.strictObject({ file: name, sections: z.enum(["dbmate", "goose"]).optional() } satisfies For<ScriptPlace>);
+
+const migration = z.strictObject({
+  name,
+  path: name,
+  version: name.optional(),
+  after: names.optional(),
+  scripts: z.union([z.literal("tool"), z.strictObject({ up: script, down: script.optional() })]).optional(),
+} satisfies For<MigrationDefinition>);
+
 const database = z.strictObject({
   engine: z.enum(["postgres", "sqlite"]),
-  migrations: z.array(z.strictObject({ name, path: name })),
-  ledger: z.enum(["prisma", "supabase", "backout"]),
+  migrations: z.array(migration),
+  layout: z.enum(Object.keys(LEDGER_OF_LAYOUT) as [MigrationLayout, ...MigrationLayout[]]).optional(),
+  ledger: z.enum(["auto", ...LEDGER_NAMES]),
+  migrate: name.optional(),
+  migrateDown: name.optional(),
+  urlVariable: z.string().regex(/^[A-Za-z_]\w*$/, "must be the name of an environment variable, e.g. DATABASE_URL").optional(),
   tables: names,
   principalTable: z.string(),
   appendOnly: names.optional(),
-  newerSchema: z.literal("breaks").optional(),
+  newerSchema: z.enum(["breaks", "runs"]).optional(),
   refreshViews: z.literal(true).optional(),
   repairs: mapOf(some).optional(),
 } satisfies For<DatabaseDefinition>);

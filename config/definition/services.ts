@@ -1,6 +1,7 @@
 /** Rules for services, their listeners and databases, and references to these. */
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { ledgersOf } from "../system/ledgers.ts";
 import type { DatabaseDefinition, SystemDefinition } from "../system/definition.ts";
 import { among, once, type Fail } from "./rule.ts";
 
@@ -42,21 +43,26 @@ export function wrongListeners({ services, listeners }: SystemDefinition, fail: 
   }
 }
 
-const LEDGERS = { postgres: ["prisma", "supabase"], sqlite: ["backout"] };
-
 export function wrongDatabases({ folder, databases }: SystemDefinition, fail: Fail): void {
   for (const [database, described] of Object.entries(databases)) wrongDatabase(folder, `databases.${database}`, described, fail);
 }
 
 function wrongDatabase(folder: string, path: string, described: DatabaseDefinition, fail: Fail): void {
-  const { engine, ledger, migrations, tables, principalTable } = described;
-  if (!LEDGERS[engine].includes(ledger)) fail(`${path}.ledger`, ledger, `must be ${LEDGERS[engine].join(" or ")} for engine ${engine}`);
+  const { engine, ledger, migrations, tables, principalTable, migrate, migrateDown } = described;
+  if (!ledgersOf(engine).includes(ledger))
+    fail(`${path}.ledger`, ledger, `must be ${ledgersOf(engine).join(" or ")} for engine ${engine}`);
+  if (migrateDown !== undefined && migrate === undefined)
+    fail(`${path}.migrateDown`, migrateDown, "needs `migrate` beside it: the command that applies what this one reverts");
+  if (migrate !== undefined && migrations.length === 0)
+    fail(`${path}.migrations`, [], "must name the folder or the migrations that `migrate` applies: a release names the newest one it needs");
   const names = migrations.map(({ name }) => name);
   once(fail, names, (index) => `${path}.migrations.${index}.name`, "each migration needs a unique name");
   migrations.forEach((migration, index) => {
-    const file = join(folder, migration.path, "migration.sql");
-    if (!existsSync(file))
-      fail(`${path}.migrations.${index}.path`, migration.path, `must be a folder with a migration.sql; ${file} not found`);
+    const { scripts } = migration;
+    const file = scripts === undefined ? join(migration.path, "migration.sql") : scripts === "tool" ? migration.path : scripts.up.file;
+    if (existsSync(join(folder, file))) return;
+    const what = scripts === undefined ? "a folder with a migration.sql" : "a file that exists";
+    fail(`${path}.migrations.${index}.path`, migration.path, `must be ${what}; ${join(folder, file)} not found`);
   });
   once(fail, tables, (index) => `${path}.tables.${index}`);
   if (tables.length > 0) among(fail, "table", tables)(`${path}.principalTable`, principalTable);

@@ -42,6 +42,8 @@ export interface RecordedMigrations {
   unfinished: string[];
   /** Applied, and not in the definition. */
   unknown: string[];
+  /** The newest applied migration by the order of the ledger. Absent: none is, or it was recorded before backout kept it. */
+  head?: string;
 }
 
 /**

@@ -3,6 +3,8 @@
  * `stacks/Pulumi.<stack>.yaml`. One definition per folder below `systems/`.
  */
 import type { Client } from "pg";
+import type { LedgerName } from "./ledgers.ts";
+import type { MigrationDefinition, MigrationLayout } from "./migration.ts";
 import type { CompletionDefinition } from "./completion.ts";
 import type { DeploymentDefinition } from "./deployment.ts";
 import type { ConstraintDefinition, ConstraintRecords, ConstraintState } from "./constraint.ts";
@@ -82,22 +84,31 @@ export interface EffectDefinition {
   requiresTable: string;
 }
 
-export interface MigrationDefinition {
-  /** Name as in the ledger table, e.g. `20251128000003_phase4_…`. */
-  name: string;
-  /** Folder with `migration.sql` and, if it can be reverted, `down.sql`; relative to the system's folder. */
-  path: string;
-}
-
 export interface DatabaseDefinition {
   engine: "postgres" | "sqlite";
-  /** Every migration the system ever had, oldest first. A release names the newest one it needs. */
-  migrations: MigrationDefinition[];
   /**
-   * Which ledger the system keeps its migrations in. `prisma`: `_prisma_migrations`; `supabase`: `supabase_migrations.schema_migrations`;
-   * `backout`: `_backout_migrations` of a SQLite file.
+   * Every migration the system ever had, oldest first. A release names the newest one it needs. A definition may name a folder instead, relative
+   * to the system's folder: it is read when the definition is loaded.
    */
-  ledger: "prisma" | "supabase" | "backout";
+  migrations: MigrationDefinition[];
+  /** How the folder of the migrations is laid out. Absent: they are listed one by one. */
+  layout?: MigrationLayout;
+  /**
+   * Which ledger the system keeps its migrations in, by its tool. `auto`: the one that is found in the database; where there is none, the one of the
+   * migrations' layout. `backout`: `_backout_migrations`.
+   * @default "auto"
+   */
+  ledger: LedgerName | "auto";
+  /**
+   * Command that applies newer migrations, run by a shell inside the fence, in the project's folder. Its environment has the owner's url in
+   * `urlVariable`, the newest migration that is needed in `BACKOUT_SCHEMA` and the release in `BACKOUT_RELEASE`. Absent: backout runs the scripts.
+   * @example "alembic upgrade $BACKOUT_SCHEMA"
+   */
+  migrate?: string;
+  /** Command that reverts what is newer than `BACKOUT_SCHEMA`, run in the same way where `backout:schema` is `down`. Absent: the down scripts are run. */
+  migrateDown?: string;
+  /** Environment variable in which both commands get the url. @default "DATABASE_URL" */
+  urlVariable?: string;
   /**
    * Tables that users know by name, parents before children: they come first wherever tables are listed. Every other table of the database is
    * counted, compared and exported as well.
@@ -108,9 +119,11 @@ export interface DatabaseDefinition {
   /** Tables that backout or the system itself adds rows to during a rollback: new rows there do not count as lost. */
   appendOnly?: string[];
   /**
-   * An older release cannot run on the schema of a newer one: status, preview and verification report one that runs on it nevertheless.
+   * `breaks`: an older release cannot run on the schema of a newer one: status, preview and verification report one that runs on it nevertheless.
+   * `runs`: it can, although its migration tool refuses revisions that it does not know, because no release starts the tool itself.
+   * Absent: it can, unless the tool refuses.
    */
-  newerSchema?: "breaks";
+  newerSchema?: "breaks" | "runs";
   /**
    * Materialised views are filled again inside the fence wherever data was restored or migrated: a copy brings them as stale as they were.
    */

@@ -6,28 +6,33 @@ import {
   MissingDownScriptError,
   UnknownMigrationError,
 } from "../shared/migrations/errors.ts";
-import {
-  checksum,
-  downScript,
-  matchesChecksum,
-  planScript,
-  upScript,
-  type Migration,
-  type ScriptPlan,
-} from "../shared/migrations/script.ts";
-import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "../shared/migrations/status.ts";
+import type { Ledger } from "../shared/migrations/ledger.ts";
+import { headOf } from "../shared/migrations/ledgers/rows.ts";
+import { downScript, planScript, upScript, type Migration, type ScriptPlan } from "../shared/migrations/script.ts";
+import { isApplied, migrationStates, ONE_TRANSACTION, type LedgerStates, type MigrationState } from "../shared/migrations/status.ts";
 import { atomically } from "./database.ts";
 import { orphansOf } from "./integrity.ts";
-import { createLedger, finishRow, insertStarted, ledgerRows, logRow, markRows, type Ledger } from "./ledger.ts";
+import { ledgerTable, type LedgerTable } from "./ledgers.ts";
 
 /** State of every known migration, oldest first, then of those only the ledger has. Touches nothing. */
 export function appliedMigrations(db: DatabaseSync, ledger: Ledger, known: readonly Migration[] = []): MigrationState[] {
-  const folders = new Map(known.map((migration) => [migration.name, migration]));
-  return migrationStates(known, ledgerRows(db, ledger), (name, sum) => matchesChecksum(upScript(folders.get(name)!), sum));
+  return readLedger(db, ledger, known).states;
 }
 
-function stateOf(db: DatabaseSync, ledger: Ledger, name: string): MigrationState {
-  return migrationStates([{ name }], ledgerRows(db, ledger), () => true)[0]!;
+/** As `appliedMigrations`, with the ledger's head. */
+export function readLedger(db: DatabaseSync, kept: Ledger, known: readonly Migration[]): LedgerStates {
+  const folders = new Map(known.map((migration) => [migration.name, migration]));
+  const ledger = ledgerTable(kept);
+  const rows = ledger.rows(db, known);
+  const same = (name: string, sum: string): boolean => {
+    const migration = folders.get(name)!;
+    return migration.byTool === true || ledger.matches(upScript(migration), sum);
+  };
+  return { states: migrationStates(known, rows, same), head: headOf(rows) };
+}
+
+function stateOf(db: DatabaseSync, ledger: LedgerTable, migration: Migration): MigrationState {
+  return migrationStates([migration], ledger.rows(db, [migration]), () => true)[0]!;
 }
 
 /**
@@ -35,44 +40,48 @@ function stateOf(db: DatabaseSync, ledger: Ledger, name: string): MigrationState
  * migration or a started one of which nothing was kept. @returns false where it was already applied
  * @throws MigrationFailedError with statement and line, MigrationUnfinishedError, NotTransactionalError, MissingScriptError
  */
-export function applyMigration(db: DatabaseSync, migration: Migration, ledger: Ledger): boolean {
+export function applyMigration(db: DatabaseSync, migration: Migration, kept: Ledger): boolean {
   const script = upScript(migration);
   const plan = planScript(migration.name, script);
-  createLedger(db, ledger);
-  const state = stateOf(db, ledger, migration.name);
+  const ledger = ledgerTable(kept);
+  ledger.create(db);
+  const state = stateOf(db, ledger, migration);
   if (isApplied(state)) return false;
   if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
-  const id = atomically(db, () => {
-    markRows(db, ledger, migration.name);
-    return insertStarted(db, ledger, migration.name, checksum(script), ONE_TRANSACTION);
+  const row = atomically(db, () => {
+    ledger.markRolledBack(db, migration);
+    return ledger.begin(db, migration, script);
   });
   try {
-    runScript(db, migration.name, "up", plan, () => finishRow(db, ledger, id));
+    runScript(db, migration.name, "up", plan, () => ledger.finish(db, migration, script, row));
   } catch (error) {
-    logRow(db, ledger, id, `${ONE_TRANSACTION}\n${(error as Error).message}`);
+    ledger.fail(db, row, `${ONE_TRANSACTION}\n${(error as Error).message}`);
     throw error;
   }
   return true;
 }
 
 /** Runs the down script and marks the migration rolled back, in one transaction. @returns false where nothing of it is there */
-export function rollBackMigration(db: DatabaseSync, migration: Migration, ledger: Ledger): boolean {
-  const state = stateOf(db, ledger, migration.name);
+export function rollBackMigration(db: DatabaseSync, migration: Migration, kept: Ledger): boolean {
+  const ledger = ledgerTable(kept);
+  const state = stateOf(db, ledger, migration);
   if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
   if (!isApplied(state)) {
-    if (state.status === "failed") markRows(db, ledger, migration.name);
+    if (state.status === "failed") ledger.markRolledBack(db, migration);
     return false;
   }
   const script = downScript(migration);
   if (script === null) throw new MissingDownScriptError([migration.name]);
-  runScript(db, migration.name, "down", planScript(migration.name, script), () => void markRows(db, ledger, migration.name));
+  runScript(db, migration.name, "down", planScript(migration.name, script), () => void ledger.markRolledBack(db, migration));
   return true;
 }
 
 /** Marks a migration rolled back in the ledger alone. */
-export function markRolledBack(db: DatabaseSync, name: string, ledger: Ledger): boolean {
-  if (!ledgerRows(db, ledger).some((row) => row.name === name)) throw new UnknownMigrationError(name, "ledger");
-  return markRows(db, ledger, name) > 0;
+export function markRolledBack(db: DatabaseSync, migration: string | Migration, kept: Ledger): boolean {
+  const one = typeof migration === "string" ? { name: migration, folder: "" } : migration;
+  const ledger = ledgerTable(kept);
+  if (!ledger.rows(db, [one]).some(({ name }) => name === one.name)) throw new UnknownMigrationError(one.name, "ledger");
+  return ledger.markRolledBack(db, one) > 0;
 }
 
 /** Foreign keys are not enforced meanwhile, so that tables can be made anew; what refers to nothing afterwards fails the script. */

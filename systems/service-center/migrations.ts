@@ -6,10 +6,10 @@ import { type MigrationState } from "../../databases/shared/migrations/status.ts
 import { serviceCenterDatabase } from "./database.ts";
 
 export function migrationStatesOf(client: Client): Promise<MigrationState[]> {
-  const { ledger, migrations } = serviceCenterDatabase;
+  const ledger = "supabase";
   return appliedMigrations(
     client,
     ledger,
-    migrations.map(({ name, path }) => ({ name, folder: join(import.meta.dirname, path), ledger })),
+    serviceCenterDatabase.migrations.map(({ name, path }) => ({ name, folder: join(import.meta.dirname, path), ledger })),
   );
 }

@@ -10,8 +10,9 @@ import { InPlaceDiffersError } from "../errors.ts";
 import { assertClosed, closeInPlace } from "../fence.ts";
 import { withoutForce } from "../forced-rls.ts";
 import { differencesFrom, restoreInPlace } from "../restore.ts";
-import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
-import { assertCanGoDown } from "../../shared/migrations/plan.ts";
+import { appliedMigrations, applyMigration, ledgerIn, markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
+import { toolPlace } from "../../postgres/tool-url.ts";
+import { bringSchema } from "../../shared/migrations/bring.ts";
 import { derivedName } from "../../../config/names.ts";
 import { reapply } from "../../postgres/reapply.ts";
 import { grantServicesOnce, ownerOfTables } from "../../postgres/roles.ts";
@@ -23,7 +24,6 @@ import { quarantineOf } from "../../shared/copies.ts";
 import { satisfies } from "../../shared/lineage.ts";
 import { exportBase, exportPlace } from "../../shared/export-place.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
-import { migrationsOf, migrationsToRun } from "../../shared/migrations/of-definition.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { lineage } from "./inspect.ts";
@@ -58,19 +58,20 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
   return inDatabase(site, database, async (client) => {
     await prepareRoles(client, site, live);
     const owner = (await ownerOfTables(client)) ?? ownerRole(site);
-    const { ledger, refreshViews: refresh } = definition.databases[database]!;
-    const known = migrationsOf(definition, database);
-    const { up, back } = migrationsToRun(known, await appliedMigrations(client, ledger, known), pins.needs[database], plan);
-    for (const migration of up) await applyMigration(client, migration, { owner });
-    if (plan.backBy === "down") {
-      assertCanGoDown(back);
-      for (const migration of back) await rollBackMigration(client, migration, { owner });
-    } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
+    const done = await bringSchema(run, database, pins, plan, {
+      ledger: () => ledgerIn(client, definition, database),
+      states: (ledger, known) => appliedMigrations(client, ledger, known),
+      apply: (migration) => applyMigration(client, migration, { owner }),
+      rollBack: (migration) => rollBackMigration(client, migration, { owner }),
+      mark: (migration) => markRolledBack(client, migration),
+      // The fence lets the owner in. Sessions that the command left are ended.
+      admitTool: (work) => work(toolPlace(endpointOf(site), live, owner)).finally(() => closeInPlace(client)),
+    });
     // The fence stands: who may connect is granted when it opens.
     await grantServicesOnce(client, { database: live, owner, role: servicesRole(site) }, { connect: false });
-    if (refresh === true) await refreshViews(client);
+    if (definition.databases[database]!.refreshViews === true) await refreshViews(client);
     await tryAgain(run, client, database);
-    return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
+    return done;
   });
 }
 

@@ -14,7 +14,7 @@ import { readExtent } from "../extent.ts";
 import { refuseUnfitting, refuseUnrestorable } from "../obstacles.ts";
 import { readSurroundings } from "../surroundings.ts";
 import { toolsOf } from "../tools.ts";
-import { appliedMigrations } from "../../postgres/migrations.ts";
+import { ledgerIn, readLedger } from "../../postgres/migrations.ts";
 import { databaseSizeBytes } from "../../postgres/space.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
 import { constraintStates } from "../../postgres/constraint-states.ts";
@@ -52,13 +52,13 @@ export async function facts(at: InspectContext, database: string): Promise<Datab
   const { site, definition } = at;
   try {
     return await inDatabase(site, database, async (client) => {
-      const { ledger } = definition.databases[database]!;
-      const statuses = await appliedMigrations(client, ledger, migrationsOf(definition, database));
+      const ledger = await ledgerIn(client, definition, database);
+      const read = await readLedger(client, ledger, migrationsOf(definition, database, ledger));
       const constrained = Object.values(definition.constraints ?? {}).some((constraint) => constraint.database === database);
       return {
         exists: true,
         lineage: await lineage(at, database),
-        ...ledgerFacts(statuses),
+        ...ledgerFacts(read, ledger),
         ...(constrained ? { constraints: await constraintStates(client, definition, database) } : {}),
       };
     });

@@ -9,7 +9,7 @@ import { migrationsOf } from "../../shared/migrations/of-definition.ts";
 import { isApplied } from "../../shared/migrations/status.ts";
 import { withSession } from "../connection.ts";
 import { dropKept, keepTables, presentTables } from "../kept-tables.ts";
-import { appliedMigrations, markRolledBack } from "../migrations.ts";
+import { appliedMigrations, ledgerIn, markRolledBack } from "../migrations.ts";
 import { atomically } from "../transaction.ts";
 
 /** How long it waits for readers of the tables it drops. Milliseconds. */
@@ -39,8 +39,9 @@ async function work(session: Client, run: Run, action: ActionDefinition): Promis
 /** Its objects are gone: a release that needs them has the migration applied again. */
 async function forgetMigration(session: Client, { definition }: Run, { database, migration }: ActionDefinition): Promise<void> {
   if (migration === undefined) return;
-  const known = migrationsOf(definition, database);
-  const states = await appliedMigrations(session, definition.databases[database]!.ledger, known);
+  const ledger = await ledgerIn(session, definition, database);
+  const known = migrationsOf(definition, database, ledger);
+  const states = await appliedMigrations(session, ledger, known);
   const state = states.find(({ name }) => name === migration);
   if (state !== undefined && isApplied(state))
     await markRolledBack(

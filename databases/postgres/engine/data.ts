@@ -7,8 +7,8 @@ import { connect } from "../connection.ts";
 import { swapDatabases } from "../cut-over.ts";
 import { exportDifferences } from "../export.ts";
 import { assertFenced, fenceDatabase, sessionInside } from "../fence.ts";
-import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../migrations.ts";
-import { assertCanGoDown } from "../../shared/migrations/plan.ts";
+import { appliedMigrations, applyMigration, ledgerIn, markRolledBack, rollBackMigration } from "../migrations.ts";
+import { bringSchema } from "../../shared/migrations/bring.ts";
 import { derivedName } from "../../../config/names.ts";
 import { reapply } from "../reapply.ts";
 import { ensureDatabase, grantServicesOnce, ownerOfObjects } from "../roles.ts";
@@ -19,7 +19,6 @@ import type { PutBack } from "../../engine.ts";
 import { quarantineOf } from "../../shared/copies.ts";
 import { satisfies } from "../../shared/lineage.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
-import { migrationsOf, migrationsToRun } from "../../shared/migrations/of-definition.ts";
 import type { DataAction, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { standbyCopy, withCopy } from "./standby.ts";
@@ -28,6 +27,7 @@ import { wentAlong } from "./followers.ts";
 import { ensureOwnRole } from "./role-owners.ts";
 import { ensureServicesRole } from "./roles.ts";
 import { clientOf } from "./session.ts";
+import { admitTool } from "./tool.ts";
 
 export { rowsSince } from "./at-risk.ts";
 
@@ -49,28 +49,25 @@ export async function make(run: Run, database: string): Promise<void> {
   });
 }
 
-export async function migrate({ site, definition, state }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+export async function migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+  const { site, definition, state } = run;
   const live = liveName(site, database);
   const client =
     plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(state), live);
   try {
     await ensureServicesRole(site, clientOf(state));
     const owner = await ownerOfObjects(client);
-    const known = migrationsOf(definition, database);
-    const { up, back } = migrationsToRun(
-      known,
-      await appliedMigrations(client, definition.databases[database]!.ledger, known),
-      pins.needs[database],
-      plan,
-    );
-    for (const migration of up) await applyMigration(client, migration, { owner });
-    if (plan.backBy === "down") {
-      assertCanGoDown(back);
-      for (const migration of back) await rollBackMigration(client, migration, { owner });
-    } else if (plan.backBy === "mark") for (const migration of back) await markRolledBack(client, migration);
+    const done = await bringSchema(run, database, pins, plan, {
+      ledger: () => ledgerIn(client, definition, database),
+      states: (ledger, known) => appliedMigrations(client, ledger, known),
+      apply: (migration) => applyMigration(client, migration, { owner }),
+      rollBack: (migration) => rollBackMigration(client, migration, { owner }),
+      mark: (migration) => markRolledBack(client, migration),
+      admitTool: (work) => admitTool(run, database, { client, owner, closed: plan.action.kind !== "create" }, work),
+    });
     await grantServicesOnce(client, { database: live, owner, role: servicesRole(site) });
     if (definition.databases[database]!.refreshViews === true) await refreshViews(client);
-    return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
+    return done;
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -9,7 +9,7 @@ import { withSession } from "../connection.ts";
 import { UnreachableError } from "../../shared/unreachable.ts";
 import { refuseUnfenceable as refuseOne } from "../fence.ts";
 import { requireRoomAt } from "../../../processes/room.ts";
-import { appliedMigrations } from "../migrations.ts";
+import { ledgerIn, readLedger } from "../migrations.ts";
 import { databaseSizeBytes, requireSpace } from "../space.ts";
 import type { SystemDefinition } from "../../../config/system/definition.ts";
 import type { InspectContext } from "../../engine.ts";
@@ -30,13 +30,11 @@ export async function facts({ site, definition, state }: InspectContext, databas
   const live = liveName(site, database);
   const { exists, lineage } =
     state === null ? { exists: await isThere(site, live), lineage: NO_LINEAGE } : await liveLineage(clientOf(state), live);
-  const read = exists ? await migrationStatuses(site, definition, database, live) : [];
-  const statuses = read ?? [];
+  const read = exists ? await migrationFacts(site, definition, database, live) : NONE;
   return {
     exists,
     lineage,
-    ...ledgerFacts(statuses),
-    ...(read === null ? { unread: true as const } : {}),
+    ...(read ?? { ...NONE, unread: true as const }),
     ...(await constraintFacts(site, definition, database, live, exists)),
   };
 }
@@ -62,11 +60,15 @@ async function constraintFacts(site: Site, definition: SystemDefinition, databas
   }
 }
 
+const NONE = { applied: [], failed: [] };
+
 /** Null where the database refuses connections: inside a fence only the step that works there reads the ledger. */
-async function migrationStatuses(site: Site, definition: SystemDefinition, database: string, live: string) {
-  const { ledger } = definition.databases[database]!;
+async function migrationFacts(site: Site, definition: SystemDefinition, database: string, live: string) {
   try {
-    return await withSession(endpointOf(site), live, (client) => appliedMigrations(client, ledger, migrationsOf(definition, database)));
+    return await withSession(endpointOf(site), live, async (client) => {
+      const ledger = await ledgerIn(client, definition, database);
+      return ledgerFacts(await readLedger(client, ledger, migrationsOf(definition, database, ledger)), ledger);
+    });
   } catch (error) {
     if (error instanceof UnreachableError && ["55000", "3D000", "42501"].includes(error.code)) return null;
     throw error;

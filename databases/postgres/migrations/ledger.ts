@@ -1,4 +1,4 @@
-/** The ledger table of migrations, as Prisma keeps it, and the lock every ledger shares. */
+/** The ledger table of migrations as Prisma keeps it, backout's own of the same form, and the lock every ledger shares. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
@@ -6,10 +6,12 @@ import { quote } from "../../shared/identifiers.ts";
 import { MigrationLockedError } from "../../shared/migrations/errors.ts";
 import type { LedgerRow } from "../../shared/migrations/ledger.ts";
 
-const TABLE = "public._prisma_migrations";
+export const PRISMA_TABLE = "public._prisma_migrations";
+export const BACKOUT_TABLE = "public._backout_migrations";
+type Table = typeof PRISMA_TABLE | typeof BACKOUT_TABLE;
 
-const CREATE = `
-  CREATE TABLE IF NOT EXISTS ${TABLE} (
+const create = (table: Table): string => `
+  CREATE TABLE IF NOT EXISTS ${table} (
     id VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum VARCHAR(64) NOT NULL,
     finished_at TIMESTAMPTZ,
@@ -21,50 +23,50 @@ const CREATE = `
   )`;
 
 /** Rows in the order the migrations were started; none where there is no ledger yet. */
-export async function ledgerRows(client: Client): Promise<LedgerRow[]> {
-  if (!(await hasLedger(client))) return [];
+export async function ledgerRows(client: Client, table: Table = PRISMA_TABLE): Promise<LedgerRow[]> {
+  if (!(await hasLedger(client, table))) return [];
   const { rows } = await client.query<LedgerRow>(
     `SELECT id, checksum, migration_name AS name, logs, started_at AS "startedAt", finished_at AS "finishedAt",
             rolled_back_at AS "rolledBackAt", applied_steps_count AS "appliedSteps"
-       FROM ${TABLE} ORDER BY started_at, id`,
+       FROM ${table} ORDER BY started_at, id`,
   );
   return rows;
 }
 
-async function hasLedger(client: Client): Promise<boolean> {
-  const { rows } = await client.query<{ exists: boolean }>("SELECT to_regclass($1) IS NOT NULL AS exists", [TABLE]);
+async function hasLedger(client: Client, table: Table): Promise<boolean> {
+  const { rows } = await client.query<{ exists: boolean }>("SELECT to_regclass($1) IS NOT NULL AS exists", [table]);
   return rows[0]?.exists === true;
 }
 
 /** @param owner role the table shall belong to; the session's own where absent. */
-export async function createLedger(client: Client, owner?: string): Promise<void> {
-  if (await hasLedger(client)) return;
-  await client.query(CREATE);
-  if (owner !== undefined) await client.query(`ALTER TABLE ${TABLE} OWNER TO ${quote(owner)}`);
+export async function createLedger(client: Client, table: Table, owner?: string): Promise<void> {
+  if (await hasLedger(client, table)) return;
+  await client.query(create(table));
+  if (owner !== undefined) await client.query(`ALTER TABLE ${table} OWNER TO ${quote(owner)}`);
 }
 
-export async function insertStarted(client: Client, name: string, checksum: string, logs: string | null): Promise<string> {
+export async function insertStarted(client: Client, table: Table, name: string, checksum: string, logs: string | null): Promise<string> {
   const id = randomUUID();
   const values = [id, checksum, name, logs];
   await client.query(
-    `INSERT INTO ${TABLE} (id, checksum, migration_name, logs, started_at) VALUES ($1, $2, $3, $4, clock_timestamp())`,
+    `INSERT INTO ${table} (id, checksum, migration_name, logs, started_at) VALUES ($1, $2, $3, $4, clock_timestamp())`,
     values,
   );
   return id;
 }
 
-export async function finishRow(client: Client, id: string): Promise<void> {
-  await client.query(`UPDATE ${TABLE} SET finished_at = clock_timestamp(), applied_steps_count = 1, logs = NULL WHERE id = $1`, [id]);
+export async function finishRow(client: Client, table: Table, id: string): Promise<void> {
+  await client.query(`UPDATE ${table} SET finished_at = clock_timestamp(), applied_steps_count = 1, logs = NULL WHERE id = $1`, [id]);
 }
 
-export async function logRow(client: Client, id: string, logs: string): Promise<void> {
-  await client.query(`UPDATE ${TABLE} SET logs = $2 WHERE id = $1`, [id, logs]);
+export async function logRow(client: Client, table: Table, id: string, logs: string): Promise<void> {
+  await client.query(`UPDATE ${table} SET logs = $2 WHERE id = $1`, [id, logs]);
 }
 
 /** Marks every attempt that still stands, finished or not. Returns how many there were. */
-export async function markRows(client: Client, name: string): Promise<number> {
+export async function markRows(client: Client, table: Table, name: string): Promise<number> {
   const { rowCount } = await client.query(
-    `UPDATE ${TABLE} SET rolled_back_at = clock_timestamp() WHERE migration_name = $1 AND rolled_back_at IS NULL`,
+    `UPDATE ${table} SET rolled_back_at = clock_timestamp() WHERE migration_name = $1 AND rolled_back_at IS NULL`,
     [name],
   );
   return rowCount ?? 0;

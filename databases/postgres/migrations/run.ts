@@ -12,7 +12,8 @@ import { withMigrationLock } from "./ledger.ts";
 import { type Ledger } from "../../shared/migrations/ledger.ts";
 import { ledgerTable } from "./ledgers.ts";
 import { downScript, planScript, upScript, type Migration, type ScriptPlan } from "../../shared/migrations/script.ts";
-import { isApplied, migrationStates, ONE_TRANSACTION, type MigrationState } from "../../shared/migrations/status.ts";
+import { headOf } from "../../shared/migrations/ledgers/rows.ts";
+import { isApplied, migrationStates, ONE_TRANSACTION, type LedgerStates, type MigrationState } from "../../shared/migrations/status.ts";
 
 export interface RunOptions {
   /** Role the script runs as, so that what it makes belongs to the database's owner. Default: the session's own role. */
@@ -43,11 +44,11 @@ export async function applyMigration(client: Client, migration: Migration, optio
     if (isApplied(state)) return { name: migration.name, unchanged: true };
     if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
     const row = await atomically(client, async () => {
-      await ledger.markRolledBack(client, migration.name);
-      return ledger.begin(client, migration.name, script, plan.transactional ? ONE_TRANSACTION : null);
+      await ledger.markRolledBack(client, migration);
+      return ledger.begin(client, migration, script, plan.transactional ? ONE_TRANSACTION : null);
     });
     try {
-      await runScript(client, migration.name, "up", plan, options, () => ledger.finish(client, migration.name, script, row));
+      await runScript(client, migration.name, "up", plan, options, () => ledger.finish(client, migration, script, row));
     } catch (error) {
       const logs = plan.transactional ? `${ONE_TRANSACTION}\n${(error as Error).message}` : (error as Error).message;
       // Without a connection the row stays as started, which says as much.
@@ -70,13 +71,13 @@ export async function rollBackMigration(client: Client, migration: Migration, op
     const state = await stateOf(client, migration);
     if (state.status === "failed" && !state.clean) throw new MigrationUnfinishedError([migration.name]);
     if (!isApplied(state)) {
-      if (state.status === "failed") await ledger.markRolledBack(client, migration.name);
+      if (state.status === "failed") await ledger.markRolledBack(client, migration);
       return { name: migration.name, unchanged: state.status !== "failed" };
     }
     const script = downScript(migration);
     if (script === null) throw new MissingDownScriptError([migration.name]);
     await runScript(client, migration.name, "down", planScript(migration.name, script), options, async () => {
-      await ledger.markRolledBack(client, migration.name);
+      await ledger.markRolledBack(client, migration);
     });
     return { name: migration.name, unchanged: false };
   });
@@ -86,28 +87,29 @@ export async function rollBackMigration(client: Client, migration: Migration, op
  * Marks a migration rolled back in the ledger alone; the schema stays as it is. Works for one that was applied successfully, too.
  * @throws UnknownMigrationError when the ledger has no such migration.
  */
-export async function markRolledBack(client: Client, migration: string | Pick<Migration, "name" | "ledger">): Promise<MigrationOutcome> {
-  const { name, ledger: kept } = typeof migration === "string" ? { name: migration, ledger: undefined } : migration;
-  const ledger = ledgerTable(kept);
+export async function markRolledBack(client: Client, migration: string | Migration): Promise<MigrationOutcome> {
+  const one = typeof migration === "string" ? { name: migration, folder: "" } : migration;
+  const ledger = ledgerTable(one.ledger);
   return withMigrationLock(client, async () => {
-    if (!(await ledger.rows(client)).some((row) => row.name === name)) throw new UnknownMigrationError(name, "ledger");
-    return { name, unchanged: (await ledger.markRolledBack(client, name)) === 0 };
+    if (!(await ledger.rows(client, [one])).some((row) => row.name === one.name)) throw new UnknownMigrationError(one.name, "ledger");
+    return { name: one.name, unchanged: (await ledger.markRolledBack(client, one)) === 0 };
   });
 }
 
-/** State of every known migration and of those only the ledger has. A session without a ledger sees them all as pending. */
-export async function readStates(
-  client: Client,
-  known: readonly Migration[],
-  kept: Ledger | undefined = known[0]?.ledger,
-): Promise<MigrationState[]> {
+/** State of every known migration and of those only the ledger has. Without a ledger they all are pending. */
+export async function readLedger(client: Client, kept: Ledger | undefined, known: readonly Migration[]): Promise<LedgerStates> {
   const folders = new Map(known.map((migration) => [migration.name, migration]));
   const ledger = ledgerTable(kept);
-  return migrationStates(known, await ledger.rows(client), (name, sum) => ledger.matches(upScript(folders.get(name)!), sum));
+  const rows = await ledger.rows(client, known);
+  const same = (name: string, sum: string): boolean => {
+    const migration = folders.get(name)!;
+    return migration.byTool === true || ledger.matches(upScript(migration), sum);
+  };
+  return { states: migrationStates(known, rows, same), head: headOf(rows) };
 }
 
-async function stateOf(client: Client, { name, ledger }: Pick<Migration, "name" | "ledger">): Promise<MigrationState> {
-  return migrationStates([{ name }], await ledgerTable(ledger).rows(client), () => true)[0]!;
+async function stateOf(client: Client, migration: Migration): Promise<MigrationState> {
+  return migrationStates([migration], await ledgerTable(migration.ledger).rows(client, [migration]), () => true)[0]!;
 }
 
 async function runScript(

@@ -53,6 +53,19 @@ export class MissingDownScriptError extends Error {
   }
 }
 
+/** A migration is a program, or has a record that only its own tool can write. */
+export class ToolOnlyError extends Error {
+  readonly migrations: string[];
+  constructor(migrations: string[]) {
+    super(
+      `${migrations.join(", ")} can only be applied by the system's own migration tool: give the database's definition a command, ` +
+        "e.g. migrate: \"alembic upgrade $BACKOUT_SCHEMA\"",
+    );
+    this.name = "ToolOnlyError";
+    this.migrations = migrations;
+  }
+}
+
 /** A script file is not there. */
 export class MissingScriptError extends Error {
   readonly migration: string;

@@ -1,7 +1,8 @@
 /** What every ledger of migrations keeps. */
+import type { LedgerName } from "../../../config/system/ledgers.ts";
 
-/** Which tool's ledger the system keeps: `prisma` is the table `_prisma_migrations` in `public`, `supabase` is `supabase_migrations.schema_migrations`; `backout` is for SQLite files only. */
-export type Ledger = "prisma" | "supabase" | "backout";
+/** Which tool's ledger the system keeps. */
+export type Ledger = LedgerName;
 
 export interface LedgerRow {
   id: string;

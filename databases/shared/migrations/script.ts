@@ -2,31 +2,56 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { sectionOf, type Sections } from "../../../config/migrations/sections.ts";
 import type { Ledger } from "./ledger.ts";
-import { MissingScriptError, NotTransactionalError } from "./errors.ts";
+import { MissingScriptError, NotTransactionalError, ToolOnlyError } from "./errors.ts";
 import { splitStatements, wordsOf, type Statement } from "./statements.ts";
+
+/** Text of one direction of a migration. */
+export interface ScriptFile {
+  /** Absolute. */
+  path: string;
+  /** Markers that tell the directions of one file apart. Absent: all of the file. */
+  sections?: Sections;
+}
 
 export interface Migration {
   name: string;
   /** Absolute path of the folder with `migration.sql` and, where it can be rolled back, `down.sql`. */
   folder: string;
+  /** Its scripts where they are not those of the folder. */
+  scripts?: { up: ScriptFile; down?: ScriptFile };
+  /** Only the system's own tool can run it. */
+  byTool?: true;
   /** Ledger it is kept in. @default "prisma" */
   ledger?: Ledger;
+  /** What the ledger calls it. Absent: it follows from the name. */
+  version?: string;
+  /** Names of the migrations it builds on. Absent: the one before it. */
+  after?: readonly string[];
+  /** Name of the one before it. Absent: it is the first, or the order is not known. */
+  previous?: string;
 }
 
-/** @throws MissingScriptError */
+/** @throws MissingScriptError @throws ToolOnlyError */
 export function upScript(migration: Migration): string {
-  const path = join(migration.folder, "migration.sql");
-  if (!existsSync(path)) throw new MissingScriptError(migration.name, path);
-  return readFileSync(path, "utf8");
+  if (migration.byTool === true) throw new ToolOnlyError([migration.name]);
+  const file = migration.scripts?.up ?? { path: join(migration.folder, "migration.sql") };
+  if (!existsSync(file.path)) throw new MissingScriptError(migration.name, file.path);
+  return textOf(file, "up");
 }
 
 /** Null where there is none, or none with a statement in it: such a script would report success and do nothing. */
 export function downScript(migration: Migration): string | null {
-  const path = join(migration.folder, "down.sql");
-  if (!existsSync(path)) return null;
-  const script = readFileSync(path, "utf8");
+  const file = migration.scripts === undefined ? { path: join(migration.folder, "down.sql") } : migration.scripts.down;
+  if (migration.byTool === true || file === undefined || !existsSync(file.path)) return null;
+  const script = textOf(file, "down");
   return withoutWrapper(splitStatements(script)).length === 0 ? null : script;
+}
+
+function textOf({ path, sections }: ScriptFile, direction: "up" | "down"): string {
+  const text = readFileSync(path, "utf8");
+  return sections === undefined ? text : sectionOf(text, sections, direction);
 }
 
 export function checksum(script: string): string {

@@ -23,6 +23,13 @@ export interface MigrationState {
   clean: boolean;
 }
 
+/** What a ledger says. */
+export interface LedgerStates {
+  states: MigrationState[];
+  /** The newest applied migration by the order of the ledger; null: none is. */
+  head: string | null;
+}
+
 /**
  * State of every known migration, oldest first, then of those only the ledger has, in the order they were started.
  * @param matches whether the script there is now is the one with the recorded checksum.

@@ -4,12 +4,15 @@ import { dirname } from "node:path";
 import { fileCatalogue, type Swap } from "../state/file-catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import type { Pins } from "../../../config/pins.ts";
-import { assertCanGoDown } from "../../shared/migrations/plan.ts";
+import { bringSchema } from "../../shared/migrations/bring.ts";
+import type { Ledger } from "../../shared/migrations/ledger.ts";
+import type { ToolPlace } from "../../shared/migrations/tool.ts";
 import { removeFile } from "../copy.ts";
 import { liveFile, type Site } from "../../../config/site.ts";
 import { first, isDamaged, openFile, withFile } from "../database.ts";
 import { exportDifferences } from "../export.ts";
-import { closeFile, insideFile, whileUnwritten } from "../fence.ts";
+import { ledgerIn } from "../detect.ts";
+import { closeFile, insideFile, releaseFile, whileUnwritten } from "../fence.ts";
 import { identityOf } from "../identity.ts";
 import { appliedMigrations, applyMigration, markRolledBack, rollBackMigration } from "../migrations.ts";
 import { reapply } from "../reapply.ts";
@@ -19,13 +22,11 @@ import type { PutBack } from "../../engine.ts";
 import { quarantineOf } from "../../shared/copies.ts";
 import { satisfies } from "../../shared/lineage.ts";
 import { failpoint } from "../../../processes/failpoints.ts";
-import { migrationsOf, migrationsToRun } from "../../shared/migrations/of-definition.ts";
 import { NO_LINEAGE, type DataAction, type DatabasePlan, type Lineage } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { inPristine } from "./pristine.ts";
 import { standbyCopy, writable } from "./standby.ts";
 import { keepMadeProperties, savedProperties } from "./fence.ts";
-import { ledgerOf } from "./ledger.ts";
 import { copyPath, fileOf, livePath, pathOfCopy } from "./places.ts";
 import { liveState, settle } from "./swaps.ts";
 
@@ -57,19 +58,28 @@ export async function remove(site: Site, database: string): Promise<void> {
   return Promise.resolve();
 }
 
-export async function migrate({ site, definition }: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+export async function migrate(run: Run, database: string, pins: Pins, plan: DatabasePlan): Promise<Migrated> {
+  const { site, definition } = run;
   const live = livePath(site, database);
-  const ledger = ledgerOf(definition, database);
-  const known = migrationsOf(definition, database);
-  return insideFile(live, (db) => {
-    const { up, back } = migrationsToRun(known, appliedMigrations(db, ledger, known), pins.needs[database], plan);
-    for (const migration of up) applyMigration(db, migration, ledger);
-    if (plan.backBy === "down") {
-      assertCanGoDown(back);
-      for (const migration of back) rollBackMigration(db, migration, ledger);
-    } else if (plan.backBy === "mark") for (const { name } of back) markRolledBack(db, name, ledger);
-    return { up: up.map(({ name }) => name), back: plan.backBy === "keep" ? [] : back.map(({ name }) => name) };
+  const kept = (): Promise<Ledger> => insideFile(live, (db) => ledgerIn(db, definition, database));
+  return bringSchema(run, database, pins, plan, {
+    ledger: kept,
+    states: (ledger, known) => insideFile(live, (db) => appliedMigrations(db, ledger, known)),
+    apply: async (migration) => insideFile(live, async (db) => applyMigration(db, migration, await kept())),
+    rollBack: async (migration) => insideFile(live, async (db) => rollBackMigration(db, migration, await kept())),
+    mark: async (migration) => insideFile(live, async (db) => markRolledBack(db, migration, await kept())),
+    admitTool: (work) => admitTool(live, work),
   });
+}
+
+/** The lock is given up for as long as the command takes: the services are stopped, and whoever opens the file meanwhile fails the next lock. */
+async function admitTool<T>(live: string, work: (place: ToolPlace) => Promise<T>): Promise<T> {
+  releaseFile(live);
+  try {
+    return await work({ url: `sqlite:///${live}`, file: live, secrets: [] });
+  } finally {
+    await closeFile(live);
+  }
 }
 
 /** The live file goes into quarantine and the standby copy (or the quarantined file of an undo) takes its name: only names change. */

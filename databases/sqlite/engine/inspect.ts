@@ -9,8 +9,8 @@ import { foundKey } from "../../../state/adoption.ts";
 import { isBusy, isDamaged, lookInto } from "../database.ts";
 import { refuseStrangers } from "../fence.ts";
 import { BESIDE } from "../identity.ts";
-import type { MigrationState } from "../../shared/migrations/status.ts";
-import { appliedMigrations } from "../migrations.ts";
+import { ledgerIn } from "../detect.ts";
+import { readLedger } from "../migrations.ts";
 import { tableNames } from "../shape.ts";
 import { findByEnvironment } from "../../../processes/identity.ts";
 import { MARKER, markerPrefix } from "../../../processes/record.ts";
@@ -19,7 +19,6 @@ import { ledgerFacts, migrationsOf } from "../../shared/migrations/of-definition
 import type { DatabaseFacts, DatabasePlan, Lineage } from "../../../config/plan.ts";
 import { copiesFolder, livePath } from "./places.ts";
 import { isOwn, liveState } from "./swaps.ts";
-import { ledgerOf } from "./ledger.ts";
 
 export { rowsAtRisk } from "./at-risk.ts";
 export { openLive, openToRead } from "./session.ts";
@@ -32,26 +31,26 @@ export const objects = (): Promise<null> => Promise.resolve(null);
 
 export async function facts(at: InspectContext, database: string): Promise<DatabaseFacts> {
   const { exists, lineage } = liveState(at.site, at.state, database);
-  const statuses = exists ? migrationStatuses(at, database) : [];
-  return Promise.resolve({
-    exists,
-    lineage,
-    ...ledgerFacts(statuses),
-  });
+  return Promise.resolve({ exists, lineage, ...(exists ? migrationFacts(at, database) : NONE) });
 }
 
 export async function lineage({ site, state }: InspectContext, database: string): Promise<Lineage> {
   return Promise.resolve(liveState(site, state, database).lineage);
 }
 
+const NONE = { applied: [], failed: [] };
+
 /** None where the file is closed by another run, bears no name in the middle of a swap, or is damaged: damage is a reason to go back, not an obstacle. */
-function migrationStatuses({ site, definition }: InspectContext, database: string): MigrationState[] {
+function migrationFacts({ site, definition }: InspectContext, database: string): Pick<DatabaseFacts, "applied" | "failed"> {
   const live = livePath(site, database);
-  if (!existsSync(live)) return [];
+  if (!existsSync(live)) return NONE;
   try {
-    return lookInto(live, (db) => appliedMigrations(db, ledgerOf(definition, database), migrationsOf(definition, database)));
+    return lookInto(live, (db) => {
+      const ledger = ledgerIn(db, definition, database);
+      return ledgerFacts(readLedger(db, ledger, migrationsOf(definition, database, ledger)), ledger);
+    });
   } catch (error) {
-    if (isBusy(error) || isDamaged(error)) return [];
+    if (isBusy(error) || isDamaged(error)) return NONE;
     throw error;
   }
 }

@@ -1,0 +1,27 @@
+/** Versions as tools take them from names. Pure. */
+
+/** `0003_orders` → `3`, as tools that keep a number do. */
+export function numberOf(name: string): string {
+  return BigInt(/^\d+/.exec(name)?.[0] ?? "0").toString();
+}
+
+/** `0003_orders` → `0003`, as tools that keep a text do. */
+export function digitsOf(name: string): string {
+  return /^\d+/.exec(name)?.[0] ?? name;
+}
+
+/** `V1_2__orders` → `1.2`. Flyway takes `1`, `01` and `1.0` for the same version. */
+export function flywayVersion(name: string): string {
+  const parts = (/^V?([0-9._]+)/.exec(name)?.[1] ?? name).split(/[._]/).map((part) => part.replace(/^0+(?=\d)/, ""));
+  while (parts.length > 1 && parts.at(-1) === "0") parts.pop();
+  return parts.join(".");
+}
+
+export function text(value: unknown): string {
+  return value === null || value === undefined ? "" : String(value as string | number);
+}
+
+/** Truth as PostgreSQL (boolean), SQLite (0 or 1) and drivers return it. */
+export function isTrue(value: unknown): boolean {
+  return value === true || value === 1 || value === 1n || value === "t" || value === "true";
+}

@@ -1,0 +1,100 @@
+/** Runs a user's command to its end in a process group of its own, which ends with the run that started it. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { end } from "./end.ts";
+import { findByEnvironment, findByGroup, lookUp, signalGroup, type LiveProcess } from "./identity.ts";
+
+/** Environment variable by which a command of a run that was killed is found. */
+const MARKER = "BACKOUT_COMMAND";
+
+/** Lines that are kept of a command's output. */
+const KEPT_LINES = 200;
+
+/** Lines that the message of a failure repeats. */
+const TOLD_LINES = 8;
+
+export interface CommandSpec {
+  /** For a shell. */
+  command: string;
+  folder: string;
+  /** Over the environment of this process. */
+  environment: Readonly<Record<string, string>>;
+  /** The same for every attempt of the same work: one that still runs is ended first. */
+  marker: string;
+  /** Texts that no line may show. */
+  secrets: readonly string[];
+  /** Called with each line of the output as it comes. */
+  onLine?: (line: string) => void;
+}
+
+/** A command ended with another exit code than 0. */
+export class CommandFailedError extends Error {
+  readonly command: string;
+  /** Null: ended by a signal. */
+  readonly exitCode: number | null;
+  /** The end of its output. */
+  readonly lines: readonly string[];
+  constructor(command: string, exitCode: number | null, signal: string | null, lines: readonly string[]) {
+    const how = exitCode === null ? `was ended by ${signal ?? "a signal"}` : `ended with exit code ${exitCode}`;
+    const told = lines.slice(-TOLD_LINES);
+    super(`\`${command}\` ${how}${told.length === 0 ? " and wrote nothing" : `: ${told.join(" | ")}`}`);
+    this.name = "CommandFailedError";
+    this.command = command;
+    this.exitCode = exitCode;
+    this.lines = lines;
+  }
+}
+
+const running = new Set<LiveProcess>();
+
+/** Ends every command that runs, each with its group: the run is interrupted. */
+export function endCommands(): void {
+  for (const leader of running) signalGroup(leader, "SIGKILL");
+}
+
+process.on("exit", endCommands);
+
+/**
+ * Runs it. Whatever it left in its group is ended as well. @returns the end of its output, standard error included
+ * @throws CommandFailedError
+ */
+export async function runCommand(spec: CommandSpec): Promise<string[]> {
+  await end(spec.command, findByEnvironment(MARKER, spec.marker), 0);
+  const child = spawn("/bin/sh", ["-c", spec.command], {
+    cwd: spec.folder,
+    env: { ...inherited(), ...spec.environment, [MARKER]: spec.marker },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const leader = child.pid === undefined ? null : lookUp(child.pid);
+  if (leader !== null) running.add(leader);
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on("line", (text) => {
+      const line = spec.secrets.reduce((shown, secret) => (secret === "" ? shown : shown.replaceAll(secret, "***")), text).trimEnd();
+      if (line === "") return;
+      lines.push(line);
+      if (lines.length > KEPT_LINES) lines.shift();
+      spec.onLine?.(line);
+    });
+  try {
+    const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, signal) => resolve({ code, signal }));
+      child.once("exit", () => {
+        // What it left behind may hold the output open.
+        const left = [...findByGroup(child.pid!), ...findByEnvironment(MARKER, spec.marker)];
+        end(spec.command, left, 0).catch(reject);
+      });
+    });
+    if (code !== 0) throw new CommandFailedError(spec.command, code, signal, lines);
+    return lines;
+  } finally {
+    if (leader !== null) running.delete(leader);
+  }
+}
+
+/** The tool gets what its user has in a shell; what backout and the engine keep to themselves stays. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BACKOUT_|PULUMI_|NODE_OPTIONS$)/.test(name)));
+}
