@@ -113,7 +113,8 @@ function planDatabase(name: string, input: PlanInput, forward: boolean): Databas
   const back =
     forward || !stays ? [] : beyond.filter((migration) => maybe || facts.applied.includes(migration) || facts.failed.includes(migration));
   const descends = action.kind === "none" ? descendsAlready(name, pin, input) : null;
-  return { action, up, back, backBy: input.to.schema, ...(descends === null ? {} : { descends }) };
+  const head = facts.head === undefined ? {} : { head: facts.head };
+  return { action, up, back, backBy: input.to.schema, ...head, ...(descends === null ? {} : { descends }) };
 }
 
 /** A newly pinned snapshot that requires no restore. */

@@ -52,6 +52,8 @@ export interface DatabasePlan {
   /** Migrations to revert, newest first, and how. */
   back: string[];
   backBy: "keep" | "mark" | "down";
+  /** The newest migration that is applied now; null: none is. Absent: the ledger was not read. */
+  head?: string | null;
   /** Newly pinned snapshot that the data already descends from, so nothing is restored; absent if the pin is not new. */
   descends?: { name: string; generation: number; again: number };
 }

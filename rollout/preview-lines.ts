@@ -33,6 +33,7 @@ export function previewLines(preview: RolloutPreview): Line[] {
       warn(
         `${name}: nothing is restored: the data descends from ${database.descends.snapshot} already; to restore it once more pin {snapshot: ${database.descends.snapshot}, again: ${database.descends.again}}`,
       );
+    if (database.schema !== undefined) say(`${name}: schema: ${database.schema.from ?? "empty"} → ${database.schema.to ?? "empty"}`);
     if (database.migrations.up.length > 0) say(`${name}: migrations applied: ${database.migrations.up.join(", ")}`);
     if (database.migrations.back.length > 0) say(`${name}: schema ${database.migrations.backBy}: ${database.migrations.back.join(", ")}`);
     for (const table of database.unknownTables ?? [])

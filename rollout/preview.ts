@@ -15,12 +15,15 @@ import type { Site } from "../config/site.ts";
 import type { InspectContext } from "../databases/engine.ts";
 import { satisfies } from "../databases/shared/lineage.ts";
 import { engineOf, inspectionOf } from "../databases/registry.ts";
+import { schemaChange } from "./schema-change.ts";
 import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 
 export interface DatabasePreview {
   action: DataAction;
   migrations: { up: string[]; back: string[]; backBy: string };
+  /** Heads of the ledger of migrations, where they differ; null: no migration is applied. Absent: it stays, or is not known. */
+  schema?: { from: string | null; to: string | null };
   /** Tables that the definition lists and no release has; absent: none. */
   unknownTables?: string[];
   /** Null: nothing is set aside, or nothing to compare with. */
@@ -111,6 +114,7 @@ export async function previewRollout(
       databases[name] = {
         action: database.action,
         migrations: { up: database.up, back: database.back, backBy: database.backBy },
+        ...schemaChange(definition, name, database, snapshot),
         ...(reached ? await unknownTables(at, name) : {}),
         atRisk: looked?.rows ?? null,
         unknown: looked?.unknown ?? null,

@@ -20,6 +20,7 @@ import { enginesOf, inspectionOf } from "../databases/registry.ts";
 import { planFrom, type Facts } from "./inspect.ts";
 import { migrationsOf, recordedMigrations } from "../databases/shared/migrations/of-definition.ts";
 import type { Asked, RolloutPlan, DataAction } from "../config/plan.ts";
+import { ledgerRefusals, refusesUnknown } from "./ledger-refusals.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 
 /** @param left the stack as it was: its services may run on another target. */
@@ -60,11 +61,13 @@ export async function refusals(
   const planned: RolloutPlan = plan;
   for (const [database, { up, back, backBy }] of Object.entries(planned.databases)) {
     const known = migrationsOf(definition, database);
-    for (const migration of known.filter(({ name }) => up.includes(name)))
+    const { migrate, migrateDown } = definition.databases[database]!;
+    for (const migration of known.filter(({ name, byTool }) => up.includes(name) && migrate === undefined && byTool !== true))
       await collect(async () => Promise.resolve(planScript(migration.name, upScript(migration))));
-    if (backBy !== "down") continue;
+    if (backBy !== "down" || migrateDown !== undefined) continue;
     for (const name of back) {
       const migration = known.find((one) => one.name === name);
+      if (migration?.byTool === true) continue;
       if (migration === undefined || downScript(migration) === null)
         reasons.push(`backout:schema is "down" but ${name} has no down.sql: pin schema "keep" or "mark", or restore a snapshot`);
     }
@@ -100,8 +103,11 @@ function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: Roll
           : now === undefined || !now.exists
             ? undefined
             : (recordedMigrations(now) ?? undefined);
-    if (data === undefined) return [];
-    const question = { definition, database, pins, plan };
+    const restoring = action.kind === "restore" || action.kind === "undo";
+    const reasons =
+      now === undefined ? [] : ledgerRefusals({ definition, database, pins, plan, now, restored: restoring ? data : undefined });
+    if (data === undefined) return reasons;
+    const question = { definition, database, pins, plan, refuses: refusesUnknown(definition, database, now?.ledger) };
     const fitting = own.flatMap(({ name, generation, baseline }) => {
       const held = baseline?.migrations?.[database];
       if (held === undefined) return [];
@@ -110,7 +116,7 @@ function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: Roll
       return missing.length + stuck.length + tooMany.length === 0 ? [`${name}@${generation}`] : [];
     });
     const reason = schemaRefusal({ ...question, data }, fitting, restored?.release ?? null);
-    return reason === null ? [] : [reason];
+    return reason === null ? reasons : [...reasons, reason];
   });
 }
 

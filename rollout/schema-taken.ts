@@ -26,9 +26,11 @@ export interface SchemaQuestion {
   plan: Pick<DatabasePlan, "action" | "back" | "backBy">;
   /** What the data that will be there says of itself. */
   data: RecordedMigrations;
+  /** The migration tool refuses revisions that it does not know, so that releases break on newer ones. Absent: it does not. */
+  refuses?: boolean;
 }
 
-export function misfit({ definition, database, pins, plan, data }: SchemaQuestion): Misfit {
+export function misfit({ definition, database, pins, plan, data, refuses = false }: SchemaQuestion): Misfit {
   const { migrations, newerSchema } = definition.databases[database]!;
   const order = migrations.map(({ name }) => name);
   const needed = order.slice(0, order.indexOf(pins.needs[database] ?? "") + 1);
@@ -42,7 +44,7 @@ export function misfit({ definition, database, pins, plan, data }: SchemaQuestio
     missing: needed.filter((name) => !data.applied.includes(name) && half(name)),
     stuck: plan.backBy === "down" ? gone.filter(half) : [],
     tooMany:
-      brought && newerSchema === "breaks" && newer.length + data.unknown.length > 0 && Number.isFinite(taken)
+      brought && (newerSchema === "breaks" || refuses) && newer.length + data.unknown.length > 0 && Number.isFinite(taken)
         ? [
             ...newer.filter((name) => !gone.includes(name) && (needed.includes(name) || data.applied.includes(name) || half(name))),
             ...data.unknown,
@@ -52,7 +54,7 @@ export function misfit({ definition, database, pins, plan, data }: SchemaQuestio
 }
 
 /** Services that break on a newer schema of the database, with the newest migration each was made for. */
-function takers(pins: Pins, database: string): { service: string; newest: string }[] {
+export function takers(pins: Pins, database: string): { service: string; newest: string }[] {
   return Object.entries(pins.runsOn ?? {}).flatMap(([service, databases]) => {
     const newest = databases[database];
     return newest === undefined ? [] : [{ service, newest }];
@@ -81,7 +83,7 @@ export function schemaRefusal(question: SchemaQuestion, fitting: readonly string
 }
 
 /** The pinned releases of what uses the database. */
-function releasesFor({ definition, database, pins }: SchemaQuestion): string[] {
+export function releasesFor({ definition, database, pins }: Pick<SchemaQuestion, "definition" | "database" | "pins">): string[] {
   const using = Object.entries(pins.services).filter(([name]) => definition.services[name]?.databases.includes(database) === true);
   return [...new Set(using.length === 0 ? [pins.release] : using.map(([, { release }]) => release))];
 }

@@ -64,7 +64,10 @@ const database = z.strictObject({
   ledger: z.enum(["auto", ...LEDGER_NAMES]),
   migrate: name.optional(),
   migrateDown: name.optional(),
-  urlVariable: z.string().regex(/^[A-Za-z_]\w*$/, "must be the name of an environment variable, e.g. DATABASE_URL").optional(),
+  urlVariable: z
+    .string()
+    .regex(/^[A-Za-z_]\w*$/, "must be the name of an environment variable, e.g. DATABASE_URL")
+    .optional(),
   tables: names,
   principalTable: z.string(),
   appendOnly: names.optional(),

@@ -49,12 +49,15 @@ export function wrongDatabases({ folder, databases }: SystemDefinition, fail: Fa
 
 function wrongDatabase(folder: string, path: string, described: DatabaseDefinition, fail: Fail): void {
   const { engine, ledger, migrations, tables, principalTable, migrate, migrateDown } = described;
-  if (!ledgersOf(engine).includes(ledger))
-    fail(`${path}.ledger`, ledger, `must be ${ledgersOf(engine).join(" or ")} for engine ${engine}`);
+  if (!ledgersOf(engine).includes(ledger)) fail(`${path}.ledger`, ledger, `must be ${ledgersOf(engine).join(" or ")} for engine ${engine}`);
   if (migrateDown !== undefined && migrate === undefined)
     fail(`${path}.migrateDown`, migrateDown, "needs `migrate` beside it: the command that applies what this one reverts");
   if (migrate !== undefined && migrations.length === 0)
-    fail(`${path}.migrations`, [], "must name the folder or the migrations that `migrate` applies: a release names the newest one it needs");
+    fail(
+      `${path}.migrations`,
+      [],
+      "must name the folder or the migrations that `migrate` applies: a release names the newest one it needs",
+    );
   const names = migrations.map(({ name }) => name);
   once(fail, names, (index) => `${path}.migrations.${index}.name`, "each migration needs a unique name");
   migrations.forEach((migration, index) => {

@@ -1,25 +1,9 @@
 /** Reads a folder of migrations, whatever tool it was made for. */
 import { readdirSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import type { MigrationDefinition, MigrationLayout } from "../system/migration.ts";
+import type { Folder, Read } from "./folder.ts";
 import { alembic, django, drizzle, programs, rails } from "./tool-files.ts";
 import { sqlFiles, subfolders } from "./sql-files.ts";
-
-export interface Read {
-  layout: MigrationLayout;
-  /** Oldest first. */
-  migrations: MigrationDefinition[];
-}
-
-/** A folder as the readers see it. */
-export interface Folder {
-  /** Absolute. */
-  path: string;
-  files: string[];
-  folders: string[];
-  /** A path inside it, relative to the system's folder. */
-  relative: (inside: string) => string;
-}
 
 /** In the order in which they are tried: a folder may hold what another tool would take for its own. */
 const READERS: readonly ((at: Folder) => Read | null)[] = [drizzle, subfolders, sqlFiles, alembic, django, rails, programs];

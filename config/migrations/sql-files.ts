@@ -4,9 +4,9 @@ import { basename, join } from "node:path";
 import type { MigrationDefinition, MigrationLayout, ScriptPlace } from "../system/migration.ts";
 import { byNumber } from "./order.ts";
 import { hasSections, type Sections } from "./sections.ts";
-import type { Folder, Read } from "./read-folder.ts";
+import type { Folder, Read } from "./folder.ts";
 
-const VERSIONED = /^V([0-9._]+)__(.+)\.sql$/;
+const VERSIONED = /^V(\d+(?:[._]\d+)*)__(.+)\.sql$/;
 
 export function subfolders(at: Folder): Read | null {
   const holding = (file: string): string[] => at.folders.filter((name) => existsSync(join(at.path, name, file)));

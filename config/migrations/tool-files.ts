@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { MigrationDefinition, MigrationLayout } from "../system/migration.ts";
 import { byNumber, dependenciesFirst } from "./order.ts";
-import type { Folder, Read } from "./read-folder.ts";
+import type { Folder, Read } from "./folder.ts";
 
 const scripts = "tool" as const;
 

@@ -31,3 +31,15 @@ export const LEDGER_NAMES = Object.keys(LEDGER_ENGINES) as LedgerName[];
 export function ledgersOf(engine: "postgres" | "sqlite"): (LedgerName | "auto")[] {
   return ["auto", ...LEDGER_NAMES.filter((name) => (LEDGER_ENGINES[name] as readonly string[]).includes(engine))];
 }
+
+/**
+ * What the tool of an older release says of a revision that it does not know, by ledger. A release that starts such a tool itself does not run on a
+ * newer schema. Tools that are not here go on.
+ */
+export const REFUSES_UNKNOWN: Readonly<Partial<Record<LedgerName, string>>> = {
+  flyway: "Detected applied migration not resolved locally",
+  alembic: "Can't locate revision identified by",
+  "golang-migrate": "no migration found for version",
+  knex: "The migration directory is corrupt, the following files are missing",
+  sqlx: "was previously applied but is missing in the resolved migrations",
+};

@@ -1,4 +1,5 @@
 /** What two copies of a table have in common, and so how they can be compared. */
+import { isLedgerTable } from "../shared/migrations/ledgers/tables.ts";
 import type { Client } from "pg";
 import { STATE_SCHEMA } from "./state/schema.ts";
 import { canonicalTable, formatTable, quote } from "../shared/identifiers.ts";
@@ -37,9 +38,6 @@ export interface TableShape {
   /** File the rows are in, and on which server; a new one whenever the table is written anew. Null where it tells nothing of row versions. */
   file: string | null;
 }
-
-/** The ledger of migrations describes the schema, not the users' data: it is compared only when it is named. */
-export const NOT_DATA: ReadonlySet<string> = new Set(["_prisma_migrations", "supabase_migrations.schema_migrations"]);
 
 /** A session may lack the right to read a table. */
 export const READABLE = "has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
@@ -197,7 +195,12 @@ export function planTables(
   absent: string[];
 } {
   const known = [...new Set([...current.keys(), ...base.keys()])];
-  const wanted = [...new Set(tables?.map(canonicalTable) ?? known.filter((table) => !NOT_DATA.has(table)))];
+  const isLedger = (table: string): boolean =>
+    isLedgerTable(
+      table,
+      (current.get(table) ?? base.get(table))?.columns.map(({ name }) => name),
+    );
+  const wanted = [...new Set(tables?.map(canonicalTable) ?? known.filter((table) => !isLedger(table)))];
   const exists = (table: string) => base.has(table) || current.has(table);
   return {
     plans: wanted.filter(exists).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null)),

@@ -1,6 +1,7 @@
 /** What is in a database that somebody else made and uses, and what of it would be in the way. Touches nothing. */
 import type pg from "pg";
 import { APPLICATION_NAME } from "./connection.ts";
+import { detectLedger } from "./migrations/detect.ts";
 import { STATE_SCHEMA } from "./state/schema.ts";
 
 export interface Inspection {
@@ -14,24 +15,6 @@ export interface Inspection {
   /** What the administrative role may do here. */
   may: { superuser: boolean; createdb: boolean; createrole: boolean; asOwner: boolean };
 }
-
-/** Where migration tools keep their ledgers. */
-const LEDGERS = [
-  "_prisma_migrations",
-  "supabase_migrations.schema_migrations",
-  "flyway_schema_history",
-  "alembic_version",
-  "django_migrations",
-  "schema_migrations",
-  "goose_db_version",
-  "knex_migrations",
-  "drizzle.__drizzle_migrations",
-  "migrations",
-  "SequelizeMeta",
-  "pgmigrations",
-  "databasechangelog",
-  "_sqlx_migrations",
-];
 
 const TABLES = `
   SELECT CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS name,
@@ -58,8 +41,9 @@ export async function inspect(client: pg.Client): Promise<Inspection> {
   const { rows: sessions } = await client.query<{ who: string }>(SESSIONS, [APPLICATION_NAME]);
   const { rows } = await client.query<{ owner: string } & Inspection["may"]>(MAY);
   const { owner, ...may } = rows[0]!;
-  const names = tables.map(({ name }) => name);
-  return { owner, tables, sessions: sessions.map(({ who }) => who), ledgers: LEDGERS.filter((name) => names.includes(name)), may };
+  const found = await detectLedger(client);
+  const ledgers = found.map(({ table: { schema, name } }) => (schema === "public" ? name : `${schema}.${name}`));
+  return { owner, tables, sessions: sessions.map(({ who }) => who), ledgers, may };
 }
 
 /** How many tables a sentence names. */

@@ -1,7 +1,8 @@
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import { canonicalTable, parseTable, qualified, tableNameSql } from "../shared/identifiers.ts";
 import type { TableCatalogue } from "../shared/table-catalogue.ts";
-import { IS_DATA, NOT_DATA, READABLE } from "./comparison-shape.ts";
+import { isLedgerTable } from "../shared/migrations/ledgers/tables.ts";
+import { IS_DATA, READABLE } from "./comparison-shape.ts";
 
 const DATA_TABLES = `SELECT ${tableNameSql("n.nspname", "c.relname")} AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE ${IS_DATA} AND ${READABLE} ORDER BY n.nspname = 'public' DESC, 1`;
@@ -22,7 +23,7 @@ export const tables: TableCatalogue = {
   ownNumbers: " OVERRIDING SYSTEM VALUE",
   hasTable: async (session, table) =>
     (await session.all("SELECT 1 AS found WHERE to_regclass($1) IS NOT NULL", [qualified(table)])).length > 0,
-  dataTables: async (session) => (await names(session, DATA_TABLES)).filter((name) => !NOT_DATA.has(name)),
+  dataTables: async (session) => (await names(session, DATA_TABLES)).filter((name) => !isLedgerTable(name)),
   columnsOf: (session, table) => names(session, COLUMNS, [qualified(table)]),
   keyOf: (session, table) => names(session, KEY, [qualified(table)]),
 };

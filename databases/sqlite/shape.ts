@@ -1,4 +1,5 @@
 /** The tables of a file, and how two states of one can be compared. */
+import { isLedgerTable } from "../shared/migrations/ledgers/tables.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { NotCompared } from "../shared/not-compared.ts";
 import { renamedColumns } from "../shared/comparison.ts";
@@ -28,9 +29,6 @@ export interface TableShape {
   /** Its file keeps text as UTF-16. */
   utf16: boolean;
 }
-
-/** The ledgers of migrations describe the schema, not the users' data: they are compared only when they are named. */
-export const LEDGERS = ["_prisma_migrations", "_backout_migrations"];
 
 /** Modules whose tables return what was written to them, unless they are declared to keep no content of their own. */
 const READABLE_MODULES = ["fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"];
@@ -160,7 +158,10 @@ export interface TablePlan {
 /** Every table of either side but the ledgers of migrations. */
 export function planTables(base: Map<string, TableShape>, current: Map<string, TableShape>): TablePlan[] {
   const known = [...new Set([...current.keys(), ...base.keys()])];
-  return known.filter((table) => !LEDGERS.includes(table)).map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null));
+  const columns = (table: string) => (current.get(table) ?? base.get(table))?.columns.map(({ name }) => name);
+  return known
+    .filter((table) => !isLedgerTable(table, columns(table)))
+    .map((table) => planTable(base.get(table) ?? null, current.get(table) ?? null));
 }
 
 function planTable(base: TableShape | null, current: TableShape | null): TablePlan {

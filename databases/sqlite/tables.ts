@@ -1,7 +1,7 @@
 import type { SqlSession } from "../../config/system/sql-session.ts";
 import { quote } from "../shared/identifiers.ts";
 import type { TableCatalogue } from "../shared/table-catalogue.ts";
-import { LEDGERS } from "./shape.ts";
+import { isLedgerTable } from "../shared/migrations/ledgers/tables.ts";
 
 const TABLES =
   "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
@@ -16,7 +16,7 @@ export const tables: TableCatalogue = {
   ownNumbers: "",
   hasTable: async (session, table) =>
     (await session.all("SELECT 1 AS found FROM sqlite_schema WHERE type = 'table' AND name = $1", [table])).length > 0,
-  dataTables: async (session) => (await names(session, TABLES)).filter((name) => !LEDGERS.includes(name)),
+  dataTables: async (session) => (await names(session, TABLES)).filter((name) => !isLedgerTable(name)),
   columnsOf: (session, table) => names(session, "SELECT name FROM pragma_table_xinfo($1) WHERE hidden = 0 ORDER BY cid", [table]),
   keyOf: (session, table) => names(session, "SELECT name FROM pragma_table_xinfo($1) WHERE pk > 0 ORDER BY pk", [table]),
 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { checkDefinition } from "../../config/definition.ts";
 import { loadSystem, systemNames } from "../../config/load-system.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { refusal, wrongIn } from "./definition/refused.ts";
@@ -56,7 +57,24 @@ describe("a definition that is wrong is refused where it is loaded", () => {
     ],
     ["a stop order with a stranger", { ...definition, stopOrder: ["wrker"] }, /stopOrder\.0: "wrker".*did you mean `worker`/],
     ["an unknown engine", database({ engine: "mysql" }), /databases\.pfa\.engine: "mysql".*`postgres` or `sqlite`/],
-    ["the ledger of another engine", database({ ledger: "backout" }), /ledger: "backout".*prisma or supabase/],
+    [
+      "the ledger of another engine",
+      database({ engine: "sqlite", ledger: "supabase" }),
+      /ledger: "supabase".*auto or prisma.*engine sqlite/,
+    ],
+    ["an unknown ledger", database({ ledger: "alembik" }), /databases\.pfa\.ledger: "alembik".*`auto`.*`alembic`.*`sqlx`/],
+    [
+      "a folder of migrations that is nowhere",
+      database({ migrations: "nowhere" }),
+      /databases\.pfa\.migrations: "nowhere".*no such folder.*Flyway/,
+    ],
+    ["a command that reverts and none that applies", database({ migrateDown: "alembic downgrade -1" }), /migrateDown.*needs `migrate`/],
+    [
+      "a command without migrations",
+      database({ migrate: "alembic upgrade head", migrations: [] }),
+      /migrations: \[\].*that `migrate` applies/,
+    ],
+    ["a variable that none can be", database({ urlVariable: "DATABASE URL" }), /urlVariable: "DATABASE URL".*environment variable/],
     [
       "a migration that is nowhere",
       database({ migrations: [{ name: "a", path: "nowhere" }] }),
@@ -98,4 +116,20 @@ it("names of what every object has are names of nothing", () => {
     expect(refusal(() => pinsOf({ release: name })).join("\n")).toMatch(/not in the ledger/);
     expect(refusal(() => pinsOf({ services: { [name]: { run: "off" } } })).join("\n")).toMatch(/no such service/);
   }
+});
+
+describe("what a definition may leave to backout", () => {
+  const folder = definition.databases["pfa"]!.migrations[0]!.path.split("/")[0]!;
+  const { ledger: _, ...described } = definition.databases["pfa"]!;
+  const short = { ...definition, databases: { pfa: { ...described, migrations: folder } } };
+
+  it("the list of migrations in a folder, and which ledger they are kept in", () => {
+    const { layout, ledger, migrations } = checkDefinition(short).databases["pfa"]!;
+    expect([layout, ledger, migrations]).toEqual(["folders", "auto", definition.databases["pfa"]!.migrations]);
+  });
+
+  it("the same definition is read once, and one that leaves out nothing is itself", () => {
+    expect(checkDefinition(short)).toBe(checkDefinition(short));
+    expect(checkDefinition(definition)).toBe(definition);
+  });
 });

@@ -1,4 +1,5 @@
 /** Rows written since a snapshot of a PostgreSQL database: counted row by row, or estimated from the server's counters. */
+import { isLedgerTable } from "../../shared/migrations/ledgers/tables.ts";
 import type { Client } from "pg";
 import { catalogued, liveLineage } from "../state/catalogue.ts";
 import type { StateStore, Snapshot } from "../../../config/record.ts";
@@ -55,8 +56,7 @@ async function statisticsBefore(run: WithState, live: string, snapshot: Snapshot
 
 /** What the counters do not tell is counted where the snapshot can be read. @param base null: it cannot */
 export async function estimated({ tables, unknown }: Estimate, order: string[], base: Client | null, current: Client): Promise<AtRisk> {
-  const { NOT_DATA } = await import("../comparison-shape.ts");
-  const data = <T>(found: Record<string, T>): [string, T][] => Object.entries(found).filter(([table]) => !NOT_DATA.has(table));
+  const data = <T>(found: Record<string, T>): [string, T][] => Object.entries(found).filter(([table]) => !isLedgerTable(table));
   const { planEverything, unreadTables } = await import("../comparison-beyond.ts");
   const { tooLargeAmong } = await import("../comparison-large.ts");
   const written = data(tables).filter(([, { inserted, updated, deleted }]) => inserted + updated + deleted > 0);

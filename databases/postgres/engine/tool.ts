@@ -38,6 +38,11 @@ export async function admitTool<T>(
     return await work(place);
   } finally {
     await allowConnections(admin, live, false);
-    await endSessions(admin, live, await databaseOid(admin, live), rows.map(({ pid }) => pid));
+    await endSessions(
+      admin,
+      live,
+      await databaseOid(admin, live),
+      rows.map(({ pid }) => pid),
+    );
   }
 }

@@ -5,7 +5,7 @@ import type { LedgerDescriptor, Statement } from "../../shared/migrations/ledger
 import { rowsOf } from "../../shared/migrations/ledgers/rows.ts";
 import { ToolOnlyError } from "../../shared/migrations/errors.ts";
 import { detectLedger } from "./detect.ts";
-import type { LedgerTable } from "./ledgers.ts";
+import type { LedgerTable } from "./ledger-table.ts";
 
 const named = (schema: string, table: string): string => `${quote(schema)}.${quote(table)}`;
 
@@ -19,8 +19,7 @@ export function describedLedger(descriptor: LedgerDescriptor): LedgerTable {
     if (descriptor.writing === undefined) throw new ToolOnlyError([migration]);
     return descriptor.writing;
   };
-  const run = async (client: Client, { sql, values }: Statement): Promise<number> =>
-    (await client.query(sql, [...values])).rowCount ?? 0;
+  const run = async (client: Client, { sql, values }: Statement): Promise<number> => (await client.query(sql, [...values])).rowCount ?? 0;
   return {
     rows: async (client, known) => {
       const table = await find(client);

@@ -59,7 +59,7 @@ export class ToolOnlyError extends Error {
   constructor(migrations: string[]) {
     super(
       `${migrations.join(", ")} can only be applied by the system's own migration tool: give the database's definition a command, ` +
-        "e.g. migrate: \"alembic upgrade $BACKOUT_SCHEMA\"",
+        'e.g. migrate: "alembic upgrade $BACKOUT_SCHEMA"',
     );
     this.name = "ToolOnlyError";
     this.migrations = migrations;

@@ -60,8 +60,6 @@ export interface LedgerDescriptor {
   versionOf(name: string): string;
   /** Rows with other labels belong to programs that the definition does not know. Absent: all rows count. */
   concerns?(label: string, known: readonly Migration[]): boolean;
-  /** What the tool of an older release says of a revision that it does not know; null: it goes on. */
-  refusesUnknown: string | null;
   /** Absent: only the tool itself writes there. */
   writing?: LedgerWriting;
 }

@@ -12,7 +12,7 @@ export function digitsOf(name: string): string {
 
 /** `V1_2__orders` → `1.2`. Flyway takes `1`, `01` and `1.0` for the same version. */
 export function flywayVersion(name: string): string {
-  const parts = (/^V?([0-9._]+)/.exec(name)?.[1] ?? name).split(/[._]/).map((part) => part.replace(/^0+(?=\d)/, ""));
+  const parts = (/^V?(\d+(?:[._]\d+)*)/.exec(name)?.[1] ?? name).split(/[._]/).map((part) => part.replace(/^0+(?=\d)/, ""));
   while (parts.length > 1 && parts.at(-1) === "0") parts.pop();
   return parts.join(".");
 }

@@ -2,14 +2,12 @@
 import type { LedgerDescriptor } from "./descriptor.ts";
 import { text } from "./numbers.ts";
 
-const COLUMNS = ["id", "checksum", "finished_at", "migration_name", "logs", "rolled_back_at", "started_at", "applied_steps_count"];
-
 type Kept = Pick<LedgerDescriptor, "name" | "tool" | "table">;
 
 function attempts(about: Kept): LedgerDescriptor {
   return {
     ...about,
-    columns: COLUMNS,
+    columns: ["migration_name"],
     read: (table) => `SELECT migration_name, checksum, finished_at, rolled_back_at FROM ${table} ORDER BY started_at, id`,
     entry: (row) => {
       const name = text(row["migration_name"]);
@@ -17,7 +15,6 @@ function attempts(about: Kept): LedgerDescriptor {
       return { version: name, label: name, checksum: text(row["checksum"]), state };
     },
     versionOf: (name) => name,
-    refusesUnknown: null,
   };
 }
 
@@ -34,5 +31,4 @@ export const supabase: LedgerDescriptor = {
   read: (table) => `SELECT version FROM ${table} ORDER BY version`,
   entry: (row) => ({ version: text(row["version"]), label: text(row["version"]), checksum: "", state: "applied" }),
   versionOf: (name) => /^(\d+)_/.exec(name)?.[1] ?? name,
-  refusesUnknown: null,
 };

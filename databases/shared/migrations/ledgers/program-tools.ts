@@ -5,7 +5,7 @@ import { digitsOf, isTrue, numberOf, text } from "./numbers.ts";
 
 /** A ledger with one row for each applied migration, under its name. */
 function named(
-  about: Pick<LedgerDescriptor, "name" | "tool" | "table" | "columns" | "refusesUnknown"> & Partial<LedgerDescriptor>,
+  about: Pick<LedgerDescriptor, "name" | "tool" | "table" | "columns"> & Partial<LedgerDescriptor>,
   column: string,
   order: string,
 ): LedgerDescriptor {
@@ -34,7 +34,6 @@ export const alembic: LedgerDescriptor = {
       tool: "Alembic",
       table: "alembic_version",
       columns: ["version_num"],
-      refusesUnknown: "Can't locate revision identified by",
     },
     "version_num",
     "version_num",
@@ -46,19 +45,17 @@ export const alembic: LedgerDescriptor = {
 };
 
 export const django: LedgerDescriptor = {
-  ...named(
-    { name: "django", tool: "Django", table: "django_migrations", columns: ["app", "name", "applied"], refusesUnknown: null },
-    "app || '.' || name",
-    "id",
-  ),
+  ...named({ name: "django", tool: "Django", table: "django_migrations", columns: ["app", "name", "applied"] }, "app || '.' || name", "id"),
   // The rows of Django's own applications and of libraries are no revisions of the system.
   concerns: (label, known) => known.some(({ name }) => name.split(".")[0] === label.split(".")[0]),
 };
 
 export const rails: LedgerDescriptor = {
-  ...named({ name: "rails", tool: "Rails", table: "schema_migrations", columns: ["version"], refusesUnknown: null }, "version", "version"),
+  ...named({ name: "rails", tool: "Rails", table: "schema_migrations", columns: ["version"] }, "version", "version"),
   isOwn: ({ columns, schema }) =>
-    Object.keys(columns).length === 1 && /^(character varying|varchar|text)$/i.test(columns["version"] ?? "") && schema !== "supabase_migrations",
+    Object.keys(columns).length === 1 &&
+    /^(character varying|varchar|text)$/i.test(columns["version"] ?? "") &&
+    schema !== "supabase_migrations",
   versionOf: digitsOf,
 };
 
@@ -68,7 +65,6 @@ export const knex: LedgerDescriptor = named(
     tool: "Knex",
     table: "knex_migrations",
     columns: ["id", "name", "batch", "migration_time"],
-    refusesUnknown: "The migration directory is corrupt, the following files are missing",
   },
   "name",
   "id",
@@ -76,26 +72,22 @@ export const knex: LedgerDescriptor = named(
 
 /** Known by the time in `meta/_journal.json`. */
 export const drizzle: LedgerDescriptor = {
-  ...named(
-    { name: "drizzle", tool: "Drizzle", table: "__drizzle_migrations", columns: ["id", "hash", "created_at"], refusesUnknown: null },
-    "created_at",
-    "id",
-  ),
+  ...named({ name: "drizzle", tool: "Drizzle", table: "__drizzle_migrations", columns: ["id", "hash", "created_at"] }, "created_at", "id"),
 };
 
 export const typeorm: LedgerDescriptor = named(
-  { name: "typeorm", tool: "TypeORM", table: "migrations", columns: ["id", "timestamp", "name"], refusesUnknown: null },
+  { name: "typeorm", tool: "TypeORM", table: "migrations", columns: ["id", "timestamp", "name"] },
   "name",
   "id",
 );
 
 export const sequelize: LedgerDescriptor = {
-  ...named({ name: "sequelize", tool: "Sequelize", table: "SequelizeMeta", columns: ["name"], refusesUnknown: null }, "name", "name"),
+  ...named({ name: "sequelize", tool: "Sequelize", table: "SequelizeMeta", columns: ["name"] }, "name", "name"),
   isOwn: ({ columns }) => Object.keys(columns).length === 1,
 };
 
 export const nodePgMigrate: LedgerDescriptor = named(
-  { name: "node-pg-migrate", tool: "node-pg-migrate", table: "pgmigrations", columns: ["id", "name", "run_on"], refusesUnknown: null },
+  { name: "node-pg-migrate", tool: "node-pg-migrate", table: "pgmigrations", columns: ["id", "name", "run_on"] },
   "name",
   "run_on, id",
 );
@@ -106,7 +98,6 @@ export const liquibase: LedgerDescriptor = named(
     tool: "Liquibase",
     table: "databasechangelog",
     columns: ["id", "author", "filename", "orderexecuted", "md5sum"],
-    refusesUnknown: null,
   },
   "id",
   "orderexecuted",
@@ -119,7 +110,6 @@ export const sqlx: LedgerDescriptor = {
       tool: "sqlx",
       table: "_sqlx_migrations",
       columns: ["version", "description", "success", "checksum"],
-      refusesUnknown: "was previously applied but is missing in the resolved migrations",
     },
     "version",
     "version",

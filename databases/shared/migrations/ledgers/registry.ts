@@ -26,9 +26,7 @@ export const DESCRIPTORS: Readonly<Record<LedgerName, LedgerDescriptor>> = {
 };
 
 /** What a catalogue is asked for: the tables of every ledger. In lower case. */
-export const LEDGER_TABLES: readonly string[] = [
-  ...new Set([...Object.values(DESCRIPTORS).map(({ table }) => table.toLowerCase())]),
-];
+export const LEDGER_TABLES: readonly string[] = [...new Set([...Object.values(DESCRIPTORS).map(({ table }) => table.toLowerCase())])];
 
 export interface FoundLedger {
   ledger: LedgerName;

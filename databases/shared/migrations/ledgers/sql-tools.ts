@@ -29,10 +29,13 @@ export const flyway: LedgerDescriptor = {
     const state = !isTrue(row["success"]) ? "unfinished" : /^(UNDO|DELETE)/.test(type) ? "undone" : "applied";
     const entry = { version, label: text(row["script"]).replace(/\.sql$/, "") || version, checksum: text(row["checksum"]), state } as const;
     if (type !== "BASELINE") return entry;
-    return { ...entry, checksum: "", covers: known.filter(({ name }) => byNumber(flywayVersion(name), version) < 0).map(({ name }) => name) };
+    return {
+      ...entry,
+      checksum: "",
+      covers: known.filter(({ name }) => byNumber(flywayVersion(name), version) < 0).map(({ name }) => name),
+    };
   },
   versionOf: flywayVersion,
-  refusesUnknown: "Detected applied migration not resolved locally",
   writing: {
     create: (table, engine) => [
       {
@@ -48,7 +51,7 @@ export const flyway: LedgerDescriptor = {
         sql: `INSERT INTO ${table} (${INSTALLED}) SELECT coalesce(max(installed_rank), 0) + 1, $1, $2, 'SQL', $3, $4, 'backout', 0, true FROM ${table}`,
         values: [
           flywayVersion(name),
-          name.replace(/^V[0-9._]+?__/, "").replaceAll("_", " "),
+          name.replace(/^V\d+(?:[._]\d+)*__/, "").replaceAll("_", " "),
           scripts === undefined ? `${name}.sql` : basename(scripts.up.path),
           Number(flywayChecksum(script)),
         ],
@@ -72,7 +75,6 @@ export const dbmate: LedgerDescriptor = {
   read: (table) => `SELECT version FROM ${table} ORDER BY version`,
   entry: (row) => applied(text(row["version"])),
   versionOf: digitsOf,
-  refusesUnknown: null,
   writing: {
     create: (table) => [{ sql: `CREATE TABLE IF NOT EXISTS ${table} (version varchar(128) PRIMARY KEY)`, values: [] }],
     enter: (table, { name }) => [{ sql: `INSERT INTO ${table} (version) VALUES ($1)`, values: [digitsOf(name)] }],
@@ -90,7 +92,6 @@ export const goose: LedgerDescriptor = {
     `SELECT version_id, is_applied FROM ${table} g WHERE version_id > 0 AND id = (SELECT max(id) FROM ${table} o WHERE o.version_id = g.version_id) ORDER BY id`,
   entry: (row) => ({ ...applied(text(row["version_id"])), state: isTrue(row["is_applied"]) ? "applied" : "undone" }),
   versionOf: numberOf,
-  refusesUnknown: null,
   writing: {
     create: (table, engine) => [
       {
@@ -124,7 +125,6 @@ export const golangMigrate: LedgerDescriptor = {
     return { ...applied(version), state: isTrue(row["dirty"]) ? "unfinished" : "applied", covers };
   },
   versionOf: numberOf,
-  refusesUnknown: "no migration found for version",
   writing: {
     create: (table) => [
       { sql: `CREATE TABLE IF NOT EXISTS ${table} (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)`, values: [] },
