@@ -9,13 +9,15 @@ export function toolPlace(endpoint: Endpoint, database: string, owner: string): 
   const socket = endpoint.host.startsWith("/");
   const host = socket ? "" : endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   const settings = [
+    // As backout's own session; some drivers insist on TLS where nothing is said.
+    `sslmode=${process.env["PGSSLMODE"] ?? "disable"}`,
     ...(socket ? [`host=${encodeURIComponent(endpoint.host)}`] : []),
     // libpq, node-postgres, pgx and Prisma take it from here; a role's name in it needs its blanks escaped.
     ...(owner === endpoint.user ? [] : [`options=${encodeURIComponent(`-c role=${owner.replaceAll(/([\s\\])/g, "\\$1")}`)}`]),
   ];
   const user = `${encodeURIComponent(endpoint.user)}${password === "" ? "" : `:${encodeURIComponent(password)}`}`;
   return {
-    url: `postgresql://${user}@${host}:${endpoint.port}/${encodeURIComponent(database)}${settings.length === 0 ? "" : `?${settings.join("&")}`}`,
+    url: `postgresql://${user}@${host}:${endpoint.port}/${encodeURIComponent(database)}?${settings.join("&")}`,
     secrets: [...new Set([password, encodeURIComponent(password)])].filter((secret) => secret !== ""),
   };
 }

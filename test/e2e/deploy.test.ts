@@ -59,7 +59,14 @@ test("a deployment: the snapshot is taken inside the fence and gets its standby 
       release: "v3.0.0",
       counts: { users: expect.any(Number) as number, pfa_records: 3, pfa_modification: expect.any(Number) as number },
       flags: { csv_export: true },
-      migrations: { pfa: { applied: ["20250601000001_initial", "20250915000002_forecast_window"], unfinished: [], unknown: [] } },
+      migrations: {
+        pfa: {
+          applied: ["20250601000001_initial", "20250915000002_forecast_window"],
+          unfinished: [],
+          unknown: [],
+          head: "20250915000002_forecast_window",
+        },
+      },
     },
   });
   expect(snapshot?.baseline?.latencyMs).toBeGreaterThan(0);

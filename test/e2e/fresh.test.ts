@@ -37,7 +37,12 @@ describe("a rollback that failed", () => {
     await stand.insertWell("SINCE-1");
     // What the snapshot's ledger of migrations says is on record: the plan judges its schema without opening it.
     const recorded = (await stand.snapshots()).at(-1)?.baseline?.migrations?.["pfa"];
-    expect(recorded).toEqual({ applied: ["20250601000001_initial", "20250915000002_forecast_window"], unfinished: [], unknown: [] });
+    expect(recorded).toEqual({
+      applied: ["20250601000001_initial", "20250915000002_forecast_window"],
+      unfinished: [],
+      unknown: [],
+      head: "20250915000002_forecast_window",
+    });
     const early = await stand.verb<{ error: { message: string } }>("rollback", "--alternative", "fresh", "--yes");
     expect(early).toMatchObject({
       code: 3,

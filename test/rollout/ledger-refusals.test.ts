@@ -102,7 +102,12 @@ describe("a rollback of the code alone", () => {
 
 describe("migrations that only the tool can run", () => {
   it("are refused without its command, with an example", () => {
-    const forward = { api: "v2", needs: "3", plan: { up: ["3"], back: [] }, now: { applied: ["1", "2"], head: "2" } } as const;
+    const forward = {
+      api: "v2" as const,
+      needs: "3",
+      plan: { up: ["3"], back: [] },
+      now: { applied: ["1", "2"], head: "2" },
+    } satisfies Parameters<typeof question>[1];
     expect(ledgerRefusals(question("alembic", forward))[0]).toMatch(
       /v2 needs 3 in shop, which only Alembic can apply: .*migrate: "alembic upgrade/,
     );

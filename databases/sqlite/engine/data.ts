@@ -72,7 +72,7 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
   });
 }
 
-/** The lock is given up for as long as the command takes: the services are stopped, and whoever opens the file meanwhile fails the next lock. */
+/** The lock is given up for as long as the command takes: the services are stopped, and a program that keeps the file open makes the next lock fail. */
 async function admitTool<T>(live: string, work: (place: ToolPlace) => Promise<T>): Promise<T> {
   releaseFile(live);
   try {
