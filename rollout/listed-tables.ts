@@ -1,5 +1,5 @@
 /** Tables that a definition lists and that exist in no release: a misspelt name changes nothing and is reported. */
-import { upScript } from "../databases/shared/migrations/script.ts";
+import { textOfMigration } from "../databases/shared/migrations/script.ts";
 import type { InspectContext } from "../databases/engine.ts";
 import { inspectionOf } from "../databases/registry.ts";
 import { migrationsOf } from "../databases/shared/migrations/of-definition.ts";
@@ -15,7 +15,7 @@ export async function unknownTables(at: InspectContext, database: string): Promi
   const known = new Set(present.map(canonical));
   const absent = tables.filter((name) => !known.has(canonical(name)));
   if (absent.length === 0) return {};
-  const scripts = migrationsOf(at.definition, database).map((migration) => upScript(migration));
+  const scripts = migrationsOf(at.definition, database).map((migration) => textOfMigration(migration));
   const missing = absent.filter((name) => {
     const word = wordOf(bare(name));
     return !scripts.some((script) => word.test(script));

@@ -1,4 +1,5 @@
 /** Rows from one database into the same tables of another, on whatever server: without client tools, streamed, and looked at afterwards. */
+import { LEDGER_TABLE_NAMES } from "../shared/migrations/ledgers/tables.ts";
 import Cursor from "pg-cursor";
 import type { Client } from "pg";
 import { quote } from "../shared/identifiers.ts";
@@ -31,7 +32,7 @@ const TABLES = `
        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT (n.nspname = ANY ($1))
-    AND NOT (n.nspname = 'public' AND c.relname = '_prisma_migrations') ORDER BY 1`;
+    AND NOT (lower(c.relname) = ANY ($2)) ORDER BY 1`;
 
 /**
  * Replaces the rows of every table of `target` by those of `source`, in one transaction; the tables must be there. `target` is a session of a
@@ -40,7 +41,7 @@ const TABLES = `
  * @throws TransferDiffersError
  */
 export async function transferRows(source: Client, target: Client): Promise<number> {
-  const { rows: tables } = await source.query<Table>(TABLES, [NOT_DATA]);
+  const { rows: tables } = await source.query<Table>(TABLES, [NOT_DATA, LEDGER_TABLE_NAMES]);
   let sent = 0;
   await atomically(target, async () => {
     await target.query("SET LOCAL session_replication_role = replica");
@@ -52,7 +53,7 @@ export async function transferRows(source: Client, target: Client): Promise<numb
     await captureManifest(source, undefined, { excludeSchemas: NOT_DATA }),
     await captureManifest(target, undefined, { excludeSchemas: NOT_DATA }),
     ["tables", "sequences", "constraints", "policies", "rowSecurity", "triggers"],
-  ).filter((line) => !line.includes("_prisma_migrations"));
+  ).filter((line) => !LEDGER_TABLE_NAMES.some((name) => line.toLowerCase().includes(name)));
   if (differences.length > 0) throw new TransferDiffersError(differences);
   return sent;
 }

@@ -64,9 +64,9 @@ describe.each(TOOLS.map((tool) => [tool.ledger, tool] as const))("%s", (ledger, 
     expect(await at.facts()).toMatchObject({ ledger, head: first, applied: [first] });
     expect(await orders(at)).toEqual([1]);
     at.older();
-    await at.start();
+    await at.accepted();
     at.write(tool.revisions[1]);
-    await at.start();
+    await at.accepted();
     expect(await at.facts()).toMatchObject({ head: second, applied: [first, second] });
   });
 
@@ -109,7 +109,10 @@ describe.each(TOOLS.map((tool) => [tool.ledger, tool] as const))("%s", (ledger, 
     expect(await at.facts()).toMatchObject({ head: first, applied: [first] });
     expect(await orders(at)).toEqual([1, 2]);
     at.older();
-    await at.start();
+    await at.accepted();
+    at.write(tool.revisions[1]);
+    await at.accepted();
+    expect(await at.facts()).toMatchObject({ head: second, applied: [first, second] });
   });
 
   test("what fails or misses its goal is told with the output's end, the database stays closed, and run again it goes on", async (context) => {

@@ -17,7 +17,7 @@ export interface ScriptFile {
 
 export interface Migration {
   name: string;
-  /** Absolute path of the folder with `migration.sql` and, where it can be rolled back, `down.sql`. */
+  /** Absolute path of the folder with `migration.sql` and, where it can be rolled back, `down.sql`; of the file that the tool runs. */
   folder: string;
   /** Its scripts where they are not those of the folder. */
   scripts?: { up: ScriptFile; down?: ScriptFile };
@@ -39,6 +39,12 @@ export function upScript(migration: Migration): string {
   const file = migration.scripts?.up ?? { path: join(migration.folder, "migration.sql") };
   if (!existsSync(file.path)) throw new MissingScriptError(migration.name, file.path);
   return textOf(file, "up");
+}
+
+/** What a migration does, in SQL or in the program that its tool runs; empty where there is no file. To look for names in, not to run. */
+export function textOfMigration(migration: Migration): string {
+  if (migration.byTool !== true) return upScript(migration);
+  return existsSync(migration.folder) ? readFileSync(migration.folder, "utf8") : "";
 }
 
 /** Null where there is none, or none with a statement in it: such a script would report success and do nothing. */

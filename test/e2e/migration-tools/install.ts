@@ -8,11 +8,14 @@ const CACHE = process.env["BACKOUT_TEST_TOOLS"] ?? join(homedir(), ".cache", "ba
 
 export const PYTHON = join(CACHE, "python");
 export const NODE = join(CACHE, "node");
+export const PRISMA = join(CACHE, "prisma");
 export const GO = join(CACHE, "go");
 
 /** Fixed, so that a new version of a tool fails where it is raised and not somewhere else. */
 const PYTHON_PACKAGES = ["alembic>=1.13,<2", "django>=4.2,<7", "psycopg[binary]>=3.1,<4", "sqlalchemy>=2,<3"];
-const NODE_PACKAGES = ["knex@3", "pg@8", "typeorm", "reflect-metadata", "drizzle-orm", "drizzle-kit"];
+const NODE_PACKAGES = ["knex@3", "pg@8", "typeorm", "reflect-metadata", "drizzle-orm"];
+/** This version has the schema engine as WebAssembly beside the one that it downloads, and an adapter through which it reaches the database. */
+const PRISMA_PACKAGES = ["prisma@6.19.3", "@prisma/adapter-pg@6.19.3"];
 const GO_PACKAGES: Record<string, [string, string]> = {
   migrate: ["github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.1", "postgres"],
   goose: ["github.com/pressly/goose/v3/cmd/goose@v3.24.1", "no_clickhouse,no_libsql,no_mssql,no_mysql,no_vertica,no_ydb,no_sqlite3"],
@@ -44,12 +47,17 @@ export function python(): string | null {
 }
 
 /** @returns why it is not there; null: it is */
-export function node(): string | null {
-  const packages = ["knex", "typeorm", "drizzle-orm", "pg"];
-  if (packages.every((name) => existsSync(join(NODE, "node_modules", name, "package.json")))) return null;
-  mkdirSync(NODE, { recursive: true });
-  writeFileSync(join(NODE, "package.json"), '{"private":true,"type":"commonjs"}\n');
-  return run("npm", ["install", "--no-audit", "--no-fund", "--legacy-peer-deps", ...NODE_PACKAGES], NODE);
+export const node = (): string | null => fromNpm(NODE, NODE_PACKAGES);
+
+/** @returns why it is not there; null: it is */
+export const prisma = (): string | null => fromNpm(PRISMA, PRISMA_PACKAGES);
+
+function fromNpm(folder: string, packages: string[]): string | null {
+  const names = packages.map((name) => name.replace(/(?<=.)@.*/, ""));
+  if (names.every((name) => existsSync(join(folder, "node_modules", name, "package.json")))) return null;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{"private":true,"type":"commonjs"}\n');
+  return run("npm", ["install", "--no-audit", "--no-fund", "--legacy-peer-deps", "--ignore-scripts", ...packages], folder);
 }
 
 /** @returns why it is not there; null: it is */

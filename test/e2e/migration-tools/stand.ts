@@ -1,5 +1,5 @@
 /** A project of a migration tool's user, with a PostgreSQL database that backout fences, migrates, restores and reverts. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { withMigrations } from "../../../config/definition/migrations.ts";
@@ -14,7 +14,7 @@ import { withSession } from "../../../databases/postgres/connection.ts";
 import { toolPlace } from "../../../databases/postgres/tool-url.ts";
 import { runCommand } from "../../../processes/command.ts";
 import { postgres } from "../../databases/engines/whole.ts";
-import { NODE, type ToolCase } from "./tools.ts";
+import type { ToolCase } from "./tools.ts";
 
 const DATABASE = "shop";
 
@@ -43,7 +43,7 @@ export class ToolStand {
     };
     this.write(tool.project);
     this.write(tool.revisions[0]);
-    if (existsSync(join(NODE, "node_modules"))) symlinkSync(join(NODE, "node_modules"), join(this.folder, "node_modules"));
+    if (tool.packages !== undefined) symlinkSync(join(tool.packages, "node_modules"), join(this.folder, "node_modules"));
   }
 
   write(files: Record<string, string>): void {
@@ -55,7 +55,11 @@ export class ToolStand {
 
   /** The files of the older release: those that only the second revision has are gone. */
   older(): void {
-    for (const path of Object.keys(this.tool.revisions[1])) rmSync(join(this.folder, path));
+    for (const path of Object.keys(this.tool.revisions[1])) {
+      rmSync(join(this.folder, path));
+      const folder = dirname(join(this.folder, path));
+      if (readdirSync(folder).length === 0) rmdirSync(folder);
+    }
     this.write(this.tool.revisions[0]);
   }
 
@@ -124,9 +128,19 @@ export class ToolStand {
 
   /** The tool as a release starts it, outside of any rollout. */
   async start(): Promise<string[]> {
+    return this.command(this.tool.start);
+  }
+
+  /** Starts the tool and asks whether its files and the ledger are the same. */
+  async accepted(): Promise<void> {
+    await this.start();
+    if (this.tool.status !== undefined) await this.command(this.tool.status);
+  }
+
+  private async command(command: string): Promise<string[]> {
     const { url, secrets } = toolPlace(endpointOf(this.site), DATABASE, endpointOf(this.site).user);
     const marker = `${this.folder}/start`;
-    return runCommand({ command: this.tool.start, folder: this.folder, environment: { DATABASE_URL: url }, marker, secrets });
+    return runCommand({ command, folder: this.folder, environment: { DATABASE_URL: url }, marker, secrets });
   }
 
   async end(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Each tool's project with two revisions, and the commands by which its users run it. */
 import { join } from "node:path";
 import type { LedgerName } from "../../../config/system/ledgers.ts";
-import { GO, go, NODE, node, python, PYTHON } from "./install.ts";
+import { GO, go, NODE, node, PRISMA, prisma, python, PYTHON } from "./install.ts";
 
 export interface ToolCase {
   ledger: LedgerName;
@@ -20,6 +20,10 @@ export interface ToolCase {
   migrateDown?: string;
   /** What a release runs when it starts: it must do nothing, and succeed, where the ledger is as the release knows it. */
   start: string;
+  /** How the tool says that the ledger and its files are the same. Absent: `start` says so. */
+  status?: string;
+  /** Folder whose packages the project uses. Absent: none. */
+  packages?: string;
 }
 
 const bin = (name: string): string => join(PYTHON, "bin", name);
@@ -87,6 +91,7 @@ const knexMigration = (up: string, down: string): string =>
 const knex: ToolCase = {
   ledger: "knex",
   absent: node,
+  packages: NODE,
   folder: "migrations",
   project: { "knexfile.js": 'module.exports = { client: "pg", connection: process.env.DATABASE_URL };\n' },
   revisions: [
@@ -106,6 +111,7 @@ const typeormMigration = (name: string, up: string, down: string): string =>
 const typeorm: ToolCase = {
   ledger: "typeorm",
   absent: node,
+  packages: NODE,
   folder: "migrations",
   project: {
     "data-source.js":
@@ -129,6 +135,7 @@ const journal = (...entries: object[]): string => JSON.stringify({ version: "7",
 const drizzle: ToolCase = {
   ledger: "drizzle",
   absent: node,
+  packages: NODE,
   folder: "drizzle",
   project: {
     "migrate.js":
@@ -188,5 +195,45 @@ const dbmate: ToolCase = {
   start: `${join(GO, "dbmate")} --no-dump-schema up`,
 };
 
-export const TOOLS: ToolCase[] = [alembic, django, knex, typeorm, drizzle, golangMigrate, goose, dbmate];
-export { NODE };
+/** What it would download otherwise. */
+const NOTHING_ELSE = "PRISMA_QUERY_ENGINE_LIBRARY=/bin/true PRISMA_SCHEMA_ENGINE_BINARY=/bin/true CHECKPOINT_DISABLE=1";
+
+/** Its schema engine as WebAssembly. backout runs the scripts, `down.sql` beside them included. */
+const prismaMigrate: ToolCase = {
+  ledger: "prisma",
+  absent: prisma,
+  folder: "prisma/migrations",
+  project: {
+    "prisma/schema.prisma": 'datasource db {\n  provider = "postgresql"\n  url = env("DATABASE_URL")\n}\nmodel orders {\n  id Int @id\n}\n',
+    "prisma/migrations/migration_lock.toml": 'provider = "postgresql"\n',
+    "prisma.config.ts": `
+      import { defineConfig } from "prisma/config";
+      import { PrismaPg } from "@prisma/adapter-pg";
+      const factory = new PrismaPg({ connectionString: process.env.DATABASE_URL });
+      const connect = factory.connect.bind(factory);
+      // The adapter of this version does not read the type \`name\`, in which its own engine asks for schemas.
+      factory.connect = async () => {
+        const adapter = await connect();
+        const queryable = Object.getPrototypeOf(Object.getPrototypeOf(adapter));
+        const perform = queryable.performIO;
+        queryable.performIO = async function (query) {
+          const rows = await perform.call(this, query);
+          for (const field of rows.fields) if (field.dataTypeID === 19) field.dataTypeID = 25;
+          return rows;
+        };
+        return adapter;
+      };
+      export default defineConfig({ engine: "js", experimental: { adapter: true }, schema: "prisma/schema.prisma", adapter: async () => factory });
+    `,
+  },
+  revisions: [
+    { "prisma/migrations/1_orders/migration.sql": UP, "prisma/migrations/1_orders/down.sql": "DROP TABLE orders;" },
+    { "prisma/migrations/2_notes/migration.sql": MORE, "prisma/migrations/2_notes/down.sql": "DROP TABLE notes;" },
+  ],
+  names: ["1_orders", "2_notes"],
+  start: `${NOTHING_ELSE} node node_modules/prisma/build/index.js migrate deploy`,
+  status: `${NOTHING_ELSE} node node_modules/prisma/build/index.js migrate status`,
+  packages: PRISMA,
+};
+
+export const TOOLS: ToolCase[] = [alembic, django, knex, typeorm, drizzle, golangMigrate, goose, dbmate, prismaMigrate];

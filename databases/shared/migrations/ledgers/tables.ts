@@ -4,11 +4,14 @@ import { DESCRIPTORS } from "./registry.ts";
 /** A name that other tables have as well: the columns decide. */
 const COMMON = DESCRIPTORS.typeorm;
 
-const NAMES = new Set(
-  Object.values(DESCRIPTORS)
-    .filter((descriptor) => descriptor !== COMMON)
-    .map(({ table }) => table.toLowerCase()),
-);
+/** Names that only ledgers have, in lower case. */
+export const LEDGER_TABLE_NAMES: readonly string[] = [
+  ...new Set(
+    Object.values(DESCRIPTORS)
+      .filter((descriptor) => descriptor !== COMMON)
+      .map(({ table }) => table.toLowerCase()),
+  ),
+];
 
 /**
  * @param name with its schema where it is not the usual one
@@ -17,7 +20,7 @@ const NAMES = new Set(
 export function isLedgerTable(name: string, columns: readonly string[] = []): boolean {
   const bare = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
   return (
-    NAMES.has(bare) ||
+    LEDGER_TABLE_NAMES.includes(bare) ||
     (bare === COMMON.table && columns.length === COMMON.columns.length && COMMON.columns.every((column) => columns.includes(column)))
   );
 }
