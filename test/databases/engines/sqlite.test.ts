@@ -89,6 +89,8 @@ describe("a file through rollouts", () => {
       lineage: { snapshot: null, quarantine: null },
       applied: ["1_orders"],
       failed: [],
+      ledger: "backout",
+      head: "1_orders",
     });
     expect((await run.state.catalogued()).map(({ name, role }) => [name, role])).toEqual([[DATABASE, "live"]]);
   });

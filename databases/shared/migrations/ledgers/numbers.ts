@@ -17,8 +17,10 @@ export function flywayVersion(name: string): string {
   return parts.join(".");
 }
 
+/** A value of a column as text; empty for NULL. */
 export function text(value: unknown): string {
-  return value === null || value === undefined ? "" : String(value as string | number);
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ? String(value) : "";
 }
 
 /** Truth as PostgreSQL (boolean), SQLite (0 or 1) and drivers return it. */
