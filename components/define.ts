@@ -1,16 +1,15 @@
 /** From the short description in a program to a complete definition: everything that is not said has a default. */
-import { existsSync, readdirSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
 import { checkDefinition } from "../config/definition.ts";
 import { ConfigError, ConfigErrors } from "../config/errors.ts";
+import { readMigrations } from "../config/migrations/read-folder.ts";
 import type {
   DatabaseDefinition,
   ListenerDefinition,
-  MigrationDefinition,
   ScopeDefinition,
   ServiceDefinition,
   SystemDefinition,
 } from "../config/system/definition.ts";
+import type { MigrationDefinition } from "../config/system/migration.ts";
 import { defaultChecks } from "../rollout/verification/default-checks.ts";
 import type * as pulumi from "./pulumi.ts";
 import type { RunFacts } from "./run-facts.ts";
@@ -147,28 +146,17 @@ function defaultScopes(checks: string[]): Record<string, ScopeDefinition> {
 
 function databaseOf(name: string, args: DatabaseArgs, folder: string): DatabaseDefinition {
   const { migrations = [], ...own } = args;
-  return {
-    ledger: args.engine === "sqlite" ? "backout" : "prisma",
-    tables: [],
-    principalTable: "",
-    ...own,
-    migrations: typeof migrations === "string" ? migrationsIn(name, resolve(folder, migrations), folder) : migrations,
-  };
+  const listed = typeof migrations === "string" ? migrationsIn(name, migrations, folder) : { migrations };
+  return { ledger: "auto", tables: [], principalTable: "", ...own, ...listed };
 }
 
-/** The migrations of a folder, in the order of their names. */
-function migrationsIn(database: string, found: string, folder: string): MigrationDefinition[] {
-  if (!existsSync(found))
-    throw new ConfigErrors([
-      new ConfigError(`definition.databases.${database}.migrations`, found, "folder not found: name the folder of the migrations"),
-    ]);
-  const names = readdirSync(found, { withFileTypes: true }).filter(
-    (entry) => entry.isDirectory() && existsSync(join(found, entry.name, "migration.sql")),
-  );
-  return names
-    .map((entry) => entry.name)
-    .sort()
-    .map((name) => ({ name, path: relative(folder, join(found, name)) }));
+/** The migrations of a folder and how it is laid out. */
+function migrationsIn(database: string, found: string, folder: string): Pick<DatabaseDefinition, "migrations" | "layout"> {
+  try {
+    return readMigrations(folder, found);
+  } catch (error) {
+    throw new ConfigErrors([new ConfigError(`definition.databases.${database}.migrations`, found, (error as Error).message)]);
+  }
 }
 
 /** A PostgreSQL database. Its server is `backout:server` of the stack. */

@@ -57,11 +57,12 @@ function question(
     needs: { shop: needs },
     ...(made === undefined ? {} : { runsOn: made }),
   };
+  const planned: DatabasePlan = { action: { kind: "none" }, up: [], back: ["3"], backBy: "keep", ...plan };
   return {
     definition,
     database: "shop",
     pins: pins as unknown as Pins,
-    plan: { action: { kind: "none" }, up: [], back: ["3"], backBy: "keep", ...plan },
+    plan: planned,
     now: { exists: true, lineage: { snapshot: null, quarantine: null }, applied: ["1", "2", "3"], failed: [], ledger, head: "3", ...now },
   };
 }
