@@ -8,6 +8,7 @@ const CACHE = process.env["BACKOUT_TEST_TOOLS"] ?? join(homedir(), ".cache", "ba
 
 export const PYTHON = join(CACHE, "python");
 export const NODE = join(CACHE, "node");
+export const DBMATE = join(CACHE, "dbmate");
 export const PRISMA = join(CACHE, "prisma");
 export const GO = join(CACHE, "go");
 
@@ -19,7 +20,6 @@ const PRISMA_PACKAGES = ["prisma@6.19.3", "@prisma/adapter-pg@6.19.3"];
 const GO_PACKAGES: Record<string, [string, string]> = {
   migrate: ["github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.1", "postgres"],
   goose: ["github.com/pressly/goose/v3/cmd/goose@v3.24.1", "no_clickhouse,no_libsql,no_mssql,no_mysql,no_vertica,no_ydb,no_sqlite3"],
-  dbmate: ["github.com/amacneil/dbmate/v2@v2.26.0", ""],
 };
 
 /** An installation that takes longer counts as not available. Milliseconds. */
@@ -52,6 +52,9 @@ export const node = (): string | null => fromNpm(NODE, NODE_PACKAGES);
 /** @returns why it is not there; null: it is */
 export const prisma = (): string | null => fromNpm(PRISMA, PRISMA_PACKAGES);
 
+/** Its package has the program itself. @returns why it is not there; null: it is */
+export const dbmate = (): string | null => fromNpm(DBMATE, ["dbmate@2"]);
+
 function fromNpm(folder: string, packages: string[]): string | null {
   const names = packages.map((name) => name.replace(/(?<=.)@.*/, ""));
   if (names.every((name) => existsSync(join(folder, "node_modules", name, "package.json")))) return null;
@@ -61,7 +64,7 @@ function fromNpm(folder: string, packages: string[]): string | null {
 }
 
 /** @returns why it is not there; null: it is */
-export function go(tool: "migrate" | "goose" | "dbmate"): string | null {
+export function go(tool: "migrate" | "goose"): string | null {
   if (existsSync(join(GO, tool))) return null;
   mkdirSync(GO, { recursive: true });
   const [name, tags] = GO_PACKAGES[tool]!;

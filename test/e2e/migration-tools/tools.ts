@@ -1,7 +1,7 @@
 /** Each tool's project with two revisions, and the commands by which its users run it. */
 import { join } from "node:path";
 import type { LedgerName } from "../../../config/system/ledgers.ts";
-import { GO, go, NODE, node, PRISMA, prisma, python, PYTHON } from "./install.ts";
+import { DBMATE, dbmate, GO, go, NODE, node, PRISMA, prisma, python, PYTHON } from "./install.ts";
 
 export interface ToolCase {
   ledger: LedgerName;
@@ -182,9 +182,9 @@ const goose: ToolCase = {
   start: `${join(GO, "goose")} -dir migrations postgres "$DATABASE_URL" up`,
 };
 
-const dbmate: ToolCase = {
+const dbmateUp: ToolCase = {
   ledger: "dbmate",
-  absent: () => go("dbmate"),
+  absent: dbmate,
   folder: "db/migrations",
   project: {},
   revisions: [
@@ -192,7 +192,7 @@ const dbmate: ToolCase = {
     { "db/migrations/20240101000002_notes.sql": sections(MORE, "DROP TABLE notes;")[1] },
   ],
   names: ["20240101000001_orders", "20240101000002_notes"],
-  start: `${join(GO, "dbmate")} --no-dump-schema up`,
+  start: `${join(DBMATE, "node_modules", ".bin", "dbmate")} --no-dump-schema up`,
 };
 
 /** What it would download otherwise. */
@@ -236,4 +236,4 @@ const prismaMigrate: ToolCase = {
   packages: PRISMA,
 };
 
-export const TOOLS: ToolCase[] = [alembic, django, knex, typeorm, drizzle, golangMigrate, goose, dbmate, prismaMigrate];
+export const TOOLS: ToolCase[] = [alembic, django, knex, typeorm, drizzle, golangMigrate, goose, dbmateUp, prismaMigrate];
