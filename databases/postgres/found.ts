@@ -2,11 +2,11 @@
 import type { Client } from "pg";
 import type { FoundDatabase, FoundLedger } from "../shared/adoption.ts";
 import { migrationsOf } from "../shared/migrations/of-definition.ts";
-import { isApplied } from "../shared/migrations/status.ts";
 import { tableNameSql } from "../shared/identifiers.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { APPLICATION_NAME } from "./connection.ts";
-import { appliedMigrations } from "./migrations.ts";
+import { detectLedger, ledgerIn } from "./migrations/detect.ts";
+import { readLedger } from "./migrations/run.ts";
 import { inspect } from "./inspection.ts";
 import { ownerOfTables } from "./roles.ts";
 
@@ -44,16 +44,17 @@ export async function contentsOf(client: Client): Promise<Contents> {
   };
 }
 
-/** Every ledger of migrations that is there, the declared one first. The one place that knows how they are found. */
+/** Every ledger of migrations that is there, the system's own first. */
 export async function ledgersOf(client: Client, definition: SystemDefinition, database: string): Promise<FoundLedger[]> {
-  const { ledger } = definition.databases[database]!;
-  const recorded = (await appliedMigrations(client, ledger, migrationsOf(definition, database))).filter(isApplied).map(({ name }) => name);
-  const { ledgers } = await inspect(client);
-  const own = ledger === "supabase" ? "supabase_migrations.schema_migrations" : "_prisma_migrations";
-  return [
-    { name: ledger, declared: true, head: recorded.at(-1) ?? null, applied: recorded.length },
-    ...ledgers.filter((name) => name !== own).map((name): FoundLedger => ({ name, declared: false, head: null, applied: null })),
-  ];
+  const own = await ledgerIn(client, definition, database);
+  const others = (await detectLedger(client)).map(({ ledger }) => ledger).filter((name) => name !== own);
+  const found: FoundLedger[] = [];
+  for (const name of [own, ...new Set(others)]) {
+    const { states, head } = await readLedger(client, name, name === own ? migrationsOf(definition, database, own) : []);
+    const applied = states.filter(({ status }) => ["applied", "modified", "unknown"].includes(status)).length;
+    found.push({ name, declared: name === own, head, applied });
+  }
+  return found;
 }
 
 const POLICIES = `

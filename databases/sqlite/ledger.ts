@@ -18,10 +18,6 @@ export function createLedger(db: DatabaseSync, ledger: AttemptsLedger): void {
     started_at DATETIME NOT NULL DEFAULT current_timestamp, applied_steps_count INTEGER UNSIGNED NOT NULL DEFAULT 0)`);
 }
 
-export function dropLedger(db: DatabaseSync, ledger: Ledger): void {
-  db.exec(`DROP TABLE IF EXISTS ${tableOf(ledger)}`);
-}
-
 /** In the order the migrations were started; none where there is no ledger yet. */
 export function ledgerRows(db: DatabaseSync, ledger: AttemptsLedger): LedgerRow[] {
   const table = tableOf(ledger);

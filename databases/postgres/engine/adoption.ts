@@ -11,6 +11,7 @@ import { connect, withSession } from "../connection.ts";
 import { dumpDriver } from "../drivers/dump.ts";
 import { dumpedSequences } from "../drivers/dumped-sequences.ts";
 import { captureManifest } from "../manifest.ts";
+import { ledgerIn } from "../migrations/detect.ts";
 import { enterApplied, removeEntered } from "../migrations/enter.ts";
 import { atOneMoment } from "../one-moment.ts";
 import { dropRole, ownerOfObjects } from "../roles.ts";
@@ -53,15 +54,19 @@ export async function takeSnapshot({ site, state }: Run, snapshot: Snapshot, aga
 }
 
 export async function enterMigrations({ site, definition }: Run, database: string, names: readonly string[]): Promise<string[]> {
-  const known = migrationsOf(definition, database).filter(({ name }) => names.includes(name));
-  return withSession(endpointOf(site), liveName(site, database), async (client) =>
-    enterApplied(client, known, await ownerOfObjects(client)),
-  );
+  return withSession(endpointOf(site), liveName(site, database), async (client) => {
+    const ledger = await ledgerIn(client, definition, database);
+    const known = migrationsOf(definition, database, ledger).filter(({ name }) => names.includes(name));
+    return enterApplied(client, known, ledger, await ownerOfObjects(client));
+  });
 }
 
 export async function removeMigrations({ site, definition }: Run, database: string, names: readonly string[]): Promise<void> {
-  const { ledger } = definition.databases[database]!;
-  await withSession(endpointOf(site), liveName(site, database), (client) => removeEntered(client, ledger, names));
+  await withSession(endpointOf(site), liveName(site, database), async (client) => {
+    const ledger = await ledgerIn(client, definition, database);
+    const entered = migrationsOf(definition, database, ledger).filter(({ name }) => names.includes(name));
+    await removeEntered(client, ledger, entered);
+  });
 }
 
 export async function enter({ site, state, epoch }: Run, database: string): Promise<void> {

@@ -10,20 +10,21 @@ import { requireRoomAt } from "../../../processes/room.ts";
 import type { FoundDatabase, FoundLedger } from "../../shared/adoption.ts";
 import { quote } from "../../shared/identifiers.ts";
 import { migrationsOf } from "../../shared/migrations/of-definition.ts";
-import { isApplied } from "../../shared/migrations/status.ts";
+import type { Ledger } from "../../shared/migrations/ledger.ts";
+import type { Migration } from "../../shared/migrations/script.ts";
 import type { InspectContext, TakenCopy } from "../../engine.ts";
 import { backUp, removeFile } from "../copy.ts";
 import { first, keepsLog, lookInto, openFile, withFile } from "../database.ts";
 import { FileMissingError } from "../fence.ts";
 import { holdersOf } from "../holders.ts";
 import { identityOf } from "../identity.ts";
-import { appliedMigrations } from "../migrations.ts";
+import { detectLedger, ledgerIn } from "../detect.ts";
+import { readLedger } from "../migrations.ts";
 import { enterApplied, removeEntered } from "../migrations-entered.ts";
 import { tableNames, unreadTables } from "../shape.ts";
 import { fileCatalogue } from "../state/file-catalogue.ts";
 import { driver, snapshotLocation } from "./copies.ts";
 import { bytesOf } from "./inspect.ts";
-import { ledgerOf } from "./ledger.ts";
 import { copiesFolder, fileOf, livePath } from "./places.ts";
 
 export { driver as snapshotDriver, snapshotLocation };
@@ -47,7 +48,7 @@ export async function look({ site, definition }: InspectContext, database: strin
       tables: tableNames(db)
         .map((name) => ({ name, rows: rowsIn(db, name) }))
         .sort((a, b) => b.rows - a.rows || a.name.localeCompare(b.name)),
-      ledgers: [ledgerIn(db, definition, database)],
+      ledgers: ledgersOf(db, definition, database),
       limits: [
         ...(holders.length === 0
           ? []
@@ -71,10 +72,16 @@ function rowsIn(db: Database, table: string): number {
   }
 }
 
-function ledgerIn(db: Database, definition: InspectContext["definition"], database: string): FoundLedger {
-  const ledger = ledgerOf(definition, database);
-  const recorded = appliedMigrations(db, ledger, migrationsOf(definition, database)).filter(isApplied);
-  return { name: ledger, declared: true, head: recorded.at(-1)?.name ?? null, applied: recorded.length };
+function ledgersOf(db: Database, definition: InspectContext["definition"], database: string): FoundLedger[] {
+  const own = ledgerIn(db, definition, database);
+  const others = detectLedger(db)
+    .map(({ ledger }) => ledger)
+    .filter((name) => name !== own);
+  return [own, ...new Set(others)].map((name) => {
+    const { states, head } = readLedger(db, name, name === own ? migrationsOf(definition, database, own) : []);
+    const applied = states.filter(({ status }) => ["applied", "modified", "unknown"].includes(status)).length;
+    return { name, declared: name === own, head, applied };
+  });
 }
 
 export const noSnapshotBecause = (): Promise<null> => Promise.resolve(null);
@@ -96,12 +103,25 @@ export async function takeSnapshot({ site }: Run, snapshot: Snapshot, again: boo
 const ALL_PAGES = 0x7fff_ffff;
 
 export async function enterMigrations({ site, definition }: Run, database: string, names: readonly string[]): Promise<string[]> {
-  const known = migrationsOf(definition, database).filter(({ name }) => names.includes(name));
-  return Promise.resolve(withFile(livePath(site, database), {}, (db) => enterApplied(db, known, ledgerOf(definition, database))));
+  return Promise.resolve(
+    withFile(livePath(site, database), {}, (db) => {
+      const ledger = ledgerIn(db, definition, database);
+      return enterApplied(db, named(definition, database, ledger, names), ledger);
+    }),
+  );
 }
 
 export async function removeMigrations({ site, definition }: Run, database: string, names: readonly string[]): Promise<void> {
-  return Promise.resolve(withFile(livePath(site, database), {}, (db) => removeEntered(db, ledgerOf(definition, database), names)));
+  return Promise.resolve(
+    withFile(livePath(site, database), {}, (db) => {
+      const ledger = ledgerIn(db, definition, database);
+      removeEntered(db, ledger, named(definition, database, ledger, names));
+    }),
+  );
+}
+
+function named(definition: InspectContext["definition"], database: string, ledger: Ledger, names: readonly string[]): Migration[] {
+  return migrationsOf(definition, database, ledger).filter(({ name }) => names.includes(name));
 }
 
 export async function enter({ site, state, epoch }: Run, database: string): Promise<void> {

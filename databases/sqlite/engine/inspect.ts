@@ -74,7 +74,7 @@ export async function foreign(
         `To take it over as it is, run ${adopt()}, which sets backout:adopt: true and stops nothing`,
     ];
   if (applied.length > 0 || plan.up.length === 0) return [];
-  const { ledger } = definition.databases[database]!;
+  const ledger = lookInto(live, (db) => ledgerIn(db, definition, database));
   return [
     `${plan.up.join(", ")} would run on ${live}, which has tables and no record of any of them in its ledger (${ledger}): ` +
       `${adopt(" --baseline <newest migration that is in it>")} records what is there already, and runs nothing`,
