@@ -16,6 +16,7 @@ const WITH_SERVERS = [
   "test/scripts/pulumi/{lock,sources}.test.ts",
   "test/scripts/verbs/**",
   "test/systems/**",
+  "test/traffic/nginx.test.ts",
   "test/workloads/**",
 ].map((folder) => folder.replace(/\*\*$/, "**/*.test.ts"));
 

@@ -2,6 +2,7 @@
  * The systems that come with backout: each is a module under `systems/` that exports `definition`, loaded by name as a user's own module
  * is.
  */
+import { withFileChecks } from "./checks/load.ts";
 import { UsageError } from "./errors.ts";
 import { existsSync, readdirSync } from "node:fs";
 import type { DrilledSystem } from "./system/definition.ts";
@@ -29,8 +30,9 @@ export class UnknownSystemError extends UsageError {
   }
 }
 
-/** @throws UnknownSystemError */
+/** With the checks of its folder. @throws UnknownSystemError, ConfigErrors */
 export async function loadSystem(name: string): Promise<DrilledSystem> {
   if (!systemNames().includes(name)) throw new UnknownSystemError(name);
-  return ((await import(new URL(`${name}/${MODULE}`, FOLDER).href)) as { definition: DrilledSystem }).definition;
+  const { definition } = (await import(new URL(`${name}/${MODULE}`, FOLDER).href)) as { definition: DrilledSystem };
+  return withFileChecks(definition);
 }

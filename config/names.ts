@@ -1,4 +1,4 @@
-/** Names of databases. */
+/** Names of databases and variables. */
 import { createHash } from "node:crypto";
 
 /** PostgreSQL cuts longer names silently, so two could become equal. */
@@ -26,4 +26,14 @@ export function makingName(name: string): string {
 /** Name of the state database beside a live one. */
 export function stateDatabaseName(live: string): string {
   return `${live.slice(0, 55)}_backout`;
+}
+
+/** The environment variable of a secret. */
+export function secretVariable(name: string): string {
+  return `BACKOUT_SECRET_${variablePart(name)}`;
+}
+
+/** A name as part of an environment variable's. */
+export function variablePart(name: string): string {
+  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
 }

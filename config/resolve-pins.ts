@@ -7,6 +7,8 @@ import { own } from "./own.ts";
 import { runsOn } from "./schema-ahead.ts";
 import { resolveConstraints, declaredDefinitions } from "./constraints.ts";
 import { wrongRepair } from "./repairs.ts";
+import { allowsMaintenance, noSuchMaintenance, wrongListen } from "./definition/traffic.ts";
+import { isSwitched, listenTexts, parseAddress } from "./traffic.ts";
 
 /**
  * @throws ConfigErrors for an unknown release, service, database, flag source or blocked release.
@@ -16,6 +18,7 @@ export function resolvePins(config: StackConfig, definition: SystemDefinition): 
   const fail = (key: string, value: unknown, allowed: string): void => void errors.push(new ConfigError(`backout:${key}`, value, allowed));
   requirePlaces(config, definition, fail);
   requirePorts(config, definition, fail);
+  requireTraffic(config, definition, fail);
   const releases = Object.keys(config.releases);
   const known = (key: string, release: string): boolean => {
     if (!releases.includes(release)) {
@@ -165,6 +168,29 @@ function requirePorts(
     const other = taken.get(port);
     if (other !== undefined) fail(key, port, `backout:${other} has this port already: use different ports`);
     taken.set(port, key);
+  }
+}
+
+/** Requires addresses that the gate can have, and maintenance that somebody can carry out. */
+function requireTraffic(
+  { traffic: over, ports, maintenance, server }: StackConfig,
+  definition: SystemDefinition,
+  fail: (key: string, value: unknown, allowed: string) => void,
+): void {
+  if (!allowsMaintenance(definition, maintenance.mode)) fail("maintenance", maintenance.mode, noSuchMaintenance(definition));
+  const { traffic: declared = {}, listeners } = definition;
+  if (declared === "none" || isSwitched(declared)) {
+    if (over !== undefined) fail("traffic", over, `the traffic of ${definition.name} does not go through backout's own proxy: remove it`);
+    return;
+  }
+  if (over !== undefined) wrongListen(definition, over, "traffic", fail);
+  const services = Object.values(listeners).map(({ service }) => service);
+  const taken = Object.entries(ports).map(([name, port]): [string, number] => [`ports.${name}`, port]);
+  if (server?.embedded === true) taken.push(["server.port", server.port]);
+  for (const [service, text] of Object.entries(listenTexts(over?.listen === undefined ? declared : over, services))) {
+    const address = parseAddress(text);
+    const other = taken.find(([, port]) => port === address?.port);
+    if (other !== undefined) fail("traffic.listen", text, `backout:${other[0]} has this port already: ${service} needs another for users`);
   }
 }
 

@@ -167,6 +167,13 @@ export const configSchema = z.strictObject({
   serverPassword: z.string().optional(),
   /** Port of each public listener and of each service behind it. */
   ports: z.record(name, port).default({}),
+  /** Public addresses of backout's own proxy, and its TLS files, relative to the project; instead of the definition's. */
+  traffic: z
+    .strictObject({
+      listen: z.union([name, z.record(name, name)]).optional(),
+      tls: z.strictObject({ certificate: name, key: name }).optional(),
+    })
+    .optional(),
   /** File of each SQLite database, relative to the project. */
   files: z.record(name, name).default({}),
   releases: z.record(releaseName, ledgerReleaseSchema).refine((releases) => Object.keys(releases).length > 0, "needs at least one release"),

@@ -6,7 +6,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SystemDefinition } from "./system/definition.ts";
-import { givenSecret, keptSecret, secretFile, secretOf, secretVariable, type Site } from "./site.ts";
+import { secretVariable } from "./names.ts";
+import { givenSecret, keptSecret, secretFile, secretOf, type Site } from "./site.ts";
 
 type Home = Pick<Site, "home">;
 type Secrets = Pick<SystemDefinition, "secrets">;

@@ -4,11 +4,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { stateDatabaseName, derivedName } from "./names.ts";
+import { stateDatabaseName, derivedName, secretVariable } from "./names.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { serverRunner } from "../processes/run-as.ts";
 import { layoutOf, locate } from "./server-home.ts";
 import type { SystemDefinition } from "./system/definition.ts";
+import type { GateTraffic } from "./system/traffic.ts";
 import { loadSystem } from "./load-system.ts";
 import type { ProgramContext } from "./program.ts";
 import { checkDefinition } from "./definition.ts";
@@ -34,6 +35,11 @@ export interface Site {
   /** Absent if every database of the system is a SQLite file. */
   server?: Server;
   ports: Record<string, number>;
+  /**
+   * Public addresses and TLS files of the stack file, instead of the definition's. `private`: only backout reaches the system; no address is public and no
+   * balancer is switched, as in a drill.
+   */
+  traffic?: GateTraffic | "private";
   /** Facts about the incident that only people know, for the record. */
   incident?: Record<string, string>;
   /** File of each SQLite database, absolute, by database of the definition; default: in `home`. */
@@ -86,6 +92,11 @@ export function siteOf(config: StackConfig, stack: string, project: string, prog
     target: config.target,
     ...(config.server === undefined ? {} : { server: withPassword(config.server, config.serverPassword) }),
     ports: config.ports,
+    ...(process.env["BACKOUT_PRIVATE"] === "1"
+      ? { traffic: "private" as const }
+      : config.traffic === undefined
+        ? {}
+        : { traffic: config.traffic }),
     incident: config.incident,
     files: Object.fromEntries(Object.entries(config.files).map(([database, path]) => [database, resolve(project, path)])),
     ...(config.adopt ? { adopt: true } : {}),
@@ -207,10 +218,6 @@ export function secretOf(site: Pick<Site, "home">, name: string): string {
     }
   }
   return readFileSync(file, "utf8").trim();
-}
-
-export function secretVariable(name: string): string {
-  return `BACKOUT_SECRET_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
 }
 
 /** The value in the environment. An empty variable counts as missing: pipelines set missing ones empty. */

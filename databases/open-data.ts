@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Client } from "pg";
 import { endpointOf, liveFile, liveName, type Site } from "../config/site.ts";
-import type { DataAccess } from "../config/system/check.ts";
+import type { DataAccess, ViolationQuery } from "../config/system/check.ts";
 import type { SchemaObjects } from "../config/system/schema-objects.ts";
 import type { SqlSession } from "../config/system/sql-session.ts";
 
@@ -54,4 +54,10 @@ export async function missingObjects(access: DataAccess, name: string, recorded:
   const { objectDifferences, readObjects } = await import("./postgres/schema-objects.ts");
   const kinds = Object.keys(recorded) as (keyof SchemaObjects)[];
   return objectDifferences(recorded, await readObjects(await access.database(name)), kinds, { exact: false });
+}
+
+/** Rows of a check's SQL file, in a session or process of its own that ends with it. */
+export async function violationsOf(site: Site, query: ViolationQuery): Promise<Record<string, unknown>[]> {
+  if (query.engine === "sqlite") return (await import("./sqlite/violations.ts")).violationsIn(liveFile(site, query.database), query);
+  return (await import("./postgres/violations.ts")).violationsIn(endpointOf(site), liveName(site, query.database), query);
 }

@@ -88,6 +88,8 @@ function own(folder: string, home: string): NodeJS.ProcessEnv {
     PULUMI_CONFIG_PASSPHRASE: undefined,
     PULUMI_ACCESS_TOKEN: undefined,
     BACKOUT_HOME: home,
+    // Its users are the drill's own: no address is opened and no balancer switched.
+    BACKOUT_PRIVATE: "1",
     INIT_CWD: undefined,
   };
 }

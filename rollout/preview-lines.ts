@@ -59,10 +59,22 @@ export function previewLines(preview: RolloutPreview): Line[] {
   for (const { service, title, rows, unknown } of preview.effects)
     if (rows !== 0) warn(`cannot be undone: ${title} (${service}): ${rows ?? `unknown number: ${unknown ?? ""}`}`);
   const { usersKeptOut, estimate: lasts, maintenance } = preview;
-  if (usersKeptOut) say(`users get 503 for about ${lasts.seconds} s (${lasts.basis})`);
+  if (usersKeptOut && preview.keptOutBy === null) warn(unkeptLine(preview));
+  else if (usersKeptOut && preview.keptOutBy !== undefined)
+    say(`users are kept out for about ${lasts.seconds} s (${lasts.basis}) by: ${preview.keptOutBy}`);
+  else if (usersKeptOut) say(`users get 503 for about ${lasts.seconds} s (${lasts.basis})`);
   else if (maintenance?.mode !== "full") say("users are not kept out");
   if (maintenance !== undefined) warn(maintenanceLine(maintenance));
   return lines;
+}
+
+/** Without a gate. */
+function unkeptLine({ withoutAnswer = [], estimate: lasts }: RolloutPreview): string {
+  const seen =
+    withoutAnswer.length === 0
+      ? "their requests go on, and those that need the data fail"
+      : `they get no answer from ${withoutAnswer.join(", ")}`;
+  return `nobody keeps users out (traffic: none): for about ${lasts.seconds} s (${lasts.basis}) ${seen}; what starts serves them before it is verified; only the data is fenced`;
 }
 
 function describeAction(action: DataAction): string {

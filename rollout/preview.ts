@@ -18,6 +18,8 @@ import { engineOf, inspectionOf } from "../databases/registry.ts";
 import { schemaChange } from "./schema-change.ts";
 import { unknownTables } from "./listed-tables.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
+import { isSwitched } from "../config/traffic.ts";
+import { commandLine } from "../traffic/switch.ts";
 
 export interface DatabasePreview {
   action: DataAction;
@@ -60,6 +62,10 @@ export interface RolloutPreview {
   changes: string[];
   stops: string[];
   usersKeptOut: boolean;
+  /** How they are kept out where the gate does not do it: by a command or url; null: not at all. Absent: by the gate. */
+  keptOutBy?: string | null;
+  /** Where nobody keeps them out: services of theirs that stop. */
+  withoutAnswer?: string[];
   /** What users get once it is done; absent: everything. */
   maintenance?: Maintenance;
   take: string[];
@@ -140,6 +146,7 @@ export async function previewRollout(
       ...(before.target === site.target ? {} : { moves: { from: before.target, to: site.target } }),
       stops: plan.stop,
       usersKeptOut: plan.closeGate,
+      ...trafficPreview(definition, plan.stop),
       ...(maintenance === undefined || maintenance.mode === "off" ? {} : { maintenance }),
       take: plan.take.map(({ name }) => name),
       ...(plan.schemaAhead === undefined ? {} : { schemaAhead: plan.schemaAhead }),
@@ -163,6 +170,15 @@ export async function previewRollout(
   } finally {
     await state?.end();
   }
+}
+
+/** What users see where their requests do not come through the gate. */
+function trafficPreview(definition: SystemDefinition, stop: readonly string[]): Pick<RolloutPreview, "keptOutBy" | "withoutAnswer"> {
+  const { traffic, listeners } = definition;
+  if (isSwitched(traffic)) return { keptOutBy: commandLine(traffic.close) };
+  if (traffic !== "none") return {};
+  const theirs = Object.values(listeners).flatMap(({ service, routes }) => [service, ...Object.values(routes ?? {})]);
+  return { keptOutBy: null, withoutAnswer: stop.filter((service) => theirs.includes(service)) };
 }
 
 /** A database that refuses connections is asked in its fence. */

@@ -3,7 +3,7 @@ import { RefusedError } from "../config/errors.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { Site } from "../config/site.ts";
 import { failpoint, stepPoint } from "../processes/failpoints.ts";
-import { usersAreOut } from "./gate.ts";
+import { isBypassed, usersAreOut } from "./gate.ts";
 import type { Phase } from "../config/phases.ts";
 import type { StepDetails, StepKind } from "../config/journal.ts";
 import type { Run } from "../config/run.ts";
@@ -29,7 +29,9 @@ export class StepFailedError extends Error {
       `${phase}: ${cause instanceof StepOutcomeError ? "" : `${step} failed: `}${reason}\n` +
         (gateClosed
           ? `The gate stays closed: users get 503 until verification has passed. Fix the cause and run ${up} to resume; or ${back}.`
-          : `Nothing was closed. Fix the cause and run ${up} again.`),
+          : isBypassed(site)
+            ? `Nobody keeps users out; what was stopped stays stopped. Fix the cause and run ${up} to resume; or ${back}.`
+            : `Nothing was closed. Fix the cause and run ${up} again.`),
       { cause },
     );
     this.name = "StepFailedError";

@@ -4,12 +4,18 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 
 const port = z.number().int().min(0).max(65535);
+/** Absolute paths in PEM. */
+const tls = z.strictObject({ certificate: z.string(), key: z.string() });
+/** Besides the address of all listeners: another one, for users. */
+const host = z.string().optional();
 const exception = z.strictObject({ method: z.string().regex(/^[A-Z]+$/), path: z.string().startsWith("/") });
 const listener = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("proxy"),
     service: z.string(),
+    host,
     port,
+    tls: tls.optional(),
     /** Port of the service itself, on 127.0.0.1. */
     upstreamPort: port,
     /** Requests that pass a read-only gate although their method may write. */
@@ -18,7 +24,9 @@ const listener = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("static"),
     service: z.string(),
+    host,
     port,
+    tls: tls.optional(),
     /** Folder to serve, or a link to it that may change at any time. */
     root: z.string(),
     /** Path prefixes whose requests go to a service instead: a site and its API under one origin. */
@@ -30,7 +38,7 @@ const listener = z.discriminatedUnion("kind", [
 const configSchema = z.strictObject({
   /** Absolute path of the state file. */
   stateFile: z.string(),
-  /** Address of all listeners. */
+  /** Address of all listeners that name no other. */
   host: z.string().default("127.0.0.1"),
   /** A separate listener for `/__backout/…`, which every other listener answers too. */
   controlPort: port.optional(),

@@ -1,5 +1,6 @@
 /** The traffic gate: one listener per public service, one state for all. */
 import type { Server } from "node:http";
+import type { Server as TlsServer } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GateConfigError, configurationId, type GateConfig, type GateListener } from "./config.ts";
@@ -8,7 +9,9 @@ import { proxyTo } from "./proxy.ts";
 import { routed } from "./routes.ts";
 import { serveFolder } from "./static.ts";
 import type { GateState } from "./state.ts";
+import { readTls, renewTls, type TlsPair } from "./tls.ts";
 import { Traffic } from "./traffic.ts";
+import type { TlsFiles } from "../config/system/traffic.ts";
 
 export class GatePortError extends Error {
   readonly service: string;
@@ -29,11 +32,11 @@ export class GatePortError extends Error {
 }
 
 export interface Gate {
-  /** Port of each service; `__control` for the control listener. */
+  /** Port of each service, of several the first; `__control` for the control listener. */
   readonly ports: Record<string, number>;
   /**
    * Changes to another configuration. A port of both serves without a break; if another port cannot be opened, nothing changes.
-   * @throws GatePortError, GateConfigError
+   * @throws GatePortError, GateConfigError, TlsFilesError
    */
   change(config: GateConfig): Promise<void>;
   /** Takes no new requests, ends streams, lets running requests finish. */
@@ -46,23 +49,39 @@ interface Listening {
   port: number;
   server: Server;
   served: Served;
+  /** Null: it speaks HTTP. */
+  tls: Tls | null;
+}
+
+interface Tls {
+  files: TlsFiles;
+  pair: TlsPair;
+  /** Why the files were not taken when they were last read. */
+  refused?: string;
 }
 
 /** What a port is for. */
-type Wanted = Omit<Listening, "server">;
+type Wanted = Omit<Listening, "server" | "tls"> & { tls: TlsFiles | null };
 
 /** Delay until a changed state reaches streams if no request arrives. Milliseconds. */
 const LOOK_EVERY_MS = 100;
+/** How often certificates and keys are read again. Milliseconds. */
+const TLS_EVERY_MS = 1_000;
 
 /**
  * Opens all listeners or none.
- * @throws GatePortError
+ * @param say what happens to certificates
+ * @throws GatePortError, TlsFilesError
  */
-export async function openGate(config: GateConfig, onChange: (state: GateState | null) => void = () => undefined): Promise<Gate> {
+export async function openGate(
+  config: GateConfig,
+  onChange: (state: GateState | null) => void = () => undefined,
+  say: (line: string) => void = () => undefined,
+): Promise<Gate> {
   const traffic = new Traffic(config.stateFile, onChange);
   traffic.state();
   const facts = { configuration: configurationId(config), changes: 0 };
-  const open = (wanted: Wanted) => openListener(wanted, (served) => createListener(traffic, served, () => facts));
+  const open = (wanted: Wanted) => openListener(wanted, (served, pair) => createListener(traffic, served, () => facts, pair));
   let current = { config, listening: await openAll(config, [], open) };
   const change = async (next: GateConfig): Promise<void> => {
     if (next.stateFile !== config.stateFile) throw new GateConfigError(next.stateFile, `this gate uses the state file ${config.stateFile}`);
@@ -73,13 +92,15 @@ export async function openGate(config: GateConfig, onChange: (state: GateState |
     void closeAll(gone, next.shutdownGraceMs);
   };
   const looking = setInterval(() => traffic.state(), LOOK_EVERY_MS);
+  const renewing = setInterval(() => renewAll(current.listening, say), TLS_EVERY_MS);
   return {
     get ports() {
-      return Object.fromEntries(current.listening.map(({ served, port }) => [served.service, port]));
+      return Object.fromEntries([...current.listening].reverse().map(({ served, port }) => [served.service, port]));
     },
     change: (next) => change(next).finally(() => (facts.changes += 1)),
     async close() {
       clearInterval(looking);
+      clearInterval(renewing);
       const closed = closeAll(current.listening, current.config.shutdownGraceMs);
       traffic.endStreams();
       await closed;
@@ -93,25 +114,46 @@ async function openAll(config: GateConfig, before: Listening[], open: (wanted: W
   const listening: Listening[] = [];
   try {
     for (const each of wanted) {
-      const kept = before.find(({ host, port }) => host === each.host && port === each.port);
+      const kept = before.find(({ host, port, tls }) => host === each.host && port === each.port && (tls === null) === (each.tls === null));
       listening.push(kept !== undefined && !listening.includes(kept) ? kept : await open(each));
     }
   } catch (error) {
     listening.filter((each) => !before.includes(each)).forEach(({ server }) => server.close());
     throw error;
   }
-  listening.forEach((each, index) => Object.assign(each.served, wanted[index]?.served));
+  listening.forEach((each, index) => {
+    const { served, tls } = wanted[index]!;
+    Object.assign(each.served, served);
+    if (tls !== null) each.tls!.files = tls;
+  });
   return listening;
+}
+
+/** What cannot be used stays unused, and is said once. */
+function renewAll(listening: readonly Listening[], say: (line: string) => void): void {
+  for (const { server, served, tls } of listening) {
+    if (tls === null) continue;
+    try {
+      const pair = renewTls(server as unknown as TlsServer, tls.files, tls.pair);
+      if (pair !== tls.pair) say(`${served.service}: has the new certificate of ${tls.files.certificate}`);
+      Object.assign(tls, { pair, refused: undefined });
+    } catch (error) {
+      const refused = (error as Error).message;
+      if (refused !== tls.refused) say(`${served.service}: keeps its certificate: ${refused}`);
+      tls.refused = refused;
+    }
+  }
 }
 
 function wantedBy(config: GateConfig): Wanted[] {
   const { host, controlPort } = config;
   const wanted = config.listeners.map((listener) => {
     const exceptions = [...config.readOnlyAllow, ...listener.readOnlyAllow];
-    return { host, port: listener.port, served: { service: listener.service, exceptions, destination: destinationOf(listener) } };
+    const served = { service: listener.service, exceptions, destination: destinationOf(listener) };
+    return { host: listener.host ?? host, port: listener.port, served, tls: listener.tls ?? null };
   });
   if (controlPort === undefined) return wanted;
-  return [...wanted, { host, port: controlPort, served: { service: "__control", exceptions: [], destination: null } }];
+  return [...wanted, { host, port: controlPort, served: { service: "__control", exceptions: [], destination: null }, tls: null }];
 }
 
 /** Takes no new requests; running ones may finish. */
@@ -133,10 +175,16 @@ function destinationOf(listener: GateListener): Destination {
   );
 }
 
-function openListener({ host, port, served }: Wanted, create: (served: Served) => Server): Promise<Listening> {
-  const server = create(served);
+async function openListener(
+  { host, port, served, tls: files }: Wanted,
+  create: (served: Served, pair: TlsPair | null) => Server,
+): Promise<Listening> {
+  const tls = files === null ? null : { files, pair: readTls(files) };
+  const server = create(served, tls?.pair ?? null);
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(new GatePortError(served.service, port, host, error)));
-    server.listen({ port, host, exclusive: true }, () => resolve({ host, port: (server.address() as AddressInfo).port, server, served }));
+    server.listen({ port, host, exclusive: true }, () =>
+      resolve({ host, port: (server.address() as AddressInfo).port, server, served, tls }),
+    );
   });
 }

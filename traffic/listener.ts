@@ -1,9 +1,11 @@
 /** One public listener: lets the gate decide on every request, and forwards those that pass. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { jsonAnswer, maintenanceBanner, refusalAnswer, send, sendRaw } from "./answers.ts";
 import type { ReadOnlyException } from "./decide.ts";
 import { PASS_HEADER } from "./state.ts";
+import type { TlsPair } from "./tls.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** Where admitted requests go. */
@@ -30,10 +32,11 @@ export interface GateFacts {
 
 const OWN_PREFIX = "/__backout/";
 
-export function createListener(traffic: Traffic, served: Served, factsOfGate: () => GateFacts): Server {
+/** @param tls it speaks HTTPS with this pair; null: HTTP */
+export function createListener(traffic: Traffic, served: Served, factsOfGate: () => GateFacts, tls: TlsPair | null = null): Server {
   // Other upgrades (h2c, which some clients offer with every request) are handled as ordinary requests.
   const shouldUpgradeCallback = (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket";
-  const server = createServer({ shouldUpgradeCallback }, (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { service, exceptions, destination } = served;
     const path = pathOf(request);
     if (destination === null || path.startsWith(OWN_PREFIX)) return answerOwn(traffic, factsOfGate(), path, request, response);
@@ -47,7 +50,9 @@ export function createListener(traffic: Traffic, served: Served, factsOfGate: ()
       return traffic.follow({ service, request: facts, exceptions, end: () => response.destroy() });
     });
     destination.handle(request, response);
-  });
+  };
+  const server =
+    tls === null ? createServer({ shouldUpgradeCallback }, answer) : createTlsServer({ shouldUpgradeCallback, ...tls }, answer);
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
     const { service, exceptions, destination } = served;
     socket.on("error", () => socket.destroy());

@@ -4,15 +4,18 @@
  */
 import { GateConfigError, readGateConfig } from "./config.ts";
 import { GatePortError, openGate } from "./gate.ts";
+import { TlsFilesError } from "./tls.ts";
 
 async function main(): Promise<void> {
   const file = process.argv[2];
   if (file === undefined) throw new GateConfigError("(none)", "name the configuration file as first argument");
   const config = readGateConfig(file);
-  const opening = openGate(config, (state) => {
-    const what = state === null ? `closed: no usable state in ${config.stateFile}` : `${state.mode}, epoch ${state.epoch}`;
-    console.log(`${new Date().toISOString()} ${what}`);
-  });
+  const say = (line: string): void => console.log(`${new Date().toISOString()} ${line}`);
+  const opening = openGate(
+    config,
+    (state) => say(state === null ? `closed: no usable state in ${config.stateFile}` : `${state.mode}, epoch ${state.epoch}`),
+    say,
+  );
   // Installed before the first listener opens: without a handler the signal would end the process.
   let changing: Promise<unknown> = opening;
   process.on("SIGHUP", () => {
@@ -20,14 +23,14 @@ async function main(): Promise<void> {
       const gate = await opening;
       try {
         await gate.change(readGateConfig(file));
-        console.log(`${new Date().toISOString()} listening ${JSON.stringify(gate.ports)}`);
+        say(`listening ${JSON.stringify(gate.ports)}`);
       } catch (error) {
         console.error(saidOf(error));
       }
     });
   });
   const gate = await opening;
-  console.log(`${new Date().toISOString()} listening ${JSON.stringify(gate.ports)}`);
+  say(`listening ${JSON.stringify(gate.ports)}`);
   let ending = false;
   const end = () => {
     if (ending) return;
@@ -39,7 +42,7 @@ async function main(): Promise<void> {
 }
 
 function saidOf(error: unknown): unknown {
-  return error instanceof GatePortError || error instanceof GateConfigError ? error.message : error;
+  return error instanceof GatePortError || error instanceof GateConfigError || error instanceof TlsFilesError ? error.message : error;
 }
 
 try {

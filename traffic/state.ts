@@ -15,6 +15,8 @@ const stateSchema = z.strictObject({
   passHash: z.string().regex(/^([0-9a-f]{64})?$/),
   /** Declared maintenance, for the banner in the system's own pages. */
   maintenance: z.strictObject({ mode: z.enum(["off", "read-only", "full"]), message: z.string() }),
+  /** Users reach the services without the gate: whatever it does, they are not kept out. */
+  bypassed: z.literal(true).optional(),
 });
 
 export type GateState = z.infer<typeof stateSchema>;

@@ -1,6 +1,7 @@
 /** Ports that other processes listen on, found before anything stops. */
 import type { Pins } from "../config/pins.ts";
 import { gateFolder, processFolder, type Site } from "../config/site.ts";
+import { publicListeners } from "../config/traffic.ts";
 import { PortTakenError } from "../processes/process.ts";
 import { findByEnvironment } from "../processes/identity.ts";
 import { holderOf, isPortFree } from "../processes/ports.ts";
@@ -34,6 +35,10 @@ export async function takenListeners(site: Site, definition: SystemDefinition): 
   for (const { service } of Object.values(definition.listeners)) {
     const port = site.ports[service];
     const reason = port === undefined ? null : await takenPort(`the traffic gate for ${service}`, port, gateFolder(site));
+    if (reason !== null) reasons.push(reason);
+  }
+  for (const { service, port } of publicListeners(site, definition)) {
+    const reason = await takenPort(`the traffic gate for users of ${service}`, port, gateFolder(site));
     if (reason !== null) reasons.push(reason);
   }
   return reasons;

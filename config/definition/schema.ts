@@ -17,6 +17,7 @@ import { LEDGER_NAMES } from "../system/ledgers.ts";
 import { LEDGER_OF_LAYOUT, type MigrationDefinition, type MigrationLayout, type ScriptPlace } from "../system/migration.ts";
 import type { ProtectionDefinition } from "../system/protection.ts";
 import { policy } from "./policy-schema.ts";
+import { traffic } from "./traffic.ts";
 import { duration, mapOf, name, names, positive, some, work, type For } from "./values.ts";
 
 const service = z.strictObject({
@@ -185,6 +186,7 @@ export const definitionSchema = z.strictObject({
   stopOrder: names,
   databases: mapOf(database),
   listeners: mapOf(listener),
+  traffic: traffic.optional(),
   secrets: mapOf(
     z.strictObject({ generate: z.literal(true, "must be `true`: leave it out for a secret that must be given").optional() }),
   ).optional(),

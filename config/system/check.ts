@@ -56,6 +56,18 @@ export interface DataAccess {
   sqlite: (name: string) => DatabaseSync;
 }
 
+/** A script whose rows are violations. */
+export interface ViolationQuery {
+  database: string;
+  engine: "postgres" | "sqlite";
+  script: string;
+  /** It may write; what it wrote is rolled back. Otherwise its session refuses to. */
+  writes: boolean;
+  timeoutMs: number;
+  /** Rows that are read at most. */
+  limit: number;
+}
+
 /** Input of a check. A check must remove everything that it writes. */
 export interface CheckContext extends DataAccess {
   /** Base URL of a public listener, through the gate (the verifier's pass is added by `fetch`). */
@@ -64,6 +76,12 @@ export interface CheckContext extends DataAccess {
   fetch(url: string, init?: RequestInit): Promise<Response>;
   /** Headers with which other requests than `fetch` (a WebSocket) pass the gate; absent: no gate. */
   passHeaders?: Record<string, string>;
+  /** Rows of an SQL file, in a session of its own. Absent: there are none here. @throws if the script fails or takes too long */
+  violations?(query: ViolationQuery): Promise<Record<string, unknown>[]>;
+  /** How a program reaches a database: a connection string whose sessions only read unless it writes, or the path of a SQLite file. */
+  connection?(database: string, options: { writes: boolean }): Promise<string>;
+  /** The declared release. Absent: unknown. */
+  release?: string;
   /** Release each service is declared to run. */
   releases: Record<string, string>;
   /** Whether each service is declared to run. */
@@ -111,7 +129,7 @@ export interface CheckDefinition {
   title: string;
   /** It writes (and removes what it wrote), so it is no part of a watch, which must only read. */
   writes?: true;
-  /** It only sends HTTP requests: it runs in parallel with adjacent checks of this kind. */
+  /** It only reads, by HTTP requests or sessions of its own: it runs in parallel with adjacent checks of this kind. */
   asks?: true;
   /** Checks run in this order; a check that writes comes after those that count. */
   run(context: CheckContext): Promise<{ status: CheckStatus; detail: string; figures?: Figures }>;

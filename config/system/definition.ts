@@ -14,6 +14,7 @@ import type { ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
 import type { SecretDefinition } from "./secret.ts";
 import type { ServiceControl } from "./control.ts";
+import type { TrafficDefinition } from "./traffic.ts";
 import type { CheckContext, CheckDefinition } from "./check.ts";
 import type { DrillDefinition } from "./drill.ts";
 
@@ -249,6 +250,8 @@ export interface SystemDefinition {
   stopOrder: string[];
   databases: Record<string, DatabaseDefinition>;
   listeners: Record<string, ListenerDefinition>;
+  /** How users reach the listeners. Default: backout's own proxy, on 127.0.0.1. */
+  traffic?: TrafficDefinition;
   /** Secrets the services and the checks need besides the database's, by name; one that is not set is refused before anything stops. */
   secrets?: Record<string, SecretDefinition>;
   /**

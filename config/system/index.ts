@@ -2,3 +2,4 @@
 export type * from "./check.ts";
 export type * from "./definition.ts";
 export type * from "./drill.ts";
+export type * from "./traffic.ts";

@@ -6,12 +6,14 @@ import { identityAt, ownIdentity, rememberId } from "../../state/identity.ts";
 import { changeGate } from "../../traffic/change.ts";
 import { gateCommand } from "../../traffic/command.ts";
 import { readGateConfig, type GateConfigInput } from "../../traffic/config.ts";
+import { readTls } from "../../traffic/tls.ts";
 import { canonical } from "../../config/pins.ts";
 import type { SiteInputs } from "../../config/resources.ts";
 import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../config/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
 import { errorLines, observeProcess, recordChange, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
-import type { SystemDefinition } from "../../config/system/definition.ts";
+import type { ListenerDefinition, SystemDefinition } from "../../config/system/definition.ts";
+import { publicListeners } from "../../config/traffic.ts";
 import { foreignFailures } from "../foreign.ts";
 import type { Resource, Values } from "../resource.ts";
 import { takenListeners, takenPorts } from "../../workloads/taken-ports.ts";
@@ -22,23 +24,31 @@ interface Inputs extends SiteInputs {
   stackId: string;
 }
 
+/** The address on 127.0.0.1 for checks, and the public ones. */
 function gateConfig(site: Site, definition: SystemDefinition): GateConfigInput {
+  const own = Object.values(definition.listeners).map((listener) => ownListener(site, definition, listener));
+  const forUsers = publicListeners(site, definition).flatMap(({ service, ...address }) =>
+    own.flatMap((listener) => (listener.service === service ? [{ ...listener, ...address }] : [])),
+  );
+  return { stateFile: gateStateFile(site), listeners: [...own, ...forUsers] };
+}
+
+function ownListener(
+  site: Site,
+  definition: SystemDefinition,
+  { service, readOnlyAllow = [], routes = {} }: ListenerDefinition,
+): GateConfigInput["listeners"][number] {
+  const port = site.ports[service]!;
+  const upstream = (name: string): number => site.ports[`${name}-upstream`]!;
+  if (definition.services[service]?.kind !== "static")
+    return { kind: "proxy", service, port, upstreamPort: upstream(service), readOnlyAllow };
   return {
-    stateFile: gateStateFile(site),
-    listeners: Object.values(definition.listeners).map(({ service, readOnlyAllow = [], routes = {} }) => {
-      const port = site.ports[service]!;
-      const upstream = (name: string): number => site.ports[`${name}-upstream`]!;
-      if (definition.services[service]?.kind !== "static")
-        return { kind: "proxy", service, port, upstreamPort: upstream(service), readOnlyAllow };
-      return {
-        kind: "static",
-        service,
-        port,
-        root: currentFolder(publishedFolder(site, service)),
-        readOnlyAllow,
-        routes: Object.entries(routes).map(([prefix, name]) => ({ prefix, service: name, upstreamPort: upstream(name) })),
-      };
-    }),
+    kind: "static",
+    service,
+    port,
+    root: currentFolder(publishedFolder(site, service)),
+    readOnlyAllow,
+    routes: Object.entries(routes).map(([prefix, name]) => ({ prefix, service: name, upstreamPort: upstream(name) })),
   };
 }
 
@@ -99,16 +109,32 @@ async function portFailures(site: Site, before: Site | undefined): Promise<{ pro
   const moved = before !== undefined && before.target !== site.target;
   const reasons = [
     ...(await takenListeners(site, definition)),
+    ...tlsFailures(site, definition),
     ...(moved ? [] : await takenPorts(site, definition, Object.keys(definition.services))),
   ];
   return reasons.map((reason) => ({ property: "", reason }));
 }
 
+/** Certificates that cannot be used, found before anything stops. */
+function tlsFailures(site: Site, definition: SystemDefinition): string[] {
+  const reasons = publicListeners(site, definition).flatMap(({ tls }) => {
+    if (tls === undefined) return [];
+    try {
+      readTls(tls);
+      return [];
+    } catch (error) {
+      return [(error as Error).message];
+    }
+  });
+  return [...new Set(reasons)];
+}
+
 /** How the running gate differs from what is declared, in words; empty where none runs. */
 export async function gateChanges(site: Site): Promise<string[]> {
   if (!observeProcess(gateFolder(site), GATE_PROCESS).running || (await runsAs(site))) return [];
-  const there = Object.fromEntries(readGateConfig(configFile(site)).listeners.map(({ service, port }) => [service, port]));
-  const moved = gateConfig(site, await definitionOf(site)).listeners.filter(({ service, port }) => there[service] !== port);
+  const own = ({ listeners }: Pick<GateConfigInput, "listeners">) => listeners.filter(({ host }) => host === undefined);
+  const there = Object.fromEntries(own(readGateConfig(configFile(site))).map(({ service, port }) => [service, port]));
+  const moved = own(gateConfig(site, await definitionOf(site))).filter(({ service, port }) => there[service] !== port);
   const lines = moved.map(({ service, port }) =>
     there[service] === undefined
       ? `the traffic gate does not listen for ${service} yet, on port ${port}; run \`up\` to fix it`

@@ -3,6 +3,7 @@ import { commandOf } from "../../config/commands.ts";
 import type { Asked, DatabaseFacts } from "../../config/plan.ts";
 import type { Pins } from "../../config/pins.ts";
 import { servicesRole, type Site } from "../../config/site.ts";
+import { publicListeners } from "../../config/traffic.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { openState, statePlace } from "../../databases/open-state.ts";
 import { adoptionOf, inspectionOf } from "../../databases/registry.ts";
@@ -151,6 +152,7 @@ async function servicesOf({ site, definition, pins }: AdoptionQuestion): Promise
       ports.push({ port, use, heldBy, taken: heldBy !== null && (use === "users" || kind !== "external") });
     };
     if (gate !== undefined) await add(gate, "users");
+    for (const { service, port } of publicListeners(site, definition)) if (service === name) await add(port, "users");
     if (own !== 0 && own !== gate) await add(own, "service");
     const running = kind === "external" ? await runs(site, definition, name) : null;
     found.push({ name, kind, release: pins.services[name]?.release ?? pins.release, running, ports });

@@ -9,7 +9,8 @@ import { configurationChanges, currentConfigurationFile, keepConfiguration } fro
 import { makeStandbysBefore } from "../standby.ts";
 import { captureEvidence } from "../evidence.ts";
 import { waitDrained } from "../../traffic/drain.ts";
-import { closeGate, gateRuns, hasGateState, setGate } from "../gate.ts";
+import { TrafficSwitchError } from "../../traffic/switch.ts";
+import { beginGate, closeGate, gateRuns, setGate } from "../gate.ts";
 import { newWritesRefusal, countSince } from "../at-risk.ts";
 import { satisfies } from "../../databases/shared/lineage.ts";
 import { fenceOf, inspectionOf } from "../../databases/registry.ts";
@@ -38,7 +39,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   refuseOtherThanPlanned(request, before, epoch);
   if (before?.epoch === epoch && before.state === "open") {
     // What was adopted has had no gate yet: it begins closed, and the checks need a pass.
-    if (!hasGateState(run.site)) closeGate(run, pins.maintenance);
+    beginGate(run, pins.maintenance);
     return { closedAt: before.startedAt };
   }
   // An earlier attempt has begun this very rollout: what it leads to did not stand before.
@@ -52,7 +53,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
       for (const database of existing(run, plan)) await (await inspectionOf(run, database)).refuseUnfenceable(run, [database]);
     // Of a system that is partly down no baseline is taken.
     if ((await state.rollout(epoch))?.baseline === null) await state.setBaseline(epoch, await captureBaseline(run, standing?.pins ?? null));
-    protectGate(run, plan, pins.maintenance);
+    await protectGate(run, plan, pins.maintenance);
   };
   await step(run, { phase, kind: "protect", name: "protect" }, protect, () => null);
   // While everything still runs: afterwards no service answers.
@@ -125,9 +126,28 @@ async function keepProperties(run: Run, everythingOpen: boolean): Promise<void> 
     await (await fenceOf(run, database)).keepProperties(run, database, everythingOpen);
 }
 
-function protectGate(run: Run, plan: RolloutPlan, maintenance: Maintenance): void {
-  if (plan.closeGate) closeGate(run, maintenance);
-  else if (plan.maintenanceChanged && maintenance.mode !== "off") setGate(run, maintenance);
+async function protectGate(run: Run, plan: RolloutPlan, maintenance: Maintenance): Promise<void> {
+  try {
+    if (plan.closeGate) await closeGate(run, maintenance);
+    else if (plan.maintenanceChanged && maintenance.mode !== "off") await setGate(run, maintenance);
+  } catch (error) {
+    if (error instanceof TrafficSwitchError) await refuseUnclosed(run, error);
+    throw error;
+  }
+}
+
+/** Nothing has stopped yet. A balancer that failed half-way is opened again where everything was open before. */
+async function refuseUnclosed(run: Run, { message, command }: TrafficSwitchError): Promise<void> {
+  const from = (await run.state.lastOpenRollout())?.pins;
+  if (from === undefined || !(await mayReopen(run))) return;
+  const unknown = await setGate(run, from.maintenance).then(
+    () => "",
+    (error: Error) => ` Whether users are let in is not known: ${error.message}.`,
+  );
+  await run.state.setState(run.epoch, "refused");
+  throw new RolloutRefusedError(
+    `${message}. Nothing was stopped and nothing was changed.${unknown} Run \`${command}\` yourself to see why; when it works, run the same command again.`,
+  );
 }
 
 /** How long requests under way may take to finish before their services stop, unless the definition says otherwise. Seconds. */

@@ -3,6 +3,7 @@ import { upCommand } from "../../config/commands.ts";
 import { finished } from "../../config/journal.ts";
 import { canonical, type Maintenance, type Pins } from "../../config/pins.ts";
 import type { Site } from "../../config/site.ts";
+import { TrafficSwitchError } from "../../traffic/switch.ts";
 import { setGate } from "../gate.ts";
 import { liftProtections } from "../protections.ts";
 import { step } from "../run.ts";
@@ -16,6 +17,18 @@ export class NotVerifiedError extends Error {
   constructor(site: Site, epoch: number, state: string) {
     super(`rollout ${epoch} is "${state}", not verified: the gate stays closed; run \`${upCommand(site)}\` again`);
     this.name = "NotVerifiedError";
+  }
+}
+
+/** Everything runs and is verified, and the balancer does not let users in. */
+export class NotOpenedError extends Error {
+  readonly command: string;
+  constructor(site: Site, { message, command }: TrafficSwitchError) {
+    super(
+      `${message}. Everything runs and is verified. Run \`${command}\` yourself to see why; when it works, run \`${upCommand(site)}\` again`,
+    );
+    this.name = "NotOpenedError";
+    this.command = command;
   }
 }
 
@@ -34,7 +47,9 @@ export async function open(run: Run, maintenance: Maintenance): Promise<{ opened
   if (maintenance.mode === "off") await liftProtections(run, "open");
   const letIn = async (): Promise<void> => {
     if (rollout.plan.fenceData) await admitEverybody(run);
-    setGate(run, maintenance);
+    await setGate(run, maintenance).catch((error: Error) => {
+      throw error instanceof TrafficSwitchError ? new NotOpenedError(run.site, error) : error;
+    });
   };
   const name = maintenance.mode === "off" ? "let users in" : `maintenance: ${maintenance.mode}`;
   await step(run, { phase: "open", kind: "open", name }, letIn, () => null);

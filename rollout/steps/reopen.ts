@@ -23,7 +23,7 @@ export async function reopenRefused(run: Run, plan: RolloutPlan): Promise<void> 
       const pin = from.services[service];
       if (pin?.run === true) await target.start(service, pin);
     }
-    setGate(run, from.maintenance);
+    await setGate(run, from.maintenance);
   }
   await run.state.setState(run.epoch, "refused");
 }

@@ -8,15 +8,35 @@ export function checksFor(definition: SystemDefinition, scope: string | null): s
   return definition.checks.map(({ id }) => id).filter((id) => wanted == null || wanted.includes(id));
 }
 
-/** A check that throws has failed: what cannot be seen is not verified. */
-export async function runChecks(definition: SystemDefinition, ids: string[], context: CheckContext): Promise<CheckResult[]> {
+/** Checks that run at the same time at most: each may be a process of its own. */
+const AT_ONCE = 8;
+
+/**
+ * A check that throws has failed: what cannot be seen is not verified.
+ * @param ended is called after each check with the time it took
+ */
+export async function runChecks(
+  definition: SystemDefinition,
+  ids: string[],
+  context: CheckContext,
+  ended: (check: CheckDefinition, durationMs: number) => void = () => undefined,
+): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
-  for (const group of together(definition.checks.filter(({ id }) => ids.includes(id))))
-    results.push(...(await Promise.all(group.map((check) => runCheck(check, context)))));
+  for (const group of together(definition.checks.filter(({ id }) => ids.includes(id)))) {
+    const waiting = group.map((check, index) => ({ check, index: results.length + index }));
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const began = performance.now();
+        results[next.index] = await runCheck(next.check, context);
+        ended(next.check, Math.round(performance.now() - began));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, group.length) }, worker));
+  }
   return results;
 }
 
-/** In order, those next to each other that only ask in one group. */
+/** In order, those next to each other that only read in one group. */
 function together(checks: readonly CheckDefinition[]): CheckDefinition[][] {
   const groups: CheckDefinition[][] = [];
   for (const check of checks) {

@@ -2,6 +2,8 @@
 import { restoredBy } from "../../state/snapshots.ts";
 import { plainConfig } from "../../config/secret-config.ts";
 import { definedSecret } from "../../config/secrets.ts";
+import { databaseUrl, type Site } from "../../config/site.ts";
+import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Pins } from "../../config/pins.ts";
 import { actionsDone } from "../action.ts";
 import { canonicalTable } from "../../databases/shared/identifiers.ts";
@@ -14,7 +16,7 @@ import { originalsOf } from "../originals.ts";
 import type { Run } from "../../config/run.ts";
 import type { HeldProtection } from "../../config/system/protection.ts";
 import type { Baseline, CheckContext } from "../../config/system/check.ts";
-import { openData } from "../../databases/open-data.ts";
+import { openData, violationsOf } from "../../databases/open-data.ts";
 import { linesSince, serverUpSince } from "./lines-since.ts";
 
 export type OpenedContext = CheckContext & { end(): Promise<void> };
@@ -49,6 +51,9 @@ export async function openContext(
     passHeaders: { "x-backout-pass": pass },
     database: data.database,
     sqlite: data.sqlite,
+    violations: (query) => violationsOf(site, query),
+    connection: async (database, { writes }) => Promise.resolve(checkConnection(site, definition, database, writes && !readOnly)),
+    release: pins.release,
     releases: Object.fromEntries(Object.entries(pins.services).map(([name, pin]) => [name, pin.release])),
     running: Object.fromEntries(Object.entries(pins.services).map(([name, pin]) => [name, pin.run])),
     secret: (name) => definedSecret(site, definition, name),
@@ -74,6 +79,13 @@ export async function openContext(
     ...(definition.actions === undefined ? {} : { actionsDone: await actionsDone(state) }),
     end: data.end,
   };
+}
+
+/** The services' own role; unless the check writes, its sessions begin such that they only read. A SQLite file has no sessions to tell. */
+function checkConnection(site: Site, definition: SystemDefinition, database: string, writes: boolean): string {
+  const url = databaseUrl(site, definition, database);
+  if (writes || definition.databases[database]?.engine === "sqlite") return url;
+  return `${url}?options=${encodeURIComponent("-c default_transaction_read_only=on")}`;
 }
 
 /** How far the logs of services that this rollout did not stop had come when the attempt began. */

@@ -77,7 +77,14 @@ export interface Status {
     openedAt: string | null;
   } | null;
   /** `running`: the gate's process answers. */
-  gate: { mode: string; message: string; running: boolean; maintenance: Maintenance } | null;
+  gate: {
+    mode: string;
+    message: string;
+    running: boolean;
+    maintenance: Maintenance;
+    /** Users reach the services without it. */
+    bypassed?: true;
+  } | null;
   /** Why it is not known what runs; null: it is. */
   unseen: string | null;
   /** `running`: null: it is not known. */

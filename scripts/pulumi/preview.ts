@@ -6,7 +6,7 @@ import type { RolloutPreview } from "../../rollout/preview.ts";
 import type { OpenStack } from "./stack.ts";
 import { relative } from "node:path";
 import { assess } from "../../rollout/assess.ts";
-import { gateRuns } from "../../rollout/gate.ts";
+import { gateRuns, trafficDrift } from "../../rollout/gate.ts";
 import { gateChanges } from "../../provider/resources/traffic-gate.ts";
 import { constraintDrift } from "../../rollout/constraint-drift.ts";
 
@@ -75,6 +75,7 @@ async function driftOf({ site, definition, pins }: OpenStack, { adopted, drifted
   return [
     ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that users are kept out: `up` starts it"]),
     ...(await gateChanges(site)),
+    ...[await trafficDrift(site, definition)].filter((line) => line !== null),
     ...services.map((service) => `${service} does not run as pinned: \`up\` corrects it`),
     ...(await constraintDrift(site, definition, pins)),
   ];

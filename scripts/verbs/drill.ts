@@ -36,7 +36,7 @@ function tell({ report, kept }: Drilled): void {
   const { folder, stack } = kept;
   print(
     `\nThe stack was kept in ${folder}\n` +
-      `  inspect: cd ${folder} && BACKOUT_HOME=${join(folder, "home")} ${commandOf(findProject(), "backout", `status --stack ${stack}`)}\n` +
+      `  inspect: cd ${folder} && BACKOUT_PRIVATE=1 BACKOUT_HOME=${join(folder, "home")} ${commandOf(findProject(), "backout", `status --stack ${stack}`)}\n` +
       `  remove:  ${drillCommand(findProject(), "--clean")}\n`,
   );
 }

@@ -75,7 +75,16 @@ async function status(options: CommonOptions): Promise<Status> {
             failure: facts.last.failure,
             openedAt: facts.last.openedAt,
           },
-    gate: gate === null ? null : { mode: gate.mode, message: gate.message, running: gateRuns(site), maintenance: gate.maintenance },
+    gate:
+      gate === null
+        ? null
+        : {
+            mode: gate.mode,
+            message: gate.message,
+            running: gateRuns(site),
+            maintenance: gate.maintenance,
+            ...(gate.bypassed === true ? { bypassed: true as const } : {}),
+          },
     services,
     unseen,
     snapshots: facts.snapshots.map(({ id, name, generation, database, takenAt, sizeBytes }) => ({
@@ -167,9 +176,10 @@ export function statusLines(found: Status): string[] {
     lines.push(`  ${found.pending.title}: run \`${found.pending.command}\` again`);
   const down =
     found.gate?.running === false ? `, but its process is NOT RUNNING, users cannot connect: run \`${found.up}\` to start it` : "";
+  const bypassed = found.gate?.bypassed === true ? " for checks; users reach the services without it" : "";
   const outside = found.rollout?.adopted === true && found.gate === null;
   const none = outside ? "not started yet: users reach the services as before" : "closed (no gate state)";
-  if (found.gate !== null || found.deploy === null) lines.push(`  gate: ${found.gate === null ? none : found.gate.mode}${down}`);
+  if (found.gate !== null || found.deploy === null) lines.push(`  gate: ${found.gate === null ? none : found.gate.mode}${bypassed}${down}`);
   if (found.gate !== null && found.gate.maintenance.mode !== "off") lines.push(`  ${maintenanceLine(found.gate.maintenance)}`);
   if (found.unseen !== null) lines.push(`  services: unknown: ${found.unseen}`);
   for (const { name, running, release, pid, asPinned } of found.services.filter(

@@ -25,7 +25,6 @@ const CHECKS = [
   "authorisation",
   "integrity",
   "counts",
-  "foreign-keys",
   "schema-compatible",
   "no-phase-3",
   "permissions",

@@ -5,7 +5,6 @@ import { PHASE_BUDGETS, PROCEDURE, TARGET_SECONDS } from "./procedure.ts";
 const DATA_CHECKS = [
   "database-select-1",
   "counts",
-  "phase-1-tables",
   "phase-2-tables-gone",
   "no-migration-errors",
   "materialised-views",

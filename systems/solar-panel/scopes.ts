@@ -27,8 +27,6 @@ const CHECKS = [
   "functionality",
   "integrity",
   "panel-counts",
-  "triggers-enabled",
-  "health-overview",
   "performance",
   "continuity",
   "effectiveness",

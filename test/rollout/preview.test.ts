@@ -154,3 +154,14 @@ test("newWrites: reject refuses a plan for what is counted; what is estimated is
   const estimated = { ...RESTORED, atRisk: { ...RESTORED.atRisk, how: "estimated" as const } };
   expect(newWritesRefusals({ databases: { shop: estimated }, to: "v1" }, "reject", false)).toEqual([]);
 });
+
+test("who keeps users out: a command of the balancer's, or nobody, and then what users see", () => {
+  expect(lines({ keptOutBy: "nginx-site close shop" })).toContain(
+    "  users are kept out for about 2.5 s (median of the last 3 like it) by: nginx-site close shop",
+  );
+  expect(lines({ keptOutBy: null, withoutAnswer: ["api"] })).toContain(
+    "! nobody keeps users out (traffic: none): for about 2.5 s (median of the last 3 like it) they get no answer from api; what starts serves them before it is verified; only the data is fenced",
+  );
+  expect(lines({ keptOutBy: null, withoutAnswer: [] })).toContainEqual(expect.stringContaining("those that need the data fail"));
+  expect(lines({ usersKeptOut: false, keptOutBy: null })).toContain("  users are not kept out");
+});

@@ -17,13 +17,6 @@ export const integrity = check("integrity", "integrity_check and quick_check say
   return Promise.resolve(passed(said.join(", ")));
 });
 
-export const foreignKeys = check("foreign-keys", "foreign_key_check finds no row", async (context) => {
-  const broken = context.sqlite(DATABASE).prepare("PRAGMA foreign_key_check").all() as { table: string; rowid: number; parent: string }[];
-  const [first] = broken;
-  if (first === undefined) return Promise.resolve(passed("every row has its parent"));
-  return failed(`${broken.length} rows without their parent, the first is row ${first.rowid} of ${first.table} (parent ${first.parent})`);
-});
-
 export const counts = check("counts", "Rows per table equal those before: MATCH or MISMATCH", async (context) => {
   const { baseline } = context;
   if (baseline === null) return skipped("nothing was counted before");

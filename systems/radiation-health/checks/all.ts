@@ -1,4 +1,4 @@
-/** Every check, in the order in which they run: what counts comes before what writes, what reads logs after what causes lines in them. */
+/** Every check but those in `verify/`, in the order in which they run: what counts comes before what writes, what reads logs after what causes lines in them. */
 import type { CheckDefinition } from "../../../config/system/check.ts";
 import { alertChain } from "./alert-chain.ts";
 import { allOnline } from "./all-online.ts";
@@ -12,7 +12,6 @@ import { featureTables } from "./feature-tables.ts";
 import { health } from "./health.ts";
 import { memory } from "./memory.ts";
 import { noFailedService } from "./no-failed-service.ts";
-import { noSilentAlerts } from "./no-silent-alerts.ts";
 import { personnel } from "./personnel.ts";
 import { responseTime } from "./response-time.ts";
 import { webSocket } from "./websocket.ts";
@@ -26,7 +25,6 @@ export const CHECKS: CheckDefinition[] = [
   webSocket,
   count,
   featureTables,
-  noSilentAlerts,
   alertChain,
   responseTime,
   errorRate,

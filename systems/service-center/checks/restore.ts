@@ -29,11 +29,6 @@ export const counts = check("counts", "Rows of service_tickets, customers, produ
   return seen.length === 0 ? skipped("none of the tables was counted before") : passed(seen.join(", ") + countingInWords(context));
 });
 
-export const phase1Tables = check("phase-1-tables", "The tables of Phase 1 exist", async (context) => {
-  const missing = await absent(context, PHASE_1_TABLES);
-  return missing.length === 0 ? passed(`${PHASE_1_TABLES.join(", ")} exist`) : failed(`${missing.join(", ")} should exist`);
-});
-
 /** An absence check: on Phase 1 counting must fail because the table does not exist, and for no other reason. */
 export const phase2TablesGone = check(
   "phase-2-tables-gone",

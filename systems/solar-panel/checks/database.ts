@@ -1,4 +1,4 @@
-/** The database's own tests: functions, integrity, counts, triggers, health. */
+/** The database's own tests: functions, integrity, counts. */
 import { countIsRight, countingInWords } from "../../../config/system/counting.ts";
 import { check, failed, passed } from "../../kit/outcome.ts";
 import { solar, TABLES, tested } from "./inspect.ts";
@@ -44,27 +44,6 @@ export const panelCounts = check("panel-counts", "Panels in total, PENDING and I
   // Rows set aside because they violate a rule are not lost.
   const right = countIsRight(context, context.counting === "any" ? total : Math.max(total, Math.min(before, total + aside)), before);
   return right ? passed(`${detail}; before: ${before}${countingInWords(context)}`) : failed(`${detail}; before: ${before}`);
-});
-
-export const triggersEnabled = check("triggers-enabled", "Critical triggers are enabled", async (context) => {
-  const database = await solar(context);
-  const { rows } = await database.query<{ name: string; disabled: boolean }>(
-    "SELECT tgrelid::regclass || '.' || tgname AS name, tgenabled = 'D' AS disabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
-  );
-  const disabled = rows.filter((row) => row.disabled);
-  if (disabled.length > 0) return failed(`disabled: ${disabled.map(({ name }) => name).join(", ")}`);
-  return rows.length === 0 ? failed("no triggers exist") : passed(`${rows.length} triggers`);
-});
-
-export const healthOverview = check("health-overview", "The health views have no 🔴 and no 🟡 row", async (context) => {
-  const database = await solar(context);
-  const { rows } = await database.query<{ what: string; status: string }>(
-    `SELECT constraint_name || ' on ' || table_name AS what, overall_status AS status FROM constraint_health_overview
-     UNION ALL SELECT service || ': ' || detail, status FROM get_system_health_status()`,
-  );
-  const bad = rows.filter(({ status }) => status === "🔴 CRITICAL" || status === "🟡 WARNING");
-  if (bad.length > 0) return failed(bad.map(({ what, status }) => `${status} ${what}`).join("; "));
-  return passed(`${rows.length} rows, ${rows.filter(({ status }) => status === "⚪ DROPPED").length} of them dropped`);
 });
 
 const COMPLIANCE = 0.95;

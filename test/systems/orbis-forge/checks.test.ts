@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { giveBack, restrict } from "../../../rollout/protections.ts";
 import { originalsOf } from "../../../rollout/originals.ts";
+import { withFileChecks } from "../../../config/checks/load.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { seed } from "../../../systems/orbis-forge/seed.ts";
 import { keeping } from "../../rollout/memory.ts";
@@ -33,7 +34,7 @@ async function broken(id: string, harm: string, mend: string, change = {}) {
 }
 
 test("a sound system passes every one of them", async () => {
-  for (const { id } of orbisForge.checks) expect(await runCheck(id, context()), id).toMatchObject({ status: "passed" });
+  for (const { id } of withFileChecks(orbisForge).checks) expect(await runCheck(id, context()), id).toMatchObject({ status: "passed" });
 });
 
 describe("what is broken is seen", () => {

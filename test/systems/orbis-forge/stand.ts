@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { withFileChecks } from "../../../config/checks/load.ts";
+import { violationsIn } from "../../../databases/sqlite/violations.ts";
 import { sqliteSession } from "../../../databases/sqlite/sql-session.ts";
 import type { DrillContext } from "../../../config/system/drill.ts";
 import type { CheckContext, DataAccess } from "../../../config/system/check.ts";
@@ -72,6 +74,7 @@ function accessTo(database: DatabaseSync): DataAccess {
 export function checkContext(program: Program, file: File, change: Partial<CheckContext> = {}): CheckContext {
   return {
     ...file.access,
+    violations: (query) => violationsIn(file.path, query),
     url: () => program.url,
     fetch: (url, init) => fetch(url, init),
     releases: { app: program.release },
@@ -103,7 +106,7 @@ export function drillContext(program: Program, file: File, home: string): DrillC
 }
 
 export async function runCheck(id: string, context: CheckContext) {
-  const check = orbisForge.checks.find((one) => one.id === id);
+  const check = withFileChecks(orbisForge).checks.find((one) => one.id === id);
   if (check === undefined) throw new Error(`no check ${id}`);
   return check.run(context);
 }

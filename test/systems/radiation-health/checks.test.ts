@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withFileChecks } from "../../../config/checks/load.ts";
 import type { Baseline, CheckContext } from "../../../config/system/check.ts";
 import { tryChain } from "../../../systems/radiation-health/chain.ts";
 import { TRIAL } from "../../../systems/radiation-health/checks/alert-chain.ts";
@@ -33,7 +34,9 @@ async function counts(): Promise<Record<string, number>> {
 }
 
 const run = (id: string, change: Partial<CheckContext> = {}) =>
-  radiationHealth.checks.find((check) => check.id === id)!.run(checkContext(programs, database, { baseline, ...change }));
+  withFileChecks(radiationHealth)
+    .checks.find((check) => check.id === id)!
+    .run(checkContext(programs, database, { baseline, ...change }));
 const failsWith = (text: string | RegExp) => ({ status: "failed", detail: expect.stringMatching(text) as string });
 
 /** Answers some requests itself; everything else reaches the programs. */
@@ -44,7 +47,7 @@ const answering = (answer: (url: string) => Response | null): Partial<CheckConte
 test("all pass on a healthy system, twice, and leave nothing behind", async () => {
   const before = await counts();
   for (let round = 0; round < 2; round++)
-    for (const { id } of radiationHealth.checks)
+    for (const { id } of withFileChecks(radiationHealth).checks)
       expect([id, await run(id)]).toMatchObject([id, { status: "passed", detail: expect.any(String) as string }]);
   expect(await counts()).toEqual(before);
 });

@@ -68,6 +68,7 @@ export function checkContext(programs: Programs, database: TestDatabase, change:
     url: (service) => programs[service]!.url,
     fetch: (url, init) => fetch(url, init),
     ...accessTo(database.admin),
+    connection: () => Promise.resolve(database.url),
     releases: Object.fromEntries(SERVICES.map((name) => [name, programs[name]!.release])),
     running: Object.fromEntries(SERVICES.map((name) => [name, true])),
     secret,

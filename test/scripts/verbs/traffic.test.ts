@@ -1,0 +1,203 @@
+/** How users come to a system and which files verify it, with a real nginx, a real gate, real processes and a real SQLite file. */
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { stringify } from "yaml";
+import { editPins, type PinEdit } from "../../../config/edit.ts";
+import { GATE_PROCESS, gateFolder, processFolder } from "../../../config/site.ts";
+import { takeFreePorts } from "../../../drill/ports.ts";
+import { hashFolder } from "../../../processes/artefact.ts";
+import { stopProcess } from "../../../processes/process.ts";
+import { runProgram } from "../../../processes/program.ts";
+import { previewOf } from "../../../scripts/pulumi/preview.ts";
+import { rollOut } from "../../../scripts/pulumi/roll-out.ts";
+import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
+import { selfSigned } from "../../traffic/certificate.ts";
+import { NO_NGINX, startNginx, watchAnswers, type Nginx } from "../../traffic/nginx.ts";
+import { newFolder } from "../../workloads/shop.ts";
+import { update, type State } from "./graph-engine.ts";
+import { engine } from "./in-process.ts";
+
+vi.mock("../../../scripts/pulumi/pulumi-run.ts", async () => (await import("./in-process.ts")).pulumiRun);
+vi.mock("../../../provider/session.ts", async () => (await import("./in-process.ts")).session);
+
+const PROGRAM = `import { createServer } from "node:http";
+createServer((_, answer) => answer.end(process.env.RELEASE)).listen(Number(process.env.PORT), "127.0.0.1");
+`;
+const definitionText = (folder: string, more: string): string => `export const definition = {
+  name: "shop", title: "Shop", folder: ${JSON.stringify(folder)},
+  services: { api: { kind: "service", title: "API", entry: "main.ts", databases: [], health: { path: "/health", timeoutMs: 20_000 }, stopGraceMs: 2_000,
+    environment: ({ port, release }) => ({ PORT: String(port), RELEASE: release }) } },
+  stopOrder: ["api"],
+  databases: { shop: { engine: "sqlite", ledger: "backout", migrations: [{ name: "1_items", path: "1_items" }], tables: ["items"], principalTable: "items" } },
+  listeners: { api: { service: "api" } },
+  effects: [], checks: [], defaultScope: "application",
+  scopes: { application: { title: "Application", useWhen: "it is broken", budgetSeconds: 60, phaseBudgets: {}, pins: { release: "to" }, checks: [] } },
+  maintenanceMessage: "Closed", retryAfterSeconds: 1, settleSeconds: 0, ${more}
+};
+`;
+
+let folder: string;
+let state: State;
+let ports: { api: number; upstream: number; users: number };
+let nginx: Nginx | null = null;
+let definitions = 0;
+const opened = (): Promise<OpenStack> => openStack(stackFile("test", folder));
+
+/** Another definition, as a module that was not loaded yet. */
+function define(more = ""): PinEdit {
+  const value = `definition-${(definitions += 1)}.ts`;
+  writeFileSync(join(folder, value), definitionText(folder, more));
+  return { path: ["definition"], value };
+}
+function check(name: string, text: string): void {
+  writeFileSync(join(folder, "verify", name), text);
+  if (text.startsWith("#!")) chmodSync(join(folder, "verify", name), 0o755);
+}
+
+beforeEach(async () => {
+  folder = newFolder();
+  state = new Map();
+  for (const name of ["stacks", "1_items", "verify"]) mkdirSync(join(folder, name));
+  writeFileSync(join(folder, "1_items", "migration.sql"), "CREATE TABLE items (id integer PRIMARY KEY, name text);");
+  writeFileSync(join(folder, "Pulumi.yaml"), "name: shop\nruntime: nodejs\nstackConfigDir: stacks\n");
+  const [api, upstream, users] = await takeFreePorts(3);
+  ports = { api: api!, upstream: upstream!, users: users! };
+  const releases: Record<string, unknown> = {};
+  for (const release of ["v1.0.0", "v2.0.0"]) {
+    const path = join(release, "api");
+    mkdirSync(join(folder, path), { recursive: true });
+    writeFileSync(join(folder, path, "main.ts"), `// ${release}\n${PROGRAM}`);
+    releases[release] = { schema: { shop: "1_items" }, services: { api: { path, sha256: await hashFolder(join(folder, path)) } } };
+  }
+  const config = {
+    "backout:system": "shop",
+    "backout:definition": define().value,
+    "backout:ports": { api: ports.api, "api-upstream": ports.upstream },
+    "backout:releases": releases,
+    "backout:release": "v1.0.0",
+    "backout:standby": "never",
+  };
+  writeFileSync(join(folder, "stacks", "Pulumi.test.yaml"), stringify({ encryptionsalt: "none", config }));
+  engine.up = async (runId) => {
+    engine.runId = runId;
+    const done = await update(await opened(), state);
+    for (const state of engine.states.splice(0)) await state.end();
+    return done;
+  };
+});
+
+afterEach(async () => {
+  await nginx?.end();
+  nginx = null;
+  const { site } = await opened();
+  await stopProcess(processFolder(site), "api", 2_000).catch(() => undefined);
+  if (existsSync(gateFolder(site))) await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
+});
+
+/** What a person does with the stack file and `up`. */
+async function up(...edits: PinEdit[]) {
+  const before = await opened();
+  return rollOut(before, editPins(before.text, edits), { runId: `run-${Math.random()}`, reason: null });
+}
+async function preview(...edits: PinEdit[]) {
+  const now = await opened();
+  return previewOf(now, await openStack(now, editPins(now.text, edits)), false);
+}
+const release = (value: string): PinEdit => ({ path: ["release"], value });
+const DONE = { ok: true, failure: null };
+const said = async (url: string): Promise<string> => (await fetch(url)).text();
+
+test("a real nginx keeps users out from before anything stops until it is verified", { timeout: 240_000 }, async (context) => {
+  mkdirSync(join(folder, "nginx"));
+  // It goes to the service itself: the gate is only for checks.
+  nginx = await startNginx(join(folder, "nginx"), { port: ports.users, upstreamPort: ports.upstream });
+  if (nginx === null) return context.skip(NO_NGINX);
+  const { url, site } = nginx;
+  const script = JSON.stringify(site).slice(1, -1);
+  const traffic = (more = ""): PinEdit =>
+    define(`traffic: { open: [${script}, "open"], close: [${script}, "close"], check: "${url}/health", timeoutSeconds: 20, ${more} }`);
+  expect(await up(traffic())).toMatchObject(DONE);
+  const watched = watchAnswers(url);
+  expect(await up(release("v2.0.0"))).toMatchObject(DONE);
+  expect(await watched()).toEqual(["200 v1.0.0", "503", "200 v2.0.0"]);
+  expect((await preview(release("v1.0.0"))).preview).toMatchObject({ usersKeptOut: true, keptOutBy: `${site[0]} close` });
+
+  const unseen = watchAnswers(url);
+  const unclosed = await up(release("v1.0.0"), traffic('close: ["sh", "-c", "echo no such site >&2; exit 3"]'));
+  expect(unclosed).toMatchObject({ ok: false, refused: true });
+  expect(unclosed.failure).toMatch(
+    /ended with exit code 3: no such site\. Nothing was stopped and nothing was changed\. Run `sh -c .*` yourself/,
+  );
+  expect(await unseen()).toEqual(["200 v2.0.0"]);
+
+  const unopened = await up(release("v1.0.0"), traffic('open: ["sh", "-c", "exit 4"]'));
+  expect(unopened.failure).toMatch(
+    /users were not let in: .*exit code 4\. Everything runs and is verified\. Run `sh -c 'exit 4'` yourself/,
+  );
+  expect((await fetch(url)).status).toBe(503);
+  expect(await up(traffic())).toMatchObject(DONE);
+  expect(await said(url)).toBe("v1.0.0");
+
+  // Somebody closes it by hand.
+  await runProgram({ command: [...site, "close"], folder, environment: {}, timeoutMs: 20_000 });
+  await vi.waitUntil(async () => (await fetch(url)).status === 503, { timeout: 20_000 });
+  expect((await preview()).drifted).toEqual([expect.stringMatching(/users are kept out by the balancer, and should be let in/)]);
+  expect(await up()).toMatchObject(DONE);
+  expect(await said(url)).toBe("v1.0.0");
+});
+
+test("without any traffic of backout's users come to what runs; the preview says what they see", async () => {
+  expect(await up(define('traffic: "none"'))).toMatchObject(DONE);
+  expect((await preview(release("v2.0.0"))).preview).toMatchObject({ usersKeptOut: true, keptOutBy: null, withoutAnswer: ["api"] });
+  const watched = watchAnswers(`http://127.0.0.1:${ports.upstream}/`);
+  expect(await up(release("v2.0.0"))).toMatchObject(DONE);
+  const seen = await watched();
+  expect([seen[0], seen.at(-1)]).toEqual(["200 v1.0.0", "200 v2.0.0"]);
+  expect(seen.filter((answer) => !/^(?:200 v[12]|no answer)/.test(answer))).toEqual([]);
+});
+
+test("the gate listens in public by HTTPS as well, where its files are right", async (context) => {
+  const certificate = selfSigned(folder, "shop");
+  if (certificate === null) return context.skip("no openssl on this machine");
+  const traffic = (key: string): string => `traffic: { listen: "0.0.0.0:${ports.users}", tls: { certificate: "shop.crt", key: "${key}" } }`;
+  expect(await up()).toMatchObject(DONE);
+  expect((await up(define(traffic("none.key")))).failure).toMatch(/shop\.crt and key .*none\.key cannot be used: ENOENT/);
+  expect(await up(define(traffic("shop.key")))).toMatchObject(DONE);
+  const { request } = await import("node:https");
+  const status = await new Promise<number>((resolve, reject) => {
+    const asked = request({ host: "127.0.0.1", port: ports.users, ca: certificate.text, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    });
+    asked.on("error", reject).end();
+  });
+  expect(status).toBe(200);
+  expect(await said(`http://127.0.0.1:${ports.api}/`)).toBe("v1.0.0");
+});
+
+test("files of checks are found by themselves, and one that fails keeps users out", async () => {
+  check("items.sql", "-- title: No bad item\nSELECT id FROM items WHERE name = 'bad';\n");
+  check(
+    "answers.mjs",
+    `const { urls, headers, release } = JSON.parse(await stdin());
+const said = await (await fetch(urls.api, { headers })).text();
+echo(JSON.stringify({ ok: said === release, message: "it says " + said }));
+`,
+  );
+  expect(await up()).toMatchObject({
+    ...DONE,
+    checks: [
+      { name: "answers", status: "passed", detail: "it says v1.0.0" },
+      { name: "items", status: "passed", detail: "no row violates it" },
+    ],
+  });
+  check("not-yet.sh", '#!/bin/sh\n[ "$BACKOUT_RELEASE" != v2.0.0 ] || { echo "not for this shop"; exit 1; }\n');
+  expect((await up(release("v2.0.0"), define())).failure).toMatch(
+    /^verify: 1 of 3 checks failed: not-yet \(it ended with exit code 1: not for this shop\)/,
+  );
+  expect((await fetch(`http://127.0.0.1:${ports.api}/`)).status).toBe(503);
+  rmSync(join(folder, "verify", "not-yet.sh"));
+  expect(await up(define())).toMatchObject(DONE);
+  expect(await said(`http://127.0.0.1:${ports.api}/`)).toBe("v2.0.0");
+});
