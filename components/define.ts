@@ -10,6 +10,7 @@ import type {
   SystemDefinition,
 } from "../config/system/definition.ts";
 import type { MigrationDefinition } from "../config/system/migration.ts";
+import { isAskedByPort } from "../config/system/health.ts";
 import { defaultChecks } from "../rollout/verification/default-checks.ts";
 import type * as pulumi from "./pulumi.ts";
 import type { RunFacts } from "./run-facts.ts";
@@ -21,9 +22,9 @@ export type Workload = Partial<ServiceDefinition> & { readonly workload: "proces
 export interface ServiceArgs extends Partial<Omit<ServiceDefinition, "health">> {
   /** A ready-made workload, or a function that is called with the pinned facts and returns the program's own resource. */
   run: Workload | ((facts: RunFacts) => pulumi.Resource);
-  /** Health endpoint, or its path: it answers 200 within 60 s of a start. */
+  /** How it shows that it works, or the path of an endpoint that answers 200 within 60 s of a start. */
   health?: string | ServiceDefinition["health"];
-  /** Users reach it through the gate. @default true for a site and a service with a health endpoint */
+  /** Users reach it through the gate. @default true for a site and a service whose health is asked over a port */
   public?: boolean;
   /** The port its users reach it at; `backout:ports` of a stack may name another. */
   port?: number;
@@ -105,7 +106,7 @@ function serviceOf(name: string, args: ServiceArgs, databases: string[]): Servic
     ]);
   const { workload, ...made } = typeof run === "function" ? { workload: "resource" as const } : run;
   const health = typeof asked === "string" ? { path: asked, timeoutMs: HEALTHY_WITHIN_MS } : asked;
-  const kind = workload === "site" ? "static" : workload === "process" ? (health === undefined ? "worker" : "service") : "external";
+  const kind = workload === "site" ? "static" : workload === "process" ? (isAskedByPort(health) ? "service" : "worker") : "external";
   return {
     kind,
     title: name,
@@ -119,7 +120,7 @@ function serviceOf(name: string, args: ServiceArgs, databases: string[]): Servic
 
 function listenersOf(given: Record<string, ServiceArgs>, services: Record<string, ServiceDefinition>): Record<string, ListenerDefinition> {
   const open = Object.keys(given).filter(
-    (name) => given[name]!.public ?? (services[name]!.kind === "static" || services[name]!.health !== undefined),
+    (name) => given[name]!.public ?? (services[name]!.kind === "static" || isAskedByPort(services[name]!.health)),
   );
   return Object.fromEntries(open.map((service) => [service, { service }]));
 }

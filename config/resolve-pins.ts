@@ -1,6 +1,7 @@
 /** From the config to the pins of a stack; finds every mistake in the config. */
 import type { StackConfig, DataPinText } from "./schema.ts";
 import type { SystemDefinition } from "./system/definition.ts";
+import { isAskedByPort } from "./system/health.ts";
 import { type Pins, type ServicePin, type DataPin, parseDataPin } from "./pins.ts";
 import { ConfigError, suggestion, ConfigErrors } from "./errors.ts";
 import { own } from "./own.ts";
@@ -53,6 +54,8 @@ export function resolvePins(config: StackConfig, definition: SystemDefinition): 
       if (entry !== undefined) fail(`releases.${release}.services`, Object.keys(entry.services), `lacks ${name}`);
       continue;
     }
+    if (artefact.build !== undefined && definition.services[name]!.kind === "static")
+      fail(`releases.${release}.services.${name}.build`, artefact.build, "a static service is published as it is: remove it");
     services[name] = { release, run: pin.run !== "off", config: configOf(artefact.config, pin.config), artefact };
     if (pin.restart !== undefined) services[name].restart = pin.restart;
   }
@@ -131,7 +134,7 @@ function requirePlaces(
       );
 }
 
-/** The ports of a system: of each listener, and of each service behind it; a worker has one if it has a health endpoint. */
+/** The ports of a system: of each listener, and of each service behind it; a worker has one if its health is asked over it. */
 function portsOf({ services, listeners }: SystemDefinition): { required: string[]; known: string[] } {
   const behind = Object.values(listeners).flatMap(({ service, routes = {} }) => [service, ...Object.values(routes)]);
   const upstreams = [...new Set(behind)].filter((name) => own(services, name)?.kind !== "static").map((name) => `${name}-upstream`);
@@ -139,7 +142,7 @@ function portsOf({ services, listeners }: SystemDefinition): { required: string[
   const required = [
     ...Object.keys(listeners),
     ...upstreams,
-    ...alone.flatMap(([name, { health }]) => (health === undefined ? [] : [name])),
+    ...alone.flatMap(([name, { health }]) => (isAskedByPort(health) ? [name] : [])),
   ];
   return { required, known: [...required, ...alone.map(([name]) => name), ...behind.map((name) => `${name}-upstream`)] };
 }

@@ -40,6 +40,8 @@ const artefactSchema = z
       .string()
       .regex(/^[0-9a-f]{40}$/, "must be a full 40-digit commit")
       .optional(),
+    /** Program with its arguments that prepares this release, instead of the definition's `build`. */
+    build: z.array(z.string()).min(1, "must name a program").optional(),
     /** The release's own configuration; secrets by reference only. */
     config: z.record(name, z.string()).optional(),
   })
@@ -47,7 +49,8 @@ const artefactSchema = z
   .refine(
     (artefact) => artefact.path === undefined || artefact.sha256 !== undefined,
     "`path` needs `sha256`, so that exactly the released files run",
-  );
+  )
+  .refine(({ build, path }) => build === undefined || path !== undefined, "`build` needs a release folder: an image is built already");
 export type Artefact = z.infer<typeof artefactSchema>;
 
 const constraintState = z.enum(["enforced", "unvalidated", "dropped"]);

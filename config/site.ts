@@ -66,9 +66,17 @@ export function ownerRole(site: Named): string {
   return derivedName(roleBase(site), "_owner");
 }
 
-/** Roles that are let in before users: backout's services role, and services' own roles. */
-export function admittedWith(site: Site): { servicesRole: string; admits: readonly string[] } {
-  return { servicesRole: servicesRole(site), admits: site.server?.admits ?? [] };
+/** Roles that are let into a database before users: backout's services role, and services' own roles. */
+export function admittedWith(site: Site, definition: SystemDefinition, database: string): { servicesRole: string; admits: string[] } {
+  const own = rolesOf(definition).flatMap(({ role, databases }) => (databases.includes(database) ? [role] : []));
+  return { servicesRole: servicesRole(site), admits: [...new Set([...(site.server?.admits ?? []), ...own])] };
+}
+
+/** The roles that services have of their own. */
+export function rolesOf({ services }: Pick<SystemDefinition, "services">): { service: string; role: string; databases: string[] }[] {
+  return Object.entries(services).flatMap(([service, { databaseRole, databases }]) =>
+    databaseRole === undefined ? [] : [{ service, role: databaseRole, databases }],
+  );
 }
 
 function roleBase({ stack, system, name = stack }: Named): string {
@@ -235,16 +243,26 @@ export function secretFile(site: Pick<Site, "home">, name: string): string {
   return join(site.home, "secrets", name);
 }
 
-/** A database's address for services: a connection string, or the absolute path of a SQLite file. */
-export function databaseUrl(site: Site, definition: SystemDefinition, database: string): string {
-  return definition.databases[database]?.engine === "sqlite" ? liveFile(site, database) : servicesUrl(site, database);
+/** Whom a service connects as. */
+export interface Login {
+  role: string;
+  password: string;
+}
+
+/** A database's address for services: a connection string, or the absolute path of a SQLite file. @param login absent: backout's services role */
+export function databaseUrl(site: Site, definition: SystemDefinition, database: string, login?: Login): string {
+  return definition.databases[database]?.engine === "sqlite" ? liveFile(site, database) : servicesUrl(site, database, login);
 }
 
 /** Connection string of the services for one PostgreSQL database. */
-export function servicesUrl(site: Site, database: string): string {
+export function servicesUrl(
+  site: Site,
+  database: string,
+  { role, password }: Login = { role: servicesRole(site), password: secretOf(site, "database") },
+): string {
   const { host, port } = endpointOf(site);
   const at = isIPv6(host) ? `[${host}]` : host;
-  return `postgresql://${servicesRole(site)}:${encodeURIComponent(secretOf(site, "database"))}@${at}:${port}/${encodeURIComponent(liveName(site, database))}`;
+  return `postgresql://${encodeURIComponent(role)}:${encodeURIComponent(password)}@${at}:${port}/${encodeURIComponent(liveName(site, database))}`;
 }
 
 /** Name of the traffic gate's process in its record. */
@@ -263,6 +281,10 @@ export function gatePassFile(site: Pick<Site, "home">): string {
 }
 export function processFolder(site: Pick<Site, "home">): string {
   return join(site.home, "processes");
+}
+/** Copies of release folders in which programs run and builds are made. */
+export function copiesFolder(site: Pick<Site, "home">): string {
+  return join(site.home, "releases");
 }
 export function publishedFolder(site: Pick<Site, "home">, service: string): string {
   return join(site.home, "sites", service);

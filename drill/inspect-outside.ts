@@ -13,7 +13,7 @@ export async function releasesOutside(stage: Stage): Promise<SeenRelease[]> {
   for (const [service, pin] of Object.entries(pins.services)) {
     const described = definition.services[service];
     const behindGate = Object.hasOwn(definition.listeners, service);
-    if (described === undefined || (described.health === undefined && described.kind !== "static")) continue;
+    if (described === undefined || (described.health?.path === undefined && described.kind !== "static")) continue;
     if (!behindGate && site.ports[service] === undefined) continue;
     const path = described.kind === "static" ? "/" : (described.health?.path ?? "/");
     const release = versionIn(await textAt(`${urlOf(stage, service)}${path}`), described.kind === "static");

@@ -54,8 +54,18 @@ export class UnhashableError extends Error {
  * followed.
  */
 export async function hashFolder(folder: string): Promise<string> {
+  return hashEntries(folder, await entriesOf(folder, ""));
+}
+
+/** Whether every file of a release folder is in a copy of it, unchanged; the copy may have more. */
+export async function holdsRelease(copy: string, artefact: Artefact): Promise<boolean> {
+  const entries = await entriesOf(artefact.path, "");
+  return (await hashEntries(copy, entries).catch(() => null)) === artefact.sha256;
+}
+
+async function hashEntries(folder: string, entries: readonly Entry[]): Promise<string> {
   const hash = createHash("sha256");
-  for (const entry of await entriesOf(folder, "")) {
+  for (const entry of entries) {
     const path = join(folder, entry.path);
     const content = entry.kind === "link" ? createHash("sha256").update(await readlink(path)) : await hashFile(path);
     hash.update(`${entry.kind}\0${entry.path}\0${content.digest("hex")}\n`);

@@ -47,6 +47,23 @@ export class StartError extends Error {
   }
 }
 
+/** A program has ended and left processes of its own running. */
+export class BackgroundError extends Error {
+  readonly processName: string;
+  readonly pids: number[];
+
+  constructor(processName: string, left: readonly { pid: number }[]) {
+    const pids = left.map(({ pid }) => pid);
+    super(
+      `"${processName}" has ended and left ${pids.length === 1 ? "process" : "processes"} ${pids.join(", ")} running: only the program of its command is watched. ` +
+        `Let it stay in the foreground (an option such as \`--nodaemon\` or \`daemon off\`; in a shell script, \`exec\`)`,
+    );
+    this.name = "BackgroundError";
+    this.processName = processName;
+    this.pids = pids;
+  }
+}
+
 export class StillRunningError extends Error {
   readonly running: { name: string; pid: number }[];
 

@@ -1,6 +1,6 @@
 /** Identity of a process. A pid alone is reused after its process has ended; a pid with the process's start time is unique. */
 import { spawnSync } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 
 export interface ProcessIdentity {
   pid: number;
@@ -97,13 +97,38 @@ export function findByEnvironment(name: string, prefix: string): (LiveProcess & 
   return found;
 }
 
-/** Every live process of a group. Linux only; elsewhere only the leader is found. */
-export function findByGroup(group: number): LiveProcess[] {
-  const candidates = LINUX ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : [String(group)];
-  return candidates.flatMap((entry) => {
-    const live = lookUp(Number(entry));
-    return live !== null && live.group === group ? [live] : [];
+/** Every live process but the kernel's own. Linux only; elsewhere none is found. */
+export function liveProcesses(): LiveProcess[] {
+  if (!LINUX) return [];
+  return readdirSync("/proc").flatMap((entry) => {
+    const live = /^\d+$/.test(entry) ? lookUp(Number(entry)) : null;
+    return live === null || live.pid === KERNEL_THREADS || live.parent === KERNEL_THREADS ? [] : [live];
   });
+}
+
+/** Parent of the kernel's threads, which have neither environment nor output. */
+const KERNEL_THREADS = 2;
+
+/** Whether the process's environment holds exactly this variable. */
+export function hasVariable({ pid }: ProcessIdentity, name: string, value: string): boolean {
+  try {
+    return `\0${readFileSync(`/proc/${pid}/environ`, "utf8")}`.includes(`\0${name}=${value}\0`);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the process's standard output or error goes into one of these files. */
+export function writesInto({ pid }: ProcessIdentity, files: readonly string[]): boolean {
+  return files.length > 0 && [1, 2].some((output) => files.includes(targetOf(`/proc/${pid}/fd/${output}`)));
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return "";
+  }
 }
 
 /** Signals exactly this process; false: it has ended, or its pid belongs to another process now. */

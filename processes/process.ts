@@ -2,7 +2,7 @@
  * Supervision of services that run as processes of this machine. No daemon: everything is read from the records, the process table and the
  * markers each time.
  */
-export { AnotherRunningError, PortTakenError, StartError, StillRunningError } from "./errors.ts";
+export { AnotherRunningError, BackgroundError, PortTakenError, StartError, StillRunningError } from "./errors.ts";
 export { askHealth, NeverHealthyError, waitHealthy, waitProcessHealthy } from "./health.ts";
 export type { HealthAnswer, HealthOptions } from "./health.ts";
 export { errorLines, errorLogBytes } from "./logs.ts";

@@ -37,7 +37,8 @@ export interface ExitState {
   signal: NodeJS.Signals | null;
 }
 
-const INHERITED = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/** What every program gets of the environment that backout runs in. */
+export const INHERITED_VARIABLES = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 const exits = new Map<string, ExitState>();
 
 /**
@@ -73,7 +74,9 @@ async function launch(stateFolder: string, spec: ProcessSpec): Promise<ProcessRe
   const [program, ...parameters] = spec.command;
   if (program === undefined) throw new StartError(spec, new Error("the command is empty"));
   if (!existsSync(spec.folder)) throw new StartError(spec, new Error("the folder does not exist"));
-  const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  const inherited = Object.fromEntries(
+    INHERITED_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
   // Creates the state folder if missing; the marker needs its real path.
   const logs = openLogs(stateFolder, spec.name);
   const environment = { ...inherited, ...spec.environment, [MARKER]: markerPrefix(stateFolder) + spec.name };

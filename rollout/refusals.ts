@@ -9,7 +9,7 @@ import { printable } from "../config/errors.ts";
 import type { Pins } from "../config/pins.ts";
 import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
-import type { Site } from "../config/site.ts";
+import { rolesOf, type Site } from "../config/site.ts";
 import { downScript, planScript, upScript } from "../databases/shared/migrations/script.ts";
 import { requireHome } from "../processes/room.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
@@ -73,6 +73,11 @@ export async function refusals(
     }
   }
   reasons.push(...schemasNotTaken(definition, pins, planned, facts));
+  if (facts.reach.kind === "absent")
+    for (const { service, role } of rolesOf(definition))
+      reasons.push(
+        `definition.services.${service}.databaseRole: this update makes the server, so it has no role "${role}" yet: deploy without it first, create the role and its grants, then name it`,
+      );
   if (facts.reach.kind === "reached") {
     await collect(async () => {
       reasons.push(...(await foreignTo(site, definition, planned, facts)));

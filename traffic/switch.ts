@@ -1,6 +1,6 @@
 /** A proxy or balancer of the user's: told by commands or urls to keep users out and to let them in. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProgramNotStartedError, failureOf, runProgram } from "../processes/program.ts";
+import { ProgramNotStartedError, failureOf, runProgram } from "../processes/run-program.ts";
 import type { SwitchedTraffic, TrafficAction } from "../config/system/traffic.ts";
 
 export interface SwitchFacts {

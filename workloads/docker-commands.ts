@@ -88,6 +88,7 @@ export const imageArguments = (image: string): string[] => ["image", "inspect", 
 export const pullArguments = (image: string): string[] => ["pull", "--quiet", image];
 export const inspectArguments = (...containers: string[]): string[] => ["container", "inspect", ...containers];
 export const startArguments = (id: string): string[] => ["start", id];
+export const execArguments = (id: string, command: readonly string[]): string[] => ["exec", id, ...command];
 export const waitArguments = (id: string): string[] => ["wait", id];
 export const renameArguments = (id: string, name: string): string[] => ["rename", id, name];
 /** Not by force: a container that runs is never removed. Its volumes stay. */

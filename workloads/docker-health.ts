@@ -1,11 +1,14 @@
 /** Waits until a started container is healthy. */
-import { NeverHealthyError, waitHealthy, type ExitState } from "../processes/process.ts";
-import type { ServiceDefinition } from "../config/system/definition.ts";
+import { NeverHealthyError, waitHealthy, type ExitState, type HealthAnswer } from "../processes/process.ts";
+import type { HealthDefinition } from "../config/system/health.ts";
 import { docker, lastErrorLines } from "./docker-cli.ts";
-import { inspectArguments, logsArguments, waitArguments } from "./docker-commands.ts";
+import { execArguments, inspectArguments, logsArguments, waitArguments } from "./docker-commands.ts";
 import { parseContainers } from "./docker-containers.ts";
+import { askService, type RunHealth } from "./health.ts";
 
 const ERROR_LINES = 20;
+/** Docker accepts a connection before the program listens, and closes it at once. */
+const HOLD_MS = 100;
 /** For a service without health endpoint: it must be seen running once. */
 const SEEN_TIMEOUT_MS = 5_000;
 /** Longer than any wait for health: the wait for a container's end is aborted, never timed out. */
@@ -16,7 +19,7 @@ export interface HealthRequest {
   id: string;
   /** Published port on 127.0.0.1. */
   port: number;
-  health: ServiceDefinition["health"];
+  health: HealthDefinition | undefined;
 }
 
 /**
@@ -32,11 +35,7 @@ export async function untilHealthy({ service, id, port, health }: HealthRequest)
       exitState: watch.exitState,
       ...(health === undefined
         ? { timeoutMs: SEEN_TIMEOUT_MS, check: () => seenRunning(id) }
-        : {
-            timeoutMs: health.timeoutMs,
-            url: `http://127.0.0.1:${port}${health.path}`,
-            ...(health.body === undefined ? {} : { body: health.body }),
-          }),
+        : { timeoutMs: health.timeoutMs, check: () => askContainer({ id, port, health }) }),
     });
   } catch (error) {
     const failure = watch.failure();
@@ -47,6 +46,15 @@ export async function untilHealthy({ service, id, port, health }: HealthRequest)
   } finally {
     watch.end();
   }
+}
+
+/** One question to a running container: over its published port, or by a command inside it. Never throws. */
+export function askContainer({ id, port, health }: { id: string; port: number; health: HealthDefinition }): Promise<HealthAnswer> {
+  const inside: RunHealth = async (command, timeoutMs) => {
+    await docker(execArguments(id, command), { timeoutMs });
+    return { healthy: true, answer: `\`${command.join(" ")}\` ended with code 0` };
+  };
+  return askService(health, port, inside, HOLD_MS);
 }
 
 /** `docker wait` returns when the container ends for any reason. */

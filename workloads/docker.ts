@@ -2,16 +2,17 @@
  * The `docker` target: services and workers as containers of the Docker daemon on this machine, static services as published folders.
  *
  * A container is named `<stack>-<service>` and labelled with its content; the previous one is kept, stopped, as
- * `<stack>-<service>-previous-<time>`. The image's own command runs: a definition's `entry` is not used. The service listens on
+ * `<stack>-<service>-previous-<time>`. The image's own command runs: a definition's `entry`, `command`, `cwd` and `build` are not used. The service listens on
  * its port on all addresses of its container (`HOST` says so), and the port is published on 127.0.0.1 only. A URL on 127.0.0.1 in its
  * environment, the database's above all, becomes one on `host.docker.internal`, so what is on this machine must listen on an address that
  * containers reach (with Docker Engine on Linux that of the bridge, 172.17.0.1 by default; Docker Desktop passes on to 127.0.0.1 itself).
  */
 import type { ServicePin } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
-import { PortTakenError } from "../processes/process.ts";
+import { PortTakenError, type HealthAnswer } from "../processes/process.ts";
 import { holderOf, isPortFree } from "../processes/ports.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
+import { isAskedByPort } from "../config/system/health.ts";
 import { createContainer, docker, lastErrorLines } from "./docker-cli.ts";
 import * as commands from "./docker-commands.ts";
 import { containerNamed, containersOf, isMadeOf, type Container } from "./docker-containers.ts";
@@ -22,7 +23,7 @@ import {
   PortUndeclaredError,
   ServerOutOfReachError,
 } from "./docker-errors.ts";
-import { untilHealthy } from "./docker-health.ts";
+import { askContainer, untilHealthy } from "./docker-health.ts";
 import { imageOf, makePresent, requireObtainable } from "./docker-images.ts";
 import { serviceOf, configHash, environmentOf, isSetUpAs, portOf, setupHash } from "./starting.ts";
 import { StaticTarget } from "./static.ts";
@@ -53,7 +54,7 @@ export class DockerTarget implements Target {
     imageOf(service, pin);
     const files = definition.databases.filter((database) => this.definition.databases[database]?.engine === "sqlite");
     if (files.length > 0) throw new DatabaseFileOutOfReachError(service, files);
-    if (this.port(service) === null && (definition.kind === "service" || definition.health !== undefined))
+    if (this.port(service) === null && (definition.kind === "service" || isAskedByPort(definition.health)))
       throw new PortUndeclaredError(service);
     const platform = await docker(commands.versionArguments());
     if (this.site.server?.embedded === true && definition.databases.length > 0 && loopbackIsApart(platform))
@@ -111,6 +112,14 @@ export class DockerTarget implements Target {
     await docker(commands.keepRunningArguments(id));
     await this.retire(service, pin, containers, id);
     return already ? "already" : "started";
+  }
+
+  async askHealth(service: string): Promise<HealthAnswer | null> {
+    const { health } = serviceOf(this.definition, service);
+    if (this.isStatic(service) || health === undefined) return null;
+    const running = (await containersOf(this.site.stack, service)).find((container) => container.running);
+    if (running === undefined) return { healthy: false, answer: "no container runs" };
+    return askContainer({ id: running.id, port: this.port(service) ?? 0, health });
   }
 
   async observe(service: string): Promise<Observation> {

@@ -8,8 +8,10 @@ import { plainConfig } from "../config/secret-config.ts";
 import { definedSecret } from "../config/secrets.ts";
 import { artefactFolder, databaseUrl, type Site } from "../config/site.ts";
 import type { ControlContext, ControlPin } from "../config/system/control.ts";
+import type { HealthDefinition } from "../config/system/health.ts";
 import type { ServiceDefinition, SystemDefinition } from "../config/system/definition.ts";
-import { askHealth, waitHealthy } from "../processes/health.ts";
+import { waitHealthy, type HealthAnswer } from "../processes/health.ts";
+import { askService, runHere } from "./health.ts";
 import { portOf, serviceOf } from "./starting.ts";
 import type { Observation, Target } from "./target.ts";
 
@@ -69,16 +71,7 @@ export class ExternalTarget implements Target {
     if (running !== true) await control?.start?.(this.contextWith(service, pin));
     const { timeoutMs = 60_000 } = health ?? {};
     if (control?.observe !== undefined) await this.untilRuns(service, pin.release, Date.now() + timeoutMs);
-    if (health !== undefined) {
-      const url = this.healthUrl(service, health.path);
-      await waitHealthy({
-        name: service,
-        url,
-        ...(health.body === undefined ? {} : { body: health.body }),
-        timeoutMs,
-        isAlive: () => true,
-      });
-    }
+    if (health !== undefined) await waitHealthy({ name: service, check: () => this.ask(service, health), timeoutMs, isAlive: () => true });
     return running === true || control?.start === undefined ? "runs" : "started";
   }
 
@@ -87,9 +80,20 @@ export class ExternalTarget implements Target {
     const seen =
       control?.observe !== undefined
         ? await control.observe(this.context(service))
-        : { running: health === undefined || (await askHealth(this.healthUrl(service, health.path), health.body)).healthy };
+        : { running: health === undefined || (await this.ask(service, health)).healthy };
     const { running, release = null, identity = null, startedAtMs = null } = seen as Partial<Observation> & { running: boolean };
     return { running, release, pid: null, identity, startedAtMs, asPinned: (pin) => release === null || release === pin.release };
+  }
+
+  async askHealth(service: string): Promise<HealthAnswer | null> {
+    const { health } = this.definitionOf(service);
+    return health === undefined ? null : this.ask(service, health);
+  }
+
+  /** A health command runs on this machine, in the system's folder. */
+  private ask(service: string, health: HealthDefinition): Promise<HealthAnswer> {
+    const port = portOf(this.site, service);
+    return askService(health, port, runHere(this.definition.folder, { PORT: String(port) }));
   }
 
   /** Its logs are where the program keeps them. */
@@ -103,10 +107,6 @@ export class ExternalTarget implements Target {
 
   private definitionOf(service: string): ServiceDefinition {
     return serviceOf(this.definition, service);
-  }
-
-  private healthUrl(service: string, path: string): string {
-    return `http://127.0.0.1:${portOf(this.site, service)}${path}`;
   }
 
   private context(service: string): ControlContext {

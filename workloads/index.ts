@@ -6,6 +6,7 @@ import { DockerUnreachableError } from "./docker-errors.ts";
 import { DockerTarget } from "./docker.ts";
 import { ExternalTarget } from "./external.ts";
 import { ProcessTarget } from "./process.ts";
+import { dropOldCopies } from "./release-copy.ts";
 import type { Target } from "./target.ts";
 
 export function targetOf(site: Site, definition: SystemDefinition): Target {
@@ -19,7 +20,7 @@ function byKind({ services }: SystemDefinition, own: Target, external: Target): 
   const of = (service: string): Target => (services[service]?.kind === "external" ? external : own);
   return {
     check: (service, pin) => of(service).check(service, pin),
-    prepare: (service, pin) => of(service).prepare(service, pin),
+    prepare: (service, pin, tell) => of(service).prepare(service, pin, tell),
     install: (service, pin) => of(service).install(service, pin),
     stop: (service) => of(service).stop(service),
     confirmStopped: async (names) => {
@@ -27,6 +28,7 @@ function byKind({ services }: SystemDefinition, own: Target, external: Target): 
     },
     start: (service, pin) => of(service).start(service, pin),
     observe: (service) => of(service).observe(service),
+    askHealth: (service, pin) => of(service).askHealth(service, pin),
     errorLog: (service, lines, since) => of(service).errorLog(service, lines, since),
     errorMark: (service) => of(service).errorMark(service),
   };
@@ -46,10 +48,18 @@ export async function cannotRun(site: Site, definition: SystemDefinition, pins: 
   return reasons;
 }
 
-/** Fetches what the pins need onto this machine, before anything stops. @throws the first failure */
-export async function prepareAll(site: Site, definition: SystemDefinition, pins: Pick<Pins, "services">): Promise<void> {
+/** Fetches and builds what the pins need on this machine, before anything stops. @throws the first failure */
+export async function prepareAll(
+  site: Site,
+  definition: SystemDefinition,
+  pins: Pick<Pins, "services">,
+  tell: (line: string) => void = () => undefined,
+): Promise<void> {
   const target = targetOf(site, definition);
-  await Promise.all(Object.entries(pins.services).map(([name, pin]) => target.prepare(name, pin)));
+  const prepared = await Promise.allSettled(Object.entries(pins.services).map(([name, pin]) => target.prepare(name, pin, tell)));
+  // All have ended by now: no build goes on behind a refusal.
+  for (const each of prepared) if (each.status === "rejected") throw each.reason;
+  await dropOldCopies(site, Object.keys(pins.services).length);
 }
 
 /** Why the target is unreachable; null: it answers. */

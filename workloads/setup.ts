@@ -29,10 +29,11 @@ function setupOf(site: Site, definition: SystemDefinition, service: string, pin:
   return { environment, definition: parts(definition.services[service]!) };
 }
 
-function parts({ kind, entry, databases, health, stopGraceMs }: ServiceDefinition): Record<string, string> {
+function parts(described: ServiceDefinition): Record<string, string> {
+  const { kind, entry, command, cwd, build, databases, databaseRole, databaseSecret, health, stopGraceMs } = described;
   return Object.fromEntries(
-    Object.entries({ kind, entry, databases, health, stopGraceMs }).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, typeof value === "string" ? value : canonical(value)]],
+    Object.entries({ kind, entry, command, cwd, build, databases, databaseRole, databaseSecret, health, stopGraceMs }).flatMap(
+      ([name, value]) => (value === undefined ? [] : [[name, typeof value === "string" ? value : canonical(value)]]),
     ),
   );
 }
@@ -55,9 +56,10 @@ function evaluate(site: Site, definition: SystemDefinition, service: string, pin
   try {
     const values = environmentWith(site, definition, service, pin, {
       port: 0,
-      databaseUrl: (name) => {
+      databaseUrl: (name, login) => {
         databases.add(name);
-        return definition.databases[name]?.engine === "sqlite" ? `/data/${name}.db` : `postgresql://services@database/${name}`;
+        const as = login === undefined ? "services" : `${login.role}:${login.password}`;
+        return definition.databases[name]?.engine === "sqlite" ? `/data/${name}.db` : `postgresql://${as}@database/${name}`;
       },
       secret: (name) => {
         secrets.add(name);

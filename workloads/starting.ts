@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { canonical, type ServicePin } from "../config/pins.ts";
 import { plainConfig } from "../config/secret-config.ts";
 import { definedSecret } from "../config/secrets.ts";
-import { databaseUrl, endpointOf, type Site } from "../config/site.ts";
+import { defaultDatabaseVariables } from "../config/environment.ts";
+import { databaseUrl, endpointOf, type Login, type Site } from "../config/site.ts";
 import type { ServiceDefinition, EnvironmentContext, SystemDefinition } from "../config/system/definition.ts";
 
 export function serviceOf(definition: SystemDefinition, service: string): ServiceDefinition {
@@ -21,20 +22,47 @@ export function portOf(site: Site, service: string): number {
 export function environmentOf(site: Site, definition: SystemDefinition, service: string, pin: ServicePin): Record<string, string> {
   return environmentWith(site, definition, service, pin, {
     port: portOf(site, service),
-    databaseUrl: (database) => databaseUrl(site, definition, database),
+    databaseUrl: (database, login) => databaseUrl(site, definition, database, login),
     secret: (name) => definedSecret(site, definition, name),
   });
 }
 
-/** The environment with ports, addresses and secrets from `context`. */
+/** Where the facts of an environment come from. */
+interface Facts extends Pick<EnvironmentContext, "port" | "secret"> {
+  /** @param login absent: backout's services role */
+  databaseUrl: (database: string, login?: Login) => string;
+}
+
+/** The environment with ports, addresses and secrets from `facts`. */
 export function environmentWith(
   site: Site,
   definition: SystemDefinition,
   service: string,
   pin: ServicePin,
-  context: Pick<EnvironmentContext, "port" | "databaseUrl" | "secret">,
+  facts: Facts,
 ): Record<string, string> {
-  return serviceOf(definition, service).environment?.({ ...context, release: pin.release, config: plainConfig(site, pin.config) }) ?? {};
+  const described = serviceOf(definition, service);
+  const config = plainConfig(site, pin.config);
+  const urlOf = (database: string): string => facts.databaseUrl(database, loginOf(definition, described, database, facts.secret));
+  const own = described.environment?.({ ...facts, databaseUrl: urlOf, release: pin.release, config }) ?? {};
+  if (described.command === undefined) return own;
+  // Only what is not overridden is asked for: a service with a whole url of its own needs no password.
+  const urls = defaultDatabaseVariables(described.databases).flatMap(([database, variable]): [string, string][] =>
+    variable in own || variable in config ? [] : [[variable, urlOf(database)]],
+  );
+  const port: Record<string, string> = facts.port === 0 ? {} : { PORT: String(facts.port) };
+  return { BACKOUT_RELEASE: pin.release, ...port, ...Object.fromEntries(urls), ...config, ...own };
+}
+
+/** The role of a service's own, with its password; undefined: it uses backout's. */
+function loginOf(
+  definition: SystemDefinition,
+  { databaseRole: role, databaseSecret }: ServiceDefinition,
+  database: string,
+  secret: (name: string) => string,
+): Login | undefined {
+  if (role === undefined || definition.databases[database]?.engine === "sqlite") return undefined;
+  return { role, password: secret(databaseSecret ?? role) };
 }
 
 /** What a running service was started with besides what `configHash` covers; null: a pin of an earlier version, unknown. */

@@ -62,6 +62,10 @@ export class StaticTarget implements Target {
     };
   }
 
+  async askHealth(): Promise<null> {
+    return null;
+  }
+
   async errorLog(): Promise<string[]> {
     return [];
   }

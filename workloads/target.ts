@@ -1,5 +1,6 @@
 /** Where a system's services run. A declarative engine cannot stop early and start late, so a target does both. */
 import type { ServicePin } from "../config/pins.ts";
+import type { HealthAnswer } from "../processes/process.ts";
 
 export interface Observation {
   running: boolean;
@@ -10,6 +11,8 @@ export interface Observation {
   identity: string | null;
   /** Start time, milliseconds since 1970; null as above. */
   startedAtMs: number | null;
+  /** Why it does not run, if that is known, and what to do about it. */
+  note?: string;
   /** Whether exactly the pinned release, artefact and configuration run. */
   asPinned(pin: ServicePin): boolean;
 }
@@ -20,8 +23,11 @@ export interface Target {
    * Checks that everything the pin needs exists and matches the ledger. Read-only, used in previews too. @throws with the name and the fix.
    */
   check(service: string, pin: ServicePin): Promise<void>;
-  /** Checks, and fetches what is not on this machine yet, before anything stops. @throws as `check` */
-  prepare(service: string, pin: ServicePin): Promise<void>;
+  /**
+   * Checks, fetches what is not on this machine yet, and builds, before anything stops. @throws as `check`; BuildFailedError
+   * @param tell takes the progress, a line at a time
+   */
+  prepare(service: string, pin: ServicePin, tell?: (line: string) => void): Promise<void>;
   /** Puts the pinned artefact in place without starting it. */
   install(service: string, pin: ServicePin): Promise<string>;
   stop(service: string): Promise<string>;
@@ -30,6 +36,8 @@ export interface Target {
   /** Starts what the pin says and waits until it is healthy; what runs as pinned is left alone. */
   start(service: string, pin: ServicePin): Promise<string>;
   observe(service: string): Promise<Observation>;
+  /** Whether a running service is healthy; null: its definition names no way to ask. */
+  askHealth(service: string, pin: ServicePin): Promise<HealthAnswer | null>;
   /** Last lines of the service's error log since its start; with a mark, since the mark. */
   errorLog(service: string, lines: number, since?: number): Promise<string[]>;
   /** Current position in the error log. */

@@ -1,6 +1,6 @@
 /** What an executable check says: by one JSON document on standard output, or by its exit code. */
 import { z } from "zod";
-import { failureOf, type ProgramResult } from "../../processes/program.ts";
+import { failureOf, type ProgramResult } from "../../processes/run-program.ts";
 import { printable } from "../errors.ts";
 import type { CheckStatus, Figures } from "../system/check.ts";
 

@@ -1,7 +1,7 @@
 /** A check that is an executable: what it is given, and how its answer is read. */
 import { fileURLToPath } from "node:url";
 import { dirname } from "node:path";
-import { runProgram } from "../../processes/program.ts";
+import { runProgram } from "../../processes/run-program.ts";
 import { secretVariable, variablePart } from "../names.ts";
 import type { CheckContext, CheckDefinition } from "../system/check.ts";
 import { answerOf } from "./answer.ts";

@@ -11,6 +11,7 @@ import type {
   WatchLimit,
 } from "../system/definition.ts";
 import type { ServiceControl } from "../system/control.ts";
+import type { HealthDefinition } from "../system/health.ts";
 import { DEPLOYMENT_ITEMS } from "../system/deployment.ts";
 import type { CaptureDefinition, EvidenceDefinition } from "../system/evidence.ts";
 import { LEDGER_NAMES } from "../system/ledgers.ts";
@@ -18,16 +19,27 @@ import { LEDGER_OF_LAYOUT, type MigrationDefinition, type MigrationLayout, type 
 import type { ProtectionDefinition } from "../system/protection.ts";
 import { policy } from "./policy-schema.ts";
 import { traffic } from "./traffic.ts";
-import { duration, mapOf, name, names, positive, some, work, type For } from "./values.ts";
+import { command, duration, mapOf, name, names, positive, some, work, type For } from "./values.ts";
+
+const health = z.strictObject({
+  path: z.string().startsWith("/", "must begin with /").optional(),
+  body: z.string().optional(),
+  command: command.optional(),
+  tcp: z.literal(true, "must be `true`, or left out").optional(),
+  timeoutMs: positive,
+} satisfies For<HealthDefinition>);
 
 const service = z.strictObject({
   kind: z.enum(["service", "worker", "static", "external"]),
   title: z.string(),
   entry: name.optional(),
+  command: command.optional(),
+  cwd: name.optional(),
+  build: command.optional(),
   databases: names,
-  health: z
-    .strictObject({ path: z.string().startsWith("/", "must begin with /"), body: z.string().optional(), timeoutMs: positive })
-    .optional(),
+  databaseRole: name.optional(),
+  databaseSecret: name.optional(),
+  health: health.optional(),
   stopGraceMs: z.number().min(0, "must not be negative"),
   environment: work.optional(),
   control: z

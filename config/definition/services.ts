@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { ledgersOf } from "../system/ledgers.ts";
 import type { DatabaseDefinition, SystemDefinition } from "../system/definition.ts";
+import { wrongControl, wrongHealth, wrongProgram, wrongRole } from "./programs.ts";
 import { among, once, type Fail } from "./rule.ts";
 
 export function wrongServices(system: SystemDefinition, fail: Fail): void {
@@ -10,16 +11,12 @@ export function wrongServices(system: SystemDefinition, fail: Fail): void {
   if (!isAbsolute(folder) || !existsSync(folder)) fail("folder", folder, "must be the absolute path of the system's folder, which exists");
   if (Object.keys(services).length === 0) fail("services", {}, "must name at least one service");
   const isDatabase = among(fail, "database", Object.keys(databases));
-  for (const [service, { kind, entry, control, databases: own }] of Object.entries(services)) {
-    own.forEach((database, index) => isDatabase(`services.${service}.databases.${index}`, database));
-    if (["static", "external"].includes(kind) && entry !== undefined)
-      fail(`services.${service}.entry`, entry, `a service of kind ${kind} has no program in its release: remove it`);
-    if (!["static", "external"].includes(kind) && entry === undefined)
-      fail(`services.${service}.entry`, entry, "must name the program inside the release folder");
-    if (kind !== "external" && control !== undefined)
-      fail(`services.${service}.control`, "given", `only an external service is driven by one, this is of kind ${kind}: remove it`);
-    if (control?.stop !== undefined && control.start === undefined)
-      fail(`services.${service}.control.start`, undefined, "what `stop` stops must be started again: add a function");
+  for (const [service, described] of Object.entries(services)) {
+    described.databases.forEach((database, index) => isDatabase(`services.${service}.databases.${index}`, database));
+    wrongProgram(`services.${service}`, described, fail);
+    wrongControl(`services.${service}`, described, fail);
+    wrongHealth(`services.${service}.health`, described, fail);
+    wrongRole(`services.${service}`, described, system, fail);
   }
   const isService = among(fail, "service", Object.keys(services));
   stopOrder.forEach((service, index) => isService(`stopOrder.${index}`, service));

@@ -6,6 +6,10 @@ export type For<T> = Record<keyof Required<T>, z.ZodType>;
 
 export const name = z.string().min(1, "must not be empty");
 export const names = z.array(name);
+/** A program and its arguments, which may be empty. */
+export const command = z
+  .array(z.string(), 'must be a list of the program and its arguments, e.g. ["python3", "worker.py"]')
+  .refine(([program = ""]) => program !== "", "must name a program first");
 export const work = z.custom((value) => typeof value === "function", "must be a function");
 /** Zod's record ignores this special key, and so would its readers. */
 const namesOfItsOwn = z.unknown().superRefine((value, context) => {

@@ -13,55 +13,12 @@ import type { PolicyDefinition } from "./policy.ts";
 import type { ProtectionDefinition } from "./protection.ts";
 import type { RepairDefinition } from "./repair.ts";
 import type { SecretDefinition } from "./secret.ts";
-import type { ServiceControl } from "./control.ts";
 import type { TrafficDefinition } from "./traffic.ts";
 import type { CheckContext, CheckDefinition } from "./check.ts";
 import type { DrillDefinition } from "./drill.ts";
+import type { ServiceDefinition } from "./service.ts";
 
-/** Where a service runs and how it is driven. */
-export type ServiceKind =
-  /** A long-running process that answers HTTP behind the traffic gate. */
-  | "service"
-  /** A long-running process without users of its own. */
-  | "worker"
-  /** A folder of files, published as a whole and served by the traffic gate (S3 and CloudFront in production). */
-  | "static"
-  /** A resource of the program, or whatever `control` stops, starts and observes. */
-  | "external";
-
-/** What a service's environment may refer to when it is started. */
-export interface EnvironmentContext {
-  /** The port the service must listen on: services, and workers with a health endpoint; otherwise 0. */
-  port: number;
-  /**
-   * A ready connection string for the services' own role, by database name of the definition; of a SQLite database the absolute path of its
-   * file.
-   */
-  databaseUrl: (database: string) => string;
-  /** A secret by name; never written to state, logs or argument lists. */
-  secret: (name: string) => string;
-  /** Release that is being started, e.g. `v3.0.0`. */
-  release: string;
-  /** The service's declared configuration (`services.<name>.config` merged over the ledger's). */
-  config: Record<string, string>;
-}
-
-export interface ServiceDefinition {
-  kind: ServiceKind;
-  title: string;
-  /** Program to run inside the release folder, e.g. `main.ts`. Not for `static`. */
-  entry?: string;
-  /** Names of the databases this service writes to. */
-  databases: string[];
-  /** Health endpoint of a service (or of a worker that has one). The service runs when it answers 200 and `body` is contained. */
-  health?: { path: string; body?: string; timeoutMs: number };
-  /** How long a stop waits after SIGTERM before SIGKILL. Milliseconds. */
-  stopGraceMs: number;
-  /** How an `external` service is driven; of no other kind. */
-  control?: ServiceControl;
-  /** Environment variables of the process. */
-  environment?(context: EnvironmentContext): Record<string, string>;
-}
+export type { EnvironmentContext, ServiceDefinition, ServiceKind } from "./service.ts";
 
 /** A public listener of the traffic gate. */
 export interface ListenerDefinition {

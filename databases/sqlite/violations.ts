@@ -1,7 +1,7 @@
 /** Rows of a check's SQL file, in a process of its own: a query of SQLite blocks its process and can only be ended with it. */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runProgram } from "../../processes/program.ts";
+import { runProgram } from "../../processes/run-program.ts";
 import type { ViolationQuery } from "../../config/system/check.ts";
 import { ScriptFailedError, ScriptSlowError } from "../shared/script-errors.ts";
 import type { ViolationAnswer } from "./violations-main.ts";

@@ -57,7 +57,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
 }
 
 /** An update that was planned without reaching the databases fails here, before anything stops: its refusals are not known. */
-async function plan({ site, pins, reached }: Inputs): Promise<Values> {
+async function plan({ site, pins, reached }: Inputs, call: Call): Promise<Values> {
   const definition = await definitionOf(site);
   loadComing(site, definition);
   if (!reached) {
@@ -66,7 +66,7 @@ async function plan({ site, pins, reached }: Inputs): Promise<Values> {
     throw new RolloutRefusedError(`${UNSEEN}. Nothing was stopped. Run it again to plan anew.`);
   }
   await failpoint("plan.before");
-  await prepareAll(site, definition, pins);
+  await prepareAll(site, definition, pins, (line) => call.log("info", line));
   rememberGiven(site, secretsAsked(site, definition, pins));
   await failpoint("plan.after");
   return { plannedAt: new Date().toISOString() };
@@ -84,7 +84,7 @@ export const planResource: Resource<Inputs> = {
   check,
   diff: async (old, inputs) => Promise.resolve(old.rollout !== inputs.rollout || !inputs.reached || old.site.target !== inputs.site.target),
   create: plan,
-  update: async (_old, inputs) => plan(inputs),
+  update: async (_old, inputs, call) => plan(inputs, call),
   /** Its services are gone by then. A server goes with what it holds. */
   delete: async ({ site }, call) => {
     if (site.server === undefined && (await leavingOf(site)) === "drop") await dropFiles(site, await definitionOf(site), call.log);

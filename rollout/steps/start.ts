@@ -15,8 +15,8 @@ export class WrongReleaseError extends Error {
   readonly service: string;
   readonly pinned: string;
   readonly running: string | null;
-  constructor(service: string, pinned: string, running: string | null) {
-    super(`${service} is pinned to ${pinned} but ${running ?? "nothing"} runs`);
+  constructor(service: string, pinned: string, running: string | null, note?: string) {
+    super(`${service} is pinned to ${pinned} but ${running ?? "nothing"} runs${note === undefined ? "" : `: ${note}`}`);
     this.name = "WrongReleaseError";
     this.service = service;
     this.pinned = pinned;
@@ -45,7 +45,7 @@ export async function startServices(run: Run, pins: Pins): Promise<Record<string
       async () => {
         const state = pin.run ? await target.start(service, pin) : await target.stop(service);
         const observed = await target.observe(service);
-        if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(service, pin.release, observed.release);
+        if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(service, pin.release, observed.release, observed.note);
         states[service] = state;
         return state;
       },

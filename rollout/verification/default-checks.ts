@@ -40,7 +40,9 @@ function health({ services, listeners }: Described): CheckDefinition {
         const path = health?.path ?? "/";
         const response = await context.fetch(`${context.url(service)}${path}`);
         const text = await response.text();
-        if (!response.ok || (health?.body !== undefined && !text.includes(health.body)))
+        // Without a path of its own, any answer shows that it is there.
+        const isUp = health !== undefined && health.path === undefined ? response.status < 500 : response.ok;
+        if (!isUp || (health?.body !== undefined && !text.includes(health.body)))
           return failed(`${service}: ${path} answers ${response.status} ${text.trim().slice(0, 160)}`);
         seen.push(`${service} ${path} ${response.status}`);
       } else if (kind !== "static") {

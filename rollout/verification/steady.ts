@@ -4,10 +4,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { targetOf } from "../../workloads/index.ts";
-import { portOf } from "../../workloads/starting.ts";
 import type { Run } from "../../config/run.ts";
-import type { Pins } from "../../config/pins.ts";
-import { askHealth } from "../../processes/process.ts";
+import type { Pins, ServicePin } from "../../config/pins.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 
 /** Unless a definition says otherwise: a release that is new has to show itself for longer than one that ran before. Seconds. */
@@ -57,7 +55,7 @@ function shouldRun({ definition }: SteadyContext, pins: Pick<Pins, "services">):
 export async function staySteady(run: SteadyContext, pins: Pick<Pins, "services">, before: Running, minimumMs: number): Promise<Running> {
   const unhealthy = new Map<string, number>();
   for (;;) {
-    const looks = await Promise.all(shouldRun(run, pins).map((service) => observe(run, service, before[service])));
+    const looks = await Promise.all(shouldRun(run, pins).map((service) => observe(run, service, pins.services[service]!, before[service])));
     for (const { service, answer } of looks) unhealthy.set(service, answer === null ? 0 : (unhealthy.get(service) ?? 0) + 1);
     const problems = looks.flatMap(({ service, gone, answer }) => {
       if (gone !== null) return [{ service, problem: gone }];
@@ -82,18 +80,21 @@ interface Observation {
   answer: string | null;
 }
 
-async function observe({ site, definition }: SteadyContext, service: string, before: string | null | undefined): Promise<Observation> {
+async function observe(
+  { site, definition }: SteadyContext,
+  service: string,
+  pin: ServicePin,
+  before: string | null | undefined,
+): Promise<Observation> {
   const target = targetOf(site, definition);
-  const { running, identity, startedAtMs } = await target.observe(service);
+  const { running, identity, startedAtMs, note } = await target.observe(service);
   if (!running || (before !== undefined && identity !== before)) {
     const lines = await target.errorLog(service, ERROR_LINES).catch(() => []);
     const log =
       lines.length === 0 ? "its error log is empty" : `the last lines of its error log:\n${lines.map((line) => `  ${line}`).join("\n")}`;
     const what = running ? "was started again while it was looked at" : "was healthy when it was started and has ended since";
-    return { service, startedAtMs, gone: `${what}; ${log}`, answer: null };
+    return { service, startedAtMs, gone: `${what}; ${note === undefined ? "" : `${note}; `}${log}`, answer: null };
   }
-  const { health } = definition.services[service]!;
-  if (health === undefined) return { service, startedAtMs, gone: null, answer: null };
-  const { healthy, answer } = await askHealth(`http://127.0.0.1:${portOf(site, service)}${health.path}`, health.body);
-  return { service, startedAtMs, gone: null, answer: healthy ? null : answer };
+  const health = await target.askHealth(service, pin);
+  return { service, startedAtMs, gone: null, answer: health === null || health.healthy ? null : health.answer };
 }

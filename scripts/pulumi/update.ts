@@ -1,4 +1,5 @@
 /** Runs `pulumi up` on a stack. What is shown, and why it failed, comes from the engine's events and not from what it prints. */
+import { BUILD_LINE } from "../../config/progress.ts";
 import { STACK_NOT_FOUND } from "./engine.ts";
 import { diagnosticIn, followEvents, type Diagnostic } from "./event-log.ts";
 import { say } from "./outcome.ts";
@@ -47,7 +48,8 @@ async function run(
 /** Only what our own resources say: phases and warnings. What Plan says was shown before the update, and errors are shown at its end. */
 function showProgress({ urn, severity, message }: Diagnostic): void {
   const { type } = resourceOf(urn);
-  if (severity === "debug" || !type.startsWith("backout:index:") || type === "backout:index:Plan") return;
+  if (severity === "debug" || !type.startsWith("backout:index:")) return;
+  if (type === "backout:index:Plan" && !message.startsWith(BUILD_LINE)) return;
   for (const line of message.split("\n")) if (line.trim() !== "") say(`  ${severity === "warning" ? "! " : ""}${line}`);
 }
 

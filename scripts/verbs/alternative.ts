@@ -61,8 +61,8 @@ export async function takeAlternative(
   tellPreview(preview, say);
   requireAllowed(preview);
   await confirm();
-  // Images are fetched before anything stops.
-  await prepareAll(after.site, after.definition, after.pins).catch((error: Error) => {
+  // Images are fetched and releases built before anything stops.
+  await prepareAll(after.site, after.definition, after.pins, say).catch((error: Error) => {
     throw new RefusedError(`refused, nothing was changed:\n${error.message}`);
   });
   // Services that the failed attempt started would run twice.

@@ -1,53 +1,59 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** A program that cannot be run is known by name, with the fix, before it is started. */
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test, vi } from "vitest";
-import { ProgramNotStartedError, failureOf, runProgram } from "../../processes/program.ts";
-import { isRunning } from "../../processes/identity.ts";
+import { expect, test } from "vitest";
+import { findProgram, ProgramError } from "../../processes/program.ts";
+import { newFolder } from "./machine.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "backout-command-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+function script(folder: string, name: string, text: string, mode = 0o755): string {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), text);
+  chmodSync(join(folder, name), mode);
+  return join(folder, name);
+}
 
-const shell = (script: string, change: { timeoutMs?: number; input?: string } = {}) =>
-  runProgram({ command: ["/bin/sh", "-c", script], folder, environment: { GIVEN: "a value" }, timeoutMs: 60_000, ...change });
-
-test("output, input, environment and folder are the command's, and nothing of backout's own environment", async () => {
-  process.env["BACKOUT_NOT_FOR_COMMANDS"] = "hidden";
-  const result = await shell('cat; printf "$GIVEN [$BACKOUT_NOT_FOR_COMMANDS] $PWD"; echo wrong >&2; exit 3', { input: "read " });
-  expect(result).toMatchObject({ code: 3, signal: null, timedOut: false, stdout: `read a value [] ${folder}`, stderr: "wrong\n" });
-  expect(failureOf(result, 60_000)).toBe("ended with exit code 3");
+test("a name is looked for on the path, then in the folder; a name with a slash only in the folder", () => {
+  const folder = newFolder();
+  const path = `${join(folder, "one")}:${join(folder, "two")}`;
+  const onPath = script(join(folder, "two"), "serve", "#!/bin/sh\n");
+  const own = script(join(folder, "work"), "serve", "#!/bin/sh\n");
+  const other = script(join(folder, "work"), "other", "#!/bin/sh\n");
+  const where = { folder: join(folder, "work"), path };
+  expect(findProgram("serve", where)).toBe(onPath);
+  expect(findProgram("./serve", where)).toBe(own);
+  expect(findProgram("other", where)).toBe(other);
+  expect(findProgram(onPath, where)).toBe(onPath);
+  // As the operating system does: what may not be run is passed over.
+  script(join(folder, "one"), "serve", "#!/bin/sh\n", 0o644);
+  expect(findProgram("serve", where)).toBe(onPath);
 });
 
-test("one that hangs is ended after its limit with everything it started, even if that ignores SIGTERM", async () => {
-  const file = join(folder, "pids");
-  const result = await shell(
-    `trap '' TERM; sh -c 'trap "" TERM; echo $$ >> ${file}; while :; do sleep 1; done' & echo $$ >> ${file}; wait; wait`,
-    {
-      timeoutMs: 1_000,
-    },
+test("what is missing, a folder, not executable or without its interpreter is refused by name with the fix", () => {
+  const folder = newFolder();
+  const where = { folder, path: "/usr/bin:/bin" };
+  const refused = (program: string): ProgramError => {
+    try {
+      throw new Error(`found ${findProgram(program, where)}`);
+    } catch (error) {
+      if (error instanceof ProgramError) return error;
+      throw error;
+    }
+  };
+  expect(refused("no-such-server").message).toBe(
+    `"no-such-server" not found, neither on the PATH nor in ${folder}: install it on this machine, or correct the name`,
   );
-  expect(result.timedOut).toBe(true);
-  expect(failureOf(result, 1_000)).toBe("did not end within 1 s and was ended");
-  const pids = readFileSync(file, "utf8").trim().split("\n").map(Number);
-  expect(pids).toHaveLength(2);
-  await vi.waitUntil(() => !pids.some(isRunning), { timeout: 30_000 });
-});
-
-test("what it leaves in the background is ended with it, and does not hold it up", async () => {
-  const { code, stdout, timedOut } = await shell("sleep 1000 & echo $!");
-  expect([code, timedOut]).toEqual([0, false]);
-  await vi.waitUntil(() => !isRunning(Number(stdout)), { timeout: 30_000 });
-});
-
-test("a program that is not there, and one that is not executable", async () => {
-  const run = (command: string[]) => runProgram({ command, folder, environment: {}, timeoutMs: 60_000 });
-  await expect(run(["./nowhere"])).rejects.toThrow(ProgramNotStartedError);
-  await expect(run(["./nowhere"])).rejects.toThrow("./nowhere: not found");
-  await expect(run([import.meta.filename])).rejects.toThrow(/not executable: run `chmod \+x/);
-});
-
-test("a program that reads no input, and one that writes much", async () => {
-  expect(await shell("exec <&-; exit 0", { input: "x".repeat(1024 * 1024) })).toMatchObject({ code: 0 });
-  const { stdout, code } = await shell("head -c 3000000 /dev/zero | tr '\\0' x");
-  expect([code, stdout.length]).toEqual([0, 1024 * 1024]);
+  expect(refused("bin/serve")).toMatchObject({
+    exists: false,
+    message: `"bin/serve" not found in ${folder}: correct the name, or add the file to the release`,
+  });
+  mkdirSync(join(folder, "bin"));
+  expect(refused("./bin").message).toBe(`${folder}/bin is a folder: name the program in it`);
+  const plain = script(folder, "plain.sh", "#!/bin/sh\n", 0o644);
+  expect(refused("./plain.sh")).toMatchObject({ exists: true });
+  expect(refused("./plain.sh").message).toContain(`${plain} is not executable: run \`chmod +x ${plain}\``);
+  const odd = script(folder, "odd", "#!/opt/nowhere/python9 -u\n");
+  expect(refused("./odd").message).toBe(`${odd} needs the interpreter "/opt/nowhere/python9", which is not on this machine: install it`);
+  script(folder, "odder", "#!/usr/bin/env no-such-language\n");
+  expect(refused("./odder").message).toContain('the interpreter "no-such-language"');
+  expect(findProgram(script(folder, "fine", "#!/usr/bin/env sh\n"), where)).toBe(join(folder, "fine"));
 });

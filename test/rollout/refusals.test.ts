@@ -68,6 +68,22 @@ describe("refused before anything stops", () => {
     expect(await refused({ release: "v3.0.0", data: "before-v4.0.0@1" }, { snapshots, lastOpen: opened() })).toEqual([]);
   });
 
+  it("a program that is not on this machine, and a role on a server that is still to be made", async () => {
+    const { backend } = definition.services;
+    const missing = { ...definition.services, backend: { ...backend!, entry: undefined, command: ["no-such-server"] } } as never;
+    expect(await refused({}, {}, { ...definition, services: missing })).toEqual([
+      expect.stringMatching(
+        /^definition\.services\.backend\.command: "no-such-server" not found, neither on the PATH nor in .*: install it/,
+      ),
+    ]);
+    const roled = { ...definition.services, backend: { ...backend!, databaseRole: "pfa_api" } };
+    process.env["BACKOUT_SECRET_PFA_API"] = "given";
+    const reasons = await refused({}, {}, { ...definition, services: roled }).finally(() => delete process.env["BACKOUT_SECRET_PFA_API"]);
+    expect(reasons).toEqual([
+      'definition.services.backend.databaseRole: this update makes the server, so it has no role "pfa_api" yet: deploy without it first, create the role and its grants, then name it',
+    ]);
+  });
+
   it("an artefact that is gone, and one that is not what was released", async () => {
     const broken = structuredClone(ledger);
     broken["v4.0.0"]!.services["worker"]!.path = "releases/v4.0.0/nowhere";

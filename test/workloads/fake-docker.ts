@@ -126,6 +126,11 @@ switch (word) {
     look();
     break;
   }
+  case "exec": {
+    if (!find(args[1]).running) die("Error response from daemon: container is not running");
+    const ended = require("node:child_process").spawnSync(args[2], args.slice(3), { stdio: "inherit" });
+    process.exit(ended.status ?? 127);
+  }
   case "logs":
     for (let line = 1; line <= 5; line += 1) { out("out " + line); process.stderr.write("err " + line + "\n"); }
     break;

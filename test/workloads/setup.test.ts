@@ -9,7 +9,9 @@ import { keepSalt } from "../../config/seal.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { newSite, pinOf, shop } from "./shop.ts";
 
-afterEach(() => Reflect.deleteProperty(process.env, "BACKOUT_SECRET_TOKEN"));
+afterEach(() => {
+  for (const name of ["TOKEN", "SHOP_API"]) Reflect.deleteProperty(process.env, `BACKOUT_SECRET_${name}`);
+});
 
 const pinsOf = (api: ServicePin): Pins => ({
   release: "v1",
@@ -61,6 +63,30 @@ test("another secret, environment or definition is a change, told by name, that 
     what: ["api: definition changed: stopGraceMs"],
     stop: ["api"],
   });
+});
+
+test("another command, folder, build or role of a program is a change, and so is a release's own build", async () => {
+  const site = await newSite();
+  keepSalt(site);
+  process.env["BACKOUT_SECRET_SHOP_API"] = "first";
+  const program = { command: ["python3", "app.py"], databaseRole: "shop_api" };
+  const before = withSetup(PINS, site, shop(program));
+  const after = (change: Parameters<typeof shop>[0]): string[] => {
+    const definition = shop({ ...program, ...change });
+    return changes(before, withSetup(PINS, site, definition), definition).what;
+  };
+  expect(after({})).toEqual([]);
+  expect(after({ command: ["python3", "server.py"] })).toEqual(["api: definition changed: command"]);
+  expect(after({ cwd: "app" })).toEqual(["api: definition changed: cwd"]);
+  expect(after({ build: ["make"] })).toEqual(["api: definition changed: build"]);
+  expect(after({ health: { tcp: true, timeoutMs: 10_000 } })).toEqual(["api: definition changed: health"]);
+  process.env["BACKOUT_SECRET_SHOP_API"] = "second";
+  expect(after({}), "the password of its role").toEqual(["api: environment changed: DATABASE_URL"]);
+  Reflect.deleteProperty(process.env, "BACKOUT_SECRET_SHOP_API");
+  const unset = `the secret "shop_api" is not set: set the environment variable BACKOUT_SECRET_SHOP_API, or write it into ${site.home}/secrets/shop_api`;
+  expect(setupRefusals(site, shop(program), PINS)).toEqual([unset]);
+  const built = pinsOf({ ...PINS.services["api"]!, artefact: { build: ["make"] } });
+  expect(changes(PINS, built, shop()).what).toEqual(["api: another artefact of v1"]);
 });
 
 test("what an earlier version recorded says nothing of it, and counts as unchanged", async () => {

@@ -32,8 +32,8 @@ export async function close({ site }: Run, database: string): Promise<unknown> {
   });
 }
 
-export async function admit({ site, state }: Run, database: string, whom: "services" | "everybody"): Promise<void> {
+export async function admit({ site, state, definition }: Run, database: string, whom: "services" | "everybody"): Promise<void> {
   const saved = await savedProperties(clientOf(state), database);
   if (saved === null) return;
-  await inDatabase(site, database, (client) => admitInPlace(client, whom, { ...admittedWith(site), saved }));
+  await inDatabase(site, database, (client) => admitInPlace(client, whom, { ...admittedWith(site, definition, database), saved }));
 }

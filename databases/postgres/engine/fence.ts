@@ -40,5 +40,6 @@ export async function close(run: Run, database: string): Promise<FenceOutcome> {
 export async function admit(run: Run, database: string, whom: "services" | "everybody"): Promise<void> {
   const client = clientOf(run.state);
   const saved = await savedProperties(client, database);
-  if (saved !== null) await admitStage(client, liveName(run.site, database), whom, { ...admittedWith(run.site), saved });
+  if (saved !== null)
+    await admitStage(client, liveName(run.site, database), whom, { ...admittedWith(run.site, run.definition, database), saved });
 }

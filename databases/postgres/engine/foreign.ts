@@ -6,8 +6,9 @@ import { foundKey, givenBackKey } from "../../../state/adoption.ts";
 import { requireOwn } from "../../../state/identity.ts";
 import type { StateStore } from "../../../config/record.ts";
 import { PostgresState } from "../state/store.ts";
-import { stateDatabase, endpointOf, liveName, ownerRole, servicesRole, type Site } from "../../../config/site.ts";
+import { stateDatabase, endpointOf, liveName, ownerRole, rolesOf, servicesRole, type Site } from "../../../config/site.ts";
 import { withSession } from "../connection.ts";
+import { quote } from "../../shared/identifiers.ts";
 import { UnreachableError } from "../../shared/unreachable.ts";
 import { describeInspection, inspect, refusedByTriggers, type Inspection } from "../inspection.ts";
 import { applyProperties, readProperties, sameGrants, type DatabaseProperties } from "../properties.ts";
@@ -43,7 +44,7 @@ export async function foreign(
   const { site, state } = at;
   const live = liveName(site, database);
   const known = state !== null && (await isKnown(state, database, live));
-  const reasons = [...(await missingRoles(site)), ...(await rolesOfOthers(site))];
+  const reasons = [...(await missingRoles(at, database)), ...(await rolesOfOthers(site))];
   if (plan.action.kind === "create") return reasons;
   if (!known) await requireNobodys(at, live);
   const changesObjects = !known || plan.up.length > 0 || (plan.back.length > 0 && plan.backBy !== "keep") || inPlace;
@@ -115,14 +116,28 @@ async function requireNobodys({ site, definition }: InspectContext, live: string
   }
 }
 
-/** Roles that are declared to be let in and are not there. */
-async function missingRoles(site: Site): Promise<string[]> {
-  const admits = site.server?.admits ?? [];
-  if (admits.length === 0) return [];
+/** Why roles that are to be let into a database cannot be: they do not exist, or may not log in. */
+async function missingRoles({ site, definition }: InspectContext, database: string): Promise<string[]> {
+  const declared = [
+    ...(site.server?.admits ?? []).map((role) => ({ role, key: "backout:server.admits", used: false })),
+    ...rolesOf(definition).flatMap(({ service, role, databases }) =>
+      databases.includes(database) ? [{ role, key: `definition.services.${service}.databaseRole`, used: true }] : [],
+    ),
+  ];
+  if (declared.length === 0) return [];
   return withSession(endpointOf(site), "postgres", async (client) => {
-    const { rows } = await client.query<{ name: string }>("SELECT rolname AS name FROM pg_roles WHERE rolname = ANY ($1)", [admits]);
-    const there = rows.map(({ name }) => name);
-    return admits.filter((name) => !there.includes(name)).map((name) => `backout:server.admits: there is no role "${name}" on the server`);
+    const { rows } = await client.query<{ name: string; login: boolean }>(
+      "SELECT rolname AS name, rolcanlogin AS login FROM pg_roles WHERE rolname = ANY ($1)",
+      [declared.map(({ role }) => role)],
+    );
+    return declared.flatMap(({ role, key, used }) => {
+      const found = rows.find(({ name }) => name === role);
+      if (found === undefined)
+        return [
+          `${key}: there is no role "${role}" on the server${used ? `: create it (CREATE ROLE ${quote(role)} LOGIN PASSWORD …), or correct the name` : ""}`,
+        ];
+      return used && !found.login ? [`${key}: the role "${role}" may not log in: ALTER ROLE ${quote(role)} LOGIN`] : [];
+    });
   });
 }
 

@@ -13,7 +13,7 @@ export const allOnline = check("all-online", "All five services are online, each
       continue;
     }
     if (!running) return failed(`${name} does not run`);
-    const { version } = await getJson<{ version?: string }>(context, health!.path, name);
+    const { version } = await getJson<{ version?: string }>(context, health?.path ?? "/", name);
     if (release !== declared || version !== declared)
       return failed(`${name} runs ${release ?? "an unknown release"} and says ${version ?? "nothing"}, declared is ${declared}`);
     seen.push(`${name} ${declared}`);

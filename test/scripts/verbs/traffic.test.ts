@@ -8,7 +8,7 @@ import { GATE_PROCESS, gateFolder, processFolder } from "../../../config/site.ts
 import { takeFreePorts } from "../../../drill/ports.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { stopProcess } from "../../../processes/process.ts";
-import { runProgram } from "../../../processes/program.ts";
+import { runProgram } from "../../../processes/run-program.ts";
 import { previewOf } from "../../../scripts/pulumi/preview.ts";
 import { rollOut } from "../../../scripts/pulumi/roll-out.ts";
 import { openStack, stackFile, type OpenStack } from "../../../scripts/pulumi/stack.ts";
