@@ -3,10 +3,11 @@
  * program. Drills, end-to-end tests and benchmarks work on one, so the real stack is never changed.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { DESTROY_DATA } from "../rollout/destroy.ts";
 import { editPins, encryptedKeys, type PinEdit } from "../config/edit.ts";
+import { schemaOf, withSchemaLine } from "../config/schema-line.ts";
 import { stackFolder } from "../config/stack-folder.ts";
 import { type Engine, engineEnvironment } from "../scripts/pulumi/environment.ts";
 import { fileBackend } from "../scripts/pulumi/file-backend.ts";
@@ -53,7 +54,8 @@ export async function makeEphemeralStack({ project, stack, folder, name, engine,
   const source = readFileSync(join(stackFolder(project), `Pulumi.${stack}.yaml`), "utf8");
   const file = join(folder, "stacks", `Pulumi.${name}.yaml`);
   const encrypted = encryptedKeys(source).length > 0;
-  writeFileSync(file, editPins(encrypted ? source : withoutSalt(source), [...(await freePorts(source)), ...edits]));
+  const text = editPins(encrypted ? source : withoutSalt(source), [...(await freePorts(source)), ...edits]);
+  writeFileSync(file, withSchemaLine(text, dirname(file), schemaOf(project)));
   const home = join(folder, "home");
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const environment = {

@@ -1,13 +1,14 @@
 /** The stack a verb works on: its project, file, declared state, definition and engine. */
 import { UsageError, RefusedError, suggestion } from "../../config/errors.ts";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseDocument, visit } from "yaml";
 import { withSetup } from "../../workloads/setup.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
 import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../config/edit.ts";
 import { withDefaultPorts } from "../../config/default-ports.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
+import { commandOf } from "../../config/commands.ts";
 import { parseConfig } from "../../config/parse.ts";
 import { programConfig, programFile, programFolder, projectName } from "../../config/program.ts";
 import type { Pins } from "../../config/pins.ts";
@@ -15,6 +16,7 @@ import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
 import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
 import { definitionOf, named, siteOf, type Site } from "../../config/site.ts";
+import { schemaOf, withSchemaLine } from "../../config/schema-line.ts";
 import { stackFolder } from "../../config/stack-folder.ts";
 import { writeAtomically } from "../../processes/atomic-file.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
@@ -42,10 +44,12 @@ export interface OpenStack extends StackFile {
 /** The stack has no file, or several exist and none was named. */
 export class StackNotFoundError extends UsageError {
   readonly given: string | undefined;
-  constructor(stack: string | undefined, known: string[], folder: string) {
+  constructor(stack: string | undefined, known: string[], folder: string, project: string) {
     super(
       stack === undefined
-        ? `several stacks are declared in ${folder}: name one with --stack (${known.join(", ")})`
+        ? known.length === 0
+          ? `no stack is declared in ${folder}: create one with \`${commandOf(project, "pulumi", "stack init <name>")}\``
+          : `several stacks are declared in ${folder}: name one with --stack:\n${known.map((name) => `  --stack ${name}`).join("\n")}`
         : `there is no stack file for "${stack}" in ${folder}; there are ${known.join(", ") || "none"}${suggestion(stack, known)}`,
     );
     this.name = "StackNotFoundError";
@@ -62,13 +66,33 @@ export function stackFile(stack: string | undefined, from?: string): StackFile {
   const folder = stackFolder(project);
   const known = stacksIn(folder);
   const chosen = stack ?? (known.length === 1 ? known[0] : undefined);
-  if (chosen === undefined || !known.includes(chosen)) throw new StackNotFoundError(chosen, known, folder);
+  if (chosen === undefined || !known.includes(chosen)) throw new StackNotFoundError(chosen, known, folder, project);
   const file = join(folder, `Pulumi.${chosen}.yaml`);
   return { project, stack: chosen, file, text: readFileSync(file, "utf8") };
 }
 
+/** A stack's system, before its pins are resolved. */
+export interface OpenSystem extends StackFile {
+  config: StackConfig;
+  definition: SystemDefinition;
+  site: Site;
+  /** The ledger's order, oldest first; null: it lists no release. */
+  order: readonly string[] | null;
+  /** Keys that hold something encrypted. */
+  secret: string[];
+}
+
 /** @param text instead of what the file holds: to look at pins before they are written. */
 export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
+  const { config, definition, site: bare, order, secret } = await openSystem(found, text);
+  await knowOwnId(found, bare);
+  const asked = { order, scope: config.scope ?? null };
+  const { site, pins } = hideSecretConfig(resolvePins(config, definition), bare, secret);
+  return { ...found, text, config, asked, definition, site, pins: withSetup(pins, site, definition) };
+}
+
+/** Reads a stack file and the definition of its system, whatever its pins say. @param text as for `openStack` */
+export async function openSystem(found: StackFile, text: string = found.text): Promise<OpenSystem> {
   const encrypted = encryptedKeys(text, found.file);
   const secret = secretKeys((key) => encrypted.includes(key));
   requireNoOtherSecrets(secret);
@@ -81,12 +105,9 @@ export async function openStack(found: StackFile, text: string = found.text): Pr
     project: projectName(found.project),
     config: programConfig(raw, encrypted),
   });
-  await knowOwnId(found, bare);
   const definition = await definitionOf(bare);
   const config = withDefaultPorts(declared, definition);
-  const asked = { order, scope: config.scope ?? null };
-  const { site, pins } = hideSecretConfig(resolvePins(config, definition), named(bare, definition, config), secret);
-  return { ...found, text, config, asked, definition, site, pins: withSetup(pins, site, definition) };
+  return { ...found, text, config, definition, site: named(bare, definition, config), order, secret };
 }
 
 /** On a machine where the stack has no home yet, the engine's state knows which record is its own. @throws ForeignStackError where it was renamed */
@@ -116,14 +137,14 @@ export class StackChangedError extends RefusedError {
 }
 
 /**
- * Writes the stack file, where it still says what was read. @returns the file as it is now.
+ * Writes the stack file, where it still says what was read; a new one begins with the line that names its schema. @returns the file as it is now.
  * @throws StackChangedError
  */
 export function writeStack<T extends StackFile>(found: T, text: string): T {
   const there = existsSync(found.file) ? readFileSync(found.file, "utf8") : null;
   if (there !== null && asRead(there) !== asRead(found.text))
     throw new StackChangedError(found.file, changedLines(withoutSalt(found.text), withoutSalt(there)));
-  const written = keepSalt(there ?? "", text);
+  const written = there === null ? withSchemaLine(text, dirname(found.file), schemaOf(found.project)) : keepSalt(there, text);
   writeAtomically(found.file, written, 0o644);
   return { ...found, text: written };
 }
