@@ -85,6 +85,8 @@ export function seenFromInside(environment: Record<string, string>, ownPort: num
 
 export const versionArguments = (): string[] => ["version", "--format", "{{.Server.Platform.Name}}"];
 export const imageArguments = (image: string): string[] => ["image", "inspect", "--format", "{{.Id}}", image];
+/** Its id, then its digests in registries. */
+export const digestsArguments = (image: string): string[] => ["image", "inspect", "--format", '{{.Id}} {{join .RepoDigests " "}}', image];
 export const pullArguments = (image: string): string[] => ["pull", "--quiet", image];
 export const inspectArguments = (...containers: string[]): string[] => ["container", "inspect", ...containers];
 export const startArguments = (id: string): string[] => ["start", id];

@@ -13,6 +13,7 @@ import { addHistory } from "./history.ts";
 import { EXIT } from "../pulumi/outcome.ts";
 import { addPreview } from "./preview.ts";
 import { addRecover } from "./recover.ts";
+import { addRelease } from "./release.ts";
 import { addRollback } from "./rollback.ts";
 import { addStatus } from "./status.ts";
 import { addUnblock } from "./unblock.ts";
@@ -61,6 +62,7 @@ const program = new Command("backout")
 
 addSetup(program);
 for (const add of [
+  addRelease,
   addAdopt,
   addDeploy,
   addStatus,

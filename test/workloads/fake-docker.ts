@@ -22,6 +22,8 @@ export interface FakeState {
   /** What a registry has. */
   pullable: string[];
   platform: string;
+  /** Id and digests of images by tag, as the daemon knows them. */
+  tags?: Record<string, string>;
   /** No daemon answers. */
   down?: boolean;
   /** `stop` returns and the container runs on. */
@@ -64,7 +66,7 @@ const last = args.at(-1);
 const out = (text) => process.stdout.write(text + "\n");
 switch (word) {
   case "version": out(state.platform); break;
-  case "image inspect": state.images.includes(last) ? out(last) : die("Error: No such image: " + last); break;
+  case "image inspect": state.tags?.[last] !== undefined ? out(state.tags[last]) : state.images.includes(last) ? out(last) : die("Error: No such image: " + last); break;
   case "pull":
     if (!state.pullable.includes(last)) die("Error response from daemon: manifest for " + last + " not found: manifest unknown");
     save({ ...state, images: [...state.images, last] });

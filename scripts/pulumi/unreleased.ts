@@ -1,0 +1,19 @@
+/** A stack file that has no ledger yet: its system is known, and nothing can be pinned. */
+import { editPins } from "../../config/edit.ts";
+import { NAMESPACE } from "../../config/errors.ts";
+import { configOf } from "../../config/stack-text.ts";
+import { openSystem, type OpenSystem, type StackFile } from "./stack.ts";
+
+export function hasLedger({ text, file }: Pick<StackFile, "text" | "file">): boolean {
+  return configOf(text, file)[`${NAMESPACE}:releases`] != null;
+}
+
+/** The system of a stack file, with or without ledger. @param release name of its first release, empty until it is entered */
+export async function openUnreleased(found: StackFile, release: string): Promise<OpenSystem> {
+  if (hasLedger(found)) return openSystem(found);
+  const begun = editPins(found.text, [
+    { path: ["releases"], value: { [release]: { services: {} } } },
+    { path: ["release"], value: release },
+  ]);
+  return { ...(await openSystem(found, begun)), text: found.text };
+}
