@@ -51,6 +51,19 @@ export async function ensureEngine(options: EnsureOptions = {}): Promise<Engine>
   return (await useCached(madeSources, options.full ?? false)) ?? (await make(madeSources, refusals, options.full ?? false, log));
 }
 
+/** The engine as it is; undefined: the next command finds or makes one. Makes nothing. */
+export async function findEngine(): Promise<Engine | undefined> {
+  const sources = allowedSources();
+  if (sources.includes("path")) {
+    const found = await engineFromPath();
+    if ("pulumi" in found) return { ...found, folder: dirname(found.pulumi), source: "path" };
+  }
+  return useCached(
+    sources.filter((source): source is MadeSource => source !== "path"),
+    false,
+  );
+}
+
 async function useCached(sources: readonly MadeSource[], full: boolean): Promise<Engine | undefined> {
   const kept = await readCache(engineFolder(), full);
   if (kept.state !== "whole" || !sources.includes(kept.source)) return undefined;

@@ -34,14 +34,34 @@ export function cleanFileBackend(backend: string | undefined, stack: string, pro
 }
 
 function staleLocks(folder: string, stack: string): string[] {
+  return locksIn(folder, stack).flatMap(({ file, pid, holds }) => {
+    if (holds) return [];
+    rmSync(file, { force: true });
+    say(`removed the state lock of pid ${pid}: that process is dead`);
+    return [file];
+  });
+}
+
+export interface StateLock {
+  file: string;
+  pid: number;
+  /** Its process runs, or is one of another machine. */
+  holds: boolean;
+}
+
+/** Locks of a stack in a file backend. */
+export function stateLocks(backend: string | undefined, stack: string, project: string): StateLock[] {
+  const folder = folderOf(backend, project);
+  return folder === undefined ? [] : locksIn(join(folder, ".pulumi", "locks"), stack);
+}
+
+function locksIn(folder: string, stack: string): StateLock[] {
   return filesIn(folder).flatMap((entry) => {
     if (!entry.endsWith(".json") || !entry.split("/").includes(stack)) return [];
     const file = join(folder, entry);
     const lock = readJson(file) as { pid?: number; hostname?: string } | undefined;
-    if (lock?.hostname !== hostname() || lock.pid === undefined || isRunning(lock.pid)) return [];
-    rmSync(file, { force: true });
-    say(`removed the state lock of pid ${lock.pid}: that process is dead`);
-    return [file];
+    if (lock?.pid === undefined) return [];
+    return [{ file, pid: lock.pid, holds: lock.hostname !== hostname() || isRunning(lock.pid) }];
   });
 }
 

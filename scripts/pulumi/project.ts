@@ -76,11 +76,19 @@ async function makePassphrase(file: string, state: string): Promise<boolean> {
     if (((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600);
     return false;
   }
-  if (await hasStacks(state)) throw new PassphraseMissingError(file, present === undefined ? "missing" : "empty");
+  const lost = await stacksWithoutPassphrase(file, state);
+  if (lost !== null) throw lost;
   if (present !== undefined) await rm(file);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // Of two set-ups at once both read the same passphrase.
   return placeOnce(file, `${randomBytes(32).toString("base64url")}\n`);
+}
+
+/** The error of a passphrase that is gone while stacks need it; null: it is there, or none needs it. */
+export async function stacksWithoutPassphrase(file: string, state: string): Promise<PassphraseMissingError | null> {
+  const present = await readFile(file, "utf8").catch(() => undefined);
+  if (present?.trim() || !(await hasStacks(state))) return null;
+  return new PassphraseMissingError(file, present === undefined ? "missing" : "empty");
 }
 
 async function hasStacks(state: string): Promise<boolean> {

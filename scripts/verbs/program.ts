@@ -7,6 +7,7 @@ import { addAction } from "./action.ts";
 import { addAdopt } from "./adopt.ts";
 import { addConstraint } from "./constraint.ts";
 import { addDeploy } from "./deploy.ts";
+import { addDoctor } from "./doctor.ts";
 import { addDrill } from "./drill.ts";
 import { addFreeze } from "./freeze.ts";
 import { addHistory } from "./history.ts";
@@ -62,6 +63,7 @@ const program = new Command("backout")
 
 addSetup(program);
 for (const add of [
+  addDoctor,
   addRelease,
   addAdopt,
   addDeploy,

@@ -68,14 +68,19 @@ export async function foreign(
   return reasons;
 }
 
-function adoption(site: Site, live: string, found: Inspection, plan: DatabasePlan, applied: readonly string[], inPlace: boolean): string[] {
-  const { user } = endpointOf(site);
-  const { superuser, createdb, createrole, asOwner } = found.may;
-  const needs = [
-    ...(superuser || asOwner ? [] : [`GRANT "${found.owner}" TO "${user}"`]),
+/** Statements that give the administrative role what it lacks to work with a database. */
+export function rightsNeeded(user: string, { owner, may }: Pick<Inspection, "owner" | "may">, inPlace: boolean): string[] {
+  const { superuser, createdb, createrole, asOwner } = may;
+  return [
+    ...(superuser || asOwner ? [] : [`GRANT "${owner}" TO "${user}"`]),
     ...(superuser || createrole || inPlace ? [] : [`ALTER ROLE "${user}" CREATEROLE`]),
     ...(superuser || createdb || inPlace ? [] : [`ALTER ROLE "${user}" CREATEDB`]),
   ];
+}
+
+function adoption(site: Site, live: string, found: Inspection, plan: DatabasePlan, applied: readonly string[], inPlace: boolean): string[] {
+  const { user } = endpointOf(site);
+  const needs = rightsNeeded(user, found, inPlace);
   const missing = needs.length === 0 ? "" : `; ${user} still needs: ${needs.join("; ")}`;
   if (site.adopt !== true)
     return [
