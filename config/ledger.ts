@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlias, isMap, isScalar } from "yaml";
-import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
+import { ConfigError, ConfigErrors, NAMESPACE, UsageError } from "./errors.ts";
 import { documentOf } from "./stack-text.ts";
 
 /**
@@ -64,4 +64,35 @@ export function standsAfter(order: readonly string[], release: string, other: st
   if (release === other) return false;
   const at = order.indexOf(release);
   return at === -1 || at > order.indexOf(other);
+}
+
+export interface NewestQuestion {
+  /** Every known release, oldest first. */
+  order: readonly string[];
+  /** Releases of the ledger. */
+  ledger: readonly string[];
+  /** Blocked releases, with the reason. */
+  blocked: Readonly<Record<string, string>>;
+  /** Release that opened last; null: none. */
+  running: string | null;
+}
+
+/**
+ * The release that a deployment without a name means: the newest one of the ledger that is not blocked and not older than the one that runs.
+ * @throws UsageError where there is none
+ */
+export function newestRelease({ order, ledger, blocked, running }: NewestQuestion): { release: string; why: string } {
+  const newer = order.filter((release) => ledger.includes(release) && (running === null || standsAfter(order, release, running)));
+  const passedOver = newer
+    .filter((release) => Object.hasOwn(blocked, release))
+    .map((release) => `${release} (blocked by ${blocked[release]!})`);
+  const release = newer.findLast((one) => !Object.hasOwn(blocked, one)) ?? running;
+  const blockedToo = passedOver.length === 0 ? "" : `; not ${passedOver.join(", ")}`;
+  if (release === null || !ledger.includes(release))
+    throw new UsageError(`the ledger backout:releases has no release to deploy${blockedToo}: enter one with \`release add\``);
+  const why =
+    release === running
+      ? "it runs, and the ledger has no newer release that may be deployed"
+      : `the newest release of the ledger${running === null ? ", and nothing is deployed yet" : `; ${running} runs`}`;
+  return { release, why: `${why}${blockedToo}` };
 }

@@ -19,6 +19,7 @@ import { NotDeployedError } from "./not-deployed.ts";
 import { openStack, type OpenStack } from "./stack.ts";
 import { askedBefore, hasFailed, requireSettled, textOf, type Standing } from "./standing.ts";
 import { escaped, say } from "./outcome.ts";
+import { goesBack, plainGoal, previousRelease } from "./rollback-goal.ts";
 import { sayUnknown, wayBackEdits } from "./way-back.ts";
 
 export interface RollbackWish {
@@ -43,7 +44,8 @@ export interface RollbackWish {
 }
 
 /** The stack file as a rollback would leave it. @throws UsageError, RefusedError */
-export async function rollbackText(stack: OpenStack, wish: RollbackWish, standing: Standing): Promise<string> {
+export async function rollbackText(stack: OpenStack, given: RollbackWish, standing: Standing): Promise<string> {
+  let wish = given;
   requireMeant(stack, wish);
   const { reach, lastOpen, pending } = standing;
   if (reach.kind === "unreachable" && wish.assume !== true)
@@ -65,11 +67,14 @@ export async function rollbackText(stack: OpenStack, wish: RollbackWish, standin
     return editPins(stack.text, wayBackEdits(way));
   }
   const mayBegin = (other: NonNullable<Standing["pending"]>): boolean => other.forward || hasFailed(other);
-  const text = tryOr(
-    () => editPins(baseOf(stack, wish, standing), rollbackEdits(stack, wish, standing)),
-    // What is on its way is said before what this one lacks.
-    () => requireSettled(standing, wish.anew, mayBegin),
-  );
+  const pinsOf = (one: RollbackWish): string =>
+    tryOr(
+      () => editPins(baseOf(stack, one, standing), rollbackEdits(stack, one, standing)),
+      // What is on its way is said before what this one lacks.
+      () => requireSettled(standing, one.anew, mayBegin),
+    );
+  if (isPlain(wish)) wish = { ...wish, ...(await plainGoal(stack, standing, (goal) => pinsOf({ ...given, ...goal }))) };
+  const text = pinsOf(wish);
   const rollout = rolloutOf((await openStack(stack, text)).pins);
   // The same pins edited by hand and interrupted are the same goal.
   if (pending?.rollout?.rollout !== rollout) requireSettled(standing, wish.anew, mayBegin);
@@ -111,7 +116,7 @@ function rollbackEdits(stack: OpenStack, wish: RollbackWish, standing: Standing)
   const open = lastOpen?.pins.release ?? config.release;
   // A deployment that did not open is left for what opened last; anything else for what came before that.
   const left = pending?.forward === true ? pending.release : open;
-  const to = wish.to ?? (!goesBack(found) ? config.release : left === open ? previousRelease(stack, open, standing) : open);
+  const to = wish.to ?? (!goesBack(found) ? config.release : left === open ? previousRelease(stack, open, standing, false) : open);
   if (!releases.includes(to))
     throw new UsageError(`--to "${to}" is not in the ledger, which has ${releases.join(", ")}${suggestion(to, releases)}`);
   if (standsAfter(orderOf(standing, stack.asked), to, left) && standsAfter(orderOf(standing, stack.asked), to, open))
@@ -154,13 +159,6 @@ function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
 
 const NEW_WRITES: string[] = ["export", "reapply", "reject"] satisfies NewWrites[];
 
-/** Whether the scope takes any service to another release. An unknown one is reported later. */
-function goesBack(scope: ScopeDefinition | undefined): boolean {
-  if (scope === undefined) return true;
-  const { release, service, services = {} } = scope.pins;
-  return [release, service?.release, ...Object.values(services).map((one) => one.release)].includes("to");
-}
-
 /** @throws UsageError */
 function argumentsOf(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -170,14 +168,6 @@ function argumentsOf(given: readonly string[]): Record<string, string> {
       return [text.slice(0, at), text.slice(at + 1)];
     }),
   );
-}
-
-/** @throws UsageError where there is none */
-function previousRelease({ config, asked }: OpenStack, current: string, standing: Standing): string {
-  const order = orderOf(standing, asked).filter((release) => release in config.releases);
-  const previous = releaseBefore(standing.opened, order, current, Object.keys(config.blocked));
-  if (previous === null) throw new UsageError(`there is no release before ${current} that is not blocked: name the goal with --to`);
-  return previous;
 }
 
 /** Whether the scope restores the data from a snapshot, or fixes it with a repair that reads one. */

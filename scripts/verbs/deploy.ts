@@ -13,7 +13,7 @@ import { changedPins, editPins, type PinEdit } from "../../config/edit.ts";
 import { rolloutOf } from "../../config/pins.ts";
 import { commandOf } from "../../config/commands.ts";
 import { orderOf } from "../../rollout/inspect.ts";
-import { standsAfter } from "../../config/ledger.ts";
+import { newestRelease, standsAfter } from "../../config/ledger.ts";
 import { programFolder } from "../../config/program.ts";
 import { deployEdits } from "../../config/scope.ts";
 import { hashFolder } from "../../processes/artefact.ts";
@@ -46,20 +46,40 @@ interface Options extends CommonOptions {
   anew?: boolean;
 }
 
-async function deploy(release: string, options: Options): Promise<DeployOutcome> {
+async function deploy(given: string | undefined, options: Options): Promise<DeployOutcome> {
   const before = await openStack(stackFile(options.stack));
+  if (given === undefined && options.from !== undefined)
+    throw new UsageError("--from enters a release: name it, `deploy <release> --from …`");
   await requireFolders(before, options.from);
   const runId = newRunId("deploy");
-  return withStackLock(before.site, `deploy ${release}`, runId, async () => {
+  return withStackLock(before.site, `deploy ${given ?? "the newest release"}`, runId, async () => {
     await startStoppedServer(before.site);
     const standing = await standingOf(before);
     requireReach(standing);
+    const release = given ?? releaseToDeploy(before, standing);
     const begun = options.anew === true ? null : askedBefore(standing, "deploy", release);
     if (begun?.failed !== undefined) {
       if (standing.pending !== null) return goOnBack(before, standing, begun, release, options, runId);
     } else requireSettled(standing, options.anew, (other) => other.forward);
     return goForward(before, standing, release, options, runId);
   });
+}
+
+/** The newest release of the ledger, unless it is blocked; an unfinished deployment is resumed first. Says which one and why. */
+function releaseToDeploy({ config, asked }: OpenStack, { lastOpen, opened, pending }: Standing): string {
+  if (pending?.intent?.verb === "deploy") {
+    say(`deploying ${pending.intent.goal}: ${pending.title}`);
+    return pending.intent.goal;
+  }
+  const running = lastOpen?.pins.release ?? null;
+  const { release, why } = newestRelease({
+    order: orderOf({ opened }, asked),
+    ledger: Object.keys(config.releases),
+    blocked: config.blocked,
+    running,
+  });
+  say(`deploying ${release}: ${why}`);
+  return release;
 }
 
 async function goForward(before: OpenStack, standing: Standing, release: string, options: Options, runId: string): Promise<DeployOutcome> {
@@ -201,8 +221,10 @@ async function untilReady(stack: OpenStack): Promise<boolean> {
 
 export function addDeploy(program: Command): void {
   program
-    .command("deploy <release>")
-    .description("deploy a release of the ledger (or, with --from, enter it first); rolls back automatically when it fails")
+    .command("deploy [release]")
+    .description(
+      "deploy a release of the ledger, unless named the newest one that is not blocked (or, with --from, enter it first); rolls back automatically when it fails",
+    )
     .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--from <folder>", "folder with one subfolder per service, entered into the ledger by hash")
     .option("--schema <migration>", "with --from: newest migration the release needs; the system's newest unless given")
@@ -216,7 +238,7 @@ export function addDeploy(program: Command): void {
     .option("--reason <text>", "reason, for the record")
     .option("-y, --yes", "do not ask")
     .option("--json", "one JSON document on standard output, progress on standard error")
-    .action(async (release: string, options: Options) =>
+    .action(async (release: string | undefined, options: Options) =>
       finish(
         options.json,
         () => deploy(release, options),

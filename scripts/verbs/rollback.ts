@@ -103,10 +103,12 @@ export function rollbackWords({
 export function addRollback(program: Command): void {
   program
     .command("rollback")
-    .description("roll back: write the pins of a scope into the stack file and run `pulumi up`")
+    .description(
+      "roll back, without options to the release that opened before: write the pins of a scope into the stack file, ask, and run `pulumi up`",
+    )
     .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--to <release>", "release to roll back to (default: the one that opened before the current one)")
-    .option("--scope <name>", "scope of the rollback (default: the system's)")
+    .option("--scope <name>", "scope of the rollback (default: the smallest that suffices; with other options, the system's)")
     .option("--service <name>", "service, for a scope of one service")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--with <name=value...>", "arguments of the repair, for scopes that repair data in place")

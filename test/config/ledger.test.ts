@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { snapshotPlace } from "../../databases/shared/snapshot-place.ts";
 import { editPins } from "../../config/edit.ts";
-import { declaredOrder, ledgerOrder, releaseOrder, standsAfter } from "../../config/ledger.ts";
+import { declaredOrder, ledgerOrder, newestRelease, releaseOrder, standsAfter } from "../../config/ledger.ts";
 import { derivedName, NAME_BYTES } from "../../config/names.ts";
 import { configOf, STACK } from "./sample.ts";
 
@@ -98,3 +98,33 @@ describe("a release's name", () => {
 });
 
 it("the stack file of the sample has its order, too", () => expect(ledgerOrder(STACK)).toEqual(["v3.0.0", "v4.0.0"]));
+
+describe("the release that a deployment without a name means", () => {
+  const order = ["v1", "v2", "v3", "v4"];
+  const newest = (running: string | null, blocked: Record<string, string> = {}, ledger: string[] = order) =>
+    newestRelease({ order, ledger, blocked, running });
+
+  it("is the newest one of the ledger, deployed or not", () => {
+    expect(newest("v2")).toEqual({ release: "v4", why: "the newest release of the ledger; v2 runs" });
+    expect(newest(null).release).toBe("v4");
+    expect(newest(null).why).toMatch(/nothing is deployed yet/);
+  });
+
+  it("is never a blocked one, and says so", () => {
+    expect(newest("v2", { v4: "INC-1" })).toEqual({
+      release: "v3",
+      why: "the newest release of the ledger; v2 runs; not v4 (blocked by INC-1)",
+    });
+  });
+
+  it("is the one that runs where nothing newer may be deployed: never an older one", () => {
+    expect(newest("v4").release).toBe("v4");
+    expect(newest("v3", { v4: "INC-1" }).release).toBe("v3");
+    expect(newest("v3", { v4: "INC-1" }).why).toMatch(/it runs, .* not v4 \(blocked by INC-1\)/);
+  });
+
+  it("is refused where the ledger has none", () => {
+    expect(() => newest(null, { v1: "INC-1" }, ["v1"])).toThrow(/no release to deploy; not v1 \(blocked by INC-1\): enter one/);
+    expect(() => newest("v4", {}, [])).toThrow(/no release to deploy/);
+  });
+});

@@ -5,7 +5,7 @@ describe("npm run backout, called in a way that cannot be meant", () => {
   it.each([
     ["an unknown verb", ["undue", "--json"], "unknown command 'undue'"],
     ["an unknown option", ["status", "--json", "--nope"], "unknown option '--nope'"],
-    ["an argument that is missing", ["deploy", "--json"], "missing required argument 'release'"],
+    ["an argument that is missing", ["unblock", "--json"], "missing required argument 'release'"],
     ["a stack that does not exist", ["status", "--json", "--stack", "nowhere"], "nowhere"],
   ])("%s ends with 2, and with --json in one document", async (_, given, message) => {
     const here = await scratch();
