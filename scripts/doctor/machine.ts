@@ -5,9 +5,9 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { commandOf } from "../../config/commands.ts";
+import { programFile } from "../../config/program.ts";
 import { findEngine } from "../pulumi/engine.ts";
 import { projectFiles, stacksWithoutPassphrase } from "../pulumi/project.ts";
-import { programFolder } from "../pulumi/stack.ts";
 import { failure, ok, warning, type Finding } from "./finding.ts";
 
 export async function machineFindings(project: string): Promise<Finding[]> {
@@ -47,7 +47,7 @@ export function pluginFindings(project: string): Finding[] {
       ? ok("Pulumi plugin", `provider ${name} in ${path}`)
       : failure("Pulumi plugin", `provider ${name}: Pulumi.yaml names ${path}, which is not there`, "npm install");
   });
-  return [...named, ...importedPlugins(programFolder(project)).map((plugin) => pluginFinding(project, plugin))];
+  return [...named, ...importedPlugins(programFile(project)).map((plugin) => pluginFinding(project, plugin))];
 }
 
 interface Plugin {
@@ -79,9 +79,8 @@ function pluginOf(packageFile: string, name: string): Plugin | null {
   return pulumi?.resource === true ? { name: pulumi.name ?? name, version: (pulumi.version ?? version).replace(/^v/, "") } : null;
 }
 
-function importedPlugins(folder: string): Plugin[] {
-  const program = ["index.ts", "index.js", "index.mjs"].map((name) => join(folder, name)).find((file) => existsSync(file));
-  if (program === undefined) return [];
+function importedPlugins(program: string): Plugin[] {
+  if (!existsSync(program)) return [];
   const packages = [...readFileSync(program, "utf8").matchAll(/(?:from|import|require)\s*\(?\s*["'](@[\w-]+\/[\w-]+|[\w-]+)/g)];
   const { resolve: find } = createRequire(program);
   return [...new Set(packages.map(([, name]) => name!))].flatMap((name) => {
