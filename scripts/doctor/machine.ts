@@ -38,16 +38,23 @@ async function engineFinding(project: string): Promise<Finding> {
   }
 }
 
+const OWN_PROVIDER = "backout";
+const OWN_FIX = `add to Pulumi.yaml: plugins: {providers: [{name: ${OWN_PROVIDER}, path: node_modules/backout/dist/provider}]}`;
+
 /** Plugins of the providers that the program imports, and providers that Pulumi.yaml names by path. */
 export function pluginFindings(project: string): Finding[] {
   const yaml = parse(readFileSync(join(project, "Pulumi.yaml"), "utf8")) as { plugins?: { providers?: { name: string; path: string }[] } };
-  const named = (yaml.plugins?.providers ?? []).map(({ name, path }) => {
+  const providers = yaml.plugins?.providers ?? [];
+  const named = providers.map(({ name, path }) => {
     const folder = resolve(project, path);
     return existsSync(folder)
       ? ok("Pulumi plugin", `provider ${name} in ${path}`)
       : failure("Pulumi plugin", `provider ${name}: Pulumi.yaml names ${path}, which is not there`, "npm install");
   });
-  return [...named, ...importedPlugins(programFile(project)).map((plugin) => pluginFinding(project, plugin))];
+  const own = providers.some(({ name }) => name === OWN_PROVIDER)
+    ? []
+    : [failure("Pulumi plugin", `Pulumi.yaml names no provider ${OWN_PROVIDER}`, OWN_FIX)];
+  return [...own, ...named, ...importedPlugins(programFile(project)).map((plugin) => pluginFinding(project, plugin))];
 }
 
 interface Plugin {

@@ -1,6 +1,8 @@
 /** `backout doctor`: looks at machine, project, stack and databases, says what is missing and how to fix it, and changes nothing. */
 import type { Command } from "commander";
 import { commandOf } from "../../config/commands.ts";
+import { ConfigErrors, NAMESPACE } from "../../config/errors.ts";
+import { programFile } from "../../config/program.ts";
 import { dataFindings, rolloutFindings } from "../doctor/data.ts";
 import { failure, ok, warning, type Finding } from "../doctor/finding.ts";
 import { machineFindings } from "../doctor/machine.ts";
@@ -45,7 +47,7 @@ async function read(found: StackFile): Promise<Read> {
   try {
     system = await openUnreleased(found, "first");
   } catch (error) {
-    return { system: null, stack: null, findings: [failure("stack file", (error as Error).message, `edit ${found.file}`)] };
+    return { system: null, stack: null, findings: unread(found, error as Error) };
   }
   const definition = ok("definition", `${system.definition.name}: ${Object.keys(system.definition.services).join(", ")}`);
   if (!hasLedger(found)) {
@@ -56,9 +58,15 @@ async function read(found: StackFile): Promise<Read> {
     const stack = await openStack(found);
     return { system, stack, findings: [definition, ok("stack file", `pinned to ${stack.config.release}`)] };
   } catch (error) {
-    const reasons = (error as Error).message.split("\n");
-    return { system, stack: null, findings: [definition, ...reasons.map((reason) => failure("stack file", reason, `edit ${found.file}`))] };
+    return { system, stack: null, findings: [definition, ...unread(found, error as Error)] };
   }
+}
+
+/** Either the stack file is wrong, or the definition, which the program declares or a module exports. */
+function unread({ project, file }: StackFile, error: Error): Finding[] {
+  const ofDefinition = error instanceof ConfigErrors && error.errors.every(({ key }) => !key.startsWith(`${NAMESPACE}:`));
+  const [check, where] = ofDefinition ? ["definition", programFile(project)] : ["stack file", file];
+  return error.message.split("\n").map((reason) => failure(check, reason, `edit ${where}`));
 }
 
 function hasFailed({ findings }: Diagnosis): boolean {

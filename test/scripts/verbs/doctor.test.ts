@@ -65,6 +65,15 @@ test("a stack file that cannot be read is a failure, with everything that is kno
   expect(findings.map(({ check }) => check)).toContain("Pulumi engine");
 });
 
+test("a program that declares no system, or a wrong one, is a failure of the definition", async () => {
+  writeFileSync(shop.file, shop.text().replace(/^ {2}backout:(?:system|definition):.*\n/gm, ""));
+  writeFileSync(join(shop.project, "index.ts"), "export const nothing = 1;\n");
+  const { code, bad } = await doctor();
+  expect(code).toBe(1);
+  expect(bad).toMatchObject([{ check: "definition", status: "failure", fix: `edit ${join(shop.project, "index.ts")}` }]);
+  expect(bad[0]!.detail).toMatch(/declares no system/);
+});
+
 test("a taken port and a changed build are failures, each said once", async () => {
   await add();
   writeFileSync(join(shop.project, "dist", "api", "main.ts"), "console.log(2);\n");
@@ -123,7 +132,11 @@ test("Node that is too old, and plugins that the program imports or Pulumi.yaml 
   mkdirSync(plugin, { recursive: true });
   writeFileSync(join(plugin, "package.json"), '{"version": "v2.3.4", "pulumi": {"resource": true, "name": "cloud"}}');
   writeFileSync(join(shop.project, "index.ts"), 'import * as cloud from "@pulumi/cloud";\nimport { join } from "node:path";\n');
-  appendFileSync(join(shop.project, "Pulumi.yaml"), "plugins:\n  providers:\n    - {name: backout, path: node_modules/nothing}\n");
+  const yaml = (providers: string): void =>
+    writeFileSync(join(shop.project, "Pulumi.yaml"), `name: shop\nruntime: nodejs\nplugins: {providers: [${providers}]}\n`);
+  yaml("");
+  expect(pluginFindings(shop.project)[0]).toMatchObject({ status: "failure", detail: "Pulumi.yaml names no provider backout" });
+  yaml("{name: backout, path: node_modules/nothing}");
   expect(pluginFindings(shop.project)).toMatchObject([
     { status: "failure", detail: "provider backout: Pulumi.yaml names node_modules/nothing, which is not there" },
     { status: "warning", detail: "cloud 2.3.4 is not installed", fix: "pulumi plugin install resource cloud 2.3.4" },

@@ -1,9 +1,10 @@
 /** A project of somebody's own, with git and a system of one service, and the verbs as a user types them there. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stringify } from "yaml";
 import { freePort } from "../../support/free-port.ts";
-import { environment, runScript, scratch, standInPulumi } from "../pulumi/scratch.ts";
+import { environment, REPOSITORY, runScript, scratch, standInPulumi } from "../pulumi/scratch.ts";
 
 export interface Answer<T> {
   code: number | null;
@@ -16,6 +17,8 @@ export async function ownProject(lines = "") {
   const here = await scratch();
   const { project } = here;
   await standInPulumi(here.bin, "v3.259.0");
+  const provider = { plugins: { providers: [{ name: "backout", path: join(REPOSITORY, "provider") }] } };
+  appendFileSync(join(project, "Pulumi.yaml"), stringify(provider));
   mkdirSync(join(project, "dist", "api"), { recursive: true });
   writeFileSync(join(project, "dist", "api", "main.ts"), "console.log(1);\n");
   writeFileSync(join(project, ".gitignore"), "dist/\n");
