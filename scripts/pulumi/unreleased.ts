@@ -5,7 +5,8 @@ import { configOf } from "../../config/stack-text.ts";
 import { openSystem, type OpenSystem, type StackFile } from "./stack.ts";
 
 export function hasLedger({ text, file }: Pick<StackFile, "text" | "file">): boolean {
-  return configOf(text, file)[`${NAMESPACE}:releases`] != null;
+  const releases = configOf(text, file)[`${NAMESPACE}:releases`];
+  return releases != null && !(typeof releases === "object" && Object.keys(releases).length === 0);
 }
 
 /** The system of a stack file, with or without ledger. @param release name of its first release, empty until it is entered */

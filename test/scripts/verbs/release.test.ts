@@ -37,6 +37,12 @@ test("the first release becomes the pin, by hash and commit; the rest of the fil
   for (const line of before.trimEnd().split("\n")) expect(shop.text()).toContain(`${line}\n`);
 });
 
+test.each(["  backout:releases: {}\n", "  backout:releases:\n", "  backout:release: v0\n"])("so it does after %j", async (line) => {
+  writeFileSync(shop.file, shop.text() + line);
+  expect(await add("v1", "dist/api")).toMatchObject({ code: 0, json: { pinned: true } });
+  expect(ledger()).toMatchObject({ "backout:release": "v1", "backout:releases": { v1: {} } });
+});
+
 test("the same again is unchanged, the next one is entered last and deployed by its name, other content needs another name", async () => {
   await add("v1", "dist/api");
   const entered = shop.text();
