@@ -65,8 +65,9 @@ async function read(found: StackFile): Promise<Read> {
 /** Either the stack file is wrong, or the definition, which the program declares or a module exports. */
 function unread({ project, file }: StackFile, error: Error): Finding[] {
   const ofDefinition = error instanceof ConfigErrors && error.errors.every(({ key }) => !key.startsWith(`${NAMESPACE}:`));
-  const [check, where] = ofDefinition ? ["definition", programFile(project)] : ["stack file", file];
-  return error.message.split("\n").map((reason) => failure(check, reason, `edit ${where}`));
+  const check = ofDefinition ? "definition" : "stack file";
+  const fix = `edit ${ofDefinition ? programFile(project) : file}`;
+  return error.message.split("\n").map((reason) => failure(check, reason, fix));
 }
 
 function hasFailed({ findings }: Diagnosis): boolean {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Site } from "../../../config/site.ts";
+import type { Server, Site } from "../../../config/site.ts";
 import { withSession } from "../../../databases/postgres/connection.ts";
 import { examineServer } from "../../../databases/examine.ts";
 import { ownServer, type OwnServer } from "../postgres/own-server.ts";
@@ -24,23 +24,17 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const SITE = { stack: "shop", system: "shop", module: null, target: "process", ports: {}, files: {} } as const;
+
+function siteOf(server: Server): Site {
+  return { ...SITE, project: folder, home: join(folder, "home"), server };
+}
+
 function examined(user: string, driver: "template" | "dump" | "in-place", live = "shop") {
-  const { host, port, passwordFile } = server.endpoint as { host: string; port: number; passwordFile: string };
+  const { host, port, passwordFile } = server.endpoint;
   const password = user === "little" ? { password: "little" } : { passwordFile };
-  const site: Site = {
-    ...{
-      stack: "shop",
-      system: "shop",
-      module: null,
-      project: folder,
-      home: join(folder, "home"),
-      target: "process",
-      ports: {},
-      files: {},
-    },
-    server: { embedded: false, host, port, user, driver, databases: { shop: live }, ...password },
-  };
-  return examineServer(site, definitionIn(folder));
+  const declared = { embedded: false as const, host, port, user, driver, databases: { shop: live }, ...password };
+  return examineServer(siteOf(declared), definitionIn(folder));
 }
 
 test("a superuser lacks nothing for copies, whether the database is there or not", async () => {
@@ -69,9 +63,14 @@ test("client tools of the server's version are found, or said to be missing", as
 
 test("a server that does not answer is an error with its address", async () => {
   const { host, port } = server.endpoint;
-  const site = {
-    ...{ stack: "shop", system: "shop", module: null, project: folder, home: folder, target: "process", ports: {}, files: {} },
-  } as Site;
-  site.server = { embedded: false, host, port: port === 1 ? 2 : 1, user: "backout", driver: "template", databases: {}, password: "x" };
+  const site = siteOf({
+    embedded: false,
+    host,
+    port: port === 1 ? 2 : 1,
+    user: "backout",
+    driver: "template",
+    databases: {},
+    password: "x",
+  });
   await expect(examineServer(site, definitionIn(folder))).rejects.toThrow(/127\.0\.0\.1/);
 });
