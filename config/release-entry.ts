@@ -111,7 +111,7 @@ function flat(value: object, under = ""): Map<string, string> {
     Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, string][] => {
       const path = under === "" ? key : `${under}.${key}`;
       if (typeof inner === "object" && inner !== null) return [...flat(inner, path)];
-      return inner === undefined ? [] : [[path, String(inner)]];
+      return inner === undefined ? [] : [[path, typeof inner === "string" ? inner : JSON.stringify(inner)]];
     }),
   );
 }
