@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { end } from "./end.ts";
-import { findByEnvironment, findByGroup, lookUp, signalGroup, type LiveProcess } from "./identity.ts";
+import { findByEnvironment, liveProcesses, lookUp, signalGroup, type LiveProcess } from "./identity.ts";
 
 /** Environment variable by which a command of a run that was killed is found. */
 const MARKER = "BACKOUT_COMMAND";
@@ -83,7 +83,7 @@ export async function runCommand(spec: CommandSpec): Promise<string[]> {
       child.once("close", (code, signal) => resolve({ code, signal }));
       child.once("exit", () => {
         // What it left behind may hold the output open.
-        const left = [...findByGroup(child.pid!), ...findByEnvironment(MARKER, spec.marker)];
+        const left = [...liveProcesses().filter(({ group }) => group === child.pid), ...findByEnvironment(MARKER, spec.marker)];
         end(spec.command, left, 0).catch(reject);
       });
     });

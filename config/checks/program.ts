@@ -1,7 +1,7 @@
 /** A check that is an executable: what it is given, and how its answer is read. */
 import { fileURLToPath } from "node:url";
 import { dirname } from "node:path";
-import { runProgram } from "../../processes/run-program.ts";
+import { runProgram as runToItsEnd } from "../../processes/run-program.ts";
 import { secretVariable, variablePart } from "../names.ts";
 import type { CheckContext, CheckDefinition } from "../system/check.ts";
 import { answerOf } from "./answer.ts";
@@ -24,7 +24,7 @@ export function runProgram(check: ProgramCheck): CheckDefinition["run"] {
     const secrets = Object.fromEntries(check.secrets.map((name) => [secretVariable(name), context.secret(name)]));
     const facts = factsFor(check, context, databases);
     const { timeoutMs } = check;
-    const result = await runProgram({
+    const result = await runToItsEnd({
       command: commandOf(check.file),
       folder: dirname(check.file),
       environment: { ...environmentFor(facts), ...secrets },
