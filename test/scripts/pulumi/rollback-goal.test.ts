@@ -6,7 +6,7 @@ import type { OpenStack } from "../../../scripts/pulumi/stack.ts";
 import type { Standing } from "../../../scripts/pulumi/standing.ts";
 
 /** What a preview says, by scope. */
-const said = vi.hoisted((): { previews: Record<string, unknown> } => ({ previews: {} }));
+const said = vi.hoisted((): { previews: Record<string, object> } => ({ previews: {} }));
 vi.mock("../../../scripts/pulumi/stack.ts", () => ({
   openStack: (opened: object, text: string) => Promise.resolve({ ...opened, text }),
 }));
