@@ -18,7 +18,7 @@ test("an SQL file, a zx script and another executable verify rollouts and, by th
     "-- title: Every order says what it is for\n-- timeout: 20s\nSELECT id, what FROM orders WHERE what LIKE '%broken%';\n",
   );
   shop.write(
-    "verify/answers.mjs",
+    "verify/says-release.mjs",
     `// title: The shop answers through the gate with the declared release
 // scopes: code
 const { urls, headers, release } = JSON.parse(await stdin());
@@ -41,7 +41,7 @@ echo(JSON.stringify({ ok: said.release === release, message: \`it says \${said.r
     ms: expect.any(Number) as number,
     figures: { violations: 0 },
   });
-  expect(result(verified.json!, "answers")).toMatchObject({ ok: true, message: "it says v1.0.0", figures: { answers: 1 } });
+  expect(result(verified.json!, "says-release")).toMatchObject({ ok: true, message: "it says v1.0.0", figures: { answers: 1 } });
   expect(result(verified.json!, "file")?.ok).toBe(true);
 
   // A row that violates it, one check asked for, and one that hangs: the others are not held up, and nothing of it is left.
