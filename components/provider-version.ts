@@ -23,11 +23,18 @@ export class ProviderVersionError extends Error {
   }
 }
 
+let started: Promise<{ running: Promise<void> }> | undefined;
+
 /**
  * Resolves when the start of the provider has been requested, with a promise for its version: rejected with a ProviderVersionError if it is
- * of another release.
+ * of another release. Asks once, however often it is called.
  */
-export async function startProvider(): Promise<{ running: Promise<void> }> {
+export function startProvider(): Promise<{ running: Promise<void> }> {
+  started ??= start();
+  return started;
+}
+
+async function start(): Promise<{ running: Promise<void> }> {
   const running = invoke("backout:index:getVersion", {}, { async: true }).then((answer) => {
     const { version } = answer as { version: string };
     if (version !== VERSION) throw new ProviderVersionError(VERSION, version);

@@ -8,6 +8,7 @@ import { heldSecret, makeSecrets } from "../config/secrets.ts";
 import { withDefaultPorts } from "../config/default-ports.ts";
 import { declaredOrder, STACKS_VARIABLE } from "../config/ledger.ts";
 import { parseConfig } from "../config/parse.ts";
+import { startProvider } from "./provider-version.ts";
 import { describedFolder, handOver, programConfig, programFile } from "../config/program.ts";
 import { resolvePins } from "../config/resolve-pins.ts";
 import type { StackConfig } from "../config/schema.ts";
@@ -70,6 +71,8 @@ export class System extends pulumi.ComponentResource {
     const definition = defineSystem(name, given, folder);
     handOver(definition);
     super("backout:index:System", name, {}, opts);
+    // Another release of the provider fails the program: what it made of these resources would be something else.
+    if (declared === undefined) void startProvider().then(({ running }) => running);
     const args = declared ?? declaredOf(definition, folder);
     const { config } = args;
     if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
