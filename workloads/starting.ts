@@ -45,7 +45,7 @@ export function environmentWith(
   const config = plainConfig(site, pin.config);
   const urlOf = (database: string): string => facts.databaseUrl(database, loginOf(definition, described, database, facts.secret));
   const own = described.environment?.({ ...facts, databaseUrl: urlOf, release: pin.release, config }) ?? {};
-  if (described.command === undefined) return own;
+  if (described.command === undefined && described.kind !== "external") return own;
   // Only what is not overridden is asked for: a service with a whole url of its own needs no password.
   const urls = defaultDatabaseVariables(described.databases).flatMap(([database, variable]): [string, string][] =>
     variable in own || variable in config ? [] : [[variable, urlOf(database)]],
