@@ -212,6 +212,7 @@ describe("log lines", () => {
       "frontend: new at v4.0.0",
       "worker: new at v4.0.0",
       "pfa: made new",
+      "pfa: schema: empty → 20251128000003_phase4_bidirectional_sync_infrastructure",
       expect.stringMatching(/^pfa: migrations applied: 20250601000001_initial, /),
       expect.stringMatching(/^users get 503 for about /),
     ]);
