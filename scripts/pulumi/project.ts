@@ -44,7 +44,7 @@ export function findProject(from: string = whereStarted()): string {
  * npm runs scripts in the package's folder and leaves where it was called in INIT_CWD. Programs started further down inherit that
  * variable, so it only counts while it lies inside the folder we are in.
  */
-function whereStarted(): string {
+export function whereStarted(): string {
   const called = process.env["INIT_CWD"];
   if (!called) return process.cwd();
   const way = relative(process.cwd(), called);

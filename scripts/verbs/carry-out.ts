@@ -36,7 +36,7 @@ export async function confirm(yes: boolean | undefined, stack: string): Promise<
 }
 
 /** Asks on standard error; standard output belongs to the verb. Ctrl-C and Ctrl-D are an empty answer. */
-function ask(text: string): Promise<string> {
+export function ask(text: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   return new Promise<string>((resolve) => {
     const unanswered = (): void => {

@@ -11,6 +11,7 @@ import { addDoctor } from "./doctor.ts";
 import { addDrill } from "./drill.ts";
 import { addFreeze } from "./freeze.ts";
 import { addHistory } from "./history.ts";
+import { addInit } from "./init.ts";
 import { EXIT } from "../pulumi/outcome.ts";
 import { addPreview } from "./preview.ts";
 import { addRecover } from "./recover.ts";
@@ -63,6 +64,7 @@ const program = new Command("backout")
 
 addSetup(program);
 for (const add of [
+  addInit,
   addDoctor,
   addRelease,
   addAdopt,

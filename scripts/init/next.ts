@@ -1,0 +1,75 @@
+/** What to type after `init`, in this order. */
+import { basename } from "node:path";
+import { commandOf, upCommand } from "../../config/commands.ts";
+import type { Found, FoundService } from "./found.ts";
+
+export interface NextCommand {
+  command: string;
+  why: string;
+}
+
+export interface NextQuestion {
+  folder: string;
+  stack: string;
+  /** It is the only stack of the project, so that commands need not name it. */
+  only: boolean;
+  installed: boolean;
+  /** A url of a database was given. */
+  adopt: boolean;
+  /** The server is somebody's own, so that it needs a password. */
+  ownServer: boolean;
+}
+
+const FIRST = "releases/v1";
+/** Made by tools, or secret, or backout's own. */
+const LEFT_OUT = ["./releases", "./.backout", "node_modules", ".venv", ".git"].map((path) => `--exclude=${path}`).join(" ");
+
+export function nextCommands({ services, system }: Pick<Found, "services" | "system">, question: NextQuestion): NextCommand[] {
+  const { folder, stack, only } = question;
+  const on = only ? "" : ` --stack ${stack}`;
+  const backout = (words: string): string => commandOf(folder, "backout", `${words}${on}`);
+  const container = services.some(({ image }) => image !== undefined);
+  const files = services.filter(({ image }) => image === undefined);
+  return [
+    ...(question.installed ? [] : [{ command: `npm install backout${container ? " @pulumi/docker" : ""}`, why: "the program imports it" }]),
+    ...(question.ownServer ? passwordCommands(folder, stack) : []),
+    ...(files.length === 0 ? [] : [{ command: copyOf(files), why: "a release is a folder that does not change any more" }]),
+    { command: backout(`release add v1 ${buildsOf(services)}`), why: `enters the first release of ${system} and pins it` },
+    { command: backout("doctor"), why: "says what is missing, each with its fix" },
+    ...(question.adopt
+      ? [{ command: backout("adopt --dry-run"), why: "looks at the live database; without --dry-run it takes it over, and stops nothing" }]
+      : []),
+    { command: backout("deploy v1"), why: `the same as \`${upCommand({ project: folder, stack })}\`` },
+  ];
+}
+
+/** The stack file holds it encrypted, so the stack and the passphrase come first. */
+function passwordCommands(folder: string, stack: string): NextCommand[] {
+  return [
+    { command: commandOf(folder, "backout", "setup"), why: "makes the engine, the passphrase and the place of the state" },
+    { command: 'export PULUMI_CONFIG_PASSPHRASE_FILE="$PWD/.backout/passphrase"', why: "where plain `pulumi` finds it" },
+    { command: commandOf(folder, "pulumi", `stack select --create ${stack}`), why: "the stack of the file that was written" },
+    {
+      command: commandOf(folder, "pulumi", `config set --secret backout:serverPassword --stack ${stack}`),
+      why: "asks for the password, and writes it encrypted",
+    },
+  ];
+}
+
+function copyOf(services: readonly FoundService[]): string {
+  const folders = [...new Set(services.map(({ folder }) => folder))];
+  const copied = folders.includes(".") ? "." : folders.join(" ");
+  return `mkdir -p ${FIRST} && tar -c ${LEFT_OUT} ${copied} | tar -x -C ${FIRST}`;
+}
+
+/** One argument where the folders have the names of their services. */
+function buildsOf(services: readonly FoundService[]): string {
+  const whole = services.some(({ folder, image }) => image === undefined && folder === ".");
+  const places = services.map(({ name, folder, image }) => ({
+    name,
+    build: image ?? (whole && folder === "." ? FIRST : `${FIRST}/${folder}`),
+  }));
+  if (places.length === 1) return places[0]!.build;
+  const plain = places.every(({ name, build }) => build === `${FIRST}/${name}` && basename(build) === name);
+  return plain ? FIRST : places.map(({ name, build }) => `--service ${name}=${build}`).join(" ");
+}

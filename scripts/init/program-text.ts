@@ -1,0 +1,140 @@
+/** The text of the program that `init` writes. */
+import type { Found, FoundDatabase, FoundService, Value } from "./found.ts";
+
+const WIDTH = 120;
+
+/** @param migrations the path of a folder as the program names it: relative to the program's own */
+export function programText({ system, services, databases }: Found, migrations: (folder: string) => string): string {
+  const containers = services.some(isContainer);
+  const imports = [
+    ...new Set([
+      ...databases.map(({ engine }) => engine),
+      ...services.flatMap(({ site, command }) => (site === true ? ["site"] : command === undefined ? [] : ["process"])),
+    ]),
+  ].sort();
+  const secrets = [
+    ...new Set(
+      services.flatMap(({ environment }) => Object.values(environment).flatMap((value) => ("secret" in value ? [value.secret] : []))),
+    ),
+  ];
+  // One example is enough.
+  const example = services.find(({ containerised, command }) => containerised === true && command !== undefined);
+  const lines = [
+    `/** ${system}: what is deployed and rolled back as a whole. Written by \`backout init\`, and yours from now on; \`npx backout doctor\` checks it. */`,
+    ...(containers ? ['import * as docker from "@pulumi/docker";'] : []),
+    `import { ${[...imports, "System"].join(", ")} } from "backout";`,
+    "",
+    `new System(${quoted(system)}, {`,
+    ...(databases.length === 0 ? [] : ["  databases: {", ...databases.flatMap((database) => databaseLines(database, migrations)), "  },"]),
+    ...(secrets.length === 0
+      ? []
+      : [
+          "  // Each is given by the environment, e.g. BACKOUT_SECRET_API_KEY; `generate: true` makes one at random.",
+          `  secrets: { ${secrets.map((name) => `${key(name)}: {}`).join(", ")} },`,
+        ]),
+    "  // A service stops before those that are listed below it.",
+    "  services: {",
+    ...services.flatMap((service) => serviceLines(service, service === example)),
+    "  },",
+    "});",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function databaseLines({ name, engine, from, migrations }: FoundDatabase, path: (folder: string) => string): string[] {
+  if (migrations === undefined)
+    return [`    // From ${from}. With migrations: { migrations: "path/of/their/folder" }.`, `    ${key(name)}: ${engine}(),`];
+  const { folder, layout, migrate, migrateDown } = migrations;
+  const runs = migrate === undefined ? "backout runs them" : "their tool runs them: check the command";
+  const commands = Object.entries({ migrations: path(folder), migrate, migrateDown }).flatMap(([word, text]) =>
+    text === undefined ? [] : [`${word}: ${quoted(text)}`],
+  );
+  return [`    // From ${from}. Layout of the migrations: ${layout}; ${runs}.`, ...call(`    ${key(name)}: ${engine}({`, commands, "}),")];
+}
+
+function isContainer({ command, site }: FoundService): boolean {
+  return command === undefined && site !== true;
+}
+
+function serviceLines(service: FoundService, example: boolean): string[] {
+  const { name, from, folder, command, build, health, site } = service;
+  const release = `its release is ${folder === "." ? "a copy of this folder" : `a copy of ${folder}`}`;
+  if (site === true) return [`    // From ${from}; ${release}.`, `    ${key(name)}: { run: site() },`];
+  const described = [
+    ...(health === "tcp" ? ['      // Better than an open port is an endpoint that answers 200: health: "/healthz".'] : []),
+    ...healthLines(health),
+    ...(health !== undefined && !service.public ? ["      public: false,"] : []),
+    ...environmentLines(service),
+  ];
+  if (command === undefined) return [`    // From ${from}.`, `    ${key(name)}: {`, ...described, ...container(service), "    },"];
+  const run = [`command: ${list(command)}`, ...(build === undefined ? [] : [`build: ${list(build)}`])];
+  const image = [
+    '      // As a container: import * as docker from "@pulumi/docker", put DATABASE_URL into `environment`, and',
+    ...container(service).map((line) => `      // ${line.slice(6)}`),
+  ];
+  return [
+    `    // From ${from}; ${release}.${health === undefined ? "" : " It listens on PORT."}`,
+    `    ${key(name)}: {`,
+    ...described,
+    ...call("      run: process({", run, "}),"),
+    ...(example ? image : []),
+    "    },",
+  ];
+}
+
+/** It shares the network of the machine, so that PORT and the database are where the environment says. */
+function container({ name, health }: FoundService): string[] {
+  const port = health === undefined ? "" : ", `PORT=${port}`";
+  return [
+    `      run: ({ image, env, ${health === undefined ? "" : "port, "}opts }) =>`,
+    "        new docker.Container(",
+    `          ${quoted(name)},`,
+    `          { image: image!, networkMode: "host", envs: env.apply((all) => [...Object.entries(all).map((one) => one.join("="))${port}]) },`,
+    "          opts,",
+    "        ),",
+  ];
+}
+
+function healthLines(health: string | undefined): string[] {
+  if (health === undefined) return [];
+  return [`      health: ${health === "tcp" ? "{ tcp: true, timeoutMs: 60_000 }" : quoted(health)},`];
+}
+
+function environmentLines({ environment }: FoundService): string[] {
+  const values = Object.values(environment);
+  if (values.length === 0) return [];
+  const uses = [
+    ...(values.some((value) => "database" in value) ? ["databaseUrl"] : []),
+    ...(values.some((value) => "secret" in value) ? ["secret"] : []),
+  ];
+  const given = uses.length === 0 ? "" : `{ ${uses.join(", ")} }`;
+  return call(
+    `      environment: (${given}) => ({`,
+    Object.entries(environment).map(([name, value]) => `${key(name)}: ${textOf(value)}`),
+    "}),",
+  );
+}
+
+function textOf(value: Value): string {
+  if ("text" in value) return quoted(value.text);
+  return "database" in value ? `databaseUrl(${quoted(value.database)})` : `secret(${quoted(value.secret)})`;
+}
+
+/** On one line if it fits, else one part on each. */
+function call(begin: string, parts: readonly string[], end: string): string[] {
+  const indent = /^ */.exec(begin)![0];
+  const short = `${begin} ${parts.join(", ")} ${end}`;
+  return short.length <= WIDTH ? [short] : [begin, ...parts.map((part) => `${indent}  ${part},`), `${indent}${end}`];
+}
+
+function list(words: readonly string[]): string {
+  return `[${words.map(quoted).join(", ")}]`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+function key(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name);
+}

@@ -1,0 +1,148 @@
+/** `backout init`: the program that it writes in a folder is understood, and a second run changes nothing. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
+import { RefusedError } from "../../../config/errors.ts";
+import { describeProgram, programFile } from "../../../config/program.ts";
+import type { SystemDefinition } from "../../../config/system/definition.ts";
+import { init, type InitOutcome } from "../../../scripts/verbs/init.ts";
+
+const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "backout-init-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function have(files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+/** The package as it is installed: a folder whose exports are the sources. */
+function install(): void {
+  have({ "node_modules/backout/package.json": '{"name": "backout", "type": "module", "exports": "./components/index.ts"}' });
+  symlinkSync(join(REPOSITORY, "components"), join(folder, "node_modules", "backout", "components"));
+  symlinkSync(join(REPOSITORY, "node_modules", "@pulumi"), join(folder, "node_modules", "@pulumi"));
+}
+
+const described = (): Promise<SystemDefinition> =>
+  describeProgram({ file: programFile(folder), project: "shop", stack: "dev", config: {} });
+const text = (path: string): string => readFileSync(join(folder, path), "utf8");
+const did = ({ files }: InitOutcome): Record<string, string> => Object.fromEntries(files.map((file) => [file.path, file.did]));
+const start = (given: { stack?: string; databaseUrl?: string; dryRun?: boolean } = {}) => init({ yes: true, ...given }, folder);
+
+async function expectUnchanged(): Promise<void> {
+  const again = await start();
+  expect(again.unchanged).toBe(true);
+  expect(again.byHand).toEqual([]);
+}
+
+const COMPOSE = `services:
+  db:
+    image: postgres:16
+    environment: {POSTGRES_USER: admin, POSTGRES_DB: shop, POSTGRES_PASSWORD: hidden}
+    ports: ["5433:5432"]
+  api:
+    build: ./api
+    ports: ["8080:8000"]
+    environment: {DATABASE_URL: "postgres://a:hidden@db/shop", API_KEY: hidden, MODE: fast}
+    healthcheck: {test: [CMD, curl, "http://localhost:8000/healthz"]}
+    depends_on: [db]
+  jobs:
+    build: ./jobs
+    command: node worker.js
+    environment: ["API=http://api:8000/v1"]
+    depends_on: [api]
+  gateway: {build: ./gateway, ports: ["8081:9000"]}
+  cache: {image: "redis:7"}
+`;
+const SHOP = {
+  "compose.yaml": COMPOSE,
+  "api/requirements.txt": "flask\ngunicorn\n",
+  "api/Dockerfile": 'FROM python:3\nWORKDIR /app\nCMD ["gunicorn", "-b", "0.0.0.0:8000", "app:app"]\n',
+  "jobs/package.json": "{}",
+  "gateway/go.mod": "module shop.example/gateway\n",
+  "gateway/main.go": "package main\n",
+  "gateway/Dockerfile": 'FROM scratch\nENTRYPOINT ["/server"]\n',
+  "db/migrations/V1__orders.sql": "SELECT 1;\n",
+};
+
+test("a compose file of three languages with PostgreSQL", async () => {
+  have(SHOP);
+  install();
+  const shown = await start({ dryRun: true });
+  expect(shown.files.every(({ did: done }) => done === "written")).toBe(true);
+  const outcome = await start({ databaseUrl: "postgresql://owner:hidden@127.0.0.1:5433/shop" });
+  expect(outcome.next.map(({ command }) => command)).toEqual(
+    expect.arrayContaining(["npx backout release add v1 releases/v1", "npx backout doctor", "npx backout adopt --dry-run"]),
+  );
+  expect(outcome.files.map((file) => file.text).join("\n")).not.toContain("hidden");
+  const { services, databases, listeners, secrets } = await described();
+  expect(services["api"]).toMatchObject({
+    kind: "service",
+    health: { path: "/healthz" },
+    command: ["sh", "-c", "exec ./.venv/bin/gunicorn -b 127.0.0.1:$PORT app:app"],
+  });
+  expect(services["jobs"]).toMatchObject({ kind: "worker", command: ["node", "worker.js"] });
+  expect(services["jobs"]!.environment!({} as never)).toEqual({ API: "http://127.0.0.1:8080/v1" });
+  expect(services["gateway"]).toMatchObject({ command: ["./app"], build: ["go", "build", "-o", "app", "."] });
+  expect(Object.keys(listeners).sort()).toEqual(["api", "gateway"]);
+  expect(Object.keys(secrets ?? {})).toEqual(["api_key"]);
+  expect(databases["shop"]).toMatchObject({ engine: "postgres", layout: "flyway", migrations: [{ name: "V1__orders" }] });
+  expect(parse(text("Pulumi.dev.yaml"))).toEqual({
+    config: {
+      "backout:server": { host: "127.0.0.1", port: 5433, user: "owner" },
+      "backout:ports": { api: 8080, gateway: 8081 },
+    },
+  });
+  await expectUnchanged();
+});
+
+test("a Procfile of a Python program", async () => {
+  have({ Procfile: "web: gunicorn shop:app\nworker: python worker.py\n", "requirements.txt": "gunicorn\npsycopg2\n" });
+  install();
+  await start();
+  const { services, databases } = await described();
+  expect(services["web"]).toMatchObject({ kind: "service", command: ["./.venv/bin/gunicorn", "shop:app"] });
+  expect(services["worker"]).toMatchObject({ kind: "worker", command: ["./.venv/bin/python", "worker.py"] });
+  expect(Object.values(databases)).toMatchObject([{ engine: "postgres" }]);
+  await expectUnchanged();
+});
+
+test("a Node package with a SQLite file; package.json stays as it is", async () => {
+  const own = '{"name": "notes", "main": "server.js", "dependencies": {"better-sqlite3": "12"}}';
+  have({ "package.json": own, "server.js": "", "notes.db": "" });
+  install();
+  expect(did(await start())).toMatchObject({ "package.json": "unchanged", "program.mts": "written" });
+  expect(text("package.json")).toBe(own);
+  const { name, services, databases } = await described();
+  expect(name).toBe("notes");
+  expect(services["notes"]).toMatchObject({ kind: "service", command: ["node", "server.js"] });
+  expect(databases["notes"]).toMatchObject({ engine: "sqlite" });
+  expect(parse(text("Pulumi.dev.yaml"))).toMatchObject({ config: { "backout:files": { notes: "notes.db" } } });
+  await expectUnchanged();
+});
+
+test("an existing Pulumi project gets the provider; its program stays and is named for the rest", async () => {
+  const program = 'import * as pulumi from "@pulumi/pulumi";\n';
+  have({ "Pulumi.yaml": "# Ours.\nname: ours\nruntime: nodejs\nmain: infra.ts\n", "infra.ts": program, Procfile: "web: node x.js\n" });
+  const outcome = await start();
+  expect(did(outcome)).toMatchObject({ "Pulumi.yaml": "changed", "program.ts": "written" });
+  expect(outcome.byHand.join("\n")).toMatch(/typescript: false[\s\S]*infra\.ts: add `import "\.\/program\.ts"/);
+  expect(text("infra.ts")).toBe(program);
+  expect(text("Pulumi.yaml")).toMatch(/^# Ours\./);
+  expect((await start()).unchanged).toBe(true);
+});
+
+test("an empty folder, and a compose file that does not parse, are refused", async () => {
+  await expect(start()).rejects.toThrow(/holds no service: init looks for a compose file/);
+  have({ "compose.yaml": "services:\n  api: [\n" });
+  await expect(start()).rejects.toThrow(/^compose\.yaml, line 3: not valid YAML/);
+  await expect(start()).rejects.toBeInstanceOf(RefusedError);
+});
