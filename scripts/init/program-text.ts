@@ -20,7 +20,7 @@ export function programText({ system, services, databases }: Found, migrations: 
   // One example is enough.
   const example = services.find(({ containerised, command }) => containerised === true && command !== undefined);
   const lines = [
-    `/** ${system}: what is deployed and rolled back as a whole. Written by \`backout init\`, and yours from now on; \`npx backout doctor\` checks it. */`,
+    `/** ${system}: what is deployed and rolled back as a whole. Written by the verb init, and yours from now on; the verb doctor checks it. */`,
     ...(containers ? ['import * as docker from "@pulumi/docker";'] : []),
     `import { ${[...imports, "System"].join(", ")} } from "backout";`,
     "",
