@@ -3,8 +3,6 @@ import type { Lineage } from "../config/plan.ts";
 import type { DatabaseInputs } from "../config/resources.ts";
 import type { Args } from "./args.ts";
 
-export type DatabaseArgs = Args<DatabaseInputs>;
-
 export type ByDatabase<T> = Record<string, T>;
 
 /** One live database: its data and its schema. Never replaced. */
@@ -16,7 +14,7 @@ export class Database extends pulumi.CustomResource {
   declare readonly quarantine: pulumi.Output<string | null>;
   declare readonly migrated: pulumi.Output<unknown>;
 
-  constructor(name: string, args: DatabaseArgs, opts?: pulumi.CustomResourceOptions) {
+  constructor(name: string, args: Args<DatabaseInputs>, opts?: pulumi.CustomResourceOptions) {
     super(
       "backout:index:Database",
       name,

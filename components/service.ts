@@ -2,13 +2,11 @@ import * as pulumi from "./pulumi.ts";
 import type { ServiceInputs } from "../config/resources.ts";
 import type { Args } from "./args.ts";
 
-export type ServiceArgs = Args<ServiceInputs>;
-
 /** Puts one service's pinned artefact in place, without starting it. */
 export class Service extends pulumi.CustomResource {
   declare readonly installed: pulumi.Output<string>;
 
-  constructor(name: string, args: ServiceArgs, opts?: pulumi.CustomResourceOptions) {
+  constructor(name: string, args: Args<ServiceInputs>, opts?: pulumi.CustomResourceOptions) {
     super("backout:index:Service", name, { ...args, installed: undefined }, opts);
   }
 }

@@ -1,7 +1,6 @@
 /** A control made of commands: whatever supervises a service, by its own command line. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { ControlContext, ControlPin, ServiceControl } from "../config/system/control.ts";
+import { failureOf, ProgramNotStartedError, runProgram, type ProgramResult } from "../processes/run-program.ts";
 
 export interface CommandControl {
   /** Puts a release in place without starting it; run before the start, in every rollout that changes it. */
@@ -12,7 +11,6 @@ export interface CommandControl {
   status?: readonly string[];
 }
 
-const exec = promisify(execFile);
 const LIMIT_MS = 600_000;
 const LAST_LINES = 10;
 
@@ -40,41 +38,32 @@ export function commandControl({ install, stop, start, status }: CommandControl)
 }
 
 async function run(command: readonly string[], context: ControlContext & Partial<ControlPin>): Promise<void> {
-  await execute(command, context).catch((error: ExecError) => {
-    const output = `${error.stderr ?? ""}${error.stdout ?? ""}`.trim().split("\n").slice(-LAST_LINES).join("\n");
-    throw new ControlCommandError(context.service, command, output === "" ? error.message : output);
-  });
+  const result = await execute(command, context);
+  const failure = failureOf(result, LIMIT_MS);
+  if (failure === null) return;
+  const output = `${result.stderr}${result.stdout}`.trim().split("\n").slice(-LAST_LINES).join("\n");
+  throw new ControlCommandError(context.service, command, output === "" ? failure : output);
 }
 
+/** A program that cannot be started, or is ended, says nothing of the service. */
 async function succeeds(command: readonly string[], context: ControlContext): Promise<boolean> {
-  return execute(command, context).then(
-    () => true,
-    (error: ExecError) => {
-      // The program ran and said no; one that cannot be started says nothing.
-      if (typeof error.code === "number") return false;
-      throw new ControlCommandError(context.service, command, error.message);
-    },
-  );
+  const result = await execute(command, context);
+  if (result.code === null) throw new ControlCommandError(context.service, command, failureOf(result, LIMIT_MS)!);
+  return result.code === 0;
 }
 
-interface ExecError extends Error {
-  code?: number | string;
-  stdout?: string;
-  stderr?: string;
-}
-
-async function execute(command: readonly string[], context: ControlContext & Partial<ControlPin>): Promise<void> {
+async function execute(command: readonly string[], context: ControlContext & Partial<ControlPin>): Promise<ProgramResult> {
   const { service, stack, port, release, path, image, commit, config = {} } = context;
-  const [program = "", ...args] = command;
   const facts = { RELEASE: release, PATH: path, IMAGE: image, COMMIT: commit };
   const named = Object.entries(facts).flatMap(([name, value]) => (value === undefined ? [] : [[`BACKOUT_${name}`, value]]));
-  const env: NodeJS.ProcessEnv = {
-    ...process.env,
+  const environment = {
     ...config,
     BACKOUT_SERVICE: service,
     BACKOUT_STACK: stack,
     PORT: String(port),
     ...(Object.fromEntries(named) as Record<string, string>),
   };
-  await exec(program, args, { env, timeout: LIMIT_MS, killSignal: "SIGKILL", maxBuffer: 64 * 1024 * 1024 });
+  return runProgram({ command, folder: process.cwd(), environment, timeoutMs: LIMIT_MS }).catch((error: unknown) => {
+    throw error instanceof ProgramNotStartedError ? new ControlCommandError(service, command, error.message) : error;
+  });
 }

@@ -5,7 +5,7 @@ import { ConfigError, ConfigErrors } from "../errors.ts";
 import type { CheckDefinition } from "../system/check.ts";
 import type { SystemDefinition } from "../system/definition.ts";
 import { hasHeader, readHeader, type CheckHeader, type Known } from "./header.ts";
-import { runProgram } from "./program.ts";
+import { programCheck } from "./program.ts";
 import { runSql } from "./sql.ts";
 
 const FOLDER = "verify";
@@ -93,7 +93,7 @@ function loadCheck(file: string, name: string, system: CheckedSystem): FileCheck
   const run =
     kind === ".sql"
       ? runSql({ ...databaseOf(file, header, system), script: text, writes, timeoutMs })
-      : runProgram({
+      : programCheck({
           ...{ id, file, writes, timeoutMs, secrets },
           databases: header.database === null ? known.databases : [header.database],
           services: [...new Set(Object.values(system.listeners).map(({ service }) => service))],

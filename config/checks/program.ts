@@ -1,7 +1,7 @@
 /** A check that is an executable: what it is given, and how its answer is read. */
 import { fileURLToPath } from "node:url";
 import { dirname } from "node:path";
-import { runProgram as runToItsEnd } from "../../processes/run-program.ts";
+import { runProgram } from "../../processes/run-program.ts";
 import { secretVariable, variablePart } from "../names.ts";
 import type { CheckContext, CheckDefinition } from "../system/check.ts";
 import { answerOf } from "./answer.ts";
@@ -18,13 +18,13 @@ export interface ProgramCheck {
   secrets: readonly string[];
 }
 
-export function runProgram(check: ProgramCheck): CheckDefinition["run"] {
+export function programCheck(check: ProgramCheck): CheckDefinition["run"] {
   return async (context) => {
     const databases = await connections(check, context);
     const secrets = Object.fromEntries(check.secrets.map((name) => [secretVariable(name), context.secret(name)]));
     const facts = factsFor(check, context, databases);
     const { timeoutMs } = check;
-    const result = await runToItsEnd({
+    const result = await runProgram({
       command: commandOf(check.file),
       folder: dirname(check.file),
       environment: { ...environmentFor(facts), ...secrets },

@@ -4,7 +4,10 @@ import type { FoundDatabase, FoundLedger } from "../shared/adoption.ts";
 import { migrationsOf } from "../shared/migrations/of-definition.ts";
 import { tableNameSql } from "../shared/identifiers.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
-import { APPLICATION_NAME } from "./connection.ts";
+import { endpointOf, liveName, servicesRole } from "../../config/site.ts";
+import type { InspectContext } from "../engine.ts";
+import { APPLICATION_NAME, withSession } from "./connection.ts";
+import { STATE_SCHEMA } from "./state/schema.ts";
 import { detectLedger, ledgerIn } from "./migrations/detect.ts";
 import { readLedger } from "./migrations/run.ts";
 import { inspect } from "./inspection.ts";
@@ -31,7 +34,7 @@ const GRANTS = `
 type Contents = Pick<FoundDatabase, "live" | "sizeBytes" | "owner" | "tables" | "grants" | "sessions" | "extensions">;
 
 /** @param client a session in the database */
-export async function contentsOf(client: Client): Promise<Contents> {
+async function contentsOf(client: Client): Promise<Contents> {
   const rows = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> =>
     (await client.query<Row>(sql, values)).rows;
   const { tables } = await inspect(client);
@@ -45,7 +48,7 @@ export async function contentsOf(client: Client): Promise<Contents> {
 }
 
 /** Every ledger of migrations that is there, the system's own first. */
-export async function ledgersOf(client: Client, definition: SystemDefinition, database: string): Promise<FoundLedger[]> {
+async function ledgersOf(client: Client, definition: SystemDefinition, database: string): Promise<FoundLedger[]> {
   const own = await ledgerIn(client, definition, database);
   const others = (await detectLedger(client)).map(({ ledger }) => ledger).filter((name) => name !== own);
   const found: FoundLedger[] = [];
@@ -81,7 +84,7 @@ const listed = (names: readonly string[]): string =>
   names.length > NAMED ? `${names.slice(0, NAMED).join(", ")} and ${names.length - NAMED} more` : names.join(", ");
 
 /** What a program finds otherwise when it connects as the services' role. @param stateSchema backout's own schema */
-export async function notesFor(client: Client, role: string, stateSchema: string): Promise<string[]> {
+async function notesFor(client: Client, role: string, stateSchema: string): Promise<string[]> {
   const notes: string[] = [];
   const { rows: guarded } = await client.query<{ name: string; everybody: boolean }>(POLICIES);
   const hidden = guarded.filter(({ everybody }) => !everybody).map(({ name }) => name);
@@ -100,4 +103,25 @@ export async function notesFor(client: Client, role: string, stateSchema: string
   for (const { owner, count } of owners)
     notes.push(`${count} table(s) in schema public belong to ${owner} and not to ${main ?? "?"}: migrations run as ${main ?? "?"}`);
   return notes;
+}
+
+/** What is in the live database and around it. @param limitsOf what the driver cannot do there, one sentence each */
+export async function foundIn(
+  { site, definition }: InspectContext,
+  database: string,
+  limitsOf: (client: Client) => Promise<string[]>,
+): Promise<FoundDatabase> {
+  const endpoint = endpointOf(site);
+  return withSession(
+    endpoint,
+    liveName(site, database),
+    async (client) => ({
+      ...(await contentsOf(client)),
+      place: `${endpoint.host}:${endpoint.port}`,
+      ledgers: await ledgersOf(client, definition, database),
+      limits: await limitsOf(client),
+      notes: await notesFor(client, servicesRole(site), STATE_SCHEMA),
+    }),
+    { readOnly: true },
+  );
 }

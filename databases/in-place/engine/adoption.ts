@@ -6,9 +6,8 @@ import { NO_LINEAGE } from "../../../config/plan.ts";
 import type { Run } from "../../../config/run.ts";
 import { obstacle, type FoundDatabase } from "../../shared/adoption.ts";
 import type { InspectContext, TakenCopy } from "../../engine.ts";
-import { contentsOf, ledgersOf, notesFor } from "../../postgres/found.ts";
+import { foundIn } from "../../postgres/found.ts";
 import { unreadTables } from "../../postgres/comparison-beyond.ts";
-import { withSession } from "../../postgres/connection.ts";
 import { withSettings } from "../../postgres/engine/kept-settings.ts";
 import { clientOf } from "../../postgres/engine/session.ts";
 import { isSuperuser } from "../../postgres/properties.ts";
@@ -29,28 +28,16 @@ import { liveStatement } from "./record.ts";
 export { enterMigrations, removeMigrations } from "../../postgres/engine/adoption.ts";
 export { driver as snapshotDriver, snapshotLocation };
 
-export async function look({ site, definition }: InspectContext, database: string): Promise<FoundDatabase> {
-  const endpoint = endpointOf(site);
-  return withSession(
-    endpoint,
-    liveName(site, database),
-    async (client) => ({
-      ...(await contentsOf(client)),
-      place: `${endpoint.host}:${endpoint.port}`,
-      ledgers: await ledgersOf(client, definition, database),
-      limits: [
-        "the driver in-place replaces data where it stands: a restore takes as long as the data is large, and users wait for it",
-        ...[
-          await obstacle(() => toolsOf(client)),
-          await obstacle(() => refuseUnrestorable(client)),
-          await obstacle(() => refuseUnclosable(client)),
-        ].filter((reason) => reason !== null),
-        ...(await unreadTables(client)).map(({ kind, name, why }) => `${kind} ${name} is not compared and not exported: ${why}`),
-      ],
-      notes: await notesFor(client, servicesRole(site), STATE_SCHEMA),
-    }),
-    { readOnly: true },
-  );
+export async function look(at: InspectContext, database: string): Promise<FoundDatabase> {
+  return foundIn(at, database, async (client) => [
+    "the driver in-place replaces data where it stands: a restore takes as long as the data is large, and users wait for it",
+    ...[
+      await obstacle(() => toolsOf(client)),
+      await obstacle(() => refuseUnrestorable(client)),
+      await obstacle(() => refuseUnclosable(client)),
+    ].filter((reason) => reason !== null),
+    ...(await unreadTables(client)).map(({ kind, name, why }) => `${kind} ${name} is not compared and not exported: ${why}`),
+  ]);
 }
 
 /** Lifting policies that bind the owner is work for the fence: it locks the tables. */

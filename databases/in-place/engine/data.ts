@@ -10,7 +10,7 @@ import { InPlaceDiffersError } from "../errors.ts";
 import { assertClosed, closeInPlace } from "../fence.ts";
 import { withoutForce } from "../forced-rls.ts";
 import { differencesFrom, restoreInPlace } from "../restore.ts";
-import { appliedMigrations, applyMigration, ledgerIn, markRolledBack, rollBackMigration } from "../../postgres/migrations.ts";
+import { scriptAccess } from "../../postgres/migrations/access.ts";
 import { toolPlace } from "../../postgres/tool-url.ts";
 import { bringSchema } from "../../shared/migrations/bring.ts";
 import { derivedName } from "../../../config/names.ts";
@@ -59,11 +59,7 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
     await prepareRoles(client, site, live);
     const owner = (await ownerOfTables(client)) ?? ownerRole(site);
     const done = await bringSchema(run, database, pins, plan, {
-      ledger: () => ledgerIn(client, definition, database),
-      states: (ledger, known) => appliedMigrations(client, ledger, known),
-      apply: (migration) => applyMigration(client, migration, { owner }),
-      rollBack: (migration) => rollBackMigration(client, migration, { owner }),
-      mark: (migration) => markRolledBack(client, migration),
+      ...scriptAccess(client, definition, database, owner),
       // The fence lets the owner in. Sessions that the command left are ended.
       admitTool: (work) => work(toolPlace(endpointOf(site), live, owner)).finally(() => closeInPlace(client)),
     });

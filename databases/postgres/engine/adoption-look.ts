@@ -1,33 +1,19 @@
 /** A live PostgreSQL database that somebody else made: what is in it, who uses it, and what a driver cannot do there. Touches nothing. */
 import type { Client } from "pg";
-import { endpointOf, liveName, servicesRole } from "../../../config/site.ts";
+import { endpointOf, liveName } from "../../../config/site.ts";
 import { obstacle, type FoundDatabase } from "../../shared/adoption.ts";
 import type { InspectContext } from "../../engine.ts";
 import { requireCollations } from "../collation.ts";
 import { unreadTables } from "../comparison-beyond.ts";
-import { withSession } from "../connection.ts";
 import { dumpDriver } from "../drivers/dump.ts";
 import { refuseUnfenceable } from "../fence.ts";
-import { contentsOf, ledgersOf, notesFor } from "../found.ts";
+import { withSession } from "../connection.ts";
+import { foundIn } from "../found.ts";
 import { followers } from "../inspection.ts";
-import { STATE_SCHEMA } from "../state/schema.ts";
 import { declaredDriver, driverFor } from "./drivers.ts";
 
 export async function look(at: InspectContext, database: string): Promise<FoundDatabase> {
-  const { site, definition } = at;
-  const endpoint = endpointOf(site);
-  return withSession(
-    endpoint,
-    liveName(site, database),
-    async (client) => ({
-      ...(await contentsOf(client)),
-      place: `${endpoint.host}:${endpoint.port}`,
-      ledgers: await ledgersOf(client, definition, database),
-      limits: await limitsOf(at, client, database),
-      notes: await notesFor(client, servicesRole(site), STATE_SCHEMA),
-    }),
-    { readOnly: true },
-  );
+  return foundIn(at, database, (client) => limitsOf(at, client, database));
 }
 
 async function limitsOf({ site }: InspectContext, client: Client, database: string): Promise<string[]> {

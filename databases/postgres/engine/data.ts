@@ -7,7 +7,7 @@ import { connect } from "../connection.ts";
 import { swapDatabases } from "../cut-over.ts";
 import { exportDifferences } from "../export.ts";
 import { assertFenced, fenceDatabase, sessionInside } from "../fence.ts";
-import { appliedMigrations, applyMigration, ledgerIn, markRolledBack, rollBackMigration } from "../migrations.ts";
+import { scriptAccess } from "../migrations/access.ts";
 import { bringSchema } from "../../shared/migrations/bring.ts";
 import { derivedName } from "../../../config/names.ts";
 import { reapply } from "../reapply.ts";
@@ -58,11 +58,7 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
     await ensureServicesRole(site, clientOf(state));
     const owner = await ownerOfObjects(client);
     const done = await bringSchema(run, database, pins, plan, {
-      ledger: () => ledgerIn(client, definition, database),
-      states: (ledger, known) => appliedMigrations(client, ledger, known),
-      apply: (migration) => applyMigration(client, migration, { owner }),
-      rollBack: (migration) => rollBackMigration(client, migration, { owner }),
-      mark: (migration) => markRolledBack(client, migration),
+      ...scriptAccess(client, definition, database, owner),
       admitTool: (work) => admitTool(run, database, { client, owner, closed: plan.action.kind !== "create" }, work),
     });
     await grantServicesOnce(client, { database: live, owner, role: servicesRole(site) });
