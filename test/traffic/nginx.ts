@@ -50,7 +50,7 @@ else
   : > users.conf.new
 fi
 mv users.conf.new users.conf
-before=$(pgrep -P "$(cat nginx.pid)")
+before=$(cat "/proc/$(cat nginx.pid)/task/$(cat nginx.pid)/children")
 ${PROGRAM} -p . -c nginx.conf -e error.log -s reload
 # The workers of before go on answering until they have ended.
 for worker in $before; do while kill -0 "$worker" 2>/dev/null; do sleep 0.05; done; done
