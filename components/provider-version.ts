@@ -3,6 +3,7 @@
  * loads, which saves its start time in every preview and update.
  */
 import { invoke } from "@pulumi/pulumi/runtime/invoke.js";
+import { describedFolder } from "../config/program.ts";
 import { VERSION } from "../config/version.ts";
 
 /** Turns of the event loop until a request is sent: it is built in many small steps. */
@@ -35,6 +36,8 @@ export function startProvider(): Promise<{ running: Promise<void> }> {
 }
 
 async function start(): Promise<{ running: Promise<void> }> {
+  // Loaded for its system only: there is no engine that starts a provider.
+  if (describedFolder() !== null) return { running: Promise.resolve() };
   const running = invoke("backout:index:getVersion", {}, { async: true }).then((answer) => {
     const { version } = answer as { version: string };
     if (version !== VERSION) throw new ProviderVersionError(VERSION, version);

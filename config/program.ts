@@ -52,12 +52,14 @@ const found = new Map<string, Promise<SystemDefinition>>();
 
 /** @throws ConfigErrors for a program that cannot be loaded or declares no system */
 export async function describeProgram(context: ProgramContext): Promise<SystemDefinition> {
-  const known = found.get(context.file) ?? load(context);
-  found.set(context.file, known);
+  const key = JSON.stringify(context);
+  const known = found.get(key) ?? load(context, found.size);
+  found.set(key, known);
   return known;
 }
 
-async function load({ file, project, stack, config }: ProgramContext): Promise<SystemDefinition> {
+/** @param earlier how many programs were loaded before: each runs again for another stack or other config, as modules are loaded once a name */
+async function load({ file, project, stack, config }: ProgramContext, earlier: number): Promise<SystemDefinition> {
   if (!existsSync(file)) return fail(file, "file not found: set `main` in Pulumi.yaml to the program");
   const { setMocks } = await import("@pulumi/pulumi/runtime/mocks.js");
   const { setAllConfig } = await import("@pulumi/pulumi/runtime/config.js");
@@ -67,7 +69,7 @@ async function load({ file, project, stack, config }: ProgramContext): Promise<S
   setAllConfig(config);
   shared[DESCRIBING] = { folder: dirname(file) };
   try {
-    const loaded = (await import(pathToFileURL(file).href)) as { definition?: SystemDefinition };
+    const loaded = (await import(`${pathToFileURL(file).href}${earlier === 0 ? "" : `?${earlier}`}`)) as { definition?: SystemDefinition };
     return loaded.definition ?? fail(file, "declares no system: add `new System(name, {…})`, or export `definition`");
   } catch (error) {
     const definition = (error as Partial<Described>)[DESCRIBING];
