@@ -20,7 +20,7 @@ export interface WitnessRun {
 const NAME = "witness";
 const STOP_GRACE_MS = 10_000;
 /** Writers, and how long each rests between two writes, milliseconds: enough to see an outage to some ten milliseconds. */
-const WRITERS = { concurrency: 3, intervalMs: 20 };
+const WRITERS = { concurrency: 3, intervalMs: 40 };
 
 /** Starts it. Its password lies in a file only its owner can read, never among its arguments. */
 export async function startWitness(

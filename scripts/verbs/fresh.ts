@@ -56,16 +56,15 @@ export async function freshEnvironment(
   await confirm();
   // If the failed environment has a home of its own, this one gets one too.
   if (process.env["BACKOUT_HOME"] !== undefined) process.env["BACKOUT_HOME"] = home;
-  const found = { project: failed.project, stack, file, text };
-  writeStack(found, text);
-  const fresh = await openStack(found, text);
+  const written = writeStack({ project: failed.project, stack, file, text }, text);
+  const fresh = await openStack(written, written.text);
   // Same accounts and keys: users log in as before.
   if (existsSync(join(failed.site.home, "secrets")))
     cpSync(join(failed.site.home, "secrets"), join(fresh.site.home, "secrets"), { recursive: true });
   await ensureServer({ home: serverHome(fresh.site), port: alternative.fresh!.serverPort, superuser: EMBEDDED_USER, log: say });
   for (const [database, snapshot] of Object.entries(snapshots)) await fill(failed, fresh, database, snapshot);
   const preview = await previewOf(fresh, fresh, false);
-  const outcome = await rollOut(fresh, text, { runId, reason });
+  const outcome = await rollOut(fresh, written.text, { runId, reason });
   return { outcome, preview, stack: fresh };
 }
 

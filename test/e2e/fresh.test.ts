@@ -65,7 +65,7 @@ describe("a rollback that failed", () => {
       "--reason",
       "nothing helps",
     );
-    expect({ code, said: code === 0 ? "" : stderr }).toEqual({ code: 0, said: "" });
+    expect({ code, said: code === 0 ? "" : stderr + JSON.stringify(json) }).toEqual({ code: 0, said: "" });
     expect(json).toMatchObject({ ok: true, state: "open", to: "v3.0.0" });
     expect(json.checks.filter(({ status }) => status === "failed")).toEqual([]);
     expect(stderr).toMatch(/rows of pfa copied from before-v4\.0\.0@1 and compared: identical/);

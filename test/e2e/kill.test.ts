@@ -13,21 +13,16 @@ import { isRunning } from "../../processes/identity.ts";
 import { listPath } from "../../systems/pfa-vanguard/api.ts";
 import { expectNothingLost, makeStand, NotReachedError, PINS, until, type Stand, type Victim } from "./stand.ts";
 
+/** Each of them is killed on its own: nothing was killed before. */
+const CUT_OVER = ["data.swap-renamed", "data.swap-committed"].flatMap((point): [string, Victim][] => [
+  [point, "provider"],
+  [point, "postgres"],
+]);
 /**
- * Points at the first step of each phase (or one of those that begin together), and in the cut-over. Who outlives the CLI ends what it was doing:
- * it makes no difference whether that was killed before or after a step.
+ * At the first step of each phase (or one of those that begin together), in one restore from phase to phase. Who outlives the CLI ends what it
+ * was doing: it makes no difference whether that was killed before or after a step.
  */
-const CASES: [string, Victim][] = [
-  ...PHASES.flatMap((phase): [string, Victim][] => [
-    [`${phase}.after`, "cli"],
-    [`${phase}.before`, "provider"],
-    [`${phase}.before`, "postgres"],
-  ]),
-  ...["data.swap-renamed", "data.swap-committed"].flatMap((point): [string, Victim][] => [
-    [point, "provider"],
-    [point, "postgres"],
-  ]),
-];
+const IN_EVERY_PHASE = { cli: "after", provider: "before", postgres: "before" } as const satisfies Record<Victim, string>;
 /** Each point around a further step has one of them, in turn. */
 const VICTIMS: Victim[] = ["provider", "postgres", "cli"];
 /** Walking through the steps of a phase, milliseconds. */
@@ -151,6 +146,7 @@ let runs = 0;
  */
 async function killed(kills: Kill[]): Promise<(Step | null)[]> {
   const begun = await forward();
+  const declared = kills.some(({ point }) => point(begun).startsWith("snapshot.")) ? declaring(begun) : [];
   const done: { at: string; phase: Phase; runId: string; mode: string | undefined }[] = [];
   let story = "";
   try {
@@ -159,7 +155,7 @@ async function killed(kills: Kill[]): Promise<(Step | null)[]> {
       const phase = at.split(".")[0] as Phase;
       const runId = `kill-${++runs}`;
       story += `${story === "" ? "" : ", then "}${victim} killed at ${at}`;
-      const pins = [...PINS.restore(begun.snapshot), ...(phase === "snapshot" ? declaring(begun) : [])];
+      const pins = [...PINS.restore(begun.snapshot), ...declared];
       const interrupted = await stand.interrupt(at, victim, pins, runId).catch((error: unknown) => {
         if (error instanceof NotReachedError && error.code === 0) return null;
         throw error;
@@ -190,6 +186,21 @@ async function killed(kills: Kill[]): Promise<(Step | null)[]> {
   }
 }
 
+/**
+ * Kills at one point after the other in as few restores as possible: what runs beside another step may be done when an update is run again, and
+ * then the next restore is killed there.
+ */
+async function walk(kills: Kill[]): Promise<(Step | null)[]> {
+  const stood: (Step | null)[] = [];
+  while (stood.length < kills.length) {
+    const left = kills.slice(stood.length);
+    const there = await killed(left);
+    expect(there.length, `no update came to ${left[0]!.point(PLACEHOLDERS)}`).toBeGreaterThan(0);
+    stood.push(...there);
+  }
+  return stood;
+}
+
 /** Points at which a run may stand at a step; those of the phase alone are at its first one. */
 function pointsOf({ phase, step }: Step): string[] {
   return [`${phase}.before`, `${phase}.after`, stepPoint(phase, step, "before"), stepPoint(phase, step, "after")];
@@ -216,12 +227,21 @@ describe("a restore", () => {
     expect(new Set(steps.map(({ phase }) => phase))).toEqual(new Set(PHASES.filter((phase) => phase !== "plan")));
   });
 
-  for (const [point, victim] of CASES)
+  for (const [point, victim] of CUT_OVER)
     test(`${victim} killed at ${point}`, async () => {
-      const [stood] = await killed([{ point: () => point, victim }]);
-      expect(stood, `the update was done without coming to ${point}`).toBeDefined();
-      if (stood != null) stoodAt.set(named(stood), (stoodAt.get(named(stood)) ?? new Set()).add(victim));
+      const stood = await killed([{ point: () => point, victim }]);
+      expect(stood.length, `the update was done without coming to ${point}`).toBe(1);
     });
+
+  for (const [victim, when] of Object.entries(IN_EVERY_PHASE) as [Victim, "before" | "after"][])
+    test(
+      `${victim} killed in every phase`,
+      async () => {
+        const stood = await walk(PHASES.map((phase) => ({ point: () => `${phase}.${when}`, victim })));
+        for (const step of stood) if (step !== null) stoodAt.set(named(step), (stoodAt.get(named(step)) ?? new Set()).add(victim));
+      },
+      WALK_MS,
+    );
 
   for (const phase of PHASES)
     test(
@@ -236,13 +256,7 @@ describe("a restore", () => {
             victim: VICTIMS[turn++ % VICTIMS.length]!,
           })),
         );
-        // What runs beside another step may be done when an update is run again: then the next restore is killed there.
-        for (let left = kills; left.length > 0;) {
-          const stood = await killed(left);
-          expect(stood.length, `no update came to ${left[0]!.point(PLACEHOLDERS)}`).toBeGreaterThan(0);
-          expect(stood).toEqual(left.slice(0, stood.length).map(({ step }) => ({ phase, step })));
-          left = left.slice(stood.length);
-        }
+        expect(await walk(kills)).toEqual(kills.map(({ step }) => ({ phase, step })));
       },
       WALK_MS,
     );
