@@ -2,6 +2,7 @@ import * as pulumi from "./pulumi.ts";
 import type { ConstraintsInputs } from "../config/resources.ts";
 import type { Args } from "./args.ts";
 
+/** What constraints are declared with. */
 export type ConstraintsArgs = Args<ConstraintsInputs>;
 
 /** Constraints as declared: enforced, enforced for new rows only, or dropped with their definition kept. */

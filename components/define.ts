@@ -39,7 +39,9 @@ export type DatabaseArgs = Omit<Partial<DatabaseDefinition>, "migrations"> & {
 
 /** What a program says of a system; everything of its definition can be said, too. */
 export interface SystemArgs extends Partial<Omit<SystemDefinition, "name" | "services" | "databases">> {
+  /** Its services, by name. */
   services: Record<string, ServiceArgs>;
+  /** Its databases, by name. @default none */
   databases?: Record<string, DatabaseArgs>;
 }
 

@@ -1,21 +1,21 @@
-/** What a Pulumi program composes. */
-export { Service } from "./service.ts";
-export { Constraints, type ConstraintsArgs } from "./constraints.ts";
-export { Database } from "./database.ts";
-export { EmbeddedPostgres, type EmbeddedPostgresArgs } from "./embedded-postgres.ts";
-export { Fence, type FenceArgs } from "./fence.ts";
-export { Flags, type FlagsArgs } from "./flags.ts";
-export { Open, type OpenArgs } from "./open.ts";
-export { Plan, type PlanArgs } from "./plan.ts";
-export { Finalize, type FinalizeArgs } from "./finalize.ts";
-export { Start, type StartArgs } from "./start.ts";
-export { postgres, sqlite, type DatabaseArgs, type ServiceArgs, type SystemArgs, type Workload } from "./define.ts";
-export type { RunFacts } from "./run-facts.ts";
+/** What a Pulumi program composes: first what a program of one's own needs, then the parts that `System` makes, then the config's functions. */
 export { System } from "./system.ts";
+export { postgres, sqlite, type DatabaseArgs, type ServiceArgs, type SystemArgs, type Workload } from "./define.ts";
 export { command, process, site } from "./workloads.ts";
-export { Snapshots, type SnapshotsArgs } from "./snapshots.ts";
+export type { RunFacts } from "./run-facts.ts";
 export { TrafficGate, type TrafficGateArgs } from "./traffic-gate.ts";
+export { EmbeddedPostgres, type EmbeddedPostgresArgs } from "./embedded-postgres.ts";
+export { Plan, type PlanArgs } from "./plan.ts";
+export { Fence, type FenceArgs } from "./fence.ts";
+export { Snapshots, type SnapshotsArgs } from "./snapshots.ts";
+export { Database } from "./database.ts";
+export { Constraints, type ConstraintsArgs } from "./constraints.ts";
+export { Flags, type FlagsArgs } from "./flags.ts";
+export { Service } from "./service.ts";
+export { Start, type StartArgs } from "./start.ts";
 export { Verification, type VerificationArgs } from "./verification.ts";
+export { Open, type OpenArgs } from "./open.ts";
+export { Finalize, type FinalizeArgs } from "./finalize.ts";
 export { ConfigError, ConfigErrors } from "../config/errors.ts";
 export { jsonText, type JsonText } from "../config/json-text.ts";
 export { parseConfig } from "../config/parse.ts";

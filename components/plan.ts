@@ -2,6 +2,7 @@ import * as pulumi from "./pulumi.ts";
 import type { PlanInputs } from "../config/resources.ts";
 import type { Args } from "./args.ts";
 
+/** What the plan is declared with. */
 export type PlanArgs = Args<PlanInputs>;
 
 /**
@@ -9,9 +10,13 @@ export type PlanArgs = Args<PlanInputs>;
  * nothing.
  */
 export class Plan extends pulumi.CustomResource {
+  /** The rollout's id. */
   declare readonly rollout: pulumi.Output<string>;
+  /** Whether the databases could be asked; false: rows at risk are unknown. */
   declare readonly reached: pulumi.Output<boolean>;
+  /** The preview, as `backout preview --json` shows it. */
   declare readonly preview: pulumi.Output<unknown>;
+  /** When it was planned, ISO 8601. */
   declare readonly plannedAt: pulumi.Output<string>;
 
   constructor(name: string, args: PlanArgs, opts?: pulumi.CustomResourceOptions) {

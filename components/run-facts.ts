@@ -3,8 +3,11 @@ import type * as pulumi from "./pulumi.ts";
 
 /** The pinned facts of one service, and what its resource needs to stand between backout's two ends. */
 export interface RunFacts {
+  /** Name of the service in the program. */
   service: string;
+  /** Name of the system. */
   system: string;
+  /** Name of the stack. */
   stack: string;
   /** Pinned release, e.g. `v3.0.0`. */
   release: string;

@@ -52,6 +52,7 @@ import { Verification } from "./verification.ts";
  * });
  */
 export class System extends pulumi.ComponentResource {
+  /** Number of the last rollout. */
   readonly epoch: pulumi.Output<number>;
   /** The stack's id in its state, independent of its name and folder. */
   readonly stackId: pulumi.Output<string>;

@@ -26,7 +26,9 @@ export class UsageError extends Error {
 export class ConfigError extends RefusedError {
   /** Key with path, e.g. `backout:releases.v3.0.0.services.backend.sha256`. */
   readonly key: string;
+  /** The value that was found. */
   readonly value: unknown;
+  /** What is allowed, and what is wrong with the value. */
   readonly allowed: string;
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(key: string, value: unknown, allowed: string) {
@@ -60,6 +62,7 @@ function show(value: unknown): string {
 
 /** Several errors at once, so that one edit fixes them all. */
 export class ConfigErrors extends RefusedError {
+  /** Each of them, in the order of the file. */
   readonly errors: ConfigError[];
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(errors: ConfigError[]) {

@@ -50,19 +50,25 @@ export interface ScopePin {
 export type Maintenance = { mode: "off" | "read-only" | "full"; message: string };
 export type SchemaPolicy = "keep" | "mark" | "down";
 
+/** The config of a stack, resolved: what should run, and on which data. */
 export interface Pins {
+  /** The stack's release. */
   release: string;
+  /** What each service should run. */
   services: Record<string, ServicePin>;
   /** By database of the definition. */
   data: Record<string, DataPin>;
   /** Newest migration that a pinned release needs, by database. */
   needs: Record<string, string>;
+  /** What becomes of newer migrations when the release goes back and the data stays. */
   schema: SchemaPolicy;
+  /** Feature flags, by name. */
   flags: Record<string, boolean>;
   /** State of every constraint of the definition; absent if it has none. */
   constraints?: Record<string, ConstraintState>;
   /** New definitions of constraints to enforce; absent: none. */
   definitions?: Record<string, string>;
+  /** Whom the gate lets in. */
   maintenance: Maintenance;
   /** Newest migration that each service's release supports; only if a newer schema breaks it. */
   runsOn?: RunsOn;

@@ -281,5 +281,6 @@ export const configSchema = z.strictObject({
     .describe("Count every row at risk in every preview instead of estimating from statistics."),
 });
 export type NewWrites = StackConfig["newWrites"];
+/** What a stack file declares, validated and with its defaults: see [config](config.md). */
 export type StackConfig = z.infer<typeof configSchema>;
 export const CONFIG_KEYS = Object.keys(configSchema.shape);

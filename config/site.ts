@@ -18,10 +18,13 @@ import type { StackConfig, ServerDeclaration } from "./schema.ts";
 
 export type Server = ServerDeclaration & { password?: string };
 
+/** Where a stack lives: its folder, server, ports and definition. */
 export interface Site {
+  /** Name of the stack. */
   stack: string;
   /** Name of the stack's home and roles. @default the stack's name */
   name?: string;
+  /** Name of the system. */
   system: string;
   /** Absolute path of the module that exports `definition`, or of the program; null for the systems that come with backout. */
   module: string | null;
@@ -31,9 +34,11 @@ export interface Site {
   project: string;
   /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
   home: string;
+  /** Where services run. */
   target: StackConfig["target"];
   /** Absent if every database of the system is a SQLite file. */
   server?: Server;
+  /** Ports of the gate's listeners and of the services behind it, by name. */
   ports: Record<string, number>;
   /**
    * Public addresses and TLS files of the stack file, instead of the definition's. `private`: only backout reaches the system; no address is public and no

@@ -6,13 +6,18 @@ import type { Counting } from "./counting.ts";
 import type { ConstraintState } from "./constraint.ts";
 import type { HeldProtection } from "./protection.ts";
 
+/** `skipped`: it could not say, and keeps nobody out. */
 export type CheckStatus = "passed" | "failed" | "skipped";
 
+/** What a check said. */
 export interface CheckResult {
+  /** Id of the check. */
   name: string;
+  /** Whether it passed. */
   status: CheckStatus;
   /** What the check saw, with figures. */
   detail: string;
+  /** What it measured. Absent: nothing. */
   figures?: Figures;
 }
 
@@ -23,11 +28,13 @@ export type Figures = Record<string, number>;
 export interface Baseline {
   /** When it was captured, ISO 8601. */
   at: string;
+  /** The release that ran. */
   release: string;
   /** Rows per table. */
   counts: Record<string, number>;
   /** Median latency of the read probe, milliseconds; null: no answer. */
   latencyMs: number | null;
+  /** Feature flags, by name. */
   flags: Record<string, boolean>;
   /** Policies, triggers, constraints, materialised views, … by PostgreSQL database of the definition. */
   objects?: Record<string, SchemaObjects>;
@@ -37,6 +44,7 @@ export interface Baseline {
 
 /** Content of a migration ledger. */
 export interface RecordedMigrations {
+  /** Applied migrations, oldest first. */
   applied: string[];
   /** Started and never finished: partly applied. */
   unfinished: string[];
@@ -58,11 +66,15 @@ export interface DataAccess {
 
 /** A script whose rows are violations. */
 export interface ViolationQuery {
+  /** Name of the database in the definition. */
   database: string;
+  /** Its engine. */
   engine: "postgres" | "sqlite";
+  /** The SQL. */
   script: string;
   /** It may write; what it wrote is rolled back. Otherwise its session refuses to. */
   writes: boolean;
+  /** How long it may take. Milliseconds. */
   timeoutMs: number;
   /** Rows that are read at most. */
   limit: number;
@@ -86,6 +98,7 @@ export interface CheckContext extends DataAccess {
   releases: Record<string, string>;
   /** Whether each service is declared to run. */
   running: Record<string, boolean>;
+  /** A secret of the definition, by name. @throws where it is not set */
   secret(name: string): string;
   /** Declared configuration of a service. */
   configuration?(service: string): Record<string, string>;
@@ -110,11 +123,13 @@ export interface CheckContext extends DataAccess {
   flags: Record<string, boolean>;
   /** Declared state of each constraint. */
   constraints?: Record<string, ConstraintState>;
+  /** Declared maintenance. */
   maintenance: { mode: "off" | "read-only" | "full"; message: string };
   /** Scope under verification; null: none, the pins were set by hand. Absent: unknown. */
   scope?: string | null;
   /** Schema policy in force: a `mark` or `keep` rollback leaves newer tables behind. */
   schema: "keep" | "mark" | "down";
+  /** What really runs of a service; null: unknown. */
   observe(service: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
   /** Saved originals of each protection, current or last; absent or null: never applied. */
   protections?: Record<string, HeldProtection | null>;
@@ -122,6 +137,7 @@ export interface CheckContext extends DataAccess {
   actionsDone?: readonly string[];
 }
 
+/** A check: a function that looks at the running system and says whether users may be let in. */
 export interface CheckDefinition {
   /** Stable id, e.g. `health`. */
   id: string;

@@ -32,9 +32,11 @@ export interface ListenerDefinition {
 
 /** SQL run in the live database; `rows` is a count. */
 export interface EffectDefinition {
+  /** The service that causes it. */
   service: string;
   /** Effects that cannot be undone, in words: "rows already pushed to the payment API". */
   title: string;
+  /** The database that the query runs in. */
   database: string;
   /** `SELECT count(*)::int AS rows …` with `$1` = time of the snapshot or deployment the rollback goes back to (timestamptz). */
   countSql: string;
@@ -42,7 +44,9 @@ export interface EffectDefinition {
   requiresTable: string;
 }
 
+/** A database of a system. Where it is, the stack file says: `backout:server` or `backout:files`. */
 export interface DatabaseDefinition {
+  /** Its engine. */
   engine: "postgres" | "sqlite";
   /**
    * Every migration the system ever had, oldest first. A release names the newest one it needs. A definition may name a folder instead, relative
@@ -92,7 +96,9 @@ export interface DatabaseDefinition {
 
 /** What a scope pins for one service. */
 export interface ServiceScope {
+  /** It goes to the goal of the rollback. Absent: its release stays. */
   release?: "to";
+  /** It is started or stopped. Absent: as declared. */
   run?: "on" | "off";
   /** The configuration the ledger recorded comes back: overrides are dropped, all of them or those of these keys. */
   config?: "ledger" | readonly string[];
@@ -104,23 +110,29 @@ export interface ServiceScope {
 export interface ScopePins {
   /** `to`: the stack's release goes to the goal. Absent: the release pin stays. */
   release?: "to";
+  /** What is pinned for single services, by name. */
   services?: Record<string, ServiceScope>;
   /** What is asked of the one service that `--service` names. */
   service?: ServiceScope;
   /** `snapshot`: the data is restored from the snapshot before the newer release. A repair: it is repaired in place. */
   data?: "current" | "snapshot" | { repair: string };
+  /** What becomes of newer migrations where the data stays. */
   schema?: "keep" | "mark" | "down";
+  /** Feature flags, by name. */
   flags?: Record<string, boolean>;
   /** Constraints by name; `release`: the set the pinned release comes with. */
   constraints?: Record<string, ConstraintState> | "release";
   /** What happens to rows that violate a constraint to enforce. */
   violations?: "reject" | "quarantine";
+  /** Maintenance after the rollback, until somebody ends it. */
   maintenance?: { mode: "off" | "read-only" | "full"; message?: string };
   /** A freeze afterwards: no newer release may be deployed until a person lifts it, or the named watch has passed. */
   freeze?: { reason: string; until?: string };
 }
 
+/** A kind of rollback: what it pins, how it is verified, how long it may take. */
 export interface ScopeDefinition {
+  /** What it does, in words. */
   title: string;
   /** When to use this scope, as the smallest sufficient one. */
   useWhen: string;
@@ -128,6 +140,7 @@ export interface ScopeDefinition {
   budgetSeconds: number;
   /** Documented time per phase, seconds, keyed by phase name (see config/phases.ts). */
   phaseBudgets: Record<string, number>;
+  /** What it writes into the stack file. */
   pins: ScopePins;
   /** Ids of the checks that verify this scope. */
   checks: string[];
@@ -135,6 +148,7 @@ export interface ScopeDefinition {
 
 /** What the figures of a watch must keep to. */
 export interface WatchLimit {
+  /** The limit in words. */
   title: string;
   /** Name of a figure that a check of the watch measures. */
   figure: string;
@@ -142,6 +156,7 @@ export interface WatchLimit {
   per?: string;
   /** `sum`: over all polls; `max`: in any one poll; `growth`: from the first to the last poll. */
   over: "sum" | "max" | "growth";
+  /** The figure must be below this. */
   below: number;
 }
 
@@ -150,15 +165,19 @@ export interface WatchLimit {
  * Its polls lie at the end of each interval: 15 minutes at 60 seconds are 15 polls. Time without polls does not count.
  */
 export interface WatchDefinition {
+  /** What it watches, in words. */
   title: string;
   /** Scopes after which it is due; `deploy`: after a deployment. */
   after: string[];
   /** Watch that has to have passed before this one begins. */
   follows?: string;
+  /** How long it lasts. Minutes. */
   durationMinutes: number;
+  /** Time between two polls. Seconds. */
   intervalSeconds: number;
   /** Ids of checks that do not write. */
   checks: string[];
+  /** When it has passed. */
   pass: {
     /** Share of polls in which no check may fail, 0 to 1; 1: all of them. */
     healthyShare: number;
@@ -171,6 +190,7 @@ export interface WatchDefinition {
  * exported first, and the export is tested by restoring it beside the original.
  */
 export interface ActionDefinition {
+  /** What it does, in words. */
   title: string;
   /** Why it may be done, and why not earlier. */
   why: string;
@@ -178,6 +198,7 @@ export interface ActionDefinition {
   after: string[];
   /** Watches that must have passed since the rollback. */
   watches: string[];
+  /** The database that it runs in. */
   database: string;
   /** Migration whose objects it takes away: refused while a pinned release needs it, marked as rolled back afterwards. */
   migration?: string;
@@ -189,23 +210,31 @@ export interface ActionDefinition {
 
 /** Where feature flags live. */
 export interface FlagStoreDefinition {
+  /** The database that it is in. */
   database: string;
   /** Returns rows of `name` (text) and `enabled` (boolean). */
   readSql: string;
   /** `$1` name, `$2` enabled. Inserts or updates. */
   writeSql: string;
+  /** The table that the statements need; without it there are no flags. */
   requiresTable: string;
 }
 
+/** A complete definition of a system. `System` makes one from what a program says, with defaults for the rest. */
 export interface SystemDefinition {
+  /** Its name: letters, digits, `_` and `-`. */
   name: string;
+  /** Its name in words. */
   title: string;
   /** Absolute path of the system's folder. */
   folder: string;
+  /** Its services, by name. */
   services: Record<string, ServiceDefinition>;
   /** Stop order, first to stop first; they start the other way round. Services that are not named stop last. */
   stopOrder: string[];
+  /** Its databases, by name. */
   databases: Record<string, DatabaseDefinition>;
+  /** Public listeners of the gate, by name of their port. */
   listeners: Record<string, ListenerDefinition>;
   /** How users reach the listeners. Default: backout's own proxy, on 127.0.0.1. */
   traffic?: TrafficDefinition;
@@ -216,15 +245,21 @@ export interface SystemDefinition {
    * go on. Default: 3 s for a deployment, 1 s on the way back to a release that ran before.
    */
   settleSeconds?: number;
+  /** Where its feature flags are. Absent: it has none. */
   flags?: FlagStoreDefinition;
   /** By name, in the order in which constraints of the same priority are dropped. */
   constraints?: Record<string, ConstraintDefinition>;
+  /** Its own record of dropped and restored constraints. Absent: it keeps none. */
   constraintRecords?: ConstraintRecords;
+  /** What a rollback cannot undo. */
   effects: EffectDefinition[];
+  /** Its kinds of rollback, by name. */
   scopes: Record<string, ScopeDefinition>;
+  /** The scope of a rollback where options name another goal, but no scope. */
   defaultScope: string;
   /** Scope `deploy` goes back by when a migration failed half-way; absent: the data goes back to the snapshot taken before it. */
   partialMigrationScope?: string;
+  /** What verification checks, in this order. */
   checks: CheckDefinition[];
   /** By id, in the order in which they are due. */
   watches?: Record<string, WatchDefinition>;
@@ -237,8 +272,11 @@ export interface SystemDefinition {
   readProbe?(context: Pick<CheckContext, "url" | "fetch" | "secret">): Promise<() => Promise<void>>;
   /** Restrictions besides the gate, in the order in which they are put on. */
   protections?: ProtectionDefinition[];
+  /** Files that are captured in each run. Absent: none. */
   evidence?: EvidenceDefinition;
+  /** Rows about a rollback in its own data. Absent: none. */
   auditEntry?: AuditEntryDefinition;
+  /** Targets of a finished rollback. Absent: none. */
   completion?: CompletionDefinition;
   /** What has to be done before a release is deployed; absent: nothing. */
   deployment?: DeploymentDefinition;
@@ -246,6 +284,7 @@ export interface SystemDefinition {
   policy?: PolicyDefinition;
   /** Message of the gate while it is closed for a rollout. */
   maintenanceMessage: string;
+  /** Value of `Retry-After` while the gate is closed. Seconds. */
   retryAfterSeconds: number;
   /** How long requests under way may take to finish after the gate has closed and before their services stop. Seconds. @default 5 */
   drainSeconds?: number;

@@ -4,6 +4,7 @@ import type { DataAccess } from "./check.ts";
 
 /** A defect of the newer sample release that a drill switches on, and the probe that must see it. */
 export interface FaultDefinition {
+  /** The defect in words. */
   title: string;
   /** Scope a rollback from this fault takes unless told otherwise. */
   scope: string;
@@ -27,9 +28,13 @@ export interface FaultDefinition {
   repairWith?(context: DrillContext): Promise<Record<string, string>>;
 }
 
+/** What the functions of a drill work with. */
 export interface DrillContext extends DataAccess {
+  /** Base URL of a listener, through the gate. */
   url(service: string): string;
+  /** A secret of the drill's own stack, by name. */
   secret(name: string): string;
+  /** What really runs of a service; null: unknown. */
   observe(service: string): Promise<{ running: boolean; release: string | null; pid: number | null }>;
   /** Whether the service is declared to run now: one that a rollback leaves stopped shows no fault by not running. */
   runs(service: string): boolean;
@@ -39,12 +44,15 @@ export interface DrillContext extends DataAccess {
   folder: string;
 }
 
+/** How a rollback of the system is rehearsed. */
 export interface DrillDefinition {
   /** Release that is deployed second and left, e.g. `v4.0.0`. */
   from: string;
   /** Release that is deployed first and the goal of the rollback. */
   to: string;
+  /** The fault of a drill that names none. */
   defaultFault: string;
+  /** Faults that can be rehearsed, by name. */
   faults: Record<string, FaultDefinition>;
   /** Puts `rows` rows of data into the live databases. */
   seed(data: DataAccess, rows: number): Promise<void>;
@@ -56,22 +64,31 @@ export interface DrillDefinition {
 
 /** A program in place of an external system. Started with `PORT`, `FOLDER` (where it keeps what it received) and `environment`. */
 export interface StandInDefinition {
+  /** Program for Node, relative to the system's folder. */
   entry: string;
   /** Configuration key under which every service is given the stand-in's URL, e.g. `PEMS_URL`. */
   urlKey?: string;
+  /** Further environment variables. */
   environment?: (context: { port: number; folder: string; secret: (name: string) => string }) => Record<string, string>;
 }
 
 /** How the witness writes and reads, as data. `{{id}}`, `{{value}}`, `{{token}}` and `{{secret:<name>}}` are filled in by the witness. */
 export interface WitnessScript {
+  /** The listener that it asks. */
   service: string;
+  /** Signs in; `tokenField` of the answer is `{{token}}` in the others. */
   login: { method: string; path: string; body: Record<string, string>; tokenField: string };
+  /** Inserts a row. */
   insert: { method: string; path: string; body: Record<string, string> };
+  /** Updates a row. */
   update: { method: string; path: string; body: Record<string, string> };
+  /** Deletes a row. */
   delete: { method: string; path: string };
   /** Table, key column and value column in which an acknowledged write must be found. */
   table: string;
+  /** Column of `{{id}}`. */
   key: string;
+  /** Column of `{{value}}`. */
   value: string;
 }
 

@@ -30,8 +30,11 @@ export interface EnvironmentContext {
   config: Record<string, string>;
 }
 
+/** A service of a system. */
 export interface ServiceDefinition {
+  /** Where it runs and how it is driven. */
   kind: ServiceKind;
+  /** Its name in words. */
   title: string;
   /** Program for Node inside the release folder, e.g. `main.ts`. Exactly one of `entry` and `command`; none of them for `static`. */
   entry?: string;

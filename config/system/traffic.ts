@@ -4,6 +4,7 @@
 export interface TlsFiles {
   /** The certificate, with those between it and its root. */
   certificate: string;
+  /** The private key of the certificate. */
   key: string;
 }
 

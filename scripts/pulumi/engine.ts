@@ -20,6 +20,7 @@ export { engineEnvironment } from "./environment.ts";
 /** Exit code of the engine where its backend does not know the stack. */
 export const STACK_NOT_FOUND = 6;
 
+/** How the engine is looked for. */
 export interface EnsureOptions {
   /** Where progress goes, line by line. Default: standard error. */
   log?: Log;

@@ -75,5 +75,6 @@ export interface Engine {
   folder: string;
   /** Such as `3.259.0`. */
   version: string;
+  /** Where it came from. */
   source: EngineSource;
 }
