@@ -75,6 +75,12 @@ test("no link leads nowhere", () => {
   expect(dead).toEqual([]);
 });
 
+test("the README leads to every page", () => {
+  const pages = globSync("docs/*.md", { cwd: PROJECT });
+  expect(pages.length).toBeGreaterThan(20);
+  expect(pages.filter((path) => !page("README.md").includes(`](${path})`))).toEqual([]);
+});
+
 test("every file that the walk through a rollback and the list of folders name is there", () => {
   for (const name of ["docs/architecture.md", "CONTRIBUTING.md"]) {
     const named = [...page(name).matchAll(/`([a-z]+\/[\w./-]*)`/g)].map((match) => match[1]!);
