@@ -35,10 +35,20 @@ export function proxyTo(service: string, upstreamPort: number): Destination {
   return {
     handle: (request: IncomingMessage, response: ServerResponse) => {
       dropConnectionHeaders(request);
+      appendClient(request);
       settle(proxy.web(request, response));
     },
-    upgrade: (request, socket, head) => settle(proxy.ws(request, socket, {}, head)),
+    upgrade: (request, socket, head) => {
+      appendClient(request);
+      settle(proxy.ws(request, socket, {}, head));
+    },
   };
+}
+
+/** The last address is the one the gate saw itself: whatever a client writes stands before it. */
+function appendClient({ headers, socket }: IncomingMessage): void {
+  const told = headers["x-forwarded-for"];
+  if (told !== undefined) headers["x-forwarded-for"] = `${String(told)}, ${socket.remoteAddress ?? "unknown"}`;
 }
 
 /** Hop-by-hop headers between user and gate. A forwarded upgrade offer could be accepted by a service, and the gate would not handle it. */

@@ -81,6 +81,8 @@ test("the verifier passes a closed gate, and what lies behind never sees the pas
   expect(passed).toMatchObject({ status: 200, body: "backend POST /plants payload" });
   expect(upstream.seen[0]?.headers).toMatchObject({ "x-kept": "1", "x-forwarded-for": "127.0.0.1" });
   expect(upstream.seen[0]?.headers).not.toHaveProperty("x-backout-pass");
+  await ask(url, { headers: { "X-Backout-Pass": gate.pass, "x-forwarded-for": "203.0.113.9" } });
+  expect(upstream.seen.at(-1)?.headers).toMatchObject({ "x-forwarded-for": "203.0.113.9, 127.0.0.1" });
   for (const wrong of ["", "wrong", gate.passHash, `${gate.pass}x`, `${gate.pass}, ${gate.pass}`]) {
     expect((await ask(url, { headers: { "x-backout-pass": wrong } })).status).toBe(503);
   }
