@@ -1,14 +1,20 @@
 /** From the short description in a program to a complete definition: everything that is not said has a default. */
 import { checkDefinition } from "../config/definition.ts";
+import { policyOf, type PolicyArgs } from "../config/definition/policy-file.ts";
 import { ConfigError, ConfigErrors } from "../config/errors.ts";
 import { readMigrations } from "../config/migrations/read-folder.ts";
 import type {
   DatabaseDefinition,
+  DrilledSystem,
   ListenerDefinition,
   ScopeDefinition,
   ServiceDefinition,
   SystemDefinition,
+  WatchDefinition,
 } from "../config/system/definition.ts";
+import type { CheckDefinition } from "../config/system/check.ts";
+import type { ConstraintDefinition } from "../config/system/constraint.ts";
+import type { DrillDefinition } from "../config/system/drill.ts";
 import type { MigrationDefinition } from "../config/system/migration.ts";
 import { isAskedByPort } from "../config/system/health.ts";
 import { defaultChecks } from "../rollout/verification/default-checks.ts";
@@ -26,6 +32,8 @@ export interface ServiceArgs extends Partial<Omit<ServiceDefinition, "health">> 
   health?: string | ServiceDefinition["health"];
   /** Users reach it through the gate. @default true for a site and a service whose health is asked over a port */
   public?: boolean;
+  /** Requests of its users that only read although their method says otherwise: let through while the system is read-only. */
+  readOnlyAllow?: ListenerDefinition["readOnlyAllow"];
   /** The port its users reach it at; `backout:ports` of a stack may name another. */
   port?: number;
 }
@@ -37,12 +45,37 @@ export type DatabaseArgs = Omit<Partial<DatabaseDefinition>, "migrations"> & {
   migrations?: string | MigrationDefinition[];
 };
 
+/** What a program says of a scope. Its phases have no budgets of their own, and it is verified by every check, unless it says otherwise. */
+export type ScopeArgs = Optional<ScopeDefinition, "phaseBudgets" | "checks">;
+
+/** What a program says of a watch. It is due after every scope, has every check that does not write, and none may fail, unless it says otherwise. */
+export type WatchArgs = Optional<Omit<WatchDefinition, "pass">, "after" | "checks"> & { pass?: Partial<WatchDefinition["pass"]> };
+
+/** What a program says of its drill. The first fault is the default, and it needs no stand-ins, unless it says otherwise. */
+export type DrillArgs = Optional<DrillDefinition, "defaultFault" | "standIns">;
+
+/** What a program says of a constraint: a check of its only database, which the catalogue describes, unless it says otherwise. */
+export type ConstraintArgs = Optional<ConstraintDefinition, "database" | "kind" | "definition">;
+
+type Optional<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
+type Own = "name" | "services" | "databases" | "scopes" | "watches" | "drill" | "policy" | "constraints";
+
 /** What a program says of a system; everything of its definition can be said, too. */
-export interface SystemArgs extends Partial<Omit<SystemDefinition, "name" | "services" | "databases">> {
+export interface SystemArgs extends Partial<Omit<SystemDefinition, Own>> {
   /** Its services, by name. */
   services: Record<string, ServiceArgs>;
   /** Its databases, by name. @default none */
   databases?: Record<string, DatabaseArgs>;
+  /** Its rollback procedures, by name. @default `code` and `full` */
+  scopes?: Record<string, ScopeArgs>;
+  /** Checks that are repeated for a time after a rollout, by name. @default none */
+  watches?: Record<string, WatchArgs>;
+  /** Constraints that a stack can drop and enforce, by name. @default none */
+  constraints?: Record<string, ConstraintArgs>;
+  /** How it is drilled. @default it is not */
+  drill?: DrillArgs;
+  /** When to roll back, who decides, who is notified. @default `policy.yaml` beside the program, if there is one */
+  policy?: PolicyArgs;
 }
 
 const GRACE_MS = 10_000;
@@ -53,34 +86,61 @@ const SCOPE_BUDGET_SECONDS = 15 * 60;
  * @param folder of the program
  * @throws ConfigErrors naming each path, its value and what is allowed
  */
+export function defineSystem(name: string, args: SystemArgs & { drill: DrillArgs }, folder: string): DrilledSystem;
+export function defineSystem(name: string, args: SystemArgs | SystemDefinition, folder: string): SystemDefinition;
 export function defineSystem(name: string, args: SystemArgs | SystemDefinition, folder: string): SystemDefinition {
   if (isComplete(args)) return checkDefinition(args);
-  const { services: given, databases: described = {}, ...rest } = args;
+  const { services: given, databases: described = {}, scopes = defaultScopes(), watches, constraints, drill, ...rest } = args;
+  const policy = policyOf(rest.policy, folder);
   requireMaps(given, described);
   const databases = Object.fromEntries(Object.entries(described).map(([key, database]) => [key, databaseOf(key, database, folder)]));
   const services = Object.fromEntries(
     Object.entries(given).map(([key, service]) => [key, serviceOf(key, service, Object.keys(databases))]),
   );
   const listeners = rest.listeners ?? listenersOf(given, services);
-  const checks = rest.checks ?? defaultChecks({ services, databases, listeners });
-  const ids = checks.map(({ id }) => id);
+  const checks: CheckDefinition[] = rest.checks ?? defaultChecks({ services, databases, listeners });
   return checkDefinition({
     title: name,
     folder,
     stopOrder: Object.keys(services),
     effects: [],
-    defaultScope: Object.keys(rest.scopes ?? { code: null })[0],
+    defaultScope: Object.keys(scopes)[0],
     maintenanceMessage: `${rest.title ?? name} is down for maintenance. Please try again in a minute.`,
     retryAfterSeconds: 60,
     ports: portsOf(given),
     ...rest,
+    ...(policy === undefined ? {} : { policy }),
     name,
     services,
     databases,
     listeners,
     checks,
-    scopes: rest.scopes ?? defaultScopes(ids),
+    scopes: scopesOf(scopes, checks),
+    ...(watches === undefined ? {} : { watches: watchesOf(watches, Object.keys(scopes), checks) }),
+    ...(constraints === undefined ? {} : { constraints: constraintsOf(constraints, Object.keys(databases)) }),
+    ...(drill === undefined ? {} : { drill: { defaultFault: Object.keys(drill.faults ?? {})[0], standIns: {}, ...drill } }),
   });
+}
+
+function scopesOf(scopes: Record<string, ScopeArgs>, checks: CheckDefinition[]): Record<string, ScopeDefinition> {
+  const ids = checks.map(({ id }) => id);
+  return mapped(scopes, (scope) => ({ phaseBudgets: {}, checks: ids, ...scope }));
+}
+
+function watchesOf(watches: Record<string, WatchArgs>, after: string[], all: CheckDefinition[]): Record<string, WatchDefinition> {
+  const checks = all.flatMap(({ id, writes }) => (writes === true ? [] : id));
+  return mapped(watches, ({ pass, ...watch }) => ({ after, checks, ...watch, pass: { healthyShare: 1, limits: [], ...pass } }));
+}
+
+function constraintsOf(constraints: Record<string, ConstraintArgs>, [database = ""]: string[]): Record<string, ConstraintDefinition> {
+  return mapped(constraints, (constraint) => ({ kind: "check" as const, definition: null, database, ...constraint }));
+}
+
+/** What is no object is left for the validation. */
+function mapped<T extends object, R>(values: Record<string, T>, to: (value: T) => R): Record<string, R> {
+  const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+  if (!isObject(values)) return values as unknown as Record<string, R>;
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, isObject(value) ? to(value) : (value as unknown as R)]));
 }
 
 /** Only a complete definition has its own name in it. */
@@ -97,7 +157,7 @@ function requireMaps(services: unknown, databases: unknown): void {
 }
 
 function serviceOf(name: string, args: ServiceArgs, databases: string[]): ServiceDefinition {
-  const { run, health: asked, public: _users, port: _port, ...own } = args;
+  const { run, health: asked, public: _users, readOnlyAllow: _allowed, port: _port, ...own } = args;
   if (typeof run !== "function" && (typeof run !== "object" || run === null || !("workload" in run)))
     throw new ConfigErrors([
       new ConfigError(
@@ -122,9 +182,16 @@ function serviceOf(name: string, args: ServiceArgs, databases: string[]): Servic
 
 function listenersOf(given: Record<string, ServiceArgs>, services: Record<string, ServiceDefinition>): Record<string, ListenerDefinition> {
   const open = Object.keys(given).filter(
-    (name) => given[name]!.public ?? (services[name]!.kind === "static" || isAskedByPort(services[name]!.health)),
+    (name) =>
+      given[name]!.public ??
+      (services[name]!.kind === "static" || (services[name]!.kind !== "worker" && isAskedByPort(services[name]!.health))),
   );
-  return Object.fromEntries(open.map((service) => [service, { service }]));
+  return Object.fromEntries(
+    open.map((service) => {
+      const { readOnlyAllow } = given[service]!;
+      return [service, { service, ...(readOnlyAllow === undefined ? {} : { readOnlyAllow }) }];
+    }),
+  );
 }
 
 function portsOf(given: Record<string, ServiceArgs>): Record<string, number> {
@@ -132,14 +199,12 @@ function portsOf(given: Record<string, ServiceArgs>): Record<string, number> {
 }
 
 /** The release back and the data as it is, and both. */
-function defaultScopes(checks: string[]): Record<string, ScopeDefinition> {
-  const scope = (title: string, useWhen: string, data: "current" | "snapshot"): ScopeDefinition => ({
+function defaultScopes(): Record<string, ScopeArgs> {
+  const scope = (title: string, useWhen: string, data: "current" | "snapshot"): ScopeArgs => ({
     title,
     useWhen,
     budgetSeconds: SCOPE_BUDGET_SECONDS,
-    phaseBudgets: {},
     pins: { release: "to", data, schema: "keep" },
-    checks,
   });
   return {
     code: scope("The release goes back, the data stays", "the data is right and the older release runs on its schema", "current"),

@@ -12,8 +12,13 @@ const MODULE = `definition.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`;
 
 /** Read on demand: a project with its own module needs none of them. */
 export function systemNames(): string[] {
-  return readdirSync(FOLDER)
-    .filter((name) => existsSync(new URL(`${name}/${MODULE}`, FOLDER)))
+  return systemsIn(FOLDER);
+}
+
+/** Every folder with a definition is a system. */
+export function systemsIn(folder: URL): string[] {
+  return readdirSync(folder)
+    .filter((name) => existsSync(new URL(`${name}/${MODULE}`, folder)))
     .sort();
 }
 
@@ -31,8 +36,13 @@ export class UnknownSystemError extends UsageError {
 }
 
 /** With the checks of its folder. @throws UnknownSystemError, ConfigErrors */
-export async function loadSystem(name: string): Promise<DrilledSystem> {
-  if (!systemNames().includes(name)) throw new UnknownSystemError(name);
-  const { definition } = (await import(new URL(`${name}/${MODULE}`, FOLDER).href)) as { definition: DrilledSystem };
+export function loadSystem(name: string): Promise<DrilledSystem> {
+  return loadFrom(FOLDER, name);
+}
+
+/** @throws UnknownSystemError, ConfigErrors */
+export async function loadFrom(folder: URL, name: string): Promise<DrilledSystem> {
+  if (!systemsIn(folder).includes(name)) throw new UnknownSystemError(name);
+  const { definition } = (await import(new URL(`${name}/${MODULE}`, folder).href)) as { definition: DrilledSystem };
   return withFileChecks(definition);
 }

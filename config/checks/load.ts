@@ -52,7 +52,9 @@ const composed = new WeakMap<object, SystemDefinition>();
 export function withFileChecks<T extends SystemDefinition>(definition: T): T {
   const known = composed.get(definition);
   if (known !== undefined) return known as T;
-  const files = loadChecks(definition.folder, definition);
+  // A definition that was made from another one has them already.
+  const own = definition.checks.flatMap((check) => (check as Partial<FileCheck>).file ?? []);
+  const files = loadChecks(definition.folder, definition).filter(({ file }) => !own.includes(file));
   const clash = files.find(({ id }) => definition.checks.some((own) => own.id === id));
   if (clash !== undefined)
     throw new ConfigErrors([new ConfigError(clash.file, clash.id, "the definition has a check of that name: rename the file")]);

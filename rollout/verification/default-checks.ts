@@ -1,34 +1,19 @@
 /** Checks of a system whose definition names none: its health, the number of its rows, the objects of its schema, and its error logs. */
-import type { SqlSession } from "../../config/system/sql-session.ts";
-import type { CheckContext, CheckDefinition } from "../../config/system/check.ts";
+import type { CheckDefinition } from "../../config/system/check.ts";
 import { countIsRight, countingInWords } from "../../config/system/counting.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
+import { check, failed, passed, skipped } from "./outcome.ts";
+import { countAll, logCheck } from "./ready-checks.ts";
 
 type Described = Pick<SystemDefinition, "services" | "databases" | "listeners">;
-type Outcome = Awaited<ReturnType<CheckDefinition["run"]>>;
-
-const LINES = 100;
-/** A crash as runtimes write it, or a structured line of that level; the bare word "error" is in many lines that report none. */
-const CRITICAL = /\b(?:fatal|panic|uncaught|unhandled|out of memory)\b|^Traceback |\blevel["=: ]+(?:error|fatal|critical)\b/i;
 
 /** In the order in which they run: what reads logs comes after what causes lines in them. */
 export function defaultChecks(system: Described): CheckDefinition[] {
   return [
     health(system),
     ...(Object.keys(system.databases).length === 0 ? [] : [rowCounts(system), schemaObjects(system)]),
-    errorRate(system),
+    errorLogs(system),
   ];
-}
-
-const passed = (detail: string): Outcome => ({ status: "passed", detail });
-const failed = (detail: string): Outcome => ({ status: "failed", detail });
-const skipped = (detail: string): Outcome => ({ status: "skipped", detail });
-
-/** A check that throws has failed. */
-function check(id: string, title: string, run: (context: CheckContext) => Promise<Outcome>, asks?: true): CheckDefinition {
-  const judged = (context: CheckContext) =>
-    run(context).catch((error: unknown) => failed(error instanceof Error ? error.message : String(error)));
-  return { id, title, ...(asks === undefined ? {} : { asks }), run: judged };
 }
 
 function health({ services, listeners }: Described): CheckDefinition {
@@ -79,17 +64,6 @@ function rowCounts({ databases }: Described): CheckDefinition {
   });
 }
 
-async function countAll(
-  context: CheckContext,
-  database: string,
-  engine: SqlSession["engine"],
-  tables: readonly string[],
-): Promise<Record<string, number>> {
-  const { countTables } = await import("../../databases/tables.ts");
-  const { sessionOf } = await import("../../databases/open-data.ts");
-  return countTables(await sessionOf(context, database, engine), tables);
-}
-
 function schemaObjects({ databases }: Described): CheckDefinition {
   return check("schema-objects", "Every object of the schema that this release had is there", async (context) => {
     const { recorded } = context;
@@ -108,16 +82,6 @@ function schemaObjects({ databases }: Described): CheckDefinition {
   });
 }
 
-function errorRate({ services }: Described): CheckDefinition {
-  return check("error-rate", `The last ${LINES} lines of each error log report no error`, async (context) => {
-    for (const [service, { kind }] of Object.entries(services)) {
-      if (kind === "static" || context.running[service] === false) continue;
-      const critical = (await context.errorLog(service, LINES)).filter((line) => CRITICAL.test(line));
-      if (critical.length > 0)
-        return failed(
-          `${service}: ${critical.length} of the last ${LINES} lines report errors, the last one: ${critical.at(-1)!.slice(0, 200)}`,
-        );
-    }
-    return passed("no errors since the services were started");
-  });
+function errorLogs({ services }: Described): CheckDefinition {
+  return logCheck({ id: "error-rate", services: Object.keys(services).filter((service) => services[service]!.kind !== "static") });
 }

@@ -1,0 +1,62 @@
+/** A sixth system beside the five: its folder and its stack file are all there is of it. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import { rawConfig } from "../../config/edit.ts";
+import { loadFrom, systemsIn } from "../../config/load-system.ts";
+import { parseConfig } from "../../config/parse.ts";
+import { resolvePins } from "../../config/resolve-pins.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "backout-systems-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const ROOT = join(import.meta.dirname, "../..");
+const FILES: Record<string, string> = {
+  "definition.ts": `import { defineSystem, postgres } from "${ROOT}/components/define.ts";
+import { process } from "${ROOT}/components/workloads.ts";
+export const definition = defineSystem("sixth", {
+  databases: { sixth: postgres({ migrations: "migrations" }) },
+  services: { api: { health: "/healthz", port: 8490, readOnlyAllow: [{ method: "POST", path: "/login" }], run: process({ command: ["./api"] }) } },
+  watches: { hour: { title: "an hour", durationMinutes: 60, intervalSeconds: 300 } },
+}, import.meta.dirname);
+`,
+  "policy.yaml": `classes: { down: { title: it is down, deadlineMinutes: 5, scope: code, triggers: [{ id: outage, title: nobody gets an answer }] } }
+authorisations: { owner: { title: Rollback, approvers: [Owner] } }
+roles: [Owner, Operator]
+escalation: []
+notifications: []
+drills: []
+records: {}
+targets: {}
+`,
+  "verify/no-negative-order.sql": "-- scopes: full\nSELECT id FROM orders WHERE total < 0;\n",
+  "migrations/1_orders/migration.sql": "CREATE TABLE orders (id int, total int);\n",
+};
+const STACK = `config:
+  backout:system: sixth
+  backout:releases:
+    v1: {schema: {sixth: 1_orders}, services: {api: {path: releases/v1/api, sha256: "${"0".repeat(64)}"}}}
+  backout:release: v1
+`;
+
+test("is known by its folder, has every default, and its stack file's pins resolve", async () => {
+  for (const [name, text] of Object.entries(FILES)) {
+    const file = join(folder, "sixth", name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  const systems = pathToFileURL(`${folder}/`);
+  expect(systemsIn(systems)).toEqual(["sixth"]);
+  const { scopes, watches, listeners, policy, ...system } = await loadFrom(systems, "sixth");
+  const own = ["health", "row-counts", "schema-objects", "error-rate"];
+  expect(scopes).toMatchObject({ code: { checks: own, phaseBudgets: {} }, full: { checks: [...own, "no-negative-order"] } });
+  expect(watches).toMatchObject({ hour: { after: ["code", "full"], checks: own, pass: { healthyShare: 1, limits: [] } } });
+  expect(listeners).toEqual({ api: { service: "api", readOnlyAllow: [{ method: "POST", path: "/login" }] } });
+  expect(policy?.authorisations).toEqual({
+    owner: { title: "Rollback", approvers: ["Owner"], agree: "all", notify: ["Owner", "Operator"] },
+  });
+  const pins = resolvePins(parseConfig(rawConfig(STACK)), { scopes, listeners, ...system });
+  expect(pins.services["api"]).toMatchObject({ release: "v1", run: true });
+});
