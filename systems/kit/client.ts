@@ -114,6 +114,8 @@ export interface Read {
   path: string;
   /** Null: anonymous. */
   token: string | null;
+  /** Any status but 200 is an error. */
+  strictly?: true;
 }
 
 /**
@@ -122,7 +124,7 @@ export interface Read {
  */
 export async function burstOf(
   { url, passHeaders }: Pick<Access, "url" | "passHeaders">,
-  { service, path, token }: Read,
+  { service, path, token, strictly }: Read,
   { count, width, limitMs = BURST_LIMIT_MS }: { count: number; width: number; limitMs?: number },
 ): Promise<Burst> {
   const headers = { ...passHeaders, ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
@@ -138,7 +140,7 @@ export async function burstOf(
       const startedAt = performance.now();
       const error = await statusOf(`${url(service)}${path}`, headers, agent).then(
         // A redirect is not followed, so its target is unknown.
-        (status) => (status >= 500 || (status >= 300 && status < 400) ? `answered ${status}` : null),
+        (status) => (status >= 500 || (status >= 300 && status < 400) || (strictly && status !== 200) ? `answered ${status}` : null),
         ({ message }: Error) => message,
       );
       durations.push(performance.now() - startedAt);

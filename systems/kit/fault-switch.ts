@@ -1,5 +1,5 @@
 /** Switches on a defect of a sample release over HTTP, for drills, and connects to the system meanwhile. */
-import type { Access } from "./client.ts";
+import { bodyOf, send, type Access } from "./client.ts";
 import type { DrillContext } from "../../config/system/drill.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -32,23 +32,23 @@ export interface Switch {
   service: string;
   /** The release that has the defect. */
   release: string;
-  fault: string;
-  figures?: Record<string, number>;
-  /** Further headers that the service requires. */
-  headers?: Record<string, string>;
+  /** Logs in, where only users may switch. */
+  login?: (access: Access) => Promise<string>;
 }
 
-/** @throws FaultNotSwitchedError */
-export async function switchFault(context: DrillContext, { service, release, fault, figures = {}, headers = {} }: Switch): Promise<void> {
-  try {
-    const response = await accessOf(context).fetch(`${context.url(service)}/__faults`, {
-      method: "POST",
-      headers: { "content-type": "application/json", ...headers },
-      body: JSON.stringify({ name: fault, on: true, ...figures }),
-    });
-    const text = await response.text();
-    if (response.status !== 200) throw new Error(`POST /__faults answered ${response.status}: ${text.slice(0, 160).trim()}`);
-  } catch (error) {
-    throw new FaultNotSwitchedError(fault, release, error);
-  }
+type SwitchOn = (context: DrillContext) => Promise<void>;
+
+/** How a release's defects are switched on. What is returned throws FaultNotSwitchedError. */
+export function switchOf({ service: usual, release, login }: Switch) {
+  return (fault: string, figures: Record<string, number> = {}, service = usual): SwitchOn =>
+    async (context) => {
+      try {
+        const access = accessOf(context);
+        const token = login === undefined ? null : await login(access);
+        const body = { name: fault, on: true, ...figures };
+        await bodyOf("POST /__faults", await send(access, service, token, "/__faults", { method: "POST", body }));
+      } catch (error) {
+        throw new FaultNotSwitchedError(fault, release, error);
+      }
+    };
 }

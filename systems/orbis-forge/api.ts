@@ -1,26 +1,20 @@
 /** The system's API as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
 import { bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from "../kit/client.ts";
 
+export const DATABASE = "production";
 export const TEST_USER = "test-user";
 export const ADMIN = "admin";
-export const TEST_USER_SECRET = "test-user-password";
-export const ADMIN_SECRET = "admin-password";
+export const PASSWORDS = { [TEST_USER]: "test-user-password", [ADMIN]: "admin-password" };
 export const EMERGENCY_SECRET = "emergency-key";
-const EMERGENCY_USER = "emergency_admin";
 export const EXPORT_PATH = "/api/json-operations/export";
-export const IMPORT_PATH = "/api/json-operations/import";
-
-const PASSWORDS: Record<string, string> = { [TEST_USER]: TEST_USER_SECRET, [ADMIN]: ADMIN_SECRET };
 
 /** Logs a user in and resolves with the token. @throws AnswerError */
-export function login(access: Access, username: string = TEST_USER): Promise<string> {
-  return logIn(access, { service: "app", username, secret: PASSWORDS[username] ?? "" });
-}
+export const login = (access: Access, username: keyof typeof PASSWORDS = TEST_USER): Promise<string> =>
+  logIn(access, { service: "app", username, secret: PASSWORDS[username] });
 
 /** One request of a logged-in user. */
-export function request(access: Access, token: string | null, path: string, init: Init = {}): Promise<Response> {
-  return send(access, "app", token, path, init);
-}
+export const request = (access: Access, token: string | null, path: string, init: Init = {}): Promise<Response> =>
+  send(access, "app", token, path, init);
 
 /** @throws AnswerError */
 export async function rows<Row>(access: Access, token: string, path: string): Promise<Row[]> {
@@ -28,11 +22,14 @@ export async function rows<Row>(access: Access, token: string, path: string): Pr
   return (JSON.parse(text) as { rows: Row[] }).rows;
 }
 
-export function emergencyHeaders(secret: (name: string) => string): Record<string, string> {
-  return { "x-user-id": EMERGENCY_USER, "x-emergency-key": secret(EMERGENCY_SECRET) };
-}
+export const emergencyHeaders = (secret: (name: string) => string): Record<string, string> => ({
+  "x-user-id": "emergency_admin",
+  "x-emergency-key": secret(EMERGENCY_SECRET),
+});
 
 /** Reads `count` times, `width` at a time, or as often as fits into five seconds. */
-export function burst(access: Access, token: string, path: string, count: number, width: number): Promise<Burst> {
-  return burstOf(access, { service: "app", path, token }, { count, width });
-}
+export const burst = (access: Access, token: string, path: string, count: number, width: number): Promise<Burst> =>
+  burstOf(access, { service: "app", path, token }, { count, width });
+
+/** Below this users notice nothing, and five times a very short time is noise. */
+export const slowAbove = (baselineMs: number): number => Math.max(100, 5 * baselineMs);

@@ -35,11 +35,8 @@ export const auditEntry: AuditEntryDefinition = {
   }),
 };
 
-export type RollbackMethod =
-  "full_database_restore" | "selective_rollback" | "transaction_rollback" | "json_import_restore" | "application_rollback";
-
 /** The plan's list has no word for an import, nor for a rollback without data. */
-export function methodOf({ data }: RunFacts): RollbackMethod {
+export function methodOf({ data }: RunFacts): string {
   const facts = data["production"];
   if (facts?.action === "restore" || facts?.action === "undo") return "full_database_restore";
   if (facts?.action !== "repair") return "application_rollback";

@@ -1,48 +1,104 @@
 /** OrbisForge (OF-BEV Phase 3): one program on one SQLite file, with restricted permissions and evidence during a rollback. */
-import type { DrilledSystem } from "../../config/system/definition.ts";
+import { defineSystem, sqlite } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
+import { kitProgram, kitWitness, probeOf } from "../kit/described.ts";
+import { ADMIN, burst, DATABASE, EMERGENCY_SECRET, login, PASSWORDS, rows, TEST_USER } from "./api.ts";
 import { auditEntry } from "./audit-entry.ts";
-import { login, rows } from "./api.ts";
-import { CHECKS } from "./checks/all.ts";
-import { completion } from "./completion.ts";
-import { services, listeners, SECRETS } from "./services.ts";
-import { production } from "./database.ts";
+import { CHECKS, PERMISSIONS } from "./checks.ts";
 import { evidence } from "./evidence.ts";
-import { FAULTS } from "./faults/all.ts";
-import { MESSAGES } from "./messages.ts";
-import { policy } from "./policy.ts";
-import { protections } from "./protections.ts";
-import { scopes } from "./scopes.ts";
+import { FAULTS } from "./faults.ts";
+import { jsonImport } from "./repairs/json-import.ts";
+import { transactionRevert } from "./repairs/transaction.ts";
+import { MAINTENANCE, scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
-import { watches } from "./watches.ts";
-import { witness } from "./witness.ts";
 
-export const orbisForge: DrilledSystem = {
-  name: "orbis-forge",
-  title: "OrbisForge administration (OF-BEV)",
-  folder: import.meta.dirname,
-  services,
-  stopOrder: ["app"],
-  databases: { production },
-  listeners,
-  secrets: generated(Object.values(SECRETS)),
-  effects: [],
-  scopes,
-  defaultScope: "full",
-  checks: CHECKS,
-  readProbe: async (context) => {
-    const token = await login(context);
-    return async () => void (await rows(context, token, "/api/projects?limit=20"));
-  },
-  protections,
-  evidence,
-  auditEntry,
-  completion,
-  watches,
-  policy,
-  maintenanceMessage: MESSAGES.maintenance,
-  retryAfterSeconds: 30 * 60,
-  drill: { from: "phase-3.0.0", to: "v2.4.0", defaultFault: "data-corruption", faults: FAULTS, seed, witness, standIns: {} },
+/** The restriction spares the emergency administrator; its reversal changes only rows with a saved original. */
+const RESTRICTED = "role <> 'superuser' AND role <> 'emergency_admin'";
+const SECRETS = {
+  ...{ JWT_SECRET: "jwt", EMERGENCY_KEY: EMERGENCY_SECRET },
+  ...{ ADMIN_PASSWORD: PASSWORDS[ADMIN], TEST_USER_PASSWORD: PASSWORDS[TEST_USER] },
 };
+const LIST = "/api/projects?limit=20";
+
+export const orbisForge = defineSystem(
+  "orbis-forge",
+  {
+    title: "OrbisForge administration (OF-BEV)",
+    services: {
+      app: kitProgram({
+        title: "orbis-forge-admin",
+        database: DATABASE,
+        secrets: SECRETS,
+      }),
+    },
+    secrets: generated(Object.values(SECRETS)),
+    databases: {
+      [DATABASE]: sqlite({
+        migrations: "migrations",
+        ledger: "backout",
+        tables: ["user_permissions", "projects", "phases", "step_progress", "governance_logs", "change_history"],
+        principalTable: "projects",
+        appendOnly: ["governance_logs", "change_history"],
+        repairs: { transaction: transactionRevert, "json-import": jsonImport },
+      }),
+    },
+    scopes,
+    checks: CHECKS,
+    watches,
+    readProbe: probeOf(login, (access, token) => rows(access, token, LIST)),
+    // All users except superusers and the emergency administrator are read-only while users are kept out.
+    protections: [
+      {
+        id: PERMISSIONS,
+        title: "user_permissions are read_only except for superusers and emergency_admin",
+        database: DATABASE,
+        requiresTable: "user_permissions",
+        readSql: `SELECT id AS key, access_level AS value FROM user_permissions WHERE ${RESTRICTED} ORDER BY id`,
+        // With only the file, a person can restore everything from the column beside it.
+        restrictSql: `UPDATE user_permissions SET original_access_level = coalesce(original_access_level, access_level), access_level = 'read_only'
+      WHERE ${RESTRICTED} AND (access_level <> 'read_only' OR original_access_level IS NULL)`,
+        giveBackSql:
+          "UPDATE user_permissions SET access_level = $2, original_access_level = NULL WHERE id = $1 AND access_level = 'read_only' AND original_access_level IS NOT NULL",
+      },
+    ],
+    evidence,
+    auditEntry,
+    // Measured to service restoration, since completion as such is declared two stable hours later.
+    completion: {
+      targets: [
+        { metric: "rollbackSeconds", title: "Rollback Duration", below: 2 * 3600, unit: "s" },
+        { metric: "rowsLost", title: "Data Loss", atMost: 0, unit: "rows" },
+        { metric: "availableShare", title: "Service Availability", above: 0.99, unit: "share" },
+        { metric: "errorShare", title: "Error Rate", below: 0.001, unit: "share" },
+      ],
+      measure: async (context) => {
+        const token = await login(context);
+        const polls = await burst(context, token, "/health", 20, 1);
+        const { requests, errors } = await burst(context, token, LIST, 100, 4);
+        return { availableShare: 1 - polls.errors / polls.requests, errorShare: errors / requests };
+      },
+    },
+    maintenanceMessage: MAINTENANCE,
+    retryAfterSeconds: 30 * 60,
+    drill: {
+      from: "phase-3.0.0",
+      to: "v2.4.0",
+      faults: FAULTS,
+      seed,
+      witness: kitWitness({
+        service: "app",
+        username: TEST_USER,
+        secret: PASSWORDS[TEST_USER],
+        path: "/api/projects",
+        insert: { code: "{{id}}", name: "{{value}}" },
+        update: { name: "{{value}}" },
+        table: "projects",
+        key: "code",
+        value: "name",
+      }),
+    },
+  },
+  import.meta.dirname,
+);
 
 export { orbisForge as definition };

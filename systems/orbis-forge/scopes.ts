@@ -1,8 +1,11 @@
 /**
  * The procedures of the rollback plan as sets of pins. Options A, B and C restore data; the application is rolled back with each of them.
  */
-import type { ScopeDefinition, ScopePins } from "../../config/system/definition.ts";
-import { MESSAGES } from "./messages.ts";
+import type { ScopeArgs, WatchArgs } from "../../components/define.ts";
+import type { ScopePins } from "../../config/system/definition.ts";
+
+/** Shown by the gate while users are kept out; `MAINTENANCE_MESSAGE` of the rollback plan. */
+export const MAINTENANCE = "System maintenance in progress. Please try again in 30 minutes.";
 
 const MINUTE = 60;
 
@@ -18,28 +21,13 @@ const PHASE_BUDGETS = {
   finalize: 15 * MINUTE,
 };
 
-const CHECKS = [
-  "health",
-  "features",
-  "login",
-  "authorisation",
-  "integrity",
-  "counts",
-  "schema-compatible",
-  "no-phase-3",
-  "permissions",
-  "maintenance-off",
-  "smoke",
-  "stable-load",
-];
-
 const BACK: ScopePins = { release: "to", schema: "keep", maintenance: { mode: "off" } };
 
-function scope(title: string, useWhen: string, data: NonNullable<ScopePins["data"]>): ScopeDefinition {
-  return { title, useWhen, budgetSeconds: BUDGET_SECONDS, phaseBudgets: PHASE_BUDGETS, pins: { ...BACK, data }, checks: CHECKS };
+function scope(title: string, useWhen: string, data: NonNullable<ScopePins["data"]>): ScopeArgs {
+  return { title, useWhen, budgetSeconds: BUDGET_SECONDS, phaseBudgets: PHASE_BUDGETS, pins: { ...BACK, data } };
 }
 
-export const scopes: Record<string, ScopeDefinition> = {
+export const scopes: Record<string, ScopeArgs> = {
   full: scope(
     "C Full: the data from the snapshot before the deployment, and the previous release",
     "Data is corrupt beyond repair",
@@ -48,9 +36,7 @@ export const scopes: Record<string, ScopeDefinition> = {
   selective: scope(
     "A Selective: only the bad rows from the snapshot, and the previous release",
     "Few rows are bad, and their keys are known",
-    {
-      repair: "rows",
-    },
+    { repair: "rows" },
   ),
   transaction: scope(
     "B Transaction: one transaction reverted by the change history, and the previous release",
@@ -68,7 +54,32 @@ export const scopes: Record<string, ScopeDefinition> = {
     useWhen: "Users must be protected before the decision",
     budgetSeconds: 5 * MINUTE,
     phaseBudgets: { fence: 5 * MINUTE },
-    pins: { maintenance: { mode: "full", message: MESSAGES.maintenance } },
+    pins: { maintenance: { mode: "full", message: MAINTENANCE } },
     checks: ["health"],
   },
+};
+
+const AFTER = ["full", "selective", "transaction", "json-import", "application"];
+
+/** Outside the rollback's budget, one after another. */
+const watch = (title: string, minutes: number, intervalSeconds: number, more: Partial<WatchArgs> = {}): WatchArgs => ({
+  title,
+  after: AFTER,
+  durationMinutes: minutes,
+  intervalSeconds,
+  checks: ["health", "stable-load"],
+  ...more,
+  pass: { limits: [{ title: "error rate below 0.1 %", figure: "errors", per: "requests", over: "sum", below: 0.001 }], ...more.pass },
+});
+
+export const watches: Record<string, WatchArgs> = {
+  polls: watch("15 health polls, one a minute, every one healthy", 15, 60),
+  stability: watch("2 hours without errors or degradation; only then is completion declared", 120, 300, {
+    follows: "polls",
+    checks: ["health", "stable-load", "integrity", "foreign-keys"],
+  }),
+  heightened: watch("24 hours of raised monitoring, lowered alert thresholds and extended on-call", 24 * 60, 900, {
+    follows: "stability",
+    pass: { healthyShare: 0.99 },
+  }),
 };

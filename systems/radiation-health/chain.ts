@@ -1,7 +1,7 @@
 /** Tests the whole path of an alert: an uploaded file becomes a reading, an anomaly and an alert, and a listening client receives it. */
 import type { Client } from "pg";
-import { handIn, listen, type Access } from "./api.ts";
-import { FEATURE_TABLES } from "./database.ts";
+import type { Access } from "../kit/client.ts";
+import { handIn, listen } from "./api.ts";
 
 /** Four times the limit of the zone, in thousandths. */
 const DOSE_USV = 20_000;
@@ -33,17 +33,15 @@ export interface Chain {
 export async function tryChain(access: Access, database: Client, trial: Trial): Promise<Chain> {
   await removeTrial(database, trial);
   try {
-    await database.query("INSERT INTO devices (serial, title, zone) VALUES ($1, $2, $3)", [trial.marker, trial.note, ZONE]);
-    await database.query("INSERT INTO radiation_personnel (employee_number, full_name, zone) VALUES ($1, $2, $3)", [
-      trial.marker,
-      trial.note,
-      ZONE,
-    ]);
+    const made = [trial.marker, trial.note, ZONE];
+    await database.query("INSERT INTO devices (serial, title, zone) VALUES ($1, $2, $3)", made);
+    await database.query("INSERT INTO radiation_personnel (employee_number, full_name, zone) VALUES ($1, $2, $3)", made);
     const listener = await listen(access);
     try {
       const startedAt = performance.now();
-      await handIn(access, fileName(trial), csvOf(trial));
-      const alert = await listener.alert(
+      const reading = [trial.marker, trial.marker, DOSE_USV, new Date().toISOString()].join(",");
+      await handIn(access, `${trial.marker}.csv`, `employee_number,device_serial,dose_usv,measured_at\n${reading}\n`);
+      const alert = await listener.heard(
         ({ employeeNumber, deviceSerial }) => employeeNumber === trial.marker && deviceSerial === trial.marker,
         trial.limitMs,
       );
@@ -59,16 +57,14 @@ export async function tryChain(access: Access, database: Client, trial: Trial): 
 /** The problem, in words; null: the alert was received. */
 export function brokenLink({ reading, anomaly, raised, sent, received, tookMs }: Chain): string | null {
   if (received) return null;
-  const where = !reading
-    ? "the file did not become a reading"
-    : !anomaly
-      ? "the reading was not detected as an anomaly"
-      : !raised
-        ? "the anomaly raised no alert"
-        : !sent
-          ? "the alert was not sent"
-          : "the alert is marked as sent, but was not received";
-  return `${where}, within ${tookMs} ms`;
+  const links: [boolean, string][] = [
+    [reading, "the file did not become a reading"],
+    [anomaly, "the reading was not detected as an anomaly"],
+    [raised, "the anomaly raised no alert"],
+    [sent, "the alert was not sent"],
+    [received, "the alert is marked as sent, but was not received"],
+  ];
+  return `${links.find(([held]) => !held)![1]}, within ${tookMs} ms`;
 }
 
 /** The alert may be received before its row is committed as sent. */
@@ -81,12 +77,6 @@ async function farOf(database: Client, { marker }: Trial): Promise<Omit<Chain, "
   return { reading: rows.length > 0, anomaly: rows[0]?.anomaly === true, raised: rows[0]?.raised === true, sent: rows[0]?.sent === true };
 }
 
-const fileName = ({ marker }: Trial): string => `${marker}.csv`;
-
-function csvOf({ marker }: Trial): string {
-  return `employee_number,device_serial,dose_usv,measured_at\n${marker},${marker},${DOSE_USV},${new Date().toISOString()}\n`;
-}
-
 /** Also removes the rest of an interrupted trial. A real person with that number stays, with all rows. */
 export async function removeTrial(database: Client, trial: Pick<Trial, "marker" | "note">): Promise<void> {
   const { marker, note } = trial;
@@ -97,10 +87,10 @@ export async function removeTrial(database: Client, trial: Pick<Trial, "marker" 
     const ours = "(SELECT serial FROM devices WHERE serial = $1 AND title = $2)";
     await database.query(`DELETE FROM alerts WHERE device_serial IN ${ours}`, [marker, note]);
     await database.query(`DELETE FROM dose_readings WHERE device_serial IN ${ours}`, [marker, note]);
-    const trends = await database.query<{ there: boolean }>("SELECT to_regclass($1) IS NOT NULL AS there", [FEATURE_TABLES[1]]);
+    const trends = await database.query<{ there: boolean }>("SELECT to_regclass('dose_trends') IS NOT NULL AS there");
     if (trends.rows[0]?.there === true)
       await database.query(
-        `DELETE FROM ${FEATURE_TABLES[1]!} WHERE employee_number IN (SELECT employee_number FROM radiation_personnel WHERE employee_number = $1 AND full_name = $2)`,
+        `DELETE FROM dose_trends WHERE employee_number IN (SELECT employee_number FROM radiation_personnel WHERE employee_number = $1 AND full_name = $2)`,
         [marker, note],
       );
     await database.query("DELETE FROM devices WHERE serial = $1 AND title = $2", [marker, note]);

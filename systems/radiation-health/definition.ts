@@ -1,61 +1,83 @@
 /** Radiation Health Monitoring: five services under one supervisor, alerts over WebSockets, one PostgreSQL database. */
-import type { DrilledSystem } from "../../config/system/definition.ts";
+import { defineSystem, postgres } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
-import { getJson, PERSONNEL_PATH } from "./api.ts";
-import { CHECKS } from "./checks/all.ts";
-import { services, listeners, SECRETS, STOP_ORDER } from "./services.ts";
-import { DATABASE, effects, radiationDatabase } from "./database.ts";
-import { FAULTS } from "./faults/all.ts";
-import { MESSAGES } from "./messages.ts";
-import { policy, TRIAL_HOURS } from "./policy.ts";
-import { scopes } from "./scopes.ts";
+import { kitProgram, kitWitness } from "../kit/described.ts";
+import { API, DATABASE, FEED, getJson, HEALTH, PERSONNEL_PATH, SOCKET_PATH, TEST_USER, TEST_USER_SECRET } from "./api.ts";
+import { CHECKS } from "./checks.ts";
+import { FAULTS } from "./faults.ts";
+import { scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
-import { witness } from "./witness.ts";
+import { settingsOf } from "./settings.ts";
 
-/** Checks of the watch: none that writes, none that only compares with the time of the rollback. */
-const WATCHED = [
-  "all-online",
-  "health",
-  "personnel",
-  "devices",
-  "websocket",
-  "no-silent-alerts",
-  "error-rate",
-  "memory",
-  "connections",
-  "error-log",
-];
+const service = (name: string, title: string, secrets: Record<string, string> = {}, kind?: "worker") => ({
+  [name]: kitProgram({
+    ...{ title, secrets, database: DATABASE },
+    health: HEALTH[name]!,
+    settings: ({ config }) => settingsOf(config),
+    ...(kind === undefined ? {} : { kind }),
+  }),
+});
 
-export const radiationHealth: DrilledSystem = {
-  name: "radiation-health",
-  title: "Radiation Health Monitoring",
-  folder: import.meta.dirname,
-  services,
-  stopOrder: STOP_ORDER,
-  databases: { [DATABASE]: radiationDatabase },
-  listeners,
-  secrets: generated(Object.values(SECRETS)),
-  effects,
-  scopes,
-  defaultScope: "emergency",
-  checks: CHECKS,
-  watches: {
-    stability: {
-      title: "Two hours until the system counts as stable",
-      after: Object.keys(scopes),
-      durationMinutes: 120,
-      // With every status update.
-      intervalSeconds: 900,
-      checks: WATCHED,
-      pass: { healthyShare: 1, limits: [{ title: "errors per request", figure: "errors", per: "requests", over: "sum", below: 0.05 }] },
+export const radiationHealth = defineSystem(
+  "radiation-health",
+  {
+    title: "Radiation Health Monitoring",
+    services: {
+      ...service(API, "API of the monitoring system", { JWT_SECRET: "jwt", TEST_USER_PASSWORD: TEST_USER_SECRET }),
+      ...service("csv-polling-service", "Turns dosimeter files into readings", {}, "worker"),
+      ...service("data-retention-service", "Deletes old readings", {}, "worker"),
+      // Its clients only listen.
+      [FEED]: {
+        ...service(FEED, "Sends alerts to all connected clients")[FEED]!,
+        readOnlyAllow: [{ method: "UPGRADE", path: SOCKET_PATH }],
+      },
+      ...service("anomaly-detection-service", "Judges readings and raises alerts", {}, "worker"),
+    },
+    // Every one of them writes to the database, so all are stopped before it is touched; first those nobody waits for.
+    stopOrder: ["csv-polling-service", "anomaly-detection-service", "data-retention-service", FEED, API],
+    secrets: generated([TEST_USER_SECRET, "jwt"]),
+    databases: {
+      [DATABASE]: postgres({
+        migrations: "migrations",
+        ledger: "prisma",
+        tables: ["radiation_personnel", "devices", "csv_imports", "dose_readings", "alerts", "threshold_profiles", "dose_trends"],
+        principalTable: "dose_readings",
+      }),
+    },
+    effects: [
+      {
+        service: FEED,
+        title: "alerts already sent to clients",
+        database: DATABASE,
+        countSql: "SELECT count(*)::int AS rows FROM alerts WHERE receivers > 0 AND sent_at >= $1",
+        requiresTable: "alerts",
+      },
+    ],
+    scopes,
+    checks: CHECKS,
+    watches,
+    readProbe: async (context) => Promise.resolve(async () => void (await getJson(context, `${PERSONNEL_PATH}?limit=20`))),
+    deployment: { before: ["backup", "tag", "configuration", "trial-rollback", "notification"], trialWithinHours: 24 },
+    maintenanceMessage: "UNDERGOING ROLLBACK",
+    drill: {
+      from: "v1.9.0",
+      to: "v1.8.0",
+      faults: FAULTS,
+      seed,
+      witness: kitWitness({
+        service: API,
+        username: TEST_USER,
+        secret: TEST_USER_SECRET,
+        path: PERSONNEL_PATH,
+        insert: { employeeNumber: "{{id}}", fullName: "{{value}}" },
+        update: { fullName: "{{value}}" },
+        table: "radiation_personnel",
+        key: "employee_number",
+        value: "full_name",
+      }),
     },
   },
-  readProbe: async (context) => Promise.resolve(async () => void (await getJson(context, `${PERSONNEL_PATH}?limit=20`))),
-  deployment: { before: ["backup", "tag", "configuration", "trial-rollback", "notification"], trialWithinHours: TRIAL_HOURS },
-  policy,
-  maintenanceMessage: MESSAGES.rollback,
-  retryAfterSeconds: 60,
-  drill: { from: "v1.9.0", to: "v1.8.0", defaultFault: "broken-alerts", faults: FAULTS, seed, witness, standIns: {} },
-};
+  import.meta.dirname,
+);
 
 export { radiationHealth as definition };

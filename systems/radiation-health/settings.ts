@@ -1,7 +1,5 @@
 /** What the five services can be set to, by the file the settings stood in before they were declared. */
 
-/** The whole environment of a process. */
-const ENVIRONMENT = ["STATION", "MEMORY_LIMIT_MB"] as const;
 /** The way to the database. */
 export const DATABASE_SETTINGS = ["DB_POOL_MAX"] as const;
 /** What is watched, how often, and for how long it is kept. */
@@ -19,9 +17,7 @@ const DEFAULTS: Record<string, string> = {
   RETENTION_POLL_SECONDS: "60",
 };
 
-const KNOWN = [...ENVIRONMENT, ...DATABASE_SETTINGS, ...MONITORING];
-
 /** Declared settings, and the defaults of those that are not. */
 export function settingsOf(config: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(KNOWN.map((name) => [name, config[name] ?? DEFAULTS[name]!]));
+  return Object.fromEntries(Object.entries(DEFAULTS).map(([name, otherwise]) => [name, config[name] ?? otherwise]));
 }

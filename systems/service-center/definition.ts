@@ -1,46 +1,60 @@
-/**
- * Service Center: one application with row level security, triggers and materialised views in its database; Phase 2 is rolled back to Phase
- * 1.
- */
-import type { DrilledSystem } from "../../config/system/definition.ts";
+/** Service Center: one application with row level security, triggers and materialised views in its database; Phase 2 goes back to Phase 1. */
+import { defineSystem, postgres } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
-import { listTickets, login } from "./api.ts";
-import { CHECKS } from "./checks/all.ts";
-import { services, listeners, SECRETS } from "./services.ts";
-import { DATABASE, serviceCenterDatabase } from "./database.ts";
+import { kitProgram, kitWitness, probeOf } from "../kit/described.ts";
+import { ACCOUNTS, DATABASE, listTickets, login, PHASE_2_TABLES } from "./api.ts";
+import { CHECKS } from "./checks.ts";
 import { evidence } from "./evidence.ts";
-import { FAULTS } from "./faults/all.ts";
-import { MESSAGES } from "./messages.ts";
-import { policy } from "./policy.ts";
-import { scopes } from "./scopes.ts";
+import { FAULTS } from "./faults.ts";
+import { scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
-import { watches } from "./watches.ts";
-import { witness } from "./witness.ts";
+import { KEYS, settings } from "./settings.ts";
 
-export const serviceCenter: DrilledSystem = {
-  name: "service-center",
-  title: "Service Center",
-  folder: import.meta.dirname,
-  services,
-  stopOrder: ["app"],
-  databases: { [DATABASE]: serviceCenterDatabase },
-  listeners,
-  secrets: generated(Object.values(SECRETS)),
-  effects: [],
-  scopes,
-  defaultScope: "full",
-  partialMigrationScope: "partial-migration",
-  checks: CHECKS,
-  watches,
-  readProbe: async (context) => {
-    const token = await login(context);
-    return async () => void (await listTickets(context, token));
+const SECRETS = { JWT_SECRET: "jwt", ADMIN_PASSWORD: ACCOUNTS.north.secret, SECOND_TENANT_PASSWORD: ACCOUNTS.south.secret, ...KEYS };
+
+export const serviceCenter = defineSystem(
+  "service-center",
+  {
+    title: "Service Center",
+    services: {
+      app: kitProgram({ title: "service-center-app", database: DATABASE, health: "/api/health", secrets: SECRETS, settings }),
+    },
+    secrets: generated(Object.values(SECRETS)),
+    databases: {
+      [DATABASE]: postgres({
+        migrations: "migrations",
+        ledger: "supabase",
+        tables: ["customers", "products", "parts", "service_tickets", ...PHASE_2_TABLES],
+        principalTable: "service_tickets",
+        newerSchema: "breaks",
+        refreshViews: true,
+      }),
+    },
+    scopes,
+    partialMigrationScope: "partial-migration",
+    checks: CHECKS,
+    watches,
+    readProbe: probeOf(login, listTickets),
+    evidence,
+    maintenanceMessage: "Service maintenance in progress",
+    drill: {
+      from: "phase-2",
+      to: "phase-1",
+      faults: FAULTS,
+      seed,
+      witness: kitWitness({
+        service: "app",
+        ...ACCOUNTS.north,
+        path: "/api/tickets",
+        insert: { ticketNumber: "{{id}}", subject: "{{value}}" },
+        update: { subject: "{{value}}" },
+        table: "service_tickets",
+        key: "ticket_number",
+        value: "subject",
+      }),
+    },
   },
-  policy,
-  evidence,
-  maintenanceMessage: MESSAGES.maintenance,
-  retryAfterSeconds: 60,
-  drill: { from: "phase-2", to: "phase-1", defaultFault: "data-corruption", faults: FAULTS, seed, witness, standIns: {} },
-};
+  import.meta.dirname,
+);
 
 export { serviceCenter as definition };

@@ -3,38 +3,34 @@
  * `station_progression` on panels, MO Completion is `mo_completion` on manufacturing_orders. Both look at other rows, so they are
  * constraint triggers. The risk of the three the matrix leaves out follows the level at which they are dropped.
  */
-import type { ConstraintDefinition, ConstraintRecords } from "../../config/system/constraint.ts";
-import { DATABASE } from "./database.ts";
+import type { ConstraintArgs } from "../../components/define.ts";
+import type { ConstraintRecords } from "../../config/system/constraint.ts";
+import { DATABASE } from "./api.ts";
 
-type Described = Omit<ConstraintDefinition, "database" | "definition" | "kind"> & Partial<Pick<ConstraintDefinition, "kind">>;
-
-// Their definitions come from the migrations; the system catalog's text is saved before a drop.
-const captured = (constraint: Described): ConstraintDefinition => ({ kind: "check", ...constraint, database: DATABASE, definition: null });
-
-export const CONSTRAINTS: Record<string, ConstraintDefinition> = {
-  workflow_progression: captured({ title: "Workflow Progression", table: "panels", risk: "HIGH", priority: 1 }),
-  station_progression: captured({
+export const CONSTRAINTS: Record<string, ConstraintArgs> = {
+  workflow_progression: { title: "Workflow Progression", table: "panels", risk: "HIGH", priority: 1 },
+  station_progression: {
     title: "Station Progression",
     table: "panels",
     kind: "trigger",
     risk: "HIGH",
     priority: 1,
     violates: "NOT stations_passed(r.id, r.current_station)",
-  }),
-  barcode_format: captured({ title: "Barcode Validation", table: "panels", risk: "MEDIUM", priority: 2 }),
-  electrical_data: captured({ title: "Electrical Data", table: "panels", risk: "MEDIUM", priority: 2 }),
-  panel_type_line: captured({ title: "Panel type and line", table: "panels", risk: "MEDIUM", priority: 3 }),
-  pallet_capacity: captured({ title: "Pallet Capacity", table: "pallets", risk: "LOW", priority: 3 }),
-  mo_completion: captured({
+  },
+  barcode_format: { title: "Barcode Validation", table: "panels", risk: "MEDIUM", priority: 2 },
+  electrical_data: { title: "Electrical Data", table: "panels", risk: "MEDIUM", priority: 2 },
+  panel_type_line: { title: "Panel type and line", table: "panels", risk: "MEDIUM", priority: 3 },
+  pallet_capacity: { title: "Pallet Capacity", table: "pallets", risk: "LOW", priority: 3 },
+  mo_completion: {
     title: "MO Completion",
     table: "manufacturing_orders",
     kind: "trigger",
     risk: "MEDIUM",
     priority: 3,
     violates: "r.status = 'COMPLETED' AND NOT order_is_made(r.id, r.target_quantity)",
-  }),
-  email_format: captured({ title: "Email format", table: "users", risk: "LOW", priority: 4 }),
-  station_number: captured({ title: "Station number", table: "stations", risk: "LOW", priority: 4 }),
+  },
+  email_format: { title: "Email format", table: "users", risk: "LOW", priority: 4 },
+  station_number: { title: "Station number", table: "stations", risk: "LOW", priority: 4 },
 };
 
 const LEVELS =

@@ -1,43 +1,62 @@
 /** Solar Panel Production Tracking: a production line that writes to PostgreSQL, whose constraints are rolled back. */
-import type { DrilledSystem } from "../../config/system/definition.ts";
+import { defineSystem, postgres } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
-import { login, readPanels } from "./api.ts";
-import { CHECKS } from "./checks/all.ts";
-import { services, listeners, SECRETS } from "./services.ts";
+import { kitProgram, kitWitness, probeOf } from "../kit/described.ts";
+import { DATABASE, login, newPanel, OPERATOR, OPERATOR_SECRET, readPanels } from "./api.ts";
+import { CHECKS } from "./checks.ts";
 import { CONSTRAINT_RECORDS, CONSTRAINTS } from "./constraints.ts";
-import { DATABASE, solarDatabase } from "./database.ts";
-import { FAULTS } from "./faults/all.ts";
-import { MESSAGES } from "./messages.ts";
-import { policy } from "./policy.ts";
-import { scopes } from "./scopes.ts";
+import { FAULTS } from "./faults.ts";
+import { scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
-import { watches } from "./watches.ts";
-import { witness } from "./witness.ts";
 
-export const solarPanel: DrilledSystem = {
-  name: "solar-panel",
-  title: "Solar Panel Production Tracking",
-  folder: import.meta.dirname,
-  services,
-  stopOrder: ["line"],
-  databases: { [DATABASE]: solarDatabase },
-  listeners,
-  secrets: generated(Object.values(SECRETS)),
-  constraints: CONSTRAINTS,
-  constraintRecords: CONSTRAINT_RECORDS,
-  effects: [],
-  scopes,
-  defaultScope: "critical",
-  checks: CHECKS,
-  watches,
-  readProbe: async (context) => {
-    const token = await login(context);
-    return async () => void (await readPanels(context, token));
+export const solarPanel = defineSystem(
+  "solar-panel",
+  {
+    title: "Solar Panel Production Tracking",
+    // The manual names no program: the line service stands for the production line, and stopping production is stopping it behind a closed gate.
+    services: {
+      line: kitProgram({
+        title: "solar-panel-line",
+        database: DATABASE,
+        secrets: { JWT_SECRET: "jwt", OPERATOR_PASSWORD: OPERATOR_SECRET },
+      }),
+    },
+    secrets: generated(["jwt", OPERATOR_SECRET]),
+    databases: {
+      [DATABASE]: postgres({
+        migrations: "migrations",
+        ledger: "prisma",
+        tables: ["users", "stations", "manufacturing_orders", "pallets", "panels", "inspections"],
+        principalTable: "panels",
+        appendOnly: ["rollback_test_results"],
+      }),
+    },
+    constraints: CONSTRAINTS,
+    constraintRecords: CONSTRAINT_RECORDS,
+    scopes,
+    checks: CHECKS,
+    watches,
+    readProbe: probeOf(login, readPanels),
+    maintenanceMessage: "Production stopped: the line is being brought back into order",
+    drill: {
+      from: "v2.0.0",
+      to: "v1.0.0",
+      faults: FAULTS,
+      seed,
+      witness: kitWitness({
+        service: "line",
+        username: OPERATOR,
+        secret: OPERATOR_SECRET,
+        path: "/api/panels",
+        insert: newPanel("{{id}}", "{{value}}"),
+        update: { notes: "{{value}}" },
+        table: "panels",
+        key: "serial_number",
+        value: "notes",
+      }),
+    },
   },
-  policy,
-  maintenanceMessage: MESSAGES.stopped,
-  retryAfterSeconds: 60,
-  drill: { from: "v2.0.0", to: "v1.0.0", defaultFault: "total-failure", faults: FAULTS, seed, witness, standIns: {} },
-};
+  import.meta.dirname,
+);
 
 export { solarPanel as definition };

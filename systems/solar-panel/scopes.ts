@@ -3,8 +3,8 @@
  * drops: the manual calls the critical level "full", but its procedure drops priority 1; `full` drops all nine. The
  * manual gives a deadline per level and no times per step: a quarter to stop and to save, half for the constraints, the rest to verify.
  */
+import type { ScopeArgs, WatchArgs } from "../../components/define.ts";
 import type { ConstraintState } from "../../config/system/constraint.ts";
-import type { ScopeDefinition } from "../../config/system/definition.ts";
 import { CONSTRAINTS } from "./constraints.ts";
 
 const MINUTE = 60;
@@ -19,30 +19,16 @@ export const LEVELS = {
   full: Object.keys(CONSTRAINTS),
 } as const;
 
-const CHECKS = [
-  "health",
-  "login",
-  "constraints-as-declared",
-  "drops-recorded",
-  "functionality",
-  "integrity",
-  "panel-counts",
-  "performance",
-  "continuity",
-  "effectiveness",
-  "write",
-];
-
 function budgets(seconds: number): Record<string, number> {
   return { fence: seconds / 8, snapshot: seconds / 8, data: seconds / 2, start: seconds / 16, verify: seconds / 8 };
 }
 
-function level(title: string, useWhen: string, budgetSeconds: number, names: readonly string[]): ScopeDefinition {
+function level(title: string, useWhen: string, budgetSeconds: number, names: readonly string[]): ScopeArgs {
   const constraints = Object.fromEntries(names.map((name): [string, ConstraintState] => [name, "dropped"]));
-  return { title, useWhen, budgetSeconds, phaseBudgets: budgets(budgetSeconds), pins: { constraints }, checks: CHECKS };
+  return { title, useWhen, budgetSeconds, phaseBudgets: budgets(budgetSeconds), pins: { constraints } };
 }
 
-export const scopes: Record<string, ScopeDefinition> = {
+export const scopes: Record<string, ScopeArgs> = {
   critical: level(
     "CRITICAL: the constraints of priority 1",
     "The system does not function and production has halted",
@@ -59,6 +45,16 @@ export const scopes: Record<string, ScopeDefinition> = {
     budgetSeconds: 4 * HOUR,
     phaseBudgets: budgets(4 * HOUR),
     pins: { release: "to", data: "snapshot", schema: "keep", constraints: "release", violations: "quarantine" },
-    checks: CHECKS,
+  },
+};
+
+/** The line is watched while production resumes step by step. The manual gives no times. */
+export const watches: Record<string, WatchArgs> = {
+  "gradual-restart": {
+    title: "Gradual restart: performance and integrity while production resumes",
+    durationMinutes: 15,
+    intervalSeconds: 60,
+    checks: ["health", "constraints-as-declared", "functionality", "integrity", "triggers-enabled", "health-overview", "continuity"],
+    pass: { limits: [{ title: "more than 99 % of requests answered", figure: "errors", per: "requests", over: "sum", below: 0.01 }] },
   },
 };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { changedLines, editPins } from "../../config/edit.ts";
 import { deployEdits, scopeEdits, UnknownScopeError, type ScopeTarget } from "../../config/scope.ts";
-import { MESSAGES, SYNC_FLAG } from "../../systems/pfa-vanguard/messages.ts";
+import { SYNC_DISABLED, SYNC_FLAG } from "../../systems/pfa-vanguard/names.ts";
 import { definition, pinsOf, STACK } from "./sample.ts";
 
 const SNAPSHOTS = { pfa: "before-v4.0.0@1" };
@@ -22,7 +22,7 @@ describe("each scope is the lines a person would write", () => {
       [
         "  backout:maintenance:",
         "    mode: read-only",
-        `    message: ${MESSAGES.syncDisabled}`,
+        `    message: ${SYNC_DISABLED}`,
         ...WORKER_OFF,
         "  backout:flags:",
         `    ${SYNC_FLAG}: false`,

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 import { endpointOf, liveName } from "../../config/site.ts";
 import { withSession } from "../../databases/postgres/connection.ts";
-import { DATABASE } from "../../systems/service-center/database.ts";
+import { DATABASE } from "../../systems/service-center/api.ts";
 import { makeProject, type DrillProject } from "./drill-stand.ts";
 
 let project: DrillProject | null = null;

@@ -157,7 +157,7 @@ describe("each fails on its opposite", () => {
       for (const open of [false, true])
         expect(await run("count", { baseline: { ...baseline, counts }, open })).toEqual({
           status: "skipped",
-          detail: "neither pfa_records nor pfa_modification was counted before",
+          detail: "none of pfa_records, pfa_modification was counted before",
         });
   });
 

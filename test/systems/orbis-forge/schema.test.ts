@@ -15,10 +15,11 @@ import { stateFile, liveFile, siteOf, type Site } from "../../../config/site.ts"
 import { planResource } from "../../../provider/resources/plan.ts";
 import { releaseFile } from "../../../databases/sqlite/fence.ts";
 import { withFile } from "../../../databases/sqlite/database.ts";
-import { PHASE3_MIGRATION } from "../../../systems/orbis-forge/database.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { captureBaseline } from "../../../rollout/verification/baseline.ts";
 import { NEW, OLD } from "./stand.ts";
+
+const PHASE3_MIGRATION = orbisForge.databases["production"]!.migrations[1]!.name;
 
 const DATABASE = "production";
 const PROJECT = join(import.meta.dirname, "../../..");

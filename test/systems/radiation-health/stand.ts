@@ -7,7 +7,7 @@ import { ensureDatabase, ensureRole, grantServices } from "../../../databases/po
 import type { DrillContext } from "../../../config/system/drill.ts";
 import type { CheckContext } from "../../../config/system/check.ts";
 import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
-import { DATABASE } from "../../../systems/radiation-health/database.ts";
+import { DATABASE } from "../../../systems/radiation-health/api.ts";
 import { accessTo } from "../../support/access.ts";
 import { startServer } from "../../databases/postgres/embedded.ts";
 import { startProgram, type Program, type TestDatabase } from "../stand.ts";

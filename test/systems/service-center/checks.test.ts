@@ -8,7 +8,7 @@ import { applyMigration, rollBackMigration } from "../../../databases/postgres/m
 import type { DrillContext } from "../../../config/system/drill.ts";
 import type { Baseline, CheckContext } from "../../../config/system/check.ts";
 import type { EvidenceContext } from "../../../config/system/evidence.ts";
-import { DATABASE } from "../../../systems/service-center/database.ts";
+import { DATABASE } from "../../../systems/service-center/api.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
 import { accessTo } from "../../support/access.ts";
 import { readObjects } from "../../../databases/postgres/schema-objects.ts";

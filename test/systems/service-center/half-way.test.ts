@@ -18,7 +18,7 @@ import { alternativeEdits } from "../../../scripts/verbs/alternative.ts";
 import type { Snapshot } from "../../../config/record.ts";
 import { wayBackEdits } from "../../../scripts/pulumi/way-back.ts";
 import { freshEdits } from "../../../scripts/verbs/fresh.ts";
-import { DATABASE } from "../../../systems/service-center/database.ts";
+import { DATABASE } from "../../../systems/service-center/api.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
 
 const PROJECT = join(import.meta.dirname, "../../..");

@@ -6,7 +6,7 @@ import { connect } from "../../../databases/postgres/connection.ts";
 import { applyMigration } from "../../../databases/postgres/migrations.ts";
 import { type Migration } from "../../../databases/shared/migrations/script.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
-import { DATABASE } from "../../../systems/service-center/database.ts";
+import { DATABASE } from "../../../systems/service-center/api.ts";
 import { serviceCenter } from "../../../systems/service-center/definition.ts";
 import { startServer, type TestServer } from "../../databases/postgres/embedded.ts";
 

@@ -1,0 +1,67 @@
+/** How a program of the kit is described: its entry, its health, and the settings that each of them reads. */
+import { process } from "../../components/workloads.ts";
+import type { ServiceArgs } from "../../components/define.ts";
+import type { WitnessScript } from "../../config/system/drill.ts";
+import type { Access } from "./client.ts";
+import type { EnvironmentContext } from "../../config/system/service.ts";
+
+/** Logging in writes nothing. */
+export const READ_ONLY = [{ method: "POST", path: "/api/auth/login" }];
+
+export interface KitProgram {
+  title: string;
+  database: string;
+  kind?: "worker";
+  health?: string;
+  /** Names of secrets, by variable. */
+  secrets?: Record<string, string>;
+  /** Further variables. */
+  settings?: (context: EnvironmentContext) => Record<string, string>;
+}
+
+export function kitProgram({ title, database, kind, health = "/health", secrets = {}, settings }: KitProgram): ServiceArgs {
+  const environment = (context: EnvironmentContext): Record<string, string> => ({
+    ...settings?.(context),
+    PORT: String(context.port),
+    RELEASE: context.release,
+    DATABASE_URL: context.databaseUrl(database),
+    FAULTS_ENABLED: context.config["FAULTS_ENABLED"] ?? "0",
+    ...Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, context.secret(secret)])),
+  });
+  return {
+    title,
+    ...(kind === undefined ? {} : { kind }),
+    readOnlyAllow: READ_ONLY,
+    run: process({ entry: "main.ts", environment }),
+    health: { path: health, body: '"status":"healthy"', timeoutMs: 20_000 },
+  };
+}
+
+export interface KitWitness extends Pick<WitnessScript, "service" | "table" | "key" | "value"> {
+  username: string;
+  secret: string;
+  /** Where rows are written by POST, and each by its id by PUT and DELETE. */
+  path: string;
+  insert: Record<string, string>;
+  update: Record<string, string>;
+}
+
+/** A witness that logs in and writes as the programs of the kit have it. */
+export function kitWitness({ username, secret, path, insert, update, ...rest }: KitWitness): WitnessScript {
+  const body = { username, password: `{{secret:${secret}}}` };
+  return {
+    login: { method: "POST", path: "/api/auth/login", body, tokenField: "token" },
+    insert: { method: "POST", path, body: insert },
+    update: { method: "PUT", path: `${path}/{{id}}`, body: update },
+    delete: { method: "DELETE", path: `${path}/{{id}}` },
+    ...rest,
+  };
+}
+
+/** A read probe of somebody who is logged in. */
+export const probeOf =
+  (login: (access: Access) => Promise<string>, read: (access: Access, token: string) => Promise<unknown>) =>
+  async (access: Access): Promise<() => Promise<void>> => {
+    const token = await login(access);
+    return async () => void (await read(access, token));
+  };

@@ -1,0 +1,112 @@
+/** What a drill breaks, each with the smallest restoration that repairs it. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { DrillContext, FaultDefinition } from "../../config/system/drill.ts";
+import { bodyOf } from "../kit/client.ts";
+import { accessOf, switchOf } from "../kit/fault-switch.ts";
+import { burst, DATABASE, login, request, rows, slowAbove } from "./api.ts";
+
+const switchOn = switchOf({ service: "app", release: "phase-3.0.0" });
+
+async function sent(context: DrillContext, method: string, path: string, body: unknown): Promise<void> {
+  const access = accessOf(context);
+  await bodyOf(`${method} ${path}`, await request(access, await login(access), path, { method, body }));
+}
+
+async function listed<Row>(context: DrillContext, path: string): Promise<Row[]> {
+  const access = accessOf(context);
+  return rows<Row>(access, await login(access), path);
+}
+
+/** Shows while rows match, in words with their number for `#`. */
+const counted = (words: string, from: string) => async (context: DrillContext) => {
+  const found = context.sqlite(DATABASE).prepare(`SELECT count(*) AS rows FROM ${from}`).get() as { rows: number };
+  return Promise.resolve(found.rows > 0 ? words.replace("#", String(found.rows)) : null);
+};
+
+const OUT_OF_RANGE = "step_progress WHERE percent < 0 OR percent > 100";
+
+export const FAULTS: Record<string, FaultDefinition> = {
+  "data-corruption": {
+    title: "Every write silently damages phases and steps of other projects",
+    scope: "full",
+    switchOn: async (context) => {
+      await switchOn("data-corruption")(context);
+      // The damage comes with writes; this makes one in case no other client writes now.
+      await sent(context, "POST", "/api/projects", { code: `DRILL-${Date.now()}`, name: "made by a drill" });
+    },
+    probe: async (context) =>
+      (await counted("# phases lost", "phases WHERE position < 0")(context)) ??
+      counted("# steps with an impossible progress", OUT_OF_RANGE)(context),
+  },
+  "bad-inline-edits": {
+    title: "Inline editing takes impossible values",
+    scope: "selective",
+    switchOn: async (context) => {
+      await switchOn("bad-inline-edits")(context);
+      for (const { id } of await listed<{ id: number }>(context, "/api/step-progress?limit=5"))
+        await sent(context, "PATCH", `/api/inline/step-progress/${id}`, { percent: 900 });
+    },
+    probe: counted("# steps with a progress outside 0 to 100", OUT_OF_RANGE),
+    repairWith: async (context) => {
+      const bad = context.sqlite(DATABASE).prepare(`SELECT id FROM ${OUT_OF_RANGE} ORDER BY id`).all();
+      return Promise.resolve({ rows: bad.map(({ id }) => `step_progress/${Number(id)}`).join(",") });
+    },
+  },
+  "bad-transaction": {
+    title: "One transaction archives active projects",
+    scope: "transaction",
+    switchOn: async (context) => {
+      const projects = await listed<{ code: string }>(context, "/api/projects?limit=10");
+      await sent(context, "POST", "/api/operations/status", { status: "archived", codes: projects.map(({ code }) => code) });
+    },
+    probe: counted("# active projects archived", "projects WHERE status = 'archived'"),
+    repairWith: async (context) => {
+      const found = context.sqlite(DATABASE).prepare(
+        `SELECT ch.transaction_id AS id FROM change_history ch JOIN governance_logs gl ON ch.governance_log_id = gl.id
+         WHERE gl.action = 'bulk_status' ORDER BY ch.id DESC LIMIT 1`,
+      );
+      return Promise.resolve({ transaction: String(found.get()?.["id"] ?? "") });
+    },
+  },
+  "broken-database": {
+    title: "A data integrity tool deletes supposed orphans; the export from before the deployment is usable",
+    scope: "json-import",
+    switchOn: async (context) =>
+      Promise.resolve(
+        context
+          .sqlite(DATABASE)
+          .exec(
+            "DELETE FROM step_progress WHERE id % 2 = 0; DELETE FROM phases WHERE id % 3 = 0; UPDATE projects SET name = '' WHERE id % 2 = 1 AND code LIKE 'OF-%'",
+          ),
+      ),
+    probe: counted(
+      "# projects without their name or phases",
+      "projects p WHERE code LIKE 'OF-%' AND (name = '' OR (SELECT count(*) FROM phases WHERE project_id = p.id) < 3)",
+    ),
+    repairWith: async ({ home }) => {
+      const exports = readdirSync(join(home, "records")).map((run) => join(home, "records", run, "pre_deployment_export.json"));
+      const file = exports
+        .filter((path) => existsSync(`${path}.sha256`))
+        .sort()
+        .at(-1);
+      const found: Record<string, string> =
+        file === undefined ? {} : { file, sha256: readFileSync(`${file}.sha256`, "utf8").split(" ")[0]! };
+      return Promise.resolve(found);
+    },
+  },
+  "slow-responses": {
+    title: "Responses take more than five times as long as before",
+    scope: "application",
+    switchOn: switchOn("slow-responses", { delayMs: 600 }),
+    probe: async (context) => {
+      const access = accessOf(context);
+      const token = await login(access);
+      // Unaffected requests show how fast the system is on this machine.
+      const baseline = await burst(access, token, "/api/step-progress?limit=20", 8, 4);
+      const { medianMs } = await burst(access, token, "/api/projects?limit=20", 8, 4);
+      if (medianMs <= slowAbove(baseline.medianMs)) return null;
+      return `median ${Math.round(medianMs)} ms against ${Math.round(baseline.medianMs)} ms elsewhere`;
+    },
+  },
+};
