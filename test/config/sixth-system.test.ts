@@ -36,6 +36,8 @@ targets: {}
 };
 const STACK = `config:
   backout:system: sixth
+  backout:server: {embedded: true, port: 5490}
+  backout:ports: {api: 8490, api-upstream: 8491}
   backout:releases:
     v1: {schema: {sixth: 1_orders}, services: {api: {path: releases/v1/api, sha256: "${"0".repeat(64)}"}}}
   backout:release: v1
