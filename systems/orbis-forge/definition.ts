@@ -1,6 +1,7 @@
 /** OrbisForge (OF-BEV Phase 3): one program on one SQLite file, with restricted permissions and evidence during a rollback. */
 import { defineSystem, sqlite } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
+import { burstOf } from "../kit/client.ts";
 import { kitProgram, kitWitness, probeOf } from "../kit/described.ts";
 import { ADMIN, burst, DATABASE, EMERGENCY_SECRET, login, PASSWORDS, rows, TEST_USER } from "./api.ts";
 import { auditEntry } from "./audit-entry.ts";
@@ -73,7 +74,7 @@ export const orbisForge = defineSystem(
       ],
       measure: async (context) => {
         const token = await login(context);
-        const polls = await burst(context, token, "/health", 20, 1);
+        const polls = await burstOf(context, { service: "app", path: "/health", token, strictly: true }, { count: 20, width: 1 });
         const { requests, errors } = await burst(context, token, LIST, 100, 4);
         return { availableShare: 1 - polls.errors / polls.requests, errorShare: errors / requests };
       },
