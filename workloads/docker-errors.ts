@@ -25,6 +25,17 @@ export class DockerCommandError extends Error {
   }
 }
 
+/** What installs the optional package of the Docker target. */
+export const DOCKER_PACKAGE_FIX = "npm install @pulumi/docker";
+
+/** The package that declares images is optional, and is not installed. */
+export class DockerPackageMissingError extends Error {
+  constructor() {
+    super(`the package @pulumi/docker is not installed, and \`backout:target: docker\` needs it; run \`${DOCKER_PACKAGE_FIX}\``);
+    this.name = "DockerPackageMissingError";
+  }
+}
+
 /** The ledger names no image, or one that could move. */
 export class ImageUndeclaredError extends Error {
   readonly service: string;

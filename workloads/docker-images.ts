@@ -7,7 +7,7 @@ import type { SystemDefinition } from "../config/system/definition.ts";
 import { docker, isAbsent } from "./docker-cli.ts";
 import { imageArguments, pullArguments } from "./docker-commands.ts";
 import { digestOf } from "./docker-containers.ts";
-import { DockerCommandError, ImageMissingError, ImageUndeclaredError } from "./docker-errors.ts";
+import { DockerCommandError, DockerPackageMissingError, ImageMissingError, ImageUndeclaredError } from "./docker-errors.ts";
 
 const PULL_TIMEOUT_MS = 15 * 60_000;
 
@@ -18,12 +18,24 @@ const PULL_TIMEOUT_MS = 15 * 60_000;
 export function declareImages(definition: SystemDefinition, pins: Pins, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
   const images = distinctImages(definition, pins);
   if (images.length === 0) return [];
-  // Loaded here, so that other targets do not pay its load time.
-  const { RemoteImage } = createRequire(import.meta.url)("@pulumi/docker") as typeof Docker;
+  const { RemoteImage } = dockerPackage();
   return images.map(
     (image) =>
       new RemoteImage(`image-${digestOf(image)!.slice("sha256:".length, "sha256:".length + 12)}`, { name: image, keepLocally: true }, opts),
   );
+}
+
+/**
+ * Loaded here, so that other targets need not have it.
+ * @throws DockerPackageMissingError
+ */
+function dockerPackage(): typeof Docker {
+  try {
+    return createRequire(import.meta.url)("@pulumi/docker") as typeof Docker;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") throw new DockerPackageMissingError();
+    throw error;
+  }
 }
 
 /** @throws ImageUndeclaredError */

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { commandOf } from "../../config/commands.ts";
 import { programFile } from "../../config/program.ts";
+import { DOCKER_PACKAGE_FIX } from "../../workloads/docker-errors.ts";
 import { findEngine } from "../pulumi/engine.ts";
 import { projectFiles, stacksWithoutPassphrase } from "../pulumi/project.ts";
 import { failure, ok, warning, type Finding } from "./finding.ts";
@@ -75,7 +76,15 @@ function pluginFinding(project: string, { name, version }: Plugin): Finding {
 
 /** The plugin that the images of the target docker need. */
 export function dockerPluginFinding(project: string): Finding {
-  return pluginFinding(project, pluginOf(createRequire(import.meta.url).resolve("@pulumi/docker/package.json"), "docker")!);
+  try {
+    return pluginFinding(project, pluginOf(createRequire(import.meta.url).resolve("@pulumi/docker/package.json"), "docker")!);
+  } catch {
+    return failure(
+      "Pulumi plugin",
+      "the package @pulumi/docker is not installed, and `backout:target: docker` needs it",
+      DOCKER_PACKAGE_FIX,
+    );
+  }
 }
 
 function pluginOf(packageFile: string, name: string): Plugin | null {
