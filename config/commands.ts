@@ -1,12 +1,29 @@
 /** Commands as a person types them in the project: by its npm scripts if it has them, else through npx. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** Set where the `pulumi` on the PATH is backout's own, which nobody's shell finds. */
+export const OWN_ENGINE_VARIABLE = "BACKOUT_OWN_ENGINE";
 
 /** @param project folder of the Pulumi project. @returns e.g. `npm run pulumi -- up --stack shop` */
 export function commandOf(project: string, tool: "pulumi" | "backout", words: string): string {
   if (scriptsOf(project).includes(tool)) return `npm run ${tool} -- ${words}`;
-  // Only npx finds a package's command; `pulumi` is on the PATH.
-  return tool === "backout" ? `npx backout ${words}` : `${tool} ${words}`;
+  // Only npx finds a package's command.
+  if (tool === "backout") return `npx backout ${words}`;
+  return hasPulumi() ? `pulumi ${words}` : `npx backout pulumi ${words}`;
+}
+
+/** Whether the user's own shell finds Pulumi. */
+function hasPulumi(): boolean {
+  if (process.env[OWN_ENGINE_VARIABLE] === "1") return false;
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, process.platform === "win32" ? "pulumi.exe" : "pulumi"), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** The drill command: its own npm script if the project has one. */

@@ -17,13 +17,13 @@ export function advisedIn(text: string): Advised[] {
   });
 }
 
-/** `npm run pulumi -- up …`, `npx backout rollback …`, `backout undo …`; null for anything else. */
+/** `npm run pulumi -- up …`, `npx backout pulumi up …`, `npx backout rollback …`, `backout undo …`; null for anything else. */
 export function commandIn(line: string): Advised | null {
   const found = /^(?:npm run (?:-s |--silent )?|npx )?(backout|pulumi)(?: --)? (.+)$/.exec(line.trim());
   if (found === null) return null;
   const [, tool, rest] = found as unknown as [string, Advised["tool"], string];
   const words = [...rest.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? "");
-  return { tool, words };
+  return words[0] === "pulumi" ? { tool: "pulumi", words: words.slice(1) } : { tool, words };
 }
 
 /** Another process works on it: the message advises to wait. */

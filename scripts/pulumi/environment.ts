@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { parse } from "yaml";
+import { OWN_ENGINE_VARIABLE } from "../../config/commands.ts";
 import { STACKS_VARIABLE } from "../../config/ledger.ts";
 import { stackFolderAbove } from "../../config/stack-folder.ts";
 import { compileCacheFolder } from "./cache-folder.ts";
@@ -22,6 +23,7 @@ export function engineEnvironment(engine: Engine, project: string): NodeJS.Proce
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCacheFolder(),
     ...own,
+    ...(engine.source === "path" ? {} : { [OWN_ENGINE_VARIABLE]: "1" }),
     [STACKS_VARIABLE]: stackFolderAbove(project),
     ...backend(own, project),
     ...passphrase(own, project),

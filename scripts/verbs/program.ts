@@ -14,6 +14,7 @@ import { addHistory } from "./history.ts";
 import { addInit } from "./init.ts";
 import { EXIT } from "../pulumi/outcome.ts";
 import { addPreview } from "./preview.ts";
+import { addPulumi } from "./pulumi.ts";
 import { addRecover } from "./recover.ts";
 import { addRelease } from "./release.ts";
 import { addRollback } from "./rollback.ts";
@@ -60,6 +61,8 @@ const program = new Command("backout")
   .version(version())
   .showHelpAfterError("(run with --help for usage)")
   .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by policy or safety.")
+  // Options behind a word of `pulumi` are Pulumi's.
+  .enablePositionalOptions()
   .exitOverride();
 
 addSetup(program);
@@ -82,6 +85,7 @@ for (const add of [
   addFreeze,
   addConstraint,
   addRecover,
+  addPulumi,
 ])
   add(program);
 

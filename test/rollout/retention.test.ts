@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CatalogueDatabase, DatabaseRole, Opening, Snapshot } from "../../config/record.ts";
+import { commandOf } from "../../config/commands.ts";
 import { exportFolder } from "../../config/site.ts";
 import { neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
 import type { DataAction, Lineage } from "../../config/plan.ts";
@@ -294,11 +295,12 @@ describe("a quarantine that holds what no export does", () => {
     exported(1, { notCompared: [lost] });
     exported(5, {});
     const said: string[] = [];
+    const pulumi = (words: string): string => commandOf(running([]).site.project, "pulumi", words);
     const keep = { keep: 1, quarantines: 3, snapshots: [], drop: ["other"] };
     expect(await applyRetention(running(said), keep, [], null)).toEqual([]);
     expect(said).toEqual([
       "quarantine pfa_quarantine_1 is kept beyond backups.quarantines: no export holds values of docs, column data. " +
-        "To drop it for good: pulumi config set --stack prod --path 'backout:backups.drop[1]' pfa_quarantine_1 && pulumi up --stack prod",
+        `To drop it for good: ${pulumi("config set --stack prod --path 'backout:backups.drop[1]' pfa_quarantine_1")} && ${pulumi("up --stack prod")}`,
     ]);
   });
 });

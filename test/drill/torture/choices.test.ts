@@ -44,6 +44,7 @@ describe("advice", () => {
       "see `npm run backout -- status --stack shop`, then `npx backout undo --reason 'a b'`",
       { tool: "backout", words: ["undo", "--reason", "a b"] },
     ],
+    ["run `npx backout pulumi up --stack shop`", { tool: "pulumi", words: ["up", "--stack", "shop"] }],
     ["the embedded server is down, `pulumi up --stack shop` starts it", { tool: "pulumi", words: ["up", "--stack", "shop"] }],
     [
       "1 check failed: tables (the database is not back. Roll it back, too: `backout rollback --scope full`)",

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Intent } from "../../../state/intent.ts";
 import type { Rollout } from "../../../config/record.ts";
 import { rolloutOf } from "../../../config/pins.ts";
+import { upCommand } from "../../../config/commands.ts";
 import type { Site } from "../../../config/site.ts";
 import { askedBefore, pendingOf, type Standing } from "../../../scripts/pulumi/standing.ts";
 import { pinsOf } from "../../config/sample.ts";
@@ -51,7 +52,7 @@ test("pins that are written and not begun, one that is on its way, and one whose
   const unrecorded = rollout(2, AFTER, { recordedAt: null });
   expect(pending(unrecorded, intent())).toMatchObject({ rollout: unrecorded });
   // By plain Pulumi: nobody kept anything.
-  expect(pending(under, null)).toMatchObject({ intent: null, command: "pulumi up --stack shop" });
+  expect(pending(under, null)).toMatchObject({ intent: null, command: upCommand(site) });
 });
 
 test("what is done, was refused, or was written and taken out again is not", () => {
