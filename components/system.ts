@@ -9,7 +9,7 @@ import { withDefaultPorts } from "../config/default-ports.ts";
 import { declaredOrder, STACKS_VARIABLE } from "../config/ledger.ts";
 import { parseConfig } from "../config/parse.ts";
 import { startProvider } from "./provider-version.ts";
-import { describedFolder, handOver, programConfig, programFile } from "../config/program.ts";
+import { describedFolder, handOver, programConfig, programFile, type PlainProgram } from "../config/program.ts";
 import { resolvePins } from "../config/resolve-pins.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { artefactFolder, named, siteOf, type Site } from "../config/site.ts";
@@ -163,8 +163,8 @@ export interface Declared {
   order: string[] | null;
 }
 
-/** What the stack's config declares for the system. @throws ConfigErrors */
-function declaredOf(definition: SystemDefinition, folder: string): Declared {
+/** What the stack's config declares for the system. @param plain of a program in another language. @throws ConfigErrors */
+export function declaredOf(definition: SystemDefinition, folder: string, plain?: { module: string; program: PlainProgram }): Declared {
   const raw = pulumi.allConfig();
   const declared = parseConfig(raw, secretKeys(pulumi.isConfigSecret));
   const config = withDefaultPorts(declared, definition);
@@ -172,9 +172,10 @@ function declaredOf(definition: SystemDefinition, folder: string): Declared {
   const stacks = process.env[STACKS_VARIABLE] ?? stackFolderAbove(folder);
   const encrypted = Object.keys(raw).filter(pulumi.isConfigSecret);
   const program = {
-    file: programFile(projectAbove(process.env[STACKS_VARIABLE] ?? folder)),
+    file: plain?.module ?? programFile(projectAbove(process.env[STACKS_VARIABLE] ?? folder)),
     project: pulumi.getProject(),
-    config: programConfig(raw, encrypted),
+    config: plain === undefined ? programConfig(raw, encrypted) : {},
+    ...(plain === undefined ? {} : { plain: plain.program }),
   };
   const site = named(siteOf(config, pulumi.getStack(), project, program), definition, config);
   const order = declaredOrder(stacks, pulumi.getStack(), Object.keys(config.releases));

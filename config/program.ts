@@ -9,6 +9,9 @@ import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import { documentOf } from "./stack-text.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 
+/** File that the component writes its description to, instead of declaring anything. */
+export const DESCRIBE_VARIABLE = "BACKOUT_DESCRIBE";
+
 /** One object for every copy of this module in a process: program and verbs may load different builds of it. */
 const DESCRIBING = Symbol.for("backout.describing");
 const shared = globalThis as { [DESCRIBING]?: { folder: string } };
@@ -41,6 +44,15 @@ export interface ProgramContext {
   stack: string;
   /** Config of the stack by full key, as text. Secrets are replaced. */
   config: Record<string, string>;
+  /** What a program in another language describes; absent: the program itself is loaded. */
+  plain?: PlainProgram;
+}
+
+/** A system of plain values, with the folder that its paths are relative to. */
+export interface PlainProgram {
+  name: string;
+  folder: string;
+  given: Record<string, unknown>;
 }
 
 /** The program declares no system. */
@@ -82,6 +94,20 @@ async function load({ file, project, stack, config }: ProgramContext, earlier: n
   }
 }
 
+/** @param module that makes definitions of plain values. @throws ConfigErrors */
+export async function plainDefinition(module: string, { name, given, folder }: PlainProgram): Promise<SystemDefinition> {
+  const { definePlain } = (await import(pathToFileURL(module).href)) as {
+    definePlain: (name: string, given: unknown, folder: string) => SystemDefinition;
+  };
+  return definePlain(name, given, folder);
+}
+
+/** Language of the project's program, e.g. `nodejs`, `python` or `yaml`. */
+export function languageOf(project: string): string {
+  const { runtime = "nodejs" } = projectFile(project);
+  return typeof runtime === "string" ? runtime : (runtime.name ?? "nodejs");
+}
+
 interface Settings {
   resetOptions: (
     project: string,
@@ -97,6 +123,7 @@ interface Settings {
 interface ProjectFile {
   name?: string;
   main?: string;
+  runtime?: string | { name?: string };
 }
 
 function projectFile(project: string): ProjectFile {

@@ -29,7 +29,7 @@ export interface Site {
   /** Absolute path of the module that exports `definition`, or of the program; null for the systems that come with backout. */
   module: string | null;
   /** What the module is loaded with if it is the program; absent: it exports `definition`. */
-  program?: Pick<ProgramContext, "project" | "config">;
+  program?: Pick<ProgramContext, "project" | "config" | "plain">;
   /** Folder of the Pulumi project: paths of the ledger are relative to it. */
   project: string;
   /** Folder of everything this stack keeps on this machine: processes, gate, exports, embedded server. */
@@ -93,13 +93,14 @@ function roleBase({ stack, system, name = stack }: Named): string {
 
 /** @param program of the stack if `backout:system` and `backout:definition` name no other. */
 export function siteOf(config: StackConfig, stack: string, project: string, program?: Omit<ProgramContext, "stack">): Site {
+  const { file, ...loadedWith } = program ?? { file: null, project: "", config: {} };
   const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", config.keptAs ?? stack);
   return {
     stack,
     ...(config.keptAs === undefined ? {} : { name: config.keptAs }),
     system: config.system ?? "",
-    module: config.definition !== undefined ? resolve(project, config.definition) : config.system === undefined ? program!.file : null,
-    ...(program === undefined || config.system !== undefined ? {} : { program: { project: program.project, config: program.config } }),
+    module: config.definition !== undefined ? resolve(project, config.definition) : config.system === undefined ? file : null,
+    ...(program === undefined || config.system !== undefined ? {} : { program: loadedWith }),
     project,
     home,
     target: config.target,
@@ -135,6 +136,7 @@ export async function definitionOf({
   stack,
 }: Pick<Site, "system" | "module" | "program" | "stack">): Promise<SystemDefinition> {
   if (module === null) return checkDefinition(await loadSystem(system));
+  if (program?.plain !== undefined) return (await import("./program.ts")).plainDefinition(module, program.plain);
   if (program !== undefined)
     return checkDefinition(await (await import("./program.ts")).describeProgram({ file: module, stack, ...program }));
   return checkDefinition(await definitionIn(module));

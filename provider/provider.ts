@@ -29,16 +29,38 @@ class HalfMadeError extends Error {
   }
 }
 
+/** The system as a component for programs in other languages. */
+export interface Component {
+  packageSchema(): string;
+  construct: Required<provider.Provider>["construct"];
+}
+
 export class BackoutProvider implements provider.Provider {
   readonly version: string;
   private readonly resources: Promise<ReadonlyMap<string, Resource>>;
   private readonly logFor: (urn: string) => Log;
+  /** Loaded when a program in another language asks for it. */
+  private readonly component: () => Promise<Component>;
 
   /** @param resources may still be loading while the server already listens. */
-  constructor(version: string, resources: readonly Resource[] | Promise<readonly Resource[]>, logFor: (urn: string) => Log) {
+  constructor(
+    version: string,
+    resources: readonly Resource[] | Promise<readonly Resource[]>,
+    logFor: (urn: string) => Log,
+    component: () => Promise<Component> = () => Promise.reject(new Error("this provider has no component")),
+  ) {
     this.version = version;
+    this.component = component;
     this.resources = Promise.resolve(resources).then((all) => new Map(all.map((resource) => [resource.token, resource])));
     this.logFor = logFor;
+  }
+
+  async getSchema(): Promise<string> {
+    return (await this.component()).packageSchema();
+  }
+
+  async construct(...asked: Parameters<Component["construct"]>): Promise<provider.ConstructResult> {
+    return (await this.component()).construct(...asked);
   }
 
   async check(urn: string, olds: Values, news: Values): Promise<provider.CheckResult> {

@@ -21,7 +21,7 @@ export function pidsOf(victim: Victim, { stack, site, definition }: Stage, verb:
       );
     case "provider":
     case "retention":
-      return working(stack.home, (words) => words.some((word) => /\bprovider\/main\.[tj]s$/.test(word)));
+      return working(stack.home, (words) => words.some((word) => /\bscripts\/provider\.[tj]s$/.test(word)));
     case "standby":
       return working(stack.home, (words) => words.some((word) => /\bstandby-main\.[tj]s$/.test(word)));
     case "gate":

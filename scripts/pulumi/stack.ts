@@ -21,6 +21,8 @@ import { stackFolder } from "../../config/stack-folder.ts";
 import { writeAtomically } from "../../processes/atomic-file.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import type { Asked } from "../../config/plan.ts";
+import { PLAIN_MODULE } from "../../components/plain.ts";
+import { plainProgram } from "./describe.ts";
 import { findProject } from "./project.ts";
 import { secretValues } from "./secret-values.ts";
 
@@ -100,11 +102,17 @@ export async function openSystem(found: StackFile, text: string = found.text): P
   const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
-  const bare = siteOf(declared, found.stack, programFolder(found.project), {
-    file: programFile(found.project),
-    project: projectName(found.project),
-    config: programConfig(raw, encrypted),
-  });
+  const isNamed = declared.system !== undefined || declared.definition !== undefined;
+  const plain = isNamed ? null : await plainProgram(found);
+  const project = projectName(found.project);
+  const bare = siteOf(
+    declared,
+    found.stack,
+    programFolder(found.project),
+    plain === null
+      ? { file: programFile(found.project), project, config: programConfig(raw, encrypted) }
+      : { file: PLAIN_MODULE, project, config: {}, plain },
+  );
   const definition = await definitionOf(bare);
   const config = withDefaultPorts(declared, definition);
   return { ...found, text, config, definition, site: named(bare, definition, config), order, secret };

@@ -164,7 +164,7 @@ describe("when the command line dies by SIGKILL", () => {
     );
     const pid = await new Promise<number>((resolve) => between.stdout.once("data", (text) => resolve(Number(text))));
     // The shell has become Node, which has yet to load what watches its parent.
-    await until(() => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("main.ts"));
+    await until(() => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("scripts/provider.ts"));
     between.kill("SIGKILL");
     try {
       await until(() => !isAlive(pid));
@@ -183,7 +183,7 @@ describe("a Node that is too old", () => {
       mkdirSync(dirname(join(copy, path)), { recursive: true });
       cpSync(join(REPOSITORY, path), join(copy, path));
     }
-    writeFileSync(join(copy, "provider", "main.ts"), "console.log('went on')");
+    writeFileSync(join(copy, "scripts", "provider.ts"), "console.log('went on')");
     // A Node that says it is of another version and knows no newer options.
     const bin = join(folder, "bin");
     mkdirSync(bin);
