@@ -5,7 +5,7 @@
 import * as config from "@pulumi/pulumi/runtime/config.js";
 
 export { allConfig } from "@pulumi/pulumi/runtime/config.js";
-export { getProject, getStack } from "@pulumi/pulumi/metadata.js";
+export { getOrganization, getProject, getStack } from "@pulumi/pulumi/metadata.js";
 export { isDryRun } from "@pulumi/pulumi/runtime/settings.js";
 export { secret, unknown } from "@pulumi/pulumi/output.js";
 export type { Input, Output } from "@pulumi/pulumi/output.js";

@@ -2,7 +2,7 @@ import * as pulumi from "./pulumi.ts";
 import type { Lineage } from "../config/plan.ts";
 import { jsonText, type JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
-import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../config/secret-config.ts";
+import { hideSecretConfig, requireEncrypted, requireNoOtherSecrets, secretKeys } from "../config/secret-config.ts";
 import { keepSalt } from "../config/seal.ts";
 import { heldSecret, makeSecrets } from "../config/secrets.ts";
 import { withDefaultPorts } from "../config/default-ports.ts";
@@ -10,6 +10,7 @@ import { declaredOrder, STACKS_VARIABLE } from "../config/ledger.ts";
 import { parseConfig } from "../config/parse.ts";
 import { startProvider } from "./provider-version.ts";
 import { describedFolder, handOver, programConfig, programFile, type PlainProgram } from "../config/program.ts";
+import { portable } from "../config/portable-site.ts";
 import { resolvePins } from "../config/resolve-pins.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { artefactFolder, named, siteOf, type Site } from "../config/site.ts";
@@ -23,6 +24,7 @@ import { Fence } from "./fence.ts";
 import { Flags } from "./flags.ts";
 import { Open } from "./open.ts";
 import { Plan } from "./plan.ts";
+import { recallKeys } from "./recall.ts";
 import { Finalize } from "./finalize.ts";
 import { Start } from "./start.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -76,9 +78,14 @@ export class System extends pulumi.ComponentResource {
     if (declared === undefined) void startProvider().then(({ running }) => running);
     const args = declared ?? declaredOf(definition, folder);
     const { config } = args;
+    if (declared === undefined) {
+      const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
+      recallKeys(args.site, definition, projectAbove(process.env[STACKS_VARIABLE] ?? folder), stack);
+    }
     if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
     const secret = secretKeys(pulumi.isConfigSecret);
     requireNoOtherSecrets(secret);
+    requireEncrypted(config, secret);
     const hidden = hideSecretConfig(args.pins, args.site, secret);
     const pinned = withSetup(hidden.pins, hidden.site, definition);
     const site = siteText(hidden.site, secret.length > 0);
@@ -98,7 +105,7 @@ export class System extends pulumi.ComponentResource {
     const declarations = declarationsOf(args.site, definition, args.pins, after(plan));
     const fence = new Fence(
       "fence",
-      { site, pins, newWrites: config.newWrites, reason: process.env["BACKOUT_REASON"] ?? null, asked },
+      { site, pins, newWrites: config.newWrites, reason: process.env["BACKOUT_REASON"] ?? null, asked, stackId: gate.stackId },
       after(plan, ...declarations),
     );
     const { epoch } = fence;
@@ -227,7 +234,7 @@ function keepForUpdates(site: Site, definition: SystemDefinition): void {
 
 /** If it contains a password or secret configuration, all of it is a secret: encrypted in the state file, never shown. */
 function siteText(site: Site, secret: boolean): pulumi.Input<JsonText<Site>> {
-  const text = jsonText(site);
+  const text = jsonText(portable(site));
   return secret || site.server?.password !== undefined ? pulumi.secret(text) : text;
 }
 

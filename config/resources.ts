@@ -50,6 +50,8 @@ export interface FenceInputs extends AskedInputs {
   newWrites: NewWrites;
   /** Incident and reason, for the record. */
   reason: string | null;
+  /** The stack's id, from the gate: by it a machine without the stack's home destroys what is its own. */
+  stackId: string;
 }
 
 export interface SnapshotsInputs extends RolloutInputs {

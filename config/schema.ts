@@ -173,6 +173,12 @@ export const configSchema = z.strictObject({
     .meta(ENCRYPTED)
     .optional()
     .describe("Password of the administrative role on a server of your own; set it with `pulumi config set --secret`."),
+  secrets: z
+    .record(name, z.string().meta(ENCRYPTED))
+    .default({})
+    .describe(
+      "Secrets of the definition by name, for everybody who works on the stack; set each with `pulumi config set --secret --path`.",
+    ),
   ports: z.record(name, port).default({}).describe("Port of each public listener and of each service behind it."),
   traffic: z
     .strictObject({

@@ -23,12 +23,18 @@ export function keepSalt(site: Pick<Site, "home">): void {
 }
 
 function saltOf(site: Pick<Site, "home">): string {
-  if (existsSync(saltFile(site))) return readFileSync(saltFile(site), "utf8");
+  const kept = keptSalt(site);
+  if (kept !== null) return kept;
   const salt = unkept.get(site.home) ?? randomBytes(32).toString("base64url");
   unkept.set(site.home, salt);
   return salt;
 }
 
-function saltFile(site: Pick<Site, "home">): string {
+/** Null: there is none yet. */
+export function keptSalt(site: Pick<Site, "home">): string | null {
+  return existsSync(saltFile(site)) ? readFileSync(saltFile(site), "utf8") : null;
+}
+
+export function saltFile(site: Pick<Site, "home">): string {
   return join(site.home, "salt");
 }

@@ -5,14 +5,14 @@
 import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import type { Pins } from "./pins.ts";
 import { seal } from "./seal.ts";
-import { CONFIG_KEYS } from "./schema.ts";
+import { CONFIG_KEYS, type StackConfig } from "./schema.ts";
 import type { Site } from "./site.ts";
 
 const REFERENCE = /^secret:[0-9a-f]{16}$/;
 
 /** Keys whose configuration values may be encrypted; which ones is unknown, so all count as secret. */
 const OF_CONFIGURATION = ["services", "releases"];
-const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword"];
+const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword", "secrets"];
 
 /** Whether a recorded value of a configuration is a reference. */
 export function isReference(value: string | undefined): boolean {
@@ -46,7 +46,22 @@ export function requireNoOtherSecrets(keys: string[]): void {
         new ConfigError(
           `${NAMESPACE}:${key}`,
           "(a secret)",
-          `it is shown and recorded in plain text: set it without --secret. Only values of a service's configuration may be secret, and ${NAMESPACE}:serverPassword`,
+          `it is shown and recorded in plain text: set it without --secret. Only values of a service's configuration may be secret, ${NAMESPACE}:secrets and ${NAMESPACE}:serverPassword`,
+        ),
+    ),
+  );
+}
+
+/** @throws ConfigErrors for secrets of the definition that are not encrypted */
+export function requireEncrypted({ secrets }: Pick<StackConfig, "secrets">, keys: string[]): void {
+  if (keys.includes("secrets") || Object.keys(secrets).length === 0) return;
+  throw new ConfigErrors(
+    Object.keys(secrets).map(
+      (name) =>
+        new ConfigError(
+          `${NAMESPACE}:secrets.${name}`,
+          "(not shown)",
+          `it is in plain text: encrypt it with \`pulumi config set --secret --path ${NAMESPACE}:secrets.${name}\``,
         ),
     ),
   );

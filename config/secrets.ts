@@ -1,15 +1,16 @@
 /**
- * Secrets of a system's definition: `BACKOUT_SECRET_<NAME>` in the environment, else a file that only its owner can read, which backout
+ * Secrets of a system's definition: `BACKOUT_SECRET_<NAME>` in the environment, else `backout:secrets` of the stack file, else a file that only its owner can read, which backout
  * generates if the definition says `generate`. A missing secret is never replaced by another. Values never reach state, records, logs or
  * argument lists.
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SystemDefinition } from "./system/definition.ts";
+import { NAMESPACE } from "./errors.ts";
 import { secretVariable } from "./names.ts";
 import { givenSecret, keptSecret, secretFile, secretOf, type Site } from "./site.ts";
 
-type Home = Pick<Site, "home">;
+type Home = Pick<Site, "home" | "secrets">;
 type Secrets = Pick<SystemDefinition, "secrets">;
 
 /** Passwords of backout's own roles: always generated. */
@@ -29,7 +30,7 @@ export class SecretMissingError extends Error {
 
 /** The current value of a secret; null: not set. Generates nothing. */
 export function heldSecret(site: Home, name: string): string | null {
-  return givenSecret(name) ?? keptSecret(site, name);
+  return givenSecret(site, name) ?? keptSecret(site, name);
 }
 
 /** A secret of the definition, generated if allowed. @throws SecretMissingError */
@@ -45,32 +46,41 @@ export function missingSecrets(site: Home, definition: Secrets, names: Iterable<
 }
 
 function missing(site: Home, definition: Secrets, name: string): string | null {
-  if (OWN.includes(name) || givenSecret(name) !== null) return null;
+  if (OWN.includes(name) || givenSecret(site, name) !== null) return null;
   const variable = secretVariable(name);
   if (existsSync(givenFile(site, name)))
     return `the secret "${name}" is not set: ${variable} was set when this stack was last updated. Set it again; or, to use another value, remove ${givenFile(site, name)}`;
   if (definition.secrets?.[name]?.generate === true || keptSecret(site, name) !== null) return null;
-  return `the secret "${name}" is not set: set the environment variable ${variable}, or write it into ${secretFile(site, name)}`;
+  return `the secret "${name}" is not set: set the environment variable ${variable}, or write it into ${secretFile(site, name)}; or, for everybody who works on the stack, encrypt it in the stack file: \`pulumi config set --secret --path ${NAMESPACE}:secrets.${name}\``;
 }
 
 /** Generates missing secrets that may be generated. */
-export function makeSecrets(site: Home, definition: Secrets): void {
-  for (const [name, { generate }] of Object.entries(definition.secrets ?? {}))
-    if (generate === true && missing(site, definition, name) === null) secretOf(site, name);
+export function makeSecrets(site: Home & Pick<Site, "server">, definition: Secrets): void {
+  for (const name of generatedSecrets(site, definition)) if (missing(site, definition, name) === null) secretOf(site, name);
+}
+
+/** Names of the secrets that may be generated. */
+export function generatedSecrets(site: Pick<Site, "server">, definition: Secrets): string[] {
+  const declared = Object.entries(definition.secrets ?? {}).flatMap(([name, { generate }]) => (generate === true ? [name] : []));
+  return [...(site.server === undefined ? [] : OWN), ...declared];
 }
 
 /** Records which secrets came from the environment: without them the next update must not use others. */
 export function rememberGiven(site: Home, names: Iterable<string>): void {
   for (const name of names) {
-    if (givenSecret(name) === null) {
+    if (givenSecret(site, name) === null) {
       rmSync(givenFile(site, name), { force: true });
       continue;
     }
-    mkdirSync(join(site.home, "given-secrets"), { recursive: true, mode: 0o700 });
+    mkdirSync(givenFolder(site), { recursive: true, mode: 0o700 });
     writeFileSync(givenFile(site, name), `${secretVariable(name)}\n`, { mode: 0o600 });
   }
 }
 
+export function givenFolder(site: Home): string {
+  return join(site.home, "given-secrets");
+}
+
 function givenFile(site: Home, name: string): string {
-  return join(site.home, "given-secrets", name);
+  return join(givenFolder(site), name);
 }

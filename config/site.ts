@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { own } from "./own.ts";
 import { stateDatabaseName, derivedName, secretVariable } from "./names.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { serverRunner } from "../processes/run-as.ts";
@@ -53,6 +54,8 @@ export interface Site {
   adopt?: boolean;
   /** Id of the stack whose state may be taken over. */
   takeOver?: string;
+  /** Values of the stack file's secrets, by name; never stored in plain text. */
+  secrets?: Record<string, string>;
   /** Values of secret configuration by their references in the pins; never stored. */
   secretConfig?: Record<string, string>;
 }
@@ -114,6 +117,7 @@ export function siteOf(config: StackConfig, stack: string, project: string, prog
     incident: config.incident,
     files: Object.fromEntries(Object.entries(config.files).map(([database, path]) => [database, resolve(project, path)])),
     ...(config.adopt ? { adopt: true } : {}),
+    ...(Object.keys(config.secrets).length === 0 ? {} : { secrets: config.secrets }),
     ...(config.takeOver === undefined ? {} : { takeOver: config.takeOver }),
   };
 }
@@ -217,11 +221,11 @@ export function artefactFolder(site: Site, path: string): string {
 }
 
 /**
- * A secret by name: from the environment, else from a file that only its owner can read, generated on first use. For backout's own secrets;
- * secrets.ts has those of a definition. It is never written to state, logs or argument lists.
+ * A secret by name: from the environment, the stack file, else from a file that only its owner can read, generated on first use. For backout's own
+ * secrets; secrets.ts has those of a definition. It is never written in plain text to state, logs or argument lists.
  */
-export function secretOf(site: Pick<Site, "home">, name: string): string {
-  const given = givenSecret(name);
+export function secretOf(site: Pick<Site, "home" | "secrets">, name: string): string {
+  const given = givenSecret(site, name);
   if (given !== null) return given;
   const file = secretFile(site, name);
   if (!existsSync(file)) {
@@ -235,9 +239,9 @@ export function secretOf(site: Pick<Site, "home">, name: string): string {
   return readFileSync(file, "utf8").trim();
 }
 
-/** The value in the environment. An empty variable counts as missing: pipelines set missing ones empty. */
-export function givenSecret(name: string): string | null {
-  return process.env[secretVariable(name)] || null;
+/** The value in the environment, else in the stack file. An empty variable counts as missing: pipelines set missing ones empty. */
+export function givenSecret({ secrets }: Pick<Site, "secrets">, name: string): string | null {
+  return process.env[secretVariable(name)] || own(secrets, name) || null;
 }
 
 /** The value in its file; null: no file. */

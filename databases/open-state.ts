@@ -13,8 +13,8 @@ export async function createState(site: Site, definition: SystemDefinition): Pro
   if (site.server === undefined) return (await import("./sqlite/state/file.ts")).SqliteState.create(stateFile(site));
   const { PostgresState } = await import("./postgres/state/store.ts");
   return site.server.driver === "in-place"
-    ? PostgresState.createInside(endpointOf(site), firstLive(site, definition))
-    : PostgresState.create(endpointOf(site), stateDatabase(site, definition));
+    ? PostgresState.createInside(endpointOf(site), firstLive(site, definition), site.home)
+    : PostgresState.create(endpointOf(site), stateDatabase(site, definition), site.home);
 }
 
 /**
@@ -40,8 +40,8 @@ async function openAny(site: Site, definition: SystemDefinition): Promise<StateS
   const { PostgresState } = await import("./postgres/state/store.ts");
   try {
     return site.server.driver === "in-place"
-      ? await PostgresState.openInside(endpointOf(site), firstLive(site, definition))
-      : await PostgresState.open(endpointOf(site), stateDatabase(site, definition));
+      ? await PostgresState.openInside(endpointOf(site), firstLive(site, definition), site.home)
+      : await PostgresState.open(endpointOf(site), stateDatabase(site, definition), site.home);
   } catch (error) {
     if (error instanceof UnreachableError && (await isDown(site)))
       error.helps(`the embedded server is down, \`${upCommand(site)}\` starts it`);

@@ -109,7 +109,7 @@ export class BackoutProvider implements provider.Provider {
   async delete(_id: string, urn: string, props: Values): Promise<void> {
     await inFlight(async () => {
       const resource = await this.resource(urn);
-      const values = opened(props);
+      const values = atHome(opened(props));
       await resource.beforeDelete?.(values, this.callOf(urn));
       await resource.delete?.(values, this.callOf(urn));
     });
@@ -132,6 +132,13 @@ export class BackoutProvider implements provider.Provider {
   private callOf(urn: string): Call {
     return { urn, log: this.logFor(urn) };
   }
+}
+
+/** What is deleted may have been made on another machine: `destroy` runs no program that says where the stack's home is on this one. */
+function atHome(values: Values): Values {
+  const home = process.env["BACKOUT_HOME"];
+  const { site } = values;
+  return home === undefined || typeof site !== "object" ? values : { ...values, site: { ...site, home } };
 }
 
 function known(values: Values): Values {

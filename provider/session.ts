@@ -1,11 +1,12 @@
 /** The provider's hold on a system while it works: one locked state for the life of the process. */
-import { claimRecord } from "../state/identity.ts";
+import { claimRecord, otherMachine } from "../state/identity.ts";
 import { statePlace, createState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
 import { enginesOf } from "../databases/registry.ts";
 import type { Run } from "../config/run.ts";
 import { definitionOf, type Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
+import { sharesKeys } from "../config/stack-keys.ts";
 import { newRunId } from "../config/run-id.ts";
 import { thisProcess } from "../processes/lock-holder.ts";
 import type { Call } from "./resource.ts";
@@ -23,7 +24,7 @@ const runId = newRunId();
 /** A run of one rollout with the lock held. Several resources of one update share the session. */
 export async function runOf(site: Site, epoch: number, call: Call): Promise<Run> {
   const definition = await definitionOf(site);
-  const { state } = await heldFor(statePlace(site, definition), () => hold(site, definition));
+  const { state } = await heldFor(statePlace(site, definition), () => hold(site, definition, call));
   return { site, definition, state, epoch, runId, log: call.log, failed: endAfterFailure };
 }
 
@@ -46,12 +47,23 @@ async function heldFor(key: string, open: () => Promise<Held>): Promise<Held> {
   return opened;
 }
 
-async function hold(site: Site, definition: SystemDefinition): Promise<Held> {
+/** Whether services are processes of the machine that updates the stack, and another machine may do that. */
+function runsHere(site: Site, { services }: SystemDefinition): boolean {
+  return sharesKeys(site) && site.target === "process" && Object.values(services).some(({ kind }) => kind !== "external");
+}
+
+async function hold(site: Site, definition: SystemDefinition, call: Call): Promise<Held> {
   const state = await createState(site, definition);
   const session: Held = { state, broken: false };
   state.onLost(() => (session.broken = true));
   try {
     await state.lock({ runId, ...thisProcess() }, LOCK_WAIT_MS);
+    const before = runsHere(site, definition) ? await otherMachine(state) : null;
+    if (before !== null)
+      call.log(
+        "warning",
+        `${site.stack} was last updated on ${before.host}, in ${before.home}: services that run there as processes are not seen from here. End them if that machine still runs`,
+      );
     if (await claimRecord(state, site)) await letServicesIn(site, definition, state);
   } catch (error) {
     session.broken = true;

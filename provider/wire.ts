@@ -3,7 +3,9 @@
  * text; unknown values arrive as marker strings.
  */
 import { unknownValue } from "@pulumi/pulumi/runtime/rpc.js";
+import { placedIn } from "../config/portable-site.ts";
 import { TEXT_INPUTS } from "../config/resources.ts";
+import type { Site } from "../config/site.ts";
 import { UNKNOWN, type Values } from "./resource.ts";
 
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
@@ -59,7 +61,13 @@ export function wrap(values: unknown, paths: string[][]): unknown {
 export function opened(values: Values): Values {
   const plain = unwrap(values) as Values;
   for (const key of TEXT_INPUTS) if (typeof plain[key] === "string") plain[key] = JSON.parse(plain[key]) as unknown;
+  if (typeof plain["site"] === "object" && plain["site"] !== null) plain["site"] = placedIn(plain["site"] as Site, projectFolder());
   return plain;
+}
+
+/** Folder in which the engine runs program and provider. */
+function projectFolder(): string {
+  return process.env["BACKOUT_PROJECT"] ?? process.cwd();
 }
 
 /** Values of a resource as the engine gets them: what came as a secret or as a text goes as it came. */

@@ -1,10 +1,14 @@
-/** The stack's audit log: one line for every rollout, watch, action and preflight, chained, with its end kept in the state. */
+/**
+ * The stack's audit log: one line for every rollout, watch, action and preflight, chained. The state keeps its end, and each line with the home in which
+ * it was written, so every machine has the whole log.
+ */
 import { join } from "node:path";
 import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { fileLock } from "../processes/file-lock.ts";
-import { appendToAuditLog, chainHead, chainProblems, type ChainHead, type AuditLogEntry } from "../state/audit-log.ts";
+import { identityAt } from "../state/identity.ts";
+import { addLines, appendToAuditLog, chainHead, chainProblems, linesFrom, type ChainHead, type AuditLogEntry } from "../state/audit-log.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { Run } from "../config/run.ts";
 
@@ -17,6 +21,34 @@ export function auditLogFile(site: Pick<Site, "home">): string {
 /** How far the log went when it was last written to; null where it never was. */
 export function auditLogHead(state: StateStore): Promise<ChainHead | null> {
   return state.kept<ChainHead>(HEAD_KEY);
+}
+
+interface KeptLine {
+  line: string;
+  /** Where it was written. */
+  home: string;
+}
+
+const lineKey = (line: number): string => `governance-line ${line}`;
+
+/** Of this home alone: one that was removed and made again is another. */
+function homeId(site: Pick<Site, "home">): string {
+  const { host, home, since } = identityAt(site.home) ?? { host: "", home: "", since: "" };
+  return `${host}:${home}:${since}`;
+}
+
+/** Adds what other machines have written since. A line that was written here and is missing stays missing: somebody removed it. */
+export async function completeAuditLog(site: Pick<Site, "home">, state: StateStore): Promise<void> {
+  const file = auditLogFile(site);
+  const known = chainHead(file).lines;
+  const written = (await auditLogHead(state))?.lines ?? 0;
+  const lines: string[] = [];
+  for (let next = known + 1; next <= written; next++) {
+    const kept = await state.kept<KeptLine>(lineKey(next));
+    if (kept === null || kept.home === homeId(site)) return;
+    lines.push(kept.line);
+  }
+  if (lines.length > 0) addLines(file, lines);
 }
 
 export interface AuditLogPlace {
@@ -45,17 +77,23 @@ export async function recordInAuditLog(place: AuditLogPlace, entry: AuditLogEntr
   if (lock === null)
     place.warn(`another process has held the audit log ${file} for ${WAIT_MS / 1000} s: the entry is written nevertheless`);
   try {
-    await append(file, place, entry);
+    await append(place, entry);
   } finally {
     lock?.release();
   }
 }
 
-async function append(file: string, { state, warn }: AuditLogPlace, entry: AuditLogEntry): Promise<void> {
-  const broken = chainProblems(file, state === null ? null : await auditLogHead(state));
+async function append({ site, state, warn }: AuditLogPlace, entry: AuditLogEntry): Promise<void> {
+  const file = auditLogFile(site);
+  if (state !== null) await completeAuditLog(site, state);
+  const before = state === null ? null : await auditLogHead(state);
+  const broken = chainProblems(file, before);
   if (broken.length > 0) warn(`the audit log ${file} is not as it was written: ${broken.join("; ")}`);
   appendToAuditLog(file, broken.length === 0 ? entry : { ...entry, broken });
-  await state?.keep(HEAD_KEY, chainHead(file));
+  if (state === null) return;
+  const first = (before?.lines ?? 0) + 1;
+  for (const [index, line] of linesFrom(file, first).entries()) await state.keep(lineKey(first + index), { line, home: homeId(site) });
+  await state.keep(HEAD_KEY, chainHead(file));
 }
 
 /** The same for callers without an open state. The entry is also written where the state does not answer. */

@@ -150,7 +150,7 @@ function stepBack(pid: number | undefined): void {
 
 /** The password goes by the environment, not into a file; what services are configured with is not needed. */
 function withoutPassword(site: Site): { bare: Site; password: string | undefined } {
-  const { server, secretConfig: _unneeded, ...rest } = site;
+  const { server, secretConfig: _unneeded, secrets: _either, ...rest } = site;
   if (server === undefined) return { bare: rest, password: undefined };
   const { password, ...declared } = server;
   return { bare: { ...rest, server: declared }, password };

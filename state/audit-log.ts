@@ -26,6 +26,20 @@ export function appendToAuditLog(file: string, entry: AuditLogEntry): string {
   return hash;
 }
 
+/** Lines of a log from one on, counted from 1, as they are written. */
+export function linesFrom(file: string, first: number): string[] {
+  return textOf(file)
+    .split("\n")
+    .filter(Boolean)
+    .slice(first - 1);
+}
+
+/** Lines that were written elsewhere, as they are. */
+export function addLines(file: string, lines: readonly string[]): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  appendFileSync(file, lines.map((line) => `${line}\n`).join(""), { mode: 0o600 });
+}
+
 /** Length of a log: number of lines, and hash of the last one. */
 export interface ChainHead {
   lines: number;

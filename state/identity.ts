@@ -131,7 +131,8 @@ export function requireHome(site: Site, before?: Site): void {
   if (isCopy(site, known) && site.takeOver !== known!.id) throw copied(site, known!);
   if (before === undefined || known !== null || before.home === site.home) return;
   const left = identityAt(before.home);
-  if (left !== null) throw renamed(site, left);
+  // Under its own name it is another clone's, or one that was moved.
+  if (left !== null && left.name !== nameOf(site)) throw renamed(site, left);
 }
 
 /**
@@ -169,6 +170,12 @@ export async function claimRecord(state: StateStore, site: Site): Promise<boolea
   const since = claim?.id === now.id && claim.releasedAt === undefined ? claim.since : now.since;
   if (JSON.stringify(claim) !== JSON.stringify({ ...now, since })) await state.keep(KEY, { ...now, since });
   return claim !== null && claim.releasedAt === undefined && claim.id !== now.id;
+}
+
+/** Where the stack was updated before, if that was another machine; null: here, or nowhere. */
+export async function otherMachine(state: StateStore): Promise<Claim | null> {
+  const claim = await state.kept<Claim>(KEY);
+  return claim === null || claim.releasedAt !== undefined || claim.host === hostname() ? null : claim;
 }
 
 /** After `destroy` the state belongs to no stack: the next deployment, from any project, becomes its owner. */

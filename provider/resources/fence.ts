@@ -12,6 +12,7 @@ import { rolloutOf, type Pins } from "../../config/pins.ts";
 import type { FenceInputs } from "../../config/resources.ts";
 import { definitionOf, type Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
+import { rememberId } from "../../state/identity.ts";
 import { isPlanned } from "../planned.ts";
 import type { Call, Resource, Values } from "../resource.ts";
 import { OutsideRolloutError } from "../rollout-run.ts";
@@ -71,8 +72,9 @@ export const fence: Resource<Inputs> = {
 };
 
 /** On an external server the databases are opened again, with the owner and grants they had, and the state belongs to no stack, or goes. */
-async function giveBack({ site, epoch }: Inputs, call: Call): Promise<void> {
+async function giveBack({ site, epoch, stackId }: Inputs, call: Call): Promise<void> {
   if (site.server === undefined || site.server.embedded) return;
+  rememberId(site.home, stackId);
   const definition = await definitionOf(site);
   try {
     const state = await openState(site, definition);

@@ -8,6 +8,7 @@ import { gateCommand } from "../../traffic/command.ts";
 import { readGateConfig, type GateConfigInput } from "../../traffic/config.ts";
 import { readTls } from "../../traffic/tls.ts";
 import { canonical } from "../../config/pins.ts";
+import { requireSameKeys, sharesKeys, stackKeys, type StackKeys } from "../../config/stack-keys.ts";
 import type { SiteInputs } from "../../config/resources.ts";
 import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../config/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
@@ -16,12 +17,15 @@ import type { ListenerDefinition, SystemDefinition } from "../../config/system/d
 import { publicListeners } from "../../config/traffic.ts";
 import { foreignFailures } from "../foreign.ts";
 import type { Resource, Values } from "../resource.ts";
+import { secret } from "../wire.ts";
 import { takenListeners, takenPorts } from "../../workloads/taken-ports.ts";
 import { beforeDelete } from "./leaving.ts";
 
 interface Inputs extends SiteInputs {
   /** Id of the stack, added by check: what the stack's home does not know on this machine the engine's state does. */
   stackId: string;
+  /** Of its outputs: what another machine needs, as JSON. */
+  keys?: string;
 }
 
 /** The address on 127.0.0.1 for checks, and the public ones. */
@@ -56,10 +60,17 @@ function hashOf(config: GateConfigInput): string {
   return createHash("sha256").update(canonical(config)).digest("hex").slice(0, 16);
 }
 
-async function ensure({ site, stackId }: Inputs): Promise<Values> {
+async function ensure({ site, stackId }: Inputs, before?: Inputs): Promise<Values> {
+  const definition = await definitionOf(site);
+  const keys = sharesKeys(site) ? stackKeys(site, definition) : null;
+  requireSameKeys(site, JSON.parse(before?.keys ?? "null") as StackKeys | null, keys);
   rememberId(site.home, stackId);
   ownIdentity(site);
-  const config = gateConfig(site, await definitionOf(site));
+  return { ...(await ensureRuns(site, definition)), ...(keys === null ? {} : { keys: secret(JSON.stringify(keys)) }) };
+}
+
+async function ensureRuns(site: Site, definition: SystemDefinition): Promise<Values> {
+  const config = gateConfig(site, definition);
   const changed = await changedPid(site, config);
   if (changed !== null) return { pid: changed };
   const port = config.listeners[0]!.port;
@@ -161,11 +172,11 @@ export const trafficGate: Resource<Inputs> = {
     return { inputs: { ...inputs, stackId }, failures };
   },
   diff: async (old, { site, stackId }) => {
-    if (old.stackId !== stackId) return true;
-    return !(await runsAs(site));
+    if (old.stackId !== stackId || !(await runsAs(site))) return true;
+    return sharesKeys(site) && old.keys !== JSON.stringify(stackKeys(site, await definitionOf(site)));
   },
-  create: ensure,
-  update: async (_old, inputs) => ensure(inputs),
+  create: async (inputs) => ensure(inputs),
+  update: async (old, inputs) => ensure(inputs, old),
   delete: async ({ site }) => {
     await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
     // A gate made later starts closed.

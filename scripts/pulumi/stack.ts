@@ -4,7 +4,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseDocument, visit } from "yaml";
 import { withSetup } from "../../workloads/setup.ts";
-import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
 import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../config/edit.ts";
 import { withDefaultPorts } from "../../config/default-ports.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
@@ -14,7 +13,7 @@ import { programConfig, programFile, programFolder, projectName } from "../../co
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
-import { hideSecretConfig, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
+import { hideSecretConfig, requireEncrypted, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
 import { definitionOf, named, siteOf, type Site } from "../../config/site.ts";
 import { schemaOf, withSchemaLine } from "../../config/schema-line.ts";
 import { stackFolder } from "../../config/stack-folder.ts";
@@ -24,6 +23,7 @@ import type { Asked } from "../../config/plan.ts";
 import { PLAIN_MODULE } from "../../components/plain.ts";
 import { plainProgram } from "./describe.ts";
 import { findProject } from "./project.ts";
+import { recall } from "./recall.ts";
 import { secretValues } from "./secret-values.ts";
 
 export interface StackFile {
@@ -87,7 +87,7 @@ export interface OpenSystem extends StackFile {
 /** @param text instead of what the file holds: to look at pins before they are written. */
 export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
   const { config, definition, site: bare, order, secret } = await openSystem(found, text);
-  await knowOwnId(found, bare);
+  await recall({ ...found, text }, { site: bare, definition }, stacksIn(stackFolder(found.project)));
   const asked = { order, scope: config.scope ?? null };
   const { site, pins } = hideSecretConfig(resolvePins(config, definition), bare, secret);
   return { ...found, text, config, asked, definition, site, pins: withSetup(pins, site, definition) };
@@ -102,6 +102,7 @@ export async function openSystem(found: StackFile, text: string = found.text): P
   const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
+  requireEncrypted(declared, secret);
   const isNamed = declared.system !== undefined || declared.definition !== undefined;
   const plain = isNamed ? null : await plainProgram(found);
   const project = projectName(found.project);
@@ -116,17 +117,6 @@ export async function openSystem(found: StackFile, text: string = found.text): P
   const definition = await definitionOf(bare);
   const config = withDefaultPorts(declared, definition);
   return { ...found, text, config, definition, site: named(bare, definition, config), order, secret };
-}
-
-/** On a machine where the stack has no home yet, the engine's state knows which record is its own. @throws ForeignStackError where it was renamed */
-async function knowOwnId({ project, stack, text }: StackFile, site: Site): Promise<void> {
-  if (identityAt(site.home) !== null) return;
-  requireNotRenamed(site, stacksIn(stackFolder(project)));
-  if (site.server === undefined || site.server.embedded || !/^(?:encryptionsalt|secretsprovider):/m.test(text)) return;
-  const { runPulumi } = await import("./pulumi-run.ts");
-  const { code, output } = await runPulumi({ project, stack, arguments: ["stack", "output", "stackId"] });
-  const id = output.trim();
-  if (code === 0 && /^[0-9a-f-]{36}$/.test(id)) rememberId(site.home, id);
 }
 
 /** Somebody changed the stack file since it was read: what they wrote is not written over. */

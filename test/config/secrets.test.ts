@@ -14,7 +14,7 @@ test("one that is not set is never made up, and told with variable and file", ()
   const site = { home: newFolder() };
   expect(() => definedSecret(site, DEFINITION, "stripe")).toThrow(SecretMissingError);
   expect(missingSecrets(site, DEFINITION, ["stripe", "jwt", "stripe"])).toEqual([
-    `the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE, or write it into ${site.home}/secrets/stripe`,
+    `the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE, or write it into ${site.home}/secrets/stripe; or, for everybody who works on the stack, encrypt it in the stack file: \`pulumi config set --secret --path backout:secrets.stripe\``,
   ]);
   expect(missingSecrets(site, {}, ["asked-for"])).toHaveLength(1);
   process.env["BACKOUT_SECRET_STRIPE"] = "";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { SqliteState } from "../../databases/sqlite/state/file.ts";
-import { auditLogFile, auditLogHead } from "../../rollout/audit-log.ts";
+import { auditLogFile, auditLogHead, completeAuditLog, recordInAuditLog } from "../../rollout/audit-log.ts";
 import { brokenLinks, chainProblems } from "../../state/audit-log.ts";
 import { newFolder } from "../workloads/shop.ts";
 
@@ -50,4 +50,28 @@ test("of watches and updates that end at once every entry is in one chain, and i
   await state.end();
   expect(head?.lines).toBe(60);
   expect(chainProblems(log, head)).toEqual([]);
+});
+
+test("every machine has the whole log: what others wrote is added, and what was removed here stays missing", async () => {
+  const state = await SqliteState.create(join(newFolder(), "state.sqlite"));
+  const homes = ["one", "two"].map((host) => {
+    const home = newFolder();
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "stack.json"), JSON.stringify({ host, home, since: host }));
+    return home;
+  });
+  const [one, two] = [homes[0]!, homes[1]!];
+  const warned: string[] = [];
+  const write = (home: string, epoch: number): Promise<void> =>
+    recordInAuditLog({ site: { home }, state, warn: (message) => warned.push(message) }, { runId: "run", epoch, event: "watch" });
+  for (const [index, home] of [one, one, two, one].entries()) await write(home, index + 1);
+  await completeAuditLog({ home: two }, state);
+  const [log, copy] = [auditLogFile({ home: one }), auditLogFile({ home: two })];
+  expect(readFileSync(copy, "utf8")).toBe(readFileSync(log, "utf8"));
+  expect([chainProblems(copy, await auditLogHead(state)), warned]).toEqual([[], []]);
+
+  writeFileSync(log, readFileSync(log, "utf8").split("\n").slice(0, 3).join("\n") + "\n");
+  await completeAuditLog({ home: one }, state);
+  expect(chainProblems(log, await auditLogHead(state))).toEqual([expect.stringMatching(/it has 3 lines and had 4/)]);
+  await state.end();
 });

@@ -7,6 +7,7 @@ import {
   claimRecord,
   ForeignStackError,
   identityAt,
+  otherMachine,
   ownIdentity,
   releaseRecord,
   rememberId,
@@ -62,6 +63,11 @@ describe("a record", () => {
     await requireOwn(record, elsewhere);
     expect(await claimRecord(record, elsewhere)).toBe(false);
     await requireOwn(record, first);
+    // A clone in another folder of the same machine is no stack of another name.
+    expect(() => requireHome(siteIn("clone"), first)).not.toThrow();
+    expect(await otherMachine(record)).toBeNull();
+    await record.keep("stack", { ...(await record.kept<object>("stack")), host: "runner" });
+    expect(await otherMachine(record)).toMatchObject({ host: "runner", home: elsewhere.home });
   });
 
   it("of another stack name is refused with the name under which it is kept", async () => {

@@ -1,6 +1,6 @@
 /** What a dump consists of: written last, verified before each restore. A dump without it is unfinished. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -42,6 +42,18 @@ export class DamagedDumpError extends Error {
   }
 }
 
+/** There is no such dump here. Nothing was restored. */
+export class DumpNotHereError extends Error {
+  readonly folder: string;
+  constructor(folder: string) {
+    super(
+      `there is no dump in ${folder}: a dump is kept by the machine that took it. Nothing was restored; run the command there, copy the folder here, or use another snapshot`,
+    );
+    this.name = "DumpNotHereError";
+    this.folder = folder;
+  }
+}
+
 export async function hashFiles(folder: string): Promise<DumpManifest["files"]> {
   const names = (await readdir(folder)).filter((name) => name !== DUMP_MANIFEST).sort();
   const entries = [];
@@ -64,7 +76,7 @@ export async function writeManifest(folder: string, manifest: DumpManifest): Pro
   }
 }
 
-/** Reads the manifest and compares every file with it. @throws DamagedDumpError */
+/** Reads the manifest and compares every file with it. @throws DamagedDumpError, DumpNotHereError */
 export async function verifyDump(folder: string): Promise<DumpManifest> {
   const manifest = await readManifest(folder);
   const problems = fileProblems(manifest.files, await hashFiles(folder));
@@ -73,6 +85,7 @@ export async function verifyDump(folder: string): Promise<DumpManifest> {
 }
 
 export async function readManifest(folder: string): Promise<DumpManifest> {
+  if (!existsSync(folder)) throw new DumpNotHereError(folder);
   try {
     const manifest = JSON.parse(await readFile(join(folder, DUMP_MANIFEST), "utf8")) as DumpManifest;
     if (manifest.format !== 1) throw new Error(`format ${String(manifest.format)} is not known`);

@@ -11,6 +11,7 @@ import { catalogued } from "./catalogue.ts";
 import { LockedError, OldStateError, type CatalogueDatabase } from "../../../config/record.ts";
 import type { DocumentOf } from "../../shared/state/rows.ts";
 import { SqlState, type StateDialect } from "../../shared/state/sql-state.ts";
+import { keptBelow, placedBelow } from "./locations.ts";
 
 /** "back"+"out" as a number: the key of the advisory lock. */
 const LOCK = 0x6261636b;
@@ -34,13 +35,22 @@ export class PostgresState extends SqlState {
   private making: Promise<unknown> = Promise.resolve();
   /** Settled when every query that was asked is answered. */
   private asking: Promise<unknown> = Promise.resolve();
-  private constructor(client: Client) {
+  private readonly home: string | undefined;
+  private constructor(client: Client, home: string | undefined) {
     super();
     this.client = client;
+    this.home = home;
   }
 
-  /** Opens the state database, creating it where it is absent. @throws OldStateError */
-  static async create(endpoint: Endpoint, name: string): Promise<PostgresState> {
+  protected override keptLocation(location: string): string {
+    return keptBelow(this.home, location);
+  }
+  protected override locationOf(kept: string): string {
+    return placedBelow(this.home, kept);
+  }
+
+  /** Opens the state database, creating it where it is absent. @param home of the stack on this machine @throws OldStateError */
+  static async create(endpoint: Endpoint, name: string, home?: string): Promise<PostgresState> {
     const client = await current(await connectOrMake(endpoint, name), "public", name);
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK + 1]);
@@ -49,11 +59,11 @@ export class PostgresState extends SqlState {
     if (rows[0]?.open === true) await client.query(`REVOKE CONNECT ON DATABASE ${quote(name)} FROM PUBLIC`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new PostgresState(client);
+    return new PostgresState(client, home);
   }
 
   /** In a schema of its own in the live database, made where it is absent: where there may be no second database. */
-  static async createInside(endpoint: Endpoint, live: string): Promise<PostgresState> {
+  static async createInside(endpoint: Endpoint, live: string, home?: string): Promise<PostgresState> {
     const client = await current(await connect(endpoint, live), STATE_SCHEMA, live);
     await client.query(`SET search_path = ${STATE_SCHEMA}, public`);
     await client.query("BEGIN");
@@ -61,25 +71,25 @@ export class PostgresState extends SqlState {
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${STATE_SCHEMA}`);
     await client.query(SCHEMA);
     await client.query("COMMIT");
-    return new PostgresState(client);
+    return new PostgresState(client, home);
   }
 
   /** Opens it there for looking only; null where there is none yet. */
-  static async openInside(endpoint: Endpoint, live: string): Promise<PostgresState | null> {
+  static async openInside(endpoint: Endpoint, live: string, home?: string): Promise<PostgresState | null> {
     const client = await current(await connect(endpoint, live), STATE_SCHEMA, live);
     await client.query(`SET search_path = ${STATE_SCHEMA}, public`);
     const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass($1) IS NOT NULL AS ready", [`${STATE_SCHEMA}.rollouts`]);
-    if (rows[0]?.ready === true) return new PostgresState(client);
+    if (rows[0]?.ready === true) return new PostgresState(client, home);
     await client.end();
     return null;
   }
 
   /** Opens it for looking only; null where there is none yet. @throws UnreachableError when the server does not answer, OldStateError */
-  static async open(endpoint: Endpoint, name: string): Promise<PostgresState | null> {
+  static async open(endpoint: Endpoint, name: string, home?: string): Promise<PostgresState | null> {
     try {
       const client = await current(await connect(endpoint, name), "public", name);
       const { rows } = await client.query<{ ready: boolean }>("SELECT to_regclass('public.rollouts') IS NOT NULL AS ready");
-      if (rows[0]?.ready === true) return new PostgresState(client);
+      if (rows[0]?.ready === true) return new PostgresState(client, home);
       await client.end();
       return null;
     } catch (error) {

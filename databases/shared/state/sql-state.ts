@@ -186,12 +186,12 @@ export abstract class SqlState implements StateStore {
   async addExport(epoch: number, database: string, { path, sha256, rows }: ExportFile): Promise<void> {
     await this.write(
       `INSERT INTO exports (epoch, database, path, sha256, rows, made_at) VALUES ($1, $2, $3, $4, $5, ${this.dialect.now}) ON CONFLICT (path) DO NOTHING`,
-      [epoch, database, path, sha256, rows],
+      [epoch, database, this.keptLocation(path), sha256, rows],
     );
   }
   async exports(epoch: number): Promise<ExportFile[]> {
     const rows = await this.all<ExportFile>("SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path", [epoch]);
-    return rows.map((row) => ({ ...row, rows: Number(row.rows) }));
+    return rows.map((row) => ({ ...row, path: this.locationOf(row.path), rows: Number(row.rows) }));
   }
 
   async keepFirst<T>(key: string, value: T): Promise<T> {

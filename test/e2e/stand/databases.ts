@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type pg from "pg";
 import type { Lineage } from "../../../config/plan.ts";
-import type { Noted } from "../../../config/journal.ts";
+import type { ExportFile, Noted } from "../../../config/journal.ts";
 import type { CatalogueDatabase, Rollout, Snapshot } from "../../../config/record.ts";
 import { endpointOf, liveName } from "../../../config/site.ts";
 import { openState } from "../../../databases/open-state.ts";
@@ -47,16 +47,7 @@ export function databasesOf({ site, definition }: Base) {
     last: (): Promise<Rollout | null> => state((store) => store.lastRollout()),
     journal: (epoch: number): Promise<Noted[]> => state((store) => store.journal(epoch)),
     lineage: (): Promise<Lineage> => state(async (store) => (await liveLineage(store.client, live)).lineage),
-    exports: (epoch: number): Promise<{ path: string; sha256: string; rows: string }[]> =>
-      state(
-        async (store) =>
-          (
-            await store.client.query<{ path: string; sha256: string; rows: string }>(
-              "SELECT path, sha256, rows FROM exports WHERE epoch = $1 ORDER BY path",
-              [epoch],
-            )
-          ).rows,
-      ),
+    exports: (epoch: number): Promise<ExportFile[]> => state((store) => store.exports(epoch)),
     untilStandby: () =>
       state(async (store) => {
         while ((await missingStandbys(store, "deploy")).length > 0) await pause(100);

@@ -13,7 +13,12 @@ import {
   DumpToolError,
   restoreArguments,
 } from "../../../../databases/postgres/drivers/dump.ts";
-import { DamagedDumpError, DUMP_MANIFEST, type DumpManifest } from "../../../../databases/postgres/drivers/dump-manifest.ts";
+import {
+  DamagedDumpError,
+  DUMP_MANIFEST,
+  DumpNotHereError,
+  type DumpManifest,
+} from "../../../../databases/postgres/drivers/dump-manifest.ts";
 import { unfinishedDatabases } from "./unfinished.ts";
 import { fenceDatabase, sessionInside } from "../../../../databases/postgres/fence.ts";
 import { captureManifest, compareManifests } from "../../../../databases/postgres/manifest.ts";
@@ -125,7 +130,10 @@ describe("against PostgreSQL 15", () => {
     expect(await driver().remove(snapshot)).toBe("already");
   });
 
-  it("restores nothing from a damaged dump", { timeout: 60_000 }, async () => {
+  it("restores nothing from a damaged dump, nor from one that another machine took", { timeout: 60_000 }, async () => {
+    await expect(driver().restoreTo({ driver: "dump", location: `${target}_elsewhere` }, `${live}_elsewhere`)).rejects.toThrow(
+      DumpNotHereError,
+    );
     const snapshot = await driver().take(live, target);
     const name = (await readdir(target)).find((file) => file.endsWith(".dat.gz")) as string;
     const whole = await readFile(join(target, name));
