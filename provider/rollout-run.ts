@@ -3,6 +3,7 @@ import type { Run } from "../config/run.ts";
 import { upCommand } from "../config/commands.ts";
 import { canonical, type Pins } from "../config/pins.ts";
 import type { Site } from "../config/site.ts";
+import { takeOverGate } from "../rollout/gate.ts";
 import type { Call } from "./resource.ts";
 import { runOf } from "./session.ts";
 
@@ -33,5 +34,6 @@ export async function runFor<T>(
   const run = await runOf(site, epoch, call);
   const rollout = await run.state.rollout(epoch);
   if (rollout === null || canonical(part(rollout.pins)) !== canonical(given)) throw new OutsideRolloutError(site, epoch, what);
+  await takeOverGate(run, rollout);
   return run;
 }

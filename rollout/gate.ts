@@ -11,6 +11,7 @@ import { isOpenAlways, isSwitched } from "../config/traffic.ts";
 import { GATE_PROCESS, gateFolder, gatePassFile, gateStateFile } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { Maintenance } from "../config/pins.ts";
+import type { Rollout } from "../config/record.ts";
 import type { Run } from "../config/run.ts";
 
 /**
@@ -80,6 +81,16 @@ export function gateRuns(site: Run["site"]): boolean {
 /** A gate that nothing was said to yet begins closed, with a pass for checks. A balancer stays as it is: users reach what ran before. */
 export function beginGate(run: Run, maintenance: Maintenance): void {
   if (readGateState(gateStateFile(run.site)) === null) write(run, "closed", maintenance);
+}
+
+/**
+ * The gate of this machine as the rollout needs it, where another one began it: closed with a pass for checks, whatever was left here by an earlier one.
+ * @throws TrafficSwitchError
+ */
+export async function takeOverGate(run: Run, { state, plan, pins }: Pick<Rollout, "state" | "plan" | "pins">): Promise<void> {
+  beginGate(run, pins.maintenance);
+  const left = readGateState(gateStateFile(run.site))!.epoch !== run.epoch;
+  if (left && plan.closeGate && state !== "open" && state !== "refused") await closeGate(run, pins.maintenance);
 }
 
 /** Whether users get exactly what `maintenance` says. A balancer that gives no answer counts as it was left. */
