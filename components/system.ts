@@ -85,7 +85,7 @@ export class System extends pulumi.ComponentResource {
     if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
     const secret = secretKeys(pulumi.isConfigSecret);
     requireNoOtherSecrets(secret);
-    requireEncrypted(config, secret);
+    requireEncrypted(config, secret, args.site.project);
     const hidden = hideSecretConfig(args.pins, args.site, secret);
     const pinned = withSetup(hidden.pins, hidden.site, definition);
     const site = siteText(hidden.site, secret.length > 0);

@@ -1,6 +1,7 @@
 /** Commands as a person types them in the project: by its npm scripts if it has them, else through npx. */
 import { accessSync, constants, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { NAMESPACE } from "./errors.ts";
 
 /** Set where the `pulumi` on the PATH is backout's own, which nobody's shell finds. */
 export const OWN_ENGINE_VARIABLE = "BACKOUT_OWN_ENGINE";
@@ -29,6 +30,11 @@ function hasPulumi(): boolean {
 /** The drill command: its own npm script if the project has one. */
 export function drillCommand(project: string, words: string): string {
   return scriptsOf(project).includes("drill") ? `npm run drill -- ${words}` : commandOf(project, "backout", `drill ${words}`);
+}
+
+/** Encrypts a secret of the definition in the stack file. */
+export function setSecretCommand(project: string, name: string): string {
+  return commandOf(project, "pulumi", `config set --secret --path ${NAMESPACE}:secrets.${name}`);
 }
 
 /** The update that resumes a rollout, or applies changed pins. */

@@ -2,6 +2,7 @@
  * Configuration of services that is encrypted in the stack file. The pins, and so state and records, hold references with a salted hash;
  * the values are part of the site, which is a secret as a whole, and are used where a service is started.
  */
+import { setSecretCommand } from "./commands.ts";
 import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import type { Pins } from "./pins.ts";
 import { seal } from "./seal.ts";
@@ -53,7 +54,7 @@ export function requireNoOtherSecrets(keys: string[]): void {
 }
 
 /** @throws ConfigErrors for secrets of the definition that are not encrypted */
-export function requireEncrypted({ secrets }: Pick<StackConfig, "secrets">, keys: string[]): void {
+export function requireEncrypted({ secrets }: Pick<StackConfig, "secrets">, keys: string[], project: string): void {
   if (keys.includes("secrets") || Object.keys(secrets).length === 0) return;
   throw new ConfigErrors(
     Object.keys(secrets).map(
@@ -61,7 +62,7 @@ export function requireEncrypted({ secrets }: Pick<StackConfig, "secrets">, keys
         new ConfigError(
           `${NAMESPACE}:secrets.${name}`,
           "(not shown)",
-          `it is in plain text: encrypt it with \`pulumi config set --secret --path ${NAMESPACE}:secrets.${name}\``,
+          `it is in plain text: encrypt it with \`${setSecretCommand(project, name)}\``,
         ),
     ),
   );

@@ -6,11 +6,11 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SystemDefinition } from "./system/definition.ts";
-import { NAMESPACE } from "./errors.ts";
+import { setSecretCommand } from "./commands.ts";
 import { secretVariable } from "./names.ts";
 import { givenSecret, keptSecret, secretFile, secretOf, type Site } from "./site.ts";
 
-type Home = Pick<Site, "home" | "secrets">;
+type Home = Pick<Site, "home" | "secrets" | "project">;
 type Secrets = Pick<SystemDefinition, "secrets">;
 
 /** Passwords of backout's own roles: always generated. */
@@ -51,7 +51,7 @@ function missing(site: Home, definition: Secrets, name: string): string | null {
   if (existsSync(givenFile(site, name)))
     return `the secret "${name}" is not set: ${variable} was set when this stack was last updated. Set it again; or, to use another value, remove ${givenFile(site, name)}`;
   if (definition.secrets?.[name]?.generate === true || keptSecret(site, name) !== null) return null;
-  return `the secret "${name}" is not set: set the environment variable ${variable}, or write it into ${secretFile(site, name)}; or, for everybody who works on the stack, encrypt it in the stack file: \`pulumi config set --secret --path ${NAMESPACE}:secrets.${name}\``;
+  return `the secret "${name}" is not set: set the environment variable ${variable}, or write it into ${secretFile(site, name)}; or, for everybody who works on the stack, encrypt it in the stack file: \`${setSecretCommand(site.project, name)}\``;
 }
 
 /** Generates missing secrets that may be generated. */

@@ -1,4 +1,5 @@
 /** The site of a stack: its folder, server, ports and definition. Every resource of the provider and every verb uses one. */
+// Longer than 300 lines: all names and places of a stack, which many files look up here.
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";

@@ -2,9 +2,10 @@
  * What a stack's home holds that cannot be made anew: the salt of its hashes and the secrets that were generated. Where the data is on a server of the
  * user's own the engine's state keeps a copy, encrypted, so that another machine goes on with the same ones.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { NAMESPACE, RefusedError } from "./errors.ts";
+import { setSecretCommand } from "./commands.ts";
+import { RefusedError } from "./errors.ts";
 import { keptSalt, saltFile } from "./seal.ts";
 import { generatedSecrets, givenFolder } from "./secrets.ts";
 import { givenSecret, keptSecret, secretFile, type Site } from "./site.ts";
@@ -60,10 +61,10 @@ function write(file: string, value: string): void {
 /** This home and the engine's state have different values: an update by one machine was interrupted before the state had its own. */
 export class KeysDifferError extends RefusedError {
   readonly files: readonly string[];
-  constructor({ stack }: Site, files: readonly string[]) {
+  constructor({ stack, project }: Site, files: readonly string[]) {
     super(
       `${files.join(", ")}: not what the backend keeps of stack ${stack}, which another machine made. Nothing was changed. ` +
-        `Remove ${files.length === 1 ? "this file" : "these files"} and run the same command again; to set a secret yourself, use \`pulumi config set --secret --path ${NAMESPACE}:secrets.<name>\``,
+        `Remove ${files.length === 1 ? "this file" : "these files"} and run the same command again; to set a secret yourself, use \`${setSecretCommand(project, "<name>")}\``,
     );
     this.name = "KeysDifferError";
     this.files = files;

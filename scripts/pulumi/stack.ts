@@ -102,7 +102,7 @@ export async function openSystem(found: StackFile, text: string = found.text): P
   const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
-  requireEncrypted(declared, secret);
+  requireEncrypted(declared, secret, found.project);
   const isNamed = declared.system !== undefined || declared.definition !== undefined;
   const plain = isNamed ? null : await plainProgram(found);
   const project = projectName(found.project);

@@ -30,7 +30,7 @@ export function runsOf(workflow: string): string[] {
 
 /** Every verb with its options, as the verbs declare them. */
 export async function declaredVerbs(project: string): Promise<Command> {
-  const program = new Command();
+  const program = new Command().enablePositionalOptions();
   for (const path of globSync("scripts/verbs/*.ts", { cwd: project })) {
     if (path.endsWith("/program.ts") || path.endsWith("/release-add.ts")) continue;
     const module = (await import(join(project, path))) as Record<string, unknown>;
