@@ -1,7 +1,7 @@
 /** What to type after `init`, in this order. */
 import { basename } from "node:path";
 import { commandOf, upCommand } from "../../config/commands.ts";
-import type { Found, FoundService } from "./found.ts";
+import type { Found, FoundDatabase, FoundService } from "./found.ts";
 
 export interface NextCommand {
   command: string;
@@ -22,9 +22,12 @@ export interface NextQuestion {
 
 const FIRST = "releases/v1";
 /** Made by tools, or secret, or backout's own. */
-const LEFT_OUT = ["./releases", "./.backout", "node_modules", ".venv", ".git"].map((path) => `--exclude=${path}`).join(" ");
+const LEFT_OUT = ["./releases", "./.backout", "node_modules", ".venv", ".git"];
 
-export function nextCommands({ services, system }: Pick<Found, "services" | "system">, question: NextQuestion): NextCommand[] {
+export function nextCommands(
+  { services, databases, system }: Pick<Found, "services" | "databases" | "system">,
+  question: NextQuestion,
+): NextCommand[] {
   const { folder, stack, only } = question;
   const on = only ? "" : ` --stack ${stack}`;
   const backout = (words: string): string => commandOf(folder, "backout", `${words}${on}`);
@@ -33,7 +36,7 @@ export function nextCommands({ services, system }: Pick<Found, "services" | "sys
   return [
     ...(question.installed ? [] : [{ command: `npm install backout${container ? " @pulumi/docker" : ""}`, why: "the program imports it" }]),
     ...(question.ownServer ? passwordCommands(folder, stack) : []),
-    ...(files.length === 0 ? [] : [{ command: copyOf(files), why: "a release is a folder that does not change any more" }]),
+    ...(files.length === 0 ? [] : [{ command: copyOf(files, databases), why: "a release is a folder that does not change any more" }]),
     { command: backout(`release add v1 ${buildsOf(services)}`), why: `enters the first release of ${system} and pins it` },
     { command: backout("doctor"), why: "says what is missing, each with its fix" },
     ...(question.adopt
@@ -56,10 +59,13 @@ function passwordCommands(folder: string, stack: string): NextCommand[] {
   ];
 }
 
-function copyOf(services: readonly FoundService[]): string {
+/** Live data belongs to no release. */
+function copyOf(services: readonly FoundService[], databases: readonly FoundDatabase[]): string {
+  const data = databases.flatMap(({ file }) => (file === undefined ? [] : [`"${file}*"`]));
+  const leftOut = [...LEFT_OUT, ...data].map((path) => `--exclude=${path}`).join(" ");
   const folders = [...new Set(services.map(({ folder }) => folder))];
   const copied = folders.includes(".") ? "." : folders.join(" ");
-  return `mkdir -p ${FIRST} && tar -c ${LEFT_OUT} ${copied} | tar -x -C ${FIRST}`;
+  return `mkdir -p ${FIRST} && tar -c ${leftOut} ${copied} | tar -x -C ${FIRST}`;
 }
 
 /** One argument where the folders have the names of their services. */

@@ -1,6 +1,6 @@
 /** `backout init`: looks at a folder and writes the program, the stack file and Pulumi.yaml of the system in it. What exists stays. */
 import { basename, join } from "node:path";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import type { Command } from "commander";
 import { RefusedError, UsageError } from "../../config/errors.ts";
 import { projectName } from "../../config/program.ts";
@@ -70,7 +70,7 @@ export async function init(options: InitOptions, folder: string = whereStarted()
       stack,
       only: !readdirSync(folder).some((name) => /^Pulumi\.(.+)\.yaml$/.test(name) && name !== `Pulumi.${stack}.yaml`),
       installed: isInstalled(folder),
-      adopt: options.databaseUrl !== undefined,
+      adopt: options.databaseUrl !== undefined && found.databases.some(({ file }) => file === undefined || existsSync(join(folder, file))),
       ownServer: server !== undefined && server.embedded !== true,
     }),
     dryRun: options.dryRun === true,

@@ -1,7 +1,7 @@
 /** What backout asks of a way to keep and bring back a whole database. */
 import type { Moment } from "../one-moment.ts";
 
-/** `in-place`: for hosted databases that cannot be renamed; not built yet. */
+/** In place is an engine of its own: databases/in-place/. */
 export type DriverName = "template" | "dump";
 
 /** A snapshot as it is recorded: plain data. */

@@ -104,6 +104,14 @@ test("a compose file of three languages with PostgreSQL", async () => {
   await expectUnchanged();
 });
 
+test("a SQLite file that is not there yet is not adopted", async () => {
+  have({ Procfile: "web: python app.py\n" });
+  const given = async (url: string) => (await start({ databaseUrl: url, dryRun: true })).next.map(({ command }) => command).join("\n");
+  expect(await given("sqlite:shop.db")).not.toContain("adopt");
+  have({ "shop.db": "" });
+  expect(await given("sqlite:shop.db")).toContain("adopt --dry-run");
+});
+
 test("a Procfile of a Python program", async () => {
   have({ Procfile: "web: gunicorn shop:app\nworker: python worker.py\n", "requirements.txt": "gunicorn\npsycopg2\n" });
   install();
@@ -119,7 +127,10 @@ test("a Node package with a SQLite file; package.json stays as it is", async () 
   const own = '{"name": "notes", "main": "server.js", "dependencies": {"better-sqlite3": "12"}}';
   have({ "package.json": own, "server.js": "", "notes.db": "" });
   install();
-  expect(did(await start())).toMatchObject({ "package.json": "unchanged", "program.mts": "written" });
+  const outcome = await start();
+  expect(did(outcome)).toMatchObject({ "package.json": "unchanged", "program.mts": "written" });
+  // Live data gets into no release.
+  expect(outcome.next.map(({ command }) => command).join("\n")).toContain('--exclude="notes.db*"');
   expect(text("package.json")).toBe(own);
   const { name, services, databases } = await described();
   expect(name).toBe("notes");
