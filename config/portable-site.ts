@@ -16,12 +16,15 @@ export function placedIn(site: Site, project: string): Site {
   return moved(site, (path) => resolve(project, path));
 }
 
+/** What is absent or not known yet stays so. */
 function moved(site: Site, place: Place): Site {
-  return {
-    ...site,
-    project: place(site.project),
-    home: place(site.home),
-    module: site.module === null ? null : place(site.module),
-    files: Object.fromEntries(Object.entries(site.files).map(([database, path]) => [database, place(path)])),
+  const known = <T>(path: T): T | string => (typeof path === "string" ? place(path) : path);
+  const { project, home, module, files } = site as Partial<Site>;
+  const placed = {
+    project: known(project),
+    home: known(home),
+    module: known(module),
+    files: files && Object.fromEntries(Object.entries(files).map(([database, path]) => [database, known(path)])),
   };
+  return { ...site, ...(Object.fromEntries(Object.entries(placed).filter(([, path]) => path !== undefined)) as Partial<Site>) };
 }

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { ProcessTarget } from "../../workloads/process.ts";
 import { isSetUpAs, setupHash } from "../../workloads/starting.ts";
 import { setupRefusals, withSetup } from "../../workloads/setup.ts";
+import { setSecretCommand } from "../../config/commands.ts";
 import { planRollout } from "../../config/make-plan.ts";
 import { rolloutOf, type ServicePin, type Pins } from "../../config/pins.ts";
 import { keepSalt } from "../../config/seal.ts";
@@ -83,7 +84,7 @@ test("another command, folder, build or role of a program is a change, and so is
   process.env["BACKOUT_SECRET_SHOP_API"] = "second";
   expect(after({}), "the password of its role").toEqual(["api: environment changed: DATABASE_URL"]);
   Reflect.deleteProperty(process.env, "BACKOUT_SECRET_SHOP_API");
-  const unset = `the secret "shop_api" is not set: set the environment variable BACKOUT_SECRET_SHOP_API, or write it into ${site.home}/secrets/shop_api; or, for everybody who works on the stack, encrypt it in the stack file: \`pulumi config set --secret --path backout:secrets.shop_api\``;
+  const unset = `the secret "shop_api" is not set: set the environment variable BACKOUT_SECRET_SHOP_API, or write it into ${site.home}/secrets/shop_api; or, for everybody who works on the stack, encrypt it in the stack file: \`${setSecretCommand(site.project, "shop_api")}\``;
   expect(setupRefusals(site, shop(program), PINS)).toEqual([unset]);
   const built = pinsOf({ ...PINS.services["api"]!, artefact: { build: ["make"] } });
   expect(changes(PINS, built, shop()).what).toEqual(["api: another artefact of v1"]);
@@ -115,7 +116,7 @@ test("a secret that is not set, a database that the system does not have and an 
     setupRefusals(site, shop({ environment }), PINS);
   expect(setupRefusals(site, shop(), PINS)).toEqual([]);
   expect(asking(({ secret }) => ({ KEY: secret("stripe") }))).toEqual([
-    `the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE, or write it into ${site.home}/secrets/stripe; or, for everybody who works on the stack, encrypt it in the stack file: \`pulumi config set --secret --path backout:secrets.stripe\``,
+    `the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE, or write it into ${site.home}/secrets/stripe; or, for everybody who works on the stack, encrypt it in the stack file: \`${setSecretCommand(site.project, "stripe")}\``,
   ]);
   expect(asking(({ databaseUrl }) => ({ URL: databaseUrl("shopp") }))).toEqual([
     'the environment of api uses the database "shopp", which shop does not have, only shop (did you mean `shop`?): correct its definition',

@@ -36,6 +36,8 @@ interface Request {
 export type State = Map<string, Values>;
 
 export async function update({ definition, config, pins, site }: OpenStack, state: State): Promise<Update> {
+  // The engine runs program and provider there.
+  process.env["BACKOUT_PROJECT"] = site.project;
   const registered: Registered[] = [];
   const said: string[] = [];
   let failure: string | null = null;
