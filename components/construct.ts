@@ -9,7 +9,8 @@ import { ConfigError, ConfigErrors } from "../config/errors.ts";
 import { DESCRIBE_VARIABLE, type PlainProgram } from "../config/program.ts";
 import { projectAbove } from "../config/stack-folder.ts";
 import { definePlain, PLAIN_MODULE } from "./plain.ts";
-import type * as pulumi from "./pulumi.ts";
+import * as pulumi from "./pulumi.ts";
+import { recallKeys } from "./recall.ts";
 import { declaredOf, System } from "./system.ts";
 
 export const SYSTEM_TOKEN = "backout:index:System";
@@ -40,6 +41,8 @@ export function construct(
     throw new DescribedError();
   }
   const declared = declaredOf(definition, folder, { module: PLAIN_MODULE, program });
+  const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
+  recallKeys(declared.site, definition, projectAbove(process.cwd()), stack);
   const { urn, epoch, stackId, data, snapshots, quarantines } = new System(name, definition, options, declared);
   return Promise.resolve({ urn, state: { epoch, stackId, data, snapshots, quarantines } });
 }

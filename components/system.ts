@@ -11,6 +11,7 @@ import { parseConfig } from "../config/parse.ts";
 import { startProvider } from "./provider-version.ts";
 import { describedFolder, handOver, programConfig, programFile, type PlainProgram } from "../config/program.ts";
 import { portable } from "../config/portable-site.ts";
+import { sharesKeys } from "../config/stack-keys.ts";
 import { resolvePins } from "../config/resolve-pins.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { artefactFolder, named, siteOf, type Site } from "../config/site.ts";
@@ -85,7 +86,7 @@ export class System extends pulumi.ComponentResource {
     if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
     const secret = secretKeys(pulumi.isConfigSecret);
     requireNoOtherSecrets(secret);
-    requireEncrypted(config, secret, args.site.project);
+    requireEncrypted(secret.includes("secrets") ? [] : Object.keys(config.secrets), args.site.project);
     const hidden = hideSecretConfig(args.pins, args.site, secret);
     const pinned = withSetup(hidden.pins, hidden.site, definition);
     const site = siteText(hidden.site, secret.length > 0);
@@ -234,7 +235,8 @@ function keepForUpdates(site: Site, definition: SystemDefinition): void {
 
 /** If it contains a password or secret configuration, all of it is a secret: encrypted in the state file, never shown. */
 function siteText(site: Site, secret: boolean): pulumi.Input<JsonText<Site>> {
-  const text = jsonText(portable(site));
+  // Data on this machine stays where it is: its state says where.
+  const text = jsonText(sharesKeys(site) ? portable(site, process.env["BACKOUT_PROJECT"] ?? process.cwd()) : site);
   return secret || site.server?.password !== undefined ? pulumi.secret(text) : text;
 }
 

@@ -121,6 +121,13 @@ function decrypted(value: unknown, plain: ReadonlyMap<string, string>): unknown 
   );
 }
 
+/** Names under `backout:secrets` whose values are in plain text. */
+export function plainSecrets(text: string, file?: string): string[] {
+  const secrets = (configOf(text, file)[`${NAMESPACE}:secrets`] ?? {}) as Record<string, { secure?: unknown } | string | null>;
+  const isPlain = (value: { secure?: unknown } | string | null): boolean => typeof value !== "object" || typeof value?.secure !== "string";
+  return typeof secrets.secure === "string" ? [] : Object.entries(secrets).flatMap(([name, value]) => (isPlain(value) ? [name] : []));
+}
+
 /** Full keys that hold something encrypted. @throws StackFileError */
 export function encryptedKeys(text: string, file?: string): string[] {
   const holds = (value: unknown): boolean =>

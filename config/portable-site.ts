@@ -4,14 +4,15 @@ import type { Site } from "./site.ts";
 
 type Place = (path: string) => string;
 
-export function portable(site: Site): Site {
+/** @param from folder that `placedIn` will be given: where the engine runs program and provider */
+export function portable(site: Site, from: string = site.project): Site {
   return moved(site, (path) => {
     const below = relative(site.project, path);
-    return below.startsWith("..") || isAbsolute(below) ? path : below;
+    return below === ".." || below.startsWith("../") || isAbsolute(below) ? path : relative(from, path);
   });
 }
 
-/** @param project folder of this clone */
+/** @param project folder of this clone in which the engine runs program and provider */
 export function placedIn(site: Site, project: string): Site {
   return moved(site, (path) => resolve(project, path));
 }
@@ -19,8 +20,9 @@ export function placedIn(site: Site, project: string): Site {
 /** What is absent or not known yet stays so. */
 function moved(site: Site, place: Place): Site {
   const known = <T>(path: T): T | string => (typeof path === "string" ? place(path) : path);
-  const { project, home, module, files } = site as Partial<Site>;
+  const { project, home, module, files, program } = site as Partial<Site>;
   const placed = {
+    program: program?.plain && { ...program, plain: { ...program.plain, folder: place(program.plain.folder) } },
     project: known(project),
     home: known(home),
     module: known(module),

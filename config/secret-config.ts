@@ -6,7 +6,7 @@ import { setSecretCommand } from "./commands.ts";
 import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import type { Pins } from "./pins.ts";
 import { seal } from "./seal.ts";
-import { CONFIG_KEYS, type StackConfig } from "./schema.ts";
+import { CONFIG_KEYS } from "./schema.ts";
 import type { Site } from "./site.ts";
 
 const REFERENCE = /^secret:[0-9a-f]{16}$/;
@@ -53,11 +53,15 @@ export function requireNoOtherSecrets(keys: string[]): void {
   );
 }
 
-/** @throws ConfigErrors for secrets of the definition that are not encrypted */
-export function requireEncrypted({ secrets }: Pick<StackConfig, "secrets">, keys: string[], project: string): void {
-  if (keys.includes("secrets") || Object.keys(secrets).length === 0) return;
+/**
+ * @param names of secrets of the definition that the stack file has in plain text
+ * @param project folder of Pulumi.yaml
+ * @throws ConfigErrors if there is one
+ */
+export function requireEncrypted(names: readonly string[], project: string): void {
+  if (names.length === 0) return;
   throw new ConfigErrors(
-    Object.keys(secrets).map(
+    names.map(
       (name) =>
         new ConfigError(
           `${NAMESPACE}:secrets.${name}`,

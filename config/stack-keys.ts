@@ -79,12 +79,21 @@ export function requireSameKeys(site: Site, kept: StackKeys | null, here: StackK
   if (files.length > 0) throw new KeysDifferError(site, files);
 }
 
+/** What the engine's state keeps from now on: nothing is lost because this home, or this program, knows less. */
+export function keysToKeep(kept: StackKeys | null, here: StackKeys | null): StackKeys | null {
+  if (kept === null || here === null) return here ?? kept;
+  const given = [...new Set([...kept.given, ...here.given])].filter((name) => here.given.includes(name) || !(name in here.secrets));
+  return { salt: here.salt, secrets: { ...kept.secrets, ...here.secrets }, given: given.sort() };
+}
+
 /** Of the gate, in the engine's state. */
 export interface Recalled {
   stackId: string | null;
   keys: StackKeys | null;
   /** It has keys, and the export does not show them. */
   hidden: boolean;
+  /** The stack was deployed by a version that kept no keys there. */
+  unkept: boolean;
 }
 
 interface Exported {
@@ -101,6 +110,7 @@ export function recalledFrom(exported: string): Recalled {
     stackId: typeof stackId === "string" ? stackId : null,
     keys: typeof keys === "string" ? (JSON.parse(keys) as StackKeys | null) : null,
     hidden: typeof keys === "object" && keys !== null,
+    unkept: gate?.outputs?.["pid"] != null && keys == null,
   };
 }
 

@@ -1,6 +1,9 @@
 /** The backout provider: from type token to resource, with secrets, unknown values and operations in flight handled in one place. */
 import type { provider } from "@pulumi/pulumi";
 import type { Log } from "../config/run.ts";
+import type { Site } from "../config/site.ts";
+import { sharesKeys } from "../config/stack-keys.ts";
+import { identityAt } from "../state/identity.ts";
 import { inFlight } from "./lifetime.ts";
 import { UNKNOWN, type Call, type Resource, type Values } from "./resource.ts";
 import { closed, containsUnknown, opened } from "./wire.ts";
@@ -134,11 +137,17 @@ export class BackoutProvider implements provider.Provider {
   }
 }
 
-/** What is deleted may have been made on another machine: `destroy` runs no program that says where the stack's home is on this one. */
+/**
+ * What is deleted may have been made on another machine: `destroy` runs no program that says where the stack's home is on this one. Only where
+ * nothing of the stack is at the recorded place, and the other home is not another stack's.
+ */
 function atHome(values: Values): Values {
   const home = process.env["BACKOUT_HOME"];
-  const { site } = values;
-  return home === undefined || typeof site !== "object" ? values : { ...values, site: { ...site, home } };
+  const site = values["site"] as Site | null | undefined;
+  if (home === undefined || typeof site !== "object" || site === null) return values;
+  if (!sharesKeys(site) || identityAt(site.home) !== null) return values;
+  const there = identityAt(home);
+  return there !== null && there.name !== (site.name ?? site.stack) ? values : { ...values, site: { ...site, home } };
 }
 
 function known(values: Values): Values {

@@ -2,7 +2,7 @@
  * The stack's audit log: one line for every rollout, watch, action and preflight, chained. The state keeps its end, and each line with the home in which
  * it was written, so every machine has the whole log.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
@@ -25,30 +25,43 @@ export function auditLogHead(state: StateStore): Promise<ChainHead | null> {
 
 interface KeptLine {
   line: string;
-  /** Where it was written. */
-  home: string;
+  /** Where it was written; null: in a checkout that has updated nothing. */
+  home: string | null;
 }
 
 const lineKey = (line: number): string => `governance-line ${line}`;
 
-/** Of this home alone: one that was removed and made again is another. */
-function homeId(site: Pick<Site, "home">): string {
-  const { host, home, since } = identityAt(site.home) ?? { host: "", home: "", since: "" };
-  return `${host}:${home}:${since}`;
+/** Of this home alone: one that was removed and made again is another. Null: it has updated nothing; of it nobody can say that a line was removed. */
+function homeId(site: Pick<Site, "home">): string | null {
+  const known = identityAt(site.home);
+  return known === null ? null : `${known.host}:${known.home}:${known.since}`;
 }
 
-/** Adds what other machines have written since. A line that was written here and is missing stays missing: somebody removed it. */
-export async function completeAuditLog(site: Pick<Site, "home">, state: StateStore): Promise<void> {
+/**
+ * Adds what other machines have written since. A line that was written here and is missing stays missing: somebody removed it.
+ * @returns false: the lines of before are kept nowhere but in the home of whoever wrote them
+ */
+export async function completeAuditLog(site: Pick<Site, "home">, state: StateStore): Promise<boolean> {
   const file = auditLogFile(site);
+  const here = homeId(site);
   const known = chainHead(file).lines;
   const written = (await auditLogHead(state))?.lines ?? 0;
   const lines: string[] = [];
   for (let next = known + 1; next <= written; next++) {
     const kept = await state.kept<KeptLine>(lineKey(next));
-    if (kept === null || kept.home === homeId(site)) return;
+    // A home with lines of its own has removed what is missing.
+    if (kept === null) return known > 0;
+    if (here !== null && kept.home === here) return true;
     lines.push(kept.line);
   }
   if (lines.length > 0) addLines(file, lines);
+  return true;
+}
+
+/** The same, while nobody else writes to the file. */
+export async function completeAlone(site: Pick<Site, "home">, state: StateStore): Promise<void> {
+  const lock = await fileLock(`${auditLogFile(site)}.lock`, WAIT_MS, 5);
+  await completeAuditLog(site, state).finally(() => lock?.release());
 }
 
 export interface AuditLogPlace {
@@ -85,13 +98,20 @@ export async function recordInAuditLog(place: AuditLogPlace, entry: AuditLogEntr
 
 async function append({ site, state, warn }: AuditLogPlace, entry: AuditLogEntry): Promise<void> {
   const file = auditLogFile(site);
-  if (state !== null) await completeAuditLog(site, state);
+  if (state !== null && !(await completeAuditLog(site, state))) {
+    const apart = join(dirname(file), "governance-apart.jsonl");
+    warn(`the machine that has the audit log has not written it into the state yet, as its next rollout does: this entry is in ${apart}`);
+    appendToAuditLog(apart, entry);
+    return;
+  }
   const before = state === null ? null : await auditLogHead(state);
   const broken = chainProblems(file, before);
   if (broken.length > 0) warn(`the audit log ${file} is not as it was written: ${broken.join("; ")}`);
   appendToAuditLog(file, broken.length === 0 ? entry : { ...entry, broken });
   if (state === null) return;
-  const first = (before?.lines ?? 0) + 1;
+  // Of a log from before the state had lines, all of it, once.
+  const whole = broken.length === 0 && (await state.kept(lineKey(1))) === null;
+  const first = whole ? 1 : (before?.lines ?? 0) + 1;
   for (const [index, line] of linesFrom(file, first).entries()) await state.keep(lineKey(first + index), { line, home: homeId(site) });
   await state.keep(HEAD_KEY, chainHead(file));
 }

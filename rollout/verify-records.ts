@@ -7,7 +7,7 @@ import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-fol
 import { chainHead, chainProblems } from "../state/audit-log.ts";
 import type { CopyContext } from "../databases/engine.ts";
 import { copiesOf } from "../databases/registry.ts";
-import { auditLogFile, auditLogHead, completeAuditLog } from "./audit-log.ts";
+import { auditLogFile, auditLogHead, completeAlone } from "./audit-log.ts";
 
 /** One thing that is not as it was recorded. */
 export interface RecordProblem {
@@ -27,7 +27,7 @@ export async function verifyRecords(keeping: CopyContext): Promise<RecordsVerifi
   const { site, state } = keeping;
   const epochs = (await state.rollouts(Number.MAX_SAFE_INTEGER)).map(({ epoch }) => epoch);
   const log = auditLogFile(site);
-  await completeAuditLog(site, state);
+  await completeAlone(site, state);
   const problems: RecordProblem[] = chainProblems(log, await auditLogHead(state)).map((problem) => ({
     what: "audit log",
     where: log,

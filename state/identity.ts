@@ -57,6 +57,13 @@ function renamed(site: Site, owner: Identity): ForeignStackError {
   );
 }
 
+function elsewhere(site: Site, owner: Identity): ForeignStackError {
+  return new ForeignStackError(
+    `stack "${site.stack}" has its home, with its data, in ${owner.home}: nothing was changed. Work in ${owner.project}, or set BACKOUT_HOME=${owner.home} here, and run the command again`,
+    owner,
+  );
+}
+
 function copied(site: Site, owner: Identity): ForeignStackError {
   return new ForeignStackError(
     `${site.home} is a copy of ${owner.home}, where stack "${owner.stack}" has its gate and services: nothing was changed. ` +
@@ -131,8 +138,10 @@ export function requireHome(site: Site, before?: Site): void {
   if (isCopy(site, known) && site.takeOver !== known!.id) throw copied(site, known!);
   if (before === undefined || known !== null || before.home === site.home) return;
   const left = identityAt(before.home);
-  // Under its own name it is another clone's, or one that was moved.
+  // Under its own name it is another clone's, or one that was moved: with the data on a server of its own the stack goes on here.
+  const shared = site.server !== undefined && !site.server.embedded;
   if (left !== null && left.name !== nameOf(site)) throw renamed(site, left);
+  if (left !== null && !shared) throw elsewhere(site, left);
 }
 
 /**

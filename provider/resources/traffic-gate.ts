@@ -8,7 +8,7 @@ import { gateCommand } from "../../traffic/command.ts";
 import { readGateConfig, type GateConfigInput } from "../../traffic/config.ts";
 import { readTls } from "../../traffic/tls.ts";
 import { canonical } from "../../config/pins.ts";
-import { requireSameKeys, sharesKeys, stackKeys, type StackKeys } from "../../config/stack-keys.ts";
+import { keysToKeep, requireSameKeys, sharesKeys, stackKeys, type StackKeys } from "../../config/stack-keys.ts";
 import type { SiteInputs } from "../../config/resources.ts";
 import { GATE_PROCESS, definitionOf, gateFolder, gateStateFile, publishedFolder, type Site } from "../../config/site.ts";
 import { currentFolder } from "../../processes/static-site.ts";
@@ -62,11 +62,17 @@ function hashOf(config: GateConfigInput): string {
 
 async function ensure({ site, stackId }: Inputs, before?: Inputs): Promise<Values> {
   const definition = await definitionOf(site);
-  const keys = sharesKeys(site) ? stackKeys(site, definition) : null;
-  requireSameKeys(site, JSON.parse(before?.keys ?? "null") as StackKeys | null, keys);
+  const kept = keysOf(before);
+  const here = sharesKeys(site) ? stackKeys(site, definition) : null;
+  requireSameKeys(site, kept, here);
+  const keys = sharesKeys(site) ? keysToKeep(kept, here) : null;
   rememberId(site.home, stackId);
   ownIdentity(site);
   return { ...(await ensureRuns(site, definition)), ...(keys === null ? {} : { keys: secret(JSON.stringify(keys)) }) };
+}
+
+function keysOf(inputs: Inputs | undefined): StackKeys | null {
+  return JSON.parse(inputs?.keys ?? "null") as StackKeys | null;
 }
 
 async function ensureRuns(site: Site, definition: SystemDefinition): Promise<Values> {
@@ -173,7 +179,8 @@ export const trafficGate: Resource<Inputs> = {
   },
   diff: async (old, { site, stackId }) => {
     if (old.stackId !== stackId || !(await runsAs(site))) return true;
-    return sharesKeys(site) && old.keys !== JSON.stringify(stackKeys(site, await definitionOf(site)));
+    if (!sharesKeys(site)) return false;
+    return (old.keys ?? "null") !== JSON.stringify(keysToKeep(keysOf(old), stackKeys(site, await definitionOf(site))));
   },
   create: async (inputs) => ensure(inputs),
   update: async (old, inputs) => ensure(inputs, old),

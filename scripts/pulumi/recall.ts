@@ -1,11 +1,13 @@
 /** A machine on which the stack was never updated: its id, and what the other ones generated, come from the engine's state. */
-import { NotRecalledError } from "../../components/recall.ts";
+import { NotRecalledError, requireRecalled } from "../../components/recall.ts";
 import { lacksKeys, putKeys, recalledFrom, sharesKeys, type Recalled } from "../../config/stack-keys.ts";
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
 import { ensureEngine, engineEnvironment, STACK_NOT_FOUND } from "./engine.ts";
+import { folderOf } from "./file-backend.ts";
 import { say } from "./outcome.ts";
+import { prepareProject } from "./project.ts";
 import { run, type CommandFailedError } from "./run.ts";
 
 const asked = new Set<string>();
@@ -23,10 +25,13 @@ export async function recall(
   const known = identityAt(site.home) !== null;
   if (!known) requireNotRenamed(site, declared);
   if (!sharesKeys(site) || (known && !lacksKeys(site, definition))) return;
-  // The engine writes one of these lines when it makes the stack.
-  if (asked.has(site.home) || !/^(?:encryptionsalt|secretsprovider):/m.test(text)) return;
+  if (asked.has(site.home)) return;
   asked.add(site.home);
   const engine = await ensureEngine({ log: say });
+  // In a file backend the engine writes one of these lines when it makes the stack; Pulumi Cloud writes none.
+  const local = folderOf(engineEnvironment(engine, project)["PULUMI_BACKEND_URL"], project) !== undefined;
+  if (local && !/^(?:encryptionsalt|secretsprovider):/m.test(text)) return;
+  await prepareProject(project);
   const ask = async (...more: string[]): Promise<Recalled> => {
     const given = ["stack", "export", "--non-interactive", "--stack", stack, ...more];
     const { stdout } = await run(engine.pulumi, given, { cwd: project, env: engineEnvironment(engine, project) }).catch(
@@ -37,8 +42,9 @@ export async function recall(
     );
     return recalledFrom(stdout);
   };
-  const { stackId, keys, hidden } = await ask();
-  if (stackId !== null) rememberId(site.home, stackId);
-  const shown = hidden ? (await ask("--show-secrets")).keys : keys;
+  const found = await ask();
+  if (found.stackId !== null) rememberId(site.home, found.stackId);
+  const shown = found.hidden ? (await ask("--show-secrets")).keys : found.keys;
+  requireRecalled(site, found, shown);
   if (shown !== null) putKeys(site, shown);
 }

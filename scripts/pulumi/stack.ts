@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseDocument, visit } from "yaml";
 import { withSetup } from "../../workloads/setup.ts";
-import { changedLines, encryptedKeys, rawConfig, type LineChange } from "../../config/edit.ts";
+import { changedLines, encryptedKeys, plainSecrets, rawConfig, type LineChange } from "../../config/edit.ts";
 import { withDefaultPorts } from "../../config/default-ports.ts";
 import { ledgerOrder } from "../../config/ledger.ts";
 import { commandOf } from "../../config/commands.ts";
@@ -102,7 +102,7 @@ export async function openSystem(found: StackFile, text: string = found.text): P
   const raw = rawConfig(text, found.file, await secretValues({ ...found, text }));
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
-  requireEncrypted(declared, secret, found.project);
+  requireEncrypted(plainSecrets(text, found.file), found.project);
   const isNamed = declared.system !== undefined || declared.definition !== undefined;
   const plain = isNamed ? null : await plainProgram(found);
   const project = projectName(found.project);

@@ -6,7 +6,8 @@ import { placedIn, portable } from "../../config/portable-site.ts";
 import { keepSalt, seal } from "../../config/seal.ts";
 import { makeSecrets, missingSecrets } from "../../config/secrets.ts";
 import { secretOf, type Site } from "../../config/site.ts";
-import { lacksKeys, putKeys, recalledFrom, requireSameKeys, sharesKeys, stackKeys } from "../../config/stack-keys.ts";
+import { requireRecalled } from "../../components/recall.ts";
+import { keysToKeep, lacksKeys, putKeys, recalledFrom, requireSameKeys, sharesKeys, stackKeys } from "../../config/stack-keys.ts";
 import { newFolder } from "../workloads/shop.ts";
 
 const DEFINITION = { secrets: { stripe: {}, jwt: { generate: true as const }, session: { generate: true as const } } };
@@ -53,11 +54,38 @@ test("they are read from an export of the engine's state", () => {
     { type: "backout:index:Plan", outputs: {} },
     { type: "backout:index:TrafficGate", inputs: { stackId: "id" }, outputs: { stackId: "id", keys: mark } },
   ];
-  expect(recalledFrom(JSON.stringify({ deployment: { resources } }))).toEqual({ stackId: "id", keys, hidden: false });
+  expect(recalledFrom(JSON.stringify({ deployment: { resources } }))).toEqual({ stackId: "id", keys, hidden: false, unkept: false });
   const encrypted = [{ ...resources[1], outputs: { keys: { ...mark, plaintext: undefined, ciphertext: "v1:…" } } }];
-  expect(recalledFrom(JSON.stringify({ deployment: { resources: encrypted } }))).toEqual({ stackId: "id", keys: null, hidden: true });
+  expect(recalledFrom(JSON.stringify({ deployment: { resources: encrypted } }))).toEqual({
+    stackId: "id",
+    keys: null,
+    hidden: true,
+    unkept: false,
+  });
   for (const deployment of [null, {}, { resources: [resources[0]] }])
-    expect(recalledFrom(JSON.stringify({ deployment }))).toEqual({ stackId: null, keys: null, hidden: false });
+    expect(recalledFrom(JSON.stringify({ deployment }))).toEqual({ stackId: null, keys: null, hidden: false, unkept: false });
+});
+
+test("a home or a program that knows less takes nothing out of the engine's state", () => {
+  const kept = { salt: "s", secrets: { jwt: "j", session: "x" }, given: ["stripe"] };
+  expect(keysToKeep(kept, { salt: "s", secrets: { jwt: "j" }, given: [] })).toEqual(kept);
+  expect(keysToKeep(kept, null)).toEqual(kept);
+  expect(keysToKeep(null, kept)).toEqual(kept);
+  expect(keysToKeep(kept, { salt: "s", secrets: { stripe: "k" }, given: [] })).toEqual({
+    salt: "s",
+    secrets: { jwt: "j", session: "x", stripe: "k" },
+    given: [],
+  });
+});
+
+test("where the engine's state has no keys of a stack that runs, none are made anew", () => {
+  const deployed = { type: "backout:index:TrafficGate", outputs: { stackId: "id", pid: 12 } };
+  const found = recalledFrom(JSON.stringify({ deployment: { resources: [deployed] } }));
+  expect(() => requireRecalled(siteAt(), found, found.keys)).toThrow(/deployed by an earlier version.* run `.*up --stack prod` there once/);
+  const hidden = { stackId: "id", keys: null, hidden: true, unkept: false };
+  expect(() => requireRecalled(siteAt(), hidden, null)).toThrow("its keys are not shown");
+  const halfMade = recalledFrom(JSON.stringify({ deployment: { resources: [{ ...deployed, outputs: { stackId: "id" } }] } }));
+  expect(() => requireRecalled(siteAt(), halfMade, null)).not.toThrow();
 });
 
 test("a path below the project is the same place in every clone; any other stays", () => {
@@ -78,6 +106,11 @@ test("a path below the project is the same place in every clone; any other stays
     files: { a: "/two/clone/data/a.db", b: "/srv/b.db" },
   });
   expect(placedIn(portable({ ...site, home: "/elsewhere" }), "/two/clone").home).toBe("/elsewhere");
+  // The engine runs the program in a folder below the project.
+  expect(placedIn(portable(site, "/one/shop/infra"), "/two/clone/infra").home).toBe("/two/clone/.backout/stacks/prod");
+  const plain = { name: "shop", folder: "/one/shop/infra", given: {} };
+  const other = placedIn(portable({ ...site, program: { project: "shop", config: {}, plain } }), "/two/clone");
+  expect(other.program?.plain?.folder).toBe("/two/clone/infra");
 });
 
 test("a secret of the stack file counts as set, and is written to no file", () => {

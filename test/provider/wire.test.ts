@@ -1,5 +1,8 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { BackoutProvider, typeOf } from "../../provider/provider.ts";
 import { UNKNOWN, type Resource, type Values } from "../../provider/resource.ts";
 import { containsUnknown, isSecret, secretPaths, unwrap, wrap } from "../../provider/wire.ts";
@@ -110,5 +113,42 @@ describe("what a resource returns", () => {
     expect(typeOf(urn)).toBe("backout:index:Thing");
     expect(typeOf("urn:pulumi:dev::shop::backout:index:Plan::plan")).toBe("backout:index:Plan");
     expect(typeOf("nonsense")).toBe("");
+  });
+});
+
+describe("where something is deleted", () => {
+  const folder = mkdtempSync(join(tmpdir(), "backout-deleted-"));
+  afterEach(() => Reflect.deleteProperty(process.env, "BACKOUT_HOME"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const homes: string[] = [];
+  const noted: Resource = {
+    token: "backout:index:Noted",
+    diff: async () => Promise.resolve(false),
+    create: async () => Promise.resolve({}),
+    update: async () => Promise.resolve({}),
+    delete: async ({ site }) => Promise.resolve(void homes.push((site as { home: string }).home)),
+  };
+  const provider = new BackoutProvider("0", [noted], () => () => undefined);
+  const homeOf = async (embedded: boolean, recorded: string): Promise<string> => {
+    await provider.delete("id", urnOf("Noted"), { site: JSON.stringify({ stack: "staging", home: recorded, server: { embedded } }) });
+    return homes.at(-1)!;
+  };
+  const madeHome = (stack: string): string => {
+    const home = join(folder, stack);
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "stack.json"), JSON.stringify({ name: stack }));
+    return home;
+  };
+
+  it("BACKOUT_HOME counts where nothing is at the recorded place, and is never another stack's", async () => {
+    const [own, others, elsewhere] = [madeHome("staging"), madeHome("production"), join(folder, "new")];
+    process.env["BACKOUT_HOME"] = elsewhere;
+    expect(await homeOf(false, "/nowhere/staging")).toBe(elsewhere);
+    expect(await homeOf(false, own)).toBe(own);
+    process.env["BACKOUT_HOME"] = others;
+    expect(await homeOf(false, "/nowhere/staging")).toBe("/nowhere/staging");
+    // Its data is at the recorded place alone.
+    process.env["BACKOUT_HOME"] = elsewhere;
+    expect(await homeOf(true, "/nowhere/staging")).toBe("/nowhere/staging");
   });
 });

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { SqliteState } from "../../databases/sqlite/state/file.ts";
 import { auditLogFile, auditLogHead, completeAuditLog, recordInAuditLog } from "../../rollout/audit-log.ts";
-import { brokenLinks, chainProblems } from "../../state/audit-log.ts";
+import { appendToAuditLog, brokenLinks, chainHead, chainProblems } from "../../state/audit-log.ts";
 import { newFolder } from "../workloads/shop.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -73,5 +73,29 @@ test("every machine has the whole log: what others wrote is added, and what was 
   writeFileSync(log, readFileSync(log, "utf8").split("\n").slice(0, 3).join("\n") + "\n");
   await completeAuditLog({ home: one }, state);
   expect(chainProblems(log, await auditLogHead(state))).toEqual([expect.stringMatching(/it has 3 lines and had 4/)]);
+  await state.end();
+});
+
+test("of a log that only its machine has, another one's entry stands apart, and the log stays whole", async () => {
+  const state = await SqliteState.create(join(newFolder(), "state.sqlite"));
+  const [owner, fresh] = [newFolder(), newFolder()];
+  mkdirSync(owner, { recursive: true });
+  writeFileSync(join(owner, "stack.json"), JSON.stringify({ host: "one", home: owner, since: "one" }));
+  const log = auditLogFile({ home: owner });
+  const warned: string[] = [];
+  let epoch = 1;
+  const write = (home: string): Promise<void> =>
+    recordInAuditLog({ site: { home }, state, warn: (message) => warned.push(message) }, { runId: "run", epoch: ++epoch, event: "watch" });
+  // As an earlier version wrote it: the state has the end alone.
+  appendToAuditLog(log, { runId: "run", epoch: 1, event: "watch" });
+  await state.keep("governance-head", chainHead(log));
+  await write(fresh);
+  expect(warned).toEqual([expect.stringMatching(/governance-apart\.jsonl/)]);
+  expect(await auditLogHead(state)).toEqual(chainHead(log));
+  await write(owner);
+  await write(fresh);
+  await write(owner);
+  expect([warned.length, chainProblems(log, await auditLogHead(state))]).toEqual([1, []]);
+  expect(chainHead(log).lines, readFileSync(log, "utf8")).toBe(4);
   await state.end();
 });

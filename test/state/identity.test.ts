@@ -63,8 +63,12 @@ describe("a record", () => {
     await requireOwn(record, elsewhere);
     expect(await claimRecord(record, elsewhere)).toBe(false);
     await requireOwn(record, first);
-    // A clone in another folder of the same machine is no stack of another name.
-    expect(() => requireHome(siteIn("clone"), first)).not.toThrow();
+    // With data on this machine a clone in another folder of it would begin with nothing; with a server of its own it goes on.
+    expect(() => requireHome(siteIn("clone"), first)).toThrow(`has its home, with its data, in ${first.home}: nothing was changed`);
+    const server = { embedded: false, host: "db.example", port: 5432, user: "owner", driver: "dump", databases: {} } as NonNullable<
+      Site["server"]
+    >;
+    expect(() => requireHome(siteIn("clone", "prod", { server }), first)).not.toThrow();
     expect(await otherMachine(record)).toBeNull();
     await record.keep("stack", { ...(await record.kept<object>("stack")), host: "runner" });
     expect(await otherMachine(record)).toMatchObject({ host: "runner", home: elsewhere.home });
