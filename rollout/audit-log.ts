@@ -39,7 +39,7 @@ function homeId(site: Pick<Site, "home">): string | null {
 
 /**
  * Adds what other machines have written since. A line that was written here and is missing stays missing: somebody removed it.
- * @returns false: the lines of before are kept nowhere but in the home of whoever wrote them
+ * @returns false: the state lacks lines of before, which only another home has
  */
 export async function completeAuditLog(site: Pick<Site, "home">, state: StateStore): Promise<boolean> {
   const file = auditLogFile(site);
@@ -62,6 +62,18 @@ export async function completeAuditLog(site: Pick<Site, "home">, state: StateSto
 export async function completeAlone(site: Pick<Site, "home">, state: StateStore): Promise<void> {
   const lock = await fileLock(`${auditLogFile(site)}.lock`, WAIT_MS, 5);
   await completeAuditLog(site, state).finally(() => lock?.release());
+}
+
+/** Rollouts that ended on another machine: their exports and evidence are there. */
+export async function endedElsewhere(site: Pick<Site, "home">, state: StateStore): Promise<Set<number>> {
+  const here = homeId(site);
+  const written = (await auditLogHead(state))?.lines ?? 0;
+  const epochs = new Set<number>();
+  for (let line = 1; line <= written; line++) {
+    const kept = await state.kept<KeptLine>(lineKey(line));
+    if (kept !== null && kept.home !== here) epochs.add((JSON.parse(kept.line) as { epoch: number }).epoch);
+  }
+  return epochs;
 }
 
 export interface AuditLogPlace {

@@ -7,7 +7,7 @@ import { hashOfFile, MANIFEST, manifestDifferences } from "../state/evidence-fol
 import { chainHead, chainProblems } from "../state/audit-log.ts";
 import type { CopyContext } from "../databases/engine.ts";
 import { copiesOf } from "../databases/registry.ts";
-import { auditLogFile, auditLogHead, completeAlone } from "./audit-log.ts";
+import { auditLogFile, auditLogHead, completeAlone, endedElsewhere } from "./audit-log.ts";
 
 /** One thing that is not as it was recorded. */
 export interface RecordProblem {
@@ -36,7 +36,9 @@ export async function verifyRecords(keeping: CopyContext): Promise<RecordsVerifi
   const evidence = await evidenceFolders(state, epochs, join(site.home, "records"));
   for (const folder of evidence)
     problems.push(...(await evidenceProblems(folder)).map((problem) => ({ what: "evidence" as const, where: folder, problem })));
-  const exported = (await Promise.all(epochs.map((epoch) => state.exports(epoch)))).flat();
+  const elsewhere = await endedElsewhere(site, state);
+  const exports = await Promise.all(epochs.map(async (epoch) => (await state.exports(epoch)).map((file) => ({ ...file, epoch }))));
+  const exported = exports.flat().filter(({ path, epoch }) => !elsewhere.has(epoch) || existsSync(path));
   for (const { path, sha256 } of exported) {
     const problem = await fileProblem(path, sha256);
     if (problem !== null) problems.push({ what: "export", where: path, problem });

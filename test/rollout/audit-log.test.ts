@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { SqliteState } from "../../databases/sqlite/state/file.ts";
-import { auditLogFile, auditLogHead, completeAuditLog, recordInAuditLog } from "../../rollout/audit-log.ts";
+import { auditLogFile, auditLogHead, completeAuditLog, endedElsewhere, recordInAuditLog } from "../../rollout/audit-log.ts";
 import { appendToAuditLog, brokenLinks, chainHead, chainProblems } from "../../state/audit-log.ts";
 import { newFolder } from "../workloads/shop.ts";
 
@@ -69,6 +69,11 @@ test("every machine has the whole log: what others wrote is added, and what was 
   const [log, copy] = [auditLogFile({ home: one }), auditLogFile({ home: two })];
   expect(readFileSync(copy, "utf8")).toBe(readFileSync(log, "utf8"));
   expect([chainProblems(copy, await auditLogHead(state)), warned]).toEqual([[], []]);
+
+  expect([await endedElsewhere({ home: one }, state), await endedElsewhere({ home: two }, state)]).toEqual([
+    new Set([3]),
+    new Set([1, 2, 4]),
+  ]);
 
   writeFileSync(log, readFileSync(log, "utf8").split("\n").slice(0, 3).join("\n") + "\n");
   await completeAuditLog({ home: one }, state);
