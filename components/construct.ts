@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import type { provider } from "@pulumi/pulumi";
 import { Output } from "@pulumi/pulumi/output.js";
 import { ConfigError, ConfigErrors } from "../config/errors.ts";
-import { DESCRIBE_VARIABLE, type PlainProgram } from "../config/program.ts";
+import { DESCRIBE_VARIABLE, programFolder, type PlainProgram } from "../config/program.ts";
 import { projectAbove } from "../config/stack-folder.ts";
 import { definePlain, PLAIN_MODULE } from "./plain.ts";
 import * as pulumi from "./pulumi.ts";
@@ -32,7 +32,7 @@ export function construct(
 ): Promise<provider.ConstructResult> {
   if (type !== SYSTEM_TOKEN) throw new Error(`backout has no component ${type}; known is ${SYSTEM_TOKEN}`);
   requirePlain(inputs);
-  const folder = projectAbove(process.cwd());
+  const folder = programFolder(projectAbove(process.cwd()));
   const program: PlainProgram = { name, folder, given: inputs };
   const definition = definePlain(name, inputs, folder);
   const describedFile = process.env[DESCRIBE_VARIABLE];

@@ -1,6 +1,7 @@
 /** From the short description in a program to a complete definition: everything that is not said has a default. */
+import { loadChecks, type FileCheck } from "../config/checks/load.ts";
 import { checkDefinition } from "../config/definition.ts";
-import { policyOf, type PolicyArgs } from "../config/definition/policy-file.ts";
+import { inPolicyFile, policyOf, type PolicyArgs } from "../config/definition/policy-file.ts";
 import { ConfigError, ConfigErrors } from "../config/errors.ts";
 import { readMigrations } from "../config/migrations/read-folder.ts";
 import type {
@@ -48,7 +49,7 @@ export type DatabaseArgs = Omit<Partial<DatabaseDefinition>, "migrations"> & {
 /** What a program says of a scope. Its phases have no budgets of their own, and it is verified by every check, unless it says otherwise. */
 export type ScopeArgs = Optional<ScopeDefinition, "phaseBudgets" | "checks">;
 
-/** What a program says of a watch. It is due after every scope, has every check that does not write, and none may fail, unless it says otherwise. */
+/** What a program says of a watch. It is due after every scope, has every check that does not write and verifies each of these scopes, and none may fail, unless it says otherwise. */
 export type WatchArgs = Optional<Omit<WatchDefinition, "pass">, "after" | "checks"> & { pass?: Partial<WatchDefinition["pass"]> };
 
 /** What a program says of its drill. The first fault is the default, and it needs no stand-ins, unless it says otherwise. */
@@ -99,7 +100,9 @@ export function defineSystem(name: string, args: SystemArgs | SystemDefinition, 
   );
   const listeners = rest.listeners ?? listenersOf(given, services);
   const checks: CheckDefinition[] = rest.checks ?? defaultChecks({ services, databases, listeners });
-  return checkDefinition({
+  const files = (): FileCheck[] =>
+    loadChecks(folder, { databases, listeners: {}, scopes: scopesOf(scopes, checks), secrets: rest.secrets ?? {} });
+  const complete = {
     title: name,
     folder,
     stopOrder: Object.keys(services),
@@ -116,10 +119,11 @@ export function defineSystem(name: string, args: SystemArgs | SystemDefinition, 
     listeners,
     checks,
     scopes: scopesOf(scopes, checks),
-    ...(watches === undefined ? {} : { watches: watchesOf(watches, Object.keys(scopes), checks) }),
+    ...(watches === undefined ? {} : { watches: watchesOf(watches, Object.keys(scopes), checks, files) }),
     ...(constraints === undefined ? {} : { constraints: constraintsOf(constraints, Object.keys(databases)) }),
     ...(drill === undefined ? {} : { drill: { defaultFault: Object.keys(drill.faults ?? {})[0], standIns: {}, ...drill } }),
-  });
+  };
+  return rest.policy === undefined ? inPolicyFile(() => checkDefinition(complete)) : checkDefinition(complete);
 }
 
 function scopesOf(scopes: Record<string, ScopeArgs>, checks: CheckDefinition[]): Record<string, ScopeDefinition> {
@@ -127,9 +131,19 @@ function scopesOf(scopes: Record<string, ScopeArgs>, checks: CheckDefinition[]):
   return mapped(scopes, (scope) => ({ phaseBudgets: {}, checks: ids, ...scope }));
 }
 
-function watchesOf(watches: Record<string, WatchArgs>, after: string[], all: CheckDefinition[]): Record<string, WatchDefinition> {
-  const checks = all.flatMap(({ id, writes }) => (writes === true ? [] : id));
-  return mapped(watches, ({ pass, ...watch }) => ({ after, checks, ...watch, pass: { healthyShare: 1, limits: [], ...pass } }));
+function watchesOf(
+  watches: Record<string, WatchArgs>,
+  all: string[],
+  own: CheckDefinition[],
+  files: () => FileCheck[],
+): Record<string, WatchDefinition> {
+  return mapped(watches, ({ pass, ...watch }) => {
+    const { after = all } = watch;
+    const verifies = ({ scopes }: FileCheck): boolean =>
+      scopes === null || (Array.isArray(after) && after.every((scope) => scopes.includes(scope)));
+    const checks = watch.checks ?? [...own, ...files().filter(verifies)].flatMap(({ id, writes }) => (writes === true ? [] : id));
+    return { after, ...watch, checks, pass: { healthyShare: 1, limits: [], ...pass } };
+  });
 }
 
 function constraintsOf(constraints: Record<string, ConstraintArgs>, [database = ""]: string[]): Record<string, ConstraintDefinition> {

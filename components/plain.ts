@@ -62,6 +62,9 @@ type PlainService = z.infer<typeof serviceSchema>;
 type PlainDatabase = z.infer<typeof databaseSchema>;
 
 const HEALTHY_WITHIN_MS = 60_000;
+/** What only a service that backout itself runs has, and what only one that something else runs. */
+const OF_COMMAND = ["build", "cwd", "environment", "databaseUrls", "secrets"] as const;
+const OF_START = ["install", "status"] as const;
 
 /** @throws ConfigErrors naming each path, its value and what is allowed */
 export function parsePlain(given: unknown): PlainSystem {
@@ -95,7 +98,8 @@ export function definePlain(name: string, given: unknown, folder: string): Syste
   );
 }
 
-function wrongIn(service: string, { command, site, start, stop, databaseUrls = {} }: PlainService, databases: string[]): ConfigError[] {
+function wrongIn(service: string, one: PlainService, databases: string[]): ConfigError[] {
+  const { command, site, start, stop, databaseUrls = {} } = one;
   const ways = [command !== undefined, site === true, start !== undefined || stop !== undefined].filter(Boolean).length;
   const whole = (start === undefined) === (stop === undefined);
   return [
@@ -108,6 +112,8 @@ function wrongIn(service: string, { command, site, start, stop, databaseUrls = {
             "must have one of `command`, `site`, and `start` with `stop`",
           ),
         ]),
+    ...(ways === 1 && whole ? withoutEffect(service, one) : []),
+    ...namedTwice(service, one),
     ...Object.entries(databaseUrls).flatMap(([variable, database]) =>
       databases.includes(database)
         ? []
@@ -120,6 +126,31 @@ function wrongIn(service: string, { command, site, start, stop, databaseUrls = {
           ],
     ),
   ];
+}
+
+/** A secret, say, that reaches no service would still have to be given. */
+function withoutEffect(service: string, one: PlainService): ConfigError[] {
+  const wrong = (inputs: readonly (keyof PlainService)[], owner: string): ConfigError[] =>
+    inputs
+      .filter((input) => one[input] !== undefined)
+      .map((input) => new ConfigError(`services.${service}.${input}`, one[input], `has no effect here: it belongs to ${owner}`));
+  return [
+    ...(one.command === undefined ? wrong(OF_COMMAND, "`command`") : []),
+    ...(one.start === undefined ? wrong(OF_START, "`start` with `stop`") : []),
+  ];
+}
+
+function namedTwice(service: string, one: PlainService): ConfigError[] {
+  const seen = new Map<string, string>();
+  return (["environment", "databaseUrls", "secrets"] as const).flatMap((input) =>
+    Object.entries(one[input] ?? {}).flatMap(([variable, value]) => {
+      const other = seen.get(variable);
+      seen.set(variable, input);
+      return other === undefined
+        ? []
+        : new ConfigError(`services.${service}.${input}.${variable}`, value, `\`${other}\` has this variable, too: remove one`);
+    }),
+  );
 }
 
 function serviceOf(one: PlainService): ServiceArgs {

@@ -33,9 +33,15 @@ function dockerPackage(): typeof Docker {
   try {
     return createRequire(import.meta.url)("@pulumi/docker") as typeof Docker;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") throw new DockerPackageMissingError();
+    if (isNotInstalled(error)) throw new DockerPackageMissingError();
     throw error;
   }
+}
+
+/** Whether it is this package that was not found, not one that it needs. */
+export function isNotInstalled(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === "MODULE_NOT_FOUND" && message.startsWith("Cannot find module '@pulumi/docker'");
 }
 
 /** @throws ImageUndeclaredError */

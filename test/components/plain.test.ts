@@ -1,10 +1,13 @@
 /** A system of plain values: what a program in another language than Node's hands over. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { secret } from "@pulumi/pulumi/output.js";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { construct, SYSTEM_TOKEN } from "../../components/construct.ts";
 import { packageSchema } from "../../components/package-schema.ts";
 import { definePlain, PLAIN_MODULE } from "../../components/plain.ts";
-import { plainDefinition } from "../../config/program.ts";
+import { DESCRIBE_VARIABLE, plainDefinition } from "../../config/program.ts";
 
 const SHOP = {
   databases: { shop: { engine: "sqlite" } },
@@ -58,9 +61,36 @@ test.each([
     { api: { command: ["a"], databaseUrls: { URL: "shpo" } } },
     /services\.api\.databaseUrls\.URL: "shpo".*must be a database of the system: shop/,
   ],
+  [
+    "what a command of something else cannot have",
+    { api: { start: ["a"], stop: ["b"], cwd: "x", secrets: { KEY: "key" } } },
+    /services\.api\.cwd: "x".*has no effect here: it belongs to `command`\nservices\.api\.secrets: .*belongs to `command`/,
+  ],
+  [
+    "what a service that backout runs cannot have",
+    { api: { command: ["a"], install: ["b"] } },
+    /services\.api\.install: .*has no effect here: it belongs to `start` with `stop`/,
+  ],
+  [
+    "a variable named twice",
+    { api: { command: ["a"], environment: { KEY: "plain" }, secrets: { KEY: "key" } } },
+    /services\.api\.secrets\.KEY: "key".*`environment` has this variable, too: remove one/,
+  ],
   ["a number as a command", { api: { command: 7 } }, /services\.api\.command: 7/],
 ])("%s is refused by path, value and what is allowed", (_, services, message) => {
   expect(() => definePlain("shop", { ...SHOP, services }, import.meta.dirname)).toThrow(message);
+});
+
+test("paths are relative to the folder that `main` of Pulumi.yaml names, as the verbs read them", () => {
+  const project = mkdtempSync(join(tmpdir(), "backout-plain-"));
+  onTestFinished(() => rmSync(project, { recursive: true }));
+  mkdirSync(join(project, "app"));
+  writeFileSync(join(project, "Pulumi.yaml"), "name: shop\nruntime: yaml\nmain: app\n");
+  vi.spyOn(process, "cwd").mockReturnValue(project);
+  vi.stubEnv(DESCRIBE_VARIABLE, join(project, "described.json"));
+  onTestFinished(() => void vi.restoreAllMocks().unstubAllEnvs());
+  expect(() => construct("shop", SYSTEM_TOKEN, SHOP, {})).toThrow(/the system is described/);
+  expect(JSON.parse(readFileSync(join(project, "described.json"), "utf8"))).toMatchObject({ folder: join(project, "app") });
 });
 
 test("outputs and secrets are refused, and another component is not known", () => {

@@ -1,7 +1,11 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, test } from "vitest";
 import { declarationsOf } from "../../workloads/declarations.ts";
-import { declareImages } from "../../workloads/docker-images.ts";
+import { declareImages, isNotInstalled } from "../../workloads/docker-images.ts";
 import { ImageUndeclaredError } from "../../workloads/docker-errors.ts";
 import type { ServicePin, Pins } from "../../config/pins.ts";
 import { DIGEST, IMAGE, newSite, pinOf, shop } from "./shop.ts";
@@ -49,6 +53,23 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await pulumi.runtime.disconnect();
+});
+
+test("a package that @pulumi/docker needs and does not find is not taken for @pulumi/docker", () => {
+  const folder = mkdtempSync(join(tmpdir(), "backout-docker-package-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const errorOf = (): unknown => {
+    try {
+      return createRequire(join(folder, "program.js"))("@pulumi/docker");
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(isNotInstalled(errorOf())).toBe(true);
+  mkdirSync(join(folder, "node_modules/@pulumi/docker"), { recursive: true });
+  writeFileSync(join(folder, "node_modules/@pulumi/docker/index.js"), 'require("not-there");');
+  expect(errorOf()).toMatchObject({ code: "MODULE_NOT_FOUND" });
+  expect(isNotInstalled(errorOf())).toBe(false);
 });
 
 describe("declareImages", () => {
