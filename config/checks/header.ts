@@ -12,6 +12,8 @@ export interface CheckHeader {
   timeoutMs: number;
   /** Names of secrets that it is given. */
   secrets: readonly string[];
+  /** A query whose first row a passed SQL file shows. */
+  shows: string | null;
 }
 
 /** What a head may name. */
@@ -19,24 +21,35 @@ export interface Known {
   databases: readonly string[];
   scopes: readonly string[];
   secrets: readonly string[];
+  /** Whether it is an SQL file: only that shows what a query finds. */
+  sql: boolean;
 }
 
 export const DEFAULT_TIMEOUT_MS = 60_000;
 
-const KEYS = ["title", "database", "writes", "scopes", "timeout", "secrets"];
+const KEYS = ["title", "database", "writes", "scopes", "timeout", "secrets", "shows"];
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
 const LONGEST_MS = 3_600_000;
 
 /**
  * Reads the first block of comment lines, after a line that names the interpreter. It is a head if a line of it has one of the keys, or if all of them are
- * like one; then each must be `key: value`. Otherwise it is prose. An empty line ends it.
+ * like one; then each must be `key: value`, but the query of `shows` goes on in lines that are indented. Otherwise it is prose. An empty line ends it.
  * @param file as errors name it
  * @param marks what begins a comment, e.g. `--`
  * @throws ConfigError with file and line
  */
 export function readHeader(file: string, text: string, marks: readonly string[], known: Known): CheckHeader {
-  const header: CheckHeader = { title: null, database: null, writes: false, scopes: null, timeoutMs: DEFAULT_TIMEOUT_MS, secrets: [] };
+  const header: CheckHeader = {
+    title: null,
+    database: null,
+    writes: false,
+    scopes: null,
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+    secrets: [],
+    shows: null,
+  };
   const seen = new Set<string>();
+  const query = (value: string): string | null => (known.sql && /^(?:SELECT|WITH)\s/i.test(value) ? value : null);
   for (const { key, value, line, text: whole } of declarations(text, marks)) {
     const fail = (allowed: string, what: unknown = value): never => {
       throw new ConfigError(`${file}:${line}`, what, allowed);
@@ -54,6 +67,7 @@ export function readHeader(file: string, text: string, marks: readonly string[],
     else if (key === "writes") header.writes = value === "true" || fail("must be `true`: leave the line out for a check that only reads");
     else if (key === "timeout") header.timeoutMs = duration(value) ?? fail("must be a time above 0 and at most 60m, e.g. 30s, 500ms or 2m");
     else if (key === "scopes") header.scopes = list(value).map((name) => among("scope", known.scopes, name));
+    else if (key === "shows") header.shows = query(value) ?? fail("must be a query that begins with SELECT or WITH, in an SQL file");
     else header.secrets = list(value).map((name) => among("secret", known.secrets, name));
     seen.add(key ?? "");
   }
@@ -87,6 +101,11 @@ function declarations(text: string, marks: readonly string[]): Declaration[] {
     const mark = marks.find((each) => line.startsWith(each));
     if (mark === undefined) break;
     const said = line.slice(mark.length).trim();
+    const last = found.at(-1);
+    if (last?.key === "shows" && said !== "" && /^\s{2}/.test(line.slice(mark.length))) {
+      last.value += ` ${said}`;
+      continue;
+    }
     const [, key = null, value = ""] = /^([a-z][\w-]*):(?:\s+(.*))?$/.exec(said) ?? [];
     found.push({ key, value: value.trim(), text: said, line: index + 1 });
   }

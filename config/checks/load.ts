@@ -89,12 +89,13 @@ function loadCheck(file: string, name: string, system: CheckedSystem): FileCheck
     databases: Object.keys(system.databases),
     scopes: Object.keys(system.scopes),
     secrets: Object.keys(system.secrets ?? {}),
+    sql: kind === ".sql",
   };
   const header = readHeader(file, text, marks ?? ANY_MARK, known);
-  const { writes, timeoutMs, scopes, secrets, title } = header;
+  const { writes, timeoutMs, scopes, secrets, title, shows } = header;
   const run =
     kind === ".sql"
-      ? runSql({ ...databaseOf(file, header, system), script: text, writes, timeoutMs })
+      ? runSql({ ...databaseOf(file, header, system), script: text, writes, timeoutMs }, shows)
       : programCheck({
           ...{ id, file, writes, timeoutMs, secrets },
           databases: header.database === null ? known.databases : [header.database],

@@ -56,6 +56,8 @@ export interface TestWrite {
   send: (context: CheckContext) => Promise<Response>;
   /** A query that finds the row, with its values. */
   find: [string, unknown[]];
+  /** What the row must have, by column. @default anything */
+  holds?: Record<string, unknown>;
   /** Removes the row with everything it caused; one of that name that somebody else wrote stays. */
   remove: (database: Client) => Promise<unknown>;
 }
@@ -71,8 +73,11 @@ export function writeCheck(id: string, title: string, { database: of, name, ...o
       const text = await response.text();
       if (response.status === 409) return failed(`a record ${name} exists that no verification wrote; rename it`);
       if (response.status !== 200) throw new AnswerError(own.request, response.status, text);
-      const { rowCount } = await database.query(...own.find);
-      if (rowCount !== 1) return failed("the write was acknowledged, but its row was not found");
+      const { rows } = await database.query<Record<string, unknown>>(...own.find);
+      const [row] = rows;
+      if (row === undefined || rows.length > 1) return failed("the write was acknowledged, but its row was not found");
+      if (Object.entries(own.holds ?? {}).some(([column, value]) => row[column] !== value))
+        return failed(`the write was acknowledged, but the database has ${JSON.stringify(row)}`);
     } finally {
       await own.remove(database);
     }

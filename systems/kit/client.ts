@@ -114,7 +114,7 @@ export interface Read {
   path: string;
   /** Null: anonymous. */
   token: string | null;
-  /** Any status but 200 is an error. */
+  /** Any status but 200 is an error, and so is an answer that is not JSON. */
   strictly?: true;
 }
 
@@ -138,9 +138,8 @@ export async function burstOf(
     while (left > 0 && performance.now() < until) {
       left -= 1;
       const startedAt = performance.now();
-      const error = await statusOf(`${url(service)}${path}`, headers, agent).then(
-        // A redirect is not followed, so its target is unknown.
-        (status) => (status >= 500 || (status >= 300 && status < 400) || (strictly && status !== 200) ? `answered ${status}` : null),
+      const error = await answerOf(`${url(service)}${path}`, headers, agent).then(
+        ({ status, text }) => (strictly ? strictErrorIn(status, text) : errorIn(status)),
         ({ message }: Error) => message,
       );
       durations.push(performance.now() - startedAt);
@@ -155,16 +154,38 @@ export async function burstOf(
   return { requests: sorted.length, errors, firstError, medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0 };
 }
 
-/** The status of a complete answer. @throws if there is none */
-function statusOf(url: string, headers: Record<string, string>, agent: Agent): Promise<number> {
+/** A redirect is not followed, so its target is unknown. */
+function errorIn(status: number): string | null {
+  return status >= 500 || (status >= 300 && status < 400) ? `answered ${status}` : null;
+}
+
+function strictErrorIn(status: number, text: string): string | null {
+  if (status !== 200) return `answered ${status}`;
+  try {
+    JSON.parse(text);
+    return null;
+  } catch {
+    return `answered 200, but not with JSON: ${text.slice(0, 40).trim()}`;
+  }
+}
+
+interface Answer {
+  status: number;
+  text: string;
+}
+
+/** A complete answer. @throws if there is none */
+function answerOf(url: string, headers: Record<string, string>, agent: Agent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const silence = (): void => reject(new Error("the connection was closed without an answer"));
     const request = get(url, { agent, headers, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) }, (response) => {
       // From here on the response object reports its end.
       request.off("close", silence);
-      response.once("end", () => resolve(response.statusCode!));
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => (text += part));
+      response.once("end", () => resolve({ status: response.statusCode!, text }));
       response.once("error", reject);
-      response.resume();
     });
     request.once("error", reject);
     // An upgrade answer ends the request without a response.

@@ -18,10 +18,13 @@ async function listed<Row>(context: DrillContext, path: string): Promise<Row[]> 
   return rows<Row>(access, await login(access), path);
 }
 
+const countIn = (context: DrillContext, from: string): number =>
+  (context.sqlite(DATABASE).prepare(`SELECT count(*) AS rows FROM ${from}`).get() as { rows: number }).rows;
+
 /** Shows while rows match, in words with their number for `#`. */
 const counted = (words: string, from: string) => async (context: DrillContext) => {
-  const found = context.sqlite(DATABASE).prepare(`SELECT count(*) AS rows FROM ${from}`).get() as { rows: number };
-  return Promise.resolve(found.rows > 0 ? words.replace("#", String(found.rows)) : null);
+  const rows = countIn(context, from);
+  return Promise.resolve(rows > 0 ? words.replace("#", String(rows)) : null);
 };
 
 const OUT_OF_RANGE = "step_progress WHERE percent < 0 OR percent > 100";
@@ -35,9 +38,11 @@ export const FAULTS: Record<string, FaultDefinition> = {
       // The damage comes with writes; this makes one in case no other client writes now.
       await sent(context, "POST", "/api/projects", { code: `DRILL-${Date.now()}`, name: "made by a drill" });
     },
-    probe: async (context) =>
-      (await counted("# phases lost", "phases WHERE position < 0")(context)) ??
-      counted("# steps with an impossible progress", OUT_OF_RANGE)(context),
+    probe: async (context) => {
+      const lost = countIn(context, "phases WHERE position < 0");
+      const nonsense = countIn(context, OUT_OF_RANGE);
+      return Promise.resolve(lost + nonsense > 0 ? `${lost} phases lost, ${nonsense} steps with an impossible progress` : null);
+    },
   },
   "bad-inline-edits": {
     title: "Inline editing takes impossible values",

@@ -35,7 +35,9 @@ const workerStopped = check("worker-stopped", "The sync worker runs or stays sto
   const declared = context.running["worker"] === false ? null : (context.releases["worker"] ?? "?");
   const found = running ? (release ?? "an unknown release") : null;
   if (found !== declared)
-    return failed(`the worker ${found === null ? "does not run" : `runs ${found}`}, declared is ${declared ?? "off"}`);
+    return failed(
+      `the worker ${found === null ? "does not run" : `runs ${found} as process ${pid ?? "?"}`}, declared is ${declared ?? "off"}`,
+    );
   return passed(running ? `runs ${found} as process ${pid ?? "?"}` : "stopped");
 });
 
@@ -202,7 +204,8 @@ export const CHECKS: CheckDefinition[] = [
         body: { organizationId: ORGANIZATION, ...TEST_ROW },
         headers: { "x-sync": "off" },
       }),
-    find: ["SELECT FROM pfa_records WHERE pfa_id = $1 AND category = $2", [TEST_ROW.pfaId, TEST_ROW.category]],
+    find: ["SELECT category FROM pfa_records WHERE pfa_id = $1", [TEST_ROW.pfaId]],
+    holds: { category: TEST_ROW.category },
     remove: removeTestRow,
   }),
   uat,

@@ -101,7 +101,7 @@ const featureTables = check(
       [FEATURE],
     );
     const { rows } = await database.query<{ name: keyof typeof KINDS; kind: string }>(
-      `SELECT name, coalesce((SELECT CASE relkind WHEN 'v' THEN 'a view' ELSE 'a table' END FROM pg_class WHERE oid = to_regclass(name)), 'missing') AS kind
+      `SELECT name, coalesce((SELECT CASE relkind WHEN 'v' THEN 'a view' WHEN 'r' THEN 'a table' ELSE 'of kind ' || relkind::text END FROM pg_class WHERE oid = to_regclass(name)), 'missing') AS kind
        FROM unnest($1::text[]) AS name`,
       [Object.keys(KINDS)],
     );

@@ -16,7 +16,7 @@ export const request = (access: Access, token: string, method: string, path: str
 /** A panel as the line begins one. */
 export const newPanel = (serialNumber: string, notes: string) => ({ serialNumber, panelType: "144", line: "LINE_2", notes });
 
-/** @throws AnswerError */
+/** @throws AnswerError; SyntaxError for an answer that is not JSON */
 export async function readPanels(access: Access, token: string): Promise<void> {
-  await bodyOf("GET /api/panels", await request(access, token, "GET", PANELS));
+  JSON.parse(await bodyOf("GET /api/panels", await request(access, token, "GET", PANELS)));
 }

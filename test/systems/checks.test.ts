@@ -98,7 +98,10 @@ test("all pass on a healthy system, in their order, and leave nothing behind", a
 describe("each fails on its opposite", () => {
   test("worker-stopped: a worker that is off runs, one that is on does not, one runs another release", async () => {
     const runs = { observe: async () => ({ running: true, release: "v4.0.0", pid: worker.pid }) };
-    expect(await run("worker-stopped", runs)).toMatchObject({ status: "failed", detail: expect.stringContaining("v4.0.0") as string });
+    expect(await run("worker-stopped", runs)).toMatchObject({
+      status: "failed",
+      detail: `the worker runs v4.0.0 as process ${worker.pid}, declared is off`,
+    });
     const on = { running: { worker: true } };
     expect((await run("worker-stopped", on)).status).toBe("failed");
     expect((await run("worker-stopped", { ...on, ...runs })).status).toBe("failed");
@@ -185,6 +188,14 @@ describe("each fails on its opposite", () => {
       fetch: async (url, init) => (init?.method === "POST" && url.endsWith("pfa-data") ? Response.json({}) : fetch(url, init)),
     };
     expect((await run("write", lost)).status).toBe("failed");
+    const changed: Partial<CheckContext> = {
+      fetch: async (url, init) =>
+        fetch(url, typeof init?.body === "string" ? { ...init, body: init.body.replace('"Equipment"', '"Labour"') } : init),
+    };
+    expect(await run("write", changed)).toMatchObject({
+      status: "failed",
+      detail: 'the write was acknowledged, but the database has {"category":"Labour"}',
+    });
     expect((await run("write", { maintenance: { mode: "read-only", message: "" } })).status).toBe("skipped");
   });
 

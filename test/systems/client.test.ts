@@ -3,6 +3,7 @@ import { createServer, type Socket, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
+import { readPanels } from "../../systems/solar-panel/api.ts";
 import { burstInWords, burstOf, type Burst } from "../../systems/kit/client.ts";
 import { whileAnswering } from "./answering-server.ts";
 
@@ -54,6 +55,17 @@ test.each([
   const burst = await whileSaying(say, (url) => burstOf({ url: () => url }, READ, { count: 3, width: 1 }));
   expect(burst).toMatchObject({ requests: 3, errors: 3 });
   expect(burst.firstError).toMatch(why);
+});
+
+test("a strict read takes an answer of 200 that is not JSON for an error", async () => {
+  const answer = (asked: number, response: ServerResponse) => void response.writeHead(200).end(asked % 5 === 0 ? "<html>" : "{}");
+  const burst = await whileAnswering(answer, (url) => burstOf({ url: () => url }, { ...READ, strictly: true }, { count: 10, width: 2 }));
+  expect(burst).toMatchObject({ requests: 10, errors: 2, firstError: "answered 200, but not with JSON: <html>" });
+  const panels = whileAnswering(
+    (_asked, response) => answer(5, response),
+    (url) => readPanels({ url: () => url, fetch: (asked, init) => fetch(asked, init), secret: () => "" }, "token"),
+  );
+  await expect(panels).rejects.toThrow(SyntaxError);
 });
 
 test("no request at all is no good news", async () => {

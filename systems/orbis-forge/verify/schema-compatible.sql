@@ -1,5 +1,8 @@
 -- title: The schema has everything that v2.4.0 needs
 -- scopes: full, selective, transaction, json-import, application
+-- timeout: 10m
+-- shows: SELECT count(*) || ' tables with every column that is needed' FROM sqlite_schema
+--   WHERE type = 'table' AND name IN ('user_permissions', 'projects', 'phases', 'step_progress', 'governance_logs', 'change_history')
 WITH needed (name, columns) AS (VALUES
   ('user_permissions', '["user_id", "role", "access_level", "original_access_level"]'),
   ('projects', '["id", "code", "name", "status", "updated_at"]'),

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { hasHeader, readHeader, type CheckHeader } from "../../../config/checks/header.ts";
 
-const KNOWN = { databases: ["shop", "stock"], scopes: ["code", "full"], secrets: ["admin"] };
+const KNOWN = { databases: ["shop", "stock"], scopes: ["code", "full"], secrets: ["admin"], sql: true };
 const read = (text: string, marks = ["--"]): CheckHeader => readHeader("verify/a.sql", text, marks, KNOWN);
-const PLAIN: CheckHeader = { title: null, database: null, writes: false, scopes: null, timeoutMs: 60_000, secrets: [] };
+const PLAIN: CheckHeader = { title: null, database: null, writes: false, scopes: null, timeoutMs: 60_000, secrets: [], shows: null };
 
 describe("the head of a check's file", () => {
   it("declares everything, in any order, after the line of the interpreter", () => {
@@ -16,6 +16,7 @@ describe("the head of a check's file", () => {
       scopes: ["code", "full"],
       timeoutMs: 1500,
       secrets: ["admin"],
+      shows: null,
     });
   });
 
@@ -25,6 +26,16 @@ describe("the head of a check's file", () => {
     expect(read("\uFEFF-- title: One\r\n-- timeout: 2m\r\nSELECT 1")).toEqual({ ...PLAIN, title: "One", timeoutMs: 120_000 });
     expect(hasHeader("# title: One", ["#"])).toBe(true);
     expect(hasHeader("# Notes\n", ["#"])).toBe(false);
+  });
+
+  it("has a query whose lines may be indented", () => {
+    const text = "-- title: One\n-- shows: SELECT count(*) AS orders\n--   FROM orders\n-- timeout: 2m\n--   FROM nowhere\nSELECT 1";
+    expect(() => read(text)).toThrow(/a\.sql:5: "FROM nowhere".*must be `key: value`/);
+    expect(read(text.replace("--   FROM nowhere\n", ""))).toMatchObject({
+      shows: "SELECT count(*) AS orders FROM orders",
+      timeoutMs: 120_000,
+    });
+    expect(() => readHeader("a.mjs", "// shows: SELECT 1", ["//"], { ...KNOWN, sql: false })).toThrow(/a\.mjs:1: .*in an SQL file/);
   });
 
   it("ends at an empty line: prose may follow", () => {
@@ -41,6 +52,7 @@ describe("the head of a check's file", () => {
     ["an unknown secret", "-- secrets: root", /a\.sql:1: "root".*no secret of the definition, only admin/],
     ["writes that are neither", "-- writes: yes", /a\.sql:1: "yes".*must be `true`/],
     ["a time without a unit", "-- timeout: 30", /a\.sql:1: "30".*30s, 500ms or 2m/],
+    ["what it shows that is no query", "-- shows: DELETE FROM orders", /a\.sql:1: "DELETE.*begins with SELECT or WITH/],
     ["no time at all", "-- timeout: 0s", /a\.sql:1: "0s"/],
     ["two hours", "-- timeout: 120m", /a\.sql:1: "120m".*at most 60m/],
     ["a key twice", "-- title: One\n-- title: Two", /a\.sql:2: "title".*declared twice/],

@@ -134,6 +134,33 @@ describe("an SQL file", () => {
     expect(figures).toEqual({ violations: 1000 });
   });
 
+  it("that passes shows the first row of its query, which cannot fail it", async () => {
+    file("orders.sql", "-- writes: true\n-- shows: SELECT count(*) AS orders, 'all of them sold' FROM orders\nSELECT id FROM orders");
+    const answers = (row: () => Record<string, unknown>[]): Partial<CheckContext> => ({
+      violations: async (asked) => {
+        query.push(asked);
+        return asked.script.startsWith("SELECT count") ? row() : [];
+      },
+    });
+    const all = { orders: "7", text: "all of them sold" };
+    const seen = { status: "passed", detail: "orders 7, all of them sold", figures: { orders: 7, violations: 0 } };
+    expect(
+      await run(
+        "orders",
+        answers(() => [all]),
+      ),
+    ).toEqual(seen);
+    expect(query.at(-1)).toMatchObject({ database: "pfa", writes: false, limit: 1 });
+    const fails = answers(() => {
+      throw new Error("no such column");
+    });
+    expect(await run("orders", fails)).toEqual({
+      status: "passed",
+      detail: "no row violates it; the query of `shows` failed: no such column",
+      figures: { violations: 0 },
+    });
+  });
+
   it("fails where no session can be had", async () => {
     file("orders.sql", "SELECT 1");
     expect((await run("orders")).status).toBe("failed");

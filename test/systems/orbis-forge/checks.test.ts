@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { giveBack, restrict } from "../../../rollout/protections.ts";
 import { originalsOf } from "../../../rollout/originals.ts";
 import { withFileChecks } from "../../../config/checks/load.ts";
+import type { DrillContext } from "../../../config/system/drill.ts";
 import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { seed } from "../../../systems/orbis-forge/seed.ts";
 import { keeping } from "../../rollout/memory.ts";
@@ -35,6 +36,17 @@ async function broken(id: string, harm: string, mend: string, change = {}) {
 
 test("a sound system passes every one of them", async () => {
   for (const { id } of withFileChecks(orbisForge).checks) expect(await runCheck(id, context()), id).toMatchObject({ status: "passed" });
+  expect(await runCheck("integrity", context())).toMatchObject({ detail: "integrity_check ok, quick_check ok" });
+  expect(await runCheck("schema-compatible", context())).toMatchObject({ detail: "6 tables with every column that is needed" });
+});
+
+test("the drill's probe of damaged data tells phases and steps", async () => {
+  const probe = async () => orbisForge.drill.faults["data-corruption"]!.probe(context() as unknown as DrillContext);
+  expect(await probe()).toBeNull();
+  file.database.exec("BEGIN; UPDATE phases SET position = -1 WHERE id = 1; UPDATE step_progress SET percent = 900 WHERE id IN (1, 2)");
+  const told = await probe();
+  file.database.exec("ROLLBACK");
+  expect(told).toBe("1 phases lost, 2 steps with an impossible progress");
 });
 
 describe("what is broken is seen", () => {

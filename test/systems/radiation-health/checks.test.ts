@@ -89,6 +89,7 @@ describe("each fails on its opposite", () => {
         answering(() => Response.json({ devices: [] })),
       ),
     ).toMatchObject(failsWith("0 devices are listed"));
+    expect(await run("database-version")).toMatchObject({ status: "passed", detail: expect.stringMatching(/^PostgreSQL \d/) as string });
     const violations = () => Promise.reject(new Error("cannot be reached"));
     await expect(run("database-version", { violations })).rejects.toThrow("cannot be reached");
   });
@@ -209,6 +210,10 @@ describe("the schema", () => {
       { zone: "controlled", limit: 4 },
       { zone: "supervised", limit: 1 },
     ]);
+    const renamed = "ALTER TABLE alert_thresholds RENAME TO kept";
+    await other.admin.query(`${renamed}; CREATE MATERIALIZED VIEW alert_thresholds AS SELECT * FROM kept`);
+    expect(await at("down")).toMatchObject(failsWith("alert_thresholds is of kind m .should be a table."));
+    await other.admin.query("DROP MATERIALIZED VIEW alert_thresholds; ALTER TABLE kept RENAME TO alert_thresholds");
     await other.admin.query("CREATE TABLE dose_trends (id int)");
     expect(await at("down")).toMatchObject(failsWith("dose_trends is a table (should be missing)".replaceAll(/[()]/g, ".")));
     await other.admin.query("DROP TABLE dose_trends");

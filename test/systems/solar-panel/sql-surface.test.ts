@@ -1,6 +1,8 @@
 /** The SQL a person uses in an emergency, under the manual's names and columns, on a real server. */
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { withFileChecks } from "../../../config/checks/load.ts";
+import type { CheckContext } from "../../../config/system/check.ts";
 import { applyMigration, rollBackMigration } from "../../../databases/postgres/migrations.ts";
 import { CONSTRAINTS } from "../../../systems/solar-panel/constraints.ts";
 import { solarPanel } from "../../../systems/solar-panel/definition.ts";
@@ -244,6 +246,22 @@ describe("looking", () => {
       "station_number",
       "station_progression",
     ]);
+  });
+
+  test("checks that pass show what they measured", async () => {
+    const shown = async (id: string): Promise<string> => {
+      const { status, detail } = await withFileChecks(solarPanel)
+        .checks.find((check) => check.id === id)!
+        .run(accessTo(client) as unknown as CheckContext);
+      return `${status}: ${detail}`;
+    };
+    expect(await shown("effectiveness")).toMatch(/^passed: 100\.00 % of \d+ rows comply$/);
+    expect(await shown("functionality")).toMatch(/^passed: \d+ tests passed$/);
+    expect(await shown("integrity")).toMatch(/^passed: \d+ tests passed$/);
+    expect(await shown("drops-recorded")).toBe("passed: nothing is dropped");
+    await query("SELECT * FROM rollback_constraint('barcode_format', 'panels', 'DROP_CONSTRAINT')");
+    expect(await shown("integrity")).toMatch(/^passed: \d+ tests passed; panels: .*: the rule is dropped$/);
+    expect(await shown("drops-recorded")).toBe("passed: panels.barcode_format: lowest risk first");
   });
 
   test("integrity and functionality see orphans, used-up numbers and disabled triggers; a dropped rule is told of and skipped", async () => {
