@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -13,7 +13,6 @@ const SAME_WISH_MS = 500;
  */
 export async function attend(command: string, args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Promise<number> {
   const atTerminal = process.stdin.isTTY === true;
-  const child = spawn(command, args, { ...options, stdio: "inherit", detached: !atTerminal });
   const lastSent = new Map<NodeJS.Signals, number>();
   const forward = (signal: NodeJS.Signals) => {
     if (atTerminal && signal === "SIGINT") return;
@@ -22,8 +21,11 @@ export async function attend(command: string, args: readonly string[], options: 
     lastSent.set(signal, now);
     child.kill(signal);
   };
+  // Before the command starts: a signal that comes at once would end this process, and leave the command to itself.
   for (const signal of FORWARDED) process.on(signal, forward);
+  let child: ChildProcess;
   try {
+    child = spawn(command, args, { ...options, stdio: "inherit", detached: !atTerminal });
     return await new Promise<number>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
