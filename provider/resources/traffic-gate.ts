@@ -179,8 +179,7 @@ export const trafficGate: Resource<Inputs> = {
   },
   diff: async (old, { site, stackId }) => {
     if (old.stackId !== stackId || !(await runsAs(site))) return true;
-    // Data on this machine: the state needs none of them any more.
-    if (!sharesKeys(site)) return old.keys !== undefined;
+    if (!sharesKeys(site)) return false;
     return (old.keys ?? "null") !== JSON.stringify(keysToKeep(keysOf(old), stackKeys(site, await definitionOf(site))));
   },
   create: async (inputs) => ensure(inputs),
