@@ -32,7 +32,8 @@ export function construct(
 ): Promise<provider.ConstructResult> {
   if (type !== SYSTEM_TOKEN) throw new Error(`backout has no component ${type}; known is ${SYSTEM_TOKEN}`);
   requirePlain(inputs);
-  const folder = programFolder(projectAbove(process.cwd()));
+  const project = projectAbove(process.cwd());
+  const folder = programFolder(project);
   const program: PlainProgram = { name, folder, given: inputs };
   const definition = definePlain(name, inputs, folder);
   const describedFile = process.env[DESCRIBE_VARIABLE];
@@ -41,8 +42,7 @@ export function construct(
     throw new DescribedError();
   }
   const declared = declaredOf(definition, folder, { module: PLAIN_MODULE, program });
-  const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  recallKeys(declared.site, definition, projectAbove(process.cwd()), stack);
+  recallKeys(declared.site, definition, project, pulumi.fullStackName());
   const { urn, epoch, stackId, data, snapshots, quarantines } = new System(name, definition, options, declared);
   return Promise.resolve({ urn, state: { epoch, stackId, data, snapshots, quarantines } });
 }

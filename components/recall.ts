@@ -42,22 +42,22 @@ export function recallKeys(site: Site, definition: SystemDefinition, project: st
   // A new stack has none, and nobody is asked for its passphrase.
   const found = ask();
   const shown = found.hidden ? ask("--show-secrets").keys : found.keys;
-  requireRecalled(site, found, shown);
-  if (shown !== null) putKeys(site, shown);
+  takeKeys(site, found, shown);
 }
 
 /**
- * Refuses to make keys anew where another machine has some.
+ * Writes the keys that this machine lacks. Refuses to go on without where another machine has some.
  * @param shown keys that the engine's state gave
  * @throws NotRecalledError
  */
-export function requireRecalled(site: Site, { hidden, unkept }: Recalled, shown: StackKeys | null): void {
+export function takeKeys(site: Site, { hidden, unkept }: Recalled, shown: StackKeys | null): void {
   if (hidden && shown === null) throw new NotRecalledError(site.stack, "its keys are not shown");
   if (unkept && identityAt(site.home) === null && site.takeOver === undefined)
     throw new NotRecalledError(
       site.stack,
       `it was deployed by an earlier version, which kept them on its machine only: run \`${upCommand(site)}\` there once`,
     );
+  if (shown !== null) putKeys(site, shown);
 }
 
 /** The engine that runs this program lies beside its language host; one that was started by its path is not on the PATH. */

@@ -79,10 +79,8 @@ export class System extends pulumi.ComponentResource {
     if (declared === undefined) void startProvider().then(({ running }) => running);
     const args = declared ?? declaredOf(definition, folder);
     const { config } = args;
-    if (declared === undefined) {
-      const stack = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-      recallKeys(args.site, definition, projectAbove(process.env[STACKS_VARIABLE] ?? folder), stack);
-    }
+    if (declared === undefined)
+      recallKeys(args.site, definition, projectAbove(process.env[STACKS_VARIABLE] ?? folder), pulumi.fullStackName());
     if (!pulumi.isDryRun()) keepForUpdates(args.site, definition);
     const secret = secretKeys(pulumi.isConfigSecret);
     requireNoOtherSecrets(secret);

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSyn
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import type { Site } from "../config/site.ts";
+import { sharesKeys } from "../config/stack-keys.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
 import type { StateStore } from "../config/record.ts";
 
@@ -139,9 +140,8 @@ export function requireHome(site: Site, before?: Site): void {
   if (before === undefined || known !== null || before.home === site.home) return;
   const left = identityAt(before.home);
   // Under its own name it is another clone's, or one that was moved: with the data on a server of its own the stack goes on here.
-  const shared = site.server !== undefined && !site.server.embedded;
   if (left !== null && left.name !== nameOf(site)) throw renamed(site, left);
-  if (left !== null && !shared) throw elsewhere(site, left);
+  if (left !== null && !sharesKeys(site)) throw elsewhere(site, left);
 }
 
 /**

@@ -25,7 +25,7 @@ export function engineEnvironment(engine: Engine, project: string): NodeJS.Proce
     ...own,
     ...(engine.source === "path" ? {} : { [OWN_ENGINE_VARIABLE]: "1" }),
     [STACKS_VARIABLE]: stackFolderAbove(project),
-    ...backend(own, project),
+    PULUMI_BACKEND_URL: backendOf(project),
     ...passphrase(own, project),
     ...(engine.source === "build" ? languageOptions(project) : {}),
     PATH: [engine.folder, join(project, "node_modules", ".bin"), dirname(process.execPath), own["PATH"] ?? ""]
@@ -34,11 +34,13 @@ export function engineEnvironment(engine: Engine, project: string): NodeJS.Proce
   };
 }
 
-/** A token without an address means Pulumi Cloud; it would otherwise lose against the backend that Pulumi.yaml names. */
-function backend(own: NodeJS.ProcessEnv, project: string): NodeJS.ProcessEnv {
-  if (own["PULUMI_BACKEND_URL"]) return {};
-  if (own["PULUMI_ACCESS_TOKEN"]) return { PULUMI_BACKEND_URL: PULUMI_CLOUD };
-  return { PULUMI_BACKEND_URL: fileBackend(projectFiles(project).state) };
+/**
+ * Where the engine keeps the project's state. A token without an address means Pulumi Cloud; it would otherwise lose against the backend that
+ * Pulumi.yaml names.
+ */
+export function backendOf(project: string): string {
+  const { PULUMI_BACKEND_URL: named, PULUMI_ACCESS_TOKEN: token } = process.env;
+  return named || (token ? PULUMI_CLOUD : fileBackend(projectFiles(project).state));
 }
 
 function passphrase(own: NodeJS.ProcessEnv, project: string): NodeJS.ProcessEnv {

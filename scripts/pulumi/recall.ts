@@ -1,10 +1,11 @@
 /** A machine on which the stack was never updated: its id, and what the other ones generated, come from the engine's state. */
-import { NotRecalledError, requireRecalled } from "../../components/recall.ts";
-import { lacksKeys, putKeys, recalledFrom, sharesKeys, type Recalled } from "../../config/stack-keys.ts";
+import { NotRecalledError, takeKeys } from "../../components/recall.ts";
+import { lacksKeys, recalledFrom, sharesKeys, type Recalled } from "../../config/stack-keys.ts";
 import type { Site } from "../../config/site.ts";
 import type { SystemDefinition } from "../../config/system/definition.ts";
 import { identityAt, rememberId, requireNotRenamed } from "../../state/identity.ts";
 import { ensureEngine, engineEnvironment, STACK_NOT_FOUND } from "./engine.ts";
+import { backendOf } from "./environment.ts";
 import { folderOf } from "./file-backend.ts";
 import { say } from "./outcome.ts";
 import { prepareProject } from "./project.ts";
@@ -25,12 +26,11 @@ export async function recall(
   const known = identityAt(site.home) !== null;
   if (!known) requireNotRenamed(site, declared);
   if (!sharesKeys(site) || (known && !lacksKeys(site, definition))) return;
-  if (asked.has(site.home)) return;
+  // In a file backend the engine writes one of these lines when it makes the stack; Pulumi Cloud writes none.
+  const local = folderOf(backendOf(project), project) !== undefined;
+  if (asked.has(site.home) || (local && !/^(?:encryptionsalt|secretsprovider):/m.test(text))) return;
   asked.add(site.home);
   const engine = await ensureEngine({ log: say });
-  // In a file backend the engine writes one of these lines when it makes the stack; Pulumi Cloud writes none.
-  const local = folderOf(engineEnvironment(engine, project)["PULUMI_BACKEND_URL"], project) !== undefined;
-  if (local && !/^(?:encryptionsalt|secretsprovider):/m.test(text)) return;
   await prepareProject(project);
   const ask = async (...more: string[]): Promise<Recalled> => {
     const given = ["stack", "export", "--non-interactive", "--stack", stack, ...more];
@@ -45,6 +45,5 @@ export async function recall(
   const found = await ask();
   if (found.stackId !== null) rememberId(site.home, found.stackId);
   const shown = found.hidden ? (await ask("--show-secrets")).keys : found.keys;
-  requireRecalled(site, found, shown);
-  if (shown !== null) putKeys(site, shown);
+  takeKeys(site, found, shown);
 }

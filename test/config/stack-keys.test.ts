@@ -6,7 +6,7 @@ import { placedIn, portable } from "../../config/portable-site.ts";
 import { keepSalt, seal } from "../../config/seal.ts";
 import { makeSecrets, missingSecrets } from "../../config/secrets.ts";
 import { secretOf, type Site } from "../../config/site.ts";
-import { requireRecalled } from "../../components/recall.ts";
+import { takeKeys } from "../../components/recall.ts";
 import { keysToKeep, lacksKeys, putKeys, recalledFrom, requireSameKeys, sharesKeys, stackKeys } from "../../config/stack-keys.ts";
 import { newFolder } from "../workloads/shop.ts";
 
@@ -81,11 +81,11 @@ test("a home or a program that knows less takes nothing out of the engine's stat
 test("where the engine's state has no keys of a stack that runs, none are made anew", () => {
   const deployed = { type: "backout:index:TrafficGate", outputs: { stackId: "id", pid: 12 } };
   const found = recalledFrom(JSON.stringify({ deployment: { resources: [deployed] } }));
-  expect(() => requireRecalled(siteAt(), found, found.keys)).toThrow(/deployed by an earlier version.* run `.*up --stack prod` there once/);
+  expect(() => takeKeys(siteAt(), found, found.keys)).toThrow(/deployed by an earlier version.* run `.*up --stack prod` there once/);
   const hidden = { stackId: "id", keys: null, hidden: true, unkept: false };
-  expect(() => requireRecalled(siteAt(), hidden, null)).toThrow("its keys are not shown");
+  expect(() => takeKeys(siteAt(), hidden, null)).toThrow("its keys are not shown");
   const halfMade = recalledFrom(JSON.stringify({ deployment: { resources: [{ ...deployed, outputs: { stackId: "id" } }] } }));
-  expect(() => requireRecalled(siteAt(), halfMade, null)).not.toThrow();
+  expect(() => takeKeys(siteAt(), halfMade, null)).not.toThrow();
 });
 
 test("a path below the project is the same place in every clone; any other stays", () => {
