@@ -27,12 +27,14 @@ export interface DrillRequest {
   keep: boolean;
   /** Folder of the reports. */
   reports: string;
+  /** Watches that drills of the same run have rehearsed, as `<system>/<watch>`: they take long, and each is rehearsed once. */
+  rehearsed: Set<string>;
 }
 
 const DEFAULT_ROWS = 10_000;
 
 /** @throws UsageError naming the known values. */
-export function requestOf(source: OpenStack, wish: DrillWish, reports: string): DrillRequest {
+export function requestOf(source: OpenStack, wish: DrillWish, reports: string, rehearsed = new Set<string>()): DrillRequest {
   const { scopes, name } = source.definition;
   const drill = drillOf(source.definition);
   const fault = wish.fault ?? drill.defaultFault;
@@ -55,5 +57,5 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string): 
         `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
       );
   const newWrites = wish.newWrites === undefined ? [] : ["--new-writes", wish.newWrites];
-  return { source, fault, scope, service, newWrites, rows, keep: wish.keep === true, reports };
+  return { source, fault, scope, service, newWrites, rows, keep: wish.keep === true, reports, rehearsed };
 }

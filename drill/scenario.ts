@@ -5,7 +5,7 @@
 import { definedSecret } from "../config/secrets.ts";
 import type { RolloutOutcome } from "../scripts/pulumi/roll-out.ts";
 import type { Engine } from "../scripts/pulumi/environment.ts";
-import type { DeployOutcome, WatchOutcome } from "../scripts/pulumi/answers.ts";
+import type { DeployOutcome, NextWatch, WatchOutcome } from "../scripts/pulumi/answers.ts";
 import type { PreviewOutcome } from "../scripts/pulumi/preview.ts";
 import type { CheckResult } from "../config/system/check.ts";
 import { openData } from "../databases/open-data.ts";
@@ -61,7 +61,7 @@ export async function runScenario(facts: DrillFacts, folder: string, name: strin
     if (outcome.ok) {
       await clock.phase("service-back", () => untilBack(facts, stage, witness, Date.now()));
       await clock.phase("verify", () => verifyAgain(facts, stage));
-      await clock.phase("watch", () => rehearseWatch(facts, stage));
+      await clock.phase("watch", () => rehearseWatch(facts, stage, outcome.nextWatch));
     }
     await stopWitness(witness);
     // A failed rollback must not lose anything either.
@@ -74,6 +74,9 @@ export async function runScenario(facts: DrillFacts, folder: string, name: strin
     await stopWitness(witness);
   }
 }
+
+/** What `backout rollback --json` answers. */
+type RolledBack = RolloutOutcome & { nextWatch: NextWatch | null };
 
 /** The drill itself is the trial rollback that a deployment may require. */
 async function deploy(stage: Stage, release: string): Promise<DeployOutcome> {
@@ -152,7 +155,7 @@ async function goBack(
   facts: DrillFacts,
   stage: Stage,
   given: string[],
-): Promise<{ outcome: RolloutOutcome; samples: GateSample[]; period: { from: number; to: number } }> {
+): Promise<{ outcome: RolledBack; samples: GateSample[]; period: { from: number; to: number } }> {
   const { definition, stack } = stage;
   const { clock, request, checks, runId } = facts;
   const from = Date.now();
@@ -170,12 +173,12 @@ async function goBack(
     "drill",
     ...given,
   ];
-  const roll = async (words: string[]): Promise<RolloutOutcome> => {
-    const { json, failure } = await runVerb<RolloutOutcome>(stack, "rollback", words);
+  const roll = async (words: string[]): Promise<RolledBack> => {
+    const { json, failure } = await runVerb<RolledBack>(stack, "rollback", words);
     if (json === null || !("phases" in json)) throw new DrillStoppedError("rollback", failure ?? "the rollback gave no answer");
     return { ...json, ok: json.ok && failure === null, failure: json.failure ?? failure };
   };
-  const checked = (outcome: RolloutOutcome): RolloutOutcome => {
+  const checked = (outcome: RolledBack): RolledBack => {
     const { ok, failure, from: left, to, seconds } = outcome;
     checks.push(
       ok
@@ -185,7 +188,7 @@ async function goBack(
     return outcome;
   };
   const alternative = drillOf(definition).faults[request.fault]?.alternative;
-  const work = async (): Promise<RolloutOutcome> => {
+  const work = async (): Promise<RolledBack> => {
     const first = await roll(wish);
     if (alternative === undefined || request.scope !== drillOf(definition).faults[request.fault]?.scope) return checked(first);
     checks.push(
@@ -251,12 +254,15 @@ async function untilBack({ checks, request }: DrillFacts, stage: Stage, witness:
 }
 
 /** The next watch, with a fast clock. */
-async function rehearseWatch({ checks }: DrillFacts, stage: Stage): Promise<void> {
+async function rehearseWatch({ checks, request }: DrillFacts, stage: Stage, next: NextWatch | null): Promise<void> {
+  if (next === null) return void checks.push(skipped("watch", "this scope has no watch"));
+  const name = `${stage.definition.name}/${next.id}`;
+  if (request.rehearsed.has(name)) return void checks.push(skipped("watch", `${next.id}: rehearsed by another drill of this run`));
+  request.rehearsed.add(name);
   const { json, failure } = await runVerb<WatchOutcome>(stage.stack, "watch", [], { BACKOUT_CLOCK_SPEED: String(WATCH_SPEED) });
   if (json?.passed === undefined) return void checks.push(failed("watch", failure ?? "the watch gave no answer"));
-  const { watch, passed: well, polls, of, reasons, gaps } = json;
-  if (watch === null) return void checks.push(skipped("watch", "this scope has no watch"));
-  const told = `${watch}: ${polls} of ${of} polls, clock ${WATCH_SPEED} times as fast${gaps.length === 0 ? "" : `, ${gaps.length} gaps`}`;
+  const { passed: well, polls, of, reasons, gaps } = json;
+  const told = `${next.id}: ${polls} of ${of} polls, clock ${WATCH_SPEED} times as fast${gaps.length === 0 ? "" : `, ${gaps.length} gaps`}`;
   checks.push(well ? passed("watch", told) : failed("watch", `${told}: ${reasons.join("; ")}`));
 }
 

@@ -19,12 +19,13 @@ export interface WitnessRun {
 
 const NAME = "witness";
 const STOP_GRACE_MS = 10_000;
-/** Writers, and how long each rests between two writes, milliseconds: enough to see an outage to some ten milliseconds. */
-const WRITERS = { concurrency: 3, intervalMs: 40 };
+const CONCURRENCY = 3;
+/** How long each of the writers rests between two writes, milliseconds: an outage is seen to some thirty. */
+const INTERVAL_MS = 100;
 
 /** Starts it. Its password lies in a file only its owner can read, never among its arguments. */
 export async function startWitness(
-  { drill, folder = drill }: { drill: string; folder?: string },
+  { drill, folder = drill, intervalMs = INTERVAL_MS }: { drill: string; folder?: string; intervalMs?: number },
   script: WitnessScript,
   baseUrl: string,
   secret: (name: string) => string,
@@ -41,7 +42,9 @@ export async function startWitness(
   );
   writeFileSync(loginBodyFile, JSON.stringify(body), { mode: 0o600 });
   const configFile = join(own, "witness.json");
-  writeFileSync(configFile, JSON.stringify({ baseUrl, script, loginBodyFile, journalFile, ...WRITERS }), { mode: 0o600 });
+  writeFileSync(configFile, JSON.stringify({ baseUrl, script, loginBodyFile, journalFile, concurrency: CONCURRENCY, intervalMs }), {
+    mode: 0o600,
+  });
   await startProcess(ownProcesses(drill), {
     name: NAME,
     folder: own,

@@ -90,7 +90,7 @@ export async function runRound(stage: Stage, number: number, { action, kills, ag
 function beginWitness(stage: Stage, number: number): Promise<WitnessRun> {
   const { witness } = drillOf(stage.definition);
   return startWitness(
-    { drill: stage.folder, folder: join(stage.folder, `round-${number}`) },
+    { drill: stage.folder, folder: join(stage.folder, `round-${number}`), intervalMs: 20 },
     witness,
     urlOf(stage, witness.service),
     (name) => secretOf(stage.site, name),

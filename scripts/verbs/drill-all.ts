@@ -35,6 +35,7 @@ export async function drillAll(project: string, stacks: readonly OpenStack[], wi
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > MAX_JOBS)
     throw new UsageError(`--jobs "${wish.jobs}" must be a whole number from 1 to ${MAX_JOBS}`);
   const drills = listed(stacks).drills;
+  const rehearsed = new Set<string>();
   const reports = resolve(wish.reports ?? join(project, "reports"));
   const results = await drillEach(
     project,
@@ -45,6 +46,7 @@ export async function drillAll(project: string, stacks: readonly OpenStack[], wi
           stacks.find(({ definition }) => definition.name === system)!,
           { ...wish, fault, rows: wish.rows ?? ROWS },
           reports,
+          rehearsed,
         ),
     })),
     jobs,

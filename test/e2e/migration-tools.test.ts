@@ -1,5 +1,5 @@
 /** The real migration tools on a real PostgreSQL: their ledgers are read, their commands run inside the fence, and they accept what a rollback leaves. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REFUSES_UNKNOWN } from "../../config/system/ledgers.ts";
 import type { Server } from "../../config/site.ts";
 import { runsOn } from "../../config/schema-ahead.ts";
@@ -11,25 +11,17 @@ import { ToolStand } from "./migration-tools/stand.ts";
 import { TOOLS, type ToolCase } from "./migration-tools/tools.ts";
 
 let own: OwnServer;
-let stand: ToolStand | null = null;
 
 beforeAll(async () => {
   own = await ownServer();
 }, 120_000);
 afterAll(async () => own.remove());
-afterEach(async () => {
-  await stand?.end();
-  stand = null;
-  const admin = await own.open("postgres");
-  const { rows } = await admin.query<{ name: string }>("SELECT quote_ident(datname) AS name FROM pg_database WHERE datname LIKE 'shop%'");
-  for (const { name } of rows) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
-});
 
 /** The first revision is applied, a row is written; then, inside a fence, a snapshot is taken and the second one is applied. */
 async function deployed(tool: ToolCase): Promise<ToolStand> {
   const { host, port, user, passwordFile } = own.endpoint;
   const server: Server = { embedded: false, host, port, user, passwordFile: passwordFile!, driver: "template", databases: {} };
-  stand = new ToolStand(server, tool);
+  const stand = new ToolStand(server, tool);
   await stand.make();
   await stand.migrate(tool.names[0], { action: { kind: "create" } });
   await stand.sql("INSERT INTO orders VALUES (1)");
@@ -48,32 +40,28 @@ const orders = async (at: ToolStand): Promise<number[]> =>
 
 describe.each(TOOLS.map((tool) => [tool.ledger, tool] as const))("%s", (ledger, tool) => {
   const [first, second] = tool.names;
+  const missing = tool.absent();
+  let at: ToolStand;
 
-  test("read, and after a restore the tool accepts what is there", async (context) => {
-    const missing = tool.absent();
+  // One deployment: each test goes on where the one before it ended, with the second revision.
+  beforeAll(async () => {
+    if (missing === null) at = await deployed(tool);
+  });
+  afterAll(async () => {
+    if (missing !== null) return;
+    await at.end();
+    const admin = await own.open("postgres");
+    const { rows } = await admin.query<{ name: string }>("SELECT quote_ident(datname) AS name FROM pg_database WHERE datname LIKE 'shop%'");
+    for (const { name } of rows) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  });
+
+  test("read, and a rollback of the code alone: the plan says what the tool itself says", async (context) => {
     if (missing !== null) return context.skip(missing);
-    const at = await deployed(tool);
     expect(await at.facts()).toMatchObject({ ledger, head: second, applied: [first, second] });
     const owners = await at.sql<{ owner: string }>(
       "SELECT DISTINCT tableowner AS owner FROM pg_tables WHERE tablename IN ('orders', 'notes')",
     );
     expect(owners).toHaveLength(1);
-    await at.fence();
-    await at.restore();
-    await at.open();
-    expect(await at.facts()).toMatchObject({ ledger, head: first, applied: [first] });
-    expect(await orders(at)).toEqual([1]);
-    at.older();
-    await at.accepted();
-    at.write(tool.revisions[1]);
-    await at.accepted();
-    expect(await at.facts()).toMatchObject({ head: second, applied: [first, second] });
-  });
-
-  test("a rollback of the code alone: the plan says what the tool itself says", async (context) => {
-    const missing = tool.absent();
-    if (missing !== null) return context.skip(missing);
-    const at = await deployed(tool);
     const definition = at.definition();
     definition.services = { api: { databases: ["shop"] } } as never;
     definition.scopes = { code: { pins: { release: "to" } }, full: { pins: { release: "to", data: "snapshot" } } } as never;
@@ -96,13 +84,12 @@ describe.each(TOOLS.map((tool) => [tool.ledger, tool] as const))("%s", (ledger, 
       expect(reason).toContain("by scope full");
       await expect(at.start()).rejects.toThrow(said);
     }
+    at.write(tool.revisions[1]);
   });
 
   test("a schema that goes down keeps the data, and the tool accepts it", async (context) => {
-    const missing = tool.absent();
     if (missing !== null) return context.skip(missing);
     if (tool.migrate !== undefined && tool.migrateDown === undefined) return context.skip(`${ledger} reverts nothing`);
-    const at = await deployed(tool);
     await at.fence();
     expect(await at.migrate(first, { back: [second], backBy: "down" })).toMatchObject({ up: [], back: [second] });
     await at.open();
@@ -115,11 +102,23 @@ describe.each(TOOLS.map((tool) => [tool.ledger, tool] as const))("%s", (ledger, 
     expect(await at.facts()).toMatchObject({ head: second, applied: [first, second] });
   });
 
+  test("after a restore the tool accepts what is there", async (context) => {
+    if (missing !== null) return context.skip(missing);
+    await at.fence();
+    await at.restore();
+    await at.open();
+    expect(await at.facts()).toMatchObject({ ledger, head: first, applied: [first] });
+    expect(await orders(at)).toEqual([1]);
+    at.older();
+    await at.accepted();
+    at.write(tool.revisions[1]);
+    await at.accepted();
+    expect(await at.facts()).toMatchObject({ head: second, applied: [first, second] });
+  });
+
   test("what fails or misses its goal is told with the output's end, the database stays closed, and run again it goes on", async (context) => {
-    const missing = tool.absent();
     if (missing !== null) return context.skip(missing);
     if (tool.migrate === undefined) return context.skip("backout runs its scripts itself");
-    const at = await deployed(tool);
     await at.fence();
     await at.restore();
     await expect(at.migrate(second, {}, { migrate: "echo no such revision >&2; exit 4" })).rejects.toThrow(CommandFailedError);

@@ -25,6 +25,7 @@ export class ToolStand {
   private readonly tool: ToolCase;
   private state: StateStore | null = null;
   private epoch = 0;
+  private restored = 0;
 
   constructor(server: Server, tool: ToolCase) {
     this.tool = tool;
@@ -113,7 +114,7 @@ export class ToolStand {
 
   async restore(): Promise<void> {
     const run = await this.run();
-    const action: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: 0 };
+    const action: DataAction = { kind: "restore", snapshot: "before-v2", generation: 1, again: this.restored++ };
     await postgres.cutOver(run, DATABASE, action, (await run.state.readySnapshots())[0]!);
   }
 
