@@ -41,6 +41,7 @@ export default defineConfig({
       {
         test: {
           name: "servers",
+          // With the end-to-end tests, which begin first: a group ends with its slowest file, so there is one group.
           sequence: { groupOrder: 2 },
           maxWorkers: MORE_THAN_CORES,
           include: WITH_SERVERS,
@@ -51,8 +52,8 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          // After the others, and more at a time than there are cores: they wait for servers and engines as long as they compute.
-          sequence: { groupOrder: 3 },
+          // More at a time than there are cores: they wait for servers and engines as long as they compute.
+          sequence: { groupOrder: 2 },
           maxWorkers: MORE_THAN_CORES,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 300_000,
@@ -60,7 +61,7 @@ export default defineConfig({
         },
       },
       // Last: compares the requirements with what the others really showed.
-      { test: { name: "requirements", sequence: { groupOrder: 4 }, include: ["test/requirements.test.ts"] } },
+      { test: { name: "requirements", sequence: { groupOrder: 3 }, include: ["test/requirements.test.ts"] } },
     ],
   },
 });

@@ -11,6 +11,8 @@ export interface DrillWish {
   newWrites?: string;
   rows?: string;
   keep?: boolean;
+  /** False: the watch is not rehearsed. */
+  watch?: boolean;
   reports?: string;
 }
 
@@ -25,6 +27,8 @@ export interface DrillRequest {
   /** Rows of data written under the older release. */
   rows: number;
   keep: boolean;
+  /** Rehearse the watch that follows the rollback. */
+  watch: boolean;
   /** Folder of the reports. */
   reports: string;
   /** Watches that drills of the same run have rehearsed, as `<system>/<watch>`: they take long, and each is rehearsed once. */
@@ -57,5 +61,5 @@ export function requestOf(source: OpenStack, wish: DrillWish, reports: string, r
         `a drill of ${name} goes from ${drill.from} back to ${drill.to}, but ${release} is not in the ledger of ${source.file}`,
       );
   const newWrites = wish.newWrites === undefined ? [] : ["--new-writes", wish.newWrites];
-  return { source, fault, scope, service, newWrites, rows, keep: wish.keep === true, reports, rehearsed };
+  return { source, fault, scope, service, newWrites, rows, keep: wish.keep === true, watch: wish.watch !== false, reports, rehearsed };
 }

@@ -256,6 +256,7 @@ async function untilBack({ checks, request }: DrillFacts, stage: Stage, witness:
 /** The next watch, with a fast clock. */
 async function rehearseWatch({ checks, request }: DrillFacts, stage: Stage, next: NextWatch | null): Promise<void> {
   if (next === null) return void checks.push(skipped("watch", "this scope has no watch"));
+  if (!request.watch) return void checks.push(skipped("watch", `${next.id}: --no-watch`));
   const name = `${stage.definition.name}/${next.id}`;
   if (request.rehearsed.has(name)) return void checks.push(skipped("watch", `${next.id}: rehearsed by another drill of this run`));
   request.rehearsed.add(name);

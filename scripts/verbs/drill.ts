@@ -50,6 +50,7 @@ export function addDrill(program: Command): void {
     .option("--service <name>", "service, for a scope of one service (default: the fault's)")
     .option("--new-writes <what>", "rows written since, for a scope that restores data: export, reapply or reject")
     .option("--rows <number>", "rows of data written under the older release (default: 10000)")
+    .option("--no-watch", "do not rehearse the watch that follows the rollback")
     .option("--keep", "keep the stack")
     .option("--clean", "only remove what earlier drills left, kept stacks included")
     .option("--list", "only list faults and scopes of the system, or of all systems")

@@ -48,7 +48,7 @@ let all: Answer;
 let drills: DrillReport[] = [];
 
 beforeAll(async () => {
-  all = await backout(["drill", "--all", "--jobs", "3", "--json", "--reports", join(inject("ran"), "drills")]);
+  all = await backout(["drill", "--all", "--jobs", "2", "--json", "--reports", join(inject("ran"), "drills")]);
   const { drills: printed } = JSON.parse(all.stdout) as { drills: { report?: string }[] };
   // One that could not be carried through has no report, and is missed below.
   const reports = printed.flatMap(({ report }) => report ?? []);

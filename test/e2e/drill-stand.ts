@@ -103,7 +103,7 @@ export async function makeProject({
       const go = join(points, `${point}.go`);
       rmSync(go, { force: true });
       writeFileSync(reached, "not yet");
-      const running = start([], { BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points });
+      const running = start(["--no-watch"], { BACKOUT_FAILPOINT: point, BACKOUT_FAILPOINT_FOLDER: points });
       try {
         await running.reached("preview");
         rmSync(reached);

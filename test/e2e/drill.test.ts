@@ -132,7 +132,7 @@ describe("a drill", () => {
 
   test("kept when that is asked for: the stack stands, and nothing in it but its secrets' own files knows them; `--clean` removes it", async () => {
     project = await makeProject();
-    const { code, json, stdout, stderr, failed } = await project.drill(["--keep"]);
+    const { code, json, stdout, stderr, failed } = await project.drill(["--keep", "--no-watch"]);
     expect({ code, failed }, stderr).toEqual({ code: 0, failed: [] });
     expectShape(json);
     expect(json.phases.map(({ name }) => name)).not.toContain("destroy");

@@ -35,7 +35,7 @@ const giveBackSql = "UPDATE user_permissions SET access_level = 'write', origina
 export const definition = { ...orbisForge, protections: [{ ...protection, giveBackSql }] };
 `,
   });
-  const { code, failed, json } = await project.drill(["--fault", "slow-responses"]);
+  const { code, failed, json } = await project.drill(["--fault", "slow-responses", "--no-watch"]);
   expect(code).toBe(1);
   expect(failed).toContain("permissions");
   expect(json.checks.find(({ name, status }) => name === "permissions" && status === "failed")?.detail).toMatch(

@@ -51,7 +51,7 @@ describe("turns red for", () => {
   test("an alert check that says yes without listening, where the release that is gone back to sends nothing: the drill listens itself", async () => {
     const definition = withAlertCheck(`({ status: "passed", detail: "not listened" })`);
     project = await makeProject({ system: "radiation-health", definition, edits: silentRelease });
-    const { code, failed, json } = await project.drill();
+    const { code, failed, json } = await project.drill(["--no-watch"]);
     expect(code).toBe(1);
     // The newer release is sound, so that the fault can be switched on; after the rollback it is still there.
     expect(failed).toEqual(["fault-gone"]);
