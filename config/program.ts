@@ -3,6 +3,7 @@
  * engine; the first system that it declares hands over its definition and ends the loading there.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
@@ -73,6 +74,7 @@ export async function describeProgram(context: ProgramContext): Promise<SystemDe
 /** @param earlier how many programs were loaded before: each runs again for another stack or other config, as modules are loaded once a name */
 async function load({ file, project, stack, config }: ProgramContext, earlier: number): Promise<SystemDefinition> {
   if (!existsSync(file)) return fail(file, "file not found: set `main` in Pulumi.yaml to the program");
+  createRequire(import.meta.url)("./load-late.cjs");
   const { setMocks } = await import("@pulumi/pulumi/runtime/mocks.js");
   const { setAllConfig } = await import("@pulumi/pulumi/runtime/config.js");
   const { resetOptions } = (await import("@pulumi/pulumi/runtime/settings.js")) as unknown as Settings;

@@ -1,6 +1,6 @@
 "use strict";
 
-// Loaded before the Pulumi program by `nodeargs` of Pulumi.yaml, so it has to run on any old Node.
+// Loaded before the Pulumi program by `nodeargs` of Pulumi.yaml, so it has to run on any old Node, up to its last line.
 var found = process.versions.node.split(".").map(Number);
 if (found[0] < 22 || (found[0] === 22 && found[1] < 18)) {
   process.stderr.write(
@@ -13,3 +13,5 @@ if (found[0] < 22 || (found[0] === 22 && found[1] < 18)) {
   // 32 means to Pulumi's language host that the user has seen the error: it adds no stack trace.
   process.exit(32);
 }
+
+require("../../config/load-late.cjs");

@@ -179,7 +179,7 @@ describe("a Node that is too old", () => {
   it("is told in one line", async () => {
     await start();
     const copy = join(folder, "package");
-    for (const path of ["provider/pulumi-resource-backout", "scripts/pulumi/require-node.cjs"]) {
+    for (const path of ["provider/pulumi-resource-backout", "scripts/pulumi/require-node.cjs", "config/load-late.cjs"]) {
       mkdirSync(dirname(join(copy, path)), { recursive: true });
       cpSync(join(REPOSITORY, path), join(copy, path));
     }

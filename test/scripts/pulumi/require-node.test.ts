@@ -24,6 +24,18 @@ describe("the check of Node's version before the Pulumi program", () => {
     },
   );
 
+  it("leaves TypeScript and npm's resolver unloaded until a function is serialised", () => {
+    const program = `
+      require(${JSON.stringify(CHECK)});
+      const { runtime } = require("@pulumi/pulumi");
+      const late = () => Object.keys(require.cache).filter((file) => /node_modules.(typescript|@npmcli.arborist)./.test(file)).length;
+      const before = late();
+      runtime.serializeFunction(() => 41 + 1).then(({ text }) => console.log(before, late() > 0, text.includes("41 + 1")));
+    `;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--no-warnings", "-e", program], { cwd: REPOSITORY, encoding: "utf8" });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "0 true true\n", stderr: "" });
+  });
+
   it.each(["22.18.0", "22.20.1", "24.0.0", "100.1.0"])("lets Node %s through", (version) => {
     expect(asNode(version)).toMatchObject({ status: 0, stdout: "went on\n", stderr: "" });
   });
