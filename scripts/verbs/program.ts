@@ -3,26 +3,7 @@ import { readFileSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
-import { addAction } from "./action.ts";
-import { addAdopt } from "./adopt.ts";
-import { addConstraint } from "./constraint.ts";
-import { addDeploy } from "./deploy.ts";
-import { addDoctor } from "./doctor.ts";
-import { addDrill } from "./drill.ts";
-import { addFreeze } from "./freeze.ts";
-import { addHistory } from "./history.ts";
-import { addInit } from "./init.ts";
 import { EXIT } from "../pulumi/outcome.ts";
-import { addPreview } from "./preview.ts";
-import { addPulumi } from "./pulumi.ts";
-import { addRecover } from "./recover.ts";
-import { addRelease } from "./release.ts";
-import { addRollback } from "./rollback.ts";
-import { addStatus } from "./status.ts";
-import { addUnblock } from "./unblock.ts";
-import { addUndo } from "./undo.ts";
-import { addWatch } from "./watch.ts";
-import { addVerify } from "./verify.ts";
 
 function version(): string {
   for (const path of ["../../package.json", "../../../package.json"])
@@ -50,6 +31,30 @@ function addSetup(program: Command): void {
     });
 }
 
+/** In the order of `--help`. Each is loaded when it is asked for: together they take twice as long as any of them. */
+const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
+  setup: async () => Promise.resolve(addSetup),
+  init: async () => (await import("./init.ts")).addInit,
+  doctor: async () => (await import("./doctor.ts")).addDoctor,
+  release: async () => (await import("./release.ts")).addRelease,
+  adopt: async () => (await import("./adopt.ts")).addAdopt,
+  deploy: async () => (await import("./deploy.ts")).addDeploy,
+  status: async () => (await import("./status.ts")).addStatus,
+  preview: async () => (await import("./preview.ts")).addPreview,
+  rollback: async () => (await import("./rollback.ts")).addRollback,
+  undo: async () => (await import("./undo.ts")).addUndo,
+  unblock: async () => (await import("./unblock.ts")).addUnblock,
+  verify: async () => (await import("./verify.ts")).addVerify,
+  watch: async () => (await import("./watch.ts")).addWatch,
+  action: async () => (await import("./action.ts")).addAction,
+  drill: async () => (await import("./drill.ts")).addDrill,
+  history: async () => (await import("./history.ts")).addHistory,
+  freeze: async () => (await import("./freeze.ts")).addFreeze,
+  constraint: async () => (await import("./constraint.ts")).addConstraint,
+  recover: async () => (await import("./recover.ts")).addRecover,
+  pulumi: async () => (await import("./pulumi.ts")).addPulumi,
+};
+
 // If the reader of the output is gone (`history | head`, a closed terminal), end silently.
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {
@@ -65,29 +70,8 @@ const program = new Command("backout")
   .enablePositionalOptions()
   .exitOverride();
 
-addSetup(program);
-for (const add of [
-  addInit,
-  addDoctor,
-  addRelease,
-  addAdopt,
-  addDeploy,
-  addStatus,
-  addPreview,
-  addRollback,
-  addUndo,
-  addUnblock,
-  addVerify,
-  addWatch,
-  addAction,
-  addDrill,
-  addHistory,
-  addFreeze,
-  addConstraint,
-  addRecover,
-  addPulumi,
-])
-  add(program);
+const [, , verb = ""] = process.argv;
+for (const load of Object.hasOwn(VERBS, verb) ? [VERBS[verb]!] : Object.values(VERBS)) (await load())(program);
 
 try {
   // Sub-commands throw too, so every wrong usage has the same exit code.
