@@ -24,7 +24,7 @@ export interface Trigger {
   /** How long it must have lasted, minutes. Absent: at once. */
   forMinutes?: number;
   severity?: string;
-  /** Who decides, where it is not who decides for the class: key of `authorisations`. */
+  /** Who decides, where it is not who decides for the class: key of `authorisations`. @default the one that is called as the trigger, if there is one */
   authorisation?: string;
   /** Scope that answers it, where it is not the class's. */
   scope?: string;

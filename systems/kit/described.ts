@@ -1,4 +1,4 @@
-/** How a program of the kit is described: its entry, its health, and the settings that each of them reads. */
+/** How a program of the kit is described: its entry, its health, and what its environment holds besides its configuration. */
 import { process } from "../../components/workloads.ts";
 import type { ServiceArgs } from "../../components/define.ts";
 import type { WitnessScript } from "../../config/system/drill.ts";
@@ -9,27 +9,22 @@ import type { EnvironmentContext } from "../../config/system/service.ts";
 export const READ_ONLY = [{ method: "POST", path: "/api/auth/login" }];
 
 export interface KitProgram {
-  title: string;
   database: string;
   kind?: "worker";
   health?: string;
   /** Names of secrets, by variable. */
   secrets?: Record<string, string>;
-  /** Further variables. */
-  settings?: (context: EnvironmentContext) => Record<string, string>;
 }
 
-export function kitProgram({ title, database, kind, health = "/health", secrets = {}, settings }: KitProgram): ServiceArgs {
+export function kitProgram({ database, kind, health = "/health", secrets = {} }: KitProgram): ServiceArgs {
   const environment = (context: EnvironmentContext): Record<string, string> => ({
-    ...settings?.(context),
+    ...context.config,
     PORT: String(context.port),
     RELEASE: context.release,
     DATABASE_URL: context.databaseUrl(database),
-    FAULTS_ENABLED: context.config["FAULTS_ENABLED"] ?? "0",
     ...Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, context.secret(secret)])),
   });
   return {
-    title,
     ...(kind === undefined ? {} : { kind }),
     readOnlyAllow: READ_ONLY,
     run: process({ entry: "main.ts", environment }),
@@ -42,17 +37,19 @@ export interface KitWitness extends Pick<WitnessScript, "service" | "table" | "k
   secret: string;
   /** Where rows are written by POST, and each by its id by PUT and DELETE. */
   path: string;
-  insert: Record<string, string>;
-  update: Record<string, string>;
+  /** What a new row needs besides its key and value. */
+  more?: Record<string, string>;
 }
 
-/** A witness that logs in and writes as the programs of the kit have it. */
-export function kitWitness({ username, secret, path, insert, update, ...rest }: KitWitness): WitnessScript {
+/** A witness that logs in and writes as the programs of the kit have it: a field is called as its column, `ticketNumber` for `ticket_number`. */
+export function kitWitness({ username, secret, path, more, ...rest }: KitWitness): WitnessScript {
+  const field = (column: string): string => column.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  const [id, value] = [{ [field(rest.key)]: "{{id}}" }, { [field(rest.value)]: "{{value}}" }];
   const body = { username, password: `{{secret:${secret}}}` };
   return {
     login: { method: "POST", path: "/api/auth/login", body, tokenField: "token" },
-    insert: { method: "POST", path, body: insert },
-    update: { method: "PUT", path: `${path}/{{id}}`, body: update },
+    insert: { method: "POST", path, body: { ...more, ...id, ...value } },
+    update: { method: "PUT", path: `${path}/{{id}}`, body: value },
     delete: { method: "DELETE", path: `${path}/{{id}}` },
     ...rest,
   };

@@ -21,16 +21,12 @@ const SECRETS = {
 };
 const LIST = "/api/projects?limit=20";
 
-export const orbisForge = defineSystem(
+export const definition = defineSystem(
   "orbis-forge",
   {
     title: "OrbisForge administration (OF-BEV)",
     services: {
-      app: kitProgram({
-        title: "orbis-forge-admin",
-        database: DATABASE,
-        secrets: SECRETS,
-      }),
+      app: kitProgram({ database: DATABASE, secrets: SECRETS }),
     },
     secrets: generated(Object.values(SECRETS)),
     databases: {
@@ -91,8 +87,6 @@ export const orbisForge = defineSystem(
         username: TEST_USER,
         secret: PASSWORDS[TEST_USER],
         path: "/api/projects",
-        insert: { code: "{{id}}", name: "{{value}}" },
-        update: { name: "{{value}}" },
         table: "projects",
         key: "code",
         value: "name",
@@ -101,5 +95,3 @@ export const orbisForge = defineSystem(
   },
   import.meta.dirname,
 );
-
-export { orbisForge as definition };

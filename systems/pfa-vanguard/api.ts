@@ -4,6 +4,12 @@ import { AnswerError, bodyOf, burstOf, logIn, send, type Access, type Burst, typ
 export const ORGANIZATION = "org-rio";
 export const TEST_USER = "test-user";
 export const TEST_USER_SECRET = "test-user-password";
+export const SYNC_FLAG = "bi_directional_sync";
+export const SYNC_MIGRATION = "20251128000003_phase4_bidirectional_sync_infrastructure";
+export const SYNC_TABLES = ["pfa_write_queue", "pfa_sync_conflict"];
+export const DROP_SYNC_TABLES = "drop-sync-tables";
+/** Banner of partial A. */
+export const SYNC_DISABLED = "Sync temporarily disabled. Read-only mode.";
 
 export interface Row {
   pfaId: string;

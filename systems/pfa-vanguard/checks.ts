@@ -9,8 +9,19 @@ import { countCheck, flagsCheck, logCheck } from "../../rollout/verification/rea
 import { healthCheck, loadCheck, loginCheck, oncePerRun, writeCheck } from "../kit/checks.ts";
 import { bodyOf, errorsInWords, type Burst } from "../kit/client.ts";
 import { isCritical } from "../kit/log.ts";
-import { burst, list, listPath, login, ORGANIZATION, request, rssBytes, TEST_USER } from "./api.ts";
-import { DROP_SYNC_TABLES, SYNC_MIGRATION, SYNC_TABLES } from "./names.ts";
+import {
+  DROP_SYNC_TABLES,
+  burst,
+  list,
+  listPath,
+  login,
+  ORGANIZATION,
+  request,
+  rssBytes,
+  SYNC_MIGRATION,
+  SYNC_TABLES,
+  TEST_USER,
+} from "./api.ts";
 
 const session = oncePerRun(login);
 

@@ -3,32 +3,21 @@ import { defineSystem, postgres } from "../../components/define.ts";
 import { site } from "../../components/workloads.ts";
 import { generated } from "../../config/system/secret.ts";
 import { kitProgram, kitWitness, probeOf, READ_ONLY } from "../kit/described.ts";
-import { list, login, ORGANIZATION, TEST_USER, TEST_USER_SECRET } from "./api.ts";
+import { DROP_SYNC_TABLES, list, login, ORGANIZATION, SYNC_MIGRATION, SYNC_TABLES, TEST_USER, TEST_USER_SECRET } from "./api.ts";
 import { CHECKS } from "./checks.ts";
 import { FAULTS } from "./faults.ts";
-import { DROP_SYNC_TABLES, SYNC_MIGRATION, SYNC_TABLES } from "./names.ts";
 import { scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
 
-export const pfaVanguard = defineSystem(
+export const definition = defineSystem(
   "pfa-vanguard",
   {
     title: "PFA Vanguard",
     // The worker stops first: rows that it pushes to PEMS cannot be reverted.
     services: {
-      worker: kitProgram({
-        kind: "worker",
-        title: "pems-write-sync-worker",
-        database: "pfa",
-        secrets: { PEMS_TOKEN: "pems-token" },
-        settings: ({ config }) => ({ PEMS_URL: config["PEMS_URL"] ?? "" }),
-      }),
-      backend: kitProgram({
-        title: "pfa-vanguard-backend",
-        database: "pfa",
-        secrets: { JWT_SECRET: "jwt", TEST_USER_PASSWORD: TEST_USER_SECRET },
-      }),
-      frontend: { title: "pfavanguard-frontend", run: site(), stopGraceMs: 0 },
+      worker: kitProgram({ kind: "worker", database: "pfa", secrets: { PEMS_TOKEN: "pems-token" } }),
+      backend: kitProgram({ database: "pfa", secrets: { JWT_SECRET: "jwt", TEST_USER_PASSWORD: TEST_USER_SECRET } }),
+      frontend: { run: site() },
     },
     listeners: {
       backend: { service: "backend", readOnlyAllow: READ_ONLY },
@@ -88,8 +77,7 @@ export const pfaVanguard = defineSystem(
         username: TEST_USER,
         secret: TEST_USER_SECRET,
         path: "/api/pfa-data",
-        insert: { organizationId: ORGANIZATION, pfaId: "{{id}}", category: "Equipment", description: "{{value}}" },
-        update: { description: "{{value}}" },
+        more: { organizationId: ORGANIZATION, category: "Equipment" },
         table: "pfa_records",
         key: "pfa_id",
         value: "description",
@@ -101,5 +89,3 @@ export const pfaVanguard = defineSystem(
   },
   import.meta.dirname,
 );
-
-export { pfaVanguard as definition };

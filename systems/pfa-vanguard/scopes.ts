@@ -4,8 +4,8 @@
  */
 import type { ScopeArgs, WatchArgs } from "../../components/define.ts";
 import type { WatchLimit } from "../../config/system/definition.ts";
+import { SYNC_DISABLED, SYNC_FLAG } from "./api.ts";
 import { CHECKS } from "./checks.ts";
-import { SYNC_DISABLED, SYNC_FLAG } from "./names.ts";
 
 const MINUTE = 60;
 /** Steps of the quick procedure, seconds. */

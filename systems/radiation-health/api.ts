@@ -10,14 +10,7 @@ export const SOCKET_PATH = "/ws";
 export const TEST_USER = "test-user";
 export const TEST_USER_SECRET = "test-user-password";
 export const PERSONNEL_PATH = "/api/radiation/personnel";
-/** The services, and where each answers for its health. */
-export const HEALTH: Record<string, string> = {
-  [API]: "/api/health",
-  "csv-polling-service": "/health",
-  "data-retention-service": "/health",
-  [FEED]: "/health",
-  "anomaly-detection-service": "/health",
-};
+export const SERVICES = [API, "csv-polling-service", "data-retention-service", FEED, "anomaly-detection-service"];
 const IMPORTS_PATH = "/api/radiation/csv-imports";
 
 /** @throws AnswerError */

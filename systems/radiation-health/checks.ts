@@ -6,16 +6,16 @@ import { check, failed, passed, skipped, writingCheck } from "../../rollout/veri
 import { logCheck } from "../../rollout/verification/ready-checks.ts";
 import { healthCheck, loadCheck } from "../kit/checks.ts";
 import { isCritical } from "../kit/log.ts";
-import { API, burst, DATABASE, FEED, getJson, HEALTH, listen, PERSONNEL_PATH, vitals, type Vitals } from "./api.ts";
+import { API, burst, DATABASE, FEED, getJson, listen, PERSONNEL_PATH, SERVICES, vitals, type Vitals } from "./api.ts";
 import { brokenLink, removeTrial, tryChain, type Trial } from "./chain.ts";
 
 export const TRIAL: Trial = { marker: "TEST-VERIFICATION", note: "written by a verification, removed by it", limitMs: 10_000 };
 
-const declaredToRun = ({ running }: CheckContext): string[] => Object.keys(HEALTH).filter((service) => running[service] !== false);
+const declaredToRun = ({ running }: CheckContext): string[] => SERVICES.filter((service) => running[service] !== false);
 
 const allOnline = check("all-online", "All five services are online, each at its declared release", async (context) => {
   const seen: string[] = [];
-  for (const [name, path] of Object.entries(HEALTH)) {
+  for (const name of SERVICES) {
     const declared = context.releases[name] ?? "none";
     const { running, release } = await context.observe(name);
     if (context.running[name] === false) {
@@ -24,7 +24,7 @@ const allOnline = check("all-online", "All five services are online, each at its
       continue;
     }
     if (!running) return failed(`${name} does not run`);
-    const { version } = await getJson<{ version?: string }>(context, path, name);
+    const { version } = await getJson<{ version?: string }>(context, "/health", name);
     if (release !== declared || version !== declared)
       return failed(`${name} runs ${release ?? "an unknown release"} and says ${version ?? "nothing"}, declared is ${declared}`);
     seen.push(`${name} ${declared}`);
@@ -212,7 +212,7 @@ export const CHECKS: CheckDefinition[] = [
   connections,
   logCheck({
     title: "The last 100 lines of every service's error log hold nothing critical",
-    services: Object.keys(HEALTH),
+    services: SERVICES,
     isCritical,
   }),
   noFailedService,

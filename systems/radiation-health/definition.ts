@@ -2,36 +2,27 @@
 import { defineSystem, postgres } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
 import { kitProgram, kitWitness } from "../kit/described.ts";
-import { API, DATABASE, FEED, getJson, HEALTH, PERSONNEL_PATH, SOCKET_PATH, TEST_USER, TEST_USER_SECRET } from "./api.ts";
+import { API, DATABASE, FEED, getJson, PERSONNEL_PATH, SOCKET_PATH, TEST_USER, TEST_USER_SECRET } from "./api.ts";
 import { CHECKS } from "./checks.ts";
 import { FAULTS } from "./faults.ts";
 import { scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
-import { settingsOf } from "./settings.ts";
 
-const service = (name: string, title: string, secrets: Record<string, string> = {}, kind?: "worker") => ({
-  [name]: kitProgram({
-    ...{ title, secrets, database: DATABASE },
-    health: HEALTH[name]!,
-    settings: ({ config }) => settingsOf(config),
-    ...(kind === undefined ? {} : { kind }),
-  }),
-});
-
-export const radiationHealth = defineSystem(
+export const definition = defineSystem(
   "radiation-health",
   {
     title: "Radiation Health Monitoring",
     services: {
-      ...service(API, "API of the monitoring system", { JWT_SECRET: "jwt", TEST_USER_PASSWORD: TEST_USER_SECRET }),
-      ...service("csv-polling-service", "Turns dosimeter files into readings", {}, "worker"),
-      ...service("data-retention-service", "Deletes old readings", {}, "worker"),
+      [API]: kitProgram({
+        database: DATABASE,
+        health: "/api/health",
+        secrets: { JWT_SECRET: "jwt", TEST_USER_PASSWORD: TEST_USER_SECRET },
+      }),
+      "csv-polling-service": kitProgram({ kind: "worker", database: DATABASE }),
+      "data-retention-service": kitProgram({ kind: "worker", database: DATABASE }),
       // Its clients only listen.
-      [FEED]: {
-        ...service(FEED, "Sends alerts to all connected clients")[FEED]!,
-        readOnlyAllow: [{ method: "UPGRADE", path: SOCKET_PATH }],
-      },
-      ...service("anomaly-detection-service", "Judges readings and raises alerts", {}, "worker"),
+      [FEED]: { ...kitProgram({ database: DATABASE }), readOnlyAllow: [{ method: "UPGRADE", path: SOCKET_PATH }] },
+      "anomaly-detection-service": kitProgram({ kind: "worker", database: DATABASE }),
     },
     // Every one of them writes to the database, so all are stopped before it is touched; first those nobody waits for.
     stopOrder: ["csv-polling-service", "anomaly-detection-service", "data-retention-service", FEED, API],
@@ -69,8 +60,6 @@ export const radiationHealth = defineSystem(
         username: TEST_USER,
         secret: TEST_USER_SECRET,
         path: PERSONNEL_PATH,
-        insert: { employeeNumber: "{{id}}", fullName: "{{value}}" },
-        update: { fullName: "{{value}}" },
         table: "radiation_personnel",
         key: "employee_number",
         value: "full_name",
@@ -79,5 +68,3 @@ export const radiationHealth = defineSystem(
   },
   import.meta.dirname,
 );
-
-export { radiationHealth as definition };

@@ -4,8 +4,7 @@
  */
 import type { ScopeArgs, WatchArgs } from "../../components/define.ts";
 import type { ServiceScope } from "../../config/system/definition.ts";
-import { HEALTH } from "./api.ts";
-import { DATABASE_SETTINGS, MONITORING } from "./settings.ts";
+import { SERVICES } from "./api.ts";
 
 const MINUTE = 60;
 /** Time to act by class, seconds. */
@@ -18,7 +17,11 @@ function within(budgetSeconds: number): Pick<ScopeArgs, "budgetSeconds" | "phase
   return { budgetSeconds, phaseBudgets };
 }
 
-const every = (asked: ServiceScope): Record<string, ServiceScope> => Object.fromEntries(Object.keys(HEALTH).map((name) => [name, asked]));
+const every = (asked: ServiceScope): Record<string, ServiceScope> => Object.fromEntries(SERVICES.map((name) => [name, asked]));
+
+/** Settings by the file that they stood in before they were declared. */
+const DATABASE_SETTINGS = ["DB_POOL_MAX"];
+const MONITORING = ["CSV_POLL_MS", "ANOMALY_POLL_MS", "MUTED_DEVICES", "RETENTION_DAYS", "RETENTION_POLL_SECONDS"];
 
 const KEEP = { data: "current", schema: "keep" } as const;
 

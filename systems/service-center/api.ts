@@ -4,6 +4,8 @@ import { bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from
 export const DATABASE = "service_center";
 export const PHASE_1_TABLES = ["service_tickets", "customers", "products", "parts"];
 export const PHASE_2_TABLES = ["task_templates", "service_ticket_tasks"];
+/** Secrets that are keys of its database's host, by variable. */
+export const KEYS = { NEXT_PUBLIC_SUPABASE_ANON_KEY: "supabase-anon-key", SUPABASE_SERVICE_ROLE_KEY: "supabase-service-role-key" };
 
 /** One account for each of two tenants. */
 export const ACCOUNTS = {

@@ -7,9 +7,8 @@ import { countCheck, logCheck } from "../../rollout/verification/ready-checks.ts
 import { healthCheck, loadCheck, writeCheck } from "../kit/checks.ts";
 import { isCritical } from "../kit/log.ts";
 import { migrationsCheck, orphansCheck, recordedCheck, sequencesCheck, told, viewsCheck } from "../kit/postgres-checks.ts";
-import { ask, burst, DATABASE, listTickets, login, page, PHASE_1_TABLES, PHASE_2_TABLES, request, type Ticket } from "./api.ts";
+import { ask, burst, DATABASE, KEYS, listTickets, login, page, PHASE_1_TABLES, PHASE_2_TABLES, request, type Ticket } from "./api.ts";
 import { rlsIsolation } from "./rls-isolation.ts";
-import { KEYS, settings } from "./settings.ts";
 
 /** Phase 1 is what a rollback leads to; Phase 2 what it leaves. */
 const PHASE_1 = { database: DATABASE, service: "app", release: "phase-1" };
@@ -53,7 +52,7 @@ const setupCheck = (id: string, title: string, judge: (setup: Setup, context: Ch
 
 const environment = [
   setupCheck("variables", "Variables named SUPABASE or SETUP are those of the release", ({ variables }, context) => {
-    const declared = settings({ config: context.configuration?.("app") ?? {} });
+    const declared = context.configuration?.("app") ?? {};
     const all = [...new Set([...Object.keys(declared), ...Object.keys(variables)])].sort();
     const names = all.filter((name) => /SUPABASE|SETUP/.test(name) && !(name in KEYS));
     if (names.length === 0) return failed("the release declares no variable named SUPABASE or SETUP");

@@ -2,22 +2,21 @@
 import { defineSystem, postgres } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
 import { kitProgram, kitWitness, probeOf } from "../kit/described.ts";
-import { ACCOUNTS, DATABASE, listTickets, login, PHASE_2_TABLES } from "./api.ts";
+import { ACCOUNTS, DATABASE, KEYS, listTickets, login, PHASE_2_TABLES } from "./api.ts";
 import { CHECKS } from "./checks.ts";
 import { evidence } from "./evidence.ts";
 import { FAULTS } from "./faults.ts";
 import { scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
-import { KEYS, settings } from "./settings.ts";
 
 const SECRETS = { JWT_SECRET: "jwt", ADMIN_PASSWORD: ACCOUNTS.north.secret, SECOND_TENANT_PASSWORD: ACCOUNTS.south.secret, ...KEYS };
 
-export const serviceCenter = defineSystem(
+export const definition = defineSystem(
   "service-center",
   {
     title: "Service Center",
     services: {
-      app: kitProgram({ title: "service-center-app", database: DATABASE, health: "/api/health", secrets: SECRETS, settings }),
+      app: kitProgram({ database: DATABASE, health: "/api/health", secrets: SECRETS }),
     },
     secrets: generated(Object.values(SECRETS)),
     databases: {
@@ -46,8 +45,6 @@ export const serviceCenter = defineSystem(
         service: "app",
         ...ACCOUNTS.north,
         path: "/api/tickets",
-        insert: { ticketNumber: "{{id}}", subject: "{{value}}" },
-        update: { subject: "{{value}}" },
         table: "service_tickets",
         key: "ticket_number",
         value: "subject",
@@ -56,5 +53,3 @@ export const serviceCenter = defineSystem(
   },
   import.meta.dirname,
 );
-
-export { serviceCenter as definition };

@@ -13,8 +13,10 @@ export const login = (access: Access): Promise<string> =>
 export const request = (access: Access, token: string, method: string, path: string, body?: unknown): Promise<Response> =>
   send(access, "line", token, path, { method, body });
 
+/** What every panel that is begun from outside has. */
+export const PANEL = { panelType: "144", line: "LINE_2" };
 /** A panel as the line begins one. */
-export const newPanel = (serialNumber: string, notes: string) => ({ serialNumber, panelType: "144", line: "LINE_2", notes });
+export const newPanel = (serialNumber: string, notes: string) => ({ ...PANEL, serialNumber, notes });
 
 /** @throws AnswerError; SyntaxError for an answer that is not JSON */
 export async function readPanels(access: Access, token: string): Promise<void> {

@@ -2,24 +2,20 @@
 import { defineSystem, postgres } from "../../components/define.ts";
 import { generated } from "../../config/system/secret.ts";
 import { kitProgram, kitWitness, probeOf } from "../kit/described.ts";
-import { DATABASE, login, newPanel, OPERATOR, OPERATOR_SECRET, readPanels } from "./api.ts";
+import { DATABASE, login, OPERATOR, OPERATOR_SECRET, PANEL, readPanels } from "./api.ts";
 import { CHECKS } from "./checks.ts";
 import { CONSTRAINT_RECORDS, CONSTRAINTS } from "./constraints.ts";
 import { FAULTS } from "./faults.ts";
 import { scopes, watches } from "./scopes.ts";
 import { seed } from "./seed.ts";
 
-export const solarPanel = defineSystem(
+export const definition = defineSystem(
   "solar-panel",
   {
     title: "Solar Panel Production Tracking",
     // The manual names no program: the line service stands for the production line, and stopping production is stopping it behind a closed gate.
     services: {
-      line: kitProgram({
-        title: "solar-panel-line",
-        database: DATABASE,
-        secrets: { JWT_SECRET: "jwt", OPERATOR_PASSWORD: OPERATOR_SECRET },
-      }),
+      line: kitProgram({ database: DATABASE, secrets: { JWT_SECRET: "jwt", OPERATOR_PASSWORD: OPERATOR_SECRET } }),
     },
     secrets: generated(["jwt", OPERATOR_SECRET]),
     databases: {
@@ -48,8 +44,7 @@ export const solarPanel = defineSystem(
         username: OPERATOR,
         secret: OPERATOR_SECRET,
         path: "/api/panels",
-        insert: newPanel("{{id}}", "{{value}}"),
-        update: { notes: "{{value}}" },
+        more: PANEL,
         table: "panels",
         key: "serial_number",
         value: "notes",
@@ -58,5 +53,3 @@ export const solarPanel = defineSystem(
   },
   import.meta.dirname,
 );
-
-export { solarPanel as definition };

@@ -5,7 +5,7 @@ import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
 import type { DrilledSystem } from "../../config/system/definition.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 
 export const definition: DrilledSystem = pfaVanguard;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { changedLines, editPins } from "../../config/edit.ts";
 import { deployEdits, scopeEdits, UnknownScopeError, type ScopeTarget } from "../../config/scope.ts";
-import { SYNC_DISABLED, SYNC_FLAG } from "../../systems/pfa-vanguard/names.ts";
+import { SYNC_DISABLED, SYNC_FLAG } from "../../systems/pfa-vanguard/api.ts";
 import { definition, pinsOf, STACK } from "./sample.ts";
 
 const SNAPSHOTS = { pfa: "before-v4.0.0@1" };

@@ -8,7 +8,7 @@ import type { Reapplied } from "../../rollout/steps/reapply.ts";
 import type { PreviewOutcome } from "../../scripts/pulumi/preview.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { Status, WatchOutcome } from "../../scripts/pulumi/answers.ts";
-import { DROP_SYNC_TABLES, SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/names.ts";
+import { DROP_SYNC_TABLES, SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/api.ts";
 import { makeStand, PROJECT, until, type Stand } from "./stand.ts";
 
 let stand: Stand;

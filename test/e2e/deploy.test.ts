@@ -8,7 +8,7 @@ import type { StackLockHolder } from "../../scripts/pulumi/stack-lock.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import type { Manifest } from "../../databases/postgres/manifest-shape.ts";
-import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/names.ts";
+import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/api.ts";
 import { definitionWithMigration, ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, until, type Stand } from "./stand.ts";
 import type { Snapshot } from "../../config/record.ts";

@@ -1,7 +1,7 @@
 /** Requests under way when an update begins: they finish before their service stops, up to a limit. */
 import { request } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/names.ts";
+import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/api.ts";
 import { ORGANIZATION } from "../../systems/pfa-vanguard/api.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, pause, PINS, until, type Stand } from "./stand.ts";

@@ -11,7 +11,7 @@ import { withSession } from "../../databases/postgres/connection.ts";
 import { quote } from "../../databases/shared/identifiers.ts";
 import { hashFolder } from "../../processes/artefact.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { makeProject, still, type DrillProject } from "./drill-stand.ts";
 import { leaksIn, leaksInFiles, secretsOf } from "./secret-values.ts";
 import { filesBelow, pause, PROJECT } from "./stand.ts";
@@ -24,7 +24,7 @@ afterEach(async () => {
 
 /** A definition that is the system's but for one thing. `change` is an expression over `pfaVanguard`. */
 function changed(change: string): string {
-  return `import { pfaVanguard } from "${PROJECT}/systems/pfa-vanguard/definition.ts";\nexport const definition = ${change};\n`;
+  return `import { definition as pfaVanguard } from "${PROJECT}/systems/pfa-vanguard/definition.ts";\nexport const definition = ${change};\n`;
 }
 
 function withFault(change: string): string {

@@ -5,7 +5,7 @@ import { endpointOf, serverHome, servicesUrl } from "../../config/site.ts";
 import { connect } from "../../databases/postgres/connection.ts";
 import { stopServer } from "../../databases/postgres/server.ts";
 import { isAlive, lookUp } from "../../processes/identity.ts";
-import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/names.ts";
+import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/api.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
 import { expectNothingLost, makeStand, pause, PINS, until, type Stand } from "./stand.ts";
 

@@ -29,7 +29,7 @@ test("one row of the restored data that is not there", async () => {
 test("permissions that come back as something else than they were", async () => {
   project = await makeProject({
     system: "orbis-forge",
-    definition: `import { orbisForge } from "${PROJECT}/systems/orbis-forge/definition.ts";
+    definition: `import { definition as orbisForge } from "${PROJECT}/systems/orbis-forge/definition.ts";
 const [protection] = orbisForge.protections;
 const giveBackSql = "UPDATE user_permissions SET access_level = 'write', original_access_level = NULL WHERE id = $1 AND $2 IS NOT NULL";
 export const definition = { ...orbisForge, protections: [{ ...protection, giveBackSql }] };

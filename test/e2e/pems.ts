@@ -6,7 +6,7 @@ import { secretOf } from "../../config/site.ts";
 import { ownProcesses } from "../../drill/remove.ts";
 import { planStandIns, standInFolder, startStandIns } from "../../drill/stand-ins.ts";
 import { stopProcess } from "../../processes/process.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import type { Stand } from "./stand.ts";
 
 export interface Pems {

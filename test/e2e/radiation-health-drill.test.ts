@@ -17,7 +17,7 @@ afterEach(async () => {
 
 /** The system's definition with another `run` of its alert check; `check` and `context` are what that one has and gets. */
 const withAlertCheck = (run: string): string =>
-  `import { radiationHealth } from "${SYSTEM}/definition.ts";
+  `import { definition as radiationHealth } from "${SYSTEM}/definition.ts";
 export const definition = { ...radiationHealth, checks: radiationHealth.checks.map((check) => check.id === "alert-chain" ? { ...check, run: async (context) => ${run} } : check) };
 `;
 

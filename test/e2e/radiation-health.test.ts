@@ -8,7 +8,7 @@ import { currentConfigurationFile } from "../../state/configuration.ts";
 import { brokenLinks } from "../../state/audit-log.ts";
 import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
-import { radiationHealth } from "../../systems/radiation-health/definition.ts";
+import { definition as radiationHealth } from "../../systems/radiation-health/definition.ts";
 import { filesBelow, makeStand, type Stand } from "./stand.ts";
 
 const NAMES = Object.keys(radiationHealth.services);

@@ -58,7 +58,7 @@ export function definitionWithMigration(folder: string, name: string, sql: strin
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, "migration.sql"), sql);
   const file = JSON.stringify(join(SYSTEM, "definition.ts"));
-  return `import { pfaVanguard } from ${file};
+  return `import { definition as pfaVanguard } from ${file};
 const pfa = pfaVanguard.databases.pfa;
 export const definition = {
   ...pfaVanguard,

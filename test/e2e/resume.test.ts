@@ -6,7 +6,7 @@ import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { DeployOutcome } from "../../scripts/pulumi/answers.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { UndoOutcome } from "../../scripts/verbs/undo.ts";
-import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/names.ts";
+import { SYNC_MIGRATION } from "../../systems/pfa-vanguard/api.ts";
 import { ledgerEntry, makeRelease } from "./releases.ts";
 import { makeStand, PINS, type Stand } from "./stand.ts";
 

@@ -9,7 +9,7 @@ import { ownerRole } from "../../config/site.ts";
 import type { RolloutOutcome } from "../../scripts/pulumi/roll-out.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import type { Status } from "../../scripts/pulumi/answers.ts";
-import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/names.ts";
+import { SYNC_MIGRATION, SYNC_TABLES } from "../../systems/pfa-vanguard/api.ts";
 import { planPems, type Pems } from "./pems.ts";
 import { makeStand, pause, PINS, until, type Stand } from "./stand.ts";
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
     system: "orbis-forge",
     release: "v2.4.0",
     edits: [{ path: ["standby"], value: "never" }],
-    definition: () => `import { orbisForge } from "${PROJECT}/systems/orbis-forge/definition.ts";
+    definition: () => `import { definition as orbisForge } from "${PROJECT}/systems/orbis-forge/definition.ts";
 const { app } = orbisForge.services;
 const settings = { ...orbisForge.scopes.application, pins: { services: { app: { config: "ledger" } } } };
 const environment = (context) => ({ ...app.environment(context), MODE: context.config["MODE"] ?? "none" });

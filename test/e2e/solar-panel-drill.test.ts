@@ -34,7 +34,7 @@ test("a constraint that is reported dropped and is there again", async () => {
 test("a drop that is on nobody's record", async () => {
   project = await makeProject({
     system: "solar-panel",
-    definition: `import { solarPanel } from "${PROJECT}/systems/solar-panel/definition.ts";
+    definition: `import { definition as solarPanel } from "${PROJECT}/systems/solar-panel/definition.ts";
 const records = solarPanel.constraintRecords;
 const writeSql = records.writeSql + " WHERE $3 <> 'station_progression'";
 export const definition = { ...solarPanel, constraintRecords: { ...records, writeSql } };

@@ -15,7 +15,7 @@ import { isRunning } from "../../processes/identity.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { CONSTRAINTS } from "../../systems/solar-panel/constraints.ts";
-import { solarPanel } from "../../systems/solar-panel/definition.ts";
+import { definition as solarPanel } from "../../systems/solar-panel/definition.ts";
 import { accessTo } from "../support/access.ts";
 import { PROJECT, until } from "./stand.ts";
 

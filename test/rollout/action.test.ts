@@ -1,7 +1,7 @@
 /** After-success actions: every reason not to do one. */
 import { describe, expect, it } from "vitest";
 import { actionRefusals, type ActionFacts } from "../../rollout/action.ts";
-import { DROP_SYNC_TABLES } from "../../systems/pfa-vanguard/names.ts";
+import { DROP_SYNC_TABLES } from "../../systems/pfa-vanguard/api.ts";
 import { definition, pinsOf } from "../config/sample.ts";
 import { afterScope, plan } from "./sample.ts";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { markRolledBack, rollBackMigration } from "../../databases/postgres/migrations.ts";
 import type { Baseline, CheckContext } from "../../config/system/check.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
 import { whileAnswering } from "./answering-server.ts";
 import { api, countOf, logIn, makeStand, MIGRATIONS, secret, type Program, type Site, type Stand, type TestDatabase } from "./stand.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { downScript } from "../../databases/shared/migrations/script.ts";
 import { staticReleaseFiles } from "../../systems/kit/static-release.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { FRONTENDS, releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
 import { loadSystem, systemNames, UnknownSystemError } from "../../config/load-system.ts";
 import { MIGRATIONS } from "./stand.ts";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { accessTo } from "../support/access.ts";
 import type { DrillContext } from "../../config/system/drill.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { releaseFolder } from "../../systems/pfa-vanguard/frontend/build.ts";
 import { api, countOf, logIn, makeStand, secret, until, type Program, type Site, type Stand, type TestDatabase } from "./stand.ts";
 

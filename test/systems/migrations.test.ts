@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { accessTo } from "../support/access.ts";
 import { applyMigration, markRolledBack, rollBackMigration } from "../../databases/postgres/migrations.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { countOf, makeStand, MIGRATIONS, type Stand, type TestDatabase } from "./stand.ts";
 
 let stand: Stand;

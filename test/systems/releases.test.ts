@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { accessTo } from "../support/access.ts";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { api, countOf, logIn, makeStand, until, type Program, type Stand, type TestDatabase } from "./stand.ts";
 
 let stand: Stand;

@@ -11,7 +11,7 @@ import { connect } from "../../databases/postgres/connection.ts";
 import { applyMigration } from "../../databases/postgres/migrations.ts";
 import { type Migration } from "../../databases/shared/migrations/script.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../databases/postgres/roles.ts";
-import { pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../systems/pfa-vanguard/definition.ts";
 import { startServer, type TestServer } from "../databases/postgres/embedded.ts";
 
 export const SECRETS: Record<string, string> = { "test-user-password": "open sesame", jwt: "jwt secret", "pems-token": "pems token" };

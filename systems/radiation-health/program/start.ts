@@ -45,7 +45,13 @@ export async function startComponent(
   const enabled = defects.length > 0 && optional("FAULTS_ENABLED") === "1";
   const faults = createFaultBoard(defects, enabled, log);
   const memoryLimitBytes = number("MEMORY_LIMIT_MB") * MEGABYTE;
-  const { routes = [], work = [], intercept, attach, stop } = build({ release, log, database, faults, station: required("STATION") });
+  const {
+    routes = [],
+    work = [],
+    intercept,
+    attach,
+    stop,
+  } = build({ release, log, database, faults, station: optional("STATION") ?? "main" });
   const loops: Loop[] = [...work, ...(enabled ? [leak(faults, memoryLimitBytes)] : [])].map((piece) => startLoop(log, piece));
   await startService({
     release,

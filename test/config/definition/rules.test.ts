@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SystemDefinition } from "../../../config/system/definition.ts";
-import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
-import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { definition as radiationHealth } from "../../../systems/radiation-health/definition.ts";
+import { definition as orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { definition as pfa } from "../sample.ts";
 import { changed, wrongIn } from "./refused.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Phase } from "../../../config/phases.ts";
 import { phaseTimes } from "../../../scripts/pulumi/roll-out.ts";
-import { pfaVanguard } from "../../../systems/pfa-vanguard/definition.ts";
+import { definition as pfaVanguard } from "../../../systems/pfa-vanguard/definition.ts";
 
 const at = (seconds: number): string => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
 const entry = (runId: string, phase: Phase, status: "started" | "finished" | "failed", seconds: number) => ({

@@ -4,7 +4,7 @@ import { giveBack, restrict } from "../../../rollout/protections.ts";
 import { originalsOf } from "../../../rollout/originals.ts";
 import { withFileChecks } from "../../../config/checks/load.ts";
 import type { DrillContext } from "../../../config/system/drill.ts";
-import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { definition as orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { seed } from "../../../systems/orbis-forge/seed.ts";
 import { keeping } from "../../rollout/memory.ts";
 import type { Program } from "../stand.ts";

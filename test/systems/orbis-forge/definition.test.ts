@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { writeAuditRow } from "../../../rollout/audit-entry.ts";
 import { auditEntry, contextOf, dataLossOf, detailsOf, methodOf } from "../../../systems/orbis-forge/audit-entry.ts";
-import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { definition as orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { memory } from "../../rollout/memory.ts";
 import { migrationsOf, NEW, OLD, runFacts } from "./stand.ts";
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { definition as orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { exportDocument } from "../../../systems/orbis-forge/program/json-operations.ts";
 import { writeHistory, type Change, type Row } from "../../../systems/orbis-forge/program/history.ts";
 import { seed } from "../../../systems/orbis-forge/seed.ts";

@@ -15,7 +15,7 @@ import { stateFile, liveFile, siteOf, type Site } from "../../../config/site.ts"
 import { planResource } from "../../../provider/resources/plan.ts";
 import { releaseFile } from "../../../databases/sqlite/fence.ts";
 import { withFile } from "../../../databases/sqlite/database.ts";
-import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { definition as orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import { captureBaseline } from "../../../rollout/verification/baseline.ts";
 import { NEW, OLD } from "./stand.ts";
 

@@ -8,7 +8,7 @@ import { violationsIn } from "../../../databases/sqlite/violations.ts";
 import { sqliteSession } from "../../../databases/sqlite/sql-session.ts";
 import type { DrillContext } from "../../../config/system/drill.ts";
 import type { CheckContext, DataAccess } from "../../../config/system/check.ts";
-import { orbisForge } from "../../../systems/orbis-forge/definition.ts";
+import { definition as orbisForge } from "../../../systems/orbis-forge/definition.ts";
 import type { RunFacts } from "../../../config/system/evidence.ts";
 import type { SqlSession } from "../../../config/system/sql-session.ts";
 import { startProgram, type Program } from "../stand.ts";

@@ -3,7 +3,7 @@ import { withFileChecks } from "../../../config/checks/load.ts";
 import type { Baseline, CheckContext } from "../../../config/system/check.ts";
 import { tryChain } from "../../../systems/radiation-health/chain.ts";
 import { TRIAL } from "../../../systems/radiation-health/checks.ts";
-import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
+import { definition as radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { seed } from "../../../systems/radiation-health/seed.ts";
 import { applyMigration, rollBackMigration } from "../../../databases/postgres/migrations.ts";
 import { accessTo } from "../../support/access.ts";

@@ -9,7 +9,7 @@ import { resolvePins } from "../../../config/resolve-pins.ts";
 import { deployEdits, scopeEdits } from "../../../config/scope.ts";
 import { hashFolder } from "../../../processes/artefact.ts";
 import { recordedScope } from "../../../config/recorded-scope.ts";
-import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
+import { definition as radiationHealth } from "../../../systems/radiation-health/definition.ts";
 
 const { scopes, checks, services, drill } = radiationHealth;
 const PROJECT = join(import.meta.dirname, "../../..");

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
+import { definition as radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { login, PERSONNEL_PATH } from "../../../systems/radiation-health/api.ts";
 import { seed } from "../../../systems/radiation-health/seed.ts";
 import { accessOf } from "../../../systems/kit/fault-switch.ts";

@@ -1,12 +1,15 @@
 /** Radiation Health Monitoring on a real server: databases at either schema, the five programs of either release as processes. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { rawConfig } from "../../../config/edit.ts";
+import { parseConfig } from "../../../config/parse.ts";
 import { connect } from "../../../databases/postgres/connection.ts";
 import { applyMigration } from "../../../databases/postgres/migrations.ts";
 import { type Migration } from "../../../databases/shared/migrations/script.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
 import type { DrillContext } from "../../../config/system/drill.ts";
 import type { CheckContext } from "../../../config/system/check.ts";
-import { radiationHealth } from "../../../systems/radiation-health/definition.ts";
+import { definition as radiationHealth } from "../../../systems/radiation-health/definition.ts";
 import { DATABASE } from "../../../systems/radiation-health/api.ts";
 import { accessTo } from "../../support/access.ts";
 import { startServer } from "../../databases/postgres/embedded.ts";
@@ -20,6 +23,8 @@ export const MIGRATIONS: Migration[] = radiationHealth.databases[DATABASE]!.migr
 export const OWNER = "owner";
 const SECRETS: Record<string, string> = { "test-user-password": "open sesame", jwt: "jwt secret" };
 const secret = (name: string): string => SECRETS[name]!;
+const STACK = readFileSync(join(import.meta.dirname, "../../../stacks/Pulumi.radiation-health.yaml"), "utf8");
+const { releases: LEDGER } = parseConfig(rawConfig(STACK));
 
 export type Stand = Awaited<ReturnType<typeof makeStand>>;
 export type Programs = Record<string, Program>;
@@ -29,7 +34,8 @@ export async function makeStand() {
   const closing: (() => Promise<unknown>)[] = [];
   await ensureRole(server.admin, { name: OWNER, password: OWNER, login: false });
   await ensureRole(server.admin, { name: "services", password: "services", login: true });
-  const start = async (service: string, release: string, database: TestDatabase, config: Record<string, string> = {}): Promise<Program> => {
+  const start = async (service: string, release: string, database: TestDatabase, own: Record<string, string> = {}): Promise<Program> => {
+    const config = { ...LEDGER[release]!.services[service]!.config, ...own };
     const definition = radiationHealth.services[service]!;
     const environment = definition.environment!({ port: 0, release, config, secret, databaseUrl: () => database.url });
     const program = await startProgram(join(radiationHealth.folder, "releases", release, service, definition.entry!), release, environment);

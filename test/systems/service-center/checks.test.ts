@@ -9,7 +9,7 @@ import type { DrillContext } from "../../../config/system/drill.ts";
 import type { Baseline, CheckContext } from "../../../config/system/check.ts";
 import type { EvidenceContext } from "../../../config/system/evidence.ts";
 import { DATABASE } from "../../../systems/service-center/api.ts";
-import { serviceCenter } from "../../../systems/service-center/definition.ts";
+import { definition as serviceCenter } from "../../../systems/service-center/definition.ts";
 import { accessTo } from "../../support/access.ts";
 import { readObjects } from "../../../databases/postgres/schema-objects.ts";
 import { CONFIG, makeStand, MIGRATIONS, secret, type App, type Stand } from "./stand.ts";

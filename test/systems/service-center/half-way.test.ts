@@ -19,7 +19,7 @@ import type { Snapshot } from "../../../config/record.ts";
 import { wayBackEdits } from "../../../scripts/pulumi/way-back.ts";
 import { freshEdits } from "../../../scripts/verbs/fresh.ts";
 import { DATABASE } from "../../../systems/service-center/api.ts";
-import { serviceCenter } from "../../../systems/service-center/definition.ts";
+import { definition as serviceCenter } from "../../../systems/service-center/definition.ts";
 
 const PROJECT = join(import.meta.dirname, "../../..");
 const STACK = readFileSync(join(PROJECT, "stacks/Pulumi.service-center.yaml"), "utf8");

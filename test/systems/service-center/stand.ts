@@ -7,7 +7,7 @@ import { applyMigration } from "../../../databases/postgres/migrations.ts";
 import { type Migration } from "../../../databases/shared/migrations/script.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
 import { DATABASE } from "../../../systems/service-center/api.ts";
-import { serviceCenter } from "../../../systems/service-center/definition.ts";
+import { definition as serviceCenter } from "../../../systems/service-center/definition.ts";
 import { startServer, type TestServer } from "../../databases/postgres/embedded.ts";
 
 export const MIGRATIONS: Migration[] = serviceCenter.databases[DATABASE]!.migrations.map(({ name, path }) => ({

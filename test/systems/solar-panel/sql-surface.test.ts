@@ -5,7 +5,7 @@ import { withFileChecks } from "../../../config/checks/load.ts";
 import type { CheckContext } from "../../../config/system/check.ts";
 import { applyMigration, rollBackMigration } from "../../../databases/postgres/migrations.ts";
 import { CONSTRAINTS } from "../../../systems/solar-panel/constraints.ts";
-import { solarPanel } from "../../../systems/solar-panel/definition.ts";
+import { definition as solarPanel } from "../../../systems/solar-panel/definition.ts";
 import { LEVELS } from "../../../systems/solar-panel/scopes.ts";
 import { accessTo } from "../../support/access.ts";
 import { makeSolarStand, MIGRATIONS, type SolarStand } from "./stand.ts";

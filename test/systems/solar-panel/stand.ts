@@ -6,7 +6,7 @@ import { connect } from "../../../databases/postgres/connection.ts";
 import { applyMigration } from "../../../databases/postgres/migrations.ts";
 import { type Migration } from "../../../databases/shared/migrations/script.ts";
 import { ensureDatabase, ensureRole, grantServices } from "../../../databases/postgres/roles.ts";
-import { solarPanel } from "../../../systems/solar-panel/definition.ts";
+import { definition as solarPanel } from "../../../systems/solar-panel/definition.ts";
 import { startServer, type TestServer } from "../../databases/postgres/embedded.ts";
 
 export const MIGRATIONS: Migration[] = solarPanel.databases["solar"]!.migrations.map(({ name, path }) => ({
