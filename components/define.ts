@@ -181,6 +181,15 @@ function serviceOf(name: string, args: ServiceArgs, databases: string[]): Servic
       ),
     ]);
   const { workload, ...made } = typeof run === "function" ? { workload: "resource" as const } : run;
+  const idle = workload === "site" ? Object.entries({ stopGraceMs: own.stopGraceMs, environment: own.environment && "given" }) : [];
+  const wrong = idle.filter(([, value]) => value !== undefined);
+  if (wrong.length > 0)
+    throw new ConfigErrors(
+      wrong.map(
+        ([key, value]) =>
+          new ConfigError(`definition.services.${name}.${key}`, value, "has no effect on a site, which is no process: remove it"),
+      ),
+    );
   const health = typeof asked === "string" ? { path: asked, timeoutMs: HEALTHY_WITHIN_MS } : asked;
   const kind = workload === "site" ? "static" : workload === "process" ? (isAskedByPort(health) ? "service" : "worker") : "external";
   return {

@@ -137,6 +137,7 @@ function withoutEffect(service: string, one: PlainService): ConfigError[] {
   return [
     ...(one.command === undefined ? wrong(OF_COMMAND, "`command`") : []),
     ...(one.start === undefined ? wrong(OF_START, "`start` with `stop`") : []),
+    ...(one.site === true ? wrong(["stopGraceSeconds"], "`command`, or `start` with `stop`") : []),
   ];
 }
 

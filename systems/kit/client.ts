@@ -84,6 +84,17 @@ export async function bodyOf(request: string, response: Response): Promise<strin
   return text;
 }
 
+/** The answer to a request as JSON. @param token null: anonymous. @throws AnswerError for any status but 200 */
+export async function readJson<T>(
+  access: Pick<Access, "url" | "fetch">,
+  service: string,
+  token: string | null,
+  path: string,
+  init: Init = {},
+): Promise<T> {
+  return JSON.parse(await bodyOf(`${init.method ?? "GET"} ${path}`, await send(access, service, token, path, init))) as T;
+}
+
 export interface Burst {
   requests: number;
   /** Answers of 500 and more, redirects, and missing answers. */

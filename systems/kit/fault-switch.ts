@@ -1,5 +1,5 @@
 /** Switches on a defect of a sample release over HTTP, for drills, and connects to the system meanwhile. */
-import { bodyOf, send, type Access } from "./client.ts";
+import { bodyOf, readJson, send, type Access } from "./client.ts";
 import type { DrillContext } from "../../config/system/drill.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -36,12 +36,31 @@ export interface Switch {
   login?: (access: Access) => Promise<string>;
 }
 
-type SwitchOn = (context: DrillContext) => Promise<void>;
+type SwitchOn = (context: DrillContext) => Promise<unknown>;
+
+/** One thing after another. */
+export const inTurn =
+  (...steps: SwitchOn[]) =>
+  async (context: DrillContext): Promise<void> => {
+    for (const step of steps) await step(context);
+  };
+
+/** What somebody who is logged in sees or does. */
+export const asUser =
+  <T>(login: (access: Access) => Promise<string>, work: (access: Access, token: string, context: DrillContext) => Promise<T>) =>
+  async (context: DrillContext): Promise<T> => {
+    const access = accessOf(context);
+    return work(access, await login(access), context);
+  };
+
+/** A new record of a user's: the damage of many defects comes with writes, and nobody else may write just now. */
+export const written = ({ service, login }: Required<Omit<Switch, "release">>, path: string, body: (id: string) => object) =>
+  asUser(login, (access, token) => readJson(access, service, token, path, { method: "POST", body: body(`DRILL-${Date.now()}`) }));
 
 /** How a release's defects are switched on. What is returned throws FaultNotSwitchedError. */
 export function switchOf({ service: usual, release, login }: Switch) {
-  return (fault: string, figures: Record<string, number> = {}, service = usual): SwitchOn =>
-    async (context) => {
+  return (fault: string, figures: Record<string, number> = {}, service = usual) =>
+    async (context: DrillContext): Promise<void> => {
       try {
         const access = accessOf(context);
         const token = login === undefined ? null : await login(access);

@@ -1,5 +1,5 @@
 /** The system's API as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
-import { bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from "../kit/client.ts";
+import { burstOf, logIn, readJson, send, type Access, type Burst, type Init } from "../kit/client.ts";
 
 export const DATABASE = "production";
 export const TEST_USER = "test-user";
@@ -17,10 +17,8 @@ export const request = (access: Access, token: string | null, path: string, init
   send(access, "app", token, path, init);
 
 /** @throws AnswerError */
-export async function rows<Row>(access: Access, token: string, path: string): Promise<Row[]> {
-  const text = await bodyOf(`GET ${path}`, await request(access, token, path));
-  return (JSON.parse(text) as { rows: Row[] }).rows;
-}
+export const rows = async <Row>(access: Access, token: string, path: string): Promise<Row[]> =>
+  (await readJson<{ rows: Row[] }>(access, "app", token, path)).rows;
 
 export const emergencyHeaders = (secret: (name: string) => string): Record<string, string> => ({
   "x-user-id": "emergency_admin",

@@ -2,21 +2,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DrillContext, FaultDefinition } from "../../config/system/drill.ts";
-import { bodyOf } from "../kit/client.ts";
-import { accessOf, switchOf } from "../kit/fault-switch.ts";
-import { burst, DATABASE, login, request, rows, slowAbove } from "./api.ts";
+import { readJson } from "../kit/client.ts";
+import { asUser, inTurn, switchOf, written } from "../kit/fault-switch.ts";
+import { burst, DATABASE, login, rows, slowAbove } from "./api.ts";
 
 const switchOn = switchOf({ service: "app", release: "phase-3.0.0" });
-
-async function sent(context: DrillContext, method: string, path: string, body: unknown): Promise<void> {
-  const access = accessOf(context);
-  await bodyOf(`${method} ${path}`, await request(access, await login(access), path, { method, body }));
-}
-
-async function listed<Row>(context: DrillContext, path: string): Promise<Row[]> {
-  const access = accessOf(context);
-  return rows<Row>(access, await login(access), path);
-}
 
 const countIn = (context: DrillContext, from: string): number =>
   (context.sqlite(DATABASE).prepare(`SELECT count(*) AS rows FROM ${from}`).get() as { rows: number }).rows;
@@ -33,11 +23,10 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "data-corruption": {
     title: "Every write silently damages phases and steps of other projects",
     scope: "full",
-    switchOn: async (context) => {
-      await switchOn("data-corruption")(context);
-      // The damage comes with writes; this makes one in case no other client writes now.
-      await sent(context, "POST", "/api/projects", { code: `DRILL-${Date.now()}`, name: "made by a drill" });
-    },
+    switchOn: inTurn(
+      switchOn("data-corruption"),
+      written({ service: "app", login }, "/api/projects", (code) => ({ code, name: "made by a drill" })),
+    ),
     probe: async (context) => {
       const lost = countIn(context, "phases WHERE position < 0");
       const nonsense = countIn(context, OUT_OF_RANGE);
@@ -47,11 +36,13 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "bad-inline-edits": {
     title: "Inline editing takes impossible values",
     scope: "selective",
-    switchOn: async (context) => {
-      await switchOn("bad-inline-edits")(context);
-      for (const { id } of await listed<{ id: number }>(context, "/api/step-progress?limit=5"))
-        await sent(context, "PATCH", `/api/inline/step-progress/${id}`, { percent: 900 });
-    },
+    switchOn: inTurn(
+      switchOn("bad-inline-edits"),
+      asUser(login, async (access, token) => {
+        for (const { id } of await rows<{ id: number }>(access, token, "/api/step-progress?limit=5"))
+          await readJson(access, "app", token, `/api/inline/step-progress/${id}`, { method: "PATCH", body: { percent: 900 } });
+      }),
+    ),
     probe: counted("# steps with a progress outside 0 to 100", OUT_OF_RANGE),
     repairWith: async (context) => {
       const bad = context.sqlite(DATABASE).prepare(`SELECT id FROM ${OUT_OF_RANGE} ORDER BY id`).all();
@@ -61,10 +52,10 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "bad-transaction": {
     title: "One transaction archives active projects",
     scope: "transaction",
-    switchOn: async (context) => {
-      const projects = await listed<{ code: string }>(context, "/api/projects?limit=10");
-      await sent(context, "POST", "/api/operations/status", { status: "archived", codes: projects.map(({ code }) => code) });
-    },
+    switchOn: asUser(login, async (access, token) => {
+      const codes = (await rows<{ code: string }>(access, token, "/api/projects?limit=10")).map(({ code }) => code);
+      await readJson(access, "app", token, "/api/operations/status", { method: "POST", body: { status: "archived", codes } });
+    }),
     probe: counted("# active projects archived", "projects WHERE status = 'archived'"),
     repairWith: async (context) => {
       const found = context.sqlite(DATABASE).prepare(
@@ -104,14 +95,12 @@ export const FAULTS: Record<string, FaultDefinition> = {
     title: "Responses take more than five times as long as before",
     scope: "application",
     switchOn: switchOn("slow-responses", { delayMs: 600 }),
-    probe: async (context) => {
-      const access = accessOf(context);
-      const token = await login(access);
+    probe: asUser(login, async (access, token) => {
       // Unaffected requests show how fast the system is on this machine.
       const baseline = await burst(access, token, "/api/step-progress?limit=20", 8, 4);
       const { medianMs } = await burst(access, token, "/api/projects?limit=20", 8, 4);
       if (medianMs <= slowAbove(baseline.medianMs)) return null;
       return `median ${Math.round(medianMs)} ms against ${Math.round(baseline.medianMs)} ms elsewhere`;
-    },
+    }),
   },
 };

@@ -1,5 +1,5 @@
 /** The system's API as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
-import { AnswerError, bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from "../kit/client.ts";
+import { AnswerError, burstOf, logIn, readJson, send, type Access, type Burst, type Init } from "../kit/client.ts";
 
 export const ORGANIZATION = "org-rio";
 export const TEST_USER = "test-user";
@@ -30,10 +30,8 @@ export const listPath = (more: Record<string, string> = {}): string =>
   `/api/pfa-data?${new URLSearchParams({ organizationId: ORGANIZATION, ...more }).toString()}`;
 
 /** @throws AnswerError */
-export async function list(access: Access, token: string, more: Record<string, string> = {}): Promise<Row[]> {
-  const text = await bodyOf(`GET ${listPath(more)}`, await request(access, token, listPath(more)));
-  return (JSON.parse(text) as { rows: Row[] }).rows;
-}
+export const list = async (access: Access, token: string, more: Record<string, string> = {}): Promise<Row[]> =>
+  (await readJson<{ rows: Row[] }>(access, "backend", token, listPath(more))).rows;
 
 /** Reads `count` times, `width` at a time, or as often as fits into five seconds. */
 export const burst = (access: Access, token: string, count: number, width: number): Promise<Burst> =>

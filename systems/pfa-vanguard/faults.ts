@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createContext, runInContext } from "node:vm";
 import type { DrillContext, FaultDefinition } from "../../config/system/drill.ts";
-import { bodyOf, type Access } from "../kit/client.ts";
-import { accessOf, FaultNotSwitchedError, switchOf } from "../kit/fault-switch.ts";
+import { bodyOf } from "../kit/client.ts";
+import { accessOf, asUser, FaultNotSwitchedError, inTurn, switchOf, written } from "../kit/fault-switch.ts";
 import { rowsProbe, slowProbe } from "../kit/probes.ts";
 import { burst, list, login, ORGANIZATION, request, rssBytes, type Row } from "./api.ts";
 
@@ -20,18 +20,11 @@ const switchWorker = (name: string) => async (context: DrillContext) => {
   }
 };
 
-/** What a logged-in user sees. */
-const asUser =
-  (look: (access: Access, token: string, context: DrillContext) => Promise<string | null>) => async (context: DrillContext) => {
-    const access = accessOf(context);
-    return look(access, await login(access), context);
-  };
-
-async function post(context: DrillContext, category: string): Promise<void> {
-  const body = { organizationId: ORGANIZATION, pfaId: `DRILL-${Date.now()}`, category, description: "made by a drill" };
-  const access = accessOf(context);
-  await bodyOf("POST /api/pfa-data", await request(access, await login(access), "/api/pfa-data", { method: "POST", body }));
-}
+const post = (category: string) =>
+  written({ service: "backend", login }, "/api/pfa-data", (pfaId) => ({
+    ...{ organizationId: ORGANIZATION, pfaId, category },
+    description: "made by a drill",
+  }));
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 const LEAK_BYTES = 300 * 2 ** 20;
@@ -66,11 +59,7 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "corrupting-writes": {
     title: "Every write silently damages other rows",
     scope: "restore",
-    switchOn: async (context) => {
-      await switchOn("corrupting-writes")(context);
-      // The damage comes with writes; this makes one in case no other client writes now.
-      await post(context, "Equipment");
-    },
+    switchOn: inTurn(switchOn("corrupting-writes"), post("Equipment")),
     probe: rowsProbe(
       "pfa",
       "# records whose total is not rate times months",
@@ -81,7 +70,7 @@ export const FAULTS: Record<string, FaultDefinition> = {
     title: "Three of ten requests answer 500",
     scope: "quick",
     switchOn: switchOn("error-rate", { share: 0.3 }),
-    probe: asUser(async (access, token) => {
+    probe: asUser(login, async (access, token) => {
       const { requests, errors } = await burst(access, token, 40, 4);
       return errors / requests > 0.1 ? `${errors} of ${requests} requests failed: above 10 %` : null;
     }),
@@ -104,10 +93,7 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "growing-queue": {
     title: "The worker stops draining while changes are enqueued continuously",
     scope: "worker",
-    switchOn: async (context) => {
-      await switchWorker("growing-queue")(context);
-      await switchOn("growing-queue")(context);
-    },
+    switchOn: inTurn(switchWorker("growing-queue"), switchOn("growing-queue")),
     probe: async (context) => {
       const before = await pending(context);
       if (before <= QUEUE_ROWS) return null;
@@ -127,7 +113,7 @@ export const FAULTS: Record<string, FaultDefinition> = {
     title: "The main feature of the release does not work",
     scope: "full",
     switchOn: switchOn("broken-sync"),
-    probe: asUser(async (access, token) => {
+    probe: asUser(login, async (access, token) => {
       const response = await request(access, token, "/api/sync/status");
       await response.text();
       return response.status >= 500 ? `GET /api/sync/status answers ${response.status}` : null;
@@ -136,11 +122,8 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "broken-frontend": {
     title: "The page fails to show the data",
     scope: "frontend",
-    switchOn: (context) =>
-      post(context, UNKNOWN_CATEGORY).catch((error: unknown) => {
-        throw new FaultNotSwitchedError("broken-frontend", RELEASE, error);
-      }),
-    probe: asUser(async (access, token, context) => {
+    switchOn: inTurn(post(UNKNOWN_CATEGORY)),
+    probe: asUser(login, async (access, token, context) => {
       const rows = [...(await list(access, token, { limit: "50" })), ...(await list(access, token, { category: UNKNOWN_CATEGORY }))];
       return render(await bodyOf("GET /rows.js", await access.fetch(`${context.url("frontend")}/rows.js`)), rows);
     }),

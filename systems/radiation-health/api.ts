@@ -1,5 +1,5 @@
 /** The system as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
-import { bodyOf, burstOf, logIn, send, type Access, type Burst } from "../kit/client.ts";
+import { burstOf, logIn, readJson, type Access, type Burst } from "../kit/client.ts";
 import { listenTo, type Listener } from "../kit/socket-client.ts";
 
 /** Its name on the server too. */
@@ -11,21 +11,18 @@ export const TEST_USER = "test-user";
 export const TEST_USER_SECRET = "test-user-password";
 export const PERSONNEL_PATH = "/api/radiation/personnel";
 export const SERVICES = [API, "csv-polling-service", "data-retention-service", FEED, "anomaly-detection-service"];
-const IMPORTS_PATH = "/api/radiation/csv-imports";
 
 /** @throws AnswerError */
-export const getJson = async <T>(access: Pick<Access, "url" | "fetch">, path: string, service = API): Promise<T> =>
-  JSON.parse(await bodyOf(`GET ${path}`, await access.fetch(`${access.url(service)}${path}`))) as T;
+export const getJson = <T>(access: Pick<Access, "url" | "fetch">, path: string, service = API): Promise<T> =>
+  readJson(access, service, null, path);
 
 /** Any string counts as a token. @throws AnswerError */
 export const login = (access: Access): Promise<string> =>
   logIn(access, { service: API, username: TEST_USER, secret: TEST_USER_SECRET, isToken: () => true });
 
 /** Uploads a dosimeter file as a logged-in user. @throws AnswerError */
-export async function handIn(access: Access, fileName: string, content: string): Promise<void> {
-  const response = await send(access, API, await login(access), IMPORTS_PATH, { method: "POST", body: { fileName, content } });
-  await bodyOf(`POST ${IMPORTS_PATH}`, response);
-}
+export const handIn = async (access: Access, fileName: string, content: string): Promise<unknown> =>
+  readJson(access, API, await login(access), "/api/radiation/csv-imports", { method: "POST", body: { fileName, content } });
 
 export interface Alert {
   type: "alert";

@@ -1,7 +1,6 @@
 /** What a drill breaks: defects of v1.9.0, switched on by an HTTP request to each service, and a setting. */
 import type { FaultDefinition } from "../../config/system/drill.ts";
-import { bodyOf, send } from "../kit/client.ts";
-import { accessOf, FaultNotSwitchedError, switchOf } from "../kit/fault-switch.ts";
+import { accessOf, FaultNotSwitchedError, inTurn, switchOf, written } from "../kit/fault-switch.ts";
 import { rowsProbe, slowProbe } from "../kit/probes.ts";
 import { API, burst, DATABASE, FEED, listen, login, PERSONNEL_PATH, vitals } from "./api.ts";
 import { brokenLink, tryChain } from "./chain.ts";
@@ -29,13 +28,10 @@ export const FAULTS: Record<string, FaultDefinition> = {
   "data-corruption": {
     title: "Every write multiplies doses of other people by a thousand",
     scope: "emergency",
-    switchOn: async (context) => {
-      await switchOn("data-corruption")(context);
-      // The damage comes with writes; this makes one in case no other client writes now.
-      const access = accessOf(context);
-      const body = { employeeNumber: `DRILL-${Date.now()}`, fullName: "made by a drill" };
-      await bodyOf(`POST ${PERSONNEL_PATH}`, await send(access, API, await login(access), PERSONNEL_PATH, { method: "POST", body }));
-    },
+    switchOn: inTurn(
+      switchOn("data-corruption"),
+      written({ service: API, login }, PERSONNEL_PATH, (employeeNumber) => ({ employeeNumber, fullName: "made by a drill" })),
+    ),
     probe: rowsProbe(DATABASE, "# readings with a dose that differs from the device's", "dose_readings WHERE dose_msv <> raw_usv / 1000.0"),
   },
   "slow-responses": {

@@ -1,5 +1,5 @@
 /** The system's API as a client sees it: for checks, drills and the read probe. Shares no code with the programs behind it. */
-import { bodyOf, burstOf, logIn, send, type Access, type Burst, type Init } from "../kit/client.ts";
+import { bodyOf, burstOf, logIn, readJson, send, type Access, type Burst, type Init } from "../kit/client.ts";
 
 export const DATABASE = "service_center";
 export const PHASE_1_TABLES = ["service_tickets", "customers", "products", "parts"];
@@ -29,8 +29,7 @@ export const request = (access: Access, token: string, path: string, init: Init 
   send(access, "app", token, path, init);
 
 /** The answer's body. @throws AnswerError for any status but 200 */
-export const ask = async <T>(access: Access, token: string, path: string): Promise<T> =>
-  JSON.parse(await bodyOf(`GET ${path}`, await request(access, token, path))) as T;
+export const ask = <T>(access: Access, token: string, path: string): Promise<T> => readJson(access, "app", token, path);
 
 export const listTickets = async (access: Access, token: string): Promise<Ticket[]> =>
   (await ask<{ rows: Ticket[] }>(access, token, "/api/tickets")).rows;

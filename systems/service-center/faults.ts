@@ -1,8 +1,8 @@
 /** What a drill breaks: defects of phase-2, switched on as somebody who is logged in, and damage in the database. */
 import type { DrillContext, FaultDefinition } from "../../config/system/drill.ts";
-import { accessOf, switchOf } from "../kit/fault-switch.ts";
+import { asUser, inTurn, switchOf, written } from "../kit/fault-switch.ts";
 import { rowsProbe } from "../kit/probes.ts";
-import { burst, DATABASE, listTickets, login, PHASE_2_TABLES, request } from "./api.ts";
+import { burst, DATABASE, listTickets, login, PHASE_2_TABLES } from "./api.ts";
 
 const switchOn = switchOf({ service: "app", release: "phase-2", login });
 
@@ -19,16 +19,12 @@ async function tablesOfPhase2(context: DrillContext): Promise<string> {
   return String(there[0]!["names"] ?? "");
 }
 
-const nothing = (): Promise<void> => Promise.resolve();
-
 const corruption = {
   scope: "full",
-  switchOn: async (context: DrillContext) => {
-    await switchOn("data-corruption")(context);
-    // The damage comes with writes; this makes one in case no other client writes now.
-    const access = accessOf(context);
-    await (await request(access, await login(access), "/api/tickets", { method: "POST", body: { subject: "made by a drill" } })).text();
-  },
+  switchOn: inTurn(
+    switchOn("data-corruption"),
+    written({ service: "app", login }, "/api/tickets", () => ({ subject: "made by a drill" })),
+  ),
   probe: rowsProbe(
     DATABASE,
     "# tickets belong to a customer of another tenant",
@@ -44,7 +40,7 @@ export const FAULTS: Record<string, FaultDefinition> = {
     // Too long for a work order of Phase 2, and nothing Phase 1 minded.
     beforeDeploy: async (context) =>
       void (await query(context, "INSERT INTO service_tickets (tenant_id, subject) VALUES ('north', repeat('long ', 48))")),
-    switchOn: nothing,
+    switchOn: inTurn(),
     probe: async (context) => {
       const there = await tablesOfPhase2(context);
       return there !== "" && there !== PHASE_2_TABLES.join(", ") ? `of the tables of Phase 2 only ${there} exists` : null;
@@ -56,32 +52,30 @@ export const FAULTS: Record<string, FaultDefinition> = {
     // As a repair made in haste would: a second policy widens the first, nothing fails and no test of one tenant sees it.
     switchOn: async (context) =>
       void (await query(context, "CREATE POLICY service_tickets_support ON service_tickets FOR SELECT USING (true)")),
-    probe: async (context) => {
-      const access = accessOf(context);
-      const foreign = (await listTickets(access, await login(access, "south"))).filter(({ tenant }) => tenant !== "south");
-      return foreign.length > 0 ? `tenant south reads ${foreign.length} tickets of other tenants` : null;
-    },
+    probe: asUser(
+      (access) => login(access, "south"),
+      async (access, token) => {
+        const foreign = (await listTickets(access, token)).filter(({ tenant }) => tenant !== "south");
+        return foreign.length > 0 ? `tenant south reads ${foreign.length} tickets of other tenants` : null;
+      },
+    ),
   },
   // Both in one drill: they have the same class, deadline and scope.
   "error-rate": {
     title: "One of five requests answers 500, and every one takes more than three seconds",
     scope: "full",
-    switchOn: async (context) => {
-      await switchOn("error-rate", { share: 0.2 })(context);
-      await switchOn("slow-responses", { delayMs: 3300 })(context);
-    },
-    probe: async (context) => {
-      const access = accessOf(context);
-      const { requests, errors, medianMs } = await burst(access, await login(access), 20, 20);
+    switchOn: inTurn(switchOn("error-rate", { share: 0.2 }), switchOn("slow-responses", { delayMs: 3300 })),
+    probe: asUser(login, async (access, token) => {
+      const { requests, errors, medianMs } = await burst(access, token, 20, 20);
       if (errors / requests <= 0.05 && medianMs <= 3000) return null;
       return `${errors} of ${requests} requests failed (limit 5 %), their median is ${Math.round(medianMs)} ms (limit 3000 ms)`;
-    },
+    }),
   },
   "database-left-behind": {
     title: "The application was rolled back, the database was not",
     scope: "full",
     after: "application",
-    switchOn: nothing,
+    switchOn: inTurn(),
     probe: async (context) => {
       const { release } = await context.observe("app");
       const there = await tablesOfPhase2(context);

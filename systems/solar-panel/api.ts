@@ -1,5 +1,5 @@
 /** The line's API as a client sees it: for checks, drills and the read probe. Shares no code with the program behind it. */
-import { bodyOf, logIn, send, type Access } from "../kit/client.ts";
+import { logIn, readJson, send, type Access } from "../kit/client.ts";
 
 export const DATABASE = "solar";
 export const PANELS = "/api/panels?limit=20";
@@ -19,6 +19,4 @@ export const PANEL = { panelType: "144", line: "LINE_2" };
 export const newPanel = (serialNumber: string, notes: string) => ({ ...PANEL, serialNumber, notes });
 
 /** @throws AnswerError; SyntaxError for an answer that is not JSON */
-export async function readPanels(access: Access, token: string): Promise<void> {
-  JSON.parse(await bodyOf("GET /api/panels", await request(access, token, "GET", PANELS)));
-}
+export const readPanels = (access: Access, token: string): Promise<unknown> => readJson(access, "line", token, PANELS);

@@ -1,14 +1,12 @@
 /** What a drill breaks: the manual's four scenarios. */
 import type { DrillContext, FaultDefinition } from "../../config/system/drill.ts";
-import { accessOf, switchOf } from "../kit/fault-switch.ts";
+import { asUser, inTurn, switchOf } from "../kit/fault-switch.ts";
 import { DATABASE, login, newPanel, request } from "./api.ts";
 
 const switchOn = switchOf({ service: "line", release: "v2.0.0" });
 
 /** Begins a panel, passes it on and takes it off again. Resolves with the refusal; null: all of it was accepted. */
-async function tryPanel(context: DrillContext): Promise<string | null> {
-  const access = accessOf(context);
-  const token = await login(access);
+const tryPanel = asUser(login, async (access, token): Promise<string | null> => {
   const serial = `DRILL-${Date.now()}`;
   const refusal = async (method: string, path: string, body?: unknown): Promise<string | null> => {
     const response = await request(access, token, method, path, body);
@@ -19,7 +17,7 @@ async function tryPanel(context: DrillContext): Promise<string | null> {
   if (begun !== null) return begun;
   const path = `/api/panels/${serial}`;
   return refusal("PUT", path, { notes: "passed on by a drill" }).finally(() => refusal("DELETE", path));
-}
+});
 
 /** The function behind `panel_type_line` repeats all its look-ups for every row. */
 const SLOW = `
@@ -36,10 +34,9 @@ $$`;
 const DROPPED = `ALTER TABLE panels DROP CONSTRAINT IF EXISTS barcode_format, DROP CONSTRAINT IF EXISTS electrical_data;
   ALTER TABLE pallets DROP CONSTRAINT IF EXISTS pallet_capacity`;
 
-async function lines(context: DrillContext, sql: string): Promise<string[]> {
-  const { rows } = await (await context.database(DATABASE)).query<{ line: string }>(sql);
-  return rows.map(({ line }) => line);
-}
+const query = (sql: string) => async (context: DrillContext) => (await context.database(DATABASE)).query<{ line: string }>(sql);
+
+const lines = async (context: DrillContext, sql: string): Promise<string[]> => (await query(sql)(context)).rows.map(({ line }) => line);
 
 export const FAULTS: Record<string, FaultDefinition> = {
   "total-failure": {
@@ -51,12 +48,8 @@ export const FAULTS: Record<string, FaultDefinition> = {
   cascade: {
     title: "Constraints are dropped by hand, and damage spreads across tables",
     scope: "restore",
-    switchOn: async (context) => {
-      await (await context.database(DATABASE)).query(DROPPED);
-      await switchOn("stray-writes")(context);
-      // The damage comes with writes; one is made here in case nobody else writes just now.
-      await tryPanel(context);
-    },
+    // The damage comes with writes; one is made here in case nobody else writes just now.
+    switchOn: inTurn(query(DROPPED), switchOn("stray-writes"), tryPanel),
     probe: async (context) => {
       const seen = await lines(
         context,
@@ -68,7 +61,7 @@ export const FAULTS: Record<string, FaultDefinition> = {
   performance: {
     title: "The rule of panel type and line takes longer than everything else",
     scope: "medium",
-    switchOn: async (context) => void (await (await context.database(DATABASE)).query(SLOW)),
+    switchOn: inTurn(query(SLOW)),
     probe: async (context) => {
       const slow = await lines(
         context,

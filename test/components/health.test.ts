@@ -1,7 +1,7 @@
-/** A program's service is public where its health is asked over a port; a command's health makes no listener. */
+/** What follows from how a service runs and shows its health: users, a port; what has no effect on it is refused. */
 import { expect, test } from "vitest";
 import { defineSystem } from "../../components/define.ts";
-import { process } from "../../components/workloads.ts";
+import { process, site } from "../../components/workloads.ts";
 
 test("what asks over a port has users and a port, what runs a command has none", () => {
   const run = process({ command: ["python3", "app.py"], build: ["make"] });
@@ -24,4 +24,12 @@ test("what asks over a port has users and a port, what runs a command has none",
     mail: "worker",
   });
   expect(Object.keys(listeners)).toEqual(["api"]);
+});
+
+test("a site, which nothing starts or stops, is refused a grace and variables", () => {
+  const shop = (more: object) => () => defineSystem("shop", { services: { pages: { run: site(), ...more } } }, import.meta.dirname);
+  expect(shop({ stopGraceMs: 0, environment: () => ({}) })).toThrow(
+    /definition\.services\.pages\.stopGraceMs: 0 .*remove it\n.*pages\.environment: "given" .*no effect on a site/,
+  );
+  expect(shop({})().services["pages"]!.kind).toBe("static");
 });

@@ -72,6 +72,11 @@ test.each([
     /services\.api\.install: .*has no effect here: it belongs to `start` with `stop`/,
   ],
   [
+    "a grace of files, which nothing stops",
+    { api: { site: true, stopGraceSeconds: 5 } },
+    /services\.api\.stopGraceSeconds: 5 .*has no effect here: it belongs to `command`, or `start` with `stop`/,
+  ],
+  [
     "a variable named twice",
     { api: { command: ["a"], environment: { KEY: "plain" }, secrets: { KEY: "key" } } },
     /services\.api\.secrets\.KEY: "key".*`environment` has this variable, too: remove one/,
