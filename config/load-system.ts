@@ -1,6 +1,5 @@
 /**
- * The systems that come with backout: each is a module under `systems/` that exports `definition`, loaded by name as a user's own module
- * is.
+ * The systems that come with backout: each is a module under `systems/` that exports `definition`, loaded by name.
  */
 import { withFileChecks } from "./checks/load.ts";
 import { UsageError } from "./errors.ts";
@@ -28,7 +27,7 @@ export class UnknownSystemError extends UsageError {
   readonly __pulumiRunError = true;
   constructor(system: string) {
     super(
-      `system "${system}" not found; known are ${systemNames().join(", ")}. For a system of your own, set backout:definition to its module`,
+      `system "${system}" not found; known are ${systemNames().join(", ")}. A system of your own is declared by your program: remove backout:system`,
     );
     this.name = "UnknownSystemError";
     this.system = system;

@@ -16,7 +16,7 @@ export function parseConfig(raw: Record<string, unknown>, secret: readonly strin
     if (!fullKey.startsWith(`${NAMESPACE}:`)) continue;
     const key = fullKey.slice(NAMESPACE.length + 1);
     if (!CONFIG_KEYS.includes(key)) {
-      errors.push(new ConfigError(fullKey, shown(key, value), unknownKey(key, CONFIG_KEYS)));
+      errors.push(new ConfigError(fullKey, shown(key, value), own(GONE, key) ?? unknownKey(key, CONFIG_KEYS)));
     } else values[key] = isText(key) ? value : decode(value);
   }
   const parsed = configSchema.safeParse(values);
@@ -78,6 +78,13 @@ function knownKeys(root: Schema, path: readonly PropertyKey[]): string[] {
 }
 
 type Issue = z.core.$ZodIssue;
+
+/** Former keys of a stack, with what to do instead. */
+const GONE: Record<string, string> = {
+  definition:
+    "this key is gone, the program describes the system: end the program that `main` of Pulumi.yaml names with `new System(definition.name, definition)`, " +
+    "and remove `backout:definition` and `backout:system`",
+};
 
 /** Former names of keys, with the current ones. */
 const RENAMED: Record<string, string> = { components: "services", component: "service", arm: "standby", carry: "newWrites" };

@@ -148,9 +148,6 @@ export type ServerDeclaration = z.infer<typeof serverSchema>;
 
 export const configSchema = z.strictObject({
   system: name.optional().describe("One of the systems that come with backout; absent: the one that the program declares."),
-  definition: name
-    .optional()
-    .describe("Module that exports the system's definition, relative to the project; absent for the systems that come with backout."),
   keptAs: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits and `. _ -`, like the name of a stack")

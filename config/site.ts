@@ -4,7 +4,6 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { dirname, isAbsolute, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { own } from "./own.ts";
 import { stateDatabaseName, derivedName, secretVariable } from "./names.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -15,7 +14,6 @@ import type { GateTraffic } from "./system/traffic.ts";
 import { loadSystem } from "./load-system.ts";
 import type { ProgramContext } from "./program.ts";
 import { checkDefinition } from "./definition.ts";
-import { ConfigError, ConfigErrors } from "./errors.ts";
 import type { StackConfig, ServerDeclaration } from "./schema.ts";
 
 export type Server = ServerDeclaration & { password?: string };
@@ -28,9 +26,9 @@ export interface Site {
   name?: string;
   /** Name of the system. */
   system: string;
-  /** Absolute path of the module that exports `definition`, or of the program; null for the systems that come with backout. */
+  /** Absolute path of the program that declares the system; null for the systems that come with backout. */
   module: string | null;
-  /** What the module is loaded with if it is the program; absent: it exports `definition`. */
+  /** What the program is loaded with. */
   program?: Pick<ProgramContext, "project" | "config" | "plain">;
   /** Folder of the Pulumi project: paths of the ledger are relative to it. */
   project: string;
@@ -95,7 +93,7 @@ function roleBase({ stack, system, name = stack }: Named): string {
     .toLowerCase();
 }
 
-/** @param program of the stack if `backout:system` and `backout:definition` name no other. */
+/** @param program of the stack if `backout:system` names no other. */
 export function siteOf(config: StackConfig, stack: string, project: string, program?: Omit<ProgramContext, "stack">): Site {
   const { file, ...loadedWith } = program ?? { file: null, project: "", config: {} };
   const home = process.env["BACKOUT_HOME"] ?? join(project, ".backout", "stacks", config.keptAs ?? stack);
@@ -103,7 +101,7 @@ export function siteOf(config: StackConfig, stack: string, project: string, prog
     stack,
     ...(config.keptAs === undefined ? {} : { name: config.keptAs }),
     system: config.system ?? "",
-    module: config.definition !== undefined ? resolve(project, config.definition) : config.system === undefined ? file : null,
+    module: config.system === undefined ? file : null,
     ...(program === undefined || config.system !== undefined ? {} : { program: loadedWith }),
     project,
     home,
@@ -142,27 +140,14 @@ export async function definitionOf({
 }: Pick<Site, "system" | "module" | "program" | "stack">): Promise<SystemDefinition> {
   if (module === null) return checkDefinition(await loadSystem(system));
   if (program?.plain !== undefined) return (await import("./program.ts")).plainDefinition(module, program.plain);
-  if (program !== undefined)
-    return checkDefinition(await (await import("./program.ts")).describeProgram({ file: module, stack, ...program }));
-  return checkDefinition(await definitionIn(module));
+  // A state of before programs were the only description has none: its module exports `definition`.
+  const loadedWith = program ?? { project: "", config: {} };
+  return checkDefinition(await (await import("./program.ts")).describeProgram({ file: module, stack, ...loadedWith }));
 }
 
 /** The name of the system, and the ports that the stack leaves to its definition. */
 export function named(site: Site, { name }: SystemDefinition, { ports }: Pick<StackConfig, "ports">): Site {
   return { ...site, system: site.system === "" ? name : site.system, ports };
-}
-
-async function definitionIn(module: string): Promise<unknown> {
-  const fail = (allowed: string): never => {
-    throw new ConfigErrors([new ConfigError("backout:definition", module, allowed)]);
-  };
-  let loaded: { definition?: unknown };
-  try {
-    loaded = (await import(pathToFileURL(module).href)) as { definition?: unknown };
-  } catch (error) {
-    return fail(existsSync(module) ? `it cannot be loaded: ${(error as Error).message}` : "file not found");
-  }
-  return loaded.definition ?? fail("must be a module that exports `definition`");
 }
 
 export function serverHome(site: Site): string {

@@ -66,8 +66,6 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
     ...(source.config.server === undefined || source.config.server.embedded
       ? []
       : [{ path: ["server"], value: { embedded: true, port } } satisfies PinEdit]),
-    // A user's module is named relative to the program, which does not move.
-    ...(source.site.module === null ? [] : [{ path: ["definition"], value: source.site.module } satisfies PinEdit]),
   ];
 }
 

@@ -103,8 +103,7 @@ export async function openSystem(found: StackFile, text: string = found.text): P
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
   requireEncrypted(plainSecrets(text, found.file), found.project);
-  const isNamed = declared.system !== undefined || declared.definition !== undefined;
-  const plain = isNamed ? null : await plainProgram(found);
+  const plain = declared.system === undefined ? await plainProgram(found) : null;
   const project = projectName(found.project);
   const bare = siteOf(
     declared,

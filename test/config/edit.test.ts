@@ -63,7 +63,7 @@ describe("editing pins in a stack file", () => {
   it.each([
     ["maps in braces", "  backout:flags: {sync: true, new-ui: false}\n"],
     ["comments in a column", "  backout:exact: false        # counts rows one by one\n"],
-    ["quoted words", "  backout:definition: 'systems/own.ts'\n"],
+    ["quoted words", "  backout:takeOver: 'another one'\n"],
     ["lines longer than the page", `  backout:blocked:\n    v2.0.0: "INCIDENT-1 ${"and a long story ".repeat(20)}"\n`],
     ["empty lines", "\n  backout:exact: false\n\n"],
     ["digits that are no number", `  backout:blocked:\n    v1: ${"12".repeat(32)}\n    v2: 1.10\n`],

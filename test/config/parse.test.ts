@@ -32,6 +32,13 @@ describe("what is refused, by key, value and what is allowed", () => {
       /^this key is now called `services`: rename it$/,
     ],
     ["arm, as it was called", { arm: "deploy" }, "backout:arm", "deploy", /^this key is now called `standby`: rename it$/],
+    [
+      "a module as the description, as it once was",
+      { definition: "shop.ts" },
+      "backout:definition",
+      "shop.ts",
+      /^this key is gone, the program describes the system: .*new System\(definition\.name, definition\)`, and remove `backout:definition` and `backout:system`$/,
+    ],
     ["carry, as it was called", { carry: "export" }, "backout:carry", "export", /^this key is now called `newWrites`: rename it$/],
     [
       "components of a release",

@@ -16,6 +16,7 @@ import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile, type OpenStack } from "../../scripts/pulumi/stack.ts";
 import { PROGRAM } from "./order-shop/definition.ts";
+import { projectOf } from "./own-program.ts";
 import { filesBelow, PROJECT, until } from "./stand.ts";
 
 export interface AdoptStand {
@@ -53,19 +54,12 @@ export async function adoptStand(
   }
   writeFileSync(join(folder, "package.json"), '{"type":"module"}\n');
   const stack = await makeEphemeralStack({
-    project: PROJECT,
+    project: projectOf(folder, "orbis-forge", definition),
     stack: "orbis-forge",
     folder,
     name: "adopted",
     engine: await ensureEngine({ log: () => undefined }),
-    edits: [
-      ...ledger,
-      { path: ["system"], value: "shop" },
-      { path: ["definition"], value: definition },
-      { path: ["release"], value: Object.keys(releases)[0] },
-      { path: ["standby"], value: "never" },
-      ...edits,
-    ],
+    edits: [...ledger, { path: ["release"], value: Object.keys(releases)[0] }, { path: ["standby"], value: "never" }, ...edits],
   });
   const opened = (): Promise<OpenStack> => openStack(stackFile("adopted", folder));
   const site: Site = { ...(await opened()).site, home: stack.home };

@@ -16,7 +16,7 @@ import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { APP, buildScript, SHOP, WORKER } from "./mixed-shop/definition.ts";
 import { engineOf } from "./stand/engine.ts";
-import { PROJECT } from "./stand.ts";
+import { projectOf } from "./own-program.ts";
 
 const PYTHON = spawnSync("python3", ["-c", "import sqlite3"]).status === 0;
 
@@ -69,7 +69,7 @@ describe("a Python API, a shell worker with a build and a static site", () => {
     const engine = await ensureEngine();
     const definition = join(import.meta.dirname, "mixed-shop", "definition.ts");
     stack = await makeEphemeralStack({
-      project: PROJECT,
+      project: projectOf(folder, "orbis-forge", definition),
       stack: "orbis-forge",
       folder,
       name: "mixed",
@@ -77,8 +77,6 @@ describe("a Python API, a shell worker with a build and a static site", () => {
       edits: [
         { path: ["releases"], value: {} },
         ...releases,
-        { path: ["system"], value: "mixed" },
-        { path: ["definition"], value: definition },
         { path: ["ports"], value: { api, "api-upstream": upstream, site: page } },
         { path: ["release"], value: "v1" },
         { path: ["standby"], value: "never" },

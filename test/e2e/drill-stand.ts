@@ -15,6 +15,7 @@ import { findByEnvironment, isAlive, lookUp, type ProcessIdentity } from "../../
 import { observeProcess, runningNames } from "../../processes/process.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
+import { projectOf } from "./own-program.ts";
 import { PROJECT, until } from "./stand.ts";
 
 const SYSTEM = "pfa-vanguard";
@@ -35,7 +36,7 @@ export interface Sighting {
 
 export type DrillProject = Awaited<ReturnType<typeof makeProject>>;
 
-/** A project whose only stack is like the repository's, with its pins edited. `definition`: text of a module that exports one. */
+/** A project whose only stack is like the repository's, with its pins edited. `definition`: text of a module that exports one, for a program of its own. */
 export async function makeProject({
   system = SYSTEM,
   edits = () => [],
@@ -45,11 +46,10 @@ export async function makeProject({
   const folder = await mkdtemp(join(tmpdir(), "backout-drill-"));
   await chmod(folder, 0o755);
   const own = await edits(folder);
-  if (definition !== undefined) {
-    writeFileSync(join(folder, "definition.ts"), definition);
-    own.push({ path: ["definition"], value: join(folder, "definition.ts") });
-  }
-  await makeEphemeralStack({ project: PROJECT, stack: system, folder, name: system, engine, edits: own });
+  const module = join(folder, "definition.ts");
+  if (definition !== undefined) writeFileSync(module, definition);
+  const project = definition === undefined ? PROJECT : projectOf(folder, system, module);
+  await makeEphemeralStack({ project, stack: system, folder, name: system, engine, edits: own });
   const points = join(folder, "points");
   mkdirSync(points);
   const drills = join(folder, ".backout", "drills");

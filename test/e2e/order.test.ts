@@ -19,7 +19,7 @@ import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import type { HistoryEntry } from "../../scripts/verbs/history.ts";
 import { PROGRAM } from "./order-shop/definition.ts";
-import { PROJECT } from "./stand.ts";
+import { projectOf } from "./own-program.ts";
 
 /** Oldest first. No name says so: the engine hands them over in another order, and JavaScript puts the number first anyway. */
 const LEDGER = [
@@ -49,15 +49,13 @@ beforeAll(async () => {
   }
   writeFileSync(join(folder, "package.json"), '{"type":"module"}\n');
   stack = await makeEphemeralStack({
-    project: PROJECT,
+    project: projectOf(folder, "orbis-forge", join(import.meta.dirname, "order-shop", "definition.ts")),
     stack: "orbis-forge",
     folder,
     name: "order",
     engine: await ensureEngine(),
     edits: [
       ...releases,
-      { path: ["system"], value: "shop" },
-      { path: ["definition"], value: join(import.meta.dirname, "order-shop", "definition.ts") },
       { path: ["release"], value: "v3.0.0" },
       { path: ["standby"], value: "never" },
       { path: ["backups"], value: { keep: 9, quarantines: 9 } },

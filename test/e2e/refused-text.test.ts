@@ -29,9 +29,9 @@ test.each<[string, (text: string) => string, RegExp]>([
     /backout:release: "constructor" is not allowed: not in the ledger/,
   ],
   [
-    "a definition that is nowhere",
+    "a module as the description, as it once was",
     (text) => text.replace("  backout:release:", "  backout:definition: nowhere.ts\n  backout:release:"),
-    /backout:definition: .*file not found/,
+    /backout:definition: "nowhere.ts" is not allowed: this key is gone, the program describes the system: .*new System/,
   ],
 ])("%s: one error of the program, no stack trace", async (_what, damage, message) => {
   const damaged = damage(whole);

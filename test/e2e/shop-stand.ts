@@ -12,7 +12,7 @@ import { hashFolder } from "../../processes/artefact.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { PROGRAM } from "./order-shop/definition.ts";
-import { PROJECT } from "./stand.ts";
+import { projectOf } from "./own-program.ts";
 
 export interface ShopStand {
   /** The definition's folder. */
@@ -52,19 +52,12 @@ export const definition = { ...shop, folder: import.meta.dirname, ${more} };
     );
   define("");
   const stack = await makeEphemeralStack({
-    project: PROJECT,
+    project: projectOf(folder, "orbis-forge", module),
     stack: "orbis-forge",
     folder,
     name: "shop",
     engine: await ensureEngine(),
-    edits: [
-      ...releases,
-      { path: ["system"], value: "shop" },
-      { path: ["definition"], value: module },
-      { path: ["release"], value: "v1.0.0" },
-      { path: ["standby"], value: "never" },
-      ...edits,
-    ],
+    edits: [...releases, { path: ["release"], value: "v1.0.0" }, { path: ["standby"], value: "never" }, ...edits],
   });
   stack.environment["BACKOUT_PRIVATE"] = "0";
   const site = { ...(await openStack(stackFile("shop", folder))).site, home: stack.home };

@@ -13,6 +13,7 @@ import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { cleanFileBackend } from "../../scripts/pulumi/file-backend.ts";
 import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
+import { projectOf } from "./own-program.ts";
 import { filesBelow, PROJECT, type Base } from "./stand/base.ts";
 import { databasesOf } from "./stand/databases.ts";
 import { engineOf } from "./stand/engine.ts";
@@ -31,7 +32,7 @@ export interface StandOptions {
   /** The first release that is pinned. */
   release?: string;
   edits?: PinEdit[];
-  /** Module that exports `definition`, written into the stand's folder from this text. */
+  /** Text of a module that exports `definition`, which a program of the stand's own declares. */
   definition?: (folder: string) => string;
 }
 
@@ -51,12 +52,10 @@ export async function makeStand({ system = SYSTEM, release = "v3.0.0", edits = [
       value: undefined,
     })),
   ];
-  if (definition !== undefined) {
-    const module = join(folder, "definition.ts");
-    writeFileSync(module, definition(folder));
-    own.push({ path: ["definition"], value: module });
-  }
-  const stack = await makeEphemeralStack({ project: PROJECT, stack: system, folder, name: "e2e", engine, edits: [...own, ...edits] });
+  const module = join(folder, "definition.ts");
+  if (definition !== undefined) writeFileSync(module, definition(folder));
+  const project = definition === undefined ? PROJECT : projectOf(folder, system, module);
+  const stack = await makeEphemeralStack({ project, stack: system, folder, name: "e2e", engine, edits: [...own, ...edits] });
   const opened = await openStack(stackFile(stack.stack, folder));
   const site: Site = { ...opened.site, home: stack.home };
   const stand = { stack, site, definition: opened.definition, folder, engine };

@@ -249,7 +249,7 @@ export function heldDefinition(folder: string): { module: string; reached: () =>
     `import { existsSync, writeFileSync } from "node:fs";
 writeFileSync(${JSON.stringify(file("reached"))}, "");
 while (!existsSync(${JSON.stringify(file("go"))})) await new Promise((resolve) => setTimeout(resolve, 20));
-export { pfaVanguard as definition } from ${JSON.stringify(join(REPOSITORY, "systems", "pfa-vanguard", "definition.ts"))};
+export { definition } from ${JSON.stringify(join(REPOSITORY, "systems", "pfa-vanguard", "definition.ts"))};
 `,
   );
   return { module: file("definition.ts"), reached: () => existsSync(file("reached")), go: () => writeFileSync(file("go"), "") };

@@ -31,6 +31,7 @@ async function project(): Promise<string> {
   const folder = newFolder();
   mkdirSync(join(folder, "stacks"));
   writeFileSync(join(folder, "Pulumi.yaml"), "name: shop\nruntime: nodejs\nstackConfigDir: stacks\n");
+  writeFileSync(join(folder, "index.ts"), `export { definition } from "${join(import.meta.dirname, "shop.ts")}";\n`);
   const releases: Record<string, unknown> = {};
   for (const [release, image] of [
     ["v1", IMAGE.v1],
@@ -45,8 +46,6 @@ async function project(): Promise<string> {
     };
   }
   const config = {
-    "backout:system": "shop",
-    "backout:definition": join(import.meta.dirname, "shop.ts"),
     "backout:target": "process",
     "backout:ports": { api: await freePort(), "api-upstream": await freePort() },
     "backout:releases": releases,

@@ -12,7 +12,7 @@ export interface Answer<T> {
   stderr: string;
 }
 
-/** The stack file has no ledger. @param lines of the stack file besides system, definition and ports */
+/** The stack file has no ledger. @param lines of the stack file besides standby and ports */
 export async function ownProject(lines = "") {
   const here = await scratch();
   const { project } = here;
@@ -22,12 +22,12 @@ export async function ownProject(lines = "") {
   mkdirSync(join(project, "dist", "api"), { recursive: true });
   writeFileSync(join(project, "dist", "api", "main.ts"), "console.log(1);\n");
   writeFileSync(join(project, ".gitignore"), "dist/\n");
+  writeFileSync(join(project, "index.ts"), `export { definition } from "${join(import.meta.dirname, "shop.ts")}";\n`);
   const ports = { api: await freePort(), "api-upstream": await freePort() };
   const file = join(project, "Pulumi.dev.yaml");
   writeFileSync(
     file,
-    `# The shop.\nconfig:\n  backout:system: shop # ours\n  backout:definition: ${join(import.meta.dirname, "shop.ts")}\n` +
-      `  backout:ports: {api: ${ports.api}, api-upstream: ${ports["api-upstream"]}}\n${lines}`,
+    `# The shop.\nconfig:\n  backout:standby: never # ours\n  backout:ports: {api: ${ports.api}, api-upstream: ${ports["api-upstream"]}}\n${lines}`,
   );
   const git = (...words: string[]): string =>
     execFileSync("git", ["-C", project, "-c", "user.name=Ann", "-c", "user.email=ann@shop.example", ...words], { encoding: "utf8" }).trim();

@@ -99,8 +99,7 @@ async function project(): Promise<void> {
   mkdirSync(join(folder, "stacks"));
   mkdirSync(join(folder, "1_items"));
   writeFileSync(join(folder, "1_items", "migration.sql"), "CREATE TABLE items (id integer PRIMARY KEY, name text);");
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: shop\nruntime: nodejs\nstackConfigDir: stacks\n");
-  writeFileSync(join(folder, "definition.ts"), definitionText(folder, URL));
+  program("first.ts", definitionText(folder, URL));
   const releases: Record<string, unknown> = {};
   for (const release of ["v1.0.0", "v2.0.0"]) {
     const services: Record<string, unknown> = {};
@@ -116,8 +115,6 @@ async function project(): Promise<void> {
     releases[release] = { schema: { shop: "1_items" }, services };
   }
   const config = {
-    "backout:system": "shop",
-    "backout:definition": "definition.ts",
     "backout:ports": { api: await freePort(), "api-upstream": await freePort() },
     "backout:releases": releases,
     "backout:release": "v1.0.0",
@@ -141,6 +138,11 @@ async function up(...edits: PinEdit[]) {
 const release = (value: string): PinEdit => ({ path: ["release"], value });
 const served = async (): Promise<number> => (await fetch(`http://127.0.0.1:${(await opened()).site.ports["api"]}/`)).status;
 const pid = async (name: string): Promise<number | null> => observeProcess(processFolder((await opened()).site), name).pid;
+/** Another program, which was not loaded yet. */
+function program(main: string, text: string): void {
+  writeFileSync(join(folder, main), text);
+  writeFileSync(join(folder, "Pulumi.yaml"), `name: shop\nmain: ${main}\nruntime: nodejs\nstackConfigDir: stacks\n`);
+}
 const say = (name: string, value = ""): void => writeFileSync(join(folder, name), value);
 const unsay = (name: string): void => rmSync(join(folder, name));
 async function rollouts(): Promise<number> {
@@ -195,25 +197,22 @@ describe("services stay up", () => {
 
 describe("what a service is started with", () => {
   test("a failed update whose definition is corrected starts the sick process anew; the preview names what changed", async () => {
-    say("wrong.ts", definitionText(folder, `DATABASE_URL: "/nowhere/shopp.db"`));
-    say("corrected.ts", definitionText(folder, URL));
-    expect((await up(release("v2.0.0"), { path: ["definition"], value: "wrong.ts" })).failure).toMatch(
-      /^start: api v2\.0\.0 failed: .*503 no database/,
-    );
+    program("wrong.ts", definitionText(folder, `DATABASE_URL: "/nowhere/shopp.db"`));
+    expect((await up(release("v2.0.0"))).failure).toMatch(/^start: api v2\.0\.0 failed: .*503 no database/);
     const sick = await pid("api");
-    expect(await up({ path: ["definition"], value: "corrected.ts" })).toMatchObject({ ok: true, failure: null });
+    program("corrected.ts", definitionText(folder, URL));
+    expect(await up()).toMatchObject({ ok: true, failure: null });
     expect(await pid("api")).not.toBe(sick);
     expect(await served()).toBe(200);
   });
 
   test("on an open stack another environment is a rollout that restarts what it concerns, and nothing else", async () => {
     const before = { api: await pid("api"), worker: await pid("worker"), epoch: await rollouts() };
-    say("another.ts", definitionText(folder, `${URL}, EXTRA: "1"`));
     const now = await opened();
-    const text = editPins(now.text, [{ path: ["definition"], value: "another.ts" }]);
-    const { preview } = await previewOf(now, await openStack(now, text), false);
+    program("another.ts", definitionText(folder, `${URL}, EXTRA: "1"`));
+    const { preview } = await previewOf(now, await opened(), false);
     expect(preview).toMatchObject({ changes: ["api: environment changed: EXTRA"], stops: ["api"] });
-    expect(await up({ path: ["definition"], value: "another.ts" })).toMatchObject({ ok: true });
+    expect(await up()).toMatchObject({ ok: true });
     expect(await pid("api")).not.toBe(before.api);
     expect([await pid("worker"), await rollouts()]).toEqual([before.worker, before.epoch + 1]);
     expect(await up()).toMatchObject({ ok: true, failure: null });
@@ -235,14 +234,14 @@ describe("what a service is started with", () => {
 
   test("a secret that is not set is refused with nothing touched; one that is rotated restarts its service and is nowhere", async () => {
     const before = { api: await pid("api"), epoch: await rollouts() };
-    say("asking.ts", definitionText(folder, `${URL}, KEY: context.secret("stripe")`));
-    const refused = await up({ path: ["definition"], value: "asking.ts" });
+    program("asking.ts", definitionText(folder, `${URL}, KEY: context.secret("stripe")`));
+    const refused = await up();
     expect(refused).toMatchObject({ ok: false, refused: true });
     expect(refused.failure).toMatch(/the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE/);
     expect([await pid("api"), await rollouts(), await served()]).toEqual([before.api, before.epoch, 200]);
     try {
       process.env["BACKOUT_SECRET_STRIPE"] = "sk_live_123";
-      expect(await up({ path: ["definition"], value: "asking.ts" })).toMatchObject({ ok: true });
+      expect(await up()).toMatchObject({ ok: true });
       const started = await pid("api");
       expect(started).not.toBe(before.api);
       process.env["BACKOUT_SECRET_STRIPE"] = "sk_live_456";

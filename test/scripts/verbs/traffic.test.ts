@@ -41,14 +41,14 @@ let folder: string;
 let state: State;
 let ports: { api: number; upstream: number; users: number };
 let nginx: Nginx | null = null;
-let definitions = 0;
+let programs = 0;
 const opened = (): Promise<OpenStack> => openStack(stackFile("test", folder));
 
-/** Another definition, as a module that was not loaded yet. */
-function define(more = ""): PinEdit {
-  const value = `definition-${(definitions += 1)}.ts`;
-  writeFileSync(join(folder, value), definitionText(folder, more));
-  return { path: ["definition"], value };
+/** Another program, which was not loaded yet. */
+function define(more = ""): void {
+  const main = `program-${(programs += 1)}.ts`;
+  writeFileSync(join(folder, main), definitionText(folder, more));
+  writeFileSync(join(folder, "Pulumi.yaml"), `name: shop\nmain: ${main}\nruntime: nodejs\nstackConfigDir: stacks\n`);
 }
 function check(name: string, text: string): void {
   writeFileSync(join(folder, "verify", name), text);
@@ -60,7 +60,7 @@ beforeEach(async () => {
   state = new Map();
   for (const name of ["stacks", "1_items", "verify"]) mkdirSync(join(folder, name));
   writeFileSync(join(folder, "1_items", "migration.sql"), "CREATE TABLE items (id integer PRIMARY KEY, name text);");
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: shop\nruntime: nodejs\nstackConfigDir: stacks\n");
+  define();
   const [api, upstream, users] = await takeFreePorts(3);
   ports = { api: api!, upstream: upstream!, users: users! };
   const releases: Record<string, unknown> = {};
@@ -71,8 +71,6 @@ beforeEach(async () => {
     releases[release] = { schema: { shop: "1_items" }, services: { api: { path, sha256: await hashFolder(join(folder, path)) } } };
   }
   const config = {
-    "backout:system": "shop",
-    "backout:definition": define().value,
     "backout:ports": { api: ports.api, "api-upstream": ports.upstream },
     "backout:releases": releases,
     "backout:release": "v1.0.0",
@@ -115,9 +113,10 @@ test("a real nginx keeps users out from before anything stops until it is verifi
   if (nginx === null) return context.skip(NO_NGINX);
   const { url, site } = nginx;
   const script = JSON.stringify(site).slice(1, -1);
-  const traffic = (more = ""): PinEdit =>
+  const traffic = (more = ""): void =>
     define(`traffic: { open: [${script}, "open"], close: [${script}, "close"], check: "${url}/health", timeoutSeconds: 20, ${more} }`);
-  expect(await up(traffic())).toMatchObject(DONE);
+  traffic();
+  expect(await up()).toMatchObject(DONE);
   const watched = watchAnswers(url);
   expect(await up(release("v2.0.0"))).toMatchObject(DONE);
   const answers = await watched();
@@ -127,19 +126,22 @@ test("a real nginx keeps users out from before anything stops until it is verifi
   expect((await preview(release("v1.0.0"))).preview).toMatchObject({ usersKeptOut: true, keptOutBy: `${site[0]} close` });
 
   const unseen = watchAnswers(url);
-  const unclosed = await up(release("v1.0.0"), traffic('close: ["sh", "-c", "echo no such site >&2; exit 3"]'));
+  traffic('close: ["sh", "-c", "echo no such site >&2; exit 3"]');
+  const unclosed = await up(release("v1.0.0"));
   expect(unclosed).toMatchObject({ ok: false, refused: true });
   expect(unclosed.failure).toMatch(
     /ended with exit code 3: no such site\. Nothing was stopped and nothing was changed\. Run `sh -c .*` yourself/,
   );
   expect(await unseen()).toEqual(["200 v2.0.0"]);
 
-  const unopened = await up(release("v1.0.0"), traffic('open: ["sh", "-c", "exit 4"]'));
+  traffic('open: ["sh", "-c", "exit 4"]');
+  const unopened = await up(release("v1.0.0"));
   expect(unopened.failure).toMatch(
     /users were not let in: .*exit code 4\. Everything runs and is verified\. Run `sh -c 'exit 4'` yourself/,
   );
   expect((await fetch(url)).status).toBe(503);
-  expect(await up(traffic())).toMatchObject(DONE);
+  traffic();
+  expect(await up()).toMatchObject(DONE);
   expect(await said(url)).toBe("v1.0.0");
 
   // Somebody closes it by hand.
@@ -151,7 +153,8 @@ test("a real nginx keeps users out from before anything stops until it is verifi
 });
 
 test("without any traffic of backout's users come to what runs; the preview says what they see", async () => {
-  expect(await up(define('traffic: "none"'))).toMatchObject(DONE);
+  define('traffic: "none"');
+  expect(await up()).toMatchObject(DONE);
   expect((await preview(release("v2.0.0"))).preview).toMatchObject({ usersKeptOut: true, keptOutBy: null, withoutAnswer: ["api"] });
   const watched = watchAnswers(`http://127.0.0.1:${ports.upstream}/`);
   expect(await up(release("v2.0.0"))).toMatchObject(DONE);
@@ -165,8 +168,10 @@ test("the gate listens in public by HTTPS as well, where its files are right", a
   if (certificate === null) return context.skip("no openssl on this machine");
   const traffic = (key: string): string => `traffic: { listen: "0.0.0.0:${ports.users}", tls: { certificate: "shop.crt", key: "${key}" } }`;
   expect(await up()).toMatchObject(DONE);
-  expect((await up(define(traffic("none.key")))).failure).toMatch(/shop\.crt and key .*none\.key cannot be used: ENOENT/);
-  expect(await up(define(traffic("shop.key")))).toMatchObject(DONE);
+  define(traffic("none.key"));
+  expect((await up()).failure).toMatch(/shop\.crt and key .*none\.key cannot be used: ENOENT/);
+  define(traffic("shop.key"));
+  expect(await up()).toMatchObject(DONE);
   const { request } = await import("node:https");
   const status = await new Promise<number>((resolve, reject) => {
     const asked = request({ host: "127.0.0.1", port: ports.users, ca: certificate.text, agent: false }, (response) => {
@@ -196,11 +201,13 @@ echo(JSON.stringify({ ok: said === release, message: "it says " + said }));
     ],
   });
   check("not-yet.sh", '#!/bin/sh\n[ "$BACKOUT_RELEASE" != v2.0.0 ] || { echo "not for this shop"; exit 1; }\n');
-  expect((await up(release("v2.0.0"), define())).failure).toMatch(
+  define();
+  expect((await up(release("v2.0.0"))).failure).toMatch(
     /^verify: 1 of 3 checks failed: not-yet \(it ended with exit code 1: not for this shop\)/,
   );
   expect((await fetch(`http://127.0.0.1:${ports.api}/`)).status).toBe(503);
   rmSync(join(folder, "verify", "not-yet.sh"));
-  expect(await up(define())).toMatchObject(DONE);
+  define();
+  expect(await up()).toMatchObject(DONE);
   expect(await said(`http://127.0.0.1:${ports.api}/`)).toBe("v2.0.0");
 });

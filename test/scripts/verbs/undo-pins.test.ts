@@ -60,8 +60,6 @@ const RELEASES = `  backout:releases:
 `;
 const HEAD = `# What the shop should be now.
 config:
-  backout:system: shop
-  backout:definition: definition.ts
   backout:standby: never
 ${RELEASES}  # THE PINS.
 `;
@@ -131,7 +129,7 @@ beforeEach(() => void (folder = newFolder()));
 
 async function project(pins: string): Promise<void> {
   mkdirSync(join(folder, "stacks"), { recursive: true });
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: shop\nruntime: nodejs\nstackConfigDir: stacks\n");
+  writeFileSync(join(folder, "Pulumi.yaml"), "name: shop\nmain: definition.ts\nruntime: nodejs\nstackConfigDir: stacks\n");
   for (const migration of ["1", "2"]) {
     mkdirSync(join(folder, migration), { recursive: true });
     writeFileSync(join(folder, migration, "migration.sql"), "SELECT 1;");
