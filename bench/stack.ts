@@ -43,8 +43,8 @@ export class UpdateFailedError extends Error {
 
 /** @param stack that of the project's default system unless named. */
 export async function stackSource(project: string, stack?: string): Promise<StackSource> {
-  const system = defaultSystem(project);
-  const usual = declaredSystems(project).find((one) => one.system === system)?.stack;
+  const system = await defaultSystem(project);
+  const usual = (await declaredSystems(project)).find((one) => one.system === system)?.stack;
   const found = stackFile(stack ?? usual, project);
   // Whatever is pinned there now, also what may not be: only the system is of interest.
   const neutral = editPins(found.text, neutralEdits(Object.keys(ledgerOf(found.text))[0] ?? ""));

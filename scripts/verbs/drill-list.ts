@@ -4,36 +4,38 @@ import { join } from "node:path";
 import { suggestion, UsageError } from "../../config/errors.ts";
 import { stackFolder } from "../../config/stack-folder.ts";
 import { configOf } from "../../config/stack-text.ts";
-import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
+import { openStack, openSystem, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { print } from "../pulumi/outcome.ts";
 
-/** The first stack of each system that the project declares, by system. */
-export function declaredSystems(project: string): { stack: string; system: string }[] {
+/** The first stack of each system that the project declares, by system; the program tells the name of its own. */
+export async function declaredSystems(project: string): Promise<{ stack: string; system: string }[]> {
   const folder = stackFolder(project);
   const names = existsSync(folder) ? readdirSync(folder).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? []) : [];
   const systems = new Map<string, string>();
+  let program: string | null = null;
   for (const stack of names.sort()) {
     const file = join(folder, `Pulumi.${stack}.yaml`);
-    const system = configOf(readFileSync(file, "utf8"), file)["backout:system"];
-    if (typeof system === "string" && !systems.has(system)) systems.set(system, stack);
+    const named = configOf(readFileSync(file, "utf8"), file)["backout:system"];
+    const system = typeof named === "string" ? named : (program ??= (await openSystem(stackFile(stack, project))).definition.name);
+    if (!systems.has(system)) systems.set(system, stack);
   }
   return [...systems].map(([system, stack]) => ({ system, stack }));
 }
 
 /** The default system: `backout.system` in the project's package.json, else the first declared one. */
-export function defaultSystem(project: string): string | undefined {
+export async function defaultSystem(project: string): Promise<string | undefined> {
   const file = join(project, "package.json");
   if (existsSync(file)) {
     const { backout } = JSON.parse(readFileSync(file, "utf8")) as { backout?: { system?: string } };
     if (backout?.system !== undefined) return backout.system;
   }
-  return declaredSystems(project)[0]?.system;
+  return (await declaredSystems(project))[0]?.system;
 }
 
 /** The stack of a system. @param wanted default: the default system */
 export async function stackOf(project: string, system: string | undefined): Promise<OpenStack> {
-  const systems = declaredSystems(project);
-  const wanted = system ?? defaultSystem(project);
+  const systems = await declaredSystems(project);
+  const wanted = system ?? (await defaultSystem(project));
   const found = systems.find((one) => one.system === wanted);
   const known = systems.map((one) => one.system);
   if (found === undefined)
@@ -48,7 +50,7 @@ export async function stackOf(project: string, system: string | undefined): Prom
 /** One system, or all. */
 export async function stacksOf(project: string, system: string | undefined): Promise<OpenStack[]> {
   if (system !== undefined) return [await stackOf(project, system)];
-  return Promise.all(declaredSystems(project).map(({ stack }) => openStack(stackFile(stack, project))));
+  return Promise.all((await declaredSystems(project)).map(({ stack }) => openStack(stackFile(stack, project))));
 }
 
 export interface ListedSystem {
