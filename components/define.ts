@@ -79,6 +79,7 @@ export interface SystemArgs extends Partial<Omit<SystemDefinition, Own>> {
   policy?: PolicyArgs;
 }
 
+const WORKLOADS: readonly unknown[] = ["process", "site", "command"] satisfies Workload["workload"][];
 const GRACE_MS = 10_000;
 const HEALTHY_WITHIN_MS = 60_000;
 const SCOPE_BUDGET_SECONDS = 15 * 60;
@@ -168,11 +169,17 @@ function requireMaps(services: unknown, databases: unknown): void {
   );
   if (wrong.length > 0)
     throw new ConfigErrors(wrong.map(([key, value]) => new ConfigError(`definition.${key}`, value, "must be a map, by name")));
+  const noMaps = Object.entries({ services, databases }).flatMap(([key, all]) =>
+    Object.entries(all as object).flatMap(([name, value]: [string, unknown]) =>
+      typeof value === "object" && value !== null ? [] : [new ConfigError(`definition.${key}.${name}`, value, "must be a map")],
+    ),
+  );
+  if (noMaps.length > 0) throw new ConfigErrors(noMaps);
 }
 
 function serviceOf(name: string, args: ServiceArgs, databases: string[]): ServiceDefinition {
-  const { run, health: asked, public: _users, readOnlyAllow: _allowed, port: _port, ...own } = args;
-  if (typeof run !== "function" && (typeof run !== "object" || run === null || !("workload" in run)))
+  const { run, health: asked, public: open, readOnlyAllow: _allowed, port: _port, ...own } = args;
+  if (typeof run !== "function" && !(typeof run === "object" && run !== null && WORKLOADS.includes(run.workload)))
     throw new ConfigErrors([
       new ConfigError(
         `definition.services.${name}.run`,
@@ -180,6 +187,8 @@ function serviceOf(name: string, args: ServiceArgs, databases: string[]): Servic
         "must be process(…), site(…), command(…), or a function that returns a resource",
       ),
     ]);
+  if (open !== undefined && typeof open !== "boolean")
+    throw new ConfigErrors([new ConfigError(`definition.services.${name}.public`, open, "must be `true` or `false`")]);
   const { workload, ...made } = typeof run === "function" ? { workload: "resource" as const } : run;
   const idle = workload === "site" ? Object.entries({ stopGraceMs: own.stopGraceMs, environment: own.environment && "given" }) : [];
   const wrong = idle.filter(([, value]) => value !== undefined);
@@ -238,7 +247,8 @@ function defaultScopes(): Record<string, ScopeArgs> {
 function databaseOf(name: string, args: DatabaseArgs, folder: string): DatabaseDefinition {
   const { migrations = [], ...own } = args;
   const listed = typeof migrations === "string" ? migrationsIn(name, migrations, folder) : { migrations };
-  return { ledger: "auto", tables: [], principalTable: "", ...own, ...listed };
+  const first = Array.isArray(own.tables) ? own.tables[0] : undefined;
+  return { ledger: "auto", tables: [], principalTable: first ?? "", ...own, ...listed };
 }
 
 /** The migrations of a folder and how it is laid out. */

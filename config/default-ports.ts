@@ -1,6 +1,8 @@
 /** Ports that a stack file need not name. */
 import type { StackConfig } from "./schema.ts";
+import { own } from "./own.ts";
 import type { SystemDefinition } from "./system/definition.ts";
+import { isAskedByPort } from "./system/health.ts";
 
 /** A service behind the gate listens this far above its public port, or below it where there is no room. */
 const APART = 10_000;
@@ -14,4 +16,17 @@ export function withDefaultPorts(config: StackConfig, { ports, listeners }: Pick
     return port === undefined ? [] : [[`${service}-upstream`, port + APART <= 65_535 ? port + APART : port - APART]];
   });
   return { ...config, ports: { ...Object.fromEntries(upstreams), ...known } };
+}
+
+/** The ports of a system: of each listener, and of each service behind it; a worker has one if its health is asked over it. */
+export function portsOf({ services, listeners }: SystemDefinition): { required: string[]; known: string[] } {
+  const behind = Object.values(listeners).flatMap(({ service, routes = {} }) => [service, ...Object.values(routes)]);
+  const upstreams = [...new Set(behind)].filter((name) => own(services, name)?.kind !== "static").map((name) => `${name}-upstream`);
+  const alone = Object.entries(services).filter(([name, { kind }]) => kind !== "static" && !behind.includes(name));
+  const required = [
+    ...Object.keys(listeners),
+    ...upstreams,
+    ...alone.flatMap(([name, { health }]) => (isAskedByPort(health) ? [name] : [])),
+  ];
+  return { required, known: [...required, ...alone.map(([name]) => name), ...behind.map((name) => `${name}-upstream`)] };
 }

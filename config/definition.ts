@@ -7,7 +7,7 @@ import { collect, UNDER, type Fail } from "./definition/rule.ts";
 import { definitionSchema } from "./definition/schema.ts";
 import { wrongScopes } from "./definition/scopes.ts";
 import { withMigrations } from "./definition/migrations.ts";
-import { wrongDatabases, wrongListeners, wrongReferences, wrongServices } from "./definition/services.ts";
+import { wrongDatabases, wrongListeners, wrongPorts, wrongReferences, wrongServices } from "./definition/services.ts";
 import { wrongTraffic } from "./definition/traffic.ts";
 import { wrongActions, wrongChecks, wrongWatches } from "./definition/verification.ts";
 import { ConfigErrors } from "./errors.ts";
@@ -18,6 +18,7 @@ import type { SystemDefinition } from "./system/definition.ts";
 const RULES: readonly ((system: SystemDefinition, fail: Fail) => void)[] = [
   wrongServices,
   wrongListeners,
+  wrongPorts,
   wrongTraffic,
   wrongDatabases,
   wrongReferences,

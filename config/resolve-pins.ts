@@ -1,7 +1,7 @@
 /** From the config to the pins of a stack; finds every mistake in the config. */
 import type { StackConfig, DataPinText } from "./schema.ts";
 import type { SystemDefinition } from "./system/definition.ts";
-import { isAskedByPort } from "./system/health.ts";
+import { portsOf } from "./default-ports.ts";
 import { type Pins, type ServicePin, type DataPin, parseDataPin } from "./pins.ts";
 import { ConfigError, suggestion, ConfigErrors } from "./errors.ts";
 import { own } from "./own.ts";
@@ -132,19 +132,6 @@ function requirePlaces(
         name,
         `no SQLite database of ${definition.name}, which has ${inFiles.join(", ") || "none"}${suggestion(name, inFiles)}`,
       );
-}
-
-/** The ports of a system: of each listener, and of each service behind it; a worker has one if its health is asked over it. */
-function portsOf({ services, listeners }: SystemDefinition): { required: string[]; known: string[] } {
-  const behind = Object.values(listeners).flatMap(({ service, routes = {} }) => [service, ...Object.values(routes)]);
-  const upstreams = [...new Set(behind)].filter((name) => own(services, name)?.kind !== "static").map((name) => `${name}-upstream`);
-  const alone = Object.entries(services).filter(([name, { kind }]) => kind !== "static" && !behind.includes(name));
-  const required = [
-    ...Object.keys(listeners),
-    ...upstreams,
-    ...alone.flatMap(([name, { health }]) => (isAskedByPort(health) ? [name] : [])),
-  ];
-  return { required, known: [...required, ...alone.map(([name]) => name), ...behind.map((name) => `${name}-upstream`)] };
 }
 
 /** Requires every needed port, no unknown one, and no two equal ones: a gate that cannot listen keeps everybody out. */

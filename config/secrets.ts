@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SystemDefinition } from "./system/definition.ts";
 import { setSecretCommand } from "./commands.ts";
+import { suggestion } from "./errors.ts";
 import { secretVariable } from "./names.ts";
 import { givenSecret, keptSecret, secretFile, secretOf, type Site } from "./site.ts";
 
@@ -51,7 +52,9 @@ function missing(site: Home, definition: Secrets, name: string): string | null {
   if (existsSync(givenFile(site, name)))
     return `the secret "${name}" is not set: ${variable} was set when this stack was last updated. Set it again; or, to use another value, remove ${givenFile(site, name)}`;
   if (definition.secrets?.[name]?.generate === true || keptSecret(site, name) !== null) return null;
-  return `the secret "${name}" is not set: set the environment variable ${variable}, or write it into ${secretFile(site, name)}; or, for everybody who works on the stack, encrypt it in the stack file: \`${setSecretCommand(site.project, name)}\``;
+  const declared = Object.keys(definition.secrets ?? {});
+  const near = declared.includes(name) ? "" : suggestion(name, declared);
+  return `the secret "${name}" is not set${near}: set the environment variable ${variable}, or write it into ${secretFile(site, name)}; or, for everybody who works on the stack, encrypt it in the stack file: \`${setSecretCommand(site.project, name)}\``;
 }
 
 /** Generates missing secrets that may be generated. */

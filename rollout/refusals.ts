@@ -5,7 +5,7 @@ import { cannotRun } from "../workloads/index.ts";
 import { takenPorts, toRun } from "../workloads/taken-ports.ts";
 import { setupRefusals } from "../workloads/setup.ts";
 import { commandOf } from "../config/commands.ts";
-import { printable } from "../config/errors.ts";
+import { ConfigError, printable } from "../config/errors.ts";
 import type { Pins } from "../config/pins.ts";
 import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
@@ -21,6 +21,7 @@ import { planFrom, type Facts } from "./inspect.ts";
 import { migrationsOf, recordedMigrations } from "../databases/shared/migrations/of-definition.ts";
 import type { Asked, RolloutPlan, DataAction } from "../config/plan.ts";
 import { ledgerRefusals, refusesUnknown } from "./ledger-refusals.ts";
+import { misspeltTables } from "./listed-tables.ts";
 import { misfit, schemaRefusal } from "./schema-taken.ts";
 
 /** @param left the stack as it was: its services may run on another target. */
@@ -49,6 +50,9 @@ export async function refusals(
       if (!quarantines.includes(pin.name)) reasons.push(new QuarantineMissingError(pin.name, quarantines).message);
     }
   }
+  await collect(async () => {
+    reasons.push(...(await misspeltTables({ site, definition, state: null })));
+  });
   await collect(() => requireHome(site.home));
   // What still runs where the services ran before may have the ports until it is stopped.
   if (left === undefined || left.target === site.target) reasons.push(...(await takenPorts(site, definition, toRun(pins))));
@@ -61,9 +65,20 @@ export async function refusals(
   const planned: RolloutPlan = plan;
   for (const [database, { up, back, backBy }] of Object.entries(planned.databases)) {
     const known = migrationsOf(definition, database);
-    const { migrate, migrateDown } = definition.databases[database]!;
+    const { layout, migrate, migrateDown } = definition.databases[database]!;
     for (const migration of known.filter(({ name, byTool }) => up.includes(name) && migrate === undefined && byTool !== true))
-      await collect(async () => Promise.resolve(planScript(migration.name, upScript(migration))));
+      await collect(async () => {
+        const script = upScript(migration);
+        planScript(migration.name, script);
+        const placeholder = layout === "flyway" ? /\$\{[^}\s]+\}/.exec(script) : null;
+        if (placeholder !== null)
+          throw new ConfigError(
+            `definition.databases.${database}.migrate`,
+            migrate,
+            `only Flyway itself fills in ${placeholder[0]} of ${migration.name}: name the command that does, e.g. "flyway migrate"`,
+          );
+        return Promise.resolve();
+      });
     if (backBy !== "down" || migrateDown !== undefined) continue;
     for (const name of back) {
       const migration = known.find((one) => one.name === name);

@@ -87,9 +87,9 @@ export function setupRefusals(site: Site, definition: SystemDefinition, pins: Pi
     return [
       ...strangers.map(
         (name) =>
-          `the environment of ${service} uses the database "${name}", which ${definition.name} does not have, only ${known.join(", ") || "none"}${suggestion(name, known)}: correct its definition`,
+          `definition.services.${service}.environment: the database "${name}" is none of ${definition.name}, only ${known.join(", ") || "none"}${suggestion(name, known)}`,
       ),
-      ...(failure === null ? [] : [`the environment of ${service} cannot be built: ${failure}; correct its definition`]),
+      ...(failure === null ? [] : [`definition.services.${service}.environment: it cannot be built: ${failure}; correct it`]),
     ];
   });
   return [...missingSecrets(site, definition, secretsAsked(site, definition, pins)), ...wrong];

@@ -6,6 +6,7 @@ import type {
   ListenerDefinition,
   ScopeDefinition,
   ServiceDefinition,
+  ServiceScope,
   SystemDefinition,
   WatchDefinition,
   WatchLimit,
@@ -89,6 +90,13 @@ const database = z.strictObject({
   repairs: mapOf(some).optional(),
 } satisfies For<DatabaseDefinition>);
 
+const serviceScope = z.strictObject({
+  release: z.literal("to").optional(),
+  run: z.enum(["on", "off"]).optional(),
+  config: z.union([z.literal("ledger"), z.array(name, "must be `ledger`, or a list of keys")]).optional(),
+  restart: z.literal(true, "must be `true`, or left out").optional(),
+} satisfies For<ServiceScope>);
+
 const scope = z.strictObject({
   title: z.string(),
   useWhen: z.string(),
@@ -100,8 +108,8 @@ const scope = z.strictObject({
 
 export const pinsSchema = z.strictObject({
   release: z.literal("to").optional(),
-  services: mapOf(some).optional(),
-  service: some.optional(),
+  services: mapOf(serviceScope).optional(),
+  service: serviceScope.optional(),
   data: z.union([z.enum(["current", "snapshot"]), z.strictObject({ repair: name })]).optional(),
   schema: z.enum(["keep", "mark", "down"]).optional(),
   flags: mapOf(z.boolean()).optional(),
@@ -190,6 +198,8 @@ const drill = z.looseObject({
   standIns: mapOf(z.looseObject({ entry: name })),
 });
 
+const A_PORT = "must be a port from 1 to 65535";
+
 export const definitionSchema = z.strictObject({
   name,
   title: z.string(),
@@ -206,7 +216,10 @@ export const definitionSchema = z.strictObject({
   constraints: mapOf(z.looseObject({ database: name, table: name })).optional(),
   constraintRecords: z.looseObject({ database: name }).optional(),
   effects: z.array(z.strictObject({ service: name, title: z.string(), database: name, countSql: name, requiresTable: name })),
-  scopes: mapOf(scope),
+  scopes: mapOf(scope).refine(
+    (scopes) => Object.keys(scopes as object).length > 0,
+    "must name at least one scope: without one nothing can go back",
+  ),
   defaultScope: name,
   partialMigrationScope: name.optional(),
   checks: z.array(z.looseObject({ id: name, title: z.string(), run: work })),
@@ -223,6 +236,6 @@ export const definitionSchema = z.strictObject({
   retryAfterSeconds: z.number().int().min(0, "must not be negative"),
   drainSeconds: duration.optional(),
   settleSeconds: duration.optional(),
-  ports: mapOf(z.number().int().min(1).max(65535)).optional(),
+  ports: mapOf(z.number().int(A_PORT).min(1, A_PORT).max(65535, A_PORT)).optional(),
   drill: drill.optional(),
 } satisfies For<SystemDefinition>);

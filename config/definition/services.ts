@@ -1,6 +1,7 @@
 /** Rules for services, their listeners and databases, and references to these. */
-import { existsSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import { portsOf } from "../default-ports.ts";
 import { ledgersOf } from "../system/ledgers.ts";
 import type { DatabaseDefinition, SystemDefinition } from "../system/definition.ts";
 import { wrongControl, wrongHealth, wrongProgram, wrongRole } from "./programs.ts";
@@ -40,6 +41,12 @@ export function wrongListeners({ services, listeners }: SystemDefinition, fail: 
   }
 }
 
+/** Requires each default port to be one that the system has. */
+export function wrongPorts(system: SystemDefinition, fail: Fail): void {
+  const isPort = among(fail, "port", [...new Set(portsOf(system).known)]);
+  for (const name of Object.keys(system.ports ?? {})) isPort(`ports.${name}`, name);
+}
+
 export function wrongDatabases({ folder, databases }: SystemDefinition, fail: Fail): void {
   for (const [database, described] of Object.entries(databases)) wrongDatabase(folder, `databases.${database}`, described, fail);
 }
@@ -64,8 +71,18 @@ function wrongDatabase(folder: string, path: string, described: DatabaseDefiniti
     const what = scripts === undefined ? "a folder with a migration.sql" : "a file that exists";
     fail(`${path}.migrations.${index}.path`, migration.path, `must be ${what}; ${join(folder, file)} not found`);
   });
+  wrongFlyway(folder, path, described, fail);
   once(fail, tables, (index) => `${path}.tables.${index}`);
   if (tables.length > 0) among(fail, "table", tables)(`${path}.principalTable`, principalTable);
+}
+
+/** Flyway runs an `R__` file again whenever it has changed; backout does not. */
+function wrongFlyway(folder: string, path: string, { layout, migrate, migrations: [first] }: DatabaseDefinition, fail: Fail): void {
+  if (layout !== "flyway" || migrate !== undefined || first === undefined) return;
+  const place = dirname(join(folder, first.path));
+  const repeated = existsSync(place) ? readdirSync(place).filter((name) => /^R__.+\.sql$/.test(name)) : [];
+  if (repeated.length > 0)
+    fail(`${path}.migrate`, undefined, `only Flyway itself runs ${repeated.join(", ")}: name the command that does, e.g. "flyway migrate"`);
 }
 
 /** Other references to a service or a database. */

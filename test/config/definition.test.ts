@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDefinition } from "../../config/definition.ts";
 import { loadSystem, systemNames } from "../../config/load-system.ts";
@@ -115,6 +118,20 @@ it("names of what every object has are names of nothing", () => {
   for (const name of ["constructor", "toString", "hasOwnProperty"]) {
     expect(refusal(() => pinsOf({ release: name })).join("\n")).toMatch(/not in the ledger/);
     expect(refusal(() => pinsOf({ services: { [name]: { run: "off" } } })).join("\n")).toMatch(/no such service/);
+  }
+});
+
+it("migrations that Flyway repeats need the command that repeats them", () => {
+  const folder = mkdtempSync(join(tmpdir(), "backout-flyway-"));
+  for (const name of ["V1__a.sql", "R__views.sql"]) writeFileSync(join(folder, name), "SELECT 1");
+  try {
+    const given = { migrations: folder, tables: [], principalTable: "" };
+    expect(wrongIn(database(given)).join("\n")).toMatch(
+      /databases\.pfa\.migrate: nothing is not allowed: only Flyway itself runs R__views\.sql/,
+    );
+    expect(wrongIn(database({ ...given, migrate: "flyway migrate" })).join("\n")).not.toMatch(/R__views/);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

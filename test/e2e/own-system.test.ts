@@ -14,7 +14,7 @@ import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { instancesOf, runs, stopInstance } from "./own-system/tiny/instances.ts";
 import { engineOf } from "./stand/engine.ts";
-import { PROJECT } from "./stand.ts";
+import { filesBelow, PROJECT } from "./stand.ts";
 
 const PROGRAM = `import { createServer } from "node:http";
 const { PORT = "0", RELEASE = "" } = process.env;
@@ -32,6 +32,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "backout-own-"));
   chmodSync(folder, 0o755);
   instances = join(folder, "instances");
+  changeBy("");
   const source = join(folder, "source");
   mkdirSync(join(source, "stacks"), { recursive: true });
   const provider = (name: string, path: string): string => `    - name: ${name}\n      path: ${path}\n`;
@@ -55,6 +56,7 @@ beforeAll(async () => {
   }
   const config = {
     "shop:instances": instances,
+    "shop:change": join(folder, "change.mjs"),
     "backout:ports": { api: 8401, "api-upstream": 18401, web: 8402 },
     "backout:releases": releases,
     "backout:release": "v1",
@@ -73,6 +75,9 @@ afterAll(async () => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
+/** What the program declares, changed by statements over `args`. */
+const changeBy = (statements: string): void =>
+  writeFileSync(join(folder, "change.mjs"), `export function change(args) { ${statements} }\n`);
 const says = async (service: string): Promise<string> => (await fetch(`http://127.0.0.1:${site.ports[service]}/`)).text();
 const running = (service: string): string[] =>
   instancesOf(instances, service)
@@ -90,6 +95,90 @@ function inFile<T>(work: (database: DatabaseSync) => T): T {
 const order = (what: string): void => inFile((database) => void database.prepare("INSERT INTO orders (what) VALUES (?)").run(what));
 const orders = (): unknown[] =>
   inFile((database) => database.prepare("SELECT what FROM orders ORDER BY id").all()).map((row) => row["what"]);
+
+/** By what finds it: the form of the definition, its rules, the stack's config, the plan. Of each, everything at once in one preview. */
+const WRONG: [by: string, change: string, told: RegExp[]][] = [
+  [
+    "its form",
+    `args.services.api.kind = "sevice"; args.services.web.helth = "/";
+     args.databases.shop.ledger = "alembik"; args.maintenanceMessage = undefined; args.stopOrder = undefined; args.scopes = {};
+     args.secrets = { stripe: { genrate: true } }; args.ports = { api: 84010 };`,
+    [
+      /definition\.services\.api\.kind: "sevice" is not allowed: must be `service` or `worker` or `static` or `external`/,
+      /definition\.services\.web\.helth: "\/" is not allowed: unknown key; known are .*did you mean `health`/,
+      /definition\.databases\.shop\.ledger: "alembik" is not allowed: must be `auto` or .*`alembic`/,
+      /definition\.maintenanceMessage: nothing is not allowed: must be a string/,
+      /definition\.stopOrder: nothing is not allowed: must be a list/,
+      /definition\.scopes: \{\} is not allowed: must name at least one scope/,
+      /definition\.secrets\.stripe\.genrate: .* is not allowed: unknown key; known are generate/,
+      /definition\.ports\.api: 84010 is not allowed: must be a port from 1 to 65535/,
+    ],
+  ],
+  [
+    "its rules",
+    `args.listeners = { api: { service: "apj" } }; args.ports = { ap: 8401 }; args.services.api.databases = ["shpo"]; args.stopOrder = ["wroker"];
+     args.scopes = { code: { title: "", useWhen: "", budgetSeconds: 1, pins: { data: "current", services: { wroker: {} } }, checks: ["helth"] } };
+     args.defaultScope = "cod"; args.effects = [{ service: "jbos", title: "", database: "shpo", countSql: "x", requiresTable: "orders" }];
+     args.databases.shop.tables = ["orders"]; args.databases.shop.principalTable = "odrers";`,
+    [
+      /definition\.listeners\.api\.service: "apj" is not allowed: no service of the definition, only api, jobs, worker, web.*`api`/,
+      /definition\.ports\.ap: "ap" is not allowed: no port of the definition, only api, /,
+      /definition\.services\.api\.databases\.0: "shpo" is not allowed: no database of the definition, only shop/,
+      /definition\.stopOrder\.0: "wroker" is not allowed: no service .*did you mean `worker`/,
+      /definition\.scopes\.code\.checks\.0: "helth" is not allowed: no check of the definition, only .*did you mean `health`/,
+      /definition\.scopes\.code\.pins\.services: "wroker" is not allowed: no service .*did you mean `worker`/,
+      /definition\.defaultScope: "cod" is not allowed: no scope of the definition, only code \(did you mean `code`/,
+      /definition\.effects\.0\.service: "jbos" is not allowed: no service of the definition/,
+      /definition\.effects\.0\.database: "shpo" is not allowed: no database of the definition, only shop/,
+      /definition\.databases\.shop\.principalTable: "odrers" is not allowed: no table of the definition, only orders/,
+    ],
+  ],
+  [
+    "the stack's config",
+    `args.services.worker.health = { tcp: true, timeoutMs: 1 };`,
+    [
+      /backout:ports\.worker: nothing is not allowed: shop needs it: declare a free port/,
+      /backout:services\.aip: "aip" is not allowed: shop has no such service, only api, jobs, worker, web/,
+      /backout:scope: "ful" is not allowed: shop has no such scope, only code, full/,
+    ],
+  ],
+  [
+    "the plan",
+    `args.services.worker.run.entry = "mian.ts"; args.secrets = { stripe: {}, session: { generate: true } };
+     args.services.worker.environment = ({ secret, databaseUrl }) => ({ KEY: secret("stirpe"), SESSION: secret("session"), DATA: databaseUrl("shpo") });
+     args.databases.shop.tables = ["odrers"]; args.effects = [{ service: "api", title: "", database: "shop", countSql: "x", requiresTable: "order" }];`,
+    [
+      /definition\.services\.worker\.entry: "mian\.ts" not found in .*: correct the name/,
+      /the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE/,
+      /the secret "stirpe" is not set \(did you mean `stripe`\?\)/,
+      /definition\.services\.worker\.environment: the database "shpo" is none of shop, only shop/,
+      /definition\.databases\.shop\.tables\.0: "odrers" is not allowed: neither shop nor a migration of it has this table, only .*`orders`/,
+      /definition\.effects\.0\.requiresTable: "order" is not allowed: neither shop nor a migration .*did you mean `orders`/,
+    ],
+  ],
+];
+
+test.each(WRONG)(
+  "a definition that is wrong by %s is refused in the preview, by path, value and what is allowed",
+  async (by, change, told) => {
+    const before = filesBelow(site.home);
+    changeBy(change);
+    const config = by === "the stack's config";
+    const { code, output } = await engine.preview([
+      { path: ["services"], value: config ? { aip: { run: "off" } } : undefined },
+      { path: ["scope"], value: config ? "ful" : undefined },
+    ]);
+    expect(code).not.toBe(0);
+    for (const each of told) expect(output).toMatch(each);
+    expect(output).not.toMatch(/^\s+at .+:\d+:\d+|unhandled|the secret "session"/im);
+    expect(filesBelow(site.home)).toEqual(before);
+    changeBy("");
+    engine.pin([
+      { path: ["services"], value: undefined },
+      { path: ["scope"], value: undefined },
+    ]);
+  },
+);
 
 test("plain Pulumi makes it: the user's resources run between the two ends of backout", { timeout: 600_000 }, async () => {
   const preview = await engine.preview();
@@ -137,13 +226,6 @@ test("a service that somebody ended is started again by the next update", { time
   for (const instance of instancesOf(instances, "api")) await stopInstance(instance);
   await engine.upWell();
   expect([await says("api"), running("api")]).toEqual([release, [release]]);
-});
-
-test("a wrong definition is refused in the preview, by path, value and what is allowed", { timeout: 600_000 }, async () => {
-  const wrong = await engine.preview([{ path: ["services"], value: { aip: { run: "off" } } }]);
-  expect(wrong.code).not.toBe(0);
-  expect(wrong.output).toMatch(/backout:services\.aip: .*shop has no such service, only api, jobs, worker, web/);
-  engine.pin([{ path: ["services"], value: undefined }]);
 });
 
 test("destroy ends every resource of the user's, too", { timeout: 600_000 }, async () => {

@@ -62,6 +62,34 @@ const opened = (change: Record<string, unknown> = {}) =>
   ({ state: "open", pins: resolvePins(configOf({ releases: ledger, ...change }), definition) }) as Facts["lastOpen"];
 
 describe("refused before anything stops", () => {
+  it("tables that the definition misspells, and nothing for those that a program makes", async () => {
+    const audit = {
+      ...definition.databases["pfa"]!,
+      tables: ["userz", "made_by_a_program"],
+      principalTable: "userz",
+      appendOnly: ["userss"],
+    };
+    const reasons = await refused({}, {}, { ...definition, databases: { pfa: audit } });
+    expect(reasons).toHaveLength(3);
+    expect(reasons[0]).toMatch(
+      /^definition\.databases\.pfa\.tables\.0: "userz" is not allowed: neither pfa nor a migration of it has .*`users`/,
+    );
+    expect(reasons[1]).toMatch(/^definition\.databases\.pfa\.appendOnly\.0: "userss".*`users`/);
+    expect(reasons[2]).toMatch(/^definition\.databases\.pfa\.principalTable: "userz"/);
+  });
+
+  it("a script with a placeholder, which only Flyway fills in", async () => {
+    writeFileSync(join(project, "V1__a.sql"), "CREATE TABLE ${schema}.a (id int)");
+    const migrations = [{ name: "V1__a", path: "V1__a.sql", scripts: { up: { file: "V1__a.sql" } } }];
+    const pfa = { ...definition.databases["pfa"]!, layout: "flyway", migrations, tables: [], principalTable: "" };
+    const own = { ...definition, folder: project, databases: { pfa }, effects: [], constraints: undefined, flags: undefined } as never;
+    const releases = Object.fromEntries(Object.entries(ledger).map(([name, entry]) => [name, { ...entry, schema: { pfa: "V1__a" } }]));
+    const bare = { databases: { pfa: { ...facts(), applied: [] } } };
+    expect((await refused({ releases }, bare, own)).join()).toMatch(
+      /definition\.databases\.pfa\.migrate: nothing is not allowed: only Flyway itself fills in \$\{schema\} of V1__a: name the command/,
+    );
+  });
+
   it("nothing, where everything that is pinned is there", async () => {
     expect(await refused({})).toEqual([]);
     const snapshots = [SNAPSHOT] as unknown as Facts["snapshots"];

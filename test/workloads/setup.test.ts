@@ -119,13 +119,13 @@ test("a secret that is not set, a database that the system does not have and an 
     `the secret "stripe" is not set: set the environment variable BACKOUT_SECRET_STRIPE, or write it into ${site.home}/secrets/stripe; or, for everybody who works on the stack, encrypt it in the stack file: \`${setSecretCommand(site.project, "stripe")}\``,
   ]);
   expect(asking(({ databaseUrl }) => ({ URL: databaseUrl("shopp") }))).toEqual([
-    'the environment of api uses the database "shopp", which shop does not have, only shop (did you mean `shop`?): correct its definition',
+    'definition.services.api.environment: the database "shopp" is none of shop, only shop (did you mean `shop`?)',
   ]);
   expect(
     asking(() => {
       throw new Error("no region");
     }),
-  ).toEqual(["the environment of api cannot be built: no region; correct its definition"]);
+  ).toEqual(["definition.services.api.environment: it cannot be built: no region; correct it"]);
   const off = pinsOf({ ...pinOf("v1", undefined), run: false });
   expect(setupRefusals(site, shop({ environment: ({ secret }) => ({ KEY: secret("stripe") }) }), off), "what is off needs nothing").toEqual(
     [],

@@ -25,6 +25,16 @@ describe("scopes: a definition is refused for", () => {
     ["a phase there is not", inPfa("scopes.quick.phaseBudgets", { verfy: 1 }), /phaseBudgets: "verfy".*did you mean `verify`/],
     ["a check named twice", inPfa("scopes.quick.checks", ["health", "health"]), /scopes\.quick\.checks\.1: "health".*twice: remove one/],
     ["flags that live nowhere", inPfa("flags", undefined), /scopes\.worker\.pins\.flags: .*add `flags`/],
+    [
+      "a pin of a service with a slip",
+      inPfa("scopes.quick.pins", { services: { worker: { restrat: true } } }),
+      /worker\.restrat: true.*`restart`/,
+    ],
+    [
+      "configuration of nobody",
+      inPfa("scopes.quick.pins", { service: { config: "leger" } }),
+      /service\.config: "leger".*`ledger`, or a list/,
+    ],
     ["a watch there is not", inPfa("scopes.quick.pins.freeze", { reason: "r", until: "sok" }), /freeze\.until: "sok".*`soak`/],
   ]);
 });

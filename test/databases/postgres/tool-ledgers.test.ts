@@ -109,6 +109,15 @@ describe.each(CASES)("%s", (ledger, names, select, both, first) => {
   });
 });
 
+test("a version that Flyway entered itself, as its file has it, is reverted as well", async () => {
+  const [one, other] = await two("flyway", ["V1__first_table", "V1_01__second"]);
+  await applyMigration(stand.client, one);
+  await applyMigration(stand.client, other);
+  expect(await rows("SELECT version FROM flyway_schema_history ORDER BY installed_rank")).toEqual([{ version: "1" }, { version: "1.01" }]);
+  await rollBackMigration(stand.client, other);
+  expect(await rows("SELECT version FROM flyway_schema_history")).toEqual([{ version: "1" }]);
+});
+
 test("a table in another schema is the ledger, too", async () => {
   await stand.client.query(
     "CREATE SCHEMA app; CREATE TABLE app.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)",

@@ -8,10 +8,11 @@ import {
   type CustomResourceOptions,
   type Input,
 } from "@pulumi/pulumi";
-import { process as run, site, sqlite, System, type RunFacts } from "../../../components/index.ts";
+import { process as run, site, sqlite, System, type RunFacts, type SystemArgs } from "../../../components/index.ts";
 import { instancesOf, runs, startInstance, stopInstance } from "./tiny/instances.ts";
 
-const instances = new Config("shop").require("instances");
+const config = new Config("shop");
+const instances = config.require("instances");
 
 class Server extends CustomResource {
   constructor(name: string, args: Record<string, Input<unknown>>, opts: CustomResourceOptions) {
@@ -35,7 +36,7 @@ const environment = ({ port, databaseUrl, release }: { port: number; databaseUrl
   RELEASE: release,
 });
 
-const system = new System("shop", {
+const declared: SystemArgs = {
   databases: { shop: sqlite({ migrations: join(import.meta.dirname, "migrations") }) },
   services: {
     api: {
@@ -66,6 +67,9 @@ const system = new System("shop", {
     worker: { environment, run: run({ entry: "main.ts" }) },
     web: { port: 8402, run: site() },
   },
-});
+};
+const { change } = (await import(config.require("change"))) as { change: (args: SystemArgs) => void };
+change(declared);
+const system = new System("shop", declared);
 
 export const { epoch } = system;

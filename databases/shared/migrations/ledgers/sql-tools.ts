@@ -15,6 +15,11 @@ export function flywayChecksum(script: string): string {
   return String(lines.reduce((sum, line) => crc32(line, sum), 0) | 0);
 }
 
+/** As Flyway enters it: `V1_01__orders` → `1.01`. */
+function writtenVersion(name: string): string {
+  return (/^V?(\d+(?:[._]\d+)*)/.exec(name)?.[1] ?? name).replaceAll("_", ".");
+}
+
 const INSTALLED = "installed_rank, version, description, type, script, checksum, installed_by, execution_time, success";
 
 export const flyway: LedgerDescriptor = {
@@ -50,14 +55,18 @@ export const flyway: LedgerDescriptor = {
       {
         sql: `INSERT INTO ${table} (${INSTALLED}) SELECT coalesce(max(installed_rank), 0) + 1, $1, $2, 'SQL', $3, $4, 'backout', 0, true FROM ${table}`,
         values: [
-          flywayVersion(name),
+          writtenVersion(name),
           name.replace(/^V\d+(?:[._]\d+)*__/, "").replaceAll("_", " "),
           scripts === undefined ? `${name}.sql` : basename(scripts.up.path),
           Number(flywayChecksum(script)),
         ],
       },
     ],
-    remove: (table, { name }) => ({ sql: `DELETE FROM ${table} WHERE version = $1`, values: [flywayVersion(name)] }),
+    // Earlier versions of backout entered `1.1` for `V1.01`.
+    remove: (table, { name }) => ({
+      sql: `DELETE FROM ${table} WHERE version IN ($1, $2)`,
+      values: [writtenVersion(name), flywayVersion(name)],
+    }),
     matches: (script, checksum) => checksum === "" || checksum === flywayChecksum(script),
   },
 };
