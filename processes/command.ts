@@ -59,7 +59,7 @@ process.on("exit", endCommands);
  * @throws CommandFailedError
  */
 export async function runCommand(spec: CommandSpec): Promise<string[]> {
-  await end(spec.command, findByEnvironment(MARKER, spec.marker), 0);
+  await endLeftCommand(spec.marker);
   const child = spawn("/bin/sh", ["-c", spec.command], {
     cwd: spec.folder,
     env: { ...inherited(), ...spec.environment, [MARKER]: spec.marker },
@@ -83,7 +83,7 @@ export async function runCommand(spec: CommandSpec): Promise<string[]> {
       child.once("close", (code, signal) => resolve({ code, signal }));
       child.once("exit", () => {
         // What it left behind may hold the output open.
-        const left = [...liveProcesses().filter(({ group }) => group === child.pid), ...findByEnvironment(MARKER, spec.marker)];
+        const left = [...liveProcesses().filter(({ group }) => group === child.pid), ...marked(spec.marker)];
         end(spec.command, left, 0).catch(reject);
       });
     });
@@ -93,6 +93,13 @@ export async function runCommand(spec: CommandSpec): Promise<string[]> {
     if (leader !== null) running.delete(leader);
   }
 }
+
+/** Ends what a run that was killed left of the command with this marker. */
+export async function endLeftCommand(marker: string): Promise<void> {
+  await end(marker, marked(marker), 0);
+}
+
+const marked = (marker: string): LiveProcess[] => findByEnvironment(MARKER, marker).filter(({ value }) => value === marker);
 
 /** The tool gets what its user has in a shell; what backout and the engine keep to themselves stays. */
 function inherited(): NodeJS.ProcessEnv {

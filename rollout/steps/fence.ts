@@ -14,6 +14,7 @@ import { beginGate, closeGate, gateRuns, setGate } from "../gate.ts";
 import { newWritesRefusal, countSince } from "../at-risk.ts";
 import { satisfies } from "../../databases/shared/lineage.ts";
 import { fenceOf, inspectionOf } from "../../databases/registry.ts";
+import { endLeftTools } from "../../databases/shared/migrations/tool.ts";
 import { unfinished } from "../inspect.ts";
 import type { RolloutPlan } from "../../config/plan.ts";
 import { liftProtections, putProtections } from "../protections.ts";
@@ -46,6 +47,7 @@ export async function closeFence(run: Run, request: FenceRequest): Promise<{ clo
   const standing = before?.epoch === epoch ? await state.lastOpenRollout() : before;
   await makeStandbysBefore(run, plan.databases);
   await state.beginRollout({ epoch, rollout: rolloutOf(pins), pins, plan, runId: run.runId, reason: request.reason });
+  await endLeftTools(run);
   await keepCurrentConfiguration(run, pins);
   const protect = async (): Promise<void> => {
     await keepProperties(run, await isOpen(run, before));

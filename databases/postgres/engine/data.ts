@@ -1,4 +1,5 @@
 /** The data of a PostgreSQL database: created, cut over, migrated or rolled back. All of it inside the fence. */
+import type { Client } from "pg";
 import { catalogue, liveLineage } from "../state/catalogue.ts";
 import type { CatalogueDatabase, Snapshot } from "../../../config/record.ts";
 import type { Pins } from "../../../config/pins.ts";
@@ -6,13 +7,13 @@ import { endpointOf, liveName, ownerRole, secretOf, servicesRole } from "../../.
 import { connect } from "../connection.ts";
 import { swapDatabases } from "../cut-over.ts";
 import { exportDifferences } from "../export.ts";
-import { assertFenced, fenceDatabase, sessionInside } from "../fence.ts";
+import { assertFenced, endSessions, fenceDatabase, sessionInside } from "../fence.ts";
 import { scriptAccess } from "../migrations/access.ts";
 import { bringSchema } from "../../shared/migrations/bring.ts";
 import { derivedName } from "../../../config/names.ts";
 import { reapply } from "../reapply.ts";
 import { ensureDatabase, grantServicesOnce, ownerOfObjects } from "../roles.ts";
-import { findDatabase } from "../sessions.ts";
+import { databaseOid, findDatabase } from "../sessions.ts";
 import { refreshViews } from "../integrity.ts";
 import type { CutOver, ExportFile, Migrated } from "../../../config/journal.ts";
 import type { PutBack } from "../../engine.ts";
@@ -56,6 +57,7 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
     plan.action.kind === "create" ? await connect(endpointOf(site), live) : await sessionInside(endpointOf(site), clientOf(state), live);
   try {
     await ensureServicesRole(site, clientOf(state));
+    if (plan.action.kind === "create") await endLeftSessions(run, client, live);
     const owner = await ownerOfObjects(client);
     const done = await bringSchema(run, database, pins, plan, {
       ...scriptAccess(client, definition, database, owner),
@@ -67,6 +69,20 @@ export async function migrate(run: Run, database: string, pins: Pins, plan: Data
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** A new database is not closed: a statement of a command that is dead already may still be at work there. */
+async function endLeftSessions({ state }: Run, client: Client, live: string): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>(
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND (pid = pg_backend_pid() OR usename <> current_user)",
+  );
+  const admin = clientOf(state);
+  await endSessions(
+    admin,
+    live,
+    await databaseOid(admin, live),
+    rows.map(({ pid }) => pid),
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Runs the system's own migration command, and holds it to what it was run for. */
-import { CommandFailedError, runCommand } from "../../../processes/command.ts";
+import { CommandFailedError, endLeftCommand, runCommand } from "../../../processes/command.ts";
 import { printable } from "../../../config/errors.ts";
 import type { Run } from "../../../config/run.ts";
 
@@ -46,10 +46,17 @@ export async function runTool(run: Run, work: ToolWork): Promise<string[]> {
       BACKOUT_SCHEMA: schema ?? "",
       BACKOUT_RELEASE: release,
     },
-    marker: `${run.site.home}/${database}`,
+    marker: markerOf(run, database),
     secrets,
     onLine: (line) => run.log("info", `${database}: ${printable(line)}`),
   });
+}
+
+const markerOf = ({ site }: Pick<Run, "site">, database: string): string => `${site.home}/${database}`;
+
+/** Ends the commands that a run which was killed left at work: whatever comes now, goes on or goes back. */
+export async function endLeftTools(run: Run): Promise<void> {
+  for (const database of Object.keys(run.definition.databases)) await endLeftCommand(markerOf(run, database));
 }
 
 /** Null: the scripts are run by backout. */
