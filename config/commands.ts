@@ -14,6 +14,11 @@ export function commandOf(project: string, tool: "pulumi" | "backout", words: st
   return hasPulumi() ? `pulumi ${words}` : `npx backout pulumi ${words}`;
 }
 
+/** A word, quoted for a shell if necessary. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** Whether the user's own shell finds Pulumi. */
 function hasPulumi(): boolean {
   if (process.env[OWN_ENGINE_VARIABLE] === "1") return false;

@@ -90,7 +90,7 @@ async function strangers(at: InspectContext, database: string, names: readonly s
   };
 }
 
-/** Null where one is missing, which is told by itself. */
+/** Null where a script is missing: another refusal reports it. */
 function scriptsOf(at: InspectContext, database: string): string[] | null {
   try {
     return migrationsOf(at.definition, database).map((migration) => textOfMigration(migration));

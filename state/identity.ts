@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { quoted, upCommand } from "../config/commands.ts";
 import type { Site } from "../config/site.ts";
 import { sharesKeys } from "../config/stack-keys.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
@@ -47,6 +48,15 @@ function foreign(site: Site, owner: Identity): ForeignStackError {
   return new ForeignStackError(
     `the databases of ${site.stack} belong to stack "${owner.stack}" of ${owner.project} on ${owner.host}, since ${owner.since}: nothing was changed. ` +
       `Work there; or, if that stack is gone, end its services, set backout:takeOver: ${owner.id}${name} here, and run the command again`,
+    owner,
+  );
+}
+
+/** The engine knows this stack by the id of its owner: only the home here is of the time before it was destroyed. */
+function outdated(site: Site, owner: Identity): ForeignStackError {
+  return new ForeignStackError(
+    `${site.home} is of the time before stack "${site.stack}" was destroyed and deployed again in ${owner.project} on ${owner.host}, since ${owner.since}: nothing was changed. ` +
+      `Move it away and update anew, which brings the keys of now: \`mv ${quoted(site.home)} ${quoted(`${site.home}.old`)} && ${upCommand(site)}\``,
     owner,
   );
 }
@@ -93,6 +103,13 @@ export function rememberId(home: string, id: string): void {
 
 function idsOf(site: Site): (string | undefined)[] {
   return [identityAt(site.home)?.id, remembered.get(site.home)];
+}
+
+const inEngine = new Map<string, string>();
+
+/** The id in Pulumi's state, whatever the home says. */
+export function engineKnows(home: string, id: string): void {
+  inEngine.set(home, id);
 }
 
 /** Whether this id is the stack's own, or one that it may take over (`takeOver`). */
@@ -163,7 +180,7 @@ export function requireNotRenamed(site: Site, declared: readonly string[]): void
 export async function requireOwn(state: StateStore, site: Site): Promise<void> {
   const claim = await state.kept<Claim>(KEY);
   if (claim === null || claim.releasedAt !== undefined) return;
-  if (!isOwnId(site, claim.id)) throw foreign(site, claim);
+  if (!isOwnId(site, claim.id)) throw inEngine.get(site.home) === claim.id ? outdated(site, claim) : foreign(site, claim);
   if (claim.name !== nameOf(site)) throw renamed(site, claim);
 }
 

@@ -175,7 +175,8 @@ async function makeCluster(layout: Layout, binaries: Binaries, runner: Runner | 
   // An initdb outlives its killed starter and, when it fails, removes the folder it was given: no other folder may have that name.
   const making = `${layout.data}${MAKING}${randomBytes(4).toString("hex")}`;
   const pwfile = join(layout.folder, "initdb-password");
-  const password = randomBytes(24).toString("base64url");
+  // Never with a `-` at its beginning, which command lines take for an option.
+  const password = randomBytes(24).toString("hex");
   writeWhole(layout.passwordFile, password + "\n", 0o600);
   writeFileSync(pwfile, password + "\n", { mode: 0o600 });
   try {

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createHash, randomUUID } from "node:crypto";
-import { identityAt, ownIdentity, rememberId } from "../../state/identity.ts";
+import { engineKnows, identityAt, ownIdentity, rememberId } from "../../state/identity.ts";
 import { changeGate } from "../../traffic/change.ts";
 import { gateCommand } from "../../traffic/command.ts";
 import { readGateConfig, type GateConfigInput } from "../../traffic/config.ts";
@@ -173,6 +173,7 @@ export const trafficGate: Resource<Inputs> = {
   check: async (inputs, old) => {
     const stackId = identityAt(inputs.site.home)?.id ?? old?.stackId ?? randomUUID();
     rememberId(inputs.site.home, stackId);
+    if (old !== null) engineKnows(inputs.site.home, old.stackId);
     const failures = await foreignFailures(inputs.site, old?.site);
     if (failures.length === 0) failures.push(...(await portFailures(inputs.site, old?.site)));
     return { inputs: { ...inputs, stackId }, failures };

@@ -114,8 +114,3 @@ export function intentOf(
 export function reasonOf({ incident, reason }: { incident?: string; reason?: string }): string | null {
   return escaped([incident, reason].filter((text) => text !== undefined).join(": ")) || null;
 }
-
-/** A word, quoted for a shell if necessary. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}

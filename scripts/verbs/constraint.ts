@@ -1,5 +1,6 @@
 /** `backout constraint`: list constraints, or pin them as dropped or enforced and run `pulumi up`. */
 import type { Command } from "commander";
+import { quoted } from "../../config/commands.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { constraintEdits } from "../../config/constraints.ts";
 import { editPins } from "../../config/edit.ts";
@@ -10,7 +11,7 @@ import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, requireDeployed, requireSettled, standingOf, textOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
-import { carryOut, previewPins, quoted, reasonOf } from "./carry-out.ts";
+import { carryOut, previewPins, reasonOf } from "./carry-out.ts";
 import { constraintRows, requireKnown, type ConstraintRow } from "./constraint-states.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import { UsageError } from "../../config/errors.ts";

@@ -1,5 +1,6 @@
 /** `backout recover`: enforces dropped constraints again, lowest risk first, after an assessment. */
 import type { Command } from "commander";
+import { quoted } from "../../config/commands.ts";
 import { finished, type ConstraintDone } from "../../config/journal.ts";
 import { newRunId } from "../../config/run-id.ts";
 import { constraintDrift } from "../../rollout/constraint-drift.ts";
@@ -16,7 +17,7 @@ import { withStackLock } from "../pulumi/stack-lock.ts";
 import { askedBefore, hasFailed, requireDeployed, requireSettled, standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
-import { carryOut, previewPins, quoted } from "./carry-out.ts";
+import { carryOut, previewPins } from "./carry-out.ts";
 import { constraintRows, readiness, requireConstraints, requireKnown, type ConstraintRow, type Readiness } from "./constraint-states.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import { previewOf } from "../pulumi/preview.ts";

@@ -1,5 +1,6 @@
 /** `backout rollback`: lock, preview, question, update, timeline against budget; the newer release is blocked afterwards. */
 import type { Command } from "commander";
+import { quoted } from "../../config/commands.ts";
 import { newRunId } from "../../config/run-id.ts";
 import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
@@ -7,7 +8,7 @@ import { withStackLock } from "../pulumi/stack-lock.ts";
 import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { otherWays, takeAlternative } from "./alternative.ts";
-import { carryOut, confirm, previewPins, quoted, reasonOf } from "./carry-out.ts";
+import { carryOut, confirm, previewPins, reasonOf } from "./carry-out.ts";
 import { goalOf, rollbackText, type RollbackWish } from "../pulumi/rollback-pins.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import type { PreviewOutcome } from "../pulumi/preview.ts";

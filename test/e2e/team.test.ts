@@ -2,7 +2,7 @@
  * A team: what was killed on one machine is finished on another, in another folder and by another user, who have only the backend, the stack file with
  * its encrypted configuration, its passphrase and the database in common.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PinEdit } from "../../config/edit.ts";
@@ -90,6 +90,18 @@ test("destroyed on a machine that never had it, it is deployed again with its da
   rmSync(team.two.home, { recursive: true, force: true });
   const { code, output } = await team.there("pulumi", "destroy", "--yes", "--skip-preview");
   expect(code, output).toBe(0);
+  rmSync(team.two.home, { recursive: true, force: true });
+  const again = await team.there("pulumi", "up", "--yes", "--skip-preview");
+  expect(again.code, again.output).toBe(0);
+  await team.gone(team.two);
+  // The home here is of the stack as it was before.
+  const { home } = team.one;
+  const refused = await team.pulumi(["up", "--yes", "--skip-preview"]);
+  expect(refused.code).not.toBe(0);
+  expect(refused.output).toMatch(/is of the time before stack "dev" was destroyed and deployed again in .*: nothing was changed/);
+  expect(refused.output).toContain(`mv ${home} ${home}.old && `);
+  expect(refused.output).not.toContain("takeOver");
+  renameSync(home, `${home}.old`);
   await team.upWell();
   expect([await team.says(), await team.orders()]).toEqual(["v1", ["before"]]);
 });
