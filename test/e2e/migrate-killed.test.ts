@@ -17,6 +17,7 @@ import { isRunning, lookUp } from "../../processes/identity.ts";
 import { ensureEngine } from "../../scripts/pulumi/engine.ts";
 import { openStack, stackFile } from "../../scripts/pulumi/stack.ts";
 import { PROGRAM } from "./order-shop/definition.ts";
+import { projectOf } from "./own-program.ts";
 import { databasesOf } from "./stand/databases.ts";
 import { engineOf } from "./stand/engine.ts";
 import { PROJECT, textOf, until } from "./stand.ts";
@@ -154,15 +155,13 @@ beforeAll(async () => {
   const found = await ensureEngine({ log: () => undefined });
   pulumi = found.pulumi;
   stack = await makeEphemeralStack({
-    project: PROJECT,
+    project: projectOf(folder, "orbis-forge", at("definition.ts")),
     stack: "orbis-forge",
     folder,
     name: "shop",
     engine: found,
     edits: [
       { path: ["releases"], value: releases },
-      { path: ["system"], value: "shop" },
-      { path: ["definition"], value: at("definition.ts") },
       { path: ["server"], value: { embedded: true, port } },
       { path: ["ports"], value: { app, "app-upstream": upstream } },
       { path: ["release"], value: "v1" },
