@@ -177,5 +177,7 @@ export interface StateStore {
   keep(key: string, value: unknown): Promise<void>;
   /** Null: nothing is stored under the key. */
   kept<T>(key: string): Promise<T | null>;
+  /** Every value whose key is the beginning and a number, by that number. */
+  keptNumbered<T>(beginning: string): Promise<Map<number, T>>;
   forget(key: string): Promise<void>;
 }

@@ -2,13 +2,23 @@
  * The stack's audit log: one line for every rollout, watch, action and preflight, chained. The state keeps its end, and each line with the home in which
  * it was written, so every machine has the whole log.
  */
+import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { fileLock } from "../processes/file-lock.ts";
 import { identityAt } from "../state/identity.ts";
-import { addLines, appendToAuditLog, chainHead, chainProblems, linesFrom, type ChainHead, type AuditLogEntry } from "../state/audit-log.ts";
+import {
+  addLines,
+  appendToAuditLog,
+  chainHead,
+  chainProblems,
+  entriesOf,
+  linesFrom,
+  type ChainHead,
+  type AuditLogEntry,
+} from "../state/audit-log.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import type { Run } from "../config/run.ts";
 
@@ -29,7 +39,7 @@ interface KeptLine {
   home: string | null;
 }
 
-const lineKey = (line: number): string => `governance-line ${line}`;
+const LINE_KEY = "governance-line ";
 
 /** Of this home alone: one that was removed and made again is another. Null: it has updated nothing; of it nobody can say that a line was removed. */
 function homeId(site: Pick<Site, "home">): string | null {
@@ -46,11 +56,13 @@ export async function completeAuditLog(site: Pick<Site, "home">, state: StateSto
   const here = homeId(site);
   const known = chainHead(file).lines;
   const written = (await auditLogHead(state))?.lines ?? 0;
+  if (known >= written) return true;
   const lines: string[] = [];
+  const all = await state.keptNumbered<KeptLine>(LINE_KEY);
   for (let next = known + 1; next <= written; next++) {
-    const kept = await state.kept<KeptLine>(lineKey(next));
+    const kept = all.get(next);
     // A home with lines of its own has removed what is missing.
-    if (kept === null) return known > 0;
+    if (kept === undefined) return known > 0;
     if (here !== null && kept.home === here) return true;
     lines.push(kept.line);
   }
@@ -67,19 +79,16 @@ export async function completeAlone(site: Pick<Site, "home">, state: StateStore)
 /** Rollouts that ended on another machine: their exports and evidence are there. */
 export async function endedElsewhere(site: Pick<Site, "home">, state: StateStore): Promise<Set<number>> {
   const here = homeId(site);
-  const written = (await auditLogHead(state))?.lines ?? 0;
-  const epochs = new Set<number>();
-  for (let line = 1; line <= written; line++) {
-    const kept = await state.kept<KeptLine>(lineKey(line));
-    if (kept !== null && kept.home !== here) epochs.add((JSON.parse(kept.line) as { epoch: number }).epoch);
-  }
-  return epochs;
+  const kept = [...(await state.keptNumbered<KeptLine>(LINE_KEY)).values()];
+  return new Set(kept.filter(({ home }) => home !== here).map(({ line }) => (JSON.parse(line) as { epoch: number }).epoch));
 }
 
 export interface AuditLogPlace {
   site: Pick<Site, "home">;
   /** Null: it cannot be asked, and where the log ends is not known. */
   state: StateStore | null;
+  /** The state does not answer, and other machines write to the log, too: nobody knows what its next line is. */
+  shared?: boolean;
   /** Receives what is wrong with the log. */
   warn: (message: string) => void;
 }
@@ -108,24 +117,33 @@ export async function recordInAuditLog(place: AuditLogPlace, entry: AuditLogEntr
   }
 }
 
-async function append({ site, state, warn }: AuditLogPlace, entry: AuditLogEntry): Promise<void> {
+async function append({ site, state, shared = false, warn }: AuditLogPlace, entry: AuditLogEntry): Promise<void> {
   const file = auditLogFile(site);
-  if (state !== null && !(await completeAuditLog(site, state))) {
-    const apart = join(dirname(file), "governance-apart.jsonl");
-    warn(`the machine that has the audit log has not written it into the state yet, as its next rollout does: this entry is in ${apart}`);
-    appendToAuditLog(apart, entry);
+  const waiting = join(dirname(file), "governance-waiting.jsonl");
+  const why =
+    state === null
+      ? shared && "the state does not answer"
+      : !(await completeAuditLog(site, state)) &&
+        "the machine that has the audit log has not written it into the state yet, as its next rollout does";
+  if (why !== false) {
+    warn(`${why}: this entry waits in ${waiting} and joins the audit log before the next one`);
+    appendToAuditLog(waiting, entry);
     return;
   }
   const before = state === null ? null : await auditLogHead(state);
   const broken = chainProblems(file, before);
   if (broken.length > 0) warn(`the audit log ${file} is not as it was written: ${broken.join("; ")}`);
+  const joined = new Date().toISOString();
+  for (const late of state === null ? [] : entriesOf(waiting)) appendToAuditLog(file, { ...late, joined });
   appendToAuditLog(file, broken.length === 0 ? entry : { ...entry, broken });
   if (state === null) return;
   // Of a log from before the state had lines, all of it, once.
-  const whole = broken.length === 0 && (await state.kept(lineKey(1))) === null;
+  const whole = broken.length === 0 && (await state.kept(`${LINE_KEY}1`)) === null;
   const first = whole ? 1 : (before?.lines ?? 0) + 1;
-  for (const [index, line] of linesFrom(file, first).entries()) await state.keep(lineKey(first + index), { line, home: homeId(site) });
+  for (const [index, line] of linesFrom(file, first).entries())
+    await state.keep(`${LINE_KEY}${first + index}`, { line, home: homeId(site) });
   await state.keep(HEAD_KEY, chainHead(file));
+  rmSync(waiting, { force: true });
 }
 
 /** The same for callers without an open state. The entry is also written where the state does not answer. */
@@ -133,6 +151,11 @@ export async function recordOutsideRun(
   { site, definition, warn }: { site: Site; definition: SystemDefinition; warn: (message: string) => void },
   entry: AuditLogEntry,
 ): Promise<void> {
-  const state = await openState(site, definition).catch(() => null);
-  await recordInAuditLog({ site, state, warn }, entry).finally(() => state?.end());
+  let answers = true;
+  const state = await openState(site, definition).catch(() => {
+    answers = false;
+    return null;
+  });
+  const shared = !answers && site.server?.embedded === false;
+  await recordInAuditLog({ site, state, shared, warn }, entry).finally(() => state?.end());
 }

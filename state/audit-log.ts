@@ -34,6 +34,15 @@ export function linesFrom(file: string, first: number): string[] {
     .slice(first - 1);
 }
 
+/** What was appended to a log, without its chain. A line that a kill cut off is none. */
+export function entriesOf(file: string): AuditLogEntry[] {
+  return linesOf(textOf(file)).flatMap(({ body }) => {
+    if (body === null) return [];
+    const { previous: _, ...entry } = body;
+    return [entry];
+  });
+}
+
 /** Lines that were written elsewhere, as they are. */
 export function addLines(file: string, lines: readonly string[]): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

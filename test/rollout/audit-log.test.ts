@@ -81,7 +81,7 @@ test("every machine has the whole log: what others wrote is added, and what was 
   await state.end();
 });
 
-test("of a log that only its machine has, another one's entry stands apart, and the log stays whole", async () => {
+test("of a log that only its machine has, another one's entry waits, and joins when the log is there", async () => {
   const state = await SqliteState.create(join(newFolder(), "state.sqlite"));
   const [owner, fresh] = [newFolder(), newFolder()];
   mkdirSync(owner, { recursive: true });
@@ -95,12 +95,48 @@ test("of a log that only its machine has, another one's entry stands apart, and 
   appendToAuditLog(log, { runId: "run", epoch: 1, event: "watch" });
   await state.keep("governance-head", chainHead(log));
   await write(fresh);
-  expect(warned).toEqual([expect.stringMatching(/governance-apart\.jsonl/)]);
+  expect(warned).toEqual([expect.stringMatching(/governance-waiting\.jsonl/)]);
   expect(await auditLogHead(state)).toEqual(chainHead(log));
   await write(owner);
   await write(fresh);
   await write(owner);
   expect([warned.length, chainProblems(log, await auditLogHead(state))]).toEqual([1, []]);
-  expect(chainHead(log).lines, readFileSync(log, "utf8")).toBe(4);
+  expect(readFileSync(log, "utf8").match(/"epoch":\d/g)).toEqual(["1", "3", "2", "4", "5"].map((epoch) => `"epoch":${epoch}`));
+  await state.end();
+});
+
+test("an entry from a time when the state did not answer joins the one log of all machines, with the time it was made", async () => {
+  const state = await SqliteState.create(join(newFolder(), "state.sqlite"));
+  const [one, two] = ["one", "two"].map((host) => {
+    const home = newFolder();
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "stack.json"), JSON.stringify({ host, home, since: host }));
+    return home;
+  }) as [string, string];
+  const warned: string[] = [];
+  const write = (home: string, event: string, answers = true): Promise<void> =>
+    recordInAuditLog(
+      { site: { home }, state: answers ? state : null, shared: !answers, warn: (message) => warned.push(message) },
+      { runId: "run", event },
+    );
+  await write(one, "first");
+  await write(two, "second");
+  await write(one, "unheard", false);
+  await write(one, "unheard too", false);
+  await write(two, "third");
+  await write(one, "fourth");
+  await completeAuditLog({ home: two }, state);
+  const [log, copy] = [auditLogFile({ home: one }), auditLogFile({ home: two })];
+  expect(readFileSync(copy, "utf8")).toBe(readFileSync(log, "utf8"));
+  expect([chainProblems(log, await auditLogHead(state)), warned.length]).toEqual([[], 2]);
+  const entries = readFileSync(log, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { event: string; at: string; joined?: string });
+  expect(entries.map(({ event }) => event)).toEqual(["first", "second", "third", "unheard", "unheard too", "fourth"]);
+  expect(entries.map(({ at, joined }) => joined !== undefined && at < joined)).toEqual([false, false, false, true, true, false]);
+  // Once: they wait no longer.
+  await write(one, "fifth");
+  expect(readFileSync(log, "utf8").match(/unheard/g)).toHaveLength(2);
   await state.end();
 });

@@ -208,6 +208,13 @@ export abstract class SqlState implements StateStore {
   async kept<T>(key: string): Promise<T | null> {
     return this.document<T>((await this.first<{ value: unknown }>("SELECT value FROM kept WHERE key = $1", [key]))?.value ?? null);
   }
+  async keptNumbered<T>(beginning: string): Promise<Map<number, T>> {
+    const rows = await this.all<{ key: string; value: unknown }>("SELECT key, value FROM kept WHERE substr(key, 1, $1) = $2", [
+      beginning.length,
+      beginning,
+    ]);
+    return new Map(rows.map(({ key, value }) => [Number(key.slice(beginning.length)), this.document<T>(value)!]));
+  }
   async forget(key: string): Promise<void> {
     await this.write("DELETE FROM kept WHERE key = $1", [key]);
   }
