@@ -105,7 +105,9 @@ export async function dropFiles(site: Site, definition: SystemDefinition, log: L
     const entered = (await adoptionRecord(state))?.entered ?? {};
     for (const database of adopted) await (await adoptionOf(run, database)).removeMigrations(run, database, entered[database] ?? []);
     await dropCopies(run);
-    await (await adoptionOf(run, Object.keys(definition.databases)[0]!)).removeState(run);
+    const [first] = Object.keys(definition.databases);
+    if (first === undefined) await state.end();
+    else await (await adoptionOf(run, first)).removeState(run);
   }
   for (const database of Object.keys(definition.databases))
     if (!adopted.includes(database) && isInHome(site, definition, database))

@@ -57,8 +57,14 @@ async function begin(endpoint: Endpoint, database: string, options: string): Pro
   });
   // Without a listener an ended idle connection crashes the process.
   client.on("error", () => undefined);
-  await client.connect();
-  return client;
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    // A server that waits for a password would hold the process until it gives up, a minute later.
+    void client.end().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Runs `work` with a session that is ended afterwards, whatever happens. */

@@ -94,3 +94,17 @@ describe("settings of backout's own sessions", () => {
     expect(rows).toEqual([]);
   });
 });
+
+it("of a role whose password is not set, or wrong, says which key to set, and ends at once", async () => {
+  const { host, port, user } = server.endpoint;
+  const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+  const before = sockets();
+  for (const [endpoint, reason] of [
+    [{ host, port, user }, "the server asks for a password, and none is set"],
+    [{ host, port, user, password: "wrong" }, "password authentication failed"],
+  ] as const)
+    await expect(connect(endpoint, "postgres")).rejects.toThrow(
+      new RegExp(`${reason}.*: set backout:serverPassword of the stack as a secret`),
+    );
+  await expect.poll(sockets, { timeout: 5000 }).toBe(before);
+});

@@ -24,6 +24,20 @@ describe("the check of Node's version before the Pulumi program", () => {
     },
   );
 
+  it("stops a verb under an old Node with one line, as refused", () => {
+    const older = `data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"20.20.2"}});process.argv[1]="/bin/backout"`;
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["--import", older, join(REPOSITORY, "scripts", "backout.ts"), "status"],
+      {
+        encoding: "utf8",
+      },
+    );
+    expect({ status, stdout, lines: stderr.trim().split("\n").length }).toEqual({ status: 3, stdout: "", lines: 1 });
+    expect(stderr).toContain("put a newer Node first on your PATH");
+    expect(stderr).not.toContain("npm run");
+  });
+
   it("leaves TypeScript and npm's resolver unloaded until a function is serialised", () => {
     const program = `
       require(${JSON.stringify(CHECK)});
