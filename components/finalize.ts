@@ -9,8 +9,10 @@ export type FinalizeArgs = Args<FinalizeInputs>;
 export class Finalize extends pulumi.CustomResource {
   /** The exports of rows written since, by database. */
   declare readonly exported: pulumi.Output<unknown[]>;
+  /** What the store has not yet, in words; the next update copies it. */
+  declare readonly left: pulumi.Output<string[]>;
 
   constructor(name: string, args: FinalizeArgs, opts?: pulumi.CustomResourceOptions) {
-    super("backout:index:Finalize", name, { ...args, exported: undefined }, opts);
+    super("backout:index:Finalize", name, { ...args, exported: undefined, left: undefined }, opts);
   }
 }

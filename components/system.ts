@@ -2,7 +2,7 @@ import * as pulumi from "./pulumi.ts";
 import type { Lineage } from "../config/plan.ts";
 import { jsonText, type JsonText } from "../config/json-text.ts";
 import type { Pins } from "../config/pins.ts";
-import { hideSecretConfig, requireEncrypted, requireNoOtherSecrets, secretKeys } from "../config/secret-config.ts";
+import { hideSecretConfig, requireEncrypted, requireEncryptedKey, requireNoOtherSecrets, secretKeys } from "../config/secret-config.ts";
 import { keepSalt } from "../config/seal.ts";
 import { heldSecret, makeSecrets } from "../config/secrets.ts";
 import { withDefaultPorts } from "../config/default-ports.ts";
@@ -85,6 +85,7 @@ export class System extends pulumi.ComponentResource {
     const secret = secretKeys(pulumi.isConfigSecret);
     requireNoOtherSecrets(secret);
     requireEncrypted(secret.includes("secrets") ? [] : Object.keys(config.secrets), args.site.project);
+    requireEncryptedKey(config.storeKey !== undefined, secret, args.site.project);
     const hidden = hideSecretConfig(args.pins, args.site, secret);
     const pinned = withSetup(hidden.pins, hidden.site, definition);
     const site = siteText(hidden.site, secret.length > 0);
@@ -235,7 +236,7 @@ function keepForUpdates(site: Site, definition: SystemDefinition): void {
 function siteText(site: Site, secret: boolean): pulumi.Input<JsonText<Site>> {
   // Data on this machine stays where it is: its state says where.
   const text = jsonText(sharesKeys(site) ? portable(site, process.env["BACKOUT_PROJECT"] ?? process.cwd()) : site);
-  return secret || site.server?.password !== undefined ? pulumi.secret(text) : text;
+  return secret || site.server?.password !== undefined || site.storeKey !== undefined ? pulumi.secret(text) : text;
 }
 
 function pinnedNames(pins: Pins): string[] {

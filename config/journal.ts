@@ -48,6 +48,8 @@ export interface StepDetails {
   retention: { dropped: string[] };
   "governance-log": null;
   "close-record": null;
+  /** What was copied to the store, and what is there not yet. */
+  store: { stored: string[]; left: string[] };
   capture: CaptureNote;
   ended: Ended;
   action: { id: string; detail: string };

@@ -43,7 +43,8 @@ function decode(value: unknown): unknown {
 
 /** Encrypted values are never shown in plain text, not even under a mistyped key. */
 function shown(key: string, value: unknown): unknown {
-  return /pass|secret|token/i.test(key) && value !== undefined ? "(not shown)" : value;
+  if (/pass|secret|token|storeKey/i.test(key) && value !== undefined) return "(not shown)";
+  return typeof value === "string" ? value.replace(/\/\/[^/@]*@/, "//(not shown)@") : value;
 }
 
 function withoutValue(error: ConfigError, secret: readonly string[]): ConfigError {

@@ -2,7 +2,7 @@
  * Configuration of services that is encrypted in the stack file. The pins, and so state and records, hold references with a salted hash;
  * the values are part of the site, which is a secret as a whole, and are used where a service is started.
  */
-import { setSecretCommand } from "./commands.ts";
+import { commandOf, setSecretCommand } from "./commands.ts";
 import { ConfigError, ConfigErrors, NAMESPACE } from "./errors.ts";
 import type { Pins } from "./pins.ts";
 import { seal } from "./seal.ts";
@@ -13,7 +13,7 @@ const REFERENCE = /^secret:[0-9a-f]{16}$/;
 
 /** Keys whose configuration values may be encrypted; which ones is unknown, so all count as secret. */
 const OF_CONFIGURATION = ["services", "releases"];
-const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword", "secrets"];
+const ALLOWED = [...OF_CONFIGURATION, "server", "serverPassword", "secrets", "storeKey"];
 
 /** Whether a recorded value of a configuration is a reference. */
 export function isReference(value: string | undefined): boolean {
@@ -47,7 +47,7 @@ export function requireNoOtherSecrets(keys: string[]): void {
         new ConfigError(
           `${NAMESPACE}:${key}`,
           "(a secret)",
-          `it is shown and recorded in plain text: set it without --secret. Only values of a service's configuration may be secret, ${NAMESPACE}:secrets and ${NAMESPACE}:serverPassword`,
+          `it is shown and recorded in plain text: set it without --secret. Only values of a service's configuration may be secret, ${NAMESPACE}:secrets, ${NAMESPACE}:serverPassword and ${NAMESPACE}:storeKey`,
         ),
     ),
   );
@@ -70,6 +70,13 @@ export function requireEncrypted(names: readonly string[], project: string): voi
         ),
     ),
   );
+}
+
+/** @throws ConfigErrors if the access key of the store is in plain text */
+export function requireEncryptedKey(declared: boolean, secret: readonly string[], project: string): void {
+  if (!declared || secret.includes("storeKey")) return;
+  const set = commandOf(project, "pulumi", `config set --secret --path ${NAMESPACE}:storeKey.secretAccessKey`);
+  throw new ConfigErrors([new ConfigError(`${NAMESPACE}:storeKey`, "(not shown)", `it is in plain text: encrypt it with \`${set}\``)]);
 }
 
 /** Pins with references instead of configuration values, and the site with the values, if some are secret. */

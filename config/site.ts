@@ -14,6 +14,7 @@ import type { GateTraffic } from "./system/traffic.ts";
 import { loadSystem } from "./load-system.ts";
 import type { ProgramContext } from "./program.ts";
 import { checkDefinition } from "./definition.ts";
+import type { StoreKey } from "./store.ts";
 import type { StackConfig, ServerDeclaration } from "./schema.ts";
 
 export type Server = ServerDeclaration & { password?: string };
@@ -53,6 +54,10 @@ export interface Site {
   adopt?: boolean;
   /** Id of the stack whose state may be taken over. */
   takeOver?: string;
+  /** Url of the artefact store; absent: artefacts stay in `home`. */
+  store?: string;
+  /** Access key of an S3 store; never stored in plain text. @default the environment's */
+  storeKey?: StoreKey;
   /** Values of the stack file's secrets, by name; never stored in plain text. */
   secrets?: Record<string, string>;
   /** Values of secret configuration by their references in the pins; never stored. */
@@ -118,6 +123,8 @@ export function siteOf(config: StackConfig, stack: string, project: string, prog
     ...(config.adopt ? { adopt: true } : {}),
     ...(Object.keys(config.secrets).length === 0 ? {} : { secrets: config.secrets }),
     ...(config.takeOver === undefined ? {} : { takeOver: config.takeOver }),
+    ...(config.store === undefined ? {} : { store: config.store }),
+    ...(config.storeKey === undefined ? {} : { storeKey: config.storeKey }),
   };
 }
 

@@ -55,6 +55,8 @@ async function ownPins(source: OpenStack, scope: string): Promise<PinEdit[]> {
     "freeze",
     "exact",
     "serverPassword",
+    "store",
+    "storeKey",
   ];
   const asksForBackup = source.definition.deployment?.before.includes("backup") === true;
   return [

@@ -1,5 +1,5 @@
 /** Judges pins before an update, for the provider's Plan and for every verb: what would be refused, what it would do, whether there is anything to do. */
-import type { Asked } from "../config/plan.ts";
+import type { Asked, RolloutPlan } from "../config/plan.ts";
 import { type Pins, rolloutOf } from "../config/pins.ts";
 import type { Freeze, NewWrites } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
@@ -26,6 +26,8 @@ interface Question {
   before: Site | null;
   /** Hash of the pins that the engine has in its state; absent: not asked. */
   planned?: string;
+  /** Is told what was fetched from the store. */
+  say?: (line: string) => void;
 }
 
 interface Assessment {
@@ -60,15 +62,36 @@ export async function assess(question: Question): Promise<Assessment> {
       ...(facts.last?.plan.adopted === true ? { adopted: true as const } : {}),
       ...(await runsAsPinned(question)),
     };
+  // First what is kept elsewhere: looking at it needs it here.
+  const kept = opened ? [] : await storeRefusals(question, facts);
   // Where nothing changes but the target, what it cannot run is found before the services stop on the other.
-  const refusing = opened ? cannotRun(site, definition, pins) : refusalsOf(question, facts);
+  const refusing = kept.length > 0 ? Promise.resolve(kept) : opened ? cannotRun(site, definition, pins) : refusalsOf(question, facts);
   const due = !opened || question.planned !== rollout;
   // Counting row by row takes long: it is left out for what is refused anyway. Otherwise both look at once.
-  const previewing = due && !(question.exact && (await refusing).length > 0) ? previewOf(question, facts) : null;
+  const previewing = due && kept.length === 0 && !(question.exact && (await refusing).length > 0) ? previewOf(question, facts) : null;
   previewing?.catch(() => undefined);
   const refused = await refusing;
   const previewed = refused.length > 0 || previewing === null ? { refused } : await previewing;
   return { ...nothing, ...previewed, unseen: await outOfReach(site, definition) };
+}
+
+/** Why the store, or what this rollout needs of it, refuses it. What is not on this machine is fetched. */
+async function storeRefusals({ site, definition, pins, asked, before, say }: Question, facts: Facts): Promise<string[]> {
+  if (site.store === undefined) return [];
+  const { bringNeeded, storeRefusal } = await import("./artefacts.ts");
+  const refused = await storeRefusal(site);
+  if (refused !== null) return [refused];
+  let plan: RolloutPlan;
+  try {
+    plan = nextRollout(facts, definition, pins, asked, before !== null).plan;
+  } catch {
+    // The other refusals say why.
+    return [];
+  }
+  const { openState } = await import("../databases/open-state.ts");
+  const state = facts.reach.kind === "reached" ? await openState(site, definition) : null;
+  if (state === null) return [];
+  return bringNeeded({ site, definition, state }, plan, say).finally(() => state.end());
 }
 
 /** What an update fixes without a rollout: services that do not run as pinned, and ports that they would not get. */

@@ -9,6 +9,7 @@ import type { SystemDefinition } from "../config/system/definition.ts";
 import type { CopyContext } from "../databases/engine.ts";
 import { adoptionOf, copiesOf, enginesOf, dataOf } from "../databases/registry.ts";
 import { adoptedDatabases, adoptionRecord } from "../state/adoption.ts";
+import { removeStored, removeStoredCopy } from "./artefacts.ts";
 import { inspect } from "./inspect.ts";
 import type { Log, Run } from "../config/run.ts";
 
@@ -120,10 +121,16 @@ const EVERY_EPOCH = 2 ** 31 - 1;
 
 /** Snapshots, standby copies and quarantines. Of a snapshot that was never whole, what cannot be removed is named and left. */
 export async function dropCopies(at: CopyContext): Promise<void> {
-  for (const copy of await at.state.catalogued()) if (copy.role !== "live") await (await copiesOf(at, copy.database)).dropCopy(at, copy);
+  const told = (error: Error): void => at.log("warning", error.message);
+  for (const copy of await at.state.catalogued()) {
+    if (copy.role === "live") continue;
+    await removeStoredCopy(at, copy).catch(told);
+    await (await copiesOf(at, copy.database)).dropCopy(at, copy);
+  }
   const remove = async (snapshot: Snapshot): Promise<void> => {
     await at.state.setSnapshotState(snapshot.id, "removing");
     await (await copiesOf(at, snapshot.database)).removeSnapshot(at, snapshot);
+    await removeStored(at, snapshot.location).catch(told);
     await at.state.setSnapshotState(snapshot.id, "removed");
   };
   for (const snapshot of await at.state.readySnapshots()) await remove(snapshot);

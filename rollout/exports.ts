@@ -8,6 +8,7 @@ import type { ExportFile } from "../config/journal.ts";
 import { dataOf } from "../databases/registry.ts";
 import type { DataAction } from "../config/plan.ts";
 import type { Run } from "../config/run.ts";
+import { bringQuarantine, bringSnapshot } from "./artefacts.ts";
 import { exportPlace, exportBase } from "../databases/shared/export-place.ts";
 
 /** Whether the export of a run came to its end. There is none of data that could not be read or has no snapshot to be compared with. */
@@ -51,6 +52,9 @@ async function exportRows(run: Run, database: string, action: DataAction): Promi
   if (quarantine === undefined) return [];
   const snapshot = await exportBase(run, database, action, quarantine.lineage);
   if (snapshot === null) return [];
+  const say = (line: string): void => run.log("info", line);
+  await bringSnapshot(run, snapshot, say);
+  await bringQuarantine(run, quarantine.name, say);
   const { folder, runId } = await exportPlace(run, database);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return (await dataOf(run, database)).exportSince(run, quarantine, snapshot, folder, runId);

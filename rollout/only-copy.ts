@@ -1,17 +1,19 @@
 /** Quarantines that hold what no export does: the only copy of it, which never goes without being named and confirmed. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import type { CatalogueDatabase, StateStore, Rollout } from "../config/record.ts";
 import { commandOf, upCommand } from "../config/commands.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { type Site, exportFolder } from "../config/site.ts";
 import type { NotCompared } from "../databases/shared/not-compared.ts";
 import { manifestPath } from "../databases/shared/export-file.ts";
+import { textElsewhere } from "./artefacts.ts";
 import { satisfies } from "../databases/shared/lineage.ts";
 import type { DataAction } from "../config/plan.ts";
 
 interface CopySources {
   site: Site;
-  state: Pick<StateStore, "rollout" | "snapshotOfEpoch">;
+  state: StateStore;
 }
 
 /**
@@ -19,14 +21,14 @@ interface CopySources {
  * @param unopened those to which no user wrote: `neverWritten`
  */
 export async function onlyCopies(
-  { site, state }: CopySources,
+  keeping: CopySources,
   catalogue: readonly CatalogueDatabase[],
   unopened: readonly string[],
 ): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   for (const { name, database, epoch } of catalogue.filter(({ role, name }) => role === "quarantine" && !unopened.includes(name))) {
-    const rollout = await state.rollout(epoch);
-    const missing = rollout === null ? [] : inNoExport(site, rollout.runId, database);
+    const rollout = await keeping.state.rollout(epoch);
+    const missing = rollout === null ? [] : await inNoExport(keeping, rollout.runId, database);
     if (missing.length > 0) found.set(name, missing);
   }
   return found;
@@ -37,10 +39,17 @@ interface Told {
   unreadable?: Record<string, string>;
 }
 
-function inNoExport(site: Site, runId: string, database: string): string[] {
+async function inNoExport(keeping: CopySources, runId: string, database: string): Promise<string[]> {
+  const folder = exportFolder(keeping.site, runId, database);
+  const file = manifestPath(folder, runId);
   let told: Told;
   try {
-    told = JSON.parse(readFileSync(manifestPath(exportFolder(site, runId, database), runId), "utf8")) as Told;
+    // Another machine may have made it.
+    const text = existsSync(file)
+      ? readFileSync(file, "utf8")
+      : await textElsewhere(keeping, dirname(folder), `${database}/${basename(file)}`);
+    if (text === null) return ["there is no export of it"];
+    told = JSON.parse(text) as Told;
   } catch {
     return ["there is no export of it"];
   }
@@ -51,14 +60,20 @@ function inNoExport(site: Site, runId: string, database: string): string[] {
 }
 
 /** Quarantines of data that was set aside before anybody was let in to it. */
-export async function neverWritten(state: CopySources["state"], catalogue: readonly CatalogueDatabase[]): Promise<string[]> {
+export async function neverWritten(
+  state: Pick<StateStore, "rollout" | "snapshotOfEpoch">,
+  catalogue: readonly CatalogueDatabase[],
+): Promise<string[]> {
   const names: string[] = [];
   for (const entry of catalogue) if (entry.role === "quarantine" && (await cameUnopened(state, entry))) names.push(entry.name);
   return names;
 }
 
 /** Whether a rollout that never opened had brought the data, or had taken the very snapshot of it that replaced it: all that came then is not users'. */
-async function cameUnopened(state: CopySources["state"], { database, epoch, lineage }: CatalogueDatabase): Promise<boolean> {
+async function cameUnopened(
+  state: Pick<StateStore, "rollout" | "snapshotOfEpoch">,
+  { database, epoch, lineage }: CatalogueDatabase,
+): Promise<boolean> {
   const actionOf = (rollout: Rollout | null): DataAction | undefined => rollout?.plan.databases[database]?.action;
   const replaced = actionOf(await state.rollout(epoch));
   for (let before = await state.rollout(epoch - 1); before?.openedAt === null; before = await state.rollout(before.epoch - 1)) {

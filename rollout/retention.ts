@@ -6,6 +6,7 @@ import type { CatalogueDatabase, Opening, Snapshot } from "../config/record.ts";
 import { releaseOrder } from "../config/ledger.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { copiesOf } from "../databases/registry.ts";
+import { removeStored, removeStoredCopy } from "./artefacts.ts";
 import { dropCommand, neverWritten, onlyCopies } from "./only-copy.ts";
 import type { Run } from "../config/run.ts";
 import { releaseBefore, snapshotLeft } from "./way-back.ts";
@@ -147,12 +148,17 @@ export async function applyRetention(
       (error: Error) => run.log("warning", `${name} is beyond backups and could not be dropped: ${error.message}`),
     );
   };
-  for (const copy of databases) await drop(copy.name, async () => (await copiesOf(run, copy.database)).dropCopy(run, copy));
+  for (const copy of databases)
+    await drop(copy.name, async () => {
+      await removeStoredCopy(run, copy);
+      await (await copiesOf(run, copy.database)).dropCopy(run, copy);
+    });
   // A half-removed copy is no way back, and is removed by the next run where this one fails or is killed.
   for (const snapshot of [...(await state.remainders(epoch)), ...snapshots])
     await drop(`${snapshot.name}@${snapshot.generation}`, async () => {
       await state.setSnapshotState(snapshot.id, "removing");
       await (await copiesOf(run, snapshot.database)).removeSnapshot(run, snapshot);
+      await removeStored(run, snapshot.location);
       await state.setSnapshotState(snapshot.id, "removed");
     });
   return dropped;

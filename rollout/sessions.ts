@@ -4,6 +4,7 @@ import type { SqlSession } from "../config/system/sql-session.ts";
 import type { LiveSession, InspectContext } from "../databases/engine.ts";
 import { copiesOf, inspectionOf } from "../databases/registry.ts";
 import type { Run } from "../config/run.ts";
+import { bringSnapshot } from "./artefacts.ts";
 
 export type { LiveSession } from "../databases/engine.ts";
 
@@ -25,5 +26,6 @@ export async function inLive<T>(
 
 /** Runs `work` in a snapshot, for reading. */
 export async function inSnapshot<T>(run: Run, snapshot: Snapshot, work: (session: SqlSession) => Promise<T>): Promise<T> {
+  await bringSnapshot(run, snapshot, (line) => run.log("info", line));
   return (await copiesOf(run, snapshot.database)).inSnapshot(run, snapshot, work);
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
 import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
+import { bringSnapshot } from "./artefacts.ts";
 import { baseSnapshot } from "./at-risk.ts";
 import type { CopyContext, InspectContext } from "../databases/engine.ts";
 import { copiesOf, engineOf, inspectionOf } from "../databases/registry.ts";
@@ -70,6 +71,7 @@ export async function prepareStandby(keeping: CopyContext, snapshot: Snapshot): 
   const { state } = keeping;
   await state.keep(attemptKey(snapshot), { began: identityOf(process.pid) } satisfies Attempt);
   try {
+    await bringSnapshot(keeping, snapshot, (line) => keeping.log("info", line));
     const copy = await (await copiesOf(keeping, snapshot.database)).makeStandby(keeping, snapshot);
     await state.forget(attemptKey(snapshot));
     return copy;
@@ -124,7 +126,7 @@ export function makeStandbysInBackground(site: Site, policy: "deploy" | "always"
   if (policy === "never") return;
   const folder = join(site.home, "standby");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { bare, password } = withoutPassword(site);
+  const { bare, password, key } = withoutPassword(site);
   writeFileSync(join(folder, "site.json"), JSON.stringify({ site: bare, policy }), { mode: 0o600 });
   const log = openSync(join(folder, "standby.log"), "a", 0o600);
   const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -132,7 +134,7 @@ export function makeStandbysInBackground(site: Site, policy: "deploy" | "always"
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, join(folder, "site.json")], {
     detached: true,
     stdio: ["ignore", log, log],
-    env: { ...process.env, ...(password === undefined ? {} : { BACKOUT_SERVER_PASSWORD: password }) },
+    env: { ...process.env, ...(password === undefined ? {} : { BACKOUT_SERVER_PASSWORD: password }), ...inEnvironment(key) },
   });
   stepBack(child.pid);
   child.unref();
@@ -148,10 +150,15 @@ function stepBack(pid: number | undefined): void {
   }
 }
 
-/** The password goes by the environment, not into a file; what services are configured with is not needed. */
-function withoutPassword(site: Site): { bare: Site; password: string | undefined } {
-  const { server, secretConfig: _unneeded, secrets: _either, ...rest } = site;
-  if (server === undefined) return { bare: rest, password: undefined };
+/** Password and access key go by the environment, not into a file; what services are configured with is not needed. */
+function withoutPassword(site: Site): { bare: Site; password: string | undefined; key: Site["storeKey"] } {
+  const { server, secretConfig: _unneeded, secrets: _either, storeKey: key, ...rest } = site;
+  if (server === undefined) return { bare: rest, password: undefined, key };
   const { password, ...declared } = server;
-  return { bare: { ...rest, server: declared }, password };
+  return { bare: { ...rest, server: declared }, password, key };
+}
+
+function inEnvironment(key: Site["storeKey"]): NodeJS.ProcessEnv {
+  if (key === undefined) return {};
+  return { AWS_ACCESS_KEY_ID: key.accessKeyId, AWS_SECRET_ACCESS_KEY: key.secretAccessKey, AWS_SESSION_TOKEN: key.sessionToken };
 }

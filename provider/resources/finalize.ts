@@ -18,7 +18,14 @@ export const finalize: Resource<FinalizeInputs> = {
   token: "backout:index:Finalize",
   beforeDelete,
   diff: async (old, inputs) =>
-    Promise.resolve(old.epoch !== inputs.epoch || old.standby !== inputs.standby || canonical(old.backups) !== canonical(inputs.backups)),
+    Promise.resolve(
+      old.epoch !== inputs.epoch ||
+        old.standby !== inputs.standby ||
+        old.site.store !== inputs.site.store ||
+        // What the store lacks is copied by the next update.
+        ((old as { left?: string[] }).left ?? []).length > 0 ||
+        canonical(old.backups) !== canonical(inputs.backups),
+    ),
   create: run,
   update: async (_old, inputs, call) => run(inputs, call),
 };

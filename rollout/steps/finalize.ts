@@ -2,6 +2,7 @@
 import type { Rollout } from "../../config/record.ts";
 import type { StackConfig } from "../../config/schema.ts";
 import { makeStandbysInBackground } from "../standby.ts";
+import { storeArtefacts } from "../artefacts.ts";
 import { endRun } from "../ending.ts";
 import type { ExportFile } from "../../config/journal.ts";
 import { exportsOf } from "../exports.ts";
@@ -23,7 +24,7 @@ export async function finalize(
   standby: StackConfig["standby"],
   pinned: string[],
   order: readonly string[] | null = null,
-): Promise<{ exported: ExportFile[] }> {
+): Promise<{ exported: ExportFile[]; left: string[] }> {
   const rollout = await run.state.rollout(run.epoch);
   if (rollout === null) throw new Error(`rollout ${run.epoch} has no record`);
   // Before retention: what an interrupted one set aside may be in no export yet.
@@ -39,8 +40,22 @@ export async function finalize(
     (dropped) => ({ dropped }),
   );
   await close(run, rollout, moved);
+  const left = await copyToStore(run);
   makeStandbysInBackground(run.site, standby);
-  return { exported: moved.exported };
+  return { exported: moved.exported, left };
+}
+
+/** @returns what the store has not yet, in words */
+async function copyToStore(run: Run): Promise<string[]> {
+  if (run.site.store === undefined) return [];
+  const name = "copies in the store";
+  const { left } = await step(
+    run,
+    { phase, kind: "store", name },
+    () => storeArtefacts(run),
+    (done) => done,
+  );
+  return left;
 }
 
 /** Rollouts that opened, were interrupted before their record was closed, and were followed by this one; oldest first. */

@@ -13,7 +13,7 @@ import { programConfig, programFile, programFolder, projectName } from "../../co
 import type { Pins } from "../../config/pins.ts";
 import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
-import { hideSecretConfig, requireEncrypted, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
+import { hideSecretConfig, requireEncrypted, requireEncryptedKey, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
 import { definitionOf, named, siteOf, type Site } from "../../config/site.ts";
 import { schemaOf, withSchemaLine } from "../../config/schema-line.ts";
 import { stackFolder } from "../../config/stack-folder.ts";
@@ -103,6 +103,7 @@ export async function openSystem(found: StackFile, text: string = found.text): P
   const password = process.env["BACKOUT_SERVER_PASSWORD"];
   const declared = parseConfig(password === undefined ? raw : { ...raw, "backout:serverPassword": password }, secret);
   requireEncrypted(plainSecrets(text, found.file), found.project);
+  requireEncryptedKey(declared.storeKey !== undefined, secret, found.project);
   const plain = declared.system === undefined ? await plainProgram(found) : null;
   const project = projectName(found.project);
   const bare = siteOf(
