@@ -11,6 +11,8 @@ import { StoreError, StoreObjectMissingError, WITHOUT, type ArtefactStore, type 
 const PART_BYTES = 8 * 1_048_576;
 /** S3 takes 10,000 parts a file. */
 const PARTS = 9_000;
+/** Keys that one listing returns. */
+const PAGE_KEYS = 1_000;
 const TRIES = 4;
 const FIRST_PAUSE_MS = 200;
 
@@ -20,8 +22,12 @@ interface Asked {
   body?: Buffer;
 }
 
-/** @param partBytes for tests */
-export function s3Store(place: StorePlace & { kind: "s3" }, key: StoreKey, { partBytes = PART_BYTES } = {}): ArtefactStore {
+/** @param sizes smaller ones, for tests */
+export function s3Store(
+  place: StorePlace & { kind: "s3" },
+  key: StoreKey,
+  { partBytes = PART_BYTES, pageKeys = PAGE_KEYS } = {},
+): ArtefactStore {
   const name = storeName(place);
   const region = place.region ?? (process.env["AWS_REGION"] || process.env["AWS_DEFAULT_REGION"] || "us-east-1");
   const client = new AwsClient({ ...key, service: "s3", region });
@@ -30,7 +36,7 @@ export function s3Store(place: StorePlace & { kind: "s3" }, key: StoreKey, { par
 
   /** Answers of 2xx and 404; everything else is an error. What a network or an overloaded service drops is sent again. */
   const send = async (method: Method, object: string, { query = {}, body }: Asked = {}): Promise<Response> => {
-    const url = new URL(`${base}${object === "" ? "/" : ""}${pathOf(object)}`);
+    const url = new URL(`${base}${pathOf(object)}`);
     for (const [parameter, value] of Object.entries(query)) url.searchParams.set(parameter, value);
     const headers = { "x-amz-content-sha256": sha256(body ?? Buffer.alloc(0)) };
     for (let attempt = 1; ; attempt++) {
@@ -111,14 +117,14 @@ export function s3Store(place: StorePlace & { kind: "s3" }, key: StoreKey, { par
     }
   };
 
-  const listed = async (prefix: string, most = 1000): Promise<string[]> => {
+  const listed = async (prefix: string, most = Infinity): Promise<string[]> => {
     const keys: string[] = [];
-    for (let from: string | null = null; ;) {
-      const query = { "list-type": "2", "encoding-type": "url", "max-keys": String(most), prefix: under + prefix };
-      const page = await textOf(send("GET", "", { query: from === null ? query : { ...query, "continuation-token": from } }));
-      for (const [, found] of page.matchAll(/<Contents>.*?<Key>([^<]*)<\/Key>/gs)) keys.push(decoded(found!).slice(under.length));
-      if (most < 1000 || tag(page, "IsTruncated") !== "true") return keys;
-      from = unescaped(tag(page, "NextContinuationToken"));
+    for (;;) {
+      const after = keys.length === 0 ? {} : { marker: under + keys.at(-1)! };
+      const query = { "max-keys": String(Math.min(most, pageKeys)), prefix: under + prefix, ...after };
+      const page = await textOf(send("GET", "", { query }));
+      for (const [, found] of page.matchAll(/<Contents>.*?<Key>([^<]*)<\/Key>/gs)) keys.push(unescaped(found!).slice(under.length));
+      if (keys.length >= most || tag(page, "IsTruncated") !== "true") return keys;
     }
   };
 
@@ -181,11 +187,9 @@ function tag(xml: string, name: string): string {
 
 function unescaped(text: string): string {
   const named: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-  return text.replaceAll(/&(\w+);/g, (whole, name: string) => named[name] ?? whole);
-}
-
-function decoded(text: string): string {
-  return decodeURIComponent(unescaped(text).replaceAll("+", " "));
+  return text.replaceAll(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, number?: string, name?: string) =>
+    name === undefined ? String.fromCodePoint(hex === undefined ? Number(number) : Number.parseInt(hex, 16)) : (named[name] ?? whole),
+  );
 }
 
 function sha256(body: Buffer): string {
