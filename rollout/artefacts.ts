@@ -37,10 +37,11 @@ export interface Stored {
 export class ArtefactMissingError extends RefusedError {
   readonly what: string;
   constructor(site: Site, what: string, path: string, stored: Stored | null) {
+    const store = storeName(storePlace(site.store!));
     const where =
       stored === null
-        ? `neither in ${path} nor in the store ${site.store}: the machine that took it has not copied it there yet; run \`${upCommand(site)}\` there`
-        : `not in ${path}, and it was copied to ${stored.store}, not to ${site.store}: set backout:store back, or copy ${stored.key} over and keep both`;
+        ? `neither in ${path} nor in the store ${store}: the machine that took it has not copied it there yet; run \`${upCommand(site)}\` there`
+        : `not in ${path}, and it was copied to ${stored.store}, not to ${store}: set backout:store back, or copy ${stored.key} over and keep both`;
     super(`${what} is ${where}, or use another snapshot`);
     this.name = "ArtefactMissingError";
     this.what = what;
@@ -215,16 +216,14 @@ async function candidates(run: Run): Promise<Candidate[]> {
     .map((snapshot) => ({ path: snapshot.location, what: titleOf(snapshot), mayChange: false }));
   const quarantines = site.server?.driver === "in-place" ? (await state.catalogued()).filter(({ role }) => role === "quarantine") : [];
   const folders = ["exports", "records", "kept"].flatMap((kind) =>
-    foldersIn(join(site.home, kind)).map((runId) => ({
-      path: join(site.home, kind, runId),
-      what: `${kind} of ${runId}`,
-      mayChange: runId === own,
-    })),
+    foldersIn(join(site.home, kind))
+      .filter((runId) => kind === "kept" || isWhole(join(site.home, kind, runId)))
+      .map((runId) => ({ path: join(site.home, kind, runId), what: `${kind} of ${runId}`, mayChange: runId === own })),
   );
   return [
     ...snapshots,
     ...quarantines.map(({ name }) => ({ path: dumpFolder(site, name), what: `quarantine ${name}`, mayChange: false })),
-    ...folders.filter(({ path }) => isWhole(path)),
+    ...folders,
   ];
 }
 
@@ -235,7 +234,7 @@ function foldersIn(folder: string): string[] {
 
 /** Evidence and exports have a manifest, written last. */
 function isWhole(folder: string): boolean {
-  return existsSync(join(folder, MANIFEST)) || filesIn(folder).some((file) => file.endsWith(".manifest.json")) || /\/kept\//.test(folder);
+  return existsSync(join(folder, MANIFEST)) || filesIn(folder).some((file) => file.endsWith(".manifest.json"));
 }
 
 /** Removes from the store what is removed from the home. @throws StoreError: it is recorded still, and the next attempt finds it */

@@ -120,8 +120,8 @@ export function s3Store(
   const listed = async (prefix: string, most = Infinity): Promise<string[]> => {
     const keys: string[] = [];
     for (;;) {
-      const after = keys.length === 0 ? {} : { marker: under + keys.at(-1)! };
-      const query = { "max-keys": String(Math.min(most, pageKeys)), prefix: under + prefix, ...after };
+      const query: Record<string, string> = { "max-keys": String(Math.min(most, pageKeys)), prefix: under + prefix };
+      if (keys.length > 0) query["marker"] = under + keys.at(-1)!;
       const page = await textOf(send("GET", "", { query }));
       for (const [, found] of page.matchAll(/<Contents>.*?<Key>([^<]*)<\/Key>/gs)) keys.push(unescaped(found!).slice(under.length));
       if (keys.length >= most || tag(page, "IsTruncated") !== "true") return keys;

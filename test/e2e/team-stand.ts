@@ -4,6 +4,7 @@ import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readd
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { stringify } from "yaml";
+import type { Endpoint } from "../../config/endpoint.ts";
 import { gateFolder, processFolder, type Site } from "../../config/site.ts";
 import { passwordOf } from "../../databases/postgres/connection.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
@@ -51,14 +52,25 @@ new System("shop", {
 
 export type TeamStand = Awaited<ReturnType<typeof makeTeam>>;
 
-export async function makeTeam() {
-  const server = await ownServer();
+export interface TeamOptions {
+  /** A server with its end. @default an embedded one of the test's own, which is no server of the stack's */
+  server?: { endpoint: Endpoint; remove: () => Promise<void> };
+  /** @default template */
+  driver?: string;
+  /** Further keys of the stack file. */
+  config?: Record<string, unknown>;
+  /** Keys with values that are encrypted. */
+  secrets?: Record<string, string>;
+}
+
+export async function makeTeam({ server: given, driver = "template", config = {}, secrets = {} }: TeamOptions = {}) {
+  const server = given ?? (await ownServer());
   const pulumi = await ensureEngine({ log: () => undefined });
   const shared = mkdtempSync(join(tmpdir(), "backout-team-"));
   const backend = join(shared, "state");
   mkdirSync(backend);
   const repository = join(shared, "repository");
-  await writeProject(repository, server.endpoint);
+  await writeProject(repository, server.endpoint, driver, config);
   const clone = (name: string): EphemeralStack => {
     const folder = join(shared, name);
     cpSync(repository, folder, { recursive: true, verbatimSymlinks: true });
@@ -87,6 +99,10 @@ export async function makeTeam() {
   const database = databasesOf(base);
   const set = await engine.pulumi(["config", "set", "--secret", "backout:serverPassword", passwordOf(server.endpoint)!]);
   if (set.code !== 0) throw new Error(set.output);
+  for (const [key, value] of Object.entries(secrets)) {
+    const { code, output } = await engine.pulumi(["config", "set", "--secret", "--path", key, value]);
+    if (code !== 0) throw new Error(output);
+  }
   for (const path of [join(shared), backend]) chmodSync(path, 0o777);
   if (OTHER_USER !== null) belongTo(OTHER_USER, shared, second, pulumi.folder);
 
@@ -137,7 +153,7 @@ export async function makeTeam() {
   };
 }
 
-async function writeProject(folder: string, { host, port, user }: { host: string; port: number; user: string }): Promise<void> {
+async function writeProject(folder: string, { host, port, user }: Endpoint, driver: string, more: Record<string, unknown>): Promise<void> {
   mkdirSync(join(folder, "stacks"), { recursive: true });
   const provider = { name: "backout", path: join(PROJECT, "provider") };
   const runtime = { name: "nodejs", options: { typescript: false } };
@@ -159,11 +175,12 @@ async function writeProject(folder: string, { host, port, user }: { host: string
   }
   const [api, upstream] = await takeFreePorts(2);
   const config = {
-    "backout:server": { host, port, user, driver: "template" },
+    "backout:server": { host, port, user, driver },
     "backout:ports": { api, "api-upstream": upstream },
     "backout:releases": releases,
     "backout:release": "v1",
     "backout:standby": "never",
+    ...more,
   };
   writeFileSync(join(folder, "stacks", "Pulumi.dev.yaml"), stringify({ config }));
 }
