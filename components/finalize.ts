@@ -9,7 +9,7 @@ export type FinalizeArgs = Args<FinalizeInputs>;
 export class Finalize extends pulumi.CustomResource {
   /** The exports of rows written since, by database. */
   declare readonly exported: pulumi.Output<unknown[]>;
-  /** What the store has not yet, in words; the next update copies it. */
+  /** Paths below the home, of what the store has not yet; the next update of the machine that has it copies it. */
   declare readonly left: pulumi.Output<string[]>;
 
   constructor(name: string, args: FinalizeArgs, opts?: pulumi.CustomResourceOptions) {

@@ -1,6 +1,5 @@
 /** Values that several keys of a stack file have: names, switches, settings, ports. */
 import { z } from "zod";
-import { storeProblem } from "./store.ts";
 
 /** Other forms in which YAML or the engine writes a value, as JSON schemas. */
 export const orAs = (...forms: object[]): { orAs: object[] } => ({ orAs: forms });
@@ -47,14 +46,3 @@ export const snapshotName = z
     "must be `current`, a snapshot (`before-v4.0.0` or, exactly, `before-v4.0.0@2`) or `quarantine:<database>`",
   );
 export const again = z.number().int().min(1, "counts from 1");
-
-export const storeUrl = z.string().superRefine((url, context) => {
-  const problem = storeProblem(url);
-  if (problem !== null) context.addIssue(problem);
-});
-
-export const storeKey = z.strictObject({
-  accessKeyId: z.string().meta(ENCRYPTED).describe("Id of the access key."),
-  secretAccessKey: z.string().meta(ENCRYPTED).describe("The access key."),
-  sessionToken: z.string().meta(ENCRYPTED).optional().describe("Token of a temporary access key."),
-});

@@ -3,20 +3,8 @@
  * descriptions: `json-schema.ts` makes their schema from this one.
  */
 import { z } from "zod";
-import {
-  again,
-  ENCRYPTED,
-  name,
-  onOff,
-  orAs,
-  port,
-  QUOTED,
-  releaseName,
-  setting,
-  snapshotName,
-  storeKey,
-  storeUrl,
-} from "./schema-values.ts";
+import { again, ENCRYPTED, name, onOff, orAs, port, QUOTED, releaseName, setting, snapshotName } from "./schema-values.ts";
+import { storeKey, storeUrl } from "./store-schema.ts";
 
 /** The exact build of one service. Image tags can move, so none is accepted. */
 const artefactSchema = z
@@ -189,14 +177,8 @@ export const configSchema = z.strictObject({
     .describe(
       "Secrets of the definition by name, for everybody who works on the stack; set each with `pulumi config set --secret --path`.",
     ),
-  store: storeUrl
-    .optional()
-    .describe(
-      "Store of dumps, exports and evidence for all machines: `s3://bucket/prefix?region=…&endpoint=…` or `file:///shared/folder`; default: the home of the machine that made them.",
-    ),
-  storeKey: storeKey
-    .optional()
-    .describe("Access key of an S3 store, instead of the environment's; set each with `pulumi config set --secret --path`."),
+  store: storeUrl,
+  storeKey,
   ports: z.record(name, port).default({}).describe("Port of each public listener and of each service behind it."),
   traffic: z
     .strictObject({

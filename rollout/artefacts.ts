@@ -10,14 +10,11 @@ import type { CatalogueDatabase, Snapshot, StateStore } from "../config/record.t
 import type { Run } from "../config/run.ts";
 import { dumpFolder, type Site } from "../config/site.ts";
 import { storeName, storePlace } from "../config/store.ts";
-import type { RolloutPlan } from "../config/plan.ts";
-import type { InspectContext } from "../databases/engine.ts";
 import { filesIn, MANIFEST } from "../state/evidence-folder.ts";
 import { identityAt } from "../state/identity.ts";
-import { findSnapshot } from "../state/snapshots.ts";
 import { getArtefact, manifestOf, putArtefact, removeArtefact, storedText, hashOfText } from "../state/store/artefact.ts";
-import { openStore, StoreError, type ArtefactStore } from "../state/store/store.ts";
-import { baseSnapshot } from "./at-risk.ts";
+import { openStore } from "../state/store/open.ts";
+import { StoreError, type ArtefactStore } from "../state/store/store.ts";
 
 type Keeping = Pick<Run, "site" | "state">;
 
@@ -92,34 +89,6 @@ export function bringQuarantine(keeping: Keeping, name: string, say: (line: stri
     : Promise.resolve();
 }
 
-/** Fetches what the rollout reads: what is restored, what rows written since are measured against. @returns why something cannot be had, all at once */
-export async function bringNeeded(
-  at: InspectContext & { state: StateStore },
-  { databases }: Pick<RolloutPlan, "databases">,
-  say?: (line: string) => void,
-): Promise<string[]> {
-  const refused: string[] = [];
-  for (const [database, { action }] of Object.entries(databases)) {
-    if (action.kind !== "restore" && action.kind !== "undo" && action.kind !== "repair") continue;
-    const base =
-      action.kind !== "repair"
-        ? await baseSnapshot(at, database, action)
-        : action.snapshot === null
-          ? null
-          : await findSnapshot(at.state, database, action.snapshot);
-    const work = [
-      ...(base === null ? [] : [() => bringSnapshot(at, base, say)]),
-      ...(action.kind === "undo" ? [() => bringQuarantine(at, action.quarantine, say)] : []),
-    ];
-    for (const one of work)
-      await one().catch((error: unknown) => {
-        if (!(error instanceof RefusedError)) throw error;
-        refused.push(error.message);
-      });
-  }
-  return [...new Set(refused)];
-}
-
 /** The text of one file of an artefact that is not here; null: the store has none, or does not answer. */
 export async function textElsewhere(keeping: Keeping, path: string, file: string): Promise<string | null> {
   const found = await elsewhere(keeping, path).catch(() => null);
@@ -141,18 +110,19 @@ interface Candidate {
 export interface StoreDone {
   /** Urls of what was copied now. */
   stored: string[];
-  /** What is in the store not yet, in words. */
+  /** Paths below the home, of what is not in the store yet. */
   left: string[];
 }
 
 /**
- * Copies what the store lacks. A store that fails keeps nobody out and loses nothing: it is told, and the next update tries again.
- * Killed at any time, the next run finds what is recorded and copies the rest.
+ * Copies what the store lacks. A store that fails keeps no user out and loses nothing: the log says so, and the next update tries again.
+ * After a kill the next run copies what is not recorded as copied.
  */
 export async function storeArtefacts(run: Run): Promise<StoreDone> {
   const done: StoreDone = { stored: [], left: [] };
   if (run.site.store === undefined) return done;
   const due: Candidate[] = [];
+  const waiting: string[] = [];
   for (const candidate of await candidates(run)) if (await isDue(run, candidate)) due.push(candidate);
   if (due.length === 0) return done;
   let failed: Error | null = null;
@@ -162,7 +132,7 @@ export async function storeArtefacts(run: Run): Promise<StoreDone> {
   });
   for (const { path, what } of due) {
     if (!existsSync(path)) {
-      done.left.push(what);
+      done.left.push(nameOf(run.site, path)!);
       run.log("warning", new ArtefactMissingError(run.site, what, path, await storedAt(run, path)).message);
       continue;
     }
@@ -172,12 +142,14 @@ export async function storeArtefacts(run: Run): Promise<StoreDone> {
         (url) => done.stored.push(url),
         (error: Error) => (failed = error),
       );
-    if (failed !== null) done.left.push(what);
+    if (failed === null) continue;
+    done.left.push(nameOf(run.site, path)!);
+    waiting.push(what);
   }
   if (failed !== null)
     run.log(
       "warning",
-      `not in the store yet: ${done.left.join(", ")}. ${(failed as Error).message}. The files are kept here; \`${upCommand(run.site)}\` on this machine copies them`,
+      `not in the store yet: ${waiting.join(", ")}. ${(failed as Error).message}. The files are kept here; \`${upCommand(run.site)}\` on this machine copies them`,
     );
   return done;
 }

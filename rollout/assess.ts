@@ -1,9 +1,13 @@
 /** Judges pins before an update, for the provider's Plan and for every verb: what would be refused, what it would do, whether there is anything to do. */
 import type { Asked, RolloutPlan } from "../config/plan.ts";
+import { RefusedError } from "../config/errors.ts";
 import { type Pins, rolloutOf } from "../config/pins.ts";
 import type { Freeze, NewWrites } from "../config/schema.ts";
 import type { Site } from "../config/site.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
+import type { StateStore } from "../config/record.ts";
+import type { InspectContext } from "../databases/engine.ts";
+import { findSnapshot } from "../state/snapshots.ts";
 import { cannotRun, outOfReach } from "../workloads/index.ts";
 import { takenPorts, toRun } from "../workloads/taken-ports.ts";
 import { drift } from "./drift.ts";
@@ -26,7 +30,7 @@ interface Question {
   before: Site | null;
   /** Hash of the pins that the engine has in its state; absent: not asked. */
   planned?: string;
-  /** Is told what was fetched from the store. */
+  /** Called with a line for each thing that was fetched from the store. */
   say?: (line: string) => void;
 }
 
@@ -78,7 +82,7 @@ export async function assess(question: Question): Promise<Assessment> {
 /** Why the store, or what this rollout needs of it, refuses it. What is not on this machine is fetched. */
 async function storeRefusals({ site, definition, pins, asked, before, say }: Question, facts: Facts): Promise<string[]> {
   if (site.store === undefined) return [];
-  const { bringNeeded, storeRefusal } = await import("./artefacts.ts");
+  const { storeRefusal } = await import("./artefacts.ts");
   const refused = await storeRefusal(site);
   if (refused !== null) return [refused];
   let plan: RolloutPlan;
@@ -92,6 +96,36 @@ async function storeRefusals({ site, definition, pins, asked, before, say }: Que
   const state = facts.reach.kind === "reached" ? await openState(site, definition) : null;
   if (state === null) return [];
   return bringNeeded({ site, definition, state }, plan, say).finally(() => state.end());
+}
+
+/** Fetches what the rollout reads: what is restored, what rows written since are measured against. @returns why something cannot be had, all at once */
+async function bringNeeded(
+  at: InspectContext & { state: StateStore },
+  { databases }: Pick<RolloutPlan, "databases">,
+  say?: (line: string) => void,
+): Promise<string[]> {
+  const { bringQuarantine, bringSnapshot } = await import("./artefacts.ts");
+  const { baseSnapshot } = await import("./at-risk.ts");
+  const refused: string[] = [];
+  for (const [database, { action }] of Object.entries(databases)) {
+    if (action.kind !== "restore" && action.kind !== "undo" && action.kind !== "repair") continue;
+    const base =
+      action.kind !== "repair"
+        ? await baseSnapshot(at, database, action)
+        : action.snapshot === null
+          ? null
+          : await findSnapshot(at.state, database, action.snapshot);
+    const work = [
+      ...(base === null ? [] : [() => bringSnapshot(at, base, say)]),
+      ...(action.kind === "undo" ? [() => bringQuarantine(at, action.quarantine, say)] : []),
+    ];
+    for (const one of work)
+      await one().catch((error: unknown) => {
+        if (!(error instanceof RefusedError)) throw error;
+        refused.push(error.message);
+      });
+  }
+  return [...new Set(refused)];
 }
 
 /** What an update fixes without a rollout: services that do not run as pinned, and ports that they would not get. */

@@ -1,4 +1,6 @@
-/** The record of a rollout: exports, retention, governance, and the next standby copy. */
+/** The record of a rollout: exports, retention, governance, copies in the store, and the next standby copy. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { canonical } from "../../config/pins.ts";
 import type { FinalizeInputs } from "../../config/resources.ts";
 import type { Call, Resource, Values } from "../resource.ts";
@@ -22,8 +24,8 @@ export const finalize: Resource<FinalizeInputs> = {
       old.epoch !== inputs.epoch ||
         old.standby !== inputs.standby ||
         old.site.store !== inputs.site.store ||
-        // What the store lacks is copied by the next update.
-        ((old as { left?: string[] }).left ?? []).length > 0 ||
+        // What the store lacks is copied by the next update of the machine that has it.
+        ((old as { left?: string[] }).left ?? []).some((path) => existsSync(join(inputs.site.home, path))) ||
         canonical(old.backups) !== canonical(inputs.backups),
     ),
   create: run,

@@ -32,20 +32,22 @@ export async function finalize(
     const before = { ...run, epoch: earlier.epoch };
     await close(before, earlier, await exportMoved(before, earlier));
   }
-  const moved = await exportMoved(run, rollout);
+  // A record that is closed stays: what is done again is retention and what the store lacks.
+  const closed = rollout.recordedAt !== null;
+  const moved = closed ? { exported: await run.state.exports(run.epoch), setAside: {} } : await exportMoved(run, rollout);
   await step(
     run,
     { phase, kind: "retention", name: "retention" },
     () => applyRetention(run, keep, pinned, order),
     (dropped) => ({ dropped }),
   );
-  await close(run, rollout, moved);
+  if (!closed) await close(run, rollout, moved);
   const left = await copyToStore(run);
   makeStandbysInBackground(run.site, standby);
   return { exported: moved.exported, left };
 }
 
-/** @returns what the store has not yet, in words */
+/** @returns paths below the home, of what the store has not yet */
 async function copyToStore(run: Run): Promise<string[]> {
   if (run.site.store === undefined) return [];
   const name = "copies in the store";

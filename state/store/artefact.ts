@@ -1,6 +1,6 @@
 /**
  * An artefact in a store: the files of a folder, or one file, and a manifest with size and sha256 of each. The manifest is written last and removed
- * first: an artefact without it is not there. Whoever recorded the manifest's own sha256 notices every change of it.
+ * first: an artefact without it is not there. The caller records the sha256 of the manifest itself, and so every change is found.
  */
 import { createHash } from "node:crypto";
 import { createWriteStream, existsSync, readdirSync, statSync } from "node:fs";

@@ -1,9 +1,6 @@
 /** The artefact store: a place by url for what would otherwise lie in the home of one machine alone. */
 import type { Readable } from "node:stream";
-import { commandOf } from "../../config/commands.ts";
 import { RefusedError } from "../../config/errors.ts";
-import { storeName, storePlace } from "../../config/store.ts";
-import type { Site } from "../../config/site.ts";
 
 /** What was sent: read once, so this is what the store has. */
 export interface Sent {
@@ -52,19 +49,3 @@ export class StoreObjectMissingError extends StoreError {
 
 /** What goes on without a store that fails. */
 export const WITHOUT = "or remove backout:store: then everything stays in the home of this machine";
-
-/** The stack's store; null: it has none. @throws StoreError where no key for it is found */
-export async function openStore(site: Pick<Site, "store" | "storeKey" | "project">): Promise<ArtefactStore | null> {
-  if (site.store === undefined) return null;
-  const place = storePlace(site.store);
-  if (place.kind === "file") return (await import("./file-store.ts")).fileStore(place);
-  const { credentials } = await import("./credentials.ts");
-  const found = credentials(site.storeKey);
-  if (found === null)
-    throw new StoreError(
-      storeName(place),
-      "no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; or, for everybody who works on the stack, " +
-        `\`${commandOf(site.project, "pulumi", "config set --secret --path backout:storeKey.accessKeyId")}\`, and the same for secretAccessKey`,
-    );
-  return (await import("./s3-store.ts")).s3Store(place, found);
-}

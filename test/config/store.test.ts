@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ConfigErrors } from "../../config/errors.ts";
+import type { ConfigErrors } from "../../config/errors.ts";
 import { parseConfig } from "../../config/parse.ts";
 import { requireEncryptedKey } from "../../config/secret-config.ts";
 import { storeName, storePlace, storeProblem } from "../../config/store.ts";

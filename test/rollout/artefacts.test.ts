@@ -46,12 +46,11 @@ function team(url = s3.url(`team-${++serial}`)) {
       ...{ stack: "dev", system: "shop", module: null, project: folder, home, target: "process", ports: {}, files: {} },
       ...{ store: url, storeKey: S3_KEY, ...change },
     } as Site;
-    const snapshot = (id: number): Snapshot =>
-      ({
-        ...{ id, database: "shop", name: "before-v2", generation: id, driver: "dump", location: join(home, "dumps", `before_v2_${id}`) },
-        ...{ takenAt: "", epoch: id, release: "v1", automatic: true, state: "ready", manifest: null, statistics: null, baseline: null },
-        sizeBytes: null,
-      }) as Snapshot;
+    const snapshot = (id: number): Snapshot => ({
+      ...{ id, database: "shop", name: "before-v2", generation: id, driver: "dump", location: join(home, "dumps", `before_v2_${id}`) },
+      ...{ takenAt: "", epoch: id, release: "v1", automatic: true, state: "ready", manifest: null, statistics: null, baseline: null },
+      sizeBytes: null,
+    });
     const state = {
       ...kept,
       keep: (key: string, value: unknown) => Promise.resolve(void values.set(key, JSON.stringify(value))),
@@ -94,7 +93,7 @@ test("a store that fails loses nothing: it is told, the files stay, and the next
   s3.fail((asked) => asked.startsWith("PUT") && asked.includes("before_v2_2"), "cut", 99);
   const { stored, left } = await storeArtefacts(one.run);
   expect(stored).toEqual([expect.stringMatching(/^s3:\/\/artefacts\/team-\d+\?endpoint=\S+ shop-dev-new\/dumps\/before_v2_1\/\w+$/)]);
-  expect(left).toEqual(["before-v2@2 of shop", "exports of run-1", "records of run-1"]);
+  expect(left).toEqual(["dumps/before_v2_2", "exports/run-1", "records/run-1"]);
   expect(one.said).toEqual([
     expect.stringMatching(
       /^not in the store yet: before-v2@2 of shop, exports of run-1, records of run-1\. .* does not answer .*up --stack dev/,
@@ -118,7 +117,7 @@ test("without a key the rollout ends all the same", async () => {
   for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) delete process.env[name];
   process.env["AWS_SHARED_CREDENTIALS_FILE"] = join(folder, "none");
   const run = { ...one.run, site };
-  expect(await storeArtefacts(run).finally(() => (process.env = environment))).toEqual({ stored: [], left: ["before-v2@1 of shop"] });
+  expect(await storeArtefacts(run).finally(() => (process.env = environment))).toEqual({ stored: [], left: ["dumps/before_v2_1"] });
   expect(one.said.join()).toMatch(/no access key/);
 });
 
@@ -131,7 +130,7 @@ test("what is neither here nor in the store is refused by its name, and with the
   const refused = /before-v2@1 of shop is neither in .*two\/dumps\/before_v2_1 nor in the store s3:.*run `.*up --stack dev` there/;
   await expect(bringSnapshot(two.run, two.snapshot(1))).rejects.toThrow(refused);
   await expect(bringQuarantine(two.run, "shop_quarantine_1")).rejects.toThrow(/quarantine shop_quarantine_1 is neither in/);
-  expect(await storeArtefacts(two.run)).toEqual({ stored: [], left: ["before-v2@1 of shop", "quarantine shop_quarantine_1"] });
+  expect(await storeArtefacts(two.run)).toEqual({ stored: [], left: ["dumps/before_v2_1", "dumps/shop_quarantine_1"] });
   expect(two.said.join("\n")).toMatch(refused);
   const without = machine("three", { store: undefined as unknown as string });
   await expect(bringSnapshot(without.run, without.snapshot(1)), "without a store nothing changes").resolves.toBeUndefined();

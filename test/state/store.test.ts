@@ -26,7 +26,8 @@ import {
   storedText,
 } from "../../state/store/artefact.ts";
 import { s3Store } from "../../state/store/s3-store.ts";
-import { openStore, type ArtefactStore } from "../../state/store/store.ts";
+import { openStore } from "../../state/store/open.ts";
+import type { ArtefactStore } from "../../state/store/store.ts";
 import { S3_KEY, startS3, type S3Stand } from "../support/s3.ts";
 
 let s3: S3Stand;
