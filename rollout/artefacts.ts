@@ -12,7 +12,7 @@ import { dumpFolder, type Site } from "../config/site.ts";
 import { storeName, storePlace } from "../config/store.ts";
 import { filesIn, MANIFEST } from "../state/evidence-folder.ts";
 import { identityAt } from "../state/identity.ts";
-import { getArtefact, manifestOf, putArtefact, removeArtefact, storedText, hashOfText } from "../state/store/artefact.ts";
+import { getArtefact, hasArtefact, manifestOf, putArtefact, removeArtefact, storedText, hashOfText } from "../state/store/artefact.ts";
 import { openStore } from "../state/store/open.ts";
 import { StoreError, type ArtefactStore } from "../state/store/store.ts";
 
@@ -38,7 +38,7 @@ export class ArtefactMissingError extends RefusedError {
     const where =
       stored === null
         ? `neither in ${path} nor in the store ${store}: the machine that took it has not copied it there yet; run \`${upCommand(site)}\` there`
-        : `not in ${path}, and it was copied to ${stored.store}, not to ${store}: set backout:store back, or copy ${stored.key} over and keep both`;
+        : `not in ${path}, and it was copied to ${stored.store}, not to ${store}: set backout:store back, or copy everything under ${stored.key} from one to the other`;
     super(`${what} is ${where}, or use another snapshot`);
     this.name = "ArtefactMissingError";
     this.what = what;
@@ -65,7 +65,9 @@ export async function elsewhere(keeping: Keeping, path: string): Promise<{ store
   const stored = await storedAt(keeping, path);
   if (stored === null) return null;
   const store = await openStore(keeping.site);
-  return store?.name === stored.store ? { store, stored } : null;
+  if (store === null) return null;
+  // A store that was copied to another place has it there, too, under the same key.
+  return store.name === stored.store || (await hasArtefact(store, stored.key)) ? { store, stored } : null;
 }
 
 /** Fetches what is needed and not here. @throws ArtefactMissingError, DamagedArtefactError, StoreError */

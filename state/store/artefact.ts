@@ -56,6 +56,11 @@ export async function putArtefact(store: ArtefactStore, key: string, path: strin
   return { sha256: sha256(text), sizeBytes: Object.values(files).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
 }
 
+/** Whether it is there as a whole. @throws StoreError */
+export async function hasArtefact(store: ArtefactStore, key: string): Promise<boolean> {
+  return (await store.sizeOf(`${key}/${MANIFEST}`)) !== null;
+}
+
 /** Fetches it to a path where nothing is; whole or not at all. @throws DamagedArtefactError, StoreError, InsufficientSpaceError */
 export async function getArtefact(store: ArtefactStore, key: string, sha256: string, path: string): Promise<void> {
   const lock = await fileLock(`${path}.lock`);

@@ -167,6 +167,12 @@ test("another store gets what is here, and what is only in the old one is refuse
   const change = { store: `file://${shared}` };
   const two = machine("two", change);
   await expect(bringSnapshot(two.run, two.snapshot(1))).rejects.toThrow(/it was copied to s3:.*not to file:.*: set backout:store back/);
+  const { key } = (await storedAt(one.run, one.snapshot(1).location))!;
+  for (const name of ["artefact.json", "files/toc.dat"])
+    write(join(shared, key, name), readFileSync(s3.fileOf(`team-${serial}/${key}/${name}`), "utf8"));
+  const three = machine("three", change);
+  await bringSnapshot(three.run, three.snapshot(1));
+  expect(readFileSync(join(three.snapshot(1).location, "toc.dat"), "utf8"), "a store that was copied is as good").toBe("dump 1");
   const moved = machine("one", change);
   expect((await storeArtefacts(moved.run)).stored).toEqual([expect.stringMatching(/^file:.*shared shop-dev-new\/dumps\/before_v2_1\//)]);
   await bringSnapshot(two.run, two.snapshot(1));
