@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { upCommand } from "../config/commands.ts";
 import { RefusedError } from "../config/errors.ts";
-import type { CatalogueDatabase, Snapshot, StateStore } from "../config/record.ts";
+import type { CatalogueDatabase, Snapshot } from "../config/record.ts";
 import type { Run } from "../config/run.ts";
 import { dumpFolder, type Site } from "../config/site.ts";
 import { storeName, storePlace } from "../config/store.ts";
