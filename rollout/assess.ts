@@ -31,7 +31,7 @@ interface Question {
   /** Hash of the pins that the engine has in its state; absent: not asked. */
   planned?: string;
   /** Called with a line for each thing that was fetched from the store. */
-  say?: (line: string) => void;
+  say?: (line: string, severity?: "info" | "warning") => void;
 }
 
 interface Assessment {
@@ -79,12 +79,13 @@ export async function assess(question: Question): Promise<Assessment> {
   return { ...nothing, ...previewed, unseen: await outOfReach(site, definition) };
 }
 
-/** Why the store, or what this rollout needs of it, refuses it. What is not on this machine is fetched. */
+/**
+ * Why the store, or what this rollout needs of it, refuses it. What is not on this machine is fetched. A store that cannot be used keeps nobody
+ * from going back to what is here.
+ */
 async function storeRefusals({ site, definition, pins, asked, before, say }: Question, facts: Facts): Promise<string[]> {
   if (site.store === undefined) return [];
   const { storeRefusal } = await import("./artefacts.ts");
-  const refused = await storeRefusal(site);
-  if (refused !== null) return [refused];
   let plan: RolloutPlan;
   try {
     plan = nextRollout(facts, definition, pins, asked, before !== null).plan;
@@ -92,6 +93,9 @@ async function storeRefusals({ site, definition, pins, asked, before, say }: Que
     // The other refusals say why.
     return [];
   }
+  const refused = await storeRefusal(site);
+  if (refused !== null && plan.forward) return [refused];
+  if (refused !== null) say?.(`${refused}. It goes back with what is on this machine`, "warning");
   const { openState } = await import("../databases/open-state.ts");
   const state = facts.reach.kind === "reached" ? await openState(site, definition) : null;
   if (state === null) return [];

@@ -39,7 +39,7 @@ async function check(inputs: Inputs, old: Inputs | null, call: Call): Promise<Ch
     freeze,
     before: old?.site ?? null,
     planned: old?.rollout,
-    say: (line) => call.log("info", line),
+    say: (line, severity = "info") => call.log(severity, line),
   });
   if (unreached !== null) {
     call.log("warning", `the database cannot be reached, so data at risk is unknown and an update would be refused: ${unreached}`);

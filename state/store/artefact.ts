@@ -164,8 +164,17 @@ async function manifestIn(store: ArtefactStore, key: string, wanted: string): Pr
 
 async function textIn(store: ArtefactStore, object: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of (await store.get(object)) as AsyncIterable<Buffer>) chunks.push(chunk);
+  try {
+    for await (const chunk of (await store.get(object)) as AsyncIterable<Buffer>) chunks.push(chunk);
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    throw cutOff(store, object, error);
+  }
   return Buffer.concat(chunks);
+}
+
+function cutOff(store: ArtefactStore, object: string, cause: unknown): StoreError {
+  return new StoreError(store.name, `${object} was cut off: ${(cause as Error).message}`, { cause });
 }
 
 /** Reads an object, into a file where one is given. @returns how it differs from what was sent; null: it does not */
@@ -188,7 +197,7 @@ async function received(store: ArtefactStore, object: string, wanted: Sent, file
       if (error instanceof StoreObjectMissingError) return "is missing";
       if (error instanceof StoreError) throw error;
       if (attempt < TRIES) continue;
-      throw new StoreError(store.name, `${object} was cut off: ${(error as Error).message}`, { cause: error });
+      throw cutOff(store, object, error);
     }
     if (sizeBytes !== wanted.sizeBytes) return `has ${sizeBytes} bytes, not ${wanted.sizeBytes}`;
     return hash.digest("hex") === wanted.sha256 ? null : "was changed";

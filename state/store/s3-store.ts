@@ -17,9 +17,19 @@ const TRIES = 4;
 const FIRST_PAUSE_MS = 200;
 
 type Method = "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+/** For an answer to anything but the sending and fetching of files, and how often it is waited for before a rollout. */
+const ANSWER_MS = 10_000;
+const CHECK_TRIES = 2;
+
 interface Asked {
   query?: Record<string, string>;
   body?: Buffer;
+  tries?: number;
+}
+interface Answered {
+  answer: Response;
+  /** Empty where it was not asked for: then the body is still to be read. */
+  text: string;
 }
 
 /** @param sizes smaller ones, for tests */
@@ -35,37 +45,45 @@ export function s3Store(
   const under = place.prefix === "" ? "" : `${place.prefix}/`;
 
   /** Answers of 2xx and 404; everything else is an error. What a network or an overloaded service drops is sent again. */
-  const send = async (method: Method, object: string, { query = {}, body }: Asked = {}): Promise<Response> => {
+  const ask = async (method: Method, object: string, { query = {}, body, tries = TRIES }: Asked, whole: boolean): Promise<Answered> => {
     const url = new URL(`${base}${pathOf(object)}`);
     for (const [parameter, value] of Object.entries(query)) url.searchParams.set(parameter, value);
     const headers = { "x-amz-content-sha256": sha256(body ?? Buffer.alloc(0)) };
     for (let attempt = 1; ; attempt++) {
       const request = await client.sign(url, { method, headers, ...(body === undefined ? {} : { body: new Uint8Array(body) }) });
-      const answer = await fetch(request, { redirect: "manual" }).catch((error: unknown) => error as Error);
-      const passing = answer instanceof Error || answer.status >= 500 || answer.status === 429;
-      if (passing && attempt < TRIES) {
-        if (!(answer instanceof Error)) await answer.body?.cancel();
+      const limit = whole && body === undefined ? { signal: AbortSignal.timeout(ANSWER_MS) } : {};
+      const answered = await fetch(request, { redirect: "manual", ...limit })
+        .then(async (answer): Promise<Answered> => ({ answer, text: whole || !answer.ok ? await answer.text() : "" }))
+        .catch((error: unknown) => error as Error);
+      const passing = answered instanceof Error || answered.answer.status >= 500 || answered.answer.status === 429;
+      if (passing && attempt < tries) {
         await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1));
         continue;
       }
-      if (answer instanceof Error)
-        throw new StoreError(name, `${base} does not answer (${reasonOf(answer)}); ${WITHOUT}`, { cause: answer });
-      if (answer.ok) return answer;
-      const text = await answer.text();
+      if (answered instanceof Error)
+        throw new StoreError(name, `${base} does not answer (${reasonOf(answered)}); ${WITHOUT}`, { cause: answered });
+      const { answer, text } = answered;
+      if (answer.ok) return answered;
       const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "";
-      if (answer.status === 404 && code !== "NoSuchBucket") return answer;
+      if (answer.status === 404 && code !== "NoSuchBucket") return answered;
       throw new StoreError(name, refusal(answer, code, place.bucket, region));
     }
   };
-  const done = async (answer: Promise<Response>): Promise<Response> => {
-    const found = await answer;
-    if (found.status === 404) throw new StoreObjectMissingError(name, new URL(found.url).pathname);
-    return found;
+  const send = async (method: Method, object: string, asked: Asked = {}): Promise<Response> =>
+    (await ask(method, object, asked, false)).answer;
+  const found = (answer: Response): Response => {
+    if (answer.status === 404) throw new StoreObjectMissingError(name, new URL(answer.url).pathname);
+    return answer;
   };
-  const textOf = async (answer: Promise<Response>): Promise<string> => (await done(answer)).text();
+  const done = async (answer: Promise<Response>): Promise<Response> => found(await answer);
+  const textOf = async (method: Method, object: string, asked: Asked = {}): Promise<string> => {
+    const { answer, text } = await ask(method, object, asked, true);
+    found(answer);
+    return text;
+  };
 
   const putParts = async (object: string, chunks: AsyncIterable<Buffer>): Promise<void> => {
-    const uploadId = tag(await textOf(send("POST", object, { query: { uploads: "" } })), "UploadId");
+    const uploadId = tag(await textOf("POST", object, { query: { uploads: "" } }), "UploadId");
     try {
       const parts: string[] = [];
       for await (const body of chunks) {
@@ -76,7 +94,7 @@ export function s3Store(
       }
       const body = Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
       // An answer of 200 may hold an error: the service answers before it has put the parts together.
-      const said = await textOf(send("POST", object, { query: { uploadId }, body }));
+      const said = await textOf("POST", object, { query: { uploadId }, body });
       if (said.includes("<Error>")) throw new StoreError(name, `${object} was not put together: ${tag(said, "Code")}`);
     } catch (error) {
       await send("DELETE", object, { query: { uploadId } }).catch(() => undefined);
@@ -117,12 +135,12 @@ export function s3Store(
     }
   };
 
-  const listed = async (prefix: string, most = Infinity): Promise<string[]> => {
+  const listed = async (prefix: string, most = Infinity, tries = TRIES): Promise<string[]> => {
     const keys: string[] = [];
     for (;;) {
       const query: Record<string, string> = { "max-keys": String(Math.min(most, pageKeys)), prefix: under + prefix };
       if (keys.length > 0) query["marker"] = under + keys.at(-1)!;
-      const page = await textOf(send("GET", "", { query }));
+      const page = await textOf("GET", "", { query, tries });
       for (const [, found] of page.matchAll(/<Contents>.*?<Key>([^<]*)<\/Key>/gs)) keys.push(unescaped(found!).slice(under.length));
       if (keys.length >= most || tag(page, "IsTruncated") !== "true") return keys;
     }
@@ -131,7 +149,7 @@ export function s3Store(
   return {
     name,
     check: async () => {
-      await listed("", 1);
+      await listed("", 1, CHECK_TRIES);
     },
     put,
     putText: async (object, text) => {

@@ -104,8 +104,15 @@ test("a rollback that was killed in finalize is finished on the second machine",
 test("the snapshot of the first machine is restored by the second, which has lost its copy", { timeout: 600_000 }, async (context) => {
   if (missing !== null) return context.skip(missing);
   await team.order("later");
-  rmSync(join(team.two.home, "dumps"), { recursive: true });
   team.pin(back({ snapshot: "before-v2@1", again: 1 }));
+  // What is here needs no store; what is there alone does.
+  s3.fail(() => true, "cut", 999);
+  const here = await team.there("pulumi", "preview");
+  expect([here.code, here.output]).toEqual([0, expect.stringMatching(/does not answer.*It goes back with what is on this machine/s)]);
+  rmSync(join(team.two.home, "dumps"), { recursive: true });
+  const gone = await team.there("pulumi", "preview");
+  expect([gone.code === 0, gone.output]).toEqual([false, expect.stringMatching(/before-v2@1|does not answer/)]);
+  s3.heal();
   const { code, output } = await team.there("pulumi", "up", "--yes", "--skip-preview");
   expect(code, output).toBe(0);
   expect([await team.says(), await team.orders()]).toEqual(["v1", ["before"]]);
