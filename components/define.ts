@@ -2,7 +2,7 @@
 import { loadChecks, type FileCheck } from "../config/checks/load.ts";
 import { checkDefinition } from "../config/definition.ts";
 import { inPolicyFile, policyOf, type PolicyArgs } from "../config/definition/policy-file.ts";
-import { ConfigError, ConfigErrors } from "../config/errors.ts";
+import { ConfigError, ConfigErrors, suggestion } from "../config/errors.ts";
 import { readMigrations } from "../config/migrations/read-folder.ts";
 import type {
   DatabaseDefinition,
@@ -94,7 +94,7 @@ export function defineSystem(name: string, args: SystemArgs | SystemDefinition, 
   if (isComplete(args)) return checkDefinition(args);
   const { services: given, databases: described = {}, scopes = defaultScopes(), watches, constraints, drill, ...rest } = args;
   const policy = policyOf(rest.policy, folder);
-  requireMaps(given, described);
+  requireMaps(given, described, Object.keys(rest));
   const databases = Object.fromEntries(Object.entries(described).map(([key, database]) => [key, databaseOf(key, database, folder)]));
   const services = Object.fromEntries(
     Object.entries(given).map(([key, service]) => [key, serviceOf(key, service, Object.keys(databases))]),
@@ -163,12 +163,19 @@ function isComplete(args: SystemArgs | SystemDefinition): args is SystemDefiniti
   return "name" in args;
 }
 
-function requireMaps(services: unknown, databases: unknown): void {
+/** @param others keys that were given beside them */
+function requireMaps(services: unknown, databases: unknown, others: string[]): void {
   const wrong = Object.entries({ services, databases }).filter(
     ([, value]) => typeof value !== "object" || value === null || Array.isArray(value),
   );
   if (wrong.length > 0)
-    throw new ConfigErrors(wrong.map(([key, value]) => new ConfigError(`definition.${key}`, value, "must be a map, by name")));
+    throw new ConfigErrors(
+      wrong.map(([key, value]) => {
+        const meant = value === undefined ? others.find((other) => suggestion(other, [key]) !== "") : undefined;
+        const found = meant === undefined ? "" : `; \`${meant}\` is no key of a system: rename it`;
+        return new ConfigError(`definition.${key}`, value, `must be a map, by name${found}`);
+      }),
+    );
   const noMaps = Object.entries({ services, databases }).flatMap(([key, all]) =>
     Object.entries(all as object).flatMap(([name, value]: [string, unknown]) =>
       typeof value === "object" && value !== null ? [] : [new ConfigError(`definition.${key}.${name}`, value, "must be a map")],

@@ -32,7 +32,7 @@ export class ConfigError extends RefusedError {
   readonly allowed: string;
   readonly __pulumiRunError = TOLD_WHOLE;
   constructor(key: string, value: unknown, allowed: string) {
-    super(printable(`${key}: ${show(value)} is not allowed: ${allowed}`));
+    super(printable(value === undefined ? `${key} is missing: ${allowed}` : `${key}: ${show(value)} is not allowed: ${allowed}`));
     this.name = "ConfigError";
     this.key = key;
     this.value = value;
@@ -53,7 +53,6 @@ export function printable(text: string): string {
 }
 
 function show(value: unknown): string {
-  if (value === undefined) return "nothing";
   // Neither of the infinities nor NaN is JSON.
   if (typeof value === "number") return String(value);
   const text = typeof value === "string" ? `"${value}"` : (JSON.stringify(value) ?? `a ${typeof value}`);
@@ -79,16 +78,22 @@ export function suggestion(given: string, known: string[]): string {
     .sort((a, b) => a.distance - b.distance)[0];
   const begun = given.length > 1 ? known.filter((word) => word.startsWith(given)) : [];
   if (begun.length === 1) return ` (did you mean \`${begun[0]!}\`?)`;
-  return near !== undefined && near.distance <= Math.max(1, Math.floor(given.length / 3)) ? ` (did you mean \`${near.word}\`?)` : "";
+  return near !== undefined && near.distance <= Math.max(given.length > 2 ? 1 : 0, Math.floor(given.length / 3))
+    ? ` (did you mean \`${near.word}\`?)`
+    : "";
 }
 
-/** Levenshtein distance. By hand: every verb and every update would load a library for these lines. */
+/** Edits from one to the other; two letters that changed places are one. By hand: every verb and every update would load a library for these lines. */
 function distance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
+    for (let j = 1; j <= b.length; j++) {
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? before[j - 2]! + 1 : Infinity;
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1), swapped));
+    }
+    [before, row] = [row, next];
   }
   return row[b.length]!;
 }

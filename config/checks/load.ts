@@ -112,9 +112,9 @@ function databaseOf(
   { databases }: CheckedSystem,
 ): { database: string; engine: "postgres" | "sqlite" } {
   const names = Object.keys(databases);
-  if (names.length === 0) throw new ConfigError(`${file}:1`, undefined, "the definition has no database that an SQL file could look into");
+  if (names.length === 0) throw new ConfigError(`${file}:1`, "an SQL file", "the definition has no database that it could look into");
   if (database === null && names.length > 1)
-    throw new ConfigError(`${file}:1`, undefined, `must begin with \`-- database: \` and one of ${names.join(", ")}`);
+    throw new ConfigError(`${file}:1: \`-- database: …\``, undefined, `begin with this line, and one of ${names.join(", ")}`);
   const name = database ?? names[0]!;
   return { database: name, engine: databases[name]!.engine };
 }

@@ -33,3 +33,9 @@ test("a site, which nothing starts or stops, is refused a grace and variables", 
   );
   expect(shop({})().services["pages"]!.kind).toBe("static");
 });
+
+test("a key that is misspelt where a map is missing is named", () => {
+  expect(() => defineSystem("shop", { servises: { pages: { run: site() } } } as never, import.meta.dirname)).toThrow(
+    "definition.services is missing: must be a map, by name; `servises` is no key of a system: rename it",
+  );
+});

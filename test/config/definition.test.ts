@@ -31,7 +31,7 @@ describe("a definition that is wrong is refused where it is loaded", () => {
     [
       "a message that is missing",
       { ...definition, maintenanceMessage: undefined },
-      /^definition\.maintenanceMessage: nothing is not allowed: must be a string$/,
+      /^definition\.maintenanceMessage is missing: must be a string$/,
     ],
     [
       "a key with a slip",
@@ -43,7 +43,7 @@ describe("a definition that is wrong is refused where it is loaded", () => {
       service({ kind: "deamon" }),
       /^definition\.services\.backend\.kind: "deamon".*`service` or `worker` or `static`/,
     ],
-    ["a service without a program", service({ entry: undefined }), /services\.backend\.entry: nothing.*program/],
+    ["a service without a program", service({ entry: undefined }), /services\.backend\.entry is missing.*program/],
     ["a service of an unknown database", service({ databases: ["pfaa"] }), /services\.backend\.databases\.0: "pfaa".*did you mean `pfa`/],
     ["a health path without slash", service({ health: { path: "health", timeoutMs: 1 } }), /health\.path: "health".*begin with \//],
     ["an environment that is no function", service({ environment: { PORT: "1" } }), /environment.*must be a function/],
@@ -105,7 +105,7 @@ describe("ports", () => {
   const ports = configOf().ports;
   it.each<[string, Loose, RegExp]>([
     ["a port that nobody has", { ...ports, wrker: 8450 }, /^backout:ports\.wrker: 8450 is not allowed.*did you mean `worker`/],
-    ["a listener without a port", { ...ports, frontend: undefined }, /^backout:ports\.frontend: nothing is not allowed/],
+    ["a listener without a port", { ...ports, frontend: undefined }, /^backout:ports\.frontend is missing/],
     ["a port given twice", { ...ports, backend: ports["frontend"] }, /is not allowed: backout:ports\.\w+ has this port already/],
     ["the port of the server", { ...ports, backend: 5440 }, /backout:server\.port has this port already/],
   ])("%s is refused", (_what, wrong, message) => {
@@ -126,9 +126,7 @@ it("migrations that Flyway repeats need the command that repeats them", () => {
   for (const name of ["V1__a.sql", "R__views.sql"]) writeFileSync(join(folder, name), "SELECT 1");
   try {
     const given = { migrations: folder, tables: [], principalTable: "" };
-    expect(wrongIn(database(given)).join("\n")).toMatch(
-      /databases\.pfa\.migrate: nothing is not allowed: only Flyway itself runs R__views\.sql/,
-    );
+    expect(wrongIn(database(given)).join("\n")).toMatch(/databases\.pfa\.migrate is missing: only Flyway itself runs R__views\.sql/);
     expect(wrongIn(database({ ...given, migrate: "flyway migrate" })).join("\n")).not.toMatch(/R__views/);
   } finally {
     rmSync(folder, { recursive: true });

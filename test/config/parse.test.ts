@@ -115,9 +115,8 @@ describe("what is refused, by key, value and what is allowed", () => {
     expect(more).toEqual([]);
     expect(error).toMatchObject({ name: "ConfigError", key, value });
     expect(error!.allowed).toMatch(allowed);
-    expect(error!.message).toContain(
-      `${key}: ${value === undefined ? "nothing" : typeof value === "string" ? `"${value}"` : JSON.stringify(value)} is not allowed: `,
-    );
+    const found = typeof value === "string" ? `"${value}"` : JSON.stringify(value);
+    expect(error!.message).toContain(value === undefined ? `${key} is missing: ` : `${key}: ${found} is not allowed: `);
   });
 
   it("a mistyped key names the one that is meant", () => {
@@ -273,7 +272,9 @@ describe("did you mean", () => {
 
   it("says nothing where nothing is near", () => {
     expect(suggestion("xyz", ["release", "worker"])).toBe("");
+    expect(suggestion("prots", ["ports", "release"])).toBe(" (did you mean `ports`?)");
     expect(suggestion("anything", [])).toBe("");
+    expect(suggestion("v3", ["v1"]), "two letters are near to any two").toBe("");
   });
 });
 

@@ -36,7 +36,7 @@ describe("traffic that is declared wrong is refused", () => {
       withTraffic({ listen: { backend: "0.0.0.0:80", frontend: "0.0.0.0:80" } }),
       /traffic\.listen\.frontend: .*backend listens there already/,
     ],
-    ["close without open", withTraffic({ close: ["x"] }), /definition\.traffic\.open: nothing.*`open` and `close` go together/],
+    ["close without open", withTraffic({ close: ["x"] }), /definition\.traffic\.open is missing.*`open` and `close` go together/],
     ["two ways at once", withTraffic({ ...SWITCH, listen: "0.0.0.0:80" }), /definition\.traffic: .*listen belongs to backout's own proxy/],
     ["a command as a text", withTraffic({ ...SWITCH, open: "nginx-site open" }), /traffic\.open: "nginx-site open".*a command is a list/],
     ["an empty command", withTraffic({ ...SWITCH, open: [] }), /definition\.traffic/],

@@ -86,7 +86,7 @@ describe("refused before anything stops", () => {
     const releases = Object.fromEntries(Object.entries(ledger).map(([name, entry]) => [name, { ...entry, schema: { pfa: "V1__a" } }]));
     const bare = { databases: { pfa: { ...facts(), applied: [] } } };
     expect((await refused({ releases }, bare, own)).join()).toMatch(
-      /definition\.databases\.pfa\.migrate: nothing is not allowed: only Flyway itself fills in \$\{schema\} of V1__a: name the command/,
+      /definition\.databases\.pfa\.migrate is missing: only Flyway itself fills in \$\{schema\} of V1__a: name the command/,
     );
   });
 

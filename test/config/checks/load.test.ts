@@ -93,7 +93,9 @@ describe("checks of the folder verify/", () => {
     file("orders.sql", "SELECT 1");
     expect(() => load({ databases: {} })).toThrow(/orders\.sql:1: .*no database/);
     const { pfa } = definition.databases;
-    expect(() => load({ databases: { pfa: pfa!, other: pfa! } })).toThrow(/orders\.sql:1: .*`-- database: ` and one of pfa, other/);
+    expect(() => load({ databases: { pfa: pfa!, other: pfa! } })).toThrow(
+      /orders\.sql:1: .*`-- database: …` is missing: .*one of pfa, other/,
+    );
   });
 
   it("come after the definition's own, in every scope or in those they name; the whole is validated as any definition", () => {

@@ -24,11 +24,7 @@ const file = { ...postgres, engine: "sqlite", ledger: "backout" };
 
 describe("a service is refused for", () => {
   it.each<[string, unknown, RegExp]>([
-    [
-      "no program",
-      shop({}),
-      /services\.api\.entry: nothing is not allowed: must name the program .*any program in `command`, e\.g\. \["python3"/,
-    ],
+    ["no program", shop({}), /services\.api\.entry is missing: must name the program .*any program in `command`, e\.g\. \["python3"/],
     ["two programs", shop({ entry: "main.js", command: ["sh"] }), /services\.api\.command: \["sh"\] .*remove `command` or `entry`/],
     [
       "a command in one text",

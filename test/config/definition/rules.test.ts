@@ -79,7 +79,7 @@ describe("drills: a definition is refused for", () => {
     [
       "a scope for one service without it",
       inRadiation("drill.faults.memory-leak.service", undefined),
-      /memory-leak\.service: nothing.*name it/,
+      /memory-leak\.service is missing.*name it/,
     ],
     ["a stand-in that is nowhere", inPfa("drill.standIns.pems.entry", "nowhere.ts"), /standIns\.pems\.entry: "nowhere\.ts".*not found/],
     ["going back to what it leaves", inPfa("drill.to", pfa.drill.from), /drill\.to: .*another release/],
