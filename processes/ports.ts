@@ -32,7 +32,7 @@ export function freePortNow(): Promise<number> {
 /** The process that listens on a TCP port; null: none, another user's process, or not Linux. */
 export function holderOf(port: number): number | null {
   if (process.platform !== "linux") return null;
-  const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) => listeningInodes(table, port)));
+  const inodes = new Set(listening(port).map(({ inode }) => inode));
   if (inodes.size === 0) return null;
   for (const pid of readdirSync("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
@@ -48,17 +48,31 @@ export function holderOf(port: number): number | null {
   return null;
 }
 
-function listeningInodes(table: string, port: number): string[] {
-  const LISTEN = "0A";
-  let text: string;
-  try {
-    text = readFileSync(table, "utf8");
-  } catch {
-    return [];
-  }
-  return text.split("\n").flatMap((line) => {
-    const fields = line.trim().split(/\s+/);
-    const localPort = Number.parseInt(fields[1]?.split(":")[1] ?? "", 16);
-    return fields[3] === LISTEN && localPort === port && fields[9] !== undefined ? [fields[9]] : [];
+/** The kernel's lists of connections. */
+const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+/** Whether other machines reach what listens on a port. False where nobody can say. */
+export function isPublic(port: number, tables = TABLES): boolean {
+  return listening(port, tables).some(({ address }) => !LOOPBACK.test(address));
+}
+
+/** As the kernel writes 127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104. */
+const LOOPBACK = /^([0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F)$/;
+
+function listening(port: number, tables = TABLES): { address: string; inode: string }[] {
+  return tables.flatMap((table) => {
+    const LISTEN = "0A";
+    let text: string;
+    try {
+      text = readFileSync(table, "utf8");
+    } catch {
+      return [];
+    }
+    return text.split("\n").flatMap((line) => {
+      const fields = line.trim().split(/\s+/);
+      const [address = "", localPort = ""] = fields[1]?.split(":") ?? [];
+      const inode = fields[9];
+      return fields[3] === LISTEN && Number.parseInt(localPort, 16) === port && inode !== undefined ? [{ address, inode }] : [];
+    });
   });
 }

@@ -4,7 +4,7 @@ import { gateFolder, processFolder, type Site } from "../config/site.ts";
 import { publicListeners } from "../config/traffic.ts";
 import { PortTakenError } from "../processes/process.ts";
 import { findByEnvironment } from "../processes/identity.ts";
-import { holderOf, isPortFree } from "../processes/ports.ts";
+import { holderOf, isPortFree, isPublic } from "../processes/ports.ts";
 import { MARKER, markerPrefix } from "../processes/record.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { outOfReach, targetOf } from "./index.ts";
@@ -35,7 +35,13 @@ export async function takenListeners(site: Site, definition: SystemDefinition): 
   for (const { service } of Object.values(definition.listeners)) {
     const port = site.ports[service];
     const reason = port === undefined ? null : await takenPort(`the traffic gate for ${service}`, port, gateFolder(site));
-    if (reason !== null) reasons.push(reason);
+    if (reason === null) continue;
+    const undeclared = definition.traffic === undefined && site.traffic === undefined;
+    reasons.push(
+      undeclared && isPublic(port!)
+        ? `${reason}. Other machines reach it there, and the gate listens on 127.0.0.1: for them declare traffic, such as \`traffic: { listen: "0.0.0.0:${port}" }\`, and another port for ${service} in backout:ports`
+        : reason,
+    );
   }
   for (const { service, port } of publicListeners(site, definition)) {
     const reason = await takenPort(`the traffic gate for users of ${service}`, port, gateFolder(site));
