@@ -97,3 +97,8 @@ function distance(a: string, b: string): number {
   }
   return row[b.length]!;
 }
+
+/** `a`, `a and b`, `a, b and c` */
+export function inWords(names: readonly string[]): string {
+  return new Intl.ListFormat("en-GB").format(names);
+}

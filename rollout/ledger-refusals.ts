@@ -2,8 +2,11 @@
  * What a migration tool and its ledger make impossible, found before anything stops: migrations that only the tool can run where no command is
  * declared, a revision that nobody knows, and a release whose own tool would refuse the database that is left to it. Pure.
  */
+import { commandOf, quoted } from "../config/commands.ts";
 import type { Pins } from "../config/pins.ts";
 import type { DatabaseFacts, DatabasePlan } from "../config/plan.ts";
+import type { Site } from "../config/site.ts";
+import { inWords } from "../config/errors.ts";
 import type { RecordedMigrations } from "../config/system/check.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { REFUSES_UNKNOWN, type LedgerName } from "../config/system/ledgers.ts";
@@ -20,6 +23,8 @@ export interface LedgerQuestion {
   now: DatabaseFacts;
   /** What the data that is restored says of its schema. Absent: nothing is restored, or it is not known. */
   restored?: RecordedMigrations | undefined;
+  /** Of a rollback: where the command that works is typed. Absent: it is none. */
+  back?: Pick<Site, "project" | "stack"> | undefined;
 }
 
 export function ledgerRefusals(question: LedgerQuestion): string[] {
@@ -56,9 +61,10 @@ function nobodyRuns({ definition, database, pins, plan, restored }: LedgerQuesti
   const { tool } = DESCRIPTORS[ledger];
   const example = EXAMPLES[ledger] ?? { up: `the command of ${tool}`, down: `the command of ${tool}` };
   const up = migrate === undefined ? coming.filter(byTool) : [];
+  const needing = releasesFor({ definition, database, pins });
   if (up.length > 0)
     return (
-      `${releasesFor({ definition, database, pins }).join(" and ")} needs ${up.join(", ")} in ${database}, which only ${tool} can apply: ` +
+      `${inWords(needing)} ${needing.length === 1 ? "needs" : "need"} ${up.join(", ")} in ${database}, which only ${tool} can apply: ` +
       `declare its command, migrate: "${example.up}", or run it and then this again`
     );
   const back = plan.back.filter(byTool);
@@ -86,7 +92,7 @@ function unknownHead({ definition, database, plan, now }: LedgerQuestion, ledger
 
 /** The data stays, newer than a pinned release knows, and the tool that the release starts refuses that. */
 function toolRefuses(question: LedgerQuestion, ledger: LedgerName): string | null {
-  const { definition, database, pins, plan, now } = question;
+  const { definition, database, pins, plan, now, back } = question;
   if (!refusesUnknown(definition, database, ledger) || (plan.action.kind !== "none" && plan.action.kind !== "repair")) return null;
   const order = definition.databases[database]!.migrations.map(({ name }) => name);
   const gone = plan.backBy === "keep" ? [] : plan.back;
@@ -100,14 +106,18 @@ function toolRefuses(question: LedgerQuestion, ledger: LedgerName): string | nul
   if (first === undefined) return null;
   const { tool } = DESCRIPTORS[ledger];
   const scopes = scopesBack(definition, database, ledger, first.beyond);
+  const typed =
+    back === undefined || scopes[0] === undefined
+      ? ""
+      : `: \`${commandOf(back.project, "backout", `rollback --stack ${back.stack} --to ${quoted(first.release)} --scope ${quoted(scopes[0])}`)}\``;
   const way =
     scopes.length > 0
-      ? `Take the database back as well, by scope ${scopes.join(" or ")}`
+      ? `Take the database back as well, by scope ${scopes.join(" or ")}${typed}`
       : 'No scope takes the database back: declare one that pins `data: "snapshot"`';
-  const who = lines.map(({ service, release }) => `${service} ${release}`).join(" and ");
+  const who = inWords(lines.map(({ service, release }) => `${service} ${release}`));
   return (
-    `${who} knows ${database} up to ${first.newest}, and ${first.beyond.join(", ")} would stay applied: ${tool} of the older release refuses a ` +
-    `revision that it does not know ("${REFUSES_UNKNOWN[ledger]!}"). ${way}. Where no release starts ${tool} itself, declare newerSchema: "runs"`
+    `${who} ${lines.length === 1 ? "knows" : "know"} ${database} up to ${first.newest}, and ${first.beyond.join(", ")} would stay applied: ${tool} of the older release refuses a ` +
+    `revision that it does not know ("${REFUSES_UNKNOWN[ledger]!}"). ${way}. Where no release starts ${tool} itself, declare newerSchema: "runs" under databases.${database} of the program`
   );
 }
 

@@ -87,7 +87,7 @@ export async function refusals(
         reasons.push(`backout:schema is "down" but ${name} has no down.sql: pin schema "keep" or "mark", or restore a snapshot`);
     }
   }
-  reasons.push(...schemasNotTaken(definition, pins, planned, facts));
+  reasons.push(...schemasNotTaken(site, definition, pins, planned, facts));
   if (facts.reach.kind === "absent")
     for (const { service, role } of rolesOf(definition))
       reasons.push(
@@ -109,7 +109,7 @@ export async function refusals(
 }
 
 /** Data without a recorded schema is not judged here: the data step inspects it. */
-function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: RolloutPlan, facts: Facts): string[] {
+function schemasNotTaken(site: Site, definition: SystemDefinition, pins: Pins, planned: RolloutPlan, facts: Facts): string[] {
   return Object.entries(planned.databases).flatMap(([database, plan]) => {
     const { action } = plan;
     const own = facts.snapshots.filter((snapshot) => snapshot.database === database);
@@ -124,8 +124,9 @@ function schemasNotTaken(definition: SystemDefinition, pins: Pins, planned: Roll
             ? undefined
             : (recordedMigrations(now) ?? undefined);
     const restoring = action.kind === "restore" || action.kind === "undo";
+    const back = planned.forward ? undefined : site;
     const reasons =
-      now === undefined ? [] : ledgerRefusals({ definition, database, pins, plan, now, restored: restoring ? data : undefined });
+      now === undefined ? [] : ledgerRefusals({ definition, database, pins, plan, now, back, restored: restoring ? data : undefined });
     if (data === undefined) return reasons;
     const question = { definition, database, pins, plan, refuses: refusesUnknown(definition, database, now?.ledger) };
     const fitting = own.flatMap(({ name, generation, baseline }) => {

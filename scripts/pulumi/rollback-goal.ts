@@ -1,5 +1,5 @@
 /** Where a rollback goes when nobody says where: to the release that opened before, by the smallest scope that suffices. */
-import { UsageError } from "../../config/errors.ts";
+import { inWords, RefusedError, UsageError } from "../../config/errors.ts";
 import type { ScopeDefinition, SystemDefinition } from "../../config/system/definition.ts";
 import { orderOf } from "../../rollout/inspect.ts";
 import { releaseBefore } from "../../rollout/way-back.ts";
@@ -34,13 +34,18 @@ export function scopesOfCode({ scopes, services }: Pick<SystemDefinition, "scope
   const off = ({ pins }: ScopeDefinition): number => Object.values(pins.services ?? {}).filter(({ run }) => run === "off").length;
   const marks = ({ pins }: ScopeDefinition): number => (pins.schema === "mark" ? 1 : 0);
   return Object.entries(scopes)
-    .filter(([, { pins }]) => {
-      const asked = pins.services ?? {};
-      const all = pins.release === "to" || Object.keys(services).every((service) => asked[service]?.release === "to");
-      return all && pins.service === undefined && (pins.data === undefined || pins.data === "current") && pins.schema !== "down";
-    })
+    .filter(([, { pins }]) => takesAll(pins, services) && (pins.data === undefined || pins.data === "current") && pins.schema !== "down")
     .sort(([, a], [, b]) => marks(a) - marks(b) || off(a) - off(b))
     .map(([name]) => name);
+}
+
+/** Scopes that take every service back and restore the data, as declared. Pure. */
+export function scopesOfData({ scopes, services }: Pick<SystemDefinition, "scopes" | "services">): string[] {
+  return Object.entries(scopes).flatMap(([name, { pins }]) => (takesAll(pins, services) && pins.data === "snapshot" ? [name] : []));
+}
+
+function takesAll({ release, service, services: asked = {} }: ScopeDefinition["pins"], services: SystemDefinition["services"]): boolean {
+  return service === undefined && (release === "to" || Object.keys(services).every((name) => asked[name]?.release === "to"));
 }
 
 /** Whether the scope takes any service to another release. An unknown one is reported later. */
@@ -75,20 +80,74 @@ export async function plainGoal(stack: OpenStack, standing: Standing, pinsOf: (g
   return { ...goal, scope: await smallestScope(stack, code, (scope) => pinsOf({ ...goal, scope })) };
 }
 
-/** The first scope that the plan does not refuse and on whose data every service can run; else the system's default scope. */
-async function smallestScope(stack: OpenStack, candidates: readonly string[], pinsOf: (scope: string) => string): Promise<string> {
-  const { defaultScope } = stack.definition;
-  let why = "the system's default";
-  for (const scope of candidates) {
-    const after = await openStack(stack, pinsOf(scope));
-    const { unknown, refused, preview } = await previewOf(stack, after, false);
-    const [problem] = unknown === null ? [...refused, ...(preview?.schemaAhead ?? [])] : [unknown];
-    if (problem === undefined) {
-      say(`by scope ${scope}, the smallest that suffices: ${after.config.release} runs on the data as it is`);
+interface Tried {
+  scope: string;
+  /** Why it does not suffice; null: it does. */
+  problem: string | null;
+  /** The plan would go ahead all the same: a service runs on a schema that is too new for it. */
+  allowed: boolean;
+}
+
+/**
+ * The first scope that the plan does not refuse and on whose data every service can run: those that leave the data, then the system's default, then
+ * those that restore it. Where none suffices, the default if it is allowed.
+ * @throws RefusedError where every scope is refused
+ */
+async function smallestScope(stack: OpenStack, code: readonly string[], pinsOf: (scope: string) => string): Promise<string> {
+  const { definition } = stack;
+  const { defaultScope } = definition;
+  const candidates = [...new Set([...code, defaultScope, ...scopesOfData(definition)])];
+  const tried: Tried[] = [];
+  for (const scope of candidates.length > 1 ? candidates : []) {
+    const found = await tryScope(stack, scope, pinsOf);
+    // Of the other scopes nothing is known either.
+    if (found === null) break;
+    if (found.problem === null) {
+      say(
+        `by scope ${scope}, the smallest that suffices: ${tried.length === 0 ? `${found.runs} runs on the data as it is` : whyNot(tried)}`,
+      );
       return scope;
     }
-    why = `${scope} does not suffice: ${problem}`;
+    tried.push(found);
   }
-  say(`by scope ${defaultScope}: ${why}`);
+  if (tried.length === candidates.length && tried.every(({ scope, allowed }) => scope !== defaultScope || !allowed))
+    throw new RefusedError(
+      `refused, nothing was changed: no scope suffices:\n${byProblem(tried)
+        .map(([scopes, problem]) => `${inWords(scopes)}: ${problem}`)
+        .join("\n")}`,
+    );
+  say(`by scope ${defaultScope}, the system's default${tried.length === 0 ? "" : `: ${whyNot(tried)}`}`);
   return defaultScope;
+}
+
+/** Null: the database does not answer. */
+async function tryScope(stack: OpenStack, scope: string, pinsOf: (scope: string) => string): Promise<(Tried & { runs: string }) | null> {
+  let text: string;
+  try {
+    text = pinsOf(scope);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { scope, problem: error.message, allowed: false, runs: "" };
+  }
+  const after = await openStack(stack, text);
+  const { unknown, refused, preview } = await previewOf(stack, after, false);
+  if (unknown !== null) return null;
+  const [problem = null] = [...refused, ...(preview?.schemaAhead ?? [])];
+  return { scope, problem, allowed: refused.length === 0, runs: after.config.release };
+}
+
+/** In one line: the first sentence of each reason. Its advice is for those who name the scope. */
+function whyNot(tried: readonly Tried[]): string {
+  const short = tried.map((one) => ({ ...one, problem: one.problem?.split(". ")[0] ?? "" }));
+  return byProblem(short)
+    .map(([scopes, problem]) => `${inWords(scopes)} ${scopes.length === 1 ? "does" : "do"} not suffice: ${problem}`)
+    .join("; ");
+}
+
+/** Each reason once, with the scopes that have it. */
+function byProblem(tried: readonly Tried[]): [scopes: string[], problem: string][] {
+  return Object.entries(Object.groupBy(tried, ({ problem }) => problem ?? "")).map(([problem, those = []]) => [
+    those.map(({ scope }) => scope),
+    problem,
+  ]);
 }

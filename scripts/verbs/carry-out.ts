@@ -16,7 +16,8 @@ import { previewOf, type PreviewOutcome } from "../pulumi/preview.ts";
 export async function previewPins(before: OpenStack, text: string, exact = false): Promise<{ after: OpenStack; preview: PreviewOutcome }> {
   const after = await openStack(before, text);
   const preview = await previewOf(before, after, exact);
-  tellPreview(preview, say);
+  // The refusal itself says why.
+  tellPreview({ ...preview, refused: [] }, say);
   if (preview.unknown !== null) throw new RefusedError(`the database is unreachable, nothing was changed: ${preview.unknown}`);
   requireAllowed(preview);
   return { after, preview };

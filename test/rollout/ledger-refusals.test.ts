@@ -76,6 +76,18 @@ describe("a rollback of the code alone", () => {
     expect(reason).toMatch(/by scope full\. .*newerSchema: "runs"/);
   });
 
+  it("names every service, and the command to type", () => {
+    const definition = system();
+    definition.services["web"] = definition.services["api"]!;
+    const several = question("alembic", { definition });
+    const both = Object.fromEntries(["api", "web"].map((name) => [name, several.pins.services["api"]!]));
+    several.pins.services = both;
+    several.pins.runsOn = runsOn(definition, releases, { api: "v1", web: "v1" })!;
+    const [reason] = ledgerRefusals({ ...several, back: { project: "/nowhere", stack: "dev" } });
+    expect(reason).toContain("api v1 and web v1 know shop up to 2");
+    expect(reason).toContain("by scope full: `npx backout rollback --stack dev --to v1 --scope full`.");
+  });
+
   it("with a command that reverts, `down` works as well and comes first", () => {
     const definition = system({ migrate: "up", migrateDown: "down" });
     expect(ledgerRefusals(question("alembic", { definition }))[0]).toContain("by scope down or full.");

@@ -1,6 +1,7 @@
 /** Which scopes a rollback without options tries, and which release it goes to. */
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ScopeDefinition, SystemDefinition } from "../../../config/system/definition.ts";
+import { RefusedError } from "../../../config/errors.ts";
 import { plainGoal, previousRelease, scopesOfCode } from "../../../scripts/pulumi/rollback-goal.ts";
 import type { OpenStack } from "../../../scripts/pulumi/stack.ts";
 import type { Standing } from "../../../scripts/pulumi/standing.ts";
@@ -13,6 +14,8 @@ vi.mock("../../../scripts/pulumi/stack.ts", () => ({
 vi.mock("../../../scripts/pulumi/preview.ts", () => ({
   previewOf: (_before: unknown, { text }: { text: string }) => Promise.resolve(said.previews[text]),
 }));
+
+afterEach(() => void vi.restoreAllMocks());
 
 function tried(pins: Record<string, ScopeDefinition["pins"]>): string[] {
   const scopes = Object.fromEntries(Object.entries(pins).map(([name, one]) => [name, { pins: one } as ScopeDefinition]));
@@ -79,8 +82,52 @@ describe("without options", () => {
     ["the schema is too new for it", { ...SUFFICES, preview: { schemaAhead: ["api is made for 1_items"] } }],
     ["nobody knows, because the database does not answer", { ...SUFFICES, unknown: "connection refused" }],
   ])("else the default scope: %s", async (_why, preview) => {
-    said.previews = { code: preview };
+    said.previews = { code: preview, full: SUFFICES };
     expect(await goal(scopes({ full: FULL, code: CODE }, "full"), at("v1", "v2"))).toEqual({ to: "v1", scope: "full" });
+  });
+
+  const told = () =>
+    vi
+      .mocked(process.stderr.write)
+      .mock.calls.map(([line]) => String(line))
+      .join("");
+  const refused = (...reasons: string[]) => ({ ...SUFFICES, refused: reasons });
+  const AHEAD = { ...SUFFICES, preview: { schemaAhead: ["api is made for 1_items"] } };
+
+  test.each([
+    ["what it refuses", refused("api v1 knows shop up to 1. Take the database back")],
+    ["what it warns of", { ...SUFFICES, preview: { schemaAhead: ["api v1 knows shop up to 1"] } }],
+  ])("where the default scope leaves the data, the one that restores it: %s", async (_why, preview) => {
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    said.previews = { code: preview, full: SUFFICES };
+    expect(await goal(scopes({ code: CODE, full: FULL }, "code"), at("v1", "v2"))).toEqual({ to: "v1", scope: "full" });
+    expect(told()).toContain("by scope full, the smallest that suffices: code does not suffice: api v1 knows shop up to 1\n");
+  });
+
+  test("where no scope suffices, each reason is said once, and what only warns is left to the person", async () => {
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const system = scopes({ code: CODE, full: FULL }, "code");
+    said.previews = { code: refused("main is frozen"), full: refused("main is frozen") };
+    await expect(goal(system, at("v1", "v2"))).rejects.toThrow(
+      /^refused, nothing was changed: no scope suffices:\ncode and full: main is frozen$/,
+    );
+    said.previews = { code: AHEAD, full: refused("no room") };
+    expect(await goal(system, at("v1", "v2"))).toEqual({ to: "v1", scope: "code" });
+    expect(told()).toContain(
+      "by scope code, the system's default: code does not suffice: api is made for 1_items; full does not suffice: no room",
+    );
+  });
+
+  test("a scope whose snapshot is not kept does not suffice", async () => {
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    said.previews = { code: refused("api knows less") };
+    const kept = ({ scope }: { scope: string }) => {
+      if (scope === "full") throw new RefusedError("shop cannot go back: no snapshot");
+      return scope;
+    };
+    await expect(plainGoal(scopes({ code: CODE, full: FULL }, "code"), at("v1", "v2"), kept)).rejects.toThrow(
+      /code: api knows less\nfull: shop cannot go back: no snapshot$/,
+    );
   });
 
   test("a default scope that takes no release back has no goal; one that does needs a release that opened", async () => {
