@@ -44,18 +44,37 @@ export function releaseBefore(
   );
 }
 
+/** The openings that the data has been through: what comes back out of quarantine has seen nothing of what opened while it was set aside. */
+function lineOf(opened: readonly Opening[], database = ""): Opening[] {
+  const pinOf = ({ pins }: Opening): string => {
+    const pin = pins.data[database];
+    return pin?.kind === "quarantine" ? pin.name : "";
+  };
+  // A line by the opening it ends with: an undo goes on from the one that the data was set aside from.
+  const lines: Opening[][] = [];
+  opened.forEach((opening, index) => {
+    const before = opened[index - 1];
+    const name = pinOf(opening);
+    const since = before === undefined || name === pinOf(before) ? null : /_quarantine_(\d+)$/.exec(name);
+    const from = since === null ? index - 1 : opened.findLastIndex(({ epoch }) => epoch < Number(since[1]));
+    lines.push([...(lines[from] ?? []), opening]);
+  });
+  return lines.at(-1) ?? [];
+}
+
 /**
  * The snapshot taken when `release` was left the last time, of those of one database. It belongs to that very rollout: of attempts that failed
  * before one opened, the first found the data as the release had left it. Null: it was never left, or nothing was taken.
  */
-export function snapshotLeft<S extends Pick<Snapshot, "epoch" | "automatic">>(
+export function snapshotLeft<S extends Pick<Snapshot, "epoch" | "automatic" | "database">>(
   opened: readonly Opening[],
   snapshots: readonly S[],
   release: string,
 ): S | null {
-  const stay = staysOf(opened).findLast((one) => one.release === release);
+  const line = lineOf(opened, snapshots[0]?.database);
+  const stay = staysOf(line).findLast((one) => one.release === release);
   if (stay === undefined) return null;
-  const next = opened.find(({ epoch }) => epoch > stay.last)?.epoch ?? Infinity;
+  const next = line.find(({ epoch }) => epoch > stay.last)?.epoch ?? Infinity;
   return snapshots.filter(({ epoch, automatic }) => automatic && epoch > stay.last && epoch <= next)[0] ?? null;
 }
 

@@ -49,7 +49,7 @@ function entry(oid: number, role: DatabaseRole, change: Partial<CatalogueDatabas
   };
 }
 
-const opening = (epoch: number, release: string): Opening => ({ epoch, pins: { release } as Opening["pins"] });
+const opening = (epoch: number, release: string): Opening => ({ epoch, pins: { release, data: {} } as unknown as Opening["pins"] });
 const from = (name: string) => ({ snapshot: { name, generation: 1, again: 0 }, quarantine: null });
 const names = (
   keep: { keep: number; quarantines: number },

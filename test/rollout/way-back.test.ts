@@ -4,7 +4,10 @@ import type { Opening } from "../../config/record.ts";
 import { releaseBefore, settingsBefore, snapshotLeft } from "../../rollout/way-back.ts";
 import { recorded } from "./sample.ts";
 
-const opening = (epoch: number, release: string): Opening => ({ epoch, pins: { release, services: {} } as unknown as Opening["pins"] });
+const opening = (epoch: number, release: string, quarantine?: string): Opening => {
+  const data = quarantine === undefined ? {} : { shop: { kind: "quarantine", name: quarantine } };
+  return { epoch, pins: { release, services: {}, data } as unknown as Opening["pins"] };
+};
 const record = (...releases: string[]) => releases.map((release, index) => opening(index + 1, release));
 const ORDER = ["phase-3.0.0", "phase-3.1.0-rc.1", "phase-3.1.0", "2f9c1d0", "abc1234"];
 
@@ -24,7 +27,7 @@ describe("the release that is gone back to", () => {
 });
 
 describe("the snapshot that is gone back to", () => {
-  const snapshot = (name: string, epoch: number, automatic = true) => ({ name, epoch, automatic });
+  const snapshot = (name: string, epoch: number, automatic = true) => ({ name, epoch, automatic, database: "shop" });
   it("belongs to the rollout in which the goal was left, not to an earlier one of the same name", () => {
     const opened = record("v3", "v4", "v3", "rc", "v4");
     const snapshots = [snapshot("before-v4", 2), snapshot("before-rc", 4), snapshot("before-v4 again", 5), snapshot("nightly", 5, false)];
@@ -40,6 +43,20 @@ describe("the snapshot that is gone back to", () => {
     // Deployments that were taken back belong to nobody.
     const back = [opening(1, "v3"), opening(3, "v3"), opening(4, "v4")];
     expect(snapshotLeft(back, [snapshot("failed", 2), snapshot("good", 4)], "v3")?.name).toBe("good");
+  });
+
+  it("after an undo, the one of before the rollback that it undid, also where that is undone in turn and other settings open", () => {
+    const snapshots = [snapshot("before-v2", 4)];
+    const rolledBack = [opening(1, "v1"), opening(3, "v1"), opening(4, "v2"), opening(5, "v1")];
+    const undone = [...rolledBack, opening(6, "v2", "shop_quarantine_5")];
+    expect(snapshotLeft(undone, snapshots, "v1")?.name).toBe("before-v2");
+    expect(snapshotLeft([...undone, opening(7, "v2", "shop_quarantine_5")], snapshots, "v1")?.name).toBe("before-v2");
+    const again = [...undone, opening(7, "v1", "shop_quarantine_6"), opening(8, "v2", "shop_quarantine_7")];
+    expect(snapshotLeft(again, snapshots, "v1")?.name).toBe("before-v2");
+    const deployed = [...undone, opening(8, "v3")];
+    expect(snapshotLeft(deployed, [...snapshots, snapshot("before-v3", 8)], "v2")?.name).toBe("before-v3");
+    // What v1 was left with by the undo is in quarantine, and is no snapshot.
+    expect(snapshotLeft(rolledBack, snapshots, "v1")).toBeNull();
   });
 
   it("none of what was never left", () => {
