@@ -84,21 +84,20 @@ interface Tried {
   scope: string;
   /** Why it does not suffice; null: it does. */
   problem: string | null;
-  /** The plan would go ahead all the same: a service runs on a schema that is too new for it. */
-  allowed: boolean;
+  /** Else the plan would go ahead all the same: a service runs on a schema that is too new for it. */
+  refused: boolean;
 }
 
 /**
  * The first scope that the plan does not refuse and on whose data every service can run: those that leave the data, then the system's default, then
- * those that restore it. Where none suffices, the default if it is allowed.
- * @throws RefusedError where every scope is refused
+ * those that restore it. Where none suffices, the default.
  */
 async function smallestScope(stack: OpenStack, code: readonly string[], pinsOf: (scope: string) => string): Promise<string> {
   const { definition } = stack;
   const { defaultScope } = definition;
   const candidates = [...new Set([...code, defaultScope, ...scopesOfData(definition)])];
   const tried: Tried[] = [];
-  for (const scope of candidates.length > 1 ? candidates : []) {
+  for (const scope of candidates.length > 1 || code.length > 0 ? candidates : []) {
     const found = await tryScope(stack, scope, pinsOf);
     // Of the other scopes nothing is known either.
     if (found === null) break;
@@ -110,13 +109,11 @@ async function smallestScope(stack: OpenStack, code: readonly string[], pinsOf: 
     }
     tried.push(found);
   }
-  if (tried.length === candidates.length && tried.every(({ scope, allowed }) => scope !== defaultScope || !allowed))
-    throw new RefusedError(
-      `refused, nothing was changed: no scope suffices:\n${byProblem(tried)
-        .map(([scopes, problem]) => `${inWords(scopes)}: ${problem}`)
-        .join("\n")}`,
-    );
-  say(`by scope ${defaultScope}, the system's default${tried.length === 0 ? "" : `: ${whyNot(tried)}`}`);
+  // The refusal of the default scope says its own reason.
+  const own = tried.find(({ scope, refused }) => scope === defaultScope && refused);
+  const others = tried.filter(({ problem }) => problem !== own?.problem);
+  const why = others.length > 0 ? `: ${whyNot(others)}` : own === undefined ? "" : ": no scope suffices";
+  say(`by scope ${defaultScope}, the system's default${why}`);
   return defaultScope;
 }
 
@@ -127,13 +124,13 @@ async function tryScope(stack: OpenStack, scope: string, pinsOf: (scope: string)
     text = pinsOf(scope);
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    return { scope, problem: error.message, allowed: false, runs: "" };
+    return { scope, problem: error.message, refused: true, runs: "" };
   }
   const after = await openStack(stack, text);
   const { unknown, refused, preview } = await previewOf(stack, after, false);
   if (unknown !== null) return null;
   const [problem = null] = [...refused, ...(preview?.schemaAhead ?? [])];
-  return { scope, problem, allowed: refused.length === 0, runs: after.config.release };
+  return { scope, problem, refused: refused.length > 0, runs: after.config.release };
 }
 
 /** In one line: the first sentence of each reason. Its advice is for those who name the scope. */
