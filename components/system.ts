@@ -186,7 +186,7 @@ export function declaredOf(definition: SystemDefinition, folder: string, plain?:
   };
   const site = named(siteOf(config, pulumi.getStack(), project, program), definition, config);
   const order = declaredOrder(stacks, pulumi.getStack(), Object.keys(config.releases));
-  return { config, site, pins: resolvePins(config, definition), order };
+  return { config, site, pins: resolvePins(config, definition, site), order };
 }
 
 /** The function that returns a service's own resource; null: backout's own resource puts its release in place. */

@@ -1,4 +1,6 @@
 /** From the config to the pins of a stack; finds every mistake in the config. */
+import { commandOf, quoted } from "./commands.ts";
+import type { Site } from "./site.ts";
 import type { StackConfig, DataPinText } from "./schema.ts";
 import type { SystemDefinition } from "./system/definition.ts";
 import { portsOf } from "./default-ports.ts";
@@ -12,9 +14,10 @@ import { allowsMaintenance, noSuchMaintenance, wrongListen } from "./definition/
 import { isSwitched, listenTexts, parseAddress } from "./traffic.ts";
 
 /**
+ * @param at where commands are typed
  * @throws ConfigErrors for an unknown release, service, database, flag source or blocked release.
  */
-export function resolvePins(config: StackConfig, definition: SystemDefinition): Pins {
+export function resolvePins(config: StackConfig, definition: SystemDefinition, at: Partial<Pick<Site, "project" | "stack">> = {}): Pins {
   const errors: ConfigError[] = [];
   const fail = (key: string, value: unknown, allowed: string): void => void errors.push(new ConfigError(`backout:${key}`, value, allowed));
   requirePlaces(config, definition, fail);
@@ -27,12 +30,14 @@ export function resolvePins(config: StackConfig, definition: SystemDefinition): 
       return false;
     }
     const incident = own(config.blocked, release);
-    if (incident !== undefined)
+    if (incident !== undefined) {
+      const words = `unblock ${quoted(release)}${at.stack === undefined ? "" : ` --stack ${at.stack}`}`;
       fail(
         key,
         release,
-        `blocked by ${incident}; once it is fixed, run the verb \`unblock ${release}\`, or remove ${release} from backout:blocked`,
+        `blocked by ${incident}; once it is fixed, run \`${commandOf(at.project ?? ".", "backout", words)}\`, or remove ${release} from backout:blocked`,
       );
+    }
     return incident === undefined;
   };
   known("release", config.release);

@@ -1,5 +1,5 @@
 /** The stack a verb works on: its project, file, declared state, definition and engine. */
-import { UsageError, RefusedError, suggestion } from "../../config/errors.ts";
+import { NAMESPACE, UsageError, RefusedError, suggestion } from "../../config/errors.ts";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseDocument, visit } from "yaml";
@@ -15,6 +15,7 @@ import { resolvePins } from "../../config/resolve-pins.ts";
 import type { StackConfig } from "../../config/schema.ts";
 import { hideSecretConfig, requireEncrypted, requireEncryptedKey, requireNoOtherSecrets, secretKeys } from "../../config/secret-config.ts";
 import { definitionOf, named, siteOf, type Site } from "../../config/site.ts";
+import { configOf } from "../../config/stack-text.ts";
 import { schemaOf, withSchemaLine } from "../../config/schema-line.ts";
 import { stackFolder } from "../../config/stack-folder.ts";
 import { writeAtomically } from "../../processes/atomic-file.ts";
@@ -86,11 +87,24 @@ export interface OpenSystem extends StackFile {
 
 /** @param text instead of what the file holds: to look at pins before they are written. */
 export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
+  requireLedger({ ...found, text });
   const { config, definition, site: bare, order, secret } = await openSystem(found, text);
   await recall({ ...found, text }, { site: bare, definition }, stacksIn(stackFolder(found.project)));
   const asked = { order, scope: config.scope ?? null };
-  const { site, pins } = hideSecretConfig(resolvePins(config, definition), bare, secret);
+  const { site, pins } = hideSecretConfig(resolvePins(config, definition, bare), bare, secret);
   return { ...found, text, config, asked, definition, site, pins: withSetup(pins, site, definition) };
+}
+
+export function hasLedger({ text, file }: Pick<StackFile, "text" | "file">): boolean {
+  const releases = configOf(text, file)[`${NAMESPACE}:releases`];
+  return releases != null && !(typeof releases === "object" && Object.keys(releases).length === 0);
+}
+
+/** @throws RefusedError where no release was entered yet */
+function requireLedger(found: StackFile): void {
+  if (hasLedger(found)) return;
+  const command = commandOf(found.project, "backout", `release add <name> <folder or image> --stack ${found.stack}`);
+  throw new RefusedError(`the ledger backout:releases of ${found.stack} is empty. To enter the first release, run \`${command}\``);
 }
 
 /** Reads a stack file and the definition of its system, whatever its pins say. @param text as for `openStack` */

@@ -1,13 +1,6 @@
 /** A stack file that has no ledger yet: its system is known, and nothing can be pinned. */
 import { editPins } from "../../config/edit.ts";
-import { NAMESPACE } from "../../config/errors.ts";
-import { configOf } from "../../config/stack-text.ts";
-import { openSystem, type OpenSystem, type StackFile } from "./stack.ts";
-
-export function hasLedger({ text, file }: Pick<StackFile, "text" | "file">): boolean {
-  const releases = configOf(text, file)[`${NAMESPACE}:releases`];
-  return releases != null && !(typeof releases === "object" && Object.keys(releases).length === 0);
-}
+import { hasLedger, openSystem, type OpenSystem, type StackFile } from "./stack.ts";
 
 /** The system of a stack file, with or without ledger. @param release name of its first release, empty until it is entered */
 export async function openUnreleased(found: StackFile, release: string): Promise<OpenSystem> {

@@ -8,8 +8,8 @@ import { failure, ok, warning, type Finding } from "../doctor/finding.ts";
 import { machineFindings } from "../doctor/machine.ts";
 import { pinFindings, siteFindings } from "../doctor/system.ts";
 import { finish, painted, print, type CommonOptions } from "../pulumi/outcome.ts";
-import { openStack, stackFile, type OpenStack, type OpenSystem, type StackFile } from "../pulumi/stack.ts";
-import { hasLedger, openUnreleased } from "../pulumi/unreleased.ts";
+import { hasLedger, openStack, stackFile, type OpenStack, type OpenSystem, type StackFile } from "../pulumi/stack.ts";
+import { openUnreleased } from "../pulumi/unreleased.ts";
 
 export interface Diagnosis {
   stack: string;

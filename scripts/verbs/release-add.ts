@@ -14,8 +14,8 @@ import { cannotRun } from "../../workloads/index.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import { hashRelease } from "../pulumi/release-folder.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
-import { openStack, stackFile, writeStack, type OpenSystem, type StackFile } from "../pulumi/stack.ts";
-import { hasLedger, openUnreleased } from "../pulumi/unreleased.ts";
+import { hasLedger, openStack, stackFile, writeStack, type OpenSystem, type StackFile } from "../pulumi/stack.ts";
+import { openUnreleased } from "../pulumi/unreleased.ts";
 
 interface Options extends CommonOptions {
   service?: string[];

@@ -51,6 +51,13 @@ describe("pins that are refused", () => {
     expect(error!.allowed).toMatch(/blocked by INCIDENT-7.*remove v4\.0\.0 from backout:blocked/);
   });
 
+  it("a blocked release, with the command as it is typed", () => {
+    const blocked = configOf({ blocked: { "v4.0.0": "INCIDENT-7" } });
+    expect(() => resolvePins(blocked, definition, { project: "/nowhere", stack: "dev" })).toThrow(
+      /once it is fixed, run `npx backout unblock v4\.0\.0 --stack dev`, or remove/,
+    );
+  });
+
   it("a blocked release pinned for one service only", () => {
     const [error] = errorsOf({ release: "v3.0.0", services: { backend: { release: "v4.0.0" } }, blocked: { "v4.0.0": "INCIDENT-7" } });
     expect(error).toMatchObject({ key: "backout:services.backend.release", value: "v4.0.0" });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { StackChangedError, writeStack } from "../../../scripts/pulumi/stack.ts";
+import { openStack, StackChangedError, writeStack } from "../../../scripts/pulumi/stack.ts";
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "backout-stack-"))));
@@ -32,3 +32,12 @@ test("the engine's salt is no change of anybody's, and survives", () => {
   writeStack(now, now.text.replace("v2", "v3"));
   expect(readFileSync(read.file, "utf8")).toContain("v3");
 });
+
+test.each(["config: {}\n", "config:\n  backout:releases: {}\n", "config:\n  backout:releases:\n"])(
+  "an empty ledger is refused with the command that enters a release: %j",
+  async (text) => {
+    await expect(openStack(found(text))).rejects.toThrow(
+      /^the ledger backout:releases of shop is empty\. To enter the first release, run `npx backout release add <name> <folder or image> --stack shop`$/,
+    );
+  },
+);
