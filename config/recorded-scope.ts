@@ -23,10 +23,12 @@ export interface ScopeQuestion {
 }
 
 export function recordedScope(question: ScopeQuestion): RecordedScope {
-  const { scope: declared, definition } = question;
+  const { scope: declared, definition, to } = question;
   if (declared === null) return { scope: null };
   const { name, service } = declared;
   const scope = definition.scopes[name];
+  // What such a scope set aside comes back: the undo of its undo.
+  if (scope?.pins.data === "snapshot" && Object.values(to.data).some(({ kind }) => kind === "quarantine")) return { scope: null };
   const why = scope === undefined ? "it is unknown" : contradiction(scope, question);
   if (why === null) return { scope: name, ...(service === undefined ? {} : { service }) };
   return { scope: null, misfit: `backout:scope "${name}" is not recorded: ${why}; remove it, or pin what it asks for` };

@@ -51,7 +51,10 @@ async function exportRows(run: Run, database: string, action: DataAction): Promi
   );
   if (quarantine === undefined) return [];
   const snapshot = await exportBase(run, database, action, quarantine.lineage);
-  if (snapshot === null) return [];
+  if (snapshot === null) {
+    run.log("info", `${database}: no export: it was restored from no snapshot to compare it with; ${quarantine.name} keeps all of it`);
+    return [];
+  }
   const say = (line: string): void => run.log("info", line);
   await bringSnapshot(run, snapshot, say);
   await bringQuarantine(run, quarantine.name, say);

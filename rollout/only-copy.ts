@@ -34,6 +34,13 @@ export async function onlyCopies(
   return found;
 }
 
+const NO_EXPORT = "there is no export of it";
+
+/** What `onlyCopies` found of one quarantine, as a clause. */
+export function onlyCopyWords(missing: readonly string[]): string {
+  return missing.includes(NO_EXPORT) ? NO_EXPORT : `no export holds ${missing.join(", ")}`;
+}
+
 interface Told {
   notCompared?: NotCompared[];
   unreadable?: Record<string, string>;
@@ -51,7 +58,7 @@ async function inNoExport(keeping: CopySources, runId: string, database: string)
     if (text === null) return ["there is no export of it"];
     told = JSON.parse(text) as Told;
   } catch {
-    return ["there is no export of it"];
+    return [NO_EXPORT];
   }
   return [
     ...(told.notCompared ?? []).filter(({ mayBeLost }) => mayBeLost).map(({ kind, name }) => `${kind} ${name}`),

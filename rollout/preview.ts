@@ -186,6 +186,9 @@ async function leftBehind(at: InspectContext, database: string, action: DataActi
   return (await inspectionOf(at, database)).leftBehind(at, database, action, snapshot).catch(() => []);
 }
 
+const NOTHING_TO_COMPARE =
+  "what is there now was restored from no snapshot, so it is compared with none and is in no export; all of it is kept in quarantine";
+
 async function lookAtRisk(
   at: InspectContext & { state: StateStore },
   database: string,
@@ -198,6 +201,7 @@ async function lookAtRisk(
     // An earlier attempt has replaced it.
     if (satisfies(await (await inspectionOf(at, database)).lineage(at, database), action)) return { rows: null, unknown: null };
     const rows = await atRisk(at, database, action, exact);
+    if (rows === null && action.kind === "undo") return { rows, unknown: NOTHING_TO_COMPARE };
     // A refusal needs exact numbers: counters include rows of transactions that were rolled back.
     const doubtful = newWrites === "reject" && rows?.how === "estimated" && losses(rows).length > 0;
     return { rows: doubtful ? await atRisk(at, database, action, true) : rows, unknown: null };

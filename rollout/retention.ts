@@ -7,7 +7,7 @@ import { releaseOrder } from "../config/ledger.ts";
 import type { StackConfig } from "../config/schema.ts";
 import { copiesOf } from "../databases/registry.ts";
 import { removeStored, removeStoredCopy } from "./artefacts.ts";
-import { dropCommand, neverWritten, onlyCopies } from "./only-copy.ts";
+import { dropCommand, neverWritten, onlyCopies, onlyCopyWords } from "./only-copy.ts";
 import type { Run } from "../config/run.ts";
 import { releaseBefore, snapshotLeft } from "./way-back.ts";
 
@@ -138,7 +138,7 @@ export async function applyRetention(
   for (const { name } of without.filter((entry) => !databases.includes(entry) && copies.has(entry.name)))
     run.log(
       "warning",
-      `quarantine ${name} is kept beyond backups.quarantines: no export holds ${copies.get(name)!.join(", ")}. To drop it for good: ${dropCommand(run.site, keep, name)}`,
+      `quarantine ${name} is kept beyond backups.quarantines: ${onlyCopyWords(copies.get(name)!)}. To drop it for good: ${dropCommand(run.site, keep, name)}`,
     );
   const dropped: string[] = [];
   // A copy that is still in use stays until the next rollout: it does not delay opening.

@@ -7,7 +7,7 @@ import { showFreeze } from "../../rollout/freeze.ts";
 import { gateRuns } from "../../rollout/gate.ts";
 import { isDone, inspect, type Facts } from "../../rollout/inspect.ts";
 import { enginesOf } from "../../databases/registry.ts";
-import { dropCommand, neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
+import { dropCommand, neverWritten, onlyCopies, onlyCopyWords } from "../../rollout/only-copy.ts";
 import { maintenanceLine } from "../../rollout/preview-lines.ts";
 import { scopeText } from "../../config/recorded-scope.ts";
 import { runsOn, schemaAhead } from "../../config/schema-ahead.ts";
@@ -195,7 +195,7 @@ export function statusLines(found: Status): string[] {
     );
   for (const { name, createdAt, sizeBytes, onlyCopyOf, drop = "" } of found.quarantines)
     lines.push(
-      `  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}${onlyCopyOf === undefined ? "" : `: no export has ${onlyCopyOf.join(", ")}, so it is kept until you drop it: ${drop}`}`,
+      `  quarantine ${name}: ${createdAt}, ${megabytes(sizeBytes)}${onlyCopyOf === undefined ? "" : `: ${onlyCopyWords(onlyCopyOf)}, so it is kept until you drop it: ${drop}`}`,
     );
   for (const { id, state, polls, of } of found.watches)
     lines.push(`  watch ${id}: ${state}${of === null ? "" : `, ${polls} of ${of} polls`}`);

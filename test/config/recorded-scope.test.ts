@@ -24,6 +24,12 @@ describe("the declared scope", () => {
     expect(plan(afterScope("quick")).scope).toBeNull();
   });
 
+  it("is not recorded where its data comes back out of quarantine, which is no mistake", () => {
+    const undone = pinsOf({ release: "v3.0.0", data: "quarantine:pfa_quarantine_3" });
+    expect(asked("restore", undone)).toEqual({ scope: null });
+    expect(asked("quick", { ...undone, services: afterScope("quick").services }).misfit).toMatch(/leaves the data unchanged/);
+  });
+
   it("is no part of a rollout's identity, and has to exist", () => {
     expect(pinsOf({ scope: "quick" })).toEqual(pinsOf());
     expect(configOf({ scope: "quick" }).scope).toEqual({ name: "quick" });

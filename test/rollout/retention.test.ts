@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CatalogueDatabase, DatabaseRole, Opening, Snapshot } from "../../config/record.ts";
 import { commandOf } from "../../config/commands.ts";
 import { exportFolder } from "../../config/site.ts";
-import { neverWritten, onlyCopies } from "../../rollout/only-copy.ts";
+import { neverWritten, onlyCopies, onlyCopyWords } from "../../rollout/only-copy.ts";
 import type { DataAction, Lineage } from "../../config/plan.ts";
 import { applyRetention, beyondRetention, type RetentionFacts } from "../../rollout/retention.ts";
 import type { Run } from "../../config/run.ts";
@@ -303,6 +303,11 @@ describe("a quarantine that holds what no export does", () => {
         `To drop it for good: ${pulumi("config set --stack prod --path 'backout:backups.drop[1]' pfa_quarantine_1")} && ${pulumi("up --stack prod")}`,
     ]);
   });
+});
+
+it("what no export holds is a clause, also where there is no export", () => {
+  expect(onlyCopyWords(["values of docs, column data", "table visits"])).toBe("no export holds values of docs, column data, table visits");
+  expect(onlyCopyWords(["there is no export of it"])).toBe("there is no export of it");
 });
 
 describe("whether users wrote to what was set aside", () => {

@@ -18,6 +18,9 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LockedError, type Snapshot } from "../../../config/record.ts";
 import { makeStandbysBefore, readinessOf, missingStandbys } from "../../../rollout/standby.ts";
+import { previewLines } from "../../../rollout/preview-lines.ts";
+import { previewRollout } from "../../../rollout/preview.ts";
+import { afterScope, plan as rolloutPlan } from "../../rollout/sample.ts";
 import { atRisk, baseSnapshot } from "../../../rollout/at-risk.ts";
 import { sqlite } from "./whole.ts";
 import { copiesFolder } from "../../../databases/sqlite/engine/places.ts";
@@ -111,6 +114,22 @@ describe("a file through rollouts", () => {
       notes: [],
     });
     expect((await sqlite.rowsSince(run, DATABASE, snapshot)).rows).toEqual(rows);
+  });
+
+  it("the undo of an undo says that nothing is compared or exported, and that quarantine keeps all of it", async () => {
+    const { run } = await left();
+    const undo = planOf({ kind: "undo", quarantine: `${DATABASE}_quarantine_9` });
+    const plan = { ...rolloutPlan(afterScope("restore")), databases: { [DATABASE]: undo } };
+    const preview = await previewRollout(run.site, stand.definition, plan, { exact: false, reached: true });
+    expect(preview.databases[DATABASE]).toMatchObject({
+      atRisk: null,
+      unknown: expect.stringMatching(/restored from no snapshot/) as string,
+    });
+    expect(
+      previewLines(preview)
+        .map(({ line }) => line)
+        .join("\n"),
+    ).toContain("all of it is kept in quarantine");
   });
 
   it("a flag that the deployment set is no row at risk; one that somebody changed since, or wrote, is", async () => {
