@@ -4,6 +4,7 @@ import type { Maintenance } from "../../config/pins.ts";
 import type { Freeze } from "../../config/schema.ts";
 import type { RolloutPreview } from "../../rollout/preview.ts";
 import type { OpenStack } from "./stack.ts";
+import { inWords } from "../../config/errors.ts";
 import { relative } from "node:path";
 import { assess } from "../../rollout/assess.ts";
 import { gateRuns, trafficDrift } from "../../rollout/gate.ts";
@@ -71,7 +72,10 @@ interface Drift {
 
 async function driftOf({ site, definition, pins }: OpenStack, { adopted, drifted: services }: Drift): Promise<string[]> {
   if (adopted === true && !gateRuns(site))
-    return ["adopted, and run outside of backout until the next deployment: `up` starts services and gate beside what runs"];
+    return [
+      `adopted, and run outside of backout until the next deployment, which builds and starts ${inWords([...services, "the traffic gate"])} beside what ` +
+        "runs: users are not kept out, but where a port has to be freed first, nobody answers there until its service has started",
+    ];
   return [
     ...(gateRuns(site) ? [] : ["the traffic gate does not run, so that users are kept out: `up` starts it"]),
     ...(await gateChanges(site)),

@@ -26,7 +26,10 @@ export function tellPreview(outcome: PreviewOutcome, print: (line: string) => vo
     warn(`rows at risk are unknown, because the database is unreachable; an update would fail before anything stops: ${outcome.unknown}`);
   if (outcome.freeze !== null) warn(showFreeze(outcome.freeze));
   for (const reason of outcome.refused) print(painted("red", `refused: ${reason}`));
-  if (outcome.settled) print("  nothing to change: these pins opened last");
+  if (outcome.settled)
+    print(
+      outcome.drifted.length === 0 ? "  nothing to change: these pins opened last" : "  these pins opened last; what an update corrects:",
+    );
   if (outcome.settled && outcome.maintenance.mode !== "off") warn(maintenanceLine(outcome.maintenance));
   for (const line of outcome.drifted) warn(line);
   if (outcome.preview !== null)

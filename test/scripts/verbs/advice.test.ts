@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { NotDeployedError } from "../../../scripts/pulumi/not-deployed.ts";
 import { EXIT, exitCodeOf } from "../../../scripts/pulumi/outcome.ts";
 import type { Status } from "../../../scripts/pulumi/answers.ts";
+import { tellPreview } from "../../../scripts/verbs/preview.ts";
 import { statusLines } from "../../../scripts/verbs/status.ts";
 import { verifiedLines } from "../../../scripts/verbs/verify.ts";
 import { pinsOf } from "../../config/sample.ts";
@@ -47,6 +48,27 @@ test("the status of a stack without a deployment says how to deploy it, and does
     "  copies of the data use 0.0 MB",
   ]);
   expect(statusLines(status({}))).toContain("  api: off  NOT AS PINNED");
+});
+
+test("a preview of what opened last says that nothing changes only where all of it runs", () => {
+  const told = (...drifted: string[]): string[] => {
+    const lines: string[] = [];
+    const nothing = { lines: { removed: [], added: [] }, unknown: null, freeze: null, refused: [], preview: null };
+    const pinned = {
+      stack: "shop",
+      file: "Pulumi.shop.yaml",
+      reached: true,
+      maintenance: { mode: "off", message: "" },
+      settled: true,
+    } as const;
+    tellPreview({ ...nothing, ...pinned, drifted }, (line) => lines.push(line));
+    return lines;
+  };
+  expect(told()).toEqual(["  nothing to change: these pins opened last"]);
+  expect(told("api does not run as pinned")).toEqual([
+    "  these pins opened last; what an update corrects:",
+    expect.stringContaining("! api does not run as pinned"),
+  ]);
 });
 
 test("a verification says how many checks failed, which, and how to roll back", () => {
