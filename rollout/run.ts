@@ -11,26 +11,47 @@ import type { Run } from "../config/run.ts";
 /** A failure whose message is complete without the step's name: "2 of 13 checks failed: …". */
 export class StepOutcomeError extends Error {}
 
+/** What a rollout that failed leaves: the release that it deploys over, what was adopted, or nothing. Null: it is no deployment, or that is not known. */
+type Left = { release: string } | "adopted" | "nothing" | null;
+
+function wayBack({ project, stack }: Site, left: Left): string {
+  if (left === "nothing") return ": it is the first deployment, so there is no release to go back to";
+  if (left === "adopted") {
+    const destroy = commandOf(project, "pulumi", `destroy --stack ${stack}`);
+    return `; or give back what was adopted: \`${destroy}\` ends these services, then start what ran before`;
+  }
+  return left === null
+    ? `; or pin the previous release and run \`${upCommand({ project, stack })}\``
+    : `; or go back to ${left.release}: \`${commandOf(project, "backout", `rollback --stack ${stack}`)}\``;
+}
+
+/** The beginnings of what a failure advises to run next. */
+const ADVICE = /^(?:The gate stays closed|Nobody keeps users out|Nothing was closed|Users are kept out now)/;
+
+/** A failure without what it advises: that is no more to be done. */
+export function withoutAdvice(failure: string): string {
+  return failure
+    .split("\n")
+    .filter((line) => !ADVICE.test(line))
+    .join("\n");
+}
+
 /** A step failed; says which one, whether users are kept out, and what to run next. */
 export class StepFailedError extends Error {
   readonly phase: Phase;
   readonly step: string;
   readonly gateClosed: boolean;
-  /** @param left release that this deploys over; null: it is no deployment, or that is not known. */
-  constructor(site: Site, phase: Phase, step: string, cause: unknown, left: string | null = null) {
+  constructor(site: Site, phase: Phase, step: string, cause: unknown, left: Left = null) {
     const gateClosed = usersAreOut(site);
     const up = `\`${upCommand(site)}\``;
-    const back =
-      left === null
-        ? `pin the previous release and run ${up}`
-        : `go back to ${left}: \`${commandOf(site.project, "backout", `rollback --stack ${site.stack}`)}\``;
+    const back = wayBack(site, left);
     const reason = cause instanceof Error ? cause.message : String(cause);
     super(
       `${phase}: ${cause instanceof StepOutcomeError ? "" : `${step} failed: `}${reason}\n` +
         (gateClosed
-          ? `The gate stays closed: users get 503 until verification has passed. Fix the cause and run ${up} to resume; or ${back}.`
+          ? `The gate stays closed: users get 503 until verification has passed. Fix the cause and run ${up} to resume${back}.`
           : isBypassed(site)
-            ? `Nobody keeps users out; what was stopped stays stopped. Fix the cause and run ${up} to resume; or ${back}.`
+            ? `Nobody keeps users out; what was stopped stays stopped. Fix the cause and run ${up} to resume${back}.`
             : `Nothing was closed. Fix the cause and run ${up} again.`),
       { cause },
     );
@@ -94,8 +115,12 @@ export async function step<K extends StepKind, T>(
   }
 }
 
-/** The release that a deployment replaces; null: it is no deployment, or the state does not answer. */
-async function deployedOver({ state, epoch }: Run): Promise<string | null> {
+async function deployedOver({ state, epoch }: Run): Promise<Left> {
   const plan = (await state.rollout(epoch).catch(() => null))?.plan;
-  return plan?.forward === true && plan.fromRelease !== plan.toRelease ? plan.fromRelease : null;
+  if (plan === undefined) return null;
+  const opened = await state.lastOpenRollout().catch(() => undefined);
+  if (opened != null && plan.forward && plan.fromRelease !== null && plan.fromRelease !== plan.toRelease)
+    return { release: plan.fromRelease };
+  if (plan.adopted === true || opened?.plan.adopted === true) return "adopted";
+  return plan.fromRelease === null || opened === null ? "nothing" : null;
 }

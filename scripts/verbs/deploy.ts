@@ -17,6 +17,7 @@ import { newestRelease, standsAfter } from "../../config/ledger.ts";
 import { programFolder } from "../../config/program.ts";
 import { deployEdits } from "../../config/scope.ts";
 import { hashFolder } from "../../processes/artefact.ts";
+import { withoutAdvice } from "../../rollout/run.ts";
 import { listLines, settled } from "../../rollout/preflight/list.ts";
 import { carryOut, intentOf, previewPins, reasonOf } from "./carry-out.ts";
 import { listBefore, tagEdits } from "./preflight.ts";
@@ -108,7 +109,8 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   if (options.onFailure === "stop" || outcome.from === null || outcome.state === "open")
     return { ...stopped, rolledBack: null, nextWatch: null };
   const rolledBack = await goBack({ ...before, text: entered }, text, release, outcome, runId);
-  return { ...stopped, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
+  const failure = rolledBack.ok && outcome.failure !== null ? withoutAdvice(outcome.failure) : outcome.failure;
+  return { ...stopped, failure, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
 }
 
 /** `deploy` goes forward only: a rollback keeps more, and is another verb. @throws RefusedError */

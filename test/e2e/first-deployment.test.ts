@@ -72,6 +72,7 @@ test("a pin that works brings it up, and the next update finds nothing to do", a
   expect(code, stderr).toBe(1);
   expect(json).toMatchObject({ ok: false, refused: false, from: null, rolledBack: null });
   expect(json.failure).toMatch(/^start: worker v3\.0\.1 failed: [^]*defect of this build[^]*The gate stays closed/);
+  expect(json.failure).toMatch(/it is the first deployment, so there is no release to go back to/);
   expectHalf();
   // The same again is tried again, not called unchanged.
   const same = await stand.up();

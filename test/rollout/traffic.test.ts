@@ -8,7 +8,7 @@ import { rolloutOf, type Pins } from "../../config/pins.ts";
 import type { Run } from "../../config/run.ts";
 import type { TrafficDefinition } from "../../config/system/traffic.ts";
 import { closeGate, gateIsAsDeclared, setGate, trafficDrift, usersAreOut, usersCanWrite } from "../../rollout/gate.ts";
-import { RolloutRefusedError, StepFailedError } from "../../rollout/run.ts";
+import { RolloutRefusedError, step, StepFailedError, withoutAdvice } from "../../rollout/run.ts";
 import { closeFence } from "../../rollout/steps/fence.ts";
 import { readGateState } from "../../traffic/state.ts";
 import { sqlite } from "../databases/engines/whole.ts";
@@ -132,4 +132,51 @@ test("without any traffic of backout's users are never out: what they write may 
   expect([mode(), usersAreOut(run.site), usersCanWrite(run.site)]).toEqual(["closed", false, true]);
   const failed = new StepFailedError(run.site, "verify", "1 check", new Error("no"));
   expect(failed.message).toMatch(/Nobody keeps users out; what was stopped stays stopped/);
+});
+
+describe("a step that failed says what can be gone back to", () => {
+  type Planned = { fromRelease: string | null; toRelease: string; forward?: boolean; adopted?: true };
+  async function failed(last: Planned, opened: Planned | null): Promise<string> {
+    const run = await runWith(switched(), 2);
+    const begin = (epoch: number, plan: Planned) =>
+      run.state.beginRollout({
+        epoch,
+        rollout: `rollout-${epoch}`,
+        pins: PINS,
+        plan: { ...PLAN, forward: true, ...plan },
+        runId: "run",
+        reason: null,
+      });
+    if (opened !== null) {
+      await begin(1, opened);
+      await run.state.setState(1, "open");
+    }
+    await begin(2, last);
+    const work = (): Promise<null> => Promise.reject(new Error("no"));
+    const head = { phase: "start", kind: "start", name: "api v1" } as const;
+    return step(run, head, work, () => null as never).then(
+      () => "",
+      (error: unknown) => (error as Error).message,
+    );
+  }
+  const first = { fromRelease: null, toRelease: "v1" };
+  const adopted = { ...first, adopted: true as const };
+  const next = { fromRelease: "v1", toRelease: "v2" };
+
+  test.each([
+    ["of a first deployment, nothing", first, null, /to resume: it is the first deployment, so there is no release to go back to\.$/],
+    [
+      "of one on what was adopted, that",
+      { ...next, toRelease: "v1" },
+      adopted,
+      /give back what was adopted: `\S.* destroy --stack \S+` ends/,
+    ],
+    ["of one over a release, that", next, first, /go back to v1: `npx backout rollback --stack \S+`\.$/],
+    ["of one over what was adopted as a release, that", next, adopted, /go back to v1: `npx backout rollback --stack \S+`\.$/],
+    ["else the release that was pinned", { ...next, toRelease: "v1" }, first, /pin the previous release/],
+  ])("%s", async (_what, last, opened, said) => {
+    const message = await failed(last, opened);
+    expect(message).toMatch(said);
+    expect(withoutAdvice(message)).toBe("start: api v1 failed: no");
+  });
 });
