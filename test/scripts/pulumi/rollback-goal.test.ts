@@ -86,11 +86,15 @@ describe("without options", () => {
     expect(await goal(scopes({ full: FULL, code: CODE }, "full"), at("v1", "v2"))).toEqual({ to: "v1", scope: "full" });
   });
 
-  const told = () =>
-    vi
-      .mocked(process.stderr.write)
-      .mock.calls.map(([line]) => String(line))
-      .join("");
+  let written = "";
+  const told = (): string => written;
+  const hear = (): void => {
+    written = "";
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      written += String(text);
+      return true;
+    });
+  };
   const refused = (...reasons: string[]) => ({ ...SUFFICES, refused: reasons });
   const AHEAD = { ...SUFFICES, preview: { schemaAhead: ["api is made for 1_items"] } };
 
@@ -98,7 +102,7 @@ describe("without options", () => {
     ["what it refuses", refused("api v1 knows shop up to 1. Take the database back")],
     ["what it warns of", { ...SUFFICES, preview: { schemaAhead: ["api v1 knows shop up to 1"] } }],
   ])("where the default scope leaves the data, the one that restores it: %s", async (_why, preview) => {
-    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    hear();
     said.previews = { code: preview, full: SUFFICES };
     expect(await goal(scopes({ code: CODE, full: FULL }, "code"), at("v1", "v2"))).toEqual({ to: "v1", scope: "full" });
     expect(told()).toContain("by scope full, the smallest that suffices: code does not suffice: api v1 knows shop up to 1\n");
@@ -109,14 +113,14 @@ describe("without options", () => {
     ["another has", refused("api knows less. Take"), refused("no room. Drop"), ": full does not suffice: no room"],
     ["warns only", AHEAD, refused("no room"), ": code does not suffice: api is made for 1_items; full does not suffice: no room"],
   ])("where no scope suffices, the default with the reasons that it does not say itself: the reason %s", async (_why, code, full, why) => {
-    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    hear();
     said.previews = { code, full };
     expect(await goal(scopes({ code: CODE, full: FULL }, "code"), at("v1", "v2"))).toEqual({ to: "v1", scope: "code" });
     expect(told()).toContain(`by scope code, the system's default${why}\n`);
   });
 
   test("a scope whose snapshot is not kept does not suffice", async () => {
-    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    hear();
     said.previews = { code: refused("api knows less") };
     const kept = ({ scope }: { scope: string }) => {
       if (scope === "full") throw new RefusedError("shop cannot go back: no snapshot");
