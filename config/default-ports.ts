@@ -13,9 +13,14 @@ export function withDefaultPorts(config: StackConfig, { ports, listeners }: Pick
   const known: Record<string, number> = { ...ports, ...config.ports };
   const upstreams = Object.values(listeners).flatMap(({ service }): [string, number][] => {
     const port = known[service];
-    return port === undefined ? [] : [[`${service}-upstream`, port + APART <= 65_535 ? port + APART : port - APART]];
+    return port === undefined ? [] : [[`${service}-upstream`, behindGate(port)]];
   });
   return { ...config, ports: { ...Object.fromEntries(upstreams), ...known } };
+}
+
+/** Where a service behind the gate listens unless the stack file says otherwise. @param port its public one */
+export function behindGate(port: number): number {
+  return port + APART <= 65_535 ? port + APART : port - APART;
 }
 
 /** The ports of a system: of each listener, and of each service behind it; a worker has one if its health is asked over it. */

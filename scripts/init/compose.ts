@@ -2,9 +2,9 @@
 import { posix } from "node:path";
 import { isMap, isScalar } from "yaml";
 import { commandOfLine } from "./command-line.ts";
-import { dockerfileFacts } from "./dockerfile.ts";
+import { dockerfileFacts, endpointIn, leftOutOf, type DockerfileFacts } from "./dockerfile.ts";
 import { firstOf, textOf, yamlOf } from "./files.ts";
-import { InitFileError, type Found, type FoundDatabase, type FoundService, type Value } from "./found.ts";
+import { InitFileError, portNumber, type Found, type FoundDatabase, type FoundService, type Value } from "./found.ts";
 
 const NAMES = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 const POSTGRES = /(?:^|\/)(?:postgres|postgis|timescaledb|pgvector|supabase-postgres)(?:[:@]|$)|\/postgres(?:ql)?[:@-]/;
@@ -58,11 +58,22 @@ export function readCompose(folder: string): Read | null {
           ? `${service} (${image}) stays as it is: backout rolls back the data of PostgreSQL and SQLite, not of ${other}`
           : `${service} (${image}) stays as it is, outside of the system`,
       );
-    else read.services.push(serviceOf(folder, service, described, from));
+    else read.services.push(serviceOf(folder, service, described, from, read.notes));
     if (described.env_file !== undefined)
       read.notes.push(`${service}: env_file is not read; give settings with \`release add --config\`, and secrets under \`secrets\``);
   }
-  return read;
+  return { ...read, services: read.services.map((service) => askedByOthers(service, read.services)) };
+}
+
+/** A service without a port listens all the same where another one names its address. */
+function askedByOthers(service: FoundService, services: readonly FoundService[]): FoundService {
+  if (service.site === true || service.health !== undefined) return service;
+  const address = new RegExp(`(?:\\/\\/${service.name}(?=[:/?]|$)|(?:^|[@,\\s])${service.name}(?=:\\d))(?::(\\d+))?`);
+  const texts = services.filter((other) => other !== service).flatMap(({ environment }) => Object.values(environment));
+  const named = texts.map((value) => ("text" in value ? address.exec(value.text) : null)).find((match) => match !== null);
+  if (named === undefined) return service;
+  const inner = numberOf(named[1]);
+  return { ...service, health: "tcp", ...(inner === undefined ? {} : { inner, port: inner }) };
 }
 
 function databaseOf(service: string, described: ComposeService, from: string): FoundDatabase {
@@ -80,18 +91,23 @@ function databaseOf(service: string, described: ComposeService, from: string): F
   };
 }
 
-function serviceOf(root: string, name: string, described: ComposeService, from: string): FoundService {
-  const { build, image } = described;
+function serviceOf(root: string, name: string, described: ComposeService, from: string, notes: string[]): FoundService {
+  const { build } = described;
   const context = typeof build === "object" ? (build.context ?? ".") : build;
   const folder = posix.normalize(context ?? ".").replace(/\/$/, "");
-  const dockerfile =
-    context === undefined ? null : textOf(root, folder, typeof build === "object" ? (build.dockerfile ?? "Dockerfile") : "Dockerfile");
-  const facts = dockerfile === null ? {} : dockerfileFacts(dockerfile);
+  const file = posix.join(folder, typeof build === "object" ? (build.dockerfile ?? "Dockerfile") : "Dockerfile");
+  const dockerfile = context === undefined ? null : textOf(root, file);
+  const facts = dockerfileFacts(dockerfile ?? "");
+  if (facts.leftOut !== undefined) notes.push(leftOutOf(file, facts.leftOut));
   const [port] = portsOf(described);
-  const inner = port?.inner ?? numberOf(described.expose?.[0]) ?? facts.port;
   const command = commandIn(described, facts.command);
+  // Another command of the same image, e.g. a worker's, need not listen where the image says.
+  const sameProgram = described.command === undefined && described.entrypoint === undefined;
+  const image: Partial<DockerfileFacts> = sameProgram || command?.some((word) => word.includes(String(facts.port))) === true ? facts : {};
+  const environment = { ...facts.environment, ...variablesOf(described) };
+  const health = endpointIn([described.healthcheck?.test ?? image.health ?? ""].flat().join(" "));
+  const inner = port?.inner ?? numberOf(described.expose?.[0]) ?? image.port ?? health.port ?? numberOf(environment["PORT"]);
   const site = siteOf(described);
-  const health = healthOf(described.healthcheck?.test) ?? pathIn(facts.health ?? "");
   if (site !== null)
     return {
       name,
@@ -108,12 +124,12 @@ function serviceOf(root: string, name: string, described: ComposeService, from: 
     from,
     folder,
     public: port !== undefined,
-    environment: Object.fromEntries(Object.entries(variablesOf(described)).map(([key, text]) => [key, valueOf(key, text)])),
+    environment: Object.fromEntries(Object.entries(environment).map(([key, text]) => [key, valueOf(key, text)])),
     needs: Array.isArray(described.depends_on) ? described.depends_on : Object.keys(described.depends_on ?? {}),
     ...(command === undefined ? {} : { command }),
     ...(dockerfile === null ? {} : { containerised: true as const }),
-    ...(image === undefined || context !== undefined ? {} : { image }),
-    ...(inner === undefined ? {} : { inner, port: port?.published ?? inner, health: health ?? "tcp" }),
+    ...(described.image === undefined || context !== undefined ? {} : { image: described.image }),
+    ...(inner === undefined ? {} : { inner, port: port?.published ?? inner, health: health.path ?? "tcp" }),
   };
 }
 
@@ -143,8 +159,7 @@ function portsOf({ ports = [] }: ComposeService): { inner: number; published: nu
 }
 
 function numberOf(text: string | number | undefined): number | undefined {
-  const number = Number.parseInt(plain(String(text)), 10);
-  return Number.isInteger(number) && number > 0 && number <= 65_535 ? number : undefined;
+  return text === undefined ? undefined : portNumber(plain(String(text)));
 }
 
 /** `${NAME:-default}` is its default here, and `$$` a dollar. */
@@ -166,16 +181,7 @@ function variablesOf({ environment = {} }: ComposeService): Record<string, strin
 }
 
 /** What looks like a secret, or has no value here, is never written down. */
-function valueOf(key: string, text: string): Value {
+export function valueOf(key: string, text: string): Value {
   const withPassword = /^\w[\w+.-]*:\/\/[^/\s]*:[^/\s]*@/.test(text) && !/^postgres/.test(text);
   return SECRET.test(key) || text.includes("${") || withPassword ? { secret: key.toLowerCase() } : { text };
-}
-
-function healthOf(test: string | string[] | undefined): string | undefined {
-  return test === undefined ? undefined : pathIn(typeof test === "string" ? test : test.join(" "));
-}
-
-/** The path of the endpoint that a health check asks. */
-function pathIn(line: string): string | undefined {
-  return /https?:\/\/[^/\s"']+(\/[^\s"'|;]*)/.exec(line)?.[1];
 }

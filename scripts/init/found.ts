@@ -1,8 +1,8 @@
 /** What `init` finds in a folder: services, databases, and how each is started. */
 import { RefusedError } from "../../config/errors.ts";
 
-/** Value of an environment variable: as it is, the address of a database, or a secret by name. */
-export type Value = { text: string } | { database: string } | { secret: string };
+/** Value of an environment variable: as it is, what stands before the port of the service, the address of a database, or a secret by name. */
+export type Value = { text: string } | { beforePort: string } | { database: string } | { secret: string };
 
 export interface FoundService {
   name: string;
@@ -72,6 +72,12 @@ export class InitFileError extends RefusedError {
     this.file = file;
     this.line = line;
   }
+}
+
+/** The port that a text begins with. */
+export function portNumber(text: string): number | undefined {
+  const number = Number.parseInt(text, 10);
+  return number > 0 && number <= 65_535 ? number : undefined;
 }
 
 /** A name as services and systems may have it. */

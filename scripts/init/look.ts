@@ -3,16 +3,14 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { RefusedError } from "../../config/errors.ts";
 import { commandOfLine, onGivenPort } from "./command-line.ts";
-import { readCompose } from "./compose.ts";
+import { readCompose, valueOf } from "./compose.ts";
 import { databaseOfPackages, databaseOfUrl, withMigrations } from "./databases.ts";
-import { dockerfileFacts } from "./dockerfile.ts";
+import { dockerfileFacts, endpointIn, leftOutOf } from "./dockerfile.ts";
 import { foldersIn, jsonOf, textOf } from "./files.ts";
 import { plainName, type Found, type FoundDatabase, type FoundService, type Value } from "./found.ts";
 import { inEnvironment, languageOf, type LanguageFacts } from "./languages.ts";
 
 const FIRST_PORT = 8080;
-/** A service behind the gate listens this far above its public port. */
-const APART = 10_000;
 
 export interface Look {
   /** Absolute. */
@@ -29,8 +27,8 @@ export function lookAt({ folder, project, databaseUrl }: Look): Found {
   notes.push(...(compose?.notes ?? []));
   const services = (compose?.services ?? []).map((service) => completed(folder, service, notes)).filter((service) => service !== null);
   if (services.length === 0) services.push(...fromProcfile(folder, notes));
-  if (services.length === 0) services.push(...fromFolder(folder, "."));
-  if (services.length === 0) services.push(...foldersIn(folder).flatMap((name) => fromFolder(folder, name)));
+  if (services.length === 0) services.push(...fromFolder(folder, ".", notes));
+  if (services.length === 0) services.push(...foldersIn(folder).flatMap((name) => fromFolder(folder, name, notes)));
   if (services.length === 0) throw nothingIn(folder, notes);
   const system = plainName(project ?? compose?.name ?? packageName(folder) ?? basename(folder));
   const packages = [...new Set([".", ...services.map((service) => service.folder)])]
@@ -42,7 +40,7 @@ export function lookAt({ folder, project, databaseUrl }: Look): Found {
       ? [...(compose?.databases ?? []), ...used.filter((one) => one !== null)]
       : [given(databaseUrl, folder, compose?.databases ?? [])];
   const databases = withMigrations(folder, known, system, notes).map((database) => ({ ...database, name: plainName(database.name) }));
-  const listening = withPorts(dependentsFirst(services));
+  const listening = withPorts(dependentsFirst(services), notes);
   return { system, services: listening.map((service) => connected(service, databases, listening)), databases, notes };
 }
 
@@ -85,10 +83,14 @@ function completed(root: string, service: FoundService, notes: string[]): FoundS
     );
     return null;
   }
-  const port = service.inner === undefined && facts?.listens === true ? { health: service.health ?? "tcp" } : {};
+  const onPort = service.health === undefined && command.some((word) => word.includes("$PORT"));
+  if (service.health === undefined && !onPort && facts?.listens === true)
+    notes.push(
+      `${service.name} (${service.from}) is taken for a worker, which does not listen: it has no \`ports\`, and no other service names its address`,
+    );
   return {
     ...rest,
-    ...port,
+    ...(onPort ? { health: "tcp" } : {}),
     command: onGivenPort(inEnvironment(command, facts?.build), service.inner),
     ...(facts?.build === undefined ? {} : { build: facts.build }),
   };
@@ -122,18 +124,21 @@ function fromProcfile(root: string, notes: string[]): FoundService[] {
 }
 
 /** One service: the program of a Dockerfile, or of a language's files. */
-function fromFolder(root: string, at: string): FoundService[] {
+function fromFolder(root: string, at: string, notes: string[]): FoundService[] {
   const folder = join(root, at);
   const facts = languageOf(folder, below(at));
   const dockerfile = textOf(folder, "Dockerfile");
-  const image = dockerfile === null ? {} : dockerfileFacts(dockerfile);
+  const image = dockerfileFacts(dockerfile ?? "");
   const name = at === "." ? serviceName(facts, root) : plainName(at);
   if (facts?.site === true && image.command === undefined)
     return [{ ...bare(name, facts.from, join(at, facts.folder ?? ".")), site: true, public: true }];
   const inImage = image.command?.[0]?.startsWith("/") === true || facts?.from.endsWith("go.mod") === true;
   const command = inImage ? (facts?.command ?? image.command) : (image.command ?? facts?.command);
   if (command === undefined) return [];
-  const listens = image.port !== undefined || facts?.listens === true;
+  if (image.leftOut !== undefined) notes.push(leftOutOf(`${below(at)}Dockerfile`, image.leftOut));
+  const endpoint = endpointIn(image.health ?? "");
+  const inner = image.port ?? endpoint.port;
+  const listens = inner !== undefined || facts?.listens === true;
   return [
     {
       ...bare(
@@ -141,9 +146,11 @@ function fromFolder(root: string, at: string): FoundService[] {
         image.command === undefined || facts === null ? (facts?.from ?? `${below(at)}Dockerfile`) : `${below(at)}Dockerfile`,
         at,
       ),
-      command: onGivenPort(inEnvironment(command, facts?.build), image.port),
+      environment: Object.fromEntries(Object.entries(image.environment).map(([key, value]) => [key, valueOf(key, value)])),
+      command: onGivenPort(inEnvironment(command, facts?.build), inner),
       ...(facts?.build === undefined ? {} : { build: facts.build }),
-      ...(listens ? { public: true, health: "tcp" } : {}),
+      ...(listens ? { public: true, health: endpoint.path ?? "tcp" } : {}),
+      ...(inner === undefined ? {} : { inner, port: inner }),
       ...(dockerfile === null ? {} : { containerised: true as const }),
     },
   ];
@@ -168,16 +175,21 @@ function dependentsFirst(services: readonly FoundService[]): FoundService[] {
   return sorted;
 }
 
-/** Every service that listens has a port of its own, also behind the gate. */
-function withPorts(services: readonly FoundService[]): FoundService[] {
+/** What is declared stays; every other service that listens gets a port that nothing else has. */
+function withPorts(services: readonly FoundService[], notes: string[]): FoundService[] {
   const taken = new Set<number>();
-  return services.map((service) => {
-    if (service.health === undefined && service.site !== true) return service;
+  const ports = new Map<FoundService, number>();
+  const listening = services.filter(({ health, site }) => health !== undefined || site === true);
+  const declaredFirst = [...listening].sort((one, other) => Number(one.port === undefined) - Number(other.port === undefined));
+  for (const service of declaredFirst) {
     let port = service.port ?? FIRST_PORT;
-    while (taken.has(port) || taken.has(port + APART)) port++;
-    taken.add(port).add(port + APART);
-    return { ...service, port };
-  });
+    while (taken.has(port)) port++;
+    if (service.port !== undefined && port !== service.port)
+      notes.push(`${service.name} gets port ${port}: another service has ${service.port}`);
+    taken.add(port);
+    ports.set(service, port);
+  }
+  return services.map((service) => (ports.has(service) ? { ...service, port: ports.get(service)! } : service));
 }
 
 /** Settings that name a database become its address, and names that only the compose file's network knows the port of that service here. */
@@ -190,9 +202,21 @@ function connected(service: FoundService, databases: readonly FoundDatabase[], o
     if (database !== undefined)
       return key === "DATABASE_URL" && databases.length === 1 && service.image === undefined ? [] : [[key, { database: database.name }]];
     if (key === "PORT" || (key === "DATABASE_URL" && databases.length === 1)) return [];
-    return [[key, "text" in value ? { text: onThisMachine(text, others) } : value]];
+    return [[key, "text" in value ? (beforeOwnPort(key, text, service, others) ?? { text: onThisMachine(text, others) }) : value]];
   });
   return { ...service, environment: Object.fromEntries(entries) };
+}
+
+const ANY_ADDRESS = /(?:0\.0\.0\.0|\[::\]|\*|\+):$/;
+const QUANTITY = /(?:^|_)(?:TIMEOUT|LIMIT|SIZE|MAX|MIN|TTL|MS|SECONDS|INTERVAL|COUNT|BYTES)(?:_|$)/i;
+
+/** Where a program listens is the port that backout gives it, because its own belongs to the gate. @returns null: the variable names no such place */
+function beforeOwnPort(key: string, text: string, { name, inner }: FoundService, services: readonly FoundService[]): Value | null {
+  const [, before = "", port] = /^(|.*[:=\s])(\d+)\/?$/.exec(text) ?? [];
+  if (inner === undefined || Number(port) !== inner || QUANTITY.test(key)) return null;
+  const ofAnother = services.some((other) => other.name !== name && key.toLowerCase().startsWith(`${other.name.replaceAll("-", "_")}_`));
+  const addressed = /[^\s/=:]:$/.test(before) && !ANY_ADDRESS.test(before);
+  return ofAnother || addressed ? null : { beforePort: before.replace(ANY_ADDRESS, "127.0.0.1:") };
 }
 
 function onThisMachine(text: string, services: readonly FoundService[]): string {

@@ -104,6 +104,7 @@ function environmentLines({ environment }: FoundService): string[] {
   const values = Object.values(environment);
   if (values.length === 0) return [];
   const uses = [
+    ...(values.some((value) => "beforePort" in value) ? ["port"] : []),
     ...(values.some((value) => "database" in value) ? ["databaseUrl"] : []),
     ...(values.some((value) => "secret" in value) ? ["secret"] : []),
   ];
@@ -117,6 +118,7 @@ function environmentLines({ environment }: FoundService): string[] {
 
 function textOf(value: Value): string {
   if ("text" in value) return quoted(value.text);
+  if ("beforePort" in value) return `\`${value.beforePort.replaceAll(/[`\\]|\$\{/g, "\\$&")}\${port}\``;
   return "database" in value ? `databaseUrl(${quoted(value.database)})` : `secret(${quoted(value.secret)})`;
 }
 

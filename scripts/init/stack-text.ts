@@ -1,8 +1,9 @@
 /** The stack file that `init` writes: where the databases are, and the ports. */
 import { stringify } from "yaml";
 import { NAMESPACE } from "../../config/errors.ts";
+import { behindGate } from "../../config/default-ports.ts";
 import { configOf } from "../../config/stack-text.ts";
-import type { Found, FoundDatabase } from "./found.ts";
+import type { Found, FoundDatabase, FoundService } from "./found.ts";
 
 /** Port of an embedded server, which nothing else is likely to use. */
 const EMBEDDED_PORT = 54_330;
@@ -17,12 +18,27 @@ const COMMENTS: Record<string, string> = {
 export function stackKeys({ services, databases }: Pick<Found, "services" | "databases">): Record<string, unknown> {
   const server = serverOf(databases.filter(({ engine }) => engine === "postgres"));
   const files = Object.fromEntries(databases.flatMap(({ name, file }) => (file === undefined ? [] : [[name, file]])));
-  const ports = Object.fromEntries(services.flatMap(({ name, port }) => (port === undefined ? [] : [[name, port]])));
+  const ports = portsOf(services);
   return {
     ...(server === null ? {} : { server }),
     ...(Object.keys(files).length === 0 ? {} : { files }),
     ...(Object.keys(ports).length === 0 ? {} : { ports }),
   };
+}
+
+/** Of each service; and the one behind the gate, where the port that backout takes by itself is another service's. */
+function portsOf(services: readonly FoundService[]): Record<string, number> {
+  const ports = Object.fromEntries(services.flatMap(({ name, port }) => (port === undefined ? [] : [[name, port]])));
+  const taken = new Set(Object.values(ports));
+  for (const { name, port, site, public: open } of services) {
+    if (port === undefined || !open || site === true) continue;
+    const usual = behindGate(port);
+    let behind = usual;
+    while (taken.has(behind)) behind++;
+    taken.add(behind);
+    if (behind !== usual) ports[`${name}-upstream`] = behind;
+  }
+  return ports;
 }
 
 /** A server that is known, or the embedded one. @returns null: no PostgreSQL */

@@ -104,6 +104,105 @@ test("a compose file of three languages with PostgreSQL", async () => {
   await expectUnchanged();
 });
 
+const LISTENING = `services:
+  db: {image: "postgres:15", environment: {POSTGRES_DB: shop, POSTGRES_USER: shopapp}, ports: ["5544:5432"]}
+  worker:
+    build: ./worker
+    command: node worker.js
+    environment: {BATCH: "50", QUEUE: web}
+  web:
+    build: ./web
+    environment:
+      LISTEN: ":18080"
+      BIND: 0.0.0.0:18080
+      URLS: http://+:18080
+      OPTIONS: --quiet --port=18080
+      HTTP_PORT: 18080
+      TIMEOUT_MS: "18080"
+      API_PORT: "18080"
+      API_URL: http://api:8000
+      PUBLIC_URL: http://localhost:18080
+    ports: ["18080:18080"]
+  api: {build: ./api, command: node api.js, environment: {ADDRESS: ":8000"}}
+  small: {build: ./api, command: node small.js, ports: ["8080:80"]}
+`;
+
+test("a program that has its address in a variable listens at the port that it gets; a worker has none", async () => {
+  have({ "compose.yaml": LISTENING, "worker/package.json": '{"main": "worker.js"}', "worker/worker.js": "", "api/package.json": "{}" });
+  have({ "web/go.mod": "module shop.example/web\n", "web/main.go": "package main\n" });
+  install();
+  const outcome = await start();
+  const { services, listeners } = await described();
+  expect(services["web"]!.environment!({ port: 4 } as never)).toEqual({
+    LISTEN: ":4",
+    BIND: "127.0.0.1:4",
+    URLS: "http://127.0.0.1:4",
+    OPTIONS: "--quiet --port=4",
+    HTTP_PORT: "4",
+    TIMEOUT_MS: "18080",
+    API_PORT: "18080",
+    API_URL: "http://127.0.0.1:8000",
+    PUBLIC_URL: "http://localhost:18080",
+  });
+  expect(services["worker"]).toMatchObject({ kind: "worker" });
+  expect(services["worker"]!.health).toBeUndefined();
+  expect(outcome.notes.join("\n")).toMatch(/^worker \(compose\.yaml, line 3\) is taken for a worker/m);
+  // Another service names its address.
+  expect(services["api"]).toMatchObject({ health: { tcp: true } });
+  expect(services["api"]!.environment!({ port: 5 } as never)).toEqual({ ADDRESS: ":5" });
+  expect(Object.keys(listeners).sort()).toEqual(["small", "web"]);
+});
+
+test("public ports are those of the compose file, also where one is the usual port behind another", async () => {
+  have({ "compose.yaml": LISTENING, "worker/package.json": "{}", "web/package.json": '{"main": "x.js"}', "web/x.js": "" });
+  have({ "api/package.json": "{}" });
+  await start();
+  expect((parse(text("Pulumi.dev.yaml")) as { config: Record<string, unknown> }).config["backout:ports"]).toEqual({
+    web: 18080,
+    api: 8000,
+    small: 8080,
+    "small-upstream": 18081,
+  });
+  have({ "compose.yaml": LISTENING.replace('"8080:80"', '"18080:80"') });
+  const { notes } = await start({ dryRun: true });
+  expect(notes).toContain("small gets port 18081: another service has 18080");
+});
+
+const DOCKERFILE = `FROM python:3.11-slim AS build
+ENV OF_THE_BUILD=1
+FROM python:3.11-slim
+WORKDIR /app
+ENV LOG_LEVEL=info GREETING="good day" LISTEN=:8000
+ENV OLD form
+ENV PATH=/opt/bin:$PATH
+EXPOSE 8000/tcp
+HEALTHCHECK --interval=5s CMD curl -f http://localhost:8000/healthz || exit 1
+CMD ["gunicorn", "-b", "0.0.0.0:8000", "app:app"]
+`;
+
+test("a Dockerfile alone: its port, its variables and its health check", async () => {
+  have({ Dockerfile: DOCKERFILE, "pyproject.toml": '[project]\nname = "dock"\n', "requirements.txt": "gunicorn\n" });
+  install();
+  const outcome = await start();
+  expect(outcome.notes).toEqual(["Dockerfile: ENV PATH is left out: its value is a path of the image or is made from other variables"]);
+  const { dock } = (await described()).services;
+  expect(dock).toMatchObject({ kind: "service", health: { path: "/healthz" } });
+  expect(dock!.environment!({ port: 4 } as never)).toEqual({ LOG_LEVEL: "info", GREETING: "good day", LISTEN: ":4", OLD: "form" });
+  expect(parse(text("Pulumi.dev.yaml"))).toEqual({ config: { "backout:ports": { dock: 8000 } } });
+});
+
+test("another command in the same image is not where the image listens", async () => {
+  const compose = "services:\n  api: {build: ., ports: ['8001:8000']}\n  tasks: {build: ., command: celery -A app worker}\n";
+  have({ Dockerfile: DOCKERFILE, "compose.yaml": compose, "requirements.txt": "gunicorn\ncelery\n" });
+  install();
+  await start();
+  const { api, tasks } = (await described()).services;
+  expect(api).toMatchObject({ kind: "service", health: { path: "/healthz" } });
+  expect(tasks).toMatchObject({ kind: "worker" });
+  expect(tasks!.health).toBeUndefined();
+  expect(tasks!.environment!({} as never)).toMatchObject({ LOG_LEVEL: "info" });
+});
+
 test("a SQLite file that is not there yet is not adopted", async () => {
   have({ Procfile: "web: python app.py\n" });
   const given = async (url: string) => (await start({ databaseUrl: url, dryRun: true })).next.map(({ command }) => command).join("\n");
