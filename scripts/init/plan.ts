@@ -86,6 +86,8 @@ export function planFiles(folder: string, stack: string, found: Found, place: Pr
   files.push(planned(".gitignore", "node_modules/\n.backout/\nreleases/\n"));
   if (!/^\/?\.backout\b/m.test(files.at(-1)!.text))
     byHand.push(".gitignore: add `.backout/`: it holds the passphrase and secrets of this machine");
+  if (found.services.some(({ image }) => image === undefined) && !/^\/?releases\b/m.test(files.at(-1)!.text))
+    byHand.push(".gitignore: add `releases/`: it holds the copies that `release add` enters");
   return { files, byHand };
 }
 

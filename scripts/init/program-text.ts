@@ -12,11 +12,7 @@ export function programText({ system, services, databases }: Found, migrations: 
       ...services.flatMap(({ site, command }) => (site === true ? ["site"] : command === undefined ? [] : ["process"])),
     ]),
   ].sort();
-  const secrets = [
-    ...new Set(
-      services.flatMap(({ environment }) => Object.values(environment).flatMap((value) => ("secret" in value ? [value.secret] : []))),
-    ),
-  ];
+  const secrets = secretsOf(services);
   // One example is enough.
   const example = services.find(({ containerised, command }) => containerised === true && command !== undefined);
   const lines = [
@@ -39,6 +35,12 @@ export function programText({ system, services, databases }: Found, migrations: 
     "});",
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Names of the secrets that services have in their environment. */
+export function secretsOf(services: readonly FoundService[]): string[] {
+  const values = services.flatMap(({ environment }) => Object.values(environment));
+  return [...new Set(values.flatMap((value) => ("secret" in value ? [value.secret] : [])))];
 }
 
 function databaseLines({ name, engine, from, migrations }: FoundDatabase, path: (folder: string) => string): string[] {

@@ -8,6 +8,9 @@ import type { Found, FoundDatabase, FoundService } from "./found.ts";
 /** Port of an embedded server, which nothing else is likely to use. */
 const EMBEDDED_PORT = 54_330;
 
+/** What backout's user on a server must be. */
+export const ADMINISTRATOR = "an administrator (superuser, or CREATEROLE and CREATEDB)";
+
 const COMMENTS: Record<string, string> = {
   server: "Where the databases are. The password is never written here in plain text, see backout:serverPassword in docs/config.md.",
   files: "The file of each SQLite database.",
@@ -55,6 +58,9 @@ function serverOf(databases: readonly FoundDatabase[]): Record<string, unknown> 
 export function stackText(keys: Record<string, unknown>): string {
   const lines = Object.entries(keys).flatMap(([key, value]) => [
     `  # ${COMMENTS[key]!}`,
+    ...(key === "server" && (value as { user?: string }).user !== undefined
+      ? [`  # The user is ${ADMINISTRATOR}, not the one that the services have.`]
+      : []),
     ...stringify({ [`${NAMESPACE}:${key}`]: value })
       .trimEnd()
       .split("\n")

@@ -1,15 +1,18 @@
 /** `backout init`: looks at a folder and writes the program, the stack file and Pulumi.yaml of the system in it. What exists stays. */
-import { basename, join } from "node:path";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import type { Command } from "commander";
-import { RefusedError, UsageError } from "../../config/errors.ts";
+import { NAMESPACE, RefusedError, UsageError } from "../../config/errors.ts";
+import { secretVariable } from "../../config/names.ts";
 import { projectName } from "../../config/program.ts";
+import { configOf } from "../../config/stack-text.ts";
 import { writeAtomically } from "../../processes/atomic-file.ts";
 import { answered } from "../init/ask.ts";
 import type { Found } from "../init/found.ts";
 import { lookAt } from "../init/look.ts";
 import { nextCommands, type NextCommand } from "../init/next.ts";
-import { planFiles, programPlace, type PlannedFile } from "../init/plan.ts";
+import { planFiles, programPlace, type PlannedFile, type ProgramPlace } from "../init/plan.ts";
+import { secretsOf } from "../init/program-text.ts";
 import { isInstalled, projectText } from "../init/project-file.ts";
 import { stackKeys } from "../init/stack-text.ts";
 import { whereStarted } from "../pulumi/project.ts";
@@ -57,7 +60,9 @@ export async function init(options: InitOptions, folder: string = whereStarted()
   const toWrite = files.filter(({ did }) => did !== "unchanged");
   if (asks && toWrite.length > 0) await confirmFiles(toWrite);
   if (options.dryRun !== true) for (const { path, text } of toWrite) writeAtomically(join(folder, path), text, 0o644);
-  const { server } = stackKeys(found) as { server?: { embedded?: boolean } };
+  const { server } = stackKeys(found) as { server?: { user?: string } };
+  const stackFile = files.find(({ path }) => basename(path) === `Pulumi.${stack}.yaml`)!;
+  const config = configOf(stackFile.text, stackFile.path);
   return {
     folder,
     stack,
@@ -70,12 +75,26 @@ export async function init(options: InitOptions, folder: string = whereStarted()
       stack,
       only: !readdirSync(folder).some((name) => /^Pulumi\.(.+)\.yaml$/.test(name) && name !== `Pulumi.${stack}.yaml`),
       installed: isInstalled(folder),
-      adopt: options.databaseUrl !== undefined && found.databases.some(({ file }) => file === undefined || existsSync(join(folder, file))),
-      ownServer: server !== undefined && server.embedded !== true,
+      adopt: found.databases.some(
+        ({ server: known, file }) => known !== undefined || (file !== undefined && existsSync(join(folder, file))),
+      ),
+      user: config[`${NAMESPACE}:serverPassword`] === undefined ? (server?.user ?? null) : null,
+      secrets: unsetSecrets(found, place, config),
+      program: relative(folder, place.file),
     }),
     dryRun: options.dryRun === true,
     unchanged: toWrite.length === 0,
   };
+}
+
+/** What nobody has given yet; a program of the user's may have other secrets, or make them. */
+function unsetSecrets({ services }: Found, { declares, file }: ProgramPlace, config: Record<string, unknown>): string[] {
+  const program = declares ? readFileSync(file, "utf8") : null;
+  const given = Object.keys(config[`${NAMESPACE}:secrets`] ?? {});
+  return secretsOf(services).filter((name) => {
+    const needed = program === null || (program.includes(name) && !new RegExp(`\\b${name}\\b["']?: *\\{[^}]*generate`).test(program));
+    return needed && !given.includes(name) && process.env[secretVariable(name)] === undefined;
+  });
 }
 
 function summary({ system, services, databases }: Found): Pick<InitOutcome, "system" | "services" | "databases"> {

@@ -1,5 +1,6 @@
 /** `backout init`: the program that it writes in a folder is understood, and a second run changes nothing. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -201,6 +202,47 @@ test("another command in the same image is not where the image listens", async (
   expect(tasks).toMatchObject({ kind: "worker" });
   expect(tasks!.health).toBeUndefined();
   expect(tasks!.environment!({} as never)).toMatchObject({ LOG_LEVEL: "info" });
+});
+
+const next = async (given?: Parameters<typeof start>[0]) =>
+  (await start(given)).next.map(({ command, why }) => `${command}  # ${why}`).join("\n");
+
+test("the next commands name the secrets that have no value, adopt for a database of the compose file, and who its user must be", async () => {
+  have(SHOP);
+  const printed = await next();
+  expect(printed).toContain("npx backout adopt --dry-run");
+  expect(printed).toContain(
+    "password of admin, and writes it encrypted; admin must be an administrator (superuser, or CREATEROLE and CREATEDB)",
+  );
+  expect(text("Pulumi.dev.yaml")).toContain("# The user is an administrator (superuser, or CREATEROLE and CREATEDB), not the one");
+  const set = "config set --secret --path backout:secrets.api_key --stack dev";
+  expect(printed).toContain(set);
+  expect(printed.indexOf("stack select --create dev")).toBeLessThan(printed.indexOf(set));
+
+  const program = text("program.ts");
+  have({ "program.ts": program.replace("api_key: {}", "api_key: { generate: true }") });
+  expect(await next()).not.toContain("api_key");
+  have({ "program.ts": program });
+  const stackFile = text("Pulumi.dev.yaml");
+  have({ "Pulumi.dev.yaml": `${stackFile}  backout:serverPassword: {secure: "v1:a"}\n` });
+  expect(await next()).toContain(set);
+  have({ "Pulumi.dev.yaml": `${stackFile}  backout:serverPassword: {secure: "v1:a"}\n  backout:secrets: {api_key: {secure: "v1:a"}}\n` });
+  expect(await next()).not.toContain("--secret");
+  have({ "Pulumi.dev.yaml": stackFile });
+  process.env["BACKOUT_SECRET_API_KEY"] = "given";
+  try {
+    expect(await next()).not.toContain(set);
+  } finally {
+    delete process.env["BACKOUT_SECRET_API_KEY"];
+  }
+});
+
+test("a release of the whole folder has no settings, and none of backout's own files; git keeps no release", async () => {
+  have({ Procfile: "web: node server.js\n", "server.js": "", ".env": "", ".env.local": "", ".gitignore": "/.backout/\n" });
+  const { next: commands, byHand } = await start();
+  expect(byHand).toEqual([".gitignore: add `releases/`: it holds the copies that `release add` enters"]);
+  execFileSync("sh", ["-c", commands.find(({ command }) => command.startsWith("mkdir"))!.command], { cwd: folder });
+  expect(readdirSync(join(folder, "releases", "v1")).sort()).toEqual([".gitignore", "Procfile", "package.json", "server.js"]);
 });
 
 test("a SQLite file that is not there yet is not adopted", async () => {
