@@ -21,6 +21,8 @@ export interface HealthOptions {
   body?: string;
   check?: () => Promise<HealthAnswer>;
   timeoutMs: number;
+  /** What it is given as PORT; said where nothing answered there. */
+  port?: number;
   /** Checked before and after each request: the answer of another process on the same port is not health. */
   isAlive: () => boolean;
   exitState?: () => ExitState | null;
@@ -37,13 +39,21 @@ export class NeverHealthyError extends Error {
   readonly exit: ExitState | null;
   readonly errors: string[];
 
-  constructor(processName: string, waitedMs: number, lastAnswer: string, alive: boolean, exit: ExitState | null, errors: string[]) {
+  constructor(
+    processName: string,
+    waitedMs: number,
+    lastAnswer: string,
+    alive: boolean,
+    exit: ExitState | null,
+    errors: string[],
+    port?: number,
+  ) {
     const ended = exit === null ? "has ended" : exit.signal === null ? `has ended with code ${exit.code}` : `was ended by ${exit.signal}`;
     const log =
       errors.length === 0 ? "its error log is empty" : `the last lines of its error log:\n${errors.map((line) => `  ${line}`).join("\n")}`;
     super(
       `"${processName}" ${alive ? `did not become healthy within ${waitedMs} ms` : `${ended}, ${waitedMs} ms after the wait began`}; ` +
-        `last answer: ${lastAnswer}; ${log}`,
+        `last answer: ${lastAnswer}; ${port === undefined ? "" : `it was to listen on PORT=${port}; `}${log}`,
     );
     this.name = "NeverHealthyError";
     this.processName = processName;
@@ -63,6 +73,7 @@ export async function waitHealthy(options: HealthOptions): Promise<{ waitedMs: n
   const began = performance.now();
   const look = options.check ?? (() => ask(options.url ?? "", options.body));
   let lastAnswer = "none";
+  const heard = (): boolean => lastAnswer !== "none" && !lastAnswer.includes("ECONNREFUSED");
   const fail = (alive: boolean) => {
     const errors = options.errorLines?.(ERROR_LINES) ?? [];
     return new NeverHealthyError(
@@ -72,6 +83,7 @@ export async function waitHealthy(options: HealthOptions): Promise<{ waitedMs: n
       alive,
       options.exitState?.() ?? null,
       errors,
+      heard() ? undefined : options.port,
     );
   };
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.2, 250)) {
@@ -92,7 +104,7 @@ export async function waitHealthy(options: HealthOptions): Promise<{ waitedMs: n
 export function waitProcessHealthy(
   stateFolder: string,
   name: string,
-  options: Pick<HealthOptions, "url" | "body" | "check" | "timeoutMs">,
+  options: Pick<HealthOptions, "url" | "body" | "check" | "timeoutMs" | "port">,
 ): Promise<{ waitedMs: number; answer: string }> {
   const record = readRecord(stateFolder, name);
   return waitHealthy({

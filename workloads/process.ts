@@ -1,7 +1,7 @@
 /** The `process` target: services as real processes on this machine, static services as published folders. */
 import type { ServicePin } from "../config/pins.ts";
 import { processFolder, type Site } from "../config/site.ts";
-import type { HealthDefinition } from "../config/system/health.ts";
+import { isAskedByPort, type HealthDefinition } from "../config/system/health.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { verifyArtefact, type Artefact } from "../processes/artefact.ts";
 import {
@@ -96,7 +96,8 @@ export class ProcessTarget implements Target {
     const { health } = serviceOf(this.definition, service);
     if (health === undefined) return state;
     const check = (): Promise<HealthAnswer> => this.ask(service, pin, health);
-    await waitProcessHealthy(folder, service, { check, timeoutMs: health.timeoutMs }).catch((error: unknown) => {
+    const asked = isAskedByPort(health) ? { port } : {};
+    await waitProcessHealthy(folder, service, { check, timeoutMs: health.timeoutMs, ...asked }).catch((error: unknown) => {
       const { running, left } = observeProcess(folder, service);
       throw !running && left.length > 0 ? new BackgroundError(service, left) : error;
     });

@@ -159,6 +159,17 @@ test("a process that dies at once is told apart, with its exit code and its erro
   await expect(failed).rejects.toThrow(/ended with code 7[\s\S]*no database/);
 });
 
+test("a process that answered, but not well, is not told its port", async () => {
+  const folder = newFolder();
+  await startProcess(folder, program(folder, IDLE, {}));
+  const wait = (answer: string) =>
+    waitProcessHealthy(folder, "service", { check: () => Promise.resolve({ healthy: false, answer }), timeoutMs: 0, port: 4 });
+  await expect(wait("404 not found")).rejects.not.toThrow("PORT=");
+  await expect(wait("connect ECONNREFUSED 127.0.0.1:4")).rejects.toThrow(
+    /; last answer: connect ECONNREFUSED 127.0.0.1:4; it was to listen on PORT=4; /,
+  );
+});
+
 test("a process that never gets healthy is told with its last answer", async () => {
   const folder = newFolder();
   const port = await freePort();

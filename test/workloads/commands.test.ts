@@ -285,6 +285,28 @@ test("health by a command in the service's folder and environment, or by its por
   expect(await targetOf(site, web).askHealth("api", pin)).toEqual({ healthy: true, answer: `port ${port} accepts connections` });
 });
 
+test.each([
+  ["ends because it tries to listen elsewhere", "echo 'bind: address already in use' >&2\nexit 1", /has ended with code 1/],
+  ["never listens", WAIT, /did not become healthy within/],
+])("a program that %s is told with the port that it was to listen on", async (_what, lines, told) => {
+  const site = await machine();
+  const pin = await release(site, "v1", { "run.sh": `#!/bin/sh\n${lines}\n` });
+  const start = (health: ServiceDefinition["health"]) =>
+    targetOf(site, running({ command: ["./run.sh"], databases: [], ...(health === undefined ? {} : { health }) })).start("api", pin);
+  const clause = `it was to listen on PORT=${site.ports["api"]!}; `;
+  for (const health of [
+    { tcp: true as const, timeoutMs: 300 },
+    { path: "/", timeoutMs: 300 },
+  ]) {
+    const failed = start(health);
+    await expect(failed).rejects.toThrow(told);
+    await expect(failed).rejects.toThrow(clause);
+  }
+  const byCommand = start({ command: ["false"], timeoutMs: 300 });
+  await expect(byCommand).rejects.toThrow(told);
+  await expect(byCommand).rejects.not.toThrow("PORT=");
+});
+
 test("a program that goes into the background is told so, and what it left is ended by the fence", async () => {
   const site = await machine();
   const pin = await release(site, "v1", { "run.sh": `#!/bin/sh\nsetsid sh -c '${WAIT}' &\nexit 0\n` });
