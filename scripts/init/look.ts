@@ -175,16 +175,16 @@ function dependentsFirst(services: readonly FoundService[]): FoundService[] {
   return sorted;
 }
 
-/** What is declared stays; every other service that listens gets a port that nothing else has. */
+/** What users reach stays where it is declared; every other service that listens gets a port that nothing else has. */
 function withPorts(services: readonly FoundService[], notes: string[]): FoundService[] {
   const taken = new Set<number>();
   const ports = new Map<FoundService, number>();
   const listening = services.filter(({ health, site }) => health !== undefined || site === true);
-  const declaredFirst = [...listening].sort((one, other) => Number(one.port === undefined) - Number(other.port === undefined));
-  for (const service of declaredFirst) {
+  const rank = ({ port, public: open }: FoundService): number => (port === undefined ? 2 : open ? 0 : 1);
+  for (const service of listening.sort((one, other) => rank(one) - rank(other))) {
     let port = service.port ?? FIRST_PORT;
     while (taken.has(port)) port++;
-    if (service.port !== undefined && port !== service.port)
+    if (service.public && service.port !== undefined && port !== service.port)
       notes.push(`${service.name} gets port ${port}: another service has ${service.port}`);
     taken.add(port);
     ports.set(service, port);

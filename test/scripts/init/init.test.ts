@@ -164,6 +164,14 @@ test("public ports are those of the compose file, also where one is the usual po
     small: 8080,
     "small-upstream": 18081,
   });
+  rmSync(join(folder, "Pulumi.dev.yaml"));
+  have({ "compose.yaml": LISTENING.replace('"8080:80"', '"8000:80"') });
+  expect((await start()).notes).toEqual([]);
+  expect((parse(text("Pulumi.dev.yaml")) as { config: Record<string, unknown> }).config["backout:ports"]).toEqual({
+    web: 18080,
+    api: 8001,
+    small: 8000,
+  });
   have({ "compose.yaml": LISTENING.replace('"8080:80"', '"18080:80"') });
   const { notes } = await start({ dryRun: true });
   expect(notes).toContain("small gets port 18081: another service has 18080");
