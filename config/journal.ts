@@ -113,7 +113,10 @@ export interface Ended {
 }
 
 export interface StepFailure {
+  /** Its first line. */
   error: string;
+  /** All of why, without what to run next. Absent in records of before. */
+  reason?: string;
   /** Users are kept out until the next update opens; the message of the failure says so, and what to run. */
   gateClosed: boolean;
 }

@@ -55,7 +55,7 @@ async function inNoExport(keeping: CopySources, runId: string, database: string)
     const text = existsSync(file)
       ? readFileSync(file, "utf8")
       : await textElsewhere(keeping, dirname(folder), `${database}/${basename(file)}`);
-    if (text === null) return ["there is no export of it"];
+    if (text === null) return [NO_EXPORT];
     told = JSON.parse(text) as Told;
   } catch {
     return [NO_EXPORT];

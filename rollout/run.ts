@@ -25,29 +25,21 @@ function wayBack({ project, stack }: Site, left: Left): string {
     : `; or go back to ${left.release}: \`${commandOf(project, "backout", `rollback --stack ${stack}`)}\``;
 }
 
-/** The beginnings of what a failure advises to run next. */
-const ADVICE = /^(?:The gate stays closed|Nobody keeps users out|Nothing was closed|Users are kept out now)/;
-
-/** A failure without what it advises: that is no more to be done. */
-export function withoutAdvice(failure: string): string {
-  return failure
-    .split("\n")
-    .filter((line) => !ADVICE.test(line))
-    .join("\n");
-}
-
 /** A step failed; says which one, whether users are kept out, and what to run next. */
 export class StepFailedError extends Error {
   readonly phase: Phase;
   readonly step: string;
   readonly gateClosed: boolean;
+  /** Why, without what to run next. */
+  readonly reason: string;
   constructor(site: Site, phase: Phase, step: string, cause: unknown, left: Left = null) {
     const gateClosed = usersAreOut(site);
     const up = `\`${upCommand(site)}\``;
     const back = wayBack(site, left);
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const reason = `${phase}: ${cause instanceof StepOutcomeError ? "" : `${step} failed: `}${said}`;
     super(
-      `${phase}: ${cause instanceof StepOutcomeError ? "" : `${step} failed: `}${reason}\n` +
+      `${reason}\n` +
         (gateClosed
           ? `The gate stays closed: users get 503 until verification has passed. Fix the cause and run ${up} to resume${back}.`
           : isBypassed(site)
@@ -59,6 +51,7 @@ export class StepFailedError extends Error {
     this.phase = phase;
     this.step = step;
     this.gateClosed = gateClosed;
+    this.reason = reason;
   }
 }
 
@@ -104,7 +97,7 @@ export async function step<K extends StepKind, T>(
   } catch (error) {
     if (error instanceof RolloutRefusedError) throw error;
     const failed = new StepFailedError(run.site, phase, name, error, await deployedOver(run));
-    const detail = { error: failed.message.split("\n")[0]!, gateClosed: failed.gateClosed };
+    const detail = { error: failed.message.split("\n")[0]!, reason: failed.reason, gateClosed: failed.gateClosed };
     // The server may be what failed.
     await run.state
       .note<K>({ ...entry, status: "failed", durationMs: performance.now() - startedAt, detail })

@@ -51,6 +51,8 @@ export interface RolloutOutcome {
   evidence: string | null;
   /** Why it failed, and what to run next; null when it did not. */
   failure: string | null;
+  /** Why it failed, without what to run next; null when it did not. */
+  reason: string | null;
   /** Nothing was closed, stopped or changed. */
   refused: boolean;
   /** The command that goes on with an update, or carries out changed pins. */
@@ -139,6 +141,7 @@ async function outcomeOf(
     const scope = ours && rollout.plan.scope !== null ? stack.definition.scopes[rollout.plan.scope] : undefined;
     // Where the state does not answer, it is not known whether anything was changed: the pins stay.
     const refused = failure !== null && silent === null && (!ours || rollout.state === "refused");
+    const step = failure === null ? null : failedStep(journal, runId);
     const cut = finished(journal, "cut-over").findLast(({ detail }) => detail !== null)?.detail;
     const ended = finished(journal, "ended").at(-1)?.detail;
     const settled = isDone(was) && was?.epoch === rollout?.epoch;
@@ -161,10 +164,8 @@ async function outcomeOf(
       putBack: ours ? await reappliedBy({ state, definition: stack.definition }, rollout.epoch) : [],
       completion: ended?.completion ?? null,
       evidence: ended?.evidence ?? null,
-      failure:
-        failure === null || refused
-          ? failure
-          : whatNext(stack, failure, { silent, step: failedStep(journal, runId), opened: rollout?.state === "open" }),
+      failure: failure === null || refused ? failure : whatNext(stack, failure, { silent, step, opened: rollout?.state === "open" }),
+      reason: step?.reason ?? failure,
       refused,
       up: upCommand(stack.site),
     };

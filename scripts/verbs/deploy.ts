@@ -17,7 +17,6 @@ import { newestRelease, standsAfter } from "../../config/ledger.ts";
 import { programFolder } from "../../config/program.ts";
 import { deployEdits } from "../../config/scope.ts";
 import { hashFolder } from "../../processes/artefact.ts";
-import { withoutAdvice } from "../../rollout/run.ts";
 import { listLines, settled } from "../../rollout/preflight/list.ts";
 import { carryOut, intentOf, previewPins, reasonOf } from "./carry-out.ts";
 import { listBefore, tagEdits } from "./preflight.ts";
@@ -109,7 +108,7 @@ async function goForward(before: OpenStack, standing: Standing, release: string,
   if (options.onFailure === "stop" || outcome.from === null || outcome.state === "open")
     return { ...stopped, rolledBack: null, nextWatch: null };
   const rolledBack = await goBack({ ...before, text: entered }, text, release, outcome, runId);
-  const failure = rolledBack.ok && outcome.failure !== null ? withoutAdvice(outcome.failure) : outcome.failure;
+  const failure = rolledBack.ok ? outcome.reason : outcome.failure;
   return { ...stopped, failure, rolledBack, nextWatch: rolledBack.ok ? await watchAfter(before) : null };
 }
 

@@ -8,7 +8,7 @@ import { rolloutOf, type Pins } from "../../config/pins.ts";
 import type { Run } from "../../config/run.ts";
 import type { TrafficDefinition } from "../../config/system/traffic.ts";
 import { closeGate, gateIsAsDeclared, setGate, trafficDrift, usersAreOut, usersCanWrite } from "../../rollout/gate.ts";
-import { RolloutRefusedError, step, StepFailedError, withoutAdvice } from "../../rollout/run.ts";
+import { RolloutRefusedError, step, StepFailedError } from "../../rollout/run.ts";
 import { closeFence } from "../../rollout/steps/fence.ts";
 import { readGateState } from "../../traffic/state.ts";
 import { sqlite } from "../databases/engines/whole.ts";
@@ -136,7 +136,7 @@ test("without any traffic of backout's users are never out: what they write may 
 
 describe("a step that failed says what can be gone back to", () => {
   type Planned = { fromRelease: string | null; toRelease: string; forward?: boolean; adopted?: true };
-  async function failed(last: Planned, opened: Planned | null): Promise<string> {
+  async function failed(last: Planned, opened: Planned | null): Promise<StepFailedError | null> {
     const run = await runWith(switched(), 2);
     const begin = (epoch: number, plan: Planned) =>
       run.state.beginRollout({
@@ -155,8 +155,8 @@ describe("a step that failed says what can be gone back to", () => {
     const work = (): Promise<null> => Promise.reject(new Error("no"));
     const head = { phase: "start", kind: "start", name: "api v1" } as const;
     return step(run, head, work, () => null as never).then(
-      () => "",
-      (error: unknown) => (error as Error).message,
+      () => null,
+      (error: unknown) => error as StepFailedError,
     );
   }
   const first = { fromRelease: null, toRelease: "v1" };
@@ -175,8 +175,8 @@ describe("a step that failed says what can be gone back to", () => {
     ["of one over what was adopted as a release, that", next, adopted, /go back to v1: `npx backout rollback --stack \S+`\.$/],
     ["else the release that was pinned", { ...next, toRelease: "v1" }, first, /pin the previous release/],
   ])("%s", async (_what, last, opened, said) => {
-    const message = await failed(last, opened);
-    expect(message).toMatch(said);
-    expect(withoutAdvice(message)).toBe("start: api v1 failed: no");
+    const error = await failed(last, opened);
+    expect(error?.message).toMatch(said);
+    expect(error?.reason).toBe("start: api v1 failed: no");
   });
 });

@@ -91,6 +91,7 @@ const NOTHING: RolloutOutcome = {
   completion: null,
   evidence: null,
   failure: null,
+  reason: null,
   refused: false,
   up: "pulumi up",
 };
