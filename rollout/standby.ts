@@ -3,12 +3,13 @@
  * verified, that the cut-over consumes. It is made in the background, by a process that outlives the update.
  */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CatalogueDatabase, StateStore, Snapshot } from "../config/record.ts";
 import type { Site } from "../config/site.ts";
+import { end } from "../processes/end.ts";
 import { isAlive, lookUp, type ProcessIdentity } from "../processes/identity.ts";
 import { bringSnapshot } from "./artefacts.ts";
 import { baseSnapshot } from "./at-risk.ts";
@@ -139,6 +140,27 @@ export function makeStandbysInBackground(site: Site, policy: "deploy" | "always"
   stepBack(child.pid);
   child.unref();
   closeSync(log);
+  const begun = child.pid === undefined ? null : lookUp(child.pid);
+  if (begun !== null)
+    writeFileSync(makersFile(site), JSON.stringify([...makers(site), { pid: begun.pid, startTime: begun.startTime }]), { mode: 0o600 });
+}
+
+function makersFile({ home }: Pick<Site, "home">): string {
+  return join(home, "standby", "makers.json");
+}
+
+/** Background processes that are still there. */
+function makers(site: Pick<Site, "home">): ProcessIdentity[] {
+  try {
+    return (JSON.parse(readFileSync(makersFile(site), "utf8")) as ProcessIdentity[]).filter(isAlive);
+  } catch {
+    return [];
+  }
+}
+
+/** Ends the background processes of a stack that is destroyed: what they make would go with it. */
+export async function endStandbyMaking(site: Pick<Site, "home">): Promise<void> {
+  await end("the making of a standby copy", makers(site), 0);
 }
 
 /** The services, and the update that ends now, come first: nobody waits for it. */

@@ -88,6 +88,7 @@ export const planResource: Resource<Inputs> = {
   update: async (_old, inputs, call) => plan(inputs, call),
   /** Its services are gone by then. A server goes with what it holds. */
   delete: async ({ site }, call) => {
+    await (await import("../../rollout/standby.ts")).endStandbyMaking(site);
     if (site.server === undefined && (await leavingOf(site)) === "drop") await dropFiles(site, await definitionOf(site), call.log);
   },
 };

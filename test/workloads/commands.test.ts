@@ -1,4 +1,5 @@
 /** Services that are any program: run in a copy of their release, built before anything stops, with an environment that they understand. */
+// Longer than 300 lines: one stand, whose services each test starts.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

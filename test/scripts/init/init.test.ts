@@ -1,4 +1,5 @@
 /** `backout init`: the program that it writes in a folder is understood, and a second run changes nothing. */
+// Longer than 300 lines: one folder of every kind, looked at by the same few functions.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
