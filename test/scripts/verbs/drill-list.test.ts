@@ -9,5 +9,5 @@ test("the program tells the name of its system", async () => {
   expect(code, stderr).toBe(0);
   expect(json.systems).toMatchObject([{ system: "shop", faults: [] }]);
   const other = await shop.backout(["drill", "shpo"]);
-  expect(other.json.error?.message).toMatch(/no stack of "shpo" in .*, only of shop$/);
+  expect(other.json.error?.message).toMatch(/no stack of "shpo" in .*, only of shop \(did you mean `shop`\?\)$/);
 });
