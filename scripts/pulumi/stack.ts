@@ -87,8 +87,17 @@ export interface OpenSystem extends StackFile {
 
 /** @param text instead of what the file holds: to look at pins before they are written. */
 export async function openStack(found: StackFile, text: string = found.text): Promise<OpenStack> {
-  requireLedger({ ...found, text });
-  const { config, definition, site: bare, order, secret } = await openSystem(found, text);
+  const {
+    config,
+    definition,
+    site: bare,
+    order,
+    secret,
+  } = await openSystem(found, text).catch((error: unknown) => {
+    // Without a ledger the configuration is refused for what it lacks: only then is the text read once more.
+    requireLedger({ ...found, text });
+    throw error;
+  });
   await recall({ ...found, text }, { site: bare, definition }, stacksIn(stackFolder(found.project)));
   const asked = { order, scope: config.scope ?? null };
   const { site, pins } = hideSecretConfig(resolvePins(config, definition, bare), bare, secret);
