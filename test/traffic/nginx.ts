@@ -88,19 +88,24 @@ async function answers(url: string, ended: () => boolean): Promise<void> {
 export function watchAnswers(url: string): () => Promise<string[]> {
   const seen: string[] = [];
   let ended = false;
+  const ask = async (): Promise<void> => {
+    const answer = await fetch(url, { headers: { connection: "close" } }).then(
+      async (response) => `${response.status} ${response.ok ? await response.text() : ""}`.trim(),
+      (error: Error) => `no answer: ${error.message}`,
+    );
+    if (seen.at(-1) !== answer) seen.push(answer);
+  };
   const watching = (async () => {
     while (!ended) {
-      const answer = await fetch(url, { headers: { connection: "close" } }).then(
-        async (response) => `${response.status} ${response.ok ? await response.text() : ""}`.trim(),
-        (error: Error) => `no answer: ${error.message}`,
-      );
-      if (seen.at(-1) !== answer) seen.push(answer);
+      await ask();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
   return async () => {
     ended = true;
     await watching;
+    // The last answer is to a request of after the end: one that was under way says what was before it.
+    await ask();
     return seen;
   };
 }
