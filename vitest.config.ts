@@ -20,7 +20,10 @@ const WITH_SERVERS = [
   "test/workloads/**",
 ].map((folder) => folder.replace(/\*\*$/, "**/*.test.ts"));
 
-/** A share above 100 % counts as 100 %. */
+/** They exchange modules, which others must not find exchanged. */
+const WITH_MOCKS = ["test/processes/passing-port.test.ts", "test/rollout/refusals.test.ts", "test/scripts/pulumi/rollback-goal.test.ts"];
+
+/** More at a time than there are cores: they wait for servers and engines as long as they compute. A share above 100 % counts as 100 %. */
 const MORE_THAN_CORES = Math.ceil(availableParallelism() * 1.5);
 
 export default defineConfig({
@@ -31,9 +34,22 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          // Loading what they share takes longer than the tests themselves.
+          isolate: false,
           sequence: { groupOrder: 1 },
+          maxWorkers: MORE_THAN_CORES,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/requirements.test.ts", ...WITH_SERVERS],
+          exclude: ["test/e2e/**", "test/requirements.test.ts", ...WITH_SERVERS, ...WITH_MOCKS],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "mocks",
+          sequence: { groupOrder: 1 },
+          maxWorkers: MORE_THAN_CORES,
+          include: WITH_MOCKS,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -41,8 +57,8 @@ export default defineConfig({
       {
         test: {
           name: "servers",
-          // With the end-to-end tests, which begin first: a group ends with its slowest file, so there is one group.
-          sequence: { groupOrder: 2 },
+          // With the end-to-end tests, which begin first: a group ends with its slowest file, so there are few groups.
+          sequence: { groupOrder: 1 },
           maxWorkers: MORE_THAN_CORES,
           include: WITH_SERVERS,
           testTimeout: 60_000,
@@ -52,8 +68,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          // More at a time than there are cores: they wait for servers and engines as long as they compute.
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           maxWorkers: MORE_THAN_CORES,
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 300_000,
@@ -61,7 +76,7 @@ export default defineConfig({
         },
       },
       // Last: compares the requirements with what the others really showed.
-      { test: { name: "requirements", sequence: { groupOrder: 3 }, include: ["test/requirements.test.ts"] } },
+      { test: { name: "requirements", sequence: { groupOrder: 2 }, include: ["test/requirements.test.ts"] } },
     ],
   },
 });

@@ -17,7 +17,7 @@ import type { CheckDefinition } from "../config/system/check.ts";
 import type { ConstraintDefinition } from "../config/system/constraint.ts";
 import type { DrillDefinition } from "../config/system/drill.ts";
 import type { MigrationDefinition } from "../config/system/migration.ts";
-import { isAskedByPort } from "../config/system/health.ts";
+import { isAskedByPort, type HealthDefinition } from "../config/system/health.ts";
 import { defaultChecks } from "../rollout/verification/default-checks.ts";
 import type * as pulumi from "./pulumi.ts";
 import type { RunFacts } from "./run-facts.ts";
@@ -29,8 +29,8 @@ export type Workload = Partial<ServiceDefinition> & { readonly workload: "proces
 export interface ServiceArgs extends Partial<Omit<ServiceDefinition, "health">> {
   /** A ready-made workload, or a function that is called with the pinned facts and returns the program's own resource. */
   run: Workload | ((facts: RunFacts) => pulumi.Resource);
-  /** How it shows that it works, or the path of an endpoint that answers 200 within 60 s of a start. */
-  health?: string | ServiceDefinition["health"];
+  /** How it shows that it works: `"tcp"` (its port accepts a connection), the path of an endpoint that answers 200, or more. @default none */
+  health?: string | Optional<HealthDefinition, "timeoutMs">;
   /** Users reach it through the gate. @default true for a site and a service whose health is asked over a port */
   public?: boolean;
   /** Requests of its users that only read although their method says otherwise: let through while the system is read-only. */
@@ -206,7 +206,8 @@ function serviceOf(name: string, args: ServiceArgs, databases: string[]): Servic
           new ConfigError(`definition.services.${name}.${key}`, value, "has no effect on a site, which is no process: remove it"),
       ),
     );
-  const health = typeof asked === "string" ? { path: asked, timeoutMs: HEALTHY_WITHIN_MS } : asked;
+  const health =
+    asked === undefined ? undefined : { timeoutMs: HEALTHY_WITHIN_MS, ...(typeof asked === "string" ? healthOf(asked) : asked) };
   const kind = workload === "site" ? "static" : workload === "process" ? (isAskedByPort(health) ? "service" : "worker") : "external";
   return {
     kind,
@@ -217,6 +218,10 @@ function serviceOf(name: string, args: ServiceArgs, databases: string[]): Servic
     ...own,
     ...(health === undefined ? {} : { health }),
   };
+}
+
+function healthOf(text: string): Partial<HealthDefinition> {
+  return text === "tcp" ? { tcp: true } : { path: text };
 }
 
 function listenersOf(given: Record<string, ServiceArgs>, services: Record<string, ServiceDefinition>): Record<string, ListenerDefinition> {

@@ -61,7 +61,6 @@ export type PlainSystem = z.infer<typeof plainSchema>;
 type PlainService = z.infer<typeof serviceSchema>;
 type PlainDatabase = z.infer<typeof databaseSchema>;
 
-const HEALTHY_WITHIN_MS = 60_000;
 /** What only a service that backout itself runs has, and what only one that something else runs. */
 const OF_COMMAND = ["build", "cwd", "environment", "databaseUrls", "secrets"] as const;
 const OF_START = ["install", "status"] as const;
@@ -163,7 +162,7 @@ function serviceOf(one: PlainService): ServiceArgs {
   });
   return {
     run: workloadOf(one),
-    ...(health === undefined ? {} : { health: health === "tcp" ? { tcp: true as const, timeoutMs: HEALTHY_WITHIN_MS } : health }),
+    ...(health === undefined ? {} : { health }),
     ...(port === undefined ? {} : { port }),
     ...(open === undefined ? {} : { public: open }),
     ...(stopGraceSeconds === undefined ? {} : { stopGraceMs: stopGraceSeconds * 1000 }),

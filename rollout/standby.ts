@@ -122,7 +122,7 @@ export async function missingStandbys(state: StateStore, policy: "deploy" | "alw
   return missing;
 }
 
-/** Starts the background process; it ends by itself when none is missing. */
+/** Starts the background process; it ends by itself when each has its copy or cannot get one. */
 export function makeStandbysInBackground(site: Site, policy: "deploy" | "always" | "never"): void {
   if (policy === "never") return;
   const folder = join(site.home, "standby");

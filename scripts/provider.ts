@@ -1,4 +1,5 @@
 /** Entry of the provider's process: `pulumi-resource-backout <address of the engine>`. */
+import "../config/load-late.cjs";
 // The server alone: the whole package takes four times as long to load, in every preview and again in every update.
 import { main } from "@pulumi/pulumi/provider/server.js";
 import { VERSION } from "../config/version.ts";

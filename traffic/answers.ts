@@ -1,8 +1,11 @@
 /** Answers of the gate itself, without the system behind it. */
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { UNKNOWN_STATE_MESSAGE, type Decision } from "./decide.ts";
 import type { GateState } from "./state.ts";
+
+// An import of `node:http` would load all of fetch and WebSocket with it.
+const { STATUS_CODES } = process.getBuiltinModule("node:http");
 
 type Refusal = Extract<Decision, { action: "refuse" }>;
 

@@ -1,5 +1,5 @@
 /** One public listener: lets the gate decide on every request, and forwards those that pass. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { jsonAnswer, maintenanceBanner, refusalAnswer, send, sendRaw } from "./answers.ts";
@@ -7,6 +7,9 @@ import type { ReadOnlyException } from "./decide.ts";
 import { PASS_HEADER } from "./state.ts";
 import type { TlsPair } from "./tls.ts";
 import type { Traffic } from "./traffic.ts";
+
+// An import of `node:http` would load all of fetch and WebSocket with it.
+const { createServer } = process.getBuiltinModule("node:http");
 
 /** Where admitted requests go. */
 export interface Destination {

@@ -1,9 +1,12 @@
 /** Forwards admitted requests and WebSockets to a service on 127.0.0.1. */
-import { ServerResponse, type IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse as Response } from "node:http";
 import { Socket } from "node:net";
 import { createProxyServer } from "httpxy";
 import { jsonAnswer, send, sendRaw } from "./answers.ts";
 import type { Destination } from "./listener.ts";
+
+// An import of `node:http` would load all of fetch and WebSocket with it.
+const { ServerResponse } = process.getBuiltinModule("node:http");
 
 export function proxyTo(service: string, upstreamPort: number): Destination {
   // A new connection for every request: the service may close a kept one just when a request is sent on it, and then it is unknown whether
@@ -33,7 +36,7 @@ export function proxyTo(service: string, upstreamPort: number): Destination {
 
   const settle = (work: Promise<void>) => void work.catch(() => undefined);
   return {
-    handle: (request: IncomingMessage, response: ServerResponse) => {
+    handle: (request: IncomingMessage, response: Response) => {
       dropConnectionHeaders(request);
       appendClient(request);
       settle(proxy.web(request, response));

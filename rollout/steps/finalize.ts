@@ -1,7 +1,7 @@
 /** After users are in again: rows written since are exported, retention is applied, the next standby copy begins, the record is closed. */
 import type { Rollout } from "../../config/record.ts";
 import type { StackConfig } from "../../config/schema.ts";
-import { makeStandbysInBackground } from "../standby.ts";
+import { makeStandbysInBackground, missingStandbys } from "../standby.ts";
 import { storeArtefacts } from "../artefacts.ts";
 import { endRun } from "../ending.ts";
 import type { ExportFile } from "../../config/journal.ts";
@@ -43,7 +43,7 @@ export async function finalize(
   );
   if (!closed) await close(run, rollout, moved);
   const left = await copyToStore(run);
-  makeStandbysInBackground(run.site, standby);
+  if ((await missingStandbys(run.state, standby)).length > 0) makeStandbysInBackground(run.site, standby);
   return { exported: moved.exported, left };
 }
 

@@ -13,7 +13,7 @@ export interface FoundService {
   /** Program and arguments. Absent: a site, or an image. */
   command?: string[];
   /** Program that prepares a release. */
-  build?: string[];
+  build?: string;
   /** Static files. */
   site?: true;
   /** Image that it runs instead of a command. */

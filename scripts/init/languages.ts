@@ -9,7 +9,7 @@ export interface LanguageFacts {
   from: string;
   name?: string;
   command?: string[];
-  build?: string[];
+  build?: string;
   site?: true;
   /** It serves users over HTTP. */
   listens?: true;
@@ -70,12 +70,12 @@ function isWorker(packages: string): boolean {
   );
 }
 
-function nodeBuild(folder: string, builds: boolean, depends: boolean): string[] | null {
+function nodeBuild(folder: string, builds: boolean, depends: boolean): string | null {
   const lock = firstOf(folder, ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"]);
   const tool = lock === "yarn.lock" ? "yarn" : lock === "pnpm-lock.yaml" ? "pnpm" : "npm";
   const install = lock === null ? (depends ? "npm install" : null) : tool === "npm" ? "npm ci" : `${tool} install --frozen-lockfile`;
-  if (!builds) return install?.split(" ") ?? null;
-  return ["sh", "-c", [...(install === null ? [] : [install]), `${tool} run build`].join(" && ")];
+  if (!builds) return install;
+  return [...(install === null ? [] : [install]), `${tool} run build`].join(" && ");
 }
 
 function python(folder: string, at: string): LanguageFacts | null {
@@ -116,19 +116,19 @@ function serverOf(folder: string, packages: string): { command: string[]; listen
   return entry === null ? null : { command: ["python3", entry], listens: /http|socket/.test(textOf(folder, entry) ?? "") };
 }
 
-function pythonBuild(folder: string): string[] | null {
-  if (existsSync(join(folder, "uv.lock"))) return ["uv", "sync", "--frozen"];
+function pythonBuild(folder: string): string | null {
+  if (existsSync(join(folder, "uv.lock"))) return "uv sync --frozen";
   const install = /\S/.test(textOf(folder, "requirements.txt") ?? "")
-    ? "--requirement requirements.txt"
+    ? "-r requirements.txt"
     : /^\[(?:build-system|tool\.poetry)\]/m.test(textOf(folder, "pyproject.toml") ?? "")
       ? "."
       : null;
-  return install === null ? null : ["sh", "-c", `python3 -m venv .venv && .venv/bin/pip install ${install}`];
+  return install === null ? null : `python3 -m venv .venv && .venv/bin/pip install ${install}`;
 }
 
 /** The command with the programs of the environment that the build makes. */
-export function inEnvironment(command: readonly string[], build: readonly string[] | null | undefined): string[] {
-  const made = build?.some((word) => word.includes(".venv") || word === "uv") === true;
+export function inEnvironment(command: readonly string[], build: string | null | undefined): string[] {
+  const made = build?.includes(".venv") === true || build?.startsWith("uv ") === true;
   return rewritten(command, (name) => (made && OF_PYTHON.test(name) ? `./.venv/bin/${name}` : name === "python" ? "python3" : name));
 }
 
@@ -143,7 +143,7 @@ function go(folder: string, at: string): LanguageFacts | null {
     from: `${at}go.mod`,
     ...(name === undefined ? {} : { name }),
     packages: text,
-    build: ["go", "build", "-o", "app", main.path],
+    build: `go build -o app ${main.path}`,
     command: ["./app"],
     ...(listens ? { listens: true as const } : {}),
   };

@@ -1,7 +1,7 @@
 /** The text of the program that `init` writes. */
 import type { Found, FoundDatabase, FoundService, Value } from "./found.ts";
 
-const WIDTH = 120;
+const WIDTH = 140;
 
 /** @param migrations the path of a folder as the program names it: relative to the program's own */
 export function programText({ system, services, databases }: Found, migrations: (folder: string) => string): string {
@@ -21,7 +21,7 @@ export function programText({ system, services, databases }: Found, migrations: 
     `import { ${[...imports, "System"].join(", ")} } from "backout";`,
     "",
     `new System(${quoted(system)}, {`,
-    ...(databases.length === 0 ? [] : ["  databases: {", ...databases.flatMap((database) => databaseLines(database, migrations)), "  },"]),
+    ...databasesLines(databases, migrations),
     ...(secrets.length === 0
       ? []
       : [
@@ -43,15 +43,29 @@ export function secretsOf(services: readonly FoundService[]): string[] {
   return [...new Set(values.flatMap((value) => ("secret" in value ? [value.secret] : [])))];
 }
 
-function databaseLines({ name, engine, from, migrations }: FoundDatabase, path: (folder: string) => string): string[] {
+function databasesLines(databases: readonly FoundDatabase[], migrations: (folder: string) => string): string[] {
+  if (databases.length === 0) return [];
+  const [only, ...more] = databases;
+  if (more.length === 0) return databaseLines("  databases: { ", only!, migrations, " },");
+  return ["  databases: {", ...databases.flatMap((database) => databaseLines("    ", database, migrations, ",")), "  },"];
+}
+
+function databaseLines(
+  before: string,
+  { name, engine, from, migrations }: FoundDatabase,
+  path: (folder: string) => string,
+  after: string,
+): string[] {
+  const indent = /^ */.exec(before)![0];
+  const begin = `${before}${key(name)}: ${engine}(`;
   if (migrations === undefined)
-    return [`    // From ${from}. With migrations: { migrations: "path/of/their/folder" }.`, `    ${key(name)}: ${engine}(),`];
+    return [`${indent}// From ${from}. With migrations: { migrations: "path/of/their/folder" }.`, `${begin})${after}`];
   const { folder, layout, migrate, migrateDown } = migrations;
   const runs = migrate === undefined ? "backout runs them" : "their tool runs them: check the command";
   const commands = Object.entries({ migrations: path(folder), migrate, migrateDown }).flatMap(([word, text]) =>
     text === undefined ? [] : [`${word}: ${quoted(text)}`],
   );
-  return [`    // From ${from}. Layout of the migrations: ${layout}; ${runs}.`, ...call(`    ${key(name)}: ${engine}({`, commands, "}),")];
+  return [`${indent}// From ${from}. Layout of the migrations: ${layout}; ${runs}.`, ...block(`${begin}{`, commands, `})${after}`)];
 }
 
 function isContainer({ command, site }: FoundService): boolean {
@@ -62,25 +76,21 @@ function serviceLines(service: FoundService, example: boolean): string[] {
   const { name, from, folder, command, build, health, site } = service;
   const release = `its release is ${folder === "." ? "a copy of this folder" : `a copy of ${folder}`}`;
   if (site === true) return [`    // From ${from}; ${release}.`, `    ${key(name)}: { run: site() },`];
-  const described = [
-    ...(health === "tcp" ? ['      // Better than an open port is an endpoint that answers 200: health: "/healthz".'] : []),
-    ...healthLines(health),
-    ...(health !== undefined && !service.public ? ["      public: false,"] : []),
-    ...environmentLines(service),
-  ];
-  if (command === undefined) return [`    // From ${from}.`, `    ${key(name)}: {`, ...described, ...container(service), "    },"];
-  const run = [`command: ${list(command)}`, ...(build === undefined ? [] : [`build: ${list(build)}`])];
-  const image = [
-    '      // As a container: import * as docker from "@pulumi/docker", put DATABASE_URL into `environment`, and',
-    ...container(service).map((line) => `      // ${line.slice(6)}`),
-  ];
+  const parts = [...healthOf(health), ...(health !== undefined && !service.public ? ["public: false"] : []), ...environmentOf(service)];
+  const comments = health === "tcp" ? ['    // Better than an open port is an endpoint that answers 200: health: "/healthz".'] : [];
+  if (command === undefined)
+    return [`    // From ${from}.`, ...comments, `    ${key(name)}: {`, ...filled("      ", parts), ...container(service), "    },"];
+  const run = [`command: ${list(command)}`, ...(build === undefined ? [] : [`build: ${quoted(build)}`])];
   return [
     `    // From ${from}; ${release}.${health === undefined ? "" : " It listens on PORT."}`,
-    `    ${key(name)}: {`,
-    ...described,
-    ...call("      run: process({", run, "}),"),
-    ...(example ? image : []),
-    "    },",
+    ...comments,
+    ...(example
+      ? [
+          '    // As a container: import * as docker from "@pulumi/docker", put DATABASE_URL into `environment`, and',
+          ...container(service).map((line) => `    // ${line.slice(6)}`),
+        ]
+      : []),
+    ...block(`    ${key(name)}: {`, [...parts, `run: process({ ${run.join(", ")} })`], "},"),
   ];
 }
 
@@ -97,12 +107,11 @@ function container({ name, health }: FoundService): string[] {
   ];
 }
 
-function healthLines(health: string | undefined): string[] {
-  if (health === undefined) return [];
-  return [`      health: ${health === "tcp" ? "{ tcp: true, timeoutMs: 60_000 }" : quoted(health)},`];
+function healthOf(health: string | undefined): string[] {
+  return health === undefined ? [] : [`health: ${quoted(health)}`];
 }
 
-function environmentLines({ environment }: FoundService): string[] {
+function environmentOf({ environment }: FoundService): string[] {
   const values = Object.values(environment);
   if (values.length === 0) return [];
   const uses = [
@@ -111,11 +120,10 @@ function environmentLines({ environment }: FoundService): string[] {
     ...(values.some((value) => "secret" in value) ? ["secret"] : []),
   ];
   const given = uses.length === 0 ? "" : `{ ${uses.join(", ")} }`;
-  return call(
-    `      environment: (${given}) => ({`,
-    Object.entries(environment).map(([name, value]) => `${key(name)}: ${textOf(value)}`),
-    "}),",
-  );
+  const variables = Object.entries(environment).map(([name, value]) => `${key(name)}: ${textOf(value)}`);
+  const short = `environment: (${given}) => ({ ${variables.join(", ")} })`;
+  if (short.length < WIDTH - 10) return [short];
+  return [`environment: (${given}) => ({\n${filled("        ", variables).join("\n")}\n      })`];
 }
 
 function textOf(value: Value): string {
@@ -124,11 +132,23 @@ function textOf(value: Value): string {
   return "database" in value ? `databaseUrl(${quoted(value.database)})` : `secret(${quoted(value.secret)})`;
 }
 
-/** On one line if it fits, else one part on each. */
-function call(begin: string, parts: readonly string[], end: string): string[] {
+/** On one line if it fits, else with the parts on lines of their own. */
+function block(begin: string, parts: readonly string[], end: string): string[] {
   const indent = /^ */.exec(begin)![0];
   const short = `${begin} ${parts.join(", ")} ${end}`;
-  return short.length <= WIDTH ? [short] : [begin, ...parts.map((part) => `${indent}  ${part},`), `${indent}${end}`];
+  return short.length <= WIDTH && !short.includes("\n") ? [short] : [begin, ...filled(`${indent}  `, parts), `${indent}${end}`];
+}
+
+/** As many parts on a line as it takes. */
+function filled(indent: string, parts: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    const longer = `${last} ${part},`;
+    if (last !== undefined && longer.length <= WIDTH && !longer.includes("\n")) lines[lines.length - 1] = longer;
+    else lines.push(`${indent}${part},`);
+  }
+  return lines;
 }
 
 function list(words: readonly string[]): string {

@@ -1,5 +1,8 @@
 /** A system's API as a client sees it: what every system's `api.ts` is made of. Shares no code with the programs behind it. */
-import { Agent, get } from "node:http";
+import type { Agent as HttpAgent } from "node:http";
+
+// An import of `node:http` would load all of fetch and WebSocket with it.
+const { Agent, get } = process.getBuiltinModule("node:http");
 
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
@@ -186,7 +189,7 @@ interface Answer {
 }
 
 /** A complete answer. @throws if there is none */
-function answerOf(url: string, headers: Record<string, string>, agent: Agent): Promise<Answer> {
+function answerOf(url: string, headers: Record<string, string>, agent: HttpAgent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const silence = (): void => reject(new Error("the connection was closed without an answer"));
     const request = get(url, { agent, headers, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) }, (response) => {

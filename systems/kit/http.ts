@@ -1,6 +1,9 @@
 /** A small HTTP server with routes: `GET /api/records/:id`. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { describeError, type Log } from "./log.ts";
+
+// An import of `node:http` would load all of fetch and WebSocket with it.
+const { createServer } = process.getBuiltinModule("node:http");
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 

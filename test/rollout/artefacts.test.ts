@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Snapshot, StateStore } from "../../config/record.ts";
 import type { Run } from "../../config/run.ts";
 import type { Site } from "../../config/site.ts";
@@ -113,11 +113,10 @@ test("without a key the rollout ends all the same", async () => {
   const one = machine("one");
   dump(one, 1);
   taken.push(1);
-  const environment = { ...process.env };
-  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) delete process.env[name];
-  process.env["AWS_SHARED_CREDENTIALS_FILE"] = join(folder, "none");
+  for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) vi.stubEnv(name, undefined);
+  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", join(folder, "none"));
   const run = { ...one.run, site };
-  expect(await storeArtefacts(run).finally(() => (process.env = environment))).toEqual({ stored: [], left: ["dumps/before_v2_1"] });
+  expect(await storeArtefacts(run).finally(() => vi.unstubAllEnvs())).toEqual({ stored: [], left: ["dumps/before_v2_1"] });
   expect(one.said.join()).toMatch(/no access key/);
 });
 
