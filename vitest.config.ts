@@ -21,60 +21,37 @@ const WITH_SERVERS = [
 ].map((folder) => folder.replace(/\*\*$/, "**/*.test.ts"));
 
 /** They exchange modules, which others must not find exchanged. */
-const WITH_MOCKS = ["test/processes/passing-port.test.ts", "test/rollout/refusals.test.ts", "test/scripts/pulumi/rollback-goal.test.ts"];
+const WITH_MOCKS = {
+  unit: ["test/processes/passing-port.test.ts", "test/rollout/refusals.test.ts", "test/scripts/pulumi/rollback-goal.test.ts"],
+  servers: ["test/databases/engines/room.test.ts", "test/scripts/verbs/{alternative,services,traffic,undo-pins}.test.ts"],
+};
 
 /** More at a time than there are cores: they wait for servers and engines as long as they compute. A share above 100 % counts as 100 %. */
 const MORE_THAN_CORES = Math.ceil(availableParallelism() * 1.5);
+
+/** A group ends with its slowest file, so all but the last are one. */
+function project(name: string, timeoutMs: number) {
+  return { name, maxWorkers: MORE_THAN_CORES, sequence: { groupOrder: 1 }, testTimeout: timeoutMs, hookTimeout: timeoutMs };
+}
 
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/ran-reporter.ts", "./test/support/totals-reporter.ts"],
     projects: [
+      // Loading what they share takes longer than most of the tests themselves.
       {
         test: {
-          name: "unit",
-          // Loading what they share takes longer than the tests themselves.
+          ...project("unit", 60_000),
           isolate: false,
-          sequence: { groupOrder: 1 },
-          maxWorkers: MORE_THAN_CORES,
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/requirements.test.ts", ...WITH_SERVERS, ...WITH_MOCKS],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          exclude: ["test/e2e/**", "test/requirements.test.ts", ...WITH_SERVERS, ...WITH_MOCKS.unit],
         },
       },
-      {
-        test: {
-          name: "mocks",
-          sequence: { groupOrder: 1 },
-          maxWorkers: MORE_THAN_CORES,
-          include: WITH_MOCKS,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: "servers",
-          // With the end-to-end tests, which begin first: a group ends with its slowest file, so there are few groups.
-          sequence: { groupOrder: 1 },
-          maxWorkers: MORE_THAN_CORES,
-          include: WITH_SERVERS,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: "e2e",
-          sequence: { groupOrder: 1 },
-          maxWorkers: MORE_THAN_CORES,
-          include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
-      },
+      { test: { ...project("unit-alone", 60_000), include: WITH_MOCKS.unit } },
+      { test: { ...project("servers", 60_000), isolate: false, include: WITH_SERVERS, exclude: WITH_MOCKS.servers } },
+      { test: { ...project("servers-alone", 60_000), include: WITH_MOCKS.servers } },
+      { test: { ...project("e2e", 300_000), include: ["test/e2e/**/*.test.ts"] } },
       // Last: compares the requirements with what the others really showed.
       { test: { name: "requirements", sequence: { groupOrder: 2 }, include: ["test/requirements.test.ts"] } },
     ],
