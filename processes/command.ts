@@ -1,7 +1,9 @@
 /** Runs a user's command to its end in a process group of its own, which ends with the run that started it. */
 import { spawn } from "node:child_process";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { end } from "./end.ts";
+import { findProgram, ProgramError } from "./program.ts";
 import { findByEnvironment, liveProcesses, lookUp, signalGroup, type LiveProcess } from "./identity.ts";
 
 /** Environment variable by which a command of a run that was killed is found. */
@@ -43,6 +45,40 @@ export class CommandFailedError extends Error {
     this.exitCode = exitCode;
     this.lines = lines;
   }
+}
+
+/** What a shell does itself, with no program. */
+const BUILTINS = /^(?:cd|echo|printf|pwd|set|true|umask|unset|:)$/;
+
+/** A line with one of them is not judged: it may run something by another word than its first. */
+const OTHER_WORDS = /^(?:\.|case|command|eval|exec|export|for|if|source|test|time|trap|until|while|\[|!)$/;
+
+/** From here on a line is no list of commands whose programs stand in it: a quote, a substitution, a group, a redirection, a comment. */
+const BEYOND_WORDS = /["'`$(){}<#\\]/;
+
+/**
+ * Why a line for the shell cannot work, as far as that is seen without running it: a program that is not there.
+ * @param folder where it would run. @returns null: nothing is known against it
+ */
+export function missingProgram(command: string, folder: string): string | null {
+  const seen = command.split(BEYOND_WORDS)[0]!;
+  let place = folder;
+  for (const part of seen.split(/&&|\|\||[;|\n]/)) {
+    const [word, next] = part.trim().split(/\s+/);
+    if (word === undefined || word === "" || BUILTINS.test(word)) {
+      if (word === "cd") place = resolve(place, next ?? "");
+      continue;
+    }
+    const known = seen.length === command.length || !seen.endsWith(part) || part.trimStart().includes(" ");
+    if (!known || !/^[\w./@+-]+$/.test(word) || OTHER_WORDS.test(word)) return null;
+    try {
+      findProgram(word, { folder: place, path: process.env["PATH"] ?? "" });
+    } catch (error) {
+      if (error instanceof ProgramError) return error.message;
+      throw error;
+    }
+  }
+  return null;
 }
 
 const running = new Set<LiveProcess>();

@@ -49,8 +49,12 @@ export function previewLines(preview: RolloutPreview): Line[] {
       say(
         `${name}: up to ${database.putBack} of these rows are put back before users are let in (newWrites: reapply); conflicts are left out and reported`,
       );
+    else if (["restore", "undo"].includes(database.action.kind) && Object.values(database.atRisk?.rows ?? {}).some(isTouched))
+      say(
+        `${name}: to put back those of these rows that the schema can hold: backout:newWrites: reapply, or --new-writes reapply of the verb`,
+      );
     const objects = database.atRisk?.rows[LARGE_OBJECTS];
-    if (database.putBack != null && objects !== undefined && objects.inserted + objects.updated + objects.deleted > 0)
+    if (database.putBack != null && objects !== undefined && isTouched(objects))
       warn(`${name}: large objects are not put back (newWrites: reapply); rows that refer to a newer one are left out and reported`);
   }
   for (const { severity, line } of constraintLines(preview.constraints ?? [])) (severity === "warning" ? warn : say)(line);
@@ -104,8 +108,12 @@ export function maintenanceLine({ mode, message }: Maintenance): string {
   return `maintenance ${mode}: ${what} until backout:maintenance is lifted${message === "" ? "" : `; they read: ${message}`}`;
 }
 
+function isTouched({ inserted, updated, deleted }: AtRisk["rows"][string]): boolean {
+  return inserted + updated + deleted > 0;
+}
+
 function riskLines(database: string, { rows, how, unknown, notCompared, notes }: AtRisk): Line[] {
-  const touched = Object.entries(rows).filter(([, table]) => table.inserted + table.updated + table.deleted > 0);
+  const touched = Object.entries(rows).filter(([, table]) => isTouched(table));
   const lines: Line[] = touched.map(([table, changes]) => ({
     severity: "warning",
     line: `${database}: rows at risk (${how}) in ${shown(table)}: ${changesInWords(changes)}; kept in quarantine and export`,

@@ -11,6 +11,7 @@ import { openState } from "../databases/open-state.ts";
 import type { StateStore } from "../config/record.ts";
 import { rolesOf, type Site } from "../config/site.ts";
 import { downScript, planScript, upScript } from "../databases/shared/migrations/script.ts";
+import { missingProgram } from "../processes/command.ts";
 import { requireHome } from "../processes/room.ts";
 import type { SystemDefinition } from "../config/system/definition.ts";
 import { constraintRefusals, previewConstraints, type ConstraintPreview } from "./constraint-preview.ts";
@@ -66,6 +67,14 @@ export async function refusals(
   for (const [database, { up, back, backBy }] of Object.entries(planned.databases)) {
     const known = migrationsOf(definition, database);
     const { layout, migrate, migrateDown } = definition.databases[database]!;
+    const commands = {
+      migrate: up.length > 0 ? migrate : undefined,
+      migrateDown: back.length > 0 && backBy === "down" ? migrateDown : undefined,
+    };
+    for (const [key, command] of Object.entries(commands)) {
+      const missing = command === undefined ? null : missingProgram(command, site.project);
+      if (missing !== null) reasons.push(`definition.databases.${database}.${key} "${command}": ${missing}`);
+    }
     for (const migration of known.filter(({ name, byTool }) => up.includes(name) && migrate === undefined && byTool !== true))
       await collect(async () => {
         const script = upScript(migration);

@@ -28,6 +28,8 @@ export interface RolloutOutcome {
   ok: boolean;
   /** The stack was as it was to be: nothing was stopped, and there is no new rollout. */
   unchanged: boolean;
+  /** Something did not run as it had opened, and was corrected without a rollout of its own. */
+  corrected: boolean;
   runId: string;
   epoch: number | null;
   /** Of the last rollout; `none` before the first, `unknown` where the state cannot be asked. */
@@ -148,6 +150,7 @@ async function outcomeOf(
     return {
       ok: failure === null,
       unchanged: failure === null && settled,
+      corrected: false,
       runId,
       epoch: rollout?.epoch ?? null,
       state: silent !== null ? "unknown" : (rollout?.state ?? "none"),

@@ -148,8 +148,7 @@ function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
   const { newWrites } = wish;
   const scope = wish.scope ?? definition.defaultScope;
   if (newWrites === undefined) return;
-  if (!NEW_WRITES.includes(newWrites))
-    throw new UsageError(`--new-writes "${newWrites}" is not one of ${NEW_WRITES.join(", ")}${suggestion(newWrites, NEW_WRITES)}`);
+  requireNewWrites(newWrites);
   const data = own(definition.scopes, scope)?.pins.data;
   if (newWrites !== "export" && own(definition.scopes, scope) !== undefined && data !== "snapshot")
     throw new UsageError(
@@ -158,6 +157,15 @@ function requireMeant({ definition }: OpenStack, wish: RollbackWish): void {
 }
 
 const NEW_WRITES: string[] = ["export", "reapply", "reject"] satisfies NewWrites[];
+
+/** For the help of a verb. */
+export const NEW_WRITES_IN_WORDS = "export, reapply (put back those that fit the schema) or reject";
+
+/** @throws UsageError */
+export function requireNewWrites(given: string): void {
+  if (!NEW_WRITES.includes(given))
+    throw new UsageError(`--new-writes "${given}" is not one of ${NEW_WRITES.join(", ")}${suggestion(given, NEW_WRITES)}`);
+}
 
 /** @throws UsageError */
 function argumentsOf(given: readonly string[]): Record<string, string> {

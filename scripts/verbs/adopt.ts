@@ -12,6 +12,7 @@ import { openState } from "../../databases/open-state.ts";
 import { adoptStack, undoAdoption } from "../../rollout/adopt/run.ts";
 import { baselineOf, lookAt, type AdoptionReport } from "../../rollout/adopt/look.ts";
 import { adoptionRecord, wasGivenBack } from "../../state/adoption.ts";
+import { prepareAll } from "../../workloads/index.ts";
 import { setupRefusals } from "../../workloads/setup.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
@@ -64,12 +65,12 @@ async function adopt(options: Options): Promise<AdoptOutcome> {
     );
     const wanted = { pins: after.pins, baseline: entered, snapshot: options.snapshot !== false, reason: reasonOf(options) };
     try {
-      return {
-        ...nothing(before),
-        did: "adopted",
-        report,
-        ...(await adoptStack(after, wanted, { runId, declared: before.config.adopt, say })),
-      };
+      const taken = await adoptStack(after, wanted, { runId, declared: before.config.adopt, say });
+      // The first deployment begins when what runs now has been ended: its builds must not take their time then.
+      await prepareAll(after.site, after.definition, after.pins, say).catch((error: unknown) =>
+        say(`! ${after.pins.release} is not ready to start yet, and the next deployment would say so as well: ${(error as Error).message}`),
+      );
+      return { ...nothing(before), did: "adopted", report, ...taken };
     } catch (error) {
       if ((error as { givenBack?: boolean }).givenBack === true) writeStack(written, before.text);
       throw error;

@@ -81,7 +81,7 @@ export async function carryOut({ before, after, preview, standing, runId, reason
   await confirm(yes, before.stack);
   const outcome = await rollOut(before, after.text, { runId, reason, ...intent });
   if (outcome.refused) throw new RefusedError(`refused, nothing was changed:\n${outcome.failure ?? ""}`);
-  return outcome;
+  return outcome.unchanged ? { ...outcome, corrected: preview.drifted.length > 0 } : outcome;
 }
 
 /** Keys that a verb may set and that no rollout records. */

@@ -4,7 +4,7 @@ import { showFreeze } from "../../rollout/freeze.ts";
 import { maintenanceLine, previewLines } from "../../rollout/preview-lines.ts";
 import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
-import { rollbackText } from "../pulumi/rollback-pins.ts";
+import { NEW_WRITES_IN_WORDS, rollbackText } from "../pulumi/rollback-pins.ts";
 import { painted, finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import { type PreviewOutcome, previewOf } from "../pulumi/preview.ts";
 
@@ -50,10 +50,7 @@ export function addPreview(program: Command): void {
     .option("--service <name>", "service, for a scope of one service")
     .option("--snapshot <name@n>", "exact snapshot for scopes that restore data")
     .option("--with <name=value...>", "arguments of the repair, for scopes that repair data in place")
-    .option(
-      "--new-writes <what>",
-      "rows written since: export, reapply (put back those that fit the older schema) or reject (default: as declared)",
-    )
+    .option("--new-writes <what>", `rows written since: ${NEW_WRITES_IN_WORDS} (default: as declared)`)
     .option("--exact", "count every row at risk, also in large tables")
     .option("--json", "one JSON document on standard output")
     .action(async (options: Options) => {

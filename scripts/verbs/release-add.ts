@@ -53,7 +53,7 @@ async function add(release: string, build: string | undefined, options: Options)
 
 async function enter(found: StackFile, release: string, build: string | undefined, options: Options): Promise<ReleaseAddOutcome> {
   const system = await openUnreleased(found, release);
-  const { site, project, stack, file } = system;
+  const { project, stack, file } = system;
   const first = !hasLedger(found);
   const entry = await entryOf(system, release, build, options);
   const edits = entryEdits(first ? null : system.config, release, entry);
@@ -79,8 +79,15 @@ async function enter(found: StackFile, release: string, build: string | undefine
     unchanged: edits.length === 0,
     dryRun: options.dryRun === true,
     pinned,
-    next: pinned ? upCommand(site) : commandOf(project, "backout", `deploy ${release} --stack ${stack}`),
+    next: nextOf(system, release, pinned),
   };
+}
+
+/** A server of the user's own may have data already: looking tells, and touches nothing. */
+function nextOf({ site, project, stack, definition }: OpenSystem, release: string, pinned: boolean): string {
+  if (!pinned) return commandOf(project, "backout", `deploy ${release} --stack ${stack}`);
+  const own = site.server !== undefined && !site.server.embedded && Object.keys(definition.databases).length > 0;
+  return own ? commandOf(project, "backout", `adopt --dry-run --stack ${stack}`) : upCommand(site);
 }
 
 function withoutSettings(services: Record<string, Artefact>): Record<string, Artefact> {
@@ -95,12 +102,14 @@ async function entryOf(system: OpenSystem, release: string, build: string | unde
   const names = Object.keys(definition.services);
   const settings = settingsOf(names, options.config ?? []);
   const services: Record<string, Artefact> = {};
+  const without: Uncommitted = new Map();
   for (const [service, what] of Object.entries(buildsOf(names, build, options.service ?? []))) {
     const before = known?.services[service];
-    const artefact = await artefactOf(system, what, options.commit, before);
+    const artefact = await artefactOf(system, what, options.commit, before, without);
     const own = settings[service] ?? (options.config === undefined ? before?.config : undefined);
     services[service] = { ...artefact, ...(own === undefined ? {} : { config: own }) };
   }
+  for (const [reason, folders] of without) say(`! no commit is recorded for ${folders.join(", ")}: ${reason}`);
   const tag = options.tag ?? known?.tag;
   const schema = known !== undefined && options.schema === undefined ? known.schema : schemaOf(definition, options.schema ?? []);
   return {
@@ -144,7 +153,16 @@ function buildsOf(services: readonly string[], build: string | undefined, given:
   return builds;
 }
 
-async function artefactOf(system: OpenSystem, build: string, commit: string | undefined, before: Artefact | undefined): Promise<Artefact> {
+/** Folders of builds of which no commit is known, by the reason. */
+type Uncommitted = Map<string, string[]>;
+
+async function artefactOf(
+  system: OpenSystem,
+  build: string,
+  commit: string | undefined,
+  before: Artefact | undefined,
+  without: Uncommitted,
+): Promise<Artefact> {
   if (isImage(build) && !existsSync(build)) {
     const { image, onlyHere } = await resolveImage(build);
     if (onlyHere) say(`! ${build} is in no registry: it is entered by its id, which only this machine has`);
@@ -156,15 +174,15 @@ async function artefactOf(system: OpenSystem, build: string, commit: string | un
   const sha256 = await hashRelease(build, project);
   const path = relative(project, resolve(build)) || ".";
   const same = before?.sha256 === sha256 ? before : undefined;
-  const built = commit ?? (same === undefined ? await commitOf(system, build) : same.commit);
+  const built = commit ?? (same === undefined ? await commitOf(system, build, without) : same.commit);
   return { path, sha256, ...(built === undefined ? {} : { commit: built }) };
 }
 
 /** The stack file changes with every release, and backout's own folder is no part of one. */
-async function commitOf({ project, file }: OpenSystem, folder: string): Promise<string | undefined> {
+async function commitOf({ project, file }: OpenSystem, folder: string, without: Uncommitted): Promise<string | undefined> {
   const head = await headOf(folder, [file, join(project, ".backout")]);
   if ("commit" in head) return head.commit;
-  say(`! no commit is recorded for ${folder}: ${head.none}`);
+  without.set(head.none, [...(without.get(head.none) ?? []), folder]);
   return undefined;
 }
 

@@ -9,7 +9,7 @@ import { standingOf } from "../pulumi/standing.ts";
 import { openStack, stackFile } from "../pulumi/stack.ts";
 import { otherWays, takeAlternative } from "./alternative.ts";
 import { carryOut, confirm, previewPins, reasonOf } from "./carry-out.ts";
-import { goalOf, rollbackText, type RollbackWish } from "../pulumi/rollback-pins.ts";
+import { goalOf, NEW_WRITES_IN_WORDS, rollbackText, type RollbackWish } from "../pulumi/rollback-pins.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
 import type { PreviewOutcome } from "../pulumi/preview.ts";
 import { tellTimeline } from "./timeline.ts";
@@ -117,10 +117,7 @@ export function addRollback(program: Command): void {
     .option("--incident <id>", "incident, for the record and as the reason of the block")
     .option("--reason <text>", "reason, for the record")
     .option("--no-block", "do not block the current release")
-    .option(
-      "--new-writes <what>",
-      "rows written since: export, reapply (put back those that fit the older schema) or reject (default: as declared)",
-    )
+    .option("--new-writes <what>", `rows written since: ${NEW_WRITES_IN_WORDS} (default: as declared)`)
     .option("--exact", "count every row at risk, also in large tables")
     .option("--anew", "give up an unfinished rollout, and repeat a finished one")
     .option("--watch", "start the next watch at once")

@@ -3,6 +3,8 @@ import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { painted, print } from "../pulumi/outcome.ts";
 
 export function timelineLines(outcome: RolloutOutcome): string[] {
+  if (outcome.unchanged && outcome.corrected)
+    return [`${outcome.to} runs as it opened last (rollout ${outcome.epoch}): what did not run as pinned was corrected`];
   if (outcome.unchanged) return [`unchanged: ${outcome.to} opened last (rollout ${outcome.epoch}); nothing was stopped`];
   const lines = [
     `${outcome.from ?? "nothing"} → ${outcome.to}${outcome.scope === null ? "" : ` (${outcome.scope})`} in ${outcome.seconds.toFixed(1)} s, run ${outcome.runId}`,

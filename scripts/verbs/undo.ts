@@ -2,7 +2,9 @@
 import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
-import { changedLines, type LineChange } from "../../config/edit.ts";
+import { changedLines, editPins, type LineChange } from "../../config/edit.ts";
+import { UsageError } from "../../config/errors.ts";
+import { NEW_WRITES_IN_WORDS, requireNewWrites } from "../pulumi/rollback-pins.ts";
 import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
@@ -18,6 +20,7 @@ interface Options extends CommonOptions {
   incident?: string;
   reason?: string;
   anew?: boolean;
+  newWrites?: string;
   exact?: boolean;
   yes?: boolean;
 }
@@ -42,15 +45,34 @@ async function undo(options: Options): Promise<UndoOutcome> {
     await startStoppedServer(before.site);
     const standing = await standingOf(before);
     requireDeployed(before, standing);
-    const goal = options.anew === true ? "anew" : "";
+    const given = [
+      ...(options.anew === true ? ["--anew"] : []),
+      ...(options.newWrites === undefined ? [] : ["--new-writes", options.newWrites]),
+    ];
+    const goal = given.join(" ");
     // A finished `undo --anew` is undone the next time; an unfinished one is resumed.
     const begun = options.anew === true && standing.pending === null ? null : askedBefore(standing, "undo", goal);
-    const text = begun === null ? await undoText(before, standing) : textOf(before, begun);
+    const text = begun === null ? withNewWrites(await undoText(before, standing), options) : textOf(before, begun);
+    await requireDataBack(before, text, options);
     const { after, preview } = await previewPins(before, text, options.exact);
-    const asked = { verb: "undo" as const, goal, words: options.anew === true ? "undo --anew" : "undo" };
+    const asked = { verb: "undo" as const, goal, words: ["undo", ...given].join(" ") };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     return { ...outcome, preview, undo: outcome.ok ? await undoOf(before, " --anew") : null };
   });
+}
+
+function withNewWrites(text: string, { newWrites }: Options): string {
+  if (newWrites === undefined) return text;
+  requireNewWrites(newWrites);
+  return editPins(text, [{ path: ["newWrites"], value: newWrites }]);
+}
+
+/** @throws UsageError where no data goes back */
+async function requireDataBack(before: OpenStack, text: string, { newWrites }: Options): Promise<void> {
+  if (newWrites === undefined || newWrites === "export") return;
+  const { pins } = await openStack(before, text);
+  if (Object.values(pins.data).some(({ kind }) => kind === "quarantine")) return;
+  throw new UsageError(`--new-writes ${newWrites}: this undo leaves the data as it is, so there are no rows to ask for: leave it away`);
 }
 
 /** How to undo the last rollout; null if that is impossible. */
@@ -76,6 +98,7 @@ export function addUndo(program: Command): void {
     .description("revert the last rollback: release, data, services, flags, freeze and block as they were before")
     .option("-s, --stack <name>", "stack (default: the only one)")
     .option("--anew", "if the last rollout is an undo, revert that")
+    .option("--new-writes <what>", `rows written since the rollback: ${NEW_WRITES_IN_WORDS} (default: as declared)`)
     .option("--incident <id>", "incident, for the record")
     .option("--reason <text>", "reason, for the record")
     .option("--exact", "count every row at risk, also in large tables")

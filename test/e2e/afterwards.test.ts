@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ActionListed, ActionOutcome } from "../../scripts/verbs/action.ts";
 import type { Reapplied } from "../../rollout/steps/reapply.ts";
+import type { UndoOutcome } from "../../scripts/verbs/undo.ts";
 import type { PreviewOutcome } from "../../scripts/pulumi/preview.ts";
 import type { RollbackOutcome } from "../../scripts/verbs/rollback.ts";
 import type { Status, WatchOutcome } from "../../scripts/pulumi/answers.ts";
@@ -181,4 +182,19 @@ test("newWrites: reapply, killed after the cut-over: rows written since stand in
   const kept = (await stand.exports(epoch)).map(({ path }) => readFileSync(path, "utf8")).join("");
   for (const id of ["B-1", "B-CLASH"]) expect(kept).toContain(id);
   expect((await stand.upWell()).counts["updated"] ?? 0).toBe(0);
+});
+
+test("undo with --new-writes reapply: rows written since the rollback stand in the data that comes back", async () => {
+  await stand.insertWell("C-1");
+  const wrong = await stand.verb<{ error: { message: string } }>("undo", "--new-writes", "nonsense", "--yes");
+  expect(wrong).toMatchObject({
+    code: 2,
+    json: { error: { message: expect.stringMatching(/not one of export, reapply, reject/) as string } },
+  });
+  const { code, json, stderr } = await stand.verb<UndoOutcome>("undo", "--new-writes", "reapply", "--yes");
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/of these rows are put back before users are let in/);
+  expect(json.putBack).toMatchObject([{ database: "pfa" }]);
+  expect(await stand.version()).toBe("v4.0.0");
+  expect(await stand.ids()).toEqual(["A-1", "A-2", "B-1", "B-CLASH", "C-1"]);
 });

@@ -1,10 +1,10 @@
 /** A user's command: its output, its failure, and that nothing of it outlives the run. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CommandFailedError, endCommands, runCommand } from "../../processes/command.ts";
+import { CommandFailedError, endCommands, missingProgram, runCommand } from "../../processes/command.ts";
 import { isRunning } from "../../processes/identity.ts";
 
 let folder: string;
@@ -52,6 +52,31 @@ it("secrets are in no line; what backout keeps to itself is not in its environme
   expect(lines[0]).toBe("postgresql://u:***@h/d");
   expect(told).toEqual(lines);
   expect(lines.join("\n")).not.toMatch(/p4ss|kept/);
+});
+
+it("a program that is not there is known beforehand, where a line names it in plain words", () => {
+  mkdirSync(join(folder, "api"));
+  writeFileSync(join(folder, "api", "up.sh"), "", { mode: 0o755 });
+  for (const missing of [
+    "no-such-tool up",
+    "cd api && no-such-tool upgrade $BACKOUT_SCHEMA",
+    "true; cd api; ./down.sh",
+    'no-such-tool "a b"',
+    "sh -c x | no-such-tool",
+    "echo made > file; no-such-tool",
+  ])
+    expect(missingProgram(missing, folder), missing).toMatch(/"(?:no-such-tool|\.\/down\.sh)" not found/);
+  for (const fine of [
+    "cd api && ./up.sh $BACKOUT_SCHEMA",
+    "sh -c 'no-such-tool; no-such-tool'",
+    "PATH=/elsewhere no-such-tool",
+    "export PATH=/elsewhere && no-such-tool",
+    "if true; then no-such-tool; fi",
+    "$TOOL up",
+    "echo no-such-tool > file",
+    "",
+  ])
+    expect(missingProgram(fine, folder), fine).toBeNull();
 });
 
 it("it runs in the folder, and only the end of a long output is kept", async () => {

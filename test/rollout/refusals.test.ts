@@ -90,6 +90,23 @@ describe("refused before anything stops", () => {
     );
   });
 
+  it("a migration command whose program is not there, only where it would run", async () => {
+    const pfa = { ...definition.databases["pfa"]!, migrate: "cd . && no-such-tool up", migrateDown: "no-such-tool down" };
+    const system = { ...definition, databases: { pfa } };
+    const told = async (change: Record<string, unknown>, looked: Partial<Facts>): Promise<string[]> =>
+      (await refused(change, looked, system)).filter((reason) => reason.includes("no-such-tool"));
+    expect(await told({}, { databases: { pfa: facts({ applied: [] }) } })).toEqual([
+      expect.stringMatching(
+        /^definition\.databases\.pfa\.migrate "cd \. && no-such-tool up": "no-such-tool" not found, neither on the PATH/,
+      ),
+    ]);
+    const back = { release: "v3.0.0", schema: "down" };
+    expect(await told(back, { lastOpen: opened() })).toEqual([
+      expect.stringMatching(/^definition\.databases\.pfa\.migrateDown "no-such-tool down": /),
+    ]);
+    expect(await told({ ...back, schema: "mark" }, { lastOpen: opened() })).toEqual([]);
+  });
+
   it("nothing, where everything that is pinned is there", async () => {
     expect(await refused({})).toEqual([]);
     const snapshots = [SNAPSHOT] as unknown as Facts["snapshots"];

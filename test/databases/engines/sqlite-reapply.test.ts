@@ -74,6 +74,7 @@ async function brought(run: Run): Promise<Reapplied> {
 const NOTHING: RolloutOutcome = {
   ok: true,
   unchanged: false,
+  corrected: false,
   runId: "r-1",
   epoch: 3,
   state: "open",
