@@ -129,7 +129,9 @@ export class System extends pulumi.ComponentResource {
       const run = runOf(given, service);
       if (run === null) return [new Service(service, { site, epoch, service, pin }, after(...data))];
       // Of a service that is off there is no resource.
-      return pin.run ? [run(factsOf(args, definition, service, epoch, after(...data)))] : [];
+      if (!pin.run) return [];
+      // Some providers, Docker's for one, delete a resource before they make its replacement, unless this option says otherwise.
+      return [run(factsOf(args, definition, service, epoch, { ...after(...data), deleteBeforeReplace: false }))];
     });
     const start = new Start("start", { site, epoch, pins }, after(flags, ...services));
     const verification = new Verification("verification", { site, epoch, pins }, after(start));

@@ -1,5 +1,7 @@
 /** What really runs against what is pinned. */
 import { targetOf } from "../workloads/index.ts";
+import { gateStateFile } from "../config/site.ts";
+import { upstreamOf } from "../traffic/upstreams.ts";
 import type { Pins } from "../config/pins.ts";
 import type { Run } from "../config/run.ts";
 
@@ -10,7 +12,8 @@ export async function drift(run: Pick<Run, "site" | "definition">, pins: Pins): 
   for (const [service, pin] of Object.entries(pins.services)) {
     const kind = run.definition.services[service]?.kind;
     const observed = await target.observe(service);
-    if (pin.run ? !observed.running || !observed.asPinned(pin) : observed.running && kind !== "static") drifted.push(service);
+    const elsewhere = (observed.port ?? null) !== upstreamOf(gateStateFile(run.site), service);
+    if (pin.run ? !observed.running || !observed.asPinned(pin) || elsewhere : observed.running && kind !== "static") drifted.push(service);
   }
   return drifted;
 }

@@ -11,6 +11,7 @@ import { serveFolder } from "./static.ts";
 import type { GateState } from "./state.ts";
 import { readTls, renewTls, type TlsPair } from "./tls.ts";
 import { Traffic } from "./traffic.ts";
+import { followUpstreams } from "./upstreams.ts";
 import type { TlsFiles } from "../config/system/traffic.ts";
 
 export class GatePortError extends Error {
@@ -147,9 +148,10 @@ function renewAll(listening: readonly Listening[], say: (line: string) => void):
 
 function wantedBy(config: GateConfig): Wanted[] {
   const { host, controlPort } = config;
+  const portNow = followUpstreams(config.stateFile);
   const wanted = config.listeners.map((listener) => {
     const exceptions = [...config.readOnlyAllow, ...listener.readOnlyAllow];
-    const served = { service: listener.service, exceptions, destination: destinationOf(listener) };
+    const served = { service: listener.service, exceptions, destination: destinationOf(listener, portNow) };
     return { host: listener.host ?? host, port: listener.port, served, tls: listener.tls ?? null };
   });
   if (controlPort === undefined) return wanted;
@@ -166,12 +168,13 @@ async function closeAll(listening: Listening[], graceMs: number): Promise<void> 
   servers.forEach((server) => server.closeAllConnections());
 }
 
-function destinationOf(listener: GateListener): Destination {
-  if (listener.kind === "proxy") return proxyTo(listener.service, listener.upstreamPort);
+function destinationOf(listener: GateListener, portNow: (service: string, configured: number) => number): Destination {
+  const to = (service: string, configured: number): Destination => proxyTo(service, () => portNow(service, configured));
+  if (listener.kind === "proxy") return to(listener.service, listener.upstreamPort);
   const site = serveFolder(listener.service, listener.root);
   return routed(
     site,
-    listener.routes.map(({ prefix, service, upstreamPort }) => ({ prefix, destination: proxyTo(service, upstreamPort) })),
+    listener.routes.map(({ prefix, service, upstreamPort }) => ({ prefix, destination: to(service, upstreamPort) })),
   );
 }
 

@@ -8,10 +8,12 @@ import type { Destination } from "./listener.ts";
 // An import of `node:http` would load all of fetch and WebSocket with it.
 const { ServerResponse } = process.getBuiltinModule("node:http");
 
-export function proxyTo(service: string, upstreamPort: number): Destination {
+/** @param upstreamPort asked for each request: the service may have started anew meanwhile */
+export function proxyTo(service: string, upstreamPort: () => number): Destination {
   // A new connection for every request: the service may close a kept one just when a request is sent on it, and then it is unknown whether
   // the request was executed.
-  const proxy = createProxyServer({ target: `http://127.0.0.1:${upstreamPort}`, agent: false, xfwd: true });
+  const proxy = createProxyServer({ agent: false, xfwd: true });
+  const target = () => ({ target: `http://127.0.0.1:${upstreamPort()}` });
   const unavailable = jsonAnswer(502, { error: "unavailable", message: `${service} does not answer` });
 
   proxy.on("error", (_error, request, response) => {
@@ -39,11 +41,11 @@ export function proxyTo(service: string, upstreamPort: number): Destination {
     handle: (request: IncomingMessage, response: Response) => {
       dropConnectionHeaders(request);
       appendClient(request);
-      settle(proxy.web(request, response));
+      settle(proxy.web(request, response, target()));
     },
     upgrade: (request, socket, head) => {
       appendClient(request);
-      settle(proxy.ws(request, socket, {}, head));
+      settle(proxy.ws(request, socket, target(), head));
     },
   };
 }

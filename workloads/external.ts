@@ -71,7 +71,13 @@ export class ExternalTarget implements Target {
     if (running !== true) await control?.start?.(this.contextWith(service, pin));
     const { timeoutMs = 60_000 } = health ?? {};
     if (control?.observe !== undefined) await this.untilRuns(service, pin.release, Date.now() + timeoutMs);
-    if (health !== undefined) await waitHealthy({ name: service, check: () => this.ask(service, health), timeoutMs, isAlive: () => true });
+    if (health !== undefined)
+      await waitHealthy({
+        name: service,
+        check: async () => this.ask(service, health, await this.portNow(service)),
+        timeoutMs,
+        isAlive: () => true,
+      });
     return running === true || control?.start === undefined ? "runs" : "started";
   }
 
@@ -81,19 +87,31 @@ export class ExternalTarget implements Target {
       control?.observe !== undefined
         ? await control.observe(this.context(service))
         : { running: health === undefined || (await this.ask(service, health)).healthy };
-    const { running, release = null, identity = null, startedAtMs = null } = seen as Partial<Observation> & { running: boolean };
-    return { running, release, pid: null, identity, startedAtMs, asPinned: (pin) => release === null || release === pin.release };
+    const { running, release = null, identity = null, startedAtMs = null, port } = seen as Partial<Observation> & { running: boolean };
+    return {
+      running,
+      release,
+      pid: null,
+      identity,
+      startedAtMs,
+      ...(port === undefined ? {} : { port }),
+      asPinned: (pin) => release === null || release === pin.release,
+    };
   }
 
   async askHealth(service: string): Promise<HealthAnswer | null> {
     const { health } = this.definitionOf(service);
-    return health === undefined ? null : this.ask(service, health);
+    return health === undefined ? null : this.ask(service, health, await this.portNow(service));
   }
 
   /** A health command runs on this machine, in the system's folder. */
-  private ask(service: string, health: HealthDefinition): Promise<HealthAnswer> {
-    const port = portOf(this.site, service);
+  private ask(service: string, health: HealthDefinition, port = portOf(this.site, service)): Promise<HealthAnswer> {
     return askService(health, port, runHere(this.definition.folder, { PORT: String(port) }));
+  }
+
+  private async portNow(service: string): Promise<number> {
+    const seen = await this.definitionOf(service).control?.observe?.(this.context(service));
+    return seen?.port ?? portOf(this.site, service);
   }
 
   /** Its logs are where the program keeps them. */

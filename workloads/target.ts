@@ -11,6 +11,8 @@ export interface Observation {
   identity: string | null;
   /** Start time, milliseconds since 1970; null as above. */
   startedAtMs: number | null;
+  /** Port that was chosen at its start, on 127.0.0.1. @default `backout:ports` */
+  port?: number;
   /** Why it does not run, if that is known, and what to do about it. */
   note?: string;
   /** Whether exactly the pinned release, artefact and configuration run. */

@@ -32,6 +32,8 @@ export interface ControlObservation {
   identity?: string;
   /** Milliseconds since 1970; absent: unknown. */
   startedAtMs?: number;
+  /** Port on 127.0.0.1 that was chosen at its start, for the gate and its health. @default `backout:ports` */
+  port?: number;
 }
 
 /**

@@ -7,6 +7,7 @@ import { changeGate } from "../../traffic/change.ts";
 import { gateCommand } from "../../traffic/command.ts";
 import { readGateConfig, type GateConfigInput } from "../../traffic/config.ts";
 import { readTls } from "../../traffic/tls.ts";
+import { upstreamsFile } from "../../traffic/upstreams.ts";
 import { canonical } from "../../config/pins.ts";
 import { keysToKeep, requireSameKeys, sharesKeys, stackKeys, type StackKeys } from "../../config/stack-keys.ts";
 import type { SiteInputs } from "../../config/resources.ts";
@@ -188,6 +189,6 @@ export const trafficGate: Resource<Inputs> = {
   delete: async ({ site }) => {
     await stopProcess(gateFolder(site), GATE_PROCESS, 5_000);
     // A gate made later starts closed.
-    rmSync(gateStateFile(site), { force: true });
+    for (const file of [gateStateFile(site), upstreamsFile(gateStateFile(site))]) rmSync(file, { force: true });
   },
 };

@@ -1,5 +1,7 @@
 /** Makes every service run that should run, and none that should not; looks at what really runs. */
 import type { Pins } from "../../config/pins.ts";
+import { gateStateFile } from "../../config/site.ts";
+import { setUpstream } from "../../traffic/upstreams.ts";
 import { targetOf } from "../../workloads/index.ts";
 import { fenceOf } from "../../databases/registry.ts";
 import { ordered } from "../../config/make-plan.ts";
@@ -46,6 +48,7 @@ export async function startServices(run: Run, pins: Pins): Promise<Record<string
         const state = pin.run ? await target.start(service, pin) : await target.stop(service);
         const observed = await target.observe(service);
         if (pin.run && !observed.asPinned(pin)) throw new WrongReleaseError(service, pin.release, observed.release, observed.note);
+        if (pin.run) setUpstream(gateStateFile(run.site), service, observed.port ?? null);
         states[service] = state;
         return state;
       },

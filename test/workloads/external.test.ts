@@ -1,7 +1,11 @@
 /** Services that a control drives: what it does is believed only where it is observed. */
+import { once } from "node:events";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { takeFreePorts } from "../../drill/ports.ts";
+import { NeverHealthyError } from "../../processes/process.ts";
 import type { ServiceControl } from "../../config/system/control.ts";
 import { commandControl, ControlCommandError } from "../../workloads/command-control.ts";
 import { ControlError, ExternalTarget } from "../../workloads/external.ts";
@@ -56,6 +60,21 @@ describe("a service that its control drives", () => {
     expect([await api.start("api", pin), await api.start("api", pin)]).toEqual(["started", "runs"]);
     expect(calls).toEqual(["stop", "start"]);
     expect(await api.observe("worker")).toMatchObject({ running: false });
+  });
+
+  it("is asked at the port that its control sees, which every start may choose", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const nobody = await takeFreePorts(1);
+    const seen = { port: nobody[0]! };
+    const api = await target({ stop: nothing, start: nothing, observe: () => Promise.resolve({ running: true, ...seen }) });
+    await expect(api.start("api", pin)).rejects.toThrow(NeverHealthyError);
+    expect((await api.askHealth("api"))?.healthy).toBe(false);
+    seen.port = port;
+    expect(await api.start("api", pin)).toBe("runs");
+    expect(await api.observe("api")).toMatchObject({ running: true, port });
+    server.close();
   });
 
   it("without a control keeps running, and says that only the closed data keeps it from writing", async () => {

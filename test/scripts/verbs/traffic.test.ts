@@ -1,5 +1,5 @@
 /** How users come to a system and which files verify it, with a real nginx, a real gate, real processes and a real SQLite file. */
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
@@ -45,9 +45,9 @@ let programs = 0;
 const opened = (): Promise<OpenStack> => openStack(stackFile("test", folder));
 
 /** Another program, which was not loaded yet. */
-function define(more = ""): void {
+function define(more = "", change: (text: string) => string = (text) => text): void {
   const main = `program-${(programs += 1)}.ts`;
-  writeFileSync(join(folder, main), definitionText(folder, more));
+  writeFileSync(join(folder, main), change(definitionText(folder, more)));
   writeFileSync(join(folder, "Pulumi.yaml"), `name: shop\nmain: ${main}\nruntime: nodejs\nstackConfigDir: stacks\n`);
 }
 function check(name: string, text: string): void {
@@ -182,6 +182,56 @@ test("the gate listens in public by HTTPS as well, where its files are right", a
   });
   expect(status).toBe(200);
   expect(await said(`http://127.0.0.1:${ports.api}/`)).toBe("v1.0.0");
+});
+
+/** Driven by the program: started at whatever port is free, which is in a file. */
+const CHOOSES = (folder: string): string => `
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+const file = ${JSON.stringify(join(folder, "chosen"))};
+const server = 'require("node:http").createServer((_, answer) => answer.end(process.env.RELEASE)).listen(0, "127.0.0.1", function () { require("node:fs").writeFileSync(process.env.FILE, JSON.stringify({ pid: process.pid, port: this.address().port, release: process.env.RELEASE })) })';
+const seen = () => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : null);
+const control = {
+  stop: async () => { const at = seen(); if (at !== null) { process.kill(at.pid); rmSync(file); } },
+  start: async ({ release }) => { spawn(process.execPath, ["-e", server], { detached: true, stdio: "ignore", env: { RELEASE: release, FILE: file } }).unref(); },
+  observe: async () => { const at = seen(); return at === null ? { running: false } : { running: true, port: at.port, release: at.release, identity: String(at.pid) }; },
+};
+`;
+
+test("a service whose control sees another port at each start is reached there; one that moved by itself is told and followed", async () => {
+  const chosen = (): { pid: number; port: number } =>
+    JSON.parse(readFileSync(join(folder, "chosen"), "utf8")) as { pid: number; port: number };
+  define(
+    "",
+    (text) =>
+      `${CHOOSES(folder)}${text.replace(/services: \{ api: \{[^]*?\}\) \} \},/, 'services: { api: { kind: "external", title: "API", databases: [], health: { path: "/health", timeoutMs: 20_000 }, stopGraceMs: 2_000, control } },')}`,
+  );
+  const gate = `http://127.0.0.1:${ports.api}/`;
+  try {
+    expect(await up()).toMatchObject(DONE);
+    const first = chosen().port;
+    expect([await said(gate), await said(`http://127.0.0.1:${first}/`)]).toEqual(["v1.0.0", "v1.0.0"]);
+    expect(await up(release("v2.0.0"))).toMatchObject(DONE);
+    expect(chosen().port).not.toBe(first);
+    expect(await said(gate)).toBe("v2.0.0");
+    expect((await preview()).drifted).toEqual([]);
+    // Somebody starts it again: it is somewhere else.
+    process.kill(chosen().pid);
+    rmSync(join(folder, "chosen"));
+    await runProgram({
+      command: [process.execPath, "--input-type=module", "-e", `${CHOOSES(folder)}\nawait control.start({ release: "v2.0.0" });`],
+      folder,
+      environment: {},
+      timeoutMs: 20_000,
+    });
+    await vi.waitUntil(() => existsSync(join(folder, "chosen")), { timeout: 20_000 });
+    expect((await fetch(gate)).status).toBe(502);
+    expect((await preview()).drifted).toEqual([expect.stringMatching(/^api does not run as pinned/)]);
+    expect(await up()).toMatchObject(DONE);
+    expect(await said(gate)).toBe("v2.0.0");
+  } finally {
+    process.kill(chosen().pid);
+  }
 });
 
 test("files of checks are found by themselves, and one that fails keeps users out", async () => {
