@@ -1,13 +1,11 @@
 /** The docker target against a real daemon. The image is made here, without a registry. */
-import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { DockerTarget } from "../../workloads/docker.ts";
 import { ContainersRunningError, ImageMissingError } from "../../workloads/docker-errors.ts";
 import { type Site, secretOf } from "../../config/site.ts";
 import { NeverHealthyError } from "../../processes/process.ts";
-import { DIGEST, newFolder, newSite, pinOf, shop } from "./shop.ts";
+import { docker, dockerLines, makeImage, whyNoDocker } from "../peers/docker.ts";
+import { DIGEST, newSite, pinOf, shop } from "./shop.ts";
 
 const STACK = `backout-test-${process.pid}`;
 const PROGRAM = [
@@ -21,51 +19,20 @@ const PROGRAM = [
 let reason: string | null = null;
 const images: string[] = [];
 
-function docker(...args: string[]): string {
-  return execFileSync("docker", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
-}
-
 /** Two images that differ, so that each has a digest of its own. */
 function importImage(release: string): string {
-  const folder = newFolder();
-  mkdirSync(join(folder, "root", "bin"), { recursive: true });
-  copyFileSync(
-    ["/bin/busybox", "/usr/bin/busybox"].find((file) => existsSync(file))!,
-    join(folder, "root", "bin", "busybox"),
-  );
-  execFileSync("tar", ["-cf", join(folder, "root.tar"), "-C", join(folder, "root"), "."]);
-  const command = JSON.stringify(["/bin/busybox", "sh", "-c", PROGRAM]);
-  const id = docker("import", "--change", `CMD ${command}`, "--change", `LABEL release=${release}`, join(folder, "root.tar"));
+  const id = makeImage({ script: PROGRAM, labels: { release } });
   images.push(id);
   return id;
 }
 
-function whyNot(): string | null {
-  try {
-    docker("info");
-  } catch (error) {
-    return `no Docker daemon: ${String((error as { stderr?: unknown }).stderr ?? error)
-      .trim()
-      .split("\n")
-      .at(-1)}`;
-  }
-  if (!["/bin/busybox", "/usr/bin/busybox"].some((file) => existsSync(file)))
-    return "no busybox on this machine (package busybox-static) to make an image of";
-  try {
-    docker("run", "--rm", importImage("trial"), "/bin/busybox", "true");
-  } catch (error) {
-    return `an image of this machine's busybox does not run (is it busybox-static?): ${String((error as { stderr?: unknown }).stderr ?? error).trim()}`;
-  }
-  return null;
-}
-
 beforeAll(() => {
-  reason = whyNot();
+  reason = whyNoDocker();
 });
 
 afterEach(() => {
   if (reason !== null) return;
-  const left = docker("ps", "--all", "--quiet", "--filter", `label=backout.stack=${STACK}`).split("\n").filter(Boolean);
+  const left = dockerLines("ps", "--all", "--quiet", "--filter", `label=backout.stack=${STACK}`);
   if (left.length > 0) docker("rm", "--force", ...left);
 });
 
@@ -99,7 +66,7 @@ describe("with a Docker daemon", () => {
     expect(await target.start("api", v1)).toBe("started");
     expect(await health(site)).toMatchObject({
       release: "v1",
-      database: `postgresql://backout_shop_shop_test_services:${secretOf(site, "database")}@host.docker.internal:5432/shop`,
+      database: `postgresql://backout_shop_${STACK.replaceAll("-", "_")}_services:${secretOf(site, "database")}@host.docker.internal:5432/shop`,
       host: "tcp://elsewhere.example:2375",
     });
     const first = await target.observe("api");
@@ -118,9 +85,8 @@ describe("with a Docker daemon", () => {
 
     expect(await target.start("api", v1)).toBe("started");
     expect((await health(site))["release"]).toBe("v1");
-    const names = docker("ps", "--all", "--format", '{{.Names}} {{.Label "backout.release"}}', "--filter", `label=backout.stack=${STACK}`)
-      .split("\n")
-      .sort();
+    const filter = `label=backout.stack=${STACK}`;
+    const names = dockerLines("ps", "--all", "--format", '{{.Names}} {{.Label "backout.release"}}', "--filter", filter).sort();
     expect(names).toEqual([`${STACK}-api v1`, expect.stringMatching(new RegExp(`^${STACK}-api-previous-\\S+ v2$`)) as string]);
     const inspected = docker(
       "container",
