@@ -9,6 +9,7 @@ const WITH_SERVERS = [
   "test/databases/shared/identifiers.test.ts",
   "test/drill/witness.test.ts",
   "test/fuzz.test.ts",
+  "test/peers/**",
   "test/provider/**",
   "test/rollout/{carry-over,standby}.test.ts",
   "test/rollout/repairs/**",
