@@ -160,6 +160,23 @@ describe("with a Docker daemon", () => {
     await PROVIDER.delete(id, CONTAINER, properties);
   });
 
+  it("runs one in the machine's network, with an environment that is secret as a whole, and finds it as it was declared", async () => {
+    const { id, inputs, outs } = await made(CONTAINER, { image, networkMode: "host", envs: secret(["A=1", "B=2"]), workingDir: "/tmp" });
+    const props = (await PROVIDER.read(id, CONTAINER, outs)).props as Values;
+    expect(props).toEqual(outs);
+    expect(props).toMatchObject({ networkMode: "host", image, networkDatas: [{ networkName: "host" }], mustRun: true });
+    expect(isSecret(props["envs"])).toBe(true);
+    expect(await PROVIDER.diff(id, CONTAINER, props, inputs)).toMatchObject({ changes: false });
+    expect(docker("container", "inspect", "--format", "{{json .Config.Env}}", id)).toContain(`"A=1","B=2"`);
+  });
+
+  it("ends a wait for a container that does not become healthy, and says so", async () => {
+    const healthcheck = { tests: ["CMD", "/bin/busybox", "false"], interval: "100ms", retries: 1 };
+    const failed = made(CONTAINER, { image, healthcheck, wait: true, waitTimeout: 1 });
+    await expect(failed).rejects.toThrow("it: create: container failed to be in healthy state within 1 s");
+    await expect(made(CONTAINER, { image, wait: true })).rejects.toThrow("wait is set, but the container has no healthcheck");
+  });
+
   it.each([
     [0, "137"],
     [20, "7"],
