@@ -32,7 +32,14 @@ const MORE_THAN_CORES = Math.ceil(availableParallelism() * 1.5);
 
 /** A group ends with its slowest file, so all but the last are one. */
 function project(name: string, timeoutMs: number) {
-  return { name, maxWorkers: MORE_THAN_CORES, sequence: { groupOrder: 1 }, testTimeout: timeoutMs, hookTimeout: timeoutMs };
+  return {
+    name,
+    setupFiles: ["./test/support/setup.ts"],
+    maxWorkers: MORE_THAN_CORES,
+    sequence: { groupOrder: 1 },
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+  };
 }
 
 export default defineConfig({

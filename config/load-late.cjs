@@ -12,8 +12,8 @@ const load = Module._load;
 
 Module._load = function (request, parent, isMain) {
   const from = parent?.filename ?? "";
+  if (!/[\\/]@pulumi[\\/]pulumi[\\/]/.test(from)) return load.call(this, request, parent, isMain);
   const now = () => load.call(this, request, parent, isMain);
-  if (!/[\\/]@pulumi[\\/]pulumi[\\/]/.test(from)) return now();
   let loaded;
   const real = () => (loaded ??= now());
   if (OF_TRACING.test(request) && TRACING.test(from)) return new Proxy({}, { get: (_, key) => member(real, key) });

@@ -47,38 +47,34 @@ export class CommandFailedError extends Error {
   }
 }
 
-/** What a shell does itself, with no program. */
-const BUILTINS = /^(?:cd|echo|printf|pwd|set|true|umask|unset|:)$/;
+/** What a POSIX shell does itself, with no program, and words of its grammar. */
+const OF_THE_SHELL = new Set(
+  (
+    "! . : [ alias bg break case cd command continue do done echo elif else esac eval exec exit export false fc fg fi for function getopts hash if " +
+    "in jobs kill let local printf pwd read readonly return select set shift source test then time times trap true type ulimit umask unalias " +
+    "unset until wait while"
+  ).split(" "),
+);
 
-/** A line with one of them is not judged: it may run something by another word than its first. */
-const OTHER_WORDS = /^(?:\.|case|command|eval|exec|export|for|if|source|test|time|trap|until|while|\[|!)$/;
-
-/** From here on a line is no list of commands whose programs stand in it: a quote, a substitution, a group, a redirection, a comment. */
-const BEYOND_WORDS = /["'`$(){}<#\\]/;
+/** A first command in plain words, in the folders that plain `cd`s before it lead to. What follows it may have been made by it. */
+const FIRST = /^\s*((?:cd +[\w./][\w./@+-]* *&& *)*)([\w./][\w./@+-]*)(?=\s|;|&|$)(?!\s*\()/;
 
 /**
- * Why a line for the shell cannot work, as far as that is seen without running it: a program that is not there.
+ * Why a line for the shell cannot work, as far as that is certain without running it: its first program is not there.
  * @param folder where it would run. @returns null: nothing is known against it
  */
 export function missingProgram(command: string, folder: string): string | null {
-  const seen = command.split(BEYOND_WORDS)[0]!;
-  let place = folder;
-  for (const part of seen.split(/&&|\|\||[;|\n]/)) {
-    const [word, next] = part.trim().split(/\s+/);
-    if (word === undefined || word === "" || BUILTINS.test(word)) {
-      if (word === "cd") place = resolve(place, next ?? "");
-      continue;
-    }
-    const known = seen.length === command.length || !seen.endsWith(part) || part.trimStart().includes(" ");
-    if (!known || !/^[\w./@+-]+$/.test(word) || OTHER_WORDS.test(word)) return null;
-    try {
-      findProgram(word, { folder: place, path: process.env["PATH"] ?? "" });
-    } catch (error) {
-      if (error instanceof ProgramError) return error.message;
-      throw error;
-    }
+  const [, steps = "", program = ""] = FIRST.exec(command) ?? [];
+  // A line with an alternative may be meant for machines without the program.
+  if (program === "" || OF_THE_SHELL.has(program) || command.includes("|")) return null;
+  const place = resolve(folder, ...[...steps.matchAll(/cd +([\w./@+-]+)/g)].map(([, to]) => to!));
+  try {
+    findProgram(program, { folder: place, path: process.env["PATH"] ?? "" });
+    return null;
+  } catch (error) {
+    if (error instanceof ProgramError) return error.message;
+    throw error;
   }
-  return null;
 }
 
 const running = new Set<LiveProcess>();

@@ -9,6 +9,8 @@ import type { ServiceDefinition } from "../config/system/definition.ts";
 import { holdsRelease, verifyArtefact, type Artefact } from "../processes/artefact.ts";
 import { writeAtomically } from "../processes/atomic-file.ts";
 import { fileLock } from "../processes/file-lock.ts";
+import { end } from "../processes/end.ts";
+import { findByEnvironment } from "../processes/identity.ts";
 import { endMarked, runToEnd } from "../processes/run-to-end.ts";
 import { copyOf, isComplete, MARKER_FILE, requireBuild, type ReleaseCopy } from "./runnable.ts";
 import { folderOf } from "./static.ts";
@@ -121,6 +123,11 @@ async function make(copy: ReleaseCopy, service: string, described: ServiceDefini
   await verifyArtefact({ ...artefact, path: copy.files });
   if (copy.build !== undefined) await build({ copy, command: copy.build, service, described, artefact, mark, tell });
   writeAtomically(copy.marker, `${JSON.stringify({ sha256: artefact.sha256, build: copy.build ?? null })}\n`);
+}
+
+/** Ends the builds of a stack's releases, whoever began them, with everything that they started. */
+export async function endBuilds(site: Pick<Site, "home">): Promise<void> {
+  await end("a build", findByEnvironment(MARK, `${copiesFolder(site)}/`), 0);
 }
 
 interface Build {

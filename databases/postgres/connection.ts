@@ -11,7 +11,8 @@ const UNKNOWN_SETTING = "42704";
 
 export function passwordOf(endpoint: Endpoint): string | undefined {
   if (endpoint.password !== undefined) return endpoint.password;
-  if (endpoint.passwordFile === undefined) return undefined;
+  // What the driver takes by itself, the client tools are given.
+  if (endpoint.passwordFile === undefined) return process.env["PGPASSWORD"];
   return readFileSync(endpoint.passwordFile, "utf8").split("\n")[0];
 }
 

@@ -33,7 +33,7 @@ runtime:
   options:
     # Node strips the types itself; nothing is compiled.
     typescript: false
-    nodeargs: --require backout/require-node
+    nodeargs: --require=backout/require-node
 # State inside the project. A team names its bucket here, or sets PULUMI_BACKEND_URL.
 backend:
   url: file://.backout/state?metadata=skip

@@ -2,6 +2,7 @@
  * `backout adopt`: takes over live databases and what runs on them without stopping anything; `--dry-run` only looks, `--undo` gives back what was
  * found.
  */
+import { constants } from "node:os";
 import type { Command } from "commander";
 import { editPins } from "../../config/edit.ts";
 import { RefusedError, UsageError } from "../../config/errors.ts";
@@ -13,6 +14,7 @@ import { adoptStack, undoAdoption } from "../../rollout/adopt/run.ts";
 import { baselineOf, lookAt, type AdoptionReport } from "../../rollout/adopt/look.ts";
 import { adoptionRecord, wasGivenBack } from "../../state/adoption.ts";
 import { prepareAll } from "../../workloads/index.ts";
+import { endBuilds } from "../../workloads/release-copy.ts";
 import { setupRefusals } from "../../workloads/setup.ts";
 import { finish, print, say, type CommonOptions } from "../pulumi/outcome.ts";
 import { openStack, stackFile, writeStack, type OpenStack } from "../pulumi/stack.ts";
@@ -67,15 +69,31 @@ async function adopt(options: Options): Promise<AdoptOutcome> {
     try {
       const taken = await adoptStack(after, wanted, { runId, declared: before.config.adopt, say });
       // The first deployment begins when what runs now has been ended: its builds must not take their time then.
-      await prepareAll(after.site, after.definition, after.pins, say).catch((error: unknown) =>
-        say(`! ${after.pins.release} is not ready to start yet, and the next deployment would say so as well: ${(error as Error).message}`),
-      );
+      await prepareFirst(after);
       return { ...nothing(before), did: "adopted", report, ...taken };
     } catch (error) {
       if ((error as { givenBack?: boolean }).givenBack === true) writeStack(written, before.text);
       throw error;
     }
   });
+}
+
+const STOPS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Nothing depends on it: a deployment builds what is not built. */
+async function prepareFirst({ site, definition, pins }: OpenStack): Promise<void> {
+  const interrupted = (signal: (typeof STOPS)[number]): void => {
+    say(`! interrupted: the databases are adopted, and the next deployment builds ${pins.release}`);
+    void endBuilds(site).finally(() => process.exit(128 + constants.signals[signal]));
+  };
+  for (const signal of STOPS) process.on(signal, interrupted);
+  try {
+    await prepareAll(site, definition, pins, say);
+  } catch (error) {
+    say(`! ${pins.release} is not ready to start yet, and the next deployment would say so as well: ${(error as Error).message}`);
+  } finally {
+    for (const signal of STOPS) process.off(signal, interrupted);
+  }
 }
 
 const nothing = ({ stack }: OpenStack): Omit<AdoptOutcome, "did"> => ({ stack, report: null, snapshots: [], entered: {} });
@@ -98,6 +116,7 @@ async function isKnown({ site, definition }: OpenStack): Promise<boolean> {
 }
 
 async function undo(before: OpenStack, options: Options, runId: string): Promise<AdoptOutcome> {
+  await endBuilds(before.site);
   const given = await undoAdoption(before, { runId, say, confirm: () => confirm(options.yes, before.stack) });
   if (given === null) return { ...nothing(before), did: "unchanged" };
   // Somebody who had declared it before goes on to declare it.

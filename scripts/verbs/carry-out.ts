@@ -75,7 +75,9 @@ export interface Asked extends Pick<Intent, "verb" | "goal" | "failed"> {
 /** Asks, then updates the stack. @throws RefusedError if the update was refused before it changed anything */
 export async function carryOut({ before, after, preview, standing, runId, reason, yes, asked }: CarriedOut): Promise<RolloutOutcome> {
   const done = standing.pending === null && preview.settled && preview.drifted.length === 0;
-  if (done && before.text === after.text) return unchanged(before, runId);
+  // The word for what is open already is no reason to write.
+  const keys = changedPins(before.text, after.text).map(({ path: [key] }) => key);
+  if (done && (before.text === after.text || (keys.length > 0 && keys.every((key) => key === "scope")))) return unchanged(before, runId);
   // A resumed rollout keeps its recorded words.
   const intent = goesOnWith(standing, after) ? {} : { intent: intentOf(before, after, asked, { runId, reason, standing }) };
   await confirm(yes, before.stack);

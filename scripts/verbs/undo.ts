@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { newRunId } from "../../config/run-id.ts";
 import { commandOf } from "../../config/commands.ts";
 import { changedLines, editPins, type LineChange } from "../../config/edit.ts";
-import { UsageError } from "../../config/errors.ts";
+import { RefusedError, UsageError } from "../../config/errors.ts";
+import type { Intent } from "../../state/intent.ts";
 import { NEW_WRITES_IN_WORDS, requireNewWrites } from "../pulumi/rollback-pins.ts";
 import type { RolloutOutcome } from "../pulumi/roll-out.ts";
 import { startStoppedServer } from "../pulumi/embedded-server.ts";
 import { withStackLock } from "../pulumi/stack-lock.ts";
-import { askedBefore, requireDeployed, standingOf, textOf } from "../pulumi/standing.ts";
+import { askedBefore, requireDeployed, standingOf, textOf, type Standing } from "../pulumi/standing.ts";
 import { openStack, stackFile, type OpenStack } from "../pulumi/stack.ts";
 import { carryOut, previewPins, reasonOf } from "./carry-out.ts";
 import { finish, print, type CommonOptions } from "../pulumi/outcome.ts";
@@ -45,20 +46,31 @@ async function undo(options: Options): Promise<UndoOutcome> {
     await startStoppedServer(before.site);
     const standing = await standingOf(before);
     requireDeployed(before, standing);
-    const given = [
-      ...(options.anew === true ? ["--anew"] : []),
-      ...(options.newWrites === undefined ? [] : ["--new-writes", options.newWrites]),
-    ];
-    const goal = given.join(" ");
+    const goal = options.anew === true ? "anew" : "";
     // A finished `undo --anew` is undone the next time; an unfinished one is resumed.
     const begun = options.anew === true && standing.pending === null ? null : askedBefore(standing, "undo", goal);
+    if (begun !== null) requireSameWrites(begun, standing, options);
     const text = begun === null ? withNewWrites(await undoText(before, standing), options) : textOf(before, begun);
-    await requireDataBack(before, text, options);
+    if (begun === null) await requireDataBack(before, text, options);
     const { after, preview } = await previewPins(before, text, options.exact);
-    const asked = { verb: "undo" as const, goal, words: ["undo", ...given].join(" ") };
+    const asked = { verb: "undo" as const, goal, words: wordsOf(options) };
     const outcome = await carryOut({ before, after, preview, standing, runId, reason, yes: options.yes, asked });
     return { ...outcome, preview, undo: outcome.ok ? await undoOf(before, " --anew") : null };
   });
+}
+
+function wordsOf({ anew, newWrites }: Options): string {
+  return ["undo", ...(anew === true ? ["--anew"] : []), ...(newWrites === undefined ? [] : ["--new-writes", newWrites])].join(" ");
+}
+
+/** What was begun goes on as it was begun. @throws RefusedError */
+function requireSameWrites({ edits }: Intent, { pending }: Standing, { newWrites }: Options): void {
+  if (newWrites === undefined || edits.some(({ path: [key], value }) => key === "newWrites" && value === newWrites)) return;
+  throw new RefusedError(
+    pending === null
+      ? `this undo is done already: --new-writes ${newWrites} has no rows to ask for; leave it away, or go back with --anew; nothing was changed`
+      : `${pending.title}, and was begun without --new-writes ${newWrites}: finish it with \`${pending.command}\`; nothing was changed`,
+  );
 }
 
 function withNewWrites(text: string, { newWrites }: Options): string {

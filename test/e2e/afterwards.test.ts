@@ -198,3 +198,24 @@ test("undo with --new-writes reapply: rows written since the rollback stand in t
   expect(await stand.version()).toBe("v4.0.0");
   expect(await stand.ids()).toEqual(["A-1", "A-2", "B-1", "B-CLASH", "C-1"]);
 });
+
+test("an undo that was killed goes on as it was begun: without words of its own, and never with others for the rows", async () => {
+  const back = await stand.verb("rollback", "--scope", "restore", "--new-writes", "export", "--yes", "--incident", "INC-9");
+  expect(back.code, back.stderr).toBe(0);
+  expect(await stand.version()).toBe("v3.0.0");
+  await stand.update("A-2", "changed after the rollback");
+  await stand.killVerb("fence.after", "undo", "--new-writes", "reapply", "--yes");
+  const other = await stand.verb<{ error: { message: string } }>("undo", "--new-writes", "export", "--yes");
+  expect(other.code).toBe(3);
+  expect(other.json.error.message).toMatch(/begun without --new-writes export: finish it with `.*undo --new-writes reapply --stack e2e`/);
+  const { code, stderr } = await stand.verb<UndoOutcome>("undo", "--yes");
+  expect(code, stderr).toBe(0);
+  expect(await stand.version()).toBe("v4.0.0");
+  expect(await stand.ids()).toEqual(["A-1", "A-2", "B-1", "B-CLASH", "C-1"]);
+  expect(await stand.sql("SELECT description FROM pfa_records WHERE pfa_id = 'A-2'")).toEqual([
+    { description: "changed after the rollback" },
+  ]);
+  expect((await stand.verb<{ error: { message: string } }>("undo", "--new-writes", "export", "--yes")).json.error.message).toMatch(
+    /^this undo is done already: --new-writes export has no rows/,
+  );
+});

@@ -195,6 +195,9 @@ test("a release goes forward by verb, and back with its data; an undo brings the
   expect(await engine.verb("deploy", "v2", "--yes")).toMatchObject({ code: 0, json: { ok: true } });
   expect([await says("api"), await says("web"), running("api"), running("jobs")]).toEqual(["v2", "<p>v2</p>", ["v2"], ["v2"]]);
   order("second");
+  const text = engine.text();
+  expect(await engine.verb("rollback", "--to", "v2", "--yes")).toMatchObject({ code: 0, json: { unchanged: true } });
+  expect(engine.text()).toBe(text);
 
   expect(await engine.verb("rollback", "--scope", "full", "--yes")).toMatchObject({ code: 0, json: { ok: true } });
   expect([await says("api"), await says("web"), running("api"), running("jobs")]).toEqual(["v1", "<p>v1</p>", ["v1"], ["v1"]]);

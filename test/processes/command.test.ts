@@ -58,22 +58,40 @@ it("a program that is not there is known beforehand, where a line names it in pl
   mkdirSync(join(folder, "api"));
   writeFileSync(join(folder, "api", "up.sh"), "", { mode: 0o755 });
   for (const missing of [
+    "no-such-tool",
     "no-such-tool up",
     "cd api && no-such-tool upgrade $BACKOUT_SCHEMA",
-    "true; cd api; ./down.sh",
+    "cd api&&cd .. && cd api && ./down.sh; true",
     'no-such-tool "a b"',
-    "sh -c x | no-such-tool",
-    "echo made > file; no-such-tool",
+    "no-such-tool&",
+    "./up.sh",
   ])
-    expect(missingProgram(missing, folder), missing).toMatch(/"(?:no-such-tool|\.\/down\.sh)" not found/);
+    expect(missingProgram(missing, folder), missing).toMatch(/"(?:no-such-tool|\.\/down\.sh|\.\/up\.sh)" not found/);
   for (const fine of [
     "cd api && ./up.sh $BACKOUT_SCHEMA",
+    "cd api&&./up.sh",
+    // What stands further on may be made before it.
+    "cp api/up.sh made && ./made",
+    "true && no-such-tool",
+    "no-such-tool -v || sh up.sh",
+    "no-such-tool | tee log",
     "sh -c 'no-such-tool; no-such-tool'",
     "PATH=/elsewhere no-such-tool",
     "export PATH=/elsewhere && no-such-tool",
     "if true; then no-such-tool; fi",
+    "no-such-tool () { true; }; no-such-tool",
+    "no-such-tool() { true; }; no-such-tool",
     "$TOOL up",
-    "echo no-such-tool > file",
+    "cd -- api && ./up.sh",
+    "cd - && ./up.sh",
+    "cd a*i && ./up.sh",
+    'cd "api" && ./up.sh',
+    "sh -c true || exit 1",
+    "exit 0",
+    "read line",
+    ". ./settings && no-such-tool",
+    "alias up=sh",
+    "# no-such-tool",
     "",
   ])
     expect(missingProgram(fine, folder), fine).toBeNull();

@@ -3,38 +3,30 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { atTestEnd } from "../support/cleaning.ts";
 import { writeAtomically } from "../../processes/atomic-file.ts";
 import { runningNames, stopProcess, type ProcessSpec } from "../../processes/process.ts";
 
-const folders: string[] = [];
-const pids: number[] = [];
-
 export function newFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "backout-processes-")));
-  folders.push(folder);
+  atTestEnd(async () => {
+    for (const state of [folder, join(folder, "state")]) for (const name of runningNames(state)) await stopProcess(state, name, 0);
+    rmSync(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
 /** Remembers a process that the test's end must not leave behind. */
 export function endLater(pid: number): number {
-  pids.push(pid);
-  return pid;
-}
-
-afterEach(async () => {
-  for (const pid of pids.splice(0)) {
+  atTestEnd(() => {
     try {
       process.kill(pid, "SIGKILL");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
-  }
-  for (const folder of folders.splice(0)) {
-    for (const state of [folder, join(folder, "state")]) for (const name of runningNames(state)) await stopProcess(state, name, 0);
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+  });
+  return pid;
+}
 
 /** A spec whose program is this text. */
 export function program(folder: string, text: string, changes: Partial<ProcessSpec> = {}): ProcessSpec {

@@ -5,22 +5,16 @@ import { Agent, createServer, request, type IncomingHttpHeaders, type IncomingMe
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { atTestEnd } from "../support/cleaning.ts";
 import { gateCommand } from "../../traffic/command.ts";
 import type { GateConfigInput } from "../../traffic/config.ts";
 import { newPass, writeGateState, type GateState } from "../../traffic/state.ts";
 import { errorLines, observeProcess, startProcess, stopProcess, waitProcessHealthy } from "../../processes/process.ts";
 import { takeFreePorts } from "../../drill/ports.ts";
 
-const cleaning: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const clean of cleaning.splice(0).reverse()) await clean();
-});
-
 export function newFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "backout-gate-")));
-  cleaning.push(() => rmSync(folder, { recursive: true, force: true }));
+  atTestEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -59,7 +53,7 @@ export async function startUpstream(name: string, waiting: ServerResponse[] = []
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  cleaning.push(() => {
+  atTestEnd(() => {
     sockets.forEach((socket) => socket.destroy());
     server.closeAllConnections();
     server.close();
@@ -82,7 +76,7 @@ export async function startForgetful(): Promise<{ port: number; seen: string[] }
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  cleaning.push(() => server.close());
+  atTestEnd(() => server.close());
   return { port: (server.address() as AddressInfo).port, seen };
 }
 
@@ -119,7 +113,7 @@ export async function startGate(
   const ports = await takeFreePorts(listeners.length);
   const config = { stateFile, listeners: listeners.map((each, index) => ({ ...each, port: ports[index] ?? 0 })), ...more };
   const command = gateCommand(join(folder, "gate-config.json"), config);
-  cleaning.push(() => stopProcess(folder, "gate", 5_000));
+  atTestEnd(() => stopProcess(folder, "gate", 5_000));
   const { record } = await startProcess(folder, {
     name: "gate",
     folder,
@@ -165,7 +159,7 @@ export function ask(
 
 export function keepAlive(): Agent {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  cleaning.push(() => agent.destroy());
+  atTestEnd(() => agent.destroy());
   return agent;
 }
 
@@ -176,7 +170,7 @@ export function openSocket(url: string, headers: Record<string, string> = {}): P
     const outgoing = request(url, { headers: { connection: "Upgrade", upgrade: "websocket", ...key, ...headers }, agent: false });
     outgoing.on("upgrade", (_response, socket: Socket) => {
       socket.on("error", () => undefined);
-      cleaning.push(() => socket.destroy());
+      atTestEnd(() => socket.destroy());
       resolve({ socket });
     });
     outgoing.on("response", (response) => {

@@ -1,7 +1,7 @@
 /** A `docker` command for protocol tests: keeps containers in a file, starts their program as a process, and fails where it is told to. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { afterEach } from "vitest";
+import { atTestEnd } from "../support/cleaning.ts";
 import { newFolder } from "./shop.ts";
 
 export interface FakeContainer {
@@ -140,11 +140,6 @@ switch (word) {
 }
 `;
 
-const undo: (() => void)[] = [];
-afterEach(() => {
-  for (const each of undo.splice(0)) each();
-});
-
 /** First on the path until the test's end. */
 export function fakeDocker(initial: Partial<FakeState> = {}): FakeDocker {
   const folder = join(newFolder(), "fake");
@@ -156,7 +151,7 @@ export function fakeDocker(initial: Partial<FakeState> = {}): FakeDocker {
   chmodSync(join(folder, "docker"), 0o755);
   const path = process.env["PATH"] ?? "";
   process.env["PATH"] = `${folder}${delimiter}${path}`;
-  undo.push(() => {
+  atTestEnd(() => {
     process.env["PATH"] = path;
     for (const { pid } of state().containers) if (pid > 0) process.kill(pid, "SIGKILL");
   });

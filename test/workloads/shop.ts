@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { atTestEnd } from "../support/cleaning.ts";
 import type { ServicePin } from "../../config/pins.ts";
 import type { Site } from "../../config/site.ts";
 import type { ServiceDefinition, SystemDefinition } from "../../config/system/definition.ts";
@@ -15,14 +15,9 @@ export const IMAGE = {
   worker: `registry.example/worker@${DIGEST.worker}`,
 };
 
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "backout-targets-"));
-  folders.push(folder);
+  atTestEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
