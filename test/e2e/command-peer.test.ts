@@ -2,122 +2,28 @@
  * @pulumi/command on the real engine, a real sshd and a real pm2: what a program that reaches a host by it can rely on. The provider is the
  * real one where this machine has it, else the stand-in, which does the same.
  */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { makeEphemeralStack, type EphemeralStack } from "../../drill/ephemeral-stack.ts";
-import { ensureEngine } from "../../scripts/pulumi/engine.ts";
-import { runPulumi } from "../../scripts/pulumi/pulumi-run.ts";
-import { commandStandIn } from "../peers/command-plugin.ts";
-import { endPm2, missingPm2, PM2_PATH, pm2Environment } from "../peers/pm2.ts";
-import { startAgent } from "../peers/ssh-agent.ts";
-import { missingSshd, startSshd, type Sshd } from "../peers/sshd.ts";
+import { missingPm2 } from "../peers/pm2.ts";
+import { missingAgent, startAgent } from "../peers/ssh-agent.ts";
+import { missingSshd } from "../peers/sshd.ts";
 import { freePort } from "../support/free-port.ts";
 import type { Declared } from "./command-peer/index.ts";
-import { filesBelow } from "./stand.ts";
+import { makeCommandStand, type CommandStand } from "./command-peer/stand.ts";
+import { filesBelow } from "./stand/base.ts";
 
 const MISSING = missingSshd();
 
-let folder: string;
-let host: Sshd;
-let stack: EphemeralStack;
-let connection: Record<string, unknown>;
-/** Everything the engine said. */
-let spoken = "";
-
+let stand: CommandStand;
 beforeAll(async () => {
-  if (MISSING !== null) return;
-  folder = mkdtempSync(join(tmpdir(), "backout-command-"));
-  chmodSync(folder, 0o755);
-  host = await startSshd({ acceptEnv: ["SHOP_*"], path: [...PM2_PATH], environment: pm2Environment });
-  connection = { host: host.host, port: host.port, user: host.user, hostKey: host.hostKey, dialErrorLimit: 0 };
-  writeFileSync(join(folder, "key"), host.privateKey, { mode: 0o600 });
-  const source = join(folder, "source");
-  mkdirSync(join(source, "stacks"), { recursive: true });
-  const standIn = commandStandIn();
-  const project = {
-    name: "peer",
-    main: join(import.meta.dirname, "command-peer", "index.ts"),
-    runtime: { name: "nodejs", options: { typescript: false } },
-    stackConfigDir: "stacks",
-    plugins: { providers: standIn === null ? [] : [{ name: "command", path: standIn }] },
-  };
-  writeFileSync(join(source, "Pulumi.yaml"), JSON.stringify(project));
-  writeFileSync(
-    join(source, "stacks", "Pulumi.dev.yaml"),
-    JSON.stringify({ config: { "peer:resources": join(folder, "resources.json"), "peer:key": join(folder, "key") } }),
-  );
-  const engine = await ensureEngine({ log: () => undefined });
-  stack = await makeEphemeralStack({ project: source, stack: "dev", folder: join(folder, "project"), name: "peer", engine });
-  expect(await pulumi("stack", "select", "--create")).toMatchObject({ code: 0 });
+  if (MISSING === null) stand = await makeCommandStand();
 });
 beforeEach((context) => {
   if (MISSING !== null) context.skip(MISSING);
 });
-afterAll(async () => {
-  if (stack !== undefined) await pulumi("destroy", "--yes", "--skip-preview").catch(() => undefined);
-  if (host !== undefined) {
-    await endPm2(host.home);
-    await host.stop();
-  }
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-});
-
-async function pulumi(...given: string[]): Promise<{ code: number; output: string }> {
-  // No agent of whoever runs the tests.
-  const environment = { ...stack.environment, SSH_AUTH_SOCK: undefined };
-  const outcome = await runPulumi({ project: stack.folder, stack: stack.stack, arguments: given, environment });
-  spoken += outcome.output;
-  return outcome;
-}
-
-const declare = (...resources: Declared[]): void => writeFileSync(join(folder, "resources.json"), JSON.stringify(resources));
-
-async function up(...resources: Declared[]): Promise<{ code: number; output: string }> {
-  declare(...resources);
-  return pulumi("up", "--yes", "--skip-preview");
-}
-
-async function upWell(...resources: Declared[]): Promise<string> {
-  const { code, output } = await up(...resources);
-  expect(code, output).toBe(0);
-  return output;
-}
-
-type Said = Record<string, { stdout: string; stderr: string }>;
-const said = async (): Promise<Said> => (JSON.parse((await pulumi("stack", "output", "--json")).output) as { said: Said }).said;
-const inState = async (): Promise<string> => (await pulumi("stack", "export")).output;
-const onHost = (...path: string[]): string => join(host.home, ...path);
-const read = (...path: string[]): string => readFileSync(onHost(...path), "utf8");
-const treeOf = (root: string): string[] =>
-  filesBelow(onHost(root))
-    .map((file) => relative(onHost(root), file))
-    .sort();
-const remote = (name: string, args: Record<string, unknown>, more: Partial<Declared> = {}): Declared => ({
-  type: "remote",
-  name,
-  ...more,
-  args: { connection, ...args },
-});
-const copy = (name: string, remotePath: string, source: Declared["source"], args: Record<string, unknown> = {}): Declared => ({
-  type: "copy",
-  name,
-  source,
-  args: { connection, remotePath, ...args },
-});
-
-/** A folder on this machine. */
-function local(name: string, files: Record<string, string>): string {
-  const path = join(folder, name);
-  rmSync(path, { recursive: true, force: true });
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(join(path, file, ".."), { recursive: true });
-    writeFileSync(join(path, file), text);
-  }
-  return path;
-}
+afterAll(() => stand?.destroy());
 
 describe("a host that cannot be used fails the resource by what is wrong", () => {
   test.each<[what: string, change: () => Promise<Record<string, unknown>>, told: RegExp]>([
@@ -142,12 +48,14 @@ describe("a host that cannot be used fails the resource by what is wrong", () =>
       async () => ({ hostKey: ssh2.utils.generateKeyPairSync("ed25519").public }),
       /ssh: handshake failed: ssh: host key mismatch/,
     ],
-    ["the agent is not there", async () => ({ agentSocketPath: join(folder, "no-agent") }), /dial unix .*no-agent: .*no such file/],
+    ["the agent is not there", async () => ({ agentSocketPath: join(stand.folder, "no-agent") }), /dial unix .*no-agent: .*no such file/],
   ])("%s", async (_what, change, told) => {
+    const { connection, up, inState, onHost, remote, copy } = stand;
     const changed = { ...connection, ...(await change()) };
-    const { code, output } = await up(remote("never", { connection: changed, create: "touch never" }), {
-      ...copy("copied", "never", { text: "never" }, { connection: changed }),
-    });
+    const { code, output } = await up(
+      remote("never", { connection: changed, create: "touch never" }),
+      copy("copied", "never", { text: "never" }, { connection: changed }),
+    );
     expect(code).not.toBe(0);
     expect(output).toMatch(told);
     // Both resources say it.
@@ -159,6 +67,7 @@ describe("a host that cannot be used fails the resource by what is wrong", () =>
 
 describe("a command on a host", () => {
   test("that fails half-way says what it said and how it ended, and is made again by the next update", async () => {
+    const { up, upWell, said, inState, onHost, remote } = stand;
     const half = (more: string) => remote("half", { create: `echo begun; echo and ill >&2; touch half; ${more}` });
     const { code, output } = await up(half("exit 7; touch whole"));
     expect(code).not.toBe(0);
@@ -182,6 +91,7 @@ describe("a command on a host", () => {
   });
 
   test("gets standard input, variables the host accepts, and what it said before; one that is refused fails", async () => {
+    const { up, upWell, said, onHost, remote } = stand;
     const line = 'echo "$SHOP_A|$PULUMI_COMMAND_STDOUT"; cat >&2; echo >&2; echo';
     const args = { create: line, stdin: "given", environment: { SHOP_A: "one" } };
     await upWell(remote("env", args));
@@ -199,10 +109,33 @@ describe("a command on a host", () => {
     expect(refused.output).toMatch(/could not set environment variable "HOUSE"/);
     expect(existsSync(onHost("refused"))).toBe(false);
   });
+
+  test("is replaced by a trigger: the new one runs before the old one's end, unless the old one is deleted first", async () => {
+    const { upWell, read, remote } = stand;
+    const counted = (trigger: string, deleteBeforeReplace: boolean): Declared =>
+      remote(
+        "counted",
+        {
+          create: `echo begin ${trigger} >> counted`,
+          update: "echo update >> counted",
+          delete: `echo end ${trigger} >> counted`,
+          triggers: [trigger],
+        },
+        { deleteBeforeReplace },
+      );
+    await upWell(counted("one", false));
+    await upWell(counted("two", false));
+    await upWell(counted("three", true));
+    await upWell();
+    expect(read("counted").trim().split("\n")).toEqual(["begin one", "begin two", "end one", "end two", "begin three", "end three"]);
+  });
 });
 
-test("a login is by an agent, by a key with a password, and by way of another host", async () => {
-  const agent = await startAgent(join(folder, "agent"), join(folder, "key"));
+test("a login is by an agent, by a key with a password, and by way of another host", async (context) => {
+  const missing = missingAgent();
+  if (missing !== null) return context.skip(missing);
+  const { folder, host, key, connection, up, upWell, said, inState, remote } = stand;
+  const agent = await startAgent(join(folder, "agent"), key);
   try {
     const encrypted = ssh2.utils.generateKeyPairSync("ed25519", { cipher: "aes256-ctr", rounds: 16, passphrase: "open sesame" });
     host.authorize(encrypted.public);
@@ -232,6 +165,7 @@ test("a login is by an agent, by a key with a password, and by way of another ho
 });
 
 test("a copy puts a file, a text and a folder where the real one puts them", async () => {
+  const { connection, up, upWell, onHost, read, treeOf, local, copy } = stand;
   const from = local("tree", { "a.txt": "a", "sub/b.txt": "b", "empty.txt": "", "run.sh": "#!/bin/sh\n" });
   chmodSync(join(from, "run.sh"), 0o755);
   mkdirSync(onHost("there"));
@@ -273,6 +207,7 @@ test("a copy puts a file, a text and a folder where the real one puts them", asy
 });
 
 test("a command on this machine gets input, folder, interpreter, variables and what it said before, and keeps secrets", async () => {
+  const { up, upWell, said, inState, local } = stand;
   const here = local("here", { "file.txt": "" });
   const command = (args: Record<string, unknown>, secrets: string[] = []): Declared => ({
     type: "local",
@@ -303,6 +238,7 @@ test("a command on this machine gets input, folder, interpreter, variables and w
 });
 
 test("a program is copied to the host and runs there by pm2, is changed, replaced and ended; the login's key is nowhere in clear", async (context) => {
+  const { host, stack, pulumi, declare, upWell, said, inState, onHost, local, remote, copy } = stand;
   const missing = missingPm2(host.runner);
   if (missing !== null) return context.skip(missing);
   const port = await freePort();
@@ -350,10 +286,10 @@ createServer((request, answer) => answer.end("${release} " + process.env.GREETIN
 
   const keyLines = host.privateKey.split("\n").filter((line) => line.length > 20 && !line.startsWith("-----"));
   const kept = filesBelow(stack.folder).map((file) => readFileSync(file, "latin1"));
-  for (const line of keyLines) expect([...kept, await inState(), spoken].filter((text) => text.includes(line))).toEqual([]);
+  for (const line of keyLines) expect([...kept, await inState(), stand.spoken()].filter((text) => text.includes(line))).toEqual([]);
 
   const { code, output } = await pulumi("destroy", "--yes", "--skip-preview");
   expect(code, output).toBe(0);
   await expect(answer()).rejects.toThrow("fetch failed");
-  expect(spoken).not.toContain(host.privateKey);
+  expect(stand.spoken()).not.toContain(host.privateKey);
 });

@@ -1,4 +1,5 @@
 /** Entry of the stand-in's process: `pulumi-resource-command <address of the engine>`. */
+import "../../../config/load-late.cjs";
 import { main } from "@pulumi/pulumi/provider/server.js";
 import { messagesTo } from "./messages.ts";
 import { CommandProvider } from "./provider.ts";

@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { provider } from "@pulumi/pulumi";
-import { typeOf } from "../../../provider/provider.ts";
 import { UNKNOWN, type Values } from "../../../provider/resource.ts";
 import { isSecret, secret, unwrap } from "../../../provider/wire.ts";
 import { DEFAULTS } from "./connection.ts";
@@ -96,6 +95,8 @@ export class CommandProvider implements provider.Provider {
   }
 }
 
+/** `urn:pulumi:<stack>::<project>::<parent$type>::<name>` */
+const typeOf = (urn: string): string => urn.split("::")[2]!.split("$").at(-1)!;
 const NOTHING_SAID: Output = { stdout: "", stderr: "" };
 const isRecord = (value: unknown): value is Values => typeof value === "object" && value !== null && !Array.isArray(value);
 const isCopy = (urn: string): boolean => typeOf(urn) === "command:remote:CopyToRemote";
