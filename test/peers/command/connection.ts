@@ -199,5 +199,6 @@ function handshakeReason(message: string, methods: string[]): string {
   }
   if (message.includes("verification failed")) return "ssh: host key mismatch";
   if (message.includes("no matching host key")) return "ssh: no common algorithm for host key";
+  if (message.includes("lost before handshake")) return "EOF";
   return message;
 }
