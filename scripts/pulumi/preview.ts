@@ -10,6 +10,7 @@ import { assess } from "../../rollout/assess.ts";
 import { gateRuns, trafficDrift } from "../../rollout/gate.ts";
 import { gateChanges } from "../../provider/resources/traffic-gate.ts";
 import { constraintDrift } from "../../rollout/constraint-drift.ts";
+import { takenListeners } from "../../workloads/taken-ports.ts";
 
 export interface PreviewOutcome {
   stack: string;
@@ -62,7 +63,9 @@ export async function previewOf(before: OpenStack, after: OpenStack, exact: bool
   const { unreached, unseen, settled, refused, preview } = assessed;
   if (unreached !== null) return { ...told, reached: false, unknown: unreached };
   const drifted = settled ? await driftOf(after, assessed) : [];
-  return { ...told, settled, drifted, preview, refused: settled && unseen !== null ? [unseen] : refused };
+  // The engine asks the gate's own resource, which stands before the plan.
+  const taken = await takenListeners(site, definition);
+  return { ...told, settled, drifted, preview, refused: [...(settled && unseen !== null ? [unseen] : refused), ...taken] };
 }
 
 interface Drift {

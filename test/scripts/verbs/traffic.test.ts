@@ -1,5 +1,7 @@
 /** How users come to a system and which files verify it, with a real nginx, a real gate, real processes and a real SQLite file. */
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
@@ -231,6 +233,21 @@ test("a service whose control sees another port at each start is reached there; 
     expect(await said(gate)).toBe("v2.0.0");
   } finally {
     process.kill(chosen().pid);
+  }
+});
+
+test("a public port that another process has is refused by the preview of a verb, where it is new", async () => {
+  expect(await up()).toMatchObject(DONE);
+  expect((await preview(release("v2.0.0"))).refused).toEqual([]);
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const refused = [expect.stringMatching(new RegExp(`^"the traffic gate for api" cannot be started: port ${port} is held by`)) as string];
+  try {
+    expect((await preview({ path: ["ports", "api"], value: port })).refused).toEqual(refused);
+    expect((await preview({ path: ["ports", "api"], value: port }, release("v2.0.0"))).refused).toEqual(refused);
+  } finally {
+    other.close();
   }
 });
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connect } from "../../../../databases/postgres/connection.ts";
 import { dumpDriver } from "../../../../databases/postgres/drivers/dump.ts";
 import { templateDriver } from "../../../../databases/postgres/drivers/template.ts";
@@ -53,5 +53,14 @@ describe.skipIf(missing !== null)("the drivers that make a database of a snapsho
     await admin.query(`ALTER DATABASE shop_${name} ALLOW_CONNECTIONS true CONNECTION LIMIT -1`);
     expect(await toldBy(server.endpoint, inside, `shop_${name}`)).toEqual(before);
     await inside.end();
+  });
+
+  test("the client tools get the password that sessions take from PGPASSWORD", async () => {
+    const { password, ...endpoint } = server.endpoint;
+    const driver = dumpDriver({ admin, endpoint });
+    await expect(driver.take("shop", join(folder, "without"))).rejects.toThrow(/password/);
+    vi.stubEnv("PGPASSWORD", password);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await driver.take("shop", join(folder, "with"))).toMatchObject({ location: join(folder, "with") });
   });
 });
