@@ -125,7 +125,7 @@ async function make(copy: ReleaseCopy, service: string, described: ServiceDefini
   writeAtomically(copy.marker, `${JSON.stringify({ sha256: artefact.sha256, build: copy.build ?? null })}\n`);
 }
 
-/** Ends the builds of a stack's releases, whoever began them, with everything that they started. */
+/** Ends the builds of a stack's releases, those of other processes as well, with everything that they started. */
 export async function endBuilds(site: Pick<Site, "home">): Promise<void> {
   await end("a build", findByEnvironment(MARK, `${copiesFolder(site)}/`), 0);
 }
