@@ -12,7 +12,8 @@ const EMBEDDED_PORT = 54_330;
 export const ADMINISTRATOR = "an administrator (superuser, or CREATEROLE and CREATEDB)";
 
 const COMMENTS: Record<string, string> = {
-  server: "Where the databases are. The password is never written here in plain text, see backout:serverPassword in node_modules/backout/docs/config.md.",
+  server:
+    "Where the databases are. The password is never written here in plain text, see backout:serverPassword in node_modules/backout/docs/config.md.",
   files: "The file of each SQLite database.",
   ports: "The port that users, or other services, reach each service at.",
 };

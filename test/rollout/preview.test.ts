@@ -45,6 +45,7 @@ test("a restore: what changes, what is at risk, that the way has its standby cop
     "  shop: restored from before-v2@1; what is there now goes into quarantine",
     "  shop: the snapshot has its standby copy: the cut-over is a rename",
     "! shop: rows at risk (counted) in orders: 2 inserted, 1 updated, 0 deleted; kept in quarantine and export",
+    "  shop: to put back those of these rows that the schema can hold: backout:newWrites: reapply, or --new-writes reapply of the verb",
     "  stops, in this order: worker, api",
     "  users get 503 for about 2.5 s (median of the last 3 like it)",
   ]);
