@@ -85,7 +85,8 @@ function isFile(path: string): boolean {
   }
 }
 
-function mayRun(path: string): boolean {
+/** Whether it is there and may be run. */
+export function mayRun(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

@@ -1,8 +1,9 @@
 /** For tests with containers: the plugin of `@pulumi/docker`, real or stood in for, and images that are made here, without a registry. */
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { realPlugin } from "./real-plugin.ts";
 
 const PLUGIN = "pulumi-resource-docker";
 const STAND_IN = join(import.meta.dirname, "docker");
@@ -16,26 +17,11 @@ export interface DockerPlugin {
   folder: string | null;
 }
 
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The real one of the PATH, else of the engine's cache in the version that the package asks for, else the one that stands in for it. */
 export function dockerPlugin(environment: NodeJS.ProcessEnv = process.env): DockerPlugin {
-  const onPath = (environment["PATH"] ?? "")
-    .split(delimiter)
-    .filter((folder) => folder !== "" && folder !== STAND_IN)
-    .map((folder) => join(folder, PLUGIN))
-    .find(isExecutable);
-  if (onPath !== undefined) return { which: "real", file: onPath, folder: null };
   const { version } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { version: string };
-  const cached = join(environment["PULUMI_HOME"] || join(homedir(), ".pulumi"), "plugins", `resource-docker-v${version}`, PLUGIN);
-  if (isExecutable(cached)) return { which: "real", file: cached, folder: null };
+  const real = realPlugin({ program: PLUGIN, folder: `resource-docker-v${version}`, standIn: STAND_IN }, environment);
+  if (real !== null) return { which: "real", file: real, folder: null };
   return { which: "stand-in", file: join(STAND_IN, PLUGIN), folder: STAND_IN };
 }
 
